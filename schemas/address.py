@@ -1,0 +1,52 @@
+"""One spelling for each address, so that a block and a look-up always meet."""
+
+import re
+
+import idna
+
+MAX_ADDRESS_BYTES = 320
+
+_PLAIN = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9][a-z0-9.-]{0,252}[a-z0-9]\Z")
+_DISPLAY_NAME = re.compile(r"<([^<>]+)>\s*\Z")
+
+
+def normalise_address(address: str) -> str | None:
+    """The address in its one spelling, or None when it is no e-mail address.
+
+    Lower case throughout (no server that matters tells `Jane@` from `jane@`), an internationalised domain as
+    A-labels (IDNA 2008, RFC 5891), a display name and angle brackets removed. Tags (`+x`) and dots are kept:
+    they are different mailboxes at most providers.
+    """
+    lowered = address.lower()
+    if _PLAIN.match(lowered) and ".." not in lowered and ".@" not in lowered and lowered[0] != ".":
+        return lowered
+    return _normalise_slowly(address)
+
+
+def _normalise_slowly(address: str) -> str | None:
+    text = address.replace("\x00", "").strip()
+    if named := _DISPLAY_NAME.search(text):
+        text = named.group(1).strip()
+    local, at, domain = text.rpartition("@")
+    if not at or not local or not domain:
+        return None
+    domain = domain.lower().rstrip(".")
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True).decode()
+        except (idna.IDNAError, UnicodeError):
+            return None
+    normalised = f"{local.lower()}@{domain}"
+    if any(character.isspace() or not character.isprintable() for character in normalised):
+        return None
+    if len(normalised.encode("utf-8", "surrogatepass")) > MAX_ADDRESS_BYTES:
+        return None
+    return normalised
+
+
+def mask_address(address: str) -> str:
+    """The address with its local part hidden, for logs: `j***@example.org`."""
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return "***"
+    return f"{local[:1]}***@{domain}"

@@ -1,0 +1,61 @@
+"""A webhook as it travels from the receiver to the processor: authenticated, wrapped, unparsed."""
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+PARCEL_CONTENT_TYPE = "application/vnd.bouncekeeper.parcel+msgpack"
+
+
+class Envelope(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """One accepted webhook. Fields are only ever added at the end: older parcels must stay readable."""
+
+    delivery_id: UUID  # UUIDv7: sorts by time, runs through every log line
+    source: str
+    provider: str
+    account: str
+    received_at: datetime  # aware, UTC
+    content_type: str
+    headers: dict[str, str]  # lower-case names; only those the provider's parser needs
+    body: bytes
+
+
+_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
+_envelope_decoder = msgspec.msgpack.Decoder(Envelope)
+_parcel_decoder = msgspec.msgpack.Decoder(list[bytes])
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """The envelope as msgpack."""
+    return _encoder.encode(envelope)
+
+
+def decode_envelope(blob: bytes) -> Envelope:
+    """The envelope back; raises msgspec.MsgspecError when the blob is none."""
+    return _envelope_decoder.decode(blob)
+
+
+def encode_parcel(blobs: Sequence[bytes]) -> bytes:
+    """Several encoded envelopes as one queue message.
+
+    Each stays a blob of its own inside, so that one that cannot be read never spoils its neighbours.
+    """
+    return _encoder.encode(blobs)
+
+
+def decode_parcel(parcel: bytes) -> list[bytes]:
+    """The encoded envelopes of a parcel; raises msgspec.MsgspecError when it is none."""
+    return _parcel_decoder.decode(parcel)
+
+
+def new_delivery_id() -> UUID:
+    """A UUIDv7 (RFC 9562): 48 bits of milliseconds, then random."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10))
+    value = (milliseconds << 80) | (0x7 << 76) | ((random >> 68 & 0xFFF) << 64) | (0b10 << 62)
+    return UUID(int=value | (random & (1 << 62) - 1))

@@ -1,0 +1,45 @@
+"""One thing an ESP reported about one recipient, in our own words."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
+
+
+class FeedbackEvent(Struct, frozen=True, kw_only=True, gc=False, repr_omit_defaults=True):
+    """An event is the same event when its `event_key` is the same, however often it arrives.
+
+    Events of one contact are folded in the order of (occurred_at, event_key). The first byte of the key is
+    the place of the kind in a message's life, so that two events of the same second keep their natural order.
+    """
+
+    event_key: bytes  # 16 bytes, stable over the vendor's retries
+    provider: str
+    source: str
+    account: str
+    address: str | None  # normalised (schemas.address); None when the event names nobody
+    kind: Kind
+    occurred_at: datetime  # aware, UTC, never later than received_at
+    received_at: datetime  # aware, UTC: when the receiver took the webhook
+    delivery_id: UUID  # the webhook this came in
+    cause: Cause = Cause.NONE
+    channel: Channel = Channel.EMAIL
+    arrival_dated: bool = False  # the vendor gave no usable time: occurred_at is the time of arrival
+    vendor_event: str = ""  # the vendor's own words for it: "bounce/blocked", "Permanent/NoEmail"
+    message_id: str | None = None
+    smtp_code: int | None = None  # RFC 5321 reply code
+    enhanced_status: str | None = None  # RFC 3463 code, "5.1.1"
+    diagnostic: str | None = None  # the server's own words
+    scope: str | None = None  # a list or group that an unsubscribe is limited to
+    machine: bool = False  # an open or click made by a scanner or a privacy proxy
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] | None = None
+    raw: bytes = b""  # the event as the vendor wrote it
+
+    @property
+    def blame(self) -> Blame:
+        """Whose fault it was."""
+        return CAUSE_BLAME[self.cause]

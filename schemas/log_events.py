@@ -1,0 +1,82 @@
+"""Every line this program can log: its name, its level, its fields and what it tells the operator.
+
+Names are `noun.verb_past`. A name or field that is not declared here is refused while testing.
+"""
+
+from msgspec import Struct
+
+
+class LogEvent(Struct, frozen=True, kw_only=True):
+    """The declaration of one kind of log line."""
+
+    level: str  # debug, info, warning or error
+    says: str  # one sentence for the operator
+    fields: frozenset[str]
+
+
+def _event(level: str, says: str, *fields: str) -> LogEvent:
+    return LogEvent(level=level, says=says, fields=frozenset(fields))
+
+
+# Fields that any line may carry: bound once per process or added by the logging set-up itself.
+COMMON_FIELDS = frozenset({"event", "level", "timestamp", "process", "exception", "delivery_id"})
+
+LOG_EVENTS: dict[str, LogEvent] = {
+    "batch.applied": _event(
+        "info",
+        "A batch of deliveries is committed: what was in it and how long it took.",
+        "parcels",
+        "deliveries",
+        "events",
+        "new_events",
+        "duplicates",
+        "contacts",
+        "status_changes",
+        "set_aside",
+        "refolded",
+        "parse_seconds",
+        "store_seconds",
+        "oldest_age_seconds",
+        "queue",
+    ),
+    "batch.retried": _event(
+        "warning",
+        "A batch met a deadlock, a serialization failure or a lost database and is done again.",
+        "attempt",
+        "reason",
+        "wait_seconds",
+    ),
+    "delivery.set_aside": _event(
+        "warning",
+        "One delivery could not be processed and is kept whole in dead_letters.",
+        "source",
+        "provider",
+        "reason",
+        "detail",
+    ),
+    "event.unknown": _event(
+        "warning",
+        "An ESP sent an event name or bounce class that this version does not know; it is kept as `other`.",
+        "source",
+        "provider",
+        "vendor_event",
+        "count",
+    ),
+    "process.started": _event("info", "A process is ready for work.", "role", "version", "address"),
+    "process.stopped": _event(
+        "info", "A process has finished what it had accepted and ends.", "role", "seconds"
+    ),
+    "status.changed": _event(
+        "info",
+        "A contact's status is another one now, and why.",
+        "contact_id",
+        "contact",
+        "account",
+        "channel",
+        "old_status",
+        "new_status",
+        "cause",
+        "rule",
+        "until",
+    ),
+}

@@ -1,0 +1,40 @@
+"""The broker's objects: what exists in RabbitMQ, by name, and why.
+
+```
+receiver ──► exchange bouncekeeper.webhooks (direct, durable)
+                 │ routing key "parcel"
+                 ▼
+             queue bouncekeeper.webhooks.parcels (quorum, durable, delivery limit 20)
+                 │                      │ rejected, or lent more often than the limit
+                 ▼                      ▼
+             processor          exchange bouncekeeper.webhooks.dead (fanout, durable)
+                                        ▼
+                                queue bouncekeeper.webhooks.dead (quorum, durable)
+                                        ▼
+                                processor's mover ──► table dead_letters
+
+relay ──► exchange bouncekeeper.contacts (topic, durable), routing key contact.status.<status>
+              └──► the applications' own queues
+```
+Declaring is idempotent; a name that exists with other arguments stops the process with the remedy.
+"""
+
+WEBHOOKS_EXCHANGE = "bouncekeeper.webhooks"
+PARCEL_ROUTING_KEY = "parcel"
+PARCELS_QUEUE = "bouncekeeper.webhooks.parcels"
+DEAD_EXCHANGE = "bouncekeeper.webhooks.dead"
+DEAD_QUEUE = "bouncekeeper.webhooks.dead"
+CONTACTS_EXCHANGE = "bouncekeeper.contacts"
+DELIVERY_LIMIT = 20
+
+PARCELS_QUEUE_ARGUMENTS: dict[str, str | int] = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": DELIVERY_LIMIT,
+    "x-dead-letter-exchange": DEAD_EXCHANGE,
+}
+DEAD_QUEUE_ARGUMENTS: dict[str, str | int] = {"x-queue-type": "quorum"}
+
+
+def status_routing_key(status: str) -> str:
+    """The topic that a status change is published under."""
+    return f"contact.status.{status}"

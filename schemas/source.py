@@ -1,0 +1,39 @@
+"""A source: one configured sender of webhooks, reached at `POST /webhooks/{name}`."""
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Secret:
+    """A text that never shows itself in a repr, a log line or a traceback."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """What the operator configured for one webhook URL."""
+
+    name: str
+    provider: str
+    account: str = "default"
+    authentication: str = ""  # "" = the provider's own way; "none" = open, said in so many words
+    secrets: tuple[Secret, ...] = ()  # several at once while a secret is being rotated
+    allowed_addresses: tuple[str, ...] = ()  # IP networks (CIDR) that may call; empty = any
+    options: dict[str, Any] = {}  # what only this provider understands, e.g. SES `topics`

@@ -1,0 +1,175 @@
+"""The words of Bouncekeeper: one vocabulary for every ESP.
+
+Values are what is stored, logged and sent; a new word may be added, an old one never changes its meaning.
+"""
+
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """How a contact is reached."""
+
+    EMAIL = "email"
+    SMS = "sms"
+
+
+class Blame(StrEnum):
+    """Whose fault a failure is. Only `recipient` and `remote` can ever count against a contact."""
+
+    RECIPIENT = "recipient"  # the address itself: gone, full, disabled, closed to us
+    REMOTE = "remote"  # the receiving side's machines: down, slow, misconfigured
+    SENDER = "sender"  # us: reputation, content, authentication, rate, configuration
+    NOBODY = "nobody"  # no failure at all, or an echo of an older one
+
+
+class Kind(StrEnum):
+    """What happened to a message, in the order of a message's life."""
+
+    ACCEPTED = "accepted"  # the ESP has taken the message; nothing is known of the mailbox
+    DEFERRED = "deferred"  # one attempt failed and the ESP goes on trying; never a strike
+    DELIVERED = "delivered"  # the receiving server said yes; a bounce may still follow
+    SOFT_BOUNCE = "soft_bounce"  # final failure that may not repeat
+    HARD_BOUNCE = "hard_bounce"  # final failure that will repeat
+    BLOCKED = "blocked"  # refused for the sender's sake: reputation, content, policy
+    DROPPED = "dropped"  # the ESP did not try: its own suppression list, or an invalid request
+    OPENED = "opened"  # the message's pixel was fetched (by a machine: `machine` is true)
+    CLICKED = "clicked"  # a link was followed
+    UNSUBSCRIBE = "unsubscribe"  # the person asked for no more
+    RESUBSCRIBE = "resubscribe"  # the person asked for more again
+    COMPLAINT = "complaint"  # the person pressed "spam"
+    OTHER = "other"  # kept and logged by the vendor's name, changes nothing
+
+
+class Cause(StrEnum):
+    """Why it happened. `CAUSE_BLAME` says whose fault each one is."""
+
+    # the recipient's
+    MAILBOX_DOES_NOT_EXIST = "mailbox_does_not_exist"  # no such user
+    INVALID_ADDRESS = "invalid_address"  # not an address at all, by syntax or validation
+    MAILBOX_OWNER_CHANGED = "mailbox_owner_changed"  # RFC 7293: somebody else owns it now
+    MAILBOX_DISABLED = "mailbox_disabled"  # suspended, inactive, full and abandoned
+    MAILBOX_FULL = "mailbox_full"  # over quota
+    DOMAIN_DOES_NOT_EXIST = "domain_does_not_exist"  # NXDOMAIN, no MX and no address record
+    DOMAIN_ACCEPTS_NO_MAIL = "domain_accepts_no_mail"  # null MX (RFC 7505), 521/556
+    RECIPIENT_RESTRICTED = "recipient_restricted"  # exists, but takes no mail from us or from outside
+    # the remote side's
+    SERVER_UNAVAILABLE = "server_unavailable"  # down, busy, out of storage, misconfigured
+    CONNECTION_FAILED = "connection_failed"  # no answer, reset, time-out, routing
+    DNS_FAILURE = "dns_failure"  # the look-up failed for now
+    GREYLISTED = "greylisted"  # told to come again later
+    EXPIRED = "expired"  # the ESP's retries ran out
+    UNDETERMINED = "undetermined"  # a failure with no reason that anyone could read
+    # ours
+    SENDER_REPUTATION = "sender_reputation"  # IP or domain on a block list, low reputation
+    SENDER_AUTHENTICATION = "sender_authentication"  # SPF, DKIM, DMARC, reverse DNS, TLS
+    SENDER_CONFIGURATION = "sender_configuration"  # protocol, relay, wrong sender, our account
+    CONTENT = "content"  # the message looked like spam, or was malformed
+    VIRUS = "virus"  # the message or an attachment was refused as dangerous
+    MESSAGE_TOO_LARGE = "message_too_large"  # too big for the server or the mailbox
+    RATE_LIMITED = "rate_limited"  # too many, too fast
+    POLICY = "policy"  # refused by a rule that names no clear reason (bare 5.7.1)
+    # nobody's: echoes, replies, and things that are no failure
+    SUPPRESSED_BY_PROVIDER = "suppressed_by_provider"  # on the ESP's own list for an older bounce
+    COMPLAINED_AT_PROVIDER = "complained_at_provider"  # on the ESP's list for an older complaint
+    UNSUBSCRIBED_AT_PROVIDER = "unsubscribed_at_provider"  # on the ESP's list for an older unsubscribe
+    AUTO_REPLY = "auto_reply"  # out of office and the like
+    CHALLENGE_RESPONSE = "challenge_response"  # "prove that you are human"
+    ADDRESS_CHANGED = "address_changed"  # a reply that names a new address
+    ABUSE_REPORT = "abuse_report"  # a complaint of the ordinary sort
+    FRAUD_REPORT = "fraud_report"  # a complaint that speaks of phishing
+    TEST = "test"  # a sample from the vendor's console, or mail in test mode
+    NONE = "none"  # nothing to explain
+
+
+CAUSE_BLAME: dict[Cause, Blame] = {
+    **dict.fromkeys(
+        (
+            Cause.MAILBOX_DOES_NOT_EXIST,
+            Cause.INVALID_ADDRESS,
+            Cause.MAILBOX_OWNER_CHANGED,
+            Cause.MAILBOX_DISABLED,
+            Cause.MAILBOX_FULL,
+            Cause.DOMAIN_DOES_NOT_EXIST,
+            Cause.DOMAIN_ACCEPTS_NO_MAIL,
+            Cause.RECIPIENT_RESTRICTED,
+            Cause.ABUSE_REPORT,
+            Cause.FRAUD_REPORT,
+        ),
+        Blame.RECIPIENT,
+    ),
+    **dict.fromkeys(
+        (
+            Cause.SERVER_UNAVAILABLE,
+            Cause.CONNECTION_FAILED,
+            Cause.DNS_FAILURE,
+            Cause.GREYLISTED,
+            Cause.EXPIRED,
+            Cause.UNDETERMINED,
+        ),
+        Blame.REMOTE,
+    ),
+    **dict.fromkeys(
+        (
+            Cause.SENDER_REPUTATION,
+            Cause.SENDER_AUTHENTICATION,
+            Cause.SENDER_CONFIGURATION,
+            Cause.CONTENT,
+            Cause.VIRUS,
+            Cause.MESSAGE_TOO_LARGE,
+            Cause.RATE_LIMITED,
+            Cause.POLICY,
+        ),
+        Blame.SENDER,
+    ),
+    **dict.fromkeys(
+        (
+            Cause.SUPPRESSED_BY_PROVIDER,
+            Cause.COMPLAINED_AT_PROVIDER,
+            Cause.UNSUBSCRIBED_AT_PROVIDER,
+            Cause.AUTO_REPLY,
+            Cause.CHALLENGE_RESPONSE,
+            Cause.ADDRESS_CHANGED,
+            Cause.TEST,
+            Cause.NONE,
+        ),
+        Blame.NOBODY,
+    ),
+}
+
+
+class Status(StrEnum):
+    """The status shown for a contact: its gravest fact. `STATUS_GRAVITY` orders them."""
+
+    DO_NOT_CONTACT = "do_not_contact"
+    DECLINED_COMMERCIAL = "declined_commercial"
+    COMPLAINED = "complained"  # the person pressed "spam"
+    BLOCKLISTED = "blocklisted"  # a hard bounce, or as bad
+    MULTIPLE_SOFT_BOUNCES = "multiple_soft_bounces"  # soft bounces repeated until a rule said stop
+    UNSUBSCRIBED = "unsubscribed"
+    UNSUBSCRIBED_BY_US = "unsubscribed_by_us"
+    NON_MARKETABLE = "non_marketable"
+    SOFT_BOUNCING = "soft_bouncing"  # strikes are counted, mail is still allowed
+    ACTIVE = "active"  # something was delivered, opened or clicked
+    NEW = "new"  # nothing is known, and so nothing forbids
+
+
+STATUS_GRAVITY: dict[Status, int] = {status: gravity for gravity, status in enumerate(reversed(Status))}
+
+
+class MailClass(StrEnum):
+    """What kind of mail a sender asks about."""
+
+    MARKETING = "marketing"  # bulk: newsletters, campaigns
+    TRANSACTIONAL = "transactional"  # one-to-one: receipts, password resets, notifications
+
+
+class Blocks(StrEnum):
+    """Which mail a status or a rule forbids."""
+
+    NONE = "none"
+    MARKETING = "marketing"
+    ALL = "all"
+
+    def forbids(self, mail_class: MailClass) -> bool:
+        """True when mail of this class may not be sent."""
+        return self is Blocks.ALL or (self is Blocks.MARKETING and mail_class is MailClass.MARKETING)

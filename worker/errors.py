@@ -1,0 +1,58 @@
+"""Every error of ours, in one tree. What a class inherits from says what the program does about it.
+
+BouncekeeperError
+├── TryAgainLater           the work is kept and done again; a receiver answers 503 with Retry-After
+│   ├── QueueUnavailable        the broker or the queue table did not confirm
+│   ├── StoreUnavailable        Postgres is away, or asked for the transaction to be repeated
+│   └── CertificateUnavailable  a signing certificate could not be fetched
+├── SetAside                this one delivery goes to dead_letters, whole; its neighbours go on
+│   ├── UnreadablePayload       not the format that its vendor documents
+│   └── UnreadableEnvelope      not an envelope of ours
+└── StopTheProcess          no work can be done until a person acts; the message says what to do
+    ├── ImpossibleSetting       the configuration contradicts itself or misses something
+    └── SchemaOutOfDate         the database is not at the version that this program needs
+"""
+
+
+class BouncekeeperError(Exception):
+    """The root: nothing else of ours is raised across a module's edge."""
+
+
+class TryAgainLater(BouncekeeperError):  # noqa: N818 - named after what is done about it
+    """The work is sound but cannot be done now."""
+
+
+class QueueUnavailable(TryAgainLater):
+    """The queue did not confirm; what was offered to it may or may not be in it."""
+
+
+class StoreUnavailable(TryAgainLater):
+    """Postgres is away, or asked for the transaction to be repeated."""
+
+
+class CertificateUnavailable(TryAgainLater):
+    """A signing certificate could not be fetched, so nothing can be said about the signature yet."""
+
+
+class SetAside(BouncekeeperError):  # noqa: N818 - named after what is done about it
+    """One delivery cannot be processed and is kept whole in dead_letters."""
+
+
+class UnreadablePayload(SetAside):
+    """An authentic webhook whose body is not what its vendor documents."""
+
+
+class UnreadableEnvelope(SetAside):
+    """A queue message that is no parcel or envelope of ours."""
+
+
+class StopTheProcess(BouncekeeperError):  # noqa: N818 - named after what is done about it
+    """Nothing can be done until a person acts."""
+
+
+class ImpossibleSetting(StopTheProcess):
+    """The configuration contradicts itself or misses something; the message names the remedy."""
+
+
+class SchemaOutOfDate(StopTheProcess):
+    """The database is not at the version that this program needs: run `bouncekeeper migrate`."""

@@ -1,0 +1,60 @@
+"""A policy is a table of rules; each says which failures count, how many, and what follows."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+
+from schemas.vocabulary import Blocks, Cause, Kind, Status
+
+
+class Action(StrEnum):
+    """What follows when a rule's strikes are reached."""
+
+    RECORD = "record"  # counted and shown, nothing is blocked
+    HOLD = "hold"  # blocked for the next duration of the ladder
+    BLOCK = "block"  # blocked until lifted
+
+
+class LiftBy(StrEnum):
+    """What ends a block."""
+
+    CONFIRMED_OPTIN = "confirmed_optin"  # the person opts in again, confirmed
+    ADMIN = "admin"  # an operator, with a reason
+    EXPIRY = "expiry"  # time
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One row of the table. Durations are timedeltas; in TOML they are written `30d`, `12h`, `90m`, `45s`."""
+
+    name: str
+    causes: frozenset[Cause]
+    kinds: frozenset[Kind] = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE})
+    strikes: int = 1  # how many counted failures trigger the rule
+    weights: dict[Kind, float] = {}  # a strike's weight by kind, 1 when not named
+    min_interval: timedelta = timedelta(0)  # at most one strike in this time
+    min_span: timedelta = timedelta(0)  # first and last strike at least this far apart
+    window: timedelta | None = None  # older strikes are forgotten
+    stale_after: timedelta | None = None  # a gap of this length forgets all strikes
+    reset_on: frozenset[Kind] = frozenset()  # delivered, opened, clicked, resubscribe
+    engaged_extra: int = 0  # extra strikes for people who were engaged lately
+    engaged_within: timedelta = timedelta(days=90)
+    engaged_by: frozenset[Kind] = frozenset({Kind.OPENED, Kind.CLICKED})
+    engaged_min_interval: timedelta | None = None  # min_interval for them, when it differs
+    action: Action = Action.BLOCK
+    hold_ladder: tuple[timedelta | None, ...] = ()  # None = for good; the last rung repeats
+    trial_strikes: int = 1  # strikes that trigger again after a hold has ended
+    ladder_forget: timedelta | None = None  # clean time after which the ladder starts at its first rung
+    status: Status = Status.MULTIPLE_SOFT_BOUNCES  # the status shown while blocked
+    applies_to: Blocks = Blocks.ALL  # which mail is forbidden while blocked
+    lift_by: frozenset[LiftBy] = frozenset({LiftBy.ADMIN})
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """The whole table, with what holds for all rules."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    max_event_age: timedelta | None = timedelta(days=14)  # older on arrival: kept, but no strike
+    complaint_applies_to: Blocks = Blocks.ALL
+    scoped_unsubscribe_applies_to: Blocks = Blocks.MARKETING  # an unsubscribe from one list or group

@@ -1,0 +1,94 @@
+"""What every provider module offers: two pure steps that can be called apart.
+
+`authenticate` proves who sent a request from its raw bytes; `parse` turns an accepted envelope into events.
+Neither does I/O nor reads a clock: what they need to know is handed in.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+from msgspec import Struct
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+
+
+class WebhookRequest(Struct, frozen=True, kw_only=True):
+    """An HTTP request as authentication sees it."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes  # raw, after transfer and content decoding
+    remote_address: str
+
+
+class Accepted(Struct, frozen=True, kw_only=True):
+    """The request is authentic: queue it."""
+
+    replay_token: str | None = None  # a one-time token of the vendor's; seen again with other data = replay
+    replay_fingerprint: str = ""  # what the token was used for
+    replay_window_seconds: int = 0
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """The request is not authentic: answer `http_status`, queue nothing."""
+
+    reason: str  # a short snake_case word for the log and the metric: `bad_signature`
+    detail: str  # one sentence for the operator, without secrets
+    http_status: int = 401
+    challenge: str | None = None  # a WWW-Authenticate header
+
+
+class CertificateNeeded(Struct, frozen=True, kw_only=True):
+    """Cannot decide before this certificate is at hand; the URL has passed the provider's host checks."""
+
+    url: str
+
+
+class ConfirmSubscription(Struct, frozen=True, kw_only=True):
+    """An authentic handshake: GET this URL (it has passed the provider's host checks), then answer 200."""
+
+    url: str
+    topic: str
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """An authentic request that carries no event: answer it, queue nothing, log the reason."""
+
+    reason: str
+    detail: str
+    http_status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+Verdict = Accepted | Refused | CertificateNeeded | ConfirmSubscription | Answered
+
+
+class Provider(Protocol):
+    """One ESP. A module in `worker/providers/` offers one instance of this as `PROVIDER`."""
+
+    name: ClassVar[str]  # "sendgrid": what sources and events are labelled with
+    title: ClassVar[str]  # "Twilio SendGrid"
+    success_status: ClassVar[int]  # the one answer that this vendor surely counts as success
+    later_status: ClassVar[int]  # the answer that makes this vendor send again
+    kept_headers: ClassVar[frozenset[str]]  # request headers that `parse` needs, lower case
+    secret_help: ClassVar[str]  # what a secret of this provider looks like and where the vendor shows it
+
+    def check_source(self, source: Source) -> list[str]:
+        """What is wrong or missing in the source's configuration, each with its remedy; [] when nothing."""
+        ...
+
+    def authenticate(
+        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
+    ) -> Verdict:
+        """Who sent this. `certificates` maps a URL asked for by CertificateNeeded to its PEM bytes."""
+        ...
+
+    def parse(self, envelope: Envelope) -> list[FeedbackEvent]:
+        """The events inside; raises UnreadablePayload when the body is not what the vendor documents."""
+        ...
