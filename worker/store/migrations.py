@@ -1,0 +1,62 @@
+"""The database's versions: plain SQL files in schemas/database, applied once each, in order, by yoyo."""
+
+import asyncio
+from importlib.resources import as_file, files
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import yoyo
+from yoyo.backends import DatabaseBackend
+from yoyo.migrations import MigrationList
+
+from worker.errors import SchemaOutOfDate, StoreUnavailable
+
+# Any constant will do, as long as every Bouncekeeper uses the same: two migrations never run side by side.
+_ADVISORY_LOCK = 0x626F756E6365
+
+
+async def migrate(dsn: str, *, dry_run: bool = False) -> list[str]:
+    """The database is at this program's version when this returns; gives the names of what was applied.
+
+    With dry_run nothing is applied and the names are what would be. Raises StoreUnavailable.
+    """
+    return await asyncio.to_thread(_migrate, dsn, dry_run=dry_run)
+
+
+async def require_current_schema(dsn: str) -> None:
+    """Raises SchemaOutOfDate when `bouncekeeper migrate` has something to do."""
+    if missing := await migrate(dsn, dry_run=True):
+        raise SchemaOutOfDate(
+            f"the database lacks {', '.join(missing)}: run `bouncekeeper migrate`, then start this again"
+        )
+
+
+def _migrate(dsn: str, *, dry_run: bool) -> list[str]:
+    try:
+        with psycopg.connect(dsn, autocommit=True) as guard:
+            guard.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
+            return _apply(dsn, dry_run=dry_run)
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable(f"Postgres cannot be reached for the migration: {error}") from error
+
+
+def _apply(dsn: str, *, dry_run: bool) -> list[str]:
+    backend: DatabaseBackend = yoyo.get_backend(_yoyo_url(dsn))
+    try:
+        with as_file(files("schemas") / "database") as folder:
+            migrations: MigrationList = yoyo.read_migrations(str(folder))
+            todo = backend.to_apply(migrations)
+            names = [migration.id for migration in todo]
+            if todo and not dry_run:
+                # The advisory lock above is the real one; yoyo's is a row that a killed run leaves behind.
+                backend.break_lock()
+                with backend.lock():
+                    backend.apply_migrations(todo)
+        return names
+    finally:
+        backend.connection.close()
+
+
+def _yoyo_url(dsn: str) -> str:
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(scheme="postgresql+psycopg"))
