@@ -1,0 +1,141 @@
+"""Vendors' JSON, read with tolerance: what is odd is left out, what is unreadable says so.
+
+Every failure of decoding becomes UnreadablePayload. The accessors take an object and a key and give a value
+of the promised type or None. Text is made fit for Postgres, which cannot store NUL, and cut to a length; the
+same input is always cut to the same output. `raw` of an event keeps what the vendor wrote.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from worker.errors import UnreadablePayload
+
+DIAGNOSTIC_LIMIT = 2_000
+MESSAGE_ID_LIMIT = 500
+WORD_LIMIT = 200  # vendor event names, scopes, tags
+TAGS_LIMIT = 50
+
+_LARGEST_INTEGER = 2**63 - 1
+_METADATA_DEPTH = 20
+
+_decode_any = msgspec.json.Decoder().decode
+_decode_raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def decode_json(body: bytes, what: str) -> Any:
+    """The JSON value; `what` names the thing in the error's message: "SendGrid webhook body"."""
+    try:
+        return _decode_any(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        raise _unreadable(what, error) from error
+
+
+def decode_object(body: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in `body`; raises UnreadablePayload when it is anything else."""
+    value = decode_json(body, what)
+    if not isinstance(value, dict):
+        raise UnreadablePayload(f"{what}: expected a JSON object and found {type(value).__name__}")
+    return value
+
+
+def decode_array_of_raw(body: bytes, what: str) -> list[msgspec.Raw]:
+    """The elements of the JSON array, each still as its own bytes; a bare object is an array of one.
+
+    The elements' insides are looked at only as far as finding their ends takes: decode each one by itself,
+    so that a bad one does not spoil the others.
+    """
+    try:
+        return _decode_raw_list(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        if body.lstrip()[:1] == b"{":
+            decode_object(body, what)
+            return [msgspec.Raw(body.strip())]
+        raise _unreadable(what, error) from error
+
+
+def _unreadable(what: str, error: Exception) -> UnreadablePayload:
+    if isinstance(error, RecursionError):
+        return UnreadablePayload(f"{what}: the JSON is nested too deeply to be read")
+    if isinstance(error, UnicodeError):
+        return UnreadablePayload(
+            f"{what}: the body is not UTF-8 ({error.reason if hasattr(error, 'reason') else error})"
+        )
+    return UnreadablePayload(f"{what}: the body is not the JSON that this vendor documents ({error})")
+
+
+def fit_text(text: str, limit: int) -> str:
+    """The text without NUL characters, cut to `limit` characters."""
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def text(values: Mapping[str, Any], key: str, limit: int = DIAGNOSTIC_LIMIT) -> str | None:
+    """The text under `key`, a number as its digits; None when missing, empty or of another type."""
+    value = values.get(key)
+    if isinstance(value, str):
+        return fit_text(value, limit) if value else None
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_INTEGER:
+        return str(value)
+    return None
+
+
+def integer(values: Mapping[str, Any], key: str) -> int | None:
+    """The whole number under `key`, also when written as text; None for anything else or beyond 63 bits."""
+    value = values.get(key)
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len("9" * 18):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST_INTEGER:
+        return None
+    return value
+
+
+def flag(values: Mapping[str, Any], key: str) -> bool:
+    """True only for a JSON true, or the text "true"."""
+    value = values.get(key)
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def child(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The object under `key`, {} when it is missing, null or something else."""
+    value = values.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def tags(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """The texts under `key`: one text or an array of them; at most 50, others are left out."""
+    value = values.get(key)
+    if value is None or value == "":
+        return ()
+    if isinstance(value, str):
+        return (fit_text(value, WORD_LIMIT),)
+    if not isinstance(value, list):
+        return ()
+    return tuple(fit_text(tag, WORD_LIMIT) for tag in value[:TAGS_LIMIT] if isinstance(tag, str) and tag)
+
+
+def metadata(value: object) -> dict[str, Any] | None:
+    """The sender's own variables, fit to be stored as JSON; None when there are none.
+
+    NUL goes, whole numbers beyond 63 bits become text, and what is nested deeper than 20 is left out.
+    """
+    if not isinstance(value, dict) or not value:
+        return None
+    fitted = _fit_json(value, 0)
+    return fitted if isinstance(fitted, dict) else None
+
+
+def _fit_json(value: object, depth: int) -> object:
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd") if "\x00" in value else value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) <= _LARGEST_INTEGER else str(value)[:100]
+    if isinstance(value, (dict, list)) and depth >= _METADATA_DEPTH:
+        return None
+    if isinstance(value, dict):
+        return {key.replace("\x00", "\ufffd"): _fit_json(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fit_json(item, depth + 1) for item in value]
+    return value
