@@ -1,0 +1,133 @@
+"""Connections to Postgres: how they are opened, and which errors mean "later"."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+import msgspec
+
+from worker.errors import ImpossibleSetting, StoreUnavailable
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+Executor: TypeAlias = "Pool | Connection"  # a pool lends a connection for the one statement
+
+_JSONB_VERSION = b"\x01"  # the first byte of jsonb on the wire
+_json_encoder = msgspec.json.Encoder()
+_json_decoder = msgspec.json.Decoder()
+
+# What Postgres, or the way to it, says when the work is sound and only the moment is wrong.
+_LATER = (
+    OSError,  # refused, reset, no route, name not found, and TimeoutError
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.InterfaceError,  # the connection or the pool was closed under us
+    asyncpg.InternalClientError,  # the protocol was cut off in the middle
+    asyncpg.OperatorInterventionError,  # class 57: shutdown, starting up, cancelled
+    asyncpg.InsufficientResourcesError,  # class 53: too many connections, disk full, out of memory
+    asyncpg.TransactionRollbackError,  # class 40: deadlock, serialization failure
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby: the fail-over is still under way
+)
+# Relatives of the above that no waiting mends: they are our mistake, and pass through as they are.
+_NEVER = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
+# What Postgres says when the URL names the wrong user, password or database.
+_WRONG_URL = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+
+
+async def open_pool(
+    dsn: str,
+    *,
+    connections: int,
+    command_timeout_seconds: float,
+    idle_connections: int = 1,
+    application_name: str = "bouncekeeper",
+    server_settings: Mapping[str, str] | None = None,
+) -> Pool:
+    """A pool of up to `connections` sessions, all in UTC, with jsonb as Python values and bounded waiting.
+
+    idle_connections are opened at once; 0 opens none, so that a process can start while Postgres is away.
+    server_settings are added to each session and win over the ones set here.
+    Raises StoreUnavailable while Postgres cannot be reached, ImpossibleSetting for a wrong URL.
+    """
+    milliseconds = str(int(command_timeout_seconds * 1000))
+    settings = {
+        "application_name": application_name,
+        "timezone": "UTC",
+        "statement_timeout": milliseconds,
+        "idle_in_transaction_session_timeout": milliseconds,
+        "jit": "off",  # every statement of ours is short: compiling one costs more than running it
+        **(server_settings or {}),
+    }
+    with store_errors("opening connections"):
+        pool: Pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min(idle_connections, connections),
+            max_size=connections,
+            # A little later than the server's own timeout, so that its clearer error is the one that is seen.
+            command_timeout=command_timeout_seconds + 5,
+            timeout=10,
+            init=set_codecs,
+            server_settings=settings,
+        )
+        return pool
+
+
+async def set_codecs(connection: Connection) -> None:
+    """The connection reads and writes jsonb as plain Python values from here on."""
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
+    )
+
+
+@contextmanager
+def store_errors(doing: str) -> Iterator[None]:
+    """Errors of the moment leave the block as StoreUnavailable, wrong URLs as ImpossibleSetting.
+
+    `doing` completes the message: "opening connections". Anything else passes through: a mistake of ours.
+    """
+    try:
+        yield
+    except _NEVER:
+        raise
+    except _WRONG_URL as error:
+        raise ImpossibleSetting(
+            f"Postgres refused us while {doing}: {error}. Check user, password and"
+            " database name in postgres.url"
+        ) from error
+    except _LATER as error:
+        said = str(error) or type(error).__name__
+        raise StoreUnavailable(
+            f"Postgres could not do its part while {doing}: {said}. It is tried again; if this goes on, see"
+            " whether Postgres runs and postgres.url leads to it"
+        ) from error
+
+
+def without_nul(text: str) -> str:
+    """The text without U+0000, which Postgres can store in neither text nor jsonb."""
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    encoded = _json_encoder.encode(value)
+    if b"\\u0000" in encoded:  # possibly a NUL, possibly just its spelling: look closely
+        encoded = _json_encoder.encode(_without_nul_anywhere(value))
+    return _JSONB_VERSION + encoded
+
+
+def _decode_jsonb(wire: bytes) -> Any:
+    return _json_decoder.decode(wire[1:])
+
+
+def _without_nul_anywhere(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_nul(value)
+    if isinstance(value, Mapping):
+        return {without_nul(str(key)): _without_nul_anywhere(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nul_anywhere(inner) for inner in value]
+    return value
