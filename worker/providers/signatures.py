@@ -71,10 +71,13 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def check_common(source: Source, *, schemes: Iterable[str] = ("",), secret_help: str = "") -> list[str]:
+def check_common(
+    source: Source, *, schemes: Iterable[str] = ("",), secret_help: str = "", secret_required: bool = True
+) -> list[str]:
     """What is wrong with the parts of a source that every provider shares, each with its remedy.
 
-    `schemes` are the values of `authentication` that the provider knows besides "none".
+    `schemes` are the values of `authentication` that the provider knows besides "none". A provider whose
+    signatures are verified with the vendor's published keys needs no secret of the operator's.
     """
     problems = []
     known = [*schemes, OPEN]
@@ -84,7 +87,7 @@ def check_common(source: Source, *, schemes: Iterable[str] = ("",), secret_help:
             f'authentication = "{source.authentication}" is not known to {source.provider}: '
             f"use one of {offered}"
         )
-    elif not source.secrets and not is_open(source):
+    elif secret_required and not source.secrets and not is_open(source):
         problems.append(
             f'no secret: {secret_help or "add one to secrets"}; or say authentication = "none" '
             "when anybody may post to this source"

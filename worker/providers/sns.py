@@ -1,0 +1,295 @@
+"""Amazon SNS: the envelope that SES feedback travels in, and the proof of who sent it.
+
+Sources: docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html (fields) and
+sns-verify-signature-of-message.html (string to sign, certificate).
+
+A good signature proves only that SNS sent a message, for whichever AWS account: anybody can make a topic and
+publish forged feedback through it. So the topic allow-list is as much a part of the proof as the signature.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from msgspec import Struct
+
+from worker.errors import UnreadablePayload
+from worker.providers.provider import (
+    Accepted,
+    Answered,
+    CertificateNeeded,
+    ConfirmSubscription,
+    Refused,
+    Verdict,
+    WebhookRequest,
+)
+from worker.providers.signatures import load_certificate, rsa_pkcs1v15_matches
+
+LATER_STATUS = 503  # SNS sends again after a 5xx; whatever got a 4xx is gone
+NOTIFICATION = "Notification"
+SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
+UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
+MESSAGE_TYPE_HEADER = "x-amz-sns-message-type"
+
+TOPIC_ARN = re.compile(r"arn:aws[a-z0-9-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+DEFAULT_DOMAINS = ("amazonaws.com", "amazonaws.com.cn")
+SIGNATURE_DIGESTS = {"1": "sha1", "2": "sha256"}  # by SignatureVersion; "1" unless a topic says otherwise
+
+# Of the host, exactly a region: "sns.s3.amazonaws.com" and "sns.s3-us-west-2.amazonaws.com" are buckets that
+# anybody can own. The whole URL is matched, so that no userinfo, port, query or fragment slips in.
+_REGION = r"[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}"
+
+
+class SnsMessage(Struct, frozen=True, kw_only=True, gc=False):
+    """One SNS message. Lambda and what forwards from it spell `Url` where HTTP deliveries spell `URL`."""
+
+    type: str = msgspec.field(name="Type")
+    message_id: str = msgspec.field(name="MessageId")
+    topic_arn: str = msgspec.field(name="TopicArn")
+    message: str = msgspec.field(name="Message")
+    timestamp: str = msgspec.field(name="Timestamp")
+    subject: str | None = msgspec.field(name="Subject", default=None)
+    token: str | None = msgspec.field(name="Token", default=None)
+    subscribe_url_as_http: str | None = msgspec.field(name="SubscribeURL", default=None)
+    subscribe_url_as_lambda: str | None = msgspec.field(name="SubscribeUrl", default=None)
+    signature_version: str | None = msgspec.field(name="SignatureVersion", default=None)
+    signature: str | None = msgspec.field(name="Signature", default=None)
+    signing_url_as_http: str | None = msgspec.field(name="SigningCertURL", default=None)
+    signing_url_as_lambda: str | None = msgspec.field(name="SigningCertUrl", default=None)
+
+    @property
+    def subscribe_url(self) -> str:
+        """Where a confirmation is fetched; "" on a notification."""
+        return self.subscribe_url_as_http or self.subscribe_url_as_lambda or ""
+
+    @property
+    def signing_url(self) -> str:
+        """Where the certificate lies; "" when the message names none."""
+        return self.signing_url_as_http or self.signing_url_as_lambda or ""
+
+
+_decode_message = msgspec.json.Decoder(SnsMessage).decode
+
+
+def read_sns_message(body: bytes) -> SnsMessage:
+    """The message in the body, whatever content type it came with (SNS says text/plain).
+
+    Raises UnreadablePayload when the body is no SNS message.
+    """
+    try:
+        return _decode_message(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        raise UnreadablePayload(
+            f"SNS message: the body is not the JSON that SNS documents ({error})"
+        ) from error
+
+
+def string_to_sign(message: SnsMessage) -> bytes:
+    """What SNS signs: name, line feed, value, line feed, in byte order of the names.
+
+    Values stand as they are after JSON decoding. `Subject` takes part only when the message has one;
+    `SignatureVersion`, `SigningCertURL` and `UnsubscribeURL` never do.
+    """
+    pairs = [("Message", message.message), ("MessageId", message.message_id)]
+    if message.type == NOTIFICATION:
+        if message.subject is not None:
+            pairs.append(("Subject", message.subject))
+        pairs.append(("Timestamp", message.timestamp))
+    else:
+        pairs += [
+            ("SubscribeURL", message.subscribe_url),
+            ("Timestamp", message.timestamp),
+            ("Token", message.token or ""),
+        ]
+    pairs += [("TopicArn", message.topic_arn), ("Type", message.type)]
+    return "".join(f"{name}\n{value}\n" for name, value in pairs).encode("utf-8", "surrogatepass")
+
+
+def is_certificate_url(url: str, domains: tuple[str, ...] = DEFAULT_DOMAINS) -> bool:
+    """True only for a certificate of a regional SNS endpoint."""
+    return _certificate_url(domains).fullmatch(url) is not None
+
+
+def is_subscribe_url(url: str, topic_arn: str, domains: tuple[str, ...] = DEFAULT_DOMAINS) -> bool:
+    """True only for a regional SNS endpoint's confirmation of exactly this topic."""
+    matched = _subscribe_url(domains).fullmatch(url)
+    if matched is None:
+        return False
+    query = parse_qs(matched["query"])
+    return query.get("Action") == ["ConfirmSubscription"] and query.get("TopicArn") == [topic_arn]
+
+
+def listed(options: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """The texts of an option that is a list; one bare text counts as a list of one, never as its letters."""
+    value = options.get(key)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return tuple(str(item) for item in value)
+    return () if value is None or value == "" else (str(value),)
+
+
+def domains_of(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The domains under which AWS endpoints are trusted; the option `aws_domains` replaces the usual two."""
+    return listed(options, "aws_domains") or DEFAULT_DOMAINS
+
+
+def authenticate_sns(
+    request: WebhookRequest, options: Mapping[str, Any], *, now: datetime, certificates: Mapping[str, bytes]
+) -> Verdict:
+    """Who sent this SNS message, by its signature, and what it asks for.
+
+    Options: `topics` (ARNs that may speak, required), `signature_versions` (default "1" and "2"),
+    `aws_domains`, `pinned_certificates` (URL to PEM text, looked at before asking for a download).
+    """
+    try:
+        message = read_sns_message(request.body)
+    except UnreadablePayload as error:
+        return Refused(reason="unreadable_body", detail=str(error), http_status=400)
+    domains = domains_of(options)
+    # Everything cheap comes before the certificate, so that strangers cannot make us fetch one.
+    refusal = (
+        _type_refusal(request, message)
+        or _topic_refusal(message, options)
+        or _version_refusal(message, options)
+        or _url_refusal(message, domains)
+    )
+    if refusal is not None:
+        return refusal
+    pinned = (options.get("pinned_certificates") or {}).get(message.signing_url)
+    pem = pinned.encode() if pinned else certificates.get(message.signing_url)
+    if pem is None:
+        return CertificateNeeded(url=message.signing_url)
+    return _signature_refusal(message, pem, now) or what_it_asks(message, domains)
+
+
+def what_it_asks(message: SnsMessage, domains: tuple[str, ...] = DEFAULT_DOMAINS) -> Verdict:
+    """The verdict on a message that is known to be authentic."""
+    if message.type == UNSUBSCRIBE_CONFIRMATION:
+        # Its SubscribeURL would subscribe again, against the will of whoever has just ended it.
+        return Answered(
+            reason="subscription_ended",
+            detail=f"SNS has ended the subscription to {message.topic_arn}: no feedback comes from it "
+            "any more. If that was not meant, subscribe this URL to the topic again.",
+        )
+    if message.type == SUBSCRIPTION_CONFIRMATION:
+        if not is_subscribe_url(message.subscribe_url, message.topic_arn, domains):
+            return Refused(
+                reason="subscribe_url_refused",
+                detail=f"The SubscribeURL of {message.topic_arn} is no confirmation at an SNS endpoint under "
+                f"{', '.join(domains)}; nothing was fetched.",
+                http_status=403,
+            )
+        return ConfirmSubscription(url=message.subscribe_url, topic=message.topic_arn)
+    return Accepted()
+
+
+@lru_cache(maxsize=16)
+def _certificate_url(domains: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"https://{_host(domains)}/SimpleNotificationService-[0-9a-f]{{32}}\.pem")
+
+
+@lru_cache(maxsize=16)
+def _subscribe_url(domains: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"https://{_host(domains)}/\?(?P<query>[A-Za-z0-9%&=:._~+/-]+)")
+
+
+def _host(domains: tuple[str, ...]) -> str:
+    return rf"sns\.{_REGION}\.(?:{'|'.join(re.escape(domain) for domain in domains)})"
+
+
+def _type_refusal(request: WebhookRequest, message: SnsMessage) -> Refused | None:
+    if message.type not in (NOTIFICATION, SUBSCRIPTION_CONFIRMATION, UNSUBSCRIBE_CONFIRMATION):
+        return Refused(
+            reason="unknown_message_type",
+            detail="The SNS message is of a type that SNS does not document.",
+            http_status=400,
+        )
+    announced = request.headers.get(MESSAGE_TYPE_HEADER, message.type)
+    if announced != message.type:
+        return Refused(
+            reason="message_type_mismatch",
+            detail=f"The header {MESSAGE_TYPE_HEADER} and the body's Type ({message.type}) differ.",
+        )
+    return None
+
+
+def _topic_refusal(message: SnsMessage, options: Mapping[str, Any]) -> Refused | None:
+    topics = listed(options, "topics")
+    if not topics:
+        return Refused(
+            reason="no_topics_configured",
+            detail="The source lists no `topics`, and without them anybody's SNS topic could speak here: "
+            "add the ARN of your topic.",
+            http_status=LATER_STATUS,
+        )
+    if message.topic_arn not in topics:
+        return Refused(
+            reason="topic_not_allowed",
+            detail="The message's TopicArn is not among the source's `topics`.",
+            http_status=403,
+        )
+    return None
+
+
+def _version_refusal(message: SnsMessage, options: Mapping[str, Any]) -> Refused | None:
+    if message.signature_version not in SIGNATURE_DIGESTS:
+        return Refused(
+            reason="unknown_signature_version",
+            detail="The SignatureVersion is neither 1 nor 2; nothing to verify.",
+        )
+    # The version itself is not signed, so a source that wants SHA-256 must refuse the other one outright.
+    if message.signature_version not in (listed(options, "signature_versions") or SIGNATURE_DIGESTS):
+        return Refused(
+            reason="signature_version_not_allowed",
+            detail=f"The message is signed with version {message.signature_version}, which the source's "
+            "`signature_versions` leave out: set the topic's attribute SignatureVersion to 2.",
+        )
+    return None
+
+
+def _url_refusal(message: SnsMessage, domains: tuple[str, ...]) -> Refused | None:
+    if is_certificate_url(message.signing_url, domains):
+        return None
+    return Refused(
+        reason="certificate_url_refused",
+        detail=f"The SigningCertURL is no certificate of an SNS endpoint under {', '.join(domains)}.",
+    )
+
+
+def is_usable_certificate(pem: bytes) -> bool:
+    """True for a PEM certificate that holds an RSA key."""
+    certificate = load_certificate(pem)
+    try:
+        return certificate is not None and isinstance(certificate.public_key(), RSAPublicKey)
+    except (ValueError, UnsupportedAlgorithm):  # a key of a broken or unknown sort
+        return False
+
+
+def _signature_refusal(message: SnsMessage, pem: bytes, now: datetime) -> Refused | None:
+    certificate = load_certificate(pem)
+    # A certificate that cannot be used says nothing about the sender: SNS shall send the message again.
+    if certificate is None or not is_usable_certificate(pem):
+        return Refused(
+            reason="certificate_unreadable",
+            detail=f"What lies at {message.signing_url} is no certificate with an RSA key.",
+            http_status=LATER_STATUS,
+        )
+    valid_from, valid_until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not valid_from <= now <= valid_until:
+        return Refused(
+            reason="certificate_out_of_date",
+            detail=f"The certificate of {message.signing_url} is valid from {valid_from:%Y-%m-%d} until "
+            f"{valid_until:%Y-%m-%d}: renew it where it is pinned, or set this machine's clock.",
+            http_status=LATER_STATUS,
+        )
+    digest = SIGNATURE_DIGESTS[message.signature_version or ""]
+    if rsa_pkcs1v15_matches(pem, message.signature or "", string_to_sign(message), digest=digest):
+        return None
+    return Refused(
+        reason="bad_signature", detail=f"The signature does not fit the message of {message.topic_arn}."
+    )
