@@ -62,10 +62,30 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "vendor_event",
         "count",
     ),
+    "folder.opened": _event(
+        "warning",
+        "A folder may now be entered by other users, as the embedded Postgres does not run as root.",
+        "folder",
+        "mode",
+    ),
     "process.started": _event("info", "A process is ready for work.", "role", "version", "address"),
     "process.stopped": _event(
         "info", "A process has finished what it had accepted and ends.", "role", "seconds"
     ),
+    "service.left_over": _event(
+        "warning",
+        "A local service of an earlier run that was killed still ran; it is ended first.",
+        "service",
+        "pid",
+    ),
+    "service.started": _event(
+        "info",
+        "A local Postgres or RabbitMQ is ready for connections.",
+        "service",
+        "address",
+        "folder",
+    ),
+    "service.stopped": _event("info", "A local Postgres or RabbitMQ of ours has ended.", "service", "signal"),
     "status.changed": _event(
         "info",
         "A contact's status is another one now, and why.",
@@ -79,4 +99,5 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "rule",
         "until",
     ),
+    "user.added": _event("info", "A system user was added for the embedded Postgres.", "user"),
 }

@@ -1,0 +1,141 @@
+"""A server program of somebody else's, started by us and never outliving us."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+_POLL_SECONDS = 0.02
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class ServiceProcess:
+    """One started program, its output in a file.
+
+    On Linux the kernel sends it `parent_death_signal` when the thread that started it dies, so that even a
+    `kill -9` of ours leaves nothing behind. Start it from the main thread for that reason.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], log_path: Path) -> None:
+        self._process = process
+        self.log_path = log_path
+
+    @classmethod
+    def start(
+        cls,
+        command: Sequence[str],
+        *,
+        log_path: Path,
+        working_directory: Path,
+        environment: Mapping[str, str] | None = None,
+        user: str | None = None,
+        parent_death_signal: signal.Signals = signal.SIGTERM,
+    ) -> Self:
+        """The program, running in a session of its own: Ctrl-C in a terminal reaches us, not it."""
+        with log_path.open("ab") as log_file:
+            process = subprocess.Popen(  # noqa: S603 - commands are built by this package, never from input
+                command,
+                cwd=working_directory,
+                env=None if environment is None else dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
+                start_new_session=True,
+                preexec_fn=_asks_for_death_signal(parent_death_signal),  # noqa: PLW1509 - only a prctl call
+            )
+        return cls(process, log_path)
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """False once it has ended; it is reaped then."""
+        return self._process.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal; one that has ended already is passed over."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def wait(self, *, timeout_seconds: float) -> bool:
+        """True when it has ended within that time."""
+        deadline = time.monotonic() + timeout_seconds
+        while self.running:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(_POLL_SECONDS)
+        return True
+
+    def last_lines(self, count: int = 15) -> str:
+        """The end of its output, for an error message."""
+        try:
+            return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-count:])
+        except OSError:
+            return f"(nothing readable in {self.log_path})"
+
+
+def _asks_for_death_signal(number: signal.Signals) -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    # Loaded before the fork: between fork and exec nothing may take a lock.
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    value = int(number)
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, value)
+
+    return ask
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def port_is_free(port: int) -> bool:
+    """True when this port of 127.0.0.1 could be listened on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def command_of(pid: int) -> str:
+    """The command line of a running process, or "" when there is none of that id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    proc = Path(f"/proc/{pid}/cmdline")
+    try:
+        return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        shown = subprocess.run(  # noqa: S603 - a number is all that is filled in
+            ["ps", "-o", "command=", "-p", str(pid)],  # noqa: S607 - where ps lies differs by system
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return shown.stdout.strip()
