@@ -1,79 +1,158 @@
-"""The configuration as the program uses it: one frozen tree, validated when it was loaded (worker.settings.load_settings)."""
+"""The configuration as the program uses it: one frozen tree, validated when it was loaded (worker.settings).
 
-from msgspec import Struct
+Each field carries its one sentence and its limits: flags, environment variables and docs/configuration.md are
+generated from here.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
 
 from schemas.source import Secret, Source
 from worker.policy.rule import Policy
+
+_Seconds = Meta(gt=0, le=86_400)
+_Port = Meta(ge=1, le=65_535)
+
+
+def _says(sentence: str) -> Meta:
+    return Meta(description=sentence)
 
 
 class PostgresSettings(Struct, frozen=True, kw_only=True):
     """Where the contacts are."""
 
-    url: Secret
-    pool_connections: int = 8
-    command_timeout_seconds: float = 60.0
+    url: Annotated[
+        Secret,
+        _says("`postgresql://user:password@host:port/database`; without it the embedded Postgres is used."),
+    ]
+    pool_connections: Annotated[
+        int, Meta(ge=2, le=200), _says("Connections that one process keeps to Postgres.")
+    ] = 8
+    command_timeout_seconds: Annotated[
+        float, _Seconds, _says("A statement that takes longer is given up.")
+    ] = 60.0
 
 
 class QueueSettings(Struct, frozen=True, kw_only=True):
-    """Where accepted webhooks wait: `rabbitmq`, or `postgres` for a first look and small senders."""
+    """Where accepted webhooks wait for the processor."""
 
-    adapter: str = "rabbitmq"
-    url: Secret | None = None  # amqp://…; only for rabbitmq
-    confirm_timeout_seconds: float = 5.0
-    park_after_seconds: float = 1.0  # a broker that takes longer is passed over: the parcel is parked in Postgres
-    prefetch_parcels: int = 64
+    adapter: Annotated[
+        Literal["rabbitmq", "postgres"],
+        _says("`rabbitmq`, or `postgres` for a first look and for small senders."),
+    ] = "rabbitmq"
+    url: Annotated[
+        Secret | None, _says("`amqp://user:password@host:port/vhost`; only for the adapter `rabbitmq`.")
+    ] = None
+    confirm_timeout_seconds: Annotated[
+        float, _Seconds, _says("A parcel that the broker has not confirmed by then is offered again.")
+    ] = 5.0
+    park_after_seconds: Annotated[
+        float, _Seconds, _says("A broker that takes longer is passed over: the parcel is parked in Postgres.")
+    ] = 1.0
+    prefetch_parcels: Annotated[
+        int, Meta(ge=1, le=10_000), _says("Parcels that the broker lends one worker at a time.")
+    ] = 64
 
 
 class ReceiverSettings(Struct, frozen=True, kw_only=True):
-    """The HTTP edge."""
+    """The HTTP edge, where ESPs post their webhooks."""
 
-    host: str = "127.0.0.1"
-    port: int = 8025
-    max_body_bytes: int = 5 * 1024 * 1024
-    max_decompressed_bytes: int = 20 * 1024 * 1024
-    body_timeout_seconds: float = 20.0
-    answer_timeout_seconds: float = 12.0  # SNS gives up after 15
-    retry_after_seconds: int = 30
-    group_max_envelopes: int = 256
-    group_max_bytes: int = 1024 * 1024
-    groups_in_flight: int = 4
-    trusted_proxies: tuple[str, ...] = ()  # CIDR; only from these is X-Forwarded-For believed
-    drain_seconds: float = 20.0
+    host: Annotated[str, _says("Address to listen on; `0.0.0.0` for all.")] = "127.0.0.1"
+    port: Annotated[int, _Port, _says("Port to listen on; several receivers may share it on Linux.")] = 8025
+    max_body_bytes: Annotated[
+        int, Meta(ge=1024, le=64 * 1024 * 1024), _says("A larger body is refused while it still arrives.")
+    ] = 5 * 1024 * 1024
+    max_decompressed_bytes: Annotated[
+        int, Meta(ge=1024, le=64 * 1024 * 1024), _says("A compressed body that grows beyond this is refused.")
+    ] = 20 * 1024 * 1024
+    body_timeout_seconds: Annotated[
+        float, _Seconds, _says("A client that has not sent its whole body by then is cut off.")
+    ] = 20.0
+    answer_timeout_seconds: Annotated[
+        float,
+        _Seconds,
+        _says("A webhook is answered within this time, with 503 if need be; SNS gives up at 15."),
+    ] = 12.0
+    retry_after_seconds: Annotated[
+        int, Meta(ge=1, le=86_400), _says("What a 503 tells the ESP to wait before it sends again.")
+    ] = 30
+    group_max_envelopes: Annotated[
+        int, Meta(ge=1, le=10_000), _says("Webhooks that share one queue message and its confirm.")
+    ] = 256
+    group_max_bytes: Annotated[
+        int, Meta(ge=1024, le=16 * 1024 * 1024), _says("Bytes that share one queue message and its confirm.")
+    ] = 1024 * 1024
+    groups_in_flight: Annotated[
+        int, Meta(ge=1, le=256), _says("Queue messages that may wait for their confirm at a time.")
+    ] = 4
+    trusted_proxies: Annotated[
+        tuple[str, ...], _says("Networks (CIDR) whose X-Forwarded-For is believed; empty believes nobody.")
+    ] = ()
+    drain_seconds: Annotated[
+        float, _Seconds, _says("How long a stopping receiver may take to finish what it accepted.")
+    ] = 20.0
 
 
 class ProcessorSettings(Struct, frozen=True, kw_only=True):
-    """The batch path."""
+    """The worker, which turns webhooks into statuses."""
 
-    batch_max_events: int = 4000
-    batch_max_wait_seconds: float = 0.05
-    batches_in_flight: int = 2
-    retention_months: int = 24
-    partitions_ahead_months: int = 2
-    sweep_every_seconds: float = 30.0
-    relay_every_seconds: float = 0.5
+    batch_max_events: Annotated[
+        int, Meta(ge=1, le=100_000), _says("Events that are committed in one transaction.")
+    ] = 4000
+    batch_max_wait_seconds: Annotated[
+        float, Meta(gt=0, le=60), _says("How long a batch may wait to become full.")
+    ] = 0.05
+    batches_in_flight: Annotated[
+        int, Meta(ge=1, le=16), _says("Batches that are prepared or committed at a time.")
+    ] = 2
+    retention_months: Annotated[
+        int, Meta(ge=1, le=1200), _says("Events older than this many whole months are dropped.")
+    ] = 24
+    partitions_ahead_months: Annotated[
+        int, Meta(ge=1, le=24), _says("Monthly tables that are made ahead of time.")
+    ] = 2
+    sweep_every_seconds: Annotated[
+        float, _Seconds, _says("How often holds that have ended are written to the history.")
+    ] = 30.0
+    relay_every_seconds: Annotated[
+        float, _Seconds, _says("How often status changes are published to the applications.")
+    ] = 0.5
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True):
     """The API for applications and operators."""
 
-    host: str = "127.0.0.1"
-    port: int = 8026
-    tokens: tuple[Secret, ...] = ()
-    check_max_addresses: int = 10_000
+    host: Annotated[str, _says("Address to listen on; beyond loopback a token is required.")] = "127.0.0.1"
+    port: Annotated[int, _Port, _says("Port to listen on.")] = 8026
+    tokens: Annotated[
+        tuple[Secret, ...], _says("Bearer tokens of the callers; several, so that they can be rotated.")
+    ] = ()
+    check_max_addresses: Annotated[
+        int, Meta(ge=1, le=1_000_000), _says("Addresses that one `POST /v1/check` may ask about.")
+    ] = 10_000
 
 
 class LogSettings(Struct, frozen=True, kw_only=True):
     """How the program speaks to the operator."""
 
-    level: str = "info"
-    format: str = "json"  # or `console`
-    show_addresses: bool = False
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], _says("The least grave line that is shown.")
+    ] = "info"
+    format: Annotated[Literal["json", "console"], _says("`json` for machines, `console` for people.")] = (
+        "json"
+    )
+    show_addresses: Annotated[
+        bool, _says("Shows e-mail addresses in clear instead of `j***@example.org`.")
+    ] = False
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything the operator decided."""
 
-    data_directory: str
+    data_directory: Annotated[
+        str, _says("Folder for what is kept on this machine: embedded Postgres, generated configuration.")
+    ] = ".data"
     postgres: PostgresSettings
     queue: QueueSettings
     receiver: ReceiverSettings
