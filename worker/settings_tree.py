@@ -26,12 +26,8 @@ class PostgresSettings(Struct, frozen=True, kw_only=True):
         Secret,
         _says("`postgresql://user:password@host:port/database`; without it the embedded Postgres is used."),
     ]
-    pool_connections: Annotated[
-        int, Meta(ge=2, le=200), _says("Connections that one process keeps to Postgres.")
-    ] = 8
-    command_timeout_seconds: Annotated[
-        float, _Seconds, _says("A statement that takes longer is given up.")
-    ] = 60.0
+    pool_connections: Annotated[int, Meta(ge=2, le=200), _says("Connections that one process keeps to Postgres.")] = 8
+    command_timeout_seconds: Annotated[float, _Seconds, _says("A statement that takes longer is given up.")] = 60.0
 
 
 class QueueSettings(Struct, frozen=True, kw_only=True):
@@ -41,9 +37,9 @@ class QueueSettings(Struct, frozen=True, kw_only=True):
         Literal["rabbitmq", "postgres"],
         _says("`rabbitmq`, or `postgres` for a first look and for small senders."),
     ] = "rabbitmq"
-    url: Annotated[
-        Secret | None, _says("`amqp://user:password@host:port/vhost`; only for the adapter `rabbitmq`.")
-    ] = None
+    url: Annotated[Secret | None, _says("`amqp://user:password@host:port/vhost`; only for the adapter `rabbitmq`.")] = (
+        None
+    )
     confirm_timeout_seconds: Annotated[
         float, _Seconds, _says("A parcel that the broker has not confirmed by then is offered again.")
     ] = 5.0
@@ -97,21 +93,17 @@ class ReceiverSettings(Struct, frozen=True, kw_only=True):
 class ProcessorSettings(Struct, frozen=True, kw_only=True):
     """The worker, which turns webhooks into statuses."""
 
-    batch_max_events: Annotated[
-        int, Meta(ge=1, le=100_000), _says("Events that are committed in one transaction.")
-    ] = 4000
-    batch_max_wait_seconds: Annotated[
-        float, Meta(gt=0, le=60), _says("How long a batch may wait to become full.")
-    ] = 0.05
-    batches_in_flight: Annotated[
-        int, Meta(ge=1, le=16), _says("Batches that are prepared or committed at a time.")
-    ] = 2
+    batch_max_events: Annotated[int, Meta(ge=1, le=100_000), _says("Events that are committed in one transaction.")] = (
+        4000
+    )
+    batch_max_wait_seconds: Annotated[float, Meta(gt=0, le=60), _says("How long a batch may wait to become full.")] = (
+        0.05
+    )
+    batches_in_flight: Annotated[int, Meta(ge=1, le=16), _says("Batches that are prepared or committed at a time.")] = 2
     retention_months: Annotated[
         int, Meta(ge=1, le=1200), _says("Events older than this many whole months are dropped.")
     ] = 24
-    partitions_ahead_months: Annotated[
-        int, Meta(ge=1, le=24), _says("Monthly tables that are made ahead of time.")
-    ] = 2
+    partitions_ahead_months: Annotated[int, Meta(ge=1, le=24), _says("Monthly tables that are made ahead of time.")] = 2
     sweep_every_seconds: Annotated[
         float, _Seconds, _says("How often holds that have ended are written to the history.")
     ] = 30.0
@@ -136,15 +128,11 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
 class LogSettings(Struct, frozen=True, kw_only=True):
     """How the program speaks to the operator."""
 
-    level: Annotated[
-        Literal["debug", "info", "warning", "error"], _says("The least grave line that is shown.")
-    ] = "info"
-    format: Annotated[Literal["json", "console"], _says("`json` for machines, `console` for people.")] = (
-        "json"
+    level: Annotated[Literal["debug", "info", "warning", "error"], _says("The least grave line that is shown.")] = (
+        "info"
     )
-    show_addresses: Annotated[
-        bool, _says("Shows e-mail addresses in clear instead of `j***@example.org`.")
-    ] = False
+    format: Annotated[Literal["json", "console"], _says("`json` for machines, `console` for people.")] = "json"
+    show_addresses: Annotated[bool, _says("Shows e-mail addresses in clear instead of `j***@example.org`.")] = False
 
 
 class Settings(Struct, frozen=True, kw_only=True):
