@@ -1,20 +1,30 @@
 """Logging: structlog, one JSON line per thing that happened, every name declared in schemas/log_events.py."""
 
+import asyncio
+import atexit
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any, TextIO, cast
 
+import msgspec
 import structlog
 
 from schemas.address import mask_address
 from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
 
 _options: dict[str, bool] = {"show_addresses": False, "strict": False}
+_process_fields: dict[str, Any] = {}
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
-    """The program's logger: `get_logger().info("webhook.accepted", source="...")`."""
+    """The program's logger: `get_logger().info("webhook.accepted", source="...")`.
+
+    It looks the configuration up at each call, so that it may be made before logging is set up. Where lines
+    are many, `get_logger().bind()` gives one that has it at hand.
+    """
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())
 
 
@@ -36,38 +46,120 @@ def configure_logging(
     `strict` makes an undeclared name or field an error: the tests run so.
     """
     _options.update(show_addresses=show_addresses, strict=strict)
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if json_lines
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    _process_fields.clear()
+    _process_fields.update(bound)
+    processors: list[structlog.typing.Processor] = [_refuse_undeclared] if strict else []
+    processors += [_add_common_fields, *(_json_renderers() if json_lines else _console_renderers())]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            _refuse_undeclared,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if json_lines else structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=LineWriter,
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(**bound)
     # Libraries speak through the standard library; only their warnings are an operator's business.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
 
 
-def _refuse_undeclared(
-    _logger: Any, _method: str, event_dict: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    if _options["strict"]:
-        declared = LOG_EVENTS.get(event_dict["event"])
-        if declared is None:
-            raise AssertionError(
-                f"log event {event_dict['event']!r} is not declared in schemas/log_events.py"
-            )
-        if unknown := set(event_dict) - declared.fields - COMMON_FIELDS - {"exc_info"}:
-            raise AssertionError(f"log event {event_dict['event']!r} has undeclared fields {sorted(unknown)}")
+class LineWriter:
+    """Writes lines to stderr, those of one turn of the event loop with a single system call.
+
+    A receiver logs thousands of lines a second, and a system call for each would cost more than the line.
+    Warnings and worse, and lines from outside an event loop, are written at once.
+    """
+
+    def __init__(self, *_names: Any) -> None:
+        self._lines = _shared_lines
+
+    def debug(self, line: str) -> None:
+        """A line that may wait for the end of this turn of the event loop."""
+        self._lines.add(line)
+
+    info = msg = debug
+
+    def warning(self, line: str) -> None:
+        """A line that is written at once, with all before it."""
+        self._lines.add(line, at_once=True)
+
+    error = critical = exception = warning
+
+
+class _SharedLines:
+    """The lines of the whole process that are not written yet, so that their order is kept."""
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._flushed_by: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    def add(self, line: str, *, at_once: bool = False) -> None:
+        with self._lock:
+            self._waiting.append(line)
+            if not at_once:
+                try:
+                    loop = asyncio.get_running_loop()
+                except RuntimeError:
+                    pass  # a thread without a loop: nobody would come back to write it
+                else:
+                    # A loop that ended before it came to our call has left its lines to the next one.
+                    if self._flushed_by is not loop:
+                        self._flushed_by = loop
+                        loop.call_soon(self.flush)
+                    return
+        self.flush()
+
+    def flush(self) -> None:
+        with self._lock:
+            self._flushed_by = None
+            if not self._waiting:
+                return
+            stream: TextIO = sys.stderr
+            text = "\n".join(self._waiting)
+            self._waiting.clear()
+            stream.write(text + "\n")
+            stream.flush()
+
+
+_shared_lines = _SharedLines()
+atexit.register(_shared_lines.flush)
+
+
+def _refuse_undeclared(_logger: Any, _method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    declared = LOG_EVENTS.get(event_dict["event"])
+    if declared is None:
+        raise AssertionError(f"log event {event_dict['event']!r} is not declared in schemas/log_events.py")
+    if unknown := set(event_dict) - declared.fields - COMMON_FIELDS - {"exc_info"}:
+        raise AssertionError(f"log event {event_dict['event']!r} has undeclared fields {sorted(unknown)}")
     return event_dict
+
+
+def _add_common_fields(_logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> dict[str, Any]:
+    # The same four in front of every line, so that a screen full of them reads as columns.
+    return {
+        "timestamp": datetime.now(UTC),
+        "level": "error" if method == "exception" else method,
+        "event": event_dict.pop("event"),
+        **_process_fields,
+        **event_dict,
+    }
+
+
+def _json_renderers() -> list[structlog.typing.Processor]:
+    encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+    def render(_logger: Any, _method: str, event_dict: MutableMapping[str, Any]) -> str:
+        return encode(event_dict).decode()
+
+    # Local variables may hold secrets and whole bodies: a traceback in a log never shows them.
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(tracebacks), render]
+
+
+def _console_renderers() -> list[structlog.typing.Processor]:
+    def spell_time(_logger: Any, _method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event_dict["timestamp"] = event_dict["timestamp"].strftime("%H:%M:%S.%f")[:-3]
+        return event_dict
+
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return [spell_time, console]
