@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from worker.local_services.postgres import EmbeddedPostgres
-from worker.logs import configure_logging
+# The tests test this checkout, whatever is installed beside it.
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from worker.local_services.postgres import EmbeddedPostgres  # noqa: E402 - the path must come first
+from worker.logs import configure_logging  # noqa: E402 - the path must come first
 
 _numbers = itertools.count(1)
 
