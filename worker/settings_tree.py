@@ -60,8 +60,10 @@ class ReceiverSettings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1024, le=64 * 1024 * 1024), _says("A larger body is refused while it still arrives.")
     ] = 5 * 1024 * 1024
     max_decompressed_bytes: Annotated[
-        int, Meta(ge=1024, le=64 * 1024 * 1024), _says("A compressed body that grows beyond this is refused.")
-    ] = 20 * 1024 * 1024
+        int,
+        Meta(ge=1024, le=64 * 1024 * 1024),
+        _says("A compressed body that grows beyond this is refused; RabbitMQ takes 16 MiB at most."),
+    ] = 15 * 1024 * 1024
     body_timeout_seconds: Annotated[
         float, _Seconds, _says("A client that has not sent its whole body by then is cut off.")
     ] = 20.0

@@ -1,0 +1,131 @@
+"""What single settings cannot know: where they contradict each other."""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from schemas.source import Secret
+from worker.settings_sources import network_remedy
+
+# A parcel also carries the names, headers and lengths around each body.
+_PARCEL_OVERHEAD_BYTES = 64 * 1024
+# RabbitMQ refuses messages larger than this unless it is told otherwise (`max_message_size`).
+RABBITMQ_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+_MIN_TOKEN_CHARACTERS = 16
+
+
+def contradictions(values: Mapping[str, Any]) -> list[str]:
+    """Every contradiction, each with its remedy. `values` maps `receiver.port` and the like to read values.
+
+    A setting that could not be read is not in `values`; what depends on it is passed over.
+    """
+    return [
+        *_of_urls(values),
+        *_of_sizes(values),
+        *_of_exposure(values),
+        *(
+            f"receiver.trusted_proxies holds {network!r}: {remedy}"
+            for network in values.get("receiver.trusted_proxies", ())
+            if (remedy := network_remedy(network))
+        ),
+    ]
+
+
+def _of_urls(values: Mapping[str, Any]) -> list[str]:
+    found = []
+    if "postgres.url" in values and not _has_scheme(values["postgres.url"], ("postgresql", "postgres")):
+        found.append(
+            "postgres.url is not the URL of a Postgres: "
+            "write postgresql://user:password@host:5432/database (its value is not shown here)"
+        )
+    adapter, url = values.get("queue.adapter"), values.get("queue.url")
+    if adapter == "rabbitmq":
+        if url is None and "queue.url" in values:
+            found.append(
+                "queue.url is missing: queue.adapter is `rabbitmq`, so write "
+                'amqp://user:password@host:5672/ there, or choose adapter = "postgres"'
+            )
+        elif url is not None and not _has_scheme(url, ("amqp", "amqps")):
+            found.append(
+                "queue.url is not the URL of a RabbitMQ: "
+                "write amqp://user:password@host:5672/vhost (its value is not shown here)"
+            )
+    elif adapter == "postgres" and url is not None:
+        found.append(
+            "queue.url is set, but queue.adapter is `postgres`, which uses postgres.url: "
+            'take it out, or choose adapter = "rabbitmq"'
+        )
+    return found
+
+
+def _of_sizes(values: Mapping[str, Any]) -> list[str]:
+    found = []
+    body, unpacked = values.get("receiver.max_body_bytes"), values.get("receiver.max_decompressed_bytes")
+    if body and unpacked and body > unpacked:
+        found.append(
+            f"receiver.max_body_bytes ({body}) is larger than receiver.max_decompressed_bytes ({unpacked}): "
+            "raise the second or lower the first"
+        )
+    largest = max(body or 0, unpacked or 0) + _PARCEL_OVERHEAD_BYTES
+    if values.get("queue.adapter") == "rabbitmq" and largest > RABBITMQ_MAX_MESSAGE_BYTES:
+        found.append(
+            f"a webhook of {largest - _PARCEL_OVERHEAD_BYTES} bytes would be accepted, but RabbitMQ takes at most "
+            f"{RABBITMQ_MAX_MESSAGE_BYTES} bytes in one message: lower receiver.max_body_bytes and "
+            f"receiver.max_decompressed_bytes to {RABBITMQ_MAX_MESSAGE_BYTES - _PARCEL_OVERHEAD_BYTES} or less"
+        )
+    park, confirm = values.get("queue.park_after_seconds"), values.get("queue.confirm_timeout_seconds")
+    answer = values.get("receiver.answer_timeout_seconds")
+    if answer and confirm and confirm >= answer:
+        found.append(
+            f"queue.confirm_timeout_seconds ({confirm:g}) is not shorter than receiver.answer_timeout_seconds "
+            f"({answer:g}): a slow broker would leave no time to answer; lower the first"
+        )
+    if park and answer and park >= answer:
+        found.append(
+            f"queue.park_after_seconds ({park:g}) is not shorter than receiver.answer_timeout_seconds ({answer:g}): "
+            "nothing would ever be parked in time; lower the first"
+        )
+    return found
+
+
+def _of_exposure(values: Mapping[str, Any]) -> list[str]:
+    found = []
+    host = values.get("api.host")
+    if host is not None and "api.tokens" in values and not values["api.tokens"] and not is_loopback(host):
+        found.append(
+            f"api.tokens is empty, but the API listens on {host}, where others can reach it: set api.tokens (or "
+            "api.tokens_files) to a long random text, or api.host to 127.0.0.1"
+        )
+    if any(len(token.reveal()) < _MIN_TOKEN_CHARACTERS for token in values.get("api.tokens", ())):
+        found.append(
+            f"api.tokens holds a token of fewer than {_MIN_TOKEN_CHARACTERS} characters, which can be guessed: "
+            "use a longer one, such as what `openssl rand -hex 24` prints"
+        )
+    if (
+        values.get("receiver.port") is not None
+        and values["receiver.port"] == values.get("api.port")
+        and values.get("receiver.host") == host
+    ):
+        found.append(
+            f"receiver.port and api.port are both {values['receiver.port']} on {host}: give one of them another port"
+        )
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """True when only this machine can reach what listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _has_scheme(url: Secret, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url.reveal())
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(parts.netloc or parts.query)

@@ -1,0 +1,79 @@
+"""Names that somebody wrote and that set nothing: most of them are slips of the pen, so none is passed over."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from worker.settings_declarations import ENVIRONMENT_PREFIX, section_types, setting_declarations
+from worker.settings_file import CONFIG_VARIABLE
+from worker.settings_sources import SOURCE_FIELDS, source_environment_name
+from worker.settings_spelling import did_you_mean
+
+# Variables of the program's own tests and drills, which are no settings.
+_FOREIGN_PREFIXES = ("BOUNCEKEEPER_TEST_", "BOUNCEKEEPER_BENCH_", "BOUNCEKEEPER_DRILL_")
+_SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_TCP")
+
+
+def unknown_in_file(tables: Mapping[str, Any], origin: str) -> list[str]:
+    """The keys of the file that set nothing, each with what was probably meant."""
+    sections = section_types()
+    top_level = {declaration.name for declaration in setting_declarations() if not declaration.section}
+    found = []
+    for key, table in tables.items():
+        if key in sections:
+            if not isinstance(table, Mapping):
+                found.append(f"{key} in {origin} must be a table: write `[{key}]`, then its settings below it")
+                continue
+            known = _names_in_file(key)
+            found += [
+                f"{key}.{name} in {origin} is unknown: {did_you_mean(name, known)}"
+                for name in table
+                if name not in known
+            ]
+        elif key not in top_level | {"policy", "sources"}:
+            found.append(
+                f"{key} in {origin} is unknown: {did_you_mean(key, {*sections, *top_level, 'policy', 'sources'})}"
+            )
+    return found
+
+
+def _names_in_file(section: str) -> set[str]:
+    declarations = [declaration for declaration in setting_declarations() if declaration.section == section]
+    secret_files = {declaration.file_path.rpartition(".")[2] for declaration in declarations if declaration.secret}
+    return {declaration.name for declaration in declarations} | secret_files
+
+
+def unknown_in_environment(environment: Mapping[str, str], tables: Mapping[str, Any]) -> list[str]:
+    """The variables of ours that set nothing, each with what was probably meant."""
+    known = {CONFIG_VARIABLE}
+    for declaration in setting_declarations():
+        known.add(declaration.environment_name)
+        if declaration.secret:
+            known.add(declaration.file_environment_name)
+    sources = tables.get("sources", {})
+    for name in sources if isinstance(sources, Mapping) else ():
+        known |= {source_environment_name(name, field) for field in SOURCE_FIELDS}
+    return [
+        f"the variable {name} is unknown: {_variable_remedy(name, known)}"
+        for name in sorted(environment)
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in known and not name.startswith(_FOREIGN_PREFIXES)
+    ]
+
+
+def _variable_remedy(name: str, known: set[str]) -> str:
+    if _SERVICE_LINK.search(name):
+        return "it is a service link of Kubernetes; set `enableServiceLinks: false` in the pod"
+    if name.startswith(f"{ENVIRONMENT_PREFIX}SOURCES_"):
+        return "name its source in the configuration file, as `[sources.NAME]`"
+    close = did_you_mean(name, known)
+    return close if close.startswith("did") else "docs/configuration.md lists all there are"
+
+
+def unknown_overrides(overrides: Mapping[str, str]) -> list[str]:
+    """The overrides that set nothing."""
+    known = {
+        name
+        for declaration in setting_declarations()
+        for name in (declaration.path, *([declaration.file_path] if declaration.secret else []))
+    }
+    return [f"the setting {name} is unknown: {did_you_mean(name, known)}" for name in overrides if name not in known]

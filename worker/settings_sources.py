@@ -1,0 +1,169 @@
+"""The `[sources.NAME]` tables: one for each webhook URL.
+
+What is no field of schemas.source.Source goes into its `options`, which only the provider understands and checks.
+"""
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from schemas.source import Secret, Source
+from worker.settings_declarations import ENVIRONMENT_PREFIX
+from worker.settings_spelling import did_you_mean
+from worker.settings_values import Mistake, read_secret_file, text_list
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+_AUTHENTICATIONS = ("", "none")
+# What a source may also be told by the environment, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>.
+_TEXT_FIELDS = ("provider", "account", "authentication")
+_LIST_FIELDS = ("secrets", "secrets_files", "allowed_addresses")
+SOURCE_FIELDS = (*_TEXT_FIELDS, *_LIST_FIELDS)
+
+
+def source_environment_name(source: str, field: str) -> str:
+    """The variable that overrides one field of one source."""
+    return f"{ENVIRONMENT_PREFIX}SOURCES_{source}_{field}".upper().replace("-", "_")
+
+
+def read_sources(
+    tables: Any, environment: Mapping[str, str], base_directory: Path, mistakes: list[str]
+) -> tuple[Source, ...]:
+    """The sources that could be read; what is wrong with the others is added to `mistakes`."""
+    if not isinstance(tables, Mapping):
+        mistakes.append("sources must be tables: write `[sources.NAME]`, then `provider = …` below it")
+        return ()
+    sources = []
+    for name, table in tables.items():
+        before = len(mistakes)
+        source = _read_source(name, table, environment, base_directory, mistakes)
+        if source is not None and len(mistakes) == before:
+            _check_with_provider(source, mistakes)
+            sources.append(source)
+    return tuple(sources)
+
+
+def _read_source(
+    name: str, table: Any, environment: Mapping[str, str], base_directory: Path, mistakes: list[str]
+) -> Source | None:
+    where = f"sources.{name}"
+    if not isinstance(table, Mapping):
+        mistakes.append(f"{where} must be a table: write `[{where}]`, then `provider = …` below it")
+        return None
+    if not _NAME.match(name):
+        mistakes.append(
+            f"{where} is no name for a source: it stands in the URL; use letters, digits, - and _, at most 64"
+        )
+    values = dict(table)
+    for field in SOURCE_FIELDS:
+        if (text := environment.get(source_environment_name(name, field))) is not None:
+            values[field] = _split(text) if field in _LIST_FIELDS else text
+            if field in ("secrets", "secrets_files"):  # one replaces the other wherever it stood
+                values.pop("secrets_files" if field == "secrets" else "secrets", None)
+
+    texts = {
+        field: _take_text(values, field, default, where, mistakes)
+        for field, default in (("provider", ""), ("account", "default"), ("authentication", ""))
+    }
+    if not texts["provider"]:
+        mistakes.append(f'{where}.provider is missing: name the ESP, such as provider = "sendgrid"')
+    if texts["authentication"] not in _AUTHENTICATIONS:
+        mistakes.append(
+            f"{where}.authentication is {texts['authentication']!r}: leave it out for the provider's own way, "
+            'or write "none" to accept what anybody sends'
+        )
+    return Source(
+        name=name,
+        provider=texts["provider"],
+        account=texts["account"] or "default",
+        authentication=texts["authentication"],
+        secrets=_take_secrets(values, base_directory, where, mistakes),
+        allowed_addresses=_take_networks(values, where, mistakes),
+        options=_read_certificates(values, base_directory, where, mistakes),
+    )
+
+
+def _take_text(values: dict[str, Any], field: str, default: str, where: str, mistakes: list[str]) -> str:
+    value = values.pop(field, default)
+    if not isinstance(value, str):
+        mistakes.append(f"{where}.{field} is {value!r}: it must be a text, in quotes")
+        return default
+    return value.strip()
+
+
+def _take_secrets(values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str]) -> tuple[Secret, ...]:
+    inline, files = values.pop("secrets", []), values.pop("secrets_files", [])
+    secrets: list[Secret] = []
+    try:
+        texts = [text.strip() for text in text_list(inline, f"{where}.secrets")]
+        if not all(texts):
+            mistakes.append(f"{where}.secrets holds an empty text: fill it in, or leave it out")
+        secrets += [Secret(text) for text in texts if text]
+        secrets += [
+            read_secret_file(name, base_directory, f"{where}.secrets_files")
+            for name in text_list(files, f"{where}.secrets_files")
+        ]
+    except Mistake as mistake:
+        mistakes.append(str(mistake))
+    return tuple(secrets)
+
+
+def _take_networks(values: dict[str, Any], where: str, mistakes: list[str]) -> tuple[str, ...]:
+    try:
+        networks = text_list(values.pop("allowed_addresses", []), f"{where}.allowed_addresses")
+    except Mistake as mistake:
+        mistakes.append(str(mistake))
+        return ()
+    mistakes += [
+        f"{where}.allowed_addresses holds {network!r}: {remedy}"
+        for network in networks
+        if (remedy := network_remedy(network))
+    ]
+    return tuple(networks)
+
+
+def network_remedy(network: str) -> str:
+    """What is wrong with a network written as CIDR, "" when nothing."""
+    try:
+        ip_network(network)
+    except ValueError:
+        try:
+            return f"it has bits set beyond its mask; write {ip_network(network, strict=False)}"
+        except ValueError:
+            return "it must be an address or a network, such as 203.0.113.7 or 10.0.0.0/8"
+    return ""
+
+
+def _read_certificates(values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str]) -> dict[str, Any]:
+    """The options, with the PEM files of `pinned_certificates` (URL -> file) read into PEM text."""
+    pinned = values.get("pinned_certificates")
+    if pinned is None:
+        return values
+    if not isinstance(pinned, Mapping) or not all(isinstance(path, str) for path in pinned.values()):
+        mistakes.append(f"{where}.pinned_certificates must be a table of URLs and the PEM files they stand for")
+        return values
+    certificates = {}
+    for url, path in pinned.items():
+        try:
+            certificates[url] = read_secret_file(path, base_directory, f"{where}.pinned_certificates").reveal()
+        except Mistake as mistake:
+            mistakes.append(str(mistake))
+    return {**values, "pinned_certificates": certificates}
+
+
+def _check_with_provider(source: Source, mistakes: list[str]) -> None:
+    from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - costs time that --help has not
+
+    provider = PROVIDERS.get(source.provider)
+    if provider is None:
+        mistakes.append(
+            f"sources.{source.name}.provider is {source.provider!r}, which is unknown: "
+            f"{did_you_mean(source.provider, PROVIDERS)}"
+        )
+        return
+    mistakes += [f"sources.{source.name}: {complaint}" for complaint in provider.check_source(source)]
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,94 @@
+"""One raw value, from a file, a variable or a flag, becomes a setting's value; or a mistake with its remedy.
+
+Nothing here ever repeats the value of a secret.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from schemas.source import Secret
+from worker.settings_declarations import SettingDeclaration
+
+
+class RawValue(Struct, frozen=True, kw_only=True):
+    """What somebody wrote, and where."""
+
+    value: Any
+    origin: str  # "--receiver-port", "BOUNCEKEEPER_RECEIVER_PORT", "bouncekeeper.toml"
+    is_text: bool  # from a flag or variable: numbers are still digits, lists still joined by commas
+    from_file: bool = False  # the value names the file (for a list: the files) that holds the secret
+    base_directory: Path = Path()  # what a relative file name is relative to
+
+
+class Mistake(Exception):  # noqa: N818 - collected, never raised across the edge of the settings modules
+    """One thing that is wrong, with its remedy."""
+
+
+def read_value(declaration: SettingDeclaration, raw: RawValue) -> Any:
+    """The value in the setting's own type. Raises Mistake."""
+    value = _split(raw.value) if raw.is_text and declaration.several else raw.value
+    where = f"{declaration.path} (from {raw.origin})"
+    if declaration.secret:
+        return _read_secret(declaration, raw, value, where)
+    if raw.is_text and declaration.plain_type is bool and isinstance(value, str):
+        value = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(value.lower(), value)
+    try:
+        return msgspec.convert(value, declaration.annotation, strict=not raw.is_text)
+    except msgspec.ValidationError:
+        raise Mistake(f"{where} is {raw.value!r}: {_expectation(declaration, raw)}") from None
+
+
+def read_secret_file(name: str, base_directory: Path, where: str) -> Secret:
+    """What the file holds, without the line break at its end. Raises Mistake."""
+    path = base_directory / Path(name).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        # Only the kind of error: a message could carry what was in the file.
+        problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise Mistake(f"{where} names the file {path}, which cannot be read: {problem}") from None
+    if not text:
+        raise Mistake(f"{where} names the file {path}, which is empty: put the secret into it")
+    return Secret(text)
+
+
+def text_list(value: Any, where: str) -> list[str]:
+    """A list of texts, also when it was written as one text. Raises Mistake."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
+        raise Mistake(f'{where} must be a list of texts: ["…", "…"]')
+    return list(value)
+
+
+def _read_secret(declaration: SettingDeclaration, raw: RawValue, value: Any, where: str) -> Any:
+    wanted = "a list of texts" if declaration.several else "a text"
+    values = value if declaration.several else [value]
+    if not isinstance(values, list) or not all(isinstance(part, str) for part in values):
+        raise Mistake(f"{where} must be {wanted}, in quotes")
+    if raw.from_file:
+        secrets = tuple(read_secret_file(part, raw.base_directory, where) for part in values)
+    else:
+        if not all(part.strip() for part in values):
+            raise Mistake(f"{where} is empty: give it a value, or leave it out")
+        secrets = tuple(Secret(part.strip()) for part in values)
+    return secrets if declaration.several else secrets[0]
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _expectation(declaration: SettingDeclaration, raw: RawValue) -> str:
+    if isinstance(raw.value, str) and raw.value.startswith("tcp://"):
+        return (
+            "that is a service link which Kubernetes put into the environment; "
+            "set `enableServiceLinks: false` in the pod"
+        )
+    wanted = f"it must be {declaration.kind}"
+    if declaration.several:
+        wanted += ', such as ["10.0.0.0/8"]' if not raw.is_text else ", joined by commas"
+    return ", ".join([wanted, *declaration.limits])
