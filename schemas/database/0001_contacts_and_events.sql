@@ -113,6 +113,7 @@ CREATE TABLE dead_letters (
     body bytea NOT NULL,
     replayed_at timestamptz,
     discarded_at timestamptz,
+    closed_by text,                    -- the person who replayed or discarded it
     note text
 );
 

@@ -119,12 +119,12 @@ _UPDATE = """
 async def lock_contacts(connection: asyncpg.Connection, keys: Iterable[ContactKey]) -> list[ContactRow]:
     """The rows of those of the keys that exist, locked until the transaction ends."""
     columns = list(zip(*keys, strict=True))
-    return [_row(record) for record in await connection.fetch(_LOCK, *columns)] if columns else []
+    return [contact_row(record) for record in await connection.fetch(_LOCK, *columns)] if columns else []
 
 
 async def lock_due_contacts(connection: asyncpg.Connection, now: datetime, limit: int) -> list[ContactRow]:
     """Up to `limit` contacts whose standing changes by time alone at or before `now`, locked."""
-    return [_row(record) for record in await connection.fetch(_DUE, now, limit)]
+    return [contact_row(record) for record in await connection.fetch(_DUE, now, limit)]
 
 
 async def insert_contacts(connection: asyncpg.Connection, rows: Sequence[ContactRow]) -> dict[ContactKey, int]:
@@ -211,7 +211,8 @@ async def update_contacts(connection: asyncpg.Connection, rows: Sequence[Contact
         await connection.execute(_UPDATE, *zip(*values, strict=True))
 
 
-def _row(record: asyncpg.Record) -> ContactRow:
+def contact_row(record: asyncpg.Record) -> ContactRow:
+    """The row of a record with all columns of `contacts`."""
     return ContactRow(**dict(record.items()))
 
 

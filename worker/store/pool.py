@@ -96,8 +96,7 @@ def store_errors(doing: str) -> Iterator[None]:
         raise
     except _WRONG_URL as error:
         raise ImpossibleSetting(
-            f"Postgres refused us while {doing}: {error}. Check user, password and"
-            " database name in postgres.url"
+            f"Postgres refused us while {doing}: {error}. Check user, password and database name in postgres.url"
         ) from error
     except _LATER as error:
         said = str(error) or type(error).__name__

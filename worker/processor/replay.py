@@ -1,0 +1,85 @@
+"""Dead letters back into the queue: after a fix, they are processed as if they had just come in."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from schemas.envelope import decode_envelope, decode_parcel, encode_envelope, encode_parcel
+from worker.queue.port import QueueWriter
+from worker.store.dead_letters import DeadLetterContent, list_dead_letters, mark_replayed, read_dead_letters
+from worker.store.pool import Pool
+
+_CHUNK = 50  # bodies can be megabytes: few at a time are in memory
+
+
+class Replayed(Struct, frozen=True, kw_only=True):
+    """What became of dead letters that were to be replayed."""
+
+    queued: tuple[int, ...]  # in the queue again, or would be (dry run)
+    still_unreadable: tuple[int, ...]  # bytes that this version cannot read as an envelope either; they stay open
+
+
+async def replay_dead_letters(
+    pool: Pool,
+    writer: QueueWriter,
+    *,
+    ids: Sequence[int] | None = None,
+    source: str | None = None,
+    reason: str | None = None,
+    person: str,
+    now: datetime,
+    note: str | None = None,
+    dry_run: bool = False,
+) -> Replayed:
+    """The chosen dead letters are in the queue and marked as replayed.
+
+    `ids` names them, closed ones included; without it all open ones of this source and reason are taken.
+    One that fails again comes back open, with one attempt more. Its events are the same events as ever, so
+    that a letter replayed twice changes nothing. Raises QueueUnavailable or StoreUnavailable; what was marked
+    until then is in the queue, the rest is still open.
+    """
+    chosen = list(ids) if ids is not None else await _open_ids(pool, source=source, reason=reason)
+    queued: list[int] = []
+    still_unreadable: list[int] = []
+    for start in range(0, len(chosen), _CHUNK):
+        contents = await read_dead_letters(pool, chosen[start : start + _CHUNK])
+        parcels = {content.letter.id: _parcel(content) for content in contents}
+        readable = [content.letter for content in contents if parcels[content.letter.id] is not None]
+        still_unreadable += [number for number, parcel in parcels.items() if parcel is None]
+        queued += [letter.id for letter in readable]
+        if dry_run:
+            continue
+        for letter in readable:
+            parcel = parcels[letter.id]
+            if parcel is not None:
+                await writer.put(parcel)
+        await mark_replayed(pool, readable, at=now, person=person, note=note)
+    return Replayed(queued=tuple(queued), still_unreadable=tuple(still_unreadable))
+
+
+async def _open_ids(pool: Pool, *, source: str | None, reason: str | None) -> list[int]:
+    ids: list[int] = []
+    while page := await list_dead_letters(
+        pool, source=source, reason=reason, after_id=ids[-1] if ids else 0, limit=1000
+    ):
+        ids += [letter.id for letter in page]
+    return ids
+
+
+def _parcel(content: DeadLetterContent) -> bytes | None:
+    if content.letter.provider:
+        return encode_parcel([encode_envelope(content.envelope)])
+    # Bytes that were no parcel or no envelope: perhaps this version can read them.
+    body = content.envelope.body
+    try:
+        decode_envelope(body)
+    except msgspec.MsgspecError:
+        pass
+    else:
+        return encode_parcel([body])
+    try:
+        return body if decode_parcel(body) else None
+    except msgspec.MsgspecError:
+        return None

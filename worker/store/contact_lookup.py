@@ -1,0 +1,58 @@
+"""What is stored about contacts, for whoever asks: many addresses at once, or one with its history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from worker.store.contact_rows import ContactRow, contact_row
+from worker.store.pool import Executor, store_errors
+from worker.store.status_feed import StatusChange, status_change
+
+# As few columns as an answer needs: at ten thousand rows each one costs milliseconds.
+_LOOK_UP = """
+    SELECT address, status, blocks, status_since, status_until, cause, rule, lift_by, next_change_at <= $4
+      FROM contacts
+     WHERE address = ANY ($1::text[]) AND account = $2 AND channel = $3
+"""
+
+_WHOLE = "SELECT * FROM contacts WHERE address = ANY ($1::text[]) AND account = $2 AND channel = $3"
+
+_HISTORY = """
+    SELECT s.*, c.account, c.channel, c.address FROM status_changes s JOIN contacts c ON c.id = s.contact_id
+     WHERE s.contact_id = $1
+     ORDER BY s.id DESC LIMIT $2
+"""
+
+
+async def look_up(
+    executor: Executor, account: str, channel: str, addresses: Sequence[str], *, now: datetime
+) -> list[asyncpg.Record]:
+    """The standings of those of the addresses that are known, in no order.
+
+    Each record is (address, status, blocks, since, until, cause, rule, lift_by, due). `due` is true when the
+    standing has changed by time alone since it was written: it must then be derived from the facts.
+    Addresses are normalised. Raises StoreUnavailable.
+    """
+    with store_errors("looking up addresses"):
+        return await executor.fetch(_LOOK_UP, addresses, account, channel, now)
+
+
+async def find_contacts(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[ContactRow]:
+    """The whole rows of those of the addresses that are known, in no order. Raises StoreUnavailable."""
+    with store_errors("reading contacts"):
+        records = await executor.fetch(_WHOLE, addresses, account, channel)
+    return [contact_row(record) for record in records]
+
+
+async def find_contact(executor: Executor, account: str, channel: str, address: str) -> ContactRow | None:
+    """The whole row of one contact, or None when it is not known. Raises StoreUnavailable."""
+    rows = await find_contacts(executor, account, channel, [address])
+    return rows[0] if rows else None
+
+
+async def status_history(executor: Executor, contact_id: int, *, limit: int) -> list[StatusChange]:
+    """The last `limit` status changes of one contact, latest first. Raises StoreUnavailable."""
+    with store_errors("reading a contact's history"):
+        records = await executor.fetch(_HISTORY, contact_id, limit)
+    return [status_change(record) for record in records]

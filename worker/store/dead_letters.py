@@ -1,0 +1,198 @@
+"""Deliveries that could not be processed, kept whole: put aside, listed, shown, replayed, discarded."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from schemas.envelope import Envelope
+from worker.store.pool import Connection, Executor, store_errors, without_nul
+
+
+class SetAsideDelivery(Protocol):
+    """A delivery with the reason why it could not be processed."""
+
+    @property
+    def envelope(self) -> Envelope:
+        """What the receiver took; an empty provider marks bytes that could not be read as an envelope."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """A short snake_case word."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """A sentence for the operator."""
+        ...
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """A delivery in dead_letters, without its body. It is open until it is replayed or discarded."""
+
+    id: int
+    delivery_id: UUID
+    source: str
+    provider: str
+    account: str
+    received_at: datetime
+    set_aside_at: datetime  # the last time
+    attempts: int  # how often it was set aside
+    reason: str
+    detail: str
+    content_type: str
+    body_bytes: int
+    replayed_at: datetime | None
+    discarded_at: datetime | None
+    closed_by: str | None
+    note: str | None
+
+    @property
+    def open(self) -> bool:
+        """True while nobody has dealt with it."""
+        return self.replayed_at is None and self.discarded_at is None
+
+
+class DeadLetterContent(Struct, frozen=True, kw_only=True):
+    """A dead letter with everything that was received."""
+
+    letter: DeadLetter
+    envelope: Envelope
+
+
+_COLUMNS = (
+    "id, delivery_id, source, provider, account, received_at, set_aside_at, attempts, reason, detail,"
+    " content_type, octet_length(body) AS body_bytes, replayed_at, discarded_at, closed_by, note"
+)
+
+# A delivery that fails again is open again, whatever was done about it before: nothing rests unseen.
+_PUT_ASIDE = """
+    INSERT INTO dead_letters AS d (delivery_id, source, provider, account, received_at, set_aside_at, reason,
+        detail, content_type, headers, body)
+    SELECT n.delivery_id, n.source, n.provider, n.account, n.received_at, $11, n.reason, n.detail,
+        n.content_type, n.headers, n.body
+      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
+        $8::text[], $9::jsonb[], $10::bytea[])
+        AS n (delivery_id, source, provider, account, received_at, reason, detail, content_type, headers, body)
+     ORDER BY n.delivery_id
+    ON CONFLICT (delivery_id) DO UPDATE SET
+        attempts = d.attempts + 1, set_aside_at = excluded.set_aside_at, reason = excluded.reason,
+        detail = excluded.detail, replayed_at = NULL, discarded_at = NULL, closed_by = NULL
+"""
+
+_LIST = f"""
+    SELECT {_COLUMNS} FROM dead_letters
+     WHERE id > $1 AND ($2::text IS NULL OR source = $2) AND ($3::text IS NULL OR reason = $3)
+       AND (NOT $4 OR (replayed_at IS NULL AND discarded_at IS NULL))
+     ORDER BY id LIMIT $5
+"""  # noqa: S608 - the column list is a constant above
+
+_SHOW = f"SELECT {_COLUMNS}, headers, body FROM dead_letters WHERE id = ANY ($1::bigint[]) ORDER BY id"  # noqa: S608 - the column list is a constant above
+
+_COUNT_OPEN = "SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL AND discarded_at IS NULL"
+
+# `attempts` tells whether the letter was set aside once more since it was read: then it is open anew, and stays.
+_MARK_REPLAYED = """
+    UPDATE dead_letters d SET replayed_at = $3, closed_by = $4, note = coalesce($5, d.note)
+      FROM unnest($1::bigint[], $2::integer[]) AS n (id, attempts)
+     WHERE d.id = n.id AND d.attempts = n.attempts
+    RETURNING d.id
+"""
+
+_DISCARD = """
+    UPDATE dead_letters SET discarded_at = $2, closed_by = $3, note = $4
+     WHERE id = ANY ($1::bigint[]) AND replayed_at IS NULL AND discarded_at IS NULL
+    RETURNING id
+"""
+
+
+async def put_aside(connection: Connection, deliveries: Iterable[SetAsideDelivery], *, at: datetime) -> None:
+    """The deliveries are in dead_letters; one that was there before is open again, with one attempt more."""
+    by_id = {delivery.envelope.delivery_id: delivery for delivery in deliveries}
+    if not by_id:
+        return
+    rows = [
+        (
+            delivery_id,
+            without_nul(delivery.envelope.source),
+            without_nul(delivery.envelope.provider),
+            without_nul(delivery.envelope.account),
+            delivery.envelope.received_at,
+            without_nul(delivery.reason),
+            without_nul(delivery.detail),
+            without_nul(delivery.envelope.content_type),
+            delivery.envelope.headers,
+            delivery.envelope.body,
+        )
+        for delivery_id, delivery in by_id.items()
+    ]
+    with store_errors("setting deliveries aside"):
+        await connection.execute(_PUT_ASIDE, *zip(*rows, strict=True), at)
+
+
+async def list_dead_letters(
+    executor: Executor,
+    *,
+    source: str | None = None,
+    reason: str | None = None,
+    only_open: bool = True,
+    after_id: int = 0,
+    limit: int = 100,
+) -> list[DeadLetter]:
+    """Dead letters without their bodies, oldest first; `after_id` continues where the last list ended."""
+    with store_errors("listing dead letters"):
+        records = await executor.fetch(_LIST, after_id, source, reason, only_open, limit)
+    return [_letter(record) for record in records]
+
+
+async def read_dead_letters(executor: Executor, ids: Sequence[int]) -> list[DeadLetterContent]:
+    """Those of these dead letters that exist, whole, oldest first."""
+    with store_errors("reading dead letters"):
+        records = await executor.fetch(_SHOW, list(ids))
+    return [
+        DeadLetterContent(
+            letter=_letter(record),
+            envelope=Envelope(
+                delivery_id=record["delivery_id"],
+                source=record["source"],
+                provider=record["provider"],
+                account=record["account"],
+                received_at=record["received_at"],
+                content_type=record["content_type"],
+                headers=record["headers"],
+                body=record["body"],
+            ),
+        )
+        for record in records
+    ]
+
+
+async def count_open_dead_letters(executor: Executor) -> int:
+    """How many wait for a person."""
+    with store_errors("counting dead letters"):
+        return int(await executor.fetchval(_COUNT_OPEN))
+
+
+async def mark_replayed(
+    executor: Executor, letters: Sequence[DeadLetter], *, at: datetime, person: str, note: str | None = None
+) -> list[int]:
+    """The ids that are closed now. A letter that was set aside again since it was read stays open."""
+    ids, attempts = [letter.id for letter in letters], [letter.attempts for letter in letters]
+    with store_errors("marking dead letters as replayed"):
+        return [number for (number,) in await executor.fetch(_MARK_REPLAYED, ids, attempts, at, person, note)]
+
+
+async def discard_dead_letters(
+    executor: Executor, ids: Sequence[int], *, at: datetime, person: str, note: str
+) -> list[int]:
+    """The ids that are discarded now: those that were open. They stay readable."""
+    with store_errors("discarding dead letters"):
+        return [number for (number,) in await executor.fetch(_DISCARD, list(ids), at, person, note)]
+
+
+def _letter(record: asyncpg.Record) -> DeadLetter:
+    return DeadLetter(**{name: record[name] for name in DeadLetter.__struct_fields__})
