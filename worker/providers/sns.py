@@ -19,6 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from msgspec import Struct
 
+from schemas.source import Source
 from worker.errors import UnreadablePayload
 from worker.providers.provider import (
     Accepted,
@@ -85,9 +86,7 @@ def read_sns_message(body: bytes) -> SnsMessage:
     try:
         return _decode_message(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
-        raise UnreadablePayload(
-            f"SNS message: the body is not the JSON that SNS documents ({error})"
-        ) from error
+        raise UnreadablePayload(f"SNS message: the body is not the JSON that SNS documents ({error})") from error
 
 
 def string_to_sign(message: SnsMessage) -> bytes:
@@ -186,6 +185,45 @@ def what_it_asks(message: SnsMessage, domains: tuple[str, ...] = DEFAULT_DOMAINS
             )
         return ConfirmSubscription(url=message.subscribe_url, topic=message.topic_arn)
     return Accepted()
+
+
+def check_sns_options(source: Source) -> list[str]:
+    """What is wrong in the options that authentication needs, each with its remedy."""
+    options = source.options
+    problems = []
+    topics = listed(options, "topics")
+    if not topics and not options.get("raw_delivery"):
+        problems.append(
+            "topics is empty: list the ARNs of your SNS topics, because a good signature proves only that some "
+            "AWS account sent a message"
+        )
+    problems += [
+        f"topics: {topic!r} is no ARN of a standard SNS topic: copy it from the SNS console "
+        "(arn:aws:sns:eu-west-1:123456789012:name)"
+        for topic in topics
+        if not TOPIC_ARN.fullmatch(topic)
+    ]
+    problems += [
+        f'signature_versions: {version!r} is not known: use "1", "2" or both'
+        for version in listed(options, "signature_versions")
+        if version not in SIGNATURE_DIGESTS
+    ]
+    if options.get("raw_delivery") and not source.secrets:
+        problems.append("raw_delivery needs a secret, since raw messages carry no signature: add one as user:password")
+    problems += [
+        "one of the secrets is not user:password: write both, with a colon between"
+        for secret in source.secrets
+        if not all(secret.reveal().partition(":"))
+    ]
+    pinned = options.get("pinned_certificates") or {}
+    if not isinstance(pinned, Mapping):
+        return [*problems, "pinned_certificates is no table: write the certificate's URL = its PEM text"]
+    for url, pem in pinned.items():
+        if not is_certificate_url(url, domains_of(options)):
+            problems.append(f"pinned_certificates: {url!r} is not where SNS keeps a certificate")
+        if not isinstance(pem, str) or not is_usable_certificate(pem.encode()):
+            problems.append(f"pinned_certificates: what belongs to {url!r} is no PEM certificate with an RSA key")
+    return problems
 
 
 @lru_cache(maxsize=16)
@@ -290,6 +328,4 @@ def _signature_refusal(message: SnsMessage, pem: bytes, now: datetime) -> Refuse
     digest = SIGNATURE_DIGESTS[message.signature_version or ""]
     if rsa_pkcs1v15_matches(pem, message.signature or "", string_to_sign(message), digest=digest):
         return None
-    return Refused(
-        reason="bad_signature", detail=f"The signature does not fit the message of {message.topic_arn}."
-    )
+    return Refused(reason="bad_signature", detail=f"The signature does not fit the message of {message.topic_arn}.")

@@ -1,0 +1,61 @@
+"""Amazon SES's words for bounces, delays and complaints, each with ours.
+
+Sources: docs.aws.amazon.com/ses/latest/dg/notification-contents.html (bounce and complaint types) and
+event-publishing-retrieving-sns-contents.html (delay types). Subtypes that these pages do not list yet were
+seen in the wild.
+"""
+
+from schemas.vocabulary import Cause, Kind
+
+KindAndCause = tuple[Kind, Cause]
+
+# By bounceType and bounceSubType. The subtype is asked before any status code: a send that SES suppressed
+# carries the status 5.1.1 of the bounce it remembers.
+BOUNCES: dict[tuple[str, str], KindAndCause] = {
+    ("Undetermined", "Undetermined"): (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    ("Permanent", "General"): (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+    ("Permanent", "NoEmail"): (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    ("Permanent", "Suppressed"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    ("Permanent", "OnAccountSuppressionList"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    ("Permanent", "OnTenantSuppressionList"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    ("Permanent", "EmailValidationSuppressed"): (Kind.DROPPED, Cause.INVALID_ADDRESS),
+    ("Permanent", "UnsubscribedRecipient"): (Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
+    ("Transient", "General"): (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    ("Transient", "MailboxFull"): (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
+    ("Transient", "MessageTooLarge"): (Kind.SOFT_BOUNCE, Cause.MESSAGE_TOO_LARGE),
+    ("Transient", "CustomTimeoutExceeded"): (Kind.SOFT_BOUNCE, Cause.EXPIRED),
+    ("Transient", "ContentRejected"): (Kind.BLOCKED, Cause.CONTENT),
+    ("Transient", "AttachmentRejected"): (Kind.BLOCKED, Cause.CONTENT),
+}
+# Pairs by which SES says no more than "it failed": here the server's own code and words may say why.
+VAGUE_BOUNCES = frozenset({("Undetermined", "Undetermined"), ("Permanent", "General"), ("Transient", "General")})
+# A subtype that is new to us may be one more way of not sending at all: it never counts as hard.
+UNKNOWN_BOUNCE: KindAndCause = (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)
+
+DELAYS: dict[str, Cause] = {
+    "InternalFailure": Cause.UNDETERMINED,  # inside SES
+    "General": Cause.UNDETERMINED,
+    "MailboxFull": Cause.MAILBOX_FULL,
+    "SpamDetected": Cause.SENDER_REPUTATION,  # much unwanted mail from this account
+    "RecipientServerError": Cause.SERVER_UNAVAILABLE,
+    "IPFailure": Cause.SENDER_REPUTATION,  # the sending IP is blocked or throttled
+    "TransientCommunicationFailure": Cause.CONNECTION_FAILED,
+    "BYOIPHostNameLookupUnavailable": Cause.SENDER_AUTHENTICATION,  # reverse DNS of one's own IPs
+    "Undetermined": Cause.UNDETERMINED,
+    "SendingDeferral": Cause.RATE_LIMITED,  # SES holds the message back by itself
+}
+
+COMPLAINTS: dict[str, KindAndCause] = {
+    "abuse": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "other": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "fraud": (Kind.COMPLAINT, Cause.FRAUD_REPORT),
+    "not-spam": (Kind.OTHER, Cause.NONE),  # a reader says that it is no spam
+    "auth-failure": (Kind.OTHER, Cause.SENDER_AUTHENTICATION),
+    "virus": (Kind.OTHER, Cause.VIRUS),
+}
+# SES took the message but did not send it, for a complaint of long ago.
+COMPLAINED_BEFORE = frozenset({"OnAccountSuppressionList", "OnTenantSuppressionList"})
+
+# Replies that are no failure, which SES files under Transient/General.
+NO_FAILURE = frozenset({Cause.AUTO_REPLY, Cause.CHALLENGE_RESPONSE, Cause.ADDRESS_CHANGED})
