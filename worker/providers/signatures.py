@@ -44,7 +44,7 @@ def refuse_address(request: WebhookRequest, source: Source) -> Refused | None:
         return Refused(
             reason="address_unknown",
             detail=f"the caller's address {request.remote_address[:60]!r} cannot be read, and source "
-            f"{source.name!r} lists allowed_addresses: check what the proxy in front of the receiver hands on",
+            f"{source.name!r} lists allowed_addresses: check what the proxy before the receiver hands on",
             http_status=403,
         )
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
@@ -84,8 +84,7 @@ def check_common(
     if source.authentication not in known:
         offered = ", ".join(f'"{scheme}"' for scheme in known)
         problems.append(
-            f'authentication = "{source.authentication}" is not known to {source.provider}: '
-            f"use one of {offered}"
+            f'authentication = "{source.authentication}" is not known to {source.provider}: use one of {offered}'
         )
     elif secret_required and not source.secrets and not is_open(source):
         problems.append(
@@ -207,9 +206,7 @@ def load_certificate(pem: bytes) -> x509.Certificate | None:
         return None
 
 
-def rsa_pkcs1v15_matches(
-    certificate_pem: bytes, signature_base64: str, message: bytes, *, digest: str
-) -> bool:
+def rsa_pkcs1v15_matches(certificate_pem: bytes, signature_base64: str, message: bytes, *, digest: str) -> bool:
     """True when base64 of an RSASSA-PKCS1-v1_5 signature fits the message under the certificate's key.
 
     `digest` is "sha1" or "sha256". A certificate that cannot be read, or that holds no RSA key, fits nothing.

@@ -1,0 +1,172 @@
+"""What each status code says by itself: the enhanced codes, then the bare SMTP reply codes.
+
+Enhanced codes: the IANA registry "SMTP Enhanced Status Codes" (RFC 3463, 4954, 5248, 6531, 6710, 7293, 7372,
+7505, 8689 …) and, after it, codes that Google and Microsoft use without having registered them.
+https://www.iana.org/assignments/smtp-enhanced-status-codes/smtp-enhanced-status-codes.xhtml
+"""
+
+from enum import Enum
+
+from msgspec import Struct
+
+from schemas.vocabulary import Cause
+
+
+class Trust(Enum):
+    """How far a code is believed when the server's words say something else."""
+
+    SURE = "sure"  # the words are not read
+    GUARDED = "guarded"  # only words that plainly contradict are believed over it
+    VAGUE = "vague"  # the words are read first, the code is what remains
+
+
+class CodeMeaning(Struct, frozen=True, gc=False):
+    """The cause that a code stands for after a temporary and after a permanent refusal."""
+
+    temporary: Cause
+    permanent: Cause
+    trust: Trust
+
+
+def _vague(temporary: Cause, permanent: Cause | None = None) -> CodeMeaning:
+    return CodeMeaning(temporary, permanent or temporary, Trust.VAGUE)
+
+
+def _guarded(temporary: Cause, permanent: Cause | None = None) -> CodeMeaning:
+    return CodeMeaning(temporary, permanent or temporary, Trust.GUARDED)
+
+
+def _sure(temporary: Cause, permanent: Cause | None = None) -> CodeMeaning:
+    return CodeMeaning(temporary, permanent or temporary, Trust.SURE)
+
+
+# By subject.detail, without the class digit.
+ENHANCED_CODES: dict[str, CodeMeaning] = {
+    "0.0": _vague(Cause.UNDETERMINED),
+    # addresses
+    "1.0": _vague(Cause.SERVER_UNAVAILABLE, Cause.POLICY),  # Exchange uses it for "sender denied"
+    "1.1": _guarded(Cause.SERVER_UNAVAILABLE, Cause.MAILBOX_DOES_NOT_EXIST),  # 4.1.1: not verified yet
+    "1.2": _guarded(Cause.DNS_FAILURE, Cause.DOMAIN_DOES_NOT_EXIST),
+    "1.3": _guarded(Cause.SERVER_UNAVAILABLE, Cause.INVALID_ADDRESS),
+    "1.4": _vague(Cause.SERVER_UNAVAILABLE, Cause.RECIPIENT_RESTRICTED),
+    "1.5": _vague(Cause.UNDETERMINED),  # "address valid": no failure by the book
+    "1.6": _guarded(Cause.SERVER_UNAVAILABLE, Cause.MAILBOX_DOES_NOT_EXIST),
+    "1.7": _sure(Cause.SENDER_CONFIGURATION),
+    "1.8": _sure(Cause.SENDER_CONFIGURATION),  # our domain does not resolve, or our account is blocked
+    "1.9": _vague(Cause.UNDETERMINED),  # "relayed": no failure by the book
+    "1.10": _guarded(Cause.DNS_FAILURE, Cause.DOMAIN_ACCEPTS_NO_MAIL),
+    # mailboxes
+    "2.0": _vague(Cause.UNDETERMINED),
+    "2.1": _vague(Cause.SERVER_UNAVAILABLE, Cause.MAILBOX_DISABLED),
+    "2.2": _guarded(Cause.MAILBOX_FULL),
+    "2.3": _sure(Cause.MESSAGE_TOO_LARGE),
+    "2.4": _guarded(Cause.SERVER_UNAVAILABLE),
+    # mail systems
+    "3.0": _vague(Cause.SERVER_UNAVAILABLE),
+    "3.1": _sure(Cause.SERVER_UNAVAILABLE),  # the server's disk is full, not the user's mailbox
+    "3.2": _vague(Cause.SERVER_UNAVAILABLE),
+    "3.3": _sure(Cause.SENDER_CONFIGURATION),
+    "3.4": _sure(Cause.MESSAGE_TOO_LARGE),
+    "3.5": _guarded(Cause.SERVER_UNAVAILABLE),
+    # network and routing
+    "4.0": _vague(Cause.CONNECTION_FAILED),
+    "4.1": _vague(Cause.CONNECTION_FAILED),
+    "4.2": _guarded(Cause.CONNECTION_FAILED),
+    "4.3": _vague(Cause.DNS_FAILURE),
+    "4.4": _vague(Cause.CONNECTION_FAILED),  # Postfix: also "host or domain name not found"
+    "4.5": _vague(Cause.SERVER_UNAVAILABLE),
+    "4.6": _guarded(Cause.SERVER_UNAVAILABLE),
+    "4.7": _vague(Cause.EXPIRED),  # the last real diagnostic, when quoted, says more
+    "4.8": _sure(Cause.SENDER_CONFIGURATION),
+    # protocol
+    "5.0": _vague(Cause.SERVER_UNAVAILABLE, Cause.SENDER_CONFIGURATION),
+    "5.1": _sure(Cause.SENDER_CONFIGURATION),
+    "5.2": _sure(Cause.SENDER_CONFIGURATION),
+    "5.3": _sure(Cause.RATE_LIMITED),  # too many recipients in one message
+    "5.4": _sure(Cause.SENDER_CONFIGURATION),
+    "5.5": _sure(Cause.SENDER_CONFIGURATION),
+    "5.6": _sure(Cause.SENDER_CONFIGURATION),
+    # content and conversion
+    **dict.fromkeys(("6.0", "6.1", "6.2", "6.3", "6.4", "6.5", "6.6"), _sure(Cause.CONTENT)),
+    # internationalised addresses (RFC 6531): the address may be fine elsewhere
+    **dict.fromkeys(("6.7", "6.8", "6.9", "6.10"), _sure(Cause.SENDER_CONFIGURATION)),
+    # security and policy
+    "7.0": _vague(Cause.POLICY),
+    "7.1": _vague(Cause.POLICY),  # the most overloaded code of all
+    "7.2": _guarded(Cause.RECIPIENT_RESTRICTED),
+    **dict.fromkeys(("7.3", "7.4", "7.5", "7.6", "7.7", "7.8"), _sure(Cause.SENDER_CONFIGURATION)),
+    "7.9": _sure(Cause.SENDER_AUTHENTICATION),  # Yahoo: mail without authentication
+    "7.10": _sure(Cause.SENDER_AUTHENTICATION),
+    "7.11": _sure(Cause.SENDER_CONFIGURATION),
+    "7.12": _vague(Cause.SENDER_CONFIGURATION),  # Microsoft: only for senders inside the organisation
+    "7.13": _guarded(Cause.SENDER_CONFIGURATION),  # by the book it is OUR account that is disabled
+    "7.14": _sure(Cause.SENDER_CONFIGURATION),
+    "7.15": _sure(Cause.SERVER_UNAVAILABLE, Cause.SENDER_CONFIGURATION),
+    "7.16": _sure(Cause.MESSAGE_TOO_LARGE),
+    "7.17": _sure(Cause.MAILBOX_OWNER_CHANGED),
+    "7.18": _sure(Cause.MAILBOX_OWNER_CHANGED),
+    "7.19": _sure(Cause.SENDER_CONFIGURATION),
+    # authentication (RFC 7372); Google says 7.27 for SPF, 7.29 for TLS, 7.30 for DKIM
+    **dict.fromkeys((f"7.{detail}" for detail in range(20, 28)), _sure(Cause.SENDER_AUTHENTICATION)),
+    "7.28": _sure(Cause.RATE_LIMITED),
+    "7.29": _sure(Cause.SENDER_AUTHENTICATION),
+    "7.30": _sure(Cause.SENDER_AUTHENTICATION),
+    # Google, not registered: https://support.google.com/a/answer/3726730
+    "7.32": _sure(Cause.SENDER_AUTHENTICATION),
+    "7.40": _sure(Cause.SENDER_AUTHENTICATION),
+    # Microsoft, not registered:
+    # https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online
+    "0.350": _vague(Cause.UNDETERMINED),  # a wrapper around the remote server's words
+    "1.90": _sure(Cause.RATE_LIMITED),
+    "2.121": _sure(Cause.RATE_LIMITED),
+    "2.122": _sure(Cause.RATE_LIMITED),
+    "4.310": _guarded(Cause.DNS_FAILURE, Cause.DOMAIN_DOES_NOT_EXIST),
+    "4.312": _vague(Cause.DNS_FAILURE),
+    "7.57": _sure(Cause.SENDER_CONFIGURATION),
+    "7.64": _sure(Cause.SENDER_CONFIGURATION),
+    **dict.fromkeys(
+        (f"7.{detail}" for detail in (124, 133, 134, 135, 136, 504, 505)), _sure(Cause.RECIPIENT_RESTRICTED)
+    ),
+    "7.509": _sure(Cause.SENDER_AUTHENTICATION),
+    "7.515": _sure(Cause.SENDER_AUTHENTICATION),
+}
+
+# Microsoft's three-digit details that have no line above: subject, first, last, meaning.
+ENHANCED_RANGES: tuple[tuple[str, int, int, CodeMeaning], ...] = (
+    ("4.", 300, 399, _vague(Cause.CONNECTION_FAILED)),
+    ("7.", 500, 599, _sure(Cause.RATE_LIMITED, Cause.SENDER_REPUTATION)),
+    ("7.", 600, 699, _sure(Cause.RATE_LIMITED, Cause.SENDER_REPUTATION)),
+    ("7.", 700, 899, _sure(Cause.RATE_LIMITED, Cause.SENDER_REPUTATION)),
+    ("7.", 900, 999, _sure(Cause.RECIPIENT_RESTRICTED)),  # the recipient's own transport rules
+)
+
+# RFC 5321, 4954, 7504 and what servers use beyond them. The words are read first for all but SURE ones.
+REPLY_CODES: dict[int, CodeMeaning] = {
+    **dict.fromkeys((421, 430, 450, 451, 452), _vague(Cause.SERVER_UNAVAILABLE)),
+    422: _vague(Cause.MAILBOX_FULL),
+    **dict.fromkeys((453, 454, 455, 456, 458, 459), _vague(Cause.SERVER_UNAVAILABLE)),
+    **dict.fromkeys((500, 501, 502, 503, 504, 555), _vague(Cause.SENDER_CONFIGURATION)),
+    521: _sure(Cause.DOMAIN_ACCEPTS_NO_MAIL),
+    556: _sure(Cause.DOMAIN_ACCEPTS_NO_MAIL),
+    **dict.fromkeys((523, 524, 525, 530, 533, 534, 535, 538), _sure(Cause.SENDER_CONFIGURATION)),
+    550: _vague(Cause.UNDETERMINED),
+    551: _vague(Cause.MAILBOX_DOES_NOT_EXIST),
+    552: _vague(Cause.MAILBOX_FULL),
+    553: _vague(Cause.UNDETERMINED),
+    554: _vague(Cause.POLICY),
+    571: _vague(Cause.POLICY),
+}
+
+
+def enhanced_meaning(enhanced_status: str) -> CodeMeaning | None:
+    """What the enhanced code says, None when nobody has documented it."""
+    subject_detail = enhanced_status[2:]
+    meaning = ENHANCED_CODES.get(subject_detail)
+    if meaning is not None:
+        return meaning
+    subject, _, detail = subject_detail.partition(".")
+    for range_subject, first, last, range_meaning in ENHANCED_RANGES:
+        if range_subject == f"{subject}." and first <= int(detail) <= last:
+            return range_meaning
+    # An unregistered detail still has a subject: x.1.99 is about an address, as vaguely as x.1.0 is.
+    return ENHANCED_CODES.get(f"{subject}.0")
