@@ -23,6 +23,8 @@ class Strike(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     kind: Kind
     cause: Cause
     message_id: str | None = None
+    # Delivered afterwards: this strike is passed over, and counts again should that very message bounce.
+    excused_by: str | None = None
 
 
 class RuleState(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,0 +1,102 @@
+"""Which events change a contact's facts, and which of them may be folded in as they come.
+
+Three sorts of events:
+
+- *inert*: change no fact at all, not even `latest`.
+- *calm* (delivered, opened, clicked): their place among each other does not matter, only that they come after
+  the last ordered event.
+- *ordered* (bounces, complaints, unsubscribes, resubscribes): each has its place in the history.
+"""
+
+from enum import StrEnum
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from worker.policy.facts import Facts, OrderKey
+
+CALM_KINDS = frozenset({Kind.DELIVERED, Kind.OPENED, Kind.CLICKED})
+BOUNCE_KINDS = frozenset({Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE})
+
+# The causes that a rule may count: the address's and the remote side's. Complaints are facts of their own.
+COUNTABLE_CAUSES = frozenset(
+    cause
+    for cause, blame in CAUSE_BLAME.items()
+    if blame in {Blame.RECIPIENT, Blame.REMOTE} and cause not in {Cause.ABUSE_REPORT, Cause.FRAUD_REPORT}
+)
+
+
+class Reason(StrEnum):
+    """Why an event did not count."""
+
+    TEST = "test"  # a sample or a message in test mode
+    NO_NEWS = "no_news"  # accepted, deferred, other: nothing final about the mailbox
+    ECHO = "echo"  # the ESP did not try, for something it knew before
+    SENDERS_FAULT = "senders_fault"  # refused for our sake
+    NO_FAILURE = "no_failure"  # an auto-reply and the like, reported as a bounce
+    MACHINE = "machine"  # opened or clicked by a scanner
+    NO_RULE = "no_rule"  # no rule of the policy counts this kind with this cause
+    TOO_OLD = "too_old"  # arrived longer after it happened than the policy allows
+    LIKELY_AUTO_REPLY = "likely_auto_reply"  # an unreadable bounce of the message that was delivered last
+    BLOCK_IN_FORCE = "block_in_force"  # the rule's block is in force already
+    SAME_MESSAGE = "same_message"  # this message's failure was counted before
+    TOO_SOON = "too_soon"  # within min_interval of the last strike
+    KNOWN_BEFORE = "known_before"  # a second complaint, or a second opt-out of the same scope
+    NOTHING_TO_TAKE_BACK = "nothing_to_take_back"  # a resubscribe without an opt-out
+
+
+_INERT_KINDS = {
+    Kind.ACCEPTED: Reason.NO_NEWS,
+    Kind.DEFERRED: Reason.NO_NEWS,
+    Kind.OTHER: Reason.NO_NEWS,
+    Kind.DROPPED: Reason.ECHO,
+    Kind.BLOCKED: Reason.SENDERS_FAULT,
+}
+
+
+def inert_reason(event: FeedbackEvent) -> Reason | None:
+    """Why the event can change nothing under any policy; None when it may."""
+    kind = event.kind
+    if event.cause is Cause.TEST:
+        return Reason.TEST
+    if kind is Kind.DELIVERED:
+        return None
+    if kind in _INERT_KINDS:
+        return _INERT_KINDS[kind]
+    if kind in BOUNCE_KINDS and event.cause not in COUNTABLE_CAUSES:
+        return Reason.SENDERS_FAULT if event.blame is Blame.SENDER else Reason.NO_FAILURE
+    if event.machine and kind in CALM_KINDS:
+        return Reason.MACHINE
+    return None
+
+
+def is_inert(event: FeedbackEvent) -> bool:
+    """True when the event changes no fact under any policy.
+
+    A bounce that no rule of a particular policy counts is inert too, but only the fold can tell.
+    """
+    return inert_reason(event) is not None
+
+
+def order_key(event: FeedbackEvent) -> OrderKey:
+    """The event's place in its contact's history."""
+    return OrderKey(event.occurred_at, event.event_key)
+
+
+def can_fold_directly(facts: Facts, event: FeedbackEvent) -> bool:
+    """True when folding the event now gives what folding it in its place would give.
+
+    When False, the contact must be folded anew from its stored events, this one among them. Repeated calm
+    events may be folded again; a repeated ordered event answers False here.
+    """
+    if event.kind in CALM_KINDS:
+        last = facts.latest_ordered
+    elif inert_reason(event) is not None:
+        return True
+    else:
+        last = facts.latest
+    if last is None:
+        return True
+    at = event.occurred_at
+    if at == last.occurred_at:
+        return event.event_key > last.event_key
+    return at > last.occurred_at

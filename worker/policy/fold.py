@@ -1,0 +1,194 @@
+"""`fold(facts, event, policy) -> facts`: what one more event makes of what is known. Pure.
+
+Events are folded in the order (occurred_at, event_key). `can_fold_directly` says which ones may be folded as
+they come without changing the result; see event_order.py for why.
+"""
+
+from collections.abc import Iterable
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Cause, Kind
+from worker.policy.compiled import CompiledPolicy, compiled
+from worker.policy.counting import count_failure
+from worker.policy.effect import Effect, Outcome
+from worker.policy.event_order import (
+    BOUNCE_KINDS,
+    CALM_KINDS,
+    Reason,
+    can_fold_directly,
+    inert_reason,
+    is_inert,
+    order_key,
+)
+from worker.policy.facts import Block, Complaint, Facts, Optout, OrderKey, RuleState
+from worker.policy.rule import Policy
+from worker.policy.strikes import clear_strikes, excuse_strikes
+
+__all__ = ["apply", "can_fold_directly", "fold", "fold_all", "is_inert"]
+
+_CLICKS = frozenset({Kind.OPENED, Kind.CLICKED})
+
+
+def fold(facts: Facts, event: FeedbackEvent, policy: Policy) -> Facts:
+    """The facts after this event. The very same object comes back when nothing changed.
+
+    A resubscribe without a scope takes back every opt-out, one with a scope only that scope's.
+    """
+    if not facts.rules and event.kind in CALM_KINDS:
+        # The way of nearly every event: a sign of life of a contact without strikes needs no rule.
+        if event.cause is Cause.TEST or (event.machine and event.kind in _CLICKS):
+            return facts
+        return _move_times(facts, event, facts.rules)
+    return apply(facts, event, policy)[0]
+
+
+def fold_all(facts: Facts, events: Iterable[FeedbackEvent], policy: Policy) -> Facts:
+    """The facts after all these events, in their order whatever order they are given in; repeats count once."""
+    for event in in_order(events):
+        facts = fold(facts, event, policy)
+    return facts
+
+
+def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
+    """The events in the order of folding, each key once (of several the earliest)."""
+    first_of: dict[bytes, FeedbackEvent] = {}
+    for event in sorted(events, key=lambda event: (event.occurred_at, event.event_key)):
+        first_of.setdefault(event.event_key, event)
+    return list(first_of.values())
+
+
+def apply(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Effect]:
+    """The facts after this event, and what it did: `fold` and `explain` both go through here."""
+    reason = inert_reason(event)
+    if reason is not None:
+        return facts, Effect(outcome=Outcome.NOTHING, reason=reason)
+    index = compiled(policy)
+    kind = event.kind
+    if kind in CALM_KINDS:
+        return _sign_of_life(facts, event, index)
+    if kind in BOUNCE_KINDS:
+        return _bounce(facts, event, index)
+    if kind is Kind.COMPLAINT:
+        return _complaint(facts, event)
+    if kind is Kind.UNSUBSCRIBE:
+        return _unsubscribe(facts, event)
+    return _resubscribe(facts, event, index)
+
+
+def _sign_of_life(facts: Facts, event: FeedbackEvent, index: CompiledPolicy) -> tuple[Facts, Effect]:
+    names = index.reset_by[event.kind]
+    excused: tuple[str, ...] = ()
+    if event.kind is Kind.DELIVERED and event.message_id is not None:
+        rules, excused, reset = excuse_strikes(facts.rules, names, event.message_id)
+    else:
+        rules, reset = clear_strikes(facts.rules, names)
+    effect = Effect(outcome=Outcome.SIGN_OF_LIFE, reset=reset, excused=excused)
+    return _move_times(facts, event, rules), effect
+
+
+def _move_times(facts: Facts, event: FeedbackEvent, rules: tuple[RuleState, ...]) -> Facts:
+    """Every time is the latest of its sort, whatever order calm events come in."""
+    at = event.occurred_at
+    kind = event.kind
+    delivered_at = facts.last_delivered_at
+    delivered_message = facts.last_delivered_message
+    opened_at = facts.last_opened_at
+    clicked_at = facts.last_clicked_at
+    moved = rules is not facts.rules
+    if kind is Kind.DELIVERED:
+        # Of two messages delivered at the same instant the greater id is kept: any rule will do that does
+        # not depend on which came first.
+        if (
+            delivered_at is None
+            or at > delivered_at
+            or (at == delivered_at and (event.message_id or "") > (delivered_message or ""))
+        ):
+            delivered_at, delivered_message, moved = at, event.message_id, True
+    elif kind is Kind.OPENED:
+        if opened_at is None or at > opened_at:
+            opened_at, moved = at, True
+    elif clicked_at is None or at > clicked_at:
+        clicked_at, moved = at, True
+    latest = facts.latest
+    if latest is None or at > latest.occurred_at or (at == latest.occurred_at and event.event_key > latest.event_key):
+        latest, moved = OrderKey(at, event.event_key), True
+    if not moved:
+        return facts
+    return Facts(
+        last_delivered_at=delivered_at,
+        last_delivered_message=delivered_message,
+        last_opened_at=opened_at,
+        last_clicked_at=clicked_at,
+        rules=rules,
+        blocks=facts.blocks,
+        optouts=facts.optouts,
+        complaint=facts.complaint,
+        latest=latest,
+        latest_ordered=facts.latest_ordered,
+    )
+
+
+def _bounce(facts: Facts, event: FeedbackEvent, index: CompiledPolicy) -> tuple[Facts, Effect]:
+    rule = index.rule_for.get((event.kind, event.cause))
+    if rule is None:
+        return facts, Effect(outcome=Outcome.NOTHING, reason=Reason.NO_RULE)
+    rules, blocks, effect = count_failure(facts, event, rule, index)
+    return _in_its_place(facts, event, rules=rules, blocks=blocks), effect
+
+
+def _complaint(facts: Facts, event: FeedbackEvent) -> tuple[Facts, Effect]:
+    complaint = Complaint(at=event.occurred_at, cause=event.cause, event_key=event.event_key)
+    known = facts.complaint
+    if known is not None and (known.at, known.event_key) <= (complaint.at, complaint.event_key):
+        return _in_its_place(facts, event), Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
+    return _in_its_place(facts, event, complaint=complaint), Effect(outcome=Outcome.COMPLAINED)
+
+
+def _unsubscribe(facts: Facts, event: FeedbackEvent) -> tuple[Facts, Effect]:
+    scope = event.scope or ""
+    if any(optout.scope == scope for optout in facts.optouts):
+        return _in_its_place(facts, event), Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
+    optout = Optout(scope=scope, at=event.occurred_at, event_key=event.event_key)
+    optouts = tuple(sorted((*facts.optouts, optout), key=lambda optout: optout.scope))
+    return _in_its_place(facts, event, optouts=optouts), Effect(outcome=Outcome.UNSUBSCRIBED)
+
+
+def _resubscribe(facts: Facts, event: FeedbackEvent, index: CompiledPolicy) -> tuple[Facts, Effect]:
+    optouts = tuple(optout for optout in facts.optouts if event.scope and optout.scope != event.scope)
+    rules, reset = clear_strikes(facts.rules, index.reset_by[Kind.RESUBSCRIBE])
+    took_back = len(optouts) < len(facts.optouts)
+    effect = Effect(
+        outcome=Outcome.RESUBSCRIBED if took_back else Outcome.NOTHING,
+        reason=None if took_back else Reason.NOTHING_TO_TAKE_BACK,
+        reset=reset,
+    )
+    return _in_its_place(facts, event, rules=rules, optouts=optouts), effect
+
+
+def _in_its_place(
+    facts: Facts,
+    event: FeedbackEvent,
+    *,
+    rules: tuple[RuleState, ...] | None = None,
+    blocks: tuple[Block, ...] | None = None,
+    optouts: tuple[Optout, ...] | None = None,
+    complaint: Complaint | None = None,
+) -> Facts:
+    """The facts with what changed, after an event whose place in the order matters."""
+    key = order_key(event)
+    return Facts(
+        last_delivered_at=facts.last_delivered_at,
+        last_delivered_message=facts.last_delivered_message,
+        last_opened_at=facts.last_opened_at,
+        last_clicked_at=facts.last_clicked_at,
+        rules=facts.rules if rules is None else rules,
+        blocks=facts.blocks if blocks is None else blocks,
+        optouts=facts.optouts if optouts is None else optouts,
+        complaint=facts.complaint if complaint is None else complaint,
+        latest=_later(facts.latest, key),
+        latest_ordered=_later(facts.latest_ordered, key),
+    )
+
+
+def _later(known: OrderKey | None, key: OrderKey) -> OrderKey:
+    return key if known is None or key > known else known

@@ -1,0 +1,183 @@
+"""The status that follows from the facts at one moment, and when time alone will change it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from schemas.vocabulary import STATUS_GRAVITY, Blocks, Cause, Status
+from worker.policy.compiled import compiled
+from worker.policy.counting import is_in_force
+from worker.policy.facts import Facts, Standing
+from worker.policy.rule import LiftBy, Policy
+from worker.policy.strikes import forgotten_at, live_strikes
+
+_WIDTH = {Blocks.NONE: 0, Blocks.MARKETING: 1, Blocks.ALL: 2}
+_BY_THE_PERSON_OR_US = frozenset({LiftBy.CONFIRMED_OPTIN, LiftBy.ADMIN})
+
+
+def standing(facts: Facts, policy: Policy, at: datetime) -> Standing:
+    """The gravest fact at that moment, shown; what mail is forbidden is the union over all facts.
+
+    `since` is the shown fact's own beginning: the complaint, the event that began the block, the opt-out, the
+    first strike pending. For `active` and `new` it is the last news there was: the last event that changed a
+    fact, or the end of a hold. `until` is the shown fact's own end. Of several facts with the same status the
+    one that lasts longest is shown.
+    """
+    if not (facts.rules or facts.blocks or facts.optouts or facts.complaint):
+        latest = facts.latest
+        return Standing(
+            status=_quiet_status(facts),
+            blocks=Blocks.NONE,
+            since=None if latest is None else latest.occurred_at,
+            until=None,
+        )
+    found = list(_standings(facts, policy, at))
+    if not found:
+        return Standing(status=_quiet_status(facts), blocks=Blocks.NONE, since=_last_news(facts, at), until=None)
+    shown = max(found, key=_precedence)
+    blocks = max((one.blocks for one in found), key=_WIDTH.__getitem__)
+    if blocks is shown.blocks:
+        return shown
+    return Standing(
+        status=shown.status,
+        blocks=blocks,
+        since=shown.since,
+        until=shown.until,
+        cause=shown.cause,
+        rule=shown.rule,
+        event_key=shown.event_key,
+        lift_by=shown.lift_by,
+    )
+
+
+def next_change_at(facts: Facts, policy: Policy, at: datetime) -> datetime | None:
+    """The first moment after `at` when the standing will be another one by time alone; None for never.
+
+    A hold ends then, or strikes are forgotten. `since` alone is no change.
+    """
+    if not (facts.rules or facts.blocks):
+        return None
+    now = _shape(standing(facts, policy, at))
+    for moment in sorted(_ends(facts, policy, at)):
+        if _shape(standing(facts, policy, moment)) != now:
+            return moment
+    return None
+
+
+def lifts(standing: Standing) -> str:
+    """One sentence for a person: what ends this standing."""
+    if standing.status is Status.UNSUBSCRIBED:
+        return "The person can subscribe again; nothing else lifts it."
+    if standing.status is Status.SOFT_BOUNCING:
+        if standing.until is None:
+            return "Nothing is blocked; what clears the strikes is in the rule."
+        return f"Nothing is blocked; without another failure it is forgotten on {moment_text(standing.until)}."
+    if not standing.lift_by:
+        return "Nothing is blocked."
+    ways = []
+    if LiftBy.CONFIRMED_OPTIN in standing.lift_by:
+        ways.append("a new opt-in that the person has confirmed")
+    if LiftBy.ADMIN in standing.lift_by:
+        ways.append("an operator, with a reason")
+    by_hand = " or ".join(ways)
+    if standing.until is None:
+        return f"It lasts until it is lifted by {by_hand}." if by_hand else "Nothing lifts it."
+    ends = f"It ends by itself on {moment_text(standing.until)}"
+    return f"{ends}, or earlier by {by_hand}." if by_hand else f"{ends}."
+
+
+def moment_text(moment: datetime) -> str:
+    """A time as sentences show it, in its own zone's minutes: `2025-03-01 09:30 UTC`."""
+    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
+
+
+def _standings(facts: Facts, policy: Policy, at: datetime) -> Iterator[Standing]:
+    """One for each fact that says more than `active` or `new` at that moment."""
+    if facts.complaint is not None:
+        yield Standing(
+            status=Status.COMPLAINED,
+            blocks=policy.complaint_applies_to,
+            since=facts.complaint.at,
+            until=None,
+            cause=facts.complaint.cause,
+            event_key=facts.complaint.event_key,
+            lift_by=_BY_THE_PERSON_OR_US,
+        )
+    for block in facts.blocks:
+        if is_in_force(block, at):
+            yield Standing(
+                status=block.status,
+                blocks=block.blocks,
+                since=block.since,
+                until=block.until,
+                cause=block.cause,
+                rule=block.rule,
+                event_key=block.event_key,
+                lift_by=block.lift_by,
+            )
+    for optout in facts.optouts:
+        forbids = policy.scoped_unsubscribe_applies_to if optout.scope else Blocks.MARKETING
+        if forbids is not Blocks.NONE:
+            yield Standing(
+                status=Status.UNSUBSCRIBED,
+                blocks=forbids,
+                since=optout.at,
+                until=None,
+                event_key=optout.event_key,
+                lift_by=frozenset({LiftBy.CONFIRMED_OPTIN}),
+            )
+    rules = compiled(policy).rules
+    for state in facts.rules:
+        rule = rules.get(state.rule)
+        live = live_strikes(state, rule, at) if rule is not None else ()
+        if rule is not None and live:
+            yield Standing(
+                status=Status.SOFT_BOUNCING,
+                blocks=Blocks.NONE,
+                since=live[0].at,
+                until=forgotten_at(live, state.strikes, rule),
+                cause=live[-1].cause,
+                rule=state.rule,
+                event_key=live[-1].event_key,
+            )
+
+
+def _precedence(one: Standing) -> tuple[int, bool, float, int, float, bytes]:
+    """Sorts standings by which is shown: gravity, how long it lasts, how wide it is, how old it is."""
+    return (
+        STATUS_GRAVITY[one.status],
+        one.until is None,
+        one.until.timestamp() if one.until is not None else 0.0,
+        _WIDTH[one.blocks],
+        -one.since.timestamp() if one.since is not None else 0.0,
+        one.event_key or b"",
+    )
+
+
+def _ends(facts: Facts, policy: Policy, at: datetime) -> set[datetime]:
+    """Every moment after `at` when a fact ends by time alone."""
+    ends = {block.until for block in facts.blocks if block.until is not None}
+    rules = compiled(policy).rules
+    for state in facts.rules:
+        rule = rules.get(state.rule)
+        if rule is not None and (live := live_strikes(state, rule, at)):
+            end = forgotten_at(live, state.strikes, rule)
+            if end is not None:
+                ends.add(end)
+    return {end for end in ends if end > at}
+
+
+def _shape(one: Standing) -> tuple[Status, Blocks, datetime | None, Cause, str | None]:
+    return one.status, one.blocks, one.until, one.cause, one.rule
+
+
+def _quiet_status(facts: Facts) -> Status:
+    if facts.last_delivered_at is None and facts.last_opened_at is None and facts.last_clicked_at is None:
+        return Status.NEW
+    return Status.ACTIVE
+
+
+def _last_news(facts: Facts, at: datetime) -> datetime | None:
+    news = [block.until for block in facts.blocks if block.until is not None and block.until <= at]
+    if facts.latest is not None:
+        news.append(facts.latest.occurred_at)
+    return max(news, default=None)
