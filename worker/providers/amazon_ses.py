@@ -16,7 +16,7 @@ from schemas.address import normalise_address
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers import json_payload, ses_vocabulary, sns
 from worker.providers.classification import HARD_CAUSES, Classification, classify
@@ -78,7 +78,7 @@ class AmazonSes:
         if refusal is not None:
             return refusal
         if is_open(source):
-            return _without_authentication(request, source)
+            return Accepted() if _is_raw(request.headers) else sns.take_unproven(request, source.options)
         # SNS sends the credentials of its URL only once it was answered 401 with a challenge.
         refusal = refuse_basic_auth(request, source.secrets) if source.secrets else None
         if refusal is not None:
@@ -100,9 +100,7 @@ class AmazonSes:
             content: dict[str, Any] = {"eventType": "SuccessfullyValidated"}
         else:
             content = json_payload.decode_object(raw, "SES notification")
-        name = json_payload.text(content, "eventType", json_payload.WORD_LIMIT) or json_payload.text(
-            content, "notificationType", json_payload.WORD_LIMIT
-        )
+        name = _word(content, "eventType") or _word(content, "notificationType")
         if name is None:
             raise UnreadablePayload("SES notification: it has neither eventType nor notificationType")
         feedback = _Feedback(
@@ -135,20 +133,10 @@ def _raw_refusal(source: Source) -> Refused | None:
     return None
 
 
-def _without_authentication(request: WebhookRequest, source: Source) -> Verdict:
-    if _is_raw(request.headers):
-        return Accepted()
-    try:
-        message = sns.read_sns_message(request.body)
-    except UnreadablePayload as error:
-        return Refused(reason="unreadable_body", detail=str(error), http_status=400)
-    return sns.what_it_asks(message, sns.domains_of(source.options))
-
-
 def _bounce(feedback: _Feedback) -> list[FeedbackEvent]:
     bounce = json_payload.child(feedback.content, "bounce")
-    bounce_type = json_payload.text(bounce, "bounceType", json_payload.WORD_LIMIT) or "Undetermined"
-    subtype = json_payload.text(bounce, "bounceSubType", json_payload.WORD_LIMIT) or bounce_type
+    bounce_type = _word(bounce, "bounceType") or "Undetermined"
+    subtype = _word(bounce, "bounceSubType") or bounce_type
     feedback_id = json_payload.text(bounce, "feedbackId", json_payload.MESSAGE_ID_LIMIT)
     pair = (bounce_type, subtype)
     events = []
@@ -156,7 +144,8 @@ def _bounce(feedback: _Feedback) -> list[FeedbackEvent]:
         found = _classify(recipient, permanent=bounce_type == "Permanent")
         kind, cause = ses_vocabulary.BOUNCES.get(pair, ses_vocabulary.UNKNOWN_BOUNCE)
         if pair in ses_vocabulary.VAGUE_BOUNCES and found.cause is not Cause.UNDETERMINED:
-            kind = Kind.OTHER if found.cause in ses_vocabulary.NO_FAILURE else found.kind
+            # Out-of-office replies and the like are filed under Transient/General too.
+            kind = Kind.OTHER if CAUSE_BLAME[found.cause] is Blame.NOBODY else found.kind
             cause = found.cause
         elif subtype == "NoEmail" and found.cause in HARD_CAUSES:
             cause = found.cause
@@ -172,6 +161,7 @@ def _bounce(feedback: _Feedback) -> list[FeedbackEvent]:
                 about=bounce,
                 feedback_id=feedback_id,
                 found=found,
+                recognised=pair in ses_vocabulary.BOUNCES,
             )
         )
     return events
@@ -179,8 +169,8 @@ def _bounce(feedback: _Feedback) -> list[FeedbackEvent]:
 
 def _complaint(feedback: _Feedback) -> list[FeedbackEvent]:
     complaint = json_payload.child(feedback.content, "complaint")
-    reported = json_payload.text(complaint, "complaintFeedbackType", json_payload.WORD_LIMIT) or ""
-    subtype = json_payload.text(complaint, "complaintSubType", json_payload.WORD_LIMIT)
+    reported = _word(complaint, "complaintFeedbackType") or ""
+    subtype = _word(complaint, "complaintSubType")
     kind, cause = ses_vocabulary.COMPLAINTS.get(reported, ses_vocabulary.COMPLAINTS["other"])
     if subtype in ses_vocabulary.COMPLAINED_BEFORE:
         kind, cause = Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER
@@ -193,6 +183,8 @@ def _complaint(feedback: _Feedback) -> list[FeedbackEvent]:
             words=(reported, subtype),
             about=complaint,
             feedback_id=json_payload.text(complaint, "feedbackId", json_payload.MESSAGE_ID_LIMIT),
+            recognised=reported in ses_vocabulary.COMPLAINTS
+            and (subtype is None or subtype in ses_vocabulary.COMPLAINED_BEFORE),
         )
         for recipient in _recipients(complaint, "complainedRecipients")
     ]
@@ -214,7 +206,7 @@ def _delivery(feedback: _Feedback) -> list[FeedbackEvent]:
 
 def _delivery_delay(feedback: _Feedback) -> list[FeedbackEvent]:
     delay = json_payload.child(feedback.content, "deliveryDelay")
-    delay_type = json_payload.text(delay, "delayType", json_payload.WORD_LIMIT) or "Undetermined"
+    delay_type = _word(delay, "delayType") or "Undetermined"
     events = []
     for recipient in _recipients(delay, "delayedRecipients"):
         found = _classify(recipient, permanent=False)
@@ -228,6 +220,7 @@ def _delivery_delay(feedback: _Feedback) -> list[FeedbackEvent]:
                 words=(delay_type,),
                 about=delay,
                 found=found,
+                recognised=delay_type in ses_vocabulary.DELAYS,
             )
         )
     return events
@@ -266,7 +259,7 @@ def _subscription(feedback: _Feedback) -> list[FeedbackEvent]:
             feedback,
             recipient,
             kind,
-            words=(json_payload.text(subscription, "source", json_payload.WORD_LIMIT),),
+            words=(_word(subscription, "source"),),
             about=subscription,
             detail=scope,
             scope=scope,
@@ -287,7 +280,8 @@ def _unknown(feedback: _Feedback) -> list[FeedbackEvent]:
     destination = feedback.mail.get("destination")
     # Of several recipients nobody can tell which one an unknown event is about.
     only = destination[0] if isinstance(destination, list) and len(destination) == 1 else None
-    return [_event(feedback, {"emailAddress": only if isinstance(only, str) else ""}, Kind.OTHER, about={})]
+    whom = {"emailAddress": only if isinstance(only, str) else ""}
+    return [_event(feedback, whom, Kind.OTHER, about={}, recognised=False)]
 
 
 _READERS: dict[str, _Reader] = {
@@ -319,10 +313,14 @@ def _recipients(about: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     return recipients
 
 
+def _word(values: Mapping[str, Any], key: str) -> str | None:
+    return json_payload.text(values, key, json_payload.WORD_LIMIT)
+
+
 def _classify(recipient: Mapping[str, Any], *, permanent: bool) -> Classification:
     return classify(
         smtp_code=None,
-        enhanced_status=json_payload.text(recipient, "status", json_payload.WORD_LIMIT),
+        enhanced_status=_word(recipient, "status"),
         diagnostic=json_payload.text(recipient, "diagnosticCode"),
         permanent=permanent,
     )
@@ -342,13 +340,14 @@ def _event(
     detail: str | None = None,
     scope: str | None = None,
     earlier: bool = False,
+    recognised: bool = True,
 ) -> FeedbackEvent:
     written = str(recipient["emailAddress"])
     address = normalise_address(written)
     message_id = json_payload.text(feedback.mail, "messageId", json_payload.MESSAGE_ID_LIMIT)
-    stamp = json_payload.text(about, "timestamp", json_payload.WORD_LIMIT)
+    stamp = _word(about, "timestamp")
     if stamp is None and feedback.name in _DATED_BY_THE_MESSAGE:
-        stamp = json_payload.text(feedback.mail, "timestamp", json_payload.WORD_LIMIT)
+        stamp = _word(feedback.mail, "timestamp")
     # Both dialects, and every destination of an event, share the feedback's id. Where neither an id nor a time
     # is given the bytes stand for them: they never change when SNS sends again.
     identity = feedback_id or stamp or feedback.raw.decode("utf-8", "replace")
@@ -371,6 +370,7 @@ def _event(
         delivery_id=feedback.envelope.delivery_id,
         arrival_dated=arrival_dated,
         vendor_event="/".join(word for word in (feedback.name, *words) if word),
+        recognised=recognised,
         message_id=message_id,
         smtp_code=found.smtp_code if found else None,
         enhanced_status=found.enhanced_status if found else None,

@@ -56,6 +56,3 @@ COMPLAINTS: dict[str, KindAndCause] = {
 }
 # SES took the message but did not send it, for a complaint of long ago.
 COMPLAINED_BEFORE = frozenset({"OnAccountSuppressionList", "OnTenantSuppressionList"})
-
-# Replies that are no failure, which SES files under Transient/General.
-NO_FAILURE = frozenset({Cause.AUTO_REPLY, Cause.CHALLENGE_RESPONSE, Cause.ADDRESS_CHANGED})

@@ -166,6 +166,15 @@ def authenticate_sns(
     return _signature_refusal(message, pem, now) or what_it_asks(message, domains)
 
 
+def take_unproven(request: WebhookRequest, options: Mapping[str, Any]) -> Verdict:
+    """What an SNS message asks for at a source that the operator has declared open to anybody."""
+    try:
+        message = read_sns_message(request.body)
+    except UnreadablePayload as error:
+        return Refused(reason="unreadable_body", detail=str(error), http_status=400)
+    return what_it_asks(message, domains_of(options))
+
+
 def what_it_asks(message: SnsMessage, domains: tuple[str, ...] = DEFAULT_DOMAINS) -> Verdict:
     """The verdict on a message that is known to be authentic."""
     if message.type == UNSUBSCRIBE_CONFIRMATION:

@@ -1,0 +1,306 @@
+"""Postmark: one JSON object a webhook, `RecordType` says of what kind, nothing is signed.
+
+Sources: postmarkapp.com/developer/webhooks (bounce, spam-complaint, delivery, open-tracking, click and
+subscription-change pages) and postmarkapp.com/developer/api/bounce-api (bounce types).
+
+A wrong password is answered 401, and Postmark does not send again what got a 401: change the password on both
+sides at once, or keep the old one among the secrets until the webhook has the new one.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+from schemas.address import normalise_address
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers import json_payload
+from worker.providers.classification import Classification, classify
+from worker.providers.event_key import make_event_key
+from worker.providers.provider import Accepted, Verdict, WebhookRequest
+from worker.providers.signatures import check_common, is_open, refuse_address, refuse_basic_auth
+from worker.providers.vendor_time import from_iso, settle_occurred_at
+
+
+class BounceType(Struct, frozen=True, kw_only=True):
+    """One of Postmark's bounce types."""
+
+    code: int
+    kind: Kind
+    cause: Cause
+    refined: bool = False  # the server's own words in `Details` may say more than the type
+
+
+# Postmark's own skills repository numbers some of these differently from its API: the name is asked first,
+# the number only where the name is missing or new.
+BOUNCE_TYPES: dict[str, BounceType] = {
+    "HardBounce": BounceType(code=1, kind=Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, refined=True),
+    "Transient": BounceType(code=2, kind=Kind.DEFERRED, cause=Cause.UNDETERMINED, refined=True),
+    "Unsubscribe": BounceType(code=16, kind=Kind.UNSUBSCRIBE, cause=Cause.NONE),
+    "Subscribe": BounceType(code=32, kind=Kind.RESUBSCRIBE, cause=Cause.NONE),
+    "AutoResponder": BounceType(code=64, kind=Kind.OTHER, cause=Cause.AUTO_REPLY),
+    "AddressChange": BounceType(code=128, kind=Kind.OTHER, cause=Cause.ADDRESS_CHANGED),
+    "DnsError": BounceType(code=256, kind=Kind.SOFT_BOUNCE, cause=Cause.DNS_FAILURE),
+    # The receiving filter's word, not a reader's: no complaint.
+    "SpamNotification": BounceType(code=512, kind=Kind.BLOCKED, cause=Cause.CONTENT),
+    "OpenRelayTest": BounceType(code=1024, kind=Kind.OTHER, cause=Cause.NONE),
+    "Unknown": BounceType(code=2048, kind=Kind.SOFT_BOUNCE, cause=Cause.UNDETERMINED, refined=True),
+    "SoftBounce": BounceType(code=4096, kind=Kind.SOFT_BOUNCE, cause=Cause.UNDETERMINED, refined=True),
+    "VirusNotification": BounceType(code=8192, kind=Kind.BLOCKED, cause=Cause.VIRUS),
+    "ChallengeVerification": BounceType(code=16384, kind=Kind.OTHER, cause=Cause.CHALLENGE_RESPONSE),
+    "BadEmailAddress": BounceType(code=100000, kind=Kind.DROPPED, cause=Cause.INVALID_ADDRESS),
+    "SpamComplaint": BounceType(code=100001, kind=Kind.COMPLAINT, cause=Cause.ABUSE_REPORT),
+    "ManuallyDeactivated": BounceType(code=100002, kind=Kind.DROPPED, cause=Cause.SUPPRESSED_BY_PROVIDER),
+    "Unconfirmed": BounceType(code=100003, kind=Kind.DROPPED, cause=Cause.SUPPRESSED_BY_PROVIDER),
+    "Blocked": BounceType(code=100006, kind=Kind.BLOCKED, cause=Cause.SENDER_REPUTATION),
+    "SMTPApiError": BounceType(code=100007, kind=Kind.DROPPED, cause=Cause.SENDER_CONFIGURATION),
+    "InboundError": BounceType(code=100008, kind=Kind.OTHER, cause=Cause.NONE),
+    "DMARCPolicy": BounceType(code=100009, kind=Kind.BLOCKED, cause=Cause.SENDER_AUTHENTICATION),
+    "TemplateRenderingFailed": BounceType(code=100010, kind=Kind.OTHER, cause=Cause.SENDER_CONFIGURATION),
+}
+_NAME_BY_CODE = {bounce.code: name for name, bounce in BOUNCE_TYPES.items()}
+
+# What Postmark posts when a webhook is made or tried out, and prints in its documentation.
+SAMPLE_MESSAGE_IDS = frozenset({"883953f4-6105-42a2-a16a-77a8eac79483", "00000000-0000-0000-0000-000000000000"})
+_SAMPLE_ID = "42"
+
+
+class _Record(Struct, frozen=True, kw_only=True, gc=False):
+    """One webhook while it is read."""
+
+    envelope: Envelope
+    name: str  # RecordType
+    content: dict[str, Any]
+
+
+_Reader = Callable[[_Record], FeedbackEvent]
+
+
+class Postmark:
+    """Postmark. See `worker.providers.provider.Provider` for the meaning of each member."""
+
+    name: ClassVar[str] = "postmark"
+    title: ClassVar[str] = "Postmark"
+    success_status: ClassVar[int] = 200  # the check of a new webhook takes nothing else
+    later_status: ClassVar[int] = 503
+    kept_headers: ClassVar[frozenset[str]] = frozenset()
+    secret_help: ClassVar[str] = (
+        "`user:password`, both of your own choosing: put them into the webhook's URL at Postmark, "  # noqa: S105 - a text about secrets
+        "https://user:password@host/webhooks/…, or into its basic auth fields"
+    )
+
+    def check_source(self, source: Source) -> list[str]:
+        """What is wrong in a source; Postmark signs nothing, so that user and password are all the proof."""
+        problems = check_common(source, secret_help=self.secret_help)
+        problems += [
+            "one of the secrets is not user:password: write both, with a colon between"
+            for secret in source.secrets
+            if secret.reveal() and not all(secret.reveal().partition(":"))
+        ]
+        problems += [
+            f"option {key!r} is not known to {self.name}, which has none: take it out" for key in sorted(source.options)
+        ]
+        return problems
+
+    def authenticate(
+        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
+    ) -> Verdict:
+        """The caller's address where addresses are listed, then user and password."""
+        del now, certificates  # nothing is signed
+        refusal = refuse_address(request, source)
+        if refusal is None and not is_open(source):
+            refusal = refuse_basic_auth(request, source.secrets)
+        return refusal or Accepted()
+
+    def parse(self, envelope: Envelope) -> list[FeedbackEvent]:
+        """The one event inside; raises UnreadablePayload."""
+        content = json_payload.decode_object(envelope.body, "Postmark webhook")
+        name = _word(content, "RecordType")
+        if name is None:
+            # Inbound mail has no RecordType; bounces had none either before webhooks became modular.
+            name = "Bounce" if "BouncedAt" in content else "Inbound"
+        return [_READERS.get(name, _unknown)(_Record(envelope=envelope, name=name, content=content))]
+
+
+def _bounce(record: _Record) -> FeedbackEvent:
+    content = record.content
+    named = _word(content, "Type")
+    name = named if named in BOUNCE_TYPES else _NAME_BY_CODE.get(json_payload.integer(content, "TypeCode") or 0)
+    found = classify(
+        smtp_code=None, enhanced_status=None, diagnostic=json_payload.text(content, "Details"), permanent=None
+    )
+    if name is None:
+        code = _word(content, "TypeCode")
+        return _event(record, "Email", "BouncedAt", Kind.OTHER, words=(named or code,), found=found, recognised=False)
+    kind, cause = _kind_and_cause(BOUNCE_TYPES[name], found, inactive=json_payload.flag(content, "Inactive"))
+    return _event(
+        record,
+        "Email",
+        "BouncedAt",
+        kind,
+        cause,
+        words=(name,),
+        found=found,
+        scope=_stream(record) if kind in (Kind.UNSUBSCRIBE, Kind.RESUBSCRIBE) else None,
+    )
+
+
+def _kind_and_cause(bounce: BounceType, found: Classification, *, inactive: bool) -> tuple[Kind, Cause]:
+    kind, cause = bounce.kind, bounce.cause
+    if bounce.refined and found.cause is not Cause.UNDETERMINED:
+        cause = found.cause
+        if CAUSE_BLAME[cause] is Blame.NOBODY:
+            return Kind.OTHER, cause
+        if kind is not Kind.DEFERRED:
+            kind = found.kind
+    elif (bounce.kind, found.cause) == (Kind.SOFT_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST) or (
+        kind is Kind.BLOCKED and CAUSE_BLAME[found.cause] is Blame.SENDER
+    ):
+        cause = found.cause
+    if inactive and kind is Kind.DEFERRED:
+        # Postmark has given up and suppressed the address: what was on its way is a bounce now.
+        kind = Kind.SOFT_BOUNCE
+    elif inactive and kind is Kind.SOFT_BOUNCE:
+        kind = Kind.HARD_BOUNCE
+    return kind, cause
+
+
+def _spam_complaint(record: _Record) -> FeedbackEvent:
+    return _event(record, "Email", "BouncedAt", Kind.COMPLAINT, Cause.ABUSE_REPORT)
+
+
+def _delivery(record: _Record) -> FeedbackEvent:
+    return _event(record, "Recipient", "DeliveredAt", Kind.DELIVERED)
+
+
+def _open(record: _Record) -> FeedbackEvent:
+    return _event(record, "Recipient", "ReceivedAt", Kind.OPENED)
+
+
+def _click(record: _Record) -> FeedbackEvent:
+    link = json_payload.text(record.content, "OriginalLink")
+    return _event(record, "Recipient", "ReceivedAt", Kind.CLICKED, detail=link)
+
+
+def _subscription_change(record: _Record) -> FeedbackEvent:
+    """Whoever did it decides: only the recipient's own wish counts, and echoes of other webhooks never do."""
+    content = record.content
+    suppressed = content.get("SuppressSending")
+    if not isinstance(suppressed, bool):
+        raise UnreadablePayload("Postmark webhook: a SubscriptionChange says neither true nor false in SuppressSending")
+    reason = _word(content, "SuppressionReason")
+    origin = _word(content, "Origin")
+    known = True
+    if not suppressed:
+        kind = Kind.RESUBSCRIBE if origin == "Recipient" else Kind.OTHER
+        cause, reason = Cause.NONE, "reactivated"
+    elif reason == "ManualSuppression":
+        kind = Kind.UNSUBSCRIBE if origin == "Recipient" else Kind.OTHER
+        cause = Cause.NONE if origin == "Recipient" else Cause.SUPPRESSED_BY_PROVIDER
+    else:
+        kind, known = Kind.OTHER, reason in ("HardBounce", "SpamComplaint")
+        cause = Cause.COMPLAINED_AT_PROVIDER if reason == "SpamComplaint" else Cause.SUPPRESSED_BY_PROVIDER
+    return _event(
+        record,
+        "Recipient",
+        "ChangedAt",
+        kind,
+        cause,
+        words=(reason, origin),
+        detail=f"{suppressed} {reason} {origin} {_stream(record)}",
+        scope=None if kind is Kind.OTHER else _stream(record),
+        recognised=known,
+    )
+
+
+def _inbound(record: _Record) -> FeedbackEvent:
+    # Somebody wrote to us: the addresses inside are no contact's feedback.
+    return _event(record, None, "Date", Kind.OTHER)
+
+
+def _unknown(record: _Record) -> FeedbackEvent:
+    whom = next((key for key in ("Recipient", "Email") if isinstance(record.content.get(key), str)), None)
+    return _event(record, whom, "ReceivedAt", Kind.OTHER, recognised=False)
+
+
+_READERS: dict[str, _Reader] = {
+    "Bounce": _bounce,
+    "SpamComplaint": _spam_complaint,
+    "Delivery": _delivery,
+    "Open": _open,
+    "Click": _click,
+    "SubscriptionChange": _subscription_change,
+    "Inbound": _inbound,
+}
+
+
+def _word(values: Mapping[str, Any], key: str) -> str | None:
+    return json_payload.text(values, key, json_payload.WORD_LIMIT)
+
+
+def _stream(record: _Record) -> str | None:
+    """The message stream, to which Postmark limits every suppression."""
+    return _word(record.content, "MessageStream")
+
+
+def _event(
+    record: _Record,
+    recipient_key: str | None,
+    time_key: str,
+    kind: Kind,
+    cause: Cause = Cause.NONE,
+    *,
+    words: tuple[str | None, ...] = (),
+    found: Classification | None = None,
+    detail: str | None = None,
+    scope: str | None = None,
+    recognised: bool = True,
+) -> FeedbackEvent:
+    content, envelope = record.content, record.envelope
+    written = content.get(recipient_key) if recipient_key is not None else ""
+    if not isinstance(written, str):
+        raise UnreadablePayload(f"Postmark webhook: a {record.name[:40]} names nobody in {recipient_key}")
+    address = normalise_address(written)
+    message_id = json_payload.text(content, "MessageID", json_payload.MESSAGE_ID_LIMIT)
+    bounce_id = _word(content, "ID")
+    details = json_payload.text(content, "Details")
+    stamp = _word(content, time_key)
+    if message_id in SAMPLE_MESSAGE_IDS or (bounce_id == _SAMPLE_ID and (details or "").startswith("Test")):
+        kind, cause, scope = Kind.OTHER, Cause.TEST, None
+    if bounce_id is not None and recipient_key == "Email":
+        # A complaint that comes as SpamComplaint and as a Bounce of that type has the same ID in both.
+        key_parts: tuple[str | bytes | None, ...] = ("bounce", bounce_id)
+    else:
+        key_parts = (record.name, message_id, address or written, stamp or envelope.body, detail)
+    occurred_at, arrival_dated = settle_occurred_at(from_iso(stamp), envelope.received_at)
+    return FeedbackEvent(
+        event_key=make_event_key(kind, Postmark.name, *key_parts),
+        provider=Postmark.name,
+        source=envelope.source,
+        account=envelope.account,
+        address=address,
+        kind=kind,
+        cause=cause,
+        occurred_at=occurred_at,
+        received_at=envelope.received_at,
+        delivery_id=envelope.delivery_id,
+        arrival_dated=arrival_dated,
+        vendor_event="/".join(word for word in (record.name, *words) if word),
+        recognised=recognised,
+        message_id=message_id,
+        smtp_code=found.smtp_code if found else None,
+        enhanced_status=found.enhanced_status if found else None,
+        diagnostic=details or json_payload.text(content, "Description"),
+        scope=scope,
+        tags=json_payload.tags(content, "Tag"),
+        metadata=json_payload.metadata(content.get("Metadata")),
+        raw=envelope.body,
+    )
+
+
+PROVIDER = Postmark()
