@@ -29,6 +29,7 @@ class FeedbackEvent(Struct, frozen=True, kw_only=True, gc=False, repr_omit_defau
     channel: Channel = Channel.EMAIL
     arrival_dated: bool = False  # the vendor gave no usable time: occurred_at is the time of arrival
     vendor_event: str = ""  # the vendor's own words for it: "bounce/blocked", "Permanent/NoEmail"
+    recognised: bool = True  # False: a name or class that this version does not know; it is logged by name
     message_id: str | None = None
     smtp_code: int | None = None  # RFC 5321 reply code
     enhanced_status: str | None = None  # RFC 3463 code, "5.1.1"

@@ -37,12 +37,28 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "parse_seconds",
         "store_seconds",
         "oldest_age_seconds",
+        "attempts",
         "queue",
     ),
     "batch.retried": _event(
         "warning",
         "A batch met a deadlock, a serialization failure or a lost database and is done again.",
         "attempt",
+        "reason",
+        "wait_seconds",
+    ),
+    "broker.connected": _event("info", "RabbitMQ is reached and its queues are as they should be.", "role", "address"),
+    "broker.lost": _event(
+        "warning",
+        "The connection to RabbitMQ is gone or could not be opened; it is tried again by itself.",
+        "role",
+        "reason",
+        "wait_seconds",
+    ),
+    "broker.misconfigured": _event(
+        "error",
+        "RabbitMQ answers but refuses what we need; nothing is queued there until a person acts.",
+        "role",
         "reason",
         "wait_seconds",
     ),
@@ -68,10 +84,31 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "folder",
         "mode",
     ),
-    "process.started": _event("info", "A process is ready for work.", "role", "version", "address"),
-    "process.stopped": _event(
-        "info", "A process has finished what it had accepted and ends.", "role", "seconds"
+    "package.installing": _event(
+        "warning", "RabbitMQ is not on this machine: Debian's package is being installed.", "command"
     ),
+    "parcel.parked": _event(
+        "warning",
+        "The broker did not confirm in time, so parcels go to Postgres instead: first of a row.",
+        "reason",
+    ),
+    "parking.ended": _event(
+        "info", "The broker confirms again; how many parcels were parked meanwhile.", "parcels", "seconds"
+    ),
+    "event.expired": _event(
+        "warning", "Events that occurred before the retention began were counted and not stored.", "count"
+    ),
+    "outbox.relayed": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
+    "parser.failed": _event(
+        "error",
+        "A provider's parser failed on a delivery: a defect of ours. The delivery is set aside whole.",
+        "source",
+        "provider",
+    ),
+    "partition.dropped": _event("info", "A month of events is past the retention and was dropped.", "month", "contacts"),
+    "partition.made": _event("info", "A month's partition of events was made.", "month"),
+    "process.started": _event("info", "A process is ready for work.", "role", "version", "address"),
+    "process.stopped": _event("info", "A process has finished what it had accepted and ends.", "role", "seconds"),
     "service.left_over": _event(
         "warning",
         "A local service of an earlier run that was killed still ran; it is ended first.",
@@ -86,6 +123,14 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "folder",
     ),
     "service.stopped": _event("info", "A local Postgres or RabbitMQ of ours has ended.", "service", "signal"),
+    "sweep.applied": _event("info", "Holds that ended by themselves were written to the history.", "contacts"),
+    "task.failed": _event(
+        "error",
+        "A background task met an error that it does not expect; it is started again after a pause.",
+        "task",
+        "reason",
+        "wait_seconds",
+    ),
     "status.changed": _event(
         "info",
         "A contact's status is another one now, and why.",
@@ -98,6 +143,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "cause",
         "rule",
         "until",
+        "actor",
     ),
     "user.added": _event("info", "A system user was added for the embedded Postgres.", "user"),
 }

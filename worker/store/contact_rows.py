@@ -6,6 +6,8 @@ from datetime import datetime
 import asyncpg
 from msgspec import Struct
 
+from worker.store.pool import Connection
+
 ContactKey = tuple[str, str, str]  # address, account, channel: the order of the unique index
 
 
@@ -116,18 +118,24 @@ _UPDATE = """
 """
 
 
-async def lock_contacts(connection: asyncpg.Connection, keys: Iterable[ContactKey]) -> list[ContactRow]:
+async def lock_contacts(connection: Connection, keys: Iterable[ContactKey]) -> list[ContactRow]:
     """The rows of those of the keys that exist, locked until the transaction ends."""
     columns = list(zip(*keys, strict=True))
     return [contact_row(record) for record in await connection.fetch(_LOCK, *columns)] if columns else []
 
 
-async def lock_due_contacts(connection: asyncpg.Connection, now: datetime, limit: int) -> list[ContactRow]:
+async def lock_due_contacts(connection: Connection, now: datetime, limit: int) -> list[ContactRow]:
     """Up to `limit` contacts whose standing changes by time alone at or before `now`, locked."""
     return [contact_row(record) for record in await connection.fetch(_DUE, now, limit)]
 
 
-async def insert_contacts(connection: asyncpg.Connection, rows: Sequence[ContactRow]) -> dict[ContactKey, int]:
+async def lock_contacts_where(connection: Connection, condition: str, *values: object) -> list[ContactRow]:
+    """The rows that meet a condition of this package's own, locked in the order of their ids."""
+    statement = f"SELECT {_PREFIXED_COLUMNS} FROM contacts c WHERE {condition} ORDER BY c.id FOR NO KEY UPDATE"  # noqa: S608 - constants only
+    return [contact_row(record) for record in await connection.fetch(statement, *values)]
+
+
+async def insert_contacts(connection: Connection, rows: Sequence[ContactRow]) -> dict[ContactKey, int]:
     """The ids of the rows that were new; `id` in the rows is ignored.
 
     A key that is missing from the answer was inserted meanwhile by somebody else, who has committed: lock it.
@@ -163,7 +171,7 @@ async def insert_contacts(connection: asyncpg.Connection, rows: Sequence[Contact
     return {(address, account, channel): number for number, address, account, channel in records}
 
 
-async def update_contact_times(connection: asyncpg.Connection, rows: Sequence[ContactRow]) -> None:
+async def update_contact_times(connection: Connection, rows: Sequence[ContactRow]) -> None:
     """Writes only the times and `latest` of rows that are locked by this transaction."""
     values = [
         (
@@ -181,7 +189,7 @@ async def update_contact_times(connection: asyncpg.Connection, rows: Sequence[Co
         await connection.execute(_UPDATE_TIMES, *zip(*values, strict=True))
 
 
-async def update_contacts(connection: asyncpg.Connection, rows: Sequence[ContactRow]) -> None:
+async def update_contacts(connection: Connection, rows: Sequence[ContactRow]) -> None:
     """Writes facts and standing of rows that are locked by this transaction."""
     values = [
         (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-import asyncpg
+from worker.store.pool import Connection
 
 # One maker or dropper at a time, whatever process it is in.
 _ADVISORY_LOCK = 0x70617274
@@ -25,7 +25,7 @@ def partition_name(month: datetime) -> str:
     return f"events_{month:%Y_%m}"
 
 
-async def existing_partitions(connection: asyncpg.Connection) -> list[datetime]:
+async def existing_partitions(connection: Connection) -> list[datetime]:
     """The months that have a partition, oldest first."""
     names = await connection.fetch(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -34,7 +34,7 @@ async def existing_partitions(connection: asyncpg.Connection) -> list[datetime]:
     return [datetime.strptime(name, "events_%Y_%m").replace(tzinfo=UTC) for (name,) in names]
 
 
-async def make_partitions(connection: asyncpg.Connection, months: Iterable[datetime]) -> list[datetime]:
+async def make_partitions(connection: Connection, months: Iterable[datetime]) -> list[datetime]:
     """Each of the months has a partition when this returns; gives those that were made.
 
     A table is made first and attached then: that holds off no reader and no writer of `events`, where CREATE
@@ -58,7 +58,7 @@ async def make_partitions(connection: asyncpg.Connection, months: Iterable[datet
     return made
 
 
-async def drop_partition(connection: asyncpg.Connection, month: datetime) -> None:
+async def drop_partition(connection: Connection, month: datetime) -> None:
     """The month's events are gone. Their effect must be in the contacts' bases before (worker.processor.retention)."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 from msgspec import Struct
+
+from worker.store.pool import Connection
 
 
 class StatusChangeRow(Struct, frozen=True, kw_only=True, gc=False):
@@ -49,7 +50,7 @@ _ANNOUNCE = """
 """
 
 
-async def append_status_changes(connection: asyncpg.Connection, rows: Sequence[StatusChangeRow]) -> None:
+async def append_status_changes(connection: Connection, rows: Sequence[StatusChangeRow]) -> None:
     """Adds lines to the history, in this order."""
     values = [
         (
@@ -74,14 +75,14 @@ async def append_status_changes(connection: asyncpg.Connection, rows: Sequence[S
         await connection.execute(_APPEND, *zip(*values, strict=True))
 
 
-async def append_outgoing(connection: asyncpg.Connection, rows: Sequence[OutgoingRow]) -> None:
+async def append_outgoing(connection: Connection, rows: Sequence[OutgoingRow]) -> None:
     """Adds messages to the outbox, in this order."""
     values = [(row.message_id, row.routing_key, row.body) for row in rows]
     if values:
         await connection.execute(_ANNOUNCE, *zip(*values, strict=True))
 
 
-async def lock_outgoing(connection: asyncpg.Connection, limit: int) -> list[tuple[int, OutgoingRow]]:
+async def lock_outgoing(connection: Connection, limit: int) -> list[tuple[int, OutgoingRow]]:
     """The oldest messages with their numbers, locked; what another relay has locked is left to it."""
     records = await connection.fetch(
         "SELECT id, message_id, routing_key, body FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
@@ -93,6 +94,6 @@ async def lock_outgoing(connection: asyncpg.Connection, limit: int) -> list[tupl
     ]
 
 
-async def delete_outgoing(connection: asyncpg.Connection, numbers: Sequence[int]) -> None:
+async def delete_outgoing(connection: Connection, numbers: Sequence[int]) -> None:
     """Takes published messages out of the outbox."""
     await connection.execute("DELETE FROM outbox WHERE id = ANY ($1::bigint[])", list(numbers))

@@ -1,0 +1,256 @@
+"""One batch, one transaction: events stored, contacts folded, statuses derived, history and outbox written.
+
+Why an event takes effect exactly once: an event belongs to one contact, the contact's row is locked first, and
+only then is it asked which of the events are stored already. A duplicate in another batch waits for the lock.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from schemas.feedback_event import FeedbackEvent
+from worker.policy.event_order import can_fold_directly, is_inert
+from worker.policy.facts import Facts, OrderKey
+from worker.policy.fold import fold, fold_all
+from worker.policy.rule import Policy
+from worker.processor.contact_state import (
+    base_of,
+    contact_key,
+    facts_of,
+    is_status_change,
+    only_times_differ,
+    row_with,
+    unknown_contact,
+)
+from worker.processor.status_changes import StatusChange, history_row, outgoing_row
+from worker.store import contact_rows, event_rows, status_history
+from worker.store.contact_rows import ContactKey, ContactRow
+from worker.store.pool import Connection
+from worker.store.stored_events import stored_events_by_contact
+
+
+class Applied(Struct, kw_only=True):
+    """What a batch did; for the log line, the metrics and the tests."""
+
+    new_events: int = 0
+    duplicates: int = 0
+    expired: int = 0
+    contacts: int = 0
+    refolded: int = 0
+    changes: list[StatusChange] = []
+    kinds: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (provider, kind) of new events
+
+
+class BatchRules(Struct, frozen=True, kw_only=True):
+    """What holds for every batch."""
+
+    policy: Policy
+    announce: bool  # write the outbox: somebody relays it
+    oldest_kept: datetime  # events that occurred earlier are past the retention: counted, not stored
+
+
+async def apply_events(
+    connection: Connection,
+    events: Iterable[FeedbackEvent],
+    *,
+    rules: BatchRules,
+    now: datetime,
+    trust_watermarks: bool = True,
+) -> Applied:
+    """Applies the events inside the caller's transaction.
+
+    trust_watermarks=False asks the database about every event, where otherwise those that lie behind all that
+    their contact has folded are known to be new. The caller uses it after asyncpg.UniqueViolationError, which
+    happens when a changed policy has made an event count that did not count when it was stored.
+    """
+    applied = Applied()
+    unique = await _unique(connection, events, applied, rules)
+    by_contact: dict[ContactKey, list[FeedbackEvent]] = {}
+    for event in unique:
+        key = contact_key(event)
+        if key is None:
+            if await event_rows.insert_nameless_event(connection, event):
+                applied.new_events += 1
+            else:
+                applied.duplicates += 1
+        else:
+            by_contact.setdefault(key, []).append(event)
+    writer = _Batch(connection, rules, now, applied, trust_watermarks=trust_watermarks)
+    while by_contact:
+        by_contact = await writer.take_in(by_contact)
+    await writer.write()
+    return applied
+
+
+async def _unique(
+    connection: Connection, events: Iterable[FeedbackEvent], applied: Applied, rules: BatchRules
+) -> list[FeedbackEvent]:
+    """Each event once, dated for good, without those past the retention."""
+    by_key: dict[bytes, FeedbackEvent] = {}
+    seen = 0
+    for event in events:
+        seen += 1
+        # Of two copies in one batch the one that arrived first counts, in whatever order they lie here.
+        other = by_key.get(event.event_key)
+        if other is None or event.received_at < other.received_at:
+            by_key[event.event_key] = event
+    applied.duplicates += seen - len(by_key)
+    if undated := [event for event in by_key.values() if event.arrival_dated]:
+        first_arrivals = await event_rows.date_by_first_arrival(connection, undated)
+        for event in undated:
+            occurred_at = first_arrivals[event.event_key]
+            by_key[event.event_key] = msgspec.structs.replace(event, occurred_at=occurred_at)
+    kept = [event for event in by_key.values() if event.occurred_at >= rules.oldest_kept]
+    applied.expired = len(by_key) - len(kept)
+    return kept
+
+
+class _Batch:
+    """Gathers what one transaction will write, so that each table is written once."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        rules: BatchRules,
+        now: datetime,
+        applied: Applied,
+        *,
+        trust_watermarks: bool,
+    ) -> None:
+        self._connection = connection
+        self._rules = rules
+        self._now = now
+        self._applied = applied
+        self._trust_watermarks = trust_watermarks
+        self._event_records: list[event_rows.EventRecord] = []
+        self._updates: list[ContactRow] = []
+        self._time_updates: list[ContactRow] = []
+
+    async def take_in(self, by_contact: dict[ContactKey, list[FeedbackEvent]]) -> dict[ContactKey, list[FeedbackEvent]]:
+        """Folds the events of these contacts; gives those of contacts that somebody else inserted meanwhile."""
+        rows = await contact_rows.lock_contacts(self._connection, by_contact)
+        remaining = dict(by_contact)
+        existing = [(row, remaining.pop((row.address, row.account, row.channel))) for row in rows]
+        await self._fold_existing(existing)
+        return await self._fold_unknown(remaining)
+
+    async def _fold_existing(self, contacts: list[tuple[ContactRow, list[FeedbackEvent]]]) -> None:
+        states = [(row, facts_of(row), events) for row, events in contacts]
+        doubtful = [event for _, facts, events in states for event in events if not self._surely_new(facts, event)]
+        known = await event_rows.known_event_keys(self._connection, doubtful)
+        refold: list[tuple[ContactRow, list[FeedbackEvent]]] = []
+        for row, facts, events in states:
+            new = [event for event in events if event.event_key not in known] if known else events
+            self._applied.duplicates += len(events) - len(new)
+            if not new:
+                continue
+            self._store(row.id, new)
+            folded = self._fold_in_place(facts, new)
+            if folded is None:
+                refold.append((row, new))
+            elif folded is not facts:
+                self._settle(row, folded, new)
+        if refold:
+            await self._refold(refold)
+
+    async def _fold_unknown(
+        self, by_contact: Mapping[ContactKey, list[FeedbackEvent]]
+    ) -> dict[ContactKey, list[FeedbackEvent]]:
+        """Inserts contacts that were not there, with their facts folded from nothing."""
+        new_rows: dict[ContactKey, tuple[ContactRow, ContactRow]] = {}
+        for key, events in by_contact.items():
+            fresh = unknown_contact(key, min(event.received_at for event in events))
+            facts = fold_all(Facts(), events, self._rules.policy)
+            new_rows[key] = (fresh, row_with(fresh, facts, self._rules.policy, self._now))
+        ids = await contact_rows.insert_contacts(self._connection, [new for _, new in new_rows.values()])
+        for key, contact_id in ids.items():
+            old, new = new_rows[key]
+            self._store(contact_id, by_contact[key])
+            self._note_change(old, new, contact_id, by_contact[key])
+        return {key: events for key, events in by_contact.items() if key not in ids}
+
+    def _surely_new(self, facts: Facts, event: FeedbackEvent) -> bool:
+        """True when the event lies behind everything its contact has folded, and so cannot be stored already.
+
+        Events that fold into nothing leave no mark in the facts: of these the database must be asked.
+        """
+        return (
+            self._trust_watermarks
+            and not is_inert(event)
+            and (facts.latest is None or OrderKey(event.occurred_at, event.event_key) > facts.latest)
+        )
+
+    def _fold_in_place(self, facts: Facts, events: Sequence[FeedbackEvent]) -> Facts | None:
+        """The facts with the events folded in, or None when one of them comes too late for that."""
+        if len(events) > 1:
+            events = sorted(events, key=lambda event: (event.occurred_at, event.event_key))
+        for event in events:
+            if is_inert(event):
+                continue
+            if not can_fold_directly(facts, event):
+                return None
+            facts = fold(facts, event, self._rules.policy)
+        return facts
+
+    async def _refold(self, contacts: Sequence[tuple[ContactRow, list[FeedbackEvent]]]) -> None:
+        """Folds contacts anew from everything that is stored of them, because an event came late."""
+        stored = await stored_events_by_contact(self._connection, [row.id for row, _ in contacts])
+        for row, new in contacts:
+            history = [*stored.get(row.id, ()), *new]
+            if row.base_until is not None:  # its month is folded into the base already, and about to be dropped
+                history = [event for event in history if event.occurred_at >= row.base_until]
+            facts = fold_all(base_of(row), history, self._rules.policy)
+            self._settle(row, facts, new)
+        self._applied.refolded += len(contacts)
+
+    def _store(self, contact_id: int, events: Sequence[FeedbackEvent]) -> None:
+        self._applied.contacts += 1
+        self._applied.new_events += len(events)
+        self._applied.kinds.update([(event.provider, event.kind) for event in events])
+        self._event_records.extend([event_rows.event_record(event, contact_id) for event in events])
+
+    def _settle(self, stored: ContactRow, facts: Facts, events: Sequence[FeedbackEvent]) -> None:
+        """Notes what has to be written for a contact whose facts are these now."""
+        old = stored
+        if stored.next_change_at is not None and stored.next_change_at <= self._now:
+            # A hold ended before this batch and the sweep has not come by: its line is written first.
+            old = row_with(stored, facts_of(stored), self._rules.policy, self._now)
+            self._note_change(stored, old, stored.id, (), actor="time")
+        new = row_with(old, facts, self._rules.policy, self._now)
+        (self._time_updates if only_times_differ(stored, new) else self._updates).append(new)
+        self._note_change(old, new, stored.id, events)
+
+    def _note_change(
+        self,
+        old: ContactRow,
+        new: ContactRow,
+        contact_id: int,
+        events: Sequence[FeedbackEvent],
+        actor: str = "events",
+    ) -> None:
+        if not is_status_change(old, new):
+            return
+        delivery_id = next((event.delivery_id for event in events if event.event_key == new.status_event_key), None)
+        self._applied.changes.append(
+            StatusChange(contact_id=contact_id, old=old, new=new, delivery_id=delivery_id, actor=actor)
+        )
+
+    async def write(self) -> None:
+        """Writes everything that was gathered."""
+        if self._event_records:
+            await event_rows.copy_events(self._connection, self._event_records)
+        await contact_rows.update_contact_times(self._connection, self._time_updates)
+        await contact_rows.update_contacts(self._connection, self._updates)
+        await write_changes(self._connection, self._applied.changes, rules=self._rules, now=self._now)
+
+
+async def write_changes(
+    connection: Connection, changes: Sequence[StatusChange], *, rules: BatchRules, now: datetime
+) -> None:
+    """Writes the history and the outbox for these changes."""
+    await status_history.append_status_changes(connection, [history_row(change, now=now) for change in changes])
+    if rules.announce:
+        await status_history.append_outgoing(connection, [outgoing_row(change, now=now) for change in changes])

@@ -1,0 +1,106 @@
+"""From parcels to events: each delivery is parsed by itself, and one that cannot be harms no other."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from schemas.envelope import Envelope, decode_envelope, decode_parcel
+from schemas.feedback_event import FeedbackEvent
+from worker.errors import SetAside
+from worker.logs import get_logger
+from worker.providers.provider import Provider
+
+_log = get_logger()
+
+
+class ParsedDelivery(Struct, frozen=True, kw_only=True, gc=False):
+    """A webhook and the events that were in it."""
+
+    envelope: Envelope
+    events: list[FeedbackEvent]
+
+
+class SetAsideDelivery(Struct, frozen=True, kw_only=True):
+    """A delivery that goes to dead_letters, with the reason."""
+
+    envelope: Envelope
+    reason: str  # a short snake_case word
+    detail: str  # a sentence for the operator
+
+
+class ParsedParcels(Struct, kw_only=True):
+    """What a number of parcels held. Grows while parcels are added."""
+
+    deliveries: list[ParsedDelivery] = []
+    set_aside: list[SetAsideDelivery] = []
+    event_count: int = 0
+    oldest_received_at: datetime | None = None
+
+
+def parse_parcel(parcel: bytes, into: ParsedParcels, *, providers: Mapping[str, Provider], now: datetime) -> None:
+    """Adds the parcel's deliveries to `into`, as events or as set aside; never raises."""
+    try:
+        blobs = decode_parcel(parcel)
+    except msgspec.MsgspecError as error:
+        into.set_aside.append(unreadable(parcel, f"the queue message is no parcel of ours: {error}", now=now))
+        return
+    for blob in blobs:
+        try:
+            envelope = decode_envelope(blob)
+        except msgspec.MsgspecError as error:
+            into.set_aside.append(unreadable(blob, f"the parcel holds something that is no envelope: {error}", now=now))
+            continue
+        _parse_envelope(envelope, into, providers)
+
+
+def _parse_envelope(envelope: Envelope, into: ParsedParcels, providers: Mapping[str, Provider]) -> None:
+    if into.oldest_received_at is None or envelope.received_at < into.oldest_received_at:
+        into.oldest_received_at = envelope.received_at
+    provider = providers.get(envelope.provider)
+    if provider is None:
+        detail = f"this version knows no provider {envelope.provider!r}: upgrade the workers, then replay"
+        into.set_aside.append(SetAsideDelivery(envelope=envelope, reason="unknown_provider", detail=detail))
+        return
+    try:
+        events = provider.parse(envelope)
+    except SetAside as error:
+        into.set_aside.append(SetAsideDelivery(envelope=envelope, reason="unreadable_payload", detail=str(error)))
+        return
+    except Exception as error:  # noqa: BLE001 - a defect of ours in one parser must not hold up every batch it is in
+        _log.error(
+            "parser.failed",
+            source=envelope.source,
+            provider=envelope.provider,
+            delivery_id=str(envelope.delivery_id),
+            exc_info=error,
+        )
+        detail = f"the parser failed on it ({type(error).__name__}): a defect, please report it; replay after the fix"
+        into.set_aside.append(SetAsideDelivery(envelope=envelope, reason="parser_defect", detail=detail))
+        return
+    into.deliveries.append(ParsedDelivery(envelope=envelope, events=events))
+    into.event_count += len(events)
+
+
+def unreadable(body: bytes, detail: str, *, now: datetime, reason: str = "unreadable_envelope") -> SetAsideDelivery:
+    """Bytes that are no envelope, as one: its id comes from the bytes, so that a redelivery meets itself."""
+    envelope = Envelope(
+        delivery_id=UUID(bytes=hashlib.blake2b(body, digest_size=16).digest()),
+        source="",
+        provider="",
+        account="",
+        received_at=now,
+        content_type="application/octet-stream",
+        headers={},
+        body=body,
+    )
+    return SetAsideDelivery(envelope=envelope, reason=reason, detail=detail)
+
+
+def unknown_names(events: Iterable[FeedbackEvent]) -> Counter[tuple[str, str, str]]:
+    """How often each vendor's name that this version does not know occurs: (source, provider, name)."""
+    return Counter((event.source, event.provider, event.vendor_event) for event in events if not event.recognised)

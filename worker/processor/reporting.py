@@ -1,0 +1,76 @@
+"""What a committed batch tells the operator: one canonical line, one per status change and set-aside, metrics."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from worker import metrics
+from worker.logs import get_logger
+from worker.processor.batch import Committed
+from worker.processor.parsing import ParsedParcels, SetAsideDelivery
+from worker.processor.status_changes import log_change
+
+_log = get_logger()
+
+
+def report_set_aside(deliveries: Iterable[SetAsideDelivery]) -> None:
+    """One warning and one count for each; called after the commit."""
+    for delivery in deliveries:
+        envelope = delivery.envelope
+        _log.warning(
+            "delivery.set_aside",
+            source=envelope.source,
+            provider=envelope.provider,
+            delivery_id=str(envelope.delivery_id),
+            reason=delivery.reason,
+            detail=delivery.detail,
+        )
+        metrics.SET_ASIDE.labels(delivery.reason).inc()
+
+
+def report_batch(
+    parsed: ParsedParcels,
+    committed: Committed,
+    *,
+    queue: str,
+    parcels: int,
+    parse_seconds: float,
+    store_seconds: float,
+) -> None:
+    """Called once, after the commit: what is told has happened."""
+    report_set_aside(committed.set_aside)
+    for applied in committed.applied:
+        for change in applied.changes:
+            log_change(change)
+            metrics.STATUS_CHANGES.labels(change.new.status).inc()
+        for (provider, kind), count in applied.kinds.items():
+            metrics.EVENTS.labels(provider, kind).inc(count)
+        metrics.DUPLICATE_EVENTS.inc(applied.duplicates)
+        metrics.REFOLDED_CONTACTS.inc(applied.refolded)
+    if expired := sum(applied.expired for applied in committed.applied):
+        _log.warning("event.expired", count=expired)
+    oldest = parsed.oldest_received_at
+    age_seconds = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+    metrics.BATCHES.labels("applied").inc()
+    metrics.BATCHES.labels("retried").inc(committed.attempts - 1)
+    metrics.BATCH_SECONDS.labels("parse").observe(parse_seconds)
+    metrics.BATCH_SECONDS.labels("store").observe(store_seconds)
+    metrics.BATCH_EVENTS.observe(parsed.event_count)
+    metrics.WEBHOOK_TO_STATUS_SECONDS.observe(age_seconds)
+    metrics.OLDEST_AGE_SECONDS.set(age_seconds)
+    _log.info(
+        "batch.applied",
+        queue=queue,
+        parcels=parcels,
+        deliveries=len(parsed.deliveries),
+        events=parsed.event_count,
+        new_events=sum(applied.new_events for applied in committed.applied),
+        duplicates=sum(applied.duplicates for applied in committed.applied),
+        contacts=sum(applied.contacts for applied in committed.applied),
+        status_changes=sum(len(applied.changes) for applied in committed.applied),
+        set_aside=len(committed.set_aside),
+        refolded=sum(applied.refolded for applied in committed.applied),
+        attempts=committed.attempts,
+        parse_seconds=round(parse_seconds, 6),
+        store_seconds=round(store_seconds, 6),
+        oldest_age_seconds=round(age_seconds, 3),
+    )

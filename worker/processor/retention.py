@@ -1,0 +1,66 @@
+"""Old months leave: their events are folded into each contact's base first, then the partition is dropped whole."""
+
+from datetime import datetime
+
+from worker.logs import get_logger
+from worker.policy.event_order import is_inert
+from worker.policy.fold import fold_all
+from worker.policy.rule import Policy
+from worker.processor.contact_state import base_of, encode_base
+from worker.store.partitions import drop_partition, existing_partitions, make_partitions, month_of, months_later
+from worker.store.pool import Connection, Pool, store_errors
+from worker.store.retention import (
+    contacts_with_events_in,
+    forget_arrival_dates,
+    lock_contacts_by_id,
+    store_bases,
+)
+from worker.store.stored_events import stored_events_by_contact
+
+_log = get_logger()
+_CONTACTS_AT_ONCE = 2000
+
+
+def oldest_kept(now: datetime, retention_months: int) -> datetime:
+    """The first moment whose events are still kept."""
+    return months_later(month_of(now), -retention_months)
+
+
+async def keep_partitions(pool: Pool, policy: Policy, *, now: datetime, ahead: int, retention_months: int) -> None:
+    """Partitions exist from this month to `ahead` months on, and none is older than the retention.
+
+    Safe to run anywhere at any time, and to be killed at any point: a month is dropped only when every contact
+    with an event in it has that event in its base. Raises StoreUnavailable.
+    """
+    month = month_of(now)
+    horizon = oldest_kept(now, retention_months)
+    with store_errors("keeping the partitions of events"):
+        async with pool.acquire() as connection:
+            for made in await make_partitions(connection, [months_later(month, count) for count in range(ahead + 1)]):
+                _log.info("partition.made", month=f"{made:%Y-%m}")
+            for old in await existing_partitions(connection):
+                if old < horizon:
+                    contacts = await _fold_into_bases(connection, policy, old)
+                    await drop_partition(connection, old)
+                    _log.info("partition.dropped", month=f"{old:%Y-%m}", contacts=contacts)
+            await forget_arrival_dates(connection, horizon)
+
+
+async def _fold_into_bases(connection: Connection, policy: Policy, month: datetime) -> int:
+    month_end = months_later(month, 1)
+    after, total = 0, 0
+    while contact_ids := await contacts_with_events_in(connection, month, month_end, after, _CONTACTS_AT_ONCE):
+        async with connection.transaction():
+            rows = await lock_contacts_by_id(connection, contact_ids)
+            stored = await stored_events_by_contact(connection, contact_ids)
+            bases = []
+            for row in rows:
+                if row.base_until is not None and row.base_until >= month_end:
+                    continue  # done by a run that was killed before it could drop the partition
+                since = row.base_until or month
+                events = [e for e in stored.get(row.id, ()) if since <= e.occurred_at < month_end and not is_inert(e)]
+                bases.append((row.id, encode_base(fold_all(base_of(row), events, policy)), month_end))
+            await store_bases(connection, bases)
+        total += len(bases)
+        after = contact_ids[-1]
+    return total

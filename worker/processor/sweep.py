@@ -1,0 +1,47 @@
+"""Holds end by themselves: true at read time from the very moment, written to the history by this sweep."""
+
+from datetime import UTC, datetime
+
+from worker import metrics
+from worker.logs import get_logger
+from worker.processor.applying import BatchRules, write_changes
+from worker.processor.contact_state import facts_of, is_status_change, row_with
+from worker.processor.status_changes import StatusChange, log_change
+from worker.store.contact_rows import lock_due_contacts, update_contacts
+from worker.store.pool import Pool, store_errors
+
+_log = get_logger()
+_CONTACTS_AT_ONCE = 1000
+
+
+async def sweep(pool: Pool, rules: BatchRules, *, now: datetime | None = None) -> int:
+    """Every change that time alone has brought by `now` is in the history; gives how many contacts changed.
+
+    Several sweepers may run: each takes contacts that no other has locked. Raises StoreUnavailable.
+    """
+    now = now or datetime.now(UTC)
+    total = 0
+    while swept := await _sweep_some(pool, rules, now):
+        total += swept
+    if total:
+        _log.info("sweep.applied", contacts=total)
+    return total
+
+
+async def _sweep_some(pool: Pool, rules: BatchRules, now: datetime) -> int:
+    changes: list[StatusChange] = []
+    with store_errors("sweeping holds that ended"):
+        async with pool.acquire() as connection, connection.transaction():
+            due = await lock_due_contacts(connection, now, _CONTACTS_AT_ONCE)
+            new_rows = [row_with(row, facts_of(row), rules.policy, now) for row in due]
+            await update_contacts(connection, new_rows)
+            changes = [
+                StatusChange(contact_id=old.id, old=old, new=new, actor="time")
+                for old, new in zip(due, new_rows, strict=True)
+                if is_status_change(old, new)
+            ]
+            await write_changes(connection, changes, rules=rules, now=now)
+    for change in changes:
+        log_change(change)
+        metrics.STATUS_CHANGES.labels(change.new.status).inc()
+    return len(due)
