@@ -1,0 +1,87 @@
+"""Django with django-anymail behind gunicorn: the ordinary way to do what this program does."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from msgspec import Struct
+
+from schemas.source import Secret
+from tests.benchmarks.benchmark import Bench
+from tests.benchmarks.servers import REPOSITORY, Server
+from worker.local_services.process import free_port
+
+WEBHOOK_PATH = "/anymail/sendgrid/tracking/"
+_PROJECT = Path(__file__).parent / "peers" / "django_anymail"
+_ENVIRONMENT = REPOSITORY / ".venv-peers"
+_LOCK = REPOSITORY / "requirements-peers.lock"
+
+
+class PeerConfiguration(Struct, frozen=True, kw_only=True):
+    """One way to run gunicorn and to cut transactions. The fastest of them is measured against."""
+
+    workers: int
+    threads: int = 1  # more than one: the gthread worker, with keep-alive
+    transaction: str = "event"  # or "request": one for all events of a webhook
+
+    def __str__(self) -> str:
+        kind = f"gthread × {self.threads}" if self.threads > 1 else "sync"
+        return f"{self.workers} {kind} workers, one transaction per {self.transaction}"
+
+
+CONFIGURATIONS = (
+    PeerConfiguration(workers=2),
+    PeerConfiguration(workers=3),
+    PeerConfiguration(workers=4),
+    PeerConfiguration(workers=2, threads=4),
+    PeerConfiguration(workers=3, threads=4),
+    PeerConfiguration(workers=2, threads=16),
+)
+BATCH_CONFIGURATIONS = (
+    *CONFIGURATIONS,
+    PeerConfiguration(workers=2, transaction="request"),
+    PeerConfiguration(workers=4, transaction="request"),
+)
+
+
+async def ensure_environment(bench: Bench) -> None:
+    """`.venv-peers` holds exactly what requirements-peers.lock says; made when it does not."""
+    stamp = _ENVIRONMENT / "installed.lock"
+    if stamp.exists() and stamp.read_bytes() == _LOCK.read_bytes():
+        return
+    bench.progress("making .venv-peers: Django, django-anymail, gunicorn")
+    pip = [str(_ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "-qq", "--require-hashes"]
+    for command in (
+        [sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)],
+        [*pip, "--requirement", str(_LOCK)],
+    ):
+        process = await asyncio.create_subprocess_exec(*command, stdout=sys.stderr)
+        if await process.wait() != 0:
+            raise RuntimeError(f"`{' '.join(command)}` failed: what it said stands above")
+    stamp.write_bytes(_LOCK.read_bytes())
+
+
+async def start_peer(
+    bench: Bench, configuration: PeerConfiguration, *, dsn: str, public_key: Secret
+) -> Server:
+    """gunicorn with the peer's project, ready."""
+    port = free_port()
+    command = [str(_ENVIRONMENT / "bin" / "gunicorn"), "bounce_site:application"]
+    command += ["--bind", f"127.0.0.1:{port}", "--workers", str(configuration.workers)]
+    if configuration.threads > 1:
+        command += ["--worker-class", "gthread", "--threads", str(configuration.threads), "--keep-alive", "60"]
+    command += ["--backlog", "2048", "--log-level", "warning", "--no-control-socket"]
+    return await Server.start(
+        "peer",
+        command,
+        folder=bench.folder,
+        ports=[port],
+        working_directory=_PROJECT,
+        environment={
+            "PEER_DSN": dsn,
+            "PEER_SENDGRID_KEY": public_key.reveal(),
+            "PEER_TRANSACTION": configuration.transaction,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONWARNINGS": "ignore",
+        },
+    )
