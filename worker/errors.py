@@ -4,10 +4,12 @@ BouncekeeperError
 ├── TryAgainLater           the work is kept and done again; a receiver answers 503 with Retry-After
 │   ├── QueueUnavailable        the broker or the queue table did not confirm
 │   ├── StoreUnavailable        Postgres is away, or asked for the transaction to be repeated
-│   └── CertificateUnavailable  a signing certificate could not be fetched
+│   ├── CertificateUnavailable  a signing certificate could not be fetched
+│   └── SubscriptionUnconfirmed a vendor's handshake could not be finished
 ├── SetAside                this one delivery goes to dead_letters, whole; its neighbours go on
 │   ├── UnreadablePayload       not the format that its vendor documents
 │   └── UnreadableEnvelope      not an envelope of ours
+├── RequestRefused          an API request is wrong in itself; it is answered with a problem (RFC 9457)
 └── StopTheProcess          no work can be done until a person acts; the message says what to do
     ├── ImpossibleSetting       the configuration contradicts itself or misses something
     └── SchemaOutOfDate         the database is not at the version that this program needs
@@ -34,6 +36,10 @@ class CertificateUnavailable(TryAgainLater):
     """A signing certificate could not be fetched, so nothing can be said about the signature yet."""
 
 
+class SubscriptionUnconfirmed(TryAgainLater):
+    """A vendor's handshake could not be finished; it repeats it."""
+
+
 class SetAside(BouncekeeperError):  # noqa: N818 - named after what is done about it
     """One delivery cannot be processed and is kept whole in dead_letters."""
 
@@ -44,6 +50,18 @@ class UnreadablePayload(SetAside):
 
 class UnreadableEnvelope(SetAside):
     """A queue message that is no parcel or envelope of ours."""
+
+
+class RequestRefused(BouncekeeperError):  # noqa: N818 - named after what is done about it
+    """An API request is wrong in itself: the one who asked must change it."""
+
+    def __init__(self, kind: str, detail: str, *, remedy: str, http_status: int = 422) -> None:
+        """`kind` is a kebab-case word that programs can tell this problem by."""
+        super().__init__(f"{detail} {remedy}")
+        self.kind = kind
+        self.detail = detail
+        self.remedy = remedy
+        self.http_status = http_status
 
 
 class StopTheProcess(BouncekeeperError):  # noqa: N818 - named after what is done about it

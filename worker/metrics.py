@@ -1,0 +1,88 @@
+"""Every number that this program shows at /metrics, for all processes; each says one thing in one line.
+
+Names follow https://prometheus.io/docs/practices/naming/: a prefix, base units, `_total` on counters. Labels
+hold only words that the operator or this program chose, never what a caller sent. A child is looked up once
+and kept where it is counted often: `labels()` costs more than counting.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_PREFIX = "bouncekeeper"
+
+# ── receiver ────────────────────────────────────────────────────────────────────────────────────────────
+WEBHOOKS = Counter(
+    f"{_PREFIX}_webhooks_total",
+    "Webhooks answered; outcome is accepted, answered, refused, postponed or failed. Unknown sources share "
+    "the empty label.",
+    ["source", "outcome", "reason"],
+)
+WEBHOOK_SECONDS = Histogram(
+    f"{_PREFIX}_webhook_seconds",
+    "From a webhook's head being read to its answer: with the time that the body and the confirm took.",
+    ["source"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0),
+)
+WEBHOOK_BODY_BYTES = Counter(
+    f"{_PREFIX}_webhook_body_bytes_total", "Bytes of accepted bodies, after decompression.", ["source"]
+)
+PARCELS = Counter(f"{_PREFIX}_parcels_total", "Parcels confirmed by the queue: webhooks that shared a confirm.")
+PARCEL_BYTES = Counter(f"{_PREFIX}_parcel_bytes_total", "Bytes of confirmed parcels.")
+PARCEL_ENVELOPES = Histogram(
+    f"{_PREFIX}_parcel_envelopes",
+    "How many webhooks shared one confirm.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+)
+PARCELS_PUBLISHED_AGAIN = Counter(
+    f"{_PREFIX}_parcels_published_again_total", "Parcels offered a second time, for want of a confirm."
+)
+WAITING_BYTES = Gauge(
+    f"{_PREFIX}_receiver_waiting_bytes", "Bytes of webhooks that are authentic and not confirmed yet."
+)
+
+# ── queue ───────────────────────────────────────────────────────────────────────────────────────────────
+QUEUE_AVAILABLE = Gauge(
+    f"{_PREFIX}_queue_available", "1 while this queue takes parcels, 0 while it is away or blocked.", ["queue"]
+)
+PARKED_PARCELS = Counter(
+    f"{_PREFIX}_parked_parcels_total", "Parcels kept in Postgres because the broker was away or too slow."
+)
+QUEUE_DEPTH_PARCELS = Gauge(f"{_PREFIX}_queue_depth_parcels", "Parcels that wait to be processed.", ["queue"])
+OLDEST_AGE_SECONDS = Gauge(
+    f"{_PREFIX}_oldest_age_seconds", "Age of the oldest webhook of the last batch when it was committed."
+)
+
+# ── processor ───────────────────────────────────────────────────────────────────────────────────────────
+BATCHES = Counter(f"{_PREFIX}_batches_total", "Batches; outcome is applied or retried.", ["outcome"])
+BATCH_SECONDS = Histogram(
+    f"{_PREFIX}_batch_seconds",
+    "Time for one batch; step is parse or store.",
+    ["step"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+BATCH_EVENTS = Histogram(
+    f"{_PREFIX}_batch_events",
+    "How many events were applied together.",
+    buckets=(1, 5, 10, 50, 100, 500, 1000, 2500, 5000, 10_000),
+)
+EVENTS = Counter(f"{_PREFIX}_events_total", "Events applied, without duplicates.", ["provider", "kind"])
+DUPLICATE_EVENTS = Counter(f"{_PREFIX}_duplicate_events_total", "Events that were known already and dropped.")
+SET_ASIDE = Counter(f"{_PREFIX}_set_aside_total", "Deliveries kept in dead_letters.", ["reason"])
+STATUS_CHANGES = Counter(f"{_PREFIX}_status_changes_total", "Contacts whose status became another one.", ["status"])
+REFOLDED_CONTACTS = Counter(f"{_PREFIX}_refolded_contacts_total", "Contacts folded anew because an event came late.")
+WEBHOOK_TO_STATUS_SECONDS = Histogram(
+    f"{_PREFIX}_webhook_to_status_seconds",
+    "From a webhook's arrival to the commit of what it changed.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
+)
+
+# ── relay and API ───────────────────────────────────────────────────────────────────────────────────────
+OUTBOX_RELAYED = Counter(f"{_PREFIX}_outbox_relayed_total", "Status changes confirmed by the topic exchange.")
+CHECKED_ADDRESSES = Counter(
+    f"{_PREFIX}_checked_addresses_total", "Addresses asked about; answer is allowed or forbidden.", ["answer"]
+)
+API_SECONDS = Histogram(
+    f"{_PREFIX}_api_seconds",
+    "Time for one API answer.",
+    ["route", "http_status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+)

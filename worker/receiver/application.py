@@ -1,0 +1,143 @@
+"""The receiver as an aiohttp application: one route for each source, and the probes."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from http import HTTPStatus
+from time import perf_counter
+
+import aiohttp
+from aiohttp import hdrs, web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from schemas.source import Source
+from worker import metrics
+from worker.logs import get_logger
+from worker.providers.provider import Provider
+from worker.queue.port import QueueWriter
+from worker.receiver.answers import refusal, state
+from worker.receiver.body import BodyReader
+from worker.receiver.certificates import Certificates
+from worker.receiver.group_commit import GroupCommit
+from worker.receiver.outbound import Outbound
+from worker.receiver.remote_address import RemoteAddress
+from worker.receiver.replay_guard import ReplayGuard
+from worker.receiver.webhooks import SourceWebhooks, Tools
+from worker.settings_tree import ReceiverSettings
+
+log = get_logger()
+
+TOOLS = web.AppKey("tools", Tools)
+WRITER = web.AppKey("writer", QueueWriter)
+STOPPING: web.AppKey[list[str]] = web.AppKey("stopping", list)
+
+# A connection that asks for nothing for so long is closed; vendors' own pools give up earlier.
+KEEPALIVE_SECONDS = 75.0
+# How long the rest of a refused body is read away, so that its sender gets to see the answer.
+LINGERING_SECONDS = 3.0
+MAX_LOGGED_SOURCE = 64
+
+
+def build_receiver(
+    *,
+    settings: ReceiverSettings,
+    sources: Sequence[Source],
+    writer: QueueWriter,
+    providers: Mapping[str, Provider],
+    connector: aiohttp.BaseConnector | None = None,
+) -> web.Application:
+    """The application, to be served on the event loop that runs now; the writer stays its caller's to close.
+
+    `providers` are looked up by Source.provider. `connector` carries the receiver's own requests, for
+    certificates and subscription confirmations.
+    """
+    # Our limits hold for what a body unfolds to, so aiohttp must leave it folded; and the access log would
+    # repeat our one line per webhook.
+    app = web.Application(
+        handler_args={
+            "auto_decompress": False,
+            "access_log": None,
+            "keepalive_timeout": KEEPALIVE_SECONDS,
+            "lingering_time": LINGERING_SECONDS,
+        }
+    )
+    outbound = Outbound(connector)
+    tools = Tools(
+        group_commit=GroupCommit(
+            writer,
+            max_envelopes=settings.group_max_envelopes,
+            max_bytes=settings.group_max_bytes,
+            in_flight=settings.groups_in_flight,
+            answer_timeout_seconds=settings.answer_timeout_seconds,
+        ),
+        certificates=Certificates(outbound),
+        outbound=outbound,
+        replay_guard=ReplayGuard(),
+        remote_address=RemoteAddress(settings.trusted_proxies),
+        body_reader=BodyReader(
+            max_body_bytes=settings.max_body_bytes,
+            max_decompressed_bytes=settings.max_decompressed_bytes,
+            timeout_seconds=settings.body_timeout_seconds,
+        ),
+        retry_after_seconds=settings.retry_after_seconds,
+    )
+    app[TOOLS] = tools
+    app[WRITER] = writer
+    app[STOPPING] = []
+    metrics.WAITING_BYTES.set_function(lambda: tools.group_commit.waiting_bytes)
+
+    for source in sources:
+        webhooks = SourceWebhooks(source, providers[source.provider], tools)
+        # A route of its own for each source: a plain path is found faster than a pattern. A slash at the
+        # end is a common slip when a URL is pasted into a vendor's console.
+        for path in (f"/webhooks/{source.name}", f"/webhooks/{source.name}/"):
+            app.router.add_route(hdrs.METH_ANY, path, webhooks.handle, expect_handler=tools.body_reader.refuse_unseen)
+    app.router.add_route(hdrs.METH_ANY, "/webhooks/{source:.*}", _refuse_unknown_source)
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", _readyz)
+    app.router.add_get("/metrics", _metrics)
+    app.cleanup_ctx.append(_lifetime)
+    app.on_shutdown.append(_stop_reading)
+    return app
+
+
+async def _lifetime(app: web.Application) -> AsyncIterator[None]:
+    tools = app[TOOLS]
+    async with tools.outbound:
+        yield
+        await tools.group_commit.close()
+
+
+async def _stop_reading(app: web.Application) -> None:
+    app[STOPPING].append("this receiver is stopping: send to another one")
+    app[TOOLS].body_reader.stop()
+
+
+async def _refuse_unknown_source(request: web.Request) -> web.Response:
+    started = perf_counter()
+    log.warning(
+        "webhook.refused",
+        source=request.match_info["source"][:MAX_LOGGED_SOURCE],
+        reason="unknown_source",
+        detail="no source of this name is configured: compare the URL with `bouncekeeper sources list`",
+        http_status=HTTPStatus.NOT_FOUND.value,
+        remote_address=request.app[TOOLS].remote_address.of(
+            request.remote or "", request.headers.get(hdrs.X_FORWARDED_FOR)
+        ),
+        seconds=round(perf_counter() - started, 6),
+    )
+    metrics.WEBHOOKS.labels("", "refused", "unknown_source").inc()
+    return refusal(HTTPStatus.NOT_FOUND, "unknown_source", close=not request.content.is_eof())
+
+
+async def _healthz(_request: web.Request) -> web.Response:
+    return state(HTTPStatus.OK, alive=True)
+
+
+async def _readyz(request: web.Request) -> web.Response:
+    missing: list[str] = [*request.app[STOPPING]]
+    if not request.app[WRITER].available():
+        missing.append("the queue takes nothing: look at the broker and at Postgres")
+    return state(HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK, ready=not missing, missing=missing)
+
+
+async def _metrics(_request: web.Request) -> web.Response:
+    return web.Response(body=generate_latest(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})

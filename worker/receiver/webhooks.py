@@ -1,0 +1,248 @@
+"""One source's webhooks: read, authenticate, queue, answer. This is the hot path of the receiver."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from time import monotonic, perf_counter
+
+from aiohttp import hdrs, web
+from msgspec import Struct
+
+from schemas.envelope import Envelope, encode_envelope, new_delivery_id
+from schemas.source import Source
+from worker import metrics
+from worker.errors import CertificateUnavailable, QueueUnavailable, SubscriptionUnconfirmed, TryAgainLater
+from worker.logs import get_logger
+from worker.providers.provider import (
+    Accepted,
+    Answered,
+    ConfirmSubscription,
+    Provider,
+    Refused,
+    WebhookRequest,
+)
+from worker.receiver.answers import postponement, refusal
+from worker.receiver.authentication import authenticate
+from worker.receiver.body import BodyReader
+from worker.receiver.certificates import Certificates
+from worker.receiver.content_coding import KNOWN_CODINGS
+from worker.receiver.group_commit import GroupCommit
+from worker.receiver.outbound import Outbound
+from worker.receiver.remote_address import RemoteAddress
+from worker.receiver.replay_guard import ReplayGuard
+from worker.receiver.subscription import confirm_subscription
+
+ALLOWED_METHODS = "HEAD, POST"
+_NO_QUERY: Mapping[str, str] = {}
+_POSTPONED: dict[type[TryAgainLater], str] = {
+    QueueUnavailable: "queue_unavailable",
+    CertificateUnavailable: "certificate_unavailable",
+    SubscriptionUnconfirmed: "subscription_unconfirmed",
+}
+
+
+class Tools(Struct, frozen=True, kw_only=True):
+    """What all sources of one receiver share."""
+
+    group_commit: GroupCommit
+    certificates: Certificates
+    outbound: Outbound
+    replay_guard: ReplayGuard
+    remote_address: RemoteAddress
+    body_reader: BodyReader
+    retry_after_seconds: int
+
+
+class SourceWebhooks:
+    """The handler of `/webhooks/{source.name}`."""
+
+    def __init__(self, source: Source, provider: Provider, tools: Tools) -> None:
+        self._source = source
+        self._provider = provider
+        self._tools = tools
+        # All that is the same for every request of this source is looked up here, once.
+        self._put = tools.group_commit.put
+        self._kept_headers = tuple(sorted(provider.kept_headers))
+        self._success = provider.success_status
+        self._log = get_logger().bind(source=source.name, provider=provider.name)
+        self._count_accepted = metrics.WEBHOOKS.labels(source.name, "accepted", "").inc
+        self._count_body_bytes = metrics.WEBHOOK_BODY_BYTES.labels(source.name).inc
+        self._observe_seconds = metrics.WEBHOOK_SECONDS.labels(source.name).observe
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """The answer to one request; success is said only after the queue's confirm."""
+        if request.method != hdrs.METH_POST:
+            return self._answer_probe(request)
+        started = perf_counter()
+        try:
+            return await self._receive(request, started)
+        except TryAgainLater as error:
+            return self._postpone(request, error, started)
+        except Exception:  # noqa: BLE001 - a mistake of ours must not lose an event: the vendor sends it again
+            self._log.exception("webhook.failed", body_bytes=request.content.total_bytes)
+            self._count("failed", "unexpected_error", started)
+            return self._later("unexpected_error")
+
+    async def _receive(self, request: web.Request, started: float) -> web.Response:
+        body = await self._tools.body_reader.read(request)
+        if isinstance(body, Refused):
+            return self._refuse(request, body, started)
+        webhook = self._as_webhook(request, body)
+        verdict = await authenticate(self._provider, self._source, webhook, self._tools.certificates)
+        if isinstance(verdict, Accepted):
+            replayed = self._claim_token(verdict)
+            if replayed is None:
+                return await self._accept(webhook, verdict, started)
+            verdict = replayed
+        if isinstance(verdict, Refused):
+            return self._refuse(request, verdict, started)
+        if isinstance(verdict, ConfirmSubscription):
+            await confirm_subscription(verdict, source=self._source.name, outbound=self._tools.outbound)
+            verdict = Answered(
+                reason="subscription_confirmed",
+                detail=f"{verdict.topic} sends here from now on",
+                http_status=self._success,
+            )
+        return self._answer(request, verdict, started)
+
+    def _as_webhook(self, request: web.Request, body: bytes) -> WebhookRequest:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        return WebhookRequest(
+            method=hdrs.METH_POST,
+            path=request.path,
+            query=request.query if request.query_string else _NO_QUERY,
+            headers=headers,
+            body=body,
+            remote_address=self._tools.remote_address.of(request.remote or "", headers.get("x-forwarded-for")),
+        )
+
+    async def _accept(self, webhook: WebhookRequest, verdict: Accepted, started: float) -> web.Response:
+        delivery_id = new_delivery_id()
+        headers = webhook.headers
+        blob = encode_envelope(
+            Envelope(
+                delivery_id=delivery_id,
+                source=self._source.name,
+                provider=self._provider.name,
+                account=self._source.account,
+                received_at=datetime.now(UTC),
+                content_type=headers.get("content-type", ""),
+                headers={name: headers[name] for name in self._kept_headers if name in headers},
+                body=webhook.body,
+            )
+        )
+        if verdict.replay_token is None:
+            await self._put(blob)
+        else:
+            await self._put_once(blob, verdict, verdict.replay_token)
+        seconds = perf_counter() - started
+        body_bytes = len(webhook.body)
+        self._count_accepted()
+        self._count_body_bytes(body_bytes)
+        self._observe_seconds(seconds)
+        self._log.info(
+            "webhook.accepted",
+            delivery_id=delivery_id,
+            body_bytes=body_bytes,
+            http_status=self._success,
+            seconds=round(seconds, 6),
+            remote_address=webhook.remote_address,
+        )
+        return web.Response(status=self._success)
+
+    # ── tokens that may be used once ────────────────────────────────────────────────────────────────────
+
+    def _claim_token(self, verdict: Accepted) -> Refused | None:
+        if verdict.replay_token is None or self._tools.replay_guard.claim(
+            self._source.name,
+            verdict.replay_token,
+            verdict.replay_fingerprint,
+            now=monotonic(),
+            window_seconds=verdict.replay_window_seconds,
+        ):
+            return None
+        return Refused(
+            reason="replayed_token",
+            detail="its one-time token was used for other data before: somebody sends an old request anew",
+        )
+
+    async def _put_once(self, blob: bytes, verdict: Accepted, token: str) -> None:
+        guard = self._tools.replay_guard
+        try:
+            await self._put(blob)
+        except BaseException:
+            # The vendor's next try, whatever it then says, is the first one that counts.
+            guard.release(self._source.name, token)
+            raise
+        guard.remember(
+            self._source.name,
+            token,
+            verdict.replay_fingerprint,
+            now=monotonic(),
+            window_seconds=verdict.replay_window_seconds,
+        )
+
+    # ── everything but success ──────────────────────────────────────────────────────────────────────────
+
+    def _answer_probe(self, request: web.Request) -> web.Response:
+        if request.method == hdrs.METH_HEAD:
+            # Several vendors look whether the URL answers before they save it.
+            return web.Response(status=HTTPStatus.OK)
+        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=ALLOWED_METHODS)
+
+    def _answer(self, request: web.Request, answered: Answered, started: float) -> web.Response:
+        self._log.info(
+            "webhook.answered",
+            reason=answered.reason,
+            detail=answered.detail,
+            body_bytes=request.content.total_bytes,
+            http_status=answered.http_status,
+            seconds=self._count("answered", answered.reason, started),
+        )
+        if not answered.body:
+            return web.Response(status=answered.http_status)
+        return web.Response(
+            status=answered.http_status, body=answered.body, headers={"Content-Type": answered.content_type}
+        )
+
+    def _refuse(self, request: web.Request, refused: Refused, started: float) -> web.Response:
+        self._log.warning(
+            "webhook.refused",
+            reason=refused.reason,
+            detail=refused.detail,
+            body_bytes=request.content.total_bytes,
+            http_status=refused.http_status,
+            seconds=self._count("refused", refused.reason, started),
+            remote_address=self._tools.remote_address.of(
+                request.remote or "", request.headers.get(hdrs.X_FORWARDED_FOR)
+            ),
+        )
+        return refusal(
+            refused.http_status,
+            refused.reason,
+            challenge=refused.challenge,
+            accept_encoding=KNOWN_CODINGS if refused.http_status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE else None,
+            # What is left of a body that we did not read must not be taken for the next request.
+            close=not request.content.is_eof(),
+        )
+
+    def _postpone(self, request: web.Request, error: TryAgainLater, started: float) -> web.Response:
+        reason = _POSTPONED.get(type(error), "not_now")
+        self._log.warning(
+            "webhook.postponed",
+            reason=reason,
+            detail=str(error),
+            body_bytes=request.content.total_bytes,
+            http_status=self._provider.later_status,
+            seconds=self._count("postponed", reason, started),
+        )
+        return self._later(reason)
+
+    def _later(self, reason: str) -> web.Response:
+        return postponement(self._provider.later_status, reason, retry_after_seconds=self._tools.retry_after_seconds)
+
+    def _count(self, outcome: str, reason: str, started: float) -> float:
+        seconds = perf_counter() - started
+        metrics.WEBHOOKS.labels(self._source.name, outcome, reason).inc()
+        self._observe_seconds(seconds)
+        return round(seconds, 6)
