@@ -58,39 +58,48 @@ def load_policy(table: Mapping[str, Any]) -> Policy:
             raise impossible(_WHERE, key, "is no key of a policy", unknown_word(key, list(POLICY_KEYS)))
     base_name = table.get("preset", RECOMMENDED)
     base = _base_table(base_name)
-    own_rules = _tables(table.get("rules", {}))
-    merged = dict(_tables(base.get("rules", {})))
-    for name, own in own_rules.items():
-        if own.get("remove") is True:
-            if name not in merged:
-                raise impossible(
-                    f"policy rule {name!r}", "remove", f"finds no such rule in preset {base_name!r}", "drop the table"
-                )
-            if len(own) > 1:
-                raise impossible(f"policy rule {name!r}", "remove", "stands beside other keys", "keep one of the two")
-            del merged[name]
-        else:
-            merged[name] = _overridden(merged.get(name, {}), own)
-    if not merged:
-        raise ImpossibleSetting("policy: it has no rule, so no bounce would ever count; add one or choose a preset")
-    rules = tuple(read_rule(name, merged[name]) for name in sorted(merged))
-    check_rules(rules)
-    whole = {**base, **table}
     name = table.get("name", base_name if base_name != NO_PRESET else "custom")
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or not name.isprintable():
         raise impossible(_WHERE, "name", f"is {name!r}", "write a word or drop it")
-    policy = Policy(name=name, rules=rules)
-    changes: dict[str, Any] = {}
+    tables = _rule_tables(base, table, base_name)
+    rules = tuple(read_rule(rule, tables[rule]) for rule in sorted(tables))
+    check_rules(rules)
+    return structs.replace(Policy(name=name, rules=rules), **_settings_of_all_rules({**base, **table}))
+
+
+def _settings_of_all_rules(whole: Mapping[str, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
     if "max_event_age" in whole:
-        changes["max_event_age"] = read_open_span(_WHERE, "max_event_age", whole["max_event_age"])
+        settings["max_event_age"] = read_open_span(_WHERE, "max_event_age", whole["max_event_age"])
     for key in ("complaint_applies_to", "scoped_unsubscribe_applies_to"):
         if key in whole:
-            changes[key] = read_word(_WHERE, key, whole[key], Blocks)
-    if changes.get("complaint_applies_to") is Blocks.NONE:
+            settings[key] = read_word(_WHERE, key, whole[key], Blocks)
+    if settings.get("complaint_applies_to") is Blocks.NONE:
         raise impossible(
-            _WHERE, "complaint_applies_to", 'is "none", but whoever complains is heeded', 'write "marketing" or "all"'
+            _WHERE,
+            "complaint_applies_to",
+            'is "none", but whoever complains is heeded',
+            'write "marketing" or "all"',
         )
-    return structs.replace(policy, **changes)
+    return settings
+
+
+def _rule_tables(base: Mapping[str, Any], table: Mapping[str, Any], base_name: str) -> dict[str, Mapping[str, Any]]:
+    """The preset's rules with the table's own ones laid over them."""
+    merged = dict(_tables(base.get("rules", {})))
+    for name, own in _tables(table.get("rules", {})).items():
+        if own.get("remove") is not True:
+            merged[name] = _overridden(merged.get(name, {}), own)
+            continue
+        where = f"policy rule {name!r}"
+        if name not in merged:
+            raise impossible(where, "remove", f"finds no such rule in preset {base_name!r}", "drop the table")
+        if len(own) > 1:
+            raise impossible(where, "remove", "stands beside other keys", "keep one of the two")
+        del merged[name]
+    if not merged:
+        raise ImpossibleSetting("policy: it has no rule, so no bounce would ever count; add one or choose a preset")
+    return merged
 
 
 @cache
@@ -130,8 +139,6 @@ def _tables(rules: Any) -> Mapping[str, Mapping[str, Any]]:
 
 def _overridden(preset_rule: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     given = {key: value for key, value in own.items() if key != "remove" or value is not False}
-    left_behind = _HOLD_KEYS if own.get("action", preset_rule.get("action")) != preset_rule.get("action") else ()
-    kept = {key: value for key, value in preset_rule.items() if key not in left_behind}
-    if own.get("action") == Action.RECORD:
-        kept.pop("hold_ladder", None)
-    return {**kept, **given}
+    action = preset_rule.get("action", Action.BLOCK)
+    left_behind = _HOLD_KEYS if own.get("action", action) != action else frozenset()
+    return {**{key: value for key, value in preset_rule.items() if key not in left_behind}, **given}

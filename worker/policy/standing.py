@@ -63,33 +63,6 @@ def next_change_at(facts: Facts, policy: Policy, at: datetime) -> datetime | Non
     return None
 
 
-def lifts(standing: Standing) -> str:
-    """One sentence for a person: what ends this standing."""
-    if standing.status is Status.UNSUBSCRIBED:
-        return "The person can subscribe again; nothing else lifts it."
-    if standing.status is Status.SOFT_BOUNCING:
-        if standing.until is None:
-            return "Nothing is blocked; what clears the strikes is in the rule."
-        return f"Nothing is blocked; without another failure it is forgotten on {moment_text(standing.until)}."
-    if not standing.lift_by:
-        return "Nothing is blocked."
-    ways = []
-    if LiftBy.CONFIRMED_OPTIN in standing.lift_by:
-        ways.append("a new opt-in that the person has confirmed")
-    if LiftBy.ADMIN in standing.lift_by:
-        ways.append("an operator, with a reason")
-    by_hand = " or ".join(ways)
-    if standing.until is None:
-        return f"It lasts until it is lifted by {by_hand}." if by_hand else "Nothing lifts it."
-    ends = f"It ends by itself on {moment_text(standing.until)}"
-    return f"{ends}, or earlier by {by_hand}." if by_hand else f"{ends}."
-
-
-def moment_text(moment: datetime) -> str:
-    """A time as sentences show it, in its own zone's minutes: `2025-03-01 09:30 UTC`."""
-    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
-
-
 def _standings(facts: Facts, policy: Policy, at: datetime) -> Iterator[Standing]:
     """One for each fact that says more than `active` or `new` at that moment."""
     if facts.complaint is not None:

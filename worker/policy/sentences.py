@@ -1,0 +1,125 @@
+"""What the policy did and decided, in sentences for a person."""
+
+from datetime import datetime
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Blocks, Cause, Status
+from worker.policy.duration import write_duration
+from worker.policy.effect import Effect, Outcome
+from worker.policy.event_order import Reason
+from worker.policy.facts import Standing
+from worker.policy.rule import LiftBy
+
+_FORBIDS = {
+    Blocks.NONE: "no mail is forbidden",
+    Blocks.MARKETING: "marketing mail is forbidden",
+    Blocks.ALL: "all mail is forbidden",
+}
+_NOT_COUNTED = {
+    Reason.TEST: "No effect: it is a test.",
+    Reason.NO_NEWS: "No effect: it says nothing final about the mailbox.",
+    Reason.ECHO: "No effect: the ESP did not try, for something that it knew before.",
+    Reason.SENDERS_FAULT: "Not counted: the refusal was the sender's fault.",
+    Reason.NO_FAILURE: "Not counted: it is no failure of the address.",
+    Reason.MACHINE: "No effect: a machine did this, not the person.",
+    Reason.NO_RULE: "Not counted: no rule of the policy counts it.",
+    Reason.LIKELY_AUTO_REPLY: (
+        "Not counted: this message was reported delivered, so an unreadable bounce of it is mostly an auto-reply."
+    ),
+    Reason.SAME_MESSAGE: "Not counted by rule {rule}: a failure of the same message was counted before.",
+    Reason.TOO_OLD: "Not counted by rule {rule}: it arrived more than {limit} after it happened.",
+    Reason.TOO_SOON: "Not counted by rule {rule}: it is within {limit} of the last strike.",
+    Reason.BLOCK_IN_FORCE: "Not counted: the block of rule {rule} is in force{until}; it is not made longer.",
+    Reason.KNOWN_BEFORE: "No effect: the same was known before.",
+    Reason.NOTHING_TO_TAKE_BACK: "No opt-out of this scope was there to be taken back.",
+}
+
+
+def effect_sentence(event: FeedbackEvent, effect: Effect) -> str:
+    """What one event did: one sentence, and one more for each other thing that it brought about."""
+    parts = [_main_sentence(event, effect)]
+    if effect.restored:
+        rules = ", ".join(effect.restored)
+        parts.append(f"Its delivery had excused strikes of {rules}: they count again.")
+    if effect.reset:
+        parts.append(f"It cleared the strikes of {', '.join(effect.reset)}.")
+    if effect.excused:
+        rules = ", ".join(effect.excused)
+        parts.append(f"It excuses the strikes of {rules}, unless this message bounces after all.")
+    return " ".join(parts)
+
+
+def standing_sentence(standing: Standing) -> str:
+    """The standing in one sentence."""
+    said = f"{standing.status.value}"
+    if standing.since is not None:
+        said += f" since {moment_text(standing.since)}"
+    if standing.until is not None:
+        said += f" until {moment_text(standing.until)}"
+    if standing.rule is not None:
+        said += f" by rule {standing.rule}"
+    if standing.cause is not Cause.NONE:
+        said += f" ({standing.cause.value})"
+    return f"{said}; {_FORBIDS[standing.blocks]}."
+
+
+def lifts(standing: Standing) -> str:
+    """What ends this standing, in one sentence."""
+    if standing.status is Status.UNSUBSCRIBED:
+        return "The person can subscribe again; nothing else lifts it."
+    if standing.status is Status.SOFT_BOUNCING:
+        if standing.until is None:
+            return "Nothing is blocked; its strikes stay until the rule's resets clear them."
+        return f"Nothing is blocked; without another failure it is forgotten on {moment_text(standing.until)}."
+    ways = []
+    if LiftBy.CONFIRMED_OPTIN in standing.lift_by:
+        ways.append("a new opt-in that the person has confirmed")
+    if LiftBy.ADMIN in standing.lift_by:
+        ways.append("an operator, with a reason")
+    by_hand = " or ".join(ways)
+    if standing.until is not None:
+        ends = f"It ends by itself on {moment_text(standing.until)}"
+        return f"{ends}, or earlier by {by_hand}." if by_hand else f"{ends}."
+    if by_hand:
+        return f"It lasts until it is lifted by {by_hand}."
+    return "Nothing is blocked." if standing.blocks is Blocks.NONE else "Nothing lifts it."
+
+
+def moment_text(moment: datetime) -> str:
+    """A time as sentences show it, to the minute: `2025-03-01 09:30 UTC`."""
+    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
+
+
+def _main_sentence(event: FeedbackEvent, effect: Effect) -> str:
+    if effect.reason is not None:
+        return _NOT_COUNTED[effect.reason].format(
+            rule=effect.rule,
+            limit=write_duration(effect.limit),
+            until=f" until {moment_text(effect.until)}" if effect.until is not None else "",
+        )
+    strike = f"Counted as strike {effect.score:g} of {effect.needed} for rule {effect.rule}{_why_needed(effect)}"
+    match effect.outcome:
+        case Outcome.STRIKE if effect.span_missing is not None:
+            missing = write_duration(effect.span_missing)
+            said = f"{strike}: enough, but all too close together; another one {missing} later would do."
+        case Outcome.STRIKE:
+            said = f"{strike}."
+        case Outcome.HOLD_BEGAN if effect.until is not None:
+            said = f"{strike}: a hold began, until {moment_text(effect.until)}."
+        case Outcome.HOLD_BEGAN | Outcome.BLOCK_BEGAN:
+            said = f"{strike}: a block began, until it is lifted."
+        case Outcome.COMPLAINED:
+            said = "The person complained; no event takes that back."
+        case Outcome.UNSUBSCRIBED:
+            said = f"The person opted out of {event.scope or 'everything'}."
+        case Outcome.RESUBSCRIBED:
+            said = f"The person took back the opt-out of {event.scope or 'everything'}."
+        case _:
+            said = f"A sign of life: {event.kind.value}."
+    return said
+
+
+def _why_needed(effect: Effect) -> str:
+    if effect.on_trial:
+        return " (on trial after a hold)"
+    return " (more than usual, because the person was engaged lately)" if effect.engaged else ""
