@@ -14,10 +14,10 @@ from msgspec import Struct
 from schemas.feedback_event import FeedbackEvent
 from worker.policy.event_order import can_fold_directly, is_inert
 from worker.policy.facts import Facts, OrderKey
+from worker.policy.facts_encoding import decode_facts
 from worker.policy.fold import fold, fold_all
 from worker.policy.rule import Policy
 from worker.processor.contact_state import (
-    base_of,
     contact_key,
     facts_of,
     is_status_change,
@@ -202,7 +202,7 @@ class _Batch:
             history = [*stored.get(row.id, ()), *new]
             if row.base_until is not None:  # its month is folded into the base already, and about to be dropped
                 history = [event for event in history if event.occurred_at >= row.base_until]
-            facts = fold_all(base_of(row), history, self._rules.policy)
+            facts = fold_all(decode_facts(row.base), history, self._rules.policy)
             self._settle(row, facts, new)
         self._applied.refolded += len(contacts)
 

@@ -12,9 +12,6 @@ from worker.policy.rule import Policy
 from worker.policy.standing import next_change_at, standing
 from worker.store.contact_rows import ContactKey, ContactRow
 
-_encode_facts = msgspec.json.Encoder().encode
-_decode_facts = msgspec.json.Decoder(Facts).decode
-
 # These two differ only by engagement, which the times tell better. A move between them is no change of status:
 # it is neither written to the history nor announced, or the first campaign would write a line for every contact.
 _FREE = {Status.NEW, Status.ACTIVE}
@@ -44,16 +41,6 @@ def facts_of(row: ContactRow) -> Facts:
         latest_ordered_key=row.latest_ordered_key,
         detail=row.facts_detail,
     )
-
-
-def base_of(row: ContactRow) -> Facts:
-    """The facts from before the oldest stored event."""
-    return Facts() if row.base is None else _decode_facts(row.base)
-
-
-def encode_base(facts: Facts) -> bytes:
-    """Facts as the column `base` holds them: JSON, whole."""
-    return _encode_facts(facts)
 
 
 def row_with(row: ContactRow, facts: Facts, policy: Policy, now: datetime) -> ContactRow:

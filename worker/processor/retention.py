@@ -4,9 +4,9 @@ from datetime import datetime
 
 from worker.logs import get_logger
 from worker.policy.event_order import is_inert
+from worker.policy.facts_encoding import decode_facts, encode_facts
 from worker.policy.fold import fold_all
 from worker.policy.rule import Policy
-from worker.processor.contact_state import base_of, encode_base
 from worker.store.partitions import drop_partition, existing_partitions, make_partitions, month_of, months_later
 from worker.store.pool import Connection, Pool, store_errors
 from worker.store.retention import (
@@ -59,7 +59,7 @@ async def _fold_into_bases(connection: Connection, policy: Policy, month: dateti
                     continue  # done by a run that was killed before it could drop the partition
                 since = row.base_until or month
                 events = [e for e in stored.get(row.id, ()) if since <= e.occurred_at < month_end and not is_inert(e)]
-                bases.append((row.id, encode_base(fold_all(base_of(row), events, policy)), month_end))
+                bases.append((row.id, encode_facts(fold_all(decode_facts(row.base), events, policy)), month_end))
             await store_bases(connection, bases)
         total += len(bases)
         after = contact_ids[-1]

@@ -31,7 +31,7 @@ async def lock_contacts_by_id(connection: Connection, contact_ids: Sequence[int]
     return await lock_contacts_where(connection, "c.id = ANY ($1::bigint[])", list(contact_ids))
 
 
-async def store_bases(connection: Connection, bases: Sequence[tuple[int, bytes, datetime]]) -> None:
+async def store_bases(connection: Connection, bases: Sequence[tuple[int, bytes | None, datetime]]) -> None:
     """Writes (contact id, base, base_until) for rows that are locked by this transaction."""
     if bases:
         await connection.execute(_STORE_BASES, *zip(*bases, strict=True))

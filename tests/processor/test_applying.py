@@ -1,0 +1,177 @@
+"""The batch path on a real Postgres: whatever the order, the repeats and the split, one result."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Cause, Kind
+from tests.feedback_events import START, arrivals, histories, make_event
+from worker.policy.facts import Facts
+from worker.policy.fold import fold_all
+from worker.policy.policy_file import recommended_policy
+from worker.policy.standing import standing
+from worker.processor.applying import Applied, BatchRules, apply_events
+from worker.processor.contact_state import facts_of
+from worker.store.contact_rows import lock_contacts_where
+from worker.store.partitions import make_partitions, months_later
+from worker.store.pool import Pool, open_pool
+
+NOW = START + timedelta(days=400)
+POLICY = recommended_policy()
+RULES = BatchRules(policy=POLICY, announce=True, oldest_kept=START - timedelta(days=400))
+ADDRESSES = ("jane@example.org", "joe@example.net", "eve@example.com")
+
+
+@pytest.fixture
+async def pool(database_dsn: str) -> AsyncIterator[Pool]:
+    pool = await open_pool(database_dsn, connections=4, command_timeout_seconds=30)
+    async with pool.acquire() as connection:
+        month = START.replace(day=1, hour=0)
+        await make_partitions(connection, [months_later(month, count) for count in range(-1, 15)])
+    yield pool
+    await pool.close()
+
+
+async def apply(pool: Pool, events: Sequence[FeedbackEvent], *, rules: BatchRules = RULES) -> Applied:
+    async with pool.acquire() as connection, connection.transaction():
+        return await apply_events(connection, events, rules=rules, now=NOW)
+
+
+async def facts_by_address(pool: Pool) -> dict[str, Facts]:
+    async with pool.acquire() as connection:
+        return {row.address: facts_of(row) for row in await lock_contacts_where(connection, "true")}
+
+
+async def empty(pool: Pool) -> None:
+    await pool.execute("TRUNCATE contacts, events, status_changes, outbox, arrival_dated_events, dead_letters")
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(data=st.data())
+async def test_any_order_any_repeats_and_any_split_end_in_the_same_facts_and_status(
+    pool: Pool, data: st.DataObject
+) -> None:
+    events = data.draw(histories(ADDRESSES))
+    batches = data.draw(arrivals(events))
+    await empty(pool)
+
+    for batch in batches:
+        await apply(pool, batch)
+
+    stored = await facts_by_address(pool)
+    for address in {event.address for event in events}:
+        expected = fold_all(Facts(), [event for event in events if event.address == address], POLICY)
+        assert stored[address or ""] == expected
+        row = await pool.fetchrow("SELECT status, blocks, status_until FROM contacts WHERE address = $1", address)
+        shown = standing(expected, POLICY, NOW)
+        assert (shown.status, shown.blocks, shown.until) == tuple(row or ())
+    assert await pool.fetchval("SELECT count(*) FROM events") == len(events)
+
+
+async def test_a_repeated_event_is_stored_once_and_changes_nothing(pool: Pool) -> None:
+    bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST)
+
+    first = await apply(pool, [bounce, bounce])
+    again = await apply(pool, [bounce])
+
+    assert (first.new_events, first.duplicates, len(first.changes)) == (1, 1, 1)
+    assert (again.new_events, again.duplicates, len(again.changes)) == (0, 1, 0)
+    assert await pool.fetchval("SELECT count(*) FROM status_changes") == 1
+    assert await pool.fetchval("SELECT count(*) FROM outbox") == 1
+
+
+async def test_a_hard_bounce_blocks_and_leaves_its_line_in_history_and_outbox(pool: Pool) -> None:
+    bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST)
+
+    await apply(pool, [bounce])
+
+    contact = await pool.fetchrow("SELECT status, blocks, cause, status_event_key FROM contacts")
+    assert tuple(contact or ()) == ("blocklisted", "all", "mailbox_does_not_exist", bounce.event_key)
+    line = await pool.fetchrow("SELECT old_status, new_status, actor, delivery_id FROM status_changes")
+    assert tuple(line or ()) == ("new", "blocklisted", "events", bounce.delivery_id)
+    message = await pool.fetchrow("SELECT routing_key, body FROM outbox")
+    assert message is not None
+    assert message["routing_key"] == "contact.status.blocklisted"
+    assert msgspec.json.decode(message["body"])["address"] == "jane@example.org"
+
+
+async def test_becoming_active_is_told_by_the_times_and_writes_no_history(pool: Pool) -> None:
+    await apply(pool, [make_event(Kind.ACCEPTED)])
+    await apply(pool, [make_event(Kind.DELIVERED, day=0.1)])
+
+    assert await pool.fetchval("SELECT status FROM contacts") == "active"
+    assert await pool.fetchval("SELECT count(*) FROM status_changes") == 0
+
+
+async def test_a_late_event_refolds_only_its_own_contact(pool: Pool) -> None:
+    other = make_event(Kind.DELIVERED, address="joe@example.net", day=3)
+    await apply(pool, [make_event(Kind.DELIVERED, day=5, message="m2"), other])
+
+    late = await apply(pool, [make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=1)])
+
+    assert late.refolded == 1
+    # The later delivery of another message has cleared the strike, though it was applied before it.
+    assert await pool.fetchval("SELECT status FROM contacts WHERE address = 'jane@example.org'") == "active"
+
+
+async def test_an_event_without_a_vendor_time_meets_its_duplicate_that_arrives_later(pool: Pool) -> None:
+    first = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, arrival_dated=True, key="k")
+    later = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, arrival_dated=True, key="k", day=2)
+
+    await apply(pool, [first])
+    repeated = await apply(pool, [later])
+
+    assert repeated.duplicates == 1
+    assert await pool.fetchval("SELECT count(*) FROM events") == 1
+
+
+async def test_an_event_that_names_nobody_is_stored_once_without_a_contact(pool: Pool) -> None:
+    suspended = make_event(Kind.OTHER, address=None, vendor_event="account_status_change")
+
+    await apply(pool, [suspended])
+    again = await apply(pool, [suspended])
+
+    assert (again.new_events, again.duplicates) == (0, 1)
+    assert await pool.fetchval("SELECT count(*) FROM events WHERE contact_id IS NULL") == 1
+    assert await pool.fetchval("SELECT count(*) FROM contacts") == 0
+
+
+async def test_events_past_the_retention_are_counted_and_not_stored(pool: Pool) -> None:
+    rules = BatchRules(policy=POLICY, announce=False, oldest_kept=START)
+
+    applied = await apply(pool, [make_event(Kind.HARD_BOUNCE, cause=Cause.INVALID_ADDRESS, day=-1)], rules=rules)
+
+    assert (applied.expired, applied.new_events) == (1, 0)
+
+
+async def test_two_batches_at_once_with_the_same_new_contacts_apply_each_event_once(pool: Pool) -> None:
+    addresses = [f"user{number}@example.org" for number in range(200)]
+    accepted = [make_event(Kind.ACCEPTED, address=address) for address in addresses]
+    delivered = [make_event(Kind.DELIVERED, address=address, day=0.1) for address in addresses]
+    both = [*accepted, *delivered]
+
+    results = await asyncio.gather(*(apply(pool, batch) for batch in (both, list(reversed(both)), both)))
+
+    assert sum(applied.new_events for applied in results) == len(both)
+    assert await pool.fetchval("SELECT count(*) FROM events") == len(both)
+    assert await pool.fetchval("SELECT count(*) FROM contacts WHERE status = 'active'") == len(addresses)
+
+
+async def test_accounts_and_addresses_make_contacts_apart(pool: Pool) -> None:
+    bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.INVALID_ADDRESS)
+    await apply(pool, [bounce, make_event(Kind.DELIVERED, account="shop"), make_event(Kind.DELIVERED, address="x@y.z")])
+
+    rows = await pool.fetch("SELECT account, address, status FROM contacts ORDER BY 1, 2")
+    assert [tuple(row) for row in rows] == [
+        ("default", "jane@example.org", "blocklisted"),
+        ("default", "x@y.z", "active"),
+        ("shop", "jane@example.org", "active"),
+    ]
