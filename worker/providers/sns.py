@@ -44,7 +44,7 @@ SIGNATURE_DIGESTS = {"1": "sha1", "2": "sha256"}  # by SignatureVersion; "1" unl
 
 # Of the host, exactly a region: "sns.s3.amazonaws.com" and "sns.s3-us-west-2.amazonaws.com" are buckets that
 # anybody can own. The whole URL is matched, so that no userinfo, port, query or fragment slips in.
-_REGION = r"[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}"
+_REGION = r"(?:[a-z]{2}|eusc)(?:-[a-z]+){1,3}-[0-9]{1,2}"
 
 
 class SnsMessage(Struct, frozen=True, kw_only=True, gc=False):
