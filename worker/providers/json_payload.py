@@ -113,7 +113,7 @@ def tags(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
         return (fit_text(value, WORD_LIMIT),)
     if not isinstance(value, list):
         return ()
-    return tuple(fit_text(tag, WORD_LIMIT) for tag in value[:TAGS_LIMIT] if isinstance(tag, str) and tag)
+    return tuple([fit_text(tag, WORD_LIMIT) for tag in value[:TAGS_LIMIT] if isinstance(tag, str) and tag])
 
 
 def metadata(value: object) -> dict[str, Any] | None:

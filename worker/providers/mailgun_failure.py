@@ -1,0 +1,122 @@
+"""What Mailgun's `failed` means: "permanent" also covers retries that ran out and its own suppressions.
+
+https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages/tracking-failures
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from worker.providers import json_payload
+from worker.providers.classification import Classification, bounce_kind, classify
+from worker.providers.json_payload import WORD_LIMIT
+
+
+class Failure(Struct, frozen=True, kw_only=True, gc=False):
+    """What happened to a message, as far as it differs from event to event."""
+
+    kind: Kind
+    cause: Cause
+    vendor_event: str
+    smtp_code: int | None = None
+    enhanced_status: str | None = None
+    diagnostic: str | None = None
+
+
+# Mailgun's own codes, beside the SMTP ones.
+OWN_CODES: dict[int, tuple[Kind, Cause]] = {
+    498: (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE),  # no MX found, which may be found tomorrow
+    499: (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
+    602: (Kind.SOFT_BOUNCE, Cause.EXPIRED),
+    605: (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    606: (Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
+    607: (Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER),
+    625: (Kind.DROPPED, Cause.SENDER_REPUTATION),  # "poor mailing list quality"
+}
+
+# Reasons that decide alone; their words only choose among causes of the same kind.
+PERMANENT_REASONS: dict[str, tuple[Kind, Cause]] = {
+    "suppress-bounce": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "suppress-unsubscribe": (Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
+    "suppress-complaint": (Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER),
+    "old": (Kind.SOFT_BOUNCE, Cause.EXPIRED),
+    "espblock": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+    "blacklisted": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+    "greylisted": (Kind.SOFT_BOUNCE, Cause.GREYLISTED),
+}
+# Reasons that leave it to the codes and words, and whether they mean a dead address where those are silent.
+OPEN_REASONS: dict[str, bool] = {
+    "bounce": True,
+    "delayed-bounce": True,
+    "hardfail": True,
+    "generic": False,
+    "unknown": False,
+}
+
+
+def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnostic: str | None) -> Failure:
+    """Kind and cause of a `failed` event; `status` is its delivery-status."""
+    severity = (json_payload.text(values, "severity", WORD_LIMIT) or "").lower()
+    reason = (json_payload.text(values, "reason", WORD_LIMIT) or "").lower()
+    code = json_payload.integer(status, "code")
+    if code is None:
+        code = json_payload.integer(status, "bounce-code")
+    found = classify(
+        smtp_code=None if code in OWN_CODES else code,
+        enhanced_status=json_payload.text(status, "enhanced-code", 100),
+        diagnostic=diagnostic,
+        permanent=severity == "permanent" if severity in {"permanent", "temporary"} else None,
+    )
+    if severity == "temporary":
+        kind, cause = Kind.DEFERRED, _temporary_cause(reason, code, found)
+    elif severity == "permanent":
+        bounce_type = (json_payload.text(status, "bounce-type", WORD_LIMIT) or "").lower()
+        kind, cause = _permanent(reason, code, bounce_type, found)
+    else:  # "internal", "unknown" or nothing
+        kind, cause = Kind.OTHER, Cause.NONE
+    return Failure(
+        kind=kind,
+        cause=cause,
+        vendor_event="/".join(word for word in ("failed", severity, reason) if word),
+        smtp_code=found.smtp_code,
+        enhanced_status=found.enhanced_status,
+    )
+
+
+def _temporary_cause(reason: str, code: int | None, found: Classification) -> Cause:
+    if reason == "greylisted":
+        return Cause.GREYLISTED
+    return OWN_CODES[code][1] if code in OWN_CODES else found.cause
+
+
+def _permanent(reason: str, code: int | None, bounce_type: str, found: Classification) -> tuple[Kind, Cause]:
+    decided = PERMANENT_REASONS.get(reason) or (OWN_CODES.get(code) if code is not None else None)
+    if decided is not None:
+        kind, cause = decided
+        if cause is Cause.SENDER_REPUTATION and CAUSE_BLAME[found.cause] is Blame.SENDER and kind is Kind.BLOCKED:
+            cause = found.cause
+        return kind, cause
+    if found.cause is not Cause.UNDETERMINED and not _is_bare_policy(found):
+        if found.kind is Kind.HARD_BOUNCE and bounce_type == "soft":
+            return Kind.SOFT_BOUNCE, Cause.UNDETERMINED
+        return bounce_kind(found.cause), found.cause
+    if bounce_type in {"hard", "soft"}:
+        hard = bounce_type == "hard"
+    else:
+        hard = OPEN_REASONS.get(reason, False) and not _was_temporary(found) and found.cause is not Cause.POLICY
+    if hard:
+        # Mailgun says the address is dead, in words that nobody could read a reason from.
+        return Kind.HARD_BOUNCE, Cause.UNDETERMINED
+    return bounce_kind(found.cause), found.cause
+
+
+def _is_bare_policy(found: Classification) -> bool:
+    return found.cause is Cause.POLICY and (found.enhanced_status or "")[2:4] != "7."
+
+
+def _was_temporary(found: Classification) -> bool:
+    if found.smtp_code is not None:
+        return found.smtp_code < 500  # noqa: PLR2004 - RFC 5321: 4yz is temporary
+    return found.enhanced_status is not None and found.enhanced_status[0] == "4"

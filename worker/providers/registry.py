@@ -1,0 +1,21 @@
+"""Every ESP that this program understands: one line each. A new one is a module here and its line."""
+
+from worker.errors import ImpossibleSetting
+from worker.providers import mailgun, sendgrid
+from worker.providers.provider import Provider
+
+PROVIDERS: dict[str, Provider] = {
+    provider.name: provider
+    for provider in (
+        mailgun.PROVIDER,
+        sendgrid.PROVIDER,
+    )
+}
+
+
+def provider_named(name: str) -> Provider:
+    """The provider that a source or an envelope names; raises ImpossibleSetting when there is none."""
+    provider = PROVIDERS.get(name)
+    if provider is None:
+        raise ImpossibleSetting(f'provider = "{name}" is not known: use one of {", ".join(sorted(PROVIDERS))}')
+    return provider

@@ -1,0 +1,96 @@
+"""What SendGrid calls a bounce, weighed against what the receiving server said.
+
+https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications
+"""
+
+from msgspec import Struct
+
+from schemas.vocabulary import Cause, Kind
+from worker.providers.classification import Classification
+
+
+class BounceClass(Struct, frozen=True, gc=False):
+    """What a `bounce_classification` stands for, with `type` bounce and with `type` blocked.
+
+    The server's own words and codes are believed over it, but only for a kind that is in `overruled_by`:
+    a block by reputation stays one, whatever address the refusal happens to quote.
+    """
+
+    bounce: tuple[Kind, Cause]
+    blocked: tuple[Kind, Cause]
+    overruled_by: frozenset[Kind]
+
+
+_ANY = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED})
+_UNCLASSIFIED = BounceClass(
+    # SendGrid puts the address on its own list for good, without a reason that anyone could read.
+    bounce=(Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+    blocked=(Kind.BLOCKED, Cause.POLICY),
+    overruled_by=_ANY,
+)
+BOUNCE_CLASSES: dict[str, BounceClass] = {
+    "invalid address": BounceClass(
+        (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED), _ANY
+    ),
+    "mailbox unavailable": BounceClass(
+        (Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED), _ANY
+    ),
+    "reputation": BounceClass(
+        (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+        (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+        frozenset({Kind.BLOCKED}),
+    ),
+    "content": BounceClass((Kind.BLOCKED, Cause.CONTENT), (Kind.BLOCKED, Cause.CONTENT), frozenset({Kind.BLOCKED})),
+    "frequency or volume too high": BounceClass(
+        (Kind.BLOCKED, Cause.RATE_LIMITED), (Kind.BLOCKED, Cause.RATE_LIMITED), frozenset({Kind.BLOCKED})
+    ),
+    "technical failure": BounceClass(
+        (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),
+        (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),
+        frozenset({Kind.SOFT_BOUNCE}),
+    ),
+    "unclassified": _UNCLASSIFIED,
+}
+# Older payloads say it shorter.
+BOUNCE_CLASSES["invalid"] = BOUNCE_CLASSES["invalid address"]
+BOUNCE_CLASSES["technical"] = BOUNCE_CLASSES["technical failure"]
+BOUNCE_CLASSES["frequency"] = BOUNCE_CLASSES["frequency or volume too high"]
+
+
+def settle_bounce(bounce_type: str, class_name: str, found: Classification) -> tuple[Kind, Cause]:
+    """Kind and cause of a `bounce` event; `type` and `bounce_classification` are given in lower case."""
+    if bounce_type == "expired":
+        says_more = found.kind is Kind.SOFT_BOUNCE and _says_why(found)
+        return Kind.SOFT_BOUNCE, found.cause if says_more else Cause.EXPIRED
+    if bounce_type not in {"bounce", "blocked"}:
+        return found.kind, found.cause
+    bounce_class = BOUNCE_CLASSES.get(class_name, _UNCLASSIFIED)
+    if _overrules(found, bounce_class, bounce_type):
+        return found.kind, found.cause
+    kind, cause = bounce_class.bounce if bounce_type == "bounce" else bounce_class.blocked
+    if kind is Kind.HARD_BOUNCE and _was_temporary(found):
+        return Kind.SOFT_BOUNCE, Cause.UNDETERMINED
+    return kind, cause
+
+
+def _overrules(found: Classification, bounce_class: BounceClass, bounce_type: str) -> bool:
+    if not _says_why(found) or found.kind not in bounce_class.overruled_by:
+        return False
+    if found.kind is Kind.HARD_BOUNCE and bounce_type == "blocked":
+        # SendGrid goes on mailing what it calls blocked; only a plain bad address says otherwise.
+        is_address_class = bounce_class is BOUNCE_CLASSES["invalid address"]
+        return is_address_class and (found.enhanced_status or "").startswith("5.1.")
+    return True
+
+
+def _says_why(found: Classification) -> bool:
+    """True when codes and words gave a reason: a bare 554 or "rejected" gives none, a code 5.7.x does."""
+    if found.cause is Cause.POLICY:
+        return (found.enhanced_status or "")[2:4] == "7."
+    return found.cause is not Cause.UNDETERMINED
+
+
+def _was_temporary(found: Classification) -> bool:
+    if found.smtp_code is not None:
+        return found.smtp_code < 500  # noqa: PLR2004 - RFC 5321: 4yz is temporary
+    return found.enhanced_status is not None and found.enhanced_status[0] == "4"
