@@ -22,6 +22,27 @@ def _event(level: str, says: str, *fields: str) -> LogEvent:
 COMMON_FIELDS = frozenset({"event", "level", "timestamp", "process", "exception", "delivery_id"})
 
 LOG_EVENTS: dict[str, LogEvent] = {
+    "api.answered": _event(
+        "info",
+        "A question to the API was answered: what was asked, how it went and how long it took.",
+        "method",
+        "route",
+        "http_status",
+        "seconds",
+        "problem",
+        "account",
+        "contact",
+        "mail_class",
+        "allowed",
+        "forbidden",
+        "changes",
+    ),
+    "api.failed": _event(
+        "error",
+        "A question to the API met a defect of ours; the asker got 500 and nothing was allowed.",
+        "method",
+        "route",
+    ),
     "batch.applied": _event(
         "info",
         "A batch of deliveries is committed: what was in it and how long it took.",
@@ -115,6 +136,13 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "The queue did not confirm a parcel, and it is offered once more; duplicates change nothing.",
         "envelopes",
         "detail",
+    ),
+    "process.restarted": _event(
+        "warning",
+        "A process of `bouncekeeper stack` ended by itself and is started again.",
+        "role",
+        "exit_code",
+        "wait_seconds",
     ),
     "process.started": _event("info", "A process is ready for work.", "role", "version", "address"),
     "process.stopped": _event("info", "A process has finished what it had accepted and ends.", "role", "seconds"),

@@ -3,7 +3,7 @@
 Whatever is wrong is told all at once, each mistake with its remedy, and no secret is ever repeated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from worker.settings_sources import read_sources
 from worker.settings_tree import Settings
 from worker.settings_values import Mistake, RawValue, read_value
 
+ALL_SECTIONS = frozenset({*section_types(), "sources"})
 _UNREADABLE = object()  # stands where a mistake was told already
 
 
@@ -35,13 +36,19 @@ class _Written(Struct, frozen=True, kw_only=True):
 
 
 def load_settings(
-    *, config_file: Path | None, environment: Mapping[str, str], overrides: Mapping[str, str]
+    *,
+    config_file: Path | None,
+    environment: Mapping[str, str],
+    overrides: Mapping[str, str],
+    needs: Collection[str] = ALL_SECTIONS,
+    starts_postgres: bool = False,
 ) -> Settings:
     """The settings, whole and consistent.
 
     `overrides` maps `receiver.port` (or `postgres.url_file`) to the text of its flag. Relative file names in the
-    TOML file are relative to its folder, all others to the current one. Raises ImpossibleSetting with every
-    mistake.
+    TOML file are relative to its folder, all others to the current one. What a command does not need is neither
+    missed nor compared: `migrate` works without a broker's URL, and without the sources' secrets. For whom
+    starts_postgres is true, the URL is empty where none was given. Raises ImpossibleSetting with every mistake.
     """
     tables = read_config_file(config_file) if config_file is not None else {}
     base_directory = config_file.parent if config_file is not None else Path()
@@ -63,17 +70,22 @@ def load_settings(
             raw = _find(declaration, written)
             if raw is not None:
                 values[declaration.path] = read_value(declaration, raw)
+                if declaration.path == "data_directory":
+                    values[declaration.path] = str(raw.base_directory / Path(raw.value).expanduser())
             elif not declaration.required:
                 values[declaration.path] = declaration.default
         except Mistake as mistake:
             mistakes.append(str(mistake))
             values.setdefault(declaration.path, _UNREADABLE)
+    mistakes += contradictions(
+        {path: value for path, value in values.items() if value is not _UNREADABLE and path.partition(".")[0] in needs}
+    )
     if "postgres.url" not in values:
-        _use_embedded_postgres(values, mistakes)
-    values = {path: value for path, value in values.items() if value is not _UNREADABLE}
-    mistakes += contradictions(values)
+        _use_embedded_postgres(values, mistakes, starts_postgres=starts_postgres or "postgres" not in needs)
     policy = _read_policy(tables.get("policy", {}), mistakes)
-    sources = read_sources(tables.get("sources", {}), environment, base_directory, mistakes)
+    sources: tuple[Source, ...] = ()
+    if "sources" in needs:
+        sources = read_sources(tables.get("sources", {}), environment, base_directory, mistakes)
     if mistakes or policy is None:
         raise ImpossibleSetting(_tell(mistakes))
     return _build(values, policy, sources)
@@ -90,11 +102,13 @@ def embedded_postgres_url(data_directory: Path) -> Secret | None:
     return Secret(f"postgresql://postgres:{quote(password)}@127.0.0.1:{port}/bouncekeeper")
 
 
-def _use_embedded_postgres(values: dict[str, Any], mistakes: list[str]) -> None:
+def _use_embedded_postgres(values: dict[str, Any], mistakes: list[str], *, starts_postgres: bool) -> None:
     folder = values["data_directory"]
     if folder is _UNREADABLE:
         return
-    if (url := embedded_postgres_url(Path(folder).expanduser())) is not None:
+    if starts_postgres:
+        values["postgres.url"] = Secret("")
+    elif (url := embedded_postgres_url(Path(folder).expanduser())) is not None:
         values["postgres.url"] = url
     else:
         mistakes.append(

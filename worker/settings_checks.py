@@ -1,12 +1,11 @@
 """What single settings cannot know: where they contradict each other."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
 from schemas.source import Secret
-from worker.settings_sources import network_remedy
 
 # A parcel also carries the names, headers and lengths around each body.
 _PARCEL_OVERHEAD_BYTES = 64 * 1024
@@ -27,7 +26,7 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
         *(
             f"receiver.trusted_proxies holds {network!r}: {remedy}"
             for network in values.get("receiver.trusted_proxies", ())
-            if (remedy := network_remedy(network))
+            if (remedy := _network_remedy(network))
         ),
     ]
 
@@ -111,6 +110,18 @@ def _of_exposure(values: Mapping[str, Any]) -> list[str]:
             f"receiver.port and api.port are both {values['receiver.port']} on {host}: give one of them another port"
         )
     return found
+
+
+def _network_remedy(network: str) -> str:
+    """What is wrong with a network written as CIDR, "" when nothing."""
+    try:
+        ip_network(network)
+    except ValueError:
+        try:
+            return f"it has bits set beyond its mask; write {ip_network(network, strict=False)}"
+        except ValueError:
+            return "it must be an address or a network, such as 203.0.113.7 or 10.0.0.0/8"
+    return ""
 
 
 def is_loopback(host: str) -> bool:

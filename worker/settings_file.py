@@ -8,15 +8,25 @@ from typing import Any
 from worker.errors import ImpossibleSetting
 
 CONFIG_VARIABLE = "BOUNCEKEEPER_CONFIG"
+DEFAULT_DATA_DIRECTORY = ".data"
 CONFIG_NAME = "bouncekeeper.toml"
 
 
-def find_config_file(*, flag: str | None, environment: Mapping[str, str], data_directory: str = ".data") -> Path | None:
+def find_config_file(
+    *, flag: str | None, environment: Mapping[str, str], data_directory: str | None = None
+) -> Path | None:
     """The file that was named, else `bouncekeeper.toml` here, else the one that `up` made in the data folder."""
     if named := flag or environment.get(CONFIG_VARIABLE):
         return Path(named).expanduser()
-    folder = Path(environment.get("BOUNCEKEEPER_DATA_DIRECTORY") or data_directory).expanduser()
-    return next((path for path in (Path(CONFIG_NAME), folder / CONFIG_NAME) if path.is_file()), None)
+    folder = data_folder(environment=environment, flag=data_directory)
+    # A data folder that was named brings its own configuration; else the one beside the caller comes first.
+    here = Path(CONFIG_NAME) if data_directory is None else folder / CONFIG_NAME
+    return next((path for path in (here, folder / CONFIG_NAME) if path.is_file()), None)
+
+
+def data_folder(*, environment: Mapping[str, str], flag: str | None) -> Path:
+    """The data folder, as far as it is known before a configuration file was read."""
+    return Path(flag or environment.get("BOUNCEKEEPER_DATA_DIRECTORY") or DEFAULT_DATA_DIRECTORY).expanduser()
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class ServiceProcess:
                 group=user,
                 extra_groups=None if user is None else [],
                 start_new_session=True,
-                preexec_fn=_asks_for_death_signal(parent_death_signal),  # noqa: PLW1509 - only a prctl call
+                preexec_fn=asks_for_death_signal(parent_death_signal),  # noqa: PLW1509 - only a prctl call
             )
         return cls(process, log_path)
 
@@ -88,7 +88,8 @@ class ServiceProcess:
             return f"(nothing readable in {self.log_path})"
 
 
-def _asks_for_death_signal(number: signal.Signals) -> Callable[[], None] | None:
+def asks_for_death_signal(number: signal.Signals) -> Callable[[], None] | None:
+    """A `preexec_fn` that makes the kernel send this signal to the child when we die; None where it cannot."""
     if sys.platform != "linux":
         return None
     # Loaded before the fork: between fork and exec nothing may take a lock.

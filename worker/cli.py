@@ -1,0 +1,83 @@
+"""The command line `bouncekeeper`. Only the called command's module is imported: `--help` answers at once."""
+
+import importlib
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from worker.commands.catalogue import COMMANDS, Command
+from worker.commands.exit_code import EXIT_CODE_HELP, ExitCode
+
+_OPENING = """usage: bouncekeeper COMMAND [arguments]
+
+Takes in the bounce and complaint webhooks of every ESP, loses none, and knows whom you may still mail.
+"""
+
+_CLOSING = f"""examples:
+  bouncekeeper up                                   a first look: everything, in this folder
+  bouncekeeper demo                                 what it does with a day of feedback
+  bouncekeeper check jane@example.org               exit code 0: mail her; 1: do not
+  bouncekeeper explain jane@example.org --json      why, for a script
+  bouncekeeper doctor                               before you ask anybody else
+
+`bouncekeeper COMMAND --help` says more about one command. Every command takes --json and --config FILE.
+Settings: flag over environment (BOUNCEKEEPER_…) over TOML file over default; see docs/configuration.md.
+
+{EXIT_CODE_HELP}"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and gives its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in {"-h", "--help", "help"}:
+        _print_help()
+        return ExitCode.OK if words else ExitCode.USAGE
+    if words[0] in {"-V", "--version"}:
+        return _print_version()
+    entry = COMMANDS.get(words[0])
+    if entry is None:
+        close = get_close_matches(words[0], COMMANDS, n=1)
+        hint = f"did you mean {close[0]}?" if close else "`bouncekeeper --help` lists all there are"
+        print(f"bouncekeeper: there is no command {words[0]!r}: {hint}", file=sys.stderr)  # noqa: T201 - the terminal
+        return ExitCode.USAGE
+    return _run(words[0], entry.module, words[1:])
+
+
+def _run(name: str, module_name: str, words: list[str]) -> int:
+    module = importlib.import_module(f"worker.commands.{module_name}")
+    command: Command = module.COMMANDS[name]
+    parser = ArgumentParser(
+        prog=f"bouncekeeper {name}", formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.set_defaults(command=name)
+    command.configure(parser)
+    parsed = parser.parse_args(words)
+
+    from worker.commands.failure import tell_failure  # noqa: PLC0415 - after parsing: usage errors need none of it
+
+    try:
+        return command.run(parsed)
+    except BrokenPipeError:
+        # The reader of our output has gone, as with `| head`: nothing is wrong, and nothing can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001 - the last frame: what is no error of ours is raised again inside
+        return tell_failure(error, as_json=getattr(parsed, "json", False))
+
+
+def _print_help() -> None:
+    lines = [_OPENING]
+    for group in dict.fromkeys(entry.group for entry in COMMANDS.values()):
+        lines.append(f"{group}:")
+        lines += [f"  {name:<13} {entry.says}" for name, entry in COMMANDS.items() if entry.group == group]
+        lines.append("")
+    print("\n".join([*lines, _CLOSING]))  # noqa: T201 - the terminal is what this is for
+
+
+def _print_version() -> int:
+    from importlib.metadata import version  # noqa: PLC0415 - slow, and needed only here
+
+    print(version("bouncekeeper"))  # noqa: T201 - the terminal is what this is for
+    return ExitCode.OK

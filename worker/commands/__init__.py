@@ -1,0 +1,1 @@
+"""The commands of `bouncekeeper`, one module each. A module is imported only when its command is called."""

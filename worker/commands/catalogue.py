@@ -1,0 +1,38 @@
+"""The commands by name. Imports none of them, so that `--help` answers at once."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class CommandEntry(NamedTuple):
+    """One line of `bouncekeeper --help`."""
+
+    module: str
+    says: str
+    group: str
+
+
+class Command(NamedTuple):
+    """What a command's module offers as `COMMAND`."""
+
+    configure: Callable[[ArgumentParser], None]  # adds its arguments, description and examples
+    run: Callable[[Namespace], int]  # gives the exit status
+
+
+COMMANDS: dict[str, CommandEntry] = {
+    "up": CommandEntry("up", "everything in one process, with a Postgres of its own", "run"),
+    "receive": CommandEntry("services", "the HTTP edge: authenticates webhooks and queues them", "run"),
+    "work": CommandEntry("services", "the worker: turns queued webhooks into statuses", "run"),
+    "api": CommandEntry("services", "the HTTP API for applications and operators", "run"),
+    "stack": CommandEntry("stack", "the production topology on this machine, as separate processes", "run"),
+    "migrate": CommandEntry("migrate", "brings the database to this version", "run"),
+    "demo": CommandEntry("demo", "sends a day of signed webhooks and shows what became of the contacts", "run"),
+    "check": CommandEntry("check", "may I mail these addresses?", "ask"),
+    "explain": CommandEntry("explain", "an address's status: why, since when, by which rule and events", "ask"),
+    "policy": CommandEntry("policy", "the rules in force", "ask"),
+    "dead-letters": CommandEntry("dead_letters", "webhooks that could not be processed", "look after"),
+    "sources": CommandEntry("sources", "the configured ESPs: where they post, and whether they work", "look after"),
+    "doctor": CommandEntry("doctor", "what is missing or unreachable, and the remedy", "look after"),
+    "healthcheck": CommandEntry("healthcheck", "asks a URL whether it is well, for containers", "look after"),
+}

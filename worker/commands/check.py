@@ -1,0 +1,87 @@
+"""`check`: may I mail these addresses?"""
+
+import asyncio
+import sys
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
+
+from schemas.vocabulary import MailClass
+from worker.commands.catalogue import Command
+from worker.commands.exit_code import ExitCode
+from worker.commands.output import moment, print_json, print_line, print_table
+from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.settings_tree import Settings
+
+_NEEDS = ("postgres",)
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.description = """\
+Says for each address whether it may be mailed, and why not. Exit code 0 when all may, 1 when one may not.
+An address that nobody ever reported anything about may be mailed. When the database cannot be asked, nothing
+may be: exit code 4.
+
+examples:
+  bouncekeeper check jane@example.org
+  bouncekeeper check --for transactional jane@example.org john@example.net
+  cut -d, -f1 recipients.csv | bouncekeeper check - --json
+"""
+    parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="an e-mail address; - reads them from stdin")
+    parser.add_argument(
+        "--for",
+        dest="mail_class",
+        choices=[mail_class.value for mail_class in MailClass],
+        default=MailClass.MARKETING.value,
+        help="the kind of mail (default %(default)s)",
+    )
+    parser.add_argument("--account", default="default", help="(default %(default)s)")
+    add_shared_flags(parser)
+    add_setting_flags(parser, _NEEDS)
+
+
+def _run(arguments: Namespace) -> int:
+    settings = settings_of(arguments, needs=_NEEDS)
+    addresses = [address for word in arguments.addresses for address in _addresses(word)]
+    return asyncio.run(_check(settings, addresses, arguments))
+
+
+def _addresses(word: str) -> list[str]:
+    return [line.strip() for line in sys.stdin if line.strip()] if word == "-" else [word]
+
+
+async def _check(settings: Settings, addresses: list[str], arguments: Namespace) -> int:
+    from worker.api.check import check_addresses  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.database import opened_database  # noqa: PLC0415
+
+    async with opened_database(settings) as pool:
+        answer = await check_addresses(
+            pool,
+            addresses,
+            mail_class=MailClass(arguments.mail_class),
+            policy=settings.policy,
+            now=datetime.now(UTC),
+            account=arguments.account,
+        )
+    if arguments.json:
+        print_json(answer)
+    else:
+        print_table(
+            ("address", "mail?", "status", "reason", "since", "until"),
+            [
+                (
+                    result.address,
+                    "yes" if result.allowed else "NO",
+                    result.status or "no address",
+                    result.reason,
+                    moment(result.since),
+                    moment(result.until),
+                )
+                for result in answer.results
+            ],
+        )
+        if len(answer.results) > 1:
+            print_line(f"{answer.allowed} may be mailed ({answer.mail_class}), {answer.forbidden} may not")
+    return ExitCode.NO if answer.forbidden else ExitCode.OK
+
+
+COMMANDS = {"check": Command(_configure, _run)}

@@ -1,0 +1,199 @@
+"""`dead-letters`: webhooks that could not be processed, kept whole."""
+
+import asyncio
+import getpass
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
+from typing import Any
+
+from worker.commands.catalogue import Command
+from worker.commands.exit_code import ExitCode
+from worker.commands.output import moment, print_json, print_line, print_table
+from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.settings_tree import Settings
+
+_NEEDS = ("postgres", "queue")
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.description = """\
+A webhook that could not be processed is set aside whole, with the reason. After a fix it can be replayed:
+its events are the same events as ever, so that a letter replayed twice changes nothing.
+
+examples:
+  bouncekeeper dead-letters list
+  bouncekeeper dead-letters show 17
+  bouncekeeper dead-letters replay --source sendgrid --dry-run
+  bouncekeeper dead-letters replay 17 18
+  bouncekeeper dead-letters discard 17 --note "a test of ours"
+"""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser(
+        "list", help="those that wait for a person, oldest first; exit code 1 when there are any"
+    )
+    listing.add_argument("--all", action="store_true", help="also those that were replayed or discarded")
+    listing.add_argument("--limit", type=int, default=100, help="(default %(default)s)")
+    listing.add_argument("--after", type=int, default=0, metavar="ID", help="continues behind this one")
+    showing = actions.add_parser("show", help="one of them with all that was received")
+    showing.add_argument("id", type=int, metavar="ID")
+    replaying = actions.add_parser("replay", help="puts them back into the queue: those named, else all open ones")
+    discarding = actions.add_parser("discard", help="closes them; they stay readable")
+    for choosing in (listing, replaying):
+        choosing.add_argument("--source", help="only of this source")
+        choosing.add_argument("--reason", help="only of this reason")
+    replaying.add_argument("ids", type=int, nargs="*", metavar="ID")
+    replaying.add_argument("--note", help="kept with them")
+    discarding.add_argument("ids", type=int, nargs="+", metavar="ID")
+    discarding.add_argument("--note", required=True, help="why, for those who come after")
+    for changing in (replaying, discarding):
+        changing.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
+    for action in (listing, showing, replaying, discarding):
+        add_shared_flags(action)
+        add_setting_flags(action, _NEEDS)
+
+
+def _run(arguments: Namespace) -> int:
+    needs = _NEEDS if arguments.action == "replay" else ("postgres",)
+    settings = settings_of(arguments, needs=needs)
+    actions = {"list": _list, "show": _show, "replay": _replay, "discard": _discard}
+    return asyncio.run(_with_database(settings, arguments, actions[arguments.action]))
+
+
+async def _with_database(settings: Settings, arguments: Namespace, action: Any) -> int:
+    from worker.commands.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+
+    async with opened_database(settings) as pool:
+        status: int = await action(pool, settings, arguments)
+        return status
+
+
+async def _list(pool: Any, _settings: Settings, arguments: Namespace) -> int:
+    from worker.store.dead_letters import list_dead_letters  # noqa: PLC0415 - costs time that --help has not
+
+    letters = await list_dead_letters(
+        pool,
+        source=arguments.source,
+        reason=arguments.reason,
+        only_open=not arguments.all,
+        after_id=arguments.after,
+        limit=arguments.limit,
+    )
+    if arguments.json:
+        print_json({"dead_letters": letters})
+    elif not letters:
+        print_line("no dead letters")
+    else:
+        print_table(
+            ("id", "source", "received", "attempts", "bytes", "reason", "detail"),
+            [
+                (
+                    letter.id,
+                    letter.source,
+                    moment(letter.received_at),
+                    letter.attempts,
+                    letter.body_bytes,
+                    letter.reason,
+                    letter.detail,
+                )
+                for letter in letters
+            ],
+        )
+        if len(letters) == arguments.limit:
+            print_line(f"there may be more: add --after {letters[-1].id}")
+    return ExitCode.NO if any(letter.open for letter in letters) else ExitCode.OK
+
+
+async def _show(pool: Any, _settings: Settings, arguments: Namespace) -> int:
+    from worker.store.dead_letters import read_dead_letters  # noqa: PLC0415 - costs time that --help has not
+
+    contents = await read_dead_letters(pool, [arguments.id])
+    if not contents:
+        return _none_of_that_id(arguments, [arguments.id])
+    (content,) = contents
+    body = content.envelope.body
+    text = body.decode("utf-8", "backslashreplace")
+    if arguments.json:
+        print_json(
+            {
+                "dead_letter": content.letter,
+                "content_type": content.envelope.content_type,
+                "headers": content.envelope.headers,
+                "body": text,
+                "body_hex": None if text.isprintable() or text.isascii() else body.hex(),
+            }
+        )
+        return ExitCode.OK
+    for name in content.letter.__struct_fields__:
+        value = getattr(content.letter, name)
+        print_line(f"{name:<14} {moment(value) if isinstance(value, datetime) else value}")
+    for name, value in content.envelope.headers.items():
+        print_line(f"{name}: {value}")
+    print_line()
+    print_line(text)
+    return ExitCode.OK
+
+
+async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
+    from worker.commands.opened_queue import opened_writer  # noqa: PLC0415
+    from worker.processor.replay import replay_dead_letters  # noqa: PLC0415 - costs time that --help has not
+
+    writer = await opened_writer(settings)
+    try:
+        outcome = await replay_dead_letters(
+            pool,
+            writer,
+            ids=arguments.ids or None,
+            source=arguments.source,
+            reason=arguments.reason,
+            person=getpass.getuser(),
+            now=datetime.now(UTC),
+            note=arguments.note,
+            dry_run=arguments.dry_run,
+        )
+    finally:
+        await writer.close()
+    if arguments.json:
+        print_json({"dry_run": arguments.dry_run, "outcome": outcome})
+    else:
+        print_line(f"{len(outcome.queued)} {'would be replayed' if arguments.dry_run else 'are in the queue again'}")
+        if outcome.still_unreadable:
+            print_line(f"unreadable for this version, and still open: {_numbers(outcome.still_unreadable)}")
+    missing = set(arguments.ids) - {*outcome.queued, *outcome.still_unreadable}
+    if missing and not arguments.json:
+        print_line(f"there is no dead letter {_numbers(missing)}")
+    return ExitCode.NO if missing or outcome.still_unreadable else ExitCode.OK
+
+
+async def _discard(pool: Any, _settings: Settings, arguments: Namespace) -> int:
+    from worker.store.dead_letters import discard_dead_letters, read_dead_letters  # noqa: PLC0415 - as above
+
+    if arguments.dry_run:
+        contents = await read_dead_letters(pool, arguments.ids)
+        closed = [content.letter.id for content in contents if content.letter.open]
+    else:
+        closed = await discard_dead_letters(
+            pool, arguments.ids, at=datetime.now(UTC), person=getpass.getuser(), note=arguments.note
+        )
+    missing = sorted(set(arguments.ids) - set(closed))
+    if arguments.json:
+        print_json({"dry_run": arguments.dry_run, "discarded": closed, "not_open": missing})
+    else:
+        print_line(f"{'would discard' if arguments.dry_run else 'discarded'}: {_numbers(closed) or 'none'}")
+        if missing:
+            print_line(f"not there, or closed before: {_numbers(missing)}")
+    return ExitCode.NO if missing else ExitCode.OK
+
+
+def _none_of_that_id(arguments: Namespace, ids: list[int]) -> int:
+    if arguments.json:
+        print_json({"dead_letter": None})
+    else:
+        print_line(f"there is no dead letter {_numbers(ids)}")
+    return ExitCode.NO
+
+
+def _numbers(ids: Any) -> str:
+    return ", ".join(str(number) for number in sorted(ids))
+
+
+COMMANDS = {"dead-letters": Command(_configure, _run)}

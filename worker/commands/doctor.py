@@ -1,0 +1,57 @@
+"""`doctor`: what is missing or unreachable, and the remedy."""
+
+import asyncio
+from argparse import ArgumentParser, Namespace
+
+from worker.commands.catalogue import Command
+from worker.commands.exit_code import ExitCode
+from worker.commands.finding import Finding, Level, wrong
+from worker.commands.output import print_json, print_line
+from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.errors import ImpossibleSetting
+from worker.settings import ALL_SECTIONS
+
+_MARKS = {Level.WELL: ("✓", "green"), Level.NOTE: ("!", "yellow"), Level.WRONG: ("✗", "bold red")}
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.description = """\
+Looks at the configuration, every source's keys, the receiver, the queue, Postgres, the schema, the monthly
+tables, dead letters, the outbox, the API and the disk; says what is wrong and what to do. Changes nothing.
+Exit code 0 when nothing is wrong, 1 when something is, 3 when the configuration is impossible.
+
+examples:
+  bouncekeeper doctor
+  bouncekeeper doctor --json | jq '.findings[] | select(.level == "wrong")'
+"""
+    add_shared_flags(parser)
+    add_setting_flags(parser, ALL_SECTIONS)
+
+
+def _run(arguments: Namespace) -> int:
+    from worker.commands.doctor_checks import look_at_everything  # noqa: PLC0415 - only when it runs
+
+    try:
+        settings = settings_of(arguments)
+    except ImpossibleSetting as error:
+        findings = [wrong("configuration", str(error), "correct it, then run the doctor again")]
+        status = ExitCode.IMPOSSIBLE_SETTING
+    else:
+        findings = asyncio.run(look_at_everything(settings))
+        status = ExitCode.NO if any(finding.level is Level.WRONG for finding in findings) else ExitCode.OK
+    if arguments.json:
+        print_json({"well": status == ExitCode.OK, "findings": findings})
+    else:
+        for finding in findings:
+            _tell(finding)
+    return status
+
+
+def _tell(finding: Finding) -> None:
+    mark, style = _MARKS[finding.level]
+    print_line(f"{mark} {finding.what}: {finding.detail}", style=style if finding.level is not Level.WELL else None)
+    if finding.remedy:
+        print_line(f"    → {finding.remedy}")
+
+
+COMMANDS = {"doctor": Command(_configure, _run)}

@@ -1,0 +1,204 @@
+"""What `doctor` looks at. Every check gives findings and raises nothing for what may be wrong out there."""
+
+import asyncio
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from worker.commands.finding import Finding, note, well, wrong
+from worker.commands.welcome import base_url
+from worker.errors import BouncekeeperError
+from worker.settings_tree import Settings
+
+_OLDEST_POSTGRES = 15
+_MIB = 1024 * 1024
+_LOW_DISK_BYTES = 1024 * _MIB
+_TIMEOUT_SECONDS = 5.0
+
+
+async def look_at_everything(settings: Settings) -> list[Finding]:
+    """All findings, in the order of a webhook's way."""
+    return [
+        *look_at_sources(settings),
+        *await look_at_process("receiver", base_url(settings.receiver.host, settings.receiver.port)),
+        *await look_at_queue(settings),
+        *await look_at_database(settings),
+        *await look_at_process("api", base_url(settings.api.host, settings.api.port)),
+        *look_at_disk(settings),
+    ]
+
+
+def look_at_sources(settings: Settings) -> list[Finding]:
+    """Each source; what makes one impossible was told when the settings were read."""
+    if not settings.sources:
+        return [
+            note(
+                "sources", "no source is configured: nothing can be received", "add a [sources.NAME] table for each ESP"
+            )
+        ]
+    findings = []
+    for source in settings.sources:
+        what = f"source {source.name}"
+        if source.authentication == "none":
+            findings.append(
+                note(what, "is open: anybody may post", 'give it a secret and take authentication = "none" out')
+            )
+        else:
+            findings.append(well(what, f"{source.provider}, {len(source.secrets)} secrets"))
+    return findings
+
+
+async def look_at_process(what: str, url: str) -> list[Finding]:
+    """Whether it runs where the settings say, and what it says of itself."""
+    import aiohttp  # noqa: PLC0415 - costs time that --help has not
+
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{url}/readyz") as answer:
+            said = (await answer.text()).strip()[:500]
+            if answer.status == 200:  # noqa: PLR2004 - the HTTP status
+                return [well(what, f"ready at {url}")]
+            return [wrong(what, f"answers at {url}, but is not ready: {said}", "see what it names, and its log")]
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        return [note(what, f"does not run at {url} ({type(error).__name__})", "fine if it runs on another machine")]
+
+
+async def look_at_database(settings: Settings) -> list[Finding]:
+    """Postgres, its version, the migrations, the partitions and what waits for a person."""
+    import asyncpg  # noqa: PLC0415 - costs time that --help has not
+
+    from worker.store.migrations import migrate  # noqa: PLC0415
+    from worker.store.pool import store_errors  # noqa: PLC0415
+
+    url = settings.postgres.url.reveal()
+    try:
+        with store_errors("connecting"):
+            connection = await asyncpg.connect(url, timeout=_TIMEOUT_SECONDS)
+    except BouncekeeperError as error:
+        return [
+            wrong(
+                "postgres", str(error), "start Postgres (`bouncekeeper up` starts an embedded one), or correct the URL"
+            )
+        ]
+    try:
+        with store_errors("looking around"):
+            version = connection.get_server_version()
+            findings = [well("postgres", f"version {version.major}.{version.minor}")]
+            if version.major < _OLDEST_POSTGRES:
+                findings = [wrong("postgres", f"version {version.major} is too old", "use Postgres 15 or newer")]
+            missing = await migrate(url, dry_run=True)
+            if missing:
+                return [
+                    *findings,
+                    wrong("schema", f"lacks {', '.join(missing)}", "run `bouncekeeper migrate`"),
+                ]
+            findings.append(well("schema", "up to date"))
+            return findings + await _look_into_database(connection, settings)
+    except BouncekeeperError as error:
+        return [wrong("postgres", str(error), "see the log of Postgres")]
+    finally:
+        await connection.close()
+
+
+async def _look_into_database(connection: Any, settings: Settings) -> list[Finding]:
+    from worker.store.dead_letters import count_open_dead_letters  # noqa: PLC0415 - costs time that --help has not
+    from worker.store.partitions import existing_partitions, month_of, months_later  # noqa: PLC0415
+
+    this_month = month_of(datetime.now(UTC))
+    wanted = [months_later(this_month, ahead) for ahead in range(settings.processor.partitions_ahead_months + 1)]
+    months = await existing_partitions(connection)
+    lacking = [f"{month:%Y-%m}" for month in wanted if month not in months]
+    findings = []
+    if lacking and this_month not in months:
+        findings.append(
+            note("partitions", f"lacks {', '.join(lacking)}", "a worker makes them when it starts: start one")
+        )
+    elif lacking:
+        findings.append(note("partitions", f"lacks {', '.join(lacking)}", "a worker makes them: see that one runs"))
+    else:
+        findings.append(well("partitions", f"{len(months)} months, made ahead until {max(months):%Y-%m}"))
+    letters = await count_open_dead_letters(connection)
+    findings.append(
+        note("dead letters", f"{letters} wait for a person", "see `bouncekeeper dead-letters list`")
+        if letters
+        else well("dead letters", "none")
+    )
+    waiting, oldest = await connection.fetchrow("SELECT count(*), min(created_at) FROM outbox")
+    if (
+        oldest is not None
+        and (datetime.now(UTC) - oldest).total_seconds() > 60 + settings.processor.relay_every_seconds
+    ):
+        findings.append(
+            note(
+                "outbox",
+                f"{waiting} status changes wait since {oldest:%Y-%m-%d %H:%M}",
+                "see that a worker and RabbitMQ run",
+            )
+        )
+    else:
+        findings.append(well("outbox", f"{waiting} waiting"))
+    return findings
+
+
+async def look_at_queue(settings: Settings) -> list[Finding]:
+    """The queue: reachable, its version, what waits in it. Takes nothing out of it."""
+    if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
+        return await _look_at_rabbitmq(settings.queue.url.reveal())
+    from worker.commands.opened_queue import opened_reader  # noqa: PLC0415 - costs time that --help has not
+
+    try:
+        reader = await opened_reader(settings)
+        try:
+            return [well("queue", f"in Postgres, {await reader.depth() or 0} parcels wait")]
+        finally:
+            await reader.close()
+    except BouncekeeperError as error:
+        return [wrong("queue", str(error), "see postgres below")]
+
+
+async def _look_at_rabbitmq(url: str) -> list[Finding]:
+    import aiormq  # noqa: PLC0415 - costs time that --help has not
+
+    from schemas.queue_topology import DEAD_QUEUE, PARCELS_QUEUE  # noqa: PLC0415
+
+    try:
+        connection = await asyncio.wait_for(aiormq.connect(url), _TIMEOUT_SECONDS)
+    except (aiormq.AMQPError, OSError, TimeoutError) as error:
+        return [
+            wrong(
+                "rabbitmq",
+                f"cannot be reached: {str(error) or type(error).__name__}",
+                "start it, or correct queue.url; until then webhooks are parked in Postgres",
+            )
+        ]
+    try:
+        findings = [well("rabbitmq", f"version {_text(connection.server_properties.get('version'))}")]
+        for name, about in ((PARCELS_QUEUE, "parcels wait"), (DEAD_QUEUE, "dead parcels wait to be moved")):
+            try:
+                channel = await connection.channel()
+                queue = await channel.queue_declare(name, passive=True)
+            except aiormq.AMQPError:
+                findings.append(
+                    note("rabbitmq", f"has no queue {name} yet", "a receiver or worker makes it when it starts")
+                )
+                continue
+            findings.append(well("rabbitmq", f"{queue.message_count} {about}, {queue.consumer_count} workers take"))
+        return findings
+    finally:
+        await connection.close()
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value or "unknown")
+
+
+def look_at_disk(settings: Settings) -> list[Finding]:
+    """Room in the data folder, where there is one."""
+    folder = Path(settings.data_directory)
+    if not folder.is_dir():
+        return []
+    free = shutil.disk_usage(folder).free
+    if free < _LOW_DISK_BYTES:
+        return [wrong("disk", f"only {free // _MIB} MiB are free in {folder}", "make room, before Postgres stops")]
+    return [well("disk", f"{free // _MIB} MiB are free in {folder}")]

@@ -1,0 +1,25 @@
+"""What the exit status of `bouncekeeper` means; docs/command-line.md repeats this for operators."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The statuses a script can rely on."""
+
+    OK = 0  # done; every address may be mailed; nothing was found
+    NO = 1  # the answer is no: an address is blocked, something was found, nothing of that name exists
+    USAGE = 2  # the command line cannot be understood
+    IMPOSSIBLE_SETTING = 3  # a person must act first: the configuration or the database's schema
+    UNAVAILABLE = 4  # Postgres, the broker or the running instance cannot be reached now
+    INTERNAL = 70  # a bug of ours; the traceback is for the report
+    INTERRUPTED = 130  # a second signal ended it at once
+
+
+EXIT_CODE_HELP = """exit codes:
+  0    done; every address may be mailed; nothing was found
+  1    the answer is no: an address is blocked, something was found, nothing of that name exists
+  2    the command line cannot be understood
+  3    a person must act first: the configuration is impossible, or the database's schema is out of date
+  4    Postgres, the broker or the running instance cannot be reached now: try again later
+  70   a bug in bouncekeeper, with a traceback
+  130  ended at once by a second signal"""

@@ -1,0 +1,34 @@
+"""An error at the end of its way: one message for a person, one exit status for a script."""
+
+import sys
+
+import msgspec
+
+from worker.commands.exit_code import ExitCode
+from worker.errors import BouncekeeperError, ImpossibleSetting, StopTheProcess, TryAgainLater
+
+
+def tell_failure(error: BaseException, *, as_json: bool) -> int:
+    """Prints what happened and gives the exit status. What is no error of ours is raised again, as it is."""
+    ours = _gravest_of_ours(error)
+    if ours is None:
+        raise error
+    if as_json:
+        print(msgspec.json.encode({"error": str(ours), "kind": type(ours).__name__}).decode())  # noqa: T201 - the output
+    print(f"bouncekeeper: {ours}", file=sys.stderr)  # noqa: T201 - the terminal is what this is for
+    if isinstance(ours, ImpossibleSetting | StopTheProcess):
+        return ExitCode.IMPOSSIBLE_SETTING
+    return ExitCode.UNAVAILABLE if isinstance(ours, TryAgainLater) else ExitCode.NO
+
+
+def _gravest_of_ours(error: BaseException) -> BouncekeeperError | None:
+    """The error that decides: of a group the one that stops the process, and none when a bug is among them."""
+    if isinstance(error, BouncekeeperError):
+        return error
+    if not isinstance(error, BaseExceptionGroup):
+        return None
+    found = [_gravest_of_ours(inner) for inner in error.exceptions]
+    ours = [inner for inner in found if inner is not None]
+    if len(ours) < len(found):
+        return None
+    return next((inner for inner in ours if isinstance(inner, StopTheProcess)), ours[0])

@@ -1,0 +1,93 @@
+"""The flags that every command shares, and those that are generated from the settings it uses."""
+
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Collection, Mapping
+
+from worker.settings import ALL_SECTIONS, load_settings
+from worker.settings_declarations import SettingDeclaration, setting_declarations
+from worker.settings_file import CONFIG_VARIABLE, find_config_file
+from worker.settings_tree import Settings
+
+_DESTINATION = "setting:"
+
+
+def add_shared_flags(parser: ArgumentParser) -> None:
+    """`--config` and `--json`."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help=f"the TOML file (else {CONFIG_VARIABLE}, ./bouncekeeper.toml, or the data folder's)",
+    )
+    parser.add_argument("--json", action="store_true", help="answers in JSON, for scripts")
+
+
+def add_setting_flags(parser: ArgumentParser, sections: Collection[str]) -> None:
+    """A flag for each setting of these sections, and for the data folder."""
+    group = parser.add_argument_group(
+        "settings", "each has its twin in the environment and in the TOML file; see docs/configuration.md"
+    )
+    for declaration in setting_declarations():
+        if declaration.section and declaration.section not in sections:
+            continue
+        group.add_argument(
+            declaration.flag,
+            dest=_DESTINATION + (declaration.file_path if declaration.secret else declaration.path),
+            metavar=_metavar(declaration),
+            help=_help(declaration),
+            **({"nargs": "?", "const": "true"} if declaration.plain_type is bool else {}),  # type: ignore[arg-type]
+        )
+
+
+def settings_of(
+    arguments: Namespace,
+    *,
+    needs: Collection[str] = ALL_SECTIONS,
+    defaults: Mapping[str, str] | None = None,
+    starts_postgres: bool = False,
+) -> Settings:
+    """The settings as this command line, the environment and the file give them. `defaults` are weak overrides.
+
+    Raises ImpossibleSetting.
+    """
+    overrides = overrides_of(arguments)
+    environment = dict(os.environ)
+    config_file = find_config_file(
+        flag=arguments.config,
+        environment=environment,
+        data_directory=overrides.get("data_directory"),
+    )
+    return load_settings(
+        config_file=config_file,
+        environment=environment,
+        overrides={**(defaults or {}), **overrides},
+        needs=needs,
+        starts_postgres=starts_postgres,
+    )
+
+
+def overrides_of(arguments: Namespace) -> dict[str, str]:
+    """The settings that were given as flags: `receiver.port` and its text."""
+    return {
+        destination.removeprefix(_DESTINATION): value
+        for destination, value in vars(arguments).items()
+        if destination.startswith(_DESTINATION) and value is not None
+    }
+
+
+def _metavar(declaration: SettingDeclaration) -> str:
+    if declaration.secret:
+        return "FILE,…" if declaration.several else "FILE"
+    if declaration.choices:
+        return "|".join(declaration.choices)
+    if declaration.several:
+        return "TEXT,…"
+    return {int: "N", float: "N", bool: "true|false"}.get(declaration.plain_type, "TEXT")
+
+
+def _help(declaration: SettingDeclaration) -> str:
+    says = declaration.says.rstrip(".").replace("%", "%%")
+    if declaration.secret:
+        return f"a file that holds it: {says}"
+    shown = ",".join(declaration.default) if declaration.several else declaration.default
+    return says if shown in ("", None) else f"{says} (default {shown})"

@@ -1,0 +1,121 @@
+"""`stack`: the production topology on this machine, without Docker."""
+
+import asyncio
+import contextlib
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from schemas.source import Secret
+from worker.commands.catalogue import Command
+from worker.commands.demo_folder import demo_configuration
+from worker.commands.first_run import configuration_file
+from worker.commands.running import run_service
+from worker.commands.setting_flags import add_setting_flags, add_shared_flags, overrides_of, settings_of
+from worker.commands.supervisor import WatchedProcess, supervise
+from worker.commands.welcome import tell_welcome, wait_until_listening
+from worker.settings import ALL_SECTIONS
+from worker.settings_declarations import ENVIRONMENT_PREFIX
+from worker.settings_file import CONFIG_VARIABLE
+from worker.settings_tree import Settings
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.description = """\
+Starts RabbitMQ (queue.url, else one of this machine), Postgres (postgres.url, else the embedded one),
+migrates, then runs receivers that share one port, workers and the API as processes of their own. A process
+that crashes is started again; Ctrl-C ends them all in good order.
+
+examples:
+  bouncekeeper stack
+  bouncekeeper stack --receivers 2 --workers 4 --config production.toml
+"""
+    parser.add_argument("--receivers", type=int, default=2, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="(default %(default)s)")
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="uses the demo's own folder, with a source for each ESP and keys to sign with",
+    )
+    add_shared_flags(parser)
+    add_setting_flags(parser, ALL_SECTIONS)
+
+
+def _run(arguments: Namespace) -> int:
+    if min(arguments.receivers, arguments.workers) < 1:
+        raise SystemExit("bouncekeeper stack: at least one receiver and one worker are needed")
+    if arguments.demo:
+        arguments.config = str(demo_configuration(arguments))
+    config_file = configuration_file(arguments)
+    arguments.config = str(config_file)
+    settings = settings_of(arguments, needs=ALL_SECTIONS - {"queue"}, starts_postgres=True)
+
+    async def work(stop: asyncio.Event) -> None:
+        async with contextlib.AsyncExitStack() as services:
+            complete = await _with_services(settings, services)
+            environment = _environment(arguments, complete)
+            watching = asyncio.ensure_future(supervise(_processes(arguments, environment), stop))
+            ready = asyncio.ensure_future(wait_until_listening(complete))
+            await asyncio.wait({watching, ready}, return_when=asyncio.FIRST_COMPLETED)
+            if not watching.done():
+                tell_welcome(complete, config_file=config_file, as_json=arguments.json)
+            ready.cancel()
+            await watching
+
+    return run_service(settings, "stack", work)
+
+
+async def _with_services(settings: Settings, services: contextlib.AsyncExitStack) -> Settings:
+    """The settings with a Postgres and a RabbitMQ that run, found or started; the database migrated."""
+    from worker.local_services.rabbitmq import start_rabbitmq  # noqa: PLC0415 - only where it is used
+    from worker.store.migrations import migrate  # noqa: PLC0415
+
+    folder = Path(settings.data_directory)
+    url = settings.queue.url
+    broker = await services.enter_async_context(
+        await start_rabbitmq(folder / "rabbitmq", url=None if url is None else url.reveal())
+    )
+    queue = msgspec.structs.replace(settings.queue, adapter="rabbitmq", url=Secret(broker.url))
+    postgres = settings.postgres
+    if not postgres.url.reveal():
+        from worker.local_services.postgres import EmbeddedPostgres  # noqa: PLC0415 - only where it is used
+
+        server = await services.enter_async_context(await EmbeddedPostgres.start(folder / "postgres"))
+        postgres = msgspec.structs.replace(postgres, url=Secret(server.dsn))
+    await migrate(postgres.url.reveal())
+    return msgspec.structs.replace(settings, queue=queue, postgres=postgres)
+
+
+def _environment(arguments: Namespace, settings: Settings) -> dict[str, str]:
+    """What the processes are told: our flags as variables, and where the services are."""
+    flags = {
+        ENVIRONMENT_PREFIX + path.replace(".", "_").upper(): text for path, text in overrides_of(arguments).items()
+    }
+    # Files of secrets give way to the secrets themselves: both at once would be a contradiction.
+    for replaced in ("POSTGRES_URL_FILE", "QUEUE_URL_FILE"):
+        flags[ENVIRONMENT_PREFIX + replaced] = ""
+    return {
+        **flags,
+        CONFIG_VARIABLE: arguments.config,
+        f"{ENVIRONMENT_PREFIX}POSTGRES_URL": settings.postgres.url.reveal(),
+        f"{ENVIRONMENT_PREFIX}QUEUE_ADAPTER": "rabbitmq",
+        f"{ENVIRONMENT_PREFIX}QUEUE_URL": settings.queue.url.reveal() if settings.queue.url else "",
+    }
+
+
+def _processes(arguments: Namespace, environment: Mapping[str, str]) -> list[WatchedProcess]:
+    wanted = [
+        *(("receive", f"receive-{number}") for number in range(1, arguments.receivers + 1)),
+        *(("work", f"work-{number}") for number in range(1, arguments.workers + 1)),
+        ("api", "api"),
+    ]
+    return [
+        WatchedProcess(name=name, command=(sys.executable, "-m", "worker", command), environment=environment)
+        for command, name in wanted
+    ]
+
+
+COMMANDS = {"stack": Command(_configure, _run)}

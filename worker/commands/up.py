@@ -1,0 +1,103 @@
+"""`up`: everything in one process, with a Postgres of its own where none is given."""
+
+import asyncio
+import contextlib
+from argparse import ArgumentParser, Namespace
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from schemas.source import Secret
+from worker.commands.catalogue import Command
+from worker.commands.demo_folder import demo_configuration
+from worker.commands.first_run import configuration_file
+from worker.commands.running import run_service, run_together
+from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.welcome import tell_welcome, wait_until_listening
+from worker.settings import ALL_SECTIONS
+from worker.settings_tree import Settings
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.description = """\
+Starts receiver, worker and API in one process: for a first look and for small senders. Without
+postgres.url it keeps a Postgres of its own in the data folder; without a configuration file it makes
+one there, with a fresh API token. The data survives restarts.
+
+examples:
+  bouncekeeper up
+  bouncekeeper up --data-directory /var/lib/bouncekeeper --receiver-port 9025
+  bouncekeeper up --demo           an instance of its own for `bouncekeeper demo`, in the folder demo
+"""
+    parser.epilog = "SIGTERM or Ctrl-C finishes what was accepted and ends; a second one ends at once."
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="uses the demo's own folder, with a source for each ESP and keys to sign with",
+    )
+    add_shared_flags(parser)
+    add_setting_flags(parser, ALL_SECTIONS)
+
+
+def _run(arguments: Namespace) -> int:
+    if arguments.demo:
+        arguments.config = str(demo_configuration(arguments))
+    config_file = configuration_file(arguments)
+    arguments.config = str(config_file)
+    settings = settings_of(arguments, starts_postgres=True)
+
+    async def work(stop: asyncio.Event) -> None:
+        async with running_instance(settings, stop) as (complete, ended):
+            tell_welcome(complete, config_file=config_file, as_json=arguments.json)
+            await ended
+
+    return run_service(settings, "up", work)
+
+
+@contextlib.asynccontextmanager
+async def running_instance(
+    settings: Settings, stop: asyncio.Event
+) -> AsyncIterator[tuple[Settings, asyncio.Future[None]]]:
+    """Everything in this process, ready for work: the settings with the database's URL, and when it has ended.
+
+    The embedded Postgres is started where no URL is given, and ends last. Leaving the block ends it all.
+    """
+    from worker.api.service import run_api  # noqa: PLC0415 - only what this process needs
+    from worker.processor.service import run_processor  # noqa: PLC0415
+    from worker.receiver.service import run_receiver  # noqa: PLC0415
+    from worker.store.migrations import migrate  # noqa: PLC0415
+
+    async with contextlib.AsyncExitStack() as stack:
+        if not settings.postgres.url.reveal():
+            from worker.local_services.postgres import EmbeddedPostgres  # noqa: PLC0415 - only where it is used
+
+            postgres = await stack.enter_async_context(
+                await EmbeddedPostgres.start(Path(settings.data_directory) / "postgres")
+            )
+            settings = msgspec.structs.replace(
+                settings, postgres=msgspec.structs.replace(settings.postgres, url=Secret(postgres.dsn))
+            )
+        await migrate(settings.postgres.url.reveal())
+        services = asyncio.ensure_future(
+            run_together(
+                stop,
+                lambda stop: run_receiver(settings, stop),
+                lambda stop: run_processor(settings, stop),
+                lambda stop: run_api(settings, stop),
+            )
+        )
+        try:
+            ready = asyncio.ensure_future(wait_until_listening(settings))
+            await asyncio.wait({services, ready}, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+            if services.done():
+                await services  # an error comes out here
+            yield settings, services
+        finally:
+            stop.set()
+            if not services.done():
+                await services
+
+
+COMMANDS = {"up": Command(_configure, _run)}
