@@ -7,16 +7,26 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aio_pika
 import asyncpg
 import pytest
 
 # The tests test this checkout, whatever is installed beside it.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from worker.local_services.postgres import EmbeddedPostgres  # noqa: E402 - the path must come first
-from worker.logs import configure_logging  # noqa: E402 - the path must come first
+from schemas.queue_topology import (
+    CONTACTS_EXCHANGE,
+    DEAD_EXCHANGE,
+    DEAD_QUEUE,
+    PARCELS_QUEUE,
+    WEBHOOKS_EXCHANGE,
+)
+from worker.local_services.postgres import EmbeddedPostgres
+from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, start_rabbitmq
+from worker.logs import configure_logging
 
 _numbers = itertools.count(1)
+_VIRTUAL_HOSTS_AT_ONCE = 16
 
 
 configure_logging(level="debug", strict=True)  # for what services log before the first test
@@ -86,3 +96,59 @@ async def _execute(postgres: EmbeddedPostgres, statement: str) -> None:
         await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def rabbitmq_server() -> AsyncIterator[RabbitMQ]:
+    """One RabbitMQ for all tests: the one of BOUNCEKEEPER_QUEUE_URL, else one of our own."""
+    folder = Path(tempfile.mkdtemp(prefix="bouncekeeper-rabbitmq-"))
+    try:
+        async with await start_rabbitmq(folder) as rabbitmq:
+            yield rabbitmq
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _virtual_hosts() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def rabbitmq_url(rabbitmq_server: RabbitMQ, _virtual_hosts: list[str]) -> AsyncIterator[str]:
+    """An empty virtual host for this test alone; of a given broker, its own one, emptied of our queues."""
+    if rabbitmq_server.owned:
+        if not _virtual_hosts:
+            names = [f"test-{next(_numbers)}" for _ in range(_VIRTUAL_HOSTS_AT_ONCE)]
+            _virtual_hosts += await rabbitmq_server.create_virtual_hosts(names)
+        yield _virtual_hosts.pop()
+        return
+    await _refuse_broker_in_use(rabbitmq_server.url)
+    yield rabbitmq_server.url
+    await _remove_our_objects(rabbitmq_server.url)
+
+
+async def _refuse_broker_in_use(url: str) -> None:
+    """Tests remove the queues they find; that must never be those of a running Bouncekeeper."""
+    async with await aio_pika.connect(url) as connection:
+        for name in (PARCELS_QUEUE, DEAD_QUEUE):
+            channel = await connection.channel()
+            try:
+                queue = await channel.declare_queue(name, passive=True)
+            except aio_pika.exceptions.ChannelNotFoundEntity:
+                continue
+            result = queue.declaration_result
+            if result.message_count or result.consumer_count:
+                pytest.fail(
+                    f"The queue {name} of {URL_VARIABLE} is in use, and tests would remove it: "
+                    "give the tests a virtual host of their own."
+                )
+
+
+async def _remove_our_objects(url: str) -> None:
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        for name in (PARCELS_QUEUE, DEAD_QUEUE):
+            await channel.queue_delete(name)
+        for name in (WEBHOOKS_EXCHANGE, DEAD_EXCHANGE, CONTACTS_EXCHANGE):
+            await channel.exchange_delete(name)

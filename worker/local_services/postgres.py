@@ -211,13 +211,10 @@ class EmbeddedPostgres:
                 process.send(signal.SIGKILL)
                 self._process = None
                 raise ImpossibleSetting(
-                    f"The embedded Postgres in {self.data_directory} does not start; its log ends:\n"
-                    f"{last_lines}"
+                    f"The embedded Postgres in {self.data_directory} does not start; its log ends:\n{last_lines}"
                 )
             await asyncio.sleep(0.2)
-        log.info(
-            "service.started", service="postgres", address=f"127.0.0.1:{self.port}", folder=str(self._cluster)
-        )
+        log.info("service.started", service="postgres", address=f"127.0.0.1:{self.port}", folder=str(self._cluster))
 
     def _spawn(self) -> ServiceProcess:
         return ServiceProcess.start(

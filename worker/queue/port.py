@@ -12,6 +12,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     tag: int  # the adapter's own handle: AMQP delivery tag, or row id
     parcel: bytes  # schemas.envelope.encode_parcel
     delivery_count: int  # how often it was lent before, 0 the first time
+    death_reason: str = ""  # only from a reader of dead letters: why it is dead, e.g. "delivery_limit"
 
 
 class QueueWriter(Protocol):

@@ -1,0 +1,133 @@
+"""RabbitMQ in a container, where no binary is installed but a Docker engine runs."""
+
+import asyncio
+import secrets
+import shutil
+import subprocess
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from worker.errors import ImpossibleSetting
+from worker.local_services.process import free_port
+from worker.local_services.rabbitmq import CLEAR_MEMORY_ALARM, RAISE_MEMORY_ALARM, wait_until_ready
+from worker.logs import get_logger
+
+log = get_logger()
+
+IMAGE = "rabbitmq:4.1"
+START_TIMEOUT_SECONDS = 180.0
+
+
+class RabbitMQContainer:
+    """A broker in a container that is removed with this object; its data live as long as it does."""
+
+    def __init__(self, name: str, port: int, password: str) -> None:
+        self.owned = True
+        self._name = name
+        self._port = port
+        self._password = password
+
+    @classmethod
+    async def start(cls, *, port: int | None = None) -> Self:
+        """The container, ready for connections on 127.0.0.1."""
+        container = cls(
+            f"bouncekeeper-{secrets.token_hex(4)}", free_port() if port is None else port, secrets.token_hex(12)
+        )
+        await container._docker(
+            *("run", "--detach", "--name", container._name, "--hostname", "bouncekeeper"),
+            *("--publish", f"127.0.0.1:{container._port}:5672"),
+            *("--env", "RABBITMQ_DEFAULT_USER=bouncekeeper"),
+            *("--env", f"RABBITMQ_DEFAULT_PASS={container._password}"),
+            IMAGE,
+        )
+        try:
+            await wait_until_ready(container.url, timeout_seconds=START_TIMEOUT_SECONDS)
+        except BaseException:
+            await container.close()
+            raise
+        log.info("service.started", service="rabbitmq", address=f"127.0.0.1:{container._port}", folder=container._name)
+        return container
+
+    @property
+    def url(self) -> str:
+        """The AMQP URL of the virtual host `/`."""
+        return self._url("/")
+
+    async def create_virtual_hosts(self, names: Sequence[str]) -> list[str]:
+        """Makes empty virtual hosts and gives back their URLs."""
+        for name in names:
+            await self._docker("exec", self._name, "rabbitmqctl", "add_vhost", name)
+            await self._docker(
+                *("exec", self._name, "rabbitmqctl", "set_permissions", "-p", name),
+                *("bouncekeeper", ".*", ".*", ".*"),
+            )
+        return [self._url(name) for name in names]
+
+    async def stop(self) -> None:
+        """Ends it in good order; the data stays for `restart`."""
+        await self._docker("stop", "--time", "45", self._name)
+
+    async def kill(self) -> None:
+        """Ends it as a crash does."""
+        await self._docker("kill", self._name)
+
+    async def restart(self) -> None:
+        """The same broker with its data on the same port."""
+        await self._docker("restart", "--time", "45", self._name)
+        await wait_until_ready(self.url, timeout_seconds=START_TIMEOUT_SECONDS)
+
+    async def pause(self) -> None:
+        """Freezes it: connections stay open and nothing is answered, until `resume`."""
+        await self._docker("pause", self._name)
+
+    async def resume(self) -> None:
+        """Lets it go on after `pause`."""
+        await self._docker("unpause", self._name)
+
+    async def raise_memory_alarm(self) -> None:
+        """Makes the broker block its publishers, as it does when it runs out of memory."""
+        await self._docker("exec", self._name, "rabbitmqctl", "eval", RAISE_MEMORY_ALARM)
+
+    async def clear_memory_alarm(self) -> None:
+        """Lets publishers go on."""
+        await self._docker("exec", self._name, "rabbitmqctl", "eval", CLEAR_MEMORY_ALARM)
+
+    async def close(self) -> None:
+        """Ends it for good, with its data."""
+        await self._docker("rm", "--force", "--volumes", self._name)
+        log.info("service.stopped", service="rabbitmq", signal="rm")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _url(self, virtual_host: str) -> str:
+        return f"amqp://bouncekeeper:{self._password}@127.0.0.1:{self._port}/{quote(virtual_host, safe='')}"
+
+    async def _docker(self, *arguments: str) -> None:
+        done = await asyncio.to_thread(_run_docker, *arguments)
+        if done.returncode != 0:
+            raise ImpossibleSetting(
+                f"`docker {arguments[0]}` failed: {done.stderr.strip()[-400:]}. Mend Docker, or install "
+                "rabbitmq-server."
+            )
+
+
+def docker_runs() -> bool:
+    """True when a Docker engine answers."""
+    return shutil.which("docker") is not None and _run_docker("info").returncode == 0
+
+
+def _run_docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - arguments of this file
+        ["docker", *arguments],  # noqa: S607 - where docker lies differs by system
+        capture_output=True,
+        text=True,
+        check=False,
+    )

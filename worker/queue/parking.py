@@ -1,0 +1,104 @@
+"""A writer that never lets a request wait for a broker that is slow, blocked or away: Postgres takes over."""
+
+import asyncio
+import time
+
+from worker.errors import QueueUnavailable
+from worker.logs import get_logger
+from worker.queue.port import QueueWriter
+
+log = get_logger()
+
+_FIRST_RETRY_SECONDS = 0.5
+_LONGEST_RETRY_SECONDS = 5.0
+
+
+class ParkingWriter:
+    """A QueueWriter in front of two: `primary` is the broker, `parking` the queue in Postgres.
+
+    A parcel whose confirm does not come within park_after_seconds is parked; it may then be in both, which
+    is harmless. After that only one put at a time tries the broker, ever more seldom, until one succeeds;
+    all others are parked at once.
+    """
+
+    def __init__(self, primary: QueueWriter, parking: QueueWriter, *, park_after_seconds: float) -> None:
+        self._primary = primary
+        self._parking = parking
+        self._park_after_seconds = park_after_seconds
+        self._retry_at = 0.0
+        self._retry_seconds = _FIRST_RETRY_SECONDS
+        self._parking_since: float | None = None
+        self._parked = 0
+
+    async def put(self, parcel: bytes) -> None:
+        """The parcel is on disk in one of the two when this returns; raises QueueUnavailable otherwise."""
+        reason = "the broker is away or blocked"
+        tries = self._may_try_primary()
+        if tries:
+            already_parking = self._parking_since is not None
+            try:
+                async with asyncio.timeout(self._park_after_seconds):
+                    await self._primary.put(parcel)
+            except TimeoutError:
+                reason = f"no confirm within {self._park_after_seconds} seconds"
+            except QueueUnavailable as error:
+                reason = str(error)
+            else:
+                self._back_to_normal()
+                return
+            if already_parking:
+                self._retry_seconds = min(self._retry_seconds * 2, _LONGEST_RETRY_SECONDS)
+            self._retry_at = time.monotonic() + self._retry_seconds
+        await self._park(parcel, reason, primary_refused=tries)
+
+    def available(self) -> bool:
+        """False only while both are away."""
+        return self._primary.available() or self._parking.available()
+
+    async def close(self) -> None:
+        """Closes both."""
+        try:
+            await self._primary.close()
+        finally:
+            await self._parking.close()
+
+    def _may_try_primary(self) -> bool:
+        if not self._primary.available():
+            return False
+        if self._parking_since is None:
+            return True
+        now = time.monotonic()
+        if now < self._retry_at:
+            return False
+        # This put is the one that tries; the others go on parking while it waits.
+        self._retry_at = now + self._retry_seconds + self._park_after_seconds
+        return True
+
+    def _back_to_normal(self) -> None:
+        if self._parking_since is not None:
+            log.info(
+                "parking.ended",
+                parcels=self._parked,
+                seconds=round(time.monotonic() - self._parking_since, 3),
+            )
+            self._parking_since = None
+            self._parked = 0
+            self._retry_seconds = _FIRST_RETRY_SECONDS
+            self._retry_at = 0.0
+
+    async def _park(self, parcel: bytes, reason: str, *, primary_refused: bool) -> None:
+        if self._parking_since is None:
+            self._parking_since = time.monotonic()
+            log.warning("parcel.parked", reason=reason)
+        try:
+            await self._parking.put(parcel)
+        except QueueUnavailable as error:
+            if primary_refused or not self._primary.available():
+                raise QueueUnavailable(
+                    f"Neither the broker ({reason}) nor the parking place ({error}) took the parcel."
+                ) from error
+            # Kept off the broker a moment ago, but now it is the only one left.
+            await self._primary.put(parcel)
+            self._back_to_normal()
+        else:
+            self._parked += 1

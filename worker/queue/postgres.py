@@ -1,0 +1,307 @@
+"""The queue port on a Postgres table: all of the queue without a broker, the parking place beside one.
+
+A parcel is lent by writing reader and end of the loan into its row. A reader holds an advisory lock of its
+number for as long as its session lives, so that the parcels of one that died are lent again at once, and
+not only when their time is over. Not for PgBouncer in transaction mode, which keeps no such locks.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Sequence
+from typing import Self
+
+import asyncpg
+
+from schemas.queue_topology import DELIVERY_LIMIT
+from worker.errors import QueueUnavailable
+from worker.queue.port import Lease
+from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, queue_errors
+from worker.queue.under_way import UnderWay
+
+DEFAULT_LEASE_SECONDS = 60.0
+_LOCK_CLASS = 0x626B  # first half of the advisory locks of readers; the second is the reader's number
+_SHORTEST_POLL_SECONDS = 0.005
+_LONGEST_POLL_SECONDS = 0.1
+_RECLAIM_SECONDS = 1.0
+_PROBE_SECONDS = 0.5
+
+_PUT = "INSERT INTO parked_deliveries (parcel) VALUES ($1)"
+
+# A parcel that was lent too often is taken as well, but only to be marked dead.
+_TAKE = """
+    WITH free AS MATERIALIZED (
+        SELECT id, times_lent > $4 AS dead
+        FROM parked_deliveries
+        WHERE death_reason IS NULL AND lent_until <= now()
+        ORDER BY id
+        LIMIT $1
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE parked_deliveries AS parked
+    SET lent_to = CASE WHEN free.dead THEN 0 ELSE $2 END,
+        lent_until = CASE WHEN free.dead THEN '-infinity' ELSE now() + make_interval(secs => $3) END,
+        times_lent = parked.times_lent + CASE WHEN free.dead THEN 0 ELSE 1 END,
+        death_reason = CASE WHEN free.dead THEN 'delivery_limit' END
+    FROM free
+    WHERE parked.id = free.id
+    RETURNING parked.id, CASE WHEN free.dead THEN NULL ELSE parked.parcel END AS parcel, parked.times_lent
+"""
+
+_TAKE_DEAD = """
+    WITH free AS MATERIALIZED (
+        SELECT id
+        FROM parked_deliveries
+        WHERE death_reason IS NOT NULL AND lent_until <= now()
+        ORDER BY id
+        LIMIT $1
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE parked_deliveries AS parked
+    SET lent_to = $2, lent_until = now() + make_interval(secs => $3)
+    FROM free
+    WHERE parked.id = free.id
+    RETURNING parked.id, parked.parcel, parked.times_lent, parked.death_reason
+"""
+
+_ACKNOWLEDGE = "DELETE FROM parked_deliveries WHERE id = ANY ($1::bigint[]) AND lent_to = $2"
+
+_GIVE_BACK = """
+    UPDATE parked_deliveries SET lent_to = 0, lent_until = '-infinity'
+    WHERE id = ANY ($1::bigint[]) AND lent_to = $2
+"""
+
+_GIVE_ALL_BACK = """
+    UPDATE parked_deliveries SET lent_to = 0, lent_until = '-infinity'
+    WHERE lent_to = $1 AND lent_until > now()
+"""
+
+_RECLAIM = """
+    UPDATE parked_deliveries SET lent_to = 0, lent_until = '-infinity'
+    WHERE id IN (
+        SELECT id FROM parked_deliveries
+        WHERE lent_until > now() AND NOT EXISTS (
+            SELECT FROM pg_locks
+            WHERE locktype = 'advisory' AND granted AND classid = $1::integer::oid
+                AND objid = lent_to::oid AND objsubid = 2
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        )
+        ORDER BY id
+        FOR UPDATE SKIP LOCKED
+    )
+"""
+
+_DEPTH = """
+    SELECT count(*) FROM parked_deliveries
+    WHERE (death_reason IS NOT NULL) = $1 AND lent_until <= now()
+"""
+
+
+class PostgresWriter:
+    """A QueueWriter; as many puts are under way at once as there are connections."""
+
+    def __init__(self, dsn: str, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._dsn = dsn
+        self._pool = pool
+        self._under_way = UnderWay()
+        self._prober: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, dsn: str, *, connections: int = 4) -> Self:
+        """The writer. Nothing is connected before the first put, so that Postgres may come later."""
+        pool = asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=connections,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            server_settings={
+                "application_name": "bouncekeeper queue writer",
+                "synchronous_commit": "on",  # whatever the server's default: a put that returned is on disk
+            },
+        )
+        with queue_errors(dsn):
+            await pool
+        return cls(dsn, pool)
+
+    async def put(self, parcel: bytes) -> None:
+        """The parcel is on disk when this returns; raises QueueUnavailable otherwise."""
+        try:
+            with self._under_way, queue_errors(self._dsn):
+                async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):  # the wait for a connection included
+                    await self._pool.execute(_PUT, parcel)
+        except QueueUnavailable:
+            if self._prober is None and not self._pool.is_closing():
+                self._prober = asyncio.create_task(self._probe(), name="postgres queue prober")
+            raise
+
+    def available(self) -> bool:
+        """False from a failed put until Postgres answers again."""
+        return self._prober is None
+
+    async def close(self) -> None:
+        """Waits for the puts under way and closes the connections."""
+        await self._under_way.nothing()
+        if self._prober is not None:
+            self._prober.cancel()
+            await asyncio.gather(self._prober, return_exceptions=True)
+        try:
+            with queue_errors(self._dsn):
+                async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+                    await self._pool.close()
+        except QueueUnavailable:
+            self._pool.terminate()
+
+    async def _probe(self) -> None:
+        while True:
+            try:
+                with queue_errors(self._dsn):
+                    await self._pool.execute("SELECT 1 FROM parked_deliveries LIMIT 1")
+            except QueueUnavailable:
+                await asyncio.sleep(_PROBE_SECONDS)
+            else:
+                self._prober = None
+                return
+
+
+class PostgresReader:
+    """A QueueReader of the living parcels, or of the dead ones."""
+
+    def __init__(self, dsn: str, *, dead: bool, lease_seconds: float) -> None:
+        self._dsn = dsn
+        self._dead = dead
+        self._lease_seconds = lease_seconds
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._number = 0
+        self._reclaimed_at = 0.0
+        self._one_at_a_time = asyncio.Lock()  # a session does one statement at a time
+
+    @classmethod
+    async def open(cls, dsn: str, *, lease_seconds: float = DEFAULT_LEASE_SECONDS) -> Self:
+        """A reader of the parcels. A batch must be done within lease_seconds, or others get it as well.
+
+        Raises SchemaOutOfDate or ImpossibleSetting when a person must act.
+        """
+        return await cls._open(dsn, dead=False, lease_seconds=lease_seconds)
+
+    @classmethod
+    async def open_dead(cls, dsn: str, *, lease_seconds: float = DEFAULT_LEASE_SECONDS) -> Self:
+        """A reader of the parcels that were lent too often; each lease says so in `death_reason`."""
+        return await cls._open(dsn, dead=True, lease_seconds=lease_seconds)
+
+    @classmethod
+    async def _open(cls, dsn: str, *, dead: bool, lease_seconds: float) -> Self:
+        reader = cls(dsn, dead=dead, lease_seconds=lease_seconds)
+        with contextlib.suppress(QueueUnavailable):  # it is tried again with each take
+            await reader.depth()
+        return reader
+
+    async def take(self, *, max_parcels: int, max_wait_seconds: float) -> list[Lease]:
+        """Up to max_parcels, as soon as there is one, or [] after max_wait_seconds."""
+        deadline = time.monotonic() + max_wait_seconds
+        poll_seconds = _SHORTEST_POLL_SECONDS
+        while True:
+            with queue_errors(self._dsn):
+                async with self._one_at_a_time:
+                    connection = await self._connected()
+                    leases = await self._lend(connection, max_parcels)
+                    if leases:
+                        return leases
+                    if time.monotonic() - self._reclaimed_at > _RECLAIM_SECONDS:
+                        await self._reclaim(connection)
+                        continue
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return []
+            await asyncio.sleep(min(poll_seconds, remaining))
+            poll_seconds = min(poll_seconds * 2, _LONGEST_POLL_SECONDS)
+
+    async def acknowledge(self, leases: Sequence[Lease]) -> None:
+        """Takes the parcels off the queue; a lost acknowledgement means that they are lent once more."""
+        await self._settle(_ACKNOWLEDGE, leases)
+
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Puts the parcels back to be lent again; each counts towards the delivery limit."""
+        await self._settle(_GIVE_BACK, leases)
+
+    async def depth(self) -> int | None:
+        """How many parcels wait; None while Postgres is away."""
+        try:
+            with queue_errors(self._dsn):
+                async with self._one_at_a_time:
+                    connection = await self._connected()
+                    depth: int = await connection.fetchval(_DEPTH, self._dead)
+        except QueueUnavailable:
+            return None
+        return depth
+
+    async def close(self) -> None:
+        """Gives back what is lent and closes the connection."""
+        connection, self._connection = self._connection, None
+        if connection is None or connection.is_closed():
+            return
+        with contextlib.suppress(QueueUnavailable), queue_errors(self._dsn):
+            async with self._one_at_a_time:
+                await connection.execute(_GIVE_ALL_BACK, self._number)
+                await connection.close(timeout=CONNECT_TIMEOUT_SECONDS)
+
+    async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":
+        if self._connection is not None and not self._connection.is_closed():
+            return self._connection
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            server_settings={
+                "application_name": "bouncekeeper queue reader",
+                # A loan or an acknowledgement that a crash forgets means one more duplicate, nothing else.
+                "synchronous_commit": "off",
+            },
+        )
+        # A new number makes all leases of the lost session void, and free for everybody.
+        while True:
+            number = random.randint(1, 2**31 - 1)  # noqa: S311 - no secret
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, number):
+                break
+        self._connection, self._number = connection, number
+        await self._reclaim(connection)
+        return connection
+
+    async def _lend(self, connection: "asyncpg.Connection[asyncpg.Record]", max_parcels: int) -> list[Lease]:
+        if self._dead:
+            rows = await connection.fetch(_TAKE_DEAD, max_parcels, self._number, self._lease_seconds)
+            return [
+                Lease(
+                    tag=row["id"],
+                    parcel=row["parcel"],
+                    delivery_count=row["times_lent"],
+                    death_reason=row["death_reason"],
+                )
+                for row in sorted(rows, key=_by_id)
+            ]
+        rows = await connection.fetch(_TAKE, max_parcels, self._number, self._lease_seconds, DELIVERY_LIMIT)
+        return [
+            Lease(tag=row["id"], parcel=row["parcel"], delivery_count=row["times_lent"] - 1)
+            for row in sorted(rows, key=_by_id)
+            if row["parcel"] is not None
+        ]
+
+    async def _reclaim(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        """Frees what readers hold whose sessions are gone."""
+        self._reclaimed_at = time.monotonic()
+        await connection.execute(_RECLAIM, _LOCK_CLASS)
+
+    async def _settle(self, statement: str, leases: Sequence[Lease]) -> None:
+        connection = self._connection
+        if not leases or connection is None or connection.is_closed():
+            return
+        # A loss on the way makes them void; `take` tells of it.
+        with contextlib.suppress(QueueUnavailable), queue_errors(self._dsn):
+            async with self._one_at_a_time:
+                await connection.execute(statement, [lease.tag for lease in leases], self._number)
+
+
+def _by_id(row: asyncpg.Record) -> int:
+    number: int = row["id"]
+    return number

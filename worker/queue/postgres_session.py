@@ -1,0 +1,39 @@
+"""Which errors of Postgres mean that the queue table is away, and which that a person must act."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from worker.errors import ImpossibleSetting, QueueUnavailable, SchemaOutOfDate
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+COMMAND_TIMEOUT_SECONDS = 15.0
+
+_WRONG_URL = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+_WRONG_SCHEMA = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+
+
+@contextmanager
+def queue_errors(dsn: str) -> Iterator[None]:
+    """Turns what asyncpg raises into QueueUnavailable, SchemaOutOfDate or ImpossibleSetting."""
+    try:
+        yield
+    except _WRONG_SCHEMA as error:
+        raise SchemaOutOfDate(
+            f"The database {_place(dsn)} has no table parked_deliveries of this version ({error}): run "
+            "`bouncekeeper migrate`."
+        ) from error
+    except (*_WRONG_URL, asyncpg.InsufficientPrivilegeError) as error:
+        raise ImpossibleSetting(
+            f"Postgres at {_place(dsn)} refuses us ({error}): check user, password and database of the DSN, and "
+            "that the user may read and write parked_deliveries."
+        ) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        raise QueueUnavailable(f"The queue in Postgres at {_place(dsn)} is away: {error!r}") from error
+
+
+def _place(dsn: str) -> str:
+    parts = urlsplit(dsn)
+    return f"{parts.hostname or 'the local socket'}:{parts.port or 5432}{parts.path}"

@@ -1,0 +1,249 @@
+"""One connection to RabbitMQ with one channel, kept open: lost ones are opened anew by ourselves.
+
+aio-pika's own robust connection is not used: it restores consumers behind the program's back, and an
+acknowledgement of a delivery tag from before then settles somebody else's message. Here every new
+connection is a new start, and whoever uses it is told.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from typing import cast
+
+import aio_pika
+from aio_pika.abc import AbstractConnection
+from aiormq import Channel
+from aiormq.exceptions import (
+    AMQPError,
+    AuthenticationError,
+    ConnectionNotAllowed,
+    ProbableAuthenticationError,
+)
+from yarl import URL
+
+from worker.errors import ImpossibleSetting, QueueUnavailable, StopTheProcess
+from worker.logs import get_logger
+
+log = get_logger()
+
+# What the library complains about on the way is said once, with the remedy, by `broker.lost`.
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+logging.getLogger("aio_pika").setLevel(logging.CRITICAL)
+
+# Everything that means "not now" when it comes out of the library. The RuntimeErrors say "closed".
+_AWAY_ERRORS = (AMQPError, RuntimeError, OSError, TimeoutError, EOFError)
+_REFUSALS = (AuthenticationError, ProbableAuthenticationError, ConnectionNotAllowed)
+
+_CONNECT_TIMEOUT_SECONDS = 10.0
+_HEARTBEAT_SECONDS = 10  # a broker that says nothing for three of these is given up
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 5.0
+
+Prepare = Callable[[Channel], Awaitable[None]]
+
+
+class BrokerConnection:
+    """Keeps a prepared channel at hand. `role` names it in logs and in the broker's list of connections."""
+
+    def __init__(self, url: str, *, role: str, prepare: Prepare, on_lost: Callable[[], None] | None = None) -> None:
+        self._url = URL(url)
+        self._role = role
+        self._prepare = prepare
+        self._on_lost = on_lost
+        self._connection: AbstractConnection | None = None
+        self._channel: Channel | None = None
+        self._up = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._lost_reason = ""
+        self._generation = 0
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Returns when the channel is ready, or the first attempt has failed and more follow by themselves.
+
+        Raises ImpossibleSetting when the broker answers but refuses us: a person must act.
+        """
+        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._keeper = asyncio.create_task(self._keep(first), name=f"rabbitmq {self._role}")
+        try:
+            await first
+        except BaseException:
+            await self.close()
+            raise
+
+    @property
+    def address(self) -> str:
+        """The broker's address as it may be shown."""
+        return str(self._url.with_user(None).with_query(None))
+
+    @property
+    def channel(self) -> Channel:
+        """The open channel; raises QueueUnavailable while there is none."""
+        if self._channel is None or self._channel.is_closed:
+            raise QueueUnavailable(
+                f"RabbitMQ at {self.address} is away ({self._lost_reason or 'not connected yet'}); "
+                "it is tried again by itself."
+            )
+        return self._channel
+
+    def up(self) -> bool:
+        """True while the channel is open."""
+        return self._channel is not None and not self._channel.is_closed
+
+    def blocked(self) -> bool:
+        """True while the broker has asked its publishers to stop: out of memory or disk."""
+        connection = self._connection
+        if connection is None or connection.transport is None:
+            return False
+        # The library tells of it only by a wait; a first step without a second asks without waiting.
+        waiting = connection.transport.connection.ready()
+        try:
+            waiting.send(None)
+        except StopIteration:
+            return False
+        waiting.close()
+        return True
+
+    async def wait_up(self, timeout_seconds: float) -> None:
+        """Returns once the channel is open; raises QueueUnavailable when it is not within that time."""
+        if not self.up():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await self._up.wait()
+        _ = self.channel
+
+    def give_up(self, reason: str) -> None:
+        """Drops the connection, so that a new one is opened and everything is declared again."""
+        self._lose(reason)
+
+    async def close(self) -> None:
+        """Closes the channel and the connection and stops keeping them."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+
+    async def _keep(self, first: asyncio.Future[None]) -> None:
+        wait_seconds = _FIRST_WAIT_SECONDS
+        while True:
+            try:
+                await self._connect()
+            except StopTheProcess as error:
+                if not first.done():
+                    first.set_exception(error)
+                    return
+                self._tell_away("broker.misconfigured", str(error), wait_seconds)
+            except QueueUnavailable as error:
+                self._tell_away("broker.lost", str(error), wait_seconds)
+            else:
+                wait_seconds = _FIRST_WAIT_SECONDS
+                log.info("broker.connected", role=self._role, address=self.address)
+                if not first.done():
+                    first.set_result(None)
+                await self._until_lost()
+                self._tell_away("broker.lost", self._lost_reason, wait_seconds)
+            if not first.done():
+                first.set_result(None)
+            # Spread, so that many receivers do not all come back in the same moment.
+            await asyncio.sleep(wait_seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+
+    async def _connect(self) -> None:
+        self._generation += 1
+        self._lost.clear()
+        connection: AbstractConnection | None = None
+        try:
+            with lost_means_unavailable(self.address):
+                async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+                    connection = await self._open_connection()
+                    channel = await self._open_channel(connection)
+                    await self._prepare(channel)
+        except BaseException:
+            if connection is not None:
+                await _close_quietly(connection)
+            raise
+        self._connection, self._channel = connection, channel
+        self._up.set()
+
+    async def _open_connection(self) -> AbstractConnection:
+        try:
+            return await aio_pika.connect(
+                self._url.update_query({"heartbeat": str(_HEARTBEAT_SECONDS), **self._url.query}),
+                client_properties={"connection_name": f"bouncekeeper {self._role} {os.getpid()}"},
+            )
+        except _REFUSALS as error:
+            raise ImpossibleSetting(
+                f"RabbitMQ at {self.address} refuses us ({error}): check user, password and virtual host "
+                "of the queue's URL."
+            ) from error
+
+    async def _open_channel(self, connection: AbstractConnection) -> Channel:
+        opened = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        generation = self._generation
+
+        def lose(reason: str) -> None:
+            if generation == self._generation:  # a late word about an older connection concerns nobody
+                self._lose(reason)
+
+        connection.close_callbacks.add(lambda _sender, error: lose(repr(error)))
+        opened.close_callbacks.add(lambda _sender, error: lose(repr(error)))
+        channel = cast("Channel", await opened.get_underlay_channel())
+        channel.on_consumer_cancel_callbacks.add(lambda _frame: lose("the broker cancelled the consumer"))
+        return channel
+
+    def _lose(self, reason: str) -> None:
+        if not self._lost.is_set():
+            self._lost_reason = reason
+            self._lost.set()
+            if self._up.is_set():
+                self._up.clear()
+                self._channel = None
+                if self._on_lost is not None:
+                    self._on_lost()
+
+    async def _until_lost(self) -> None:
+        try:
+            await self._lost.wait()
+        finally:
+            connection, self._connection, self._channel = self._connection, None, None
+            self._up.clear()
+            if connection is not None:
+                await _close_quietly(connection)
+
+    def _tell_away(self, event: str, reason: str, wait_seconds: float) -> None:
+        self._lost_reason = reason
+        tell = log.error if event == "broker.misconfigured" else log.warning
+        tell(event, role=self._role, reason=reason, wait_seconds=wait_seconds)
+
+
+@contextlib.contextmanager
+def lost_means_unavailable(address: str) -> Iterator[None]:
+    """Turns whatever the library raises when the broker is away into QueueUnavailable."""
+    try:
+        yield
+    except _AWAY_ERRORS as error:
+        raise _unavailable(address, error) from error
+    except asyncio.CancelledError as error:
+        # The library cancels what waits on a closed connection; only a cancellation of ours goes on.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling() > 0:
+            raise
+        raise _unavailable(address, error) from error
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        # A connection that ends without an error rejects what waits on it with a bare Exception.
+        raise _unavailable(address, error) from error
+
+
+def _unavailable(address: str, error: BaseException) -> QueueUnavailable:
+    return QueueUnavailable(f"RabbitMQ at {address} did not answer or closed the connection: {error!r}")
+
+
+async def _close_quietly(connection: AbstractConnection) -> None:
+    with contextlib.suppress(QueueUnavailable), lost_means_unavailable(""):
+        async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+            await connection.close()

@@ -1,0 +1,64 @@
+"""Declares the broker's objects of schemas/queue_topology.py, each as often as one likes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiormq import Channel
+from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
+
+from schemas.queue_topology import (
+    CONTACTS_EXCHANGE,
+    DEAD_EXCHANGE,
+    DEAD_QUEUE,
+    DEAD_QUEUE_ARGUMENTS,
+    PARCEL_ROUTING_KEY,
+    PARCELS_QUEUE,
+    PARCELS_QUEUE_ARGUMENTS,
+    WEBHOOKS_EXCHANGE,
+)
+from worker.errors import ImpossibleSetting
+
+
+async def declare_webhooks(channel: Channel) -> None:
+    """The way of the webhooks and of the dead ones exists when this returns.
+
+    Raises ImpossibleSetting when something of that name exists with other properties, or the user may not
+    declare it.
+    """
+    with _remedies("exchange", DEAD_EXCHANGE):
+        await channel.exchange_declare(DEAD_EXCHANGE, exchange_type="fanout", durable=True)
+    with _remedies("queue", DEAD_QUEUE):
+        await channel.queue_declare(DEAD_QUEUE, durable=True, arguments=dict(DEAD_QUEUE_ARGUMENTS))
+        await channel.queue_bind(DEAD_QUEUE, DEAD_EXCHANGE)
+    with _remedies("exchange", WEBHOOKS_EXCHANGE):
+        await channel.exchange_declare(WEBHOOKS_EXCHANGE, exchange_type="direct", durable=True)
+    with _remedies("queue", PARCELS_QUEUE):
+        await channel.queue_declare(PARCELS_QUEUE, durable=True, arguments=dict(PARCELS_QUEUE_ARGUMENTS))
+        await channel.queue_bind(PARCELS_QUEUE, WEBHOOKS_EXCHANGE, PARCEL_ROUTING_KEY)
+
+
+async def declare_contacts(channel: Channel) -> None:
+    """The exchange for the sending applications exists when this returns; raises as declare_webhooks does."""
+    with _remedies("exchange", CONTACTS_EXCHANGE):
+        await channel.exchange_declare(CONTACTS_EXCHANGE, exchange_type="topic", durable=True)
+
+
+@contextmanager
+def _remedies(what: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except ChannelPreconditionFailed as error:
+        remedy = (
+            f"let it run empty, remove it with `rabbitmqctl delete_queue {name}`"
+            if what == "queue"
+            else "remove it in RabbitMQ's management page"
+        )
+        raise ImpossibleSetting(
+            f"The {what} {name} exists in RabbitMQ with other properties than this version needs ({error}): "
+            f"{remedy} and start this again; it is then made anew. A policy of the broker does not matter here."
+        ) from error
+    except ChannelAccessRefused as error:
+        raise ImpossibleSetting(
+            f"RabbitMQ does not let us declare the {what} {name} ({error}): give this user the permissions "
+            '`configure`, `write` and `read` for names that match "bouncekeeper.*".'
+        ) from error
