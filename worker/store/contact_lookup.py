@@ -1,22 +1,24 @@
 """What is stored about contacts, for whoever asks: many addresses at once, or one with its history."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import asyncpg
 
-from worker.store.contact_rows import ContactRow, contact_row
+from worker.store.contact_rows import CONTACT_COLUMNS, ContactRow, contact_row
 from worker.store.pool import Executor, store_errors
 from worker.store.status_feed import StatusChange, status_change
 
 # As few columns as an answer needs: at ten thousand rows each one costs milliseconds.
 _LOOK_UP = """
-    SELECT address, status, blocks, status_since, status_until, cause, rule, lift_by, next_change_at <= $4
+    SELECT address, status, blocks, status_since, status_until, cause, rule, lift_by, next_change_at
       FROM contacts
      WHERE address = ANY ($1::text[]) AND account = $2 AND channel = $3
 """
 
-_WHOLE = "SELECT * FROM contacts WHERE address = ANY ($1::text[]) AND account = $2 AND channel = $3"
+_WHOLE = f"""
+    SELECT {CONTACT_COLUMNS} FROM contacts c
+     WHERE c.address = ANY ($1::text[]) AND c.account = $2 AND c.channel = $3
+"""  # noqa: S608 - the column list is a constant
 
 _HISTORY = """
     SELECT s.*, c.account, c.channel, c.address FROM status_changes s JOIN contacts c ON c.id = s.contact_id
@@ -26,16 +28,16 @@ _HISTORY = """
 
 
 async def look_up(
-    executor: Executor, account: str, channel: str, addresses: Sequence[str], *, now: datetime
+    executor: Executor, account: str, channel: str, addresses: Sequence[str]
 ) -> list[asyncpg.Record]:
     """The standings of those of the addresses that are known, in no order.
 
-    Each record is (address, status, blocks, since, until, cause, rule, lift_by, due). `due` is true when the
-    standing has changed by time alone since it was written: it must then be derived from the facts.
-    Addresses are normalised. Raises StoreUnavailable.
+    Each record is (address, status, blocks, since, until, cause, rule, lift_by, next_change_at). Once
+    next_change_at has come, the standing has changed by time alone since it was written, and must be derived
+    from the facts. Addresses are normalised. Raises StoreUnavailable.
     """
     with store_errors("looking up addresses"):
-        return await executor.fetch(_LOOK_UP, addresses, account, channel, now)
+        return await executor.fetch(_LOOK_UP, addresses, account, channel)
 
 
 async def find_contacts(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[ContactRow]:

@@ -1,0 +1,213 @@
+"""One contact: where it stands, why, what is known of it, and what was done to it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
+from worker.api.contact_facts import facts_of
+from worker.policy.counting import is_in_force
+from worker.policy.facts import Facts
+from worker.policy.rule import Policy
+from worker.policy.sentences import lifts, standing_sentence
+from worker.policy.standing import standing
+from worker.store.contact_lookup import find_contact, status_history
+from worker.store.contact_rows import ContactRow
+from worker.store.pool import Executor
+from worker.store.status_feed import StatusChange
+from worker.store.stored_events import latest_events
+
+SHOWN_EVENTS = 50
+SHOWN_CHANGES = 200
+
+
+class BlockView(Struct, frozen=True, kw_only=True):
+    """One rule's verdict, in force or ended."""
+
+    rule: str
+    status: Status
+    reason: Cause
+    blocks: Blocks
+    since: datetime
+    until: datetime | None
+    in_force: bool
+    lifted_by: tuple[str, ...]
+
+
+class StrikesView(Struct, frozen=True, kw_only=True):
+    """The failures that one rule has counted lately."""
+
+    rule: str
+    at: tuple[datetime, ...]
+
+
+class OptoutView(Struct, frozen=True, kw_only=True):
+    """An unsubscribe; an empty scope means everything."""
+
+    scope: str
+    at: datetime
+
+
+class ComplaintView(Struct, frozen=True, kw_only=True):
+    """The first complaint."""
+
+    at: datetime
+    reason: Cause
+
+
+class FactsView(Struct, frozen=True, kw_only=True):
+    """What is known, each fact with its own time."""
+
+    last_delivered_at: datetime | None
+    last_opened_at: datetime | None
+    last_clicked_at: datetime | None
+    complaint: ComplaintView | None
+    optouts: tuple[OptoutView, ...]
+    blocks: tuple[BlockView, ...]
+    strikes: tuple[StrikesView, ...]
+
+
+class EventView(Struct, frozen=True, kw_only=True):
+    """What an ESP reported."""
+
+    event_key: str  # hexadecimal
+    delivery_id: UUID
+    occurred_at: datetime
+    received_at: datetime
+    kind: Kind
+    reason: Cause
+    blame: Blame
+    provider: str
+    source: str
+    vendor_event: str
+    message_id: str | None
+    smtp_code: int | None
+    enhanced_status: str | None
+    diagnostic: str | None  # the server's own words
+    scope: str | None
+    machine: bool
+
+
+class ContactReport(Struct, frozen=True, kw_only=True):
+    """The answer of `GET /v1/contacts/{address}`."""
+
+    address: str
+    account: str
+    channel: str
+    first_seen_at: datetime
+    status: Status
+    blocks: Blocks
+    reason: Cause | None
+    since: datetime | None
+    until: datetime | None
+    rule: str | None
+    lifted_by: tuple[str, ...]
+    sentence: str  # the standing, for a person
+    lifts: str  # what ends it, for a person
+    facts: FactsView
+    history: list[StatusChange]  # latest first
+    events: list[EventView]  # latest first
+
+
+async def contact_report(
+    executor: Executor,
+    address: str,
+    *,
+    policy: Policy,
+    now: datetime,
+    account: str = "default",
+    channel: str = Channel.EMAIL,
+) -> ContactReport | None:
+    """Everything there is to tell about a contact at `now`, or None when nothing was ever reported about it.
+
+    The address is normalised. Raises StoreUnavailable.
+    """
+    row = await find_contact(executor, account, channel, address)
+    if row is None:
+        return None
+    history = await status_history(executor, row.id, limit=SHOWN_CHANGES)
+    events = await latest_events(executor, row.id, limit=SHOWN_EVENTS)
+    return _report(row, history, events, policy, now)
+
+
+def event_view(event: FeedbackEvent) -> EventView:
+    """The event as the API shows it."""
+    return EventView(
+        event_key=event.event_key.hex(),
+        delivery_id=event.delivery_id,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        kind=event.kind,
+        reason=event.cause,
+        blame=event.blame,
+        provider=event.provider,
+        source=event.source,
+        vendor_event=event.vendor_event,
+        message_id=event.message_id,
+        smtp_code=event.smtp_code,
+        enhanced_status=event.enhanced_status,
+        diagnostic=event.diagnostic,
+        scope=event.scope,
+        machine=event.machine,
+    )
+
+
+def _report(
+    row: ContactRow,
+    history: list[StatusChange],
+    events: Sequence[FeedbackEvent],
+    policy: Policy,
+    now: datetime,
+) -> ContactReport:
+    facts = facts_of(row)
+    shown = standing(facts, policy, now)  # not the stored one: time may have overtaken it
+    return ContactReport(
+        address=row.address,
+        account=row.account,
+        channel=row.channel,
+        first_seen_at=row.first_seen_at,
+        status=shown.status,
+        blocks=shown.blocks,
+        reason=None if shown.cause is Cause.NONE else shown.cause,
+        since=shown.since,
+        until=shown.until,
+        rule=shown.rule,
+        lifted_by=tuple(sorted(shown.lift_by)),
+        sentence=standing_sentence(shown),
+        lifts=lifts(shown),
+        facts=_facts_view(facts, now),
+        history=history,
+        events=[event_view(event) for event in events],
+    )
+
+
+def _facts_view(facts: Facts, now: datetime) -> FactsView:
+    complaint = facts.complaint
+    return FactsView(
+        last_delivered_at=facts.last_delivered_at,
+        last_opened_at=facts.last_opened_at,
+        last_clicked_at=facts.last_clicked_at,
+        complaint=None if complaint is None else ComplaintView(at=complaint.at, reason=complaint.cause),
+        optouts=tuple(OptoutView(scope=optout.scope, at=optout.at) for optout in facts.optouts),
+        blocks=tuple(
+            BlockView(
+                rule=block.rule,
+                status=block.status,
+                reason=block.cause,
+                blocks=block.blocks,
+                since=block.since,
+                until=block.until,
+                in_force=is_in_force(block, now),
+                lifted_by=tuple(sorted(block.lift_by)),
+            )
+            for block in facts.blocks
+        ),
+        strikes=tuple(
+            StrikesView(rule=state.rule, at=tuple(strike.at for strike in state.strikes))
+            for state in facts.rules
+            if state.strikes
+        ),
+    )

@@ -1,0 +1,86 @@
+"""What a request asks for: every parameter in its range, and none that this API does not know."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+
+from schemas.address import normalise_address
+from schemas.vocabulary import Channel
+from worker.errors import RequestRefused
+
+_MAX_ACCOUNT_CHARACTERS = 200
+_SHOWN_CHARACTERS = 40
+
+
+def asked_contact(request: web.Request) -> tuple[str, str]:
+    """The normalised address and the account of a route under /v1/contacts; raises RequestRefused."""
+    query = known_query(request, {"account", "channel"})
+    channel = query.get("channel", Channel.EMAIL.value)
+    if channel != Channel.EMAIL:
+        raise RequestRefused(
+            "bad-parameter", f"There are no contacts of channel {channel!r}.", remedy="Ask for channel=email."
+        )
+    account = checked_account(query.get("account", "default"))
+    given = request.match_info["address"]
+    address = normalise_address(given)
+    if address is None:
+        raise RequestRefused(
+            "no-address",
+            "The last part of the path is no e-mail address.",
+            remedy="Send one address, percent-encoded: /v1/contacts/jane%2Bnews%40example.org.",
+        )
+    return address, account
+
+
+def known_query(request: web.Request, known: set[str]) -> Mapping[str, str]:
+    """The query; a parameter that is not known is refused, because a misspelt one must not go unseen."""
+    if unknown := sorted(set(request.query) - known):
+        raise RequestRefused(
+            "bad-parameter",
+            f"This route has no parameter {unknown[0]!r}.",
+            remedy=f"Use {', '.join(sorted(known))}.",
+        )
+    return request.query
+
+
+def checked_account(account: str) -> str:
+    """The account, when it can be one; raises RequestRefused."""
+    if not account or len(account) > _MAX_ACCOUNT_CHARACTERS or "\x00" in account:
+        raise RequestRefused(
+            "bad-parameter",
+            "The account is empty, too long, or holds a NUL character.",
+            remedy="Use an account of one of the configured sources, or leave it out for `default`.",
+        )
+    return account
+
+
+def number_in_range(
+    query: Mapping[str, str], name: str, default: float, least: float, most: float, *, whole: bool = False
+) -> float:
+    """The parameter, or the default where it is left out; raises RequestRefused outside of its range."""
+    text = query.get(name)
+    if text is None:
+        return default
+    try:
+        number = int(text) if whole else float(text)
+    except ValueError:
+        number = None
+    if number is None or not least <= number <= most:
+        kind = "whole number" if whole else "number"
+        raise RequestRefused(
+            "bad-parameter",
+            f"{name} is {text[:_SHOWN_CHARACTERS]!r}, which is no {kind} from {least:g} to {most:g}.",
+            remedy=f"Leave {name} out for {default:g}, or send a number in that range.",
+        )
+    return number
+
+
+def unknown_contact(account: str) -> RequestRefused:
+    """What to raise when nothing was ever reported about a contact."""
+    return RequestRefused(
+        "unknown-contact",
+        f"No ESP has reported anything about this address in account {account!r}.",
+        remedy="Nothing forbids mailing it. Compare the account with those of the configured sources.",
+        http_status=HTTPStatus.NOT_FOUND,
+    )

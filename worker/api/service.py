@@ -1,0 +1,58 @@
+"""The API as a process: it opens its connections, serves until it is told to stop, and finishes what it began."""
+
+import asyncio
+import time
+from importlib.metadata import version
+
+from aiohttp import web
+
+from worker.api.application import build_api
+from worker.logs import get_logger
+from worker.settings_tree import Settings
+from worker.store.pool import Pool, open_pool
+
+log = get_logger()
+
+_SHUTDOWN_SECONDS = 10.0
+
+
+async def run_api(settings: Settings, stop: asyncio.Event) -> None:
+    """Serves the API until `stop` is set; what was asked by then is answered.
+
+    Starts while Postgres is away: questions are then answered with 503, and /readyz names what is missing.
+    Raises OSError when the address is taken.
+    """
+    started = time.monotonic()
+    pool = await open_pool(
+        settings.postgres.url.reveal(),
+        connections=settings.postgres.pool_connections,
+        command_timeout_seconds=settings.postgres.command_timeout_seconds,
+        idle_connections=0,
+        application_name="bouncekeeper api",
+    )
+    try:
+        app = build_api(pool=pool, policy=settings.policy, settings=settings.api)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.api.host, settings.api.port).start()
+            log.info(
+                "process.started",
+                role="api",
+                version=version("bouncekeeper"),
+                address=f"http://{settings.api.host}:{settings.api.port}",
+            )
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+    finally:
+        await _close(pool)
+    log.info("process.stopped", role="api", seconds=round(time.monotonic() - started, 3))
+
+
+async def _close(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(_SHUTDOWN_SECONDS):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()  # a statement still runs, and nobody waits for its answer any more

@@ -1,0 +1,49 @@
+"""The feed of status changes, with an optional wait for news."""
+
+import asyncio
+
+from msgspec import Struct
+
+from worker.errors import RequestRefused
+from worker.store.pool import Executor
+from worker.store.status_feed import BEGINNING, StatusChange, changes_after
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
+MAX_WAIT_SECONDS = 30.0
+_LOOK_EVERY_SECONDS = 0.5
+
+
+class ChangesAnswer(Struct, frozen=True, kw_only=True):
+    """The answer of `GET /v1/status-changes`."""
+
+    changes: list[StatusChange]
+    next: str  # ask with `after` set to this: the last change's cursor, or the one that was asked with
+
+
+async def read_changes(
+    executor: Executor, *, after: str, limit: int, wait_seconds: float, stopping: asyncio.Event
+) -> ChangesAnswer:
+    """Up to `limit` changes after the cursor; with none yet, waits for the first up to wait_seconds.
+
+    Raises RequestRefused for a cursor that is none of ours, StoreUnavailable.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
+    while True:
+        try:
+            changes = await changes_after(executor, after, limit=limit)
+        except ValueError as error:
+            raise RequestRefused(
+                "bad-cursor",
+                f"{error}.",
+                remedy=f"Use `next` of an earlier answer, or leave `after` out (or {BEGINNING}) to begin anew.",
+            ) from error
+        remaining = deadline - loop.time()
+        if changes or remaining <= 0 or stopping.is_set():
+            return ChangesAnswer(changes=changes, next=changes[-1].cursor if changes else after)
+        try:
+            async with asyncio.timeout(min(_LOOK_EVERY_SECONDS, remaining)):
+                await stopping.wait()
+        except TimeoutError:
+            continue
