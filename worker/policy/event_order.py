@@ -6,6 +6,8 @@ Three sorts of events:
 - *calm* (delivered, opened, clicked): their place among each other does not matter, only that they come after
   the last ordered event.
 - *ordered* (bounces, complaints, unsubscribes, resubscribes): each has its place in the history.
+
+The sort depends on the event alone, not on the policy: a bounce that no rule counts has its place all the same.
 """
 
 from enum import StrEnum
@@ -70,10 +72,7 @@ def inert_reason(event: FeedbackEvent) -> Reason | None:
 
 
 def is_inert(event: FeedbackEvent) -> bool:
-    """True when the event changes no fact under any policy.
-
-    A bounce that no rule of a particular policy counts is inert too, but only the fold can tell.
-    """
+    """True when the event changes no fact under any policy; every other one moves at least `latest`."""
     return inert_reason(event) is not None
 
 

@@ -131,7 +131,7 @@ def _move_times(facts: Facts, event: FeedbackEvent, rules: tuple[RuleState, ...]
 def _bounce(facts: Facts, event: FeedbackEvent, index: CompiledPolicy) -> tuple[Facts, Effect]:
     rule = index.rule_for.get((event.kind, event.cause))
     if rule is None:
-        return facts, Effect(outcome=Outcome.NOTHING, reason=Reason.NO_RULE)
+        return _in_its_place(facts, event), Effect(outcome=Outcome.NOTHING, reason=Reason.NO_RULE)
     rules, blocks, effect = count_failure(facts, event, rule, index)
     return _in_its_place(facts, event, rules=rules, blocks=blocks), effect
 

@@ -1,6 +1,6 @@
 """What the policy did and decided, in sentences for a person."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Status
@@ -100,8 +100,8 @@ def _main_sentence(event: FeedbackEvent, effect: Effect) -> str:
     strike = f"Counted as strike {effect.score:g} of {effect.needed} for rule {effect.rule}{_why_needed(effect)}"
     match effect.outcome:
         case Outcome.STRIKE if effect.span_missing is not None:
-            missing = write_duration(effect.span_missing)
-            said = f"{strike}: enough, but all too close together; another one {missing} later would do."
+            missing = _roughly(effect.span_missing)
+            said = f"{strike}: enough, but too close together; another one at least {missing} later would do."
         case Outcome.STRIKE:
             said = f"{strike}."
         case Outcome.HOLD_BEGAN if effect.until is not None:
@@ -117,6 +117,12 @@ def _main_sentence(event: FeedbackEvent, effect: Effect) -> str:
         case _:
             said = f"A sign of life: {event.kind.value}."
     return said
+
+
+def _roughly(duration: timedelta) -> str:
+    """The duration in days or hours, rounded up."""
+    days, hours = -(-duration // timedelta(days=1)), -(-duration // timedelta(hours=1))
+    return f"{days} days" if days > 1 else f"{hours} hours"
 
 
 def _why_needed(effect: Effect) -> str:

@@ -1,0 +1,260 @@
+"""The same events give the same facts, in whatever order, how often and in what batches they come."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from hypothesis import event as note
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind, Status
+from tests.feedback_events import START, arrivals, histories, make_event
+from worker.policy.facts import Facts
+from worker.policy.fold import can_fold_directly, fold, fold_all, is_inert
+from worker.policy.policy_file import load_policy, preset
+from worker.policy.presets import preset_names
+from worker.policy.rule import Policy
+from worker.policy.standing import standing
+
+# Small numbers, so that short histories meet every parameter.
+NERVOUS = load_policy(
+    {
+        "preset": "none",
+        "rules": {
+            "soft": {
+                "causes": ["@any"],
+                "kinds": ["soft_bounce"],
+                "strikes": 2,
+                "min_interval": "6h",
+                "min_span": "1d",
+                "window": "60d",
+                "stale_after": "40d",
+                "reset_on": ["delivered", "opened", "clicked", "resubscribe"],
+                "engaged_extra": 1,
+                "engaged_by": ["delivered", "opened", "clicked"],
+                "engaged_within": "5d",
+                "action": "hold",
+                "hold_ladder": ["2d", "10d"],
+                "trial_strikes": 1,
+                "ladder_forget": "50d",
+            },
+            "hard": {
+                "causes": ["@any"],
+                "kinds": ["hard_bounce"],
+                "strikes": 2,
+                "reset_on": ["delivered"],
+                "status": "blocklisted",
+                "engaged_extra": 1,
+                "engaged_by": ["delivered"],
+                "engaged_min_interval": "2d",
+            },
+        },
+    }
+)
+# No reset by engagement at all, so that delivery alone excuses, and several rules share a contact.
+PATIENT = load_policy(
+    {
+        "preset": "none",
+        "max_event_age": "forever",
+        "rules": {
+            "full": {"causes": ["@mailbox_full", "@temporary"], "strikes": 4, "reset_on": ["delivered"]},
+            "rest": {"causes": ["@hard", "@recipient_restricted"], "strikes": 3, "reset_on": ["delivered"]},
+        },
+    }
+)
+POLICIES = [NERVOUS, PATIENT, preset("recommended"), preset("ladder"), preset("mailman2"), preset("provider")]
+policies = st.sampled_from(POLICIES)
+
+# Failures and signs of life close together: strikes, resets, holds and trials in nearly every history.
+_TROUBLE = [
+    (Kind.DELIVERED, Cause.NONE),
+    (Kind.OPENED, Cause.NONE),
+    (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
+    (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
+    (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    (Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED),
+    (Kind.RESUBSCRIBE, Cause.NONE),
+]
+troubled = st.lists(
+    st.builds(
+        lambda what, half_days, message: make_event(what[0], day=half_days / 2, cause=what[1], message=message),
+        st.sampled_from(_TROUBLE),
+        st.integers(min_value=0, max_value=120),
+        st.sampled_from([None, "m1", "m2", "m3", "m4", "m5"]),
+    ),
+    min_size=2,
+    max_size=30,
+    unique_by=lambda event: event.event_key,
+)
+any_history = st.one_of(histories(max_size=30), troubled)
+
+
+def as_a_worker_does(batches: Sequence[Sequence[FeedbackEvent]], policy: Policy) -> tuple[Facts, int]:
+    """Folds as they come where that is allowed, else folds anew from everything stored; and how often the latter."""
+    facts = Facts()
+    stored: dict[bytes, FeedbackEvent] = {}
+    refolds = 0
+    for batch in batches:
+        for event in batch:
+            if event.event_key in stored and event.kind not in {Kind.DELIVERED, Kind.OPENED, Kind.CLICKED}:
+                continue
+            stored[event.event_key] = event
+            if can_fold_directly(facts, event):
+                facts = fold(facts, event, policy)
+            else:
+                facts = fold_all(Facts(), stored.values(), policy)
+                refolds += 1
+    return facts, refolds
+
+
+@settings(max_examples=600, deadline=None)
+@given(data=st.data(), events=any_history, policy=policies)
+def test_any_permutation_duplication_and_split_gives_the_facts_of_the_sequential_fold(
+    data: st.DataObject, events: list[FeedbackEvent], policy: Policy
+) -> None:
+    batches = data.draw(arrivals(events))
+    folded, refolds = as_a_worker_does(batches, policy)
+    note(f"refolds: {min(refolds, 3)}")
+    expected = fold_all(Facts(), events, policy)
+    note(f"status: {standing(expected, policy, START + timedelta(days=300)).status}")
+    assert folded == expected
+    for day in (0, 5, 21, 90, 400):
+        at = START + timedelta(days=day)
+        assert standing(folded, policy, at) == standing(expected, policy, at)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), before=any_history, policy=policies)
+def test_calm_events_after_the_last_ordered_one_commute_and_repeat_harmlessly(
+    data: st.DataObject, before: list[FeedbackEvent], policy: Policy
+) -> None:
+    facts = fold_all(Facts(), before, policy)
+    calm = data.draw(
+        st.lists(
+            st.builds(
+                lambda kind, day, message: make_event(kind, day=day, message=message),
+                st.sampled_from([Kind.DELIVERED, Kind.OPENED, Kind.CLICKED]),
+                st.sampled_from([61, 61.5, 62, 301]),
+                st.sampled_from([None, "m1", "m2", "m3", "m4"]),
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    in_one_order = data.draw(st.permutations([*calm, calm[0]]))
+    in_another = data.draw(st.permutations(calm))
+    one, another = facts, facts
+    for event in in_one_order:
+        if can_fold_directly(facts, event):
+            one = fold(one, event, policy)
+    for event in in_another:
+        if can_fold_directly(facts, event):
+            another = fold(another, event, policy)
+    assert one == another
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), events=any_history, policy=policies)
+def test_folding_up_to_any_event_and_on_from_there_is_folding_all(
+    data: st.DataObject, events: list[FeedbackEvent], policy: Policy
+) -> None:
+    ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_key))
+    cut = data.draw(st.integers(min_value=0, max_value=len(ordered)))
+    base = fold_all(Facts(), ordered[:cut], policy)
+    assert fold_all(base, ordered[cut:], policy) == fold_all(Facts(), events, policy)
+
+
+@settings(max_examples=300, deadline=None)
+@given(events=any_history, policy=policies)
+def test_a_complaint_is_never_lowered_by_any_event(events: list[FeedbackEvent], policy: Policy) -> None:
+    facts = Facts()
+    for event in sorted(events, key=lambda event: (event.occurred_at, event.event_key)):
+        before = facts.complaint
+        facts = fold(facts, event, policy)
+        if before is not None:
+            assert facts.complaint == before
+            shown = standing(facts, policy, event.occurred_at)
+            assert shown.status is Status.COMPLAINED
+            assert shown.blocks != "none"
+
+
+SENDERS_FAULTS = [cause for cause, blame in CAUSE_BLAME.items() if blame in {Blame.SENDER, Blame.NOBODY}]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    policy=st.sampled_from([preset(name) for name in preset_names()]),
+    failures=st.lists(
+        st.tuples(
+            st.sampled_from([Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED, Kind.DROPPED, Kind.DEFERRED]),
+            st.sampled_from(SENDERS_FAULTS),
+        ),
+        max_size=60,
+    ),
+)
+def test_what_is_the_senders_fault_or_nobodys_never_changes_a_fact(
+    policy: Policy, failures: list[tuple[Kind, Cause]]
+) -> None:
+    events = [make_event(kind, day=day, cause=cause, message=f"m{day}") for day, (kind, cause) in enumerate(failures)]
+    assert fold_all(Facts(), events, policy) == Facts()
+
+
+@pytest.mark.parametrize("cause", SENDERS_FAULTS)
+def test_a_rule_that_names_a_senders_fault_still_never_counts_it(cause: Cause) -> None:
+    rule = replace(preset("provider").rules[0], causes=frozenset(Cause))
+    policy = replace(preset("provider"), rules=(rule,))
+    assert fold(Facts(), make_event(Kind.HARD_BOUNCE, cause=cause), policy) == Facts()
+
+
+@settings(max_examples=200, deadline=None)
+@given(events=any_history, policy=policies)
+def test_inert_events_can_be_left_out(events: list[FeedbackEvent], policy: Policy) -> None:
+    assert fold_all(Facts(), events, policy) == fold_all(
+        Facts(), [event for event in events if not is_inert(event)], policy
+    )
+
+
+def test_an_event_that_is_not_inert_moves_latest() -> None:
+    for kind in Kind:
+        event = make_event(kind, cause=Cause.MAILBOX_FULL)
+        facts = fold(Facts(), event, preset("provider"))
+        assert is_inert(event) == (facts == Facts())
+        assert is_inert(event) == (facts.latest is None)
+
+
+def test_a_repeated_ordered_event_is_not_folded_directly() -> None:
+    event = make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL)
+    facts = fold(Facts(), event, preset("recommended"))
+    assert not can_fold_directly(facts, event)
+    assert fold_all(Facts(), [event, event], preset("recommended")) == facts
+
+
+def test_a_late_delivery_is_folded_directly_unless_something_ordered_came_after_it() -> None:
+    policy = preset("recommended")
+    opened = make_event(Kind.OPENED, day=3)
+    delivered = make_event(Kind.DELIVERED, day=1)
+    assert can_fold_directly(fold(Facts(), opened, policy), delivered)
+    bounced = fold(Facts(), make_event(Kind.SOFT_BOUNCE, day=2, cause=Cause.MAILBOX_FULL), policy)
+    assert not can_fold_directly(bounced, delivered)
+
+
+def test_of_two_deliveries_at_one_instant_the_same_message_is_kept_in_either_order() -> None:
+    policy = preset("recommended")
+    one, other = make_event(Kind.DELIVERED, message="a"), make_event(Kind.DELIVERED, message="b")
+    forth = fold(fold(Facts(), one, policy), other, policy)
+    back = fold(fold(Facts(), other, policy), one, policy)
+    assert forth == back
+    assert forth.last_delivered_message == "b"
+
+
+def test_an_event_that_changes_nothing_gives_the_very_same_object() -> None:
+    policy = preset("recommended")
+    delivered = make_event(Kind.DELIVERED)
+    facts = fold(Facts(), delivered, policy)
+    assert fold(facts, delivered, policy) is facts
+    assert fold(facts, make_event(Kind.DEFERRED, cause=Cause.GREYLISTED), policy) is facts
+    assert fold(facts, make_event(Kind.OPENED, machine=True), policy) is facts
+    assert fold(facts, make_event(Kind.DELIVERED, day=9, cause=Cause.TEST), policy) is facts
