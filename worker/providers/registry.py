@@ -1,13 +1,15 @@
 """Every ESP that this program understands: one line each. A new one is a module here and its line."""
 
 from worker.errors import ImpossibleSetting
-from worker.providers import mailgun, sendgrid
+from worker.providers import amazon_ses, mailgun, postmark, sendgrid
 from worker.providers.provider import Provider
 
 PROVIDERS: dict[str, Provider] = {
     provider.name: provider
     for provider in (
+        amazon_ses.PROVIDER,
         mailgun.PROVIDER,
+        postmark.PROVIDER,
         sendgrid.PROVIDER,
     )
 }

@@ -1,0 +1,17 @@
+"""Every make-believe ESP: one line each, under the name that its provider has in worker.providers.registry."""
+
+from collections.abc import Callable
+
+from worker.samples.amazon_ses import AmazonSesSamples
+from worker.samples.mailgun import MailgunSamples
+from worker.samples.postmark import PostmarkSamples
+from worker.samples.sample import SampleSender
+from worker.samples.sendgrid import SendGridSamples
+
+# Called without arguments, each makes a sender with keys of its own.
+SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
+    AmazonSesSamples.provider: AmazonSesSamples,
+    MailgunSamples.provider: MailgunSamples,
+    PostmarkSamples.provider: PostmarkSamples,
+    SendGridSamples.provider: SendGridSamples,
+}
