@@ -5,29 +5,30 @@ only then is it asked which of the events are stored already. A duplicate in ano
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
-from worker.policy.event_order import can_fold_directly, is_inert
-from worker.policy.facts import Facts, OrderKey
+from worker.policy.event_order import can_fold_directly, is_inert, order_key
+from worker.policy.facts import Facts
 from worker.policy.facts_encoding import decode_facts
-from worker.policy.fold import fold, fold_all
+from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.rule import Policy
 from worker.processor.contact_state import (
     contact_key,
     facts_of,
+    is_free,
     is_status_change,
-    only_times_differ,
     row_with,
+    sign_of_life,
     unknown_contact,
 )
 from worker.processor.status_changes import StatusChange, history_row, outgoing_row
 from worker.store import contact_rows, event_rows, status_history
-from worker.store.contact_rows import ContactKey, ContactRow
+from worker.store.contact_rows import ContactKey, ContactRow, SignOfLife
 from worker.store.pool import Connection
 from worker.store.stored_events import stored_events_by_contact
 
@@ -54,7 +55,7 @@ class BatchRules(Struct, frozen=True, kw_only=True):
 
 async def apply_events(
     connection: Connection,
-    events: Iterable[FeedbackEvent],
+    events: Sequence[FeedbackEvent],
     *,
     rules: BatchRules,
     now: datetime,
@@ -67,45 +68,38 @@ async def apply_events(
     happens when a changed policy has made an event count that did not count when it was stored.
     """
     applied = Applied()
-    unique = await _unique(connection, events, applied, rules)
+    unique = await _unique(connection, events)
+    kept = [event for event in unique if event.occurred_at >= rules.oldest_kept]
+    applied.expired = len(unique) - len(kept)
     by_contact: dict[ContactKey, list[FeedbackEvent]] = {}
-    for event in unique:
+    for event in kept:
         key = contact_key(event)
         if key is None:
-            if await event_rows.insert_nameless_event(connection, event):
-                applied.new_events += 1
-            else:
-                applied.duplicates += 1
+            applied.new_events += await event_rows.insert_nameless_event(connection, event)
         else:
             by_contact.setdefault(key, []).append(event)
     writer = _Batch(connection, rules, now, applied, trust_watermarks=trust_watermarks)
     while by_contact:
         by_contact = await writer.take_in(by_contact)
     await writer.write()
+    applied.duplicates = len(events) - applied.expired - applied.new_events
     return applied
 
 
-async def _unique(
-    connection: Connection, events: Iterable[FeedbackEvent], applied: Applied, rules: BatchRules
-) -> list[FeedbackEvent]:
-    """Each event once, dated for good, without those past the retention."""
+async def _unique(connection: Connection, events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
+    """Each event once, and dated for good."""
     by_key: dict[bytes, FeedbackEvent] = {}
-    seen = 0
     for event in events:
-        seen += 1
         # Of two copies in one batch the one that arrived first counts, in whatever order they lie here.
-        other = by_key.get(event.event_key)
-        if other is None or event.received_at < other.received_at:
+        other = by_key.setdefault(event.event_key, event)
+        if other is not event and event.received_at < other.received_at:
             by_key[event.event_key] = event
-    applied.duplicates += seen - len(by_key)
     if undated := [event for event in by_key.values() if event.arrival_dated]:
         first_arrivals = await event_rows.date_by_first_arrival(connection, undated)
         for event in undated:
             occurred_at = first_arrivals[event.event_key]
             by_key[event.event_key] = msgspec.structs.replace(event, occurred_at=occurred_at)
-    kept = [event for event in by_key.values() if event.occurred_at >= rules.oldest_kept]
-    applied.expired = len(by_key) - len(kept)
-    return kept
+    return list(by_key.values())
 
 
 class _Batch:
@@ -127,7 +121,7 @@ class _Batch:
         self._trust_watermarks = trust_watermarks
         self._event_records: list[event_rows.EventRecord] = []
         self._updates: list[ContactRow] = []
-        self._time_updates: list[ContactRow] = []
+        self._signs: list[SignOfLife] = []
 
     async def take_in(self, by_contact: dict[ContactKey, list[FeedbackEvent]]) -> dict[ContactKey, list[FeedbackEvent]]:
         """Folds the events of these contacts; gives those of contacts that somebody else inserted meanwhile."""
@@ -144,14 +138,17 @@ class _Batch:
         refold: list[tuple[ContactRow, list[FeedbackEvent]]] = []
         for row, facts, events in states:
             new = [event for event in events if event.event_key not in known] if known else events
-            self._applied.duplicates += len(events) - len(new)
             if not new:
                 continue
             self._store(row.id, new)
             folded = self._fold_in_place(facts, new)
             if folded is None:
                 refold.append((row, new))
-            elif folded is not facts:
+            elif folded is facts:
+                continue  # nothing but inert events
+            elif is_free(folded) and folded.latest_ordered is facts.latest_ordered and is_free(facts):
+                self._signs.append(sign_of_life(row, folded))
+            else:
                 self._settle(row, folded, new)
         if refold:
             await self._refold(refold)
@@ -177,19 +174,14 @@ class _Batch:
 
         Events that fold into nothing leave no mark in the facts: of these the database must be asked.
         """
-        return (
-            self._trust_watermarks
-            and not is_inert(event)
-            and (facts.latest is None or OrderKey(event.occurred_at, event.event_key) > facts.latest)
-        )
+        if not self._trust_watermarks or is_inert(event):
+            return False
+        latest = facts.latest
+        return latest is None or event.occurred_at > latest.occurred_at or order_key(event) > latest
 
     def _fold_in_place(self, facts: Facts, events: Sequence[FeedbackEvent]) -> Facts | None:
         """The facts with the events folded in, or None when one of them comes too late for that."""
-        if len(events) > 1:
-            events = sorted(events, key=lambda event: (event.occurred_at, event.event_key))
-        for event in events:
-            if is_inert(event):
-                continue
+        for event in events if len(events) == 1 else in_order(events):
             if not can_fold_directly(facts, event):
                 return None
             facts = fold(facts, event, self._rules.policy)
@@ -208,9 +200,8 @@ class _Batch:
 
     def _store(self, contact_id: int, events: Sequence[FeedbackEvent]) -> None:
         self._applied.contacts += 1
-        self._applied.new_events += len(events)
-        self._applied.kinds.update([(event.provider, event.kind) for event in events])
-        self._event_records.extend([event_rows.event_record(event, contact_id) for event in events])
+        for event in events:
+            self._event_records.append(event_rows.event_record(event, contact_id))
 
     def _settle(self, stored: ContactRow, facts: Facts, events: Sequence[FeedbackEvent]) -> None:
         """Notes what has to be written for a contact whose facts are these now."""
@@ -220,7 +211,7 @@ class _Batch:
             old = row_with(stored, facts_of(stored), self._rules.policy, self._now)
             self._note_change(stored, old, stored.id, (), actor="time")
         new = row_with(old, facts, self._rules.policy, self._now)
-        (self._time_updates if only_times_differ(stored, new) else self._updates).append(new)
+        self._updates.append(new)
         self._note_change(old, new, stored.id, events)
 
     def _note_change(
@@ -240,9 +231,12 @@ class _Batch:
 
     async def write(self) -> None:
         """Writes everything that was gathered."""
-        if self._event_records:
-            await event_rows.copy_events(self._connection, self._event_records)
-        await contact_rows.update_contact_times(self._connection, self._time_updates)
+        records, applied = self._event_records, self._applied
+        if records:
+            await event_rows.copy_events(self._connection, records)
+            applied.new_events += len(records)
+            applied.kinds.update(event_rows.provider_and_kind(record) for record in records)
+        await contact_rows.write_signs_of_life(self._connection, self._signs)
         await contact_rows.update_contacts(self._connection, self._updates)
         await write_changes(self._connection, self._applied.changes, rules=self._rules, now=self._now)
 

@@ -2,15 +2,13 @@
 
 from datetime import datetime
 
-import msgspec
-
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Channel, Status
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_detail, facts_from_row
 from worker.policy.rule import Policy
 from worker.policy.standing import next_change_at, standing
-from worker.store.contact_rows import ContactKey, ContactRow
+from worker.store.contact_rows import ContactKey, ContactRow, SignOfLife
 
 # These two differ only by engagement, which the times tell better. A move between them is no change of status:
 # it is neither written to the history nor announced, or the first campaign would write a line for every contact.
@@ -46,27 +44,53 @@ def facts_of(row: ContactRow) -> Facts:
 def row_with(row: ContactRow, facts: Facts, policy: Policy, now: datetime) -> ContactRow:
     """The row with these facts in it, and the standing that follows from them at `now`."""
     shown = standing(facts, policy, now)
-    return msgspec.structs.replace(
-        row,
-        status=shown.status,
-        blocks=shown.blocks,
+    latest, ordered = facts.latest, facts.latest_ordered
+    return ContactRow(
+        row.id,
+        row.address,
+        row.account,
+        row.channel,
+        row.first_seen_at,
+        shown.status,
+        shown.blocks,
         # Of a free contact `since` is only the last news, and moves with every event: the times tell it already.
-        status_since=None if shown.status in _FREE else shown.since,
-        status_until=shown.until,
-        next_change_at=next_change_at(facts, policy, now),
-        cause=shown.cause,
-        rule=shown.rule,
-        status_event_key=shown.event_key,
-        lift_by=tuple(sorted(shown.lift_by)) or None,
-        last_delivered_at=facts.last_delivered_at,
-        last_delivered_message=facts.last_delivered_message,
-        last_opened_at=facts.last_opened_at,
-        last_clicked_at=facts.last_clicked_at,
-        latest_at=facts.latest.occurred_at if facts.latest else None,
-        latest_key=facts.latest.event_key if facts.latest else None,
-        latest_ordered_at=facts.latest_ordered.occurred_at if facts.latest_ordered else None,
-        latest_ordered_key=facts.latest_ordered.event_key if facts.latest_ordered else None,
-        facts_detail=facts_detail(facts),
+        None if shown.status in _FREE else shown.since,
+        shown.until,
+        next_change_at(facts, policy, now),
+        shown.cause,
+        shown.rule,
+        shown.event_key,
+        sorted(shown.lift_by) or None,
+        facts.last_delivered_at,
+        facts.last_delivered_message,
+        facts.last_opened_at,
+        facts.last_clicked_at,
+        latest.occurred_at if latest else None,
+        latest.event_key if latest else None,
+        ordered.occurred_at if ordered else None,
+        ordered.event_key if ordered else None,
+        facts_detail(facts),
+        row.base,
+        row.base_until,
+    )
+
+
+def is_free(facts: Facts) -> bool:
+    """True when nothing is known that could make the contact anything but `new` or `active`."""
+    return not (facts.rules or facts.blocks or facts.optouts or facts.complaint)
+
+
+def sign_of_life(row: ContactRow, facts: Facts) -> SignOfLife:
+    """What has to be written for a contact who was and is free, after a delivery, an open or a click."""
+    latest = facts.latest
+    return SignOfLife(
+        row.id,
+        facts.last_delivered_at,
+        facts.last_delivered_message,
+        facts.last_opened_at,
+        facts.last_clicked_at,
+        latest.occurred_at if latest else None,
+        latest.event_key if latest else None,
     )
 
 
@@ -75,16 +99,3 @@ def is_status_change(old: ContactRow, new: ContactRow) -> bool:
     if old.status in _FREE and new.status in _FREE:
         return False
     return (old.status, old.blocks, old.status_until) != (new.status, new.blocks, new.status_until)
-
-
-def only_times_differ(old: ContactRow, new: ContactRow) -> bool:
-    """True when nothing but last-delivered, -opened, -clicked and latest is new."""
-    return (
-        old.status == new.status
-        and old.status_since == new.status_since
-        and old.status_event_key == new.status_event_key
-        and old.facts_detail == new.facts_detail
-        and old.latest_ordered_key == new.latest_ordered_key
-        and old.status_until == new.status_until
-        and old.next_change_at == new.next_change_at
-    )

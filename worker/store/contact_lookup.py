@@ -27,9 +27,7 @@ _HISTORY = """
 """
 
 
-async def look_up(
-    executor: Executor, account: str, channel: str, addresses: Sequence[str]
-) -> list[asyncpg.Record]:
+async def look_up(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[asyncpg.Record]:
     """The standings of those of the addresses that are known, in no order.
 
     Each record is (address, status, blocks, since, until, cause, rule, lift_by, next_change_at). Once

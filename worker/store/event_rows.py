@@ -1,5 +1,6 @@
 """The rows of events: which are known already, and how new ones are written."""
 
+import operator
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -77,6 +78,9 @@ def event_record(event: FeedbackEvent, contact_id: int | None) -> EventRecord:
         event.metadata,
         event.raw,
     )
+
+
+provider_and_kind = operator.itemgetter(_COLUMNS.index("provider"), _COLUMNS.index("kind"))  # of an EventRecord
 
 
 async def date_by_first_arrival(connection: Connection, events: Sequence[FeedbackEvent]) -> dict[bytes, datetime]:

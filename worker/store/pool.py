@@ -1,6 +1,6 @@
 """Connections to Postgres: how they are opened, and which errors mean "later"."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -47,11 +47,12 @@ async def open_pool(
     idle_connections: int = 1,
     application_name: str = "bouncekeeper",
     server_settings: Mapping[str, str] | None = None,
+    prepare: Callable[[Connection], Awaitable[None]] | None = None,
 ) -> Pool:
     """A pool of up to `connections` sessions, all in UTC, with jsonb as Python values and bounded waiting.
 
     idle_connections are opened at once; 0 opens none, so that a process can start while Postgres is away.
-    server_settings are added to each session and win over the ones set here.
+    server_settings are added to each session and win over the ones set here; `prepare` is called on each once.
     Raises StoreUnavailable while Postgres cannot be reached, ImpossibleSetting for a wrong URL.
     """
     milliseconds = str(int(command_timeout_seconds * 1000))
@@ -63,6 +64,12 @@ async def open_pool(
         "jit": "off",  # every statement of ours is short: compiling one costs more than running it
         **(server_settings or {}),
     }
+
+    async def init(connection: Connection) -> None:
+        await set_codecs(connection)
+        if prepare is not None:
+            await prepare(connection)
+
     with store_errors("opening connections"):
         pool: Pool = await asyncpg.create_pool(
             dsn,
@@ -71,7 +78,7 @@ async def open_pool(
             # A little later than the server's own timeout, so that its clearer error is the one that is seen.
             command_timeout=command_timeout_seconds + 5,
             timeout=10,
-            init=set_codecs,
+            init=init,
             server_settings=settings,
         )
         return pool
