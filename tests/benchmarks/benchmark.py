@@ -20,9 +20,7 @@ class Goal(Struct, frozen=True, kw_only=True):
 
     def met(self, ratio: float) -> bool:
         """True when the ratio keeps the promise."""
-        return (self.at_least is None or ratio >= self.at_least) and (
-            self.at_most is None or ratio <= self.at_most
-        )
+        return (self.at_least is None or ratio >= self.at_least) and (self.at_most is None or ratio <= self.at_most)
 
     def __str__(self) -> str:
         return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"

@@ -25,7 +25,7 @@ class PeerConfiguration(Struct, frozen=True, kw_only=True):
     transaction: str = "event"  # or "request": one for all events of a webhook
 
     def __str__(self) -> str:
-        kind = f"gthread × {self.threads}" if self.threads > 1 else "sync"
+        kind = f"gthread ({self.threads} threads)" if self.threads > 1 else "sync"
         return f"{self.workers} {kind} workers, one transaction per {self.transaction}"
 
 
@@ -61,10 +61,8 @@ async def ensure_environment(bench: Bench) -> None:
     stamp.write_bytes(_LOCK.read_bytes())
 
 
-async def start_peer(
-    bench: Bench, configuration: PeerConfiguration, *, dsn: str, public_key: Secret
-) -> Server:
-    """gunicorn with the peer's project, ready."""
+async def start_peer(bench: Bench, configuration: PeerConfiguration, *, dsn: str, public_key: Secret) -> Server:
+    """Gunicorn with the peer's project, ready."""
     port = free_port()
     command = [str(_ENVIRONMENT / "bin" / "gunicorn"), "bounce_site:application"]
     command += ["--bind", f"127.0.0.1:{port}", "--workers", str(configuration.workers)]

@@ -35,25 +35,33 @@ class Server:
         ports: Sequence[int] = (),
         environment: Mapping[str, str] | None = None,
         working_directory: Path = REPOSITORY,
+        ready_text: str = "",
     ) -> "Server":
-        """The process, listening on its ports; raises RuntimeError with the end of its log when it does not."""
+        """The process, listening on its ports and having logged `ready_text`.
+
+        Raises RuntimeError with the end of its log when it does not come so far.
+        """
+        log_path = folder / f"{name}.log"
+        log_path.write_bytes(b"")
         process = ServiceProcess.start(
             command,
-            log_path=folder / f"{name}.log",
+            log_path=log_path,
             working_directory=working_directory,
             environment={**os.environ, **(environment or {})},
         )
         server = cls(name, process, ports)
         deadline = time.monotonic() + _START_SECONDS
-        for port in ports:
-            while not await _listens(port):
-                if not process.running or time.monotonic() > deadline:
-                    await server.stop()
-                    raise RuntimeError(
-                        f"{name} does not listen on port {port}; its log ends:\n{process.last_lines()}"
-                    )
-                await asyncio.sleep(0.05)
+        while not await server._is_ready(ready_text):
+            if not process.running or time.monotonic() > deadline:
+                await server.stop()
+                raise RuntimeError(f"{name} does not become ready; its log ends:\n{process.last_lines()}")
+            await asyncio.sleep(0.05)
         return server
+
+    async def _is_ready(self, ready_text: str) -> bool:
+        if ready_text and ready_text not in self.process.log_path.read_text(errors="replace"):
+            return False
+        return all([await _listens(port) for port in self.ports])
 
     @property
     def running(self) -> bool:

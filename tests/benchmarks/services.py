@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import aio_pika
+import aiormq
 import asyncpg
 
 from schemas.queue_topology import PARCELS_QUEUE
@@ -33,9 +34,7 @@ class Services:
     async def postgres(self) -> EmbeddedPostgres:
         """The one Postgres of all benchmarks and of their peers."""
         if self._postgres is None:
-            self._postgres = await EmbeddedPostgres.start(
-                self._folder / "postgres", settings=_POSTGRES_SETTINGS
-            )
+            self._postgres = await EmbeddedPostgres.start(self._folder / "postgres", settings=_POSTGRES_SETTINGS)
         return self._postgres
 
     async def rabbitmq(self) -> RabbitMQ:
@@ -76,12 +75,7 @@ class Services:
             finally:
                 await connection.close()
         if self._rabbitmq is not None:
-            broker = await aio_pika.connect(self._rabbitmq.url)
-            try:
-                properties = broker.transport.connection.server_properties if broker.transport else {}
-                lines.append(f"RabbitMQ {properties.get('version', 'of unknown version')}")
-            finally:
-                await broker.close()
+            lines.append(f"RabbitMQ {await _broker_version(self._rabbitmq.url)}")
         return lines
 
     async def close(self) -> None:
@@ -90,6 +84,15 @@ class Services:
             await self._rabbitmq.close()
         if self._postgres is not None:
             await self._postgres.stop()
+
+
+async def _broker_version(url: str) -> str:
+    connection = await aiormq.connect(url)
+    try:
+        version = connection.server_properties.get("version", b"of unknown version")
+        return version.decode() if isinstance(version, bytes) else str(version)
+    finally:
+        await connection.close()
 
 
 async def empty_tables(dsn: str) -> None:

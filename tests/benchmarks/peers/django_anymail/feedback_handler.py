@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -36,6 +36,11 @@ _KINDS = {
     "unsubscribed": "unsubscribe",
     "subscribed": "resubscribe",
     "rejected": "dropped",
+}
+_CAUSE_OF_TYPE = {
+    "complained": "abuse_report",
+    "deferred": "greylisted",
+    "rejected": "suppressed_by_provider",
 }
 _CAUSES = {
     "invalid address": "mailbox_does_not_exist",
@@ -127,7 +132,7 @@ if os.environ.get("PEER_TRANSACTION") == "request":
 
 
 @receiver(tracking)
-def handle_tracking(sender: type, event: AnymailTrackingEvent, esp_name: str, **_: Any) -> None:
+def handle_tracking(event: AnymailTrackingEvent, **_: Any) -> None:
     """Stores the event, its contact's facts and status, and what follows from a changed status."""
     connection = _connection()
     values = _values(event)
@@ -142,7 +147,7 @@ def _values(event: AnymailTrackingEvent) -> dict[str, Any]:
     esp_event = event.esp_event
     kind, cause = _kind_and_cause(event)
     reply = _REPLY.match(event.mta_response or "")
-    occurred_at = event.timestamp or datetime.now(timezone.utc)
+    occurred_at = event.timestamp or datetime.now(UTC)
     return {
         "account": _ACCOUNT,
         "channel": _CHANNEL,
@@ -158,7 +163,7 @@ def _values(event: AnymailTrackingEvent) -> dict[str, Any]:
         "enhanced_status": esp_event.get("status") or (reply["status"] if reply else None),
         "diagnostic": event.mta_response,
         "machine": bool(esp_event.get("sg_machine_open")),
-        "received_at": datetime.now(timezone.utc),
+        "received_at": datetime.now(UTC),
         "delivery_id": uuid.uuid4(),
         "tags": [event.tags] if isinstance(event.tags, str) else event.tags or None,
         "metadata": Jsonb(event.metadata) if event.metadata else None,
@@ -172,8 +177,7 @@ def _values(event: AnymailTrackingEvent) -> dict[str, Any]:
 
 def _kind_and_cause(event: AnymailTrackingEvent) -> tuple[str, str]:
     if event.event_type != "bounced":
-        cause = {"complained": "abuse_report", "rejected": "suppressed_by_provider", "deferred": "greylisted"}
-        return _KINDS.get(event.event_type, "other"), cause.get(event.event_type, "none")
+        return _KINDS.get(event.event_type, "other"), _CAUSE_OF_TYPE.get(event.event_type, "none")
     esp_event = event.esp_event
     cause = _CAUSES.get(esp_event.get("bounce_classification", "").lower(), "undetermined")
     if cause in {"sender_reputation", "content"}:

@@ -1,0 +1,75 @@
+"""The receiver without its storing, as a baseline: the same application, routes, authentication, log lines.
+
+By itself: `put` is done the moment it is called; neither parcels nor tasks nor a queue exist. With `--discard`: all
+of that exists, and the queue throws every parcel away at once.
+"""
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from worker.commands.running import run_service
+from worker.providers.registry import PROVIDERS
+from worker.receiver import application
+from worker.settings import load_settings
+from worker.settings_tree import Settings
+
+
+class DiscardingWriter:
+    """A QueueWriter that stores nothing."""
+
+    async def put(self, parcel: bytes) -> None:
+        """Done."""
+
+    def available(self) -> bool:
+        """Always."""
+        return True
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+class NoCommit:
+    """Stands in for GroupCommit: whoever puts something goes on at once."""
+
+    waiting_bytes = 0
+
+    def __init__(self, _writer: DiscardingWriter, **_bounds: Any) -> None:
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._done.set_result(None)
+
+    def put(self, _blob: bytes) -> "asyncio.Future[None]":
+        """Done already: awaiting it does not even leave the running task."""
+        return self._done
+
+    async def close(self) -> None:
+        """Nothing under way."""
+
+
+async def _serve(settings: Settings, stop: asyncio.Event) -> None:
+    app = application.build_receiver(
+        settings=settings.receiver, sources=settings.sources, writer=DiscardingWriter(), providers=PROVIDERS
+    )
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, settings.receiver.host, settings.receiver.port).start()
+    await stop.wait()
+    await runner.cleanup()
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="bare_receiver")
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--discard", action="store_true")
+    options = parser.parse_args()
+    if not options.discard:
+        vars(application)["GroupCommit"] = NoCommit  # that is the experiment
+    settings = load_settings(config_file=options.config, environment={}, overrides={})
+    run_service(settings, "receive", lambda stop: _serve(settings, stop))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,167 @@
+"""Stores events, in a process of its own: through our processor, or by COPY. Prints one JSON object (`Stored`).
+
+`process`: parcels are read from a file into memory first, and handed over by a queue reader that has them all,
+so that neither a broker nor a disk is in the figure; what follows is the worker's own code, from the parcel to the
+commit and the acknowledgement, with its log lines.
+
+`copy`: rows are read from a database into memory first, as they were stored there by our processor; what is
+measured is asyncpg's binary COPY of them into the same table of another database, in one go.
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import msgspec
+import uvloop
+from msgspec import Struct
+
+from tests.benchmarks.machine import peak_memory_mib
+from worker.logs import configure_logging
+from worker.processor.applying import BatchRules
+from worker.processor.batch import BatchWriter
+from worker.processor.consumer import Consumer
+from worker.providers.registry import PROVIDERS
+from worker.queue.port import Lease
+from worker.settings import load_settings
+from worker.settings_tree import Settings
+from worker.store.partitions import month_of, months_later
+from worker.store.pool import open_pool, set_codecs
+
+_decode_parcels = msgspec.msgpack.Decoder(list[bytes]).decode
+_COLUMNS = (
+    "occurred_at, event_key, contact_id, kind, cause, provider, source, vendor_event, message_id, smtp_code,"
+    " enhanced_status, diagnostic, scope, machine, received_at, delivery_id, tags, metadata, raw"
+)
+
+
+class Stored(Struct, frozen=True, kw_only=True):
+    """How long it took."""
+
+    seconds: float
+    cpu_seconds: float  # of this process
+    peak_memory_mib: float
+
+
+class ParcelsInMemory:
+    """A QueueReader that has all parcels at hand and tells when the last one is acknowledged."""
+
+    def __init__(self, parcels: Sequence[bytes]) -> None:
+        self._parcels = parcels
+        self._taken = 0
+        self._lent: set[int] = set()
+        self._acknowledged = 0
+        self.all_acknowledged = asyncio.Event()
+
+    async def take(self, *, max_parcels: int, max_wait_seconds: float) -> list[Lease]:
+        """The next parcels; [] after the wait when there are none left."""
+        if self._taken == len(self._parcels):
+            await asyncio.sleep(max_wait_seconds)
+            return []
+        await asyncio.sleep(0)  # a real queue lets others run, too
+        until = min(self._taken + max_parcels, len(self._parcels))
+        numbers = range(self._taken, until)
+        self._taken = until
+        self._lent.update(numbers)
+        return [Lease(tag=number, parcel=self._parcels[number], delivery_count=0) for number in numbers]
+
+    async def acknowledge(self, leases: Sequence[Lease]) -> None:
+        """Counts them."""
+        for lease in leases:
+            self._lent.remove(lease.tag)
+        self._acknowledged += len(leases)
+        if self._acknowledged == len(self._parcels):
+            self.all_acknowledged.set()
+
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Never asked for here: nothing is stopped half-way."""
+        raise NotImplementedError(f"{len(leases)} parcels were given back before all were acknowledged")
+
+    async def depth(self) -> int | None:
+        """How many are not lent yet."""
+        return len(self._parcels) - self._taken
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
+    reader = ParcelsInMemory(parcels)
+    pool = await open_pool(
+        settings.postgres.url.reveal(),
+        connections=settings.postgres.pool_connections,
+        command_timeout_seconds=settings.postgres.command_timeout_seconds,
+        idle_connections=settings.processor.batches_in_flight,
+    )
+    oldest_kept = months_later(month_of(datetime.now(UTC)), -settings.processor.retention_months)
+    rules = BatchRules(policy=settings.policy, announce=True, oldest_kept=oldest_kept)
+    consumer = Consumer(
+        name="memory",
+        reader=reader,
+        writer=BatchWriter(pool, rules),
+        providers=PROVIDERS,
+        settings=settings.processor,
+    )
+    stop = asyncio.Event()
+    gc.freeze()  # what was prepared is not the processor's garbage
+    cpu_before, started = time.process_time(), time.perf_counter()
+    running = asyncio.create_task(consumer.run(stop))
+    done = asyncio.create_task(reader.all_acknowledged.wait())
+    await asyncio.wait([running, done], return_when=asyncio.FIRST_COMPLETED)
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_before
+    stop.set()
+    await running
+    await pool.close()
+    return _stored(seconds, cpu_seconds)
+
+
+async def _copy(from_dsn: str, to_dsn: str) -> Stored:
+    source = await asyncpg.connect(from_dsn)
+    await set_codecs(source)
+    # In the order in which they were written.
+    records = await source.fetch(f"SELECT {_COLUMNS} FROM events ORDER BY tableoid, ctid")  # noqa: S608 - constants
+    await source.close()
+    rows = [tuple(record) for record in records]
+    del records
+    target = await asyncpg.connect(to_dsn)
+    await set_codecs(target)
+    gc.freeze()
+    cpu_before, started = time.process_time(), time.perf_counter()
+    await target.copy_records_to_table("events", columns=_COLUMNS.split(", "), records=rows)
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_before
+    await target.close()
+    return _stored(seconds, cpu_seconds)
+
+
+def _stored(seconds: float, cpu_seconds: float) -> Stored:
+    return Stored(seconds=seconds, cpu_seconds=cpu_seconds, peak_memory_mib=peak_memory_mib(os.getpid()) or 0.0)
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="storing_process")
+    modes = parser.add_subparsers(dest="mode", required=True)
+    process = modes.add_parser("process")
+    process.add_argument("config", type=Path)
+    process.add_argument("parcels", type=Path)
+    copy = modes.add_parser("copy")
+    copy.add_argument("from_dsn")
+    copy.add_argument("to_dsn")
+    options = parser.parse_args()
+    if options.mode == "process":
+        settings = load_settings(config_file=options.config, environment={}, overrides={})
+        configure_logging(level=settings.logs.level, process="work")
+        stored = uvloop.run(_process(settings, _decode_parcels(options.parcels.read_bytes())))
+    else:
+        stored = uvloop.run(_copy(options.from_dsn, options.to_dsn))
+    sys.stdout.write(msgspec.json.encode(stored).decode() + "\n")
+
+
+if __name__ == "__main__":
+    _main()
