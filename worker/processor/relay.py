@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from typing import Protocol
-from uuid import UUID
 
 from worker import metrics
 from worker.errors import TryAgainLater
@@ -20,7 +19,7 @@ _LONGEST_WAIT_SECONDS = 10.0
 class Publisher(Protocol):
     """What the relay needs of a broker (worker.queue.rabbitmq.TopicPublisher)."""
 
-    async def publish_many(self, messages: Sequence[tuple[str, UUID, bytes]]) -> None:
+    async def publish_many(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
         """Each (routing key, message id, body) is confirmed when this returns. Raises QueueUnavailable."""
         ...
 
@@ -36,7 +35,7 @@ async def relay_once(pool: Pool, publisher: Publisher) -> int:
             waiting = await lock_outgoing(connection, _MESSAGES_AT_ONCE)
             if not waiting:
                 return 0
-            await publisher.publish_many([(row.routing_key, row.message_id, row.body) for _, row in waiting])
+            await publisher.publish_many([(row.routing_key, str(row.message_id), row.body) for _, row in waiting])
             await delete_outgoing(connection, [number for number, _ in waiting])
     metrics.OUTBOX_RELAYED.inc(len(waiting))
     _log.debug("outbox.relayed", count=len(waiting), seconds=round(time.perf_counter() - started, 6))

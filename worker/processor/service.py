@@ -1,0 +1,177 @@
+"""The worker process: consumers of both queues, and the tasks that keep the house in order beside them."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from worker import metrics
+from worker.errors import StoreUnavailable, TryAgainLater
+from worker.logs import get_logger
+from worker.processor.applying import BatchRules
+from worker.processor.batch import BatchWriter
+from worker.processor.consumer import Consumer
+from worker.processor.dead_mover import move_dead_parcels
+from worker.processor.relay import relay
+from worker.processor.retention import keep_partitions, oldest_kept
+from worker.processor.sweep import sweep
+from worker.providers.registry import PROVIDERS
+from worker.queue.port import QueueReader
+from worker.queue.postgres import PostgresReader
+from worker.queue.rabbitmq import RabbitMQReader, TopicPublisher
+from worker.settings_tree import Settings
+from worker.store.contact_rows import prepare_staging
+from worker.store.migrations import require_current_schema
+from worker.store.pool import Pool, open_pool
+
+_log = get_logger()
+
+# A batch's statements are written for one plan: a short list, then one index look-up for each of its entries. On
+# an empty table the planner would choose to scan it, keep that plan for the session, and scan it still when the
+# table has grown to millions.
+_ONE_PLAN = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+_LONGEST_WAIT_SECONDS = 10.0
+_HOUSEKEEPING_SECONDS = 3600.0
+_DEPTH_SECONDS = 5.0
+
+# Batches make tens of thousands of small objects and no cycles: looking for cycles as often as Python does by
+# default takes a tenth of the time.
+_GARBAGE_THRESHOLDS = (50_000, 20, 100)
+
+
+async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
+    """Works until `stop` is set, then finishes the batches that are under way.
+
+    Waits for Postgres and RabbitMQ when they are away. Raises StopTheProcess when a person has to act.
+    """
+    started = time.monotonic()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    await _schema(settings, stop)
+    async with AsyncExitStack() as stack:
+        pool = await _pool(settings, stack)
+        rules = _rules(settings)
+        writer = BatchWriter(pool, rules)
+        await _keep_partitions(pool, writer, settings)
+        readers, dead_readers, publisher = await _queues(settings, stack)
+        _log.info("process.started", role="processor", version=version("bouncekeeper"), address="")
+        async with asyncio.TaskGroup() as tasks:
+            for name, reader in readers.items():
+                consumer = Consumer(
+                    name=name, reader=reader, writer=writer, providers=PROVIDERS, settings=settings.processor
+                )
+                tasks.create_task(consumer.run(stop))
+                tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", _depth_gauge(name, reader)))
+            for reader in dead_readers:
+                tasks.create_task(move_dead_parcels(pool, reader, stop))
+            if publisher is not None:
+                seconds = settings.processor.relay_every_seconds
+                tasks.create_task(relay(pool, publisher, every_seconds=seconds, stop=stop))
+
+            async def sweep_once() -> None:
+                await sweep(pool, writer.rules)
+
+            async def keep_house() -> None:
+                await _keep_partitions(pool, writer, settings)
+
+            tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))
+            tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, "housekeeping", keep_house))
+    _log.info("process.stopped", role="processor", seconds=round(time.monotonic() - started, 3))
+
+
+async def _schema(settings: Settings, stop: asyncio.Event) -> None:
+    """Waits until Postgres answers; raises SchemaOutOfDate when it is not migrated."""
+    wait_seconds = 0.2
+    while not stop.is_set():
+        try:
+            await require_current_schema(settings.postgres.url.reveal())
+        except StoreUnavailable as error:
+            _log.warning("task.failed", task="start", reason=str(error), wait_seconds=wait_seconds)
+            await asyncio.sleep(wait_seconds)
+            wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+        else:
+            return
+
+
+async def _pool(settings: Settings, stack: AsyncExitStack) -> Pool:
+    pool = await open_pool(
+        settings.postgres.url.reveal(),
+        connections=settings.postgres.pool_connections,
+        command_timeout_seconds=settings.postgres.command_timeout_seconds,
+        application_name="bouncekeeper-worker",
+        server_settings=_ONE_PLAN,
+        prepare=prepare_staging,
+    )
+    stack.push_async_callback(pool.close)
+    return pool
+
+
+def _rules(settings: Settings) -> BatchRules:
+    return BatchRules(
+        policy=settings.policy,
+        announce=settings.queue.adapter == "rabbitmq",
+        oldest_kept=oldest_kept(datetime.now(UTC), settings.processor.retention_months),
+    )
+
+
+async def _queues(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[dict[str, QueueReader], list[QueueReader], TopicPublisher | None]:
+    """What is to be drained by name, where the given-up parcels are, and who announces status changes.
+
+    What receivers park in Postgres while the broker is away is drained as well as the broker.
+    """
+    dsn = settings.postgres.url.reveal()
+    readers: dict[str, QueueReader] = {"postgres": await PostgresReader.open(dsn)}
+    dead_readers: list[QueueReader] = [await PostgresReader.open_dead(dsn)]
+    publisher = None
+    if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
+        url = settings.queue.url.reveal()
+        readers["rabbitmq"] = await RabbitMQReader.open(url, prefetch=settings.queue.prefetch_parcels)
+        dead_readers.append(await RabbitMQReader.open_dead(url))
+        publisher = await TopicPublisher.open(url, confirm_timeout_seconds=settings.queue.confirm_timeout_seconds)
+        stack.push_async_callback(publisher.close)
+    for reader in (*readers.values(), *dead_readers):
+        stack.push_async_callback(reader.close)
+    return readers, dead_readers, publisher
+
+
+async def _keep_partitions(pool: Pool, writer: BatchWriter, settings: Settings) -> None:
+    """Partitions are there, old ones gone; what counts as old moves on with the calendar."""
+    writer.rules = _rules(settings)
+    await keep_partitions(
+        pool,
+        settings.policy,
+        now=datetime.now(UTC),
+        ahead=settings.processor.partitions_ahead_months,
+        retention_months=settings.processor.retention_months,
+    )
+
+
+def _depth_gauge(name: str, reader: QueueReader) -> Callable[[], Awaitable[None]]:
+    async def measure() -> None:
+        depth = await reader.depth()
+        if depth is not None:
+            metrics.QUEUE_DEPTH_PARCELS.labels(name).set(depth)
+
+    return measure
+
+
+async def _every(seconds: float, stop: asyncio.Event, task: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Does the work again and again; an error that waiting mends is logged and waited for."""
+    while not stop.is_set():
+        try:
+            await work()
+        except TryAgainLater as error:
+            _log.warning("task.failed", task=task, reason=str(error), wait_seconds=seconds)
+        try:
+            await asyncio.wait_for(stop.wait(), seconds)
+        except TimeoutError:
+            continue
