@@ -10,7 +10,7 @@ from worker.errors import ImpossibleSetting
 from worker.settings_file import CONFIG_NAME, data_folder, find_config_file
 
 TOKEN_NAME = "api-token"  # noqa: S105 - a file name
-_CONFIG = """\
+CONFIG = """\
 # Bouncekeeper's configuration, made on the first run and yours to change; docs/configuration.md lists all there is.
 # Relative file names are relative to this file's folder. Anything here can also come from the environment
 # (BOUNCEKEEPER_RECEIVER_PORT) or from a flag (--receiver-port), which both win over this file.
@@ -60,15 +60,15 @@ def configuration_file(arguments: Namespace) -> Path:
     return found or make_first_configuration(data_folder(environment=os.environ, flag=named_folder))
 
 
-def make_first_configuration(folder: Path) -> Path:
+def make_first_configuration(folder: Path, text: str = CONFIG) -> Path:
     """Writes `bouncekeeper.toml` and a fresh API token into the data folder, readable by the owner alone.
 
     What is there already stays as it is. Raises ImpossibleSetting when the folder cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_once(folder / TOKEN_NAME, secrets.token_urlsafe(32) + "\n")
-        _write_once(folder / CONFIG_NAME, _CONFIG)
+        write_once(folder / TOKEN_NAME, secrets.token_urlsafe(32) + "\n")
+        write_once(folder / CONFIG_NAME, text)
     except OSError as error:
         raise ImpossibleSetting(
             f"the data folder {folder} cannot be written to ({error.strerror}): choose another with --data-directory"
@@ -76,7 +76,8 @@ def make_first_configuration(folder: Path) -> Path:
     return folder / CONFIG_NAME
 
 
-def _write_once(path: Path, text: str) -> None:
+def write_once(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read; one that is there already stays as it is."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

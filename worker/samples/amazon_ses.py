@@ -10,8 +10,13 @@ from uuid import NAMESPACE_URL, uuid5
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import NameOID
 
 from schemas.source import Secret, Source
@@ -57,12 +62,12 @@ _DELAYS: dict[Cause, str] = {
 
 
 class AmazonSesSamples:
-    """Makes its key when it is made: about 40 ms."""
+    """Makes its key when it is made, about 40 ms, unless it is given one."""
 
     provider: ClassVar[str] = "amazon_ses"
 
-    def __init__(self) -> None:
-        self._key = generate_private_key(public_exponent=65537, key_size=2048)
+    def __init__(self, *, private_key_pem: bytes | None = None) -> None:
+        self._key = _read_key(private_key_pem) if private_key_pem else generate_private_key(65537, 2048)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
         certificate = (
             x509.CertificateBuilder()
@@ -75,6 +80,11 @@ class AmazonSesSamples:
             .sign(self._key, hashes.SHA256())
         )
         self.certificate_pem = certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def private_key_pem(self) -> bytes:
+        """The key, for a sender of the same voice in another process."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def secrets_for_source(self) -> tuple[Secret, ...]:
         """None: SNS signs, and the topic stands in the source's options."""
@@ -183,6 +193,13 @@ def _post(body: bytes, headers: dict[str, str]) -> WebhookRequest:
         body=body,
         remote_address=SAMPLE_REMOTE_ADDRESS,
     )
+
+
+def _read_key(pem: bytes) -> RSAPrivateKey:
+    key = load_pem_private_key(pem, password=None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("SNS signs with RSA keys only")
+    return key
 
 
 def _stamp(moment: datetime) -> str:

@@ -45,8 +45,8 @@ class PostmarkSamples:
 
     provider: ClassVar[str] = "postmark"
 
-    def __init__(self) -> None:
-        self._secret = Secret(f"postmark:{secrets.token_urlsafe(24)}")
+    def __init__(self, *, secret: Secret | None = None) -> None:
+        self._secret = secret or Secret(f"postmark:{secrets.token_urlsafe(24)}")
 
     def secrets_for_source(self) -> tuple[Secret, ...]:
         """User and password, as the operator would put them into the webhook's URL."""
