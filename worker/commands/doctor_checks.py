@@ -2,11 +2,12 @@
 
 import asyncio
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from worker.commands.finding import Finding, note, well, wrong
+from worker.commands.output import moment
 from worker.commands.welcome import base_url
 from worker.errors import BouncekeeperError
 from worker.settings_tree import Settings
@@ -15,6 +16,7 @@ _OLDEST_POSTGRES = 15
 _MIB = 1024 * 1024
 _LOW_DISK_BYTES = 1024 * _MIB
 _TIMEOUT_SECONDS = 5.0
+_OUTBOX_PATIENCE_SECONDS = 60
 
 
 async def look_at_everything(settings: Settings) -> list[Finding]:
@@ -66,43 +68,35 @@ async def look_at_process(what: str, url: str) -> list[Finding]:
 
 async def look_at_database(settings: Settings) -> list[Finding]:
     """Postgres, its version, the migrations, the partitions and what waits for a person."""
-    import asyncpg  # noqa: PLC0415 - costs time that --help has not
-
-    from worker.store.migrations import migrate  # noqa: PLC0415
-    from worker.store.pool import store_errors  # noqa: PLC0415
+    from worker.store.migrations import migrate  # noqa: PLC0415 - costs time that --help has not
+    from worker.store.overview import server_version  # noqa: PLC0415
+    from worker.store.pool import open_pool  # noqa: PLC0415
 
     url = settings.postgres.url.reveal()
     try:
-        with store_errors("connecting"):
-            connection = await asyncpg.connect(url, timeout=_TIMEOUT_SECONDS)
+        pool = await open_pool(url, connections=1, command_timeout_seconds=_TIMEOUT_SECONDS)
     except BouncekeeperError as error:
-        return [
-            wrong(
-                "postgres", str(error), "start Postgres (`bouncekeeper up` starts an embedded one), or correct the URL"
-            )
-        ]
+        remedy = "start Postgres (`bouncekeeper up` starts an embedded one), or correct the URL"
+        return [wrong("postgres", str(error), remedy)]
     try:
-        with store_errors("looking around"):
-            version = connection.get_server_version()
-            findings = [well("postgres", f"version {version.major}.{version.minor}")]
-            if version.major < _OLDEST_POSTGRES:
-                findings = [wrong("postgres", f"version {version.major} is too old", "use Postgres 15 or newer")]
-            missing = await migrate(url, dry_run=True)
-            if missing:
-                return [
-                    *findings,
-                    wrong("schema", f"lacks {', '.join(missing)}", "run `bouncekeeper migrate`"),
-                ]
-            findings.append(well("schema", "up to date"))
+        version = await server_version(pool)
+        findings = [well("postgres", f"version {version}")]
+        if version < _OLDEST_POSTGRES:
+            findings = [wrong("postgres", f"version {version} is too old", f"use Postgres {_OLDEST_POSTGRES} or newer")]
+        if missing := await migrate(url, dry_run=True):
+            return [*findings, wrong("schema", f"lacks {', '.join(missing)}", "run `bouncekeeper migrate`")]
+        findings.append(well("schema", "up to date"))
+        async with pool.acquire() as connection:
             return findings + await _look_into_database(connection, settings)
     except BouncekeeperError as error:
         return [wrong("postgres", str(error), "see the log of Postgres")]
     finally:
-        await connection.close()
+        await pool.close()
 
 
 async def _look_into_database(connection: Any, settings: Settings) -> list[Finding]:
     from worker.store.dead_letters import count_open_dead_letters  # noqa: PLC0415 - costs time that --help has not
+    from worker.store.overview import outbox_backlog  # noqa: PLC0415
     from worker.store.partitions import existing_partitions, month_of, months_later  # noqa: PLC0415
 
     this_month = month_of(datetime.now(UTC))
@@ -124,20 +118,13 @@ async def _look_into_database(connection: Any, settings: Settings) -> list[Findi
         if letters
         else well("dead letters", "none")
     )
-    waiting, oldest = await connection.fetchrow("SELECT count(*), min(created_at) FROM outbox")
-    if (
-        oldest is not None
-        and (datetime.now(UTC) - oldest).total_seconds() > 60 + settings.processor.relay_every_seconds
-    ):
-        findings.append(
-            note(
-                "outbox",
-                f"{waiting} status changes wait since {oldest:%Y-%m-%d %H:%M}",
-                "see that a worker and RabbitMQ run",
-            )
-        )
+    backlog = await outbox_backlog(connection)
+    patience = timedelta(seconds=_OUTBOX_PATIENCE_SECONDS + settings.processor.relay_every_seconds)
+    if backlog.oldest_at is not None and datetime.now(UTC) - backlog.oldest_at > patience:
+        said = f"{backlog.waiting} status changes wait since {moment(backlog.oldest_at)}"
+        findings.append(note("outbox", said, "see that a worker and RabbitMQ run"))
     else:
-        findings.append(well("outbox", f"{waiting} waiting"))
+        findings.append(well("outbox", f"{backlog.waiting} waiting"))
     return findings
 
 

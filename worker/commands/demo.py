@@ -1,0 +1,87 @@
+"""`demo`: sends a day of signed webhooks and shows what became of the contacts."""
+
+import asyncio
+import contextlib
+import os
+import random
+from argparse import ArgumentParser, Namespace
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from worker.commands.catalogue import Command
+from worker.commands.demo_day import day_of_feedback, split_among
+from worker.commands.demo_folder import demo_configuration, demo_folder, demo_senders, source_name
+from worker.commands.demo_result import DemoResult, tell_result, wait_for_result
+from worker.commands.demo_sending import is_running, post_all
+from worker.commands.exit_code import ExitCode
+from worker.commands.output import print_json, print_line
+from worker.commands.running import run_service
+from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.welcome import base_url
+from worker.settings_tree import Settings
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.description = """\
+Sends a realistic day of webhooks of Amazon SES, SendGrid, Mailgun and Postmark, each signed as its ESP
+signs, then shows what became of the contacts. Uses an instance of its own, in the folder `demo` of the data
+folder: the one that `bouncekeeper up --demo` (or `stack --demo`) runs, else one that it starts and ends.
+
+examples:
+  bouncekeeper demo
+  bouncekeeper demo --contacts 20000
+"""
+    parser.add_argument("--contacts", type=int, default=2000, metavar="N", help="how many people (default %(default)s)")
+    add_shared_flags(parser)
+    add_setting_flags(parser, ("postgres", "receiver", "api", "logs"))
+
+
+def _run(arguments: Namespace) -> int:
+    folder = demo_folder(arguments)
+    arguments.config = str(demo_configuration(arguments))
+    settings = settings_of(arguments, defaults={"logs.level": "warning"}, starts_postgres=True)
+    results: list[DemoResult] = []
+
+    async def work(stop: asyncio.Event) -> None:
+        url = base_url(settings.receiver.host, settings.receiver.port)
+        async with _instance(settings, arguments, stop, url) as complete:
+            now = datetime.now(UTC)
+            day = day_of_feedback(arguments.contacts, now=now, seed=random.randrange(2**32), tag=os.urandom(4).hex())  # noqa: S311 - a story, not a secret
+            senders = demo_senders(folder)
+            requests = [
+                (f"{url}/webhooks/{source_name(sender)}", request)
+                for sender, events in zip(senders, split_among(day, len(senders)), strict=True)
+                for request in sender.requests(events, now=now)
+            ]
+            random.shuffle(requests)
+            sent = await post_all(requests, stop=stop, quiet=arguments.json)
+            if not stop.is_set():
+                results.append(await wait_for_result(complete, list(day), sent, quiet=arguments.json))
+
+    run_service(settings, "demo", work)
+    if not results:
+        return ExitCode.INTERRUPTED
+    if arguments.json:
+        print_json(results[0])
+    else:
+        tell_result(results[0], folder)
+    return ExitCode.OK
+
+
+@contextlib.asynccontextmanager
+async def _instance(settings: Settings, arguments: Namespace, stop: asyncio.Event, url: str) -> AsyncIterator[Settings]:
+    """The settings of the demo's instance: of one that runs, or of one that is started here and ends here."""
+    if await is_running(url):
+        if not arguments.json:
+            print_line(f"using the instance that runs at {url}")
+        yield settings_of(arguments, needs=("postgres", "sources"))
+        return
+    from worker.commands.up import running_instance  # noqa: PLC0415 - imports everything
+
+    if not arguments.json:
+        print_line("starting an instance for the demo …")
+    async with running_instance(settings, stop) as (complete, _ended):
+        yield complete
+
+
+COMMANDS = {"demo": Command(_configure, _run)}
