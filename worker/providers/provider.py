@@ -21,7 +21,7 @@ class WebhookRequest(Struct, frozen=True, kw_only=True):
     method: str
     path: str
     query: Mapping[str, str]
-    headers: Mapping[str, str]  # names in lower case
+    headers: Mapping[str, str]  # found by their names in lower case
     body: bytes  # raw, after transfer and content decoding
     remote_address: str
 

@@ -1,8 +1,8 @@
 """Group commit: webhooks that arrive together share one parcel and one confirm of the queue.
 
-No timer is involved. While parcels are under way, newcomers gather; whoever comes when nothing is under way
-leaves at the end of the same turn of the event loop. So a lone webhook waits for nobody, and under load the
-parcels grow by themselves to what arrives during one confirm, which is when sharing pays.
+No timer is involved. Whoever comes when nothing is under way leaves at the end of the same turn of the event
+loop; while parcels are under way, newcomers gather until a confirm arrives or they are enough to be worth a
+message of their own. So a lone webhook waits for nobody, and under load the parcels grow by themselves.
 """
 
 import asyncio
@@ -17,6 +17,9 @@ from worker.queue.port import QueueWriter
 log = get_logger()
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
+# A message costs receiver and broker about as much as so many webhooks cost the receiver. A group of this size
+# leaves beside others under way, so that the receiver has work while it waits for their confirms.
+WORTH_A_MESSAGE_ENVELOPES = 16
 # A queue that has just said no is asked again after this pause; one that never answered has waited enough.
 PAUSE_BEFORE_SECOND_TRY_SECONDS = 0.1
 
@@ -119,10 +122,14 @@ class GroupCommit:
         self._departure_planned = False
         while self._full and len(self._under_way) < self._in_flight:
             self._send(self._full.popleft())
-        # A group that is not full waits while anything is under way: it costs the queue as much as a full one.
-        if self._gathering is not None and not self._full and not self._under_way:
-            group, self._gathering = self._gathering, None
-            self._send(group)
+        gathering = self._gathering
+        if gathering is None or self._full:
+            return
+        if not self._under_way or (
+            len(gathering.blobs) >= WORTH_A_MESSAGE_ENVELOPES and len(self._under_way) < self._in_flight
+        ):
+            self._gathering = None
+            self._send(gathering)
 
     def _send(self, group: _Group) -> None:
         task = self._loop.create_task(self._publish(group))

@@ -21,7 +21,7 @@ from worker.providers.provider import (
     Refused,
     WebhookRequest,
 )
-from worker.receiver.answers import postponement, refusal
+from worker.receiver.answers import Success, postponement, refusal
 from worker.receiver.authentication import authenticate
 from worker.receiver.body import BodyReader
 from worker.receiver.certificates import Certificates
@@ -63,7 +63,7 @@ class SourceWebhooks:
         # All that is the same for every request of this source is looked up here, once.
         self._put = tools.group_commit.put
         self._kept_headers = tuple(sorted(provider.kept_headers))
-        self._success = provider.success_status
+        self._success = Success(provider.success_status)
         self._log = get_logger().bind(source=source.name, provider=provider.name)
         self._count_accepted = metrics.WEBHOOKS.labels(source.name, "accepted", "").inc
         self._count_body_bytes = metrics.WEBHOOK_BODY_BYTES.labels(source.name).inc
@@ -92,7 +92,7 @@ class SourceWebhooks:
         if isinstance(verdict, Accepted):
             replayed = self._claim_token(verdict)
             if replayed is None:
-                return await self._accept(webhook, verdict, started)
+                return await self._accept(request, webhook, verdict, started)
             verdict = replayed
         if isinstance(verdict, Refused):
             return self._refuse(request, verdict, started)
@@ -101,22 +101,24 @@ class SourceWebhooks:
             verdict = Answered(
                 reason="subscription_confirmed",
                 detail=f"{verdict.topic} sends here from now on",
-                http_status=self._success,
+                http_status=self._success.http_status,
             )
         return self._answer(request, verdict, started)
 
     def _as_webhook(self, request: web.Request, body: bytes) -> WebhookRequest:
-        headers = {name.lower(): value for name, value in request.headers.items()}
+        headers = request.headers  # finds a name in whatever case, so nothing need be lowered here
         return WebhookRequest(
             method=hdrs.METH_POST,
             path=request.path,
             query=request.query if request.query_string else _NO_QUERY,
             headers=headers,
             body=body,
-            remote_address=self._tools.remote_address.of(request.remote or "", headers.get("x-forwarded-for")),
+            remote_address=self._tools.remote_address.of(request.remote or "", headers.get(hdrs.X_FORWARDED_FOR)),
         )
 
-    async def _accept(self, webhook: WebhookRequest, verdict: Accepted, started: float) -> web.Response:
+    async def _accept(
+        self, request: web.Request, webhook: WebhookRequest, verdict: Accepted, started: float
+    ) -> web.Response:
         delivery_id = new_delivery_id()
         headers = webhook.headers
         blob = encode_envelope(
@@ -144,11 +146,11 @@ class SourceWebhooks:
             "webhook.accepted",
             delivery_id=delivery_id,
             body_bytes=body_bytes,
-            http_status=self._success,
+            http_status=self._success.http_status,
             seconds=round(seconds, 6),
             remote_address=webhook.remote_address,
         )
-        return web.Response(status=self._success)
+        return self._success.answer(request)
 
     # ── tokens that may be used once ────────────────────────────────────────────────────────────────────
 

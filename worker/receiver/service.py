@@ -1,0 +1,87 @@
+"""The receiver as a process: opens the queue, listens, and stops without losing what it accepted."""
+
+import asyncio
+import gc
+import sys
+import time
+from importlib.metadata import version
+
+from aiohttp import web
+
+from worker.errors import ImpossibleSetting
+from worker.logs import get_logger
+from worker.providers.registry import PROVIDERS
+from worker.queue.parking import ParkingWriter
+from worker.queue.port import QueueWriter
+from worker.queue.postgres import PostgresWriter
+from worker.queue.rabbitmq import RabbitMQWriter
+from worker.receiver.application import build_receiver
+from worker.settings_tree import Settings
+
+log = get_logger()
+
+# What aiohttp and the queue's clients leave behind is freed without the collector; it need look less often.
+_COLLECT_AFTER_ALLOCATIONS = 20_000
+_BACKLOG = 1024
+# On Linux the kernel shares a port's connections out among the receivers that listen on it.
+_SHARE_PORT = sys.platform == "linux"
+
+
+async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
+    """Receives webhooks until `stop` is set; then everything that was accepted is finished and answered.
+
+    Starts while the broker or Postgres are away. Raises ImpossibleSetting when it cannot listen or the
+    broker refuses us.
+    """
+    started = time.monotonic()
+    writer = await open_writer(settings)
+    try:
+        app = build_receiver(settings=settings.receiver, sources=settings.sources, writer=writer, providers=PROVIDERS)
+        runner = web.AppRunner(app, shutdown_timeout=settings.receiver.drain_seconds)
+        await runner.setup()
+        try:
+            address = await _listen(runner, settings.receiver.host, settings.receiver.port)
+            _calm_garbage_collection()
+            log.info("process.started", role="receiver", version=version("bouncekeeper"), address=address)
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+    finally:
+        await writer.close()
+    log.info("process.stopped", role="receiver", seconds=round(time.monotonic() - started, 3))
+
+
+async def open_writer(settings: Settings) -> QueueWriter:
+    """The queue that the settings name; with RabbitMQ, Postgres stands behind it as the parking place."""
+    postgres = await PostgresWriter.open(settings.postgres.url.reveal(), connections=settings.receiver.groups_in_flight)
+    if settings.queue.adapter == "postgres":
+        return postgres
+    try:
+        if settings.queue.url is None:
+            raise ImpossibleSetting('queue.adapter is "rabbitmq", but queue.url is not set: give it as amqp://…')
+        rabbitmq = await RabbitMQWriter.open(
+            settings.queue.url.reveal(), confirm_timeout_seconds=settings.queue.confirm_timeout_seconds
+        )
+    except BaseException:
+        await postgres.close()
+        raise
+    return ParkingWriter(rabbitmq, postgres, park_after_seconds=settings.queue.park_after_seconds)
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+    try:
+        await web.TCPSite(runner, host, port, backlog=_BACKLOG, reuse_port=_SHARE_PORT or None).start()
+    except OSError as error:
+        raise ImpossibleSetting(
+            f"The receiver cannot listen on {host}:{port} ({error}): set receiver.host and receiver.port to an "
+            "address of this machine that nobody else uses."
+        ) from error
+    bound_host, bound_port = runner.addresses[0][:2]
+    return f"http://{bound_host}:{bound_port}"
+
+
+def _calm_garbage_collection() -> None:
+    # What is alive now lives as long as the process: it need not be looked through each time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER_ALLOCATIONS, 20, 100)
