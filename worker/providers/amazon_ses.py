@@ -16,7 +16,7 @@ from schemas.address import normalise_address
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
-from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers import json_payload, ses_vocabulary, sns
 from worker.providers.classification import HARD_CAUSES, Classification, classify
@@ -24,6 +24,7 @@ from worker.providers.event_key import make_event_key
 from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
 from worker.providers.ses_preferences import preference_changes
 from worker.providers.signatures import check_common, is_open, refuse_address, refuse_basic_auth
+from worker.providers.source_options import check_options
 from worker.providers.vendor_time import from_iso, settle_occurred_at
 
 RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
@@ -64,11 +65,7 @@ class AmazonSes:
         problems = check_common(source, secret_help=self.secret_help, secret_required=False)
         if not is_open(source):
             problems += sns.check_sns_options(source)
-        problems += [
-            f"option {key!r} is not known to {self.name}: use one of {', '.join(sorted(OPTIONS))}"
-            for key in sorted(source.options.keys() - OPTIONS)
-        ]
-        return problems
+        return problems + check_options(source, others=OPTIONS)
 
     def authenticate(
         self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
@@ -144,10 +141,8 @@ def _bounce(feedback: _Feedback) -> list[FeedbackEvent]:
         found = _classify(recipient, permanent=bounce_type == "Permanent")
         kind, cause = ses_vocabulary.BOUNCES.get(pair, ses_vocabulary.UNKNOWN_BOUNCE)
         if pair in ses_vocabulary.VAGUE_BOUNCES and found.cause is not Cause.UNDETERMINED:
-            # Out-of-office replies and the like are filed under Transient/General too.
-            kind = Kind.OTHER if CAUSE_BLAME[found.cause] is Blame.NOBODY else found.kind
-            cause = found.cause
-        elif subtype == "NoEmail" and found.cause in HARD_CAUSES:
+            kind, cause = found.kind, found.cause
+        elif pair == ("Permanent", "NoEmail") and found.cause in HARD_CAUSES:
             cause = found.cause
         if kind is Kind.SOFT_BOUNCE and json_payload.text(recipient, "action") == "delayed":
             kind = Kind.DEFERRED  # a warning from a server that goes on trying (RFC 3464, 2.3.3)

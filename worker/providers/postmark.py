@@ -24,6 +24,7 @@ from worker.providers.classification import Classification, classify
 from worker.providers.event_key import make_event_key
 from worker.providers.provider import Accepted, Verdict, WebhookRequest
 from worker.providers.signatures import check_common, is_open, refuse_address, refuse_basic_auth
+from worker.providers.source_options import check_options
 from worker.providers.vendor_time import from_iso, settle_occurred_at
 
 
@@ -102,10 +103,7 @@ class Postmark:
             for secret in source.secrets
             if secret.reveal() and not all(secret.reveal().partition(":"))
         ]
-        problems += [
-            f"option {key!r} is not known to {self.name}, which has none: take it out" for key in sorted(source.options)
-        ]
-        return problems
+        return problems + check_options(source)
 
     def authenticate(
         self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
@@ -154,8 +152,6 @@ def _kind_and_cause(bounce: BounceType, found: Classification, *, inactive: bool
     kind, cause = bounce.kind, bounce.cause
     if bounce.refined and found.cause is not Cause.UNDETERMINED:
         cause = found.cause
-        if CAUSE_BLAME[cause] is Blame.NOBODY:
-            return Kind.OTHER, cause
         if kind is not Kind.DEFERRED:
             kind = found.kind
     elif (bounce.kind, found.cause) == (Kind.SOFT_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST) or (
