@@ -63,7 +63,7 @@ def _run(name: str, module_name: str, words: list[str]) -> int:
         # The reader of our output has gone, as with `| head`: nothing is wrong, and nothing can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
-    except Exception as error:  # noqa: BLE001 - the last frame: what is no error of ours is raised again inside
+    except Exception as error:  # noqa: BLE001 - the last frame: a bug is told with its traceback
         return tell_failure(error, as_json=getattr(parsed, "json", False))
 
 

@@ -1,0 +1,51 @@
+# Everything starts here: `make run` needs Python 3.11 or newer, and nothing else.
+
+SHELL := /bin/sh
+PYTHON ?= $(shell deploy/find-python)
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo stack test lint drill bench clean
+
+help: ## this list
+	@echo 'make TARGET [ARGS="…"]'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
+
+run: $(VENV)/installed ## everything in one process: prints where to POST and what to look at
+	@exec $(BIN)/bouncekeeper up $(ARGS)
+
+demo: $(VENV)/installed ## a day of signed webhooks of all ESPs, and what became of the contacts
+	@exec $(BIN)/bouncekeeper demo $(ARGS)
+
+stack: $(VENV)/installed ## the production topology without Docker: RabbitMQ, two receivers, two workers, the API
+	@exec $(BIN)/bouncekeeper stack $(ARGS)
+
+test: lint ## lint, types and every test; installs and starts what they need
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev ## format, lint and types
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+
+drill: $(VENV)/installed-dev ## 20,000 webhooks while processes, RabbitMQ and Postgres are killed: nothing is lost
+	@$(BIN)/python -m tests.faults.drill $(ARGS)
+
+bench: $(VENV)/installed-dev ## how fast it is, each number beside what it is measured against
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+clean: ## removes what make made; your data in .data stays
+	rm -rf $(VENV) .services .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+
+# The stamps hold the locks that were installed: an unchanged lock is never installed again.
+$(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
+	@deploy/install requirements.lock $@
+
+$(VENV)/installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@deploy/install requirements-dev.lock $@
+	@touch $(VENV)/installed
+
+$(BIN)/python:
+	@deploy/make-venv "$(PYTHON)" $(VENV)
