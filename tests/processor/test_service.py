@@ -1,0 +1,235 @@
+"""The worker as a whole, on a real Postgres and a real RabbitMQ: parcels in, statuses out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import aio_pika
+import asyncpg
+import msgspec
+import pytest
+
+from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
+from schemas.queue_topology import CONTACTS_EXCHANGE, DELIVERY_LIMIT
+from schemas.source import Secret
+from schemas.vocabulary import Cause, Kind
+from worker.policy.policy_file import recommended_policy
+from worker.processor.service import run_processor
+from worker.queue.postgres import PostgresWriter
+from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
+from worker.samples.postmark import PostmarkSamples
+from worker.samples.sample import SampleEvent
+from worker.settings_tree import (
+    ApiSettings,
+    LogSettings,
+    PostgresSettings,
+    ProcessorSettings,
+    QueueSettings,
+    ReceiverSettings,
+    Settings,
+)
+
+NOW = datetime.now(UTC)
+Query = Callable[..., Any]
+
+
+def settings_for(dsn: str, rabbitmq_url: str | None, **processor: Any) -> Settings:
+    queue = (
+        QueueSettings(adapter="postgres")
+        if rabbitmq_url is None
+        else QueueSettings(adapter="rabbitmq", url=Secret(rabbitmq_url))
+    )
+    return Settings(
+        data_directory="",
+        postgres=PostgresSettings(url=Secret(dsn)),
+        queue=queue,
+        receiver=ReceiverSettings(),
+        processor=ProcessorSettings(relay_every_seconds=0.05, sweep_every_seconds=0.2, **processor),
+        api=ApiSettings(),
+        logs=LogSettings(),
+        policy=recommended_policy(),
+    )
+
+
+@asynccontextmanager
+async def processor(settings: Settings) -> AsyncIterator[None]:
+    """A running worker that is stopped in good order."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_processor(settings, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def until(dsn: str, question: str, answer: object, *, within_seconds: float = 20) -> None:
+    """Waits for the database to give this answer."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with asyncio.timeout(within_seconds):
+            while (found := await connection.fetchval(question)) != answer:  # noqa: ASYNC110 - it tells only when asked
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{question}: {found!r} instead of {answer!r} after {within_seconds} s") from None
+    finally:
+        await connection.close()
+
+
+def envelopes(events: Sequence[SampleEvent]) -> list[Envelope]:
+    return [envelope(request.body) for request in PostmarkSamples().requests(events, now=NOW)]
+
+
+def envelope(body: bytes, *, provider: str = "postmark", delivery_id: UUID | None = None) -> Envelope:
+    return Envelope(
+        delivery_id=delivery_id or new_delivery_id(),
+        source="test",
+        provider=provider,
+        account="default",
+        received_at=NOW,
+        content_type="application/json",
+        headers={},
+        body=body,
+    )
+
+
+def parcel(envelopes: Sequence[Envelope]) -> bytes:
+    return encode_parcel([encode_envelope(envelope) for envelope in envelopes])
+
+
+def bounce(address: str, *, days_ago: float = 1) -> SampleEvent:
+    return SampleEvent(
+        address=address,
+        kind=Kind.HARD_BOUNCE,
+        cause=Cause.MAILBOX_DOES_NOT_EXIST,
+        occurred_at=NOW - timedelta(days=days_ago),
+        message_id=f"message-for-{address}",
+        diagnostic="smtp;550 5.1.1 no such user here",
+    )
+
+
+async def test_a_parcel_in_rabbitmq_becomes_a_blocked_contact_and_an_announcement(
+    database_dsn: str, rabbitmq_url: str
+) -> None:
+    broker = await aio_pika.connect(rabbitmq_url)
+    async with broker, processor(settings_for(database_dsn, rabbitmq_url)):
+        channel = await broker.channel()
+        listener = await channel.declare_queue(exclusive=True)
+        exchange = await channel.declare_exchange(CONTACTS_EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
+        await listener.bind(exchange, "contact.status.#")
+        writer = await RabbitMQWriter.open(rabbitmq_url)
+
+        await writer.put(parcel(envelopes([bounce("gone@example.org")])))
+
+        await until(database_dsn, "SELECT status FROM contacts WHERE address = 'gone@example.org'", "blocklisted")
+        async with asyncio.timeout(10):
+            async with listener.iterator() as messages:
+                message = await anext(aiter(messages))
+        assert message.routing_key == "contact.status.blocklisted"
+        assert msgspec.json.decode(message.body)["address"] == "gone@example.org"
+        await until(database_dsn, "SELECT count(*) FROM outbox", 0)
+        await writer.close()
+
+
+async def test_a_parcel_parked_in_postgres_is_drained_as_well(database_dsn: str) -> None:
+    writer = await PostgresWriter.open(database_dsn)
+    await writer.put(parcel(envelopes([bounce("gone@example.org")])))
+
+    async with processor(settings_for(database_dsn, None)):
+        await until(database_dsn, "SELECT status FROM contacts", "blocklisted")
+        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+    await writer.close()
+
+
+async def test_poison_of_every_sort_is_set_aside_and_its_neighbours_are_applied(database_dsn: str) -> None:
+    good = [encode_envelope(one) for one in envelopes([bounce("a@example.org"), bounce("b@example.org")])]
+    unreadable = encode_envelope(envelope(b'{"RecordType": "Bounce"'))
+    unknown = encode_envelope(envelope(b"{}", provider="no-such-esp"))
+    writer = await PostgresWriter.open(database_dsn)
+
+    async with processor(settings_for(database_dsn, None)):
+        await writer.put(b"no parcel at all")
+        await writer.put(encode_parcel([good[0], unreadable, b"no envelope", unknown, good[1]]))
+
+        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 2)
+        await until(
+            database_dsn,
+            "SELECT string_agg(reason, ' ' ORDER BY reason) FROM dead_letters",
+            "unknown_provider unreadable_envelope unreadable_envelope unreadable_payload",
+        )
+        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+    await writer.close()
+
+
+async def test_a_delivery_that_postgres_refuses_is_found_and_set_aside(database_dsn: str) -> None:
+    connection = await asyncpg.connect(database_dsn)
+    # Stands for any defect of ours that lets a value through which a column refuses.
+    await connection.execute("ALTER TABLE events ADD CHECK (message_id <> 'message-for-poison@example.org')")
+    writer = await PostgresWriter.open(database_dsn)
+    names = [f"user{number}@example.org" for number in range(30)]
+    await writer.put(parcel(envelopes([bounce(name) for name in [*names[:17], "poison@example.org", *names[17:]]])))
+
+    async with processor(settings_for(database_dsn, None)):
+        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", len(names))
+        await until(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "store_refused")
+    await connection.close()
+    await writer.close()
+
+
+async def test_events_of_months_without_a_partition_get_one(database_dsn: str) -> None:
+    writer = await PostgresWriter.open(database_dsn)
+    await writer.put(parcel(envelopes([bounce("old@example.org", days_ago=200)])))
+
+    async with processor(settings_for(database_dsn, None)):
+        await until(database_dsn, "SELECT count(*) FROM events", 1)
+    await writer.close()
+
+
+async def test_what_lands_in_the_brokers_dead_letter_queue_is_moved_to_dead_letters(
+    database_dsn: str, rabbitmq_url: str
+) -> None:
+    writer = await RabbitMQWriter.open(rabbitmq_url)
+    await writer.put(parcel(envelopes([bounce("a@example.org"), bounce("b@example.org")])))
+    reader = await RabbitMQReader.open(rabbitmq_url)
+    for _ in range(DELIVERY_LIMIT + 1):
+        await reader.give_back(await reader.take(max_parcels=1, max_wait_seconds=5))
+    await reader.close()
+
+    async with processor(settings_for(database_dsn, rabbitmq_url)):
+        await until(database_dsn, "SELECT count(*) FROM dead_letters WHERE reason = 'given_up_by_queue'", 2)
+    await writer.close()
+
+
+async def test_a_stopped_postgres_is_waited_for(database_dsn: str) -> None:
+    writer = await PostgresWriter.open(database_dsn)
+    async with processor(settings_for(database_dsn, None)):
+        connection = await asyncpg.connect(database_dsn)
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'bouncekeeper%'"
+            " AND pid <> pg_backend_pid()"
+        )
+        await connection.close()
+        await writer.put(parcel(envelopes([bounce("gone@example.org")])))
+
+        await until(database_dsn, "SELECT status FROM contacts", "blocklisted")
+    await writer.close()
+
+
+@pytest.mark.parametrize("batch_max_events", [1, 3, 1000])
+async def test_any_batch_size_applies_every_event_once(database_dsn: str, batch_max_events: int) -> None:
+    events = [bounce(f"user{number}@example.org") for number in range(25)]
+    sent = envelopes(events)
+    writer = await PostgresWriter.open(database_dsn)
+    for start in range(0, 25, 4):
+        await writer.put(parcel(sent[start : start + 4]))
+        await writer.put(parcel(sent[start : start + 4]))
+
+    async with processor(settings_for(database_dsn, None, batch_max_events=batch_max_events)):
+        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 25)
+        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until(database_dsn, "SELECT count(*) FROM events", 25)
+        await until(database_dsn, "SELECT count(*) FROM status_changes", 25)
+    await writer.close()
