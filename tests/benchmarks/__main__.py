@@ -29,7 +29,7 @@ _BENCHMARKS = {
 def main() -> int:
     """Runs what was asked for; 0 when every goal is met, 1 when one is not."""
     options = _read_arguments()
-    configure_logging(level="warning", json_lines=False)
+    configure_logging(level="error", json_lines=False)
     folder = Path(tempfile.mkdtemp(prefix="bouncekeeper-bench-"))
     try:
         outcome, machine = asyncio.run(_run(options.only or list(_BENCHMARKS), options, folder))

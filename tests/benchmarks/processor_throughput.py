@@ -22,7 +22,7 @@ WHAT = "processor, events per second"
 
 async def measure(bench: Bench) -> Outcome:
     """One worker process, SendGrid webhooks of 100 events, in parcels that are in memory beforehand."""
-    count = bench.size(200_000, 20_000)
+    count = bench.size(200_000, 40_000)
     sender = SendGridSamples()
     now = datetime.now(UTC)
     bench.progress(f"processor: making {count:,} events")

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import aio_pika
 import aiormq
 import asyncpg
 
-from schemas.queue_topology import PARCELS_QUEUE
+from schemas.envelope import decode_parcel
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import RabbitMQ, start_rabbitmq
+from worker.queue.rabbitmq import RabbitMQReader
 from worker.store.migrations import migrate
 
 # Everything an event leaves behind is in some table of ours; only the record of migrations stays.
@@ -106,24 +106,14 @@ async def empty_tables(dsn: str) -> None:
         await connection.close()
 
 
-async def purge_parcels(url: str) -> int:
-    """Empties the queue of parcels; says how many there were."""
-    connection = await aio_pika.connect(url)
+async def drain_webhooks(url: str) -> int:
+    """Takes everything off the queue of parcels; says how many webhooks were in it."""
+    reader = await RabbitMQReader.open(url, prefetch=256)
     try:
-        channel = await connection.channel()
-        queue = await channel.get_queue(PARCELS_QUEUE)
-        purged = await queue.purge()
-        return purged.message_count or 0
+        webhooks = 0
+        while leases := await reader.take(max_parcels=256, max_wait_seconds=0.5):
+            webhooks += sum(len(decode_parcel(lease.parcel)) for lease in leases)
+            await reader.acknowledge(leases)
+        return webhooks
     finally:
-        await connection.close()
-
-
-async def waiting_parcels(url: str) -> int:
-    """How many parcels wait in the queue."""
-    connection = await aio_pika.connect(url)
-    try:
-        channel = await connection.channel()
-        queue = await channel.declare_queue(PARCELS_QUEUE, passive=True)
-        return queue.declaration_result.message_count or 0
-    finally:
-        await connection.close()
+        await reader.close()

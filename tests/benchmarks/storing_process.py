@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import asyncpg
@@ -25,15 +25,14 @@ from msgspec import Struct
 
 from tests.benchmarks.machine import peak_memory_mib
 from worker.logs import configure_logging
-from worker.processor.applying import BatchRules
+from worker.processor import service
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import Lease
 from worker.settings import load_settings
 from worker.settings_tree import Settings
-from worker.store.partitions import month_of, months_later
-from worker.store.pool import open_pool, set_codecs
+from worker.store.pool import Pool, set_codecs
 
 _decode_parcels = msgspec.msgpack.Decoder(list[bytes]).decode
 _COLUMNS = (
@@ -94,32 +93,34 @@ class ParcelsInMemory:
 
 async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
     reader = ParcelsInMemory(parcels)
-    pool = await open_pool(
-        settings.postgres.url.reveal(),
-        connections=settings.postgres.pool_connections,
-        command_timeout_seconds=settings.postgres.command_timeout_seconds,
-        idle_connections=settings.processor.batches_in_flight,
-    )
-    oldest_kept = months_later(month_of(datetime.now(UTC)), -settings.processor.retention_months)
-    rules = BatchRules(policy=settings.policy, announce=True, oldest_kept=oldest_kept)
-    consumer = Consumer(
-        name="memory",
-        reader=reader,
-        writer=BatchWriter(pool, rules),
-        providers=PROVIDERS,
-        settings=settings.processor,
-    )
-    stop = asyncio.Event()
-    gc.freeze()  # what was prepared is not the processor's garbage
-    cpu_before, started = time.process_time(), time.perf_counter()
-    running = asyncio.create_task(consumer.run(stop))
-    done = asyncio.create_task(reader.all_acknowledged.wait())
-    await asyncio.wait([running, done], return_when=asyncio.FIRST_COMPLETED)
-    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_before
-    stop.set()
-    await running
-    await pool.close()
+    async with AsyncExitStack() as stack:
+        pool = await service._pool(settings, stack)  # as the worker makes it
+        gc.set_threshold(*service._GARBAGE_THRESHOLDS)
+        await _open_connections(pool, settings.processor.batches_in_flight)
+        consumer = Consumer(
+            name="memory",
+            reader=reader,
+            writer=BatchWriter(pool, service._rules(settings)),
+            providers=PROVIDERS,
+            settings=settings.processor,
+        )
+        stop = asyncio.Event()
+        gc.freeze()  # what was prepared is not the processor's garbage
+        cpu_before, started = time.process_time(), time.perf_counter()
+        running = asyncio.create_task(consumer.run(stop))
+        done = asyncio.create_task(reader.all_acknowledged.wait())
+        await asyncio.wait([running, done], return_when=asyncio.FIRST_COMPLETED)
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_before
+        stop.set()
+        await running
     return _stored(seconds, cpu_seconds)
+
+
+async def _open_connections(pool: Pool, count: int) -> None:
+    """A worker that has been at work has its connections open."""
+    async with AsyncExitStack() as stack:
+        for _ in range(count):
+            await stack.enter_async_context(pool.acquire())
 
 
 async def _copy(from_dsn: str, to_dsn: str) -> Stored:
