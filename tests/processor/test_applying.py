@@ -1,11 +1,10 @@
 """The batch path on a real Postgres: whatever the order, the repeats and the split, one result."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,24 +17,13 @@ from worker.policy.policy_file import recommended_policy
 from worker.policy.standing import standing
 from worker.processor.applying import Applied, BatchRules, apply_events
 from worker.processor.contact_state import facts_of
-from worker.store.contact_rows import lock_contacts_where, prepare_staging
-from worker.store.partitions import make_partitions, months_later
-from worker.store.pool import Pool, open_pool
+from worker.store.contact_rows import lock_contacts_where
+from worker.store.pool import Pool
 
 NOW = START + timedelta(days=400)
 POLICY = recommended_policy()
 RULES = BatchRules(policy=POLICY, announce=True, oldest_kept=START - timedelta(days=400))
 ADDRESSES = ("jane@example.org", "joe@example.net", "eve@example.com")
-
-
-@pytest.fixture
-async def pool(database_dsn: str) -> AsyncIterator[Pool]:
-    pool = await open_pool(database_dsn, connections=4, command_timeout_seconds=30, prepare=prepare_staging)
-    async with pool.acquire() as connection:
-        month = START.replace(day=1, hour=0)
-        await make_partitions(connection, [months_later(month, count) for count in range(-1, 15)])
-    yield pool
-    await pool.close()
 
 
 async def apply(pool: Pool, events: Sequence[FeedbackEvent], *, rules: BatchRules = RULES) -> Applied:
