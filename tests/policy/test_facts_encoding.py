@@ -1,0 +1,79 @@
+"""Facts come back from storage exactly as they went in."""
+
+from datetime import timedelta
+
+from hypothesis import given, settings
+from msgspec.structs import replace
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Kind
+from tests.feedback_events import START, histories, make_event
+from tests.policy.rules import delivered, hard, soft
+from worker.policy.facts import Facts
+from worker.policy.facts_encoding import decode_facts, encode_facts, facts_detail, facts_from_row
+from worker.policy.fold import fold_all
+from worker.policy.policy_file import preset, recommended_policy
+
+
+def through_a_row(facts: Facts) -> Facts:
+    return facts_from_row(
+        facts_detail(facts),
+        last_delivered_at=facts.last_delivered_at,
+        last_delivered_message=facts.last_delivered_message,
+        last_opened_at=facts.last_opened_at,
+        last_clicked_at=facts.last_clicked_at,
+        latest_at=facts.latest.occurred_at if facts.latest else None,
+        latest_key=facts.latest.event_key if facts.latest else None,
+        latest_ordered_at=facts.latest_ordered.occurred_at if facts.latest_ordered else None,
+        latest_ordered_key=facts.latest_ordered.event_key if facts.latest_ordered else None,
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(events=histories())
+def test_any_facts_survive_a_row_and_a_base(events: list[FeedbackEvent]) -> None:
+    for policy in (recommended_policy(), preset("ladder")):
+        facts = fold_all(Facts(), events, policy)
+        assert through_a_row(facts) == facts
+        assert decode_facts(encode_facts(facts)) == facts
+
+
+def test_microseconds_and_every_byte_of_a_key_survive() -> None:
+    event = replace(soft(0), event_key=bytes(range(240, 256)), occurred_at=START + timedelta(microseconds=1))
+    facts = fold_all(Facts(), [event], recommended_policy())
+    again = through_a_row(facts)
+    assert again.rules[0].strikes[0].at.microsecond == 1
+    assert again.rules[0].strikes[0].event_key == bytes(range(240, 256))
+    assert again == facts
+
+
+def test_a_contact_without_trouble_has_no_detail() -> None:
+    facts = fold_all(Facts(), [delivered(0), make_event(Kind.OPENED, day=1)], recommended_policy())
+    assert facts_detail(facts) is None
+    assert encode_facts(facts) is not None
+    assert encode_facts(Facts()) is None
+    assert decode_facts(None) == Facts()
+
+
+def test_equal_facts_are_equal_bytes() -> None:
+    one = fold_all(Facts(), [hard(0)], recommended_policy())
+    again = through_a_row(one)
+    assert facts_detail(again) == facts_detail(one)
+
+
+def test_a_detail_of_a_later_version_with_more_in_it_is_still_read() -> None:
+    detail = b'{"rules":[],"seen_by_a_later_version":1}'
+    assert (
+        facts_from_row(
+            detail,
+            last_delivered_at=None,
+            last_delivered_message=None,
+            last_opened_at=None,
+            last_clicked_at=None,
+            latest_at=None,
+            latest_key=None,
+            latest_ordered_at=None,
+            latest_ordered_key=None,
+        )
+        == Facts()
+    )

@@ -1,0 +1,264 @@
+"""The `[policy]` table: presets with overrides, and every mistake told with its rule, its key and its remedy."""
+
+import itertools
+import os
+import subprocess
+import sys
+import tomllib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from schemas.vocabulary import CAUSE_BLAME, Blame, Blocks, Cause, Kind
+from worker.errors import ImpossibleSetting
+from worker.policy.cause_groups import CAUSE_GROUPS
+from worker.policy.policy_file import load_policy, policy_fingerprint, preset, recommended_policy
+from worker.policy.policy_print import policy_as_toml
+from worker.policy.presets import preset_names
+from worker.policy.rule import Action, LiftBy, Policy, Rule
+
+
+def rule_of(policy: Policy, name: str) -> Rule:
+    return next(rule for rule in policy.rules if rule.name == name)
+
+
+def from_toml(text: str) -> Policy:
+    return load_policy(tomllib.loads(text)["policy"])
+
+
+def test_an_override_replaces_only_the_keys_it_names() -> None:
+    policy = from_toml("[policy.rules.mailbox_full]\nstrikes = 8")
+    changed, before = rule_of(policy, "mailbox_full"), rule_of(recommended_policy(), "mailbox_full")
+    assert changed.strikes == 8
+    assert (changed.window, changed.hold_ladder, changed.causes) == (before.window, before.hold_ladder, before.causes)
+    assert len(policy.rules) == len(recommended_policy().rules)
+
+
+def test_a_rule_of_the_preset_can_be_removed() -> None:
+    policy = from_toml("[policy.rules.undetermined]\nremove = true")
+    assert "undetermined" not in {rule.name for rule in policy.rules}
+
+
+def test_a_new_rule_stands_beside_the_presets() -> None:
+    policy = from_toml(
+        """
+        [policy]
+        preset = "provider"
+        [policy.rules.full]
+        causes = ["mailbox_full", "@temporary"]
+        kinds = ["soft_bounce"]
+        strikes = 4
+        action = "hold"
+        hold_ladder = ["12h", "forever"]
+        """
+    )
+    rule = rule_of(policy, "full")
+    assert rule.causes == {Cause.MAILBOX_FULL, *CAUSE_GROUPS["@temporary"]}
+    assert rule.hold_ladder == (timedelta(hours=12), None)
+
+
+def test_another_action_leaves_the_holds_keys_behind() -> None:
+    rule = rule_of(from_toml('[policy.rules.temporary]\naction = "record"'), "temporary")
+    assert (rule.action, rule.hold_ladder, rule.ladder_forget) == (Action.RECORD, (), None)
+
+
+def test_what_holds_for_all_rules_can_be_set() -> None:
+    policy = from_toml(
+        """
+        [policy]
+        name = "ours"
+        max_event_age = "3d"
+        complaint_applies_to = "marketing"
+        scoped_unsubscribe_applies_to = "none"
+        """
+    )
+    assert (policy.name, policy.max_event_age) == ("ours", timedelta(days=3))
+    assert (policy.complaint_applies_to, policy.scoped_unsubscribe_applies_to) == (Blocks.MARKETING, Blocks.NONE)
+
+
+def test_lift_by_follows_the_action_when_it_is_left_out() -> None:
+    table: dict[str, Any] = {"causes": ["@any"]}
+    hold = {**table, "action": "hold", "hold_ladder": ["1d"]}
+    assert load_policy({"preset": "none", "rules": {"r": table}}).rules[0].lift_by == {LiftBy.ADMIN}
+    assert load_policy({"preset": "none", "rules": {"r": hold}}).rules[0].lift_by == {LiftBy.ADMIN, LiftBy.EXPIRY}
+
+
+def test_the_groups_together_are_every_cause_that_can_count() -> None:
+    assert CAUSE_GROUPS["@hard"] | CAUSE_GROUPS["@soft"] == CAUSE_GROUPS["@any"]
+    assert not CAUSE_GROUPS["@hard"] & CAUSE_GROUPS["@soft"]
+    for cause in CAUSE_GROUPS["@any"]:
+        assert CAUSE_BLAME[cause] in {Blame.RECIPIENT, Blame.REMOTE}
+
+
+HOLD = {"action": "hold", "hold_ladder": ["30d"]}
+# One rule `r` over a full mailbox with these keys, and words that the message must hold.
+MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
+    ({"causes": ["mailbox_ful"]}, ["causes", "'mailbox_ful'", "did you mean 'mailbox_full'?"]),
+    ({"causes": ["@tempory"]}, ["causes", "no group '@tempory'", "did you mean '@temporary'?"]),
+    ({"causes": []}, ["causes", "count nothing"]),
+    ({"causes": "mailbox_full"}, ["causes", "write a list"]),
+    ({"causes": ["sender_reputation"]}, ["causes", "sender_reputation", "sender's fault", "take it out"]),
+    ({"causes": ["content", "mailbox_full"]}, ["causes", "content", "sender's fault"]),
+    ({"causes": ["suppressed_by_provider"]}, ["causes", "suppressed_by_provider", "no failure"]),
+    ({"causes": ["abuse_report"]}, ["causes", "complaints are always heeded"]),
+    ({"kinds": []}, ["kinds", "count nothing"]),
+    ({"kinds": ["dropped"]}, ["kinds", "'dropped'", "hard_bounce"]),
+    ({"kinds": ["deferred"]}, ["kinds", "'deferred'"]),
+    ({"strikes": 0}, ["strikes", "is 0", "from 1 to 100"]),
+    ({"strikes": -3}, ["strikes", "from 1 to 100"]),
+    ({"strikes": True}, ["strikes", "is True"]),
+    ({"strikes": 2.5}, ["strikes", "is 2.5"]),
+    ({"strikes": 101}, ["strikes", "from 1 to 100"]),
+    ({"strike": 3}, ["strike", "no key of a rule", "did you mean 'strikes'?"]),
+    ({"engaged_extra": -1}, ["engaged_extra", "from 0 to 100"]),
+    ({"engaged_extra": 1, "engaged_by": []}, ["engaged_by", "never applies"]),
+    ({"engaged_extra": 1, "engaged_within": "0d"}, ["engaged_within", "never applies"]),
+    ({"engaged_by": ["resubscribe"]}, ["engaged_by", "'resubscribe'"]),
+    ({"weights": {"soft_bounce": 0}}, ["weights.soft_bounce", "above 0"]),
+    ({"weights": {"soft_bounce": float("nan")}}, ["weights.soft_bounce", "above 0"]),
+    ({"weights": {"complaint": 1}}, ["weights", "'complaint'"]),
+    ({"weights": 2}, ["weights", "write weights = {"]),
+    ({"kinds": ["soft_bounce"], "weights": {"hard_bounce": 2}}, ["weights", "hard_bounce", "not among its kinds"]),
+    ({"strikes": 50, "weights": {"soft_bounce": 0.1}}, ["weights", "500 strikes", "within 100"]),
+    ({"window": "30"}, ["window", "'30' is no duration", '"30d"']),
+    ({"window": "-3d"}, ["window", "is no duration"]),
+    ({"window": 30}, ["window", "is 30"]),
+    ({"window": "999999d"}, ["window", "longer than a hundred years"]),
+    ({"window": "0d"}, ["window", "forgotten at once"]),
+    ({"stale_after": "0s"}, ["stale_after", "forgotten at once"]),
+    ({"min_interval": "forever"}, ["min_interval", 'cannot be "forever"']),
+    ({"min_span": "7d"}, ["min_span", "single strike", "raise strikes"]),
+    ({"strikes": 3, "min_span": "30d", "window": "30d"}, ["min_span", "not below window", "lengthen window"]),
+    ({"strikes": 5, "min_interval": "10d", "window": "40d"}, ["min_interval", "5 strikes", "not below window"]),
+    (
+        {"strikes": 2, "engaged_extra": 3, "engaged_min_interval": "10d", "window": "40d"},
+        ["engaged_min_interval", "5 strikes", "window"],
+    ),
+    ({"strikes": 2, "min_interval": "7d", "stale_after": "7d"}, ["min_interval", "not below stale_after"]),
+    ({"reset_on": ["accepted"]}, ["reset_on", "'accepted'", "delivered"]),
+    ({"action": "suppress"}, ["action", "'suppress'", "block, hold, record"]),
+    ({"action": "hold"}, ["hold_ladder", "missing", 'hold_ladder = ["30d", "forever"]']),
+    ({"action": "hold", "hold_ladder": []}, ["hold_ladder", "missing"]),
+    ({"hold_ladder": ["30d"]}, ["hold_ladder", "no effect with action 'block'", 'action = "hold"']),
+    ({"action": "record", "hold_ladder": ["30d"]}, ["hold_ladder", "no effect with action 'record'"]),
+    ({"trial_strikes": 2}, ["trial_strikes", "no effect"]),
+    ({"ladder_forget": "90d"}, ["ladder_forget", "no effect"]),
+    ({**HOLD, "hold_ladder": ["30d", "0d"]}, ["hold_ladder", "no length"]),
+    ({**HOLD, "hold_ladder": ["forever", "30d"]}, ["hold_ladder", 'after "forever"']),
+    ({**HOLD, "hold_ladder": ["a while"]}, ["hold_ladder", "'a while' is no duration"]),
+    ({**HOLD, "lift_by": ["admin"]}, ["lift_by", "expiry", 'add "expiry"']),
+    ({"lift_by": ["expiry"]}, ["lift_by", "never ends by time"]),
+    ({**HOLD, "hold_ladder": ["forever"], "lift_by": ["expiry"]}, ["lift_by", "no rung"]),
+    ({"lift_by": ["prayer"]}, ["lift_by", "'prayer'", "admin"]),
+    ({"applies_to": "none"}, ["applies_to", "forbid nothing", 'action = "record"']),
+    ({"applies_to": "transactional"}, ["applies_to", "'transactional'"]),
+    ({"status": "complained"}, ["status", "'complained'", "blocklisted, multiple_soft_bounces"]),
+    ({"remove": True}, ["remove", "finds no such rule"]),
+    ({"remove": "yes"}, ["remove", "no key of a rule"]),
+]
+
+
+@pytest.mark.parametrize(("keys", "words"), MISTAKES, ids=lambda value: str(value)[:60])
+def test_a_mistake_in_a_rule_names_the_rule_the_key_and_the_remedy(keys: dict[str, Any], words: list[str]) -> None:
+    rule = keys if "remove" in keys else {"causes": ["mailbox_full"], **keys}
+    with pytest.raises(ImpossibleSetting) as caught:
+        load_policy({"preset": "none", "rules": {"r": rule}})
+    message = str(caught.value)
+    assert message.startswith("policy rule 'r': ")
+    for word in words:
+        assert word in message
+    assert "; " in message  # what is wrong; what to do
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"preset": "mailchump"}, ["preset", "did you mean 'mailchimp'?"]),
+        ({"preset": 7}, ["preset", "is 7"]),
+        ({"prest": "recommended"}, ["prest", "did you mean 'preset'?"]),
+        ({"max_event_age": "soon"}, ["max_event_age", "'soon' is no duration"]),
+        ({"complaint_applies_to": "none"}, ["complaint_applies_to", "heeded"]),
+        ({"complaint_applies_to": "some"}, ["complaint_applies_to", "'some'"]),
+        ({"scoped_unsubscribe_applies_to": 1}, ["scoped_unsubscribe_applies_to"]),
+        ({"name": ""}, ["name"]),
+        ({"rules": [1]}, ["rules", "[policy.rules.<name>]"]),
+        ({"rules": {"temporary": 5}}, ["rules", "[policy.rules.<name>]"]),
+        ({"preset": "none"}, ["no rule", "choose a preset"]),
+        ({"rules": {"Bad Name": {"causes": ["@any"]}}}, ["'Bad Name'", "rename"]),
+        ({"rules": {"temporary": {"remove": True, "strikes": 3}}}, ["'temporary'", "beside other keys"]),
+        ({"rules": {"new": {"strikes": 3}}}, ["'new'", "causes is missing", "@temporary"]),
+        (
+            {"rules": {"zz_mine": {"causes": ["mailbox_full"]}}},
+            ["'zz_mine'", "hard_bounce with mailbox_full", "'mailbox_full' counts already", "remove = true"],
+        ),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_a_mistake_in_the_table_names_the_key_and_the_remedy(table: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ImpossibleSetting) as caught:
+        load_policy(table)
+    for word in ["policy", *words]:
+        assert word in str(caught.value)
+
+
+def test_two_rules_may_share_a_cause_when_their_kinds_differ() -> None:
+    policy = load_policy(
+        {
+            "preset": "none",
+            "rules": {
+                "hard": {"causes": ["@any"], "kinds": ["hard_bounce"]},
+                "soft": {"causes": ["@any"], "kinds": ["soft_bounce"]},
+            },
+        }
+    )
+    assert [rule.kinds for rule in policy.rules] == [{Kind.HARD_BOUNCE}, {Kind.SOFT_BOUNCE}]
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_the_effective_table_loads_again_as_the_same_policy(name: str) -> None:
+    assert from_toml(policy_as_toml(preset(name))) == preset(name)
+
+
+def test_the_effective_table_of_an_overridden_policy_loads_again() -> None:
+    policy = from_toml(
+        """
+        [policy]
+        name = 'a "quoted" näme'
+        max_event_age = "forever"
+        [policy.rules.temporary]
+        weights = { soft_bounce = 0.3 }
+        engaged_min_interval = "90m"
+        window = "forever"
+        """
+    )
+    assert from_toml(policy_as_toml(policy)) == policy
+
+
+def test_the_fingerprint_follows_what_the_policy_decides_and_not_its_name() -> None:
+    recommended = recommended_policy()
+    assert policy_fingerprint(recommended) == policy_fingerprint(load_policy({"name": "other"}))
+    for one, other in itertools.combinations([preset(name) for name in preset_names()], 2):
+        alike = replace(one, name="") == replace(other, name="")
+        assert (policy_fingerprint(one) == policy_fingerprint(other)) == alike
+    for change in ({"max_event_age": "13d"}, {"rules": {"temporary": {"strikes": 6}}}):
+        assert policy_fingerprint(load_policy(change)) != policy_fingerprint(recommended)
+
+
+def test_the_fingerprint_is_the_same_in_every_process() -> None:
+    program = (
+        "from worker.policy.policy_file import policy_fingerprint, recommended_policy;"
+        "print(policy_fingerprint(recommended_policy()))"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        for seed in ("1", "2", "3")
+    }
+    assert seen == {policy_fingerprint(recommended_policy())}
