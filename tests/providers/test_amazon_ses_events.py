@@ -1,13 +1,15 @@
 """What SES reports of messages on their way, of preferences, and of itself."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from schemas.vocabulary import Cause, Kind
-from tests.providers.ses_payloads import HAPPENED, about_mail, mail, one, parse
+from tests.providers.ses_payloads import HAPPENED, about_mail, envelope, mail, one, parse
 from worker.errors import UnreadablePayload
+from worker.providers.amazon_ses import PROVIDER
 from worker.providers.ses_vocabulary import DELAYS
 from worker.samples.amazon_ses import EVENT_TYPE
 
@@ -137,6 +139,16 @@ class TestOtherEvents:
     def test_anything_else_is_set_aside(self, message: str) -> None:
         with pytest.raises(UnreadablePayload):
             parse(message)
+
+    @pytest.mark.parametrize("raw", [True, False])
+    @pytest.mark.parametrize(
+        "message", ["[" * 200_000, '{"eventType":"Bounce","mail":{"tags":' + '{"a":' * 2_000 + "1" + "}" * 2_002]
+    )
+    def test_what_is_nested_too_deeply_is_set_aside(self, message: str, raw: bool) -> None:  # noqa: FBT001 - a parameter of pytest's
+        outer = {"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": message, "Timestamp": "s"}
+        body = message if raw else json.dumps(outer)
+        with pytest.raises(UnreadablePayload):
+            PROVIDER.parse(envelope(body.encode(), raw=raw))
 
 
 class TestSubscription:

@@ -20,7 +20,7 @@ BOUNCES: dict[tuple[str, str], KindAndCause] = {
     ("Permanent", "OnTenantSuppressionList"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     ("Permanent", "EmailValidationSuppressed"): (Kind.DROPPED, Cause.INVALID_ADDRESS),
     ("Permanent", "UnsubscribedRecipient"): (Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
-    ("Transient", "General"): (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    ("Transient", "General"): (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # out-of-office replies too
     ("Transient", "MailboxFull"): (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
     ("Transient", "MessageTooLarge"): (Kind.SOFT_BOUNCE, Cause.MESSAGE_TOO_LARGE),
     ("Transient", "CustomTimeoutExceeded"): (Kind.SOFT_BOUNCE, Cause.EXPIRED),

@@ -229,8 +229,10 @@ def _name_and_object(event: SampleEvent) -> tuple[str, dict[str, Any]]:  # noqa:
             return "Subscription", {**stamp, **_preferences(event)}
         case Kind.OTHER if event.cause is Cause.TEST:
             return "AmazonSnsSubscriptionSucceeded", {}
-        case Kind.OTHER:
+        case Kind.OTHER if event.cause is Cause.SENDER_CONFIGURATION:
             return "Rendering Failure", {"templateName": "spring", "errorMessage": "a variable is missing"}
+        case Kind.OTHER:
+            return "Complaint", {**stamp, **_complaint(event), "complaintFeedbackType": "not-spam"}
         case Kind.COMPLAINT:
             return "Complaint", {**stamp, **_complaint(event)}
         case Kind.DROPPED if event.cause is Cause.COMPLAINED_AT_PROVIDER:
