@@ -9,8 +9,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from schemas.vocabulary import STATUS_GRAVITY, MailClass, Status
+from schemas.vocabulary import STATUS_GRAVITY, Kind, MailClass, Status
 from worker.api.check import CheckAnswer, check_addresses
+from worker.api.contacts import EventView
 from worker.api.explanations import ExplanationAnswer, contact_explanation
 from worker.commands.database import opened_database
 from worker.commands.demo_sending import Sent
@@ -92,6 +93,10 @@ def _interesting(answer: CheckAnswer) -> list[str]:
     return [address for status in gravest_first for address in by_status[status][:_EXAMPLES_PER_STATUS]]
 
 
+def _is_refusal(event: EventView) -> bool:
+    return bool(event.diagnostic) and event.kind in {Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED}
+
+
 def tell_result(result: DemoResult, folder: Path) -> None:
     """Prints it for people."""
     rate = result.sent.webhooks / max(result.sent.seconds, 0.001)
@@ -108,7 +113,7 @@ def tell_result(result: DemoResult, folder: Path) -> None:
         print_line()
         print_line(f"{example.address}", style="bold")
         print_line(f"  {example.sentence}")
-        said = next((step.event.diagnostic for step in reversed(example.steps) if step.event.diagnostic), None)
+        said = next((step.event.diagnostic for step in reversed(example.steps) if _is_refusal(step.event)), None)
         if said:
             print_line(f'  the server said: "{said}"')
         print_line(f"  {example.lifts}")

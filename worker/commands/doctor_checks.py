@@ -137,11 +137,14 @@ async def look_at_queue(settings: Settings) -> list[Finding]:
     try:
         reader = await opened_reader(settings)
         try:
-            return [well("queue", f"in Postgres, {await reader.depth() or 0} parcels wait")]
+            depth = await reader.depth()
         finally:
             await reader.close()
     except BouncekeeperError as error:
         return [wrong("queue", str(error), "see postgres below")]
+    if depth is None:
+        return [wrong("queue", "in Postgres, which cannot be asked", "see postgres below")]
+    return [well("queue", f"in Postgres, {depth} parcels wait")]
 
 
 async def _look_at_rabbitmq(url: str) -> list[Finding]:
