@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.resources import files
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -19,6 +20,7 @@ from worker.api.explanations import contact_explanation
 from worker.api.parameters import asked_contact, checked_account, known_query, number_in_range, unknown_contact
 from worker.api.probes import alive, numbers, ready
 from worker.api.problems import (
+    PROBLEM_KIND,
     defect_response,
     framework_response,
     refused_response,
@@ -40,7 +42,9 @@ _SETTINGS: web.AppKey[ApiSettings] = web.AppKey("settings")
 _TOKENS: web.AppKey[BearerTokens] = web.AppKey("tokens")
 _STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping")
 
-_LINE = "line"  # where a handler leaves what it wants to have in the request's log line
+_LINE: web.RequestKey[dict[str, Any]] = web.RequestKey(
+    "line"
+)  # where a handler leaves what it wants to have in the request's log line
 _JSON = "application/json"
 # What probes and dashboards ask every few seconds is logged only when it goes wrong.
 _QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -93,7 +97,7 @@ async def _answer(
     seconds = time.perf_counter() - started
     metrics.API_SECONDS.labels(route, str(response.status)).observe(seconds)
     if route not in _QUIET_ROUTES or response.status >= HTTPStatus.BAD_REQUEST:
-        problem = {"problem": response["problem"]} if "problem" in response else {}
+        problem = {"problem": response[PROBLEM_KIND]} if PROBLEM_KIND in response else {}
         log.info(
             "api.answered",
             method=request.method,

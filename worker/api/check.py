@@ -8,9 +8,8 @@ from msgspec import Struct
 
 from schemas.address import normalise_address
 from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status
-from worker.api.contact_facts import facts_of
+from worker.api.contact_facts import facts_of, standing_at
 from worker.policy.rule import Policy
-from worker.policy.standing import standing
 from worker.store.contact_lookup import find_contacts, look_up
 from worker.store.pool import Executor
 
@@ -138,7 +137,7 @@ async def _verdicts_from_facts(executor: Executor, addresses: list[str], questio
     """For contacts whose stored standing has been overtaken by time."""
     verdicts: dict[str, _Verdict] = {}
     for row in await find_contacts(executor, question.account, question.channel, addresses):
-        shown = standing(facts_of(row), question.policy, question.now)
+        shown = standing_at(facts_of(row), question.policy, question.now)
         verdicts[row.address] = (
             not shown.blocks.forbids(question.mail_class),
             True,

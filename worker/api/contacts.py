@@ -8,12 +8,11 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
-from worker.api.contact_facts import facts_of
+from worker.api.contact_facts import facts_of, standing_at
 from worker.policy.counting import is_in_force
 from worker.policy.facts import Facts
 from worker.policy.rule import Policy
 from worker.policy.sentences import lifts, standing_sentence
-from worker.policy.standing import standing
 from worker.store.contact_lookup import find_contact, status_history
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
@@ -163,7 +162,7 @@ def _report(
     now: datetime,
 ) -> ContactReport:
     facts = facts_of(row)
-    shown = standing(facts, policy, now)  # not the stored one: time may have overtaken it
+    shown = standing_at(facts, policy, now)  # not the stored one: time may have overtaken it
     return ContactReport(
         address=row.address,
         account=row.account,

@@ -6,10 +6,11 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Channel, Status
-from worker.api.contact_facts import base_of
+from worker.api.contact_facts import base_of, without_last_news
 from worker.api.contacts import EventView, event_view
 from worker.policy.explain import Explanation, Step, explain
 from worker.policy.rule import Policy
+from worker.policy.sentences import standing_sentence
 from worker.store.contact_lookup import find_contact
 from worker.store.pool import Executor
 from worker.store.stored_events import stored_events
@@ -66,19 +67,20 @@ async def contact_explanation(
     # What occurred before base_until is in the base, even where its partition still stands.
     events = await stored_events(executor, row.id, since=row.base_until)
     told = explain(events, policy, now, base_of(row))
+    shown = without_last_news(told.standing)
     return ExplanationAnswer(
         address=row.address,
         account=row.account,
         channel=row.channel,
         at=told.at,
-        status=told.standing.status,
-        blocks=told.standing.blocks,
-        reason=None if told.standing.cause is Cause.NONE else told.standing.cause,
-        since=told.standing.since,
-        until=told.standing.until,
-        rule=told.standing.rule,
+        status=shown.status,
+        blocks=shown.blocks,
+        reason=None if shown.cause is Cause.NONE else shown.cause,
+        since=shown.since,
+        until=shown.until,
+        rule=shown.rule,
         next_change_at=told.next_change_at,
-        sentence=told.sentence,
+        sentence=standing_sentence(shown),
         lifts=told.lifts,
         events_before=row.base_until,
         steps=_steps(told, events),

@@ -11,6 +11,7 @@ from worker.errors import RequestRefused
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+PROBLEM_KIND = web.ResponseKey("problem", str)  # what the request's log line says went wrong
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ def problem_response(
     response = web.Response(
         status=http_status, body=msgspec.json.encode(problem), content_type=CONTENT_TYPE, headers=headers
     )
-    response["problem"] = kind
+    response[PROBLEM_KIND] = kind
     return response
 
 

@@ -1,0 +1,81 @@
+"""The API on a real port over a real database, and contacts made by the real batch path."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import ClientSession, web
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Secret
+from tests.feedback_events import START
+from worker.api.application import build_api
+from worker.policy.policy_file import recommended_policy
+from worker.processor.applying import BatchRules, apply_events
+from worker.settings_tree import ApiSettings
+from worker.store.contact_rows import prepare_staging
+from worker.store.partitions import make_partitions, months_later
+from worker.store.pool import Pool, open_pool
+
+TOKEN = "a-token-of-the-test-that-is-long"
+OLD_TOKEN = "an-older-token-being-rotated-out"
+Store = Callable[[Sequence[FeedbackEvent]], Awaitable[None]]
+
+
+@pytest.fixture
+async def pool(database_dsn: str) -> AsyncIterator[Pool]:
+    """Connections to a database with every migration applied, and partitions for the events of the tests."""
+    opened = await open_pool(database_dsn, connections=4, command_timeout_seconds=10, prepare=prepare_staging)
+    async with opened.acquire() as connection:
+        month = START.replace(day=1, hour=0)
+        await make_partitions(connection, [months_later(month, count) for count in range(-1, 12)])
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+def api_settings() -> ApiSettings:
+    """Two tokens, as while one is being rotated, and few addresses at once."""
+    return ApiSettings(tokens=(Secret(TOKEN), Secret(OLD_TOKEN)), check_max_addresses=50)
+
+
+@pytest.fixture
+async def base_url(pool: Pool, api_settings: ApiSettings) -> AsyncIterator[str]:
+    """Where the API listens."""
+    runner = web.AppRunner(build_api(pool=pool, policy=recommended_policy(), settings=api_settings))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def client(base_url: str) -> AsyncIterator[ClientSession]:
+    """An application that may ask."""
+    async with ClientSession(base_url, headers={"Authorization": f"Bearer {TOKEN}"}) as session:
+        yield session
+
+
+@pytest.fixture
+async def stranger(base_url: str) -> AsyncIterator[ClientSession]:
+    """Somebody without a token."""
+    async with ClientSession(base_url) as session:
+        yield session
+
+
+@pytest.fixture
+def store(pool: Pool) -> Store:
+    """Applies events as the processor does."""
+    rules = BatchRules(policy=recommended_policy(), announce=True, oldest_kept=START - timedelta(days=300))
+
+    async def apply(events: Sequence[FeedbackEvent]) -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            await apply_events(connection, events, rules=rules, now=datetime.now(UTC))
+
+    return apply

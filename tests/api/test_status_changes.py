@@ -1,0 +1,84 @@
+"""The feed over HTTP: pages, cursors, waiting for news."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from schemas.vocabulary import Cause, Kind
+from tests.api.conftest import Store
+from tests.feedback_events import make_event
+
+
+async def read(client: ClientSession, expected: int = 200, **query: str) -> dict[str, Any]:
+    async with client.get("/v1/status-changes", params=query) as response:
+        answer: dict[str, Any] = await response.json()
+        assert response.status == expected, answer
+        return answer
+
+
+def bounces(count: int, start: int = 0) -> list[Any]:
+    return [
+        make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, address=f"gone{number}@example.org")
+        for number in range(start, start + count)
+    ]
+
+
+async def test_every_change_is_read_once_by_following_next(client: ClientSession, store: Store) -> None:
+    await store(bounces(3))
+    await store(bounces(4, start=3))
+    seen: list[str] = []
+    answer = await read(client, limit="2")
+    while answer["changes"]:
+        seen += [change["address"] for change in answer["changes"]]
+        answer = await read(client, limit="2", after=answer["next"])
+    assert sorted(seen) == [f"gone{number}@example.org" for number in range(7)]
+    assert await read(client, after=answer["next"]) == {"changes": [], "next": answer["next"]}
+
+    await store([make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, address="cross@example.org")])
+    (change,) = (await read(client, after=answer["next"]))["changes"]
+    assert (change["address"], change["old_status"], change["new_status"]) == ("cross@example.org", "new", "complained")
+    assert (change["new_blocks"], change["cause"]) == ("all", "abuse_report")
+
+
+async def test_an_empty_feed_begins_at_its_beginning(client: ClientSession) -> None:
+    assert await read(client) == {"changes": [], "next": "0-0"}
+
+
+async def test_a_reader_who_waits_hears_of_a_change_when_it_happens(client: ClientSession, store: Store) -> None:
+    waiting = asyncio.create_task(read(client, wait_seconds="20"))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    await store(bounces(1))
+    async with asyncio.timeout(5):
+        assert len((await waiting)["changes"]) == 1
+
+
+async def test_a_reader_who_waits_in_vain_gets_an_empty_answer_in_time(client: ClientSession) -> None:
+    async with asyncio.timeout(5):
+        assert (await read(client, wait_seconds="0.3"))["changes"] == []
+
+
+@pytest.mark.parametrize("after", ["x", "1", "1-2-3", "-", "1-x"])
+async def test_a_cursor_that_is_none_of_ours_is_refused(client: ClientSession, after: str) -> None:
+    assert (await read(client, 422, after=after))["type"] == "urn:bouncekeeper:problem:bad-cursor"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "0"},
+        {"limit": "1001"},
+        {"limit": "1.5"},
+        {"limit": "many"},
+        {"wait_seconds": "31"},
+        {"wait_seconds": "-1"},
+        {"wait_seconds": "nan"},
+        {"since": "yesterday"},
+    ],
+)
+async def test_a_parameter_out_of_its_range_is_refused(client: ClientSession, query: dict[str, str]) -> None:
+    problem = await read(client, 422, **query)
+    assert problem["type"] == "urn:bouncekeeper:problem:bad-parameter"
+    assert problem["remedy"]
