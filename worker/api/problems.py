@@ -24,7 +24,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     remedy: str
 
 
-_TITLES = {
+TITLES = {
     "unauthorized": "No valid token",
     "unreadable-request": "The request cannot be read",
     "too-many-addresses": "Too many addresses in one request",
@@ -46,7 +46,7 @@ def problem_response(
     """The problem as an HTTP answer."""
     problem = Problem(
         type=f"urn:bouncekeeper:problem:{kind}",
-        title=_TITLES[kind],
+        title=TITLES[kind],
         status=http_status,
         detail=detail,
         remedy=remedy,

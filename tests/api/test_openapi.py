@@ -1,0 +1,166 @@
+"""The description and the API are the same: every route, every answer, every word."""
+
+import json
+from enum import StrEnum
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import yaml
+from aiohttp import ClientResponse, ClientSession
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+from openapi_spec_validator import validate
+
+from schemas.vocabulary import Blame, Blocks, Cause, Kind, MailClass, Status
+from tests.api.conftest import Store
+from tests.feedback_events import make_event
+from worker.api.application import build_api
+from worker.api.problems import TITLES
+from worker.api.status_changes import MAX_LIMIT, MAX_WAIT_SECONDS
+from worker.policy.effect import Outcome
+from worker.policy.policy_file import recommended_policy
+from worker.policy.rule import LiftBy
+from worker.settings_tree import ApiSettings
+from worker.store.pool import Pool
+
+DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))
+# What only a defect or a database that is away brings about; tests/api/test_answers.py does.
+NOT_PROVOKED_HERE = {"500", "503"}
+
+JANE = "/v1/contacts/{address}"
+WHY = "/v1/contacts/{address}/explanation"
+REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
+    (
+        "post",
+        "/v1/check",
+        "/v1/check",
+        {"json": {"addresses": ["jane@example.org", "new@example.org", "none", "full@example.org", "off@example.org"]}},
+    ),
+    ("post", "/v1/check", "/v1/check", {"data": b"{"}),
+    ("post", "/v1/check", "/v1/check", {"json": {}}),
+    ("post", "/v1/check", "/v1/check", {"json": {"addresses": ["a@example.org"] * 51}}),
+    ("post", "/v1/check", "/v1/check", {"headers": {"Authorization": "Bearer wrong"}}),
+    *[
+        request
+        for route in (JANE, WHY)
+        for request in (
+            ("get", route, route.replace("{address}", "jane@example.org"), {}),
+            ("get", route, route.replace("{address}", "full@example.org"), {}),
+            ("get", route, route.replace("{address}", "off@example.org"), {}),
+            ("get", route, route.replace("{address}", "cross@example.org"), {}),
+            ("get", route, route.replace("{address}", "nobody@example.org"), {}),
+            ("get", route, route.replace("{address}", "none"), {}),
+            ("get", route, route.replace("{address}", "x"), {"headers": {"Authorization": "Bearer wrong"}}),
+        )
+    ],
+    ("get", "/v1/status-changes", "/v1/status-changes", {}),
+    ("get", "/v1/status-changes", "/v1/status-changes?after=x", {}),
+    ("get", "/v1/status-changes", "/v1/status-changes", {"headers": {"Authorization": "Bearer wrong"}}),
+    ("get", "/v1/openapi.yaml", "/v1/openapi.yaml", {}),
+    ("get", "/healthz", "/healthz", {}),
+    ("get", "/readyz", "/readyz", {}),
+    ("get", "/metrics", "/metrics", {}),
+]
+HISTORY = [
+    make_event(
+        Kind.HARD_BOUNCE,
+        cause=Cause.MAILBOX_DOES_NOT_EXIST,
+        smtp_code=550,
+        enhanced_status="5.1.1",
+        diagnostic="550 nobody here",
+        tags=("spring",),
+        metadata={"order": 7},
+    ),
+    *[
+        make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=day, message=f"m{day}", address="full@example.org")
+        for day in range(60)
+    ],
+    make_event(Kind.DELIVERED, day=1, address="off@example.org"),
+    make_event(Kind.OPENED, day=2, address="off@example.org", machine=True),
+    make_event(Kind.UNSUBSCRIBE, day=3, address="off@example.org", scope="list"),
+    make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, address="cross@example.org", message=None),
+]
+
+
+def test_the_description_is_valid_openapi() -> None:
+    validate(DOCUMENT)
+
+
+def test_every_route_is_described_and_every_description_has_a_route(pool: Pool) -> None:
+    app = build_api(pool=pool, policy=recommended_policy(), settings=ApiSettings())
+    routes = {
+        (route.method.lower(), route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+    described = {
+        (method, path)
+        for path, item in DOCUMENT["paths"].items()
+        for method in item
+        if method in {"get", "post", "put", "delete", "patch"}
+    }
+    assert described == routes
+
+
+async def test_every_answer_is_as_described_and_every_described_answer_is_given(
+    client: ClientSession, store: Store
+) -> None:
+    await store(HISTORY)
+    given = set()
+    for method, path, url, options in REQUESTS:
+        async with client.request(method, url, **options) as response:
+            operation = DOCUMENT["paths"][path][method]
+            given.add((method, path, str(response.status)))
+            described = resolved(operation["responses"][str(response.status)])
+            for header in described.get("headers", {}):
+                assert header in response.headers
+            await check_body(response, described["content"])
+    described_answers = {
+        (method, path, status)
+        for path, item in DOCUMENT["paths"].items()
+        for method in ("get", "post")
+        if method in item
+        for status in item[method]["responses"]
+        if status not in NOT_PROVOKED_HERE
+    }
+    assert given == described_answers
+
+
+async def check_body(response: ClientResponse, content: dict[str, Any]) -> None:
+    assert response.content_type in content
+    text = await response.text()
+    if "json" in response.content_type:
+        schema = {**content[response.content_type]["schema"], "components": DOCUMENT["components"]}
+        OAS31Validator(schema, format_checker=oas31_format_checker).validate(json.loads(text))
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """What a node's $ref leads to."""
+    if "$ref" not in node:
+        return node
+    found: Any = DOCUMENT
+    for name in node["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return dict(found)
+
+
+@pytest.mark.parametrize("words", [Status, Cause, Kind, Blame, Blocks, MailClass, LiftBy])
+def test_the_vocabulary_is_described_word_by_word(words: type[StrEnum]) -> None:
+    assert DOCUMENT["components"]["schemas"][words.__name__]["enum"] == [word.value for word in words]
+
+
+def test_outcomes_problems_and_limits_are_described_as_they_are() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["StepView"]["properties"]["outcome"]["enum"] == [outcome.value for outcome in Outcome]
+    assert schemas["Problem"]["properties"]["type"]["enum"] == [f"urn:bouncekeeper:problem:{kind}" for kind in TITLES]
+    assert schemas["CheckRequest"]["properties"]["addresses"]["maxItems"] == ApiSettings().check_max_addresses
+    parameters = {
+        parameter["name"]: parameter for parameter in DOCUMENT["paths"]["/v1/status-changes"]["get"]["parameters"]
+    }
+    assert parameters["limit"]["schema"]["maximum"] == MAX_LIMIT
+    assert parameters["wait_seconds"]["schema"]["maximum"] == MAX_WAIT_SECONDS
+
+
+async def test_the_description_is_served_as_it_is(client: ClientSession) -> None:
+    async with client.get("/v1/openapi.yaml") as response:
+        assert yaml.safe_load(await response.text()) == DOCUMENT

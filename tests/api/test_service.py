@@ -1,0 +1,90 @@
+"""The API as a process: it starts whatever is away, answers, and stops when it is told to."""
+
+import asyncio
+
+import pytest
+from aiohttp import ClientConnectionError, ClientSession
+
+from schemas.source import Secret
+from tests.api.conftest import TOKEN
+from worker.api.service import run_api
+from worker.local_services.process import free_port
+from worker.policy.policy_file import recommended_policy
+from worker.settings_tree import (
+    ApiSettings,
+    LogSettings,
+    PostgresSettings,
+    ProcessorSettings,
+    QueueSettings,
+    ReceiverSettings,
+    Settings,
+)
+
+
+def settings_for(dsn: str, port: int) -> Settings:
+    return Settings(
+        data_directory="unused",
+        postgres=PostgresSettings(url=Secret(dsn), pool_connections=2, command_timeout_seconds=5),
+        queue=QueueSettings(adapter="postgres"),
+        receiver=ReceiverSettings(),
+        processor=ProcessorSettings(),
+        api=ApiSettings(port=port, tokens=(Secret(TOKEN),)),
+        logs=LogSettings(),
+        policy=recommended_policy(),
+    )
+
+
+async def http_status(port: int, path: str) -> int:
+    async with (
+        asyncio.timeout(10),
+        ClientSession(f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}) as session,
+    ):
+        while True:
+            try:
+                async with session.get(path) as response:
+                    return response.status
+            except ClientConnectionError:
+                await asyncio.sleep(0.02)
+
+
+async def test_it_serves_until_it_is_told_to_stop(database_dsn: str) -> None:
+    port, stop = free_port(), asyncio.Event()
+    serving = asyncio.create_task(run_api(settings_for(database_dsn, port), stop))
+    assert await http_status(port, "/readyz") == 200
+    assert await http_status(port, "/v1/status-changes") == 200
+    stop.set()
+    async with asyncio.timeout(10):
+        await serving
+
+
+async def test_it_starts_while_postgres_is_away_and_says_later() -> None:
+    port, stop = free_port(), asyncio.Event()
+    away = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    serving = asyncio.create_task(run_api(settings_for(away, port), stop))
+    assert await http_status(port, "/healthz") == 200
+    assert await http_status(port, "/v1/status-changes") == 503
+    stop.set()
+    async with asyncio.timeout(10):
+        await serving
+
+
+async def test_a_stop_answers_those_who_wait_for_news(database_dsn: str) -> None:
+    port, stop = free_port(), asyncio.Event()
+    serving = asyncio.create_task(run_api(settings_for(database_dsn, port), stop))
+    await http_status(port, "/healthz")
+    waiting = asyncio.create_task(http_status(port, "/v1/status-changes?wait_seconds=30"))
+    await asyncio.sleep(0.3)
+    stop.set()
+    async with asyncio.timeout(8):
+        assert await waiting == 200
+        await serving
+
+
+async def test_a_port_that_is_taken_ends_the_process_with_an_error(database_dsn: str) -> None:
+    port, stop = free_port(), asyncio.Event()
+    serving = asyncio.create_task(run_api(settings_for(database_dsn, port), stop))
+    await http_status(port, "/healthz")
+    with pytest.raises(OSError, match="address already in use"):
+        await run_api(settings_for(database_dsn, port), asyncio.Event())
+    stop.set()
+    await serving
