@@ -138,6 +138,7 @@ TEXT_RULES: tuple[TextRule, ...] = (
         "message length exceeds",
     ),
     rule(Cause.GREYLISTED, "greylist", "graylist", "grey-list", "gray-list", "grey list"),
+    rule(Cause.SERVER_UNAVAILABLE, "mail loop", "too many hops"),
     rule(
         Cause.RATE_LIMITED,
         "rate limit",
@@ -321,8 +322,6 @@ TEXT_RULES: tuple[TextRule, ...] = (
         "temporarily unavailable",
         "temporary server",
         "configuration error",
-        "mail loop",
-        "too many hops",
         "unverified",
     ),
     rule(Cause.SENDER_CONFIGURATION, "syntax error", "command not", "unrecognized command", "bad sequence"),

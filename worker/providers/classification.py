@@ -60,7 +60,7 @@ _CONTINUATION = re.compile(r"\s*\b[45]\d\d[- ][45]\.\d{1,3}\.\d{1,3}\s")
 _ENHANCED = re.compile(r"[45]\.[0-7]\.\d{1,3}(?!\.?\d|\w)")
 _VERSION_WORDS = frozenset({"version", "ver", "ver.", "release", "build"})
 _REPLY = re.compile(r"(?<![\w.:/@#+-])[45][0-5-7]\d(?=[ -]|$)")
-_STATUS = re.compile(r"\s*([45]\.\d\.\d{1,3})(?!\.?\d)")
+_STATUS = re.compile(r"\s*([45]\.[0-7]\.\d{1,3})(?!\.?\d)")
 
 
 def bounce_kind(cause: Cause) -> Kind:

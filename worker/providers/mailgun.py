@@ -187,12 +187,16 @@ def _timestamp_text(value: object) -> str | None:
 
 
 def _fingerprint(event: bytes) -> str:
-    """What the token is good for: one event of one recipient, however it is spelled when sent again."""
+    """What the token is good for: one event of one recipient with one outcome, however it is spelled."""
     try:
         values = json_payload.decode_object(event, "Mailgun event-data")
     except UnreadablePayload:
         values = {}
-    named = [json_payload.text(values, key) for key in ("id", "event", "recipient")]
+    status = child(values, "delivery-status")
+    named = [
+        *(values.get(key) for key in ("id", "event", "recipient", "severity", "reason", "timestamp")),
+        *(status.get(key) for key in ("code", "enhanced-code", "bounce-type")),
+    ]
     told = msgspec.json.encode(named) if named[0] else event
     return blake2b(told, digest_size=16).hexdigest()
 

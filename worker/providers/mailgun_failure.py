@@ -95,7 +95,8 @@ def _permanent(reason: str, code: int | None, bounce_type: str, found: Classific
     decided = PERMANENT_REASONS.get(reason) or (OWN_CODES.get(code) if code is not None else None)
     if decided is not None:
         kind, cause = decided
-        if cause is Cause.SENDER_REPUTATION and CAUSE_BLAME[found.cause] is Blame.SENDER and kind is Kind.BLOCKED:
+        names_fault = CAUSE_BLAME[found.cause] is Blame.SENDER and found.cause is not Cause.POLICY
+        if kind is Kind.BLOCKED and names_fault:
             cause = found.cause
         return kind, cause
     if found.cause is not Cause.UNDETERMINED and not _is_bare_policy(found):

@@ -76,6 +76,8 @@ def settle_bounce(bounce_type: str, class_name: str, found: Classification) -> t
 def _overrules(found: Classification, bounce_class: BounceClass, bounce_type: str) -> bool:
     if not _says_why(found) or found.kind not in bounce_class.overruled_by:
         return False
+    if found.cause is Cause.POLICY and bounce_class.bounce[0] is Kind.BLOCKED:
+        return False  # SendGrid's class says more than "refused by some rule"
     if found.kind is Kind.HARD_BOUNCE and bounce_type == "blocked":
         # SendGrid goes on mailing what it calls blocked; only a plain bad address says otherwise.
         is_address_class = bounce_class is BOUNCE_CLASSES["invalid address"]
