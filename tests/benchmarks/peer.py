@@ -6,12 +6,17 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from schemas.source import Secret
 from tests.benchmarks.benchmark import Bench
 from tests.benchmarks.servers import REPOSITORY, Server
 from worker.local_services.process import free_port
+from worker.samples.sample import SampleSender
 
-WEBHOOK_PATH = "/anymail/sendgrid/tracking/"
+# Where django-anymail takes a provider's webhooks, and which of its settings holds the secret.
+WEBHOOK_PATHS = {"postmark": "/anymail/postmark/tracking/", "sendgrid": "/anymail/sendgrid/tracking/"}
+_SECRET_SETTINGS = {
+    "postmark": "WEBHOOK_SECRET",
+    "sendgrid": "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
+}
 _PROJECT = Path(__file__).parent / "peers" / "django_anymail"
 _ENVIRONMENT = REPOSITORY / ".venv-peers"
 _LOCK = REPOSITORY / "requirements-peers.lock"
@@ -61,7 +66,7 @@ async def ensure_environment(bench: Bench) -> None:
     stamp.write_bytes(_LOCK.read_bytes())
 
 
-async def start_peer(bench: Bench, configuration: PeerConfiguration, *, dsn: str, public_key: Secret) -> Server:
+async def start_peer(bench: Bench, configuration: PeerConfiguration, *, dsn: str, sender: SampleSender) -> Server:
     """Gunicorn with the peer's project, ready."""
     port = free_port()
     command = [str(_ENVIRONMENT / "bin" / "gunicorn"), "bounce_site:application"]
@@ -77,7 +82,7 @@ async def start_peer(bench: Bench, configuration: PeerConfiguration, *, dsn: str
         working_directory=_PROJECT,
         environment={
             "PEER_DSN": dsn,
-            "PEER_SENDGRID_KEY": public_key.reveal(),
+            f"PEER_{_SECRET_SETTINGS[sender.provider]}": sender.secrets_for_source()[0].reveal(),
             "PEER_TRANSACTION": configuration.transaction,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONWARNINGS": "ignore",

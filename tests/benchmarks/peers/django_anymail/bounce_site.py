@@ -9,7 +9,12 @@ from django.conf import settings
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
-    ANYMAIL={"SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY": os.environ["PEER_SENDGRID_KEY"]},
+    ANYMAIL={
+        name: os.environ[f"PEER_{name}"]
+        # The one for Postmark's user and password, the other for SendGrid's public key.
+        for name in ("WEBHOOK_SECRET", "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY")
+        if f"PEER_{name}" in os.environ
+    },
     DEBUG=False,
     INSTALLED_APPS=["anymail"],
     LOGGING_CONFIG=None,

@@ -9,20 +9,17 @@ import os
 import re
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
 import psycopg
 from anymail.signals import AnymailTrackingEvent, tracking
-from anymail.webhooks.sendgrid import SendGridTrackingWebhookView
+from anymail.webhooks.base import AnymailCoreWebhookView
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from psycopg.types.json import Jsonb
 
-_SOURCE = "sendgrid"
 _ACCOUNT = "default"
 _CHANNEL = "email"
 
@@ -80,7 +77,7 @@ _UPSERT_CONTACT = """
 _INSERT_EVENT = """
     INSERT INTO events (occurred_at, event_key, contact_id, kind, cause, provider, source, vendor_event, message_id,
         smtp_code, enhanced_status, diagnostic, scope, machine, received_at, delivery_id, tags, metadata, raw)
-    VALUES (%(occurred_at)s, %(event_key)s, %(contact_id)s, %(kind)s, %(cause)s, 'sendgrid', %(source)s,
+    VALUES (%(occurred_at)s, %(event_key)s, %(contact_id)s, %(kind)s, %(cause)s, %(provider)s, %(source)s,
         %(vendor_event)s, %(message_id)s, %(smtp_code)s, %(enhanced_status)s, %(diagnostic)s, NULL, %(machine)s,
         %(received_at)s, %(delivery_id)s, %(tags)s, %(metadata)s, %(raw)s)
     ON CONFLICT (occurred_at, event_key) DO NOTHING
@@ -112,30 +109,24 @@ def _connection() -> psycopg.Connection[Any]:
     return connection
 
 
-@contextmanager
-def _request_transaction() -> Iterator[None]:
-    with _connection().transaction():
-        yield
-
-
 if os.environ.get("PEER_TRANSACTION") == "request":
     # What ATOMIC_REQUESTS does for Django's own connection, for ours.
-    _post = SendGridTrackingWebhookView.post
+    _post = AnymailCoreWebhookView.post
 
     def _post_in_transaction(
-        self: SendGridTrackingWebhookView, request: HttpRequest, *args: Any, **kwargs: Any
+        self: AnymailCoreWebhookView, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        with _request_transaction():
+        with _connection().transaction():
             return _post(self, request, *args, **kwargs)
 
-    SendGridTrackingWebhookView.post = _post_in_transaction
+    AnymailCoreWebhookView.post = _post_in_transaction
 
 
 @receiver(tracking)
-def handle_tracking(event: AnymailTrackingEvent, **_: Any) -> None:
+def handle_tracking(event: AnymailTrackingEvent, esp_name: str, **_: Any) -> None:
     """Stores the event, its contact's facts and status, and what follows from a changed status."""
     connection = _connection()
-    values = _values(event)
+    values = _values(event, esp_name)
     if os.environ.get("PEER_TRANSACTION") == "request":
         _write(connection, values)
     else:
@@ -143,22 +134,23 @@ def handle_tracking(event: AnymailTrackingEvent, **_: Any) -> None:
             _write(connection, values)
 
 
-def _values(event: AnymailTrackingEvent) -> dict[str, Any]:
+def _values(event: AnymailTrackingEvent, esp_name: str) -> dict[str, Any]:
     esp_event = event.esp_event
-    kind, cause = _kind_and_cause(event)
-    reply = _REPLY.match(event.mta_response or "")
     occurred_at = event.timestamp or datetime.now(UTC)
+    kind, cause, vendor_event, message_id, identity = _ESPS[esp_name](event)
+    reply = _REPLY.search(event.mta_response or "")
     return {
         "account": _ACCOUNT,
         "channel": _CHANNEL,
         "address": event.recipient.lower(),
         "occurred_at": occurred_at,
-        "event_key": blake2b(event.event_id.encode(), digest_size=16).digest(),
+        "event_key": blake2b(identity.encode(), digest_size=16).digest(),
         "kind": kind,
         "cause": cause,
-        "source": _SOURCE,
-        "vendor_event": "/".join(filter(None, (esp_event["event"], esp_event.get("type")))),
-        "message_id": esp_event["sg_message_id"].partition(".")[0],
+        "provider": esp_name.lower(),
+        "source": esp_name.lower(),
+        "vendor_event": vendor_event,
+        "message_id": message_id,
         "smtp_code": int(reply["code"]) if reply else None,
         "enhanced_status": esp_event.get("status") or (reply["status"] if reply else None),
         "diagnostic": event.mta_response,
@@ -169,21 +161,44 @@ def _values(event: AnymailTrackingEvent) -> dict[str, Any]:
         "metadata": Jsonb(event.metadata) if event.metadata else None,
         "raw": json.dumps(esp_event).encode(),
         "delivered_at": occurred_at if kind == "delivered" else None,
-        "delivered_message": esp_event["sg_message_id"].partition(".")[0] if kind == "delivered" else None,
+        "delivered_message": message_id if kind == "delivered" else None,
         "opened_at": occurred_at if kind == "opened" else None,
         "clicked_at": occurred_at if kind == "clicked" else None,
     }
 
 
-def _kind_and_cause(event: AnymailTrackingEvent) -> tuple[str, str]:
-    if event.event_type != "bounced":
-        return _KINDS.get(event.event_type, "other"), _CAUSE_OF_TYPE.get(event.event_type, "none")
+def _of_sendgrid(event: AnymailTrackingEvent) -> tuple[str, str, str, str, str]:
+    """Kind, cause, the vendor's own words, message id, and what the event is recognised by."""
     esp_event = event.esp_event
+    vendor_event = "/".join(filter(None, (esp_event["event"], esp_event.get("type"))))
+    message_id = esp_event["sg_message_id"].partition(".")[0]
+    if event.event_type != "bounced":
+        kind, cause = _KINDS.get(event.event_type, "other"), _CAUSE_OF_TYPE.get(event.event_type, "none")
+        return kind, cause, vendor_event, message_id, event.event_id
     cause = _CAUSES.get(esp_event.get("bounce_classification", "").lower(), "undetermined")
     if cause in {"sender_reputation", "content"}:
-        return "blocked", cause
-    hard = esp_event.get("type") == "bounce" and cause == "mailbox_does_not_exist"
-    return ("hard_bounce" if hard else "soft_bounce"), cause
+        kind = "blocked"
+    else:
+        hard = esp_event.get("type") == "bounce" and cause == "mailbox_does_not_exist"
+        kind = "hard_bounce" if hard else "soft_bounce"
+    return kind, cause, vendor_event, message_id, event.event_id
+
+
+def _of_postmark(event: AnymailTrackingEvent) -> tuple[str, str, str, str, str]:
+    """The same for Postmark, which gives an id of its own to bounces only."""
+    esp_event = event.esp_event
+    vendor_event = "/".join(filter(None, (esp_event["RecordType"], esp_event.get("Type"))))
+    identity = event.event_id or f"{vendor_event} {event.message_id} {event.recipient} {event.timestamp}"
+    if event.event_type != "bounced":
+        kind, cause = _KINDS.get(event.event_type, "other"), _CAUSE_OF_TYPE.get(event.event_type, "none")
+    elif esp_event["Type"] == "HardBounce":
+        kind, cause = "hard_bounce", "mailbox_does_not_exist"
+    else:
+        kind, cause = "soft_bounce", "undetermined"
+    return kind, cause, vendor_event, event.message_id, identity
+
+
+_ESPS = {"SendGrid": _of_sendgrid, "Postmark": _of_postmark}
 
 
 def _write(connection: psycopg.Connection[Any], values: dict[str, Any]) -> None:
