@@ -66,6 +66,11 @@ class ServiceProcess:
         """False once it has ended; it is reaped then."""
         return self._process.poll() is None
 
+    @property
+    def exit_status(self) -> int | None:
+        """What it ended with, negative for a signal; None while it runs."""
+        return self._process.poll()
+
     def send(self, number: signal.Signals) -> None:
         """Sends a signal; one that has ended already is passed over."""
         with contextlib.suppress(ProcessLookupError):

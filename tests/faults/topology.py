@@ -1,0 +1,126 @@
+"""The production topology of the drill: real processes, started as the README says, killed as nobody wants."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from schemas.source import Source
+from worker.local_services.postgres import EmbeddedPostgres
+from worker.local_services.process import ServiceProcess, free_port
+from worker.local_services.rabbitmq import RabbitMQ
+
+_READY_SECONDS = 60.0
+
+
+class Topology:
+    """Two receivers with a port each, two workers, and the services that they use."""
+
+    def __init__(self, folder: Path, postgres: EmbeddedPostgres, rabbitmq: RabbitMQ) -> None:
+        self.postgres = postgres
+        self.rabbitmq = rabbitmq
+        self.receiver_ports = [free_port(), free_port()]
+        self.kills: dict[str, int] = {}
+        self.stops: list[str] = []
+        self._folder = folder
+        self._commands: dict[str, tuple[list[str], Mapping[str, str]]] = {}
+        self._processes: dict[str, ServiceProcess] = {}
+
+    async def start(self, sources: list[Source]) -> None:
+        """Migrates, then starts every process and waits until the receivers listen."""
+        config = self._folder / "bouncekeeper.toml"
+        config.write_text(_configuration(self._folder, sources))
+        environment = {
+            "BOUNCEKEEPER_POSTGRES_URL": self.postgres.dsn,
+            "BOUNCEKEEPER_QUEUE_ADAPTER": "rabbitmq",
+            "BOUNCEKEEPER_QUEUE_URL": self.rabbitmq.url,
+            "BOUNCEKEEPER_DATA_DIRECTORY": str(self._folder),
+        }
+        migrating = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "worker", "migrate", "--config", str(config), env={**os.environ, **environment}
+        )
+        assert await migrating.wait() == 0
+        for number, port in enumerate(self.receiver_ports, start=1):
+            self._commands[f"receiver-{number}"] = (
+                [sys.executable, "-m", "worker", "receive", "--config", str(config)],
+                {**environment, "BOUNCEKEEPER_RECEIVER_PORT": str(port)},
+            )
+        for number in (1, 2):
+            self._commands[f"worker-{number}"] = (
+                [sys.executable, "-m", "worker", "work", "--config", str(config)],
+                environment,
+            )
+        for name in self._commands:
+            self._spawn(name)
+        async with asyncio.timeout(_READY_SECONDS):
+            for port in self.receiver_ports:
+                while not await _listens(port):  # noqa: ASYNC110 - a port tells of its opening only when tried
+                    await asyncio.sleep(0.05)
+
+    @property
+    def names(self) -> list[str]:
+        """What can be killed."""
+        return sorted(self._commands)
+
+    async def kill(self, name: str) -> None:
+        """No warning, no last words."""
+        process = self._processes[name]
+        process.send(signal.SIGKILL)
+        await process.wait(timeout_seconds=10)
+        self.kills[name] = self.kills.get(name, 0) + 1
+
+    def restart(self, name: str) -> None:
+        """What a supervisor does."""
+        self._spawn(name)
+
+    async def stop(self) -> dict[str, int | None]:
+        """Ends every process in good order; gives their exit statuses."""
+        for process in self._processes.values():
+            process.send(signal.SIGTERM)
+        for process in self._processes.values():
+            if not await process.wait(timeout_seconds=30):
+                process.send(signal.SIGKILL)
+        return {name: process.exit_status for name, process in self._processes.items()}
+
+    def last_lines(self, name: str) -> str:
+        """The end of a process's log."""
+        return self._processes[name].last_lines()
+
+    def _spawn(self, name: str) -> None:
+        command, environment = self._commands[name]
+        self._processes[name] = ServiceProcess.start(
+            command,
+            log_path=self._folder / f"{name}.log",
+            working_directory=Path.cwd(),
+            environment={**os.environ, **environment},
+        )
+
+
+def _configuration(folder: Path, sources: list[Source]) -> str:
+    """The sources as an operator writes them, secrets and certificates in files or in place."""
+    tables = []
+    for source in sources:
+        lines = [f"[sources.{source.name}]", f'provider = "{source.provider}"']
+        if source.secrets:
+            lines.append(f"secrets = {json.dumps([secret.reveal() for secret in source.secrets])}")
+        for key, value in source.options.items():
+            if key == "pinned_certificates":
+                (folder / "sns.pem").write_text(next(iter(value.values())))
+                lines.append(f"[sources.{source.name}.pinned_certificates]")
+                lines += [f'{json.dumps(url)} = "sns.pem"' for url in value]
+            else:
+                lines.append(f"{key} = {json.dumps(value)}")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables) + "\n"
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True

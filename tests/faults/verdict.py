@@ -1,0 +1,157 @@
+"""Was every promise kept? Compares the database with a run of the same events in order, by one process."""
+
+import asyncio
+import time
+from collections.abc import Collection, Sequence
+
+import aio_pika
+import asyncpg
+from msgspec import Struct
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.queue_topology import CONTACTS_EXCHANGE, DEAD_QUEUE, PARCELS_QUEUE
+from tests.faults.workload import Webhook
+from worker.policy.facts import Facts
+from worker.policy.fold import fold_all
+from worker.policy.policy_file import recommended_policy
+from worker.policy.standing import standing
+from worker.processor.contact_state import facts_of
+from worker.store.contact_rows import ContactRow, lock_contacts_where
+from worker.store.pool import Connection, set_codecs
+
+POLICY = recommended_policy()
+ANNOUNCEMENTS = "drill.announcements"
+
+
+class Verdict(Struct, kw_only=True):
+    """The figures of a drill, and every promise that was broken."""
+
+    events: int = 0
+    contacts: int = 0
+    status_changes: int = 0
+    announcements: int = 0
+    broken: list[str] = []
+
+
+async def listen_to_announcements(rabbitmq_url: str) -> None:
+    """A durable queue gathers every status change, as an application's would."""
+    async with await aio_pika.connect(rabbitmq_url) as broker:
+        channel = await broker.channel()
+        exchange = await channel.declare_exchange(CONTACTS_EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
+        queue = await channel.declare_queue(ANNOUNCEMENTS, durable=True)
+        await queue.bind(exchange, "contact.status.#")
+
+
+async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float) -> None:
+    """Returns when every worker has nothing lent to it and nothing waits, parks, or is yet to be announced."""
+    deadline = time.monotonic() + seconds
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with await aio_pika.connect(rabbitmq_url) as broker:
+            while True:
+                parked = await connection.fetchval("SELECT count(*) FROM parked_deliveries")
+                outbox = await connection.fetchval("SELECT count(*) FROM outbox")
+                channel = await broker.channel()
+                waiting = [
+                    (await channel.declare_queue(name, passive=True)).declaration_result.message_count or 0
+                    for name in (PARCELS_QUEUE, DEAD_QUEUE)
+                ]
+                await channel.close()
+                if not (parked or outbox or any(waiting)):
+                    return
+                if time.monotonic() > deadline:
+                    raise AssertionError(
+                        f"after {seconds:g} s there still wait {waiting} parcels in RabbitMQ, {parked} parked ones"
+                        f" and {outbox} announcements"
+                    )
+                await asyncio.sleep(0.2)
+    finally:
+        await connection.close()
+
+
+async def judge(dsn: str, rabbitmq_url: str, webhooks: Sequence[Webhook], accepted: Collection[int]) -> Verdict:
+    """Checks each promise; the workers have ended, so that what is lent to them counts as waiting."""
+    verdict = Verdict()
+    connection = await asyncpg.connect(dsn)
+    try:
+        await set_codecs(connection)
+        stored = [key for (key,) in await connection.fetch("SELECT event_key FROM events")]
+        _check_events(verdict, stored, webhooks, accepted)
+        async with connection.transaction():
+            rows = await lock_contacts_where(connection, "true")
+        happened = _events_by_contact(webhooks, set(stored))
+        _check_contacts(verdict, rows, happened)
+        await _check_history(verdict, connection, rows)
+        if dead := await connection.fetchval("SELECT count(*) FROM dead_letters"):
+            verdict.broken.append(f"{dead} deliveries were set aside, though each is sound")
+    finally:
+        await connection.close()
+    await _check_announcements(verdict, rabbitmq_url)
+    return verdict
+
+
+def _check_events(
+    verdict: Verdict, stored: Sequence[bytes], webhooks: Sequence[Webhook], accepted: Collection[int]
+) -> None:
+    verdict.events = len(stored)
+    unique = set(stored)
+    if len(unique) != len(stored):
+        verdict.broken.append(f"{len(stored) - len(unique)} events are stored twice")
+    promised = {event.event_key for number in accepted for event in webhooks[number].events}
+    if lost := promised - unique:
+        verdict.broken.append(f"{len(lost)} events were answered 200 and are not in effect")
+    if invented := unique - {event.event_key for webhook in webhooks for event in webhook.events}:
+        verdict.broken.append(f"{len(invented)} events are stored that nobody sent")
+
+
+def _events_by_contact(webhooks: Sequence[Webhook], stored: set[bytes]) -> dict[str, list[FeedbackEvent]]:
+    """What happened to each contact, once each: all that is stored, for a webhook without an answer may be, too."""
+    by_contact: dict[str, dict[bytes, FeedbackEvent]] = {}
+    for webhook in webhooks:
+        for event in webhook.events:
+            if event.event_key in stored and event.address:
+                by_contact.setdefault(event.address, {})[event.event_key] = event
+    return {address: list(events.values()) for address, events in by_contact.items()}
+
+
+def _check_contacts(verdict: Verdict, rows: Sequence[ContactRow], happened: dict[str, list[FeedbackEvent]]) -> None:
+    verdict.contacts = len(rows)
+    if {row.address for row in rows} != set(happened):
+        verdict.broken.append("the contacts are not those that the events name")
+    for row in rows:
+        expected = fold_all(Facts(), happened.get(row.address, []), POLICY)
+        shown = standing(expected, POLICY, row.latest_at or row.first_seen_at)
+        if facts_of(row) != expected:
+            verdict.broken.append(f"{row.address}: the facts differ from a run in order")
+        elif (row.status, row.blocks, row.cause) != (shown.status, shown.blocks, shown.cause):
+            verdict.broken.append(f"{row.address} is {row.status}, in order it would be {shown.status}")
+
+
+async def _check_history(verdict: Verdict, connection: Connection, rows: Sequence[ContactRow]) -> None:
+    """Each line of a contact's history begins where the one before it ended, and the last one is true now."""
+    last: dict[int, str] = {}
+    lines = await connection.fetch("SELECT contact_id, old_status, new_status FROM status_changes ORDER BY id")
+    verdict.status_changes = len(lines)
+    free = {"new", "active"}
+    for contact_id, old, new in lines:
+        before = last.get(contact_id, "new")
+        if before != old and not {before, old} <= free:
+            verdict.broken.append(f"the history of contact {contact_id} goes from {before} to {old} without a line")
+        last[contact_id] = new
+    for row in rows:
+        shown = last.get(row.id, "new")
+        if shown != row.status and not {shown, row.status} <= free:
+            verdict.broken.append(f"the history of contact {row.id} ends with {shown}, its status is {row.status}")
+
+
+async def _check_announcements(verdict: Verdict, rabbitmq_url: str) -> None:
+    """Every line of the history was announced, at least once."""
+    announced: set[str | None] = set()
+    async with await aio_pika.connect(rabbitmq_url) as broker:
+        channel = await broker.channel()
+        queue = await channel.get_queue(ANNOUNCEMENTS)
+        while (message := await queue.get(no_ack=True, fail=False)) is not None:
+            announced.add(message.message_id)
+    verdict.announcements = len(announced)
+    if len(announced) != verdict.status_changes:
+        verdict.broken.append(f"{verdict.status_changes} status changes were announced as {len(announced)}")
