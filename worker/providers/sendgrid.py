@@ -202,7 +202,7 @@ def _read_element(raw: bytes, envelope: Envelope) -> FeedbackEvent:
         kind, cause = Kind.OTHER, Cause.TEST
     occurred_at, arrival_dated = settle_occurred_at(from_unix_seconds(values.get("timestamp")), envelope.received_at)
     return FeedbackEvent(
-        event_key=make_event_key(kind, envelope.account, _encode_values([values.get(field) for field in _KEY_FIELDS])),
+        event_key=make_event_key(kind, envelope.account, _encode_values(list(map(values.get, _KEY_FIELDS)))),
         provider=envelope.provider,
         source=envelope.source,
         account=envelope.account,
@@ -310,10 +310,9 @@ def _message_id(values: Mapping[str, Any]) -> str | None:
 
 
 def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
-    own = values.keys() - _VENDOR_FIELDS
-    if not own:
+    if _VENDOR_FIELDS.issuperset(values):
         return None
-    return json_payload.metadata({key: value for key, value in values.items() if key in own})
+    return json_payload.metadata({key: value for key, value in values.items() if key not in _VENDOR_FIELDS})
 
 
 def _drop_cause(reason: str | None) -> Cause:
