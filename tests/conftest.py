@@ -21,12 +21,12 @@ from schemas.queue_topology import (
     PARCELS_QUEUE,
     WEBHOOKS_EXCHANGE,
 )
+from tests.virtual_hosts import VirtualHosts
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, start_rabbitmq
 from worker.logs import configure_logging
 
 _numbers = itertools.count(1)
-_VIRTUAL_HOSTS_AT_ONCE = 16
 
 
 configure_logging(level="debug", strict=True)  # for what services log before the first test
@@ -110,22 +110,32 @@ async def rabbitmq_server() -> AsyncIterator[RabbitMQ]:
 
 
 @pytest.fixture(scope="session")
-def _virtual_hosts() -> list[str]:
-    return []
+def _virtual_hosts(rabbitmq_server: RabbitMQ) -> VirtualHosts:
+    return VirtualHosts(rabbitmq_server)
 
 
 @pytest.fixture
-async def rabbitmq_url(rabbitmq_server: RabbitMQ, _virtual_hosts: list[str]) -> AsyncIterator[str]:
-    """An empty virtual host for this test alone; of a given broker, its own one, emptied of our queues."""
-    if rabbitmq_server.owned:
-        if not _virtual_hosts:
-            names = [f"test-{next(_numbers)}" for _ in range(_VIRTUAL_HOSTS_AT_ONCE)]
-            _virtual_hosts += await rabbitmq_server.create_virtual_hosts(names)
-        yield _virtual_hosts.pop()
+async def rabbitmq_url(rabbitmq_server: RabbitMQ, _virtual_hosts: VirtualHosts) -> AsyncIterator[str]:
+    """A virtual host for this test alone, its queues declared and empty."""
+    async for url in _virtual_host(rabbitmq_server, _virtual_hosts, declared=True):
+        yield url
+
+
+@pytest.fixture
+async def bare_rabbitmq_url(rabbitmq_server: RabbitMQ, _virtual_hosts: VirtualHosts) -> AsyncIterator[str]:
+    """A virtual host for this test alone, with nothing in it."""
+    async for url in _virtual_host(rabbitmq_server, _virtual_hosts, declared=False):
+        yield url
+
+
+async def _virtual_host(rabbitmq: RabbitMQ, pool: VirtualHosts, *, declared: bool) -> AsyncIterator[str]:
+    if rabbitmq.owned:
+        yield await pool.one(declared=declared)
         return
-    await _refuse_broker_in_use(rabbitmq_server.url)
-    yield rabbitmq_server.url
-    await _remove_our_objects(rabbitmq_server.url)
+    # A broker that was given has one virtual host for all tests; each finds it without our queues.
+    await _refuse_broker_in_use(rabbitmq.url)
+    yield rabbitmq.url
+    await _remove_our_objects(rabbitmq.url)
 
 
 async def _refuse_broker_in_use(url: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.queue.queue_kit import Opened, PostgresKit, QueueKit, RabbitMQKit, new_virtual_host_name
+from tests.queue.queue_kit import Opened, PostgresKit, QueueKit, RabbitMQKit
+from tests.virtual_hosts import VirtualHosts
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import RabbitMQ, start_rabbitmq
 from worker.store.migrations import migrate
@@ -63,10 +64,14 @@ async def own_postgres() -> AsyncIterator[EmbeddedPostgres]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def _own_virtual_hosts(own_rabbitmq: RabbitMQ) -> VirtualHosts:
+    return VirtualHosts(own_rabbitmq)
+
+
 @pytest.fixture
-async def stoppable_rabbitmq_kit(own_rabbitmq: RabbitMQ) -> RabbitMQKit:
-    [url] = await own_rabbitmq.create_virtual_hosts([new_virtual_host_name()])
-    return RabbitMQKit(url, own_rabbitmq)
+async def stoppable_rabbitmq_kit(own_rabbitmq: RabbitMQ, _own_virtual_hosts: VirtualHosts) -> RabbitMQKit:
+    return RabbitMQKit(await _own_virtual_hosts.one(declared=True), own_rabbitmq)
 
 
 @pytest.fixture

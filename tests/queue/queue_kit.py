@@ -1,6 +1,5 @@
 """What the conformance suite needs of a queue: opened ends, and a server that can be taken away."""
 
-import itertools
 import subprocess
 import sys
 import textwrap
@@ -14,7 +13,9 @@ from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 
 _READER_THAT_HANGS = textwrap.dedent("""
     import asyncio, sys
+    from worker.logs import configure_logging
     from worker.queue.{module} import {reader}
+    configure_logging(level="error")
     async def main():
         reader = await {reader}.open(sys.argv[1])
         leases = []
@@ -123,13 +124,6 @@ class Opened:
     async def close(self) -> None:
         for end in self._ends:
             await end.close()
-
-
-_serial = itertools.count(1)
-
-
-def new_virtual_host_name() -> str:
-    return f"stoppable-{next(_serial)}"
 
 
 def _start_hanging_reader(module: str, reader: str, url: str, parcels: int) -> "subprocess.Popen[bytes]":

@@ -15,7 +15,7 @@ from typing import Self
 import asyncpg
 
 from schemas.queue_topology import DELIVERY_LIMIT
-from worker.errors import QueueUnavailable
+from worker.errors import QueueUnavailable, StopTheProcess
 from worker.queue.port import Lease
 from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, queue_errors
 from worker.queue.under_way import UnderWay
@@ -193,8 +193,11 @@ class PostgresReader:
     @classmethod
     async def _open(cls, dsn: str, *, dead: bool, lease_seconds: float) -> Self:
         reader = cls(dsn, dead=dead, lease_seconds=lease_seconds)
-        with contextlib.suppress(QueueUnavailable):  # it is tried again with each take
-            await reader.depth()
+        try:
+            await reader.depth()  # None while Postgres is away: it is tried again with each take
+        except BaseException:
+            await reader.close()
+            raise
         return reader
 
     async def take(self, *, max_parcels: int, max_wait_seconds: float) -> list[Lease]:
@@ -241,14 +244,21 @@ class PostgresReader:
         connection, self._connection = self._connection, None
         if connection is None or connection.is_closed():
             return
-        with contextlib.suppress(QueueUnavailable), queue_errors(self._dsn):
-            async with self._one_at_a_time:
-                await connection.execute(_GIVE_ALL_BACK, self._number)
-                await connection.close(timeout=CONNECT_TIMEOUT_SECONDS)
+        # What cannot be given back comes free with the end of the session.
+        try:
+            with contextlib.suppress(QueueUnavailable, StopTheProcess), queue_errors(self._dsn):
+                async with self._one_at_a_time:
+                    await connection.execute(_GIVE_ALL_BACK, self._number)
+                    await connection.close(timeout=CONNECT_TIMEOUT_SECONDS)
+        finally:
+            if not connection.is_closed():
+                connection.terminate()
 
     async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is not None and not self._connection.is_closed():
-            return self._connection
+            if self._number:
+                return self._connection
+            self._connection.terminate()
         connection = await asyncpg.connect(
             self._dsn,
             timeout=CONNECT_TIMEOUT_SECONDS,
@@ -259,12 +269,13 @@ class PostgresReader:
                 "synchronous_commit": "off",
             },
         )
+        self._connection = connection
         # A new number makes all leases of the lost session void, and free for everybody.
-        while True:
+        self._number = 0
+        while not self._number:
             number = random.randint(1, 2**31 - 1)  # noqa: S311 - no secret
             if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, number):
-                break
-        self._connection, self._number = connection, number
+                self._number = number
         await self._reclaim(connection)
         return connection
 

@@ -20,6 +20,7 @@ from aiormq.exceptions import (
     AMQPError,
     AuthenticationError,
     ConnectionNotAllowed,
+    InvalidFrameError,
     ProbableAuthenticationError,
 )
 from yarl import URL
@@ -40,7 +41,7 @@ _REFUSALS = (AuthenticationError, ProbableAuthenticationError, ConnectionNotAllo
 _CONNECT_TIMEOUT_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 10  # a broker that says nothing for three of these is given up
 _FIRST_WAIT_SECONDS = 0.1
-_LONGEST_WAIT_SECONDS = 5.0
+_LONGEST_WAIT_SECONDS = 2.0
 
 Prepare = Callable[[Channel], Awaitable[None]]
 
@@ -174,6 +175,14 @@ class BrokerConnection:
                 self._url.update_query({"heartbeat": str(_HEARTBEAT_SECONDS), **self._url.query}),
                 client_properties={"connection_name": f"bouncekeeper {self._role} {os.getpid()}"},
             )
+        except InvalidFrameError as error:
+            # The library expects no Connection.Close at this point, which says that the virtual host is none.
+            if "OpenOk" not in str(error):
+                raise
+            raise ImpossibleSetting(
+                f"RabbitMQ at {self.address} closes the connection when its virtual host is named: does that "
+                "exist, and may this user use it?"
+            ) from error
         except _REFUSALS as error:
             raise ImpossibleSetting(
                 f"RabbitMQ at {self.address} refuses us ({error}): check user, password and virtual host "

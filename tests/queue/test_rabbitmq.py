@@ -1,0 +1,228 @@
+"""What only the broker can do."""
+
+import asyncio
+import time
+
+import aio_pika
+import pytest
+
+from schemas.queue_topology import (
+    CONTACTS_EXCHANGE,
+    DEAD_QUEUE,
+    DEAD_QUEUE_ARGUMENTS,
+    PARCEL_ROUTING_KEY,
+    PARCELS_QUEUE,
+    PARCELS_QUEUE_ARGUMENTS,
+    WEBHOOKS_EXCHANGE,
+    status_routing_key,
+)
+from tests.queue.queue_kit import RabbitMQKit
+from worker.errors import ImpossibleSetting, QueueUnavailable
+from worker.local_services.rabbitmq import RabbitMQ
+from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter, TopicPublisher
+
+
+async def test_a_queue_with_other_arguments_stops_the_process_with_the_remedy(bare_rabbitmq_url: str) -> None:
+    async with await aio_pika.connect(bare_rabbitmq_url) as connection:
+        channel = await connection.channel()
+        await channel.declare_queue(PARCELS_QUEUE, durable=True)
+        with pytest.raises(ImpossibleSetting, match=f"rabbitmqctl delete_queue {PARCELS_QUEUE}"):
+            await RabbitMQWriter.open(bare_rabbitmq_url)
+        with pytest.raises(ImpossibleSetting, match="other properties"):
+            await RabbitMQReader.open(bare_rabbitmq_url)
+
+
+async def test_an_exchange_of_another_type_stops_the_process(bare_rabbitmq_url: str) -> None:
+    async with await aio_pika.connect(bare_rabbitmq_url) as connection:
+        channel = await connection.channel()
+        await channel.declare_exchange(CONTACTS_EXCHANGE, "fanout", durable=True)
+        with pytest.raises(ImpossibleSetting, match=f"exchange {CONTACTS_EXCHANGE} exists"):
+            await TopicPublisher.open(bare_rabbitmq_url)
+
+
+async def test_a_wrong_password_or_virtual_host_stops_the_process(rabbitmq_url: str) -> None:
+    scheme, _, rest = rabbitmq_url.partition("://")
+    place = rest.rpartition("@")[2]
+    with pytest.raises(ImpossibleSetting, match="check user, password and virtual host"):
+        await RabbitMQWriter.open(f"{scheme}://nobody:wrong@{place}")
+    with pytest.raises(ImpossibleSetting, match="does that exist"):
+        await RabbitMQWriter.open(f"{rabbitmq_url.rpartition('/')[0]}/no-such-virtual-host")
+
+
+async def test_no_message_of_ours_shows_the_password(rabbitmq_url: str) -> None:
+    host = rabbitmq_url.rpartition("@")[2]
+    with pytest.raises(ImpossibleSetting) as caught:
+        await RabbitMQWriter.open(f"amqp://nobody:unspeakable@{host}")
+    assert "unspeakable" not in str(caught.value)
+
+
+async def test_parcels_are_persistent_in_a_quorum_queue_and_dead_ones_too(rabbitmq_url: str) -> None:
+    writer = await RabbitMQWriter.open(rabbitmq_url)
+    await writer.put(b"parcel")
+    await writer.close()
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue(PARCELS_QUEUE)
+        message = await queue.get(timeout=5)
+        assert message is not None
+        assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
+        for name, arguments in (
+            (PARCELS_QUEUE, PARCELS_QUEUE_ARGUMENTS),
+            (DEAD_QUEUE, DEAD_QUEUE_ARGUMENTS),
+        ):
+            other = await connection.channel()
+            with pytest.raises(aio_pika.exceptions.ChannelPreconditionFailed, match="quorum"):
+                await other.declare_queue(name, durable=True, arguments={**arguments, "x-queue-type": "classic"})
+
+
+async def test_a_parcel_that_no_queue_takes_is_refused_and_the_queue_made_anew(rabbitmq_url: str) -> None:
+    writer = await RabbitMQWriter.open(rabbitmq_url)
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue(PARCELS_QUEUE)
+        await queue.unbind(WEBHOOKS_EXCHANGE, PARCEL_ROUTING_KEY)
+    with pytest.raises(QueueUnavailable, match="PublishError"):
+        await writer.put(b"nowhere")
+    deadline = time.monotonic() + 10
+    while not writer.available() and time.monotonic() < deadline:  # noqa: ASYNC110 - only asked here
+        await asyncio.sleep(0.05)
+    await writer.put(b"somewhere")
+    await writer.close()
+
+
+async def test_a_reader_whose_queue_is_deleted_makes_it_anew(rabbitmq_url: str) -> None:
+    reader = await RabbitMQReader.open(rabbitmq_url)
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        await channel.queue_delete(PARCELS_QUEUE)
+    writer = await RabbitMQWriter.open(rabbitmq_url)
+    await writer.put(b"after")
+    deadline = time.monotonic() + 10
+    parcels: list[bytes] = []
+    while not parcels and time.monotonic() < deadline:
+        try:
+            parcels = [lease.parcel for lease in await reader.take(max_parcels=1, max_wait_seconds=1)]
+        except QueueUnavailable:
+            continue
+    assert parcels == [b"after"]
+    await writer.close()
+    await reader.close()
+
+
+async def test_the_broker_lends_no_more_than_the_prefetch_ahead(rabbitmq_url: str) -> None:
+    writer = await RabbitMQWriter.open(rabbitmq_url)
+    await asyncio.gather(*(writer.put(b"x") for _ in range(30)))
+    greedy = await RabbitMQReader.open(rabbitmq_url, prefetch=10)
+    assert len(await greedy.take(max_parcels=1, max_wait_seconds=5)) == 1
+    await asyncio.sleep(0.3)
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue(PARCELS_QUEUE, passive=True)
+        assert queue.declaration_result.message_count == 20
+    await greedy.close()
+    await writer.close()
+
+
+async def test_a_blocked_broker_is_refused_at_once_and_used_again_when_it_goes_on(
+    stoppable_rabbitmq_kit: RabbitMQKit,
+) -> None:
+    broker = stoppable_rabbitmq_kit.broker
+    writer = await RabbitMQWriter.open(stoppable_rabbitmq_kit.url, confirm_timeout_seconds=1)
+    await writer.put(b"before")
+    await broker.raise_memory_alarm()
+    try:
+        # The broker says that it blocks when it is published to; that one is never confirmed.
+        with pytest.raises(QueueUnavailable):
+            await writer.put(b"the one that finds out")
+        assert not writer.available()
+        started = time.monotonic()
+        with pytest.raises(QueueUnavailable, match="blocks its publishers"):
+            await writer.put(b"refused")
+        assert time.monotonic() - started < 0.1
+    finally:
+        await broker.clear_memory_alarm()
+    deadline = time.monotonic() + 10
+    while not writer.available() and time.monotonic() < deadline:  # noqa: ASYNC110 - only asked here
+        await asyncio.sleep(0.05)
+    await writer.put(b"after")
+    await writer.close()
+
+
+async def test_a_confirm_that_does_not_come_is_waited_for_as_long_as_said(
+    stoppable_rabbitmq_kit: RabbitMQKit,
+) -> None:
+    broker = stoppable_rabbitmq_kit.broker
+    writer = await RabbitMQWriter.open(stoppable_rabbitmq_kit.url, confirm_timeout_seconds=0.5)
+    await broker.pause()
+    try:
+        started = time.monotonic()
+        with pytest.raises(QueueUnavailable, match="did not answer"):
+            await writer.put(b"never confirmed")
+        assert 0.4 < time.monotonic() - started < 2
+    finally:
+        await broker.resume()
+    await writer.put(b"confirmed")
+    await writer.close()
+
+
+async def test_queues_made_a_moment_ago_survive_a_kill_of_the_broker(own_rabbitmq: RabbitMQ) -> None:
+    [url] = await own_rabbitmq.create_virtual_hosts(["newborn"])
+    writer = await RabbitMQWriter.open(url)
+    await writer.put(b"confirmed")
+    await own_rabbitmq.kill()
+    await own_rabbitmq.restart()
+    reader = await RabbitMQReader.open(url)
+    [lease] = await reader.take(max_parcels=1, max_wait_seconds=10)
+    assert lease.parcel == b"confirmed"
+    await reader.close()
+    await writer.close()
+
+
+async def test_status_changes_reach_those_who_listen_for_them(rabbitmq_url: str) -> None:
+    publisher = await TopicPublisher.open(rabbitmq_url)
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("an-application", exclusive=True)
+        await queue.bind(CONTACTS_EXCHANGE, status_routing_key("blocklisted"))
+        await publisher.publish_many(
+            [
+                (status_routing_key("blocklisted"), "id-1", b'{"n":1}'),
+                (status_routing_key("active"), "id-2", b'{"n":2}'),
+                (status_routing_key("blocklisted"), "id-3", b'{"n":3}'),
+            ]
+        )
+        first, second = await queue.get(timeout=5), await queue.get(timeout=5)
+        assert first is not None
+        assert second is not None
+        assert [(m.message_id, m.body, m.content_type) for m in (first, second)] == [
+            ("id-1", b'{"n":1}', "application/json"),
+            ("id-3", b'{"n":3}', "application/json"),
+        ]
+        assert await queue.get(timeout=1, fail=False) is None
+    await publisher.close()
+
+
+async def test_a_thousand_status_changes_are_confirmed_though_nobody_listens(rabbitmq_url: str) -> None:
+    publisher = await TopicPublisher.open(rabbitmq_url)
+    await publisher.publish_many([(status_routing_key("active"), f"id-{n}", b"{}") for n in range(1000)])
+    await publisher.publish_many([])
+    await publisher.close()
+
+
+async def test_publishing_fails_while_the_broker_is_away_and_goes_on_afterwards(
+    stoppable_rabbitmq_kit: RabbitMQKit,
+) -> None:
+    publisher = await TopicPublisher.open(stoppable_rabbitmq_kit.url)
+    message = (status_routing_key("active"), "id-1", b"{}")
+    await stoppable_rabbitmq_kit.stop()
+    try:
+        with pytest.raises(QueueUnavailable):
+            await publisher.publish_many([message])
+        assert not publisher.available()
+    finally:
+        await stoppable_rabbitmq_kit.start()
+    deadline = time.monotonic() + 20
+    while not publisher.available() and time.monotonic() < deadline:  # noqa: ASYNC110 - only asked here
+        await asyncio.sleep(0.05)
+    await publisher.publish_many([message])
+    await publisher.close()

@@ -1,0 +1,43 @@
+"""Virtual hosts made in stock: alone, each would cost a test seconds."""
+
+import asyncio
+import itertools
+from typing import cast
+
+import aio_pika
+from aiormq import Channel
+
+from worker.local_services.rabbitmq import RabbitMQ
+from worker.queue.rabbitmq_topology import declare_webhooks
+
+_AT_ONCE = 16
+_numbers = itertools.count(1)
+
+
+class VirtualHosts:
+    """Virtual hosts of a broker of ours, each given out once."""
+
+    def __init__(self, rabbitmq: RabbitMQ) -> None:
+        self._rabbitmq = rabbitmq
+        self._declared: list[str] = []
+
+    async def one(self, *, declared: bool) -> str:
+        """The URL of a fresh one, with our queues or with nothing in it."""
+        if not declared:
+            [url] = await self._rabbitmq.create_virtual_hosts([_name()])
+            return url
+        if not self._declared:
+            urls = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(_AT_ONCE)])
+            await asyncio.gather(*(_declare(url) for url in urls))
+            self._declared = urls
+        return self._declared.pop()
+
+
+async def _declare(url: str) -> None:
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        await declare_webhooks(cast("Channel", await channel.get_underlay_channel()))
+
+
+def _name() -> str:
+    return f"test-{next(_numbers)}"
