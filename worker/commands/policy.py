@@ -17,9 +17,10 @@ Shows the table of rules that turns failures into blocks: the built-in one, a pr
 
 examples:
   bouncekeeper policy show
-  bouncekeeper policy show --json
+  bouncekeeper policy show --toml      to start rules of your own from
 """
     parser.add_argument("action", choices=["show"])
+    parser.add_argument("--toml", action="store_true", help="as the TOML that would load it again")
     add_shared_flags(parser)
 
 
@@ -27,6 +28,11 @@ def _run(arguments: Namespace) -> int:
     policy = settings_of(arguments, needs=()).policy
     if arguments.json:
         print_json(policy)
+        return ExitCode.OK
+    if arguments.toml:
+        from worker.policy.policy_print import policy_as_toml  # noqa: PLC0415 - only when asked for
+
+        print(policy_as_toml(policy), end="")  # noqa: T201 - the output
         return ExitCode.OK
     print_line(f"policy {policy.name}", style="bold")
     print_table(

@@ -1,0 +1,259 @@
+"""Settings: one order of places, every mistake at once with its remedy, no secret ever repeated."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from schemas.source import Secret
+from worker.errors import ImpossibleSetting
+from worker.settings import embedded_postgres_url, load_settings
+from worker.settings_declarations import setting_declarations
+from worker.settings_page import renewed
+from worker.settings_tree import Settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+POSTGRES = "postgresql://keeper:geheimnis@db.example.org:5432/keeper"
+QUEUE = "amqp://keeper:auchgeheim@mq.example.org/"
+WHOLE = f"""
+[postgres]
+url = "{POSTGRES}"
+[queue]
+url = "{QUEUE}"
+"""
+
+
+def load(
+    toml: str = WHOLE,
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> Settings:
+    config_file = None
+    if folder is not None:
+        config_file = folder / "bouncekeeper.toml"
+        config_file.write_text(toml)
+    return load_settings(config_file=config_file, environment=environment or {}, overrides=overrides or {})
+
+
+def mistakes(
+    toml: str, folder: Path, environment: Mapping[str, str] | None = None, overrides: Mapping[str, str] | None = None
+) -> str:
+    with pytest.raises(ImpossibleSetting) as caught:
+        load(toml, folder=folder, environment=environment, overrides=overrides)
+    return str(caught.value)
+
+
+class TestPrecedence:
+    def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(self, tmp_path: Path) -> None:
+        toml = WHOLE + "[receiver]\nport = 1001\nretry_after_seconds = 11\nhost = '127.0.0.2'\n"
+        environment = {"BOUNCEKEEPER_RECEIVER_PORT": "1002", "BOUNCEKEEPER_RECEIVER_RETRY_AFTER_SECONDS": "12"}
+        receiver = load(toml, folder=tmp_path, environment=environment, overrides={"receiver.port": "1003"}).receiver
+        assert (receiver.port, receiver.retry_after_seconds, receiver.host) == (1003, 12, "127.0.0.2")
+        assert receiver.group_max_envelopes == 256
+
+    def test_an_empty_variable_is_one_that_was_not_set(self, tmp_path: Path) -> None:
+        settings = load(WHOLE, folder=tmp_path, environment={"BOUNCEKEEPER_RECEIVER_PORT": ""})
+        assert settings.receiver.port == 8025
+
+    def test_every_setting_can_be_told_by_the_environment_alone(self) -> None:
+        texts = {
+            declaration.environment_name: "," if declaration.several else str(declaration.default)
+            for declaration in setting_declarations()
+        }
+        texts["BOUNCEKEEPER_POSTGRES_URL"] = POSTGRES
+        texts["BOUNCEKEEPER_QUEUE_URL"] = QUEUE
+        settings = load(environment=texts)
+        assert settings.postgres.url.reveal() == POSTGRES
+        assert (
+            settings.receiver
+            == load(
+                environment={
+                    "BOUNCEKEEPER_POSTGRES_URL": POSTGRES,
+                    "BOUNCEKEEPER_QUEUE_URL": QUEUE,
+                }
+            ).receiver
+        )
+
+    @pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("yes", True), ("off", False)])
+    def test_truth_can_be_spelt_as_people_do(self, text: str, value: bool) -> None:  # noqa: FBT001 - a parameter of the test
+        settings = load(
+            environment={
+                "BOUNCEKEEPER_POSTGRES_URL": POSTGRES,
+                "BOUNCEKEEPER_QUEUE_URL": QUEUE,
+                "BOUNCEKEEPER_LOGS_SHOW_ADDRESSES": text,
+            }
+        )
+        assert settings.logs.show_addresses is value
+
+    def test_lists_are_joined_by_commas_in_the_environment(self, tmp_path: Path) -> None:
+        settings = load(
+            WHOLE, folder=tmp_path, environment={"BOUNCEKEEPER_RECEIVER_TRUSTED_PROXIES": "10.0.0.0/8, ::1/128"}
+        )
+        assert settings.receiver.trusted_proxies == ("10.0.0.0/8", "::1/128")
+
+    def test_the_data_folder_of_a_file_is_relative_to_the_file(self, tmp_path: Path) -> None:
+        assert load('data_directory = "data"\n' + WHOLE, folder=tmp_path).data_directory == str(tmp_path / "data")
+
+
+class TestSecrets:
+    def test_a_secret_comes_from_a_file_beside_the_configuration(self, tmp_path: Path) -> None:
+        (tmp_path / "url").write_text(POSTGRES + "\n")
+        toml = f'[postgres]\nurl_file = "url"\n[queue]\nurl = "{QUEUE}"\n'
+        assert load(toml, folder=tmp_path).postgres.url == Secret(POSTGRES)
+
+    def test_a_secret_comes_from_a_file_named_by_the_environment(self, tmp_path: Path) -> None:
+        for name, text in (("postgres", POSTGRES), ("queue", QUEUE), ("old", "a" * 20), ("new", "b" * 20)):
+            (tmp_path / name).write_text(text)
+        settings = load(
+            environment={
+                "BOUNCEKEEPER_POSTGRES_URL_FILE": str(tmp_path / "postgres"),
+                "BOUNCEKEEPER_QUEUE_URL_FILE": str(tmp_path / "queue"),
+                "BOUNCEKEEPER_API_TOKENS_FILES": f"{tmp_path / 'old'},{tmp_path / 'new'}",
+            }
+        )
+        assert settings.queue.url == Secret(QUEUE)
+        assert settings.api.tokens == (Secret("a" * 20), Secret("b" * 20))
+
+    def test_a_variable_replaces_the_file_that_the_configuration_names(self, tmp_path: Path) -> None:
+        toml = f'[postgres]\nurl_file = "nowhere"\n[queue]\nurl = "{QUEUE}"\n'
+        settings = load(toml, folder=tmp_path, environment={"BOUNCEKEEPER_POSTGRES_URL": POSTGRES})
+        assert settings.postgres.url == Secret(POSTGRES)
+
+    def test_saying_it_twice_in_one_place_is_a_mistake(self, tmp_path: Path) -> None:
+        toml = WHOLE.replace("[queue]", 'url_file = "x"\n[queue]')
+        assert "postgres.url: url and url_file are both set" in mistakes(toml, tmp_path)
+
+    def test_no_secret_stands_in_a_repr_or_in_a_mistake(self, tmp_path: Path) -> None:
+        toml = WHOLE + '[api]\ntokens = ["kurz-geheim"]\n[receiver]\nport = 0\n'
+        told = mistakes(toml, tmp_path)
+        whole = repr(load(WHOLE, folder=tmp_path))
+        for secret in ("geheimnis", "auchgeheim", "kurz-geheim"):
+            assert secret not in told + whole
+
+    def test_a_url_that_is_none_is_not_repeated(self, tmp_path: Path) -> None:
+        told = mistakes('[postgres]\nurl = "mysql://me:geheimnis@db"\n[queue]\nurl = "http://geheimnis@mq"\n', tmp_path)
+        assert "postgres.url is not the URL of a Postgres" in told
+        assert "queue.url is not the URL of a RabbitMQ" in told
+        assert "geheimnis" not in told
+
+    def test_a_secret_of_the_wrong_type_is_not_repeated(self, tmp_path: Path) -> None:
+        told = mistakes("[postgres]\nurl = 4711\n[api]\ntokens = [4712]\n[queue]\nadapter = 'postgres'\n", tmp_path)
+        assert "postgres.url (from " in told
+        assert "must be a text" in told
+        assert "4711" not in told
+        assert "4712" not in told
+
+    def test_a_file_that_cannot_be_read_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "empty").write_text("\n")
+        toml = f'[postgres]\nurl_file = "nowhere"\n[queue]\nurl = "{QUEUE}"\n[api]\ntokens_files = ["empty"]\n'
+        told = mistakes(toml, tmp_path)
+        assert f"{tmp_path / 'nowhere'}, which cannot be read" in told
+        assert f"{tmp_path / 'empty'}, which is empty" in told
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("toml", "told"),
+        [
+            ("[receiver]\nprot = 1\n", "receiver.prot in {file} is unknown: did you mean port?"),
+            ("[reciever]\nport = 1\n", "reciever in {file} is unknown: did you mean receiver?"),
+            ("receiver = 1\n", "receiver in {file} must be a table"),
+            ("[receiver]\nport = 99999\n", "receiver.port (from {file}) is 99999"),
+            ('[receiver]\nport = "8025"\n', "receiver.port (from {file}) is '8025': it must be whole number"),
+            ("[receiver]\nbody_timeout_seconds = 0\n", "more than 0"),
+            ("[processor]\nbatch_max_events = true\n", "processor.batch_max_events"),
+            ('[logs]\nlevel = "loud"\n', "it must be debug or info or warning or error"),
+            ('[receiver]\ntrusted_proxies = ["10.0.0.1/8"]\n', "write 10.0.0.0/8"),
+            ('[receiver]\ntrusted_proxies = ["proxy"]\n', "it must be an address or a network"),
+            ("[receiver]\nmax_body_bytes = 20_000_000\n", "is larger than receiver.max_decompressed_bytes"),
+            ("[receiver]\nmax_decompressed_bytes = 20_000_000\n", "RabbitMQ takes at most 16777216 bytes"),
+            ('[api]\nhost = "0.0.0.0"\n', "api.tokens is empty, but the API listens on 0.0.0.0"),
+            ("[api]\nport = 8025\n", "receiver.port and api.port are both 8025"),
+            ("[receiver]\nanswer_timeout_seconds = 4\n", "queue.confirm_timeout_seconds (5) is not shorter"),
+            ("[policy]\npreset = 'mailchmip'\n", "mailchimp"),
+            ("sources = 1\n", "sources must be tables"),
+        ],
+    )
+    def test_each_is_told_with_its_remedy(self, tmp_path: Path, toml: str, told: str) -> None:
+        text = toml + WHOLE if not toml.startswith("[") else WHOLE + toml
+        assert told.format(file=tmp_path / "bouncekeeper.toml") in mistakes(text, tmp_path)
+
+    def test_all_are_told_at_once(self, tmp_path: Path) -> None:
+        toml = '[receiver]\nprot = 1\nport = 0\n[logs]\nlevel = "loud"\n[queue]\nadapter = "kafka"\n'
+        told = mistakes(toml, tmp_path, environment={"BOUNCEKEEPER_RECEIVER_HOTS": "x"})
+        assert "has 6 mistakes" in told
+        for part in ("receiver.prot", "receiver.port", "logs.level", "queue.adapter", "RECEIVER_HOTS", "postgres.url"):
+            assert part in told
+
+    def test_rabbitmq_needs_a_url_and_postgres_none(self, tmp_path: Path) -> None:
+        postgres = f'[postgres]\nurl = "{POSTGRES}"\n'
+        assert "queue.url is missing" in mistakes(postgres, tmp_path)
+        assert "take it out" in mistakes(WHOLE + 'adapter = "postgres"\n', tmp_path)
+        assert load(postgres + '[queue]\nadapter = "postgres"\n', folder=tmp_path).queue.url is None
+
+    def test_a_misspelt_variable_is_told_with_what_was_meant(self, tmp_path: Path) -> None:
+        told = mistakes(WHOLE, tmp_path, environment={"BOUNCEKEEPER_RECIEVER_PORT": "1"})
+        assert "the variable BOUNCEKEEPER_RECIEVER_PORT is unknown: did you mean BOUNCEKEEPER_RECEIVER_PORT?" in told
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("BOUNCEKEEPER_API_PORT", "tcp://10.0.0.7:8026"),
+            ("BOUNCEKEEPER_API_SERVICE_HOST", "10.0.0.7"),
+            ("BOUNCEKEEPER_API_PORT_8026_TCP", "tcp://10.0.0.7:8026"),
+        ],
+    )
+    def test_the_service_links_of_kubernetes_are_recognised(self, tmp_path: Path, name: str, value: str) -> None:
+        assert "enableServiceLinks: false" in mistakes(WHOLE, tmp_path, environment={name: value})
+
+    def test_an_unknown_override_is_a_mistake(self, tmp_path: Path) -> None:
+        assert "did you mean receiver.port?" in mistakes(WHOLE, tmp_path, overrides={"receiver.prot": "1"})
+
+    def test_a_file_that_is_no_toml_or_not_there_is_told(self, tmp_path: Path) -> None:
+        assert "is no TOML" in mistakes("[receiver\n", tmp_path)
+        with pytest.raises(ImpossibleSetting, match="cannot be read"):
+            load_settings(config_file=tmp_path / "nowhere.toml", environment={}, overrides={})
+
+
+class TestNeeds:
+    def test_what_a_command_does_not_need_is_not_missed(self) -> None:
+        settings = load_settings(
+            config_file=None,
+            environment={"BOUNCEKEEPER_POSTGRES_URL": POSTGRES},
+            overrides={},
+            needs=("postgres",),
+        )
+        assert settings.postgres.url == Secret(POSTGRES)
+        assert settings.queue.url is None
+
+    def test_without_a_url_the_embedded_postgres_is_found_where_up_keeps_it(self, tmp_path: Path) -> None:
+        assert embedded_postgres_url(tmp_path) is None
+        folder = tmp_path / "postgres"
+        folder.mkdir()
+        (folder / "password").write_text("p/w")
+        (folder / "port").write_text("5433")
+        settings = load_settings(
+            config_file=None, environment={}, overrides={"data_directory": str(tmp_path)}, needs=("postgres",)
+        )
+        assert settings.postgres.url.reveal() == "postgresql://postgres:p%2Fw@127.0.0.1:5433/bouncekeeper"
+
+    def test_who_starts_postgres_is_not_asked_for_its_url(self, tmp_path: Path) -> None:
+        settings = load_settings(
+            config_file=None,
+            environment={"BOUNCEKEEPER_QUEUE_ADAPTER": "postgres"},
+            overrides={"data_directory": str(tmp_path)},
+            starts_postgres=True,
+        )
+        assert settings.postgres.url == Secret("")
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    for declaration in setting_declarations():
+        assert declaration.says.endswith("."), declaration.path
+
+
+def test_the_page_lists_every_setting_as_it_is() -> None:
+    page = (REPOSITORY / "docs" / "configuration.md").read_text()
+    assert renewed(page) == page, "run `python -m worker.settings_page docs/configuration.md`"

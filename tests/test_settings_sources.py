@@ -1,0 +1,106 @@
+"""The tables of sources: what each ESP needs is asked of its provider, and secrets may come from files."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.source import Secret, Source
+from worker.errors import ImpossibleSetting
+from worker.samples.amazon_ses import AmazonSesSamples
+from worker.samples.sendgrid import SendGridSamples
+from worker.settings import load_settings
+
+BASE = '[postgres]\nurl = "postgresql://me@db/keeper"\n[queue]\nadapter = "postgres"\n'
+KEY = SendGridSamples().secrets_for_source()[0].reveal()
+
+
+def load(folder: Path, tables: str, environment: dict[str, str] | None = None) -> tuple[Source, ...]:
+    config_file = folder / "bouncekeeper.toml"
+    config_file.write_text(BASE + tables)
+    return load_settings(config_file=config_file, environment=environment or {}, overrides={}).sources
+
+
+def mistakes(folder: Path, tables: str, environment: dict[str, str] | None = None) -> str:
+    with pytest.raises(ImpossibleSetting) as caught:
+        load(folder, tables, environment)
+    return str(caught.value)
+
+
+def test_a_source_is_read_whole(tmp_path: Path) -> None:
+    (source,) = load(
+        tmp_path,
+        f'[sources.shop]\nprovider = "sendgrid"\naccount = "eu"\nsecrets = ["{KEY}"]\n'
+        'allowed_addresses = ["203.0.113.0/24"]\n',
+    )
+    assert source == Source(
+        name="shop",
+        provider="sendgrid",
+        account="eu",
+        secrets=(Secret(KEY),),
+        allowed_addresses=("203.0.113.0/24",),
+    )
+
+
+def test_secrets_come_from_files_too_one_each(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text(KEY + "\n")
+    newer = SendGridSamples().secrets_for_source()[0]
+    (tmp_path / "new").write_text(newer.reveal())
+    (source,) = load(tmp_path, '[sources.shop]\nprovider = "sendgrid"\nsecrets_files = ["old", "new"]\n')
+    assert source.secrets == (Secret(KEY), newer)
+
+
+def test_the_environment_replaces_the_secrets_of_a_source(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    (source,) = load(
+        tmp_path,
+        '[sources.my-shop]\nprovider = "sendgrid"\nsecrets_files = ["nowhere"]\n',
+        {"BOUNCEKEEPER_SOURCES_MY_SHOP_SECRETS": KEY},
+    )
+    assert source.secrets == (Secret(KEY),)
+
+
+def test_pinned_certificates_are_read_from_their_files(tmp_path: Path) -> None:
+    sender = AmazonSesSamples()
+    wanted = sender.source("ses")
+    (tmp_path / "sns.pem").write_bytes(sender.certificate_pem)
+    (url,) = wanted.options["pinned_certificates"]
+    (source,) = load(
+        tmp_path,
+        f'[sources.ses]\nprovider = "amazon_ses"\ntopics = ["{wanted.options["topics"][0]}"]\n'
+        f'[sources.ses.pinned_certificates]\n"{url}" = "sns.pem"\n',
+    )
+    assert source.options["pinned_certificates"] == {url: sender.certificate_pem.decode().strip()}
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        (
+            '[sources.a]\nprovider = "sendgird"\n',
+            "sources.a.provider is 'sendgird', which is unknown: did you mean sendgrid?",
+        ),
+        ("[sources.a]\n", "sources.a.provider is missing"),
+        ('[sources.a]\nprovider = "sendgrid"\n', "sources.a: "),
+        ('[sources.a]\nprovider = "sendgrid"\nsecrets = [""]\n', "holds an empty text"),
+        ('[sources.a]\nprovider = "sendgrid"\nsecrets = [7]\n', "sources.a.secrets must be a list of texts"),
+        ('[sources.a]\nprovider = "sendgrid"\nsecrets_files = ["nowhere"]\n', "which cannot be read"),
+        ('[sources."a b"]\nprovider = "sendgrid"\n', "is no name for a source"),
+        ('[sources.a]\nprovider = "mailgun"\nsecrets = ["k"]\ncolour = "red"\n', "colour"),
+        ('[sources.a]\nprovider = "mailgun"\nsecrets = ["k"]\nallowed_addresses = ["everywhere"]\n', "everywhere"),
+        ("[sources.a]\nprovider = 7\n", "sources.a.provider is 7: it must be a text"),
+        ("[sources]\na = 1\n", "sources.a must be a table"),
+    ],
+)
+def test_each_mistake_names_the_source(tmp_path: Path, tables: str, told: str) -> None:
+    assert told in mistakes(tmp_path, tables)
+
+
+def test_a_source_of_the_environment_alone_is_a_mistake(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, "", {"BOUNCEKEEPER_SOURCES_SHOP_SECRETS": "x"})
+    assert "name its source in the configuration file" in told
+
+
+def test_an_open_source_is_open_only_in_so_many_words(tmp_path: Path) -> None:
+    (source,) = load(tmp_path, '[sources.a]\nprovider = "mailgun"\nauthentication = "none"\n')
+    assert source.authentication == "none"
+    assert "sources.a" in mistakes(tmp_path, '[sources.a]\nprovider = "mailgun"\n')
