@@ -99,7 +99,7 @@ def embedded_postgres_url(data_directory: Path) -> Secret | None:
         port = int((folder / "port").read_text())
     except (OSError, ValueError):
         return None
-    return Secret(f"postgresql://postgres:{quote(password, safe="")}@127.0.0.1:{port}/bouncekeeper")
+    return Secret(f"postgresql://postgres:{quote(password, safe='')}@127.0.0.1:{port}/bouncekeeper")
 
 
 def _use_embedded_postgres(values: dict[str, Any], mistakes: list[str], *, starts_postgres: bool) -> None:
