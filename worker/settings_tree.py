@@ -95,6 +95,10 @@ class ReceiverSettings(Struct, frozen=True, kw_only=True):
 class ProcessorSettings(Struct, frozen=True, kw_only=True):
     """The worker, which turns webhooks into statuses."""
 
+    host: Annotated[str, _says("Address of the worker's own /healthz, /readyz and /metrics.")] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65_535), _says("Their port; 0 for none. Each worker of a machine needs its own.")
+    ] = 0
     batch_max_events: Annotated[int, Meta(ge=1, le=100_000), _says("Events that are committed in one transaction.")] = (
         4000
     )

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import aio_pika
+import aiohttp
 import asyncpg
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_deliv
 from schemas.queue_topology import CONTACTS_EXCHANGE, DELIVERY_LIMIT
 from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
+from worker.local_services.process import free_port
 from worker.policy.policy_file import recommended_policy
 from worker.processor.service import run_processor
 from worker.queue.postgres import PostgresWriter
@@ -233,3 +235,23 @@ async def test_any_batch_size_applies_every_event_once(database_dsn: str, batch_
         await until(database_dsn, "SELECT count(*) FROM events", 25)
         await until(database_dsn, "SELECT count(*) FROM status_changes", 25)
     await writer.close()
+
+
+async def test_a_worker_tells_of_itself_over_http(database_dsn: str) -> None:
+    port = free_port()
+    async with (
+        processor(settings_for(database_dsn, None, port=port)),
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
+    ):
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    async with http.get("/readyz") as ready:
+                        assert await ready.json() == {"ready": True, "missing": []}
+                    break
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.05)
+        async with http.get("/metrics") as numbers:
+            assert "bouncekeeper_batches_total" in await numbers.text()
+        async with http.get("/healthz") as alive:
+            assert alive.status == 200

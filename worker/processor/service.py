@@ -15,6 +15,7 @@ from worker.processor.applying import BatchRules
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
+from worker.processor.probes import serving_probes
 from worker.processor.relay import relay
 from worker.processor.retention import keep_partitions, oldest_kept
 from worker.processor.sweep import sweep
@@ -61,7 +62,8 @@ async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
         writer = BatchWriter(pool, rules)
         await _keep_partitions(pool, writer, settings)
         readers, dead_readers, publisher = await _queues(settings, stack)
-        _log.info("process.started", role="processor", version=version("bouncekeeper"), address="")
+        address = await stack.enter_async_context(serving_probes(settings.processor, pool, readers))
+        _log.info("process.started", role="processor", version=version("bouncekeeper"), address=address)
         async with asyncio.TaskGroup() as tasks:
             for name, reader in readers.items():
                 consumer = Consumer(
