@@ -61,7 +61,7 @@ class _Load:
         self.other: dict[str, int] = {}
         self.connection_errors = 0
         self.latencies = array("d")
-        self.sent_at = array("d", bytes(8 * len(requests)))  # wall clock, by the request's place in the file
+        self.due_at = array("d", bytes(8 * len(requests)))  # wall clock, by the request's place in the file
         self.last_answer_at = 0.0
 
     def take(self) -> int:
@@ -115,7 +115,7 @@ class _Connection(asyncio.Protocol):
         self.due_at = due_at
         self.waiting = True
         load.in_flight += 1
-        load.sent_at[index] = time.time()
+        load.due_at[index] = time.time() - (time.monotonic() - due_at)
         self.transport.write(load.requests[index])  # type: ignore[union-attr]  # set before ready() was called
 
     def data_received(self, data: bytes) -> None:
@@ -252,7 +252,7 @@ async def _run(options: argparse.Namespace, requests: list[bytes]) -> LoadReport
         load.end()
     seconds = load.last_answer_at - started
     if options.times is not None:
-        options.times.write_bytes(load.sent_at.tobytes())
+        options.times.write_bytes(load.due_at.tobytes())
     ordered = sorted(load.latencies)
     return LoadReport(
         sent=len(ordered) + load.connection_errors,
@@ -283,7 +283,7 @@ def _main() -> None:
     parser.add_argument("--grace-seconds", type=float, default=30.0, help="for answers under way by then")
     parser.add_argument("--cycle", action="store_true", help="begin the file anew until time is up")
     parser.add_argument("--rate", type=float, default=0.0, help="open loop: requests per second")
-    parser.add_argument("--times", type=Path, help="write each request's time of sending here, as doubles")
+    parser.add_argument("--times", type=Path, help="write here when each request was due, as doubles")
     options = parser.parse_args()
     report = uvloop.run(_run(options, list(_read_requests(options.requests))))
     sys.stdout.write(msgspec.json.encode(report).decode() + "\n")

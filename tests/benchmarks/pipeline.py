@@ -89,9 +89,9 @@ async def committed_rate(requests: Path, ports: Sequence[int], *, dsn: str, coun
     report = await send(requests, ports, seconds=_SEND_SECONDS, times=times)
     require_all_accepted(report, name)
     last_commit = await wait_for_commits(dsn, count, name)
-    sent_at = array("d")
-    sent_at.frombytes(times.read_bytes())
-    return count / (last_commit - min(sent_at))
+    due_at = array("d")
+    due_at.frombytes(times.read_bytes())
+    return count / (last_commit - min(due_at))
 
 
 async def wait_for_commits(dsn: str, count: int, name: str) -> float:

@@ -19,24 +19,24 @@ _COMMITTED = """
 async def latencies_text(
     requests: Path, ports: list[int], *, dsn: str, rate: float, events_per_request: int, count: int
 ) -> str:
-    """Percentiles, from the moment a request was sent to the commit of its events, and to its answer.
+    """Percentiles, from the moment a request was due to the commit of its events, and to its answer.
 
-    Requests are due at fixed times (open loop), so a stall is felt by all that were due meanwhile.
+    Requests are due at fixed times whatever happens (open loop), so a stall is felt by all that were due meanwhile.
     """
     await empty_tables(dsn)
     times = requests.with_suffix(".times")
     report = await send(requests, ports, rate=rate, times=times, seconds=600.0)
     require_all_accepted(report, "at half load")
     await wait_for_commits(dsn, count, "at half load")
-    sent_at = array("d")
-    sent_at.frombytes(times.read_bytes())
-    sent_by_message = {message_id(number): sent_at[number // events_per_request] for number in range(count)}
+    due_at = array("d")
+    due_at.frombytes(times.read_bytes())
+    due_by_message = {message_id(number): due_at[number // events_per_request] for number in range(count)}
     connection = await asyncpg.connect(dsn)
     try:
         rows = await connection.fetch(_COMMITTED)
     finally:
         await connection.close()
-    latencies = sorted(committed_at - sent_by_message[message] for message, committed_at in rows)
+    latencies = sorted(committed_at - due_by_message[message] for message, committed_at in rows)
     return _text(latencies, report, rate=rate, events_per_request=events_per_request)
 
 
