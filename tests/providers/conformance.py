@@ -330,6 +330,7 @@ class ProviderConformance:
         (event,) = self.provider.parse(self.envelope(request, self.body(document, request)))
         assert event.kind is Kind.OTHER
         assert self.unknown_event in event.vendor_event
+        assert not event.recognised
         assert_sound(event)
 
     def test_what_is_optional_may_be_missing(self) -> None:

@@ -227,6 +227,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         delivery_id=envelope.delivery_id,
         arrival_dated=arrival_dated,
         vendor_event=fit_text(failure.vendor_event, WORD_LIMIT),
+        recognised=failure.recognised,
         message_id=_message_id(values),
         smtp_code=failure.smtp_code,
         enhanced_status=failure.enhanced_status,
@@ -250,7 +251,7 @@ def _what_happened(name: str, values: Mapping[str, Any], status: Mapping[str, An
             kind=kind, cause=_reject_cause(reason), vendor_event=name, diagnostic=reason and fit_text(reason, 2000)
         )
     cause = Cause.ABUSE_REPORT if kind is Kind.COMPLAINT else Cause.NONE
-    return Failure(kind=kind, cause=cause, vendor_event=name)
+    return Failure(kind=kind, cause=cause, vendor_event=name, recognised=name in EVENT_KINDS)
 
 
 def _reject_cause(reason: str | None) -> Cause:

@@ -23,6 +23,7 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
     smtp_code: int | None = None
     enhanced_status: str | None = None
     diagnostic: str | None = None
+    recognised: bool = True
 
 
 # Mailgun's own codes, beside the SMTP ones.
@@ -56,6 +57,9 @@ OPEN_REASONS: dict[str, bool] = {
 }
 
 
+_SEVERITIES = frozenset({"temporary", "permanent", "internal", "unknown"})
+
+
 def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnostic: str | None) -> Failure:
     """Kind and cause of a `failed` event; `status` is its delivery-status."""
     severity = (json_payload.text(values, "severity", WORD_LIMIT) or "").lower()
@@ -82,6 +86,7 @@ def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnos
         vendor_event="/".join(word for word in ("failed", severity, reason) if word),
         smtp_code=found.smtp_code,
         enhanced_status=found.enhanced_status,
+        recognised=severity in _SEVERITIES and (not reason or reason in PERMANENT_REASONS or reason in OPEN_REASONS),
     )
 
 

@@ -185,6 +185,7 @@ class _Reading(Struct, frozen=True, kw_only=True, gc=False):
     smtp_code: int | None = None
     enhanced_status: str | None = None
     scope: str | None = None
+    recognised: bool = True
 
 
 def _read_element(raw: bytes, envelope: Envelope) -> FeedbackEvent:
@@ -214,6 +215,7 @@ def _read_element(raw: bytes, envelope: Envelope) -> FeedbackEvent:
         delivery_id=envelope.delivery_id,
         arrival_dated=arrival_dated,
         vendor_event=reading.vendor_event,
+        recognised=reading.recognised,
         message_id=_message_id(values),
         smtp_code=reading.smtp_code,
         enhanced_status=reading.enhanced_status,
@@ -273,7 +275,7 @@ def _read_group_event(values: Mapping[str, Any]) -> _Reading:
 
 
 def _read_unknown(values: Mapping[str, Any]) -> _Reading:
-    return _Reading(kind=Kind.OTHER, vendor_event=fit_text(values["event"], WORD_LIMIT))
+    return _Reading(kind=Kind.OTHER, vendor_event=fit_text(values["event"], WORD_LIMIT), recognised=False)
 
 
 def _words(values: Mapping[str, Any], key: str) -> str | None:
@@ -294,6 +296,7 @@ def _malformed(raw: bytes, envelope: Envelope) -> FeedbackEvent:
         delivery_id=envelope.delivery_id,
         arrival_dated=True,
         vendor_event="malformed",
+        recognised=False,
         raw=raw,
     )
 
