@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status
 from worker.api.contact_facts import facts_of, standing_at
 from worker.policy.rule import Policy
 from worker.store.contact_lookup import find_contacts, look_up
+from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
 
 
@@ -34,7 +35,7 @@ class CheckResult(Struct, frozen=True, kw_only=True, gc=False):
     since: datetime | None = None
     until: datetime | None = None  # when the status ends by itself
     rule: str | None = None
-    lifted_by: tuple[str, ...] | list[str] = ()
+    lifted_by: Sequence[str] = ()
 
 
 class CheckAnswer(Struct, frozen=True, kw_only=True):
@@ -47,26 +48,7 @@ class CheckAnswer(Struct, frozen=True, kw_only=True):
     results: list[CheckResult]
 
 
-class _Question(Struct, frozen=True, kw_only=True):
-    account: str
-    channel: str
-    mail_class: MailClass
-    policy: Policy
-    now: datetime
-
-
-_NEVER_REPORTED = (True, False, Status.NEW.value, None, None, None, None, ())
-_NO_ADDRESS = (False, False, None, Cause.INVALID_ADDRESS.value, None, None, None, ())
-_Verdict = tuple[
-    bool,
-    bool,
-    str | None,
-    str | None,
-    datetime | None,
-    datetime | None,
-    str | None,
-    tuple[str, ...] | list[str],
-]
+_NEXT_CHANGE_AT = 8  # its place in a record of look_up
 
 
 async def check_addresses(
@@ -85,28 +67,44 @@ async def check_addresses(
     StoreUnavailable: then nothing is known, and nothing may be sent.
     """
     spellings = [normalise_address(address) for address in addresses]
-    asked = {spelling for spelling in spellings if spelling is not None}
-    question = _Question(account=account, channel=channel, mail_class=mail_class, policy=policy, now=now)
-    verdicts = await _verdicts(executor, list(asked), question)
+    asked = list({spelling for spelling in spellings if spelling is not None})
+    records = await look_up(executor, account, channel, asked) if asked else []
+    standings: dict[str, Any] = {record[0]: record for record in records}
+    due = [record[0] for record in records if record[_NEXT_CHANGE_AT] is not None and record[_NEXT_CHANGE_AT] <= now]
+    for row in await find_contacts(executor, account, channel, due) if due else ():
+        standings[row.address] = _overtaken(row, policy, now)
+    # Words that this version does not know forbid: only these are known to allow.
+    allowing = {blocks.value for blocks in Blocks if not blocks.forbids(mail_class)}
     results = []
     allowed = 0
     for address, spelling in zip(addresses, spellings, strict=True):
-        verdict = _NO_ADDRESS if spelling is None else verdicts.get(spelling, _NEVER_REPORTED)
-        may, known, status, reason, since, until, rule, lifted_by = verdict
-        allowed += may
-        results.append(
-            CheckResult(
-                address=address,
-                allowed=may,
-                known=known,
-                status=status,
-                reason=reason,
-                since=since,
-                until=until,
-                rule=rule,
-                lifted_by=lifted_by,
+        found = standings.get(spelling) if spelling is not None else None
+        if found is not None:
+            _, status, blocks, since, until, cause, rule, lift_by, _ = found
+            may = blocks in allowing
+            allowed += may
+            results.append(
+                CheckResult(
+                    address=address,
+                    allowed=may,
+                    known=True,
+                    status=status,
+                    reason=None if cause == "none" else cause,
+                    since=since,
+                    until=until,
+                    rule=rule,
+                    lifted_by=lift_by or (),
+                )
             )
-        )
+        elif spelling is None:
+            results.append(
+                CheckResult(
+                    address=address, allowed=False, known=False, status=None, reason=Cause.INVALID_ADDRESS.value
+                )
+            )
+        else:
+            allowed += 1
+            results.append(CheckResult(address=address, allowed=True, known=False, status=Status.NEW.value))
     return CheckAnswer(
         checked_at=now,
         mail_class=mail_class,
@@ -116,36 +114,17 @@ async def check_addresses(
     )
 
 
-async def _verdicts(executor: Executor, addresses: list[str], question: _Question) -> dict[str, _Verdict]:
-    # Words that this version does not know forbid: only these are known to allow.
-    allowing = {blocks.value for blocks in Blocks if not blocks.forbids(question.mail_class)}
-    verdicts: dict[str, _Verdict] = {}
-    due = []
-    now = question.now
-    records = await look_up(executor, question.account, question.channel, addresses) if addresses else []
-    for address, status, blocks, since, until, cause, rule, lift_by, next_change_at in records:
-        if next_change_at is not None and next_change_at <= now:
-            due.append(address)
-        reason = None if cause == "none" else cause
-        verdicts[address] = (blocks in allowing, True, status, reason, since, until, rule, lift_by or ())
-    if due:
-        verdicts |= await _verdicts_from_facts(executor, due, question)
-    return verdicts
-
-
-async def _verdicts_from_facts(executor: Executor, addresses: list[str], question: _Question) -> dict[str, _Verdict]:
-    """For contacts whose stored standing has been overtaken by time."""
-    verdicts: dict[str, _Verdict] = {}
-    for row in await find_contacts(executor, question.account, question.channel, addresses):
-        shown = standing_at(facts_of(row), question.policy, question.now)
-        verdicts[row.address] = (
-            not shown.blocks.forbids(question.mail_class),
-            True,
-            shown.status.value,
-            None if shown.cause is Cause.NONE else shown.cause.value,
-            shown.since,
-            shown.until,
-            shown.rule,
-            tuple(sorted(shown.lift_by)),
-        )
-    return verdicts
+def _overtaken(row: ContactRow, policy: Policy, now: datetime) -> Sequence[Any]:
+    """Where a contact stands whose stored standing has been overtaken by time, in the shape of a record of look_up."""
+    shown = standing_at(facts_of(row), policy, now)
+    return (
+        row.address,
+        shown.status.value,
+        shown.blocks.value,
+        shown.since,
+        shown.until,
+        shown.cause.value,
+        shown.rule,
+        sorted(shown.lift_by),
+        None,
+    )

@@ -1,0 +1,75 @@
+"""Looking up contacts: every one that is known, and only those that were asked for."""
+
+from datetime import UTC, datetime
+
+from worker.store.contact_lookup import find_contact, find_contacts, look_up
+from worker.store.pool import Pool
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+async def add_contacts(pool: Pool, count: int) -> list[str]:
+    records = await pool.fetch(
+        """
+        INSERT INTO contacts (account, channel, address, first_seen_at)
+        SELECT 'default', 'email', md5(n::text) || '@example.org', $2 FROM generate_series(1, $1::integer) AS n
+        RETURNING address
+        """,
+        count,
+        NOON,
+    )
+    return [address for (address,) in records]
+
+
+async def test_a_look_up_finds_what_is_known_and_nothing_else(pool: Pool, contact_id: int) -> None:
+    await add_contacts(pool, 5)
+    (record,) = await look_up(pool, "default", "email", ["gone@example.org", "nobody@example.org"])
+    assert tuple(record) == (
+        "gone@example.org",
+        "blocklisted",
+        "all",
+        NOON,
+        None,
+        "mailbox_does_not_exist",
+        "hard",
+        ["admin"],
+        None,
+    )
+    assert contact_id
+    assert await look_up(pool, "shop", "email", ["gone@example.org"]) == []
+    assert await look_up(pool, "default", "sms", ["gone@example.org"]) == []
+
+
+async def test_thousands_are_found_each_once_whether_in_halves_or_as_a_whole(pool: Pool) -> None:
+    addresses = await add_contacts(pool, 5000)
+    asked = addresses[::2] + [f"stranger{number}@example.org" for number in range(500)]
+    in_halves = await look_up(pool, "default", "email", asked)
+    async with pool.acquire() as connection:
+        as_a_whole = await look_up(connection, "default", "email", asked)
+    found = sorted(record["address"] for record in in_halves)
+    assert found == sorted(record["address"] for record in as_a_whole) == sorted(addresses[::2])
+
+
+async def test_thousands_of_one_spelling_range_are_found_too(pool: Pool) -> None:
+    """One half may be empty, or nearly."""
+    addresses = ["gone@example.org"] * 2500
+    await add_contacts(pool, 1)
+    assert await look_up(pool, "default", "email", addresses) == []
+
+
+async def test_a_whole_row_comes_with_each_value_in_its_place(pool: Pool, contact_id: int) -> None:
+    await pool.execute("UPDATE contacts SET last_delivered_message = 'm1', base = 'b', base_until = $1", NOON)
+    row = await find_contact(pool, "default", "email", "gone@example.org")
+    assert row is not None
+    assert (row.id, row.account, row.status, row.cause) == (
+        contact_id,
+        "default",
+        "blocklisted",
+        "mailbox_does_not_exist",
+    )
+    assert (row.last_delivered_message, row.base, row.base_until, row.first_seen_at) == ("m1", b"b", NOON, NOON)
+
+
+async def test_a_contact_that_is_not_known_is_none(pool: Pool) -> None:
+    assert await find_contact(pool, "default", "email", "nobody@example.org") is None
+    assert await find_contacts(pool, "default", "email", []) == []
