@@ -92,6 +92,9 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "reason",
         "detail",
     ),
+    "event.expired": _event(
+        "warning", "Events that occurred before the retention began were counted and not stored.", "count"
+    ),
     "event.unknown": _event(
         "warning",
         "An ESP sent an event name or bounce class that this version does not know; it is kept as `other`.",
@@ -106,21 +109,29 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "folder",
         "mode",
     ),
+    "outbox.relayed": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
     "package.installing": _event(
         "warning", "RabbitMQ is not on this machine: Debian's package is being installed.", "command"
+    ),
+    "parcel.failed": _event(
+        "error",
+        "The queue's writer met something it does not know; the webhooks inside are answered with 503.",
+        "envelopes",
     ),
     "parcel.parked": _event(
         "warning",
         "The broker did not confirm in time, so parcels go to Postgres instead: first of a row.",
         "reason",
     ),
+    "parcel.published_again": _event(
+        "warning",
+        "The queue did not confirm a parcel, and it is offered once more; duplicates change nothing.",
+        "envelopes",
+        "detail",
+    ),
     "parking.ended": _event(
         "info", "The broker confirms again; how many parcels were parked meanwhile.", "parcels", "seconds"
     ),
-    "event.expired": _event(
-        "warning", "Events that occurred before the retention began were counted and not stored.", "count"
-    ),
-    "outbox.relayed": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
     "parser.failed": _event(
         "error",
         "A provider's parser failed on a delivery: a defect of ours. The delivery is set aside whole.",
@@ -131,12 +142,6 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "info", "A month of events is past the retention and was dropped.", "month", "contacts"
     ),
     "partition.made": _event("info", "A month's partition of events was made.", "month"),
-    "parcel.published_again": _event(
-        "warning",
-        "The queue did not confirm a parcel, and it is offered once more; duplicates change nothing.",
-        "envelopes",
-        "detail",
-    ),
     "process.restarted": _event(
         "warning",
         "A process of `bouncekeeper stack` ended by itself and is started again.",
@@ -160,14 +165,6 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "folder",
     ),
     "service.stopped": _event("info", "A local Postgres or RabbitMQ of ours has ended.", "service", "signal"),
-    "sweep.applied": _event("info", "Holds that ended by themselves were written to the history.", "contacts"),
-    "task.failed": _event(
-        "error",
-        "A background task met an error that it does not expect; it is started again after a pause.",
-        "task",
-        "reason",
-        "wait_seconds",
-    ),
     "status.changed": _event(
         "info",
         "A contact's status is another one now, and why.",
@@ -182,10 +179,18 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "until",
         "actor",
     ),
-    "user.added": _event("info", "A system user was added for the embedded Postgres.", "user"),
     "subscription.confirmed": _event(
         "info", "A vendor's subscription handshake was finished; its webhooks come from now on.", "source", "topic"
     ),
+    "sweep.applied": _event("info", "Holds that ended by themselves were written to the history.", "contacts"),
+    "task.failed": _event(
+        "error",
+        "A background task met an error that it does not expect; it is started again after a pause.",
+        "task",
+        "reason",
+        "wait_seconds",
+    ),
+    "user.added": _event("info", "A system user was added for the embedded Postgres.", "user"),
     "webhook.accepted": _event(
         "info",
         "A webhook is authentic, confirmed by the queue and answered with success.",

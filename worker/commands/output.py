@@ -22,7 +22,7 @@ def console() -> "Console":
 
 def print_json(value: Any) -> None:
     """The value as one JSON document, indented for a person on a terminal."""
-    encoded = msgspec.json.encode(value, enc_hook=_encode)
+    encoded = msgspec.json.encode(value, enc_hook=_encode, order="deterministic")
     print((msgspec.json.format(encoded, indent=2) if sys.stdout.isatty() else encoded).decode())  # noqa: T201 - the output
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,8 +33,8 @@ examples:
   bouncekeeper stack
   bouncekeeper stack --receivers 2 --workers 4 --config production.toml
 """
-    parser.add_argument("--receivers", type=int, default=2, metavar="N", help="(default %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--receivers", type=_at_least_one, default=2, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--workers", type=_at_least_one, default=2, metavar="N", help="(default %(default)s)")
     parser.add_argument(
         "--demo",
         action="store_true",
@@ -44,9 +44,14 @@ examples:
     add_setting_flags(parser, ALL_SECTIONS)
 
 
+def _at_least_one(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ArgumentTypeError("must be at least 1")
+    return count
+
+
 def _run(arguments: Namespace) -> int:
-    if min(arguments.receivers, arguments.workers) < 1:
-        raise SystemExit("bouncekeeper stack: at least one receiver and one worker are needed")
     if arguments.demo:
         arguments.config = str(demo_configuration(arguments))
     config_file = configuration_file(arguments)

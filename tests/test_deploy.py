@@ -1,0 +1,165 @@
+"""What is shipped for production says what the program understands."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from worker.commands.catalogue import COMMANDS
+from worker.settings import load_settings
+from worker.settings_declarations import setting_declarations
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+KUBERNETES = sorted((REPOSITORY / "deploy" / "kubernetes").glob("*.yaml"))
+SERVICES = {"front", "receiver", "worker", "api", "migrate", "rabbitmq", "postgres"}
+KNOWN_VARIABLES = {
+    name
+    for declaration in setting_declarations()
+    for name in (declaration.environment_name, *([declaration.file_environment_name] if declaration.secret else []))
+}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+    return loaded
+
+
+def containers() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    for path in KUBERNETES:
+        for document in yaml.safe_load_all(path.read_text()):
+            if "template" in document["spec"]:
+                pod = document["spec"]["template"]["spec"]
+                for container in pod["containers"]:
+                    yield path.name, pod, container
+
+
+class TestCompose:
+    def test_every_part_of_the_topology_is_there(self, compose: dict[str, Any]) -> None:
+        assert set(compose["services"]) == SERVICES
+        assert compose["services"]["receiver"]["deploy"]["replicas"] == 2
+        assert compose["services"]["worker"]["deploy"]["replicas"] == 2
+
+    def test_everything_that_runs_on_is_watched_and_started_again(self, compose: dict[str, Any]) -> None:
+        for name, service in compose["services"].items():
+            if name == "migrate":
+                assert service["restart"] == "on-failure"
+                continue
+            assert service["restart"] == "unless-stopped", name
+            assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}, name
+
+    def test_ours_wait_for_the_migration_and_have_no_rights_they_need_not(self, compose: dict[str, Any]) -> None:
+        for name in ("receiver", "worker", "api"):
+            service = compose["services"][name]
+            assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+            assert service["read_only"] is True
+            assert service["cap_drop"] == ["ALL"]
+
+    def test_commands_and_variables_are_ones_that_the_program_knows(self, compose: dict[str, Any]) -> None:
+        for name in ("receiver", "worker", "api", "migrate"):
+            service = compose["services"][name]
+            assert service["command"][0] in COMMANDS
+            assert set(service["environment"]) <= KNOWN_VARIABLES
+
+    def test_secrets_come_from_files_that_make_secrets_makes(self, compose: dict[str, Any], tmp_path: Path) -> None:
+        (tmp_path / "secrets").mkdir()
+        shutil.copy(REPOSITORY / "deploy" / "make-secrets", tmp_path)
+        subprocess.run([tmp_path / "make-secrets"], check=True, capture_output=True)
+        made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+        for name, secret in compose["secrets"].items():
+            assert secret == {"file": f"./deploy/secrets/{name}"}
+            assert made[name]
+        assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+        subprocess.run([tmp_path / "make-secrets"], check=True, capture_output=True)
+        assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
+        settings = load_settings(
+            config_file=REPOSITORY / "deploy" / "bouncekeeper.toml",
+            environment={
+                "BOUNCEKEEPER_POSTGRES_URL_FILE": str(tmp_path / "secrets" / "postgres_url"),
+                "BOUNCEKEEPER_QUEUE_URL_FILE": str(tmp_path / "secrets" / "queue_url"),
+                "BOUNCEKEEPER_API_TOKENS_FILES": str(tmp_path / "secrets" / "api_token"),
+            },
+            overrides={},
+        )
+        assert settings.receiver.host == settings.api.host == "0.0.0.0"  # noqa: S104 - compared, not bound
+
+    def test_every_file_that_is_mounted_exists(self, compose: dict[str, Any]) -> None:
+        for service in compose["services"].values():
+            for volume in service.get("volumes", []):
+                source = volume.partition(":")[0]
+                if source.startswith("./") and not source.startswith("./deploy/secrets/"):
+                    assert (REPOSITORY / source).is_file(), source
+
+    def test_no_secret_is_ever_committed(self) -> None:
+        assert (REPOSITORY / "deploy" / "secrets" / ".gitignore").read_text() == "*\n!.gitignore\n"
+
+
+class TestKubernetes:
+    def test_every_part_of_the_topology_is_there(self) -> None:
+        assert {container["name"] for _, _, container in containers()} == {"receiver", "worker", "api", "migrate"}
+
+    def test_no_pod_is_given_service_links_or_rights(self) -> None:
+        for name, pod, container in containers():
+            assert pod["enableServiceLinks"] is False, name
+            assert pod["automountServiceAccountToken"] is False, name
+            assert pod["securityContext"]["runAsNonRoot"] is True, name
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
+
+    def test_commands_and_variables_are_ones_that_the_program_knows(self) -> None:
+        for name, _, container in containers():
+            assert container["args"][0] in COMMANDS, name
+            assert {variable["name"] for variable in container["env"]} <= KNOWN_VARIABLES, name
+
+    def test_what_listens_is_probed(self) -> None:
+        for name, _, container in containers():
+            if container["name"] in {"receiver", "api"}:
+                assert container["readinessProbe"]["httpGet"]["path"] == "/readyz", name
+                assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", name
+
+
+class TestDockerfile:
+    def test_it_is_built_in_stages_from_the_hashed_lock_and_runs_without_rights(self) -> None:
+        text = (REPOSITORY / "deploy" / "Dockerfile").read_text()
+        assert len(re.findall(r"^FROM ", text, re.MULTILINE)) == 2
+        assert "--require-hashes" in text
+        assert re.search(r"^USER 10001$", text, re.MULTILINE)
+        for source in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE):
+            for name in source.split():
+                assert (REPOSITORY / name).exists() or name == "README.md", name
+
+
+class TestMake:
+    def test_help_lists_every_target(self) -> None:
+        listed = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+        for target in ("run", "demo", "stack", "test", "lint", "drill", "bench", "clean"):
+            assert re.search(rf"^  {target}\s", listed, re.MULTILINE), target
+
+    def test_without_a_python_it_says_what_to_install(self, tmp_path: Path) -> None:
+        done = subprocess.run(
+            [REPOSITORY / "deploy" / "make-venv", "", str(tmp_path / "venv")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "Python 3.11" in done.stderr
+        assert "apt-get install python3" in done.stderr
+
+    def test_a_python_of_the_right_age_is_found(self) -> None:
+        found = subprocess.run([REPOSITORY / "deploy" / "find-python"], capture_output=True, text=True, check=True)
+        assert os.access(found.stdout.strip(), os.X_OK)
+
+
+def test_the_shipped_configuration_is_toml_without_secrets() -> None:
+    tables = tomllib.loads((REPOSITORY / "deploy" / "bouncekeeper.toml").read_text())
+    assert "postgres" not in tables
+    assert tables["queue"] == {"adapter": "rabbitmq"}

@@ -1,0 +1,169 @@
+"""The house rules that no linter knows: which way imports point, how long a file may be, what is never written."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.log_events import LOG_EVENTS
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SOURCES = sorted([*(REPOSITORY / "worker").rglob("*.py"), *(REPOSITORY / "schemas").rglob("*.py")])
+TEST_SOURCES = sorted((REPOSITORY / "tests").rglob("*.py"))
+MAX_LINES = 400
+FORBIDDEN_STEMS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "shared", "tools"}
+# What a part of the house may import of the others. Everybody may import schemas, worker.errors and worker.logs.
+EDGE_PARTS = {"receiver", "processor", "api"}
+MIDDLE_PARTS = {"providers", "policy", "queue", "store"}
+EVERYBODYS = {"errors", "logs", "metrics", "settings_tree"}
+MAY_IMPORT: dict[str, set[str]] = {
+    **{part: set() for part in MIDDLE_PARTS},
+    **dict.fromkeys(EDGE_PARTS, MIDDLE_PARTS),
+    "samples": {"providers"},
+    "local_services": set(),
+}
+PURE_PARTS = {"providers", "policy"}
+IMPURE_MODULES = {"asyncio", "socket", "aiohttp", "asyncpg", "aio_pika", "psycopg", "subprocess", "urllib.request"}
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=True,
+    )
+    paths = [REPOSITORY / name.decode() for name in listed.stdout.split(b"\0") if name]
+    return [path for path in paths if path.is_file()]
+
+
+def part_of(path: Path) -> str:
+    """`providers` for worker/providers/sns.py, `settings` for worker/settings.py, `schemas` for all of schemas."""
+    inside = path.relative_to(REPOSITORY).with_suffix("").parts
+    return "schemas" if inside[0] == "schemas" else inside[1]
+
+
+def imported_modules(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.lineno, node.module
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_imports_point_one_way(path: Path) -> None:
+    part = part_of(path)
+    for line, module in imported_modules(path):
+        where = f"{path.relative_to(REPOSITORY)}:{line} imports {module}"
+        assert module.partition(".")[0] != "tests", where
+        if part == "schemas":
+            assert module.partition(".")[0] != "worker", where
+        if not module.startswith("worker.") or part not in MAY_IMPORT:
+            continue
+        other = module.split(".")[1]
+        if other not in EVERYBODYS and other != part:
+            assert other in MAY_IMPORT[part], where
+
+
+def test_settings_tree_knows_of_the_policy_only_its_records() -> None:
+    ours = {module for _, module in imported_modules(REPOSITORY / "worker" / "settings_tree.py") if "worker" in module}
+    assert ours == {"worker.policy.rule", "worker.policy.rule.Policy"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SOURCES if part_of(path) in PURE_PARTS],
+    ids=lambda path: str(path.relative_to(REPOSITORY)),
+)
+def test_providers_and_policy_do_no_input_or_output_and_read_no_clock(path: Path) -> None:
+    modules = {module for _, module in imported_modules(path)}
+    assert not modules & IMPURE_MODULES
+    assert not re.search(r"datetime\.now\(|time\.time\(|\bopen\(", path.read_text())
+
+
+def test_no_file_is_too_long() -> None:
+    long = {
+        str(path.relative_to(REPOSITORY)): lines
+        for path in (*SOURCES, *TEST_SOURCES)
+        if (lines := len(path.read_text().splitlines())) > MAX_LINES
+    }
+    assert not long
+
+
+def test_no_file_is_named_for_nothing() -> None:
+    assert not [path for path in (*SOURCES, *TEST_SOURCES) if path.stem in FORBIDDEN_STEMS]
+
+
+def logged_names(path: Path) -> Iterator[tuple[int, str, set[str] | None]]:
+    """Each `log.info("noun.verb_past", field=…)`: line, name, fields; None for fields that come as **mapping."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        if node.func.attr not in {"debug", "info", "warning", "error", "exception", "critical"} or not node.args:
+            continue
+        if not (
+            isinstance(node.func.value, ast.Name | ast.Attribute | ast.Call) and "log" in ast.unparse(node.func.value)
+        ):
+            continue
+        for name in ast.walk(node.args[0]):
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                fields = {word.arg for word in node.keywords if word.arg}
+                yield node.lineno, name.value, None if any(not word.arg for word in node.keywords) else fields
+
+
+def test_every_log_event_is_declared_with_its_fields_and_every_declared_one_is_used() -> None:
+    used = set()
+    for path in SOURCES:
+        for line, name, fields in logged_names(path):
+            where = f"{path.relative_to(REPOSITORY)}:{line} logs {name}"
+            assert name in LOG_EVENTS, where
+            unknown = (fields or set()) - LOG_EVENTS[name].fields - {"exc_info", "delivery_id", "event"}
+            assert not unknown, f"{where} with {unknown}"
+            used.add(name)
+    # A name may also be handed on as a value, as in a table of outcomes.
+    code = "".join(path.read_text() for path in SOURCES if path.name != "log_events.py")
+    unused = {name for name in LOG_EVENTS if name not in used and f'"{name}"' not in code}
+    assert not unused
+
+
+def test_log_events_are_sorted_and_named_as_nouns_and_past_verbs() -> None:
+    assert list(LOG_EVENTS) == sorted(LOG_EVENTS)
+    for name, event in LOG_EVENTS.items():
+        assert re.fullmatch(r"[a-z]+\.[a-z_]+", name), name
+        assert event.says.endswith("."), name
+
+
+def test_nothing_names_a_registry_or_a_machine() -> None:
+    machines = re.compile(
+        r"(?:--index-url|--extra-index-url|--find-links|--trusted-host)\b|/root/|/home/[a-z]|/work/|\.\./shared"
+        r"|pypi\.org/simple|files\.pythonhosted\.org|\b(?:ghcr|quay|docker)\.io/"
+    )
+    found = []
+    for path in tracked_files():
+        if path == Path(__file__).resolve():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [
+            f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()[:100]}"
+            for number, line in enumerate(text.splitlines(), 1)
+            if machines.search(line)
+        ]
+    assert not found
+
+
+def test_every_lock_is_hashed() -> None:
+    for lock in REPOSITORY.glob("requirements*.lock"):
+        entries = re.findall(
+            r"^[a-z0-9][^\n]*?==[^\n]*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", lock.read_text(), re.MULTILINE
+        )
+        names = re.findall(r"^[a-zA-Z0-9][^\s]*==", lock.read_text(), re.MULTILINE)
+        assert len(entries) == len(names) > 0, lock.name
