@@ -17,6 +17,7 @@ from worker.receiver.answers import refusal, state
 from worker.receiver.body import BodyReader
 from worker.receiver.certificates import Certificates
 from worker.receiver.group_commit import GroupCommit
+from worker.receiver.malformed_http import server_logger
 from worker.receiver.outbound import Outbound
 from worker.receiver.remote_address import RemoteAddress
 from worker.receiver.replay_guard import ReplayGuard
@@ -55,6 +56,7 @@ def build_receiver(
         handler_args={
             "auto_decompress": False,
             "access_log": None,
+            "logger": server_logger(),
             "keepalive_timeout": KEEPALIVE_SECONDS,
             "lingering_time": LINGERING_SECONDS,
         }

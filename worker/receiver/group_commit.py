@@ -146,6 +146,9 @@ class GroupCommit:
             await self._put_until_confirmed(group)
         except QueueUnavailable as error:
             failure = str(error)
+        except Exception as error:  # a mistake of ours: told to the operator, and the vendors send again
+            failure = f"the queue's writer failed ({type(error).__name__}): {error}"
+            log.exception("parcel.failed", envelopes=len(group.blobs))
         else:
             metrics.PARCELS.inc()
             metrics.PARCEL_BYTES.inc(group.size_bytes)

@@ -53,19 +53,18 @@ async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
 
 async def open_writer(settings: Settings) -> QueueWriter:
     """The queue that the settings name; with RabbitMQ, Postgres stands behind it as the parking place."""
+    queue = settings.queue
+    if queue.adapter == "rabbitmq" and queue.url is None:
+        raise ImpossibleSetting('queue.adapter is "rabbitmq", but queue.url is not set: give it as amqp://…')
     postgres = await PostgresWriter.open(settings.postgres.url.reveal(), connections=settings.receiver.groups_in_flight)
-    if settings.queue.adapter == "postgres":
+    if queue.adapter == "postgres" or queue.url is None:
         return postgres
     try:
-        if settings.queue.url is None:
-            raise ImpossibleSetting('queue.adapter is "rabbitmq", but queue.url is not set: give it as amqp://…')
-        rabbitmq = await RabbitMQWriter.open(
-            settings.queue.url.reveal(), confirm_timeout_seconds=settings.queue.confirm_timeout_seconds
-        )
+        rabbitmq = await RabbitMQWriter.open(queue.url.reveal(), confirm_timeout_seconds=queue.confirm_timeout_seconds)
     except BaseException:
         await postgres.close()
         raise
-    return ParkingWriter(rabbitmq, postgres, park_after_seconds=settings.queue.park_after_seconds)
+    return ParkingWriter(rabbitmq, postgres, park_after_seconds=queue.park_after_seconds)
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
