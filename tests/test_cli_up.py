@@ -235,6 +235,20 @@ def test_the_data_survive_a_stop_and_a_crash(instance: Instance) -> None:
     assert wait_until_blocked(instance, "crashed@example.org")["status"] == "blocklisted"
 
 
+def test_a_second_instance_on_the_same_ports_is_refused(instance: Instance, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "up", "--json"],
+        cwd=tmp_path,
+        env=instance.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == ExitCode.IMPOSSIBLE_SETTING
+    assert "choose another port with --receiver-port" in done.stderr
+
+
 def test_a_port_that_is_taken_is_told_without_a_traceback(instance: Instance, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "worker", "api"],

@@ -16,7 +16,7 @@ from worker.commands.first_run import configuration_file
 from worker.commands.running import run_service
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, overrides_of, settings_of
 from worker.commands.supervisor import WatchedProcess, supervise
-from worker.commands.welcome import tell_welcome, wait_until_listening
+from worker.commands.welcome import require_free_ports, tell_welcome, wait_until_listening
 from worker.settings import ALL_SECTIONS
 from worker.settings_declarations import ENVIRONMENT_PREFIX
 from worker.settings_file import CONFIG_VARIABLE
@@ -59,6 +59,7 @@ def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=ALL_SECTIONS - {"queue"}, starts_postgres=True)
 
     async def work(stop: asyncio.Event) -> None:
+        await require_free_ports(settings)
         async with contextlib.AsyncExitStack() as services:
             complete = await _with_services(settings, services)
             environment = _environment(arguments, complete)

@@ -14,7 +14,7 @@ from worker.commands.demo_folder import demo_configuration
 from worker.commands.first_run import configuration_file
 from worker.commands.running import run_service, run_together
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.commands.welcome import tell_welcome, wait_until_listening
+from worker.commands.welcome import require_free_ports, tell_welcome, wait_until_listening
 from worker.settings import ALL_SECTIONS
 from worker.settings_tree import Settings
 
@@ -68,6 +68,7 @@ async def running_instance(
     from worker.receiver.service import run_receiver  # noqa: PLC0415
     from worker.store.migrations import migrate  # noqa: PLC0415
 
+    await require_free_ports(settings)
     async with contextlib.AsyncExitStack() as stack:
         if not settings.postgres.url.reveal():
             from worker.local_services.postgres import EmbeddedPostgres  # noqa: PLC0415 - only where it is used

@@ -6,10 +6,23 @@ from pathlib import Path
 
 from worker.commands.first_run import TOKEN_NAME
 from worker.commands.output import print_json, print_line
+from worker.errors import ImpossibleSetting
 from worker.settings_tree import Settings
 
 _READY_TIMEOUT_SECONDS = 30.0
 _POLL_SECONDS = 0.05
+
+
+async def require_free_ports(settings: Settings) -> None:
+    """Raises ImpossibleSetting when somebody listens there: on Linux two receivers would share a port unseen."""
+    for section, host, port in (
+        ("receiver", settings.receiver.host, settings.receiver.port),
+        ("api", settings.api.host, settings.api.port),
+    ):
+        if await _listens(host, port):
+            raise ImpossibleSetting(
+                f"another program listens on {host}, port {port}: end it, or choose another port with --{section}-port"
+            )
 
 
 async def wait_until_listening(settings: Settings) -> None:
@@ -23,14 +36,19 @@ async def wait_until_listening(settings: Settings) -> None:
 async def _wait_for_port(host: str, port: int) -> bool:
     deadline = asyncio.get_running_loop().time() + _READY_TIMEOUT_SECONDS
     while asyncio.get_running_loop().time() < deadline:
-        try:
-            _reader, writer = await asyncio.open_connection(reachable_host(host), port)
-        except OSError:
-            await asyncio.sleep(_POLL_SECONDS)
-            continue
-        writer.close()
-        return True
+        if await _listens(host, port):
+            return True
+        await asyncio.sleep(_POLL_SECONDS)
     return False
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        _reader, writer = await asyncio.open_connection(reachable_host(host), port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def reachable_host(host: str) -> str:
