@@ -1,11 +1,13 @@
 """What is shipped for production says what the program understands."""
 
+import importlib
 import os
 import re
 import shutil
 import stat
 import subprocess
 import tomllib
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from worker.commands.catalogue import COMMANDS
+from worker.commands.catalogue import COMMANDS, Command
 from worker.settings import load_settings
 from worker.settings_declarations import setting_declarations
 
@@ -163,3 +165,36 @@ def test_the_shipped_configuration_is_toml_without_secrets() -> None:
     tables = tomllib.loads((REPOSITORY / "deploy" / "bouncekeeper.toml").read_text())
     assert "postgres" not in tables
     assert tables["queue"] == {"adapter": "rabbitmq"}
+
+
+def test_every_bouncekeeper_command_in_the_documents_exists() -> None:
+    """And every flag in them: what a reader copies must run."""
+    pages = [*(REPOSITORY / "docs").glob("*.md"), *REPOSITORY.glob("README.md")]
+    copied = [
+        line
+        for page in pages
+        for block in re.findall(r"```(?:sh|ini)\n(.*?)```", page.read_text(), re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert copied
+    for line in copied:
+        for name, rest in re.findall(r"\bbouncekeeper ([a-z][a-z-]+)((?: [^&|]*)?)", line):
+            if name not in COMMANDS:
+                assert "pg_" in line or "configmap" in line or "secret" in line or "=" in line, line
+                continue
+            known = help_of(name, rest.split()[:1])
+            for flag in re.findall(r"(--[a-z-]+)", rest):
+                assert flag in known, f"{flag} in: {line}"
+        for target in re.findall(r"^make ([a-z]+)", line):
+            assert re.search(rf"^{target}:", (REPOSITORY / "Makefile").read_text(), re.MULTILINE), line
+
+
+def help_of(name: str, words: list[str]) -> str:
+    parser = ArgumentParser()
+    parser.set_defaults(command=name)
+    command: Command = importlib.import_module(f"worker.commands.{COMMANDS[name].module}").COMMANDS[name]
+    command.configure(parser)
+    for action in parser._actions:
+        if isinstance(action.choices, dict) and words and words[0] in action.choices:
+            return str(action.choices[words[0]].format_help())
+    return parser.format_help()
