@@ -12,7 +12,7 @@ import asyncpg
 
 from tests.benchmarks.benchmark import Bench, Goal, Measurement, Outcome
 from tests.benchmarks.feedback import sample_events
-from tests.benchmarks.parcels import store, write_parcels
+from tests.benchmarks.parcels import process_parcels, seconds_of, write_parcels
 from tests.benchmarks.processor_throughput import prepare_months
 from tests.benchmarks.servers import write_config
 from worker.samples.sendgrid import SendGridSamples
@@ -109,8 +109,8 @@ class _Cost:
         now = self._clock[0]
         events = sample_events(self._count, seed=self._contacts + self._runs, contacts=self._contacts, now=now)
         parcels = write_parcels(self._bench.folder / "contacts.parcels", self._sender, events, received_at=now)
-        stored = await store(self._bench.folder / "contacts.log", "process", str(self._config), str(parcels))
-        return stored.seconds / self._count * _MICROSECONDS
+        stored = await process_parcels(self._bench.folder / "contacts.log", self._config, parcels)
+        return seconds_of(stored) / self._count * _MICROSECONDS
 
 
 async def _fill(dsn: str, contacts: int, earlier: datetime) -> None:

@@ -1,4 +1,6 @@
-"""Stores events, in a process of its own: through our processor, or by COPY. Prints one JSON object (`Stored`).
+"""Stores events, in a process of its own: through our processor, or by COPY.
+
+Prints a line when all is at hand, waits for a line, stores, and prints one JSON object (`Stored`).
 
 `process`: parcels are read from a file into memory first, and handed over by a queue reader that has them all,
 so that neither a broker nor a disk is in the figure; what follows is the worker's own code, from the parcel to the
@@ -42,9 +44,10 @@ _COLUMNS = (
 
 
 class Stored(Struct, frozen=True, kw_only=True):
-    """How long it took."""
+    """How long it took. Times are time.monotonic() of this machine, comparable between its processes."""
 
-    seconds: float
+    started_at: float
+    finished_at: float
     cpu_seconds: float  # of this process
     peak_memory_mib: float
 
@@ -106,14 +109,15 @@ async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
         )
         stop = asyncio.Event()
         gc.freeze()  # what was prepared is not the processor's garbage
-        cpu_before, started = time.process_time(), time.perf_counter()
+        await _wait_for_the_word()
+        cpu_before, started = time.process_time(), time.monotonic()
         running = asyncio.create_task(consumer.run(stop))
         done = asyncio.create_task(reader.all_acknowledged.wait())
         await asyncio.wait([running, done], return_when=asyncio.FIRST_COMPLETED)
-        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_before
+        stored = _stored(started, cpu_before)
         stop.set()
         await running
-    return _stored(seconds, cpu_seconds)
+    return stored
 
 
 async def _open_connections(pool: Pool, count: int) -> None:
@@ -134,15 +138,28 @@ async def _copy(from_dsn: str, to_dsn: str) -> Stored:
     target = await asyncpg.connect(to_dsn)
     await set_codecs(target)
     gc.freeze()
-    cpu_before, started = time.process_time(), time.perf_counter()
+    await _wait_for_the_word()
+    cpu_before, started = time.process_time(), time.monotonic()
     await target.copy_records_to_table("events", columns=_COLUMNS.split(", "), records=rows)
-    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_before
+    stored = _stored(started, cpu_before)
     await target.close()
-    return _stored(seconds, cpu_seconds)
+    return stored
 
 
-def _stored(seconds: float, cpu_seconds: float) -> Stored:
-    return Stored(seconds=seconds, cpu_seconds=cpu_seconds, peak_memory_mib=peak_memory_mib(os.getpid()) or 0.0)
+async def _wait_for_the_word() -> None:
+    """Several such processes start at the same moment."""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.readline)
+
+
+def _stored(started_at: float, cpu_before: float) -> Stored:
+    return Stored(
+        started_at=started_at,
+        finished_at=time.monotonic(),
+        cpu_seconds=time.process_time() - cpu_before,
+        peak_memory_mib=peak_memory_mib(os.getpid()) or 0.0,
+    )
 
 
 def _main() -> None:
