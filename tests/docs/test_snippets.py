@@ -1,0 +1,117 @@
+"""No snippet is there that nothing tries: each language has its own test, and an unknown one fails."""
+
+import configparser
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import asyncpg
+import prometheus_client
+import pytest
+import yaml
+
+from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
+from tests.docs.pages import Snippet, snippets
+from worker import metrics
+from worker.commands.catalogue import COMMANDS
+from worker.samples.sendgrid import SendGridSamples
+from worker.settings import ALL_SECTIONS, load_settings
+
+TRIED = {
+    "sh": "tests/docs/test_shell_snippets.py runs it",
+    "text": "the output of the snippet before it, compared with what is printed; or a picture",
+    "toml": "loaded as a configuration",
+    "json": "read, and held against the declared log events when it is log lines",
+    "sql": "run on a migrated database",
+    "yaml": "read; names of metrics exist",
+    "ini": "read; the command line in it exists",
+    "python": "tests/docs/test_adding_a_provider.py builds what the page builds and tests it",
+}
+A_PICTURE = "a picture"
+
+
+def place(snippet: Snippet) -> str:
+    return snippet.place
+
+
+@pytest.mark.parametrize("snippet", snippets(), ids=place)
+def test_every_snippet_is_in_a_language_that_is_tried(snippet: Snippet) -> None:
+    assert snippet.language in TRIED, f"{snippet.place}: nothing tries {snippet.language or 'a block without language'}"
+    known = {A_PICTURE, "stays running", "in the end"}
+    assert all(word in known or re.fullmatch(r"ends with \d+", word) for word in snippet.directives), snippet.directives
+
+
+@pytest.mark.parametrize("snippet", snippets("text"), ids=place)
+def test_text_is_an_output_or_a_picture(snippet: Snippet) -> None:
+    outputs = [other.output for other in snippets("sh") if other.page == snippet.page]
+    assert A_PICTURE in snippet.directives or snippet.text in outputs
+
+
+@pytest.mark.parametrize("snippet", snippets("toml"), ids=place)
+def test_toml_loads_as_a_configuration(snippet: Snippet, tmp_path: Path) -> None:
+    written = _with_real_secrets(snippet.text, tmp_path)
+    file = tmp_path / "bouncekeeper.toml"
+    file.write_text(written)
+    shown = set(tomllib.loads(written)) & ALL_SECTIONS
+    load_settings(config_file=file, environment={}, overrides={"data_directory": str(tmp_path)}, needs=shown)
+
+
+def _with_real_secrets(text: str, folder: Path) -> str:
+    """Keys that the page cuts short with `…` become whole ones, and the files that it names are made."""
+    (key,) = (secret.reveal() for secret in SendGridSamples().secrets_for_source())
+    text = re.sub(r"MFkw[\w+/]*…", key, text)
+    contents = {"postgres_url": "postgresql://me@localhost/mine", "queue_url": "amqp://localhost/", "sendgrid": key}
+    for path in set(re.findall(r'"(/(?:run/secrets|etc)/[^"]+)"', text)):
+        file = folder / Path(path).name
+        file.write_text(contents.get(file.stem, "user:a-secret-that-is-long-enough-for-anybody"))
+        text = text.replace(f'"{path}"', f'"{file}"')
+    return text
+
+
+@pytest.mark.parametrize("snippet", snippets("json"), ids=place)
+def test_json_is_read_and_log_lines_are_as_declared(snippet: Snippet) -> None:
+    try:
+        documents = [json.loads(snippet.text)]
+    except json.JSONDecodeError:
+        documents = [json.loads(line) for line in snippet.text.splitlines() if line]
+    for line in documents:
+        if isinstance(line, dict) and {"event", "level"} <= set(line):
+            declared = LOG_EVENTS[line["event"]]
+            assert set(line) <= declared.fields | COMMON_FIELDS, snippet.place
+            assert line["level"] == declared.level
+
+
+@pytest.mark.parametrize("snippet", snippets("sql"), ids=place)
+async def test_sql_runs_on_a_migrated_database(snippet: Snippet, database_dsn: str) -> None:
+    connection = await asyncpg.connect(database_dsn)
+    try:
+        await connection.execute(snippet.text)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("snippet", snippets("yaml"), ids=place)
+def test_yaml_is_read_and_names_metrics_that_exist(snippet: Snippet) -> None:
+    assert yaml.safe_load(snippet.text)
+    assert set(re.findall(r"\bbouncekeeper_\w+", snippet.text)) <= exposed_names()
+
+
+def exposed_names() -> set[str]:
+    """Every name under which a metric of ours may be queried."""
+    assert metrics.WEBHOOKS
+    names: set[str] = set()
+    for metric in prometheus_client.REGISTRY.collect():
+        names.add(metric.name)
+        names |= {f"{metric.name}_{ending}" for ending in ("total", "bucket", "count", "sum")}
+    return names
+
+
+@pytest.mark.parametrize("snippet", snippets("ini"), ids=place)
+def test_a_unit_file_starts_a_command_that_exists(snippet: Snippet) -> None:
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.read_string(snippet.text)
+    program, command, *_ = unit["Service"]["ExecStart"].split()
+    assert os.path.basename(program) == "bouncekeeper"  # noqa: PTH119 - a path on another machine
+    assert command in COMMANDS
