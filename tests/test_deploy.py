@@ -123,7 +123,7 @@ class TestKubernetes:
 
     def test_what_listens_is_probed(self) -> None:
         for name, _, container in containers():
-            if container["name"] in {"receiver", "api"}:
+            if container["name"] in {"receiver", "worker", "api"}:
                 assert container["readinessProbe"]["httpGet"]["path"] == "/readyz", name
                 assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", name
 

@@ -63,7 +63,7 @@ def _run(arguments: Namespace) -> int:
         async with contextlib.AsyncExitStack() as services:
             complete = await _with_services(settings, services)
             environment = _environment(arguments, complete)
-            watching = asyncio.ensure_future(supervise(_processes(arguments, environment), stop))
+            watching = asyncio.ensure_future(supervise(_processes(arguments, environment, complete), stop))
             ready = asyncio.ensure_future(wait_until_listening(complete))
             await asyncio.wait({watching, ready}, return_when=asyncio.FIRST_COMPLETED)
             if not watching.done():
@@ -112,16 +112,25 @@ def _environment(arguments: Namespace, settings: Settings) -> dict[str, str]:
     }
 
 
-def _processes(arguments: Namespace, environment: Mapping[str, str]) -> list[WatchedProcess]:
+def _processes(arguments: Namespace, environment: Mapping[str, str], settings: Settings) -> list[WatchedProcess]:
     wanted = [
-        *(("receive", f"receive-{number}") for number in range(1, arguments.receivers + 1)),
-        *(("work", f"work-{number}") for number in range(1, arguments.workers + 1)),
-        ("api", "api"),
+        *(("receive", f"receive-{number}", {}) for number in range(1, arguments.receivers + 1)),
+        *(("work", f"work-{number}", _worker_port(settings, number)) for number in range(1, arguments.workers + 1)),
+        ("api", "api", {}),
     ]
     return [
-        WatchedProcess(name=name, command=(sys.executable, "-m", "worker", command), environment=environment)
-        for command, name in wanted
+        WatchedProcess(
+            name=name, command=(sys.executable, "-m", "worker", command), environment={**environment, **its_own}
+        )
+        for command, name, its_own in wanted
     ]
+
+
+def _worker_port(settings: Settings, number: int) -> dict[str, str]:
+    """The workers of one machine tell of themselves on ports side by side, from the configured one on."""
+    if not settings.processor.port:
+        return {}
+    return {f"{ENVIRONMENT_PREFIX}PROCESSOR_PORT": str(settings.processor.port + number - 1)}
 
 
 COMMANDS = {"stack": Command(_configure, _run)}
