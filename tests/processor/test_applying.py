@@ -28,7 +28,11 @@ ADDRESSES = ("jane@example.org", "joe@example.net", "eve@example.com")
 
 async def apply(pool: Pool, events: Sequence[FeedbackEvent], *, rules: BatchRules = RULES) -> Applied:
     async with pool.acquire() as connection, connection.transaction():
-        return await apply_events(connection, events, rules=rules, now=NOW)
+        applied = await apply_events(connection, events, rules=rules, now=NOW)
+    if applied.leftover:
+        rest = await apply(pool, applied.leftover, rules=rules)
+        applied.new_events += rest.new_events
+    return applied
 
 
 async def facts_by_address(pool: Pool) -> dict[str, Facts]:
@@ -151,6 +155,24 @@ async def test_two_batches_at_once_with_the_same_new_contacts_apply_each_event_o
     assert sum(applied.new_events for applied in results) == len(both)
     assert await pool.fetchval("SELECT count(*) FROM events") == len(both)
     assert await pool.fetchval("SELECT count(*) FROM contacts WHERE status = 'active'") == len(addresses)
+
+
+async def test_batches_that_share_new_contacts_never_wait_for_each_other_in_a_circle(pool: Pool) -> None:
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    before = await pool.fetchval(deadlocks)
+
+    async def campaign(number: int) -> None:
+        # Each batch meets contacts of the batches before it and new ones, which others insert at the same time.
+        for step in range(6):
+            people = range(step * 40 + number * 10, step * 40 + number * 10 + 120)
+            events = [make_event(Kind.DELIVERED, address=f"user{n}@example.org", day=step, key=f"{n}") for n in people]
+            await apply(pool, events if number % 2 else list(reversed(events)))
+
+    await asyncio.gather(*(campaign(number) for number in range(4)))
+
+    assert await pool.fetchval("SELECT count(*) FROM events") > 240
+    await pool.execute("SELECT pg_stat_force_next_flush()")
+    assert await pool.fetchval(deadlocks) == before
 
 
 async def test_accounts_and_addresses_make_contacts_apart(pool: Pool) -> None:

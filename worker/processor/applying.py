@@ -42,6 +42,7 @@ class Applied(Struct, kw_only=True):
     contacts: int = 0
     refolded: int = 0
     changes: list[StatusChange] = []
+    leftover: list[FeedbackEvent] = []
     kinds: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (provider, kind) of new events
 
 
@@ -63,6 +64,10 @@ async def apply_events(
 ) -> Applied:
     """Applies the events inside the caller's transaction.
 
+    `leftover` in the answer is not applied yet: its contacts were new, and somebody else has inserted them
+    meanwhile. Commit, then apply it in a transaction of its own. To lock those contacts here, behind the ones
+    that were inserted, would break the one order of locking that keeps batches out of deadlocks.
+
     trust_watermarks=False asks the database about every event, where otherwise those that lie behind all that
     their contact has folded are known to be new. The caller uses it after asyncpg.UniqueViolationError, which
     happens when a changed policy has made an event count that did not count when it was stored.
@@ -72,17 +77,19 @@ async def apply_events(
     kept = [event for event in unique if event.occurred_at >= rules.oldest_kept]
     applied.expired = len(unique) - len(kept)
     by_contact: dict[ContactKey, list[FeedbackEvent]] = {}
+    nameless: list[FeedbackEvent] = []
     for event in kept:
         key = contact_key(event)
         if key is None:
-            applied.new_events += await event_rows.insert_nameless_event(connection, event)
+            nameless.append(event)
         else:
             by_contact.setdefault(key, []).append(event)
-    writer = _Batch(connection, rules, now, applied, trust_watermarks=trust_watermarks)
-    while by_contact:
-        by_contact = await writer.take_in(by_contact)
-    await writer.write()
-    applied.duplicates = len(events) - applied.expired - applied.new_events
+    batch = _Batch(connection, rules, now, applied, trust_watermarks=trust_watermarks)
+    await batch.take_in(by_contact)
+    await batch.write()
+    for event in sorted(nameless, key=lambda event: event.event_key):
+        applied.new_events += await event_rows.insert_nameless_event(connection, event)
+    applied.duplicates = len(events) - applied.expired - applied.new_events - len(applied.leftover)
     return applied
 
 
@@ -123,13 +130,16 @@ class _Batch:
         self._updates: list[ContactRow] = []
         self._signs: list[SignOfLife] = []
 
-    async def take_in(self, by_contact: dict[ContactKey, list[FeedbackEvent]]) -> dict[ContactKey, list[FeedbackEvent]]:
-        """Folds the events of these contacts; gives those of contacts that somebody else inserted meanwhile."""
+    async def take_in(self, by_contact: dict[ContactKey, list[FeedbackEvent]]) -> None:
+        """Folds the events of these contacts: first of those that exist, in the order of their ids, then of new ones.
+
+        Two batches can wait for each other only in this order, and so never in a circle.
+        """
         rows = await contact_rows.lock_contacts(self._connection, by_contact)
         remaining = dict(by_contact)
         existing = [(row, remaining.pop((row.address, row.account, row.channel))) for row in rows]
         await self._fold_existing(existing)
-        return await self._fold_unknown(remaining)
+        await self._fold_unknown(remaining)
 
     async def _fold_existing(self, contacts: list[tuple[ContactRow, list[FeedbackEvent]]]) -> None:
         states = [(row, facts_of(row), events) for row, events in contacts]
@@ -153,9 +163,7 @@ class _Batch:
         if refold:
             await self._refold(refold)
 
-    async def _fold_unknown(
-        self, by_contact: Mapping[ContactKey, list[FeedbackEvent]]
-    ) -> dict[ContactKey, list[FeedbackEvent]]:
+    async def _fold_unknown(self, by_contact: Mapping[ContactKey, list[FeedbackEvent]]) -> None:
         """Inserts contacts that were not there, with their facts folded from nothing."""
         new_rows: dict[ContactKey, tuple[ContactRow, ContactRow]] = {}
         for key, events in by_contact.items():
@@ -167,7 +175,9 @@ class _Batch:
             old, new = new_rows[key]
             self._store(contact_id, by_contact[key])
             self._note_change(old, new, contact_id, by_contact[key])
-        return {key: events for key, events in by_contact.items() if key not in ids}
+        for key, events in by_contact.items():
+            if key not in ids:
+                self._applied.leftover += events
 
     def _surely_new(self, facts: Facts, event: FeedbackEvent) -> bool:
         """True when the event lies behind everything its contact has folded, and so cannot be stored already.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import asyncpg
 from msgspec import Struct
 
+from schemas.feedback_event import FeedbackEvent
 from worker.errors import StoreUnavailable
 from worker.logs import get_logger
 from worker.processor.applying import Applied, BatchRules, apply_events
@@ -52,7 +53,7 @@ class BatchWriter:
         while work or set_aside:
             part = work.pop() if work else ()
             try:
-                committed.applied.append(await self._commit_until_done(part, set_aside, committed))
+                await self._commit_until_done(part, set_aside, committed)
                 set_aside = ()
             except _POISON as error:
                 if len(part) > 1:
@@ -71,13 +72,17 @@ class BatchWriter:
 
     async def _commit_until_done(
         self, deliveries: Sequence[ParsedDelivery], set_aside: Sequence[SetAsideDelivery], committed: Committed
-    ) -> Applied:
+    ) -> None:
         trust_watermarks, made_partitions = True, False
         wait_seconds = _FIRST_WAIT_SECONDS
-        while True:
+        events = [event for delivery in deliveries for event in delivery.events]
+        while events or set_aside:
             try:
                 with store_errors("writing a batch"):
-                    return await self._commit_once(deliveries, set_aside, trust_watermarks=trust_watermarks)
+                    applied = await self._commit_once(events, set_aside, trust_watermarks=trust_watermarks)
+                committed.applied.append(applied)
+                events, set_aside = applied.leftover, ()
+                continue
             except asyncpg.UniqueViolationError:
                 if not trust_watermarks:
                     raise
@@ -86,7 +91,7 @@ class BatchWriter:
             except asyncpg.CheckViolationError:
                 if made_partitions:
                     raise
-                await self._make_missing_partitions(deliveries)
+                await self._make_missing_partitions(events)
                 made_partitions = True
                 reason = "a month had no partition yet"
             except StoreUnavailable as error:
@@ -99,10 +104,9 @@ class BatchWriter:
             committed.attempts += 1
 
     async def _commit_once(
-        self, deliveries: Sequence[ParsedDelivery], set_aside: Sequence[SetAsideDelivery], *, trust_watermarks: bool
+        self, events: Sequence[FeedbackEvent], set_aside: Sequence[SetAsideDelivery], *, trust_watermarks: bool
     ) -> Applied:
         now = datetime.now(UTC)
-        events = [event for delivery in deliveries for event in delivery.events]
         async with self._pool.acquire() as connection, connection.transaction():
             applied = await apply_events(
                 connection, events, rules=self.rules, now=now, trust_watermarks=trust_watermarks
@@ -111,13 +115,8 @@ class BatchWriter:
                 await put_aside(connection, set_aside, at=now)
         return applied
 
-    async def _make_missing_partitions(self, deliveries: Sequence[ParsedDelivery]) -> None:
-        months = {
-            month_of(event.occurred_at)
-            for delivery in deliveries
-            for event in delivery.events
-            if event.occurred_at >= self.rules.oldest_kept
-        }
+    async def _make_missing_partitions(self, events: Sequence[FeedbackEvent]) -> None:
+        months = {month_of(event.occurred_at) for event in events if event.occurred_at >= self.rules.oldest_kept}
         async with self._pool.acquire() as connection:
             for month in await make_partitions(connection, months):
                 _log.info("partition.made", month=f"{month:%Y-%m}")
