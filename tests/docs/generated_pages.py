@@ -1,0 +1,108 @@
+"""Pages that are made from the code. After a change, `python -m tests.docs.generated_pages` writes them anew."""
+
+import inspect
+import re
+from collections.abc import Callable
+
+from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
+from tests.docs.pages import REPOSITORY
+from worker import errors
+from worker.errors import BouncekeeperError
+
+_LEVELS = ("error", "warning", "info", "debug")
+_COMMON_FIELD_MEANINGS = {
+    "timestamp": "when, in UTC",
+    "level": "`debug`, `info`, `warning` or `error`",
+    "event": "the name of what happened",
+    "process": "which process speaks: `receive`, `work`, `api`, `up` …",
+    "delivery_id": "the webhook that it concerns, the same from the receiver to the status",
+    "exception": "a traceback, without the values of variables",
+}
+_FAMILIES = {
+    "TryAgainLater": (
+        "Waiting mends it. The work is kept and done again; a receiver answers with the status that makes this ESP send "
+        "again, the API 503 with Retry-After, a command ends with exit code 4."
+    ),
+    "SetAside": (
+        "This one delivery goes to `dead_letters`, whole, with the reason; its neighbours in the batch go on "
+        "([operating.md](operating.md#dead-letters))."
+    ),
+    "RequestRefused": (
+        "Whoever asked the API must change the question; the answer is a problem of RFC 9457 with the remedy "
+        "([the API's description](../schemas/openapi.yaml))."
+    ),
+    "StopTheProcess": (
+        "A person must act first. The process ends with exit code 3, and no restart helps before "
+        "([command-line.md](command-line.md#exit-codes))."
+    ),
+}
+
+
+def log_events_page() -> str:
+    """docs/log-events.md."""
+    parts = [
+        "# Log events",
+        "<!-- generated from schemas/log_events.py by `python -m tests.docs.generated_pages`: edit it there -->",
+        'One line on standard error for each thing that happened: JSON, or columns with `logs.format = "console"`.\n'
+        "A name never changes its meaning; fields are only added.\n"
+        "Addresses are masked unless `logs.show_addresses` is set; secrets and bodies are never logged.\n"
+        "What to do about the more important ones stands in [operating.md](operating.md#reading-the-log).",
+        "Every line may carry these:",
+        _table(
+            ["field", "meaning"],
+            [[f"`{name}`", meaning] for name, meaning in sorted(_COMMON_FIELD_MEANINGS.items())],
+        ),
+    ]
+    for level in _LEVELS:
+        rows = [
+            [f"`{name}`", event.says, ", ".join(f"`{field}`" for field in sorted(event.fields))]
+            for name, event in sorted(LOG_EVENTS.items())
+            if event.level == level
+        ]
+        if rows:
+            parts += [f"## {level.capitalize()}", _table(["event", "what happened", "fields"], rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def errors_page() -> str:
+    """docs/errors.md."""
+    tree = (errors.__doc__ or "").partition("\n\n")[2].strip()
+    parts = [
+        "# Errors",
+        "<!-- generated from worker/errors.py by `python -m tests.docs.generated_pages`: edit it there -->",
+        "Every error of Bouncekeeper's own is in one tree, and what a class inherits from says what the program does "
+        "about it.\n"
+        "Each message says what happened, to what, and what to do.\n"
+        "What is no error of this tree is a bug: it shows its traceback and ends a command with exit code 70.",
+        f"<!-- snippet: a picture -->\n```text\n{tree}\n```",
+    ]
+    for family in BouncekeeperError.__subclasses__():
+        parts += [f"## {family.__name__}", f"{_sentence(family)}\n{_FAMILIES[family.__name__]}"]
+        if members := family.__subclasses__():
+            parts.append(_table(["error", "means"], [[f"`{error.__name__}`", _sentence(error)] for error in members]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _sentence(error: type[BouncekeeperError]) -> str:
+    return re.sub(r"\s+", " ", inspect.getdoc(error) or "")
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "docs/errors.md": errors_page,
+    "docs/log-events.md": log_events_page,
+}
+
+
+def common_fields_told() -> bool:
+    """True when the page tells of every field that any line may carry."""
+    return set(_COMMON_FIELD_MEANINGS) == set(COMMON_FIELDS)
+
+
+if __name__ == "__main__":
+    for name, make in GENERATED.items():
+        (REPOSITORY / name).write_text(make(), encoding="utf-8")
