@@ -184,8 +184,8 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "sweep.applied": _event("info", "Holds that ended by themselves were written to the history.", "contacts"),
     "task.failed": _event(
-        "error",
-        "A background task met an error that it does not expect; it is started again after a pause.",
+        "warning",
+        "A background task of the worker could not do its work now; it tries again after a pause.",
         "task",
         "reason",
         "wait_seconds",

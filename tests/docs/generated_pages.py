@@ -20,8 +20,8 @@ _COMMON_FIELD_MEANINGS = {
 }
 _FAMILIES = {
     "TryAgainLater": (
-        "Waiting mends it. The work is kept and done again; a receiver answers with the status that makes this ESP send "
-        "again, the API 503 with Retry-After, a command ends with exit code 4."
+        "Waiting mends it. The work is kept and done again; a receiver answers with the status that makes this ESP "
+        "send again, the API 503 with Retry-After, a command ends with exit code 4."
     ),
     "SetAside": (
         "This one delivery goes to `dead_letters`, whole, with the reason; its neighbours in the batch go on "
@@ -43,10 +43,13 @@ def log_events_page() -> str:
     parts = [
         "# Log events",
         "<!-- generated from schemas/log_events.py by `python -m tests.docs.generated_pages`: edit it there -->",
-        'One line on standard error for each thing that happened: JSON, or columns with `logs.format = "console"`.\n'
-        "A name never changes its meaning; fields are only added.\n"
-        "Addresses are masked unless `logs.show_addresses` is set; secrets and bodies are never logged.\n"
-        "What to do about the more important ones stands in [operating.md](operating.md#reading-the-log).",
+        (
+            "One line on standard error for each thing that happened: JSON, or columns with "
+            '`logs.format = "console"`.\n'
+            "A name never changes its meaning; fields are only added.\n"
+            "Addresses are masked unless `logs.show_addresses` is set; secrets and bodies are never logged.\n"
+            "What to do about the more important ones stands in [operating.md](operating.md#reading-the-log)."
+        ),
         "Every line may carry these:",
         _table(
             ["field", "meaning"],
@@ -70,10 +73,12 @@ def errors_page() -> str:
     parts = [
         "# Errors",
         "<!-- generated from worker/errors.py by `python -m tests.docs.generated_pages`: edit it there -->",
-        "Every error of Bouncekeeper's own is in one tree, and what a class inherits from says what the program does "
-        "about it.\n"
-        "Each message says what happened, to what, and what to do.\n"
-        "What is no error of this tree is a bug: it shows its traceback and ends a command with exit code 70.",
+        (
+            "Every error of Bouncekeeper's own is in one tree, and what a class inherits from says what the program "
+            "does about it.\n"
+            "Each message says what happened, to what, and what to do.\n"
+            "What is no error of this tree is a bug: it shows its traceback and ends a command with exit code 70."
+        ),
         f"<!-- snippet: a picture -->\n```text\n{tree}\n```",
     ]
     for family in BouncekeeperError.__subclasses__():
