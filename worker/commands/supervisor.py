@@ -7,10 +7,12 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 
 from worker.commands.exit_code import ExitCode
+from worker.commands.running import run_together
 from worker.errors import StopTheProcess
 from worker.local_services.process import asks_for_death_signal
 from worker.logs import get_logger
@@ -41,10 +43,12 @@ async def supervise(processes: Sequence[WatchedProcess], stop: asyncio.Event) ->
     restart can help.
     """
     width = max(len(process.name) for process in processes)
-    async with asyncio.TaskGroup() as group:
-        for number, process in enumerate(processes):
-            colour = _COLOURS[number % len(_COLOURS)] if sys.stdout.isatty() else ""
-            group.create_task(_keep_alive(process, _Prefix(f"{process.name:<{width}} │ ", colour), stop))
+
+    def prefix(number: int, name: str) -> _Prefix:
+        return _Prefix(f"{name:<{width}} │ ", _COLOURS[number % len(_COLOURS)] if sys.stdout.isatty() else "")
+
+    keeping = [partial(_keep_alive, process, prefix(number, process.name)) for number, process in enumerate(processes)]
+    await run_together(stop, *keeping)
 
 
 class _Prefix:
@@ -66,7 +70,6 @@ async def _keep_alive(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Ev
         if stop.is_set():
             return
         if status in _FINAL:
-            stop.set()
             raise StopTheProcess(f"{watched.name} cannot run (exit code {status}); its lines above say why")
         if time.monotonic() - started > _HEALTHY_AFTER_SECONDS:
             wait_seconds = _FIRST_WAIT_SECONDS
