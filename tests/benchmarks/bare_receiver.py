@@ -9,11 +9,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 from worker.commands.running import run_service
-from worker.providers.registry import PROVIDERS
-from worker.receiver import application
+from worker.receiver import application, service
 from worker.settings import load_settings
 from worker.settings_tree import Settings
 
@@ -49,15 +46,8 @@ class NoCommit:
         """Nothing under way."""
 
 
-async def _serve(settings: Settings, stop: asyncio.Event) -> None:
-    app = application.build_receiver(
-        settings=settings.receiver, sources=settings.sources, writer=DiscardingWriter(), providers=PROVIDERS
-    )
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, settings.receiver.host, settings.receiver.port).start()
-    await stop.wait()
-    await runner.cleanup()
+async def _open_discarding_writer(_settings: Settings) -> DiscardingWriter:
+    return DiscardingWriter()
 
 
 def _main() -> None:
@@ -65,10 +55,12 @@ def _main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--discard", action="store_true")
     options = parser.parse_args()
+    # All else is the receiver as it is run in earnest: listening, memory management, stopping.
+    vars(service)["open_writer"] = _open_discarding_writer
     if not options.discard:
-        vars(application)["GroupCommit"] = NoCommit  # that is the experiment
+        vars(application)["GroupCommit"] = NoCommit
     settings = load_settings(config_file=options.config, environment={}, overrides={})
-    run_service(settings, "receive", lambda stop: _serve(settings, stop))
+    run_service(settings, "receive", lambda stop: service.run_receiver(settings, stop))
 
 
 if __name__ == "__main__":

@@ -136,7 +136,10 @@ class _Variants:
         await drain_webhooks(self._queue_url)
         rate = await self._run(server)
         if (stored := await drain_webhooks(self._queue_url)) != self._count:
-            raise RuntimeError(f"{server.name}: {stored} webhooks are in the queue, and {self._count} were accepted")
+            raise RuntimeError(
+                f"{server.name}: {stored} webhooks are in the queue, and {self._count} were accepted; "
+                "the rest may be parked in Postgres, because the broker took too long"
+            )
         return rate
 
     async def _run(self, server: Server) -> float:
