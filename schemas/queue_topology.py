@@ -31,6 +31,9 @@ PARCELS_QUEUE_ARGUMENTS: dict[str, str | int] = {
     "x-queue-type": "quorum",
     "x-delivery-limit": DELIVERY_LIMIT,
     "x-dead-letter-exchange": DEAD_EXCHANGE,
+    # Dead letters change queues with confirms: a crash in between loses none. Asks for reject-publish.
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
 }
 DEAD_QUEUE_ARGUMENTS: dict[str, str | int] = {"x-queue-type": "quorum"}
 

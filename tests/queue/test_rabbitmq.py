@@ -90,25 +90,6 @@ async def test_a_parcel_that_no_queue_takes_is_refused_and_the_queue_made_anew(r
     await writer.close()
 
 
-async def test_a_reader_whose_queue_is_deleted_makes_it_anew(rabbitmq_url: str) -> None:
-    reader = await RabbitMQReader.open(rabbitmq_url)
-    async with await aio_pika.connect(rabbitmq_url) as connection:
-        channel = await connection.channel()
-        await channel.queue_delete(PARCELS_QUEUE)
-    writer = await RabbitMQWriter.open(rabbitmq_url)
-    await writer.put(b"after")
-    deadline = time.monotonic() + 10
-    parcels: list[bytes] = []
-    while not parcels and time.monotonic() < deadline:
-        try:
-            parcels = [lease.parcel for lease in await reader.take(max_parcels=1, max_wait_seconds=1)]
-        except QueueUnavailable:
-            continue
-    assert parcels == [b"after"]
-    await writer.close()
-    await reader.close()
-
-
 async def test_the_broker_lends_no_more_than_the_prefetch_ahead(rabbitmq_url: str) -> None:
     writer = await RabbitMQWriter.open(rabbitmq_url)
     await asyncio.gather(*(writer.put(b"x") for _ in range(30)))

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from worker import metrics
 from worker.errors import QueueUnavailable
 from worker.logs import get_logger
 from worker.queue.port import QueueWriter
@@ -102,3 +103,4 @@ class ParkingWriter:
             self._back_to_normal()
         else:
             self._parked += 1
+            metrics.PARKED_PARCELS.inc()
