@@ -163,7 +163,7 @@ def _read_policy(table: Any, mistakes: list[str]) -> Policy | None:
     try:
         return load_policy(table)
     except BouncekeeperError as error:
-        mistakes.append(f"policy: {error}")
+        mistakes.append(str(error))
         return None
 
 
