@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from aiohttp import web
 
+from worker import metrics
 from worker.errors import ImpossibleSetting
 from worker.logs import get_logger
 from worker.providers.registry import PROVIDERS
@@ -57,6 +58,7 @@ async def open_writer(settings: Settings) -> QueueWriter:
     if queue.adapter == "rabbitmq" and queue.url is None:
         raise ImpossibleSetting('queue.adapter is "rabbitmq", but queue.url is not set: give it as amqp://…')
     postgres = await PostgresWriter.open(settings.postgres.url.reveal(), connections=settings.receiver.groups_in_flight)
+    metrics.QUEUE_AVAILABLE.labels("postgres").set_function(lambda: float(postgres.available()))
     if queue.adapter == "postgres" or queue.url is None:
         return postgres
     try:
@@ -64,6 +66,7 @@ async def open_writer(settings: Settings) -> QueueWriter:
     except BaseException:
         await postgres.close()
         raise
+    metrics.QUEUE_AVAILABLE.labels("rabbitmq").set_function(lambda: float(rabbitmq.available()))
     return ParkingWriter(rabbitmq, postgres, park_after_seconds=queue.park_after_seconds)
 
 
