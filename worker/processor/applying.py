@@ -135,7 +135,7 @@ class _Batch:
 
         Two batches can wait for each other only in this order, and so never in a circle.
         """
-        rows = await contact_rows.lock_contacts(self._connection, by_contact)
+        rows = await contact_rows.lock_contacts(self._connection, list(by_contact))
         remaining = dict(by_contact)
         existing = [(row, remaining.pop((row.address, row.account, row.channel))) for row in rows]
         await self._fold_existing(existing)
@@ -199,12 +199,15 @@ class _Batch:
 
     async def _refold(self, contacts: Sequence[tuple[ContactRow, list[FeedbackEvent]]]) -> None:
         """Folds contacts anew from everything that is stored of them, because an event came late."""
-        stored = await stored_events_by_contact(self._connection, [row.id for row, _ in contacts])
+        contact_ids = [row.id for row, _ in contacts]
+        stored = await stored_events_by_contact(self._connection, contact_ids)
+        bases = await contact_rows.bases_of(self._connection, contact_ids)
         for row, new in contacts:
             history = [*stored.get(row.id, ()), *new]
-            if row.base_until is not None:  # its month is folded into the base already, and about to be dropped
-                history = [event for event in history if event.occurred_at >= row.base_until]
-            facts = fold_all(decode_facts(row.base), history, self._rules.policy)
+            base, base_until = bases[row.id]
+            if base_until is not None:  # its month is folded into the base already, and about to be dropped
+                history = [event for event in history if event.occurred_at >= base_until]
+            facts = fold_all(decode_facts(base), history, self._rules.policy)
             self._settle(row, facts, new)
         self._applied.refolded += len(contacts)
 

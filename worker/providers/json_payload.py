@@ -113,6 +113,8 @@ def tags(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
         return (fit_text(value, WORD_LIMIT),)
     if not isinstance(value, list):
         return ()
+    if len(value) == 1 and type(value[0]) is str and value[0]:
+        return (fit_text(value[0], WORD_LIMIT),)
     return tuple([fit_text(tag, WORD_LIMIT) for tag in value[:TAGS_LIMIT] if isinstance(tag, str) and tag])
 
 
@@ -123,6 +125,11 @@ def metadata(value: object) -> dict[str, Any] | None:
     """
     if not isinstance(value, dict) or not value:
         return None
+    for key, item in value.items():
+        if type(item) is not str or "\x00" in item or "\x00" in key:
+            break
+    else:
+        return value  # as nearly all are: names and short texts
     fitted = _fit_json(value, 0)
     return fitted if isinstance(fitted, dict) else None
 

@@ -313,9 +313,8 @@ def _message_id(values: Mapping[str, Any]) -> str | None:
 
 
 def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
-    if _VENDOR_FIELDS.issuperset(values):
-        return None
-    return json_payload.metadata({key: value for key, value in values.items() if key not in _VENDOR_FIELDS})
+    own = values.keys() - _VENDOR_FIELDS
+    return json_payload.metadata({key: values[key] for key in values if key in own}) if own else None
 
 
 def _drop_cause(reason: str | None) -> Cause:

@@ -15,6 +15,8 @@ _LONGEST_TEXT = 40
 
 def from_unix_seconds(value: object) -> datetime | None:
     """Seconds since 1970 (milliseconds when there are 12 digits or more), as a number or its decimal text."""
+    if type(value) is int and _EARLIEST_SECONDS <= value < _LATEST_SECONDS:
+        return datetime.fromtimestamp(value, UTC)
     if isinstance(value, str):
         number = _number(value)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -23,7 +23,7 @@ class ContactRow(Struct, frozen=True, gc=False):
     address: str
     account: str
     channel: str
-    first_seen_at: datetime
+    first_seen_at: datetime | None = None  # in the table never NULL
     status: str = "new"
     blocks: str = "none"
     status_since: datetime | None = None
@@ -59,29 +59,35 @@ class SignOfLife(Struct, frozen=True, gc=False):
 
 
 _COLUMNS = tuple(ContactRow.__struct_fields__)
-_WRITTEN_COLUMNS = _COLUMNS[:-2]  # a base is written by the retention alone
+# A base is written by the retention alone.
+_NEW_COLUMNS = _COLUMNS[_COLUMNS.index("address") : _COLUMNS.index("base")]
+_CHANGED_COLUMNS = ("id", *_COLUMNS[_COLUMNS.index("status") : _COLUMNS.index("base")])
 _SIGN_COLUMNS = tuple(SignOfLife.__struct_fields__)
 CONTACT_COLUMNS = ", ".join(f"c.{name}" for name in _COLUMNS)
 
 # Rows on their way into `contacts`. COPY into a table of the session costs a third of passing them as arrays.
-STAGING = """
-    CREATE TEMPORARY TABLE staged_new (LIKE contacts) ON COMMIT DELETE ROWS;
-    CREATE TEMPORARY TABLE staged_changed (LIKE contacts) ON COMMIT DELETE ROWS;
-    CREATE TEMPORARY TABLE staged_signs (LIKE contacts) ON COMMIT DELETE ROWS;
-    ALTER TABLE staged_signs ALTER address DROP NOT NULL, ALTER account DROP NOT NULL, ALTER channel DROP NOT NULL,
-        ALTER status DROP NOT NULL, ALTER blocks DROP NOT NULL, ALTER cause DROP NOT NULL,
-        ALTER first_seen_at DROP NOT NULL;
-"""
+STAGING = "; ".join(
+    f"CREATE TEMPORARY TABLE {table} ON COMMIT DELETE ROWS AS SELECT {', '.join(columns)} FROM contacts WITH NO DATA"  # noqa: S608 - constants
+    for table, columns in (
+        ("staged_new", _NEW_COLUMNS),
+        ("staged_changed", _CHANGED_COLUMNS),
+        ("staged_signs", _SIGN_COLUMNS),
+    )
+)
 
 # The rows come locked in the order of their ids: two batches that share contacts wait for each other, and never
 # in a circle. NO KEY: nothing refers to a contact's key, and this weaker lock is the one an UPDATE takes anyway.
-_LOCK = f"""
-    SELECT {CONTACT_COLUMNS}
-      FROM unnest($1::text[], $2::text[], $3::text[]) AS k (address, account, channel)
+#
+# Only what every batch needs of a row comes over the wire: at thousands of rows a batch each column counts.
+_LOCK = """
+    SELECT k.place, c.id, c.status, c.blocks, c.status_until, c.next_change_at, c.last_delivered_at,
+           c.last_delivered_message, c.last_opened_at, c.last_clicked_at, c.latest_at, c.latest_key,
+           c.latest_ordered_at, c.latest_ordered_key, c.facts_detail
+      FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS k (address, account, channel, place)
       JOIN contacts c ON c.address = k.address AND c.account = k.account AND c.channel = k.channel
      ORDER BY c.id
        FOR NO KEY UPDATE OF c
-"""  # noqa: S608 - the column list is a constant above
+"""
 
 _DUE = f"""
     SELECT {CONTACT_COLUMNS} FROM contacts c
@@ -92,8 +98,8 @@ _DUE = f"""
 """  # noqa: S608 - the column list is a constant above
 
 _INSERT = f"""
-    INSERT INTO contacts ({", ".join(_WRITTEN_COLUMNS[1:])})
-    SELECT {", ".join(_WRITTEN_COLUMNS[1:])} FROM staged_new ORDER BY address, account, channel
+    INSERT INTO contacts ({", ".join(_NEW_COLUMNS)})
+    SELECT {", ".join(_NEW_COLUMNS)} FROM staged_new ORDER BY address, account, channel
     ON CONFLICT (address, account, channel) DO NOTHING
     RETURNING id, address, account, channel
 """  # noqa: S608 - the column list is a constant above
@@ -104,7 +110,7 @@ def _assignments(names: Iterable[str]) -> str:
 
 
 _UPDATE = f"""
-    UPDATE contacts c SET {_assignments(_WRITTEN_COLUMNS[5:])} FROM staged_changed s WHERE c.id = s.id
+    UPDATE contacts c SET {_assignments(_CHANGED_COLUMNS[1:])} FROM staged_changed s WHERE c.id = s.id
 """  # noqa: S608 - the column list is a constant above
 
 _UPDATE_SIGNS = f"""
@@ -117,10 +123,29 @@ async def prepare_staging(connection: Connection) -> None:
     await connection.execute(STAGING)
 
 
-async def lock_contacts(connection: Connection, keys: Iterable[ContactKey]) -> list[ContactRow]:
-    """The rows of those of the keys that exist, locked until the transaction ends."""
-    columns = list(zip(*keys, strict=True))
-    return [contact_row(record) for record in await connection.fetch(_LOCK, *columns)] if columns else []
+async def lock_contacts(connection: Connection, keys: Sequence[ContactKey]) -> list[ContactRow]:
+    """The rows of those of the keys that exist, locked until the transaction ends.
+
+    Left at their defaults are the columns that no batch asks for: first_seen_at, the standing's since, cause,
+    rule, event and lift_by (they are written anew, or not at all), and the base (`bases_of`).
+    """
+    if not keys:
+        return []
+    records = await connection.fetch(_LOCK, *zip(*keys, strict=True))
+    return [
+        ContactRow(*(r[1], *keys[r[0] - 1], None, r[2], r[3], None, r[4], r[5], "none", None, None, None, *r[6:]))
+        for r in records
+    ]
+
+
+async def bases_of(
+    connection: Connection, contact_ids: Sequence[int]
+) -> dict[int, tuple[bytes | None, datetime | None]]:
+    """Each contact's base and the moment until which it holds."""
+    records = await connection.fetch(
+        "SELECT id, base, base_until FROM contacts WHERE id = ANY ($1::bigint[])", list(contact_ids)
+    )
+    return {number: (base, until) for number, base, until in records}
 
 
 async def lock_due_contacts(connection: Connection, now: datetime, limit: int) -> list[ContactRow]:
@@ -141,7 +166,7 @@ async def insert_contacts(connection: Connection, rows: Sequence[ContactRow]) ->
     """
     if not rows:
         return {}
-    await _stage(connection, "staged_new", _WRITTEN_COLUMNS, rows)
+    await _stage(connection, "staged_new", _NEW_COLUMNS, rows)
     records = await connection.fetch(_INSERT)
     return {(address, account, channel): number for number, address, account, channel in records}
 
@@ -156,7 +181,7 @@ async def write_signs_of_life(connection: Connection, signs: Sequence[SignOfLife
 async def update_contacts(connection: Connection, rows: Sequence[ContactRow]) -> None:
     """Writes facts and standing of contacts that are locked by this transaction."""
     if rows:
-        await _stage(connection, "staged_changed", _WRITTEN_COLUMNS, rows)
+        await _stage(connection, "staged_changed", _CHANGED_COLUMNS, rows)
         await connection.execute(_UPDATE)
 
 
