@@ -176,11 +176,12 @@ async def wait_until_ready(url: str, *, timeout_seconds: float) -> None:
     deadline = time.monotonic() + timeout_seconds
     parts = URL(url)
     while True:
+        connection = aio_pika.Connection(parts)
         try:
             # First without the library, which complains aloud of every attempt.
             _, probe = await asyncio.open_connection(parts.host, parts.port or 5672)
             probe.close()
-            connection = await aio_pika.connect(url, timeout=5)
+            await connection.connect(timeout=5)
         except CONNECT_ERRORS as error:
             if time.monotonic() > deadline:
                 raise QueueUnavailable(
@@ -188,8 +189,9 @@ async def wait_until_ready(url: str, *, timeout_seconds: float) -> None:
                 ) from error
             await asyncio.sleep(0.1)
         else:
-            await connection.close()
             return
+        finally:
+            await connection.close()
 
 
 def without_password(url: str) -> str:

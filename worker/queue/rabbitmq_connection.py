@@ -170,11 +170,21 @@ class BrokerConnection:
         self._up.set()
 
     async def _open_connection(self) -> AbstractConnection:
+        # Not aio_pika.connect: what it could not open it leaves to the garbage collector, unclosed.
+        connection = aio_pika.Connection(
+            self._url.update_query({"heartbeat": str(_HEARTBEAT_SECONDS), **self._url.query}),
+            client_properties={"connection_name": f"bouncekeeper {self._role} {os.getpid()}"},
+        )
         try:
-            return await aio_pika.connect(
-                self._url.update_query({"heartbeat": str(_HEARTBEAT_SECONDS), **self._url.query}),
-                client_properties={"connection_name": f"bouncekeeper {self._role} {os.getpid()}"},
-            )
+            await self._connect_or_explain(connection)
+        except BaseException:
+            await _close_quietly(connection)
+            raise
+        return connection
+
+    async def _connect_or_explain(self, connection: AbstractConnection) -> None:
+        try:
+            await connection.connect()
         except InvalidFrameError as error:
             # The library expects no Connection.Close at this point, which says that the virtual host is none.
             if "OpenOk" not in str(error):
