@@ -40,7 +40,7 @@ NOT_RUN_HERE = {
     "git": "changes a checkout",
     "python -m tests": "takes many minutes",
 }
-_READY = "Bouncekeeper is running."
+_READY = "End with Ctrl-C."  # the last line of the welcome
 _START_SECONDS, _EFFECT_SECONDS, _SNIPPET_SECONDS = 60.0, 15.0, 60.0
 _CHECKOUT = ("Makefile", "deploy", "docs", "schemas", "worker", "tests", "pyproject.toml")
 
@@ -180,7 +180,7 @@ def why_not_run(snippet: Snippet) -> str | None:
     """The reason why a shell snippet is only read, or None when it is run."""
     for line in snippet.text.splitlines():
         for command, reason in NOT_RUN_HERE.items():
-            if re.match(rf"\s*(?:[A-Z_]+=\S+ )*{re.escape(command)}\b", line):
+            if re.match(rf"\s*(?:[A-Z_]+=\S+ )*(?:\w+=\$\()?(?:\.venv/bin/)?{re.escape(command)}\b", line):
                 return reason
     return None
 
