@@ -1,0 +1,55 @@
+"""The provider that docs/adding-a-provider.md builds is built here as the page says, and its tests are run."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.pages import REPOSITORY, snippets, snippets_of
+
+PAGE = REPOSITORY / "docs" / "adding-a-provider.md"
+REGISTRATIONS = {
+    "worker/providers/registry.py": """
+from worker.providers import pigeon
+PROVIDERS[pigeon.PROVIDER.name] = pigeon.PROVIDER
+""",
+    "worker/samples/registry.py": """
+from worker.samples.pigeon import PigeonSamples
+SAMPLE_SENDERS[PigeonSamples.provider] = PigeonSamples
+""",
+}
+
+
+def test_only_this_page_shows_python() -> None:
+    assert {snippet.page for snippet in snippets("python")} == {"docs/adding-a-provider.md"}
+
+
+def test_the_provider_of_the_page_keeps_the_suite(tmp_path: Path) -> None:
+    for name in ("worker", "schemas", "tests"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    built = []
+    for snippet in snippets_of(PAGE):
+        if snippet.language == "python":
+            named = re.match(r"# ((?:worker|tests)/[\w/]+\.py)\n", snippet.text)
+            assert named, f"{snippet.place}: the first line names no file"
+            (tmp_path / named[1]).write_text(snippet.text.removeprefix(named[0]))
+            built.append(named[1])
+    for name, lines in REGISTRATIONS.items():
+        with (tmp_path / name).open("a") as registry:
+            registry.write(lines)
+    assert built == ["worker/providers/pigeon.py", "worker/samples/pigeon.py", "tests/providers/test_pigeon.py"]
+    run = [sys.executable, "-m"]
+    linted = [[*run, "ruff", "check", *built], [*run, "ruff", "format", "--check", *built]]
+    tested = [
+        *run,
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "tests/providers/test_pigeon.py",
+        "tests/providers/test_registry.py",
+    ]
+    for command in (*linted, tested):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
