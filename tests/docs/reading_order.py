@@ -26,9 +26,9 @@ NOT_RUN_HERE = {
     "make test": "it is what runs this",
     "make bench": "takes many minutes",
     "make drill": "takes minutes; tests/faults runs it in a small size",
-    "make stack": "installs RabbitMQ where there is none; tests/faults starts the same processes",
-    "make demo": "takes half a minute",
-    "bouncekeeper demo": "takes half a minute",
+    "make stack": "tests/test_cli_stack.py runs it",
+    "make demo": "tests/test_cli_stack.py runs it in a small size",
+    "bouncekeeper demo": "as make demo",
     "bouncekeeper stack": "as make stack",
     "docker": "needs Docker",
     "kubectl": "needs a cluster",
@@ -105,7 +105,7 @@ class Reader:
         while self._processes:
             process = self._processes.pop()
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+                os.killpg(process.pid, signal.SIGINT)
             process.wait(timeout=30)
 
     def _environment(self) -> dict[str, str]:
@@ -192,13 +192,13 @@ _DIFFERS_EACH_TIME = (
     (re.compile(r"\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "<time>"),
     (re.compile(r"\b\d{4}-\d\d\b"), "<month>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<key>"),
-    (re.compile(r"\b\d+(\.\d+)?(e-\d+)?\b"), "<number>"),
+    (re.compile(r"(?<![\d.])\d+\.\d{3,}\b"), "<number>"),
     (re.compile(r"[ \t]+"), " "),
 )
 
 
 def is_like(printed: str, shown: str) -> bool:
-    """True when both are the same but for times, ids, numbers and spaces; a line `…` stands for any lines."""
+    """True when both are the same but for times, ids, durations and spaces; a line `…` stands for any lines."""
     patterns = [".*" if line == "…" else re.escape(line) for line in _plain_lines(shown)]
     return re.fullmatch("\n?".join(patterns), "\n".join(_plain_lines(printed)), re.DOTALL) is not None
 
