@@ -45,7 +45,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "batch.applied": _event(
         "info",
-        "A batch of deliveries is committed: what was in it and how long it took.",
+        "A load of deliveries is committed, in one or more batches: what was in it and how long it took.",
         "parcels",
         "deliveries",
         "events",
@@ -59,6 +59,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "store_seconds",
         "oldest_age_seconds",
         "attempts",
+        "batches",
         "queue",
     ),
     "batch.retried": _event(

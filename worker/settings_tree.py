@@ -99,9 +99,9 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     port: Annotated[
         int, Meta(ge=0, le=65_535), _says("Their port; 0 for none. Each worker of a machine needs its own.")
     ] = 0
-    batch_max_events: Annotated[int, Meta(ge=1, le=100_000), _says("Events that are committed in one transaction.")] = (
-        4000
-    )
+    batch_max_events: Annotated[
+        int, Meta(ge=1, le=100_000), _says("About how many events are committed in one transaction.")
+    ] = 1000
     batch_max_wait_seconds: Annotated[float, Meta(gt=0, le=60), _says("How long a batch may wait to become full.")] = (
         0.05
     )

@@ -1,4 +1,4 @@
-"""One batch from parsed to committed: retried when the moment is wrong, split when one delivery spoils it."""
+"""One batch from parsed to committed: retried when the moment is wrong, split when one event spoils it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from schemas.feedback_event import FeedbackEvent
 from worker.errors import StoreUnavailable
 from worker.logs import get_logger
 from worker.processor.applying import Applied, BatchRules, apply_events
-from worker.processor.parsing import ParsedDelivery, SetAsideDelivery
+from worker.processor.parsing import SetAsideDelivery
 from worker.store.dead_letters import put_aside
 from worker.store.partitions import make_partitions, month_of
 from worker.store.pool import Pool, store_errors
@@ -21,16 +21,23 @@ _log = get_logger()
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 10.0
 
-# What a single delivery can provoke and no waiting mends: values that a column refuses, broken invariants.
+# What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
 _POISON = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+
+
+class RefusedEvent(Struct, frozen=True, kw_only=True):
+    """An event that Postgres refuses for its content."""
+
+    event: FeedbackEvent
+    detail: str  # a sentence for the operator
 
 
 class Committed(Struct, kw_only=True):
     """What came of a batch."""
 
-    applied: list[Applied]
-    set_aside: list[SetAsideDelivery]
-    attempts: int = 1
+    applied: list[Applied] = []
+    refused: list[RefusedEvent] = []
+    attempts: int = 0
 
 
 class BatchWriter:
@@ -40,80 +47,73 @@ class BatchWriter:
         self._pool = pool
         self.rules = rules
 
-    async def commit(
-        self, deliveries: Sequence[ParsedDelivery], set_aside: Sequence[SetAsideDelivery] = ()
-    ) -> Committed:
-        """Everything is in the database when this returns; waits as long as Postgres needs.
+    async def commit(self, events: Sequence[FeedbackEvent]) -> Committed:
+        """Everything but the refused is in the database when this returns; waits as long as Postgres needs.
 
-        Deadlocks and serialization failures are repeated at once, an absent Postgres is waited for. A delivery
-        that Postgres refuses for its content is found by halving and set aside; the others are applied.
+        One transaction, if all goes well. Deadlocks and serialization failures are repeated at once, an absent
+        Postgres is waited for. An event that Postgres refuses for its content is found by halving.
         """
-        committed = Committed(applied=[], set_aside=list(set_aside))
-        work: list[Sequence[ParsedDelivery]] = [deliveries]
-        while work or set_aside:
-            part = work.pop() if work else ()
+        committed = Committed()
+        work = [events]
+        while work:
+            part = work.pop()
             try:
-                await self._commit_until_done(part, set_aside, committed)
-                set_aside = ()
+                await self._commit_until_done(part, committed)
             except _POISON as error:
                 if len(part) > 1:
                     middle = len(part) // 2
                     work += [part[middle:], part[:middle]]
                     continue
-                if not part:
-                    raise
                 detail = (
                     f"Postgres refuses an event of it ({type(error).__name__}: {error}): a defect, please report it"
                 )
-                refused = SetAsideDelivery(envelope=part[0].envelope, reason="store_refused", detail=detail)
-                committed.set_aside.append(refused)
-                set_aside = (*set_aside, refused)
+                committed.refused.append(RefusedEvent(event=part[0], detail=detail))
         return committed
 
-    async def _commit_until_done(
-        self, deliveries: Sequence[ParsedDelivery], set_aside: Sequence[SetAsideDelivery], committed: Committed
-    ) -> None:
+    async def set_aside(self, deliveries: Sequence[SetAsideDelivery]) -> None:
+        """The deliveries are in dead_letters when this returns; waits as long as Postgres needs."""
+        wait_seconds = _FIRST_WAIT_SECONDS
+        while deliveries:
+            try:
+                with store_errors("setting deliveries aside"):
+                    async with self._pool.acquire() as connection, connection.transaction():
+                        await put_aside(connection, deliveries, at=datetime.now(UTC))
+                deliveries = ()
+            except StoreUnavailable as error:
+                wait_seconds = await self._wait(error, 1, wait_seconds)
+
+    async def _commit_until_done(self, events: Sequence[FeedbackEvent], committed: Committed) -> None:
         trust_watermarks, made_partitions = True, False
         wait_seconds = _FIRST_WAIT_SECONDS
-        events = [event for delivery in deliveries for event in delivery.events]
-        while events or set_aside:
+        while events:
+            committed.attempts += 1
             try:
                 with store_errors("writing a batch"):
-                    applied = await self._commit_once(events, set_aside, trust_watermarks=trust_watermarks)
+                    applied = await self._commit_once(events, trust_watermarks=trust_watermarks)
                 committed.applied.append(applied)
-                events, set_aside = applied.leftover, ()
-                continue
+                events = applied.leftover
             except asyncpg.UniqueViolationError:
                 if not trust_watermarks:
                     raise
                 trust_watermarks = False  # see apply_events
-                reason = "an event was known after all"
             except asyncpg.CheckViolationError:
                 if made_partitions:
                     raise
                 await self._make_missing_partitions(events)
                 made_partitions = True
-                reason = "a month had no partition yet"
             except StoreUnavailable as error:
-                reason = str(error)
-                _log.warning(
-                    "batch.retried", attempt=committed.attempts, reason=reason, wait_seconds=round(wait_seconds, 3)
-                )
-                await asyncio.sleep(wait_seconds)
-                wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
-            committed.attempts += 1
+                wait_seconds = await self._wait(error, committed.attempts, wait_seconds)
 
-    async def _commit_once(
-        self, events: Sequence[FeedbackEvent], set_aside: Sequence[SetAsideDelivery], *, trust_watermarks: bool
-    ) -> Applied:
+    async def _commit_once(self, events: Sequence[FeedbackEvent], *, trust_watermarks: bool) -> Applied:
         now = datetime.now(UTC)
         async with self._pool.acquire() as connection, connection.transaction():
-            applied = await apply_events(
-                connection, events, rules=self.rules, now=now, trust_watermarks=trust_watermarks
-            )
-            if set_aside:
-                await put_aside(connection, set_aside, at=now)
-        return applied
+            return await apply_events(connection, events, rules=self.rules, now=now, trust_watermarks=trust_watermarks)
+
+    async def _wait(self, error: StoreUnavailable, attempt: int, wait_seconds: float) -> float:
+        """Waits, and gives the time to wait next."""
+        _log.warning("batch.retried", attempt=attempt, reason=str(error), wait_seconds=round(wait_seconds, 3))
+        await asyncio.sleep(wait_seconds)
+        return min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
 
     async def _make_missing_partitions(self, events: Sequence[FeedbackEvent]) -> None:
         months = {month_of(event.occurred_at) for event in events if event.occurred_at >= self.rules.oldest_kept}

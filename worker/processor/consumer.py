@@ -1,18 +1,25 @@
-"""Takes parcels off a queue, batch after batch, and acknowledges them when they are committed."""
+"""Takes parcels off a queue, load after load, and acknowledges them when everything in them is committed.
+
+A load is divided by contact into batches, and each batch is one transaction. Batches of a load have no contact in
+common, so that they never wait for each other's locks: while Postgres writes one, Python prepares the next.
+"""
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from random import randrange
+from zlib import crc32
 
 from msgspec import Struct
 
+from schemas.feedback_event import FeedbackEvent
 from worker.errors import QueueUnavailable
 from worker.logs import get_logger
 from worker.processor.batch import BatchWriter, Committed
-from worker.processor.parsing import ParsedParcels, parse_parcel, unknown_names
-from worker.processor.reporting import report_batch
+from worker.processor.parsing import ParsedParcels, SetAsideDelivery, parse_parcel, unknown_names
+from worker.processor.reporting import report_load
 from worker.providers.provider import Provider
 from worker.queue.port import Lease, QueueReader
 from worker.settings_tree import ProcessorSettings
@@ -22,9 +29,11 @@ _log = get_logger()
 _IDLE_WAIT_SECONDS = 0.5  # how long a stop may go unnoticed
 _LONGEST_WAIT_SECONDS = 5.0
 _PARCELS_AT_ONCE = 64
+_LOADS_IN_FLIGHT = 2
+_BATCHES_OF_A_LOAD = 4
 
 
-class _Batch(Struct, kw_only=True):
+class _Load(Struct, kw_only=True):
     """Parcels on their way through."""
 
     leases: list[Lease]
@@ -33,7 +42,7 @@ class _Batch(Struct, kw_only=True):
 
 
 class Consumer:
-    """Drains one queue. While one batch is being committed the next is taken and parsed.
+    """Drains one queue. While one load is being committed the next is taken and parsed.
 
     What is lent and not yet committed when the process dies is lent again; applying it twice changes nothing.
     """
@@ -53,38 +62,41 @@ class Consumer:
         self._providers = providers
         self._settings = settings
         self._waiting: deque[Lease] = deque()  # taken, not yet in a batch
-        self._slots = asyncio.Semaphore(settings.batches_in_flight)
+        self._slots = asyncio.Semaphore(_LOADS_IN_FLIGHT)
+        self._transactions = asyncio.Semaphore(settings.batches_in_flight)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then finishes what is under way and gives the rest back."""
         async with asyncio.TaskGroup() as under_way:
             while not stop.is_set():
                 await self._slots.acquire()
-                batch = await self._next_batch(stop)
-                if batch is None:
+                load = await self._next_load(stop)
+                if load is None:
                     self._slots.release()
                     continue
-                under_way.create_task(self._finish(batch))
+                under_way.create_task(self._finish(load))
         if self._waiting:
             await self._reader.give_back(list(self._waiting))
 
-    async def _next_batch(self, stop: asyncio.Event) -> _Batch | None:
-        """The next batch: full, or complete after batch_max_wait_seconds; None when there is nothing for now."""
-        batch = _Batch(leases=[], parsed=ParsedParcels())
+    async def _next_load(self, stop: asyncio.Event) -> _Load | None:
+        """The next load: full, or complete after batch_max_wait_seconds; None when there is nothing for now."""
+        load = _Load(leases=[], parsed=ParsedParcels())
         deadline = 0.0
-        while not stop.is_set() and batch.parsed.event_count < self._settings.batch_max_events:
+        most_events = self._settings.batch_max_events * _BATCHES_OF_A_LOAD
+        while not stop.is_set() and load.parsed.event_count < most_events:
             if not self._waiting:
-                wait = _IDLE_WAIT_SECONDS if not batch.leases else deadline - time.monotonic()
+                wait = _IDLE_WAIT_SECONDS if not load.leases else deadline - time.monotonic()
                 if wait <= 0 or not await self._take(wait):
                     break
             lease = self._waiting.popleft()
-            if not batch.leases:
+            if not load.leases:
                 deadline = time.monotonic() + self._settings.batch_max_wait_seconds
             started = time.perf_counter()
-            parse_parcel(lease.parcel, batch.parsed, providers=self._providers, now=datetime.now(UTC))
-            batch.parse_seconds += time.perf_counter() - started
-            batch.leases.append(lease)
-        return batch if batch.leases else None
+            parse_parcel(lease.parcel, load.parsed, providers=self._providers, now=datetime.now(UTC))
+            load.parse_seconds += time.perf_counter() - started
+            load.leases.append(lease)
+            await asyncio.sleep(0)  # a parcel takes milliseconds: let the batches under way go on
+        return load if load.leases else None
 
     async def _take(self, wait_seconds: float) -> bool:
         """True when parcels were lent."""
@@ -98,15 +110,22 @@ class Consumer:
         self._waiting.extend(leases)
         return bool(leases)
 
-    async def _finish(self, batch: _Batch) -> None:
+    async def _finish(self, load: _Load) -> None:
         try:
             started = time.perf_counter()
-            parsed = batch.parsed
-            committed = await self._writer.commit(parsed.deliveries, parsed.set_aside)
-            await self._acknowledge(batch.leases)
-            self._report(batch, committed, store_seconds=time.perf_counter() - started)
+            parsed = load.parsed
+            batches = divide_by_contact(parsed, self._settings.batch_max_events)
+            committed = await asyncio.gather(*(self._commit(batch) for batch in batches))
+            set_aside = [*parsed.set_aside, *_deliveries_of_refused(parsed, committed)]
+            await self._writer.set_aside(set_aside)
+            await self._acknowledge(load.leases)
+            self._report(load, committed, set_aside, store_seconds=time.perf_counter() - started)
         finally:
             self._slots.release()
+
+    async def _commit(self, batch: Sequence[FeedbackEvent]) -> Committed:
+        async with self._transactions:
+            return await self._writer.commit(batch)
 
     async def _acknowledge(self, leases: list[Lease]) -> None:
         try:
@@ -114,16 +133,51 @@ class Consumer:
         except QueueUnavailable:
             return  # they will be lent again, found to be known, and acknowledged then
 
-    def _report(self, batch: _Batch, committed: Committed, *, store_seconds: float) -> None:
-        for (source, provider, name), count in unknown_names(
-            event for delivery in batch.parsed.deliveries for event in delivery.events
-        ).items():
+    def _report(
+        self,
+        load: _Load,
+        committed: Sequence[Committed],
+        set_aside: Sequence[SetAsideDelivery],
+        *,
+        store_seconds: float,
+    ) -> None:
+        for (source, provider, name), count in unknown_names(load.parsed).items():
             _log.warning("event.unknown", source=source, provider=provider, vendor_event=name, count=count)
-        report_batch(
-            batch.parsed,
+        report_load(
+            load.parsed,
             committed,
+            set_aside,
             queue=self._name,
-            parcels=len(batch.leases),
-            parse_seconds=batch.parse_seconds,
+            parcels=len(load.leases),
+            parse_seconds=load.parse_seconds,
             store_seconds=store_seconds,
         )
+
+
+def divide_by_contact(parsed: ParsedParcels, most_events: int) -> list[list[FeedbackEvent]]:
+    """The events in batches of about `most_events`, all of a contact's in the same one; none of them empty.
+
+    Which batch a contact is in follows from its address alone and is the same in every process: two workers
+    that are each at another part of their loads do not meet. Each begins at a part of its own choosing.
+    """
+    count = -(-parsed.event_count // most_events)
+    if count <= 1:
+        return [events] if (events := [event for delivery in parsed.deliveries for event in delivery.events]) else []
+    batches: list[list[FeedbackEvent]] = [[] for _ in range(_BATCHES_OF_A_LOAD)]
+    for delivery in parsed.deliveries:
+        for event in delivery.events:
+            batches[crc32((event.address or "").encode("utf-8", "replace")) % _BATCHES_OF_A_LOAD].append(event)
+    first = randrange(_BATCHES_OF_A_LOAD)  # noqa: S311 - no secret
+    return [batch for batch in (*batches[first:], *batches[:first]) if batch]
+
+
+def _deliveries_of_refused(parsed: ParsedParcels, committed: Sequence[Committed]) -> list[SetAsideDelivery]:
+    """The deliveries in which an event was refused, whole; the others of their events are applied all the same."""
+    details = {refused.event.delivery_id: refused.detail for one in committed for refused in one.refused}
+    return [
+        SetAsideDelivery(
+            envelope=delivery.envelope, reason="store_refused", detail=details[delivery.envelope.delivery_id]
+        )
+        for delivery in parsed.deliveries
+        if delivery.envelope.delivery_id in details
+    ]

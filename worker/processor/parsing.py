@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -101,6 +101,11 @@ def unreadable(body: bytes, detail: str, *, now: datetime, reason: str = "unread
     return SetAsideDelivery(envelope=envelope, reason=reason, detail=detail)
 
 
-def unknown_names(events: Iterable[FeedbackEvent]) -> Counter[tuple[str, str, str]]:
+def unknown_names(parsed: ParsedParcels) -> Counter[tuple[str, str, str]]:
     """How often each vendor's name that this version does not know occurs: (source, provider, name)."""
-    return Counter((event.source, event.provider, event.vendor_event) for event in events if not event.recognised)
+    return Counter(
+        (event.source, event.provider, event.vendor_event)
+        for delivery in parsed.deliveries
+        for event in delivery.events
+        if not event.recognised
+    )

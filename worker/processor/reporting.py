@@ -1,6 +1,6 @@
 """What a committed batch tells the operator: one canonical line, one per status change and set-aside, metrics."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from worker import metrics
@@ -27,9 +27,10 @@ def report_set_aside(deliveries: Iterable[SetAsideDelivery]) -> None:
         metrics.SET_ASIDE.labels(delivery.reason).inc()
 
 
-def report_batch(
+def report_load(
     parsed: ParsedParcels,
-    committed: Committed,
+    committed: Sequence[Committed],
+    set_aside: Sequence[SetAsideDelivery],
     *,
     queue: str,
     parcels: int,
@@ -37,8 +38,10 @@ def report_batch(
     store_seconds: float,
 ) -> None:
     """Called once, after the commit: what is told has happened."""
-    report_set_aside(committed.set_aside)
-    for applied in committed.applied:
+    report_set_aside(set_aside)
+    all_applied = [applied for one in committed for applied in one.applied]
+    attempts = sum(one.attempts for one in committed)
+    for applied in all_applied:
         for change in applied.changes:
             log_change(change)
             metrics.STATUS_CHANGES.labels(change.new.status).inc()
@@ -46,12 +49,12 @@ def report_batch(
             metrics.EVENTS.labels(provider, kind).inc(count)
         metrics.DUPLICATE_EVENTS.inc(applied.duplicates)
         metrics.REFOLDED_CONTACTS.inc(applied.refolded)
-    if expired := sum(applied.expired for applied in committed.applied):
+    if expired := sum(applied.expired for applied in all_applied):
         _log.warning("event.expired", count=expired)
     oldest = parsed.oldest_received_at
     age_seconds = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
-    metrics.BATCHES.labels("applied").inc()
-    metrics.BATCHES.labels("retried").inc(committed.attempts - 1)
+    metrics.BATCHES.labels("applied").inc(len(committed))
+    metrics.BATCHES.labels("retried").inc(max(0, attempts - len(committed)))
     metrics.BATCH_SECONDS.labels("parse").observe(parse_seconds)
     metrics.BATCH_SECONDS.labels("store").observe(store_seconds)
     metrics.BATCH_EVENTS.observe(parsed.event_count)
@@ -63,13 +66,14 @@ def report_batch(
         parcels=parcels,
         deliveries=len(parsed.deliveries),
         events=parsed.event_count,
-        new_events=sum(applied.new_events for applied in committed.applied),
-        duplicates=sum(applied.duplicates for applied in committed.applied),
-        contacts=sum(applied.contacts for applied in committed.applied),
-        status_changes=sum(len(applied.changes) for applied in committed.applied),
-        set_aside=len(committed.set_aside),
-        refolded=sum(applied.refolded for applied in committed.applied),
-        attempts=committed.attempts,
+        new_events=sum(applied.new_events for applied in all_applied),
+        duplicates=sum(applied.duplicates for applied in all_applied),
+        contacts=sum(applied.contacts for applied in all_applied),
+        status_changes=sum(len(applied.changes) for applied in all_applied),
+        set_aside=len(set_aside),
+        refolded=sum(applied.refolded for applied in all_applied),
+        attempts=attempts,
+        batches=len(committed),
         parse_seconds=round(parse_seconds, 6),
         store_seconds=round(store_seconds, 6),
         oldest_age_seconds=round(age_seconds, 3),

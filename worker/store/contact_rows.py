@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import asyncpg
 from msgspec import Struct
@@ -10,6 +10,9 @@ from msgspec import Struct
 from worker.store.pool import Connection
 
 ContactKey = tuple[str, str, str]  # address, account, channel: the order of the unique index
+
+
+NOT_ASKED = datetime.min.replace(tzinfo=UTC)
 
 
 class ContactRow(Struct, frozen=True, gc=False):
@@ -23,7 +26,7 @@ class ContactRow(Struct, frozen=True, gc=False):
     address: str
     account: str
     channel: str
-    first_seen_at: datetime | None = None  # in the table never NULL
+    first_seen_at: datetime = NOT_ASKED
     status: str = "new"
     blocks: str = "none"
     status_since: datetime | None = None
@@ -133,7 +136,7 @@ async def lock_contacts(connection: Connection, keys: Sequence[ContactKey]) -> l
         return []
     records = await connection.fetch(_LOCK, *zip(*keys, strict=True))
     return [
-        ContactRow(*(r[1], *keys[r[0] - 1], None, r[2], r[3], None, r[4], r[5], "none", None, None, None, *r[6:]))
+        ContactRow(*(r[1], *keys[r[0] - 1], NOT_ASKED, r[2], r[3], None, r[4], r[5], "none", None, None, None, *r[6:]))
         for r in records
     ]
 
