@@ -38,7 +38,7 @@ class Measurement(Struct, frozen=True, kw_only=True):
     unit: str  # "/s" for rates, "µs" or "ms" for costs
     ours: list[float]
     baseline: list[float]
-    goal: Goal
+    goal: Goal | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -52,8 +52,8 @@ class Measurement(Struct, frozen=True, kw_only=True):
 
     @property
     def met(self) -> bool:
-        """True when the goal is reached."""
-        return self.goal.met(self.ratio)
+        """True when the goal is reached, or none was set."""
+        return self.goal is None or self.goal.met(self.ratio)
 
 
 class Remark(Struct, frozen=True, kw_only=True):

@@ -58,7 +58,7 @@ def as_json(outcome: Outcome, machine: Sequence[str]) -> dict[str, Any]:
                 "baseline": one.baseline,
                 "ratios": one.ratios,
                 "ratio": one.ratio,
-                "goal": str(one.goal),
+                "goal": str(one.goal or ""),
                 "met": one.met,
             }
             for one in outcome.measurements
@@ -74,8 +74,8 @@ def _cells(one: Measurement, *, separator: str) -> tuple[str, ...]:
         one.against,
         _spread(one.baseline, one.unit, separator),
         _spread(one.ratios, "", separator),
-        str(one.goal),
-        "yes" if one.met else "no",
+        str(one.goal or "none"),
+        "–" if one.goal is None else "yes" if one.met else "no",
     )
 
 

@@ -51,6 +51,7 @@ class BrokerConnection:
 
     def __init__(self, url: str, *, role: str, prepare: Prepare, on_lost: Callable[[], None] | None = None) -> None:
         self._url = URL(url)
+        self.address = str(self._url.with_user(None).with_query(None))  # as it may be shown
         self._role = role
         self._prepare = prepare
         self._on_lost = on_lost
@@ -74,11 +75,6 @@ class BrokerConnection:
         except BaseException:
             await self.close()
             raise
-
-    @property
-    def address(self) -> str:
-        """The broker's address as it may be shown."""
-        return str(self._url.with_user(None).with_query(None))
 
     @property
     def channel(self) -> Channel:
