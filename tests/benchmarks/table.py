@@ -75,7 +75,7 @@ def _cells(one: Measurement, *, separator: str) -> tuple[str, ...]:
         _spread(one.baseline, one.unit, separator),
         _spread(one.ratios, "", separator),
         str(one.goal or "none"),
-        "–" if one.goal is None else "yes" if one.met else "no",
+        "-" if one.goal is None else "yes" if one.met else "no",
     )
 
 
