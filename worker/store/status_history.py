@@ -36,6 +36,9 @@ class OutgoingRow(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
 
 
+# Any constant that no other lock of ours uses.
+_RELAY_LOCK = 0x72656C6179
+
 _APPEND = """
     INSERT INTO status_changes (contact_id, recorded_at, since, until, old_status, new_status, old_blocks,
         new_blocks, cause, rule, event_key, delivery_id, actor, note)
@@ -83,11 +86,14 @@ async def append_outgoing(connection: Connection, rows: Sequence[OutgoingRow]) -
 
 
 async def lock_outgoing(connection: Connection, limit: int) -> list[tuple[int, OutgoingRow]]:
-    """The oldest messages with their numbers, locked; what another relay has locked is left to it."""
-    records = await connection.fetch(
-        "SELECT id, message_id, routing_key, body FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
-        limit,
-    )
+    """The oldest messages with their numbers; [] while another relay is at it.
+
+    One at a time until the transaction ends: two relays side by side would publish a contact's later change
+    before its earlier one. Of one contact the numbers are in the order of the changes, for its row was locked.
+    """
+    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _RELAY_LOCK):
+        return []
+    records = await connection.fetch("SELECT id, message_id, routing_key, body FROM outbox ORDER BY id LIMIT $1", limit)
     return [
         (number, OutgoingRow(message_id=message_id, routing_key=routing_key, body=body))
         for number, message_id, routing_key, body in records
