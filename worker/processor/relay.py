@@ -24,15 +24,15 @@ class Publisher(Protocol):
         ...
 
 
-async def relay_once(pool: Pool, publisher: Publisher) -> int:
-    """Publishes what waits, up to a limit; gives how many. Raises StoreUnavailable, QueueUnavailable.
+async def relay_once(pool: Pool, publisher: Publisher, *, most: int = _MESSAGES_AT_ONCE) -> int:
+    """Publishes what waits, up to `most`; gives how many. Raises StoreUnavailable, QueueUnavailable.
 
     A message leaves the outbox only after its confirm: a crash in between publishes it again.
     """
     started = time.perf_counter()
     with store_errors("relaying the outbox"):
         async with pool.acquire() as connection, connection.transaction():
-            waiting = await lock_outgoing(connection, _MESSAGES_AT_ONCE)
+            waiting = await lock_outgoing(connection, most)
             if not waiting:
                 return 0
             await publisher.publish_many([(row.routing_key, str(row.message_id), row.body) for _, row in waiting])
