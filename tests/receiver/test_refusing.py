@@ -296,3 +296,23 @@ async def test_a_source_may_be_limited_to_addresses_and_only_a_trusted_proxy_may
     )
     assert (await behind_proxy.post(webhook, "main", x_forwarded_for="203.0.113.7"))[0] == 200
     assert (await behind_proxy.post(webhook, "main", x_forwarded_for="203.0.113.7, 198.51.100.1"))[0] == 403
+
+
+async def test_a_line_of_forwarded_for_that_the_caller_wrote_himself_is_not_believed(
+    start_receiver: Start, rabbitmq_writer: TallyingWriter
+) -> None:
+    sender = PostmarkSamples()
+    source = msgspec.structs.replace(sender.source("main"), allowed_addresses=("203.0.113.0/24",))
+    [webhook] = sender.requests([bounce()], now=now())
+    receiver = await start_receiver(
+        sources=[source], writer=rabbitmq_writer, settings=ReceiverSettings(trusted_proxies=("127.0.0.0/8",))
+    )
+
+    # HAProxy leaves the caller's line as it is and adds one of its own below it.
+    lines = [("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-For", "198.51.100.1")]
+    headers = [*webhook.headers.items(), *lines]
+    async with receiver.client.post("/webhooks/main", data=webhook.body, headers=headers) as answer:
+        assert answer.status == 403
+    headers = [*webhook.headers.items(), *reversed(lines)]
+    async with receiver.client.post("/webhooks/main", data=webhook.body, headers=headers) as answer:
+        assert answer.status == 200

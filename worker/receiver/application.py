@@ -121,9 +121,7 @@ async def _refuse_unknown_source(request: web.Request) -> web.Response:
         reason="unknown_source",
         detail="no source of this name is configured: compare the URL with `bouncekeeper sources list`",
         http_status=HTTPStatus.NOT_FOUND.value,
-        remote_address=request.app[TOOLS].remote_address.of(
-            request.remote or "", request.headers.get(hdrs.X_FORWARDED_FOR)
-        ),
+        remote_address=request.app[TOOLS].remote_address.of_request(request),
         seconds=round(perf_counter() - started, 6),
     )
     metrics.WEBHOOKS.labels("", "refused", "unknown_source").inc()

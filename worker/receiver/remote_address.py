@@ -3,6 +3,8 @@
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from aiohttp import hdrs, web
+
 
 class RemoteAddress:
     """Reads X-Forwarded-For from the right and believes it only as far as trusted proxies wrote it."""
@@ -12,6 +14,16 @@ class RemoteAddress:
             ip_network(network, strict=False) for network in trusted_proxies
         )
         self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
+
+    def of_request(self, request: web.BaseRequest) -> str:
+        """The caller's address. All X-Forwarded-For lines are one list (RFC 9110, section 5.2).
+
+        A proxy may write its line below the one that the caller sent, as HAProxy does: the first line alone
+        would be the caller's own claim.
+        """
+        peer = request.remote or ""
+        lines = request.headers.getall(hdrs.X_FORWARDED_FOR, None) if self._trusted else None
+        return self.of(peer, ",".join(lines)) if lines else peer
 
     def of(self, peer: str, forwarded_for: str | None) -> str:
         """The caller's address. A header from anybody but a trusted proxy is anybody's claim and ignored."""

@@ -113,7 +113,7 @@ class SourceWebhooks:
             query=request.query if request.query_string else _NO_QUERY,
             headers=headers,
             body=body,
-            remote_address=self._tools.remote_address.of(request.remote or "", headers.get(hdrs.X_FORWARDED_FOR)),
+            remote_address=self._tools.remote_address.of_request(request),
         )
 
     async def _accept(
@@ -215,9 +215,7 @@ class SourceWebhooks:
             body_bytes=request.content.total_bytes,
             http_status=refused.http_status,
             seconds=self._count("refused", refused.reason, started),
-            remote_address=self._tools.remote_address.of(
-                request.remote or "", request.headers.get(hdrs.X_FORWARDED_FOR)
-            ),
+            remote_address=self._tools.remote_address.of_request(request),
         )
         return refusal(
             refused.http_status,
