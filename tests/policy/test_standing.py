@@ -37,6 +37,11 @@ def test_a_sign_of_life_makes_active(kind: Kind) -> None:
     assert (one.status, one.blocks, one.since) == (Status.ACTIVE, Blocks.NONE, day(2))
 
 
+def test_a_clock_behind_the_one_that_dated_the_bounce_sees_the_block_all_the_same() -> None:
+    one = standing(folded(hard(0)), POLICY, START - timedelta(seconds=2))
+    assert (one.status, one.blocks) == (Status.BLOCKLISTED, Blocks.ALL)
+
+
 def test_a_pending_strike_shows_soft_bouncing_and_forbids_nothing() -> None:
     first, second = soft(1), soft(3)
     one = standing(folded(delivered(0), first, second), POLICY, day(4))
