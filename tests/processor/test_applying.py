@@ -95,6 +95,15 @@ async def test_a_hard_bounce_blocks_and_leaves_its_line_in_history_and_outbox(po
     assert msgspec.json.decode(message["body"])["address"] == "jane@example.org"
 
 
+async def test_a_worker_whose_clock_runs_behind_the_receivers_blocks_at_once(pool: Pool) -> None:
+    bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, received_at=START)
+
+    async with pool.acquire() as connection, connection.transaction():
+        await apply_events(connection, [bounce], rules=RULES, now=START - timedelta(seconds=1))
+
+    assert await pool.fetchval("SELECT blocks FROM contacts") == "all"
+
+
 async def test_becoming_active_is_told_by_the_times_and_writes_no_history(pool: Pool) -> None:
     await apply(pool, [make_event(Kind.ACCEPTED)])
     await apply(pool, [make_event(Kind.DELIVERED, day=0.1)])
@@ -122,6 +131,18 @@ async def test_an_event_without_a_vendor_time_meets_its_duplicate_that_arrives_l
     repeated = await apply(pool, [later])
 
     assert repeated.duplicates == 1
+    assert await pool.fetchval("SELECT count(*) FROM events") == 1
+
+
+async def test_an_event_dated_by_its_arrival_meets_a_duplicate_whose_own_time_is_past_by_then(pool: Pool) -> None:
+    # The vendor's clock ran ahead of ours: the first copy seemed to come from the future, the repeated one no more.
+    first = make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, arrival_dated=True, key="k", message=None)
+    again = make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, key="k", message=None, day=0.001)
+
+    await apply(pool, [first])
+    repeated = await apply(pool, [again])
+
+    assert (repeated.new_events, repeated.duplicates) == (0, 1)
     assert await pool.fetchval("SELECT count(*) FROM events") == 1
 
 

@@ -101,11 +101,14 @@ async def _unique(connection: Connection, events: Sequence[FeedbackEvent]) -> li
         other = by_key.setdefault(event.event_key, event)
         if other is not event and event.received_at < other.received_at:
             by_key[event.event_key] = event
+    # A vendor's clock that runs ahead makes the first copy seem to come from the future, and not the next one: so
+    # it is asked of every event whether it was dated by its arrival.
+    dated = [event.event_key for event in by_key.values() if not event.arrival_dated]
+    first_arrivals = await event_rows.first_arrivals(connection, dated)
     if undated := [event for event in by_key.values() if event.arrival_dated]:
-        first_arrivals = await event_rows.date_by_first_arrival(connection, undated)
-        for event in undated:
-            occurred_at = first_arrivals[event.event_key]
-            by_key[event.event_key] = msgspec.structs.replace(event, occurred_at=occurred_at)
+        first_arrivals |= await event_rows.date_by_first_arrival(connection, undated)
+    for key, occurred_at in first_arrivals.items():
+        by_key[key] = msgspec.structs.replace(by_key[key], occurred_at=occurred_at)
     return list(by_key.values())
 
 

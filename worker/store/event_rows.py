@@ -52,6 +52,11 @@ _DATE_BY_ARRIVAL = """
     RETURNING event_key, occurred_at
 """
 
+_DATED_BY_ARRIVAL = """
+    SELECT a.event_key, a.occurred_at
+      FROM unnest($1::bytea[]) AS n (event_key) JOIN arrival_dated_events a ON a.event_key = n.event_key
+"""
+
 EventRecord = tuple[Any, ...]
 
 
@@ -88,6 +93,12 @@ async def date_by_first_arrival(connection: Connection, events: Sequence[Feedbac
     records = await connection.fetch(
         _DATE_BY_ARRIVAL, [event.event_key for event in events], [event.occurred_at for event in events]
     )
+    return {record["event_key"]: record["occurred_at"] for record in records}
+
+
+async def first_arrivals(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, datetime]:
+    """When those of these events first arrived that were dated by their arrival. Nearly always nothing."""
+    records = await connection.fetch(_DATED_BY_ARRIVAL, keys) if keys else ()
     return {record["event_key"]: record["occurred_at"] for record in records}
 
 
