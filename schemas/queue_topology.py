@@ -35,7 +35,12 @@ PARCELS_QUEUE_ARGUMENTS: dict[str, str | int] = {
     "x-dead-letter-strategy": "at-least-once",
     "x-overflow": "reject-publish",
 }
-DEAD_QUEUE_ARGUMENTS: dict[str, str | int] = {"x-queue-type": "quorum"}
+DEAD_QUEUE_ARGUMENTS: dict[str, str | int] = {
+    "x-queue-type": "quorum",
+    # As good as none: from RabbitMQ 4.0 on a quorum queue without a limit of its own has one of 20, and what was
+    # lent more often and has no dead-letter exchange is dropped. Version 3 takes no word for "unlimited".
+    "x-delivery-limit": 2**31 - 1,
+}
 
 
 def status_routing_key(status: str) -> str:

@@ -10,7 +10,7 @@ from worker.errors import TryAgainLater
 from worker.logs import get_logger
 from worker.processor.parsing import SetAsideDelivery, unreadable
 from worker.processor.reporting import report_set_aside
-from worker.queue.port import QueueReader
+from worker.queue.port import Lease, QueueReader
 from worker.store.dead_letters import put_aside
 from worker.store.pool import Pool, store_errors
 
@@ -25,15 +25,18 @@ _DETAIL = "it was lent out again and again and never acknowledged: look for what
 async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event) -> None:
     """Works until `stop`; a broker or database that is away is waited for."""
     while not stop.is_set():
+        leases: list[Lease] = []
         try:
             leases = await reader.take(max_parcels=_PARCELS_AT_ONCE, max_wait_seconds=_WAIT_SECONDS)
-            for lease in leases:
-                deliveries = dead_deliveries(lease.parcel, now=datetime.now(UTC))
+            while leases:
+                deliveries = dead_deliveries(leases[0].parcel, now=datetime.now(UTC))
                 with store_errors("moving dead letters"):
                     await _store(pool, deliveries)
-                await reader.acknowledge([lease])
+                await reader.acknowledge([leases.pop(0)])
                 report_set_aside(deliveries)
         except TryAgainLater as error:
+            # The broker would else keep them lent to us, unseen, for as long as this connection lives.
+            await reader.give_back(leases)
             _log.warning("task.failed", task="dead_mover", reason=str(error), wait_seconds=_PAUSE_SECONDS)
             try:
                 await asyncio.wait_for(stop.wait(), _PAUSE_SECONDS)
