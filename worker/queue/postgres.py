@@ -65,7 +65,9 @@ _TAKE_DEAD = """
     RETURNING parked.id, parked.parcel, parked.times_lent, parked.death_reason
 """
 
-_ACKNOWLEDGE = "DELETE FROM parked_deliveries WHERE id = ANY ($1::bigint[]) AND lent_to = $2"
+# Whoever acknowledges has committed what is inside. Should the loan have run out meanwhile and another reader hold
+# the parcel now, it is done all the same: two slow readers would else take turns and never be rid of it.
+_ACKNOWLEDGE = "DELETE FROM parked_deliveries WHERE id = ANY ($1::bigint[]) AND lent_to <> 0"
 
 _GIVE_BACK = """
     UPDATE parked_deliveries SET lent_to = 0, lent_until = '-infinity'
@@ -226,7 +228,7 @@ class PostgresReader:
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
         """Puts the parcels back to be lent again; each counts towards the delivery limit."""
-        await self._settle(_GIVE_BACK, leases)
+        await self._settle(_GIVE_BACK, leases, self._number)
 
     async def depth(self) -> int | None:
         """How many parcels wait; None while Postgres is away."""
@@ -303,14 +305,14 @@ class PostgresReader:
         self._reclaimed_at = time.monotonic()
         await connection.execute(_RECLAIM, _LOCK_CLASS)
 
-    async def _settle(self, statement: str, leases: Sequence[Lease]) -> None:
+    async def _settle(self, statement: str, leases: Sequence[Lease], *values: int) -> None:
         connection = self._connection
         if not leases or connection is None or connection.is_closed():
             return
         # A loss on the way makes them void; `take` tells of it.
         with contextlib.suppress(QueueUnavailable), queue_errors(self._dsn):
             async with self._one_at_a_time:
-                await connection.execute(statement, [lease.tag for lease in leases], self._number)
+                await connection.execute(statement, [lease.tag for lease in leases], *values)
 
 
 def _by_id(row: asyncpg.Record) -> int:
