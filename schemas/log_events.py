@@ -96,6 +96,11 @@ LOG_EVENTS: dict[str, LogEvent] = {
     "event.expired": _event(
         "warning", "Events that occurred before the retention began were counted and not stored.", "count"
     ),
+    "event.failed": _event(
+        "error",
+        "One event could not be applied: a defect of ours, or a contact's row that cannot be read. Its delivery is set "
+        "aside whole.",
+    ),
     "event.unknown": _event(
         "warning",
         "An ESP sent an event name or bounce class that this version does not know; it is kept as `other`.",
@@ -109,6 +114,13 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "A folder may now be entered by other users, as the embedded Postgres does not run as root.",
         "folder",
         "mode",
+    ),
+    "load.given_back": _event(
+        "warning",
+        "The worker stops while Postgres is away: what it has not committed goes back to the queue and is lent again.",
+        "queue",
+        "parcels",
+        "reason",
     ),
     "outbox.relayed": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
     "package.installing": _event(

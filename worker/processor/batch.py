@@ -1,6 +1,7 @@
 """One batch from parsed to committed: retried when the moment is wrong, split when one event spoils it."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -8,7 +9,7 @@ import asyncpg
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
-from worker.errors import StoreUnavailable
+from worker.errors import BouncekeeperError, StoreUnavailable
 from worker.logs import get_logger
 from worker.processor.applying import Applied, BatchRules, apply_events
 from worker.processor.parsing import SetAsideDelivery
@@ -43,15 +44,18 @@ class Committed(Struct, kw_only=True):
 class BatchWriter:
     """Commits batches; one instance serves any number of tasks."""
 
-    def __init__(self, pool: Pool, rules: BatchRules) -> None:
+    def __init__(self, pool: Pool, rules: BatchRules, stop: asyncio.Event | None = None) -> None:
+        """Once `stop` is set, an absent Postgres is not waited for any longer."""
         self._pool = pool
         self.rules = rules
+        self._stop = stop or asyncio.Event()
 
     async def commit(self, events: Sequence[FeedbackEvent]) -> Committed:
         """Everything but the refused is in the database when this returns; waits as long as Postgres needs.
 
         One transaction, if all goes well. Deadlocks and serialization failures are repeated at once, an absent
-        Postgres is waited for. An event that Postgres refuses for its content is found by halving.
+        Postgres is waited for. An event that Postgres refuses for its content, or that a defect of ours stumbles
+        over, is found by halving. Raises StoreUnavailable only while the process is stopping.
         """
         committed = Committed()
         work = [events]
@@ -60,18 +64,28 @@ class BatchWriter:
             try:
                 await self._commit_until_done(part, committed)
             except _POISON as error:
-                if len(part) > 1:
-                    middle = len(part) // 2
-                    work += [part[middle:], part[:middle]]
-                    continue
-                detail = (
-                    f"Postgres refuses an event of it ({type(error).__name__}: {error}): a defect, please report it"
-                )
+                found = f"Postgres refuses an event of it ({type(error).__name__}: {error})"
+            except (BouncekeeperError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a defect of ours must not stop every worker lent this batch
+                found = f"an event of it cannot be applied ({type(error).__name__})"
+                if len(part) == 1:
+                    _log.exception("event.failed", delivery_id=str(part[0].delivery_id))
+            else:
+                continue
+            if len(part) > 1:
+                middle = len(part) // 2
+                work += [part[middle:], part[:middle]]
+            else:
+                detail = f"{found}: a defect, please report it; replay after the fix"
                 committed.refused.append(RefusedEvent(event=part[0], detail=detail))
         return committed
 
     async def set_aside(self, deliveries: Sequence[SetAsideDelivery]) -> None:
-        """The deliveries are in dead_letters when this returns; waits as long as Postgres needs."""
+        """The deliveries are in dead_letters when this returns; waits as long as Postgres needs.
+
+        Raises StoreUnavailable only while the process is stopping.
+        """
         wait_seconds = _FIRST_WAIT_SECONDS
         while deliveries:
             try:
@@ -83,12 +97,14 @@ class BatchWriter:
                 wait_seconds = await self._wait(error, 1, wait_seconds)
 
     async def _commit_until_done(self, events: Sequence[FeedbackEvent], committed: Committed) -> None:
-        trust_watermarks, made_partitions = True, False
+        trust_watermarks, lacks_partitions = True, False
         wait_seconds = _FIRST_WAIT_SECONDS
         while events:
             committed.attempts += 1
             try:
                 with store_errors("writing a batch"):
+                    if lacks_partitions:
+                        await self._make_missing_partitions(events)
                     applied = await self._commit_once(events, trust_watermarks=trust_watermarks)
                 committed.applied.append(applied)
                 events = applied.leftover
@@ -97,10 +113,9 @@ class BatchWriter:
                     raise
                 trust_watermarks = False  # see apply_events
             except asyncpg.CheckViolationError:
-                if made_partitions:
+                if lacks_partitions:
                     raise
-                await self._make_missing_partitions(events)
-                made_partitions = True
+                lacks_partitions = True
             except StoreUnavailable as error:
                 wait_seconds = await self._wait(error, committed.attempts, wait_seconds)
 
@@ -110,9 +125,13 @@ class BatchWriter:
             return await apply_events(connection, events, rules=self.rules, now=now, trust_watermarks=trust_watermarks)
 
     async def _wait(self, error: StoreUnavailable, attempt: int, wait_seconds: float) -> float:
-        """Waits, and gives the time to wait next."""
+        """Waits, and gives the time to wait next; raises the error when nobody shall wait any more."""
+        if self._stop.is_set():
+            raise error
         _log.warning("batch.retried", attempt=attempt, reason=str(error), wait_seconds=round(wait_seconds, 3))
-        await asyncio.sleep(wait_seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_seconds):
+                await self._stop.wait()
         return min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
 
     async def _make_missing_partitions(self, events: Sequence[FeedbackEvent]) -> None:

@@ -15,7 +15,7 @@ from zlib import crc32
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
-from worker.errors import QueueUnavailable
+from worker.errors import QueueUnavailable, StoreUnavailable
 from worker.logs import get_logger
 from worker.processor.batch import BatchWriter, Committed
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, parse_parcel, unknown_names
@@ -120,6 +120,10 @@ class Consumer:
             await self._writer.set_aside(set_aside)
             await self._acknowledge(load.leases)
             self._report(load, committed, set_aside, store_seconds=time.perf_counter() - started)
+        except StoreUnavailable as error:
+            # Said only while we stop: what is committed of it already will be known to whoever is lent it next.
+            _log.warning("load.given_back", queue=self._name, parcels=len(load.leases), reason=str(error))
+            await self._reader.give_back(load.leases)
         finally:
             self._slots.release()
 

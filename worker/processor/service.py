@@ -1,6 +1,7 @@
 """The worker process: consumers of both queues, and the tasks that keep the house in order beside them."""
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections.abc import Awaitable, Callable
@@ -56,10 +57,12 @@ async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
     started = time.monotonic()
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
     await _schema(settings, stop)
+    if stop.is_set():
+        return
     async with AsyncExitStack() as stack:
         pool = await _pool(settings, stack)
         rules = _rules(settings)
-        writer = BatchWriter(pool, rules)
+        writer = BatchWriter(pool, rules, stop)
         await _keep_partitions(pool, writer, settings)
         readers, dead_readers, publisher = await _queues(settings, stack)
         address = await stack.enter_async_context(serving_probes(settings.processor, pool, readers))
@@ -96,7 +99,9 @@ async def _schema(settings: Settings, stop: asyncio.Event) -> None:
             await require_current_schema(settings.postgres.url.reveal())
         except StoreUnavailable as error:
             _log.warning("task.failed", task="start", reason=str(error), wait_seconds=wait_seconds)
-            await asyncio.sleep(wait_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_seconds):
+                    await stop.wait()
             wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
         else:
             return

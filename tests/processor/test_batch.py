@@ -1,0 +1,73 @@
+"""A batch is committed, split or given back: it never stops the worker, and never keeps it from stopping."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from schemas.envelope import encode_envelope, encode_parcel
+from schemas.vocabulary import Cause, Kind
+from tests.feedback_events import START, make_event
+from tests.processor.test_service import bounce, envelopes
+from worker.policy.policy_file import recommended_policy
+from worker.processor.applying import BatchRules
+from worker.processor.batch import BatchWriter
+from worker.processor.consumer import Consumer
+from worker.providers.registry import PROVIDERS
+from worker.queue.postgres import PostgresReader, PostgresWriter
+from worker.settings_tree import ProcessorSettings
+from worker.store.pool import Pool, open_pool
+
+RULES = BatchRules(policy=recommended_policy(), announce=False, oldest_kept=START - timedelta(days=1))
+
+
+async def test_a_contact_that_cannot_be_read_sets_only_its_own_events_aside(pool: Pool) -> None:
+    writer = BatchWriter(pool, RULES)
+    names = [f"user{number}@example.org" for number in range(9)]
+    strikes = [make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, address=name) for name in names]
+    await writer.commit(strikes)
+    await pool.execute("UPDATE contacts SET facts_detail = 'damaged' WHERE address = $1", names[4])
+
+    complaints = [make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, address=name, day=1) for name in names]
+    committed = await writer.commit(complaints)
+
+    assert [refused.event.address for refused in committed.refused] == [names[4]]
+    assert "a defect, please report it" in committed.refused[0].detail
+    assert await pool.fetchval("SELECT count(*) FROM contacts WHERE status = 'complained'") == 8
+
+
+async def test_an_event_that_no_code_of_ours_can_handle_is_found_by_halving(pool: Pool) -> None:
+    sound = [make_event(Kind.DELIVERED, address=f"user{number}@example.org") for number in range(6)]
+    impossible = msgspec.structs.replace(sound[0], occurred_at=datetime(2026, 3, 1), event_key=b"impossible")  # noqa: DTZ001 - that is what is wrong with it
+
+    committed = await BatchWriter(pool, RULES).commit([*sound[:3], impossible, *sound[3:]])
+
+    assert [refused.event for refused in committed.refused] == [impossible]
+    assert await pool.fetchval("SELECT count(*) FROM events") == len(sound)
+
+
+async def test_a_worker_that_stops_while_postgres_is_away_gives_back_what_it_holds(database_dsn: str) -> None:
+    queue, reader = await PostgresWriter.open(database_dsn), await PostgresReader.open(database_dsn)
+    await queue.put(encode_parcel([encode_envelope(one) for one in envelopes([bounce("gone@example.org")])]))
+    away = await open_pool(database_dsn, connections=2, command_timeout_seconds=5, idle_connections=0)
+    away.terminate()
+    stop = asyncio.Event()
+    rules = msgspec.structs.replace(RULES, oldest_kept=datetime.now(UTC) - timedelta(days=30))
+    consumer = Consumer(
+        name="postgres",
+        reader=reader,
+        writer=BatchWriter(away, rules, stop),
+        providers=PROVIDERS,
+        settings=ProcessorSettings(),
+    )
+    running = asyncio.create_task(consumer.run(stop))
+    await asyncio.sleep(0.5)
+
+    stop.set()
+    async with asyncio.timeout(5):
+        await running
+
+    [lease] = await reader.take(max_parcels=1, max_wait_seconds=5)
+    assert lease.delivery_count >= 1
+    await reader.close()
+    await queue.close()
