@@ -32,6 +32,18 @@ _numbers = itertools.count(1)
 configure_logging(level="debug", strict=True)  # for what services log before the first test
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Each run has temporary folders of its own, and takes them away.
+
+    Under pytest's common folder a second run on the same machine would shut the first one's embedded Postgres
+    out: pytest closes that folder to other users whenever it begins, and Postgres never runs as root.
+    """
+    if config.option.basetemp is None:
+        folder = tempfile.mkdtemp(prefix="bouncekeeper-tests-")
+        config.option.basetemp = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 @pytest.fixture(autouse=True)
 def _strict_logging() -> None:
     """An undeclared log event or field fails the test that logs it."""

@@ -28,6 +28,7 @@ class Topology:
         self._folder = folder
         self._commands: dict[str, tuple[list[str], Mapping[str, str]]] = {}
         self._processes: dict[str, ServiceProcess] = {}
+        self._log_begins: dict[str, int] = {}  # where in its log the process that runs now begins
 
     async def start(self, sources: list[Source]) -> None:
         """Migrates, then starts every process and waits until the receivers listen."""
@@ -77,7 +78,11 @@ class Topology:
         self._spawn(name)
 
     async def stop(self) -> dict[str, int | None]:
-        """Ends every process in good order; gives their exit statuses."""
+        """Ends every process in good order, once it is at work; gives their exit statuses."""
+        async with asyncio.timeout(_READY_SECONDS):
+            for name, process in self._processes.items():
+                while process.running and not self._has_started(name):  # noqa: ASYNC110 - a log tells only when read
+                    await asyncio.sleep(0.05)
         for process in self._processes.values():
             process.send(signal.SIGTERM)
         for process in self._processes.values():
@@ -89,11 +94,21 @@ class Topology:
         """The end of a process's log."""
         return self._processes[name].last_lines()
 
+    def _has_started(self, name: str) -> bool:
+        """True when the process that runs now has said so: one that is still on its way cannot be asked to stop."""
+        with self._log_path(name).open("rb") as log:
+            log.seek(self._log_begins[name])
+            return b'"process.started"' in log.read()
+
+    def _log_path(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
     def _spawn(self, name: str) -> None:
         command, environment = self._commands[name]
+        self._log_begins[name] = self._log_path(name).stat().st_size if self._log_path(name).exists() else 0
         self._processes[name] = ServiceProcess.start(
             command,
-            log_path=self._folder / f"{name}.log",
+            log_path=self._log_path(name),
             working_directory=Path.cwd(),
             environment={**os.environ, **environment},
         )
