@@ -1,6 +1,7 @@
 """One spelling for each address, so that a block and a look-up always meet."""
 
 import re
+import unicodedata
 
 import idna
 
@@ -14,8 +15,8 @@ def normalise_address(address: str) -> str | None:
     """The address in its one spelling, or None when it is no e-mail address.
 
     Lower case throughout (no server that matters tells `Jane@` from `jane@`), an internationalised domain as
-    A-labels (IDNA 2008, RFC 5891), a display name and angle brackets removed. Tags (`+x`) and dots are kept:
-    they are different mailboxes at most providers.
+    A-labels (IDNA 2008, RFC 5891), accents composed, a display name and angle brackets removed. Tags (`+x`) and
+    dots are kept: they are different mailboxes at most providers.
     """
     lowered = address.lower()
     if _PLAIN.match(lowered) and ".." not in lowered and ".@" not in lowered and lowered[0] != ".":
@@ -28,15 +29,17 @@ def _normalise_slowly(address: str) -> str | None:
     if named := _DISPLAY_NAME.search(text):
         text = named.group(1).strip()
     local, at, domain = text.rpartition("@")
+    domain = domain.lower().rstrip(".")
     if not at or not local or not domain:
         return None
-    domain = domain.lower().rstrip(".")
     if not domain.isascii():
         try:
             domain = idna.encode(domain, uts46=True).decode()
         except (idna.IDNAError, UnicodeError):
             return None
-    normalised = f"{local.lower()}@{domain}"
+    # A letter with an accent can be written as one sign or as two; both are the same mailbox (RFC 6532, 3.1).
+    local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
+    normalised = f"{local}@{domain}"
     if any(character.isspace() or not character.isprintable() for character in normalised):
         return None
     if len(normalised.encode("utf-8", "surrogatepass")) > MAX_ADDRESS_BYTES:

@@ -1,0 +1,63 @@
+"""One spelling for each address: whatever spelling a block came in, a look-up in any other finds it."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.address import mask_address, normalise_address
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "jane@example.org",
+        "Jane@Example.ORG",
+        "  jane@example.org ",
+        "Jane Doe <jane@example.org>",
+        "<jane@example.org>",
+        "jane@example.org.",
+    ],
+)
+def test_spellings_of_one_address_meet(spelling: str) -> None:
+    assert normalise_address(spelling) == "jane@example.org"
+
+
+def test_an_accent_written_as_one_sign_or_as_two_is_the_same_letter() -> None:
+    composed, apart = (unicodedata.normalize(form, "José@bücher.example") for form in ("NFC", "NFD"))
+    assert composed != apart
+    assert normalise_address(composed) == normalise_address(apart) == "josé@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("one", ["jane+news@example.org", "ja.ne@example.org"])
+def test_tags_and_dots_are_other_mailboxes(one: str) -> None:
+    assert normalise_address(one) == one
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "jane",
+        "@example.org",
+        "jane@",
+        "jane@.",
+        "jane doe@example.org",
+        "j\x7fane@example.org",
+        "j" * 321 + "@b.org",
+    ],
+)
+def test_what_is_no_address_is_none(text: str) -> None:
+    assert normalise_address(text) is None
+
+
+@given(st.text(max_size=40), st.text(max_size=20))
+def test_a_normalised_address_stays_as_it_is(local: str, domain: str) -> None:
+    once = normalise_address(f"{local}@{domain}.org")
+    assert once is None or normalise_address(once) == once
+
+
+def test_a_masked_address_shows_its_domain_and_one_letter() -> None:
+    assert mask_address("jane@example.org") == "j***@example.org"
+    assert mask_address("nonsense") == "***"
