@@ -98,7 +98,9 @@ async def date_by_first_arrival(connection: Connection, events: Sequence[Feedbac
 
 async def first_arrivals(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, datetime]:
     """When those of these events first arrived that were dated by their arrival. Nearly always nothing."""
-    records = await connection.fetch(_DATED_BY_ARRIVAL, keys) if keys else ()
+    if not keys or not await connection.fetchval("SELECT EXISTS (SELECT FROM arrival_dated_events)"):
+        return {}
+    records = await connection.fetch(_DATED_BY_ARRIVAL, keys)
     return {record["event_key"]: record["occurred_at"] for record in records}
 
 
