@@ -1,10 +1,19 @@
 """Event keys are the same for the same event and differ for all others."""
 
+from datetime import UTC, datetime
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.vocabulary import Kind
+from schemas.envelope import Envelope, new_delivery_id
+from schemas.vocabulary import Cause, Kind
 from worker.providers.event_key import make_event_key
+from worker.providers.registry import PROVIDERS
+from worker.samples.registry import SAMPLE_SENDERS
+from worker.samples.sample import SampleEvent
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 PART = st.one_of(st.none(), st.text(), st.binary())
 
@@ -42,3 +51,32 @@ def test_keys_are_equal_exactly_when_the_parts_are(
 ) -> None:
     equal = make_event_key(Kind.OPENED, *one) == make_event_key(Kind.OPENED, *other)
     assert equal == (one == other)
+
+
+@pytest.mark.parametrize("provider", SAMPLE_SENDERS)
+def test_what_two_accounts_are_told_is_an_event_for_each(provider: str) -> None:
+    bounce = SampleEvent(
+        address="jane@example.org",
+        kind=Kind.HARD_BOUNCE,
+        cause=Cause.MAILBOX_DOES_NOT_EXIST,
+        occurred_at=NOW,
+        message_id="message-1",
+    )
+    [request] = SAMPLE_SENDERS[provider]().requests([bounce], now=NOW)
+    keys = {
+        event.event_key
+        for account in ("shop", "newsletter", "shop")
+        for event in PROVIDERS[provider].parse(
+            Envelope(
+                delivery_id=new_delivery_id(),
+                source="main",
+                provider=provider,
+                account=account,
+                received_at=NOW,
+                content_type="application/json",
+                headers={},
+                body=request.body,
+            )
+        )
+    }
+    assert len(keys) == 2

@@ -352,7 +352,14 @@ def _event(
     )
     return FeedbackEvent(
         event_key=make_event_key(
-            kind, AmazonSes.name, feedback.name, feedback_id or message_id, identity, address or written, detail
+            kind,
+            AmazonSes.name,
+            feedback.envelope.account,
+            feedback.name,
+            feedback_id or message_id,
+            identity,
+            address or written,
+            detail,
         ),
         provider=AmazonSes.name,
         source=feedback.envelope.source,

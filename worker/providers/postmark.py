@@ -275,7 +275,7 @@ def _event(
         key_parts = (record.name, message_id, address or written, stamp or envelope.body, detail)
     occurred_at, arrival_dated = settle_occurred_at(from_iso(stamp), envelope.received_at)
     return FeedbackEvent(
-        event_key=make_event_key(kind, Postmark.name, *key_parts),
+        event_key=make_event_key(kind, Postmark.name, envelope.account, *key_parts),
         provider=Postmark.name,
         source=envelope.source,
         account=envelope.account,
