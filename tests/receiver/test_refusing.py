@@ -316,3 +316,25 @@ async def test_a_line_of_forwarded_for_that_the_caller_wrote_himself_is_not_beli
     headers = [*webhook.headers.items(), *reversed(lines)]
     async with receiver.client.post("/webhooks/main", data=webhook.body, headers=headers) as answer:
         assert answer.status == 200
+
+
+async def test_bodies_that_never_end_cannot_fill_the_memory(
+    start_receiver: Start, rabbitmq_writer: TallyingWriter
+) -> None:
+    sender = PostmarkSamples()
+    largest = 64 * 1024
+    receiver = await start_receiver(
+        sources=[sender.source("main")],
+        writer=rabbitmq_writer,
+        settings=ReceiverSettings(max_body_bytes=largest, body_timeout_seconds=3),
+    )
+    head = f"POST /webhooks/main HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {largest}\r\n\r\n"
+    unfinished = head.encode() + b"x" * (largest - 1)
+
+    answers = await asyncio.gather(*(receiver.exchange(unfinished) for _ in range(40)))
+
+    statuses = [int(answer.split()[1]) for answer in answers]
+    assert sorted(set(statuses)) == [408, 503]
+    assert statuses.count(408) <= 32
+    [webhook] = sender.requests([bounce()], now=now())
+    assert (await receiver.post(webhook, "main"))[0] == 200

@@ -11,6 +11,10 @@ from worker.providers.provider import Refused
 from worker.receiver.answers import refusal
 from worker.receiver.content_coding import decode_body, is_plain
 
+# How many bodies of the largest size may be on their way in at a time. Nobody is known yet who sends them, so what
+# strangers can make this process hold must have an end.
+_LARGEST_BODIES_AT_ONCE = 32
+
 
 class BodyReader:
     """Reads bodies within the receiver's limits.
@@ -22,6 +26,8 @@ class BodyReader:
         self._max_body_bytes = max_body_bytes
         self._max_decompressed_bytes = max_decompressed_bytes
         self._timeout_seconds = timeout_seconds
+        self._max_arriving_bytes = _LARGEST_BODIES_AT_ONCE * max_body_bytes
+        self._arriving_bytes = 0
         self._slow: set[asyncio.Timeout] = set()
         self._stopping = False
 
@@ -29,7 +35,8 @@ class BodyReader:
         """The body as its sender signed it, content coding removed; or why it is refused.
 
         Vendors sign what they wrote, not what a proxy or their HTTP client compressed, so the decoded bytes
-        are the ones that authentication needs. Raises TryAgainLater when the receiver stops meanwhile.
+        are the ones that authentication needs. Raises TryAgainLater when the receiver stops meanwhile, or when
+        too much is on its way in at once.
         """
         content = request.content
         if content.is_eof() and content.exception() is None:
@@ -74,6 +81,12 @@ class BodyReader:
                     if len(body) + len(chunk) > self._max_body_bytes:
                         return self._too_large()
                     body += chunk
+                    self._arriving_bytes += len(chunk)
+                    if self._arriving_bytes > self._max_arriving_bytes:
+                        raise TryAgainLater(
+                            f"bodies of more than {self._max_arriving_bytes} bytes are on their way in at once: see "
+                            "who sends them, or add receivers"
+                        )
         except TimeoutError as error:
             if self._stopping:
                 raise TryAgainLater("the receiver is stopping: the webhook has to be sent again") from error
@@ -92,6 +105,7 @@ class BodyReader:
             )
         finally:
             self._slow.discard(timeout)
+            self._arriving_bytes -= len(body)
         return bytes(body)
 
     def _too_large(self) -> Refused:
