@@ -45,6 +45,11 @@ def containers() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
 
 
 class TestCompose:
+    def test_the_front_lets_nothing_but_webhooks_through(self) -> None:
+        frontend = (REPOSITORY / "deploy" / "haproxy.cfg").read_text().partition("frontend webhooks")[2]
+        rules = [line.strip() for line in frontend.partition("backend ")[0].splitlines()]
+        assert "http-request deny deny_status 404 unless { path_beg /webhooks/ }" in rules
+
     def test_every_part_of_the_topology_is_there(self, compose: dict[str, Any]) -> None:
         assert set(compose["services"]) == SERVICES
         assert compose["services"]["receiver"]["deploy"]["replicas"] == 2
