@@ -3,6 +3,8 @@
 import asyncio
 import json
 import threading
+from http import HTTPStatus
+from uuid import UUID
 
 import pytest
 
@@ -90,3 +92,26 @@ def test_an_undeclared_event_or_field_is_refused_while_testing() -> None:
         get_logger().info("nobody.declared_this")
     with pytest.raises(AssertionError, match="undeclared fields"):
         get_logger().info("process.stopped", colour="red")
+
+
+def test_on_a_terminal_values_read_as_in_json_and_what_has_none_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(json_lines=False, process="test")
+    number = UUID("01a2014e-8f20-72ca-9438-80632db2447b")
+    get_logger().warning(
+        "webhook.refused", delivery_id=number, http_status=HTTPStatus.FORBIDDEN, body_bytes=0, detail="", source=None
+    )
+    line = capsys.readouterr().err
+    assert f"delivery_id={number}" in line
+    assert "http_status=403" in line
+    assert "body_bytes=0" in line
+    assert "detail" not in line
+    assert "source" not in line
+
+
+def test_on_a_terminal_a_traceback_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(json_lines=False, process="test")
+    try:
+        int("a defect")
+    except ValueError:
+        get_logger().exception("task.failed", task="x")
+    assert "ValueError: invalid literal" in capsys.readouterr().err

@@ -58,6 +58,8 @@ def configure_logging(
     )
     # Libraries speak through the standard library; only their warnings are an operator's business.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    # asyncpg's pool writes a traceback at each attempt while Postgres is away; whoever needs Postgres says so itself.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
 
 
 class LineWriter:
@@ -155,11 +157,16 @@ def _json_renderers() -> list[structlog.typing.Processor]:
 
 
 def _console_renderers() -> list[structlog.typing.Processor]:
-    def spell_time(_logger: Any, _method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event_dict["timestamp"] = event_dict["timestamp"].strftime("%H:%M:%S.%f")[:-3]
-        return event_dict
+    def spell_values(_logger: Any, _method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        # As JSON would spell them, without what has no value: `http_status=413`, and no `until=None`.
+        spelt = {
+            name: value if name == "exc_info" else msgspec.to_builtins(value, enc_hook=repr)
+            for name, value in event_dict.items()
+            if value is not None and value != ""
+        }
+        return {**spelt, "timestamp": event_dict["timestamp"].strftime("%H:%M:%S.%f")[:-3]}
 
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    return [spell_time, console]
+    return [spell_values, console]
