@@ -4,22 +4,29 @@ import asyncio
 from importlib.resources import as_file, files
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import psycopg
 import yoyo
 from yoyo.backends import DatabaseBackend
 from yoyo.migrations import MigrationList
 
 from worker.errors import SchemaOutOfDate, StoreUnavailable
+from worker.store.pool import store_errors
 
 # Any constant will do, as long as every Bouncekeeper uses the same: two migrations never run side by side.
 _ADVISORY_LOCK = 0x626F756E6365
+_CONNECT_TIMEOUT_SECONDS = 10.0
 
 
 async def migrate(dsn: str, *, dry_run: bool = False) -> list[str]:
     """The database is at this program's version when this returns; gives the names of what was applied.
 
-    With dry_run nothing is applied and the names are what would be. Raises StoreUnavailable.
+    With dry_run nothing is applied and the names are what would be. Raises StoreUnavailable, and ImpossibleSetting
+    for a wrong URL.
     """
+    # The migrating library tells a wrong password or database no other than a server that is away; this one does.
+    with store_errors("opening connections"):
+        await (await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_SECONDS)).close()
     return await asyncio.to_thread(_migrate, dsn, dry_run=dry_run)
 
 
@@ -37,7 +44,10 @@ def _migrate(dsn: str, *, dry_run: bool) -> list[str]:
             guard.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
             return _apply(dsn, dry_run=dry_run)
     except psycopg.OperationalError as error:
-        raise StoreUnavailable(f"Postgres cannot be reached for the migration: {error}") from error
+        raise StoreUnavailable(
+            f"Postgres went away while the database's version was looked at or raised: {error}. It is tried again; if"
+            " this goes on, see whether Postgres runs and postgres.url leads to it"
+        ) from error
 
 
 def _apply(dsn: str, *, dry_run: bool) -> list[str]:
