@@ -11,6 +11,8 @@ import msgspec
 if TYPE_CHECKING:
     from rich.console import Console
 
+_LONGEST_WORD = 44  # longer ones, mostly URLs, may be broken
+
 
 @cache
 def console() -> "Console":
@@ -32,19 +34,51 @@ def print_line(text: str = "", *, style: str | None = None) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table on a terminal, tab-separated lines elsewhere."""
+    """A table on a terminal, or a paragraph a row where it is too narrow for one; tab-separated lines elsewhere."""
+    cells = [[_cell(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in [headings, *rows]:
-            print("\t".join(_cell(cell) for cell in row))  # noqa: T201 - the output
+        for row in [list(headings), *cells]:
+            print("\t".join(row))  # noqa: T201 - the output
+        return
+    widths = _column_widths(list(zip(headings, *cells, strict=True)), console().width)
+    if not widths:
+        _print_paragraphs(headings, cells)
         return
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - slow to import, and not needed with --json
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(*headings, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(_cell(cell)) for cell in row))
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, width=width, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
     console().print(table)
+
+
+def _column_widths(columns: Sequence[Sequence[str]], available: int) -> list[int]:
+    """How wide each column becomes, with no word broken that a person might look for; [] when that cannot be."""
+    from rich.cells import cell_len  # noqa: PLC0415 - slow to import, and not needed with --json
+
+    widths = [max(map(cell_len, column)) for column in columns]
+    least = [
+        max(min(cell_len(word), _LONGEST_WORD) for cell in column for word in [*cell.split(), ""]) for column in columns
+    ]
+    while sum(widths) + 2 * len(widths) > available:
+        shrinkable = [position for position, width in enumerate(widths) if width > least[position]]
+        if not shrinkable:
+            return []
+        widths[max(shrinkable, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _print_paragraphs(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    width = max(map(len, headings))
+    for row in rows:
+        print_line(row[0], style="bold")
+        for heading, cell in zip(headings[1:], row[1:], strict=True):
+            if cell:
+                print_line(f"  {heading:<{width}}  {cell}")
 
 
 def moment(when: datetime | None) -> str:
