@@ -9,7 +9,7 @@ from typing import Any
 from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
 from worker.commands.output import moment, print_json, print_line, print_table
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.setting_flags import add_setting_flags, add_shared_flags, at_least_one, settings_of
 from worker.settings_tree import Settings
 
 _NEEDS = ("postgres", "queue")
@@ -32,7 +32,7 @@ examples:
         "list", help="those that wait for a person, oldest first; exit code 1 when there are any"
     )
     listing.add_argument("--all", action="store_true", help="also those that were replayed or discarded")
-    listing.add_argument("--limit", type=int, default=100, help="(default %(default)s)")
+    listing.add_argument("--limit", type=at_least_one, default=100, metavar="N", help="(default %(default)s)")
     listing.add_argument("--after", type=int, default=0, metavar="ID", help="continues behind this one")
     showing = actions.add_parser("show", help="one of them with all that was received")
     showing.add_argument("id", type=int, metavar="ID")
@@ -155,12 +155,14 @@ async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
     if arguments.json:
         print_json({"dry_run": arguments.dry_run, "outcome": outcome})
     else:
-        print_line(f"{len(outcome.queued)} {'would be replayed' if arguments.dry_run else 'are in the queue again'}")
+        print_line(
+            f"{'would replay' if arguments.dry_run else 'in the queue again'}: {_numbers(outcome.queued) or 'none'}"
+        )
         if outcome.still_unreadable:
             print_line(f"unreadable for this version, and still open: {_numbers(outcome.still_unreadable)}")
     missing = set(arguments.ids) - {*outcome.queued, *outcome.still_unreadable}
     if missing and not arguments.json:
-        print_line(f"there is no dead letter {_numbers(missing)}")
+        print_line(f"not there, or closed before: {_numbers(missing)}")
     return ExitCode.NO if missing or outcome.still_unreadable else ExitCode.OK
 
 

@@ -1,8 +1,9 @@
 """The flags that every command shares, and those that are generated from the settings it uses."""
 
 import os
-from argparse import ArgumentParser, Namespace
-from collections.abc import Collection, Mapping
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from worker.settings import ALL_SECTIONS, load_settings
 from worker.settings_declarations import SettingDeclaration, setting_declarations
@@ -10,6 +11,16 @@ from worker.settings_file import CONFIG_VARIABLE, find_config_file
 from worker.settings_tree import Settings
 
 _DESTINATION = "setting:"
+
+
+class _ShortUsageFormatter(RawDescriptionHelpFormatter):
+    """Leaves the settings out of the usage line: dozens of them would hide the few arguments a command has."""
+
+    def add_usage(
+        self, usage: str | None, actions: Iterable[Action], groups: Iterable[Any], prefix: str | None = None
+    ) -> None:
+        """The usage of what is no setting."""
+        super().add_usage(usage, [action for action in actions if _DESTINATION not in action.dest], groups, prefix)
 
 
 def add_shared_flags(parser: ArgumentParser) -> None:
@@ -24,6 +35,7 @@ def add_shared_flags(parser: ArgumentParser) -> None:
 
 def add_setting_flags(parser: ArgumentParser, sections: Collection[str]) -> None:
     """A flag for each setting of these sections, and for the data folder."""
+    parser.formatter_class = _ShortUsageFormatter
     group = parser.add_argument_group(
         "settings", "each has its twin in the environment and in the TOML file; see docs/configuration.md"
     )
@@ -37,6 +49,14 @@ def add_setting_flags(parser: ArgumentParser, sections: Collection[str]) -> None
             help=_help(declaration),
             **({"nargs": "?", "const": "true"} if declaration.plain_type is bool else {}),  # type: ignore[arg-type]
         )
+
+
+def at_least_one(text: str) -> int:
+    """A count on the command line."""
+    count = int(text)
+    if count < 1:
+        raise ArgumentTypeError("must be at least 1")
+    return count
 
 
 def settings_of(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +14,13 @@ from worker.commands.catalogue import Command
 from worker.commands.demo_folder import demo_configuration
 from worker.commands.first_run import configuration_file
 from worker.commands.running import run_service
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, overrides_of, settings_of
+from worker.commands.setting_flags import (
+    add_setting_flags,
+    add_shared_flags,
+    at_least_one,
+    overrides_of,
+    settings_of,
+)
 from worker.commands.supervisor import WatchedProcess, supervise
 from worker.commands.welcome import require_free_ports, tell_welcome, wait_until_listening
 from worker.settings import ALL_SECTIONS
@@ -33,8 +39,8 @@ examples:
   bouncekeeper stack
   bouncekeeper stack --receivers 2 --workers 4 --config production.toml
 """
-    parser.add_argument("--receivers", type=_at_least_one, default=2, metavar="N", help="(default %(default)s)")
-    parser.add_argument("--workers", type=_at_least_one, default=2, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--receivers", type=at_least_one, default=2, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--workers", type=at_least_one, default=2, metavar="N", help="(default %(default)s)")
     parser.add_argument(
         "--demo",
         action="store_true",
@@ -42,13 +48,6 @@ examples:
     )
     add_shared_flags(parser)
     add_setting_flags(parser, ALL_SECTIONS)
-
-
-def _at_least_one(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ArgumentTypeError("must be at least 1")
-    return count
 
 
 def _run(arguments: Namespace) -> int:
