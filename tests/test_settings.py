@@ -161,7 +161,7 @@ class TestMistakes:
             ("[reciever]\nport = 1\n", "reciever in {file} is unknown: did you mean receiver?"),
             ("receiver = 1\n", "receiver in {file} must be a table"),
             ("[receiver]\nport = 99999\n", "receiver.port (from {file}) is 99999"),
-            ('[receiver]\nport = "8025"\n', "receiver.port (from {file}) is '8025': it must be whole number"),
+            ('[receiver]\nport = "8025"\n', "receiver.port (from {file}) is '8025': it must be a whole number"),
             ("[receiver]\nbody_timeout_seconds = 0\n", "more than 0"),
             ("[processor]\nbatch_max_events = true\n", "processor.batch_max_events"),
             ('[logs]\nlevel = "loud"\n', "it must be debug or info or warning or error"),

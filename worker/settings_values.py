@@ -88,7 +88,8 @@ def _expectation(declaration: SettingDeclaration, raw: RawValue) -> str:
             "that is a service link which Kubernetes put into the environment; "
             "set `enableServiceLinks: false` in the pod"
         )
-    wanted = f"it must be {declaration.kind}"
+    article = "" if declaration.choices or declaration.plain_type is bool else "a "
+    wanted = f"it must be {article}{declaration.kind}"
     if declaration.several:
         wanted += ', such as ["10.0.0.0/8"]' if not raw.is_text else ", joined by commas"
     return ", ".join([wanted, *declaration.limits])

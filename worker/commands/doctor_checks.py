@@ -47,7 +47,9 @@ def look_at_sources(settings: Settings) -> list[Finding]:
                 note(what, "is open: anybody may post", 'give it a secret and take authentication = "none" out')
             )
         else:
-            findings.append(well(what, f"{source.provider}, {len(source.secrets)} secrets"))
+            findings.append(
+                well(what, f"{source.provider}, {len(source.secrets)} secret{'s' * (len(source.secrets) != 1)}")
+            )
     return findings
 
 

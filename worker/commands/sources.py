@@ -80,7 +80,8 @@ def _authentication(source: Source) -> str:
 def _test(settings: Settings, arguments: Namespace) -> int:
     known = {source.name: source for source in settings.sources}
     if unknown := [name for name in arguments.names if name not in known]:
-        print_line(f"there is no source {', '.join(unknown)}; there are: {', '.join(known) or 'none'}")
+        detail = f"there is no source {', '.join(unknown)}; there are: {', '.join(known) or 'none'}"
+        print_json({"sources": [], "detail": detail}) if arguments.json else print_line(detail)
         return ExitCode.NO
     chosen = [known[name] for name in arguments.names] if arguments.names else list(settings.sources)
     url = (arguments.url or base_url(settings.receiver.host, settings.receiver.port)).rstrip("/")
