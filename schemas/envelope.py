@@ -23,6 +23,9 @@ class Envelope(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     content_type: str
     headers: dict[str, str]  # lower-case names; only those the provider's parser needs
     body: bytes
+    replay_token: str = ""  # the vendor's one-time token, where it signs that instead of the body
+    replay_fingerprint: str = ""  # what the token was used for
+    replay_window_seconds: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")

@@ -255,3 +255,38 @@ async def test_a_worker_tells_of_itself_over_http(database_dsn: str) -> None:
             assert "bouncekeeper_batches_total" in await numbers.text()
         async with http.get("/healthz") as alive:
             assert alive.status == 200
+
+
+async def test_a_one_time_token_is_good_for_one_event_whichever_receiver_took_it(database_dsn: str) -> None:
+    first, forged = envelopes([bounce("gone@example.org"), bounce("victim@example.org")])
+
+    def using(one: Envelope, fingerprint: str) -> Envelope:
+        return msgspec.structs.replace(
+            one, replay_token="token-1", replay_fingerprint=fingerprint, replay_window_seconds=3600
+        )
+
+    writer = await PostgresWriter.open(database_dsn)
+    async with processor(settings_for(database_dsn, None)):
+        await writer.put(parcel([using(first, "gone")]))
+        await until(database_dsn, "SELECT count(*) FROM contacts", 1)
+        # The vendor's own retry, taken by another receiver, and a forgery with the token that somebody has seen.
+        again = msgspec.structs.replace(using(first, "gone"), delivery_id=new_delivery_id())
+        await writer.put(parcel([again, using(forged, "victim")]))
+
+        await until(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "replayed_token")
+        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until(database_dsn, "SELECT string_agg(address, ' ') FROM contacts", "gone@example.org")
+    await writer.close()
+
+
+async def test_two_uses_of_a_token_in_one_load_let_the_first_one_in(database_dsn: str) -> None:
+    first, forged = (
+        msgspec.structs.replace(one, replay_token="token-1", replay_fingerprint=str(number), replay_window_seconds=60)
+        for number, one in enumerate(envelopes([bounce("gone@example.org"), bounce("victim@example.org")]))
+    )
+    writer = await PostgresWriter.open(database_dsn)
+    await writer.put(parcel([first, forged]))
+    async with processor(settings_for(database_dsn, None)):
+        await until(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "replayed_token")
+        await until(database_dsn, "SELECT string_agg(address, ' ') FROM contacts", "gone@example.org")
+    await writer.close()

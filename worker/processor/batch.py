@@ -12,10 +12,11 @@ from schemas.feedback_event import FeedbackEvent
 from worker.errors import BouncekeeperError, StoreUnavailable
 from worker.logs import get_logger
 from worker.processor.applying import Applied, BatchRules, apply_events
-from worker.processor.parsing import SetAsideDelivery
+from worker.processor.parsing import ParsedParcels, SetAsideDelivery, used_token
 from worker.store.dead_letters import put_aside
 from worker.store.partitions import make_partitions, month_of
 from worker.store.pool import Pool, store_errors
+from worker.store.replay_tokens import claim_tokens
 
 _log = get_logger()
 
@@ -24,6 +25,12 @@ _LONGEST_WAIT_SECONDS = 10.0
 
 # What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
 _POISON = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+
+
+_REPLAYED = (
+    "its one-time token was used for another event before: somebody has seen a webhook of this source and forged this"
+    " one. Renew the source's signing key, and discard it"
+)
 
 
 class RefusedEvent(Struct, frozen=True, kw_only=True):
@@ -80,6 +87,32 @@ class BatchWriter:
                 detail = f"{found}: a defect, please report it; replay after the fix"
                 committed.refused.append(RefusedEvent(event=part[0], detail=detail))
         return committed
+
+    async def refuse_replays(self, parsed: ParsedParcels) -> None:
+        """Moves deliveries whose one-time token was used for something else before from `parsed` to its set-asides.
+
+        Receivers refuse what they have seen themselves; this knows of all of them. Raises StoreUnavailable only
+        while the process is stopping.
+        """
+        tokens = [(delivery, used) for delivery in parsed.deliveries if (used := used_token(delivery.envelope))]
+        wait_seconds = _FIRST_WAIT_SECONDS
+        while tokens:
+            try:
+                with store_errors("claiming one-time tokens"):
+                    async with self._pool.acquire() as connection:
+                        sound = await claim_tokens(connection, [used for _, used in tokens])
+                break
+            except StoreUnavailable as error:
+                wait_seconds = await self._wait(error, 1, wait_seconds)
+        else:
+            return
+        replayed = {id(delivery) for (delivery, _), is_sound in zip(tokens, sound, strict=True) if not is_sound}
+        for delivery in parsed.deliveries:
+            if id(delivery) in replayed:
+                parsed.set_aside.append(
+                    SetAsideDelivery(envelope=delivery.envelope, reason="replayed_token", detail=_REPLAYED)
+                )
+        parsed.deliveries = [delivery for delivery in parsed.deliveries if id(delivery) not in replayed]
 
     async def set_aside(self, deliveries: Sequence[SetAsideDelivery]) -> None:
         """The deliveries are in dead_letters when this returns; waits as long as Postgres needs.

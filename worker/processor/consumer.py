@@ -114,6 +114,7 @@ class Consumer:
         try:
             started = time.perf_counter()
             parsed = load.parsed
+            await self._writer.refuse_replays(parsed)
             batches = divide_by_contact(parsed, self._settings.batch_max_events)
             committed = await asyncio.gather(*(self._commit(batch) for batch in batches))
             set_aside = [*parsed.set_aside, *_deliveries_of_refused(parsed, committed)]

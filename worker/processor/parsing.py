@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from schemas.feedback_event import FeedbackEvent
 from worker.errors import SetAside
 from worker.logs import get_logger
 from worker.providers.provider import Provider
+from worker.store.replay_tokens import UsedToken
 
 _log = get_logger()
 
@@ -99,6 +100,18 @@ def unreadable(body: bytes, detail: str, *, now: datetime, reason: str = "unread
         body=body,
     )
     return SetAsideDelivery(envelope=envelope, reason=reason, detail=detail)
+
+
+def used_token(envelope: Envelope) -> UsedToken | None:
+    """The one-time token that the delivery's vendor signed; None for vendors that sign the body."""
+    if not envelope.replay_token:
+        return None
+    return UsedToken(
+        source=envelope.source,
+        token=envelope.replay_token,
+        fingerprint=envelope.replay_fingerprint,
+        expires_at=envelope.received_at + timedelta(seconds=envelope.replay_window_seconds),
+    )
 
 
 def unknown_names(parsed: ParsedParcels) -> Counter[tuple[str, str, str]]:

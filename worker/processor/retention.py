@@ -9,6 +9,7 @@ from worker.policy.fold import fold_all
 from worker.policy.rule import Policy
 from worker.store.partitions import drop_partition, existing_partitions, make_partitions, month_of, months_later
 from worker.store.pool import Connection, Pool, store_errors
+from worker.store.replay_tokens import forget_expired_tokens
 from worker.store.retention import (
     contacts_with_events_in,
     forget_arrival_dates,
@@ -44,6 +45,7 @@ async def keep_partitions(pool: Pool, policy: Policy, *, now: datetime, ahead: i
                     await drop_partition(connection, old)
                     _log.info("partition.dropped", month=f"{old:%Y-%m}", contacts=contacts)
             await forget_arrival_dates(connection, horizon)
+            await forget_expired_tokens(connection, now)
 
 
 async def _fold_into_bases(connection: Connection, policy: Policy, month: datetime) -> int:

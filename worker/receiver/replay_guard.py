@@ -12,8 +12,9 @@ MAX_TOKENS = 200_000
 class ReplayGuard:
     """The last tokens of all sources, in this process's memory.
 
-    Each receiver has its own: the vendor's age limit bounds what a replay to another one could do. At most
-    `max_tokens` are kept, the oldest goes first.
+    Each receiver has its own, and refuses at once what it has seen itself; what another one has seen, or this one
+    before it was started anew, is found by the processor (worker.store.replay_tokens). At most `max_tokens` are
+    kept, the oldest goes first.
     """
 
     def __init__(self, max_tokens: int = MAX_TOKENS) -> None:

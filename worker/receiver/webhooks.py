@@ -131,6 +131,9 @@ class SourceWebhooks:
                 content_type=headers.get("content-type", ""),
                 headers={name: headers[name] for name in self._kept_headers if name in headers},
                 body=webhook.body,
+                replay_token=verdict.replay_token or "",
+                replay_fingerprint=verdict.replay_fingerprint,
+                replay_window_seconds=verdict.replay_window_seconds,
             )
         )
         if verdict.replay_token is None:
