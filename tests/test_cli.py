@@ -148,3 +148,16 @@ def test_sources_without_a_receiver_cannot_be_tested(tmp_path: Path) -> None:
     assert "a-long-password" not in listed.stdout
     assert bouncekeeper("sources", "test", folder=tmp_path).returncode == ExitCode.UNAVAILABLE
     assert bouncekeeper("sources", "test", "other", folder=tmp_path).returncode == ExitCode.NO
+
+
+def test_a_limit_below_one_is_a_usage_error(tmp_path: Path) -> None:
+    done = bouncekeeper("dead-letters", "list", "--limit", "-3", folder=tmp_path)
+    assert done.returncode == ExitCode.USAGE
+    assert "--limit: must be at least 1" in done.stderr
+
+
+def test_the_usage_shows_arguments_and_leaves_the_settings_to_the_list_below(tmp_path: Path) -> None:
+    usage, rest = bouncekeeper("check", "--help", folder=tmp_path).stdout.split("\n\n", 1)
+    assert "--for" in usage
+    assert "--postgres-url-file" not in usage
+    assert "--postgres-url-file" in rest

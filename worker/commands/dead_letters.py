@@ -162,7 +162,7 @@ async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
             print_line(f"unreadable for this version, and still open: {_numbers(outcome.still_unreadable)}")
     missing = set(arguments.ids) - {*outcome.queued, *outcome.still_unreadable}
     if missing and not arguments.json:
-        print_line(f"not there, or closed before: {_numbers(missing)}")
+        print_line(f"there is no dead letter {_numbers(missing)}")
     return ExitCode.NO if missing or outcome.still_unreadable else ExitCode.OK
 
 
