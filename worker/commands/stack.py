@@ -32,8 +32,8 @@ from worker.settings_tree import Settings
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Starts RabbitMQ (queue.url, else one of this machine), Postgres (postgres.url, else the embedded one),
-migrates, then runs receivers that share one port, workers and the API as processes of their own. A process
-that crashes is started again; Ctrl-C ends them all in good order.
+migrates, then runs receivers that share one port, workers and the API as processes of their own. One of them
+that crashes is started again, RabbitMQ and Postgres are not; Ctrl-C ends them all in good order.
 
 examples:
   bouncekeeper stack
