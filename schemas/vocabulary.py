@@ -155,6 +155,12 @@ class Status(StrEnum):
 
 STATUS_GRAVITY: dict[Status, int] = {status: gravity for gravity, status in enumerate(reversed(Status))}
 
+# Nothing is held against these contacts; they differ only by engagement, of which the times of their deliveries,
+# opens and clicks tell better. So nothing began with these statuses: they have no `since`. And a move between them
+# is no change of status, neither written to the history nor announced: else the first campaign would write a line
+# for every contact.
+FREE_STATUSES = frozenset({Status.ACTIVE, Status.NEW})
+
 
 class MailClass(StrEnum):
     """What kind of mail a sender asks about."""

@@ -10,12 +10,13 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.queue_topology import CONTACTS_EXCHANGE, DEAD_QUEUE, PARCELS_QUEUE
+from schemas.vocabulary import FREE_STATUSES
 from tests.faults.workload import Webhook
 from worker.policy.facts import Facts
+from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
 from worker.policy.standing import standing
-from worker.processor.contact_state import facts_of
 from worker.store.contact_rows import ContactRow, lock_contacts_where
 from worker.store.pool import Connection, set_codecs
 
@@ -121,7 +122,7 @@ def _check_contacts(verdict: Verdict, rows: Sequence[ContactRow], happened: dict
     for row in rows:
         expected = fold_all(Facts(), happened.get(row.address, []), POLICY)
         shown = standing(expected, POLICY, row.latest_at or row.first_seen_at)
-        if facts_of(row) != expected:
+        if facts_from_row(row) != expected:
             verdict.broken.append(f"{row.address}: the facts differ from a run in order")
         elif (row.status, row.blocks, row.cause) != (shown.status, shown.blocks, shown.cause):
             verdict.broken.append(f"{row.address} is {row.status}, in order it would be {shown.status}")
@@ -132,15 +133,14 @@ async def _check_history(verdict: Verdict, connection: Connection, rows: Sequenc
     last: dict[int, str] = {}
     lines = await connection.fetch("SELECT contact_id, old_status, new_status FROM status_changes ORDER BY id")
     verdict.status_changes = len(lines)
-    free = {"new", "active"}
     for contact_id, old, new in lines:
         before = last.get(contact_id, "new")
-        if before != old and not {before, old} <= free:
+        if before != old and not {before, old} <= FREE_STATUSES:
             verdict.broken.append(f"the history of contact {contact_id} goes from {before} to {old} without a line")
         last[contact_id] = new
     for row in rows:
         shown = last.get(row.id, "new")
-        if shown != row.status and not {shown, row.status} <= free:
+        if shown != row.status and not {shown, row.status} <= FREE_STATUSES:
             verdict.broken.append(f"the history of contact {row.id} ends with {shown}, its status is {row.status}")
 
 

@@ -36,10 +36,10 @@ def test_the_end_of_a_hold_is_the_next_change_and_afterwards_there_is_none() -> 
     assert next_change_at(facts, TWICE, day(11)) is None
 
 
-def test_the_standing_after_a_hold_began_at_the_holds_end() -> None:
+def test_after_a_hold_the_contact_is_as_free_as_before() -> None:
     facts = fold_all(Facts(), [delivered(-1), soft(0), soft(1)], TWICE)
     after = standing(facts, TWICE, day(50))
-    assert (after.status, after.since, after.until) == (Status.ACTIVE, day(11), None)
+    assert (after.status, after.since, after.until) == (Status.ACTIVE, None, None)
 
 
 def test_a_failure_during_a_hold_neither_extends_nor_climbs() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Blocks, Cause, Kind, Status
+from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Kind, Status
 from tests.feedback_events import START, histories, make_event
 from tests.policy.rules import delivered, hard, one_rule, opened, soft
 from worker.policy.facts import Facts
@@ -26,15 +26,15 @@ def folded(*events: FeedbackEvent) -> Facts:
     return fold_all(Facts(), events, POLICY)
 
 
-def test_an_untouched_contact_is_new_since_never() -> None:
+def test_an_untouched_contact_is_new_and_nothing_began() -> None:
     one = standing(Facts(), POLICY, START)
     assert (one.status, one.blocks, one.since, one.until) == (Status.NEW, Blocks.NONE, None, None)
 
 
 @pytest.mark.parametrize("kind", [Kind.DELIVERED, Kind.OPENED, Kind.CLICKED])
-def test_a_sign_of_life_makes_active(kind: Kind) -> None:
+def test_a_sign_of_life_makes_active_and_nothing_began(kind: Kind) -> None:
     one = standing(folded(make_event(kind, day=2)), POLICY, day(3))
-    assert (one.status, one.blocks, one.since) == (Status.ACTIVE, Blocks.NONE, day(2))
+    assert (one.status, one.blocks, one.since) == (Status.ACTIVE, Blocks.NONE, None)
 
 
 def test_a_clock_behind_the_one_that_dated_the_bounce_sees_the_block_all_the_same() -> None:
@@ -133,6 +133,14 @@ def test_strikes_of_a_rule_that_the_policy_no_longer_has_are_not_pending() -> No
     facts = fold_all(Facts(), [soft(0)], one_rule(strikes=3))
     assert standing(facts, preset("provider"), day(1)).status is Status.NEW
     assert next_change_at(facts, preset("provider"), day(1)) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(events=histories(max_size=24))
+def test_every_status_has_a_beginning_but_the_free_ones(events: list[FeedbackEvent]) -> None:
+    for policy in (POLICY, preset("ladder")):
+        one = standing(fold_all(Facts(), events, policy), policy, START + timedelta(days=301))
+        assert (one.since is None) == (one.status in FREE_STATUSES)
 
 
 @settings(max_examples=200, deadline=None)

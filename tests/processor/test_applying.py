@@ -12,11 +12,11 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, arrivals, histories, make_event
 from worker.policy.facts import Facts
+from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
 from worker.policy.standing import standing
 from worker.processor.applying import Applied, BatchRules, apply_events
-from worker.processor.contact_state import facts_of
 from worker.store.contact_rows import lock_contacts_where
 from worker.store.pool import Pool
 
@@ -37,7 +37,7 @@ async def apply(pool: Pool, events: Sequence[FeedbackEvent], *, rules: BatchRule
 
 async def facts_by_address(pool: Pool) -> dict[str, Facts]:
     async with pool.acquire() as connection:
-        return {row.address: facts_of(row) for row in await lock_contacts_where(connection, "true")}
+        return {row.address: facts_from_row(row) for row in await lock_contacts_where(connection, "true")}
 
 
 async def empty(pool: Pool) -> None:

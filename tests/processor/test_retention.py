@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from schemas.feedback_event import FeedbackEvent
 from tests.feedback_events import START, histories
 from worker.policy.facts import Facts
+from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules, apply_events
-from worker.processor.contact_state import facts_of
 from worker.processor.retention import keep_partitions, oldest_kept
 from worker.store.contact_rows import lock_contacts_where
 from worker.store.partitions import existing_partitions, make_partitions, month_of, months_later
@@ -46,7 +46,7 @@ async def test_dropping_months_changes_no_fact_even_when_later_events_come_late(
         assert (await existing_partitions(connection))[0] >= horizon
         assert await pool.fetchval("SELECT count(*) FROM events WHERE occurred_at < $1", horizon) == 0
         rows = await lock_contacts_where(connection, "true")
-        assert [facts_of(row) for row in rows] == ([fold_all(Facts(), events, POLICY)] if events else [])
+        assert [facts_from_row(row) for row in rows] == ([fold_all(Facts(), events, POLICY)] if events else [])
         await make_partitions(connection, [months_later(month_of(START), count) for count in range(KEPT_MONTHS + 4)])
 
 

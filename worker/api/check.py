@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from schemas.address import normalise_address
 from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status
-from worker.api.contact_facts import facts_of, standing_at
+from worker.policy.facts_encoding import facts_from_row
 from worker.policy.rule import Policy
+from worker.policy.standing import standing
 from worker.store.contact_lookup import find_contacts, look_up
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
@@ -116,7 +117,7 @@ async def check_addresses(
 
 def _overtaken(row: ContactRow, policy: Policy, now: datetime) -> Sequence[Any]:
     """Where a contact stands whose stored standing has been overtaken by time, in the shape of a record of look_up."""
-    shown = standing_at(facts_of(row), policy, now)
+    shown = standing(facts_from_row(row), policy, now)
     return (
         row.address,
         shown.status.value,

@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
-from worker.api.contact_facts import facts_of, standing_at
 from worker.policy.counting import is_in_force
 from worker.policy.facts import Facts
+from worker.policy.facts_encoding import facts_from_row
 from worker.policy.rule import Policy
 from worker.policy.sentences import lifts, standing_sentence
+from worker.policy.standing import standing
 from worker.store.contact_lookup import find_contact, status_history
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
@@ -161,8 +162,8 @@ def _report(
     policy: Policy,
     now: datetime,
 ) -> ContactReport:
-    facts = facts_of(row)
-    shown = standing_at(facts, policy, now)  # not the stored one: time may have overtaken it
+    facts = facts_from_row(row)
+    shown = standing(facts, policy, now)  # not the stored one: time may have overtaken it
     return ContactReport(
         address=row.address,
         account=row.account,

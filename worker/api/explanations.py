@@ -6,11 +6,10 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Channel, Status
-from worker.api.contact_facts import base_of, without_last_news
 from worker.api.contacts import EventView, event_view
 from worker.policy.explain import Explanation, Step, explain
+from worker.policy.facts_encoding import decode_facts
 from worker.policy.rule import Policy
-from worker.policy.sentences import standing_sentence
 from worker.store.contact_lookup import find_contact
 from worker.store.pool import Executor
 from worker.store.stored_events import stored_events
@@ -66,8 +65,8 @@ async def contact_explanation(
         return None
     # What occurred before base_until is in the base, even where its partition still stands.
     events = await stored_events(executor, row.id, since=row.base_until)
-    told = explain(events, policy, now, base_of(row))
-    shown = without_last_news(told.standing)
+    told = explain(events, policy, now, decode_facts(row.base))
+    shown = told.standing
     return ExplanationAnswer(
         address=row.address,
         account=row.account,
@@ -80,7 +79,7 @@ async def contact_explanation(
         until=shown.until,
         rule=shown.rule,
         next_change_at=told.next_change_at,
-        sentence=standing_sentence(shown),
+        sentence=told.sentence,
         lifts=told.lifts,
         events_before=row.base_until,
         steps=_steps(told, events),

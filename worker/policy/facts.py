@@ -80,12 +80,17 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     latest_ordered: OrderKey | None = None  # the last one whose place in the order matters
 
 
+def is_free(facts: Facts) -> bool:
+    """True when nothing is known that could give the contact any but one of FREE_STATUSES, at whatever moment."""
+    return not (facts.rules or facts.blocks or facts.optouts or facts.complaint)
+
+
 class Standing(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The status derived from facts at one moment."""
 
     status: Status
     blocks: Blocks
-    since: datetime | None  # when it began; None for a contact without events
+    since: datetime | None  # when it began; None for one of FREE_STATUSES
     until: datetime | None  # when it ends by itself
     cause: Cause = Cause.NONE
     rule: str | None = None

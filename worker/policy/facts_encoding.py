@@ -1,12 +1,52 @@
 """Facts as they are stored: the times in columns of their own, the rest as JSON where there is any."""
 
 from datetime import datetime
-from typing import cast
+from typing import Protocol, cast
 
 import msgspec
 from msgspec import Struct
 
-from worker.policy.facts import Block, Complaint, Facts, Optout, OrderKey, RuleState
+from worker.policy.facts import Block, Complaint, Facts, Optout, OrderKey, RuleState, is_free
+
+
+class StoredFacts(Protocol):
+    """What a contact's row holds of its facts: a column for each time, and what `facts_detail` writes."""
+
+    @property
+    def last_delivered_at(self) -> datetime | None:
+        """Aware, as all times here."""
+
+    @property
+    def last_delivered_message(self) -> str | None:
+        """Whose bounce may still follow."""
+
+    @property
+    def last_opened_at(self) -> datetime | None:
+        """By a person."""
+
+    @property
+    def last_clicked_at(self) -> datetime | None:
+        """By a person."""
+
+    @property
+    def latest_at(self) -> datetime | None:
+        """When the last event folded occurred."""
+
+    @property
+    def latest_key(self) -> bytes | None:
+        """Its key; None where latest_at is."""
+
+    @property
+    def latest_ordered_at(self) -> datetime | None:
+        """When the last one occurred whose place in the order matters."""
+
+    @property
+    def latest_ordered_key(self) -> bytes | None:
+        """Its key; None where latest_ordered_at is."""
+
+    @property
+    def facts_detail(self) -> bytes | None:
+        """The rest; None for nothing."""
 
 
 class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,43 +67,31 @@ _NO_DETAIL = _Detail()
 
 def facts_detail(facts: Facts) -> bytes | None:
     """What has no column: rules, blocks, opt-outs, the complaint. None when there is nothing of these."""
-    if not (facts.rules or facts.blocks or facts.optouts or facts.complaint):
+    if is_free(facts):
         return None
     return _encoder.encode(
         _Detail(rules=facts.rules, blocks=facts.blocks, optouts=facts.optouts, complaint=facts.complaint)
     )
 
 
-def facts_from_row(
-    detail: bytes | None,
-    *,
-    last_delivered_at: datetime | None,
-    last_delivered_message: str | None,
-    last_opened_at: datetime | None,
-    last_clicked_at: datetime | None,
-    latest_at: datetime | None,
-    latest_key: bytes | None,
-    latest_ordered_at: datetime | None,
-    latest_ordered_key: bytes | None,
-) -> Facts:
-    """The facts back, exactly. Times are aware; a time of `latest…` and its key are both there or both None.
+def facts_from_row(row: StoredFacts) -> Facts:
+    """The facts in the row, exactly as they went in.
 
-    Raises msgspec.MsgspecError when the detail is not what `facts_detail` writes.
+    Raises msgspec.MsgspecError when its detail is not what `facts_detail` writes.
     """
+    detail, latest_at, ordered_at = row.facts_detail, row.latest_at, row.latest_ordered_at
     known = _NO_DETAIL if detail is None else _detail_decoder.decode(detail)
     return Facts(
-        last_delivered_at=last_delivered_at,
-        last_delivered_message=last_delivered_message,
-        last_opened_at=last_opened_at,
-        last_clicked_at=last_clicked_at,
+        last_delivered_at=row.last_delivered_at,
+        last_delivered_message=row.last_delivered_message,
+        last_opened_at=row.last_opened_at,
+        last_clicked_at=row.last_clicked_at,
         rules=known.rules,
         blocks=known.blocks,
         optouts=known.optouts,
         complaint=known.complaint,
-        latest=None if latest_at is None else OrderKey(latest_at, cast("bytes", latest_key)),
-        latest_ordered=(
-            None if latest_ordered_at is None else OrderKey(latest_ordered_at, cast("bytes", latest_ordered_key))
-        ),
+        latest=None if latest_at is None else OrderKey(latest_at, cast("bytes", row.latest_key)),
+        latest_ordered=None if ordered_at is None else OrderKey(ordered_at, cast("bytes", row.latest_ordered_key)),
     )
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+import msgspec
+
 from schemas.vocabulary import STATUS_GRAVITY, Blocks, Cause, Status
 from worker.policy.compiled import compiled
 from worker.policy.counting import is_in_force
-from worker.policy.facts import Facts, Standing
+from worker.policy.facts import Facts, Standing, is_free
 from worker.policy.rule import LiftBy, Policy
 from worker.policy.strikes import forgotten_at, live_strikes
 
@@ -18,35 +20,15 @@ def standing(facts: Facts, policy: Policy, at: datetime) -> Standing:
     """The gravest fact at that moment, shown; what mail is forbidden is the union over all facts.
 
     `since` is the shown fact's own beginning: the complaint, the event that began the block, the opt-out, the
-    first strike pending. For `active` and `new` it is the last news there was: the last event that changed a
-    fact, or the end of a hold. `until` is the shown fact's own end. Of several facts with the same status the
-    one that lasts longest is shown.
+    first strike pending. `active` and `new` are shown where there is no such fact, and have none. `until` is the
+    shown fact's own end. Of several facts with the same status the one that lasts longest is shown.
     """
-    if not (facts.rules or facts.blocks or facts.optouts or facts.complaint):
-        latest = facts.latest
-        return Standing(
-            status=_quiet_status(facts),
-            blocks=Blocks.NONE,
-            since=None if latest is None else latest.occurred_at,
-            until=None,
-        )
-    found = list(_standings(facts, policy, at))
+    found = () if is_free(facts) else list(_standings(facts, policy, at))
     if not found:
-        return Standing(status=_quiet_status(facts), blocks=Blocks.NONE, since=_last_news(facts, at), until=None)
+        return Standing(status=_free_status(facts), blocks=Blocks.NONE, since=None, until=None)
     shown = max(found, key=_precedence)
     blocks = max((one.blocks for one in found), key=_WIDTH.__getitem__)
-    if blocks is shown.blocks:
-        return shown
-    return Standing(
-        status=shown.status,
-        blocks=blocks,
-        since=shown.since,
-        until=shown.until,
-        cause=shown.cause,
-        rule=shown.rule,
-        event_key=shown.event_key,
-        lift_by=shown.lift_by,
-    )
+    return shown if blocks is shown.blocks else msgspec.structs.replace(shown, blocks=blocks)
 
 
 def next_change_at(facts: Facts, policy: Policy, at: datetime) -> datetime | None:
@@ -143,14 +125,7 @@ def _shape(one: Standing) -> tuple[Status, Blocks, datetime | None, Cause, str |
     return one.status, one.blocks, one.until, one.cause, one.rule
 
 
-def _quiet_status(facts: Facts) -> Status:
+def _free_status(facts: Facts) -> Status:
     if facts.last_delivered_at is None and facts.last_opened_at is None and facts.last_clicked_at is None:
         return Status.NEW
     return Status.ACTIVE
-
-
-def _last_news(facts: Facts, at: datetime) -> datetime | None:
-    news = [block.until for block in facts.blocks if block.until is not None and block.until <= at]
-    if facts.latest is not None:
-        news.append(facts.latest.occurred_at)
-    return max(news, default=None)

@@ -13,14 +13,12 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from worker.policy.event_order import can_fold_directly, is_inert, order_key
-from worker.policy.facts import Facts
-from worker.policy.facts_encoding import decode_facts
+from worker.policy.facts import Facts, is_free
+from worker.policy.facts_encoding import decode_facts, facts_from_row
 from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.rule import Policy
 from worker.processor.contact_state import (
     contact_key,
-    facts_of,
-    is_free,
     is_status_change,
     row_with,
     sign_of_life,
@@ -145,7 +143,7 @@ class _Batch:
         await self._fold_unknown(remaining)
 
     async def _fold_existing(self, contacts: list[tuple[ContactRow, list[FeedbackEvent]]]) -> None:
-        states = [(row, facts_of(row), events) for row, events in contacts]
+        states = [(row, facts_from_row(row), events) for row, events in contacts]
         doubtful = [event for _, facts, events in states for event in events if not self._surely_new(facts, event)]
         known = await event_rows.known_event_keys(self._connection, doubtful)
         refold: list[tuple[ContactRow, list[FeedbackEvent]]] = []
@@ -224,7 +222,7 @@ class _Batch:
         old = stored
         if stored.next_change_at is not None and stored.next_change_at <= self._now:
             # A hold ended before this batch and the sweep has not come by: its line is written first.
-            old = row_with(stored, facts_of(stored), self._rules.policy, self._now)
+            old = row_with(stored, facts_from_row(stored), self._rules.policy, self._now)
             self._note_change(stored, old, stored.id, (), actor="time")
         new = row_with(old, facts, self._rules.policy, self._now)
         self._updates.append(new)

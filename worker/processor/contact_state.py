@@ -3,16 +3,12 @@
 from datetime import datetime
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Channel, Status
+from schemas.vocabulary import FREE_STATUSES, Channel
 from worker.policy.facts import Facts
-from worker.policy.facts_encoding import facts_detail, facts_from_row
+from worker.policy.facts_encoding import facts_detail
 from worker.policy.rule import Policy
 from worker.policy.standing import next_change_at, standing
 from worker.store.contact_rows import ContactKey, ContactRow, SignOfLife
-
-# These two differ only by engagement, which the times tell better. A move between them is no change of status:
-# it is neither written to the history nor announced, or the first campaign would write a line for every contact.
-_FREE = {Status.NEW, Status.ACTIVE}
 
 
 def contact_key(event: FeedbackEvent) -> ContactKey | None:
@@ -24,21 +20,6 @@ def unknown_contact(key: ContactKey, first_seen_at: datetime) -> ContactRow:
     """A contact of whom nothing is stored yet."""
     address, account, channel = key
     return ContactRow(id=0, address=address, account=account, channel=Channel(channel), first_seen_at=first_seen_at)
-
-
-def facts_of(row: ContactRow) -> Facts:
-    """The facts in the row."""
-    return facts_from_row(
-        last_delivered_at=row.last_delivered_at,
-        last_delivered_message=row.last_delivered_message,
-        last_opened_at=row.last_opened_at,
-        last_clicked_at=row.last_clicked_at,
-        latest_at=row.latest_at,
-        latest_key=row.latest_key,
-        latest_ordered_at=row.latest_ordered_at,
-        latest_ordered_key=row.latest_ordered_key,
-        detail=row.facts_detail,
-    )
 
 
 def row_with(row: ContactRow, facts: Facts, policy: Policy, now: datetime) -> ContactRow:
@@ -53,8 +34,7 @@ def row_with(row: ContactRow, facts: Facts, policy: Policy, now: datetime) -> Co
         row.first_seen_at,
         shown.status,
         shown.blocks,
-        # Of a free contact `since` is only the last news, and moves with every event: the times tell it already.
-        None if shown.status in _FREE else shown.since,
+        shown.since,
         shown.until,
         next_change_at(facts, policy, now),
         shown.cause,
@@ -75,11 +55,6 @@ def row_with(row: ContactRow, facts: Facts, policy: Policy, now: datetime) -> Co
     )
 
 
-def is_free(facts: Facts) -> bool:
-    """True when nothing is known that could make the contact anything but `new` or `active`."""
-    return not (facts.rules or facts.blocks or facts.optouts or facts.complaint)
-
-
 def sign_of_life(row: ContactRow, facts: Facts) -> SignOfLife:
     """What has to be written for a contact who was and is free, after a delivery, an open or a click."""
     latest = facts.latest
@@ -96,6 +71,6 @@ def sign_of_life(row: ContactRow, facts: Facts) -> SignOfLife:
 
 def is_status_change(old: ContactRow, new: ContactRow) -> bool:
     """True when the history gets a line: another status, other mail forbidden, or another hold."""
-    if old.status in _FREE and new.status in _FREE:
+    if old.status in FREE_STATUSES and new.status in FREE_STATUSES:
         return False
     return (old.status, old.blocks, old.status_until) != (new.status, new.blocks, new.status_until)

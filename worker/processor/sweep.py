@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 from worker import metrics
 from worker.logs import get_logger
+from worker.policy.facts_encoding import facts_from_row
 from worker.processor.applying import BatchRules, write_changes
-from worker.processor.contact_state import facts_of, is_status_change, row_with
+from worker.processor.contact_state import is_status_change, row_with
 from worker.processor.status_changes import StatusChange, log_change
 from worker.store.contact_rows import lock_due_contacts, update_contacts
 from worker.store.pool import Pool, store_errors
@@ -33,7 +34,7 @@ async def _sweep_some(pool: Pool, rules: BatchRules, now: datetime) -> int:
     with store_errors("sweeping holds that ended"):
         async with pool.acquire() as connection, connection.transaction():
             due = await lock_due_contacts(connection, now, _CONTACTS_AT_ONCE)
-            new_rows = [row_with(row, facts_of(row), rules.policy, now) for row in due]
+            new_rows = [row_with(row, facts_from_row(row), rules.policy, now) for row in due]
             await update_contacts(connection, new_rows)
             changes = [
                 StatusChange(contact_id=old.id, old=old, new=new, actor="time")
