@@ -8,6 +8,7 @@ from aiohttp import ClientConnectionError, ClientSession
 from schemas.source import Secret
 from tests.api.conftest import TOKEN
 from worker.api.service import run_api
+from worker.errors import ImpossibleSetting
 from worker.local_services.process import free_port
 from worker.policy.policy_file import recommended_policy
 from worker.settings_tree import (
@@ -84,7 +85,7 @@ async def test_a_port_that_is_taken_ends_the_process_with_an_error(database_dsn:
     port, stop = free_port(), asyncio.Event()
     serving = asyncio.create_task(run_api(settings_for(database_dsn, port), stop))
     await http_status(port, "/healthz")
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(ImpossibleSetting, match=r"address already in use.*set api\.host and api\.port"):
         await run_api(settings_for(database_dsn, port), asyncio.Event())
     stop.set()
     await serving

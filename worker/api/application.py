@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
@@ -18,7 +19,6 @@ from worker.api.check import CheckRequest, check_addresses
 from worker.api.contacts import contact_report
 from worker.api.explanations import contact_explanation
 from worker.api.parameters import asked_contact, checked_account, known_query, number_in_range, unknown_contact
-from worker.api.probes import alive, numbers, ready
 from worker.api.problems import (
     PROBLEM_KIND,
     defect_response,
@@ -30,8 +30,10 @@ from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
 from worker.errors import RequestRefused, StopTheProcess, TryAgainLater
 from worker.logs import contact_field, get_logger
 from worker.policy.rule import Policy
+from worker.probes import PROBE_ROUTES, add_probes
 from worker.settings_tree import ApiSettings
 from worker.store.pool import Pool
+from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING
 
 log = get_logger()
@@ -47,8 +49,8 @@ _LINE: web.RequestKey[dict[str, Any]] = web.RequestKey(
 )  # where a handler leaves what it wants to have in the request's log line
 _JSON = "application/json"
 # What probes and dashboards ask every few seconds is logged only when it goes wrong.
-_QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
-_PUBLIC_ROUTES = _QUIET_ROUTES | {"/v1/openapi.yaml"}
+_QUIET_ROUTES = PROBE_ROUTES
+_PUBLIC_ROUTES = PROBE_ROUTES | {"/v1/openapi.yaml"}
 _UNKNOWN_ROUTE = "unknown"
 _BYTES_PER_ADDRESS = 800  # the longest address, every second character escaped
 
@@ -73,9 +75,7 @@ def build_api(*, pool: Pool, policy: Policy, settings: ApiSettings) -> web.Appli
     app.router.add_get("/v1/contacts/{address}/explanation", _explanation)
     app.router.add_get("/v1/status-changes", _status_changes)
     app.router.add_get("/v1/openapi.yaml", _openapi)
-    app.router.add_get("/healthz", _healthz)
-    app.router.add_get("/readyz", _readyz)
-    app.router.add_get("/metrics", _metrics)
+    add_probes(app, partial(_missing, app))
     app.on_shutdown.append(_stop_waiting)
     return app
 
@@ -222,17 +222,13 @@ async def _openapi(_request: web.Request) -> web.Response:
     return web.Response(body=document, content_type="application/yaml")
 
 
-async def _healthz(_request: web.Request) -> web.Response:
-    return alive()
-
-
-async def _readyz(request: web.Request) -> web.Response:
-    app = request.app
-    return await ready(app[_POOL], has_tokens=bool(app[_TOKENS]), stopping=app[_STOPPING].is_set())
-
-
-async def _metrics(_request: web.Request) -> web.Response:
-    return numbers()
+async def _missing(app: web.Application) -> list[str]:
+    missing: list[str] = []
+    if app[_STOPPING].is_set():
+        missing.append("this API is stopping: ask another one")
+    if not app[_TOKENS]:
+        missing.append("no token is configured, so that nobody may ask: set api.tokens")
+    return [*missing, *await missing_in_database(app[_POOL])]
 
 
 def _json(answer: Struct) -> web.Response:

@@ -4,9 +4,8 @@ import asyncio
 import time
 from importlib.metadata import version
 
-from aiohttp import web
-
 from worker.api.application import build_api
+from worker.listening import listening
 from worker.logs import get_logger
 from worker.settings_tree import Settings
 from worker.store.pool import Pool, open_pool
@@ -20,7 +19,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
     """Serves the API until `stop` is set; what was asked by then is answered.
 
     Starts while Postgres is away: questions are then answered with 503, and /readyz names what is missing.
-    Raises OSError when the address is taken.
+    Raises ImpossibleSetting when it cannot listen.
     """
     started = time.monotonic()
     pool = await open_pool(
@@ -32,19 +31,16 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
     )
     try:
         app = build_api(pool=pool, policy=settings.policy, settings=settings.api)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, settings.api.host, settings.api.port).start()
-            log.info(
-                "process.started",
-                role="api",
-                version=version("bouncekeeper"),
-                address=f"http://{settings.api.host}:{settings.api.port}",
-            )
+        async with listening(
+            app,
+            host=settings.api.host,
+            port=settings.api.port,
+            role="API",
+            remedy="set api.host and api.port to an address of this machine that nobody else uses",
+            shutdown_seconds=_SHUTDOWN_SECONDS,
+        ) as address:
+            log.info("process.started", role="api", version=version("bouncekeeper"), address=address)
             await stop.wait()
-        finally:
-            await runner.cleanup()
     finally:
         await _close(pool)
     log.info("process.stopped", role="api", seconds=round(time.monotonic() - started, 3))

@@ -95,11 +95,6 @@ def postponement(http_status: int, reason: str, *, retry_after_seconds: int) -> 
     return response
 
 
-def state(http_status: HTTPStatus, **fields: object) -> web.Response:
-    """A probe's answer as JSON."""
-    return web.Response(status=http_status, body=msgspec.json.encode(fields), content_type="application/json")
-
-
 def _json_answer(http_status: int, reason: str, remedy: str) -> web.Response:
     return web.Response(
         status=http_status,

@@ -1,19 +1,20 @@
 """The receiver as an aiohttp application: one route for each source, and the probes."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from time import perf_counter
 
 import aiohttp
 from aiohttp import hdrs, web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from schemas.source import Source
 from worker import metrics
 from worker.logs import get_logger
+from worker.probes import add_probes
 from worker.providers.provider import Provider
 from worker.queue.port import QueueWriter
-from worker.receiver.answers import refusal, state
+from worker.receiver.answers import refusal
 from worker.receiver.body import BodyReader
 from worker.receiver.certificates import Certificates
 from worker.receiver.group_commit import GroupCommit
@@ -27,7 +28,6 @@ from worker.settings_tree import ReceiverSettings
 log = get_logger()
 
 TOOLS = web.AppKey("tools", Tools)
-WRITER = web.AppKey("writer", QueueWriter)
 STOPPING: web.AppKey[list[str]] = web.AppKey("stopping", list)
 
 # A connection that asks for nothing for so long is closed; vendors' own pools give up earlier.
@@ -82,7 +82,6 @@ def build_receiver(
         retry_after_seconds=settings.retry_after_seconds,
     )
     app[TOOLS] = tools
-    app[WRITER] = writer
     app[STOPPING] = []
     metrics.WAITING_BYTES.set_function(lambda: tools.group_commit.waiting_bytes)
 
@@ -93,9 +92,7 @@ def build_receiver(
         for path in (f"/webhooks/{source.name}", f"/webhooks/{source.name}/"):
             app.router.add_route(hdrs.METH_ANY, path, webhooks.handle, expect_handler=tools.body_reader.refuse_unseen)
     app.router.add_route(hdrs.METH_ANY, "/webhooks/{source:.*}", _refuse_unknown_source)
-    app.router.add_get("/healthz", _healthz)
-    app.router.add_get("/readyz", _readyz)
-    app.router.add_get("/metrics", _metrics)
+    add_probes(app, partial(_missing, app, writer))
     app.cleanup_ctx.append(_lifetime)
     app.on_shutdown.append(_stop_reading)
     return app
@@ -128,16 +125,8 @@ async def _refuse_unknown_source(request: web.Request) -> web.Response:
     return refusal(HTTPStatus.NOT_FOUND, "unknown_source", close=not request.content.is_eof())
 
 
-async def _healthz(_request: web.Request) -> web.Response:
-    return state(HTTPStatus.OK, alive=True)
-
-
-async def _readyz(request: web.Request) -> web.Response:
-    missing: list[str] = [*request.app[STOPPING]]
-    if not request.app[WRITER].available():
+async def _missing(app: web.Application, writer: QueueWriter) -> list[str]:
+    missing = [*app[STOPPING]]
+    if not writer.available():
         missing.append("the queue takes nothing: look at the broker and at Postgres")
-    return state(HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK, ready=not missing, missing=missing)
-
-
-async def _metrics(_request: web.Request) -> web.Response:
-    return web.Response(body=generate_latest(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE_LATEST})
+    return missing

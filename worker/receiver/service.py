@@ -6,10 +6,9 @@ import sys
 import time
 from importlib.metadata import version
 
-from aiohttp import web
-
 from worker import metrics
 from worker.errors import ImpossibleSetting
+from worker.listening import listening
 from worker.logs import get_logger
 from worker.providers.registry import PROVIDERS
 from worker.queue.parking import ParkingWriter
@@ -38,15 +37,19 @@ async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
     writer = await open_writer(settings)
     try:
         app = build_receiver(settings=settings.receiver, sources=settings.sources, writer=writer, providers=PROVIDERS)
-        runner = web.AppRunner(app, shutdown_timeout=settings.receiver.drain_seconds)
-        await runner.setup()
-        try:
-            address = await _listen(runner, settings.receiver.host, settings.receiver.port)
+        async with listening(
+            app,
+            host=settings.receiver.host,
+            port=settings.receiver.port,
+            role="receiver",
+            remedy="set receiver.host and receiver.port to an address of this machine that nobody else uses",
+            shutdown_seconds=settings.receiver.drain_seconds,
+            backlog=_BACKLOG,
+            share_port=_SHARE_PORT,
+        ) as address:
             _calm_garbage_collection()
             log.info("process.started", role="receiver", version=version("bouncekeeper"), address=address)
             await stop.wait()
-        finally:
-            await runner.cleanup()
     finally:
         await writer.close()
     log.info("process.stopped", role="receiver", seconds=round(time.monotonic() - started, 3))
@@ -68,18 +71,6 @@ async def open_writer(settings: Settings) -> QueueWriter:
         raise
     metrics.QUEUE_AVAILABLE.labels("rabbitmq").set_function(lambda: float(rabbitmq.available()))
     return ParkingWriter(rabbitmq, postgres, park_after_seconds=queue.park_after_seconds)
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
-    try:
-        await web.TCPSite(runner, host, port, backlog=_BACKLOG, reuse_port=_SHARE_PORT or None).start()
-    except OSError as error:
-        raise ImpossibleSetting(
-            f"The receiver cannot listen on {host}:{port} ({error}): set receiver.host and receiver.port to an "
-            "address of this machine that nobody else uses."
-        ) from error
-    bound_host, bound_port = runner.addresses[0][:2]
-    return f"http://{bound_host}:{bound_port}"
 
 
 def _calm_garbage_collection() -> None:
