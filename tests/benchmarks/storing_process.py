@@ -27,9 +27,9 @@ from msgspec import Struct
 
 from tests.benchmarks.machine import peak_memory_mib
 from worker.logs import configure_logging
-from worker.processor import service
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
+from worker.processor.service import GARBAGE_THRESHOLDS, batch_rules, worker_pool
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import Lease
 from worker.settings import load_settings
@@ -96,14 +96,13 @@ class ParcelsInMemory:
 
 async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
     reader = ParcelsInMemory(parcels)
-    async with AsyncExitStack() as stack:
-        pool = await service._pool(settings, stack)  # as the worker makes it
-        gc.set_threshold(*service._GARBAGE_THRESHOLDS)
+    async with worker_pool(settings) as pool:
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
         await _open_connections(pool, settings.processor.batches_in_flight)
         consumer = Consumer(
             name="memory",
             reader=reader,
-            writer=BatchWriter(pool, service._rules(settings)),
+            writer=BatchWriter(pool, batch_rules(settings)),
             providers=PROVIDERS,
             settings=settings.processor,
         )

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -46,7 +46,7 @@ _DEPTH_SECONDS = 5.0
 
 # Batches make tens of thousands of small objects and no cycles: looking for cycles as often as Python does by
 # default takes a tenth of the time.
-_GARBAGE_THRESHOLDS = (50_000, 20, 100)
+GARBAGE_THRESHOLDS = (50_000, 20, 100)
 
 
 async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
@@ -55,13 +55,13 @@ async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
     Waits for Postgres and RabbitMQ when they are away. Raises StopTheProcess when a person has to act.
     """
     started = time.monotonic()
-    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     await _schema(settings, stop)
     if stop.is_set():
         return
     async with AsyncExitStack() as stack:
-        pool = await _pool(settings, stack)
-        rules = _rules(settings)
+        pool = await stack.enter_async_context(worker_pool(settings))
+        rules = batch_rules(settings)
         writer = BatchWriter(pool, rules, stop)
         await _keep_partitions(pool, writer, settings)
         readers, dead_readers, publisher = await _queues(settings, stack)
@@ -107,7 +107,9 @@ async def _schema(settings: Settings, stop: asyncio.Event) -> None:
             return
 
 
-async def _pool(settings: Settings, stack: AsyncExitStack) -> Pool:
+@asynccontextmanager
+async def worker_pool(settings: Settings) -> AsyncIterator[Pool]:
+    """Connections as batches need them, open inside the block. Raises StoreUnavailable and ImpossibleSetting."""
     pool = await open_pool(
         settings.postgres.url.reveal(),
         connections=settings.postgres.pool_connections,
@@ -116,11 +118,14 @@ async def _pool(settings: Settings, stack: AsyncExitStack) -> Pool:
         server_settings=_ONE_PLAN,
         prepare=prepare_staging,
     )
-    stack.push_async_callback(pool.close)
-    return pool
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
-def _rules(settings: Settings) -> BatchRules:
+def batch_rules(settings: Settings) -> BatchRules:
+    """What holds for every batch today."""
     return BatchRules(
         policy=settings.policy,
         announce=settings.queue.adapter == "rabbitmq",
@@ -152,7 +157,7 @@ async def _queues(
 
 async def _keep_partitions(pool: Pool, writer: BatchWriter, settings: Settings) -> None:
     """Partitions are there, old ones gone; what counts as old moves on with the calendar."""
-    writer.rules = _rules(settings)
+    writer.rules = batch_rules(settings)
     await keep_partitions(
         pool,
         settings.policy,
