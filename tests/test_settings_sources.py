@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.source import Secret, Source
 from worker.errors import ImpossibleSetting
 from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.sendgrid import SendGridSamples
 from worker.settings import load_settings
+from worker.settings_sources import write_source
 
 BASE = '[postgres]\nurl = "postgresql://me@db/keeper"\n[queue]\nadapter = "postgres"\n'
 KEY = SendGridSamples().secrets_for_source()[0].reveal()
@@ -70,6 +72,30 @@ def test_pinned_certificates_are_read_from_their_files(tmp_path: Path) -> None:
         f'[sources.ses.pinned_certificates]\n"{url}" = "sns.pem"\n',
     )
     assert source.options["pinned_certificates"] == {url: sender.certificate_pem.decode().strip()}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Source(name="shop", provider="sendgrid", secrets=(Secret(KEY),)),
+        Source(
+            name="a-b_c",
+            provider="postmark",
+            account="Überseé",
+            secrets=(Secret('me:qu"ote\\d'), Secret("me:🔑 and a line\nbreak")),
+            allowed_addresses=("203.0.113.0/24", "::1/128"),
+        ),
+        Source(name="open", provider="mailgun", authentication="none"),
+        AmazonSesSamples().source("ses"),
+    ],
+    ids=lambda source: source.name,
+)
+def test_a_source_that_is_written_is_read_as_it_was(tmp_path: Path, source: Source) -> None:
+    for pem in source.options.get("pinned_certificates", {}).values():
+        (tmp_path / "certificate.pem").write_text(pem)
+    (read,) = load(tmp_path, write_source(source, certificate_file="certificate.pem"))
+    pinned = {url: pem.strip() for url, pem in source.options.get("pinned_certificates", {}).items()}
+    assert read == replace(source, options={**source.options, **({"pinned_certificates": pinned} if pinned else {})})
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""The `[sources.NAME]` tables: one for each webhook URL.
+"""The `[sources.NAME]` tables, read and written: one for each webhook URL.
 
 What is no field of schemas.source.Source goes into its `options`, which only the provider understands and checks.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,32 @@ def read_sources(
             _check_with_provider(source, mistakes)
             sources.append(source)
     return tuple(sources)
+
+
+def write_source(source: Source, *, certificate_file: str = "") -> str:
+    """The table that `read_sources` makes this source of, its secrets in clear.
+
+    `certificate_file` is what the certificates that the source pins were written to.
+    """
+    usual = Source(name=source.name, provider="")
+    values: dict[str, Any] = {
+        field: getattr(source, field)
+        for field in ("provider", "account", "authentication", "allowed_addresses")
+        if getattr(source, field) != getattr(usual, field)
+    }
+    if source.secrets:
+        values["secrets"] = [secret.reveal() for secret in source.secrets]
+    values |= source.options
+    pinned = values.pop("pinned_certificates", {})
+    lines = [f"[sources.{source.name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
+    if pinned:
+        lines += [f"[sources.{source.name}.pinned_certificates]"]
+        lines += [f"{_toml(url)} = {_toml(certificate_file)}" for url in pinned]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)  # texts, numbers and lists of them are written alike in both
 
 
 def _read_source(

@@ -1,6 +1,7 @@
 """Processes under measurement: started as an operator would start them, asked for their memory, ended by id."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 from schemas.source import Source
 from tests.benchmarks.machine import child_processes, peak_memory_mib
-from worker.local_services.process import ServiceProcess, free_port
+from worker.local_services.process import ServiceProcess, free_port, listens
+from worker.settings_sources import write_source
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0
@@ -61,7 +63,7 @@ class Server:
     async def _is_ready(self, ready_text: str) -> bool:
         if ready_text and ready_text not in self.process.log_path.read_text(errors="replace"):
             return False
-        return all([await _listens(port) for port in self.ports])
+        return all([await listens(port) for port in self.ports])
 
     @property
     def running(self) -> bool:
@@ -117,25 +119,13 @@ def write_config(
     }
     for name, table in (sections or {}).items():
         tables.setdefault(name, {}).update(table)
-    lines = [f'data_directory = "{file.parent / "data"}"']
+    lines = [f"data_directory = {json.dumps(str(file.parent / 'data'))}"]
     for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
-    for source in sources:
-        lines += ["", f"[sources.{source.name}]", f'provider = "{source.provider}"']
-        if source.authentication:
-            lines.append(f'authentication = "{source.authentication}"')
-        secrets = ", ".join(_toml(secret.reveal()) for secret in source.secrets)
-        lines.append(f"secrets = [{secrets}]")
+        lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    lines += ["", *(write_source(source) for source in sources)]
     file.touch(mode=0o600)
-    file.write_text("\n".join(lines) + "\n")
+    file.write_text("\n".join(lines))
     return port
-
-
-def _toml(value: float | str) -> str:
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{escaped}"'
-    return str(value)
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -144,13 +134,3 @@ def _cpu_seconds(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    await writer.wait_closed()
-    return True

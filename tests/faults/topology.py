@@ -1,7 +1,6 @@
 """The production topology of the drill: real processes, started as the README says, killed as nobody wants."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -10,10 +9,12 @@ from pathlib import Path
 
 from schemas.source import Source
 from worker.local_services.postgres import EmbeddedPostgres
-from worker.local_services.process import ServiceProcess, free_port
+from worker.local_services.process import ServiceProcess, free_port, listens
 from worker.local_services.rabbitmq import RabbitMQ
+from worker.settings_sources import write_source
 
 _READY_SECONDS = 60.0
+_CERTIFICATE = "sns.pem"
 
 
 class Topology:
@@ -58,7 +59,7 @@ class Topology:
             self._spawn(name)
         async with asyncio.timeout(_READY_SECONDS):
             for port in self.receiver_ports:
-                while not await _listens(port):  # noqa: ASYNC110 - a port tells of its opening only when tried
+                while not await listens(port):  # noqa: ASYNC110 - a port tells of its opening only when tried
                     await asyncio.sleep(0.05)
 
     @property
@@ -115,27 +116,8 @@ class Topology:
 
 
 def _configuration(folder: Path, sources: list[Source]) -> str:
-    """The sources as an operator writes them, secrets and certificates in files or in place."""
-    tables = []
+    """The sources as an operator writes them, with a file for the certificate that one of them pins."""
     for source in sources:
-        lines = [f"[sources.{source.name}]", f'provider = "{source.provider}"']
-        if source.secrets:
-            lines.append(f"secrets = {json.dumps([secret.reveal() for secret in source.secrets])}")
-        for key, value in source.options.items():
-            if key == "pinned_certificates":
-                (folder / "sns.pem").write_text(next(iter(value.values())))
-                lines.append(f"[sources.{source.name}.pinned_certificates]")
-                lines += [f'{json.dumps(url)} = "sns.pem"' for url in value]
-            else:
-                lines.append(f"{key} = {json.dumps(value)}")
-        tables.append("\n".join(lines))
-    return "\n\n".join(tables) + "\n"
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+        for certificate in source.options.get("pinned_certificates", {}).values():
+            (folder / _CERTIFICATE).write_text(certificate)
+    return "\n".join(write_source(source, certificate_file=_CERTIFICATE) for source in sources)

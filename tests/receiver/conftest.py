@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from tests.receiver.running_receiver import RunningReceiver, TallyingWriter, unused_port
+from tests.receiver.running_receiver import RunningReceiver, TallyingWriter
+from worker.local_services.process import free_port
 from worker.logs import configure_logging
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
@@ -65,4 +66,4 @@ async def postgres_reader(database_dsn: str) -> AsyncIterator[PostgresReader]:
 @pytest.fixture
 def absent_postgres_dsn() -> str:
     """A Postgres where nobody listens."""
-    return f"postgresql://nobody@127.0.0.1:{unused_port()}/nothing"
+    return f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"

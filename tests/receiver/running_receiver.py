@@ -1,7 +1,6 @@
 """A receiver listening on a free port of this machine, and what tests do with it."""
 
 import asyncio
-import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Self
@@ -130,10 +129,3 @@ def bounce(number: int = 0) -> SampleEvent:
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def unused_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port

@@ -4,7 +4,8 @@ import asyncio
 import json
 
 from tests.receiver.conftest import Start
-from tests.receiver.running_receiver import TallyingWriter, bounce, is_empty, now, take_envelopes, unused_port
+from tests.receiver.running_receiver import TallyingWriter, bounce, is_empty, now, take_envelopes
+from worker.local_services.process import free_port
 from worker.queue.parking import ParkingWriter
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
@@ -13,7 +14,7 @@ from worker.settings_tree import ReceiverSettings
 
 
 async def _absent_broker() -> RabbitMQWriter:
-    return await RabbitMQWriter.open(f"amqp://nobody:nothing@127.0.0.1:{unused_port()}/")
+    return await RabbitMQWriter.open(f"amqp://nobody:nothing@127.0.0.1:{free_port()}/")
 
 
 async def test_with_the_broker_away_webhooks_are_parked_and_answered_with_success(

@@ -15,7 +15,8 @@ import pytest
 
 from schemas.source import Source
 from tests.receiver.conftest import Start
-from tests.receiver.running_receiver import RunningReceiver, TallyingWriter, bounce, now, take_envelopes, unused_port
+from tests.receiver.running_receiver import RunningReceiver, TallyingWriter, bounce, now, take_envelopes
+from worker.local_services.process import free_port
 from worker.queue.postgres import PostgresReader
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.postmark import PostmarkSamples
@@ -142,7 +143,7 @@ async def test_two_processes_share_a_port_and_end_well_when_told_to(
     rabbitmq_url: str, rabbitmq_reader: RabbitMQReader, database_dsn: str, tmp_path: Path
 ) -> None:
     sender = PostmarkSamples()
-    source, port = sender.source("main"), unused_port()
+    source, port = sender.source("main"), free_port()
     given = {"adapter": "rabbitmq", "rabbitmq": rabbitmq_url, "postgres": database_dsn}
     processes = [_start_process(source, port, tmp_path, **given) for _ in range(2)]
     try:
@@ -163,7 +164,7 @@ async def test_without_a_broker_postgres_alone_is_the_queue(
     database_dsn: str, postgres_reader: PostgresReader, tmp_path: Path
 ) -> None:
     sender = PostmarkSamples()
-    source, port = sender.source("main"), unused_port()
+    source, port = sender.source("main"), free_port()
     process = _start_process(source, port, tmp_path, adapter="postgres", rabbitmq=None, postgres=database_dsn)
     try:
         await _until_logged("process.started", tmp_path)

@@ -11,7 +11,6 @@
 The demo's contacts never mix with real ones, and its keys open no other instance.
 """
 
-import json
 import os
 import secrets
 from argparse import Namespace
@@ -29,6 +28,7 @@ from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleSender
 from worker.samples.sendgrid import SendGridSamples
 from worker.settings_file import CONFIG_NAME, data_folder
+from worker.settings_sources import write_source
 
 RECEIVER_PORT, API_PORT = 8035, 8036  # beside an instance on the default ports
 _SEED, _SNS_KEY, _SNS_CERTIFICATE = "seed", "sns-key.pem", "sns-certificate.pem"
@@ -79,18 +79,6 @@ def source_name(sender: SampleSender) -> str:
 def _configuration(senders: Sequence[SampleSender]) -> str:
     head = CONFIG.partition("# One table for each")[0]
     head = head.replace("port = 8025", f"port = {RECEIVER_PORT}").replace("port = 8026", f"port = {API_PORT}")
-    return head + "\n".join(_table(sender) for sender in senders)
-
-
-def _table(sender: SampleSender) -> str:
-    source = sender.source(source_name(sender))
-    lines = [f"[sources.{source.name}]", f"provider = {json.dumps(source.provider)}"]
-    if source.secrets:
-        lines.append(f"secrets = {json.dumps([secret.reveal() for secret in source.secrets])}")
-    for key, value in source.options.items():
-        if key == "pinned_certificates":
-            lines += [f"[sources.{source.name}.pinned_certificates]"]
-            lines += [f"{json.dumps(url)} = {json.dumps(_SNS_CERTIFICATE)}" for url in value]
-        else:
-            lines.append(f"{key} = {json.dumps(value)}")
-    return "\n".join(lines) + "\n"
+    return head + "\n".join(
+        write_source(sender.source(source_name(sender)), certificate_file=_SNS_CERTIFICATE) for sender in senders
+    )

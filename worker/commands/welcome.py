@@ -7,6 +7,7 @@ from pathlib import Path
 from worker.commands.first_run import TOKEN_NAME
 from worker.commands.output import print_json, print_line
 from worker.errors import ImpossibleSetting
+from worker.local_services.process import listens
 from worker.settings_tree import Settings
 
 _READY_TIMEOUT_SECONDS = 30.0
@@ -19,7 +20,7 @@ async def require_free_ports(settings: Settings) -> None:
         ("receiver", settings.receiver.host, settings.receiver.port),
         ("api", settings.api.host, settings.api.port),
     ):
-        if await _listens(host, port):
+        if await listens(port, reachable_host(host)):
             raise ImpossibleSetting(
                 f"another program listens on {host}, port {port}: end it, or choose another port with --{section}-port"
             )
@@ -36,19 +37,10 @@ async def wait_until_listening(settings: Settings) -> None:
 async def _wait_for_port(host: str, port: int) -> bool:
     deadline = asyncio.get_running_loop().time() + _READY_TIMEOUT_SECONDS
     while asyncio.get_running_loop().time() < deadline:
-        if await _listens(host, port):
+        if await listens(port, reachable_host(host)):
             return True
         await asyncio.sleep(_POLL_SECONDS)
     return False
-
-
-async def _listens(host: str, port: int) -> bool:
-    try:
-        _reader, writer = await asyncio.open_connection(reachable_host(host), port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 def reachable_host(host: str) -> str:

@@ -126,6 +126,16 @@ def port_is_free(port: int) -> bool:
         return True
 
 
+async def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """True when somebody accepts connections there."""
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
 def command_of(pid: int) -> str:
     """The command line of a running process, or "" when there is none of that id."""
     try:
