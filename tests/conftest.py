@@ -1,11 +1,10 @@
 """Services that tests ask for: real ones, started when the first test needs them, gone at the end."""
 
 import itertools
-import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aio_pika
 import asyncpg
@@ -21,10 +20,15 @@ from schemas.queue_topology import (
     PARCELS_QUEUE,
     WEBHOOKS_EXCHANGE,
 )
+from tests.feedback_events import START
 from tests.virtual_hosts import VirtualHosts
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, start_rabbitmq
 from worker.logs import configure_logging
+from worker.queue.postgres import PostgresReader, PostgresWriter
+from worker.store.contact_rows import prepare_staging
+from worker.store.partitions import make_partitions, month_of, months_later
+from worker.store.pool import Pool, open_pool
 
 _numbers = itertools.count(1)
 
@@ -39,9 +43,9 @@ def pytest_configure(config: pytest.Config) -> None:
     out: pytest closes that folder to other users whenever it begins, and Postgres never runs as root.
     """
     if config.option.basetemp is None:
-        folder = tempfile.mkdtemp(prefix="bouncekeeper-tests-")
-        config.option.basetemp = folder
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        folder = TemporaryDirectory(prefix="bouncekeeper-tests-", ignore_cleanup_errors=True)
+        config.option.basetemp = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 @pytest.fixture(autouse=True)
@@ -53,18 +57,15 @@ def _strict_logging() -> None:
 @pytest.fixture(scope="session")
 async def postgres_server() -> AsyncIterator[EmbeddedPostgres]:
     """One Postgres for all tests. It never waits for the disk: tests kill processes, not the machine."""
-    folder = Path(tempfile.mkdtemp(prefix="bouncekeeper-postgres-"))
     settings = {
         "fsync": "off",
         "full_page_writes": "off",
         "shared_buffers": "128MB",
         "max_connections": "200",
     }
-    try:
-        async with await EmbeddedPostgres.start(folder, settings=settings) as postgres:
+    with TemporaryDirectory(prefix="bouncekeeper-postgres-", ignore_cleanup_errors=True) as folder:
+        async with await EmbeddedPostgres.start(Path(folder), settings=settings) as postgres:
             yield postgres
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -92,6 +93,34 @@ async def database_dsn(postgres_server: EmbeddedPostgres, _migrated_template: st
     await _drop_database(postgres_server, name)
 
 
+@pytest.fixture
+async def pool(database_dsn: str) -> AsyncIterator[Pool]:
+    """A pool as the worker opens it, on a database with partitions for the events of the tests."""
+    opened = await open_pool(database_dsn, connections=4, command_timeout_seconds=30, prepare=prepare_staging)
+    try:
+        async with opened.acquire() as connection:
+            await make_partitions(connection, [months_later(month_of(START), count) for count in range(-1, 14)])
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+async def postgres_writer(database_dsn: str) -> AsyncIterator[PostgresWriter]:
+    """The queue in Postgres, to be put into."""
+    writer = await PostgresWriter.open(database_dsn)
+    yield writer
+    await writer.close()
+
+
+@pytest.fixture
+async def postgres_reader(database_dsn: str) -> AsyncIterator[PostgresReader]:
+    """The same queue, to be taken from."""
+    reader = await PostgresReader.open(database_dsn)
+    yield reader
+    await reader.close()
+
+
 async def _create_database(postgres: EmbeddedPostgres, template: str) -> str:
     name = f"test_{next(_numbers)}"
     await _execute(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
@@ -113,12 +142,9 @@ async def _execute(postgres: EmbeddedPostgres, statement: str) -> None:
 @pytest.fixture(scope="session")
 async def rabbitmq_server() -> AsyncIterator[RabbitMQ]:
     """One RabbitMQ for all tests: the one of BOUNCEKEEPER_QUEUE_URL, else one of our own."""
-    folder = Path(tempfile.mkdtemp(prefix="bouncekeeper-rabbitmq-"))
-    try:
-        async with await start_rabbitmq(folder) as rabbitmq:
+    with TemporaryDirectory(prefix="bouncekeeper-rabbitmq-", ignore_cleanup_errors=True) as folder:
+        async with await start_rabbitmq(Path(folder)) as rabbitmq:
             yield rabbitmq
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

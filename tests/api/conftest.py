@@ -13,26 +13,11 @@ from worker.api.application import build_api
 from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules, apply_events
 from worker.settings_tree import ApiSettings
-from worker.store.contact_rows import prepare_staging
-from worker.store.partitions import make_partitions, months_later
-from worker.store.pool import Pool, open_pool
+from worker.store.pool import Pool
 
 TOKEN = "a-token-of-the-test-that-is-long"
 OLD_TOKEN = "an-older-token-being-rotated-out"
 Store = Callable[[Sequence[FeedbackEvent]], Awaitable[None]]
-
-
-@pytest.fixture
-async def pool(database_dsn: str) -> AsyncIterator[Pool]:
-    """Connections to a database with every migration applied, and partitions for the events of the tests."""
-    opened = await open_pool(database_dsn, connections=4, command_timeout_seconds=10, prepare=prepare_staging)
-    async with opened.acquire() as connection:
-        month = START.replace(day=1, hour=0)
-        await make_partitions(connection, [months_later(month, count) for count in range(-1, 12)])
-    try:
-        yield opened
-    finally:
-        await opened.close()
 
 
 @pytest.fixture

@@ -1,14 +1,20 @@
 """Short ways to write policies and failures for the tests of the policy."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import make_event
+from tests.feedback_events import START, make_event
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy
 from worker.policy.rule import Policy
+
+
+def day(number: float) -> datetime:
+    """So many days after START: when an event of that `day` occurs."""
+    return START + timedelta(days=number)
 
 
 def one_rule(**keys: Any) -> Policy:

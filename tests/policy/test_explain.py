@@ -1,6 +1,6 @@
 """Every event's doing is told, by the code that does it."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind, Status
 from tests.feedback_events import START, histories, make_event
-from tests.policy.rules import delivered, hard, one_rule, opened, soft
+from tests.policy.rules import day, delivered, hard, one_rule, opened, soft
 from worker.policy.effect import Outcome
 from worker.policy.event_order import Reason
 from worker.policy.explain import explain
@@ -20,10 +20,6 @@ from worker.policy.standing import next_change_at, standing
 
 POLICY = recommended_policy()
 LATER = START + timedelta(days=30)
-
-
-def day(number: float) -> datetime:
-    return START + timedelta(days=number)
 
 
 def last_sentence(*events: FeedbackEvent, policy: Policy = POLICY) -> str:

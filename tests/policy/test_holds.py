@@ -1,11 +1,10 @@
 """Holds: they end by themselves, grow with repeats, and start over after a clean time."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Status
-from tests.feedback_events import START
-from tests.policy.rules import delivered, one_rule, opened, soft
+from tests.policy.rules import day, delivered, one_rule, opened, soft
 from worker.policy.facts import Block, Facts
 from worker.policy.fold import fold_all
 from worker.policy.rule import Policy
@@ -13,10 +12,6 @@ from worker.policy.standing import next_change_at, standing
 
 LADDER = {"action": "hold", "hold_ladder": ["10d", "20d", "forever"]}
 TWICE = one_rule(strikes=2, **LADDER)
-
-
-def day(number: float) -> datetime:
-    return START + timedelta(days=number)
 
 
 def hold_after(policy: Policy, *events: FeedbackEvent) -> Block:

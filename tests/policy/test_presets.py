@@ -1,13 +1,13 @@
 """Each preset does what its product has published: the numbers, met and just not met."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Kind, Status
 from tests.feedback_events import START, make_event
-from tests.policy.rules import delivered, hard, opened, soft
+from tests.policy.rules import day, delivered, hard, opened, soft
 from worker.policy.event_order import BOUNCE_KINDS, COUNTABLE_CAUSES
 from worker.policy.facts import Facts, Standing
 from worker.policy.fold import fold_all
@@ -17,10 +17,6 @@ from worker.policy.rule import Action, Policy
 from worker.policy.standing import standing
 
 RECOMMENDED = recommended_policy()
-
-
-def day(number: float) -> datetime:
-    return START + timedelta(days=number)
 
 
 def after(policy: Policy, *events: FeedbackEvent) -> Standing:

@@ -1,6 +1,6 @@
 """The status shown at a moment: the gravest fact, with what all facts together forbid."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Kind, Status
 from tests.feedback_events import START, histories, make_event
-from tests.policy.rules import delivered, hard, one_rule, opened, soft
+from tests.policy.rules import day, delivered, hard, one_rule, opened, soft
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy, preset, recommended_policy
@@ -16,10 +16,6 @@ from worker.policy.sentences import lifts
 from worker.policy.standing import next_change_at, standing
 
 POLICY = recommended_policy()
-
-
-def day(number: float) -> datetime:
-    return START + timedelta(days=number)
 
 
 def folded(*events: FeedbackEvent) -> Facts:

@@ -1,9 +1,6 @@
 """Dead letters back into the queue, on a real queue in a real Postgres."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-
-import pytest
 
 from schemas.envelope import Envelope, decode_envelope, decode_parcel, encode_envelope, encode_parcel, new_delivery_id
 from worker.processor.parsing import SetAsideDelivery, unreadable
@@ -13,20 +10,6 @@ from worker.store.dead_letters import discard_dead_letters, list_dead_letters, p
 from worker.store.pool import Pool
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-async def writer(database_dsn: str) -> AsyncIterator[PostgresWriter]:
-    opened = await PostgresWriter.open(database_dsn)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def reader(database_dsn: str) -> AsyncIterator[PostgresReader]:
-    opened = await PostgresReader.open(database_dsn)
-    yield opened
-    await opened.close()
 
 
 def envelope(source: str = "mailgun-eu") -> Envelope:
@@ -52,66 +35,70 @@ async def set_aside(pool: Pool, *envelopes: Envelope) -> list[int]:
     return [letter.id for letter in await list_dead_letters(pool)]
 
 
-async def queued(reader: PostgresReader) -> list[Envelope]:
-    leases = await reader.take(max_parcels=100, max_wait_seconds=0.2)
-    await reader.acknowledge(leases)
+async def queued(postgres_reader: PostgresReader) -> list[Envelope]:
+    leases = await postgres_reader.take(max_parcels=100, max_wait_seconds=0.2)
+    await postgres_reader.acknowledge(leases)
     return [decode_envelope(blob) for lease in leases for blob in decode_parcel(lease.parcel)]
 
 
 async def test_open_letters_are_queued_as_they_came_in_and_closed(
-    pool: Pool, writer: PostgresWriter, reader: PostgresReader
+    pool: Pool, postgres_writer: PostgresWriter, postgres_reader: PostgresReader
 ) -> None:
     envelopes = [envelope() for _ in range(3)]
     ids = await set_aside(pool, *envelopes)
-    replayed = await replay_dead_letters(pool, writer, person="ada", now=NOON, note="fixed")
+    replayed = await replay_dead_letters(pool, postgres_writer, person="ada", now=NOON, note="fixed")
     assert sorted(replayed.queued) == sorted(ids)
     assert replayed.still_unreadable == ()
-    assert sorted(await queued(reader), key=lambda one: one.delivery_id) == sorted(
+    assert sorted(await queued(postgres_reader), key=lambda one: one.delivery_id) == sorted(
         envelopes, key=lambda one: one.delivery_id
     )
     assert await list_dead_letters(pool) == []
     assert {letter.closed_by for letter in await list_dead_letters(pool, only_open=False)} == {"ada"}
 
 
-async def test_a_dry_run_queues_and_closes_nothing(pool: Pool, writer: PostgresWriter, reader: PostgresReader) -> None:
+async def test_a_dry_run_queues_and_closes_nothing(
+    pool: Pool, postgres_writer: PostgresWriter, postgres_reader: PostgresReader
+) -> None:
     ids = await set_aside(pool, envelope())
-    replayed = await replay_dead_letters(pool, writer, person="ada", now=NOON, dry_run=True)
+    replayed = await replay_dead_letters(pool, postgres_writer, person="ada", now=NOON, dry_run=True)
     assert list(replayed.queued) == ids
-    assert await queued(reader) == []
+    assert await queued(postgres_reader) == []
     assert len(await list_dead_letters(pool)) == 1
 
 
-async def test_only_what_was_chosen_is_queued(pool: Pool, writer: PostgresWriter, reader: PostgresReader) -> None:
+async def test_only_what_was_chosen_is_queued(
+    pool: Pool, postgres_writer: PostgresWriter, postgres_reader: PostgresReader
+) -> None:
     mailgun, postmark = envelope(), envelope("postmark")
     await set_aside(pool, mailgun, postmark)
-    await replay_dead_letters(pool, writer, source="postmark", person="ada", now=NOON)
-    assert await queued(reader) == [postmark]
+    await replay_dead_letters(pool, postgres_writer, source="postmark", person="ada", now=NOON)
+    assert await queued(postgres_reader) == [postmark]
     (left,) = await list_dead_letters(pool)
-    await replay_dead_letters(pool, writer, ids=[left.id, 999], person="ada", now=NOON)
-    assert await queued(reader) == [mailgun]
+    await replay_dead_letters(pool, postgres_writer, ids=[left.id, 999], person="ada", now=NOON)
+    assert await queued(postgres_reader) == [mailgun]
 
 
 async def test_a_discarded_letter_is_queued_only_when_it_is_named(
-    pool: Pool, writer: PostgresWriter, reader: PostgresReader
+    pool: Pool, postgres_writer: PostgresWriter, postgres_reader: PostgresReader
 ) -> None:
     given = envelope()
     (number,) = await set_aside(pool, given)
     await discard_dead_letters(pool, [number], at=NOON, person="ada", note="by mistake")
-    assert (await replay_dead_letters(pool, writer, person="ada", now=NOON)).queued == ()
-    assert (await replay_dead_letters(pool, writer, ids=[number], person="ada", now=NOON)).queued == (number,)
-    assert await queued(reader) == [given]
+    assert (await replay_dead_letters(pool, postgres_writer, person="ada", now=NOON)).queued == ()
+    assert (await replay_dead_letters(pool, postgres_writer, ids=[number], person="ada", now=NOON)).queued == (number,)
+    assert await queued(postgres_reader) == [given]
 
 
 async def test_more_letters_than_are_held_in_memory_at_once_are_all_queued(
-    pool: Pool, writer: PostgresWriter, reader: PostgresReader
+    pool: Pool, postgres_writer: PostgresWriter, postgres_reader: PostgresReader
 ) -> None:
     await set_aside(pool, *[envelope() for _ in range(120)])
-    assert len((await replay_dead_letters(pool, writer, person="ada", now=NOON)).queued) == 120
-    assert len(await queued(reader)) + len(await queued(reader)) == 120
+    assert len((await replay_dead_letters(pool, postgres_writer, person="ada", now=NOON)).queued) == 120
+    assert len(await queued(postgres_reader)) + len(await queued(postgres_reader)) == 120
 
 
 async def test_bytes_that_were_no_envelope_are_queued_once_they_can_be_read(
-    pool: Pool, writer: PostgresWriter, reader: PostgresReader
+    pool: Pool, postgres_writer: PostgresWriter, postgres_reader: PostgresReader
 ) -> None:
     one, other = envelope(), envelope()
     async with pool.acquire() as connection:
@@ -124,8 +111,8 @@ async def test_bytes_that_were_no_envelope_are_queued_once_they_can_be_read(
             ],
             at=NOON,
         )
-    replayed = await replay_dead_letters(pool, writer, person="ada", now=NOON)
-    assert {found.delivery_id for found in await queued(reader)} == {one.delivery_id, other.delivery_id}
+    replayed = await replay_dead_letters(pool, postgres_writer, person="ada", now=NOON)
+    assert {found.delivery_id for found in await queued(postgres_reader)} == {one.delivery_id, other.delivery_id}
     assert len(replayed.queued) == 2
     (left,) = await list_dead_letters(pool)
     assert replayed.still_unreadable == (left.id,)

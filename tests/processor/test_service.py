@@ -136,25 +136,26 @@ async def test_a_parcel_in_rabbitmq_becomes_a_blocked_contact_and_an_announcemen
         await writer.close()
 
 
-async def test_a_parcel_parked_in_postgres_is_drained_as_well(database_dsn: str) -> None:
-    writer = await PostgresWriter.open(database_dsn)
-    await writer.put(parcel(envelopes([bounce("gone@example.org")])))
+async def test_a_parcel_parked_in_postgres_is_drained_as_well(
+    database_dsn: str, postgres_writer: PostgresWriter
+) -> None:
+    await postgres_writer.put(parcel(envelopes([bounce("gone@example.org")])))
 
     async with processor(settings_for(database_dsn, None)):
         await until(database_dsn, "SELECT status FROM contacts", "blocklisted")
         await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
-    await writer.close()
 
 
-async def test_poison_of_every_sort_is_set_aside_and_its_neighbours_are_applied(database_dsn: str) -> None:
+async def test_poison_of_every_sort_is_set_aside_and_its_neighbours_are_applied(
+    database_dsn: str, postgres_writer: PostgresWriter
+) -> None:
     good = [encode_envelope(one) for one in envelopes([bounce("a@example.org"), bounce("b@example.org")])]
     unreadable = encode_envelope(envelope(b'{"RecordType": "Bounce"'))
     unknown = encode_envelope(envelope(b"{}", provider="no-such-esp"))
-    writer = await PostgresWriter.open(database_dsn)
 
     async with processor(settings_for(database_dsn, None)):
-        await writer.put(b"no parcel at all")
-        await writer.put(encode_parcel([good[0], unreadable, b"no envelope", unknown, good[1]]))
+        await postgres_writer.put(b"no parcel at all")
+        await postgres_writer.put(encode_parcel([good[0], unreadable, b"no envelope", unknown, good[1]]))
 
         await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 2)
         await until(
@@ -163,31 +164,30 @@ async def test_poison_of_every_sort_is_set_aside_and_its_neighbours_are_applied(
             "unknown_provider unreadable_envelope unreadable_envelope unreadable_payload",
         )
         await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
-    await writer.close()
 
 
-async def test_a_delivery_that_postgres_refuses_is_found_and_set_aside(database_dsn: str) -> None:
+async def test_a_delivery_that_postgres_refuses_is_found_and_set_aside(
+    database_dsn: str, postgres_writer: PostgresWriter
+) -> None:
     connection = await asyncpg.connect(database_dsn)
     # Stands for any defect of ours that lets a value through which a column refuses.
     await connection.execute("ALTER TABLE events ADD CHECK (message_id <> 'message-for-poison@example.org')")
-    writer = await PostgresWriter.open(database_dsn)
     names = [f"user{number}@example.org" for number in range(30)]
-    await writer.put(parcel(envelopes([bounce(name) for name in [*names[:17], "poison@example.org", *names[17:]]])))
+    await postgres_writer.put(
+        parcel(envelopes([bounce(name) for name in [*names[:17], "poison@example.org", *names[17:]]]))
+    )
 
     async with processor(settings_for(database_dsn, None)):
         await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", len(names))
         await until(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "store_refused")
     await connection.close()
-    await writer.close()
 
 
-async def test_events_of_months_without_a_partition_get_one(database_dsn: str) -> None:
-    writer = await PostgresWriter.open(database_dsn)
-    await writer.put(parcel(envelopes([bounce("old@example.org", days_ago=200)])))
+async def test_events_of_months_without_a_partition_get_one(database_dsn: str, postgres_writer: PostgresWriter) -> None:
+    await postgres_writer.put(parcel(envelopes([bounce("old@example.org", days_ago=200)])))
 
     async with processor(settings_for(database_dsn, None)):
         await until(database_dsn, "SELECT count(*) FROM events", 1)
-    await writer.close()
 
 
 async def test_what_lands_in_the_brokers_dead_letter_queue_is_moved_to_dead_letters(
@@ -205,8 +205,7 @@ async def test_what_lands_in_the_brokers_dead_letter_queue_is_moved_to_dead_lett
     await writer.close()
 
 
-async def test_a_stopped_postgres_is_waited_for(database_dsn: str) -> None:
-    writer = await PostgresWriter.open(database_dsn)
+async def test_a_stopped_postgres_is_waited_for(database_dsn: str, postgres_writer: PostgresWriter) -> None:
     async with processor(settings_for(database_dsn, None)):
         connection = await asyncpg.connect(database_dsn)
         await connection.execute(
@@ -214,27 +213,26 @@ async def test_a_stopped_postgres_is_waited_for(database_dsn: str) -> None:
             " AND pid <> pg_backend_pid()"
         )
         await connection.close()
-        await writer.put(parcel(envelopes([bounce("gone@example.org")])))
+        await postgres_writer.put(parcel(envelopes([bounce("gone@example.org")])))
 
         await until(database_dsn, "SELECT status FROM contacts", "blocklisted")
-    await writer.close()
 
 
 @pytest.mark.parametrize("batch_max_events", [1, 3, 1000])
-async def test_any_batch_size_applies_every_event_once(database_dsn: str, batch_max_events: int) -> None:
+async def test_any_batch_size_applies_every_event_once(
+    database_dsn: str, postgres_writer: PostgresWriter, batch_max_events: int
+) -> None:
     events = [bounce(f"user{number}@example.org") for number in range(25)]
     sent = envelopes(events)
-    writer = await PostgresWriter.open(database_dsn)
     for start in range(0, 25, 4):
-        await writer.put(parcel(sent[start : start + 4]))
-        await writer.put(parcel(sent[start : start + 4]))
+        await postgres_writer.put(parcel(sent[start : start + 4]))
+        await postgres_writer.put(parcel(sent[start : start + 4]))
 
     async with processor(settings_for(database_dsn, None, batch_max_events=batch_max_events)):
         await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 25)
         await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
         await until(database_dsn, "SELECT count(*) FROM events", 25)
         await until(database_dsn, "SELECT count(*) FROM status_changes", 25)
-    await writer.close()
 
 
 async def test_a_worker_tells_of_itself_over_http(database_dsn: str) -> None:

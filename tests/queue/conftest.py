@@ -1,9 +1,8 @@
 """The two queues under one suite: on servers shared by all tests, and on servers that may be taken away."""
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
@@ -44,24 +43,18 @@ async def queue(queue_kit: QueueKit) -> AsyncIterator[Opened]:
 @pytest.fixture(scope="session")
 async def own_rabbitmq() -> AsyncIterator[RabbitMQ]:
     """A broker that tests may stop and kill."""
-    folder = Path(tempfile.mkdtemp(prefix="bouncekeeper-own-rabbitmq-"))
-    try:
-        async with await start_rabbitmq(folder, own=True) as rabbitmq:
+    with TemporaryDirectory(prefix="bouncekeeper-own-rabbitmq-", ignore_cleanup_errors=True) as folder:
+        async with await start_rabbitmq(Path(folder), own=True) as rabbitmq:
             yield rabbitmq
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 async def own_postgres() -> AsyncIterator[EmbeddedPostgres]:
     """A Postgres that tests may stop and kill. It does wait for the disk."""
-    folder = Path(tempfile.mkdtemp(prefix="bouncekeeper-own-postgres-"))
-    try:
-        async with await EmbeddedPostgres.start(folder) as postgres:
+    with TemporaryDirectory(prefix="bouncekeeper-own-postgres-", ignore_cleanup_errors=True) as folder:
+        async with await EmbeddedPostgres.start(Path(folder)) as postgres:
             await migrate(postgres.dsn)
             yield postgres
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from tests.receiver.running_receiver import RunningReceiver, TallyingWriter
 from worker.local_services.process import free_port
 from worker.logs import configure_logging
-from worker.queue.postgres import PostgresReader, PostgresWriter
+from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 
 
@@ -50,17 +50,8 @@ async def rabbitmq_reader(rabbitmq_url: str) -> AsyncIterator[RabbitMQReader]:
 
 
 @pytest.fixture
-async def postgres_writer(database_dsn: str) -> AsyncIterator[TallyingWriter]:
-    writer = await PostgresWriter.open(database_dsn)
-    yield TallyingWriter(writer)
-    await writer.close()
-
-
-@pytest.fixture
-async def postgres_reader(database_dsn: str) -> AsyncIterator[PostgresReader]:
-    reader = await PostgresReader.open(database_dsn)
-    yield reader
-    await reader.close()
+def postgres_writer(postgres_writer: PostgresWriter) -> TallyingWriter:
+    return TallyingWriter(postgres_writer)
 
 
 @pytest.fixture
