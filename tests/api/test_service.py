@@ -5,34 +5,24 @@ import asyncio
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
-from schemas.source import Secret
 from tests.api.conftest import TOKEN
 from worker.api.service import run_api
 from worker.errors import ImpossibleSetting
 from worker.local_services.process import free_port
-from worker.policy.policy_file import recommended_policy
-from worker.settings_tree import (
-    ApiSettings,
-    LogSettings,
-    PostgresSettings,
-    ProcessorSettings,
-    QueueSettings,
-    ReceiverSettings,
-    Settings,
-)
+from worker.settings import load_settings
+from worker.settings_tree import Settings
 
 
 def settings_for(dsn: str, port: int) -> Settings:
-    return Settings(
-        data_directory="unused",
-        postgres=PostgresSettings(url=Secret(dsn), pool_connections=2, command_timeout_seconds=5),
-        queue=QueueSettings(adapter="postgres"),
-        receiver=ReceiverSettings(),
-        processor=ProcessorSettings(),
-        api=ApiSettings(port=port, tokens=(Secret(TOKEN),)),
-        logs=LogSettings(),
-        policy=recommended_policy(),
-    )
+    overrides = {
+        "postgres.url": dsn,
+        "postgres.pool_connections": "2",
+        "postgres.command_timeout_seconds": "5",
+        "queue.adapter": "postgres",
+        "api.port": str(port),
+        "api.tokens": TOKEN,
+    }
+    return load_settings(config_file=None, environment={}, overrides=overrides)
 
 
 async def http_status(port: int, path: str) -> int:

@@ -15,45 +15,30 @@ import pytest
 
 from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
 from schemas.queue_topology import CONTACTS_EXCHANGE, DELIVERY_LIMIT
-from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
 from worker.local_services.process import free_port
-from worker.policy.policy_file import recommended_policy
 from worker.processor.service import run_processor
 from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleEvent
-from worker.settings_tree import (
-    ApiSettings,
-    LogSettings,
-    PostgresSettings,
-    ProcessorSettings,
-    QueueSettings,
-    ReceiverSettings,
-    Settings,
-)
+from worker.settings import load_settings
+from worker.settings_tree import Settings
 
 NOW = datetime.now(UTC)
 Query = Callable[..., Any]
 
 
-def settings_for(dsn: str, rabbitmq_url: str | None, **processor: Any) -> Settings:
-    queue = (
-        QueueSettings(adapter="postgres")
-        if rabbitmq_url is None
-        else QueueSettings(adapter="rabbitmq", url=Secret(rabbitmq_url))
-    )
-    return Settings(
-        data_directory="",
-        postgres=PostgresSettings(url=Secret(dsn)),
-        queue=queue,
-        receiver=ReceiverSettings(),
-        processor=ProcessorSettings(relay_every_seconds=0.05, sweep_every_seconds=0.2, **processor),
-        api=ApiSettings(),
-        logs=LogSettings(),
-        policy=recommended_policy(),
-    )
+def settings_for(dsn: str, rabbitmq_url: str | None, **processor: int) -> Settings:
+    queue = {"adapter": "postgres"} if rabbitmq_url is None else {"adapter": "rabbitmq", "url": rabbitmq_url}
+    overrides = {
+        "postgres.url": dsn,
+        **{f"queue.{name}": text for name, text in queue.items()},
+        "processor.relay_every_seconds": "0.05",
+        "processor.sweep_every_seconds": "0.2",
+        **{f"processor.{name}": str(number) for name, number in processor.items()},
+    }
+    return load_settings(config_file=None, environment={}, overrides=overrides)
 
 
 @asynccontextmanager
