@@ -2,17 +2,15 @@
 
 import base64
 import hmac
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import msgspec
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.x509.oid import NameOID
 
 from schemas.source import Secret, Source
+from tests.providers.certificates import certificate_of
 from worker.providers.provider import WebhookRequest
 from worker.providers.signatures import (
     check_common,
@@ -121,22 +119,6 @@ def test_only_p256_keys_are_taken_in_der_or_pem() -> None:
 
 
 # -- RSA
-
-
-def certificate_of(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.example.org")])
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=3_650))
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.mark.parametrize("digest", ["sha1", "sha256"])

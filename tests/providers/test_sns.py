@@ -3,17 +3,14 @@
 import base64
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
+from tests.providers.certificates import certificate_of
 from worker.errors import UnreadablePayload
 from worker.providers import sns
 from worker.providers.provider import (
@@ -245,7 +242,7 @@ class TestCertificate:
         assert refused(verdict).http_status == 503
 
     def test_that_cannot_be_read_is_refused_for_later(self, sender: AmazonSesSamples) -> None:
-        for pem in (b"<html>captive portal</html>", b"", elliptic_certificate()):
+        for pem in (b"<html>captive portal</html>", b"", certificate_of(ec.generate_private_key(ec.SECP256R1()))):
             verdict = refused(self.without_pin(sender, {CERTIFICATE_URL: pem}))
             assert (verdict.reason, verdict.http_status) == ("certificate_unreadable", 503)
 
@@ -361,19 +358,3 @@ def test_a_body_that_is_no_sns_message_is_refused(sender: AmazonSesSamples, body
 def test_an_authentic_message_again_gives_the_same_verdict(sender: AmazonSesSamples) -> None:
     request = sender.notification("{}", now=NOW)
     assert authenticate(sender, request) == authenticate(sender, request) == Accepted()
-
-
-def elliptic_certificate() -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(NOW - timedelta(days=1))
-        .not_valid_after(NOW + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(Encoding.PEM)

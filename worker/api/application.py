@@ -175,24 +175,17 @@ async def _check(request: web.Request) -> web.Response:
 
 
 async def _contact(request: web.Request) -> web.Response:
-    address, account = asked_contact(request)
-    request[_LINE].update(account=account, contact=contact_field(address))
-    report = await contact_report(
-        request.app[_POOL],
-        address,
-        policy=request.app[_POLICY],
-        now=datetime.now(UTC),
-        account=account,
-    )
-    if report is None:
-        raise unknown_contact(account)
-    return _json(report)
+    return await _tell(request, contact_report)
 
 
 async def _explanation(request: web.Request) -> web.Response:
+    return await _tell(request, contact_explanation)
+
+
+async def _tell(request: web.Request, about: Callable[..., Awaitable[Struct | None]]) -> web.Response:
     address, account = asked_contact(request)
     request[_LINE].update(account=account, contact=contact_field(address))
-    answer = await contact_explanation(
+    answer = await about(
         request.app[_POOL],
         address,
         policy=request.app[_POLICY],
