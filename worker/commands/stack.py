@@ -11,16 +11,9 @@ import msgspec
 
 from schemas.source import Secret
 from worker.commands.catalogue import Command
-from worker.commands.demo_folder import demo_configuration
-from worker.commands.first_run import configuration_file
+from worker.commands.instance import add_instance_flags, instance_configuration, with_migrated_postgres
 from worker.commands.running import run_service
-from worker.commands.setting_flags import (
-    add_setting_flags,
-    add_shared_flags,
-    at_least_one,
-    overrides_of,
-    settings_of,
-)
+from worker.commands.setting_flags import at_least_one, overrides_of, settings_of
 from worker.commands.supervisor import WatchedProcess, supervise
 from worker.commands.welcome import require_free_ports, tell_welcome, wait_until_listening
 from worker.settings import ALL_SECTIONS
@@ -41,20 +34,11 @@ examples:
 """
     parser.add_argument("--receivers", type=at_least_one, default=2, metavar="N", help="(default %(default)s)")
     parser.add_argument("--workers", type=at_least_one, default=2, metavar="N", help="(default %(default)s)")
-    parser.add_argument(
-        "--demo",
-        action="store_true",
-        help="uses the demo's own folder, with a source for each ESP and keys to sign with",
-    )
-    add_shared_flags(parser)
-    add_setting_flags(parser, ALL_SECTIONS)
+    add_instance_flags(parser)
 
 
 def _run(arguments: Namespace) -> int:
-    if arguments.demo:
-        arguments.config = str(demo_configuration(arguments))
-    config_file = configuration_file(arguments)
-    arguments.config = str(config_file)
+    config_file = instance_configuration(arguments)
     settings = settings_of(arguments, needs=ALL_SECTIONS - {"queue"}, starts_postgres=True)
 
     async def work(stop: asyncio.Event) -> None:
@@ -76,22 +60,12 @@ def _run(arguments: Namespace) -> int:
 async def _with_services(settings: Settings, services: contextlib.AsyncExitStack) -> Settings:
     """The settings with a Postgres and a RabbitMQ that run, found or started; the database migrated."""
     from worker.local_services.rabbitmq import start_rabbitmq  # noqa: PLC0415 - only where it is used
-    from worker.store.migrations import migrate  # noqa: PLC0415
 
-    folder = Path(settings.data_directory)
+    folder = Path(settings.data_directory) / "rabbitmq"
     url = settings.queue.url
-    broker = await services.enter_async_context(
-        await start_rabbitmq(folder / "rabbitmq", url=None if url is None else url.reveal())
-    )
+    broker = await services.enter_async_context(await start_rabbitmq(folder, url=None if url is None else url.reveal()))
     queue = msgspec.structs.replace(settings.queue, adapter="rabbitmq", url=Secret(broker.url))
-    postgres = settings.postgres
-    if not postgres.url.reveal():
-        from worker.local_services.postgres import EmbeddedPostgres  # noqa: PLC0415 - only where it is used
-
-        server = await services.enter_async_context(await EmbeddedPostgres.start(folder / "postgres"))
-        postgres = msgspec.structs.replace(postgres, url=Secret(server.dsn))
-    await migrate(postgres.url.reveal())
-    return msgspec.structs.replace(settings, queue=queue, postgres=postgres)
+    return await with_migrated_postgres(msgspec.structs.replace(settings, queue=queue), services)
 
 
 def _environment(arguments: Namespace, settings: Settings) -> dict[str, str]:

@@ -4,18 +4,12 @@ import asyncio
 import contextlib
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-import msgspec
-
-from schemas.source import Secret
 from worker.commands.catalogue import Command
-from worker.commands.demo_folder import demo_configuration
-from worker.commands.first_run import configuration_file
+from worker.commands.instance import add_instance_flags, instance_configuration, with_migrated_postgres
 from worker.commands.running import run_service, run_together
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.setting_flags import settings_of
 from worker.commands.welcome import require_free_ports, tell_welcome, wait_until_listening
-from worker.settings import ALL_SECTIONS
 from worker.settings_tree import Settings
 
 
@@ -31,20 +25,11 @@ examples:
   bouncekeeper up --demo           an instance of its own for `bouncekeeper demo`, in the folder demo
 """
     parser.epilog = "SIGTERM or Ctrl-C finishes what was accepted and ends; a second one ends at once."
-    parser.add_argument(
-        "--demo",
-        action="store_true",
-        help="uses the demo's own folder, with a source for each ESP and keys to sign with",
-    )
-    add_shared_flags(parser)
-    add_setting_flags(parser, ALL_SECTIONS)
+    add_instance_flags(parser)
 
 
 def _run(arguments: Namespace) -> int:
-    if arguments.demo:
-        arguments.config = str(demo_configuration(arguments))
-    config_file = configuration_file(arguments)
-    arguments.config = str(config_file)
+    config_file = instance_configuration(arguments)
     settings = settings_of(arguments, starts_postgres=True)
 
     async def work(stop: asyncio.Event) -> None:
@@ -66,20 +51,10 @@ async def running_instance(
     from worker.api.service import run_api  # noqa: PLC0415 - only what this process needs
     from worker.processor.service import run_processor  # noqa: PLC0415
     from worker.receiver.service import run_receiver  # noqa: PLC0415
-    from worker.store.migrations import migrate  # noqa: PLC0415
 
     await require_free_ports(settings)
     async with contextlib.AsyncExitStack() as stack:
-        if not settings.postgres.url.reveal():
-            from worker.local_services.postgres import EmbeddedPostgres  # noqa: PLC0415 - only where it is used
-
-            postgres = await stack.enter_async_context(
-                await EmbeddedPostgres.start(Path(settings.data_directory) / "postgres")
-            )
-            settings = msgspec.structs.replace(
-                settings, postgres=msgspec.structs.replace(settings.postgres, url=Secret(postgres.dsn))
-            )
-        await migrate(settings.postgres.url.reveal())
+        settings = await with_migrated_postgres(settings, stack)
         services = asyncio.ensure_future(
             run_together(
                 stop,
