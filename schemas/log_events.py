@@ -72,7 +72,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     "broker.connected": _event("info", "RabbitMQ is reached and its queues are as they should be.", "role", "address"),
     "broker.lost": _event(
         "warning",
-        "The connection to RabbitMQ is gone or could not be opened; it is tried again by itself.",
+        "The connection to RabbitMQ is gone or could not be opened; said once a minute while it lasts.",
         "role",
         "reason",
         "wait_seconds",

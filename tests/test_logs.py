@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from schemas.source import Secret
-from worker.logs import configure_logging, get_logger
+from worker.logs import Reminder, configure_logging, get_logger
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +115,10 @@ def test_on_a_terminal_a_traceback_is_shown(capsys: pytest.CaptureFixture[str]) 
     except ValueError:
         get_logger().exception("task.failed", task="x")
     assert "ValueError: invalid literal" in capsys.readouterr().err
+
+
+def test_a_trouble_that_lasts_is_due_once_and_another_or_a_new_one_at_once() -> None:
+    reminder = Reminder()
+    assert [reminder.due("broker"), reminder.due("broker"), reminder.due("database")] == [True, False, True]
+    reminder.over()
+    assert reminder.due("database")

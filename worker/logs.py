@@ -5,6 +5,7 @@ import atexit
 import logging
 import sys
 import threading
+import time
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
@@ -14,6 +15,8 @@ import structlog
 
 from schemas.address import mask_address
 from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
+
+_REMIND_SECONDS = 60.0
 
 _options: dict[str, bool] = {"show_addresses": False, "strict": False}
 _process_fields: dict[str, Any] = {}
@@ -60,6 +63,27 @@ def configure_logging(
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
     # asyncpg's pool writes a traceback at each attempt while Postgres is away; whoever needs Postgres says so itself.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
+
+
+class Reminder:
+    """Says whether a trouble that lasts is due to be logged: at first, when it is another one, and once a minute."""
+
+    def __init__(self) -> None:
+        self._trouble = ""
+        self._next_at = 0.0
+
+    def due(self, trouble: str) -> bool:
+        """True when the line should be written now; the caller then writes it."""
+        now = time.monotonic()
+        if trouble == self._trouble and now < self._next_at:
+            return False
+        self._trouble = trouble
+        self._next_at = now + _REMIND_SECONDS
+        return True
+
+    def over(self) -> None:
+        """The trouble has ended: the next one is told at once."""
+        self._trouble = ""
 
 
 class LineWriter:

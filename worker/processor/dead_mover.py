@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.envelope import decode_envelope, decode_parcel
 from worker.errors import TryAgainLater
-from worker.logs import get_logger
+from worker.logs import Reminder, get_logger
 from worker.processor.parsing import SetAsideDelivery, unreadable
 from worker.processor.reporting import report_set_aside
 from worker.queue.port import Lease, QueueReader
@@ -24,6 +24,7 @@ _DETAIL = "it was lent out again and again and never acknowledged: look for what
 
 async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event) -> None:
     """Works until `stop`; a broker or database that is away is waited for."""
+    reminder = Reminder()
     while not stop.is_set():
         leases: list[Lease] = []
         try:
@@ -34,10 +35,12 @@ async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event
                     await _store(pool, deliveries)
                 await reader.acknowledge([leases.pop(0)])
                 report_set_aside(deliveries)
+            reminder.over()
         except TryAgainLater as error:
             # The broker would else keep them lent to us, unseen, for as long as this connection lives.
             await reader.give_back(leases)
-            _log.warning("task.failed", task="dead_mover", reason=str(error), wait_seconds=_PAUSE_SECONDS)
+            if reminder.due(type(error).__name__):
+                _log.warning("task.failed", task="dead_mover", reason=str(error), wait_seconds=_PAUSE_SECONDS)
             try:
                 await asyncio.wait_for(stop.wait(), _PAUSE_SECONDS)
             except TimeoutError:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from worker import metrics
 from worker.errors import TryAgainLater
-from worker.logs import get_logger
+from worker.logs import Reminder, get_logger
 from worker.store.pool import Pool, store_errors
 from worker.store.status_history import delete_outgoing, lock_outgoing
 
@@ -45,14 +45,18 @@ async def relay_once(pool: Pool, publisher: Publisher, *, most: int = _MESSAGES_
 async def relay(pool: Pool, publisher: Publisher, *, every_seconds: float, stop: asyncio.Event) -> None:
     """Relays until `stop`; a broker or database that is away is waited for, the messages are safe meanwhile."""
     wait_seconds = every_seconds
+    reminder = Reminder()
     while not stop.is_set():
         try:
-            if await relay_once(pool, publisher) == _MESSAGES_AT_ONCE:
+            relayed = await relay_once(pool, publisher)
+            reminder.over()
+            if relayed == _MESSAGES_AT_ONCE:
                 continue
             wait_seconds = every_seconds
         except TryAgainLater as error:
             wait_seconds = min(max(wait_seconds, every_seconds) * 2, _LONGEST_WAIT_SECONDS)
-            _log.warning("task.failed", task="relay", reason=str(error), wait_seconds=wait_seconds)
+            if reminder.due(type(error).__name__):
+                _log.warning("task.failed", task="relay", reason=str(error), wait_seconds=wait_seconds)
         try:
             await asyncio.wait_for(stop.wait(), wait_seconds)
         except TimeoutError:

@@ -26,7 +26,7 @@ from aiormq.exceptions import (
 from yarl import URL
 
 from worker.errors import ImpossibleSetting, QueueUnavailable, StopTheProcess
-from worker.logs import get_logger
+from worker.logs import Reminder, get_logger
 
 log = get_logger()
 
@@ -59,7 +59,8 @@ class BrokerConnection:
         self._channel: Channel | None = None
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
-        self._lost_reason = ""
+        self._lost_reason = self._away("not connected yet")
+        self._reminder = Reminder()
         self._generation = 0
         self._keeper: asyncio.Task[None] | None = None
 
@@ -80,10 +81,7 @@ class BrokerConnection:
     def channel(self) -> Channel:
         """The open channel; raises QueueUnavailable while there is none."""
         if self._channel is None or self._channel.is_closed:
-            raise QueueUnavailable(
-                f"RabbitMQ at {self.address} is away ({self._lost_reason or 'not connected yet'}); "
-                "it is tried again by itself."
-            )
+            raise QueueUnavailable(self._lost_reason)
         return self._channel
 
     def up(self) -> bool:
@@ -134,9 +132,10 @@ class BrokerConnection:
                     return
                 self._tell_away("broker.misconfigured", str(error), wait_seconds)
             except QueueUnavailable as error:
-                self._tell_away("broker.lost", str(error), wait_seconds)
+                self._tell_away("broker.lost", self._away(repr(error.__cause__ or error)), wait_seconds)
             else:
                 wait_seconds = _FIRST_WAIT_SECONDS
+                self._reminder.over()
                 log.info("broker.connected", role=self._role, address=self.address)
                 if not first.done():
                     first.set_result(None)
@@ -211,7 +210,7 @@ class BrokerConnection:
 
     def _lose(self, reason: str) -> None:
         if not self._lost.is_set():
-            self._lost_reason = reason
+            self._lost_reason = self._away(reason)
             self._lost.set()
             if self._up.is_set():
                 self._up.clear()
@@ -228,8 +227,13 @@ class BrokerConnection:
             if connection is not None:
                 await _close_quietly(connection)
 
+    def _away(self, cause: str) -> str:
+        return f"RabbitMQ at {self.address} is away ({cause}): start it, or check queue.url."
+
     def _tell_away(self, event: str, reason: str, wait_seconds: float) -> None:
         self._lost_reason = reason
+        if not self._reminder.due(event):
+            return
         tell = log.error if event == "broker.misconfigured" else log.warning
         tell(event, role=self._role, reason=reason, wait_seconds=wait_seconds)
 
