@@ -75,7 +75,7 @@ async def test_a_port_that_is_taken_ends_the_process_with_an_error(database_dsn:
     port, stop = free_port(), asyncio.Event()
     serving = asyncio.create_task(run_api(settings_for(database_dsn, port), stop))
     await http_status(port, "/healthz")
-    with pytest.raises(ImpossibleSetting, match=r"address already in use.*set api\.host and api\.port"):
+    with pytest.raises(ImpossibleSetting, match=r"address already in use.*choose another port with api\.port"):
         await run_api(settings_for(database_dsn, port), asyncio.Event())
     stop.set()
     await serving

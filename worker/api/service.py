@@ -36,7 +36,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             host=settings.api.host,
             port=settings.api.port,
             role="API",
-            remedy="set api.host and api.port to an address of this machine that nobody else uses",
+            remedy="end what listens there, or choose another port with api.port, another address with api.host",
             shutdown_seconds=_SHUTDOWN_SECONDS,
         ) as address:
             log.info("process.started", role="api", version=version("bouncekeeper"), address=address)
