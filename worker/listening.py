@@ -3,9 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from worker.errors import ImpossibleSetting
+
+
+async def hide_versions(_request: web.Request, response: web.StreamResponse) -> None:
+    """For an application's on_response_prepare: nobody need know which versions of what answer here."""
+    response.headers.pop(hdrs.SERVER, None)
 
 
 @asynccontextmanager

@@ -11,19 +11,23 @@ PROBE_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 # What the process lacks for its work, each with the remedy; [] when it is ready.
 Missing = Callable[[], Awaitable[list[str]]]
+# What it works without, though it should not have to; [] when all is well.
+Degraded = Callable[[], list[str]]
 
 
-def add_probes(app: web.Application, missing: Missing) -> None:
+def add_probes(app: web.Application, missing: Missing, degraded: Degraded = list) -> None:
     """Answers GET on PROBE_ROUTES.
 
-    /healthz says 200 as long as anything is answered at all; /readyz says 200, or 503 with what is missing; /metrics
-    gives every metric of this process in Prometheus' text format.
+    /healthz says 200 as long as anything is answered at all; /readyz says 200, or 503 with what is missing; what
+    it works without stands there as `degraded`, which is left out when there is none. /metrics gives every metric of
+    this process in Prometheus' text format.
     """
 
     async def readyz(_request: web.Request) -> web.Response:
         found = await missing()
         http_status = HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK
-        return _state(http_status, ready=not found, missing=found)
+        without = {"degraded": lacking} if (lacking := degraded()) else {}
+        return _state(http_status, ready=not found, missing=found, **without)
 
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", readyz)

@@ -27,7 +27,14 @@ async def test_with_the_broker_away_webhooks_are_parked_and_answered_with_succes
     webhooks = sender.requests([bounce(number) for number in range(20)], now=now())
     answers = await asyncio.gather(*(receiver.post(webhook, "main") for webhook in webhooks))
     assert {status for status, _, _ in answers} == {200}
-    assert (await receiver.client.get("/readyz")).status == 200
+    async with receiver.client.get("/readyz") as answer:
+        assert answer.status == 200
+        said = await answer.json()
+    assert said == {
+        "ready": True,
+        "missing": [],
+        "degraded": ["RabbitMQ is away: webhooks are parked in Postgres"],
+    }
     parked = await take_envelopes(postgres_reader, 20)
     assert {envelope.body for envelope in parked} == {webhook.body for webhook in webhooks}
     await receiver.stop()
@@ -54,7 +61,9 @@ async def test_with_both_away_the_answer_is_later_and_the_vendors_next_try_is_ta
     assert json.loads(body)["error"] == "queue_unavailable"
     async with receiver.client.get("/readyz") as answer:
         assert answer.status == 503
-        assert "queue" in (await answer.json())["missing"][0]
+        said = await answer.json()
+        assert "queue" in said["missing"][0]
+        assert "degraded" not in said
     async with receiver.client.get("/healthz") as answer:
         assert answer.status == 200
     await receiver.stop()

@@ -228,6 +228,30 @@ async def test_an_unknown_source_is_not_found_and_no_other_is_named(
     assert "xxxxx" not in metrics
 
 
+async def test_paths_that_are_none_are_answered_as_all_else_with_a_remedy_and_no_versions(
+    start_receiver: Start, rabbitmq_writer: TallyingWriter
+) -> None:
+    receiver = await start_receiver(sources=[PostmarkSamples().source("main")], writer=rabbitmq_writer)
+    for method, path in (("GET", "/"), ("GET", "/webhooks"), ("POST", "/webhooks"), ("GET", "/webhooks/other")):
+        async with receiver.client.request(method, path) as answer:
+            assert answer.status == 404
+            assert "bouncekeeper sources list" in (await answer.json())["remedy"]
+            assert "Server" not in answer.headers
+
+
+async def test_a_webhook_without_credentials_is_told_that_none_came_and_where_to_put_them(
+    start_receiver: Start, rabbitmq_writer: TallyingWriter
+) -> None:
+    sender = PostmarkSamples()
+    receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer)
+    [webhook] = sender.requests([bounce()], now=now())
+    async with receiver.client.post("/webhooks/main", data=webhook.body) as answer:
+        assert answer.status == 401
+        remedy = (await answer.json())["remedy"]
+    assert "no credentials" in remedy
+    assert "user:password@" in remedy
+
+
 async def test_only_post_delivers_and_probes_are_answered(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:

@@ -28,6 +28,7 @@ from worker.api.problems import (
 )
 from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, read_changes
 from worker.errors import RequestRefused, StopTheProcess, TryAgainLater
+from worker.listening import hide_versions
 from worker.logs import contact_field, get_logger
 from worker.policy.rule import Policy
 from worker.probes import PROBE_ROUTES, add_probes
@@ -76,6 +77,7 @@ def build_api(*, pool: Pool, policy: Policy, settings: ApiSettings) -> web.Appli
     app.router.add_get("/v1/status-changes", _status_changes)
     app.router.add_get("/v1/openapi.yaml", _openapi)
     add_probes(app, partial(_missing, app))
+    app.on_response_prepare.append(hide_versions)
     app.on_shutdown.append(_stop_waiting)
     return app
 

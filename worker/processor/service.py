@@ -66,7 +66,8 @@ async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
         await _keep_partitions(pool, writer, settings)
         readers, dead_readers, publisher = await _queues(settings, stack)
         address = await stack.enter_async_context(serving_probes(settings.processor, pool, readers))
-        _log.info("process.started", role="processor", version=version("bouncekeeper"), address=address)
+        served = {"address": address} if address else {}
+        _log.info("process.started", role="processor", version=version("bouncekeeper"), **served)
         async with asyncio.TaskGroup() as tasks:
             for name, reader in readers.items():
                 consumer = Consumer(

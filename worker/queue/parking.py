@@ -56,6 +56,10 @@ class ParkingWriter:
         """False only while both are away."""
         return self._primary.available() or self._parking.available()
 
+    def parks(self) -> bool:
+        """True while the broker is away, blocked or too slow, so that a parcel that comes now is parked."""
+        return not self._primary.available() or (self._parking_since is not None and time.monotonic() < self._retry_at)
+
     async def close(self) -> None:
         """Closes both."""
         try:

@@ -13,11 +13,18 @@ _REMEDIES: dict[int, str] = {
     400: "Send the request again, complete and unaltered.",
     401: "Compare the secret or key of this webhook at your provider with the one configured here.",
     403: "This caller may not use this URL; the operator of this service can allow its address.",
-    404: "Check the webhook URL: it is /webhooks/ and the name of a source that is configured here.",
+    404: "Check the webhook URL: it is /webhooks/ and the name of a source; `bouncekeeper sources list` shows the"
+    " names.",
     405: "Send webhooks with POST.",
     408: "Send the body faster, or in smaller batches.",
     413: "Send smaller batches.",
     415: "Send the body without Content-Encoding, or with gzip or deflate.",
+}
+_NONE_SENT = {
+    "missing_credentials": "The request carried no credentials: put user and password into the webhook's URL"
+    " (https://user:password@host/…) at your provider.",
+    "missing_signature": "The request carried no signature: switch signing on for this webhook at your provider, and"
+    " pass its requests on unaltered.",
 }
 _LATER = "Nothing is wrong with the request: send it again later."
 
@@ -76,7 +83,7 @@ def refusal(
     close: bool = False,
 ) -> web.Response:
     """An answer that makes nothing happen, with the remedy; `close` ends the connection after it."""
-    response = _json_answer(http_status, reason, _REMEDIES.get(http_status, _LATER))
+    response = _json_answer(http_status, reason, _NONE_SENT.get(reason) or _REMEDIES.get(http_status, _LATER))
     if allow is not None:
         response.headers["Allow"] = allow
     if challenge is not None:

@@ -10,9 +10,11 @@ from aiohttp import hdrs, web
 
 from schemas.source import Source
 from worker import metrics
+from worker.listening import hide_versions
 from worker.logs import get_logger
 from worker.probes import add_probes
 from worker.providers.provider import Provider
+from worker.queue.parking import ParkingWriter
 from worker.queue.port import QueueWriter
 from worker.receiver.answers import refusal
 from worker.receiver.body import BodyReader
@@ -92,7 +94,9 @@ def build_receiver(
         for path in (f"/webhooks/{source.name}", f"/webhooks/{source.name}/"):
             app.router.add_route(hdrs.METH_ANY, path, webhooks.handle, expect_handler=tools.body_reader.refuse_unseen)
     app.router.add_route(hdrs.METH_ANY, "/webhooks/{source:.*}", _refuse_unknown_source)
-    add_probes(app, partial(_missing, app, writer))
+    add_probes(app, partial(_missing, app, writer), partial(_degraded, writer))
+    app.router.add_route(hdrs.METH_ANY, "/{path:.*}", _refuse_unknown_path)
+    app.on_response_prepare.append(hide_versions)
     app.cleanup_ctx.append(_lifetime)
     app.on_shutdown.append(_stop_reading)
     return app
@@ -125,8 +129,20 @@ async def _refuse_unknown_source(request: web.Request) -> web.Response:
     return refusal(HTTPStatus.NOT_FOUND, "unknown_source", close=not request.content.is_eof())
 
 
+async def _refuse_unknown_path(request: web.Request) -> web.Response:
+    # Not logged: browsers and scanners ask for much that has nothing to do with webhooks.
+    metrics.WEBHOOKS.labels("", "refused", "unknown_path").inc()
+    return refusal(HTTPStatus.NOT_FOUND, "unknown_path", close=not request.content.is_eof())
+
+
 async def _missing(app: web.Application, writer: QueueWriter) -> list[str]:
     missing = [*app[STOPPING]]
     if not writer.available():
         missing.append("the queue takes nothing: look at the broker and at Postgres")
     return missing
+
+
+def _degraded(writer: QueueWriter) -> list[str]:
+    if isinstance(writer, ParkingWriter) and writer.available() and writer.parks():
+        return ["RabbitMQ is away: webhooks are parked in Postgres"]
+    return []
