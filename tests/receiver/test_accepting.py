@@ -70,6 +70,20 @@ async def test_concurrent_webhooks_share_confirms_and_keep_their_own_bodies(
     assert len({envelope.delivery_id for envelope in envelopes}) == 200
 
 
+async def test_a_content_type_that_is_not_utf8_costs_no_webhook(
+    start_receiver: Start, rabbitmq_writer: TallyingWriter, rabbitmq_reader: RabbitMQReader
+) -> None:
+    sender = PostmarkSamples()
+    receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer)
+    [webhook] = sender.requests([bounce()], now=now())
+    head = f"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nAuthorization: {webhook.headers['authorization']}\r\n"
+    lines = f"Connection: close\r\nContent-Length: {len(webhook.body)}\r\nContent-Type: text/".encode()
+    answer = await receiver.exchange(head.encode() + lines + b"\xff\r\n\r\n" + webhook.body)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    [envelope] = await take_envelopes(rabbitmq_reader, 1)
+    assert envelope.body == webhook.body
+
+
 async def test_pipelined_webhooks_on_one_connection_are_answered_in_order(
     start_receiver: Start, rabbitmq_writer: TallyingWriter, rabbitmq_reader: RabbitMQReader
 ) -> None:

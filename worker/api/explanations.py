@@ -65,7 +65,9 @@ async def contact_explanation(
         return None
     # What occurred before base_until is in the base, even where its partition still stands.
     events = await stored_events(executor, row.id, since=row.base_until)
-    told = explain(events, policy, now, decode_facts(row.base))
+    # A clock that runs behind the receiver's must not leave out the newest event, which the status rests on.
+    at = max(now, events[-1].occurred_at) if events else now
+    told = explain(events, policy, at, decode_facts(row.base))
     shown = told.standing
     return ExplanationAnswer(
         address=row.address,

@@ -71,7 +71,7 @@ class BatchWriter:
             try:
                 await self._commit_until_done(part, committed)
             except _POISON as error:
-                found = f"Postgres refuses an event of it ({type(error).__name__}: {error})"
+                found = f"Postgres refuses an event of it ({type(error).__name__})"  # its text may hold an address
             except (BouncekeeperError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 raise
             except Exception as error:  # noqa: BLE001 - a defect of ours must not stop every worker lent this batch

@@ -43,7 +43,8 @@ BOUNCE_TYPES: dict[str, BounceType] = {
     "HardBounce": BounceType(code=1, kind=Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, refined=True),
     "Transient": BounceType(code=2, kind=Kind.DEFERRED, cause=Cause.UNDETERMINED, refined=True),
     "Unsubscribe": BounceType(code=16, kind=Kind.UNSUBSCRIBE, cause=Cause.NONE),
-    "Subscribe": BounceType(code=32, kind=Kind.RESUBSCRIBE, cause=Cause.NONE),
+    # A mail that seems to ask for more: too weak a sign to take an unsubscribe back, which SubscriptionChange does.
+    "Subscribe": BounceType(code=32, kind=Kind.OTHER, cause=Cause.NONE),
     "AutoResponder": BounceType(code=64, kind=Kind.OTHER, cause=Cause.AUTO_REPLY),
     "AddressChange": BounceType(code=128, kind=Kind.OTHER, cause=Cause.ADDRESS_CHANGED),
     "DnsError": BounceType(code=256, kind=Kind.SOFT_BOUNCE, cause=Cause.DNS_FAILURE),
@@ -144,7 +145,7 @@ def _bounce(record: _Record) -> FeedbackEvent:
         cause,
         words=(name,),
         found=found,
-        scope=_stream(record) if kind in (Kind.UNSUBSCRIBE, Kind.RESUBSCRIBE) else None,
+        scope=_stream(record) if kind is Kind.UNSUBSCRIBE else None,
     )
 
 

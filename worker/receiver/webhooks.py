@@ -128,8 +128,8 @@ class SourceWebhooks:
                 provider=self._provider.name,
                 account=self._source.account,
                 received_at=datetime.now(UTC),
-                content_type=headers.get("content-type", ""),
-                headers={name: headers[name] for name in self._kept_headers if name in headers},
+                content_type=_encodable(headers.get("content-type", "")),
+                headers={name: _encodable(headers[name]) for name in self._kept_headers if name in headers},
                 body=webhook.body,
                 replay_token=verdict.replay_token or "",
                 replay_fingerprint=verdict.replay_fingerprint,
@@ -249,3 +249,8 @@ class SourceWebhooks:
         metrics.WEBHOOKS.labels(self._source.name, outcome, reason).inc()
         self._observe_seconds(seconds)
         return round(seconds, 6)
+
+
+def _encodable(header: str) -> str:
+    """The header as it is, or with its bytes that are no UTF-8 written out: none may cost a webhook."""
+    return header if header.isascii() else header.encode("utf-8", "backslashreplace").decode()
