@@ -45,8 +45,8 @@ def _migrate(dsn: str, *, dry_run: bool) -> list[str]:
             return _apply(dsn, dry_run=dry_run)
     except psycopg.OperationalError as error:
         raise StoreUnavailable(
-            f"Postgres went away while the database's version was looked at or raised: {error}. It is tried again; if"
-            " this goes on, see whether Postgres runs and postgres.url leads to it"
+            f"Postgres went away while the database's version was looked at or raised: {error}; see whether"
+            " Postgres runs and postgres.url leads to it"
         ) from error
 
 

@@ -108,8 +108,8 @@ def store_errors(doing: str) -> Iterator[None]:
     except _LATER as error:
         said = str(error) or type(error).__name__
         raise StoreUnavailable(
-            f"Postgres could not do its part while {doing}: {said}. It is tried again; if this goes on, see"
-            " whether Postgres runs and postgres.url leads to it"
+            f"Postgres could not do its part while {doing}: {said}; see whether Postgres runs and"
+            " postgres.url leads to it"
         ) from error
 
 
