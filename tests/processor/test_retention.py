@@ -12,7 +12,7 @@ from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules, apply_events
-from worker.processor.retention import keep_partitions, oldest_kept
+from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.store.contact_rows import lock_contacts_where
 from worker.store.partitions import existing_partitions, make_partitions, month_of, months_later
 from worker.store.pool import Pool
@@ -39,7 +39,8 @@ async def test_dropping_months_changes_no_fact_even_when_later_events_come_late(
     await pool.execute("TRUNCATE contacts, events, status_changes, outbox")
     await apply(pool, [event for event in events if event not in late])
 
-    await keep_partitions(pool, POLICY, now=now, ahead=6, retention_months=KEPT_MONTHS)
+    await make_months_ahead(pool, now=now, ahead=6)
+    await drop_old_months(pool, POLICY, now=now, retention_months=KEPT_MONTHS)
     await apply(pool, late)
 
     async with pool.acquire() as connection:
@@ -53,7 +54,8 @@ async def test_dropping_months_changes_no_fact_even_when_later_events_come_late(
 async def test_partitions_are_made_ahead(pool: Pool) -> None:
     now = START + timedelta(days=800)
 
-    await keep_partitions(pool, POLICY, now=now, ahead=2, retention_months=1)
+    await make_months_ahead(pool, now=now, ahead=2)
+    await drop_old_months(pool, POLICY, now=now, retention_months=1)
 
     async with pool.acquire() as connection:
         months = await existing_partitions(connection)

@@ -27,18 +27,24 @@ def oldest_kept(now: datetime, retention_months: int) -> datetime:
     return months_later(month_of(now), -retention_months)
 
 
-async def keep_partitions(pool: Pool, policy: Policy, *, now: datetime, ahead: int, retention_months: int) -> None:
-    """Partitions exist from this month to `ahead` months on, and none is older than the retention.
+async def make_months_ahead(pool: Pool, *, now: datetime, ahead: int) -> None:
+    """Partitions exist from this month to `ahead` months on. Quick. Raises StoreUnavailable."""
+    month = month_of(now)
+    with store_errors("making partitions of events"):
+        async with pool.acquire() as connection:
+            for made in await make_partitions(connection, [months_later(month, count) for count in range(ahead + 1)]):
+                _log.info("partition.made", month=f"{made:%Y-%m}")
+
+
+async def drop_old_months(pool: Pool, policy: Policy, *, now: datetime, retention_months: int) -> None:
+    """No partition is older than the retention. Takes minutes where a month has millions of contacts.
 
     Safe to run anywhere at any time, and to be killed at any point: a month is dropped only when every contact
     with an event in it has that event in its base. Raises StoreUnavailable.
     """
-    month = month_of(now)
     horizon = oldest_kept(now, retention_months)
-    with store_errors("keeping the partitions of events"):
+    with store_errors("dropping old partitions of events"):
         async with pool.acquire() as connection:
-            for made in await make_partitions(connection, [months_later(month, count) for count in range(ahead + 1)]):
-                _log.info("partition.made", month=f"{made:%Y-%m}")
             for old in await existing_partitions(connection):
                 if old < horizon:
                     contacts = await _fold_into_bases(connection, policy, old)

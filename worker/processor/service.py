@@ -18,7 +18,7 @@ from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
 from worker.processor.probes import serving_probes
 from worker.processor.relay import relay
-from worker.processor.retention import keep_partitions, oldest_kept
+from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.processor.sweep import sweep
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import QueueReader
@@ -63,7 +63,7 @@ async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
         pool = await stack.enter_async_context(worker_pool(settings))
         rules = batch_rules(settings)
         writer = BatchWriter(pool, rules, stop)
-        await _keep_partitions(pool, writer, settings)
+        await _make_months_ahead(pool, settings)
         readers, dead_readers, publisher = await _queues(settings, stack)
         address = await stack.enter_async_context(serving_probes(settings.processor, pool, readers))
         served = {"address": address} if address else {}
@@ -85,7 +85,10 @@ async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
                 await sweep(pool, writer.rules)
 
             async def keep_house() -> None:
-                await _keep_partitions(pool, writer, settings)
+                await _make_months_ahead(pool, settings)
+                writer.rules = batch_rules(settings)  # what counts as old moves on with the calendar
+                months = settings.processor.retention_months
+                await drop_old_months(pool, settings.policy, now=datetime.now(UTC), retention_months=months)
 
             tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))
             tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, "housekeeping", keep_house))
@@ -156,16 +159,8 @@ async def _queues(
     return readers, dead_readers, publisher
 
 
-async def _keep_partitions(pool: Pool, writer: BatchWriter, settings: Settings) -> None:
-    """Partitions are there, old ones gone; what counts as old moves on with the calendar."""
-    writer.rules = batch_rules(settings)
-    await keep_partitions(
-        pool,
-        settings.policy,
-        now=datetime.now(UTC),
-        ahead=settings.processor.partitions_ahead_months,
-        retention_months=settings.processor.retention_months,
-    )
+async def _make_months_ahead(pool: Pool, settings: Settings) -> None:
+    await make_months_ahead(pool, now=datetime.now(UTC), ahead=settings.processor.partitions_ahead_months)
 
 
 def _depth_gauge(name: str, reader: QueueReader) -> Callable[[], Awaitable[None]]:
