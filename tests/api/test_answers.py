@@ -141,6 +141,7 @@ async def test_probes_leave_no_line_while_all_is_well(
     for path in ("/healthz", "/readyz", "/metrics"):
         async with stranger.get(path) as response:
             assert response.status == 200
+            assert "Server" not in response.headers  # it would name versions
     assert "api.answered" not in capsys.readouterr().err
 
 
