@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from worker.logs import get_logger
-from worker.policy.event_order import is_inert
 from worker.policy.facts_encoding import decode_facts, encode_facts
 from worker.policy.fold import fold_all
 from worker.policy.rule import Policy
@@ -60,14 +59,13 @@ async def _fold_into_bases(connection: Connection, policy: Policy, month: dateti
     while contact_ids := await contacts_with_events_in(connection, month, month_end, after, _CONTACTS_AT_ONCE):
         async with connection.transaction():
             rows = await lock_contacts_by_id(connection, contact_ids)
-            stored = await stored_events_by_contact(connection, contact_ids)
+            stored = await stored_events_by_contact(connection, contact_ids, since=month, until=month_end)
             bases = []
             for row in rows:
                 if row.base_until is not None and row.base_until >= month_end:
                     continue  # done by a run that was killed before it could drop the partition
-                since = row.base_until or month
-                events = [e for e in stored.get(row.id, ()) if since <= e.occurred_at < month_end and not is_inert(e)]
-                bases.append((row.id, encode_facts(fold_all(decode_facts(row.base), events, policy)), month_end))
+                facts = fold_all(decode_facts(row.base), stored.get(row.id, ()), policy)
+                bases.append((row.id, encode_facts(facts), month_end))
             await store_bases(connection, bases)
         total += len(bases)
         after = contact_ids[-1]

@@ -26,6 +26,7 @@ _WHOLE = f"{_FOLDED}, e.diagnostic, e.tags, e.metadata, e.raw"
 _EVENTS_OF = """
     SELECT {columns} FROM events e JOIN contacts c ON c.id = e.contact_id
     WHERE e.contact_id = ANY($1::bigint[]) AND e.occurred_at >= coalesce($2::timestamptz, '-infinity')
+      AND e.occurred_at < coalesce($3::timestamptz, 'infinity')
     ORDER BY e.contact_id, e.occurred_at, e.event_key
 """
 _EVENTS_TO_FOLD = _EVENTS_OF.format(columns=_FOLDED)
@@ -43,16 +44,17 @@ async def stored_events_by_contact(
     contact_ids: Sequence[int],
     *,
     since: datetime | None = None,
+    until: datetime | None = None,
     whole: bool = False,
 ) -> dict[int, list[FeedbackEvent]]:
     """Every stored event of these contacts, each list in the order of (occurred_at, event_key).
 
-    A contact without events is not in the answer. `since` leaves out what occurred before it, and lets
-    Postgres pass over older partitions. Unless `whole`, the events come without what no fold looks at:
-    diagnostic, tags, metadata and raw. Raises StoreUnavailable.
+    A contact without events is not in the answer. `since` leaves out what occurred before it, `until` what
+    occurred then or later: Postgres passes over the other partitions. Unless `whole`, the events come without what
+    no fold looks at: diagnostic, tags, metadata and raw. Raises StoreUnavailable.
     """
     with store_errors("reading stored events"):
-        rows = await executor.fetch(_EVENTS_WHOLE if whole else _EVENTS_TO_FOLD, list(contact_ids), since)
+        rows = await executor.fetch(_EVENTS_WHOLE if whole else _EVENTS_TO_FOLD, list(contact_ids), since, until)
     events: dict[int, list[FeedbackEvent]] = {}
     for row in rows:
         events.setdefault(row["contact_id"], []).append(_event(row, whole=whole))
