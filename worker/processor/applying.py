@@ -68,7 +68,7 @@ async def apply_events(
 
     trust_watermarks=False asks the database about every event, where otherwise those that lie behind all that
     their contact has folded are known to be new. The caller uses it after asyncpg.UniqueViolationError, which
-    happens when a changed policy has made an event count that did not count when it was stored.
+    happens when this version folds an event that an older one stored and passed over.
     """
     applied = Applied()
     unique = await _unique(connection, events)

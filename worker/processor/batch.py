@@ -1,7 +1,6 @@
 """One batch from parsed to committed: retried when the moment is wrong, split when one event spoils it."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from worker.errors import BouncekeeperError, StoreUnavailable
 from worker.logs import get_logger
 from worker.processor.applying import Applied, BatchRules, apply_events
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, used_token
+from worker.processor.pause import pause
 from worker.store.dead_letters import put_aside
 from worker.store.partitions import make_partitions, month_of
 from worker.store.pool import Pool, store_errors
@@ -162,9 +162,7 @@ class BatchWriter:
         if self._stop.is_set():
             raise error
         _log.warning("batch.retried", attempt=attempt, reason=str(error), wait_seconds=round(wait_seconds, 3))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_seconds):
-                await self._stop.wait()
+        await pause(self._stop, wait_seconds)
         return min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
 
     async def _make_missing_partitions(self, events: Sequence[FeedbackEvent]) -> None:

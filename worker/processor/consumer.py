@@ -27,7 +27,6 @@ from worker.settings_tree import ProcessorSettings
 _log = get_logger()
 
 _IDLE_WAIT_SECONDS = 0.5  # how long a stop may go unnoticed
-_LONGEST_WAIT_SECONDS = 5.0
 _PARCELS_AT_ONCE = 64
 _LOADS_IN_FLIGHT = 2
 _BATCHES_OF_A_LOAD = 4
@@ -105,7 +104,7 @@ class Consumer:
         except QueueUnavailable:
             # The adapter logs the loss and reconnects by itself; leases given before are void and come again.
             self._waiting.clear()
-            await asyncio.sleep(min(wait_seconds, _LONGEST_WAIT_SECONDS))
+            await asyncio.sleep(wait_seconds)
             return False
         self._waiting.extend(leases)
         return bool(leases)
@@ -165,8 +164,7 @@ def divide_by_contact(parsed: ParsedParcels, most_events: int) -> list[list[Feed
     Which batch a contact is in follows from its address alone and is the same in every process: two workers
     that are each at another part of their loads do not meet. Each begins at a part of its own choosing.
     """
-    count = -(-parsed.event_count // most_events)
-    if count <= 1:
+    if parsed.event_count <= most_events:
         return [events] if (events := [event for delivery in parsed.deliveries for event in delivery.events]) else []
     batches: list[list[FeedbackEvent]] = [[] for _ in range(_BATCHES_OF_A_LOAD)]
     for delivery in parsed.deliveries:

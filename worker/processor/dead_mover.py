@@ -9,6 +9,7 @@ from schemas.envelope import decode_envelope, decode_parcel
 from worker.errors import TryAgainLater
 from worker.logs import Reminder, get_logger
 from worker.processor.parsing import SetAsideDelivery, unreadable
+from worker.processor.pause import pause
 from worker.processor.reporting import report_set_aside
 from worker.queue.port import Lease, QueueReader
 from worker.store.dead_letters import put_aside
@@ -41,10 +42,7 @@ async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event
             await reader.give_back(leases)
             if reminder.due(type(error).__name__):
                 _log.warning("task.failed", task="dead_mover", reason=str(error), wait_seconds=_PAUSE_SECONDS)
-            try:
-                await asyncio.wait_for(stop.wait(), _PAUSE_SECONDS)
-            except TimeoutError:
-                continue
+            await pause(stop, _PAUSE_SECONDS)
 
 
 def dead_deliveries(parcel: bytes, *, now: datetime) -> list[SetAsideDelivery]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from worker import metrics
 from worker.errors import TryAgainLater
 from worker.logs import Reminder, get_logger
+from worker.processor.pause import pause
 from worker.store.pool import Pool, store_errors
 from worker.store.status_history import delete_outgoing, lock_outgoing
 
@@ -57,7 +58,4 @@ async def relay(pool: Pool, publisher: Publisher, *, every_seconds: float, stop:
             wait_seconds = min(max(wait_seconds, every_seconds) * 2, _LONGEST_WAIT_SECONDS)
             if reminder.due(type(error).__name__):
                 _log.warning("task.failed", task="relay", reason=str(error), wait_seconds=wait_seconds)
-        try:
-            await asyncio.wait_for(stop.wait(), wait_seconds)
-        except TimeoutError:
-            continue
+        await pause(stop, wait_seconds)

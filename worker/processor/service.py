@@ -1,7 +1,6 @@
 """The worker process: consumers of both queues, and the tasks that keep the house in order beside them."""
 
 import asyncio
-import contextlib
 import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +15,7 @@ from worker.processor.applying import BatchRules
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
+from worker.processor.pause import pause
 from worker.processor.probes import serving_probes
 from worker.processor.relay import relay
 from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
@@ -103,9 +103,7 @@ async def _schema(settings: Settings, stop: asyncio.Event) -> None:
             await require_current_schema(settings.postgres.url.reveal())
         except StoreUnavailable as error:
             _log.warning("task.failed", task="start", reason=str(error), wait_seconds=wait_seconds)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_seconds):
-                    await stop.wait()
+            await pause(stop, wait_seconds)
             wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
         else:
             return
@@ -179,7 +177,4 @@ async def _every(seconds: float, stop: asyncio.Event, task: str, work: Callable[
             await work()
         except TryAgainLater as error:
             _log.warning("task.failed", task=task, reason=str(error), wait_seconds=seconds)
-        try:
-            await asyncio.wait_for(stop.wait(), seconds)
-        except TimeoutError:
-            continue
+        await pause(stop, seconds)
