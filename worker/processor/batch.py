@@ -1,8 +1,9 @@
 """One batch from parsed to committed: retried when the moment is wrong, split when one event spoils it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import asyncpg
 from msgspec import Struct
@@ -15,7 +16,7 @@ from worker.processor.parsing import ParsedParcels, SetAsideDelivery, used_token
 from worker.processor.pause import pause
 from worker.store.dead_letters import put_aside
 from worker.store.partitions import make_partitions, month_of
-from worker.store.pool import Pool, store_errors
+from worker.store.pool import Connection, Pool, store_errors
 from worker.store.replay_tokens import claim_tokens
 
 _log = get_logger()
@@ -26,6 +27,7 @@ _LONGEST_WAIT_SECONDS = 10.0
 # What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
 _POISON = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
+_Result = TypeVar("_Result")
 
 _REPLAYED = (
     "its one-time token was used for another event before: somebody has seen a webhook of this source and forged this"
@@ -95,37 +97,43 @@ class BatchWriter:
         while the process is stopping.
         """
         tokens = [(delivery, used) for delivery in parsed.deliveries if (used := used_token(delivery.envelope))]
-        wait_seconds = _FIRST_WAIT_SECONDS
-        while tokens:
-            try:
-                with store_errors("claiming one-time tokens"):
-                    async with self._pool.acquire() as connection:
-                        sound = await claim_tokens(connection, [used for _, used in tokens])
-                break
-            except StoreUnavailable as error:
-                wait_seconds = await self._wait(error, 1, wait_seconds)
-        else:
+        if not tokens:
             return
-        replayed = {id(delivery) for (delivery, _), is_sound in zip(tokens, sound, strict=True) if not is_sound}
-        for delivery in parsed.deliveries:
-            if id(delivery) in replayed:
-                parsed.set_aside.append(
-                    SetAsideDelivery(envelope=delivery.envelope, reason="replayed_token", detail=_REPLAYED)
-                )
-        parsed.deliveries = [delivery for delivery in parsed.deliveries if id(delivery) not in replayed]
+
+        async def claim(connection: Connection) -> list[bool]:
+            return await claim_tokens(connection, [used for _, used in tokens])
+
+        sound = await self._patiently("claiming one-time tokens", claim)
+        replayed = [delivery for (delivery, _), is_sound in zip(tokens, sound, strict=True) if not is_sound]
+        if replayed:
+            parsed.set_aside += [
+                SetAsideDelivery(envelope=delivery.envelope, reason="replayed_token", detail=_REPLAYED)
+                for delivery in replayed
+            ]
+            refused = {id(delivery) for delivery in replayed}
+            parsed.deliveries = [delivery for delivery in parsed.deliveries if id(delivery) not in refused]
 
     async def set_aside(self, deliveries: Sequence[SetAsideDelivery]) -> None:
         """The deliveries are in dead_letters when this returns; waits as long as Postgres needs.
 
         Raises StoreUnavailable only while the process is stopping.
         """
+        if not deliveries:
+            return
+
+        async def put(connection: Connection) -> None:
+            await put_aside(connection, deliveries, at=datetime.now(UTC))
+
+        await self._patiently("setting deliveries aside", put)
+
+    async def _patiently(self, doing: str, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
+        """Does the work in a transaction of its own, again and again while Postgres is away."""
         wait_seconds = _FIRST_WAIT_SECONDS
-        while deliveries:
+        while True:
             try:
-                with store_errors("setting deliveries aside"):
+                with store_errors(doing):
                     async with self._pool.acquire() as connection, connection.transaction():
-                        await put_aside(connection, deliveries, at=datetime.now(UTC))
-                deliveries = ()
+                        return await work(connection)
             except StoreUnavailable as error:
                 wait_seconds = await self._wait(error, 1, wait_seconds)
 
