@@ -33,6 +33,7 @@ class Source(Struct, frozen=True, kw_only=True):
     name: str
     provider: str
     account: str = "default"
+    account_from: str = ""  # where each event tells its own account; "" = all are the source's
     authentication: str = ""  # "" = the provider's own way; "none" = open, said in so many words
     secrets: tuple[Secret, ...] = ()  # several at once while a secret is being rotated
     allowed_addresses: tuple[str, ...] = ()  # IP networks (CIDR) that may call; empty = any

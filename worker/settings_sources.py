@@ -16,7 +16,7 @@ from worker.settings_values import Mistake, read_secret_file, text_list
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 # What a source may also be told by the environment, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>.
-_TEXT_FIELDS = ("provider", "account", "authentication")
+_TEXT_FIELDS = ("provider", "account", "account_from", "authentication")
 _LIST_FIELDS = ("secrets", "secrets_files", "allowed_addresses")
 SOURCE_FIELDS = (*_TEXT_FIELDS, *_LIST_FIELDS)
 
@@ -51,7 +51,7 @@ def write_source(source: Source, *, certificate_file: str = "") -> str:
     usual = Source(name=source.name, provider="")
     values: dict[str, Any] = {
         field: getattr(source, field)
-        for field in ("provider", "account", "authentication", "allowed_addresses")
+        for field in ("provider", "account", "account_from", "authentication", "allowed_addresses")
         if getattr(source, field) != getattr(usual, field)
     }
     if source.secrets:
@@ -89,7 +89,7 @@ def _read_source(
 
     texts = {
         field: _take_text(values, field, default, where, mistakes)
-        for field, default in (("provider", ""), ("account", "default"), ("authentication", ""))
+        for field, default in (("provider", ""), ("account", "default"), ("account_from", ""), ("authentication", ""))
     }
     if not texts["provider"]:
         mistakes.append(f'{where}.provider is missing: name the ESP, such as provider = "sendgrid"')
@@ -97,6 +97,7 @@ def _read_source(
         name=name,
         provider=texts["provider"],
         account=texts["account"] or "default",
+        account_from=texts["account_from"],
         authentication=texts["authentication"],
         secrets=_take_secrets(values, base_directory, where, mistakes),
         allowed_addresses=_take_networks(values, where, mistakes),
@@ -155,7 +156,8 @@ def _read_certificates(values: dict[str, Any], base_directory: Path, where: str,
 
 
 def _check_with_provider(source: Source, mistakes: list[str]) -> None:
-    from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - costs time that --help has not
+    from worker.providers.account_rule import check_account_rule  # noqa: PLC0415 - costs time that --help has not
+    from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - as above
 
     provider = PROVIDERS.get(source.provider)
     if provider is None:
@@ -164,7 +166,8 @@ def _check_with_provider(source: Source, mistakes: list[str]) -> None:
             f"{did_you_mean(source.provider, PROVIDERS)}"
         )
         return
-    mistakes += [f"sources.{source.name}: {complaint}" for complaint in provider.check_source(source)]
+    complaints = provider.check_source(source) + check_account_rule(source.account_from, provider.account_paths)
+    mistakes += [f"sources.{source.name}: {complaint}" for complaint in complaints]
 
 
 def _split(text: str) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from statistics import median
 
 from schemas.envelope import Envelope
+from schemas.source import Source
 from tests.benchmarks.benchmark import Bench, Outcome
 from tests.benchmarks.feedback import BATCH_EVENTS, sample_events
 from tests.benchmarks.parcels import envelopes_of
@@ -46,10 +47,11 @@ async def measure(bench: Bench) -> Outcome:
 
 def _parse(provider: Provider, envelopes: list[Envelope]) -> tuple[int, float]:
     parse = provider.parse
+    source = Source(name="bench", provider=provider.name)
     started = time.perf_counter()
     events = 0
     for envelope in envelopes:
-        events += len(parse(envelope))
+        events += len(parse(envelope, source))
     return events, time.perf_counter() - started
 
 

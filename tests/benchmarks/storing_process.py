@@ -104,6 +104,7 @@ async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
             reader=reader,
             writer=BatchWriter(pool, batch_rules(settings)),
             providers=PROVIDERS,
+            sources={},
             settings=settings.processor,
         )
         stop = asyncio.Event()

@@ -10,6 +10,7 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from tests.providers.reading import parse_envelope
 from worker.providers.provider import WebhookRequest
 from worker.providers.registry import PROVIDERS
 from worker.samples.registry import SAMPLE_SENDERS
@@ -94,4 +95,4 @@ def _events_in(request: WebhookRequest, source: Source, now: datetime) -> tuple[
         headers={name: value for name, value in request.headers.items() if name in provider.kept_headers},
         body=request.body,
     )
-    return tuple(provider.parse(envelope))
+    return tuple(parse_envelope(provider, envelope))

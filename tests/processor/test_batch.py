@@ -58,6 +58,7 @@ async def test_a_worker_that_stops_while_postgres_is_away_gives_back_what_it_hol
         reader=reader,
         writer=BatchWriter(away, rules, stop),
         providers=PROVIDERS,
+        sources={},
         settings=ProcessorSettings(),
     )
     running = asyncio.create_task(consumer.run(stop))

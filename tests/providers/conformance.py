@@ -18,6 +18,7 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
+from tests.providers.mutation import mutated
 from worker.errors import UnreadablePayload
 from worker.providers.provider import Accepted, Provider, Refused, Verdict, WebhookRequest
 from worker.providers.registry import PROVIDERS, provider_named
@@ -73,44 +74,7 @@ def assert_sound(event: FeedbackEvent, received_at: datetime = NOW) -> None:
     assert "\\u0000" not in json.dumps(stored)
 
 
-_ODD_VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.sampled_from([2**63, 2**70, -(2**70), 10**18, 1e308, -1.5, 1772600767123]),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=30),
-    st.sampled_from(["\x00", "a\x00b@example.org", "\u2028", "😀" * 10, "x" * 5_000, "5.1.1", "9" * 60, "@", "<>"]),
-    st.lists(st.integers(), max_size=2),
-    st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
-    st.integers(1, 30).map(lambda depth: json.loads("[" * depth + "]" * depth)),
-)
-
-
-@st.composite
-def _mutated(draw: st.DrawFn, documents: list[Any]) -> Any:
-    """A document with up to four of its values removed or replaced, at any depth."""
-    document = json.loads(json.dumps(draw(st.sampled_from(documents))))
-    for _ in range(draw(st.integers(1, 4))):
-        places = list(_places(document))
-        if not places:
-            break
-        container, key = draw(st.sampled_from(places))
-        if isinstance(container, dict) and draw(st.booleans()):
-            del container[key]
-        else:
-            container[key] = draw(_ODD_VALUES)
-    return document
-
-
-def _places(document: Any) -> list[tuple[Any, Any]]:
-    items: list[tuple[Any, Any]] = []
-    if isinstance(document, dict):
-        items = [(document, key) for key in document]
-    elif isinstance(document, list):
-        items = [(document, position) for position in range(len(document))]
-    return items + [place for container, key in items for place in _places(container[key])]
-
+_PLAIN_HEADERS = frozenset({"content-type", "user-agent"})
 
 _patient = settings(
     max_examples=150,
@@ -126,6 +90,11 @@ class ProviderConformance:
     max_age: ClassVar[timedelta | None] = None  # None: the vendor signs no time, an old webhook is as good
     kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = ALL_KINDS  # those that the vendor can say
     unknown_event: ClassVar[str] = "invented"
+    signs_body: ClassVar[bool] = True  # False: the vendor signs nothing and shows a secret in a header or the URL
+    tells_time: ClassVar[bool] = True
+    tells_reply: ClassVar[bool] = True  # the codes of the server's reply
+    tells_message_id: ClassVar[bool] = True
+    empty_bodies: ClassVar[tuple[bytes, ...]] = (b"[]", b"{}")
 
     # -- what a subclass tells -------------------------------------------------------------------------------
 
@@ -135,11 +104,17 @@ class ProviderConformance:
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
         """The request as somebody would send it who has not the key."""
-        return msgspec.structs.replace(request, body=request.body.replace(b"jane@", b"john@"))
+        if self.signs_body:
+            return msgspec.structs.replace(request, body=request.body.replace(b"jane@", b"john@"))
+        shown = {name: value[::-1] for name, value in request.headers.items() if name not in _PLAIN_HEADERS}
+        query = {name: value[::-1] for name, value in request.query.items()}
+        return msgspec.structs.replace(request, headers={**request.headers, **shown}, query=query)
 
     def unsigned(self, request: WebhookRequest) -> WebhookRequest:
         """The request without its proof."""
-        return msgspec.structs.replace(request, headers={"content-type": "application/json"})
+        return msgspec.structs.replace(
+            request, headers={"content-type": request.headers.get("content-type", "application/json")}, query={}
+        )
 
     def certificates(self, sender: SampleSender) -> Mapping[str, bytes]:
         """What the receiver would have fetched for this sender."""
@@ -188,9 +163,13 @@ class ProviderConformance:
             body=request.body if body is None else body,
         )
 
+    def read(self, envelope: Envelope) -> list[FeedbackEvent]:
+        """The events of one envelope, as the provider's own make-believe vendor is configured."""
+        return self.provider.parse(envelope, self.new_sender().source("first"))
+
     def parse(self, requests: Sequence[WebhookRequest]) -> list[FeedbackEvent]:
         """The events of all requests."""
-        return [event for request in requests for event in self.provider.parse(self.envelope(request))]
+        return [event for request in requests for event in self.read(self.envelope(request))]
 
     def request(self, sender: SampleSender | None = None, *, now: datetime = NOW) -> WebhookRequest:
         """One signed webhook about a hard bounce."""
@@ -287,13 +266,14 @@ class ProviderConformance:
 
     def test_times_and_words_of_the_vendor_are_kept(self) -> None:
         (event,) = self.parse([self.request()])
-        assert event.occurred_at == EARLIER
-        assert not event.arrival_dated
+        assert event.occurred_at == (EARLIER if self.tells_time else NOW)
+        assert event.arrival_dated is not self.tells_time
         assert event.address == "jane@example.org"
-        assert event.message_id
-        assert event.enhanced_status == "5.1.1"
-        assert event.smtp_code == 550
         assert event.vendor_event
+        assert bool(event.message_id) is self.tells_message_id
+        if self.tells_reply:
+            assert event.enhanced_status == "5.1.1"
+            assert event.smtp_code == 550
 
     def test_the_same_webhook_again_gives_the_same_keys(self) -> None:
         requests = self.new_sender().requests(one_of_each(self.kinds), now=NOW)
@@ -324,10 +304,34 @@ class ProviderConformance:
     def test_no_events_make_no_requests(self) -> None:
         assert self.new_sender().requests([], now=NOW) == []
 
+    def test_a_body_without_events_has_none_or_is_set_aside(self) -> None:
+        request = self.request()
+        for body in self.empty_bodies:
+            try:
+                events = self.read(self.envelope(request, body))
+            except UnreadablePayload as error:
+                assert str(error)  # noqa: PT017 - either outcome is right, nothing else is
+            else:
+                assert all(event.kind is Kind.OTHER for event in events)
+
+    def test_a_batch_says_the_same_as_its_events_one_by_one(self) -> None:
+        events = one_of_each(self.kinds)
+        sender = self.new_sender()
+        together = self.parse(sender.requests(events, now=NOW))
+        alone = [parsed for event in events for parsed in self.parse(sender.requests([event], now=NOW))]
+        assert [event.event_key for event in together] == [event.event_key for event in alone]
+
+    def test_the_vendors_words_are_listed_with_what_they_become(self) -> None:
+        vocabulary = self.provider.vocabulary
+        assert vocabulary
+        assert all(kind in Kind and cause in Cause for kind, cause in vocabulary.values())
+        assert self.provider.documentation.startswith("https://")
+        assert self.provider.proof
+
     def test_an_unknown_event_is_kept_as_other_under_the_vendors_name(self) -> None:
         request = self.request()
         document = self.unknown(self.documents(request)[0])
-        (event,) = self.provider.parse(self.envelope(request, self.body(document, request)))
+        (event,) = self.read(self.envelope(request, self.body(document, request)))
         assert event.kind is Kind.OTHER
         assert self.unknown_event in event.vendor_event
         assert not event.recognised
@@ -336,7 +340,7 @@ class ProviderConformance:
     def test_what_is_optional_may_be_missing(self) -> None:
         request = self.request()
         document = self.stripped(self.documents(request)[0])
-        (event,) = self.provider.parse(self.envelope(request, self.body(document, request)))
+        (event,) = self.read(self.envelope(request, self.body(document, request)))
         assert event.address == "jane@example.org"
         assert event.arrival_dated
         assert event.occurred_at == NOW
@@ -348,7 +352,7 @@ class ProviderConformance:
         request = self.request()
         for body in (b"", b"{", b"null", b"3", b'"text"', b"\xff\xfe{}", b"<html>", b"[" * 100_000):
             try:
-                events = self.provider.parse(self.envelope(request, body))
+                events = self.read(self.envelope(request, body))
             except UnreadablePayload as error:
                 assert str(error)  # noqa: PT017 - either outcome is right, nothing else is
             else:
@@ -359,7 +363,7 @@ class ProviderConformance:
     def test_mutated_documents_are_read_or_set_aside_and_nothing_else(self, data: st.DataObject) -> None:
         requests = self.new_sender().requests(one_of_each(self.kinds), now=NOW)
         request = data.draw(st.sampled_from(requests))
-        document = data.draw(_mutated(self.documents(request)))
+        document = data.draw(mutated(self.documents(request)))
         self._parse_safely(request, self.body(document, request))
 
     @_patient
@@ -379,13 +383,13 @@ class ProviderConformance:
         request = self.request(sender)
         odd = st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=80)
         headers = {name: data.draw(st.one_of(st.just(value), odd)) for name, value in request.headers.items()}
-        document = data.draw(_mutated([json.loads(request.body)]))
+        document = data.draw(mutated([json.loads(request.body)]))
         changed = msgspec.structs.replace(request, headers=headers, body=json.dumps(document).encode())
         assert isinstance(self.judge(changed, sender.source("first"), sender), Verdict)
 
     def _parse_safely(self, request: WebhookRequest, body: bytes) -> None:
         try:
-            events = self.provider.parse(self.envelope(request, body))
+            events = self.read(self.envelope(request, body))
         except UnreadablePayload as error:
             assert str(error)  # noqa: PT017 - being set aside with a reason is one of two right outcomes
             return

@@ -7,6 +7,7 @@ from typing import Any
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
+from tests.providers.reading import parse_envelope
 from worker.providers.amazon_ses import PROVIDER
 from worker.samples.amazon_ses import EVENT_TYPE, NOTIFICATION_TYPE, TOPIC
 
@@ -39,7 +40,7 @@ def parse(content: dict[str, Any] | str) -> list[FeedbackEvent]:
         "Message": message,
         "Timestamp": "2026-03-04T05:06:08.001Z",
     }
-    return PROVIDER.parse(envelope(json.dumps(body).encode()))
+    return parse_envelope(PROVIDER, envelope(json.dumps(body).encode()))
 
 
 def one(content: dict[str, Any] | str) -> FeedbackEvent:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import Cause, Kind
+from tests.providers.reading import parse_envelope
 from tests.providers.ses_payloads import HAPPENED, about_mail, envelope, mail, one, parse
 from worker.errors import UnreadablePayload
 from worker.providers.amazon_ses import PROVIDER
@@ -148,7 +149,7 @@ class TestOtherEvents:
         outer = {"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": message, "Timestamp": "s"}
         body = message if raw else json.dumps(outer)
         with pytest.raises(UnreadablePayload):
-            PROVIDER.parse(envelope(body.encode(), raw=raw))
+            parse_envelope(PROVIDER, envelope(body.encode(), raw=raw))
 
 
 class TestSubscription:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import Kind
+from tests.providers.reading import parse_envelope
 from tests.providers.ses_payloads import HAPPENED, NOW, SECRET, bounce, complaint, envelope, one
 from worker.errors import UnreadablePayload
 from worker.providers.amazon_ses import PROVIDER
@@ -29,14 +30,14 @@ class TestKeys:
     @pytest.mark.parametrize("kind", list(Kind))
     def test_of_raw_and_enveloped_delivery_meet(self, sender: AmazonSesSamples, kind: Kind) -> None:
         event = SampleEvent(address="a@example.com", kind=kind, occurred_at=HAPPENED, message_id="0102-x")
-        enveloped = PROVIDER.parse(envelope(sender.requests([event], now=NOW)[0].body))
-        raw = PROVIDER.parse(envelope(sender.raw_request(event, secret=SECRET).body, raw=True))
+        enveloped = parse_envelope(PROVIDER, envelope(sender.requests([event], now=NOW)[0].body))
+        raw = parse_envelope(PROVIDER, envelope(sender.raw_request(event, secret=SECRET).body, raw=True))
         assert [one.event_key for one in enveloped] == [one.event_key for one in raw]
 
     def test_do_not_change_with_the_sns_message(self) -> None:
         content = json.dumps(bounce(feedbackId=None, timestamp=None))
         again = {"Type": "Notification", "MessageId": "other", "TopicArn": TOPIC, "Message": content, "Timestamp": "x"}
-        assert PROVIDER.parse(envelope(json.dumps(again).encode()))[0].event_key == one(content).event_key
+        assert parse_envelope(PROVIDER, envelope(json.dumps(again).encode()))[0].event_key == one(content).event_key
 
     def test_tell_a_bounce_from_a_complaint_of_one_feedback_id(self) -> None:
         bounced = one(bounce(feedbackId="same", bouncedRecipients=[{"emailAddress": "a@example.com"}]))
@@ -61,10 +62,10 @@ def test_tags_of_the_sender_are_tags_and_all_of_them_metadata() -> None:
 def test_raw_is_the_inner_message_as_ses_wrote_it() -> None:
     message = json.dumps(bounce(), indent=1) + "\n"
     assert one(message).raw == message.encode()
-    (event,) = PROVIDER.parse(envelope(message.encode(), raw=True))
+    (event,) = parse_envelope(PROVIDER, envelope(message.encode(), raw=True))
     assert event.raw == message.encode()
 
 
 def test_a_confirmation_that_reaches_the_parser_is_set_aside(sender: AmazonSesSamples) -> None:
     with pytest.raises(UnreadablePayload, match="SubscriptionConfirmation"):
-        PROVIDER.parse(envelope(sender.confirmation(now=NOW).body))
+        parse_envelope(PROVIDER, envelope(sender.confirmation(now=NOW).body))

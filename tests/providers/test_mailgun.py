@@ -13,6 +13,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
+from tests.providers.reading import parse_envelope
 from worker.errors import UnreadablePayload
 from worker.providers.mailgun import EVENT_KINDS, PROVIDER
 from worker.providers.mailgun_failure import OPEN_REASONS, OWN_CODES, PERMANENT_REASONS
@@ -63,7 +64,7 @@ def event_data(event: str, **fields: Any) -> dict[str, Any]:
 
 def parse(data: Any) -> FeedbackEvent:
     request = MailgunSamples(seed=b"any").signed(data, now=NOW)
-    (event,) = PROVIDER.parse(TestMailgunConformance().envelope(request))
+    (event,) = parse_envelope(PROVIDER, TestMailgunConformance().envelope(request))
     return event
 
 
@@ -211,7 +212,7 @@ def test_a_rejection_names_the_one_person_in_its_header() -> None:
 def test_raw_is_the_event_without_its_signature() -> None:
     body = b'{"signature": {"token": "t"}, "event-data": { "event":"opened",  "id":"1" }}'
     request = msgspec.structs.replace(MailgunSamples().signed({}, now=NOW), body=body)
-    (event,) = PROVIDER.parse(TestMailgunConformance().envelope(request))
+    (event,) = parse_envelope(PROVIDER, TestMailgunConformance().envelope(request))
     assert event.raw == b'{ "event":"opened",  "id":"1" }'
 
 
@@ -219,7 +220,7 @@ def test_raw_is_the_event_without_its_signature() -> None:
 def test_a_body_without_an_event_is_set_aside(body: bytes) -> None:
     request = msgspec.structs.replace(MailgunSamples().signed({}, now=NOW), body=body)
     with pytest.raises(UnreadablePayload, match="Mailgun"):
-        PROVIDER.parse(TestMailgunConformance().envelope(request))
+        parse_envelope(PROVIDER, TestMailgunConformance().envelope(request))
 
 
 def test_the_primary_accounts_signature_is_as_good() -> None:

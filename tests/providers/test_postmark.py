@@ -12,6 +12,7 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ALL_KINDS, ProviderConformance
+from tests.providers.reading import parse_envelope
 from worker.errors import UnreadablePayload
 from worker.providers.postmark import BOUNCE_TYPES, PROVIDER
 from worker.providers.provider import WebhookRequest
@@ -62,7 +63,7 @@ def envelope(body: bytes) -> Envelope:
 
 
 def one(content: dict[str, Any]) -> FeedbackEvent:
-    (event,) = PROVIDER.parse(envelope(json.dumps(content).encode()))
+    (event,) = parse_envelope(PROVIDER, envelope(json.dumps(content).encode()))
     return event
 
 
@@ -368,4 +369,4 @@ def test_tag_and_metadata_are_kept() -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b'{"RecordType":"\xff"}', b"[" * 200_000])
 def test_a_body_that_is_no_object_is_set_aside(body: bytes) -> None:
     with pytest.raises(UnreadablePayload):
-        PROVIDER.parse(envelope(body))
+        parse_envelope(PROVIDER, envelope(body))

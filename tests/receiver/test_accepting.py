@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.providers.reading import parse_envelope
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now, take_envelopes
 from worker.providers.registry import PROVIDERS
@@ -39,7 +40,7 @@ async def test_a_signed_webhook_of_each_provider_is_queued_whole_and_answered_wi
     assert abs(envelope.received_at - now()) < timedelta(seconds=10)
     assert envelope.delivery_id.version == 7
     assert set(envelope.headers) <= PROVIDERS[sender.provider].kept_headers
-    [event] = PROVIDERS[sender.provider].parse(envelope)
+    [event] = parse_envelope(PROVIDERS[sender.provider], envelope)
     assert event.address == "jane0@example.org"
 
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from schemas.source import Source
+from tests.providers.reading import parse_envelope
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, is_empty, now, take_envelopes
 from worker.errors import UnreadablePayload
@@ -280,7 +281,7 @@ async def test_an_authentic_body_that_nobody_can_read_is_queued_for_the_processo
         assert (await receiver.post(signed, "sendgrid"))[0] == 200
     for envelope in await take_envelopes(rabbitmq_reader, 2 * len(unreadable)):
         with pytest.raises(UnreadablePayload):
-            PROVIDERS[envelope.provider].parse(envelope)
+            parse_envelope(PROVIDERS[envelope.provider], envelope)
 
 
 async def test_providers_whose_signature_stands_in_the_body_refuse_what_they_cannot_read(

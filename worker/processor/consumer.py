@@ -15,6 +15,7 @@ from zlib import crc32
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
 from worker.errors import QueueUnavailable, StoreUnavailable
 from worker.logs import get_logger
 from worker.processor.batch import BatchWriter, Committed
@@ -53,12 +54,14 @@ class Consumer:
         reader: QueueReader,
         writer: BatchWriter,
         providers: Mapping[str, Provider],
+        sources: Mapping[str, Source],
         settings: ProcessorSettings,
     ) -> None:
         self._name = name
         self._reader = reader
         self._writer = writer
         self._providers = providers
+        self._sources = sources
         self._settings = settings
         self._waiting: deque[Lease] = deque()  # taken, not yet in a batch
         self._slots = asyncio.Semaphore(_LOADS_IN_FLIGHT)
@@ -91,7 +94,13 @@ class Consumer:
             if not load.leases:
                 deadline = time.monotonic() + self._settings.batch_max_wait_seconds
             started = time.perf_counter()
-            parse_parcel(lease.parcel, load.parsed, providers=self._providers, now=datetime.now(UTC))
+            parse_parcel(
+                lease.parcel,
+                load.parsed,
+                providers=self._providers,
+                sources=self._sources,
+                now=datetime.now(UTC),
+            )
             load.parse_seconds += time.perf_counter() - started
             load.leases.append(lease)
             await asyncio.sleep(0)  # a parcel takes milliseconds: let the batches under way go on

@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from schemas.envelope import Envelope, decode_envelope, decode_parcel
 from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
 from worker.errors import SetAside
 from worker.logs import get_logger
+from worker.providers.account_rule import with_own_account
 from worker.providers.provider import Provider
 from worker.store.replay_tokens import UsedToken
 
@@ -43,8 +45,18 @@ class ParsedParcels(Struct, kw_only=True):
     oldest_received_at: datetime | None = None
 
 
-def parse_parcel(parcel: bytes, into: ParsedParcels, *, providers: Mapping[str, Provider], now: datetime) -> None:
-    """Adds the parcel's deliveries to `into`, as events or as set aside; never raises."""
+def parse_parcel(
+    parcel: bytes,
+    into: ParsedParcels,
+    *,
+    providers: Mapping[str, Provider],
+    sources: Mapping[str, Source],
+    now: datetime,
+) -> None:
+    """Adds the parcel's deliveries to `into`, as events or as set aside; never raises.
+
+    A delivery of a source that is configured no more is read as one without options.
+    """
     try:
         blobs = decode_parcel(parcel)
     except msgspec.MsgspecError as error:
@@ -56,10 +68,12 @@ def parse_parcel(parcel: bytes, into: ParsedParcels, *, providers: Mapping[str, 
         except msgspec.MsgspecError as error:
             into.set_aside.append(unreadable(blob, f"the parcel holds something that is no envelope: {error}", now=now))
             continue
-        _parse_envelope(envelope, into, providers)
+        _parse_envelope(envelope, into, providers, sources)
 
 
-def _parse_envelope(envelope: Envelope, into: ParsedParcels, providers: Mapping[str, Provider]) -> None:
+def _parse_envelope(
+    envelope: Envelope, into: ParsedParcels, providers: Mapping[str, Provider], sources: Mapping[str, Source]
+) -> None:
     if into.oldest_received_at is None or envelope.received_at < into.oldest_received_at:
         into.oldest_received_at = envelope.received_at
     provider = providers.get(envelope.provider)
@@ -67,8 +81,13 @@ def _parse_envelope(envelope: Envelope, into: ParsedParcels, providers: Mapping[
         detail = f"this version knows no provider {envelope.provider!r}: upgrade the workers, then replay"
         into.set_aside.append(SetAsideDelivery(envelope=envelope, reason="unknown_provider", detail=detail))
         return
+    source = sources.get(envelope.source) or Source(
+        name=envelope.source, provider=envelope.provider, account=envelope.account
+    )
     try:
-        events = provider.parse(envelope)
+        events = provider.parse(envelope, source)
+        if source.account_from:
+            events = [with_own_account(event, source.account_from, provider.account_paths) for event in events]
     except SetAside as error:
         into.set_aside.append(SetAsideDelivery(envelope=envelope, reason="unreadable_payload", detail=str(error)))
         return

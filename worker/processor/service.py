@@ -71,7 +71,12 @@ async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             for name, reader in readers.items():
                 consumer = Consumer(
-                    name=name, reader=reader, writer=writer, providers=PROVIDERS, settings=settings.processor
+                    name=name,
+                    reader=reader,
+                    writer=writer,
+                    providers=PROVIDERS,
+                    sources={source.name: source for source in settings.sources},
+                    settings=settings.processor,
                 )
                 tasks.create_task(consumer.run(stop))
                 tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", _depth_gauge(name, reader)))

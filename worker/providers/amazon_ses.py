@@ -18,14 +18,18 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers import json_payload, ses_vocabulary, sns
-from worker.providers.classification import HARD_CAUSES, Classification, classify
-from worker.providers.event_key import make_event_key
+from worker.providers import ses_vocabulary, sns
+from worker.providers.authentication.callers_address import refuse_address
+from worker.providers.authentication.credentials import refuse_basic_auth
+from worker.providers.authentication.scheme import check_common, is_open
+from worker.providers.authentication.source_options import check_options
+from worker.providers.classification.failure import HARD_CAUSES, Classification, classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.event_key import make_event_key
+from worker.providers.payload.vendor_time import from_iso, settle_occurred_at
 from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
 from worker.providers.ses_preferences import preference_changes
-from worker.providers.signatures import check_common, is_open, refuse_address, refuse_basic_auth
-from worker.providers.source_options import check_options
-from worker.providers.vendor_time import from_iso, settle_occurred_at
+from worker.providers.webhook_provider import WebhookProvider
 
 RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
 _PLAIN_SET_UP = b"Successfully validated SNS topic"  # begins the one message that is no JSON
@@ -47,7 +51,7 @@ class _Feedback(Struct, frozen=True, kw_only=True, gc=False):
 _Reader = Callable[[_Feedback], list[FeedbackEvent]]
 
 
-class AmazonSes:
+class AmazonSes(WebhookProvider):
     """Amazon SES behind SNS. See `worker.providers.provider.Provider` for the meaning of each member."""
 
     name: ClassVar[str] = "amazon_ses"
@@ -84,8 +88,9 @@ class AmazonSes:
             return _raw_refusal(source) or Accepted()
         return sns.authenticate_sns(request, source.options, now=now, certificates=certificates)
 
-    def parse(self, envelope: Envelope) -> list[FeedbackEvent]:
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """One event for each recipient that SES reports; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
         if _is_raw(envelope.headers):
             raw = envelope.body
         else:

@@ -18,14 +18,17 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers import json_payload
-from worker.providers.event_key import make_event_key
-from worker.providers.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, child, fit_text
+from worker.providers.authentication.callers_address import refuse_address
+from worker.providers.authentication.hmac_signature import hmac_matches
+from worker.providers.authentication.scheme import check_common, is_open
+from worker.providers.authentication.source_options import check_options, seconds_option
 from worker.providers.mailgun_failure import Failure, settle_failure
+from worker.providers.payload import json_payload
+from worker.providers.payload.event_key import make_event_key
+from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, child, fit_text
+from worker.providers.payload.vendor_time import from_unix_seconds, settle_occurred_at
 from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
-from worker.providers.signatures import check_common, hmac_sha256_hex_matches, is_open, refuse_address
-from worker.providers.source_options import check_options, seconds_option
-from worker.providers.vendor_time import from_unix_seconds, settle_occurred_at
+from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
@@ -87,7 +90,7 @@ _decode_webhook = msgspec.json.Decoder(_Webhook).decode
 _decode_signed = msgspec.json.Decoder(_SignedWebhook).decode
 
 
-class Mailgun:
+class Mailgun(WebhookProvider):
     """See worker.providers.provider.Provider."""
 
     name: ClassVar[str] = "mailgun"
@@ -127,8 +130,9 @@ class Mailgun:
             )
         return _judge(webhook, source, now)
 
-    def parse(self, envelope: Envelope) -> list[FeedbackEvent]:
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event of the body."""
+        del source  # all that is read stands in the payload
         try:
             raw = bytes(_decode_webhook(envelope.body).event)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -154,7 +158,7 @@ def _judge(webhook: _SignedWebhook, source: Source, now: datetime) -> Verdict:
             detail="signature.timestamp, signature.token or signature.signature is missing from the body",
         )
     signed = f"{timestamp}{token}".encode()
-    matches = [hmac_sha256_hex_matches(signature, signed, source.secrets) for signature in signatures]
+    matches = [hmac_matches(signature, signed, source.secrets) for signature in signatures]
     if not any(matches):
         return Refused(
             reason="bad_signature",

@@ -9,9 +9,9 @@ from typing import Any
 from msgspec import Struct
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
-from worker.providers import json_payload
-from worker.providers.classification import Classification, bounce_kind, classify
-from worker.providers.json_payload import WORD_LIMIT
+from worker.providers.classification.failure import Classification, bounce_kind, classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.json_payload import WORD_LIMIT
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):

@@ -19,13 +19,16 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers import json_payload
-from worker.providers.classification import Classification, classify
-from worker.providers.event_key import make_event_key
+from worker.providers.authentication.callers_address import refuse_address
+from worker.providers.authentication.credentials import refuse_basic_auth
+from worker.providers.authentication.scheme import check_common, is_open
+from worker.providers.authentication.source_options import check_options
+from worker.providers.classification.failure import Classification, classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.event_key import make_event_key
+from worker.providers.payload.vendor_time import from_iso, settle_occurred_at
 from worker.providers.provider import Accepted, Verdict, WebhookRequest
-from worker.providers.signatures import check_common, is_open, refuse_address, refuse_basic_auth
-from worker.providers.source_options import check_options
-from worker.providers.vendor_time import from_iso, settle_occurred_at
+from worker.providers.webhook_provider import WebhookProvider
 
 
 class BounceType(Struct, frozen=True, kw_only=True):
@@ -83,7 +86,7 @@ class _Record(Struct, frozen=True, kw_only=True, gc=False):
 _Reader = Callable[[_Record], FeedbackEvent]
 
 
-class Postmark:
+class Postmark(WebhookProvider):
     """Postmark. See `worker.providers.provider.Provider` for the meaning of each member."""
 
     name: ClassVar[str] = "postmark"
@@ -116,8 +119,9 @@ class Postmark:
             refusal = refuse_basic_auth(request, source.secrets)
         return refusal or Accepted()
 
-    def parse(self, envelope: Envelope) -> list[FeedbackEvent]:
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event inside; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
         content = json_payload.decode_object(envelope.body, "Postmark webhook")
         name = _word(content, "RecordType")
         if name is None:

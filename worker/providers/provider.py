@@ -13,6 +13,7 @@ from msgspec import Struct
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
 
 
 class WebhookRequest(Struct, frozen=True, kw_only=True):
@@ -64,6 +65,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     http_status: int = 200
     body: bytes = b""
     content_type: str = "text/plain"
+    headers: Mapping[str, str] = {}  # further ones that the vendor waits for
 
 
 Verdict = Accepted | Refused | CertificateNeeded | ConfirmSubscription | Answered
@@ -78,6 +80,15 @@ class Provider(Protocol):
     later_status: ClassVar[int]  # the answer that makes this vendor send again
     kept_headers: ClassVar[frozenset[str]]  # request headers that `parse` needs, lower case
     secret_help: ClassVar[str]  # what a secret of this provider looks like and where the vendor shows it
+    proof: ClassVar[str]  # how a request proves itself, in a few words: "HMAC-SHA256 of the body"
+    documentation: ClassVar[str]  # the address of the vendor's page about its webhooks
+    batches: ClassVar[bool]  # one request may carry events of many recipients
+    # Every event and class of bounce that the vendor documents ("bounce/blocked"), and what it becomes. Where the
+    # server's words or codes have the last say, this is what it becomes without any.
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]]
+    # Where an event's JSON tells whose mail it was, as JMESPath: "subaccount" (the vendor's own division of one
+    # account) and "sending_domain" (an address or a domain). What the vendor does not tell is not in here.
+    account_paths: ClassVar[Mapping[str, str]]
 
     def check_source(self, source: Source) -> list[str]:
         """What is wrong or missing in the source's configuration, each with its remedy; [] when nothing."""
@@ -89,6 +100,13 @@ class Provider(Protocol):
         """Who sent this. `certificates` maps a URL asked for by CertificateNeeded to its PEM bytes."""
         ...
 
-    def parse(self, envelope: Envelope) -> list[FeedbackEvent]:
-        """The events inside; raises UnreadablePayload when the body is not what the vendor documents."""
+    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
+        """The answer to a GET or OPTIONS by which the vendor tries a URL; None where it has no such custom."""
+        ...
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events inside; raises UnreadablePayload when the body is not what the vendor documents.
+
+        `source` is the entry that the envelope came in by, as it is configured now.
+        """
         ...

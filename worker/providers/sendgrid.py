@@ -15,22 +15,19 @@ from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers import json_payload
-from worker.providers.classification import Classification, classify
-from worker.providers.event_key import make_event_key
-from worker.providers.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
+from worker.providers.authentication.callers_address import refuse_address
+from worker.providers.authentication.credentials import refuse_basic_auth
+from worker.providers.authentication.public_key import ecdsa_p256_matches, load_p256_key
+from worker.providers.authentication.scheme import check_common, is_open
+from worker.providers.authentication.source_options import check_options, seconds_option
+from worker.providers.classification.failure import Classification, classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.event_key import make_event_key
+from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
+from worker.providers.payload.vendor_time import from_unix_seconds, settle_occurred_at
 from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
 from worker.providers.sendgrid_bounce import settle_bounce
-from worker.providers.signatures import (
-    check_common,
-    ecdsa_p256_matches,
-    is_open,
-    load_p256_key,
-    refuse_address,
-    refuse_basic_auth,
-)
-from worker.providers.source_options import check_options, seconds_option
-from worker.providers.vendor_time import from_unix_seconds, settle_occurred_at
+from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
@@ -101,7 +98,7 @@ _decode_element = msgspec.json.Decoder().decode
 _encode_values = msgspec.json.Encoder().encode
 
 
-class SendGrid:
+class SendGrid(WebhookProvider):
     """See worker.providers.provider.Provider."""
 
     name: ClassVar[str] = "sendgrid"
@@ -138,8 +135,9 @@ class SendGrid:
             return refuse_basic_auth(request, source.secrets) or Accepted()
         return _refuse_signature(request, source, now) or Accepted()
 
-    def parse(self, envelope: Envelope) -> list[FeedbackEvent]:
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
+        del source  # all that is read stands in the payload
         elements = json_payload.decode_array_of_raw(envelope.body, "SendGrid webhook body")
         return [_read_element(bytes(element), envelope) for element in elements]
 

@@ -6,7 +6,7 @@ https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block
 from msgspec import Struct
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.classification import Classification
+from worker.providers.classification.failure import Classification
 
 
 class BounceClass(Struct, frozen=True, gc=False):

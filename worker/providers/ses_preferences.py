@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.vocabulary import Kind
-from worker.providers import json_payload
+from worker.providers.payload import json_payload
 
 
 def preference_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[Kind, str | None]]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import msgspec
@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from schemas.source import Source
 from worker.errors import UnreadablePayload
+from worker.providers.authentication.public_key import load_certificate, rsa_pkcs1v15_matches
 from worker.providers.provider import (
     Accepted,
     Answered,
@@ -30,7 +31,6 @@ from worker.providers.provider import (
     Verdict,
     WebhookRequest,
 )
-from worker.providers.signatures import load_certificate, rsa_pkcs1v15_matches
 
 LATER_STATUS = 503  # SNS sends again after a 5xx; whatever got a 4xx is gone
 NOTIFICATION = "Notification"
@@ -40,7 +40,10 @@ MESSAGE_TYPE_HEADER = "x-amz-sns-message-type"
 
 TOPIC_ARN = re.compile(r"arn:aws[a-z0-9-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 DEFAULT_DOMAINS = ("amazonaws.com", "amazonaws.com.cn")
-SIGNATURE_DIGESTS = {"1": "sha1", "2": "sha256"}  # by SignatureVersion; "1" unless a topic says otherwise
+SIGNATURE_DIGESTS: dict[str, Literal["sha1", "sha256"]] = {
+    "1": "sha1",
+    "2": "sha256",
+}  # by SignatureVersion; "1" unless a topic says otherwise
 
 # Of the host, exactly a region: "sns.s3.amazonaws.com" and "sns.s3-us-west-2.amazonaws.com" are buckets that
 # anybody can own. The whole URL is matched, so that no userinfo, port, query or fragment slips in.

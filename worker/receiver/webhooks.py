@@ -108,7 +108,7 @@ class SourceWebhooks:
     def _as_webhook(self, request: web.Request, body: bytes) -> WebhookRequest:
         headers = request.headers  # finds a name in whatever case, so nothing need be lowered here
         return WebhookRequest(
-            method=hdrs.METH_POST,
+            method=request.method,
             path=request.path,
             query=request.query if request.query_string else _NO_QUERY,
             headers=headers,
@@ -193,6 +193,13 @@ class SourceWebhooks:
         if request.method == hdrs.METH_HEAD:
             # Several vendors look whether the URL answers before they save it.
             return web.Response(status=HTTPStatus.OK)
+        if request.method in {hdrs.METH_GET, hdrs.METH_OPTIONS}:
+            started = perf_counter()
+            answer = self._provider.answer_probe(self._as_webhook(request, b""), self._source)
+            if isinstance(answer, Refused):
+                return self._refuse(request, answer, started)
+            if answer is not None:
+                return self._answer(request, answer, started)
         return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=ALLOWED_METHODS)
 
     def _answer(self, request: web.Request, answered: Answered, started: float) -> web.Response:
@@ -205,10 +212,9 @@ class SourceWebhooks:
             seconds=self._count("answered", answered.reason, started),
         )
         if not answered.body:
-            return web.Response(status=answered.http_status)
-        return web.Response(
-            status=answered.http_status, body=answered.body, headers={"Content-Type": answered.content_type}
-        )
+            return web.Response(status=answered.http_status, headers=answered.headers)
+        headers = {"Content-Type": answered.content_type, **answered.headers}
+        return web.Response(status=answered.http_status, body=answered.body, headers=headers)
 
     def _refuse(self, request: web.Request, refused: Refused, started: float) -> web.Response:
         self._log.warning(

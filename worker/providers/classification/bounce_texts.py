@@ -5,7 +5,7 @@ stay, which is why short words are looked for as whole words.
 """
 
 from schemas.vocabulary import Cause
-from worker.providers.text_rule import TextRule, pattern_rule, rule
+from worker.providers.classification.text_rule import TextRule, pattern_rule, rule
 
 _SENDER_ADDRESS = (
     rule(

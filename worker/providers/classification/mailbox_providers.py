@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from schemas.vocabulary import Cause
-from worker.providers.text_rule import TextRule, cause_in_words, pattern_rule, rule
+from worker.providers.classification.text_rule import TextRule, cause_in_words, pattern_rule, rule
 
 
 class House(Struct, frozen=True, kw_only=True, gc=False):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.vocabulary import Cause, Kind
-from worker.providers.event_key import make_event_key
+from tests.providers.reading import parse_envelope
+from worker.providers.payload.event_key import make_event_key
 from worker.providers.registry import PROVIDERS
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sample import SampleEvent
@@ -66,7 +67,8 @@ def test_what_two_accounts_are_told_is_an_event_for_each(provider: str) -> None:
     keys = {
         event.event_key
         for account in ("shop", "newsletter", "shop")
-        for event in PROVIDERS[provider].parse(
+        for event in parse_envelope(
+            PROVIDERS[provider],
             Envelope(
                 delivery_id=new_delivery_id(),
                 source="main",
@@ -76,7 +78,7 @@ def test_what_two_accounts_are_told_is_an_event_for_each(provider: str) -> None:
                 content_type="application/json",
                 headers={},
                 body=request.body,
-            )
+            ),
         )
     }
     assert len(keys) == 2

@@ -3,6 +3,7 @@
 import base64
 import hmac
 from hashlib import sha256
+from typing import Literal
 
 import msgspec
 import pytest
@@ -11,17 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from schemas.source import Secret, Source
 from tests.providers.certificates import certificate_of
+from worker.providers.authentication.callers_address import refuse_address
+from worker.providers.authentication.credentials import refuse_basic_auth
+from worker.providers.authentication.hmac_signature import hmac_matches
+from worker.providers.authentication.public_key import ecdsa_p256_matches, load_p256_key, rsa_pkcs1v15_matches
+from worker.providers.authentication.scheme import check_common, is_open
 from worker.providers.provider import WebhookRequest
-from worker.providers.signatures import (
-    check_common,
-    ecdsa_p256_matches,
-    hmac_sha256_hex_matches,
-    is_open,
-    load_p256_key,
-    refuse_address,
-    refuse_basic_auth,
-    rsa_pkcs1v15_matches,
-)
 
 REQUEST = WebhookRequest(method="POST", path="/", query={}, headers={}, body=b"body", remote_address="192.0.2.10")
 
@@ -41,21 +37,21 @@ def public_text(key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey) -> st
 
 def test_an_hmac_fits_under_any_of_the_secrets() -> None:
     digest = hmac.new(b"new", b"message", sha256).hexdigest()
-    assert hmac_sha256_hex_matches(digest, b"message", [Secret("old"), Secret("new")])
-    assert hmac_sha256_hex_matches(digest.upper(), b"message", [Secret("new")])
-    assert not hmac_sha256_hex_matches(digest, b"other message", [Secret("new")])
-    assert not hmac_sha256_hex_matches(digest, b"message", [Secret("old")])
-    assert not hmac_sha256_hex_matches(digest, b"message", [])
+    assert hmac_matches(digest, b"message", [Secret("old"), Secret("new")])
+    assert hmac_matches(digest.upper(), b"message", [Secret("new")])
+    assert not hmac_matches(digest, b"other message", [Secret("new")])
+    assert not hmac_matches(digest, b"message", [Secret("old")])
+    assert not hmac_matches(digest, b"message", [])
 
 
 def test_an_empty_secret_fits_nothing() -> None:
     digest = hmac.new(b"", b"message", sha256).hexdigest()
-    assert not hmac_sha256_hex_matches(digest, b"message", [Secret("")])
+    assert not hmac_matches(digest, b"message", [Secret("")])
 
 
 @pytest.mark.parametrize("odd", ["", "ß", "\ud800", "0" * 63])
 def test_an_odd_hmac_is_no_error(odd: str) -> None:
-    assert not hmac_sha256_hex_matches(odd, b"message", [Secret("key")])
+    assert not hmac_matches(odd, b"message", [Secret("key")])
 
 
 # -- basic authentication
@@ -122,7 +118,7 @@ def test_only_p256_keys_are_taken_in_der_or_pem() -> None:
 
 
 @pytest.mark.parametrize("digest", ["sha1", "sha256"])
-def test_an_rsa_signature_fits_under_its_certificate_and_digest(digest: str) -> None:
+def test_an_rsa_signature_fits_under_its_certificate_and_digest(digest: Literal["sha1", "sha256"]) -> None:
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
     algorithm: hashes.HashAlgorithm = hashes.SHA1() if digest == "sha1" else hashes.SHA256()  # noqa: S303 - SNS signature version 1
     signature = base64.b64encode(key.sign(b"message", padding.PKCS1v15(), algorithm)).decode()
@@ -130,7 +126,7 @@ def test_an_rsa_signature_fits_under_its_certificate_and_digest(digest: str) -> 
     assert rsa_pkcs1v15_matches(pem, signature, b"message", digest=digest)
     assert not rsa_pkcs1v15_matches(pem, signature, b"message!", digest=digest)
     assert not rsa_pkcs1v15_matches(pem, "not base64!", b"message", digest=digest)
-    other = "sha256" if digest == "sha1" else "sha1"
+    other: Literal["sha1", "sha256"] = "sha256" if digest == "sha1" else "sha1"
     assert not rsa_pkcs1v15_matches(pem, signature, b"message", digest=other)
 
 

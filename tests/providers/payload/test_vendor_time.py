@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.providers.vendor_time import from_iso, from_unix_seconds, settle_occurred_at
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds, settle_occurred_at
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SECONDS = int(MOMENT.timestamp())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from worker.errors import UnreadablePayload
-from worker.providers import json_payload
+from worker.providers.payload import json_payload
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
-from worker.providers.bounce_codes import ENHANCED_CODES, enhanced_meaning
-from worker.providers.bounce_texts import CODE_RULES, GUARD_RULES, GUARD_STEMS, TEXT_RULES
-from worker.providers.classification import HARD_CAUSES, Classification, bounce_kind, classify
-from worker.providers.mailbox_providers import HOUSES
+from worker.providers.classification.bounce_codes import ENHANCED_CODES, enhanced_meaning
+from worker.providers.classification.bounce_texts import CODE_RULES, GUARD_RULES, GUARD_STEMS, TEXT_RULES
+from worker.providers.classification.failure import HARD_CAUSES, Classification, bounce_kind, classify
+from worker.providers.classification.mailbox_providers import HOUSES
 from worker.samples.server_reply import REPLIES
 
 

@@ -10,10 +10,10 @@ import re
 from msgspec import Struct
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
-from worker.providers.bounce_codes import REPLY_CODES, CodeMeaning, Trust, enhanced_meaning
-from worker.providers.bounce_texts import CODE_RULES, GUARD_RULES, GUARD_STEMS, TEXT_RULES
-from worker.providers.mailbox_providers import cause_in_house
-from worker.providers.text_rule import cause_in_words
+from worker.providers.classification.bounce_codes import REPLY_CODES, CodeMeaning, Trust, enhanced_meaning
+from worker.providers.classification.bounce_texts import CODE_RULES, GUARD_RULES, GUARD_STEMS, TEXT_RULES
+from worker.providers.classification.mailbox_providers import cause_in_house
+from worker.providers.classification.text_rule import cause_in_words
 
 
 class Classification(Struct, frozen=True, kw_only=True, gc=False):

@@ -1,0 +1,140 @@
+"""Schemes of vendors that sign nothing and show a secret: basic, bearer, a header of their own, the URL's query."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.source import Secret, Source
+from worker.providers.authentication.comparison import as_bytes, texts_match
+from worker.providers.provider import Refused, WebhookRequest
+
+_BASIC = "basic "
+_CHALLENGE = 'Basic realm="bouncekeeper", charset="UTF-8"'
+
+
+class BasicCredentials(Struct, frozen=True):
+    """`Authorization: Basic` with one of the secrets, each written `user:password` (RFC 7617)."""
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when user and password are one of the source's secrets."""
+        del now  # nothing in them says when they were sent
+        return refuse_basic_auth(request, source.secrets)
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Each secret needs its colon."""
+        if any(":" not in secret.reveal() for secret in source.secrets):
+            return ["a secret of basic authentication is written user:password"]
+        return []
+
+
+class HeaderToken(Struct, frozen=True, kw_only=True):
+    """A request header that carries one of the secrets, after an optional prefix (`Bearer `)."""
+
+    header: str = "authorization"  # in lower case
+    prefix: str = ""  # compared without regard to case
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the header's value is one of the source's secrets."""
+        del now  # nothing in it says when it was sent
+        given = request.headers.get(self.header, "")
+        if not given:
+            return Refused(
+                reason="missing_credentials",
+                detail=f"the request has no header {self.header}: enter it and its secret at the vendor",
+            )
+        if given[: len(self.prefix)].lower() != self.prefix.lower():
+            return Refused(
+                reason="unreadable_credentials",
+                detail=f"the header {self.header} does not begin with {self.prefix.strip()!r}",
+            )
+        return _refuse_token(given[len(self.prefix) :].strip(), source, f"the header {self.header}")
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text will do that a header can carry."""
+        if any(secret.reveal() != secret.reveal().strip() for secret in source.secrets):
+            return ["one of the secrets begins or ends with a blank, which no header keeps: take it out"]
+        return []
+
+
+def bearer_token() -> HeaderToken:
+    """`Authorization: Bearer` with one of the secrets (RFC 6750)."""
+    return HeaderToken(prefix="Bearer ")
+
+
+class QueryToken(Struct, frozen=True, kw_only=True):
+    """A parameter of the webhook's URL that carries one of the secrets; the last resort, as URLs are logged."""
+
+    parameter: str = "token"
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the parameter's value is one of the source's secrets."""
+        del now  # nothing in it says when it was sent
+        given = request.query.get(self.parameter, "")
+        if not given:
+            return Refused(
+                reason="missing_credentials",
+                detail=f"the URL has no parameter {self.parameter}: append ?{self.parameter}=… with the secret "
+                "to the webhook's URL at the vendor",
+            )
+        return _refuse_token(given, source, f"the URL's parameter {self.parameter}")
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text will do."""
+        del source
+        return []
+
+
+def _refuse_token(given: str, source: Source, where: str) -> Refused | None:
+    matches = [texts_match(given, secret.reveal()) for secret in source.secrets if secret.reveal()]
+    if any(matches):
+        return None
+    return Refused(
+        reason="bad_credentials",
+        detail=f"{where} carries none of this source's secrets: compare it with what was entered at the vendor",
+    )
+
+
+def refuse_basic_auth(request: WebhookRequest, secrets: Sequence[Secret]) -> Refused | None:
+    """None when the request carries one of the secrets, each written `user:password` (RFC 7617)."""
+    header = request.headers.get("authorization", "")
+    if not header:
+        return Refused(
+            reason="missing_credentials",
+            detail="the request has no Authorization header: put user and password into the webhook's URL",
+            challenge=_CHALLENGE,
+        )
+    credentials = _basic_credentials(header)
+    if credentials is None:
+        return Refused(
+            reason="unreadable_credentials",
+            detail="the Authorization header is not Basic with base64 of user:password",
+            challenge=_CHALLENGE,
+        )
+    # The user ends at the first colon, the password may hold more of them.
+    user, _, password = credentials.partition(b":")
+    matches = []
+    for secret in secrets:
+        expected_user, colon, expected_password = as_bytes(secret.reveal()).partition(b":")
+        same_user = texts_match(user, expected_user)
+        same_password = texts_match(password, expected_password)
+        matches.append(bool(colon) and bool(expected_password) and same_user and same_password)
+    if any(matches):
+        return None
+    return Refused(
+        reason="bad_credentials",
+        detail="user or password is none of this source's secrets: compare them with the webhook's URL",
+        challenge=_CHALLENGE,
+    )
+
+
+def _basic_credentials(header: str) -> bytes | None:
+    if header[: len(_BASIC)].lower() != _BASIC:
+        return None
+    try:
+        decoded = base64.b64decode(header[len(_BASIC) :].strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return decoded if b":" in decoded else None

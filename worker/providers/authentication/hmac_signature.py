@@ -1,0 +1,118 @@
+"""The scheme that most vendors have: an HMAC of the raw body, alone or with a time and an id, in a header."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from schemas.source import Secret, Source
+from worker.providers.authentication.comparison import as_bytes, texts_match
+from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.provider import Refused, WebhookRequest
+
+Digest = Literal["md5", "sha1", "sha256", "sha384", "sha512"]
+Encoding = Literal["hex", "base64"]
+
+
+def hmac_matches(
+    given: str, message: bytes, secrets: Sequence[Secret], *, digest: Digest = "sha256", encoding: Encoding = "hex"
+) -> bool:
+    """True when `given` is the HMAC of the message under one of the secrets' own characters, so encoded."""
+    if encoding == "hex":
+        given = given.lower()
+    matches = [
+        texts_match(given, encode_digest(hmac.digest(as_bytes(secret.reveal()), message, digest), encoding))
+        for secret in secrets
+        if secret.reveal()  # an empty key is one that anybody knows
+    ]
+    return any(matches)
+
+
+def encode_digest(digest: bytes, encoding: Encoding) -> str:
+    """The bytes as vendors write them into a header."""
+    return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
+
+
+class HmacSignature(Struct, frozen=True, kw_only=True):
+    """A header that carries an HMAC of what `signed` says, keyed with the secret's own characters.
+
+    `signed` is a text with the fields {body}, {timestamp} and {id}; the latter two come from the headers that
+    are named here. With a `timestamp_header`, requests older than `max_age_seconds` are refused as replays;
+    the source's option of that name overrides the default given here.
+    """
+
+    header: str  # in lower case
+    digest: Digest = "sha256"
+    encoding: Encoding = "hex"
+    prefix: str = ""  # before the signature in the header: "sha256="
+    signed: str = "{body}"
+    timestamp_header: str = ""
+    id_header: str = ""
+    max_age_seconds: int = 24 * 3600
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the signature fits under one of the source's secrets, and is recent where a time is signed."""
+        given = request.headers.get(self.header, "")
+        timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
+        if not given or (self.timestamp_header and not timestamp):
+            return missing_signature(self.timestamp_header if given else self.header)
+        if self.prefix:
+            if not given.startswith(self.prefix):
+                return bad_signature()
+            given = given[len(self.prefix) :]
+        if not hmac_matches(
+            given.strip(), self.message(request), source.secrets, digest=self.digest, encoding=self.encoding
+        ):
+            return bad_signature()
+        if not self.timestamp_header:
+            return None
+        signed_at = from_unix_seconds(timestamp) or from_iso(timestamp)
+        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=self.max_age_seconds)
+
+    def message(self, request: WebhookRequest) -> bytes:
+        """The bytes that are signed."""
+        if self.signed == "{body}":
+            return request.body
+        fields = {
+            "timestamp": as_bytes(request.headers.get(self.timestamp_header, "")),
+            "id": as_bytes(request.headers.get(self.id_header, "")),
+            "body": request.body,
+        }
+        pieces = []
+        for text in self.signed.split("{"):
+            name, closed, rest = text.partition("}")
+            pieces += [fields[name], rest.encode()] if closed else [text.encode()]
+        return b"".join(pieces)
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text can be a key."""
+        del source
+        return []
+
+
+def missing_signature(header: str) -> Refused:
+    """The refusal of a request that carries no proof."""
+    return Refused(
+        reason="missing_signature",
+        detail=f"the request has no header {header}: switch signing on for this webhook at the vendor, copy its key "
+        "into the source's secrets, and make sure that no proxy takes the header away",
+    )
+
+
+def bad_signature() -> Refused:
+    """The refusal of a request whose proof does not hold."""
+    return Refused(
+        reason="bad_signature",
+        detail="the signature fits none of this source's secrets: compare them with the signing key at the vendor, and "
+        "make sure that no proxy changes the body",
+    )
+
+
+def body_hash(body: bytes, digest: Digest) -> str:
+    """The body's hash in hex, for vendors that sign a hash of it."""
+    return hashlib.new(digest, body, usedforsecurity=False).hexdigest()

@@ -1,0 +1,180 @@
+"""Signatures that are verified with a public key: ECDSA P-256, Ed25519 and RSA."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+from msgspec import Struct
+
+from schemas.source import Secret, Source
+from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
+from worker.providers.provider import Refused, WebhookRequest
+
+_ED25519_KEY_BYTES = 32
+_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "sha1": hashes.SHA1(),  # noqa: S303 - SNS signature version 1 and Postal's older header are SHA-1
+    "sha256": hashes.SHA256(),
+}
+
+
+class PublicKeySignature(Struct, frozen=True, kw_only=True):
+    """A header with base64 of the raw body's signature, under a public key that the vendor publishes."""
+
+    header: str  # in lower case
+    algorithm: Literal["ecdsa_p256", "ed25519", "rsa_sha256", "rsa_sha1"]
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the signature fits under one of the keys."""
+        del now  # no time is signed
+        given = request.headers.get(self.header, "")
+        if not given:
+            return missing_signature(self.header)
+        if self.algorithm == "ecdsa_p256":
+            fits = ecdsa_p256_matches(given, request.body, source.secrets)
+        elif self.algorithm == "ed25519":
+            fits = ed25519_matches(given, request.body, source.secrets)
+        else:
+            digest: Literal["sha1", "sha256"] = "sha1" if self.algorithm == "rsa_sha1" else "sha256"
+            fits = rsa_key_matches(given, request.body, source.secrets, digest=digest)
+        return None if fits else bad_signature()
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Each secret must be a public key of the right sort."""
+        load = {"ecdsa_p256": load_p256_key, "ed25519": load_ed25519_key}.get(self.algorithm, load_rsa_key)
+        if any(load(secret.reveal()) is None for secret in source.secrets if secret.reveal()):
+            return [f"one of the secrets is no {self.algorithm.partition('_')[0]} public key, in PEM or base64"]
+        return []
+
+
+@lru_cache(maxsize=256)
+def _load_key(text: str) -> PublicKeyTypes | None:
+    try:
+        if "-----BEGIN" in text:
+            return load_pem_public_key(text.encode())
+        return load_der_public_key(base64.b64decode("".join(text.split()), validate=True))
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def load_rsa_key(text: str) -> rsa.RSAPublicKey | None:
+    """The RSA public key in base64 DER (SubjectPublicKeyInfo) or PEM; None when it is none."""
+    key = _load_key(text)
+    return key if isinstance(key, rsa.RSAPublicKey) else None
+
+
+def load_ed25519_key(text: str) -> Ed25519PublicKey | None:
+    """The Ed25519 public key in PEM, in base64 DER or as base64 of its bare 32 bytes; None when it is none."""
+    key = _load_key(text)
+    if isinstance(key, Ed25519PublicKey):
+        return key
+    try:
+        bare = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return Ed25519PublicKey.from_public_bytes(bare) if len(bare) == _ED25519_KEY_BYTES else None
+
+
+def rsa_key_matches(
+    signature_base64: str, message: bytes, keys: Sequence[Secret], *, digest: Literal["sha1", "sha256"]
+) -> bool:
+    """True when base64 of an RSASSA-PKCS1-v1_5 signature fits the message under one of the public keys."""
+    algorithm = _HASHES[digest]
+    try:
+        signature = base64.b64decode(signature_base64, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    for secret in keys:
+        key = load_rsa_key(secret.reveal())
+        if key is None:
+            continue
+        try:
+            key.verify(signature, message, padding.PKCS1v15(), algorithm)
+        except InvalidSignature:
+            continue
+        return True
+    return False
+
+
+def ed25519_matches(signature_base64: str, message: bytes, keys: Sequence[Secret]) -> bool:
+    """True when base64 of an Ed25519 signature fits the message under one of the public keys."""
+    try:
+        signature = base64.b64decode(signature_base64, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    for secret in keys:
+        key = load_ed25519_key(secret.reveal())
+        if key is None:
+            continue
+        try:
+            key.verify(signature, message)
+        except InvalidSignature:
+            continue
+        return True
+    return False
+
+
+def load_p256_key(text: str) -> ec.EllipticCurvePublicKey | None:
+    """The P-256 public key in base64 DER (SubjectPublicKeyInfo) or PEM; None when it is none."""
+    key = _load_key(text)
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        return None
+    return key
+
+
+def ecdsa_p256_matches(signature_base64: str, message: bytes, keys: Sequence[Secret]) -> bool:
+    """True when base64 of a DER ECDSA SHA-256 signature fits the message under one of the public keys."""
+    try:
+        signature = base64.b64decode(signature_base64, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    for secret in keys:
+        key = load_p256_key(secret.reveal())
+        if key is None:
+            continue
+        try:
+            key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            continue
+        return True
+    return False
+
+
+@lru_cache(maxsize=64)
+def load_certificate(pem: bytes) -> x509.Certificate | None:
+    """The X.509 certificate in PEM, None when it is none."""
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except ValueError:
+        return None
+
+
+def rsa_pkcs1v15_matches(
+    certificate_pem: bytes, signature_base64: str, message: bytes, *, digest: Literal["sha1", "sha256"]
+) -> bool:
+    """True when base64 of an RSASSA-PKCS1-v1_5 signature fits the message under the certificate's key.
+
+    A certificate that cannot be read, or that holds no RSA key, fits nothing.
+    """
+    algorithm = _HASHES[digest]
+    certificate = load_certificate(certificate_pem)
+    if certificate is None:
+        return False
+    try:
+        signature = base64.b64decode(signature_base64, validate=True)
+        key = certificate.public_key()
+        if not isinstance(key, rsa.RSAPublicKey):
+            return False
+        key.verify(signature, message, padding.PKCS1v15(), algorithm)
+    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+        return False
+    return True

@@ -1,0 +1,57 @@
+"""How webhooks prove where they come from: each way is a scheme, and a provider names those that its vendor has.
+
+All of a source's secrets are tried each time, so that the number of configured secrets does not show in how
+long an answer takes. Pure: no clock, no I/O.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+
+from schemas.source import Source
+from worker.providers.authentication.callers_address import check_addresses
+from worker.providers.provider import Refused, WebhookRequest
+
+OPEN = "none"  # Source.authentication of a source that anybody may post to, said in so many words
+
+
+class Scheme(Protocol):
+    """One way of proof."""
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the request is authentic under one of the source's secrets."""
+        ...
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """What is wrong with the form of the source's secrets, each with its remedy; [] when nothing."""
+        ...
+
+
+def is_open(source: Source) -> bool:
+    """True when the operator has said `authentication = "none"`; an empty setting never means that."""
+    return source.authentication == OPEN
+
+
+def check_common(
+    source: Source, *, schemes: Iterable[str] = ("",), secret_help: str = "", secret_required: bool = True
+) -> list[str]:
+    """What is wrong with the parts of a source that every provider shares, each with its remedy.
+
+    `schemes` are the values of `authentication` that the provider knows besides "none". A provider whose
+    signatures are verified with the vendor's published keys needs no secret of the operator's.
+    """
+    problems = []
+    known = [*schemes, OPEN]
+    if source.authentication not in known:
+        offered = ", ".join(f'"{scheme}"' for scheme in known)
+        problems.append(
+            f'authentication = "{source.authentication}" is not known to {source.provider}: use one of {offered}'
+        )
+    elif secret_required and not source.secrets and not is_open(source):
+        problems.append(
+            f'no secret: {secret_help or "add one to secrets"}; or say authentication = "none" '
+            "when anybody may post to this source"
+        )
+    if any(not secret.reveal() for secret in source.secrets):
+        problems.append("one of the secrets is empty: take it out or fill it in")
+    return problems + check_addresses(source)

@@ -1,0 +1,88 @@
+"""Standard Webhooks, the scheme of Svix and of all who follow it.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: the header
+`webhook-signature` lists signatures, each `v1,` and base64 of the HMAC-SHA256 of `{id}.{timestamp}.{body}`, or `v1a,`
+and base64 of an Ed25519 signature of the same. The secret is `whsec_` and base64 of the key, or `whpk_` and base64 of
+the public key. Svix's own header names begin with `svix-`.
+"""
+
+import base64
+import binascii
+import hmac
+from datetime import datetime
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Struct
+
+from schemas.source import Source
+from worker.providers.authentication.comparison import as_bytes, texts_match
+from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
+from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.provider import Refused, WebhookRequest
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the mark of a secret, not one
+PUBLIC_KEY_PREFIX = "whpk_"
+_PREFIXES = ("webhook-", "svix-")
+_ED25519_KEY_BYTES = 32
+# The specification leaves the tolerance to the receiver; its libraries take five minutes. A retry is signed anew.
+_DEFAULT_MAX_AGE_SECONDS = 300
+
+
+class StandardWebhooks(Struct, frozen=True, kw_only=True):
+    """The scheme itself; see the module."""
+
+    max_age_seconds: int = _DEFAULT_MAX_AGE_SECONDS
+    raw_secret: bool = False  # True: a secret without `whsec_` is used as it stands, not as base64
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when one of the signatures fits under one of the source's secrets and the time is recent."""
+        headers = request.headers
+        prefix = next((prefix for prefix in _PREFIXES if f"{prefix}signature" in headers), _PREFIXES[0])
+        message_id, timestamp = headers.get(f"{prefix}id", ""), headers.get(f"{prefix}timestamp", "")
+        signatures = headers.get(f"{prefix}signature", "")
+        for name, value in (("id", message_id), ("timestamp", timestamp), ("signature", signatures)):
+            if not value:
+                return missing_signature(f"{prefix}{name}")
+        message = b".".join((as_bytes(message_id), as_bytes(timestamp), request.body))
+        given = [signature.partition(",") for signature in signatures.split()]
+        matches = [
+            self._fits(version, signature, message, secret.reveal())
+            for secret in source.secrets
+            for version, _, signature in given
+        ]
+        if not any(matches):
+            return bad_signature()
+        return refuse_stale(from_unix_seconds(timestamp), source, now=now, default_max_age_seconds=self.max_age_seconds)
+
+    def _fits(self, version: str, signature: str, message: bytes, secret: str) -> bool:
+        key = self.key(secret)
+        if not key:
+            return False
+        if version == "v1" and not secret.startswith(PUBLIC_KEY_PREFIX):
+            return texts_match(signature, base64.b64encode(hmac.digest(key, message, "sha256")))
+        if version == "v1a" and secret.startswith(PUBLIC_KEY_PREFIX):
+            try:
+                Ed25519PublicKey.from_public_bytes(key).verify(base64.b64decode(signature, validate=True), message)
+            except (InvalidSignature, binascii.Error, ValueError):
+                return False
+            return True
+        return False
+
+    def key(self, secret: str) -> bytes | None:
+        """The key's bytes; None when the secret does not have the form."""
+        prefix = next((prefix for prefix in (SECRET_PREFIX, PUBLIC_KEY_PREFIX) if secret.startswith(prefix)), "")
+        if not prefix and self.raw_secret:
+            return secret.encode()
+        try:
+            key = base64.b64decode(secret[len(prefix) :], validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        return None if prefix == PUBLIC_KEY_PREFIX and len(key) != _ED25519_KEY_BYTES else key
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Each secret must be base64 after its prefix."""
+        if any(secret.reveal() and not self.key(secret.reveal()) for secret in source.secrets):
+            return ["one of the secrets is not whsec_ and base64: copy it whole, as the vendor shows it"]
+        return []

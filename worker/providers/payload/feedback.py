@@ -1,0 +1,108 @@
+"""FeedbackEvents as parsers make them: what comes from the envelope is filled in here, once for all providers."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from schemas.address import normalise_address
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.classification.failure import Classification
+from worker.providers.payload.event_key import make_event_key
+from worker.providers.payload.json_payload import WORD_LIMIT, decode_array_of_raw, fit_text
+from worker.providers.payload.vendor_time import settle_occurred_at
+
+_decode_element = msgspec.json.Decoder().decode
+
+
+def new_event(
+    envelope: Envelope,
+    raw: bytes,
+    *,
+    kind: Kind,
+    key: Iterable[str | bytes | None],
+    address: str | None,
+    vendor_event: str,
+    vendor_time: datetime | None,
+    cause: Cause = Cause.NONE,
+    recognised: bool = True,
+    failure: Classification | None = None,
+    message_id: str | None = None,
+    diagnostic: str | None = None,
+    scope: str | None = None,
+    machine: bool = False,
+    tags: tuple[str, ...] = (),
+    metadata: dict[str, Any] | None = None,
+) -> FeedbackEvent:
+    """The event that `raw` tells of.
+
+    `key` names this one event at the vendor and never changes when the vendor sends it again: its own id where that
+    is unique per recipient and event, else the fields that tell it from others; the account and the kind are added
+    here. `address` is as the vendor wrote it. `failure` gives the two codes; kind and cause stay the caller's.
+    `vendor_event` is cut to its length here; other texts come fit from `json_payload`.
+    """
+    occurred_at, arrival_dated = settle_occurred_at(vendor_time, envelope.received_at)
+    return FeedbackEvent(
+        event_key=make_event_key(kind, envelope.account, *key),
+        provider=envelope.provider,
+        source=envelope.source,
+        account=envelope.account,
+        address=normalise_address(address) if address is not None else None,
+        kind=kind,
+        cause=cause,
+        occurred_at=occurred_at,
+        received_at=envelope.received_at,
+        delivery_id=envelope.delivery_id,
+        arrival_dated=arrival_dated,
+        vendor_event=fit_text(vendor_event, WORD_LIMIT),
+        recognised=recognised,
+        message_id=message_id,
+        smtp_code=failure.smtp_code if failure is not None else None,
+        enhanced_status=failure.enhanced_status if failure is not None else None,
+        diagnostic=diagnostic,
+        scope=scope,
+        machine=machine,
+        tags=tags,
+        metadata=metadata,
+        raw=raw,
+    )
+
+
+def malformed(envelope: Envelope, raw: bytes) -> FeedbackEvent:
+    """What stands for an element that cannot be read among others that can: it names nobody and changes nothing."""
+    return new_event(
+        envelope,
+        raw,
+        kind=Kind.OTHER,
+        key=(raw,),
+        address=None,
+        vendor_event="malformed",
+        vendor_time=None,
+        recognised=False,
+    )
+
+
+def read_elements(
+    body: bytes, what: str, envelope: Envelope, read: Callable[[dict[str, Any], bytes, Envelope], FeedbackEvent | None]
+) -> list[FeedbackEvent]:
+    """The events of a JSON array of objects (a bare object is an array of one), each read by `read`.
+
+    An element that is no object, or for which `read` gives None or raises UnreadablePayload, becomes `malformed`: one
+    bad element never spoils the others. `what` names the body in the error that a body raises which is no such array.
+    """
+    events = []
+    for element in decode_array_of_raw(body, what):
+        raw = bytes(element)
+        event = None
+        try:
+            values = _decode_element(raw)
+            if isinstance(values, dict):
+                event = read(values, raw, envelope)
+        except (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload):
+            pass  # the event `malformed` tells of it, is counted by that name, and keeps the bytes
+        events.append(malformed(envelope, raw) if event is None else event)
+    return events

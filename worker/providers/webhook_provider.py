@@ -1,0 +1,68 @@
+"""What nearly all vendors' providers share: configuration and authentication by the schemes that the vendor has."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.providers.authentication.callers_address import refuse_address
+from worker.providers.authentication.freshness import MAX_AGE_OPTION
+from worker.providers.authentication.scheme import Scheme, check_common, is_open
+from worker.providers.authentication.source_options import check_options
+from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
+
+
+class WebhookProvider(ABC):
+    """A provider that names its schemes and says how its payloads are read; see worker.providers.provider."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    secret_help: ClassVar[str]
+    proof: ClassVar[str]
+    documentation: ClassVar[str]
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]]
+    schemes: ClassVar[Mapping[str, Scheme]]  # by Source.authentication; "" is the vendor's own way
+    batches: ClassVar[bool] = False
+    success_status: ClassVar[int] = 200
+    later_status: ClassVar[int] = 503
+    kept_headers: ClassVar[frozenset[str]] = frozenset()
+    seconds_options: ClassVar[tuple[str, ...]] = (MAX_AGE_OPTION,)  # () where no scheme signs a time
+    other_options: ClassVar[tuple[str, ...]] = ()
+    account_paths: ClassVar[Mapping[str, str]] = {}
+
+    def check_source(self, source: Source) -> list[str]:
+        """What is wrong with the source, each with its remedy."""
+        problems = check_common(source, schemes=self.schemes, secret_help=f"add {self.secret_help}")
+        problems += check_options(source, seconds=self.seconds_options, others=self.other_options)
+        if scheme := self.schemes.get(source.authentication):
+            problems += scheme.check_secrets(source)
+        return problems
+
+    def authenticate(
+        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
+    ) -> Verdict:
+        """Accepts what may come from here and proves itself by the source's scheme."""
+        del certificates  # the keys are in the source
+        if refused := refuse_address(request, source):
+            return refused
+        if not is_open(source) and (refused := self.schemes[source.authentication].refuse(request, source, now=now)):
+            return refused
+        return self.welcome(request, source, now=now)
+
+    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
+        """The verdict on an authentic request; a vendor with handshakes or probes answers them here."""
+        del request, source, now
+        return Accepted()
+
+    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
+        """None: most vendors try a URL by HEAD, which the receiver answers for all, or not at all."""
+        del request, source
+        return None
+
+    @abstractmethod
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events inside; raises UnreadablePayload when the body is not what the vendor documents."""

@@ -1,0 +1,48 @@
+"""The requests of make-believe vendors, and the secrets that they make up."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+from worker.providers.provider import WebhookRequest
+from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
+
+
+def post(
+    provider: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    content_type: str = "application/json",
+    query: Mapping[str, str] | None = None,
+) -> WebhookRequest:
+    """The POST to the source that is named like the provider; names of headers in lower case."""
+    return WebhookRequest(
+        method="POST",
+        path=f"/webhooks/{provider}",
+        query=query or {},
+        headers={"content-type": content_type, **headers},
+        body=body,
+        remote_address=SAMPLE_REMOTE_ADDRESS,
+    )
+
+
+def made_up_secret(provider: str, seed: bytes | None = None) -> str:
+    """64 hex digits: at random, or the same ones for the same seed."""
+    if seed is None:
+        return secrets.token_hex(32)
+    return blake2b(seed, person=provider.encode()[:16], digest_size=32).hexdigest()
+
+
+def made_up_id(event: SampleEvent) -> str:
+    """The vendor's id of the event: its own where it has one, else 32 hex digits that the event's content decides."""
+    if event.vendor_event_id is not None:
+        return event.vendor_event_id
+    told = f"{event.kind} {event.cause} {event.address} {event.message_id} {event.occurred_at} {event.scope}"
+    return blake2b(told.encode(), digest_size=16).hexdigest()
+
+
+def iso_time(moment: datetime) -> str:
+    """`2026-03-04T11:00:00.000000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,42 @@
+"""What most make-believe vendors share: one secret, and a source that accepts it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from schemas.source import Secret, Source
+from worker.providers.provider import WebhookRequest
+from worker.samples.posting import made_up_secret
+from worker.samples.sample import SampleEvent
+
+
+class MakeBelieveVendor(ABC):
+    """See worker.samples.sample.SampleSender. The same seed makes the same secret; without one it is random."""
+
+    provider: ClassVar[str]
+    authentication: ClassVar[str] = ""  # the scheme by which it proves itself
+
+    def __init__(self, *, seed: bytes | None = None) -> None:
+        self.secret = self.make_secret(made_up_secret(self.provider, seed))
+
+    def make_secret(self, made_up: str) -> str:
+        """The secret in the vendor's form, from 64 hex digits."""
+        return made_up
+
+    def secrets_for_source(self) -> tuple[Secret, ...]:
+        """What the operator would copy into the source's configuration."""
+        return (Secret(self.secret),)
+
+    def source(self, name: str) -> Source:
+        """A source that accepts this sender's requests."""
+        return Source(
+            name=name,
+            provider=self.provider,
+            authentication=self.authentication,
+            secrets=self.secrets_for_source(),
+        )
+
+    @abstractmethod
+    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
+        """Signed webhooks that carry the events, in the vendor's batching, as posted at `now`."""
