@@ -56,6 +56,10 @@ class AmazonSes(WebhookProvider):
 
     name: ClassVar[str] = "amazon_ses"
     title: ClassVar[str] = "Amazon SES"
+    documentation: ClassVar[str] = "https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html"
+    proof: ClassVar[str] = "signature of SNS, and the topic"
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = ses_vocabulary.VOCABULARY
+    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "mail.source"}
     success_status: ClassVar[int] = 200
     later_status: ClassVar[int] = sns.LATER_STATUS
     kept_headers: ClassVar[frozenset[str]] = frozenset({RAW_DELIVERY_HEADER, sns.MESSAGE_TYPE_HEADER})

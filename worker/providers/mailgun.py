@@ -22,7 +22,7 @@ from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.hmac_signature import hmac_matches
 from worker.providers.authentication.scheme import check_common, is_open
 from worker.providers.authentication.source_options import check_options, seconds_option
-from worker.providers.mailgun_failure import Failure, settle_failure
+from worker.providers.mailgun_failure import FAILURES, Failure, settle_failure
 from worker.providers.payload import json_payload
 from worker.providers.payload.event_key import make_event_key
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, child, fit_text
@@ -69,6 +69,16 @@ REJECT_CAUSES: tuple[tuple[str, Cause], ...] = (
     ("spam", Cause.CONTENT),
 )
 
+VOCABULARY: dict[str, tuple[Kind, Cause]] = (
+    {
+        name: (kind, Cause.UNDETERMINED if kind in {Kind.SOFT_BOUNCE, Kind.DROPPED} else Cause.NONE)
+        for name, kind in EVENT_KINDS.items()
+    }
+    | {"complained": (Kind.COMPLAINT, Cause.ABUSE_REPORT)}
+    | FAILURES
+    | {f"rejected/{word}": (Kind.DROPPED, cause) for word, cause in REJECT_CAUSES}
+)
+
 # -- How it is read ------------------------------------------------------------------------------------------
 
 # The console's sample events carry these variables.
@@ -95,6 +105,10 @@ class Mailgun(WebhookProvider):
 
     name: ClassVar[str] = "mailgun"
     title: ClassVar[str] = "Mailgun"
+    documentation: ClassVar[str] = "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks"
+    proof: ClassVar[str] = "HMAC-SHA256 of a time and a one-time token"
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
+    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "domain.name || message.headers.from"}
     success_status: ClassVar[int] = 200  # no other 2xx is documented as success
     later_status: ClassVar[int] = 503
     kept_headers: ClassVar[frozenset[str]] = frozenset()

@@ -56,6 +56,21 @@ OPEN_REASONS: dict[str, bool] = {
     "unknown": False,
 }
 
+# What a `failed` becomes where the server said nothing.
+FAILURES: dict[str, tuple[Kind, Cause]] = (
+    {
+        "failed/temporary": (Kind.DEFERRED, Cause.UNDETERMINED),
+        "failed/permanent": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+        "failed/internal": (Kind.OTHER, Cause.NONE),
+        "failed/unknown": (Kind.OTHER, Cause.NONE),
+    }
+    | {f"failed/permanent/{code}": meaning for code, meaning in OWN_CODES.items()}
+    | {f"failed/permanent/{reason}": meaning for reason, meaning in PERMANENT_REASONS.items()}
+    | {
+        f"failed/permanent/{reason}": (Kind.HARD_BOUNCE if dead else Kind.SOFT_BOUNCE, Cause.UNDETERMINED)
+        for reason, dead in OPEN_REASONS.items()
+    }
+)
 
 _SEVERITIES = frozenset({"temporary", "permanent", "internal", "unknown"})
 

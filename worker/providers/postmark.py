@@ -70,6 +70,22 @@ BOUNCE_TYPES: dict[str, BounceType] = {
 }
 _NAME_BY_CODE = {bounce.code: name for name, bounce in BOUNCE_TYPES.items()}
 
+VOCABULARY: dict[str, tuple[Kind, Cause]] = {
+    "Delivery": (Kind.DELIVERED, Cause.NONE),
+    "Open": (Kind.OPENED, Cause.NONE),
+    "Click": (Kind.CLICKED, Cause.NONE),
+    "SpamComplaint": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "SubscriptionChange/ManualSuppression/Recipient": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "SubscriptionChange/ManualSuppression/Customer": (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),
+    "SubscriptionChange/ManualSuppression/Admin": (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),
+    "SubscriptionChange/HardBounce": (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),
+    "SubscriptionChange/SpamComplaint": (Kind.OTHER, Cause.COMPLAINED_AT_PROVIDER),
+    "SubscriptionChange/reactivated/Recipient": (Kind.RESUBSCRIBE, Cause.NONE),
+    "SubscriptionChange/reactivated/Customer": (Kind.OTHER, Cause.NONE),
+    "SubscriptionChange/reactivated/Admin": (Kind.OTHER, Cause.NONE),
+    "Inbound": (Kind.OTHER, Cause.NONE),
+} | {f"Bounce/{name}": (bounce.kind, bounce.cause) for name, bounce in BOUNCE_TYPES.items()}
+
 # What Postmark posts when a webhook is made or tried out, and prints in its documentation.
 SAMPLE_MESSAGE_IDS = frozenset({"883953f4-6105-42a2-a16a-77a8eac79483", "00000000-0000-0000-0000-000000000000"})
 _SAMPLE_ID = "42"
@@ -91,6 +107,10 @@ class Postmark(WebhookProvider):
 
     name: ClassVar[str] = "postmark"
     title: ClassVar[str] = "Postmark"
+    documentation: ClassVar[str] = "https://postmarkapp.com/developer/webhooks/webhooks-overview"
+    proof: ClassVar[str] = "user and password in the URL"
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
+    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "From"}
     success_status: ClassVar[int] = 200  # the check of a new webhook takes nothing else
     later_status: ClassVar[int] = 503
     kept_headers: ClassVar[frozenset[str]] = frozenset()

@@ -26,7 +26,7 @@ from worker.providers.payload.event_key import make_event_key
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
 from worker.providers.payload.vendor_time import from_unix_seconds, settle_occurred_at
 from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
-from worker.providers.sendgrid_bounce import settle_bounce
+from worker.providers.sendgrid_bounce import BOUNCE_CLASSES, settle_bounce
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
@@ -70,6 +70,23 @@ DROP_CAUSES: dict[str, Cause] = {
     "recipient list over package quota": Cause.SENDER_CONFIGURATION,
 }
 
+_EVENT_CAUSES: dict[str, Cause] = {
+    "deferred": Cause.UNDETERMINED,
+    "bounce": Cause.UNDETERMINED,
+    "dropped": Cause.UNDETERMINED,
+    "spamreport": Cause.ABUSE_REPORT,
+}
+VOCABULARY: dict[str, tuple[Kind, Cause]] = (
+    {name: (kind, _EVENT_CAUSES.get(name, Cause.NONE)) for name, kind in EVENT_KINDS.items()}
+    | {f"dropped/{reason}": (Kind.DROPPED, cause) for reason, cause in DROP_CAUSES.items()}
+    | {
+        f"bounce/{bounce_type}/{name}": meaning
+        for name, bounce_class in BOUNCE_CLASSES.items()
+        for bounce_type, meaning in (("bounce", bounce_class.bounce), ("blocked", bounce_class.blocked))
+    }
+    | {"bounce/expired": (Kind.SOFT_BOUNCE, Cause.EXPIRED)}
+)
+
 # -- How it is read ------------------------------------------------------------------------------------------
 
 # The console's "Test Your Integration" sends one of each event for nobody, with these same values each time.
@@ -103,6 +120,10 @@ class SendGrid(WebhookProvider):
 
     name: ClassVar[str] = "sendgrid"
     title: ClassVar[str] = "Twilio SendGrid"
+    documentation: ClassVar[str] = "https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event"
+    proof: ClassVar[str] = "ECDSA P-256 of a time and the body"
+    batches: ClassVar[bool] = True
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
     success_status: ClassVar[int] = 200
     later_status: ClassVar[int] = 503
     kept_headers: ClassVar[frozenset[str]] = frozenset()

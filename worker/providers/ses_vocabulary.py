@@ -56,3 +56,21 @@ COMPLAINTS: dict[str, KindAndCause] = {
 }
 # SES took the message but did not send it, for a complaint of long ago.
 COMPLAINED_BEFORE = frozenset({"OnAccountSuppressionList", "OnTenantSuppressionList"})
+
+VOCABULARY: dict[str, KindAndCause] = (
+    {
+        "Send": (Kind.ACCEPTED, Cause.NONE),
+        "Delivery": (Kind.DELIVERED, Cause.NONE),
+        "Open": (Kind.OPENED, Cause.NONE),
+        "Click": (Kind.CLICKED, Cause.NONE),
+        "Reject": (Kind.DROPPED, Cause.VIRUS),
+        "RenderingFailure": (Kind.OTHER, Cause.SENDER_CONFIGURATION),
+        "Subscription": (Kind.UNSUBSCRIBE, Cause.NONE),
+        "AmazonSnsSubscriptionSucceeded": (Kind.OTHER, Cause.TEST),
+        "SuccessfullyValidated": (Kind.OTHER, Cause.TEST),
+    }
+    | {f"Bounce/{bounce_type}/{subtype}": meaning for (bounce_type, subtype), meaning in BOUNCES.items()}
+    | {f"DeliveryDelay/{delay}": (Kind.DEFERRED, cause) for delay, cause in DELAYS.items()}
+    | {f"Complaint/{reported}".rstrip("/"): meaning for reported, meaning in COMPLAINTS.items()}
+    | {f"Complaint/{subtype}": (Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER) for subtype in COMPLAINED_BEFORE}
+)
