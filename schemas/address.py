@@ -8,6 +8,8 @@ import idna
 MAX_ADDRESS_BYTES = 320
 
 _PLAIN = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9][a-z0-9.-]{0,252}[a-z0-9]\Z")
+_BETWEEN_DIGITS = re.compile(r"[\s().\-]")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _DISPLAY_NAME = re.compile(r"<([^<>]+)>\s*\Z")
 
 
@@ -22,6 +24,16 @@ def normalise_address(address: str) -> str | None:
     if _PLAIN.match(lowered) and ".." not in lowered and ".@" not in lowered and lowered[0] != ".":
         return lowered
     return _normalise_slowly(address)
+
+
+def normalise_phone_number(number: str) -> str | None:
+    """The number in E.164 (`+491701234567`), or None when it is none.
+
+    Blanks, hyphens, dots and brackets between the digits go, and so does the prefix of a messaging channel
+    (`whatsapp:`). A number without its country is not guessed at.
+    """
+    digits = _BETWEEN_DIGITS.sub("", number.rpartition(":")[2])
+    return digits if _E164.fullmatch(digits) else None
 
 
 def _normalise_slowly(address: str) -> str | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.address import mask_address, normalise_address
+from schemas.address import mask_address, normalise_address, normalise_phone_number
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,17 @@ def test_a_normalised_address_stays_as_it_is(local: str, domain: str) -> None:
 def test_a_masked_address_shows_its_domain_and_one_letter() -> None:
     assert mask_address("jane@example.org") == "j***@example.org"
     assert mask_address("nonsense") == "***"
+
+
+@pytest.mark.parametrize(
+    "spelling", ["+491701234567", "+49 170 1234567", "+49 (170) 123-45.67", "whatsapp:+491701234567"]
+)
+def test_spellings_of_one_phone_number_meet(spelling: str) -> None:
+    assert normalise_phone_number(spelling) == "+491701234567"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0170 1234567", "+0170123456", "+49", "+4917012345678901", "jane@example.org", "+49x"]
+)
+def test_a_number_without_its_country_is_none(text: str) -> None:
+    assert normalise_phone_number(text) is None

@@ -108,3 +108,33 @@ def test_metadata_can_be_stored_as_json() -> None:
 @pytest.mark.parametrize("nothing", [{}, None, [], "text", 3])
 def test_what_is_no_object_of_variables_is_no_metadata(nothing: Any) -> None:
     assert json_payload.metadata(nothing) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'[{"a":1},{"a":2}]', b'{"events":[{"a":1},{"a":2}]}', b'{"a":1}\n{"a":2}\n', b'\n{"a":1}\r\n\n{"a":2}'],
+)
+def test_elements_come_as_an_array_inside_an_object_or_one_on_each_line(body: bytes) -> None:
+    found = json_payload.decode_elements(body, "Body", inside="events", lines=True)
+    assert [bytes(element) for element in found] == [b'{"a":1}', b'{"a":2}']
+
+
+def test_an_object_without_the_field_is_one_element() -> None:
+    (element,) = json_payload.decode_elements(b' {\n"a":1}\n', "Body", inside="events", lines=True)
+    assert bytes(element) == b'{\n"a":1}'
+
+
+def test_a_line_that_cannot_be_read_is_an_element_like_the_others() -> None:
+    found = json_payload.decode_elements(b'{"a":1}\n{"a":\n{"a":3}', "Body", lines=True)
+    assert [bytes(element) for element in found] == [b'{"a":1}', b'{"a":', b'{"a":3}']
+
+
+@pytest.mark.parametrize("body", [b'{"a":\n1', b'{"events":3}', b'{"events":null}', b"null", b"", b'{"a":1}\xff{'])
+def test_a_body_of_no_elements_says_so(body: bytes) -> None:
+    with pytest.raises(UnreadablePayload, match="Body: "):
+        json_payload.decode_elements(body, "Body", inside="events", lines=True)
+
+
+def test_lines_are_read_only_where_the_vendor_posts_them() -> None:
+    with pytest.raises(UnreadablePayload, match="trailing"):
+        json_payload.decode_elements(b'{"a":1}\n{"a":2}', "Body", inside="events")

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from schemas.address import normalise_address
+from schemas.address import normalise_address, normalise_phone_number
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.classification.failure import Classification
 from worker.providers.payload.event_key import make_event_key
-from worker.providers.payload.json_payload import WORD_LIMIT, decode_array_of_raw, fit_text
+from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, WORD_LIMIT, decode_elements, fit_text
 from worker.providers.payload.vendor_time import settle_occurred_at
 
 _decode_element = msgspec.json.Decoder().decode
@@ -37,6 +37,7 @@ def new_event(
     machine: bool = False,
     tags: tuple[str, ...] = (),
     metadata: dict[str, Any] | None = None,
+    channel: Channel = Channel.EMAIL,
 ) -> FeedbackEvent:
     """The event that `raw` tells of.
 
@@ -51,7 +52,8 @@ def new_event(
         provider=envelope.provider,
         source=envelope.source,
         account=envelope.account,
-        address=normalise_address(address) if address is not None else None,
+        address=_normalised(address, channel) if address is not None else None,
+        channel=channel,
         kind=kind,
         cause=cause,
         occurred_at=occurred_at,
@@ -72,7 +74,11 @@ def new_event(
     )
 
 
-def malformed(envelope: Envelope, raw: bytes) -> FeedbackEvent:
+def _normalised(address: str, channel: Channel) -> str | None:
+    return normalise_address(address) if channel is Channel.EMAIL else normalise_phone_number(address)
+
+
+def malformed(envelope: Envelope, raw: bytes, *, reason: str | None = None) -> FeedbackEvent:
     """What stands for an element that cannot be read among others that can: it names nobody and changes nothing."""
     return new_event(
         envelope,
@@ -83,19 +89,27 @@ def malformed(envelope: Envelope, raw: bytes) -> FeedbackEvent:
         vendor_event="malformed",
         vendor_time=None,
         recognised=False,
+        diagnostic=fit_text(reason, DIAGNOSTIC_LIMIT) if reason else None,
     )
 
 
 def read_elements(
-    body: bytes, what: str, envelope: Envelope, read: Callable[[dict[str, Any], bytes, Envelope], FeedbackEvent | None]
+    body: bytes,
+    what: str,
+    envelope: Envelope,
+    read: Callable[[dict[str, Any], bytes, Envelope], FeedbackEvent | None],
+    *,
+    inside: str = "",
+    lines: bool = False,
 ) -> list[FeedbackEvent]:
     """The events of a JSON array of objects (a bare object is an array of one), each read by `read`.
 
+    `inside` and `lines` as in json_payload.decode_elements: an array in that field of an object, or NDJSON.
     An element that is no object, or for which `read` gives None or raises UnreadablePayload, becomes `malformed`: one
     bad element never spoils the others. `what` names the body in the error that a body raises which is no such array.
     """
     events = []
-    for element in decode_array_of_raw(body, what):
+    for element in decode_elements(body, what, inside=inside, lines=lines):
         raw = bytes(element)
         event = None
         try:

@@ -22,6 +22,7 @@ _METADATA_DEPTH = 20
 
 _decode_any = msgspec.json.Decoder().decode
 _decode_raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def decode_json(body: bytes, what: str) -> Any:
@@ -53,6 +54,35 @@ def decode_array_of_raw(body: bytes, what: str) -> list[msgspec.Raw]:
             decode_object(body, what)
             return [msgspec.Raw(body.strip())]
         raise _unreadable(what, error) from error
+
+
+def decode_elements(body: bytes, what: str, *, inside: str = "", lines: bool = False) -> list[msgspec.Raw]:
+    """As `decode_array_of_raw`, for vendors that have more than one way to post several events at once.
+
+    The array may stand in the field `inside` of an object. With `lines` the body may also be one object on each line
+    (NDJSON), where a line that cannot be read is an element like the others; a body whose first line is not JSON by
+    itself is none of these.
+    """
+    if not (inside or lines) or body.lstrip()[:1] != b"{":
+        return decode_array_of_raw(body, what)
+    try:
+        fields = _decode_raw_fields(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        found = [line for line in map(bytes.strip, body.split(b"\n")) if line] if lines else []
+        if len(found) > 1 and _is_json(found[0]):
+            return [msgspec.Raw(line) for line in found]
+        raise _unreadable(what, error) from error
+    if inside in fields:
+        return decode_array_of_raw(bytes(fields[inside]), what)
+    return [msgspec.Raw(body.strip())]
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        _decode_raw_fields(line)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        return False
+    return True
 
 
 def _unreadable(what: str, error: Exception) -> UnreadablePayload:
