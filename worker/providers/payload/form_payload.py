@@ -17,13 +17,18 @@ def decode_form(body: bytes, what: str) -> dict[str, str]:
     Bytes that are no UTF-8 become U+FFFD, a `%` without two hex digits stands for itself. `what` names the body in the
     error that one raises which has more than 1,000 fields.
     """
+    return {name: value.decode("utf-8", "replace") for name, value in decode_form_bytes(body, what).items()}
+
+
+def decode_form_bytes(body: bytes, what: str) -> dict[str, bytes]:
+    """The same with each value as its bytes, for what is no text: a mail in a charset of its own."""
     if body.count(b"&") >= FIELDS_LIMIT:
         raise UnreadablePayload(f"{what}: the form has more than {FIELDS_LIMIT} fields, which no vendor sends")
     fields = {}
     for pair in body.split(b"&"):
         name, _, value = pair.partition(b"=")
         if name or value:
-            fields[_unquote(name).decode("utf-8", "replace")] = _unquote(value).decode("utf-8", "replace")
+            fields[_unquote(name).decode("utf-8", "replace")] = _unquote(value)
     return fields
 
 

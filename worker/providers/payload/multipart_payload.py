@@ -1,0 +1,50 @@
+"""Vendors' forms with parts (multipart/form-data, RFC 7578), read with tolerance and within bounds.
+
+What stands in one part stays bytes: a part may be a whole mail, in a charset of its own.
+"""
+
+from multipart import MultipartError, PushMultipartParser, parse_options_header
+
+from worker.errors import UnreadablePayload
+from worker.providers.payload.form_payload import decode_form_bytes
+
+PARTS_LIMIT = 200
+_HEADER_LIMIT_BYTES = 16 * 1024
+_MULTIPART = "multipart/form-data"
+_URLENCODED = "application/x-www-form-urlencoded"
+
+
+def decode_any_form(body: bytes, content_type: str, what: str) -> dict[str, bytes]:
+    """The fields of a form of either sort by name; of several with one name the last counts.
+
+    `what` names the body in the error that is raised when it is no form, or has more parts than any vendor sends.
+    """
+    kind, options = parse_options_header(content_type)
+    kind = kind.strip().lower()
+    if kind == _URLENCODED:
+        return decode_form_bytes(body, what)
+    boundary = options.get("boundary", "")
+    if kind != _MULTIPART or not boundary:
+        raise UnreadablePayload(
+            f"{what}: expected a form ({_MULTIPART} with its boundary, or {_URLENCODED}) and found {kind[:60]!r}"
+        )
+    try:
+        return _decode_parts(body, boundary)
+    except (MultipartError, UnicodeError, ValueError) as error:
+        raise UnreadablePayload(f"{what}: the form cannot be read: {error}") from error
+
+
+def _decode_parts(body: bytes, boundary: str) -> dict[str, bytes]:
+    fields: dict[str, bytes] = {}
+    name, chunks = "", list[bytes]()
+    with PushMultipartParser(
+        boundary, content_length=len(body), max_header_size=_HEADER_LIMIT_BYTES, max_segment_count=PARTS_LIMIT
+    ) as parser:
+        for event in parser.parse(body):
+            if isinstance(event, (bytes, bytearray)):
+                chunks.append(bytes(event))
+            elif event is None:
+                fields[name] = b"".join(chunks)
+            else:
+                name, chunks = event.name or "", []
+    return fields
