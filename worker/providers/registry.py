@@ -1,13 +1,17 @@
 """Every ESP that this program understands: one line each. A new one is a module here and its line."""
 
 from worker.errors import ImpossibleSetting
-from worker.providers import amazon_ses, mailgun, postmark, sendgrid
+from worker.providers import amazon_ses, azure_communication_services, bouncekeeper, mailgun, postmark, sendgrid
+from worker.providers.described import described_provider
 from worker.providers.provider import Provider
 
 PROVIDERS: dict[str, Provider] = {
     provider.name: provider
     for provider in (
         amazon_ses.PROVIDER,
+        azure_communication_services.PROVIDER,
+        bouncekeeper.PROVIDER,
+        described_provider.PROVIDER,
         mailgun.PROVIDER,
         postmark.PROVIDER,
         sendgrid.PROVIDER,

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 
 from worker.samples.amazon_ses import AmazonSesSamples
+from worker.samples.azure_communication_services import AzureCommunicationServicesSamples
+from worker.samples.bouncekeeper import BouncekeeperSamples
+from worker.samples.described import DescribedSamples
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleSender
@@ -11,6 +14,9 @@ from worker.samples.sendgrid import SendGridSamples
 # Called without arguments, each makes a sender with keys of its own.
 SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     AmazonSesSamples.provider: AmazonSesSamples,
+    AzureCommunicationServicesSamples.provider: AzureCommunicationServicesSamples,
+    BouncekeeperSamples.provider: BouncekeeperSamples,
+    DescribedSamples.provider: DescribedSamples,
     MailgunSamples.provider: MailgunSamples,
     PostmarkSamples.provider: PostmarkSamples,
     SendGridSamples.provider: SendGridSamples,

@@ -1,0 +1,219 @@
+"""Azure Communication Services, e-mail: reports that Event Grid posts, in its own schema or as CloudEvents 1.0.
+
+https://learn.microsoft.com/azure/event-grid/communication-services-email-events
+
+Event Grid tries an URL before it sends there: in its own schema by a POST whose code wants to come back, with
+CloudEvents by an OPTIONS that asks for leave. There is no event for complaints, unsubscribes and deferred mail.
+Microsoft Entra's bearer tokens are not verified: the keys that sign them change, and would have to be fetched.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.credentials import HeaderToken, QueryToken
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.vendor_time import from_iso
+from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://learn.microsoft.com/azure/event-grid/security-authentication (secrets in the URL; nothing is signed)
+# https://learn.microsoft.com/azure/event-grid/delivery-properties (static headers)
+# https://learn.microsoft.com/azure/event-grid/webhook-event-delivery and
+# https://learn.microsoft.com/azure/event-grid/end-point-validation-cloud-events-schema (the two handshakes)
+
+SECRET_HEADER = "x-webhook-secret"  # noqa: S105 - a header's name
+EVENT_TYPE_HEADER = "aeg-event-type"
+SUBSCRIPTION_VALIDATION = "SubscriptionValidation"
+VALIDATION_EVENT = "Microsoft.EventGrid.SubscriptionValidationEvent"
+
+_ORIGIN = re.compile(r"[A-Za-z0-9.:/_*-]{1,253}")
+
+# -- What its events are, and why ----------------------------------------------------------------------------
+# https://learn.microsoft.com/azure/event-grid/communication-services-email-events
+
+_COMPANY = "Microsoft.Communication."
+DELIVERY_REPORT = "EmailDeliveryReportReceived"
+ENGAGEMENT_REPORT = "EmailEngagementTrackingReportReceived"
+
+# What each becomes where the server's words in `statusMessage` say nothing else.
+DELIVERY_STATUSES: dict[str, tuple[Kind, Cause]] = {
+    "Delivered": (Kind.DELIVERED, Cause.NONE),
+    "Expanded": (Kind.OTHER, Cause.NONE),  # a distribution group: its members get reports of their own
+    "Suppressed": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "Bounced": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    "Failed": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "Quarantined": (Kind.BLOCKED, Cause.CONTENT),
+    "FilteredSpam": (Kind.BLOCKED, Cause.CONTENT),
+}
+ENGAGEMENTS: dict[str, tuple[Kind, Cause]] = {
+    "view": (Kind.OPENED, Cause.NONE),
+    "click": (Kind.CLICKED, Cause.NONE),
+}
+_FAILURES = frozenset({"Bounced", "Failed"})
+_FILTERED = frozenset({"Quarantined", "FilteredSpam"})
+_NOT_FOR_US = frozenset({VALIDATION_EVENT, "Microsoft.EventGrid.SubscriptionDeletedEvent"})
+
+# -- How it is read ------------------------------------------------------------------------------------------
+# Times have seven fraction digits, and both spellings of their fields are published.
+
+
+class AzureCommunicationServices(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "azure_communication_services"
+    title: ClassVar[str] = "Azure Communication Services"
+    documentation: ClassVar[str] = "https://learn.microsoft.com/azure/event-grid/communication-services-email-events"
+    proof: ClassVar[str] = "a token in the URL or in a header"
+    secret_help: ClassVar[str] = (
+        "a long random text of your own: append ?token=… with it to the endpoint's URL in the event subscription, or, "
+        f'with authentication = "header", enter it there as the delivery property {SECRET_HEADER}'
+    )
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": QueryToken(), "header": HeaderToken(header=SECRET_HEADER)}
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    batches: ClassVar[bool] = True
+    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "topic || source", "sending_domain": "data.sender"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
+        **{f"{DELIVERY_REPORT}/{status}": meaning for status, meaning in DELIVERY_STATUSES.items()},
+        **{f"{ENGAGEMENT_REPORT}/{engagement}": meaning for engagement, meaning in ENGAGEMENTS.items()},
+        **dict.fromkeys(sorted(_NOT_FOR_US), (Kind.OTHER, Cause.NONE)),
+    }
+
+    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
+        """Sends the code of Event Grid's own handshake back; anything else is accepted."""
+        del source, now
+        announced = request.headers.get(EVENT_TYPE_HEADER, "")
+        if announced != SUBSCRIPTION_VALIDATION and (announced or VALIDATION_EVENT.encode() not in request.body):
+            return Accepted()
+        code = _validation_code(request.body)
+        if code is None:
+            return Refused(
+                reason="unreadable_handshake",
+                detail="Event Grid's handshake holds no validationCode: create the event subscription again",
+                http_status=400,
+            )
+        return Answered(
+            reason="subscription_validated",
+            detail="Event Grid sends here from now on",
+            body=msgspec.json.encode({"validationResponse": code}),
+            content_type="application/json",
+        )
+
+    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
+        """The leave that CloudEvents' handshake asks for: anybody gets it, as each POST must prove itself anyway."""
+        del source
+        origin = request.headers.get("webhook-request-origin", "")
+        if request.method != "OPTIONS" or not _ORIGIN.fullmatch(origin):
+            return None
+        return Answered(
+            reason="subscription_validated",
+            detail=f"{origin} may send CloudEvents here",
+            headers={"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"},
+        )
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events of the array, or the one of a bare object; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        return read_elements(envelope.body, "Event Grid webhook", envelope, _read_event)
+
+
+PROVIDER = AzureCommunicationServices()
+
+
+def _validation_code(body: bytes) -> str | None:
+    try:
+        elements = json_payload.decode_json(body, "Event Grid handshake")
+    except UnreadablePayload:
+        return None
+    for element in elements if isinstance(elements, list) else [elements]:
+        if isinstance(element, dict) and element.get("eventType") == VALIDATION_EVENT:
+            return json_payload.text(json_payload.child(element, "data"), "validationCode")
+    return None
+
+
+def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
+    written = json_payload.text(values, "eventType") or json_payload.text(values, "type")
+    if written is None:
+        return None
+    name = written.removeprefix(_COMPANY)
+    data = json_payload.child(values, "data")
+    if name == DELIVERY_REPORT:
+        return _delivery_report(values, data, raw, envelope)
+    recipient = data.get("recipient")
+    word = json_payload.text(data, "engagementType", json_payload.WORD_LIMIT) if name == ENGAGEMENT_REPORT else None
+    meaning = ENGAGEMENTS.get(word) if word is not None and recipient else None
+    return new_event(
+        envelope,
+        raw,
+        kind=meaning[0] if meaning is not None else Kind.OTHER,
+        key=_key(values, raw),
+        address=recipient if isinstance(recipient, str) else None,
+        vendor_event=name if word is None else f"{name}/{word}",
+        # An engagement of nobody in particular is documented, and changes nothing.
+        recognised=written in _NOT_FOR_US or word in ENGAGEMENTS,
+        vendor_time=_time(values, data, "userActionTimestamp", "userActionTimeStamp"),
+        message_id=_message_id(data),
+    )
+
+
+def _delivery_report(
+    values: dict[str, Any], data: dict[str, Any], raw: bytes, envelope: Envelope
+) -> FeedbackEvent | None:
+    recipient, status = data.get("recipient"), data.get("status")
+    if not isinstance(recipient, str) or not isinstance(status, str):
+        return None
+    kind, cause = DELIVERY_STATUSES.get(status, (Kind.OTHER, Cause.NONE))
+    diagnostic = json_payload.text(json_payload.child(data, "deliveryStatusDetails"), "statusMessage")
+    failure = None
+    if status in _FAILURES or status in _FILTERED:
+        failure = classify(
+            smtp_code=None,
+            enhanced_status=None,
+            diagnostic=diagnostic,
+            permanent=True if status == "Bounced" else None,
+        )
+        believed = status in _FAILURES or CAUSE_BLAME[failure.cause] is Blame.SENDER
+        if believed and failure.cause is not Cause.UNDETERMINED:
+            kind, cause = failure.kind, failure.cause
+    return new_event(
+        envelope,
+        raw,
+        kind=kind,
+        cause=cause,
+        key=_key(values, raw),
+        address=recipient,
+        vendor_event=f"{DELIVERY_REPORT}/{status}",
+        recognised=status in DELIVERY_STATUSES,
+        vendor_time=_time(values, data, "deliveryAttemptTimestamp", "deliveryAttemptTimeStamp"),
+        failure=failure,
+        message_id=_message_id(data),
+        diagnostic=diagnostic,
+    )
+
+
+def _key(values: dict[str, Any], raw: bytes) -> tuple[str | bytes]:
+    """Event Grid's own id: one event has one recipient, and keeps its id when it is sent again."""
+    return (json_payload.text(values, "id") or raw,)
+
+
+def _time(values: dict[str, Any], data: dict[str, Any], *names: str) -> datetime | None:
+    stamps = (*(data.get(name) for name in names), values.get("eventTime"), values.get("time"))
+    return from_iso(next((stamp for stamp in stamps if stamp), None))
+
+
+def _message_id(data: dict[str, Any]) -> str | None:
+    return json_payload.text(data, "messageId", json_payload.MESSAGE_ID_LIMIT) or json_payload.text(
+        data, "internetMessageId", json_payload.MESSAGE_ID_LIMIT
+    )
