@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from schemas.source import Secret, Source
 from worker.errors import ImpossibleSetting
 from worker.samples.amazon_ses import AmazonSesSamples
+from worker.samples.described import DESCRIPTION
 from worker.samples.sendgrid import SendGridSamples
 from worker.settings import load_settings
 from worker.settings_sources import write_source
@@ -72,6 +73,24 @@ def test_pinned_certificates_are_read_from_their_files(tmp_path: Path) -> None:
         f'[sources.ses.pinned_certificates]\n"{url}" = "sns.pem"\n',
     )
     assert source.options["pinned_certificates"] == {url: sender.certificate_pem.decode().strip()}
+
+
+def test_a_described_vendor_is_read_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "pigeon.toml").write_text(DESCRIPTION)
+    table = '[sources.pigeon]\nprovider = "described"\nsecrets = ["a-key"]\ndescription = "{file}"\n'
+    (source,) = load(tmp_path, table.format(file="pigeon.toml"))
+    assert source.options == {"description": DESCRIPTION}
+    assert "cannot be read" in mistakes(tmp_path, table.format(file="nowhere.toml"))
+    (tmp_path / "broken.toml").write_text("name =")
+    assert "sources.pigeon: description: it is no TOML" in mistakes(tmp_path, table.format(file="broken.toml"))
+
+
+def test_a_source_may_say_where_its_events_tell_their_account(tmp_path: Path) -> None:
+    table = f'[sources.shop]\nprovider = "mailgun"\nsecrets = ["{KEY}"]\naccount_from = "{{rule}}"\n'
+    (source,) = load(tmp_path, table.format(rule="metadata.customer"))
+    assert source.account_from == "metadata.customer"
+    assert "account_from = 'customer' is not known here" in mistakes(tmp_path, table.format(rule="customer"))
+    assert "is no JMESPath expression" in mistakes(tmp_path, table.format(rule="raw.a["))
 
 
 @pytest.mark.parametrize(

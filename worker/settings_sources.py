@@ -101,7 +101,9 @@ def _read_source(
         authentication=texts["authentication"],
         secrets=_take_secrets(values, base_directory, where, mistakes),
         allowed_addresses=_take_networks(values, where, mistakes),
-        options=_read_certificates(values, base_directory, where, mistakes),
+        options=_read_description(
+            _read_certificates(values, base_directory, where, mistakes), base_directory, where, mistakes
+        ),
     )
 
 
@@ -153,6 +155,22 @@ def _read_certificates(values: dict[str, Any], base_directory: Path, where: str,
         except Mistake as mistake:
             mistakes.append(str(mistake))
     return {**values, "pinned_certificates": certificates}
+
+
+def _read_description(values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str]) -> dict[str, Any]:
+    """The options, with the TOML file that describes the source's vendor read into its text."""
+    name = values.get("description")
+    if name is None:
+        return values
+    if not isinstance(name, str):
+        mistakes.append(f"{where}.description must be the name of a TOML file, in quotes")
+        return values
+    path = base_directory / Path(name).expanduser()
+    try:
+        return {**values, "description": path.read_text(encoding="utf-8")}
+    except (OSError, UnicodeError) as error:
+        mistakes.append(f"{where}.description: {path} cannot be read ({error}): name the vendor's file")
+        return values
 
 
 def _check_with_provider(source: Source, mistakes: list[str]) -> None:

@@ -15,7 +15,7 @@ _BASIC = "basic "
 _CHALLENGE = 'Basic realm="bouncekeeper", charset="UTF-8"'
 
 
-class BasicCredentials(Struct, frozen=True):
+class BasicCredentials(Struct, frozen=True, tag_field="scheme", tag="basic", forbid_unknown_fields=True):
     """`Authorization: Basic` with one of the secrets, each written `user:password` (RFC 7617)."""
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
@@ -30,7 +30,7 @@ class BasicCredentials(Struct, frozen=True):
         return []
 
 
-class HeaderToken(Struct, frozen=True, kw_only=True):
+class HeaderToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="header", forbid_unknown_fields=True):
     """A request header that carries one of the secrets, after an optional prefix (`Bearer `)."""
 
     header: str = "authorization"  # in lower case
@@ -64,7 +64,7 @@ def bearer_token() -> HeaderToken:
     return HeaderToken(prefix="Bearer ")
 
 
-class QueryToken(Struct, frozen=True, kw_only=True):
+class QueryToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="query", forbid_unknown_fields=True):
     """A parameter of the webhook's URL that carries one of the secrets; the last resort, as URLs are logged."""
 
     parameter: str = "token"

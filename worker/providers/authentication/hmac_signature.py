@@ -38,7 +38,7 @@ def encode_digest(digest: bytes, encoding: Encoding) -> str:
     return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
 
 
-class HmacSignature(Struct, frozen=True, kw_only=True):
+class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="hmac", forbid_unknown_fields=True):
     """A header that carries an HMAC of what `signed` says, keyed with the secret's own characters.
 
     `signed` is a text with the fields {body}, {timestamp} and {id}; the latter two come from the headers that

@@ -27,7 +27,9 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 
 
-class PublicKeySignature(Struct, frozen=True, kw_only=True):
+class PublicKeySignature(
+    Struct, frozen=True, kw_only=True, tag_field="scheme", tag="public_key", forbid_unknown_fields=True
+):
     """A header with base64 of the raw body's signature, under a public key that the vendor publishes."""
 
     header: str  # in lower case
@@ -57,7 +59,8 @@ class PublicKeySignature(Struct, frozen=True, kw_only=True):
 
 
 @lru_cache(maxsize=256)
-def _load_key(text: str) -> PublicKeyTypes | None:
+def load_public_key(text: str) -> PublicKeyTypes | None:
+    """The public key of any sort in base64 DER (SubjectPublicKeyInfo) or PEM; None when it is none."""
     try:
         if "-----BEGIN" in text:
             return load_pem_public_key(text.encode())
@@ -68,13 +71,13 @@ def _load_key(text: str) -> PublicKeyTypes | None:
 
 def load_rsa_key(text: str) -> rsa.RSAPublicKey | None:
     """The RSA public key in base64 DER (SubjectPublicKeyInfo) or PEM; None when it is none."""
-    key = _load_key(text)
+    key = load_public_key(text)
     return key if isinstance(key, rsa.RSAPublicKey) else None
 
 
 def load_ed25519_key(text: str) -> Ed25519PublicKey | None:
     """The Ed25519 public key in PEM, in base64 DER or as base64 of its bare 32 bytes; None when it is none."""
-    key = _load_key(text)
+    key = load_public_key(text)
     if isinstance(key, Ed25519PublicKey):
         return key
     try:
@@ -125,7 +128,7 @@ def ed25519_matches(signature_base64: str, message: bytes, keys: Sequence[Secret
 
 def load_p256_key(text: str) -> ec.EllipticCurvePublicKey | None:
     """The P-256 public key in base64 DER (SubjectPublicKeyInfo) or PEM; None when it is none."""
-    key = _load_key(text)
+    key = load_public_key(text)
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         return None
     return key

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 from datetime import datetime
+from itertools import islice
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -24,65 +25,76 @@ from worker.providers.provider import Refused, WebhookRequest
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the mark of a secret, not one
 PUBLIC_KEY_PREFIX = "whpk_"
+# Headers with the event's id, which stays the same when it is sent again: what a parser keeps to make keys from.
+ID_HEADERS = ("webhook-id", "svix-id")
+
 _PREFIXES = ("webhook-", "svix-")
+_VERSION_BEFORE_SECRET = "v1,"  # noqa: S105 - as some consoles show it: v1,whsec_…
 _ED25519_KEY_BYTES = 32
+# A vendor lists one signature for each secret in use. Whoever lists thousands wants them all computed.
+_MOST_SIGNATURES = 16
 # The specification leaves the tolerance to the receiver; its libraries take five minutes. A retry is signed anew.
 _DEFAULT_MAX_AGE_SECONDS = 300
 
 
-class StandardWebhooks(Struct, frozen=True, kw_only=True):
+class StandardWebhooks(
+    Struct, frozen=True, kw_only=True, tag_field="scheme", tag="standard_webhooks", forbid_unknown_fields=True
+):
     """The scheme itself; see the module."""
 
     max_age_seconds: int = _DEFAULT_MAX_AGE_SECONDS
-    raw_secret: bool = False  # True: a secret without `whsec_` is used as it stands, not as base64
+    raw_secret: bool = False  # True: the key is the secret's own characters, all of them, and never base64
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when one of the signatures fits under one of the source's secrets and the time is recent."""
         headers = request.headers
-        prefix = next((prefix for prefix in _PREFIXES if f"{prefix}signature" in headers), _PREFIXES[0])
+        prefix = next((prefix for prefix in _PREFIXES if headers.get(f"{prefix}signature")), _PREFIXES[0])
         message_id, timestamp = headers.get(f"{prefix}id", ""), headers.get(f"{prefix}timestamp", "")
         signatures = headers.get(f"{prefix}signature", "")
-        for name, value in (("id", message_id), ("timestamp", timestamp), ("signature", signatures)):
+        for name, value in (("signature", signatures), ("id", message_id), ("timestamp", timestamp)):
             if not value:
                 return missing_signature(f"{prefix}{name}")
         message = b".".join((as_bytes(message_id), as_bytes(timestamp), request.body))
-        given = [signature.partition(",") for signature in signatures.split()]
-        matches = [
-            self._fits(version, signature, message, secret.reveal())
-            for secret in source.secrets
-            for version, _, signature in given
-        ]
+        given: dict[str, list[str]] = {"v1": [], "v1a": []}
+        for versioned in islice(signatures.split(), _MOST_SIGNATURES):
+            version, _, signature = versioned.partition(",")
+            given.get(version, []).append(signature)
+        matches = [self._fits(given, message, secret.reveal()) for secret in source.secrets]
         if not any(matches):
             return bad_signature()
         return refuse_stale(from_unix_seconds(timestamp), source, now=now, default_max_age_seconds=self.max_age_seconds)
 
-    def _fits(self, version: str, signature: str, message: bytes, secret: str) -> bool:
+    def _fits(self, given: dict[str, list[str]], message: bytes, secret: str) -> bool:
         key = self.key(secret)
         if not key:
             return False
-        if version == "v1" and not secret.startswith(PUBLIC_KEY_PREFIX):
-            return texts_match(signature, base64.b64encode(hmac.digest(key, message, "sha256")))
-        if version == "v1a" and secret.startswith(PUBLIC_KEY_PREFIX):
-            try:
-                Ed25519PublicKey.from_public_bytes(key).verify(base64.b64decode(signature, validate=True), message)
-            except (InvalidSignature, binascii.Error, ValueError):
-                return False
-            return True
-        return False
+        if not self.raw_secret and PUBLIC_KEY_PREFIX in secret:
+            return any(_ed25519_fits(key, signature, message) for signature in given["v1a"])
+        expected = base64.b64encode(hmac.digest(key, message, "sha256"))
+        return any(texts_match(signature, expected) for signature in given["v1"])
 
     def key(self, secret: str) -> bytes | None:
         """The key's bytes; None when the secret does not have the form."""
-        prefix = next((prefix for prefix in (SECRET_PREFIX, PUBLIC_KEY_PREFIX) if secret.startswith(prefix)), "")
-        if not prefix and self.raw_secret:
-            return secret.encode()
+        if self.raw_secret:
+            return as_bytes(secret)
+        text = secret.strip().removeprefix(_VERSION_BEFORE_SECRET)
+        prefix = next((prefix for prefix in (SECRET_PREFIX, PUBLIC_KEY_PREFIX) if text.startswith(prefix)), "")
         try:
-            key = base64.b64decode(secret[len(prefix) :], validate=True)
+            key = base64.b64decode(text[len(prefix) :], validate=True)
         except (binascii.Error, ValueError):
             return None
         return None if prefix == PUBLIC_KEY_PREFIX and len(key) != _ED25519_KEY_BYTES else key
 
     def check_secrets(self, source: Source) -> list[str]:
-        """Each secret must be base64 after its prefix."""
+        """Each secret must be base64 after its prefix, or any text where it is used as it stands."""
         if any(secret.reveal() and not self.key(secret.reveal()) for secret in source.secrets):
-            return ["one of the secrets is not whsec_ and base64: copy it whole, as the vendor shows it"]
+            return ["one of the secrets is neither whsec_ nor whpk_ and base64: copy it whole, as the vendor shows it"]
         return []
+
+
+def _ed25519_fits(key: bytes, signature: str, message: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(base64.b64decode(signature, validate=True), message)
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True

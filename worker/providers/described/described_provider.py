@@ -1,0 +1,207 @@
+"""A provider by configuration: a source of provider `described` brings its vendor's description along.
+
+The option `description` of the source is the TOML text of worker.providers.described.description; in the
+configuration file it names the file that holds it. Events are labelled with the description's own name.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, ClassVar
+
+import msgspec
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import ImpossibleSetting, UnreadablePayload
+from worker.providers.authentication.callers_address import refuse_address
+from worker.providers.authentication.freshness import MAX_AGE_OPTION
+from worker.providers.authentication.scheme import Scheme, check_common, is_open
+from worker.providers.authentication.source_options import check_options
+from worker.providers.classification.failure import Classification, classify
+from worker.providers.described.description import (
+    BOUNCE,
+    Compiled,
+    Meaning,
+    compile_description,
+)
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import malformed, new_event
+from worker.providers.payload.form_payload import decode_form
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.provider import Accepted, Verdict, WebhookRequest
+from worker.providers.webhook_provider import WebhookProvider
+
+DESCRIPTION_OPTION = "description"
+
+_UNKNOWN = Meaning(kind=Kind.OTHER, cause=Cause.NONE)
+_VERDICTS: dict[str, bool] = {Kind.HARD_BOUNCE: True, Kind.SOFT_BOUNCE: False}
+_FAILURES = frozenset({BOUNCE, Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED, Kind.DEFERRED})
+# What says why, where the description names no cause and there are no codes or words to ask.
+_USUAL_CAUSES: dict[Kind, Cause] = {
+    Kind.COMPLAINT: Cause.ABUSE_REPORT,
+    Kind.DROPPED: Cause.SUPPRESSED_BY_PROVIDER,
+}
+
+
+class Described(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider; nearly all of it is told by the source."""
+
+    name: ClassVar[str] = "described"
+    title: ClassVar[str] = "A provider that you describe"
+    documentation: ClassVar[str] = "https://jmespath.org"
+    proof: ClassVar[str] = "as described: HMAC, public key, Standard Webhooks, basic, bearer, header, query"
+    secret_help: ClassVar[str] = "the secret that the description's scheme asks for"  # noqa: S105 - a text about secrets
+    schemes: ClassVar[Mapping[str, Scheme]] = {}
+    batches: ClassVar[bool] = True
+    account_paths: ClassVar[Mapping[str, str]] = {}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {}
+
+    def check_source(self, source: Source) -> list[str]:
+        """What is wrong with the source or with its description, each with its remedy."""
+        problems = check_common(source, secret_help=f"add {self.secret_help}")
+        problems += check_options(source, seconds=(MAX_AGE_OPTION,), others=(DESCRIPTION_OPTION,))
+        text = source.options.get(DESCRIPTION_OPTION)
+        if not isinstance(text, str):
+            return [*problems, 'no description: write description = "FILE.toml", see docs/providers/described.md']
+        try:
+            compiled = compile_description(text)
+        except ImpossibleSetting as mistake:
+            return [*problems, f"description: {mistake}"]
+        return problems + compiled.description.authentication.check_secrets(source)
+
+    def authenticate(
+        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
+    ) -> Verdict:
+        """Accepts what proves itself by the described scheme."""
+        del certificates  # the keys are in the source
+        if refused := refuse_address(request, source):
+            return refused
+        if is_open(source):
+            return Accepted()
+        scheme = _compiled(source).description.authentication
+        return scheme.refuse(request, source, now=now) or Accepted()
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """An event for each recipient of each described element; raises UnreadablePayload."""
+        compiled = _compiled(source)
+        labelled = msgspec.structs.replace(envelope, provider=compiled.description.name)
+        return [event for element in _elements(compiled, envelope.body) for event in _read(compiled, element, labelled)]
+
+
+PROVIDER = Described()
+
+
+def _compiled(source: Source) -> Compiled:
+    text = source.options.get(DESCRIPTION_OPTION)
+    if not isinstance(text, str):
+        raise UnreadablePayload(
+            f"source {source.name!r} has no description here: configure it for the workers too, then replay"
+        )
+    try:
+        return compile_description(text)
+    except ImpossibleSetting as mistake:
+        raise UnreadablePayload(f"the description of source {source.name!r} cannot be used: {mistake}") from mistake
+
+
+def _elements(compiled: Compiled, body: bytes) -> Iterator[Any]:
+    payload = compiled.description.payload
+    what = f"webhook body described as {compiled.description.name}"
+    if payload.format == "json_lines":
+        lines = [line for line in body.splitlines() if line.strip()]
+        documents = [json_payload.decode_json(line, what) for line in lines]
+    elif payload.format == "form":
+        form = decode_form(body, what)
+        inner = form.get(payload.form_field, "").encode("utf-8", "replace")
+        documents = [json_payload.decode_json(inner, what)] if payload.form_field else [form]
+    else:
+        documents = [json_payload.decode_json(body, what)]
+    for document in documents:
+        found = document if compiled.events is None else _search(compiled.events, document)
+        if isinstance(found, list):
+            yield from found
+        elif isinstance(found, dict):
+            yield found
+        else:
+            raise UnreadablePayload(f"{what}: no event was found in it")
+
+
+def _read(compiled: Compiled, element: Any, envelope: Envelope) -> list[FeedbackEvent]:
+    raw = msgspec.json.encode(element)
+    values = {name: _search(path, element) for name, path in compiled.fields.items()}
+    name = json_payload.text(values, "event", json_payload.WORD_LIMIT)
+    addresses = values.get("address")
+    if isinstance(addresses, str):
+        addresses = [addresses]
+    if name is None or not isinstance(addresses, list):
+        return [malformed(envelope, raw)]
+    event_class = json_payload.text(values, "event_class", json_payload.WORD_LIMIT)
+    meanings = compiled.description.events
+    full_name = f"{name}/{event_class}" if event_class else name
+    meaning = meanings.get(full_name) or meanings.get(name)
+    kind, cause, failure = _settle(meaning or _UNKNOWN, values)
+    if _truth(values.get("test")):
+        kind, cause = Kind.OTHER, Cause.TEST
+    occurred_at = values.get("occurred_at")
+    identity = json_payload.text(values, "id", json_payload.MESSAGE_ID_LIMIT)
+    return [
+        new_event(
+            envelope,
+            raw,
+            kind=kind,
+            cause=cause,
+            key=(full_name, identity or raw, address),
+            address=address,
+            vendor_event=full_name,
+            recognised=meaning is not None,
+            vendor_time=from_unix_seconds(occurred_at) or from_iso(occurred_at) or _from_mail_date(occurred_at),
+            failure=failure,
+            message_id=json_payload.text(values, "message_id", json_payload.MESSAGE_ID_LIMIT),
+            diagnostic=json_payload.text(values, "diagnostic"),
+            scope=json_payload.text(values, "scope", json_payload.WORD_LIMIT),
+            machine=_truth(values.get("machine")),
+            tags=json_payload.tags(values, "tags"),
+            metadata=json_payload.metadata(values.get("metadata")),
+        )
+        for address in addresses
+        if isinstance(address, str)
+    ] or [malformed(envelope, raw)]
+
+
+def _settle(meaning: Meaning, values: Mapping[str, Any]) -> tuple[Kind, Cause, Classification | None]:
+    if meaning.kind not in _FAILURES:
+        kind = Kind(meaning.kind)
+        return kind, meaning.cause or _USUAL_CAUSES.get(kind, Cause.NONE), None
+    failure = classify(
+        smtp_code=json_payload.integer(values, "smtp_code"),
+        enhanced_status=json_payload.text(values, "enhanced_status"),
+        diagnostic=json_payload.text(values, "diagnostic"),
+        permanent=_VERDICTS.get(meaning.kind),
+    )
+    cause = meaning.cause or failure.cause
+    kind = failure.kind if meaning.kind == BOUNCE else Kind(meaning.kind)
+    return kind, cause, failure
+
+
+def _search(path: ParsedResult, element: Any) -> Any:
+    try:
+        return path.search(element)
+    except (JMESPathError, TypeError, ValueError, AttributeError):  # a function that this event's types do not fit
+        return None
+
+
+def _truth(value: Any) -> bool:
+    return value is True or (isinstance(value, (str, list)) and bool(value) and str(value).lower() != "false")
+
+
+def _from_mail_date(value: Any) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return from_iso(parsedate_to_datetime(value).isoformat())
+    except (ValueError, IndexError, OverflowError, TypeError):
+        return None

@@ -1,0 +1,158 @@
+"""A vendor described in TOML: where its events are, what they are called, and how its requests prove themselves.
+
+    name = "pigeon"                          # what events are labelled with
+
+    [authentication]
+    scheme = "hmac"                          # or basic, bearer, header, query, standard_webhooks, public_key
+    header = "x-pigeon-signature"
+
+    [payload]
+    events = "letters"                       # JMESPath to the events; without it the body is one, or an array
+
+    [fields]                                 # JMESPath in one event; an expression may fall back: "to || email"
+    event = "type"
+    address = "to"
+    occurred_at = "at"
+    id = "id"
+    diagnostic = "reply"
+
+    [events]                                 # the vendor's names; "name/class" where fields.class is given
+    arrived = "delivered"
+    returned = "bounce"                      # the server's codes and words decide which
+    "returned/full" = { kind = "soft_bounce", cause = "mailbox_full" }
+
+A text is compiled once. Paths are JMESPath, https://jmespath.org.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+import jmespath
+import msgspec
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
+from msgspec import Struct
+
+from schemas.vocabulary import Cause, Kind
+from worker.errors import ImpossibleSetting
+from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, QueryToken
+from worker.providers.authentication.hmac_signature import HmacSignature
+from worker.providers.authentication.public_key import PublicKeySignature
+from worker.providers.authentication.standard_webhooks import StandardWebhooks
+
+DescribedScheme = BasicCredentials | HeaderToken | QueryToken | HmacSignature | StandardWebhooks | PublicKeySignature
+
+# Not a kind of ours: a failure of which the server's codes and words say whether it was hard or soft.
+BOUNCE = "bounce"
+_KINDS = frozenset({BOUNCE, *Kind})
+
+_HEADER_FIELDS = ("header", "timestamp_header", "id_header")
+
+
+class Meaning(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one of the vendor's names stands for."""
+
+    kind: str  # a Kind's value, or BOUNCE
+    cause: Cause | None = None  # None: the server's codes and words decide
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a kind that is none."""
+        if self.kind not in _KINDS:
+            raise ValueError(f"{self.kind!r} is no kind of event: use one of {', '.join(sorted(_KINDS))}")
+
+
+class Payload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the events lie in a body."""
+
+    format: Literal["json", "json_lines", "form"] = "json"
+    events: str = ""
+    form_field: str = ""  # of a form: the parameter that holds JSON; "" = the parameters are the event
+
+
+class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an event says what; each a JMESPath expression, "" where it does not."""
+
+    event: str
+    address: str  # a text, or a list of them: an event for each
+    event_class: str = msgspec.field(name="class", default="")
+    occurred_at: str = ""
+    id: str = ""
+    message_id: str = ""
+    smtp_code: str = ""
+    enhanced_status: str = ""
+    diagnostic: str = ""
+    scope: str = ""
+    machine: str = ""
+    test: str = ""  # true, or a text or list that is not empty: a sample of the vendor's console
+    tags: str = ""
+    metadata: str = ""
+
+
+class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One vendor."""
+
+    name: str
+    authentication: DescribedScheme
+    fields: Fields
+    events: dict[str, Meaning]
+    payload: Payload = Payload()
+    title: str = ""
+
+
+class Compiled(Struct, frozen=True, kw_only=True):
+    """A description with its expressions ready to be searched with; those that are "" are left out."""
+
+    description: Description
+    events: ParsedResult | None
+    fields: dict[str, ParsedResult]
+
+
+@lru_cache(maxsize=64)
+def compile_description(text: str) -> Compiled:
+    """The description in this TOML text; raises ImpossibleSetting."""
+    try:
+        values = tomllib.loads(text)
+        description = msgspec.convert(_spelled(values), Description)
+    except tomllib.TOMLDecodeError as error:
+        raise ImpossibleSetting(f"it is no TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ImpossibleSetting(f"{error}") from error
+    if not description.name.replace("_", "").replace("-", "").isalnum():
+        raise ImpossibleSetting(f"name = {description.name!r}: use letters, digits, - and _")
+    if not description.events:
+        raise ImpossibleSetting("[events] is empty: name at least one event of the vendor's")
+    written = {name: getattr(description.fields, name) for name in Fields.__struct_fields__}
+    return Compiled(
+        description=description,
+        events=_expression("payload.events", description.payload.events),
+        fields={name: found for name, text in written.items() if (found := _expression(f"fields.{name}", text))},
+    )
+
+
+def _expression(where: str, text: str) -> ParsedResult | None:
+    if not text:
+        return None
+    try:
+        return jmespath.compile(text)
+    except JMESPathError as error:
+        raise ImpossibleSetting(f"{where} = {text!r} is no JMESPath expression: {error}") from error
+
+
+def _spelled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with what people write in short written out."""
+    spelled = dict(values)
+    authentication = spelled.get("authentication")
+    if isinstance(authentication, dict):
+        scheme = dict(authentication)
+        if scheme.get("scheme") == "bearer":
+            scheme |= {"scheme": "header", "header": "authorization", "prefix": "Bearer "}
+        scheme |= {name: scheme[name].lower() for name in _HEADER_FIELDS if isinstance(scheme.get(name), str)}
+        spelled["authentication"] = scheme
+    events = spelled.get("events")
+    if isinstance(events, dict):
+        spelled["events"] = {
+            name: {"kind": meaning} if isinstance(meaning, str) else meaning for name, meaning in events.items()
+        }
+    return spelled

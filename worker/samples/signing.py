@@ -1,0 +1,59 @@
+"""Requests signed by the schemes whose secret the operator holds, for real."""
+
+import base64
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import uuid4
+
+import msgspec
+
+from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, QueryToken
+from worker.providers.authentication.hmac_signature import HmacSignature, encode_digest
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.standard_webhooks import PUBLIC_KEY_PREFIX, StandardWebhooks
+from worker.providers.provider import WebhookRequest
+
+SIGNABLE = (BasicCredentials, HeaderToken, QueryToken, HmacSignature, StandardWebhooks)
+
+
+def can_sign(scheme: Scheme, secret: str) -> bool:
+    """False for schemes of which only the vendor holds the key."""
+    return isinstance(scheme, SIGNABLE) and not secret.startswith(PUBLIC_KEY_PREFIX)
+
+
+def sign(request: WebhookRequest, scheme: Scheme, secret: str, *, now: datetime) -> WebhookRequest:
+    """The request as it proves itself by this scheme; raises TypeError where `can_sign` says no."""
+    match scheme:
+        case BasicCredentials():
+            return _with_headers(request, {"authorization": "Basic " + base64.b64encode(secret.encode()).decode()})
+        case HeaderToken():
+            return _with_headers(request, {scheme.header: scheme.prefix + secret})
+        case QueryToken():
+            return msgspec.structs.replace(request, query={**request.query, scheme.parameter: secret})
+        case HmacSignature():
+            extra = {}
+            if scheme.timestamp_header:
+                extra[scheme.timestamp_header] = str(int(now.timestamp()))
+            if scheme.id_header:
+                extra[scheme.id_header] = str(uuid4())
+            timed = _with_headers(request, extra)
+            digest = hmac.digest(secret.encode(), scheme.message(timed), scheme.digest)
+            return _with_headers(timed, {scheme.header: scheme.prefix + encode_digest(digest, scheme.encoding)})
+        case StandardWebhooks():
+            message_id, timestamp = f"msg_{uuid4().hex}", str(int(now.timestamp()))
+            message = f"{message_id}.{timestamp}.".encode() + request.body
+            signature = base64.b64encode(hmac.digest(scheme.key(secret) or b"", message, "sha256")).decode()
+            return _with_headers(
+                request,
+                {
+                    "webhook-id": message_id,
+                    "webhook-timestamp": timestamp,
+                    "webhook-signature": f"v1,{signature}",
+                },
+            )
+    raise TypeError(f"only the vendor can sign by {type(scheme).__name__}")
+
+
+def _with_headers(request: WebhookRequest, headers: Mapping[str, str]) -> WebhookRequest:
+    return msgspec.structs.replace(request, headers={**request.headers, **headers})
