@@ -1,0 +1,140 @@
+"""A bearer token that the operator's own identity provider issued to the vendor: a JSON Web Token (RFC 7519, RFC 6750).
+
+The vendor fetches it with client credentials (RFC 6749, 4.4) and shows it with each webhook. It proves the caller, not
+the body.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Struct
+
+from schemas.source import Secret, Source
+from worker.providers.authentication.public_key import load_public_key
+from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.provider import Refused, WebhookRequest
+
+ISSUER_OPTION, AUDIENCE_OPTION = "issuer", "audience"
+TOKEN_OPTIONS = (AUDIENCE_OPTION, ISSUER_OPTION)
+
+_BEARER = "bearer "
+_CHALLENGE = 'Bearer realm="bouncekeeper"'
+_SLACK = timedelta(seconds=60)  # how far the issuer's clock may be off
+_SHORTEST_SHARED_KEY_BYTES = 32  # RFC 7518, 3.2
+_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+# Times are checked below against the moment that is handed in; issuer and audience where they are configured.
+_tokens = jwt.PyJWT(
+    options={
+        "verify_exp": False,
+        "verify_nbf": False,
+        "verify_iat": False,
+        "verify_aud": False,
+        "verify_iss": False,
+        "verify_sub": False,
+        "verify_jti": False,
+        "require": ["exp"],
+        "enforce_minimum_key_length": True,
+    }
+)
+
+
+class JsonWebToken(Struct, frozen=True):
+    """`Authorization: Bearer` with a token that fits one of the secrets: public keys, or shared ones for HMAC.
+
+    The source's options `issuer` and `audience` narrow which tokens of the identity provider may speak.
+    """
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the token's signature fits, it is in its time, and issuer and audience are those configured."""
+        header = request.headers.get("authorization", "")
+        if header[: len(_BEARER)].lower() != _BEARER:
+            return Refused(
+                reason="missing_credentials",
+                detail="the request has no header Authorization with a bearer token: switch OAuth on for this "
+                "webhook at the vendor",
+                challenge=_CHALLENGE,
+            )
+        claims = _claims(header[len(_BEARER) :].strip(), source.secrets)
+        if claims is None:
+            return Refused(
+                reason="bad_credentials",
+                detail="the bearer token is none that fits this source's keys: compare them with the signing keys of "
+                "the identity provider whose token URL was entered at the vendor",
+                challenge=_CHALLENGE,
+            )
+        return _refuse_times(claims, now) or _refuse_parties(claims, source)
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """A shared key must be long, else it can be guessed from a token; options must be texts."""
+        problems = []
+        if any(
+            load_public_key(secret.reveal()) is None and len(secret.reveal().encode()) < _SHORTEST_SHARED_KEY_BYTES
+            for secret in source.secrets
+            if secret.reveal()
+        ):
+            problems.append(
+                "one of the secrets is neither a public key (PEM) nor a shared key of 32 characters or more: copy the "
+                "key by which your identity provider signs its tokens"
+            )
+        problems += [
+            f"options.{name} = {source.options[name]!r}: give the text that the tokens carry"
+            for name in TOKEN_OPTIONS
+            if name in source.options and not (isinstance(source.options[name], str) and source.options[name])
+        ]
+        return problems
+
+
+def _claims(token: str, secrets: Sequence[Secret]) -> dict[str, Any] | None:
+    """What the token says, under the first key that fits it."""
+    for secret in secrets:
+        if not secret.reveal():
+            continue
+        key, algorithms = _key_and_algorithms(secret.reveal())
+        try:
+            claims: dict[str, Any] = _tokens.decode(token, key, algorithms=algorithms)
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            continue  # not this key's, or no token at all
+        return claims
+    return None
+
+
+def _key_and_algorithms(text: str) -> tuple[Any, list[str]]:
+    """The key, and only those algorithms that are made for it: else a public key would pass for a shared one."""
+    key = load_public_key(text)
+    if isinstance(key, rsa.RSAPublicKey):
+        return key, ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key, [_CURVES[key.curve.name]] if key.curve.name in _CURVES else []
+    if isinstance(key, Ed25519PublicKey):
+        return key, ["EdDSA"]
+    return text, ["HS256", "HS384", "HS512"]
+
+
+def _refuse_times(claims: dict[str, Any], now: datetime) -> Refused | None:
+    expires = from_unix_seconds(claims.get("exp"))
+    begins = from_unix_seconds(claims["nbf"]) if "nbf" in claims else now
+    if expires is not None and begins is not None and begins - _SLACK <= now < expires + _SLACK:
+        return None
+    return Refused(
+        reason="stale",
+        detail="the bearer token has run out or does not hold yet: the vendor must fetch a new one, or this "
+        "machine's clock is wrong",
+        challenge=_CHALLENGE,
+    )
+
+
+def _refuse_parties(claims: dict[str, Any], source: Source) -> Refused | None:
+    issuer, audience = source.options.get(ISSUER_OPTION), source.options.get(AUDIENCE_OPTION)
+    named = claims.get("aud")
+    audiences = named if isinstance(named, list) else [named]
+    if (issuer is None or claims.get("iss") == issuer) and (audience is None or audience in audiences):
+        return None
+    return Refused(
+        reason="bad_credentials",
+        detail="the bearer token is authentic, but its iss or aud is not the source's issuer or audience",
+        challenge=_CHALLENGE,
+    )
