@@ -16,7 +16,6 @@ from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import WORD_LIMIT, fit_text
 from worker.providers.payload.vendor_time import from_iso
 
-SOURCE = "aws.ses"
 # What EventBridge calls the events of a message, by the names that SNS has for them.
 DETAIL_TYPES: dict[str, str] = {
     "Bounce": "Email Bounced",

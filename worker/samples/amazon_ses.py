@@ -24,6 +24,8 @@ from schemas.vocabulary import Cause, Kind
 from worker.providers import sns
 from worker.providers.amazon_ses import RAW_DELIVERY_HEADER
 from worker.providers.provider import WebhookRequest
+from worker.providers.ses_event_bridge import DETAIL_TYPES
+from worker.samples.posting import post
 from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
 from worker.samples.server_reply import reply_for
 
@@ -183,16 +185,27 @@ class AmazonSesSamples:
         }
         return _post(json.dumps(self.feedback(event, dialect)).encode(), headers)
 
+    def event_bridge_request(self, event: SampleEvent, *, headers: Mapping[str, str]) -> WebhookRequest:
+        """The event as an API destination of EventBridge posts it; the headers are its connection's."""
+        feedback = self.feedback(event)
+        envelope = {
+            "version": "0",
+            "id": str(uuid5(NAMESPACE_URL, json.dumps(feedback))),
+            "detail-type": DETAIL_TYPES.get(str(feedback.get(EVENT_TYPE)).replace(" ", ""), "Sending Status Enabled"),
+            "source": "aws.ses",
+            "account": "000000000000",
+            "time": _stamp(event.occurred_at)[:19] + "Z",
+            "region": "eu-west-1",
+            "resources": ["arn:aws:ses:eu-west-1:000000000000:configuration-set/main"],
+            "detail": feedback,
+        }
+        return _post(
+            json.dumps(envelope).encode(), {"content-type": "application/json; charset=utf-8", **dict(headers)}
+        )
 
-def _post(body: bytes, headers: dict[str, str]) -> WebhookRequest:
-    return WebhookRequest(
-        method="POST",
-        path="/webhooks/amazon_ses",
-        query={},
-        headers=headers,
-        body=body,
-        remote_address=SAMPLE_REMOTE_ADDRESS,
-    )
+
+def _post(body: bytes, headers: Mapping[str, str]) -> WebhookRequest:
+    return post(AmazonSesSamples.provider, body, headers)
 
 
 def _read_key(pem: bytes) -> RSAPrivateKey:
