@@ -1,0 +1,190 @@
+"""A signature under a published key lets in who has its private half: ECDSA P-256, Ed25519, RSA."""
+
+import base64
+from datetime import UTC, datetime
+from typing import Literal
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+from schemas.source import Secret, Source
+from tests.providers.certificates import certificate_of
+from worker.providers.authentication.public_key import (
+    PublicKeySignature,
+    ecdsa_p256_matches,
+    ed25519_matches,
+    load_ed25519_key,
+    load_p256_key,
+    load_rsa_key,
+    rsa_key_matches,
+    rsa_pkcs1v15_matches,
+)
+from worker.providers.provider import WebhookRequest
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+_FORM = serialization.PublicFormat.SubjectPublicKeyInfo
+
+
+def public_text(key: PublicKeyTypes) -> str:
+    return base64.b64encode(key.public_bytes(serialization.Encoding.DER, _FORM)).decode()
+
+
+def public_pem(key: PublicKeyTypes) -> str:
+    return key.public_bytes(serialization.Encoding.PEM, _FORM).decode()
+
+
+def sha(digest: Literal["sha1", "sha256"]) -> hashes.HashAlgorithm:
+    return hashes.SHA1() if digest == "sha1" else hashes.SHA256()  # noqa: S303 - SNS signature version 1, older Postal
+
+
+@pytest.fixture(scope="module")
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+
+
+# -- ECDSA
+
+
+def test_an_ecdsa_signature_fits_under_any_of_the_keys() -> None:
+    key, other = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    keys = [Secret(public_text(other.public_key())), Secret(public_text(key.public_key()))]
+    signature = base64.b64encode(key.sign(b"message", ec.ECDSA(hashes.SHA256()))).decode()
+    assert ecdsa_p256_matches(signature, b"message", keys)
+    assert not ecdsa_p256_matches(signature, b"message!", keys)
+    assert not ecdsa_p256_matches(signature, b"message", keys[:1])
+    assert not ecdsa_p256_matches(signature, b"message", [Secret("no key"), Secret("")])
+    assert not ecdsa_p256_matches("not base64!", b"message", keys)
+    assert not ecdsa_p256_matches("", b"message", keys)
+
+
+def test_only_p256_keys_are_taken_in_der_or_pem() -> None:
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    assert load_p256_key(public_pem(key)) == key
+    text = public_text(key)
+    assert load_p256_key(f" {text[:40]}\n{text[40:]} ") == key
+    assert load_p256_key(public_text(ec.generate_private_key(ec.SECP384R1()).public_key())) is None
+    assert load_p256_key(public_text(ed25519.Ed25519PrivateKey.generate().public_key())) is None
+    assert load_p256_key("") is None
+
+
+# -- Ed25519
+
+
+def test_an_ed25519_signature_fits_under_any_of_the_keys() -> None:
+    key, other = ed25519.Ed25519PrivateKey.generate(), ed25519.Ed25519PrivateKey.generate()
+    keys = [Secret(public_text(other.public_key())), Secret(public_text(key.public_key()))]
+    signature = base64.b64encode(key.sign(b"message")).decode()
+    assert ed25519_matches(signature, b"message", keys)
+    assert not ed25519_matches(signature, b"message!", keys)
+    assert not ed25519_matches(signature, b"message", keys[:1])
+    assert not ed25519_matches(signature, b"message", [Secret("no key"), Secret("")])
+    assert not ed25519_matches("not base64!", b"message", keys)
+    assert not ed25519_matches("", b"message", keys)
+
+
+def test_an_ed25519_key_is_taken_in_der_in_pem_and_bare() -> None:
+    key = ed25519.Ed25519PrivateKey.generate().public_key()
+    bare = base64.b64encode(key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)).decode()
+    for text in (public_text(key), public_pem(key), bare):
+        assert load_ed25519_key(text) == key
+    assert load_ed25519_key(bare[4:]) is None
+    assert load_ed25519_key(public_text(ec.generate_private_key(ec.SECP256R1()).public_key())) is None
+    assert load_ed25519_key("") is None
+
+
+# -- RSA
+
+
+@pytest.mark.parametrize("digest", ["sha1", "sha256"])
+def test_an_rsa_signature_fits_under_any_of_the_keys(
+    rsa_key: rsa.RSAPrivateKey, digest: Literal["sha1", "sha256"]
+) -> None:
+    other = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    keys = [Secret(public_text(other.public_key())), Secret(public_pem(rsa_key.public_key()))]
+    signature = base64.b64encode(rsa_key.sign(b"message", padding.PKCS1v15(), sha(digest))).decode()
+    assert rsa_key_matches(signature, b"message", keys, digest=digest)
+    assert not rsa_key_matches(signature, b"message!", keys, digest=digest)
+    assert not rsa_key_matches(signature, b"message", keys[:1], digest=digest)
+    assert not rsa_key_matches(signature, b"message", [Secret("no key"), Secret("")], digest=digest)
+    assert not rsa_key_matches("not base64!", b"message", keys, digest=digest)
+    assert not rsa_key_matches(signature, b"message", keys, digest="sha256" if digest == "sha1" else "sha1")
+
+
+def test_only_rsa_keys_are_taken_as_such(rsa_key: rsa.RSAPrivateKey) -> None:
+    assert load_rsa_key(public_text(rsa_key.public_key())) == rsa_key.public_key()
+    assert load_rsa_key(public_text(ec.generate_private_key(ec.SECP256R1()).public_key())) is None
+    assert load_rsa_key("not base64!") is None
+
+
+@pytest.mark.parametrize("digest", ["sha1", "sha256"])
+def test_an_rsa_signature_fits_under_its_certificate_and_digest(
+    rsa_key: rsa.RSAPrivateKey, digest: Literal["sha1", "sha256"]
+) -> None:
+    signature = base64.b64encode(rsa_key.sign(b"message", padding.PKCS1v15(), sha(digest))).decode()
+    pem = certificate_of(rsa_key)
+    assert rsa_pkcs1v15_matches(pem, signature, b"message", digest=digest)
+    assert not rsa_pkcs1v15_matches(pem, signature, b"message!", digest=digest)
+    assert not rsa_pkcs1v15_matches(pem, "not base64!", b"message", digest=digest)
+    other: Literal["sha1", "sha256"] = "sha256" if digest == "sha1" else "sha1"
+    assert not rsa_pkcs1v15_matches(pem, signature, b"message", digest=other)
+
+
+def test_a_certificate_that_is_none_or_holds_no_rsa_key_fits_nothing() -> None:
+    assert not rsa_pkcs1v15_matches(b"no certificate", "c2ln", b"message", digest="sha256")
+    elliptic = certificate_of(ec.generate_private_key(ec.SECP256R1()))
+    assert not rsa_pkcs1v15_matches(elliptic, "c2ln", b"message", digest="sha256")
+
+
+# -- the scheme
+
+Algorithm = Literal["ecdsa_p256", "ed25519", "rsa_sha256", "rsa_sha1"]
+
+
+def signed(algorithm: Algorithm, message: bytes) -> tuple[str, str]:
+    """A signature in base64 and the public key that it fits under."""
+    if algorithm == "ecdsa_p256":
+        elliptic = ec.generate_private_key(ec.SECP256R1())
+        signature, public = elliptic.sign(message, ec.ECDSA(hashes.SHA256())), public_text(elliptic.public_key())
+    elif algorithm == "ed25519":
+        edwards = ed25519.Ed25519PrivateKey.generate()
+        signature, public = edwards.sign(message), public_text(edwards.public_key())
+    else:
+        key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+        digest = sha("sha1" if algorithm == "rsa_sha1" else "sha256")
+        signature, public = key.sign(message, padding.PKCS1v15(), digest), public_text(key.public_key())
+    return base64.b64encode(signature).decode(), public
+
+
+@pytest.mark.parametrize("algorithm", ["ecdsa_p256", "ed25519", "rsa_sha256", "rsa_sha1"])
+def test_the_scheme_takes_a_signature_of_the_body_in_its_header(algorithm: Algorithm) -> None:
+    scheme = PublicKeySignature(header="x-signature", algorithm=algorithm)
+    signature, public = signed(algorithm, b"body")
+    source = Source(name="s", provider="p", secrets=(Secret(public),))
+
+    def outcome(body: bytes, **headers: str) -> str:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = WebhookRequest(
+            method="POST", path="/", query={}, headers=named, body=body, remote_address="192.0.2.10"
+        )
+        refused = scheme.refuse(request, source, now=NOW)
+        return "accepted" if refused is None else refused.reason
+
+    assert outcome(b"body", x_signature=signature) == "accepted"
+    assert outcome(b"Body", x_signature=signature) == "bad_signature"
+    assert outcome(b"body", x_signature=signature[4:]) == "bad_signature"
+    assert outcome(b"body", x_signature="") == "missing_signature"
+    assert outcome(b"body", x_other=signature) == "missing_signature"
+    assert scheme.check_secrets(source) == []
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "other"), [("ecdsa_p256", "ed25519"), ("ed25519", "rsa_sha256"), ("rsa_sha1", "ecdsa_p256")]
+)
+def test_a_key_of_another_sort_is_reported(algorithm: Algorithm, other: Algorithm) -> None:
+    scheme = PublicKeySignature(header="x-signature", algorithm=algorithm)
+    for text in (signed(other, b"")[1], "no key"):
+        (problem,) = scheme.check_secrets(Source(name="s", provider="p", secrets=(Secret(text),)))
+        assert algorithm.partition("_")[0] in problem
+        assert text not in problem

@@ -1,0 +1,35 @@
+"""What the configuration of every source is checked for, whatever its provider."""
+
+from schemas.source import Secret, Source
+from worker.providers.authentication.scheme import check_common, is_open
+
+
+def test_only_the_word_none_opens_a_source() -> None:
+    assert is_open(Source(name="s", provider="p", authentication="none"))
+    assert not is_open(Source(name="s", provider="p"))
+    assert not is_open(Source(name="s", provider="p", authentication="None"))
+
+
+def test_a_source_without_a_secret_is_reported_unless_it_is_open() -> None:
+    (problem,) = check_common(Source(name="s", provider="p"))
+    assert 'authentication = "none"' in problem
+    assert check_common(Source(name="s", provider="p", authentication="none")) == []
+    assert check_common(Source(name="s", provider="p", secrets=(Secret("s3cret"),))) == []
+
+
+def test_a_provider_with_published_keys_needs_no_secret() -> None:
+    assert check_common(Source(name="s", provider="p"), secret_required=False) == []
+
+
+def test_a_way_of_authentication_that_the_provider_has_not_is_reported_with_those_that_it_has() -> None:
+    source = Source(name="s", provider="p", authentication="magic", secrets=(Secret("x"),))
+    (problem,) = check_common(source, schemes=("", "basic"))
+    assert '"basic"' in problem
+    assert '"none"' in problem
+
+
+def test_an_empty_secret_and_a_network_that_is_none_are_reported() -> None:
+    source = Source(name="s", provider="p", secrets=(Secret("x"), Secret("")), allowed_addresses=("192.0.2.0/99",))
+    empty, network = check_common(source)
+    assert "empty" in empty
+    assert "192.0.2.0/99" in network
