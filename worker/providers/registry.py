@@ -1,7 +1,16 @@
 """Every ESP that this program understands: one line each. A new one is a module here and its line."""
 
 from worker.errors import ImpossibleSetting
-from worker.providers import amazon_ses, azure_communication_services, bouncekeeper, mailgun, postmark, sendgrid
+from worker.providers import (
+    amazon_ses,
+    azure_communication_services,
+    bouncekeeper,
+    mailgun,
+    postmark,
+    sendgrid,
+    smtp2go,
+    sparkpost,
+)
 from worker.providers.described import described_provider
 from worker.providers.provider import Provider
 
@@ -15,6 +24,8 @@ PROVIDERS: dict[str, Provider] = {
         mailgun.PROVIDER,
         postmark.PROVIDER,
         sendgrid.PROVIDER,
+        smtp2go.PROVIDER,
+        sparkpost.PROVIDER,
     )
 }
 

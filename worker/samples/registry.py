@@ -10,6 +10,8 @@ from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleSender
 from worker.samples.sendgrid import SendGridSamples
+from worker.samples.smtp2go import Smtp2goSamples
+from worker.samples.sparkpost import SparkPostSamples
 
 # Called without arguments, each makes a sender with keys of its own.
 SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
@@ -20,4 +22,6 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     MailgunSamples.provider: MailgunSamples,
     PostmarkSamples.provider: PostmarkSamples,
     SendGridSamples.provider: SendGridSamples,
+    Smtp2goSamples.provider: Smtp2goSamples,
+    SparkPostSamples.provider: SparkPostSamples,
 }

@@ -1,0 +1,145 @@
+"""SMTP2GO: what all providers do, and what only it does."""
+
+import base64
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Secret, Source
+from schemas.vocabulary import Cause, Kind
+from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
+from worker.errors import UnreadablePayload
+from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.smtp2go import BOUNCES, EVENTS, OTHER_NAMES, PROVIDER
+from worker.samples.sample import SampleSender
+from worker.samples.smtp2go import Smtp2goSamples, sample_values
+
+# SMTP2GO's list of events, and its two sorts of bounces.
+VENDOR_EVENTS = {
+    "processed",
+    "delivered",
+    "open",
+    "click",
+    "bounce",
+    "spam",
+    "unsubscribe",
+    "resubscribe",
+    "reject",
+}
+VENDOR_BOUNCES = {"hard", "soft"}
+
+
+class TestSmtp2go(ProviderConformance):
+    provider_name = "smtp2go"
+    signs_body = False
+    # SMTP2GO has no word for deferred mail; what concerns no mail is not for us.
+    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in {Kind.DEFERRED, Kind.OTHER})
+
+    def new_sender(self) -> SampleSender:
+        return Smtp2goSamples()
+
+    def forged(self, request: WebhookRequest) -> WebhookRequest:
+        wrong = "Basic " + base64.b64encode(b"smtp2go:guess").decode()
+        return msgspec.structs.replace(request, headers={**request.headers, "authorization": wrong})
+
+    def unknown(self, document: Any) -> Any:
+        return document | {"event": self.unknown_event}
+
+    def stripped(self, document: Any) -> Any:
+        return {"event": document["event"], "rcpt": document["rcpt"]}
+
+
+def read(request: WebhookRequest) -> list[FeedbackEvent]:
+    suite = TestSmtp2go()
+    return suite.read(suite.envelope(request))
+
+
+def one(**values: Any) -> FeedbackEvent:
+    (event,) = read(Smtp2goSamples().posted({"event": "bounce", "rcpt": "jane@example.org", **values}))
+    return event
+
+
+def test_every_documented_event_and_bounce_has_a_meaning() -> None:
+    assert set(EVENTS) == VENDOR_EVENTS
+    assert set(BOUNCES) == VENDOR_BOUNCES
+    assert set(OTHER_NAMES.values()) < VENDOR_EVENTS
+
+
+@pytest.mark.parametrize("name", sorted(OTHER_NAMES))
+def test_an_event_by_its_other_name_is_the_same_event(name: str) -> None:
+    said = {"email_id": "m1", "time": "2026-03-04T11:00:00Z"}
+    event, documented = one(event=name, **said), one(event=OTHER_NAMES[name], **said)
+    assert (event.kind, event.cause, event.event_key) == (documented.kind, documented.cause, documented.event_key)
+    assert event.recognised
+    assert event.vendor_event == name
+
+
+@pytest.mark.parametrize(
+    ("bounce", "words", "kind", "cause"),
+    [
+        ("hard", "550 5.1.1 user unknown", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+        ("hard", None, Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+        ("hard", "554 5.7.1 your IP address is listed on a blocklist", Kind.BLOCKED, Cause.SENDER_REPUTATION),
+        ("soft", "552 5.2.2 mailbox full", Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
+        ("soft", "", Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+        (None, None, Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    ],
+)
+def test_the_servers_words_decide_about_a_bounce(
+    bounce: str | None, words: str | None, kind: Kind, cause: Cause
+) -> None:
+    event = one(bounce=bounce, message=words)
+    assert (event.kind, event.cause, event.recognised) == (kind, cause, True)
+
+
+def test_a_bounce_of_a_new_sort_is_noticed() -> None:
+    event = one(bounce="squishy")
+    assert (event.kind, event.vendor_event, event.recognised) == (Kind.SOFT_BOUNCE, "bounce/squishy", False)
+
+
+def test_a_processed_mail_is_told_for_each_of_its_recipients() -> None:
+    values = sample_values(sample(Kind.ACCEPTED, Cause.NONE)) | {
+        "recipients": ["a@example.org", "b@example.org", 3, ""]
+    }
+    events = read(Smtp2goSamples().posted(values))
+    assert [event.address for event in events] == ["a@example.org", "b@example.org"]
+    assert len({event.event_key for event in events}) == 2
+    values["recipients"] = "a@example.org,b@example.org"
+    assert [event.address for event in read(Smtp2goSamples().as_form(values))] == ["a@example.org", "b@example.org"]
+
+
+@pytest.mark.parametrize("kind", [Kind.DELIVERED, Kind.HARD_BOUNCE, Kind.CLICKED, Kind.COMPLAINT])
+def test_a_form_says_the_same_as_json(kind: Kind) -> None:
+    values = sample_values(sample(kind, metadata={"X-Order": "77"}))
+    (as_json,), (as_form,) = read(Smtp2goSamples().posted(values)), read(Smtp2goSamples().as_form(values))
+    assert as_form.raw != as_json.raw
+    like_json = msgspec.structs.replace(as_form, raw=as_json.raw, delivery_id=as_json.delivery_id)
+    assert like_json == as_json
+    assert as_form.occurred_at == EARLIER
+
+
+def test_headers_of_the_mail_become_metadata() -> None:
+    assert one(**{"X-Order": "77", "user-agent": "Mozilla/5.0"}).metadata == {"X-Order": "77"}
+    assert one().metadata is None
+
+
+@pytest.mark.parametrize("body", [b"", b"event=bounce", b"rcpt=a%40example.org", b"{}", b'{"event":"bounce"}'])
+def test_an_event_about_nobody_is_set_aside(body: bytes) -> None:
+    with pytest.raises(UnreadablePayload):
+        read(msgspec.structs.replace(Smtp2goSamples().posted({}), body=body))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "changes"),
+    [("bearer", {"headers": {"authorization": "Bearer long-token"}}), ("query", {"query": {"token": "long-token"}})],
+)
+def test_the_other_schemes_take_their_token_and_no_other(scheme: str, changes: dict[str, Any]) -> None:
+    request = msgspec.structs.replace(Smtp2goSamples().posted({}), headers={}, query={})
+    for secret, expected in (("long-token", Accepted), ("another-token", Refused)):
+        source = Source(name="first", provider="smtp2go", authentication=scheme, secrets=(Secret(secret),))
+        assert PROVIDER.check_source(source) == []
+        shown = msgspec.structs.replace(request, **changes)
+        assert isinstance(PROVIDER.authenticate(shown, source, now=NOW, certificates={}), expected)
+        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Refused)

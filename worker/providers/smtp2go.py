@@ -1,0 +1,180 @@
+"""SMTP2GO: one event a webhook, as JSON or as a form, whichever the webhook's output type says; nothing is signed.
+
+https://developers.smtp2go.com/docs/webhooks-overview
+
+When SMTP2GO sends again, and what its test button posts, is not documented: test events cannot be told from real ones.
+A public client says that callbacks name some events otherwise than the documentation does; both names are read.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.credentials import BasicCredentials, QueryToken, bearer_token
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.form_payload import decode_form
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://support.smtp2go.com/hc/en-gb/articles/223087967 (credentials in the URL, or an Authorization header)
+
+_SCHEMES: Mapping[str, Scheme] = {"": BasicCredentials(), "bearer": bearer_token(), "query": QueryToken()}
+
+# -- What its events are, and why ----------------------------------------------------------------------------
+# https://developers.smtp2go.com/docs/webhooks-overview
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "processed": (Kind.ACCEPTED, Cause.NONE),  # stays so while SMTP2GO tries again: no word for deferred mail
+    "delivered": (Kind.DELIVERED, Cause.NONE),
+    "bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "reject": (
+        Kind.DROPPED,
+        Cause.SUPPRESSED_BY_PROVIDER,
+    ),  # bounced, complained or unsubscribed before; not said which
+    "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "unsubscribe": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "resubscribe": (Kind.RESUBSCRIBE, Cause.NONE),
+    "open": (Kind.OPENED, Cause.NONE),
+    "click": (Kind.CLICKED, Cause.NONE),
+}
+OTHER_NAMES: dict[str, str] = {
+    "spam_complaint": "spam",
+    "unsubscribed": "unsubscribe",
+    "resubscribed": "resubscribe",
+    "opened": "open",
+    "clicked": "click",
+}
+# The word in `bounce`; the server's own words in `message` have the last say.
+BOUNCES: dict[str, tuple[Kind, Cause]] = {
+    "hard": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    "soft": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+}
+
+# -- How it is read ------------------------------------------------------------------------------------------
+# https://support.smtp2go.com/hc/en-gb/articles/223087967 ("Standard Reported Data"). The headers of the mail that were
+# chosen for the webhook stand among these fields, under their own names.
+
+_FIELDS = frozenset(
+    [
+        "event",
+        "time",
+        "sendtime",
+        "sender",
+        "from",
+        "rcpt",
+        "recipients",
+        "auth",
+        "host",
+        "message",
+        "context",
+        "email_id",
+        "bounce",
+        "subject",
+        "srchost",
+        "url",
+        "link",
+        "user-agent",
+        "read-secs",
+        "client",
+        "client-device",
+        "client-os",
+        "geoip-country",
+        "geoip-city",
+        "outputformat",
+        "id",
+    ]
+)
+
+
+class Smtp2go(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "smtp2go"
+    title: ClassVar[str] = "SMTP2GO"
+    documentation: ClassVar[str] = "https://developers.smtp2go.com/docs/webhooks-overview"
+    proof: ClassVar[str] = "basic or bearer credentials, or a token in the URL"
+    secret_help: ClassVar[str] = (
+        "`user:password`, both of your own choosing: put them into the webhook's URL at SMTP2GO, "  # noqa: S105 - a text about secrets
+        'https://user:password@host/webhooks/…; with authentication = "bearer" the token of its Authorization header'
+    )
+    schemes: ClassVar[Mapping[str, Scheme]] = _SCHEMES
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "auth", "sending_domain": "sender || from"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
+        **{name: meaning for name, meaning in EVENTS.items() if name != "bounce"},
+        **{f"bounce/{word}": meaning for word, meaning in BOUNCES.items()},
+    }
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The event of each recipient, of whom only a `processed` has several; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        what = "SMTP2GO webhook"
+        if envelope.body.lstrip()[:1] == b"{":
+            values: dict[str, Any] = json_payload.decode_object(envelope.body, what)
+        else:
+            values = dict(decode_form(envelope.body, what))
+        written = json_payload.text(values, "event", json_payload.WORD_LIMIT)
+        recipients = _recipients(values)
+        if written is None or not recipients:
+            raise UnreadablePayload(f"{what}: it names no event, or nobody in rcpt or recipients")
+        return [_read_event(values, written, recipient, envelope) for recipient in recipients]
+
+
+PROVIDER = Smtp2go()
+
+
+def _recipients(values: dict[str, Any]) -> list[str]:
+    one = json_payload.text(values, "rcpt")
+    if one is not None:
+        return [one]
+    several = values.get("recipients")
+    if isinstance(several, str):
+        several = several.split(",")
+    if not isinstance(several, list):
+        return []
+    return list(dict.fromkeys(name for name in several if isinstance(name, str) and name.strip()))
+
+
+def _read_event(values: dict[str, Any], written: str, recipient: str, envelope: Envelope) -> FeedbackEvent:
+    name = OTHER_NAMES.get(written, written)
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    diagnostic = json_payload.text(values, "message")
+    bounce = json_payload.text(values, "bounce", json_payload.WORD_LIMIT) if name == "bounce" else None
+    failure = None
+    if name == "bounce":
+        kind, cause = BOUNCES.get(bounce or "", (kind, cause))
+        failure = classify(
+            smtp_code=None,
+            enhanced_status=None,
+            diagnostic=diagnostic,
+            permanent=bounce == "hard" if bounce in BOUNCES else None,
+        )
+        if failure.cause is not Cause.UNDETERMINED:
+            kind, cause = failure.kind, failure.cause
+    message_id = json_payload.text(values, "email_id", json_payload.MESSAGE_ID_LIMIT)
+    time = json_payload.text(values, "time", json_payload.WORD_LIMIT)
+    link = json_payload.text(values, "url") or json_payload.text(values, "link")
+    return new_event(
+        envelope,
+        envelope.body,
+        kind=kind,
+        cause=cause,
+        # No event has an id of its own.
+        key=(name, recipient, *((message_id, time, link) if message_id and time else (envelope.body,))),
+        address=recipient,
+        vendor_event=written if bounce is None else f"{written}/{bounce}",
+        recognised=name in EVENTS and (bounce is None or bounce in BOUNCES),
+        vendor_time=from_iso(time) or from_unix_seconds(time),
+        failure=failure,
+        message_id=message_id,
+        diagnostic=diagnostic,
+        metadata=json_payload.metadata({key: value for key, value in values.items() if key not in _FIELDS}),
+    )
