@@ -97,7 +97,7 @@ def read_elements(
     body: bytes,
     what: str,
     envelope: Envelope,
-    read: Callable[[dict[str, Any], bytes, Envelope], FeedbackEvent | None],
+    read: Callable[[dict[str, Any], bytes, Envelope], FeedbackEvent | list[FeedbackEvent] | None],
     *,
     inside: str = "",
     lines: bool = False,
@@ -106,7 +106,8 @@ def read_elements(
 
     `inside` and `lines` as in json_payload.decode_elements: an array in that field of an object, or NDJSON.
     An element that is no object, or for which `read` gives None or raises UnreadablePayload, becomes `malformed`: one
-    bad element never spoils the others. `what` names the body in the error that a body raises which is no such array.
+    bad element never spoils the others. One about several recipients gives a list. `what` names the body in the error
+    that a body raises which is no such array.
     """
     events = []
     for element in decode_elements(body, what, inside=inside, lines=lines):
@@ -118,5 +119,8 @@ def read_elements(
                 event = read(values, raw, envelope)
         except (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload):
             pass  # the event `malformed` tells of it, is counted by that name, and keeps the bytes
-        events.append(malformed(envelope, raw) if event is None else event)
+        if isinstance(event, list):
+            events += event
+        else:
+            events.append(malformed(envelope, raw) if event is None else event)
     return events

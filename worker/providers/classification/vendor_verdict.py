@@ -1,0 +1,15 @@
+"""What a failure was, where the vendor has a class for it and the receiving server has words."""
+
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from worker.providers.classification.failure import Classification
+
+
+def settle(kind: Kind, cause: Cause, found: Classification) -> tuple[Kind, Cause]:
+    """The kind and cause to believe: the server's codes and words where they say something, else the vendor's class.
+
+    A bare "refused by policy" says less than a vendor's class that puts the fault on the sender, and more than one
+    that puts it on the address. What the vendor is still trying stays deferred, whatever the server's words.
+    """
+    if found.cause is Cause.UNDETERMINED or (found.cause is Cause.POLICY and CAUSE_BLAME[cause] is Blame.SENDER):
+        return kind, cause
+    return (kind if kind is Kind.DEFERRED else found.kind), found.cause
