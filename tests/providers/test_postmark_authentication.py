@@ -59,7 +59,8 @@ class TestAuthentication:
         assert PROVIDER.check_source(PostmarkSamples().source("postmark")) == []
         for source, said in (
             (msgspec.structs.replace(self.SOURCE, secrets=()), "user:password"),
-            (msgspec.structs.replace(self.SOURCE, secrets=(Secret("token"),)), "with a colon between"),
+            (msgspec.structs.replace(self.SOURCE, secrets=(Secret("token"),)), "written user:password"),
+            (msgspec.structs.replace(self.SOURCE, secrets=(Secret("user:"),)), "written user:password"),
             (msgspec.structs.replace(self.SOURCE, options={"topics": []}), "options.topics is not known"),
         ):
             assert said in "\n".join(PROVIDER.check_source(source))

@@ -8,7 +8,6 @@ sides at once, or keep the old one among the secrets until the webhook has the n
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -19,16 +18,20 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.callers_address import refuse_address
-from worker.providers.authentication.credentials import refuse_basic_auth
-from worker.providers.authentication.scheme import check_common, is_open
-from worker.providers.authentication.source_options import check_options
+from worker.providers.authentication.credentials import BasicCredentials
+from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
-from worker.providers.payload.event_key import make_event_key
-from worker.providers.payload.vendor_time import from_iso, settle_occurred_at
-from worker.providers.provider import Accepted, Verdict, WebhookRequest
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.vendor_time import from_iso
 from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://postmarkapp.com/developer/webhooks/webhooks-overview#protecting-your-webhook: user and password, no more
+
+
+# -- What its events are, and why ----------------------------------------------------------------------------
+# https://postmarkapp.com/developer/api/bounce-api#bounce-types
 
 
 class BounceType(Struct, frozen=True, kw_only=True):
@@ -86,6 +89,8 @@ VOCABULARY: dict[str, tuple[Kind, Cause]] = {
     "Inbound": (Kind.OTHER, Cause.NONE),
 } | {f"Bounce/{name}": (bounce.kind, bounce.cause) for name, bounce in BOUNCE_TYPES.items()}
 
+# -- How it is read ------------------------------------------------------------------------------------------
+
 # What Postmark posts when a webhook is made or tried out, and prints in its documentation.
 SAMPLE_MESSAGE_IDS = frozenset({"883953f4-6105-42a2-a16a-77a8eac79483", "00000000-0000-0000-0000-000000000000"})
 _SAMPLE_ID = "42"
@@ -103,41 +108,20 @@ _Reader = Callable[[_Record], FeedbackEvent]
 
 
 class Postmark(WebhookProvider):
-    """Postmark. See `worker.providers.provider.Provider` for the meaning of each member."""
+    """See worker.providers.webhook_provider.WebhookProvider."""
 
     name: ClassVar[str] = "postmark"
     title: ClassVar[str] = "Postmark"
     documentation: ClassVar[str] = "https://postmarkapp.com/developer/webhooks/webhooks-overview"
     proof: ClassVar[str] = "user and password in the URL"
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "From"}
-    success_status: ClassVar[int] = 200  # the check of a new webhook takes nothing else
-    later_status: ClassVar[int] = 503
-    kept_headers: ClassVar[frozenset[str]] = frozenset()
+    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "ServerID || ServerId", "sending_domain": "From"}
     secret_help: ClassVar[str] = (
         "`user:password`, both of your own choosing: put them into the webhook's URL at Postmark, "  # noqa: S105 - a text about secrets
         "https://user:password@host/webhooks/…, or into its basic auth fields"
     )
-
-    def check_source(self, source: Source) -> list[str]:
-        """What is wrong in a source; Postmark signs nothing, so that user and password are all the proof."""
-        problems = check_common(source, secret_help=self.secret_help)
-        problems += [
-            "one of the secrets is not user:password: write both, with a colon between"
-            for secret in source.secrets
-            if secret.reveal() and not all(secret.reveal().partition(":"))
-        ]
-        return problems + check_options(source)
-
-    def authenticate(
-        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
-    ) -> Verdict:
-        """The caller's address where addresses are listed, then user and password."""
-        del now, certificates  # nothing is signed
-        refusal = refuse_address(request, source)
-        if refusal is None and not is_open(source):
-            refusal = refuse_basic_auth(request, source.secrets)
-        return refusal or Accepted()
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": BasicCredentials()}
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # nothing is signed
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event inside; raises UnreadablePayload."""
@@ -286,7 +270,6 @@ def _event(
     written = content.get(recipient_key) if recipient_key is not None else ""
     if not isinstance(written, str):
         raise UnreadablePayload(f"Postmark webhook: a {record.name[:40]} names nobody in {recipient_key}")
-    address = normalise_address(written)
     message_id = json_payload.text(content, "MessageID", json_payload.MESSAGE_ID_LIMIT)
     bounce_id = _word(content, "ID")
     details = json_payload.text(content, "Details")
@@ -295,32 +278,25 @@ def _event(
         kind, cause, scope = Kind.OTHER, Cause.TEST, None
     if bounce_id is not None and recipient_key == "Email":
         # A complaint that comes as SpamComplaint and as a Bounce of that type has the same ID in both.
-        key_parts: tuple[str | bytes | None, ...] = ("bounce", bounce_id)
+        key: tuple[str | bytes | None, ...] = ("bounce", bounce_id)
     else:
-        key_parts = (record.name, message_id, address or written, stamp or envelope.body, detail)
-    occurred_at, arrival_dated = settle_occurred_at(from_iso(stamp), envelope.received_at)
-    return FeedbackEvent(
-        event_key=make_event_key(kind, Postmark.name, envelope.account, *key_parts),
-        provider=Postmark.name,
-        source=envelope.source,
-        account=envelope.account,
-        address=address,
+        key = (record.name, message_id, normalise_address(written) or written, stamp or envelope.body, detail)
+    return new_event(
+        envelope,
+        envelope.body,
         kind=kind,
         cause=cause,
-        occurred_at=occurred_at,
-        received_at=envelope.received_at,
-        delivery_id=envelope.delivery_id,
-        arrival_dated=arrival_dated,
+        key=key,
+        address=written,
         vendor_event="/".join(word for word in (record.name, *words) if word),
+        vendor_time=from_iso(stamp),
         recognised=recognised,
+        failure=found,
         message_id=message_id,
-        smtp_code=found.smtp_code if found else None,
-        enhanced_status=found.enhanced_status if found else None,
         diagnostic=details or json_payload.text(content, "Description"),
         scope=scope,
         tags=json_payload.tags(content, "Tag"),
         metadata=json_payload.metadata(content.get("Metadata")),
-        raw=envelope.body,
     )
 
 

@@ -24,8 +24,8 @@ class BasicCredentials(Struct, frozen=True, tag_field="scheme", tag="basic", for
         return refuse_basic_auth(request, source.secrets)
 
     def check_secrets(self, source: Source) -> list[str]:
-        """Each secret needs its colon."""
-        if any(":" not in secret.reveal() for secret in source.secrets):
+        """Each secret needs its colon, and a password after it."""
+        if any(not secret.reveal().partition(":")[2] for secret in source.secrets):
             return ["a secret of basic authentication is written user:password"]
         return []
 
