@@ -1,0 +1,54 @@
+"""Verdicts on DKIM that others made: whose signature it was that they say is good.
+
+A vendor that says only "pass" for the whole mail does not say for which signature. Somebody can add a good one of
+his own domain to a mail that pretends to be a feedback loop's; so such a verdict counts only where all signatures
+of the mail are of one domain.
+"""
+
+import re
+from collections.abc import Collection
+
+_HEADER_LIMIT_BYTES = 256 * 1024
+_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+_BREAK = re.compile(rb"[\r\n]+")
+_BLANKS = re.compile(r"\s+")
+_DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
+
+
+def header_values(message: bytes, name: str) -> list[str]:
+    """The values of one header field of a mail, unfolded, in their order; bytes beyond ASCII stand as U+FFFD."""
+    header = _END_OF_HEADER.split(message[:_HEADER_LIMIT_BYTES], maxsplit=1)[0]
+    wanted = name.encode().lower()
+    values = []
+    for line in _BREAK.split(_FOLD.sub(b" ", header)):
+        field, colon, value = line.partition(b":")
+        if colon and field.strip().lower() == wanted:
+            values.append(value.strip().decode("ascii", "replace"))
+    return values
+
+
+def signing_domains(message: bytes) -> dict[str, bool]:
+    """The d= domains of the mail's DKIM-Signature fields, and whether each signs the whole body.
+
+    A signature with l= covers only the beginning of it: whatever is appended seems signed, a report too.
+    """
+    domains: dict[str, bool] = {}
+    for value in header_values(message, "dkim-signature"):
+        tags = {name.strip(): text.strip() for name, _, text in (tag.partition("=") for tag in value.split(";"))}
+        domain = _BLANKS.sub("", tags.get("d", "")).lower()
+        whole = "l" not in tags
+        domains[domain] = domains.get(domain, True) and whole
+    return domains
+
+
+def passed_unnamed(message: bytes) -> tuple[str, ...]:
+    """The domain that a "pass" without a name speaks of; () when the mail leaves a choice."""
+    domains = signing_domains(message)
+    return passed_named(message, domains) if len(domains) == 1 else ()
+
+
+def passed_named(message: bytes, passed: Collection[str]) -> tuple[str, ...]:
+    """Of the domains that a verdict names, those whose signature stands in the mail and covers all of its body."""
+    domains = signing_domains(message)
+    return tuple(domain for domain in passed if _DOMAIN.fullmatch(domain) and domains.get(domain, False))

@@ -1,0 +1,129 @@
+"""The options by which a source of provider `mail` is fetched from an IMAP mailbox, read and checked in one place."""
+
+from ipaddress import ip_address
+from typing import Any, Literal, cast, get_args
+
+from msgspec import Struct
+
+from schemas.source import Secret, Source
+
+Tls = Literal["tls", "starttls", "none"]
+
+IMAP_OPTIONS = (
+    "imap_host",
+    "imap_port",
+    "imap_user",
+    "imap_password",
+    "imap_folder",
+    "imap_tls",
+    "imap_verify_dkim",
+    "after_fetch",
+)
+_PORTS: dict[Tls, int] = {"tls": 993, "starttls": 143, "none": 143}
+_LAST_PORT = 65_535
+_MOVE = "move:"
+_TEXTS = ("imap_host", "imap_user", "imap_folder", "imap_tls", "after_fetch")
+
+
+class ImapMailbox(Struct, frozen=True, kw_only=True):
+    """Where mail is fetched from, and what becomes of it there once it is queued."""
+
+    host: str
+    port: int
+    user: str
+    password: Secret
+    folder: str = "INBOX"
+    tls: Tls = "tls"
+    verify_dkim: bool = True
+    after_fetch: Literal["flag", "delete", "move"] = "flag"
+    move_to: str = ""  # the folder, with after_fetch = "move"
+
+
+def has_mailbox(source: Source) -> bool:
+    """True when mail is to be fetched for this source."""
+    return "imap_host" in source.options
+
+
+def imap_mailbox(source: Source) -> ImapMailbox | None:
+    """The mailbox of a source that `check_imap_options` finds nothing wrong with; None when it has none."""
+    if not has_mailbox(source) or check_imap_options(source):
+        return None
+    options = source.options
+    tls = cast("Tls", options.get("imap_tls", "tls"))
+    after_fetch, _, folder = str(options.get("after_fetch", "flag")).partition(":")
+    password = options["imap_password"]
+    return ImapMailbox(
+        host=options["imap_host"],
+        port=options.get("imap_port", _PORTS[tls]),
+        user=options["imap_user"],
+        password=password if isinstance(password, Secret) else Secret(password),
+        folder=options.get("imap_folder", "INBOX"),
+        tls=tls,
+        verify_dkim=options.get("imap_verify_dkim", True),
+        after_fetch=cast("Literal['flag', 'delete', 'move']", after_fetch),
+        move_to=folder.strip(),
+    )
+
+
+def check_imap_options(source: Source) -> list[str]:
+    """What is wrong with the options of the mailbox, each with its remedy; [] when nothing."""
+    options = source.options
+    given = [name for name in IMAP_OPTIONS if name in options]
+    if not given:
+        return []
+    if not has_mailbox(source):
+        return [f"imap_host is missing, but {given[0]} is set: name the IMAP server, or take the others out"]
+    problems = [
+        f"{name} = {options[name]!r}: it must be a text, in quotes, and not empty"
+        for name in _TEXTS
+        if name in options and not (isinstance(options[name], str) and options[name].strip())
+    ]
+    if problems:
+        return problems
+    if "imap_user" not in options:
+        problems.append("imap_user is missing: the name that the mailbox is opened with")
+    if not _is_password(options.get("imap_password")):
+        problems.append("imap_password is missing: write it, or name a file that holds it as imap_password_file")
+    return problems + _check_connection(options) + _check_after_fetch(options)
+
+
+def _is_password(value: object) -> bool:
+    return bool(value.reveal()) if isinstance(value, Secret) else isinstance(value, str) and bool(value)
+
+
+def _check_connection(options: dict[str, Any]) -> list[str]:
+    problems = []
+    tls, port = options.get("imap_tls", "tls"), options.get("imap_port", _PORTS["tls"])
+    if tls not in get_args(Tls):
+        problems.append(f'imap_tls = {tls!r}: use "tls", "starttls", or on this machine "none"')
+    elif tls == "none" and not _is_loopback(options["imap_host"]):
+        problems.append(
+            f'imap_tls = "none" would send the password in clear to {options["imap_host"]}: use "tls" or "starttls"; '
+            '"none" is for a server on this machine'
+        )
+    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= _LAST_PORT:
+        problems.append(f"imap_port = {port!r}: give a port, a whole number from 1 to {_LAST_PORT}")
+    if not isinstance(options.get("imap_verify_dkim", True), bool):
+        problems.append("imap_verify_dkim must be true or false, without quotes")
+    return problems
+
+
+def _check_after_fetch(options: dict[str, Any]) -> list[str]:
+    after_fetch = str(options.get("after_fetch", "flag"))
+    if after_fetch in {"flag", "delete"}:
+        return []
+    folder = after_fetch.removeprefix(_MOVE).strip()
+    if not after_fetch.startswith(_MOVE) or not folder:
+        return [f'after_fetch = "{after_fetch}": use "flag", "delete" or "move:FOLDER"']
+    if folder == options.get("imap_folder", "INBOX"):
+        return ["after_fetch moves mail into the folder that it is fetched from: name another one"]
+    return []
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
