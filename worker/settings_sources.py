@@ -17,8 +17,14 @@ from worker.settings_values import Mistake, read_secret_file, text_list
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 # What a source may also be told by the environment, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>.
 _TEXT_FIELDS = ("provider", "account", "account_from", "authentication")
-_LIST_FIELDS = ("secrets", "secrets_files", "allowed_addresses")
+_LIST_FIELDS = ("secrets", "secrets_files", "allowed_addresses", "token_secrets", "token_secrets_files")
 SOURCE_FIELDS = (*_TEXT_FIELDS, *_LIST_FIELDS)
+_SECRET_TWINS = {
+    "secrets": "secrets_files",
+    "secrets_files": "secrets",
+    "token_secrets": "token_secrets_files",
+    "token_secrets_files": "token_secrets",
+}
 
 
 def source_environment_name(source: str, field: str) -> str:
@@ -56,13 +62,19 @@ def write_source(source: Source, *, certificate_file: str = "") -> str:
     }
     if source.secrets:
         values["secrets"] = [secret.reveal() for secret in source.secrets]
-    values |= source.options
+    values |= {name: _in_clear(option) for name, option in source.options.items()}
     pinned = values.pop("pinned_certificates", {})
     lines = [f"[sources.{source.name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
     if pinned:
         lines += [f"[sources.{source.name}.pinned_certificates]"]
         lines += [f"{_toml(url)} = {_toml(certificate_file)}" for url in pinned]
     return "\n".join(lines) + "\n"
+
+
+def _in_clear(option: Any) -> Any:
+    if isinstance(option, tuple):
+        return [part.reveal() if isinstance(part, Secret) else part for part in option]
+    return option
 
 
 def _toml(value: Any) -> str:
@@ -84,8 +96,8 @@ def _read_source(
     for field in SOURCE_FIELDS:
         if (text := environment.get(source_environment_name(name, field))) is not None:
             values[field] = _split(text) if field in _LIST_FIELDS else text
-            if field in ("secrets", "secrets_files"):  # one replaces the other wherever it stood
-                values.pop("secrets_files" if field == "secrets" else "secrets", None)
+            if field in _SECRET_TWINS:  # one replaces the other wherever it stood
+                values.pop(_SECRET_TWINS[field], None)
 
     texts = {
         field: _take_text(values, field, default, where, mistakes)
@@ -93,6 +105,8 @@ def _read_source(
     }
     if not texts["provider"]:
         mistakes.append(f'{where}.provider is missing: name the ESP, such as provider = "sendgrid"')
+    if token_secrets := _take_secrets(values, base_directory, where, mistakes, field="token_secrets"):
+        values["token_secrets"] = token_secrets  # an option: only sources of mail know it
     return Source(
         name=name,
         provider=texts["provider"],
@@ -115,17 +129,19 @@ def _take_text(values: dict[str, Any], field: str, default: str, where: str, mis
     return value.strip()
 
 
-def _take_secrets(values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str]) -> tuple[Secret, ...]:
-    inline, files = values.pop("secrets", []), values.pop("secrets_files", [])
+def _take_secrets(
+    values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str], *, field: str = "secrets"
+) -> tuple[Secret, ...]:
+    inline, files = values.pop(field, []), values.pop(f"{field}_files", [])
     secrets: list[Secret] = []
     try:
-        texts = [text.strip() for text in text_list(inline, f"{where}.secrets")]
+        texts = [text.strip() for text in text_list(inline, f"{where}.{field}")]
         if not all(texts):
-            mistakes.append(f"{where}.secrets holds an empty text: fill it in, or leave it out")
+            mistakes.append(f"{where}.{field} holds an empty text: fill it in, or leave it out")
         secrets += [Secret(text) for text in texts if text]
         secrets += [
-            read_secret_file(name, base_directory, f"{where}.secrets_files")
-            for name in text_list(files, f"{where}.secrets_files")
+            read_secret_file(name, base_directory, f"{where}.{field}_files")
+            for name in text_list(files, f"{where}.{field}_files")
         ]
     except Mistake as mistake:
         mistakes.append(str(mistake))

@@ -1,0 +1,64 @@
+"""Who runs feedback loops: from which address their reports come, and which domain's DKIM signature vouches for it.
+
+A report is believed when the signature of the From field's own domain was verified (RFC 9477, 3.1, asks the same),
+and only at domains where nobody but the reporter can have mail signed. At hotmail.com anybody has a mailbox, so
+there the whole address must be the reporter's.
+
+Verified at the operator's page: Yahoo (signs as arf.mail.yahoo.com, https://senders.yahooinc.com/faqs/). Verified
+as sender addresses, at Comcast's former page and in two public parsers of such reports, but not with which domain
+they sign: all others. Where it is another one, their reports stay unverified unless they carry a token, and the
+operator adds the domain to `known_reporters`.
+"""
+
+from collections.abc import Iterable
+
+from worker.providers.mail.mail_part import Headers
+from worker.providers.mail.mail_text import addresses_in
+
+DEFAULTS = "defaults"  # in `known_reporters`: all of these
+
+# An entry is a domain, with everything below it, or one whole address.
+KNOWN_REPORTERS: tuple[str, ...] = (
+    "arf.mail.yahoo.com",  # Yahoo and AOL
+    "staff@hotmail.com",  # Microsoft, Junk Mail Reporting Program
+    "scomp@aol.net",  # AOL before it was Yahoo's
+    # Validity (Return Path) for others: each has its name in a domain that only the loop uses.
+    "feedbackloop@comcastfbl.senderscore.net",
+    "feedback.comcast.net",
+    "mailru.senderscore.net",
+    "yandexfbl.senderscore.net",
+    "app.returnpath.net",
+    "fbl.apps.rackspace.com",
+    "feedback.apps.rackspace.com",
+    "feedback.bluetie.com",
+    "feedback.postmaster.rr.com",
+    "feedback.terra.com",
+    "fbl.cox.net",
+    "fbl.fastmail.com",
+    "fbl.hostedemail.com",
+    "fbl.italiaonline.net",
+    "fbl.synacor.com",
+    "fbl.usa.net",
+    "fbl.xs4all.net",
+    "fbl.zoho.com",
+)
+
+
+def believed_reporter(headers: Headers, dkim_pass: Iterable[str], known: Iterable[str]) -> str | None:
+    """The entry of `known` that a mail is from, by a verified signature of its From domain; None when of none."""
+    senders = [address for field in headers.all("from") for address in addresses_in(field)]
+    if len(senders) != 1 or len(headers.all("from")) != 1:  # whose mail it is must not be a question of taste
+        return None
+    sender = senders[0]
+    domain = sender.rpartition("@")[2]
+    if not any(_covers(signer.lower().rstrip("."), domain) for signer in dkim_pass):
+        return None
+    for entry in known:
+        if sender == entry if "@" in entry else _covers(entry, domain):
+            return entry
+    return None
+
+
+def _covers(parent: str, domain: str) -> bool:
+    """The domain itself or one below it; a top-level domain covers nothing."""
+    return "." in parent and (domain == parent or domain.endswith("." + parent))

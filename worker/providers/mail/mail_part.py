@@ -1,0 +1,218 @@
+"""A mail taken apart: headers and MIME parts, within bounds that no sender can push.
+
+Written for reports of forty years of servers, and for those who forge them: nothing here raises but for what is
+no mail at all. Line ends of every sort, boundaries that do not fit, broken encodings and unknown charsets are
+read as well as they can be. Depth, number of parts and size of headers end at a limit, what lies beyond is left
+out. Python's own parser descends as deep as a sender wants, so it is not used.
+"""
+
+import binascii
+import quopri
+import re
+from collections.abc import Iterator
+from email.errors import MessageError
+from email.header import decode_header
+
+from msgspec import Struct
+
+from worker.errors import UnreadablePayload
+
+MAX_DEPTH = 8
+MAX_PARTS = 60  # in one mail; more only ever lie in bombs
+MAX_HEADER_BYTES = 128 * 1024
+MAX_FIELDS = 400
+MAX_VALUE_CHARACTERS = 8_000
+MAX_TEXT_BYTES = 256 * 1024
+RETURNED_TYPES = frozenset(
+    {
+        "message/rfc822",
+        "message/global",
+        "message/global-headers",
+        "text/rfc822-headers",
+        "text/rfc822-header",  # no registered type, but some write it
+    }
+)
+
+_FIELD = re.compile(rb"([A-Za-z0-9][A-Za-z0-9_.-]{0,100})[ \t]*:(.*)", re.DOTALL)
+_OF_EVERY_MAIL = frozenset(
+    {"from", "to", "date", "received", "subject", "message-id", "return-path", "content-type", "mime-version"}
+)
+_PARAMETER = re.compile(r""";\s*([A-Za-z0-9_*-]{1,50})\s*=\s*(?:"((?:[^"\\]|\\.){0,300})"|([^\s;"]{1,300}))""")
+_LIKELY_BOUNDARY = re.compile(rb"^--([^\s-][^\n]{0,150}?)[ \t]*\nContent-", re.MULTILINE | re.IGNORECASE)
+_CHARSET = re.compile(
+    r"utf-?8|us-ascii|ascii|iso-?8859-?\d{1,2}|latin-?\d|windows-?\d{3,4}|cp-?\d{3,4}|koi8-?[ru]"
+    r"|gb2312|gbk|gb18030|big5|shift[_-]?jis|euc-(?:jp|kr)|iso-2022-(?:jp|kr)|tis-620",
+    re.IGNORECASE,
+)
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+
+
+class Headers(Struct, frozen=True):
+    """Header fields in their order, names in lower case, values unfolded."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def get(self, name: str) -> str:
+        """The first value, "" when there is none."""
+        return next((value for field, value in self.fields if field == name), "")
+
+    def all(self, name: str) -> list[str]:
+        """Every value, from the top."""
+        return [value for field, value in self.fields if field == name]
+
+    def readable(self, name: str) -> str:
+        """The first value with its encoded words (RFC 2047) in letters."""
+        value = self.get(name)[:1_000]
+        if "=?" not in value:
+            return value
+        try:
+            return "".join(
+                word if isinstance(word, str) else decoded(word, charset or "")
+                for word, charset in decode_header(value)
+            )
+        except (MessageError, ValueError, LookupError, AssertionError):
+            return value
+
+
+class MailPart(Struct, frozen=True, kw_only=True):
+    """A mail, or a part of one. A returned message (RETURNED_TYPES) is the one part of its part."""
+
+    headers: Headers
+    content_type: str  # in lower case, "text/plain" where none is told
+    parameters: dict[str, str]  # of the content type, names in lower case
+    body: bytes  # what follows the headers, still encoded
+    parts: tuple["MailPart", ...] = ()
+
+    def payload(self) -> bytes:
+        """The body without its transfer encoding; no more of it than MAX_TEXT_BYTES."""
+        return _transfer_decoded(self.body, self.headers.get("content-transfer-encoding").strip().lower())
+
+    def text(self) -> str:
+        """The body in letters, lines ended by LF."""
+        return decoded(self.payload(), self.parameters.get("charset", "")).replace("\r\n", "\n").replace("\r", "\n")
+
+    def leaves(self) -> Iterator["MailPart"]:
+        """The parts that hold no parts, from the first to the last; a returned message is one leaf."""
+        if self.content_type in RETURNED_TYPES or not self.parts:
+            yield self
+        else:
+            for part in self.parts:
+                yield from part.leaves()
+
+
+def read_mail_part(message: bytes) -> MailPart:
+    """The whole mail taken apart; raises UnreadablePayload when it is no mail."""
+    lines = message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n\t ")
+    if lines.startswith((b"From ", b">From ")):  # the line that an mbox file puts before each mail
+        lines = lines.partition(b"\n")[2]
+    headers, _ = read_headers(lines)
+    if not any(name in _OF_EVERY_MAIL for name, _ in headers.fields):
+        raise UnreadablePayload(
+            "mail: the body begins with no header field of a mail (From, Date, Subject …): post the raw message"
+        )
+    return _Reader().read(lines, depth=0)
+
+
+def read_headers(lines: bytes) -> tuple[Headers, bytes]:
+    """The header fields before the first empty line, and what follows it. Lines that are no fields are left out."""
+    if lines.startswith(b"\n"):
+        return Headers(), lines[1:]
+    head, _, body = lines.partition(b"\n\n")
+    unfolded = re.sub(rb"\n[ \t]+", b" ", head[:MAX_HEADER_BYTES])
+    fields = [
+        (field.group(1).decode().lower(), decoded(field.group(2).strip(), "utf-8")[:MAX_VALUE_CHARACTERS])
+        for line in unfolded.split(b"\n", MAX_FIELDS)[:MAX_FIELDS]
+        if (field := _FIELD.match(line))
+    ]
+    return Headers(tuple(fields)), body
+
+
+def decoded(text: bytes, charset: str) -> str:
+    """The bytes in letters: by the charset told if it is a known one, else as UTF-8, else as Latin-1."""
+    charset = charset.strip().strip("'\"")
+    for encoding in ([charset] if _CHARSET.fullmatch(charset) else []) + ["utf-8"]:
+        try:
+            return text.decode(encoding)
+        except (UnicodeError, LookupError):
+            continue
+    return text.decode("latin-1")
+
+
+def _transfer_decoded(body: bytes, encoding: str) -> bytes:
+    if encoding == "base64":
+        letters = _NOT_BASE64.sub(b"", body[: MAX_TEXT_BYTES * 2])
+        letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+        try:
+            return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))[:MAX_TEXT_BYTES]
+        except binascii.Error:
+            return b""
+    if encoding == "quoted-printable":
+        return quopri.decodestring(body[: MAX_TEXT_BYTES * 3])[:MAX_TEXT_BYTES]
+    return body[:MAX_TEXT_BYTES]
+
+
+class _Reader:
+    """One reading of one mail, which counts its parts."""
+
+    def __init__(self) -> None:
+        self.parts_left = MAX_PARTS
+
+    def read(self, lines: bytes, *, depth: int) -> MailPart:
+        self.parts_left -= 1
+        headers, body = read_headers(lines)
+        content_type, parameters = _content_type(headers.get("content-type"))
+        part = MailPart(headers=headers, content_type=content_type, parameters=parameters, body=body)
+        if depth >= MAX_DEPTH:
+            return part
+        if content_type in RETURNED_TYPES:
+            inside = part.payload().replace(b"\r\n", b"\n").lstrip(b"\n")
+            return _with_parts(part, (self.read(inside, depth=depth + 1),)) if self.parts_left > 0 else part
+        if content_type.startswith("multipart/"):
+            return _with_parts(part, self._split(body, parameters.get("boundary", ""), depth))
+        return part
+
+    def _split(self, body: bytes, boundary: str, depth: int) -> tuple[MailPart, ...]:
+        parts = []
+        for piece in _pieces(body, boundary):
+            if self.parts_left <= 0:
+                break
+            parts.append(self.read(piece, depth=depth + 1))
+        return tuple(parts)
+
+
+def _with_parts(part: MailPart, parts: tuple[MailPart, ...]) -> MailPart:
+    return MailPart(
+        headers=part.headers, content_type=part.content_type, parameters=part.parameters, body=part.body, parts=parts
+    )
+
+
+def _content_type(value: str) -> tuple[str, dict[str, str]]:
+    kind = value.partition(";")[0].strip().lower()
+    parameters: dict[str, str] = {}
+    for name, quoted, bare in _PARAMETER.findall(value[:2_000]):
+        parameters.setdefault(name.lower().removesuffix("*"), re.sub(r"\\(.)", r"\1", quoted) if quoted else bare)
+    return (kind if "/" in kind else "text/plain"), parameters
+
+
+def _pieces(body: bytes, boundary: str) -> list[bytes]:
+    """What stands between the boundaries; where the one told never occurs, the one that seems to be meant."""
+    told = boundary.strip().encode()
+    pieces = _between(body, told) if told else []
+    if not pieces and (likely := _LIKELY_BOUNDARY.search(body)):
+        pieces = _between(body, likely.group(1))
+    return pieces
+
+
+def _between(body: bytes, boundary: bytes) -> list[bytes]:
+    line = re.compile(rb"^--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\n|\Z)", re.MULTILINE)
+    pieces: list[bytes] = []
+    begin = None
+    for found in line.finditer(body):
+        if begin is not None:
+            pieces.append(body[begin : max(begin, found.start() - 1)])
+        begin = None if found.group(1) else found.end()
+        if begin is None or len(pieces) > MAX_PARTS:
+            return pieces
+    if begin is not None:
+        pieces.append(body[begin:])  # the closing boundary was cut off
+    return pieces

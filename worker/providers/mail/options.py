@@ -1,0 +1,143 @@
+"""What a source of mail may be configured with, besides what its way in has of its own.
+
+`token_secrets`: the keys of our own tokens, several while one is being replaced. They may be read from files
+(`token_secrets_files`) and are not among `secrets`, as those are shown to whoever posts the mail.
+`bounce_domain`, `verp_separator`: where bounces come back to, and how a local part is divided: `b+…@bounce_domain`.
+`known_reporters`: whose DKIM signature is believed in a complaint; "defaults" is the table of known loops.
+`report_addresses`: where the loops send to. A report that is believed for its signature must be addressed to one
+of them; where none is named, such a report is believed for what its reporter wrote, not for the mail it returns.
+`authentication_results_from`: the authserv-ids of the operator's own servers (RFC 8601).
+`accept_reports`: "verified", or "all": the operator's word that nothing forged reaches the source.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from schemas.source import Secret, Source
+from worker.providers.mail.known_reporters import DEFAULTS, KNOWN_REPORTERS
+
+TOKEN_SECRETS = "token_secrets"  # noqa: S105 - the name of an option
+MAIL_OPTIONS: tuple[str, ...] = (
+    TOKEN_SECRETS,
+    "bounce_domain",
+    "verp_separator",
+    "known_reporters",
+    "report_addresses",
+    "authentication_results_from",
+    "accept_reports",
+)
+SHORTEST_TOKEN_SECRET = 16
+
+_LISTS = (TOKEN_SECRETS, "known_reporters", "report_addresses", "authentication_results_from")
+_TEXTS = ("bounce_domain", "verp_separator", "accept_reports")
+_SEPARATORS = ("+", "-", "=", "_", ".", "/", "#")
+
+
+class MailOptions(Struct, frozen=True, kw_only=True):
+    """The options of a source, read."""
+
+    token_secrets: tuple[Secret, ...] = ()
+    bounce_domain: str = ""
+    verp_separator: str = "+"
+    known_reporters: tuple[str, ...] = KNOWN_REPORTERS
+    report_addresses: frozenset[str] = frozenset()
+    authentication_results_from: frozenset[str] = frozenset()
+    accepts_all: bool = False
+
+
+def read_mail_options(source: Source) -> MailOptions:
+    """The options as they are used; what is unusable counts as not given (check_mail_options reports it)."""
+    options = source.options
+    known = _texts(options.get("known_reporters", (DEFAULTS,)))
+    return MailOptions(
+        token_secrets=tuple(
+            secret if isinstance(secret, Secret) else Secret(secret) for secret in _values(options.get(TOKEN_SECRETS))
+        ),
+        bounce_domain=_text(options.get("bounce_domain")).lower(),
+        verp_separator=_text(options.get("verp_separator")) or "+",
+        known_reporters=tuple(
+            entry for name in known for entry in (KNOWN_REPORTERS if name == DEFAULTS else (name.lower(),))
+        ),
+        report_addresses=frozenset(address.lower() for address in _texts(options.get("report_addresses"))),
+        authentication_results_from=frozenset(
+            name.lower() for name in _texts(options.get("authentication_results_from"))
+        ),
+        accepts_all=options.get("accept_reports") == "all",
+    )
+
+
+def check_mail_options(source: Source, *, verifies_dkim: bool = False) -> list[str]:
+    """What is wrong with the source's options, each with its remedy; [] when nothing.
+
+    `verifies_dkim`: the way in verifies signatures itself, or is told of them by its vendor.
+    """
+    options = source.options
+    problems = [
+        f'options.{name} must be a list of texts: {name} = ["…"]'
+        for name in _LISTS
+        if name in options and not _is_list(options[name])
+    ]
+    problems += [
+        f'options.{name} must be a text: {name} = "…"'
+        for name in _TEXTS
+        if name in options and not isinstance(options[name], str)
+    ]
+    if problems:
+        return problems
+    read = read_mail_options(source)
+    problems += _check_values(options, read)
+    believes_signatures = bool(read.known_reporters) and (verifies_dkim or bool(read.authentication_results_from))
+    if not (read.accepts_all or read.token_secrets or believes_signatures):
+        problems.append(
+            "no report could ever be accepted here: give token_secrets (or token_secrets_files), the keys of the "
+            "tokens in your mail; or authentication_results_from, the name by which your mail server signs its "
+            'Authentication-Results; or say accept_reports = "all" when nothing forged reaches this source'
+        )
+    return problems
+
+
+def _check_values(options: dict[str, Any], read: MailOptions) -> list[str]:
+    problems = []
+    if any(len(secret.reveal()) < SHORTEST_TOKEN_SECRET for secret in read.token_secrets):
+        problems.append(
+            f"one of token_secrets has fewer than {SHORTEST_TOKEN_SECRET} characters: "
+            "make one with openssl rand -hex 32"
+        )
+    if options.get("accept_reports", "verified") not in ("verified", "all"):
+        problems.append(f'accept_reports = {options["accept_reports"]!r} is not known: use "verified" or "all"')
+    if read.verp_separator not in _SEPARATORS:
+        problems.append(f"verp_separator = {read.verp_separator!r}: use one of {' '.join(_SEPARATORS)}")
+    if read.bounce_domain and ("@" in read.bounce_domain or "." not in read.bounce_domain):
+        problems.append(
+            f"bounce_domain = {options['bounce_domain']!r} is no domain: write what stands after the @ of your "
+            "envelope sender"
+        )
+    problems += [
+        f"known_reporters: {entry!r} is neither a domain nor an address: write arf.mail.yahoo.com, or {DEFAULTS!r} "
+        "for all known ones"
+        for entry in read.known_reporters
+        if "." not in entry.rpartition("@")[2]
+    ]
+    problems += [
+        f"report_addresses: {address!r} is no address: write the mailbox that you registered with the feedback loops"
+        for address in sorted(read.report_addresses)
+        if "@" not in address
+    ]
+    return problems
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, (str, Secret)) for item in value)
+
+
+def _values(value: object) -> list[str | Secret]:
+    return [item for item in value if isinstance(item, (str, Secret))] if isinstance(value, (list, tuple)) else []
+
+
+def _texts(value: object) -> list[str]:
+    return [item.strip() for item in _values(value) if isinstance(item, str) and item.strip()]
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
