@@ -7,8 +7,10 @@ from worker.providers import (
     bouncekeeper,
     mailgun,
     postmark,
+    resend,
     sendgrid,
     smtp2go,
+    socketlabs,
     sparkpost,
 )
 from worker.providers.described import described_provider
@@ -23,8 +25,10 @@ PROVIDERS: dict[str, Provider] = {
         described_provider.PROVIDER,
         mailgun.PROVIDER,
         postmark.PROVIDER,
+        resend.PROVIDER,
         sendgrid.PROVIDER,
         smtp2go.PROVIDER,
+        socketlabs.PROVIDER,
         sparkpost.PROVIDER,
     )
 }

@@ -8,9 +8,11 @@ from worker.samples.bouncekeeper import BouncekeeperSamples
 from worker.samples.described import DescribedSamples
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
+from worker.samples.resend import ResendSamples
 from worker.samples.sample import SampleSender
 from worker.samples.sendgrid import SendGridSamples
 from worker.samples.smtp2go import Smtp2goSamples
+from worker.samples.socketlabs import SocketLabsSamples
 from worker.samples.sparkpost import SparkPostSamples
 
 # Called without arguments, each makes a sender with keys of its own.
@@ -21,7 +23,9 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     DescribedSamples.provider: DescribedSamples,
     MailgunSamples.provider: MailgunSamples,
     PostmarkSamples.provider: PostmarkSamples,
+    ResendSamples.provider: ResendSamples,
     SendGridSamples.provider: SendGridSamples,
     Smtp2goSamples.provider: Smtp2goSamples,
+    SocketLabsSamples.provider: SocketLabsSamples,
     SparkPostSamples.provider: SparkPostSamples,
 }

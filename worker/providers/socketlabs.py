@@ -1,0 +1,295 @@
+"""SocketLabs: one JSON object an event, nothing is signed, and the secret key stands in the body.
+
+Sources: help.socketlabs.com/docs/event-webhooks-overview and the pages beside it (authentication, events, data
+attributes), github.com/socketlabs/SocketLabs.EventWebhooks.Extensions (failure codes, enumerations).
+How often SocketLabs sends again is not documented. Nor is the exact form of the answer to a validation: the pages ask
+for "this secret key", so the key is answered as plain text. Form-encoded endpoints of before June 2021 are not read.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.comparison import texts_match
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import Classification, classify
+from worker.providers.classification.vendor_verdict import settle
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.vendor_time import from_iso
+from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://help.socketlabs.com/docs/event-webhooks-authentication-and-access
+
+SERVERS_OPTION = "server_ids"
+_WHAT = "SocketLabs webhook"
+
+
+class SecretKeyInBody(Struct, frozen=True):
+    """Each event of the body carries one of the secrets, and a server of ours where the source names some."""
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when every event in the body shows the secret."""
+        del now  # nothing in it says when it was sent
+        try:
+            events = _events_inside(request.body)
+        except UnreadablePayload:
+            return Refused(
+                reason="unreadable_credentials",
+                detail="the body is no JSON, and SocketLabs' secret key stands in there: make a new endpoint at "
+                "SocketLabs where this one posts forms",
+            )
+        keys = [json_payload.text(event, "secretkey") for event in events]
+        if not keys or None in keys:
+            return Refused(reason="missing_credentials", detail="the body shows no SecretKey")
+        secrets = [secret.reveal() for secret in source.secrets if secret.reveal()]
+        if not all([any([texts_match(key or "", secret) for secret in secrets]) for key in keys]):  # noqa: C419 - all are compared
+            return Refused(
+                reason="bad_credentials",
+                detail="the body's SecretKey is none of this source's secrets: copy the key of this endpoint from "
+                "SocketLabs",
+            )
+        servers = _configured_servers(source)
+        if servers and any(json_payload.integer(event, "serverid") not in servers for event in events):
+            return Refused(
+                reason="bad_credentials",
+                detail=f"an event is of a server that is not in the {SERVERS_OPTION} of source {source.name!r}",
+            )
+        return None
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text will do; servers are whole numbers."""
+        if SERVERS_OPTION in source.options and not _configured_servers(source):
+            return [f"options.{SERVERS_OPTION}: give the servers' numbers as a list: [12345]"]
+        return []
+
+
+def _configured_servers(source: Source) -> frozenset[int]:
+    value = source.options.get(SERVERS_OPTION)
+    if not isinstance(value, list) or not all(isinstance(server, int) for server in value):
+        return frozenset()
+    return frozenset(value)
+
+
+# -- What its events are -------------------------------------------------------------------------------------
+# https://help.socketlabs.com/docs/event-webhooks-events
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "Queued": (Kind.ACCEPTED, Cause.NONE),
+    "Delivered": (Kind.DELIVERED, Cause.NONE),  # an asynchronous bounce may follow days later
+    "Sent": (Kind.DELIVERED, Cause.NONE),  # as the pages call it too
+    "Deferred": (Kind.DEFERRED, Cause.UNDETERMINED),
+    "Failed": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # type and code say which bounce it was
+    "Complaint": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "Tracking/Click": (Kind.CLICKED, Cause.NONE),
+    "Tracking/Open": (Kind.OPENED, Cause.NONE),
+    "Tracking/Unsubscribe": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "Validation": (Kind.OTHER, Cause.TEST),
+}
+# SocketLabs' enumerations in their order: they may come as numbers.
+_TRACKING_TYPES = ("Click", "Open", "Unsubscribe")
+_FAILURE_TYPES = ("Temporary", "Permanent", "Suppressed")
+
+# -- Why -----------------------------------------------------------------------------------------------------
+# https://github.com/socketlabs/SocketLabs.EventWebhooks.Extensions, Utilities/FailureCodes.cs
+
+FAILURE_CODES: dict[int, tuple[Kind, Cause]] = {
+    **dict.fromkeys((1002, 1003), (Kind.BLOCKED, Cause.SENDER_REPUTATION)),  # blacklisted
+    1004: (Kind.BLOCKED, Cause.CONTENT),
+    1006: (Kind.BLOCKED, Cause.RATE_LIMITED),  # too many connections
+    1007: (Kind.BLOCKED, Cause.VIRUS),
+    1011: (Kind.OTHER, Cause.CHALLENGE_RESPONSE),
+    1999: (Kind.BLOCKED, Cause.POLICY),  # other refusals of the message
+    2001: (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    2002: (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST),
+    2003: (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
+    2004: (Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED),  # no longer valid
+    2999: (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),  # other refusals of the address
+    3001: (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
+    3002: (Kind.SOFT_BOUNCE, Cause.MAILBOX_DISABLED),  # inactive, which SocketLabs counts among the temporary ones
+    3003: (Kind.SOFT_BOUNCE, Cause.GREYLISTED),  # "try later", until the tries ran out
+    3999: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    4001: (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),  # too busy
+    4002: (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),  # protocol error or timeout
+    4003: (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
+    4004: (Kind.SOFT_BOUNCE, Cause.EXPIRED),  # too old
+    4006: (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),  # not accepting for the domain
+    4999: (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
+    5001: (Kind.OTHER, Cause.AUTO_REPLY),
+    5999: (Kind.OTHER, Cause.NONE),  # informational
+    9999: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+}
+SUPPRESSED = (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
+
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+
+class SocketLabs(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "socketlabs"
+    title: ClassVar[str] = "SocketLabs"
+    documentation: ClassVar[str] = "https://help.socketlabs.com/docs/event-webhooks-overview"
+    proof: ClassVar[str] = "secret key in the body"
+    secret_help: ClassVar[str] = "the secret key of the endpoint: Configuration > Event Webhooks"  # noqa: S105 - says where to find it
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": SecretKeyInBody()}
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    other_options: ClassVar[tuple[str, ...]] = (SERVERS_OPTION,)
+    # A server is what older accounts have in the place of subaccounts; there the subaccount is 0.
+    account_paths: ClassVar[Mapping[str, str]] = {
+        "subaccount": "[SubaccountId, SubaccountID, ServerId, ServerID][?@ && @ != `0`] | [0]",
+        "sending_domain": "FromAddress",
+    }
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
+        **EVENTS,
+        **{f"Failed/{code}": meaning for code, meaning in FAILURE_CODES.items()},
+        "Failed/Suppressed": SUPPRESSED,
+    }
+
+    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
+        """The answer to a validation is the key that it shows, which has been compared already."""
+        del source, now
+        try:
+            events = _events_inside(request.body)
+        except UnreadablePayload:  # of an open source: parse says what is wrong with it
+            return Accepted()
+        if len(events) == 1 and json_payload.text(events[0], "type") == "Validation":
+            key = json_payload.text(events[0], "secretkey", json_payload.WORD_LIMIT) or ""
+            return Answered(
+                reason="validated", detail="SocketLabs validated the endpoint", body=key.encode("utf-8", "replace")
+            )
+        return Accepted()
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events of the body, nearly always one; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        return read_elements(envelope.body, _WHAT, envelope, _read_event)
+
+
+PROVIDER = SocketLabs()
+
+
+def _events_inside(body: bytes) -> list[dict[str, Any]]:
+    """The events, with their keys in lower case; the vendor's library takes an array of them too."""
+    value = json_payload.decode_json(body, _WHAT)
+    elements = value if isinstance(value, list) else [value]
+    if not all(isinstance(element, dict) for element in elements):
+        raise UnreadablePayload(f"{_WHAT}: the body is neither an object nor an array of them")
+    return [_lower(_unwrapped(element)) for element in elements]
+
+
+def _unwrapped(element: dict[str, Any]) -> dict[str, Any]:
+    """The event itself: one of SocketLabs' examples has it inside `data`, which is not the `Data` of an event."""
+    inner = element.get("data")
+    return inner if isinstance(inner, dict) and "Type" not in element else element
+
+
+def _lower(values: dict[str, Any]) -> dict[str, Any]:
+    """SocketLabs writes ServerId and ServerID, LocalIp and LocalIP."""
+    return {key.lower(): value for key, value in values.items()}
+
+
+def _without_secret(event: dict[str, Any]) -> bytes:
+    """The key travels in every event and has no business in the store."""
+    return msgspec.json.encode({key: value for key, value in event.items() if key.lower() != "secretkey"})
+
+
+def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
+    event = _unwrapped(element)
+    raw = _without_secret(event)
+    values = _lower(event)
+    name, address = json_payload.text(values, "type"), json_payload.text(values, "address")
+    if name is None:  # mail that somebody wrote to us
+        return new_event(
+            envelope, raw, kind=Kind.OTHER, key=(raw,), address=None, vendor_event="inbound", vendor_time=None
+        )
+    if address is None and name != "Validation":
+        raise UnreadablePayload(f"{_WHAT}: a {name[:40]} names nobody in Address")
+    word = name
+    if name == "Tracking":
+        word = f"{name}/{_word(values, 'trackingtype', _TRACKING_TYPES)}"
+    kind, cause = EVENTS.get(word, (Kind.OTHER, Cause.NONE))
+    known = word in EVENTS
+    found = None
+    if name == "Deferred":
+        found = _found(values, "deferralcode", permanent=False)
+        kind, cause = settle(kind, cause, found)
+    elif name == "Failed":
+        failure = _word(values, "failuretype", _FAILURE_TYPES)
+        found = _found(values, "bouncestatus", permanent=failure == "Permanent")
+        code = json_payload.integer(values, "failurecode")
+        word = f"{name}/{failure if failure == 'Suppressed' or code is None else code}"
+        known = failure == "Suppressed" or code is None or code in FAILURE_CODES
+        kind, cause = _failure(failure, code, found)
+    stamp = json_payload.text(values, "datetime")
+    message_id = json_payload.text(values, "messageid", json_payload.MESSAGE_ID_LIMIT)
+    details = json_payload.child(values, "data")
+    return new_event(
+        envelope,
+        raw,
+        kind=kind,
+        cause=cause,
+        key=(
+            json_payload.text(values, "serverid"),
+            message_id,
+            json_payload.text(values, "mailingid"),
+            address,
+            word,
+            json_payload.text(values, "url"),
+            stamp or raw,
+        ),
+        address=address,
+        vendor_event=word,
+        recognised=known,
+        vendor_time=from_iso(stamp),
+        failure=found,
+        message_id=message_id,
+        diagnostic=json_payload.text(values, "diagnosticcode") or json_payload.text(values, "reason"),
+        tags=json_payload.tags(details, "Tags"),
+        metadata=json_payload.metadata(_variables(details)),
+    )
+
+
+def _word(values: Mapping[str, Any], key: str, words: tuple[str, ...]) -> str:
+    """The word of an enumeration, whether it came as such or as its number."""
+    number = json_payload.integer(values, key)
+    if number is not None and 0 <= number < len(words):
+        return words[number]
+    return json_payload.text(values, key, json_payload.WORD_LIMIT) or ""
+
+
+def _found(values: Mapping[str, Any], status: str, *, permanent: bool) -> Classification:
+    return classify(
+        smtp_code=None,
+        enhanced_status=json_payload.text(values, status),
+        diagnostic=json_payload.text(values, "diagnosticcode") or json_payload.text(values, "reason"),
+        permanent=permanent,
+    )
+
+
+def _failure(failure: str, code: int | None, found: Classification) -> tuple[Kind, Cause]:
+    if failure == "Suppressed":
+        return SUPPRESSED
+    kind, cause = FAILURE_CODES.get(code or 0, EVENTS["Failed"])
+    # An answer by a machine is no bounce, whatever it quotes.
+    return (kind, cause) if kind is Kind.OTHER else settle(kind, cause, found)
+
+
+def _variables(details: dict[str, Any]) -> dict[str, Any]:
+    pairs = details.get("Meta")
+    return {
+        pair["Key"]: pair.get("Value")
+        for pair in (pairs if isinstance(pairs, list) else [])
+        if isinstance(pair, dict) and isinstance(pair.get("Key"), str)
+    }
