@@ -6,6 +6,7 @@ from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.azure_communication_services import AzureCommunicationServicesSamples
 from worker.samples.bouncekeeper import BouncekeeperSamples
 from worker.samples.described import DescribedSamples
+from worker.samples.mailchannels import MailChannelsSamples
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.resend import ResendSamples
@@ -21,6 +22,7 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     AzureCommunicationServicesSamples.provider: AzureCommunicationServicesSamples,
     BouncekeeperSamples.provider: BouncekeeperSamples,
     DescribedSamples.provider: DescribedSamples,
+    MailChannelsSamples.provider: MailChannelsSamples,
     MailgunSamples.provider: MailgunSamples,
     PostmarkSamples.provider: PostmarkSamples,
     ResendSamples.provider: ResendSamples,

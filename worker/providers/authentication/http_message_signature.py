@@ -1,0 +1,116 @@
+"""HTTP Message Signatures (RFC 9421) with Ed25519, over a digest of the body (RFC 9530).
+
+The header `signature-input` lists, under a label each, which parts of the request are signed and when; `signature` has
+the signatures under the same labels. The body is signed through the header `content-digest`: both the digest and the
+signature over it are checked here, as neither proves anything without the other.
+"""
+
+import base64
+import hashlib
+import re
+from datetime import datetime
+from itertools import islice
+
+from msgspec import Struct
+
+from schemas.source import Source
+from worker.providers.authentication.comparison import as_bytes, texts_match
+from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
+from worker.providers.authentication.public_key import ed25519_matches, load_ed25519_key
+from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.provider import Refused, WebhookRequest
+
+DIGEST_HEADER = "content-digest"
+INPUT_HEADER = "signature-input"
+SIGNATURE_HEADER = "signature"
+
+# A sender signs once, or twice while it changes keys. Whoever lists thousands wants them all computed.
+_MOST_SIGNATURES = 4
+
+_LABEL = r"([a-z*][a-z0-9_.*-]{0,60})"
+_INPUTS = re.compile(_LABEL + r'=(\(([^()]{0,300})\)((?:;[a-z*][a-z0-9_.*-]*=(?:"[^"]{0,200}"|\d{1,12}))*))')
+_SIGNATURES = re.compile(_LABEL + r"=:([A-Za-z0-9+/=]{1,200}):")
+_DIGESTS = re.compile(r"(sha-256|sha-512)=:([A-Za-z0-9+/=]{1,200}):")
+_COMPONENT = re.compile(r'"([a-z0-9!#$%&\'*+.^_`|~-]+)"')
+_CREATED = re.compile(r";created=(\d+)")
+_ALGORITHM = re.compile(r';alg="([^"]*)"')
+_HASHES = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+
+
+class _Signed(Struct, frozen=True):
+    """One signature with what it says of itself."""
+
+    components: tuple[str, ...]  # names of header fields
+    parameters: str  # as in the header, which is how they are signed
+    signature: str
+
+
+class HttpMessageSignature(Struct, frozen=True, kw_only=True):
+    """Ed25519 over `content-digest`, and other header fields where the sender covers them too.
+
+    Signatures over derived components (`"@method"`) are not understood and prove nothing here. The secrets are public
+    keys, in PEM or base64. Requests older than `max_age_seconds` are refused as replays.
+    """
+
+    max_age_seconds: int = 300
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the digest is the body's and a recent signature over it fits under one of the keys."""
+        headers = request.headers
+        for name in (DIGEST_HEADER, INPUT_HEADER, SIGNATURE_HEADER):
+            if not headers.get(name):
+                return missing_signature(name)
+        if not _digest_fits(headers.get(DIGEST_HEADER, ""), request.body):
+            return Refused(
+                reason="bad_digest",
+                detail="the header content-digest is not the body's: a proxy changes the body, or this is a forgery",
+            )
+        for signed in _signed(headers.get(INPUT_HEADER, ""), headers.get(SIGNATURE_HEADER, "")):
+            if ed25519_matches(signed.signature, _base(signed, request), source.secrets):
+                created = _CREATED.search(signed.parameters)
+                return refuse_stale(
+                    from_unix_seconds(created[1]) if created else None,
+                    source,
+                    now=now,
+                    default_max_age_seconds=self.max_age_seconds,
+                )
+        return bad_signature()
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Each secret must be an Ed25519 public key."""
+        if any(load_ed25519_key(secret.reveal()) is None for secret in source.secrets if secret.reveal()):
+            return ["one of the secrets is no Ed25519 public key: copy it whole, in base64 or PEM"]
+        return []
+
+
+def _digest_fits(header: str, body: bytes) -> bool:
+    """All digests that the header gives in a way known here fit, and there is one."""
+    given = _DIGESTS.findall(header)
+    fits = [texts_match(digest, base64.b64encode(_HASHES[name](body).digest())) for name, digest in given]
+    return bool(fits) and all(fits)
+
+
+def _signed(inputs: str, signatures: str) -> list[_Signed]:
+    """The signatures that cover the digest of the body, each with the parameters under its own label."""
+    by_label = dict(_SIGNATURES.findall(signatures))
+    found = []
+    for label, parameters, listed, _ in islice(_INPUTS.findall(inputs), _MOST_SIGNATURES):
+        names = listed.split()
+        components = tuple(match[1] for name in names if (match := _COMPONENT.fullmatch(name)))
+        algorithm = _ALGORITHM.search(parameters)
+        if (
+            label in by_label
+            and len(components) == len(names)
+            and DIGEST_HEADER in components
+            and (algorithm is None or algorithm[1] == "ed25519")
+        ):
+            found.append(_Signed(components, parameters, by_label[label]))
+    return found
+
+
+def _base(signed: _Signed, request: WebhookRequest) -> bytes:
+    """RFC 9421, 2.5: a line for each component, then the parameters, without a newline at the end."""
+    lines = [f'"{name}": {request.headers.get(name, "").strip()}' for name in signed.components]
+    lines.append(f'"@signature-params": {signed.parameters}')
+    return as_bytes("\n".join(lines))

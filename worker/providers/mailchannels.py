@@ -1,0 +1,121 @@
+"""MailChannels Email API: an array of up to 1,000 events a webhook, signed with Ed25519 over a digest of the body.
+
+Sources: docs.mailchannels.net/email-api/advanced/delivery-events, and the client libraries of the vendor and of
+github.com/Yizack/mailchannels for the signature. When a failed batch is sent again by itself is not documented; one
+can be sent again by hand. The public key does not come with the events: it is configured, see the page.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.http_message_signature import HttpMessageSignature
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import classify
+from worker.providers.classification.vendor_verdict import settle
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://docs.mailchannels.net/email-api/advanced/delivery-events
+
+_WHAT = "MailChannels webhook"
+
+# -- What its events are, and why ----------------------------------------------------------------------------
+# https://docs.mailchannels.net/email-api/advanced/delivery-events
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "processed": (Kind.ACCEPTED, Cause.NONE),
+    "delivered": (Kind.DELIVERED, Cause.NONE),
+    # the server's words have the say: a hard bounce may be a refusal for the sender's sake
+    "hard-bounced": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    "soft-bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # older: the one word for both
+    "dropped": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "complained": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "unsubscribed": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "open": (Kind.OPENED, Cause.NONE),
+    "click": (Kind.CLICKED, Cause.NONE),
+    "test": (Kind.OTHER, Cause.TEST),  # by POST /tx/v1/webhook/validate
+}
+_BOUNCES = frozenset({"hard-bounced", "soft-bounced", "bounced"})
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+
+class MailChannels(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "mailchannels"
+    title: ClassVar[str] = "MailChannels"
+    documentation: ClassVar[str] = "https://docs.mailchannels.net/email-api/advanced/delivery-events"
+    proof: ClassVar[str] = "Ed25519 over a digest of the body (RFC 9421)"
+    secret_help: ClassVar[str] = (
+        "MailChannels' public key, in base64 or PEM: GET https://api.mailchannels.net/tx/v1/webhook/public-key?id=…"  # noqa: S105 - says where to find it
+    )
+    batches: ClassVar[bool] = True
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": HttpMessageSignature()}
+    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "customer_handle", "sending_domain": "email"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events of the array, one for each recipient; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        return read_elements(envelope.body, _WHAT, envelope, _read_element)
+
+
+PROVIDER = MailChannels()
+
+
+def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[FeedbackEvent]:
+    name = json_payload.text(values, "event", json_payload.WORD_LIMIT)
+    if name is None:
+        raise UnreadablePayload(f"{_WHAT}: an element names no event")
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    reason = json_payload.text(values, "reason")
+    found = None
+    if name in _BOUNCES:
+        found = classify(
+            smtp_code=json_payload.integer(values, "status"),
+            enhanced_status=None,
+            diagnostic=reason,
+            permanent=name == "hard-bounced",
+        )
+        kind, cause = settle(kind, cause, found)
+    stamp = values.get("timestamp")
+    request_id = json_payload.text(values, "request_id")
+    message_id = json_payload.text(values, "smtp_id", json_payload.MESSAGE_ID_LIMIT)
+    time = from_unix_seconds(stamp)
+    dated = raw if time is None else str(stamp)
+    url = json_payload.text(values, "url")
+    return [
+        new_event(
+            envelope,
+            raw,
+            kind=kind,
+            cause=cause,
+            key=(request_id, message_id, recipient, name, dated, url),
+            address=recipient,
+            vendor_event=name,
+            recognised=name in EVENTS,
+            vendor_time=time,
+            failure=found,
+            message_id=message_id,
+            diagnostic=reason,
+            tags=json_payload.tags(values, "campaign_id"),
+        )
+        for recipient in _recipients(values)
+    ]
+
+
+def _recipients(values: dict[str, Any]) -> list[str | None]:
+    """Whom it is about: `email` is the sender. Some events, the test among them, may name nobody."""
+    named = values.get("recipients")
+    texts = [text for text in named if isinstance(text, str) and text] if isinstance(named, list) else []
+    return [*texts] or [None]
