@@ -1,0 +1,127 @@
+"""One event as anybody's script reports it to us: the contract of the provider `bouncekeeper`.
+
+schemas/feedback.schema.json is made from this: `python -m schemas.reported_event` writes it anew.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.vocabulary import Cause, Channel, Kind
+
+SCHEMA_FILE = Path(__file__).with_name("feedback.schema.json")
+SCHEMA_ID = "urn:bouncekeeper:schema:feedback"
+
+# A bounce of which the script does not say whether it was hard: its codes and words decide.
+BOUNCE = "bounce"
+EVENT_NAMES = (BOUNCE, *(kind.value for kind in Kind))
+
+_LONG, _SHORT, _WORD = 2_000, 500, 200
+
+# More tags and longer texts are taken, and cut: the limits here are what is kept.
+_Name = Annotated[
+    str,
+    Meta(
+        description="What happened. Another word is kept as `other` and logged. `bounce`: the codes and the words of "
+        "the server say which bounce it was. May be left out when `smtp_code` is there: 2yz is then `delivered`, 4yz "
+        "`deferred` (unless `final` is true), 5yz `bounce`.",
+        extra_json_schema={"enum": list(EVENT_NAMES)},
+    ),
+]
+_Address = Annotated[
+    str,
+    Meta(
+        description="Whom it happened to: an e-mail address, or a number as +491701234567 on channel `sms`.",
+        examples=["jane@example.org"],
+    ),
+]
+
+
+class ReportedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """One event about one recipient. A field that is not listed makes the event malformed, so that none is missed."""
+
+    event: _Name | None = None
+    kind: Annotated[_Name | None, Meta(description="Another name of `event`; give one of the two.")] = None
+    address: _Address | None = None
+    recipient: Annotated[_Address | None, Meta(description="Another name of `address`; give one of the two.")] = None
+    occurred_at: Annotated[
+        str | int | float | None,
+        Meta(
+            description="When: RFC 3339, or seconds since 1970. The time of arrival when it is missing or lies ahead.",
+            examples=["2026-03-04T11:00:00Z", 1772622000],
+        ),
+    ] = None
+    id: Annotated[
+        str | int | None,
+        Meta(
+            description="Your own id of this event, the same when it is sent again. Without one, an event is known "
+            "again by event, address, message_id, occurred_at, scope and smtp_code; without message_id and "
+            "occurred_at by its bytes.",
+        ),
+    ] = None
+    message_id: Annotated[str | None, Meta(description=f"Of the mail; {_SHORT} characters are kept.")] = None
+    cause: Annotated[
+        Cause | None,
+        Meta(description="Why, where you know it: it is believed before the codes and words."),
+    ] = None
+    smtp_code: Annotated[int, Meta(ge=200, le=599, description="The reply code (RFC 5321).")] | None = None
+    enhanced_status: (
+        Annotated[str, Meta(pattern=r"^[245]\.\d{1,3}\.\d{1,3}$", description="The enhanced status code (RFC 3463).")]
+        | None
+    ) = None
+    diagnostic: Annotated[
+        str | None, Meta(description=f"The server's own words; {_LONG} characters are kept and read.")
+    ] = None
+    final: Annotated[
+        bool | None,
+        Meta(
+            description="Whether the tries are over. False makes a bounce of any sort `deferred`, which never counts "
+            "against a contact; true makes `deferred` a `bounce`.",
+        ),
+    ] = None
+    scope: Annotated[
+        str | None, Meta(description=f"A list or group that an unsubscribe is limited to; {_WORD} characters.")
+    ] = None
+    machine: Annotated[bool, Meta(description="An open or click made by a scanner or a privacy proxy.")] = False
+    tags: Annotated[
+        list[str] | str | None, Meta(description=f"One text or several; 50 of {_WORD} characters are kept.")
+    ] = None
+    metadata: Annotated[dict[str, Any] | None, Meta(description="Your own variables.")] = None
+    channel: Annotated[Channel, Meta(description="How the contact was reached.")] = Channel.EMAIL
+    account: Annotated[
+        str | int | None,
+        Meta(description='Whose contact it is; read only by a source with `account_from = "account"`.'),
+    ] = None
+
+
+def json_schema() -> dict[str, Any]:
+    """The published schema: one event, an array of them, or an object with the array in `events`.
+
+    NDJSON has no JSON Schema of its own: each line is one event.
+    """
+    _, definitions = msgspec.json.schema_components([ReportedEvent], ref_template="#/$defs/{name}")
+    event = {"$ref": "#/$defs/ReportedEvent"}
+    several = {"type": "array", "items": event}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        "title": "What the provider bouncekeeper takes",
+        "anyOf": [
+            event,
+            several,
+            {"type": "object", "properties": {"events": several}, "required": ["events"]},
+        ],
+        "$defs": definitions,
+    }
+
+
+def main() -> None:
+    """Writes the schema's file."""
+    SCHEMA_FILE.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

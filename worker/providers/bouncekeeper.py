@@ -1,0 +1,227 @@
+"""Our own JSON, for anybody's scripts: schemas/reported_event.py is the contract, this is what is concluded from it.
+
+docs/providers/bouncekeeper.md. A mistake in one event is its script's: that event is kept as `malformed`, with the
+mistake in its diagnostic, and the others of the body are taken; a body with nothing that can be read is set aside
+whole, so that it can be replayed.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.reported_event import BOUNCE, ReportedEvent
+from schemas.source import Source
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.credentials import BasicCredentials, bearer_token
+from worker.providers.authentication.hmac_signature import HmacSignature
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.standard_webhooks import StandardWebhooks
+from worker.providers.classification.failure import Classification, bounce_kind, classify
+from worker.providers.payload.feedback import malformed, new_event
+from worker.providers.payload.json_payload import (
+    DIAGNOSTIC_LIMIT,
+    MESSAGE_ID_LIMIT,
+    TAGS_LIMIT,
+    WORD_LIMIT,
+    decode_elements,
+    fit_text,
+    metadata,
+)
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# docs/providers/bouncekeeper.md
+
+SIGNATURE_HEADER = "bouncekeeper-signature"
+TIMESTAMP_HEADER = "bouncekeeper-timestamp"
+SIGNED = "{timestamp}.{body}"
+MAX_AGE_SECONDS = 300  # a script that tries again signs again
+
+# -- What its events are -------------------------------------------------------------------------------------
+# schemas/feedback.schema.json
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    BOUNCE: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # without codes, words and a cause
+    **{kind.value: (kind, Cause.NONE) for kind in Kind},
+    Kind.SOFT_BOUNCE.value: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    Kind.HARD_BOUNCE.value: (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+    Kind.BLOCKED.value: (Kind.BLOCKED, Cause.POLICY),
+    Kind.DEFERRED.value: (Kind.DEFERRED, Cause.UNDETERMINED),
+    Kind.DROPPED.value: (Kind.DROPPED, Cause.UNDETERMINED),
+    Kind.COMPLAINT.value: (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+}
+_FAILURES = frozenset({BOUNCE, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED, Kind.DEFERRED})
+
+# -- Why: our own words, which need no map -------------------------------------------------------------------
+
+CAUSES: dict[str, tuple[Kind, Cause]] = {
+    f"{BOUNCE}/{cause}": (bounce_kind(cause), cause) for cause in Cause if CAUSE_BLAME[cause] is not Blame.NOBODY
+}
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+WHAT = "the JSON of a bouncekeeper source"
+_decode = msgspec.json.Decoder(ReportedEvent).decode
+
+
+class Bouncekeeper(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "bouncekeeper"
+    title: ClassVar[str] = "Bouncekeeper's own JSON"
+    documentation: ClassVar[str] = "https://json-schema.org/draft/2020-12/schema"
+    proof: ClassVar[str] = "HMAC-SHA256 of time and body, Standard Webhooks, bearer or basic"
+    secret_help: ClassVar[str] = "a long random text of your own, the same as in the script"  # noqa: S105 - a hint
+    schemes: ClassVar[Mapping[str, Scheme]] = {
+        "": HmacSignature(
+            header=SIGNATURE_HEADER,
+            prefix="sha256=",
+            signed=SIGNED,
+            timestamp_header=TIMESTAMP_HEADER,
+            max_age_seconds=MAX_AGE_SECONDS,
+        ),
+        "standard_webhooks": StandardWebhooks(),
+        "bearer": bearer_token(),
+        "basic": BasicCredentials(),
+    }
+    batches: ClassVar[bool] = True
+    account_paths: ClassVar[Mapping[str, str]] = {"account": "account"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | CAUSES
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events of an object, an array, an array in `events`, or NDJSON; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        events = []
+        mistakes = []
+        for element in decode_elements(envelope.body, WHAT, inside="events", lines=True):
+            raw = bytes(element)
+            try:
+                events.append(_read_event(_decode(raw), raw, envelope))
+            except (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload) as error:
+                mistakes.append(str(error))
+                events.append(malformed(envelope, raw, reason=mistakes[-1]))
+        if events and len(mistakes) == len(events):
+            raise UnreadablePayload(f"{WHAT}: none of its events can be read; the first: {mistakes[0]}")
+        return events
+
+
+PROVIDER = Bouncekeeper()
+
+
+class _Told(Struct, frozen=True, gc=False):
+    """What an event says of its kind."""
+
+    kind: Kind
+    cause: Cause
+    recognised: bool = True
+    failure: Classification | None = None
+
+
+# Events whose name says all.
+_PLAIN: dict[str, _Told] = {name: _Told(kind, cause) for name, (kind, cause) in EVENTS.items() if name not in _FAILURES}
+
+
+def _read_event(reported: ReportedEvent, raw: bytes, envelope: Envelope) -> FeedbackEvent:
+    name, address = reported.event, reported.address
+    if reported.kind is not None:
+        name = _other_name("event", name, "kind", reported.kind)
+    if reported.recipient is not None:
+        address = _other_name("address", address, "recipient", reported.recipient)
+    if not address:
+        raise UnreadablePayload("the event names nobody: give an address")
+    if name is None:
+        name = _name_by_code(reported)
+    stated = reported.cause if reported.cause is not Cause.NONE else None
+    told = _PLAIN.get(name)
+    if told is None or stated is not None:
+        told = _told(reported, name, stated)
+    message_id, diagnostic, tags = reported.message_id, reported.diagnostic, reported.tags
+    # The name, not the kind, tells events apart: another version may read another kind out of the same words.
+    key: tuple[str | bytes | None, ...]
+    if reported.id is not None:
+        key = ("id", str(reported.id), address)
+    elif message_id is None and reported.occurred_at is None:
+        key = (raw,)
+    else:
+        key = (name, address, message_id, str(reported.occurred_at), reported.scope, str(reported.smtp_code))
+    return new_event(
+        envelope,
+        raw,
+        kind=told.kind,
+        cause=told.cause,
+        key=key,
+        address=address,
+        vendor_event=name,
+        recognised=told.recognised,
+        vendor_time=None if reported.occurred_at is None else _time(reported.occurred_at),
+        failure=told.failure,
+        message_id=fit_text(message_id, MESSAGE_ID_LIMIT) if message_id else None,
+        diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
+        scope=fit_text(reported.scope, WORD_LIMIT) if reported.scope else None,
+        machine=reported.machine,
+        tags=_tags(tags) if tags else (),
+        metadata=metadata(reported.metadata) if reported.metadata else None,
+        channel=reported.channel,
+    )
+
+
+def _other_name(first: str, value: str | None, second: str, other: str) -> str:
+    if value is not None:
+        raise UnreadablePayload(f"{first} and {second} are two names of one field: give one of them")
+    return other
+
+
+def _name_by_code(reported: ReportedEvent) -> str:
+    code = reported.smtp_code
+    if code is None:
+        raise UnreadablePayload("the event does not say what happened: give event, or at least smtp_code")
+    if code < 300:  # noqa: PLR2004 - RFC 5321: 2yz is success
+        return Kind.DELIVERED
+    # A 4yz that nobody called final is most likely tried again.
+    return BOUNCE if code >= 500 or reported.final else Kind.DEFERRED  # noqa: PLR2004 - RFC 5321: 5yz is permanent
+
+
+def _told(reported: ReportedEvent, name: str, stated: Cause | None) -> _Told:
+    known = EVENTS.get(name)
+    if known is None:
+        return _Told(Kind.OTHER, Cause.NONE, recognised=False)
+    kind, cause = known
+    if name not in _FAILURES:
+        return _Told(kind, stated or cause)
+    found = classify(
+        smtp_code=reported.smtp_code,
+        enhanced_status=reported.enhanced_status,
+        diagnostic=reported.diagnostic,
+        permanent=None,
+    )
+    if reported.final is False or (name == Kind.DEFERRED and not reported.final):
+        kind, cause = Kind.DEFERRED, stated or found.cause
+    elif name in (BOUNCE, Kind.DEFERRED):
+        cause = stated or found.cause
+        kind = bounce_kind(cause) if stated else found.kind
+    elif stated is not None:
+        # The sender's fault never counts against a contact, whatever the script calls it.
+        kind, cause = Kind.BLOCKED if CAUSE_BLAME[stated] is Blame.SENDER else kind, stated
+    elif found.kind is kind and found.cause is not Cause.UNDETERMINED:
+        cause = found.cause
+    return _Told(kind, cause, failure=found)
+
+
+def _time(value: str | float) -> datetime:
+    time = from_iso(value) if isinstance(value, str) else from_unix_seconds(value)
+    if time is None:
+        raise UnreadablePayload(f"occurred_at {str(value)[:40]!r} is neither RFC 3339 nor seconds since 1970")
+    return time
+
+
+def _tags(tags: list[str] | str) -> tuple[str, ...]:
+    if isinstance(tags, str):
+        tags = [tags]
+    return tuple([fit_text(tag, WORD_LIMIT) for tag in tags[:TAGS_LIMIT] if tag])
