@@ -13,6 +13,7 @@ from worker.providers import (
     smtp2go,
     socketlabs,
     sparkpost,
+    unisender_go,
 )
 from worker.providers.described import described_provider
 from worker.providers.provider import Provider
@@ -32,6 +33,7 @@ PROVIDERS: dict[str, Provider] = {
         smtp2go.PROVIDER,
         socketlabs.PROVIDER,
         sparkpost.PROVIDER,
+        unisender_go.PROVIDER,
     )
 }
 

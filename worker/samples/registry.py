@@ -15,6 +15,7 @@ from worker.samples.sendgrid import SendGridSamples
 from worker.samples.smtp2go import Smtp2goSamples
 from worker.samples.socketlabs import SocketLabsSamples
 from worker.samples.sparkpost import SparkPostSamples
+from worker.samples.unisender_go import UnisenderGoSamples
 
 # Called without arguments, each makes a sender with keys of its own.
 SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
@@ -30,4 +31,5 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     Smtp2goSamples.provider: Smtp2goSamples,
     SocketLabsSamples.provider: SocketLabsSamples,
     SparkPostSamples.provider: SparkPostSamples,
+    UnisenderGoSamples.provider: UnisenderGoSamples,
 }

@@ -1,0 +1,274 @@
+"""Unisender Go, and UniOne, which is the same platform: up to 100 events a webhook, an MD5 with the API key inside.
+
+https://godocs.unisender.ru/web-api-ref#callback-format and https://docs.unione.io/en/web-api-ref#callback-format
+
+The hash covers the raw body, in which the API key stands in the place of the hash. What it covers with the format
+`json_post_compressed` is not documented, and that format is not taken into account.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.comparison import as_bytes, texts_match
+from worker.providers.authentication.hmac_signature import bad_signature, body_hash
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import Classification, classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.vendor_time import from_iso
+from worker.providers.provider import Answered, Refused, WebhookRequest
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://godocs.unisender.ru/web-api-ref#callback-format (`auth`)
+
+_HASH = re.compile(rb"[0-9a-f]{32}")
+
+
+class _Authenticated(Struct):
+    auth: str = ""
+
+
+_decode_authenticated = msgspec.json.Decoder(_Authenticated).decode
+
+
+class HashInBody(Struct, frozen=True):
+    """`auth` is the MD5 of the body that has the API key in its place.
+
+    The body must be one JSON value and hold the hash once: an MD5 can be prolonged without the key, but no JSON can.
+    """
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the hash fits under one of the source's API keys."""
+        del now  # no time is signed
+        body = request.body
+        try:
+            given = as_bytes(_decode_authenticated(body).auth)
+        except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+            return Refused(
+                reason="unreadable_body",
+                detail="the body is no JSON object with a text in auth: set the webhook's event_format to json_post",
+            )
+        if not given:
+            return Refused(
+                reason="missing_signature",
+                detail="the body has no field auth: only Unisender Go and UniOne post here, and they always send it",
+            )
+        if not _HASH.fullmatch(given) or body.count(given) != 1:
+            return bad_signature()
+        matches = [
+            texts_match(given, as_bytes(body_hash(body.replace(given, as_bytes(secret.reveal())), "md5")))
+            for secret in source.secrets
+            if secret.reveal()
+        ]
+        return None if any(matches) else bad_signature()
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text can be an API key."""
+        del source
+        return []
+
+
+# -- What its events are -------------------------------------------------------------------------------------
+# https://godocs.unisender.ru/email-statuses
+
+STATUS_EVENT = "transactional_email_status"
+SPAM_BLOCK_EVENT = "transactional_spam_block"  # a mailbox provider refuses our servers: about nobody
+
+STATUSES: dict[str, tuple[Kind, Cause]] = {
+    "accepted": (Kind.ACCEPTED, Cause.NONE),
+    "sent": (Kind.ACCEPTED, Cause.NONE),
+    "delivered": (Kind.DELIVERED, Cause.NONE),
+    "opened": (Kind.OPENED, Cause.NONE),
+    "clicked": (Kind.CLICKED, Cause.NONE),
+    "unsubscribed": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "subscribed": (Kind.RESUBSCRIBE, Cause.NONE),
+    "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "soft_bounced": (Kind.DEFERRED, Cause.UNDETERMINED),  # it goes on trying, and tells how that ends
+    # A refusal of any sort, spam among them, where the webhook leaves out delivery_info: too vague for a hard bounce.
+    "hard_bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+}
+
+# -- Why -----------------------------------------------------------------------------------------------------
+# https://godocs.unisender.ru/email-statuses; the nine from err_resend on are listed without a description at
+# https://docs.unione.io/en/web-api-ref#callback-format and mean here what their names say.
+
+DELIVERY_STATUSES: dict[str, tuple[Kind, Cause]] = {
+    "err_user_unknown": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    "err_user_inactive": (Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED),
+    "err_mailbox_discarded": (Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED),
+    "err_domain_inactive": (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST),
+    "err_will_retry": (Kind.DEFERRED, Cause.UNDETERMINED),
+    "err_mailbox_full": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
+    "err_destination_misconfigured": (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),
+    "err_unreachable": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # failed again and again, for whatever reasons
+    "err_delivery_failed": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "err_spam_rejected": (Kind.BLOCKED, Cause.CONTENT),
+    "err_blacklisted": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+    "err_too_large": (Kind.BLOCKED, Cause.MESSAGE_TOO_LARGE),
+    "err_spam_skipped": (Kind.DROPPED, Cause.CONTENT),  # others of the same mailing were refused as spam
+    "err_spam_removed": (Kind.DROPPED, Cause.CONTENT),
+    "err_unsubscribed": (Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
+    "err_skip_letter": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "skip_dup_unreachable": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "skip_dup_temp_unreachable": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "skip_dup_mailbox_full": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "err_lost": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # never sent: its parts did not fit, or it was lost
+    "err_internal": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
+    "err_resend": (Kind.DEFERRED, Cause.UNDETERMINED),
+    "err_retry_letter": (Kind.DEFERRED, Cause.UNDETERMINED),
+    "err_giveup": (Kind.SOFT_BOUNCE, Cause.EXPIRED),
+    "err_no_dns": (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE),
+    "err_no_smtp": (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
+    "err_not_available": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "err_unknown": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "err_dest_invalid": (Kind.DROPPED, Cause.INVALID_ADDRESS),
+    "err_src_invalid": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
+    "not_sent": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
+}
+# These say so little that the server's own words in `destination_response` say more.
+_VAGUE = frozenset(
+    {
+        None,
+        "err_will_retry",
+        "err_resend",
+        "err_retry_letter",
+        "err_destination_misconfigured",
+        "err_unreachable",
+        "err_delivery_failed",
+        "err_giveup",
+        "err_not_available",
+        "err_unknown",
+    }
+)
+SPAM_FOLDER = "ok_spam_folder"  # the receiving filter's doing, and no reader's
+
+# -- How it is read ------------------------------------------------------------------------------------------
+# Either all events of one user (or project) in an array, or, with `single_event`, one event in a flat object.
+
+
+class _User(Struct):
+    user_id: msgspec.Raw = msgspec.Raw(b"null")
+    project_id: msgspec.Raw = msgspec.Raw(b"null")
+    events: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Body(Struct):
+    events_by_user: list[_User] | None = None
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+
+
+class UnisenderGo(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "unisender_go"
+    title: ClassVar[str] = "Unisender Go"
+    documentation: ClassVar[str] = "https://godocs.unisender.ru/web-api-ref#callback-format"
+    proof: ClassVar[str] = "MD5 of the body with the API key inside"
+    secret_help: ClassVar[str] = "the API key of the user, or of the project that the webhook belongs to"  # noqa: S105 - says which one
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": HashInBody()}
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    batches: ClassVar[bool] = True
+    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "project_id || user_id"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
+        **STATUSES,
+        **{f"hard_bounced/{word}": meaning for word, meaning in DELIVERY_STATUSES.items()},
+        f"spam/{SPAM_FOLDER}": (Kind.OTHER, Cause.CONTENT),
+        SPAM_BLOCK_EVENT: (Kind.OTHER, Cause.SENDER_REPUTATION),
+    }
+
+    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
+        """200 to the GET by which Unisender Go tries a URL when the webhook is switched on."""
+        del source
+        if request.method != "GET":
+            return None
+        return Answered(reason="url_tried", detail="the URL answers; each webhook must prove itself by its own hash")
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events of all users, or the one of a flat object; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        what = "Unisender Go webhook"
+        try:
+            users = _decode_body(envelope.body).events_by_user
+        except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+            raise UnreadablePayload(f"{what}: the body is not the JSON that is documented ({error})") from error
+        if users is None:
+            values = json_payload.decode_object(envelope.body, what)
+            event = _read_event(b"", values, envelope.body, envelope)
+            if event is None:
+                raise UnreadablePayload(f"{what}: it names no event, or a status and nobody in email")
+            return [event]
+        events = []
+        for user in users:
+            beside = b'{"user_id":%b,"project_id":%b,' % (bytes(user.user_id), bytes(user.project_id))
+            events += read_elements(bytes(user.events), what, envelope, partial(_read_event, beside))
+        return events
+
+
+PROVIDER = UnisenderGo()
+
+
+def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
+    """The event; `beside` is what stands beside it in the array of its user, and is kept with it."""
+    event_name = json_payload.text(values, "event_name", json_payload.WORD_LIMIT)
+    if event_name is None:
+        return None
+    data = json_payload.child(values, "event_data") or values
+    address, name = data.get("email"), event_name
+    known, failure, diagnostic = event_name == SPAM_BLOCK_EVENT, None, None
+    kind, cause = (Kind.OTHER, Cause.SENDER_REPUTATION if known else Cause.NONE)
+    if event_name == STATUS_EVENT:
+        status = json_payload.text(data, "status", json_payload.WORD_LIMIT)
+        if status is None or not isinstance(address, str):
+            return None
+        info = json_payload.child(data, "delivery_info")
+        word = json_payload.text(info, "delivery_status", json_payload.WORD_LIMIT)
+        diagnostic = json_payload.text(info, "destination_response")
+        known, name = status in STATUSES, status
+        kind, cause = STATUSES.get(status, (kind, cause))
+        if status in ("hard_bounced", "soft_bounced"):
+            known, name = word is None or word in DELIVERY_STATUSES, f"{status}/{word}" if word else status
+            failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=None)
+            kind, cause = _bounce(status, word, failure)
+        elif (status, word) == ("spam", SPAM_FOLDER):
+            kind, cause, name = Kind.OTHER, Cause.CONTENT, f"{status}/{word}"
+    job_id = json_payload.text(data, "job_id", json_payload.MESSAGE_ID_LIMIT)
+    time = json_payload.text(data, "event_time") or json_payload.text(data, "block_time")
+    written = address if isinstance(address, str) else None
+    # No event has an id of its own, and the header ID is another one each time the same events are sent.
+    told = (job_id, time, json_payload.text(data, "url")) if job_id and time else (raw,)
+    return new_event(
+        envelope,
+        beside + raw[1:] if beside else raw,
+        kind=kind,
+        cause=cause,
+        key=(name, written, *told),
+        address=written,
+        vendor_event=name,
+        recognised=known,
+        vendor_time=from_iso(time),
+        failure=failure,
+        message_id=job_id,
+        diagnostic=diagnostic,
+        metadata=json_payload.metadata(data.get("metadata")),
+    )
+
+
+def _bounce(status: str, word: str | None, failure: Classification) -> tuple[Kind, Cause]:
+    kind, cause = DELIVERY_STATUSES.get(word or "", STATUSES["hard_bounced"])
+    if (word in _VAGUE or word not in DELIVERY_STATUSES) and failure.cause is not Cause.UNDETERMINED:
+        kind, cause = (failure.kind if kind is not Kind.DEFERRED else kind), failure.cause
+    return (Kind.DEFERRED if status == "soft_bounced" else kind), cause
