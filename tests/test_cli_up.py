@@ -173,6 +173,14 @@ def test_a_forged_webhook_is_refused_and_blocks_nobody(instance: Instance) -> No
 def test_sources_and_doctor_find_everything_well(instance: Instance) -> None:
     tested = instance.run("sources", "test", "--json")
     assert tested.returncode == ExitCode.OK, tested.stdout
+    for source in json.loads(tested.stdout)["sources"]:
+        forged, sent, stored, status = (step["step"] for step in source["steps"])
+        assert (forged, stored, status) == ("forged webhook", "event", "status")
+        # Of what these two verify, only they themselves have the key to sign.
+        assert (sent == "sample") == (source["name"] in {"amazon-ses", "sendgrid"}), source
+        assert source["steps"][-1]["outcome"].startswith(
+            f"sample-of-{source['name']}@bouncekeeper.invalid is blocklisted"
+        )
     doctor = instance.run("doctor", "--json")
     assert doctor.returncode == ExitCode.OK, doctor.stdout
 

@@ -71,6 +71,14 @@ def parse_parcel(
         _parse_envelope(envelope, into, providers, sources)
 
 
+def events_of(envelope: Envelope, provider: Provider, source: Source) -> list[FeedbackEvent]:
+    """The delivery's events, each under the account that it belongs to; raises SetAside."""
+    events = provider.parse(envelope, source)
+    if source.account_from:
+        return [with_own_account(event, source.account_from, provider.account_paths) for event in events]
+    return events
+
+
 def _parse_envelope(
     envelope: Envelope, into: ParsedParcels, providers: Mapping[str, Provider], sources: Mapping[str, Source]
 ) -> None:
@@ -85,9 +93,7 @@ def _parse_envelope(
         name=envelope.source, provider=envelope.provider, account=envelope.account
     )
     try:
-        events = provider.parse(envelope, source)
-        if source.account_from:
-            events = [with_own_account(event, source.account_from, provider.account_paths) for event in events]
+        events = events_of(envelope, provider, source)
     except SetAside as error:
         into.set_aside.append(SetAsideDelivery(envelope=envelope, reason="unreadable_payload", detail=str(error)))
         return

@@ -25,7 +25,7 @@ class WebhookProvider(ABC):
     proof: ClassVar[str]
     documentation: ClassVar[str]
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]]
-    schemes: ClassVar[Mapping[str, Scheme]]  # by Source.authentication; "" is the vendor's own way
+    schemes: ClassVar[Mapping[str, Scheme]] = {}  # by Source.authentication; "" is the vendor's own way
     batches: ClassVar[bool] = False
     success_status: ClassVar[int] = 200
     later_status: ClassVar[int] = 503
@@ -38,7 +38,7 @@ class WebhookProvider(ABC):
         """What is wrong with the source, each with its remedy."""
         problems = check_common(source, schemes=self.schemes, secret_help=f"add {self.secret_help}")
         problems += check_options(source, seconds=self.seconds_options, others=self.other_options)
-        if scheme := self.schemes.get(source.authentication):
+        if scheme := self.scheme_of(source):
             problems += scheme.check_secrets(source)
         return problems
 
@@ -52,6 +52,10 @@ class WebhookProvider(ABC):
         if not is_open(source) and (refused := self.schemes[source.authentication].refuse(request, source, now=now)):
             return refused
         return self.welcome(request, source, now=now)
+
+    def scheme_of(self, source: Source) -> Scheme | None:
+        """The scheme that the source has chosen; None for an open one, and where the provider judges by itself."""
+        return self.schemes.get(source.authentication)
 
     def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
         """The verdict on an authentic request; a vendor with handshakes or probes answers them here."""

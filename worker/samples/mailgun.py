@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
 from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
 from worker.samples.server_reply import ServerReply, reply_for
+from worker.samples.vendor import MakeBelieveVendor
 
 _NAMES: dict[Kind, str] = {
     Kind.ACCEPTED: "accepted",
@@ -47,22 +47,10 @@ _OWN_CODES: dict[str, int] = {
 _NO_REASON = ServerReply(smtp_code=550, enhanced_status="5.0.0", text="message not delivered")
 
 
-class MailgunSamples:
-    """See worker.samples.sample.SampleSender. The same seed makes the same key; without one it is random."""
+class MailgunSamples(MakeBelieveVendor):
+    """Signs a time and a token with the HTTP webhook signing key; one request for each event."""
 
     provider: ClassVar[str] = "mailgun"
-
-    def __init__(self, *, seed: bytes | None = None) -> None:
-        key = secrets.token_bytes(16) if seed is None else blake2b(seed, person=b"mailgun", digest_size=16).digest()
-        self._key = key.hex()
-
-    def secrets_for_source(self) -> tuple[Secret, ...]:
-        """The HTTP webhook signing key."""
-        return (Secret(self._key),)
-
-    def source(self, name: str) -> Source:
-        """A source that accepts this sender's requests."""
-        return Source(name=name, provider=self.provider, secrets=self.secrets_for_source())
 
     def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
         """One request for each event, posted and signed at `now`."""
@@ -74,7 +62,7 @@ class MailgunSamples:
         """Any event-data beside a valid signature; a token can be given to use it twice."""
         timestamp = str(int(now.timestamp()))
         token = token or secrets.token_hex(25)
-        signature = hmac.new(self._key.encode(), f"{timestamp}{token}".encode(), sha256).hexdigest()
+        signature = hmac.new(self.secret.encode(), f"{timestamp}{token}".encode(), sha256).hexdigest()
         body = {
             "signature": {"timestamp": timestamp, "token": token, "signature": signature},
             "event-data": event_data,

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from schemas.source import Secret, Source
 from worker.providers.provider import WebhookRequest
@@ -16,6 +16,7 @@ class MakeBelieveVendor(ABC):
 
     provider: ClassVar[str]
     authentication: ClassVar[str] = ""  # the scheme by which it proves itself
+    sample_address: ClassVar[str] = ""  # whom a sample is about, where that can be no e-mail address
 
     def __init__(self, *, seed: bytes | None = None) -> None:
         self.secret = self.make_secret(made_up_secret(self.provider, seed))
@@ -36,6 +37,16 @@ class MakeBelieveVendor(ABC):
             authentication=self.authentication,
             secrets=self.secrets_for_source(),
         )
+
+    def speaking_as(self, source: Source) -> Self:
+        """A sender that signs with this source's first secret; of its options, what the vendor's way of signing needs.
+
+        A vendor of which the operator holds only a public key cannot be spoken as: its requests stay its own.
+        """
+        speaking = type(self)()
+        if source.secrets:
+            speaking.secret = source.secrets[0].reveal()
+        return speaking
 
     @abstractmethod
     def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:

@@ -81,10 +81,12 @@ class Described(WebhookProvider):
         del certificates  # the keys are in the source
         if refused := refuse_address(request, source):
             return refused
-        if is_open(source):
-            return Accepted()
-        scheme = _compiled(source).description.authentication
-        return scheme.refuse(request, source, now=now) or Accepted()
+        scheme = self.scheme_of(source)
+        return (scheme.refuse(request, source, now=now) if scheme is not None else None) or Accepted()
+
+    def scheme_of(self, source: Source) -> Scheme | None:
+        """The scheme of the source's description."""
+        return None if is_open(source) else _compiled(source).description.authentication
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """An event for each recipient of each described element; raises UnreadablePayload."""
