@@ -300,9 +300,9 @@ def test_the_age_limit_can_be_set() -> None:
         assert PROVIDER.check_source(msgspec.structs.replace(source, options=options))
 
 
-def test_the_older_form_is_refused_with_the_remedy() -> None:
+def test_a_body_that_is_neither_json_nor_a_form_is_refused_with_the_remedy() -> None:
     sender = MailgunSamples()
     request = msgspec.structs.replace(sender.signed({}, now=NOW), body=b"event=bounced&recipient=jane%40example.org")
     verdict = PROVIDER.authenticate(request, sender.source("s"), now=NOW, certificates={})
     assert isinstance(verdict, Refused)
-    assert "form-encoded" in verdict.detail
+    assert "neither as JSON nor as a form" in verdict.detail

@@ -1,42 +1,34 @@
-"""Mailgun's webhooks in their JSON form: one event a request, an HMAC over timestamp and token.
+"""Mailgun's webhooks: one event a request, as JSON or (the older sort) as a form, an HMAC over a time and a token.
 
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import getaddresses
-from hashlib import blake2b
 from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
-from schemas.address import normalise_address
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.callers_address import refuse_address
-from worker.providers.authentication.hmac_signature import hmac_matches
-from worker.providers.authentication.scheme import check_common, is_open
-from worker.providers.authentication.source_options import check_options, seconds_option
+from worker.providers.authentication.scheme import Scheme, is_open
 from worker.providers.mailgun_failure import FAILURES, Failure, settle_failure
+from worker.providers.mailgun_form import as_json, event_in_todays_shape, is_form, key_parts, read_form, vendor_words
+from worker.providers.mailgun_signature import TokenSignature, accept_once
 from worker.providers.payload import json_payload
-from worker.providers.payload.event_key import make_event_key
-from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, child, fit_text
-from worker.providers.payload.vendor_time import from_unix_seconds, settle_occurred_at
-from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, child, fit_text
+from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.provider import Accepted, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
-# https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
-# The body is not signed: whoever sees one signature can put any event beside it. So each token is accepted
-# for one event only, for as long as its timestamp is accepted.
-
-DEFAULT_MAX_AGE_SECONDS = 9 * 3600  # Mailgun retries for about 8 hours, perhaps with the old signature
-CLOCK_SLACK_SECONDS = 3600  # how far Mailgun's clock may run ahead of ours
+# worker.providers.mailgun_signature
 
 # -- What its events are -------------------------------------------------------------------------------------
 # https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-structure
@@ -50,7 +42,7 @@ EVENT_KINDS: dict[str, Kind] = {
     "unsubscribed": Kind.UNSUBSCRIBE,
     "opened": Kind.OPENED,
     "clicked": Kind.CLICKED,
-    "dropped": Kind.DROPPED,  # old names that some accounts still send
+    "dropped": Kind.DROPPED,  # old names, in JSON
     "blocked": Kind.DROPPED,
     "stored": Kind.OTHER,  # inbound mail
     "list_member_uploaded": Kind.OTHER,
@@ -76,6 +68,12 @@ VOCABULARY: dict[str, tuple[Kind, Cause]] = (
     }
     | {"complained": (Kind.COMPLAINT, Cause.ABUSE_REPORT)}
     | FAILURES
+    | {"bounced": (Kind.HARD_BOUNCE, Cause.UNDETERMINED)}  # and in forms
+    | {
+        word.replace("failed/permanent", "dropped"): meaning
+        for word, meaning in FAILURES.items()
+        if word.startswith("failed/permanent/")
+    }
     | {f"rejected/{word}": (Kind.DROPPED, cause) for word, cause in REJECT_CAUSES}
 )
 
@@ -91,135 +89,58 @@ class _Webhook(Struct, gc=False):
     event: msgspec.Raw = msgspec.field(name="event-data")
 
 
-class _SignedWebhook(Struct, gc=False):
-    signature: dict[str, Any]
-    event: msgspec.Raw = msgspec.field(name="event-data", default_factory=msgspec.Raw)
-
-
 _decode_webhook = msgspec.json.Decoder(_Webhook).decode
-_decode_signed = msgspec.json.Decoder(_SignedWebhook).decode
 
 
 class Mailgun(WebhookProvider):
-    """See worker.providers.provider.Provider."""
+    """See worker.providers.webhook_provider.WebhookProvider."""
 
     name: ClassVar[str] = "mailgun"
     title: ClassVar[str] = "Mailgun"
     documentation: ClassVar[str] = "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks"
     proof: ClassVar[str] = "HMAC-SHA256 of a time and a one-time token"
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "domain.name || message.headers.from"}
-    success_status: ClassVar[int] = 200  # no other 2xx is documented as success
-    later_status: ClassVar[int] = 503
-    kept_headers: ClassVar[frozenset[str]] = frozenset()
     secret_help: ClassVar[str] = (
         "the HTTP webhook signing key of the account: Sending > Webhooks, or Settings > API security"  # noqa: S105 - says where to find it
     )
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": TokenSignature()}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
+    account_paths: ClassVar[Mapping[str, str]] = {
+        "subaccount": "account.id",
+        "sending_domain": "domain.name || domain || message.headers.from",
+    }
 
-    def check_source(self, source: Source) -> list[str]:
-        """What is wrong with the source, each with its remedy."""
-        problems = check_common(source, secret_help=f"add {self.secret_help}")
-        return problems + check_options(source, seconds=("max_age_seconds",))
-
-    def authenticate(
-        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
-    ) -> Verdict:
-        """Accepts a fresh signature of one of the source's keys; the verdict names the token to remember.
-
-        An event of a subaccount is signed twice, with its own key and with the primary account's
-        (`parent-signature`): either one is enough.
-        """
-        del certificates  # the keys are in the source
-        if refused := refuse_address(request, source):
-            return refused
-        if is_open(source):
-            return Accepted()
-        try:
-            webhook = _decode_signed(request.body)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return Refused(
-                reason="missing_signature",
-                detail="the body is no JSON object with a signature: set the webhook up in Mailgun's current "
-                "form, the older form-encoded one is not read",
-            )
-        return _judge(webhook, source, now)
+    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
+        """Names the one-time token, unless anybody may post here."""
+        del now  # judged by the scheme
+        return Accepted() if is_open(source) else accept_once(request, source)
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event of the body."""
         del source  # all that is read stands in the payload
+        if is_form(envelope.content_type):
+            form = read_form(envelope.body, envelope.content_type)
+            raw = as_json(form)
+            values = event_in_todays_shape(form)
+            return [_read_event(values, raw, envelope, key=key_parts(form, raw), words=vendor_words(form))]
         try:
             raw = bytes(_decode_webhook(envelope.body).event)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise UnreadablePayload(f"Mailgun webhook body: no JSON object with event-data ({error})") from error
         values = json_payload.decode_object(raw, "Mailgun event-data")
-        return [_read_event(values, raw, envelope)]
+        return [_read_event(values, raw, envelope, key=_key(values, raw))]
 
 
 PROVIDER = Mailgun()
 
 
-def _judge(webhook: _SignedWebhook, source: Source, now: datetime) -> Verdict:
-    timestamp = _timestamp_text(webhook.signature.get("timestamp"))
-    token = webhook.signature.get("token")
-    signatures = [
-        signature
-        for key in ("signature", "parent-signature")
-        if isinstance(signature := webhook.signature.get(key), str) and signature
-    ]
-    if timestamp is None or not isinstance(token, str) or not token or not signatures:
-        return Refused(
-            reason="missing_signature",
-            detail="signature.timestamp, signature.token or signature.signature is missing from the body",
-        )
-    signed = f"{timestamp}{token}".encode()
-    matches = [hmac_matches(signature, signed, source.secrets) for signature in signatures]
-    if not any(matches):
-        return Refused(
-            reason="bad_signature",
-            detail="the signature fits none of this source's keys: compare them with the HTTP webhook signing "
-            "key of the account (or of its primary account)",
-        )
-    max_age = timedelta(seconds=seconds_option(source, "max_age_seconds", DEFAULT_MAX_AGE_SECONDS))
-    slack = timedelta(seconds=CLOCK_SLACK_SECONDS)
-    signed_at = from_unix_seconds(timestamp)
-    if signed_at is None or not -slack <= now - signed_at <= max_age:
-        return Refused(
-            reason="stale",
-            detail=f"signed at {timestamp[:20]}, outside of max_age_seconds = {max_age.total_seconds():.0f}: "
-            "a replay, or this machine's clock is wrong",
-        )
-    return Accepted(
-        replay_token=token,
-        replay_fingerprint=_fingerprint(bytes(webhook.event)),
-        replay_window_seconds=int((max_age + slack).total_seconds()),
-    )
-
-
-def _timestamp_text(value: object) -> str | None:
-    """The timestamp as Mailgun signed it: its text, or a number without a fraction."""
-    if isinstance(value, str):
-        return value or None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return str(value) if isinstance(value, int) else f"{value:.0f}"
-
-
-def _fingerprint(event: bytes) -> str:
-    """What the token is good for: one event of one recipient with one outcome, however it is spelled."""
-    try:
-        values = json_payload.decode_object(event, "Mailgun event-data")
-    except UnreadablePayload:
-        values = {}
-    status = child(values, "delivery-status")
-    named = [
-        *(values.get(key) for key in ("id", "event", "recipient", "severity", "reason", "timestamp")),
-        *(status.get(key) for key in ("code", "enhanced-code", "bounce-type")),
-    ]
-    told = msgspec.json.encode(named) if named[0] else event
-    return blake2b(told, digest_size=16).hexdigest()
-
-
-def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
+def _read_event(
+    values: dict[str, Any],
+    raw: bytes,
+    envelope: Envelope,
+    *,
+    key: tuple[str | bytes | None, ...],
+    words: str | None = None,
+) -> FeedbackEvent:
     name = values.get("event")
     if not isinstance(name, str) or not name:
         raise UnreadablePayload("Mailgun event-data: the event has no name")
@@ -230,30 +151,22 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
     failure = _what_happened(name, values, status, diagnostic)
     if _is_test(values):
         failure = Failure(kind=Kind.OTHER, cause=Cause.TEST, vendor_event=failure.vendor_event)
-    vendor_time = from_unix_seconds(values.get("timestamp"))
-    occurred_at, arrival_dated = settle_occurred_at(vendor_time, envelope.received_at)
-    return FeedbackEvent(
-        event_key=_event_key(failure.kind, values, vendor_time, raw, envelope.account),
-        provider=envelope.provider,
-        source=envelope.source,
-        account=envelope.account,
-        address=_recipient(values),
+    return new_event(
+        envelope,
+        raw,
         kind=failure.kind,
         cause=failure.cause,
-        occurred_at=occurred_at,
-        received_at=envelope.received_at,
-        delivery_id=envelope.delivery_id,
-        arrival_dated=arrival_dated,
-        vendor_event=fit_text(failure.vendor_event, WORD_LIMIT),
+        key=key,
+        address=_recipient(values),
+        vendor_event=words or failure.vendor_event,
+        vendor_time=from_unix_seconds(values.get("timestamp")),
         recognised=failure.recognised,
+        failure=failure.found,
         message_id=_message_id(values),
-        smtp_code=failure.smtp_code,
-        enhanced_status=failure.enhanced_status,
         diagnostic=failure.diagnostic or diagnostic,
         machine=json_payload.text(child(values, "client-info"), "bot") is not None,
         tags=json_payload.tags(values, "tags"),
         metadata=json_payload.metadata(values.get("user-variables")),
-        raw=raw,
     )
 
 
@@ -285,15 +198,14 @@ def _is_test(values: Mapping[str, Any]) -> bool:
     return child(values, "user-variables").get(key) == value
 
 
-def _event_key(kind: Kind, values: Mapping[str, Any], vendor_time: datetime | None, raw: bytes, account: str) -> bytes:
+def _key(values: Mapping[str, Any], raw: bytes) -> tuple[str | bytes | None, ...]:
     vendor_id = json_payload.text(values, "id", MESSAGE_ID_LIMIT)
     if vendor_id is None:
-        return make_event_key(kind, account, raw)
+        return (raw,)
     # An id is promised to be unique for one day only.
+    vendor_time = from_unix_seconds(values.get("timestamp"))
     day = vendor_time.date().isoformat() if vendor_time is not None else None
-    return make_event_key(
-        kind, account, vendor_id, day, json_payload.text(values, "event"), json_payload.text(values, "recipient")
-    )
+    return (vendor_id, day, json_payload.text(values, "event"), json_payload.text(values, "recipient"))
 
 
 def _message_id(values: Mapping[str, Any]) -> str | None:
@@ -305,8 +217,8 @@ def _message_id(values: Mapping[str, Any]) -> str | None:
 def _recipient(values: Mapping[str, Any]) -> str | None:
     recipient = values.get("recipient")
     if isinstance(recipient, str):
-        return normalise_address(recipient)
+        return recipient
     # `rejected` names nobody but the header To; when that names several, nobody knows which one it was.
     to = json_payload.text(child(child(values, "message"), "headers"), "to")
     addresses = getaddresses([to]) if to else []
-    return normalise_address(addresses[0][1]) if len(addresses) == 1 else None
+    return addresses[0][1] if len(addresses) == 1 else None

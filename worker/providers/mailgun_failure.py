@@ -20,8 +20,7 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
     kind: Kind
     cause: Cause
     vendor_event: str
-    smtp_code: int | None = None
-    enhanced_status: str | None = None
+    found: Classification | None = None  # the server's codes
     diagnostic: str | None = None
     recognised: bool = True
 
@@ -99,8 +98,7 @@ def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnos
         kind=kind,
         cause=cause,
         vendor_event="/".join(word for word in ("failed", severity, reason) if word),
-        smtp_code=found.smtp_code,
-        enhanced_status=found.enhanced_status,
+        found=found,
         recognised=severity in _SEVERITIES and (not reason or reason in PERMANENT_REASONS or reason in OPEN_REASONS),
     )
 

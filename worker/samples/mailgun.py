@@ -1,17 +1,19 @@
-"""A make-believe Mailgun: one signed JSON event a request."""
+"""A make-believe Mailgun: one signed event a request, as JSON or as a form."""
 
 import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import msgspec
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
-from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
+from worker.samples.posting import made_up_id, post
+from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import ServerReply, reply_for
 from worker.samples.vendor import MakeBelieveVendor
 
@@ -44,11 +46,23 @@ _OWN_CODES: dict[str, int] = {
     "suppress-unsubscribe": 606,
     "suppress-complaint": 607,
 }
+_FORM_NAMES: dict[Kind, str] = {
+    Kind.DELIVERED: "delivered",
+    Kind.SOFT_BOUNCE: "dropped",
+    Kind.HARD_BOUNCE: "bounced",
+    Kind.BLOCKED: "dropped",
+    Kind.DROPPED: "dropped",
+    Kind.OPENED: "opened",
+    Kind.CLICKED: "clicked",
+    Kind.COMPLAINT: "complained",
+    Kind.UNSUBSCRIBE: "unsubscribed",
+}
+_USER_AGENT = "mailgun/treq-22.10.0"
 _NO_REASON = ServerReply(smtp_code=550, enhanced_status="5.0.0", text="message not delivered")
 
 
 class MailgunSamples(MakeBelieveVendor):
-    """Signs a time and a token with the HTTP webhook signing key; one request for each event."""
+    """One request for each event, in today's form; `form_request` posts one as Mailgun did until 2018."""
 
     provider: ClassVar[str] = "mailgun"
 
@@ -56,36 +70,36 @@ class MailgunSamples(MakeBelieveVendor):
         """One request for each event, posted and signed at `now`."""
         return [self.signed(sample_event_data(event), now=now) for event in events]
 
-    def signed(
-        self, event_data: object, *, now: datetime, token: str | None = None, path: str = "/webhooks/mailgun"
-    ) -> WebhookRequest:
+    def signed(self, event_data: object, *, now: datetime, token: str | None = None) -> WebhookRequest:
         """Any event-data beside a valid signature; a token can be given to use it twice."""
-        timestamp = str(int(now.timestamp()))
-        token = token or secrets.token_hex(25)
-        signature = hmac.new(self.secret.encode(), f"{timestamp}{token}".encode(), sha256).hexdigest()
-        body = {
-            "signature": {"timestamp": timestamp, "token": token, "signature": signature},
-            "event-data": event_data,
-        }
-        return WebhookRequest(
-            method="POST",
-            path=path,
-            query={},
-            headers={"content-type": "application/json", "user-agent": "mailgun/treq-22.10.0"},
-            body=msgspec.json.encode(body),
-            remote_address=SAMPLE_REMOTE_ADDRESS,
+        body = {"signature": self._signature(now, token), "event-data": event_data}
+        return post(self.provider, msgspec.json.encode(body), {"user-agent": _USER_AGENT})
+
+    def form_request(self, event: SampleEvent, *, now: datetime) -> WebhookRequest:
+        """The event as a form: the time in it is the signature's."""
+        return self.signed_form([*sample_form(event), *self._signature(now).items()])
+
+    def signed_form(self, fields: Sequence[tuple[str, str]]) -> WebhookRequest:
+        """Any fields, as they are."""
+        return post(
+            self.provider,
+            urlencode(fields).encode(),
+            {"user-agent": _USER_AGENT},
+            content_type="application/x-www-form-urlencoded",
         )
+
+    def _signature(self, now: datetime, token: str | None = None) -> dict[str, str]:
+        timestamp, token = str(int(now.timestamp())), token or secrets.token_hex(25)
+        signature = hmac.new(self.secret.encode(), f"{timestamp}{token}".encode(), sha256).hexdigest()
+        return {"timestamp": timestamp, "token": token, "signature": signature}
 
 
 def sample_event_data(event: SampleEvent) -> dict[str, Any]:
     """The event as Mailgun's `event-data`."""
     seconds = event.occurred_at.timestamp()
-    made_up_id = blake2b(
-        f"{event.kind} {event.address} {event.message_id} {seconds}".encode(), digest_size=16
-    ).hexdigest()
     name = _NAMES[event.kind]
     data: dict[str, Any] = {
-        "id": event.vendor_event_id or made_up_id,
+        "id": made_up_id(event),
         "event": name,
         "timestamp": seconds,
         "log-level": "error" if name == "failed" else "info",
@@ -145,3 +159,26 @@ def _failure(event: SampleEvent) -> dict[str, Any]:
         "reason": reason,
         "delivery-status": status,
     }
+
+
+def sample_form(event: SampleEvent) -> list[tuple[str, str]]:
+    """The event as the fields of a form, without its signature."""
+    name = _FORM_NAMES.get(event.kind, "stored")  # forms had fewer events
+    fields = [
+        ("event", name),
+        ("recipient", event.address),
+        ("domain", "mg.example.org"),
+        ("Message-Id", f"<{event.message_id}@mg.example.org>"),
+        ("message-headers", f'[["To", "{event.address}"], ["From", "News <news@example.org>"]]'),
+        *(("X-Mailgun-Tag", tag) for tag in event.tags),
+        *((key, str(value)) for key, value in (event.metadata or {}).items()),
+    ]
+    if name in {"bounced", "dropped"}:
+        failure = _failure(event)
+        status = failure["delivery-status"]
+        fields += [("code", str(status["code"])), ("error", status["message"])]
+        if name == "dropped":
+            fields += [("reason", "old" if failure["reason"] == "old" else "hardfail")]
+    elif event.kind is Kind.CLICKED:
+        fields += [("url", "https://example.org/offer"), ("ip", "198.51.100.7")]
+    return fields

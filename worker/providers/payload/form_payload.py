@@ -22,14 +22,19 @@ def decode_form(body: bytes, what: str) -> dict[str, str]:
 
 def decode_form_bytes(body: bytes, what: str) -> dict[str, bytes]:
     """The same with each value as its bytes, for what is no text: a mail in a charset of its own."""
+    return dict(decode_form_pairs(body, what))
+
+
+def decode_form_pairs(body: bytes, what: str) -> list[tuple[str, bytes]]:
+    """The same in the order of the form, for vendors that repeat names."""
     if body.count(b"&") >= FIELDS_LIMIT:
         raise UnreadablePayload(f"{what}: the form has more than {FIELDS_LIMIT} fields, which no vendor sends")
-    fields = {}
+    pairs = []
     for pair in body.split(b"&"):
         name, _, value = pair.partition(b"=")
         if name or value:
-            fields[_unquote(name).decode("utf-8", "replace")] = _unquote(value)
-    return fields
+            pairs.append((_unquote(name).decode("utf-8", "replace"), _unquote(value)))
+    return pairs
 
 
 def _unquote(quoted: bytes) -> bytes:

@@ -6,7 +6,7 @@ What stands in one part stays bytes: a part may be a whole mail, in a charset of
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
 from worker.errors import UnreadablePayload
-from worker.providers.payload.form_payload import decode_form_bytes
+from worker.providers.payload.form_payload import decode_form_pairs
 
 PARTS_LIMIT = 200
 _HEADER_LIMIT_BYTES = 16 * 1024
@@ -19,10 +19,15 @@ def decode_any_form(body: bytes, content_type: str, what: str) -> dict[str, byte
 
     `what` names the body in the error that is raised when it is no form, or has more parts than any vendor sends.
     """
+    return dict(decode_any_form_pairs(body, content_type, what))
+
+
+def decode_any_form_pairs(body: bytes, content_type: str, what: str) -> list[tuple[str, bytes]]:
+    """The same in the order of the form, for vendors that repeat names."""
     kind, options = parse_options_header(content_type)
     kind = kind.strip().lower()
     if kind == _URLENCODED:
-        return decode_form_bytes(body, what)
+        return decode_form_pairs(body, what)
     boundary = options.get("boundary", "")
     if kind != _MULTIPART or not boundary:
         raise UnreadablePayload(
@@ -34,8 +39,8 @@ def decode_any_form(body: bytes, content_type: str, what: str) -> dict[str, byte
         raise UnreadablePayload(f"{what}: the form cannot be read: {error}") from error
 
 
-def _decode_parts(body: bytes, boundary: str) -> dict[str, bytes]:
-    fields: dict[str, bytes] = {}
+def _decode_parts(body: bytes, boundary: str) -> list[tuple[str, bytes]]:
+    fields: list[tuple[str, bytes]] = []
     name, chunks = "", list[bytes]()
     with PushMultipartParser(
         boundary, content_length=len(body), max_header_size=_HEADER_LIMIT_BYTES, max_segment_count=PARTS_LIMIT
@@ -44,7 +49,7 @@ def _decode_parts(body: bytes, boundary: str) -> dict[str, bytes]:
             if isinstance(event, (bytes, bytearray)):
                 chunks.append(bytes(event))
             elif event is None:
-                fields[name] = b"".join(chunks)
+                fields.append((name, b"".join(chunks)))
             else:
                 name, chunks = event.name or "", []
     return fields
