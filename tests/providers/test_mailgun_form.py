@@ -98,7 +98,7 @@ def parse(*fields: tuple[str, str]) -> FeedbackEvent:
         ({"event": "clicked"}, (Kind.CLICKED, Cause.NONE)),
         ({"event": "complained"}, (Kind.COMPLAINT, Cause.ABUSE_REPORT)),
         ({"event": "unsubscribed"}, (Kind.UNSUBSCRIBE, Cause.NONE)),
-        ({"event": "bounced", "code": "550", "error": "no user"}, (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)),
+        ({"event": "bounced", "code": "550", "error": "5.1.1 gone"}, (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)),
         ({"event": "bounced", "code": "5.1.1"}, (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)),
         ({"event": "bounced", "code": "550", "error": "go away"}, (Kind.HARD_BOUNCE, Cause.UNDETERMINED)),
         ({"event": "bounced"}, (Kind.HARD_BOUNCE, Cause.UNDETERMINED)),
