@@ -1,0 +1,79 @@
+"""Forms that are signed together with the URL they were posted to, as Mandrill and Twilio do it.
+
+Base64 of an HMAC-SHA1 over the webhook's URL as the operator entered it at the vendor, then the name and the value of
+each form field, in the order of their names. What arrives here does not tell that URL: a proxy before the receiver may
+have taken https, the host or the port away. So the source says it, in its option `url`, or several in `urls`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.source import Secret, Source
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches, missing_signature
+from worker.providers.payload.form_payload import decode_form_bytes
+from worker.providers.provider import Refused, WebhookRequest
+
+URL_OPTION = "url"
+URLS_OPTION = "urls"
+
+
+class SignedForm(Struct, frozen=True, kw_only=True):
+    """A header that carries such a signature; see the module."""
+
+    header: str  # in lower case
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the signature fits one of the source's URLs under one of its secrets."""
+        del now  # no time is signed
+        given = request.headers.get(self.header, "")
+        if not given:
+            return missing_signature(self.header)
+        try:
+            fields = decode_form_bytes(request.body, "form")
+        except UnreadablePayload:
+            return bad_signature()
+        secrets = self.keys(source, fields)
+        matches = [
+            hmac_matches(given, signed_message(url, fields), secrets, digest="sha1", encoding="base64")
+            for url in source_urls(source)
+        ]
+        return None if any(matches) else _NO_MATCH
+
+    def keys(self, source: Source, fields: Mapping[str, bytes]) -> Sequence[Secret]:
+        """What these fields may be signed with: one of the source's secrets, where the vendor has no custom beside."""
+        del fields
+        return source.secrets
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text can be a key; but what is signed must be known."""
+        if not source_urls(source):
+            return [
+                f'options.{URL_OPTION} is missing: give the webhook\'s URL as it was entered at the vendor, "https://…"'
+            ]
+        return [
+            f"options: {url!r} is no URL: give the webhook's as it was entered at the vendor, with its https://"
+            for url in source_urls(source)
+            if not url.startswith(("https://", "http://"))
+        ]
+
+
+def source_urls(source: Source) -> list[str]:
+    """The URLs that lead to this source, as they were entered at the vendor."""
+    single, several = source.options.get(URL_OPTION), source.options.get(URLS_OPTION)
+    urls = [single, *several] if isinstance(several, (list, tuple)) else [single, several]
+    return [url for url in urls if isinstance(url, str) and url]
+
+
+def signed_message(url: str, fields: Mapping[str, bytes]) -> bytes:
+    """The bytes that the vendor signs."""
+    return url.encode() + b"".join(name.encode() + fields[name] for name in sorted(fields))
+
+
+_NO_MATCH = Refused(
+    reason="bad_signature",
+    detail="the signature fits none of this source's secrets and URLs: compare the key with the one at the vendor, and "
+    f"options.{URL_OPTION} with the webhook's URL there, to the last slash, for it is signed too",
+)
