@@ -5,8 +5,13 @@ from worker.providers import (
     amazon_ses,
     azure_communication_services,
     bouncekeeper,
+    forward_email,
+    kumomta,
     mailchannels,
+    maileroo,
+    mailersend,
     mailgun,
+    mandrill,
     postmark,
     resend,
     sendgrid,
@@ -14,6 +19,7 @@ from worker.providers import (
     socketlabs,
     sparkpost,
     unisender_go,
+    zeptomail,
 )
 from worker.providers.described import described_provider
 from worker.providers.provider import Provider
@@ -25,8 +31,13 @@ PROVIDERS: dict[str, Provider] = {
         azure_communication_services.PROVIDER,
         bouncekeeper.PROVIDER,
         described_provider.PROVIDER,
+        forward_email.PROVIDER,
+        kumomta.PROVIDER,
         mailchannels.PROVIDER,
+        maileroo.PROVIDER,
+        mailersend.PROVIDER,
         mailgun.PROVIDER,
+        mandrill.PROVIDER,
         postmark.PROVIDER,
         resend.PROVIDER,
         sendgrid.PROVIDER,
@@ -34,6 +45,7 @@ PROVIDERS: dict[str, Provider] = {
         socketlabs.PROVIDER,
         sparkpost.PROVIDER,
         unisender_go.PROVIDER,
+        zeptomail.PROVIDER,
     )
 }
 

@@ -6,8 +6,13 @@ from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.azure_communication_services import AzureCommunicationServicesSamples
 from worker.samples.bouncekeeper import BouncekeeperSamples
 from worker.samples.described import DescribedSamples
+from worker.samples.forward_email import ForwardEmailSamples
+from worker.samples.kumomta import KumoMtaSamples
 from worker.samples.mailchannels import MailChannelsSamples
+from worker.samples.maileroo import MailerooSamples
+from worker.samples.mailersend import MailerSendSamples
 from worker.samples.mailgun import MailgunSamples
+from worker.samples.mandrill import MandrillSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.resend import ResendSamples
 from worker.samples.sample import SampleSender
@@ -16,6 +21,7 @@ from worker.samples.smtp2go import Smtp2goSamples
 from worker.samples.socketlabs import SocketLabsSamples
 from worker.samples.sparkpost import SparkPostSamples
 from worker.samples.unisender_go import UnisenderGoSamples
+from worker.samples.zeptomail import ZeptoMailSamples
 
 # Called without arguments, each makes a sender with keys of its own.
 SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
@@ -23,8 +29,13 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     AzureCommunicationServicesSamples.provider: AzureCommunicationServicesSamples,
     BouncekeeperSamples.provider: BouncekeeperSamples,
     DescribedSamples.provider: DescribedSamples,
+    ForwardEmailSamples.provider: ForwardEmailSamples,
+    KumoMtaSamples.provider: KumoMtaSamples,
     MailChannelsSamples.provider: MailChannelsSamples,
+    MailerSendSamples.provider: MailerSendSamples,
+    MailerooSamples.provider: MailerooSamples,
     MailgunSamples.provider: MailgunSamples,
+    MandrillSamples.provider: MandrillSamples,
     PostmarkSamples.provider: PostmarkSamples,
     ResendSamples.provider: ResendSamples,
     SendGridSamples.provider: SendGridSamples,
@@ -32,4 +43,5 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     SocketLabsSamples.provider: SocketLabsSamples,
     SparkPostSamples.provider: SparkPostSamples,
     UnisenderGoSamples.provider: UnisenderGoSamples,
+    ZeptoMailSamples.provider: ZeptoMailSamples,
 }

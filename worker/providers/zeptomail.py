@@ -1,0 +1,237 @@
+"""ZeptoMail: one webhook is about one mail, as JSON or as a form with one field of JSON, signed with the agent's key.
+
+https://www.zoho.com/zeptomail/help/webhooks.html
+
+The documentation leaves open what is signed. Public implementations that work sign the JSON alone, so the time beside
+the signature proves nothing about its age; the JSON with that time before it is taken as well, and nothing else. The
+page lists bounces, opens, clicks and complaints; `delivered` is read from public implementations. When ZeptoMail sends
+again is not documented, nor what its test looks like.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.comparison import as_bytes, texts_match
+from worker.providers.authentication.credentials import HeaderToken, QueryToken
+from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.form_payload import decode_form
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.provider import Answered, Refused, WebhookRequest
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://www.zoho.com/zeptomail/help/webhooks.html ("Authorization headers")
+
+SIGNATURE_HEADER = "producer-signature"
+SECRET_HEADER = "x-webhook-secret"  # noqa: S105 - a header's name
+_ALGORITHM = "hmacsha256"
+_WHAT = "ZeptoMail webhook"
+
+
+class ProducerSignature(Struct, frozen=True):
+    """`ts=<milliseconds>;s=<base64, percent-encoded>;s-algorithm=HmacSHA256` over the JSON."""
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the signature fits under one of the source's keys."""
+        del now  # the time is not surely signed
+        header = request.headers.get(SIGNATURE_HEADER, "")
+        parts = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in header.split(";"))}
+        if not parts.get("s"):
+            return missing_signature(SIGNATURE_HEADER)
+        time = parts.get("ts", "")
+        try:
+            given = base64.b64decode(unquote(parts["s"]), validate=True)
+            payload = as_json(request.body)
+        except (binascii.Error, ValueError, UnreadablePayload):
+            return bad_signature()
+        if parts.get("s-algorithm", _ALGORITHM).lower() != _ALGORITHM:
+            return bad_signature()
+        messages = [payload]
+        if payload != request.body:
+            messages.append(request.body)
+        if time.isascii() and time.isdecimal():
+            messages += [time.encode() + message for message in messages]
+        matches = [
+            texts_match(given, hmac.digest(as_bytes(secret.reveal()), message, "sha256"))
+            for secret in source.secrets
+            if secret.reveal()
+            for message in messages
+        ]
+        return None if any(matches) else bad_signature()
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text can be a key."""
+        del source
+        return []
+
+
+def as_json(body: bytes) -> bytes:
+    """The JSON of the body: itself, or what stands in the only field of a form."""
+    if body.lstrip()[:1] in (b"{", b"["):
+        return body
+    return next(iter(decode_form(body, _WHAT).values()), "").encode("utf-8", "surrogatepass")
+
+
+# -- What its events are, and why ----------------------------------------------------------------------------
+# https://www.zoho.com/zeptomail/help/webhooks.html
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "delivered": (Kind.DELIVERED, Cause.NONE),
+    # The server's own words have the last say about both.
+    "softbounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "hardbounce": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    "fbl_compliant": (Kind.COMPLAINT, Cause.ABUSE_REPORT),  # ZeptoMail's spelling of "complaint"
+    "fbl_complaint": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "email_open": (Kind.OPENED, Cause.NONE),
+    "email_link_click": (Kind.CLICKED, Cause.NONE),
+}
+_BOUNCES = frozenset({"softbounce", "hardbounce"})
+_OF_THE_ONLY_RECIPIENT = frozenset({"delivered", "email_open", "email_link_click"})  # their details name nobody
+
+# -- How it is read ------------------------------------------------------------------------------------------
+# Everything is an array in an array: event_message[].event_data[].details[]. Whoever has one may leave the array out.
+
+
+class ZeptoMail(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "zeptomail"
+    title: ClassVar[str] = "Zoho ZeptoMail"
+    documentation: ClassVar[str] = "https://www.zoho.com/zeptomail/help/webhooks.html"
+    proof: ClassVar[str] = "HMAC-SHA256 of the JSON"
+    secret_help: ClassVar[str] = (
+        "the authentication key of the webhook: Mail Agent > Webhooks; or, "
+        f'with authentication = "header", the value that you entered there for a header {SECRET_HEADER}'
+    )
+    schemes: ClassVar[Mapping[str, Scheme]] = {
+        "": ProducerSignature(),
+        "header": HeaderToken(header=SECRET_HEADER),
+        "query": QueryToken(),
+    }
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is surely signed
+    account_paths: ClassVar[Mapping[str, str]] = {
+        "subaccount": "mailagent_key",
+        "sending_domain": "(event_message[0] || event_message).email_info.from.address",
+    }
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
+
+    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
+        """200 to the GET by which ZeptoMail tries a URL before it saves a webhook."""
+        del source
+        if request.method != "GET":
+            return None
+        return Answered(reason="url_tried", detail="the URL answers; each webhook must prove itself anyway")
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """One event for each of the details; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        raw = as_json(envelope.body)
+        values = json_payload.decode_object(raw, _WHAT)
+        named = values.get("event_name")
+        names = [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str) and name]
+        if not names:
+            raise UnreadablePayload(f"{_WHAT}: it names no event in event_name")
+        events = []
+        for place, message in enumerate(_objects(values.get("event_message"))):
+            for block in _objects(message.get("event_data")):
+                # What a block is about stands in it; some blocks say only "email" there.
+                kind_of_block = block.get("object")
+                name = names[place] if place < len(names) else names[0]
+                if isinstance(kind_of_block, str) and kind_of_block in EVENTS:
+                    name = kind_of_block
+                events += [
+                    _read_event(name, message, detail, raw, envelope) for detail in _objects(block.get("details"))
+                ]
+        return events
+
+
+PROVIDER = ZeptoMail()
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    """The objects of an array, or the only one; an empty one where there is none."""
+    found = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else [value]
+    return [item for item in found if isinstance(item, dict)] or [{}]
+
+
+def _addresses(value: object) -> Iterator[str]:
+    """Every address in what may be a text, an object with an address, or an array of them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value[:1_000]:
+            if isinstance(item, (str, dict)):
+                yield from _addresses(item)
+    elif isinstance(value, dict):
+        inner = value.get("email_address")
+        address = value.get("address") if inner is None else inner
+        if isinstance(address, list):
+            address = address[0] if address else None
+        if isinstance(address, dict):
+            address = address.get("address")
+        if isinstance(address, str):
+            yield address
+
+
+def _recipient(name: str, info: Mapping[str, Any], detail: Mapping[str, Any]) -> str | None:
+    for key in ("bounced_recipient", "to"):
+        own = next(_addresses(detail.get(key)), None)
+        if own:
+            return own
+    if name not in _OF_THE_ONLY_RECIPIENT:
+        return None
+    # Of several recipients nobody can tell which one opened.
+    everybody = {address for key in ("to", "cc", "bcc") for address in _addresses(info.get(key))}
+    return everybody.pop() if len(everybody) == 1 else None
+
+
+def _read_event(
+    name: str, message: dict[str, Any], detail: dict[str, Any], raw: bytes, envelope: Envelope
+) -> FeedbackEvent:
+    info = json_payload.child(message, "email_info")
+    address = _recipient(name, info, detail)
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    reason = json_payload.text(detail, "reason")
+    diagnostic = json_payload.text(detail, "diagnostic_message") or reason
+    failure = None
+    if name in _BOUNCES:
+        failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=name == "hardbounce")
+        if failure.cause is not Cause.UNDETERMINED:
+            kind, cause = failure.kind, failure.cause
+    if address is None:
+        kind, cause = Kind.OTHER, Cause.NONE
+    request_id = json_payload.text(message, "request_id", json_payload.MESSAGE_ID_LIMIT)
+    time = json_payload.text(detail, "time", json_payload.WORD_LIMIT)
+    reference = json_payload.text(info, "client_reference")
+    return new_event(
+        envelope,
+        raw,
+        kind=kind,
+        cause=cause,
+        key=(name, address, *((request_id, time) if request_id and time else (raw,))),
+        address=address,
+        vendor_event=name,
+        # An open of one of several recipients is no surprise; a bounce of nobody is.
+        recognised=name in EVENTS and (address is not None or name in _OF_THE_ONLY_RECIPIENT),
+        vendor_time=from_iso(time) or from_unix_seconds(time),
+        failure=failure,
+        message_id=json_payload.text(info, "email_reference", json_payload.MESSAGE_ID_LIMIT) or request_id,
+        diagnostic=diagnostic,
+        metadata={"client_reference": reference} if reference is not None else None,
+    )
