@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
 from tests.docs.pages import REPOSITORY
+from tests.docs.provider_tables import in_order, page_of, provider_rows, word_rows
 from worker import errors
 from worker.errors import BouncekeeperError
 
@@ -88,6 +89,51 @@ def errors_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def providers_page() -> str:
+    """docs/providers/README.md."""
+    head = ["provider", "`provider =`", "how a request proves itself", "words", "never reports", "account told by"]
+    parts = [
+        "# Providers",
+        "<!-- generated from worker/providers by `python -m tests.docs.generated_pages`: edit it there -->",
+        (
+            "Every sender of events that Bouncekeeper understands, each with a page that says what to click.\n"
+            "*Words* counts the events and classes that its vendor documents; [events.md](events.md) lists each with "
+            "what it becomes.\n"
+            "*Account told by* is what `account_from` of a source may name besides `metadata.KEY`, `tag.PREFIX` and "
+            "`raw.EXPRESSION` ([configuration.md](../configuration.md)).\n"
+            "One request carries the events of one message or of many."
+        ),
+        _table([*head, "a request"], provider_rows()),
+        (
+            "A vendor that is not here can be [described in a file](described.md), can be "
+            "[added as a module](../adding-a-provider.md), or can post [our own JSON](bouncekeeper.md)."
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def provider_events_page() -> str:
+    """docs/providers/events.md."""
+    parts = [
+        "# What becomes of every vendor's words",
+        "<!-- generated from worker/providers by `python -m tests.docs.generated_pages`: edit it there -->",
+        (
+            "Each event and class that a vendor documents, the kind and the cause that it becomes.\n"
+            "Where the server's own codes and words come along, they have the last say about a failure; the table "
+            "shows what it is without them.\n"
+            "A word that is not here is kept as `other`, counted and logged by its name, and changes no contact."
+        ),
+    ]
+    for provider in in_order():
+        if rows := word_rows(provider):
+            parts += [
+                f"## {provider.title}",
+                f"[How to set it up]({page_of(provider)}), [the vendor's page]({provider.documentation}).",
+                _table(["word", "kind", "cause"], rows),
+            ]
+    return "\n\n".join(parts) + "\n"
+
+
 def _sentence(error: type[BouncekeeperError]) -> str:
     return re.sub(r"\s+", " ", inspect.getdoc(error) or "")
 
@@ -100,6 +146,8 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors_page,
     "docs/log-events.md": log_events_page,
+    "docs/providers/README.md": providers_page,
+    "docs/providers/events.md": provider_events_page,
 }
 
 

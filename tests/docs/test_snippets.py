@@ -16,6 +16,8 @@ from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
 from tests.docs.pages import Snippet, snippets
 from worker import metrics
 from worker.commands.catalogue import COMMANDS
+from worker.providers.described.description import compile_description
+from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sendgrid import SendGridSamples
 from worker.settings import ALL_SECTIONS, load_settings
 
@@ -49,8 +51,19 @@ def test_text_is_an_output_or_a_picture(snippet: Snippet) -> None:
     assert A_PICTURE in snippet.directives or snippet.text in outputs
 
 
-@pytest.mark.parametrize("snippet", snippets("toml"), ids=place)
+DESCRIPTIONS = [snippet for snippet in snippets("toml") if re.match(r"# [\w-]+\.toml\n", snippet.text)]
+
+
+@pytest.mark.parametrize("snippet", DESCRIPTIONS, ids=place)
+def test_toml_that_names_its_file_describes_a_vendor(snippet: Snippet) -> None:
+    assert compile_description(snippet.text).description.events
+
+
+@pytest.mark.parametrize("snippet", [one for one in snippets("toml") if one not in DESCRIPTIONS], ids=place)
 def test_toml_loads_as_a_configuration(snippet: Snippet, tmp_path: Path) -> None:
+    for described in DESCRIPTIONS:
+        if described.page == snippet.page:
+            (tmp_path / described.text.split()[1]).write_text(described.text)
     written = _with_real_secrets(snippet.text, tmp_path)
     file = tmp_path / "bouncekeeper.toml"
     file.write_text(written)
@@ -62,6 +75,10 @@ def _with_real_secrets(text: str, folder: Path) -> str:
     """Keys that the page cuts short with `…` become whole ones, and the files that it names are made."""
     (key,) = (secret.reveal() for secret in SendGridSamples().secrets_for_source())
     text = re.sub(r"MFkw[\w+/]*…", key, text)
+    for source in tomllib.loads(text).get("sources", {}).values():
+        for short in (secret for secret in source.get("secrets", ()) if "…" in secret):
+            (whole, *_) = SAMPLE_SENDERS[source["provider"]]().secrets_for_source()
+            text = text.replace(json.dumps(short, ensure_ascii=False), json.dumps(whole.reveal()))
     contents = {"postgres_url": "postgresql://me@localhost/mine", "queue_url": "amqp://localhost/", "sendgrid": key}
     for path in set(re.findall(r'"(/(?:run/secrets|etc)/[^"]+)"', text)):
         file = folder / Path(path).name

@@ -148,7 +148,10 @@ class _Trial:
 
         sample = sample_webhook(self._source, self._provider, now=datetime.now(UTC))
         envelope = _envelope(self._source, sample.request, self._provider.kept_headers)
-        event = next(event for event in events_of(envelope, self._provider, self._source) if event.address)
+        event = next((event for event in events_of(envelope, self._provider, self._source) if event.address), None)
+        if event is None:
+            self.finding.tell("sample", "not sent: none can be made for this description; use `sources try`")
+            return
         async with opened_database(self._settings) as pool:
             if sample.signed:
                 if not await self._post_sample(sample.request):
