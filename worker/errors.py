@@ -5,7 +5,8 @@ BouncekeeperError
 │   ├── QueueUnavailable        the broker or the queue table did not confirm
 │   ├── StoreUnavailable        Postgres is away, or asked for the transaction to be repeated
 │   ├── CertificateUnavailable  a signing certificate could not be fetched
-│   └── SubscriptionUnconfirmed a vendor's handshake could not be finished
+│   ├── SubscriptionUnconfirmed a vendor's handshake could not be finished
+│   └── MailboxUnavailable      an IMAP server is away, or ended the connection
 ├── SetAside                this one delivery goes to dead_letters, whole; its neighbours go on
 │   ├── UnreadablePayload       not the format that its vendor documents
 │   └── UnreadableEnvelope      not an envelope of ours
@@ -38,6 +39,10 @@ class CertificateUnavailable(TryAgainLater):
 
 class SubscriptionUnconfirmed(TryAgainLater):
     """A vendor's handshake could not be finished; it repeats it."""
+
+
+class MailboxUnavailable(TryAgainLater):
+    """An IMAP server is away or ended the connection; what was not queued lies in its mailbox still."""
 
 
 class SetAside(BouncekeeperError):  # noqa: N818 - named after what is done about it

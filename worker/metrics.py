@@ -75,6 +75,16 @@ WEBHOOK_TO_STATUS_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
 )
 
+# ── mailbox ─────────────────────────────────────────────────────────────────────────────────────────────
+FETCHED_MAILS = Counter(
+    f"{_PREFIX}_fetched_mails_total",
+    "Mails of IMAP mailboxes; outcome is queued, postponed or passed_over.",
+    ["source", "outcome"],
+)
+MAILBOX_AVAILABLE = Gauge(
+    f"{_PREFIX}_mailbox_available", "1 while the mailbox's IMAP server lets us in, 0 while it is away.", ["source"]
+)
+
 # ── relay and API ───────────────────────────────────────────────────────────────────────────────────────
 OUTBOX_RELAYED = Counter(f"{_PREFIX}_outbox_relayed_total", "Status changes confirmed by the topic exchange.")
 CHECKED_ADDRESSES = Counter(

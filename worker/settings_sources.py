@@ -18,12 +18,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 # What a source may also be told by the environment, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>.
 _TEXT_FIELDS = ("provider", "account", "account_from", "authentication")
 _LIST_FIELDS = ("secrets", "secrets_files", "allowed_addresses", "token_secrets", "token_secrets_files")
-SOURCE_FIELDS = (*_TEXT_FIELDS, *_LIST_FIELDS)
+_PASSWORD_FIELDS = ("imap_password", "imap_password_file")  # options: only sources of mail know them
+SOURCE_FIELDS = (*_TEXT_FIELDS, *_LIST_FIELDS, *_PASSWORD_FIELDS)
 _SECRET_TWINS = {
     "secrets": "secrets_files",
     "secrets_files": "secrets",
     "token_secrets": "token_secrets_files",
     "token_secrets_files": "token_secrets",
+    "imap_password": "imap_password_file",
+    "imap_password_file": "imap_password",
 }
 
 
@@ -107,6 +110,8 @@ def _read_source(
         mistakes.append(f'{where}.provider is missing: name the ESP, such as provider = "sendgrid"')
     if token_secrets := _take_secrets(values, base_directory, where, mistakes, field="token_secrets"):
         values["token_secrets"] = token_secrets  # an option: only sources of mail know it
+    if password := _take_password(values, base_directory, where, mistakes):
+        values["imap_password"] = password
     return Source(
         name=name,
         provider=texts["provider"],
@@ -146,6 +151,26 @@ def _take_secrets(
     except Mistake as mistake:
         mistakes.append(str(mistake))
     return tuple(secrets)
+
+
+def _take_password(values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str]) -> Secret | None:
+    inline, file = (values.pop(field, None) for field in _PASSWORD_FIELDS)
+    if inline is not None and file is not None:
+        mistakes.append(f"{where}: imap_password and imap_password_file are both set; keep one of them")
+    mistakes += [
+        f"{where}.{field} must be a text, in quotes, and not empty"
+        for field, value in zip(_PASSWORD_FIELDS, (inline, file), strict=True)
+        if value is not None and not (isinstance(value, str) and value)
+    ]
+    if isinstance(inline, str) and inline:
+        return Secret(inline)
+    if not isinstance(file, str) or not file:
+        return None
+    try:
+        return read_secret_file(file, base_directory, f"{where}.imap_password_file")
+    except Mistake as mistake:
+        mistakes.append(str(mistake))
+        return None
 
 
 def _take_networks(values: dict[str, Any], where: str, mistakes: list[str]) -> tuple[str, ...]:

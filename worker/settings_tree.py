@@ -131,6 +131,25 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     ] = 10_000
 
 
+class MailboxSettings(Struct, frozen=True, kw_only=True):
+    """`fetch-mail`, which takes reports and bounces from the IMAP mailboxes that sources name."""
+
+    host: Annotated[str, _says("Address of its own /healthz, /readyz and /metrics.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535), _says("Their port; 0 for none.")] = 0
+    poll_every_seconds: Annotated[
+        float, Meta(gt=0, le=1_500), _says("How often a mailbox is looked into; new mail is noticed sooner by IDLE.")
+    ] = 60.0
+    timeout_seconds: Annotated[
+        float, _Seconds, _says("An IMAP server that does not answer by then counts as away.")
+    ] = 30.0
+    dns_timeout_seconds: Annotated[
+        float, _Seconds, _says("A DKIM key that is not found by then is asked for later.")
+    ] = 5.0
+    max_message_bytes: Annotated[
+        int, Meta(ge=1024, le=15 * 1024 * 1024), _says("A larger mail is left where it is, and told once.")
+    ] = 5 * 1024 * 1024
+
+
 class LogSettings(Struct, frozen=True, kw_only=True):
     """How the program speaks to the operator."""
 
@@ -152,6 +171,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     receiver: ReceiverSettings
     processor: ProcessorSettings
     api: ApiSettings
+    mailbox: MailboxSettings
     logs: LogSettings
     policy: Policy
     sources: tuple[Source, ...] = ()

@@ -25,6 +25,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "receive": CommandEntry("services", "the HTTP edge: authenticates webhooks and queues them", "run"),
     "work": CommandEntry("services", "the worker: turns queued webhooks into statuses", "run"),
     "api": CommandEntry("services", "the HTTP API for applications and operators", "run"),
+    "fetch-mail": CommandEntry("fetch_mail", "takes reports and bounces from IMAP mailboxes", "run"),
     "stack": CommandEntry("stack", "the production topology on this machine, as separate processes", "run"),
     "migrate": CommandEntry("migrate", "brings the database to this version", "run"),
     "demo": CommandEntry("demo", "sends a day of signed webhooks and shows what became of the contacts", "run"),

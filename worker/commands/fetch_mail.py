@@ -1,0 +1,198 @@
+"""`fetch-mail`: takes reports and bounces from IMAP mailboxes into the queue."""
+
+import asyncio
+import sys
+from argparse import ArgumentParser, Namespace
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from schemas.source import Source
+from worker.commands.catalogue import Command
+from worker.commands.exit_code import ExitCode
+from worker.commands.output import moment, print_json, print_line, print_table
+from worker.commands.running import run_service
+from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.errors import ImpossibleSetting
+from worker.mailbox.fetching import Limits, MailboxFetcher, Progress, Tally, outcomes, waiting_mails
+from worker.providers.mail.imap_options import ImapMailbox, imap_mailbox
+from worker.settings_tree import Settings
+
+_NEEDS = ("postgres", "queue", "receiver", "mailbox", "logs", "sources")
+_WORTH_A_BAR_MAILS = 100
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.description = """\
+Takes reports of feedback loops and bounces from the IMAP mailbox of each source of provider `mail` that has an
+imap_host. A mail is flagged, moved or deleted (after_fetch) only once the queue has it on disk. Runs until it is
+asked to stop, and notices new mail at once where the server has IDLE.
+
+With --once: exit code 1 when a mail is left that is too large or waits for the DNS, 3 when a server does not let us
+in or a folder is missing, 4 when a server or the queue cannot be reached.
+
+examples:
+  bouncekeeper fetch-mail --config /etc/bouncekeeper.toml
+  bouncekeeper fetch-mail --once            all that is there now, as from cron
+  bouncekeeper fetch-mail --dry-run         what would be fetched
+"""
+    parser.add_argument("source", nargs="*", metavar="SOURCE", help="only these sources (else all that have a mailbox)")
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--once", action="store_true", help="takes what is there now, and ends")
+    mode.add_argument("--dry-run", action="store_true", help="shows what would be fetched, and changes nothing")
+    add_shared_flags(parser)
+    add_setting_flags(parser, _NEEDS)
+
+
+def _run(arguments: Namespace) -> int:
+    needs = ("mailbox", "sources") if arguments.dry_run else _NEEDS
+    settings = settings_of(arguments, needs=needs)
+    mailboxes = _mailboxes(settings, arguments.source)
+    if arguments.dry_run:
+        return _show_waiting(mailboxes, settings, as_json=arguments.json)
+    tallies: list[Tally] = []
+
+    async def work(stop: asyncio.Event) -> None:
+        await _fetch(settings, mailboxes, stop, tallies if arguments.once else None)
+
+    run_service(settings, "fetch-mail", work)
+    if not arguments.once:
+        return ExitCode.OK
+    counts = outcomes(tallies)
+    if arguments.json:
+        print_json(counts)
+    else:
+        print_line(
+            f"{counts['queued']} mails queued, {counts['postponed']} wait for the DNS, "
+            f"{counts['passed_over']} too large"
+        )
+    return ExitCode.NO if counts["postponed"] or counts["passed_over"] else ExitCode.OK
+
+
+def _mailboxes(settings: Settings, names: list[str]) -> list[tuple[Source, ImapMailbox]]:
+    found = [
+        (source, mailbox)
+        for source in settings.sources
+        if source.provider == "mail" and (mailbox := imap_mailbox(source)) is not None
+    ]
+    if unknown := sorted(set(names) - {source.name for source, _ in found}):
+        raise ImpossibleSetting(
+            f'source {unknown[0]} has no mailbox: it needs provider = "mail" and imap_host; '
+            f"there is {', '.join(source.name for source, _ in found) or 'none that has'}"
+        )
+    if not found:
+        raise ImpossibleSetting(
+            'no source has a mailbox: give one provider = "mail", imap_host, imap_user and imap_password '
+            "(docs/providers/mail.md)"
+        )
+    return [entry for entry in found if not names or entry[0].name in names]
+
+
+def _show_waiting(mailboxes: list[tuple[Source, ImapMailbox]], settings: Settings, *, as_json: bool) -> int:
+    limit = settings.mailbox.max_message_bytes
+    rows: list[dict[str, Any]] = []
+    for source, mailbox in mailboxes:
+        waiting = asyncio.run(waiting_mails(mailbox, timeout_seconds=settings.mailbox.timeout_seconds))
+        rows += [
+            {
+                "source": source.name,
+                "uid": mail.uid,
+                "delivered_at": mail.delivered_at,
+                "size_bytes": mail.size_bytes,
+                "would_be": "fetched"
+                if mail.size_bytes <= limit
+                else "passed over: larger than mailbox.max_message_bytes",
+            }
+            for mail in waiting
+        ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(
+            ("source", "uid", "delivered", "bytes", "would be"),
+            [
+                (row["source"], row["uid"], moment(row["delivered_at"]), row["size_bytes"], row["would_be"])
+                for row in rows
+            ],
+        )
+    return ExitCode.OK
+
+
+async def _fetch(
+    settings: Settings, mailboxes: list[tuple[Source, ImapMailbox]], stop: asyncio.Event, once: list[Tally] | None
+) -> None:
+    from worker.mailbox.dkim_check import dns_lookup  # noqa: PLC0415 - only what this process needs
+    from worker.mailbox.service import keep_fetching  # noqa: PLC0415 - as above
+    from worker.receiver.service import open_writer  # noqa: PLC0415 - as above
+
+    limits = Limits(
+        timeout_seconds=settings.mailbox.timeout_seconds, max_message_bytes=settings.mailbox.max_message_bytes
+    )
+    look_up = dns_lookup(settings.mailbox.dns_timeout_seconds)
+    writer = await open_writer(settings)
+    try:
+        fetchers = [
+            (source.name, MailboxFetcher(source, mailbox, writer=writer, look_up=look_up, limits=limits))
+            for source, mailbox in mailboxes
+        ]
+        if once is None:
+            await keep_fetching(fetchers, writer, settings.mailbox, stop)
+        else:
+            for name, fetcher in fetchers:
+                once.append(await _take_once(name, fetcher, stop))
+    finally:
+        await writer.close()
+
+
+async def _take_once(name: str, fetcher: MailboxFetcher, stop: asyncio.Event) -> Tally:
+    async def end_early() -> None:
+        await stop.wait()
+        fetcher.stop()
+
+    watch = asyncio.create_task(end_early())
+    try:
+        with _bar(name) as progress:
+            return await fetcher.take_all(progress)
+    finally:
+        watch.cancel()
+        await fetcher.close()
+
+
+def _bar(name: str) -> AbstractContextManager[Progress | None]:
+    """A progress bar on a terminal, shown when there is much to do."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    return _Bar(name)
+
+
+class _Bar:
+    def __init__(self, name: str) -> None:
+        from rich.console import Console  # noqa: PLC0415 - slow to import, and only for a terminal
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.progress import Progress as RichProgress  # noqa: PLC0415
+
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._name = name
+        self._task: Any = None
+
+    def __enter__(self) -> Progress:
+        return self._show
+
+    def _show(self, done: int, total: int) -> None:
+        if total < _WORTH_A_BAR_MAILS:
+            return
+        if self._task is None:
+            self._bar.start()
+            self._task = self._bar.add_task(self._name, total=total)
+        self._bar.update(self._task, completed=done)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+COMMANDS = {"fetch-mail": Command(_configure, _run)}

@@ -1,0 +1,261 @@
+"""From a mailbox into the queue: a mail is flagged, moved or deleted only after the queue has it on disk.
+
+A crash between the two leaves the mail where it was; it is fetched once more, and as its events have the keys they
+had, it counts once.
+"""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
+from schemas.source import Source
+from worker import metrics
+from worker.logs import get_logger
+from worker.mailbox.dkim_check import DkimResult, KeyLookup, check_dkim
+from worker.mailbox.imap_session import ImapSession, WaitingMail
+from worker.providers.mail.imap_options import ImapMailbox
+from worker.providers.mail.mail_webhook import DELIVERED_AT_HEADER, DKIM_PASS_HEADER, MAIL_CONTENT_TYPE
+from worker.queue.port import QueueWriter
+
+PARCEL_MAX_MAILS = 50
+PARCEL_MAX_BYTES = 1024 * 1024
+# Whoever's DNS has not answered for so long will not: the mail is taken as one whose signature does not hold.
+DKIM_PATIENCE = timedelta(days=3)
+
+Progress = Callable[[int, int], None]  # how many are done, of how many
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What the operator allows a mailbox."""
+
+    timeout_seconds: float
+    max_message_bytes: int
+
+
+class Tally(Struct, kw_only=True):
+    """What became of the mails of one look into a mailbox."""
+
+    queued: int = 0
+    postponed: int = 0  # the key of a signature cannot be looked up now
+    passed_over: int = 0  # too large
+
+    def __bool__(self) -> bool:
+        return bool(self.queued or self.postponed or self.passed_over)
+
+
+class _Fetched(Struct, frozen=True, kw_only=True):
+    mail: WaitingMail
+    message: bytes
+    dkim: DkimResult
+
+
+class MailboxFetcher:
+    """Takes the mails of one source's mailbox. One task uses it at a time."""
+
+    def __init__(
+        self, source: Source, mailbox: ImapMailbox, *, writer: QueueWriter, look_up: KeyLookup, limits: Limits
+    ) -> None:
+        self._source = source
+        self._mailbox = mailbox
+        self._writer = writer
+        self._look_up = look_up
+        self._limits = limits
+        self._log = get_logger().bind(source=source.name)
+        self._session: ImapSession | None = None
+        self._stopped = threading.Event()
+        # Known by (UIDVALIDITY, UID), which no other mail of this folder ever has.
+        self._queued_unsettled: set[tuple[int, int]] = set()
+        self._told_of: set[tuple[int, int]] = set()
+
+    async def open(self) -> ImapSession:
+        """The session, made if there is none. Raises MailboxUnavailable and ImpossibleSetting."""
+        if self._session is None:
+            self._session = await asyncio.to_thread(
+                ImapSession.open, self._mailbox, timeout_seconds=self._limits.timeout_seconds
+            )
+            metrics.MAILBOX_AVAILABLE.labels(self._source.name).set(1)
+            self._log.info(
+                "mailbox.opened",
+                address=f"{self._mailbox.host}:{self._mailbox.port}",
+                folder=self._mailbox.folder,
+                mails=self._session.mails,
+                idle=self._session.has_idle,
+            )
+        else:
+            await asyncio.to_thread(self._session.refresh)
+        return self._session
+
+    async def take_all(self, progress: Progress | None = None) -> Tally:
+        """Queues and settles all that waits now.
+
+        Raises MailboxUnavailable, QueueUnavailable and ImpossibleSetting; what was taken until then is taken.
+        """
+        started = time.monotonic()
+        session = await self.open()
+        tally = Tally()
+        waiting = await asyncio.to_thread(lambda: list(session.waiting()))
+        done = 0
+        for load in _loads(waiting):
+            if self._stopped.is_set():
+                break
+            await self._take(session, load, tally)
+            done += len(load)
+            if progress is not None:
+                progress(done, len(waiting))
+        if tally:
+            self._log.info(
+                "mailbox.emptied",
+                queued=tally.queued,
+                postponed=tally.postponed,
+                passed_over=tally.passed_over,
+                seconds=round(time.monotonic() - started, 3),
+            )
+        return tally
+
+    async def wait(self, seconds: float, otherwise: Callable[[float], Awaitable[None]]) -> None:
+        """Returns when the server tells of mail, or after so many seconds (`otherwise`: how to wait without IDLE)."""
+        if self._session is not None and self._session.has_idle:
+            await asyncio.to_thread(self._session.wait_for_mail, seconds, self._stopped.is_set)
+        else:
+            await otherwise(seconds)
+
+    def stop(self) -> None:
+        """Begins nothing new: what is being queued is queued and settled."""
+        self._stopped.set()
+
+    async def close(self) -> None:
+        """Ends the session."""
+        session, self._session = self._session, None
+        metrics.MAILBOX_AVAILABLE.labels(self._source.name).set(0)
+        if session is not None:
+            await asyncio.to_thread(session.close)
+
+    async def _take(self, session: ImapSession, load: list[WaitingMail], tally: Tally) -> None:
+        validity = session.uid_validity
+        settled = [mail.uid for mail in load if (validity, mail.uid) in self._queued_unsettled]
+        fetched = []
+        for mail in load:
+            if mail.uid in settled:
+                continue
+            if mail.size_bytes > self._limits.max_message_bytes:
+                self._pass_over(mail, validity, tally)
+            elif (found := await self._fetch(session, mail)) is not None:
+                fetched.append(found)
+        ready = [found for found in fetched if not self._must_wait(found, tally)]
+        if ready:
+            envelopes = [self._envelope(found) for found in ready]
+            await self._writer.put(encode_parcel([encode_envelope(envelope) for envelope in envelopes]))
+            for found, envelope in zip(ready, envelopes, strict=True):
+                self._queued_unsettled.add((validity, found.mail.uid))
+                self._tell_fetched(found, envelope)
+            tally.queued += len(ready)
+        if uids := sorted([*settled, *(found.mail.uid for found in ready)]):
+            await asyncio.to_thread(session.settle, uids)
+            self._queued_unsettled -= {(validity, uid) for uid in uids}
+
+    async def _fetch(self, session: ImapSession, mail: WaitingMail) -> _Fetched | None:
+        message = await asyncio.to_thread(session.fetch, mail.uid)
+        if message is None:
+            return None  # somebody else has taken it away meanwhile
+        dkim = DkimResult()
+        if self._mailbox.verify_dkim:
+            dkim = await asyncio.to_thread(check_dkim, message, self._look_up)
+        return _Fetched(mail=mail, message=message, dkim=dkim)
+
+    def _must_wait(self, found: _Fetched, tally: Tally) -> bool:
+        if not found.dkim.undecided:
+            return False
+        delivered_at = found.mail.delivered_at
+        if delivered_at is not None and datetime.now(UTC) - delivered_at > DKIM_PATIENCE:
+            return False
+        tally.postponed += 1
+        metrics.FETCHED_MAILS.labels(self._source.name, "postponed").inc()
+        self._log.info(
+            "mail.postponed", provider=self._source.provider, uid=found.mail.uid, reason=found.dkim.undecided
+        )
+        return True
+
+    def _pass_over(self, mail: WaitingMail, validity: int, tally: Tally) -> None:
+        tally.passed_over += 1
+        if (validity, mail.uid) in self._told_of:
+            return
+        self._told_of.add((validity, mail.uid))
+        metrics.FETCHED_MAILS.labels(self._source.name, "passed_over").inc()
+        self._log.warning(
+            "mail.passed_over",
+            provider=self._source.provider,
+            uid=mail.uid,
+            reason=f"it is larger than mailbox.max_message_bytes = {self._limits.max_message_bytes}: raise that, or "
+            "take it out of the folder",
+            body_bytes=mail.size_bytes,
+        )
+
+    def _envelope(self, found: _Fetched) -> Envelope:
+        headers = {}
+        if found.dkim.passed:
+            headers[DKIM_PASS_HEADER] = " ".join(found.dkim.passed)
+        if found.mail.delivered_at is not None:
+            headers[DELIVERED_AT_HEADER] = found.mail.delivered_at.isoformat()
+        return Envelope(
+            delivery_id=new_delivery_id(),
+            source=self._source.name,
+            provider=self._source.provider,
+            account=self._source.account,
+            received_at=datetime.now(UTC),
+            content_type=MAIL_CONTENT_TYPE,
+            headers=headers,
+            body=found.message,
+        )
+
+    def _tell_fetched(self, found: _Fetched, envelope: Envelope) -> None:
+        metrics.FETCHED_MAILS.labels(self._source.name, "queued").inc()
+        self._log.info(
+            "mail.fetched",
+            provider=self._source.provider,
+            delivery_id=envelope.delivery_id,
+            uid=found.mail.uid,
+            body_bytes=len(found.message),
+            dkim_pass=" ".join(found.dkim.passed),
+        )
+
+
+async def waiting_mails(mailbox: ImapMailbox, *, timeout_seconds: float) -> list[WaitingMail]:
+    """What would be fetched now; changes nothing. Raises MailboxUnavailable and ImpossibleSetting."""
+
+    def look() -> list[WaitingMail]:
+        session = ImapSession.open(mailbox, timeout_seconds=timeout_seconds, read_only=True)
+        try:
+            return list(session.waiting())
+        finally:
+            session.close()
+
+    return await asyncio.to_thread(look)
+
+
+def _loads(waiting: list[WaitingMail]) -> Iterator[list[WaitingMail]]:
+    """The mails in their order, as many together as go into one parcel."""
+    load: list[WaitingMail] = []
+    size = 0
+    for mail in waiting:
+        if load and (len(load) >= PARCEL_MAX_MAILS or size + mail.size_bytes > PARCEL_MAX_BYTES):
+            yield load
+            load, size = [], 0
+        load.append(mail)
+        size += mail.size_bytes
+    if load:
+        yield load
+
+
+def outcomes(tallies: list[Tally]) -> Counter[str]:
+    """The sums over several mailboxes."""
+    return Counter(
+        queued=sum(tally.queued for tally in tallies),
+        postponed=sum(tally.postponed for tally in tallies),
+        passed_over=sum(tally.passed_over for tally in tallies),
+    )

@@ -1,0 +1,281 @@
+"""One connection to an IMAP mailbox, by the standard library's client. Everything here blocks: call it in a thread.
+
+RFC 3501, with UIDPLUS (RFC 4315), MOVE (RFC 6851) and IDLE (RFC 2177) where the server has them. UIDs are good for
+as long as the session's `uid_validity` is the mailbox's.
+"""
+
+import imaplib
+import re
+import select
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from ssl import SSLSocket
+from typing import Any, Self
+
+from msgspec import Struct
+
+from worker.errors import ImpossibleSetting, MailboxUnavailable
+from worker.mailbox.imap_syntax import internal_date, quoted_folder, uid_set
+from worker.providers.mail.imap_options import ImapMailbox
+
+_UIDS_PER_QUESTION = 50_000  # what a SEARCH answers is one line, and the client reads no endless ones
+_MAILS_PER_QUESTION = 500
+_IDLE_SLICE_SECONDS = 0.5
+_ITEM = re.compile(rb"UID (\d+)|RFC822\.SIZE (\d+)|INTERNALDATE \"([^\"]+)\"")
+_LATER_CODES = (b"[UNAVAILABLE]", b"[INUSE]", b"[LIMIT]", b"[SERVERBUG]", b"[CONTACTADMIN]")  # RFC 5530
+
+
+class WaitingMail(Struct, frozen=True, kw_only=True):
+    """A mail that is not taken yet, before its bytes are fetched."""
+
+    uid: int
+    size_bytes: int
+    delivered_at: datetime | None  # when the server put it into a mailbox
+
+
+class ImapSession:
+    """An open mailbox. Raises MailboxUnavailable from every method once the connection is gone."""
+
+    def __init__(self, connection: imaplib.IMAP4, mailbox: ImapMailbox) -> None:
+        self._connection = connection
+        self._mailbox = mailbox
+        self._capabilities: frozenset[str] = frozenset()
+        self.uid_validity = 0
+        self.mails = 0  # in the folder when it was opened, taken ones too
+        self._next_uid = 0
+
+    @classmethod
+    def open(cls, mailbox: ImapMailbox, *, timeout_seconds: float, read_only: bool = False) -> Self:
+        """Connected, logged in, folder chosen.
+
+        Raises MailboxUnavailable, and ImpossibleSetting for what only a person can mend: a certificate that does
+        not hold, a wrong password, a folder that is not there.
+        """
+        connection = _connect(mailbox, timeout_seconds)
+        session = cls(connection, mailbox)
+        try:
+            session._log_in()
+            session._choose_folders(read_only=read_only)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    @property
+    def has_idle(self) -> bool:
+        """True when the server tells of new mail by itself."""
+        return "IDLE" in self._capabilities
+
+    def waiting(self) -> Iterator[WaitingMail]:
+        """What is to be fetched, oldest first. Asks the server piece by piece while it is gone through."""
+        wanted = "UNDELETED UNFLAGGED" if self._mailbox.after_fetch == "flag" else "UNDELETED"
+        found: list[bytes] = []
+        for first in range(1, max(self._next_uid, 2), _UIDS_PER_QUESTION):
+            last = "*" if first + _UIDS_PER_QUESTION >= self._next_uid else str(first + _UIDS_PER_QUESTION - 1)
+            found += self._search(f"{first}:{last}", wanted)
+        uids = sorted({int(uid) for uid in found})
+        for start in range(0, len(uids), _MAILS_PER_QUESTION):
+            yield from self._describe(uids[start : start + _MAILS_PER_QUESTION])
+
+    def fetch(self, uid: int) -> bytes | None:
+        """The mail's bytes, with nothing changed on the server; None when it is gone meanwhile."""
+        data = self._ask("fetch a mail", lambda: self._uid("FETCH", str(uid), "(UID BODY.PEEK[])"))
+        return next((part[1] for part in data if isinstance(part, tuple)), None)
+
+    def settle(self, uids: Sequence[int]) -> None:
+        """Flags, moves or deletes what is taken, as the operator chose. Mails that are gone are passed over."""
+        chosen = uid_set(uids)
+        match self._mailbox.after_fetch:
+            case "flag":
+                self._ask("flag mail", lambda: self._uid("STORE", chosen, "+FLAGS.SILENT", r"(\Flagged \Seen)"))
+            case "delete":
+                self._delete(chosen)
+            case "move":
+                folder = quoted_folder(self._mailbox.move_to)
+                if "MOVE" in self._capabilities:
+                    self._ask("move mail", lambda: self._uid("MOVE", chosen, folder))
+                else:
+                    self._ask("copy mail", lambda: self._uid("COPY", chosen, folder))
+                    self._delete(chosen)
+
+    def wait_for_mail(self, seconds: float, stopped: Callable[[], bool]) -> None:
+        """Returns when the server says anything, after so many seconds, or once `stopped` is true."""
+        connection: Any = self._connection  # imaplib knows IDLE from Python 3.14 on; this is what it does there
+        try:
+            tag = connection._new_tag()  # noqa: SLF001 - as above
+            connection.send(tag + b" IDLE\r\n")
+            if not connection.readline().startswith(b"+"):
+                raise MailboxUnavailable(f"{self._where}: the server offers IDLE and refuses it")
+            remaining = seconds
+            while remaining > 0 and not stopped() and not _readable(connection.sock, _IDLE_SLICE_SECONDS):
+                remaining -= _IDLE_SLICE_SECONDS
+            connection.send(b"DONE\r\n")
+            while line := connection.readline():
+                if line.startswith(tag):
+                    return
+        except (OSError, imaplib.IMAP4.error) as error:
+            raise self._lost(error) from error
+        raise MailboxUnavailable(f"{self._where}: the server ended the connection")
+
+    def refresh(self) -> None:
+        """Asks for news, so that mail which came since is found; raises MailboxUnavailable when nobody answers."""
+        folder = quoted_folder(self._mailbox.folder)
+        self._ask("ask for news", self._connection.noop)
+        told = self._ask("ask for news", lambda: self._connection.status(folder, "(UIDNEXT UIDVALIDITY)"))
+        line = b" ".join(part for part in told if isinstance(part, bytes))
+        self._next_uid = _number(rb"UIDNEXT (\d+)", line) or self._next_uid
+        if (_number(rb"UIDVALIDITY (\d+)", line) or self.uid_validity) != self.uid_validity:
+            raise MailboxUnavailable(f"{self._where}: the folder was made anew, and is opened again")
+
+    def close(self) -> None:
+        """Ends the connection; one that is gone already is passed over."""
+        try:
+            self._connection.logout()
+        except (OSError, imaplib.IMAP4.error):
+            self._connection.shutdown()
+
+    def abort(self) -> None:
+        """Cuts the connection, so that a call that waits in another thread ends with MailboxUnavailable."""
+        try:
+            self._connection.shutdown()
+        except OSError:
+            return
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _where(self) -> str:
+        return f"mailbox {self._mailbox.folder} of {self._mailbox.user} at {self._mailbox.host}:{self._mailbox.port}"
+
+    def _lost(self, error: Exception) -> MailboxUnavailable:
+        return MailboxUnavailable(f"{self._where}: {error or type(error).__name__}: it is tried again")
+
+    def _uid(self, command: str, *arguments: str) -> tuple[str, list[Any]]:
+        return self._connection.uid(command, *arguments)
+
+    def _ask(self, what: str, question: Callable[[], tuple[str, list[Any]]]) -> list[Any]:
+        try:
+            status, data = question()
+        except (OSError, imaplib.IMAP4.error) as error:
+            raise self._lost(error) from error
+        if status != "OK":
+            raise MailboxUnavailable(f"{self._where}: the server refuses to {what}: {_words(data)}: it is tried again")
+        return data
+
+    def _log_in(self) -> None:
+        connection, mailbox = self._connection, self._mailbox
+        password = mailbox.password.reveal()
+        try:
+            if "AUTH=PLAIN" in connection.capabilities:
+                connection.authenticate("PLAIN", lambda _: f"\0{mailbox.user}\0{password}".encode())
+            else:
+                connection.login(mailbox.user, password)
+            status, told = connection.capability()
+        except (OSError, imaplib.IMAP4.abort) as error:
+            raise self._lost(error) from error
+        except (imaplib.IMAP4.error, UnicodeEncodeError) as error:
+            words = str(error)
+            if any(code.decode() in words.upper() for code in _LATER_CODES):
+                raise self._lost(error) from error
+            raise ImpossibleSetting(
+                f"{self._where}: the server does not let us in ({words[:200]}): check imap_user and imap_password; "
+                "many providers want an app password for IMAP"
+            ) from error
+        if status == "OK":
+            self._capabilities = frozenset(_words(told).upper().split())
+
+    def _choose_folders(self, *, read_only: bool) -> None:
+        mailbox = self._mailbox
+        try:
+            status, data = self._connection.select(quoted_folder(mailbox.folder), readonly=read_only)
+            if status != "OK":
+                raise ImpossibleSetting(
+                    f"{self._where}: there is no such folder ({_words(data)}): correct imap_folder, or make it"
+                )
+            self.mails = int(data[0] or 0)
+            self.uid_validity = self._told("UIDVALIDITY")
+            self._next_uid = self._told("UIDNEXT")
+            if mailbox.move_to:
+                status, data = self._connection.status(quoted_folder(mailbox.move_to), "(UIDNEXT)")
+                if status != "OK":
+                    raise ImpossibleSetting(
+                        f"{self._where}: there is no folder {mailbox.move_to!r} to move mail to ({_words(data)}): "
+                        "make it, or correct after_fetch"
+                    )
+        except imaplib.IMAP4.readonly as error:
+            raise ImpossibleSetting(
+                f"{self._where}: the folder may only be read, so that nothing could be marked as taken: give "
+                f"{mailbox.user} the right to write there"
+            ) from error
+        except (OSError, imaplib.IMAP4.error) as error:
+            raise self._lost(error) from error
+
+    def _search(self, span: str, wanted: str) -> list[bytes]:
+        data = self._ask("look for mail", lambda: self._uid("SEARCH", "UID", span, wanted))
+        return b" ".join(line for line in data if line).split()
+
+    def _told(self, name: str) -> int:
+        _, data = self._connection.response(name)
+        return int(data[-1]) if data and isinstance(data[-1], bytes) and data[-1].isdigit() else 0
+
+    def _describe(self, uids: Sequence[int]) -> Iterator[WaitingMail]:
+        data = self._ask("describe mail", lambda: self._uid("FETCH", uid_set(uids), "(UID RFC822.SIZE INTERNALDATE)"))
+        for line in data:
+            told: dict[str, bytes] = {}
+            for uid, size, date in _ITEM.findall(line if isinstance(line, bytes) else b""):
+                told |= {"uid": uid} if uid else {"size": size} if size else {"date": date}
+            if "uid" in told:
+                yield WaitingMail(
+                    uid=int(told["uid"]),
+                    size_bytes=int(told.get("size", b"0")),
+                    delivered_at=internal_date(told.get("date", b"").decode("ascii", "replace")),
+                )
+
+    def _delete(self, chosen: str) -> None:
+        self._ask("delete mail", lambda: self._uid("STORE", chosen, "+FLAGS.SILENT", r"(\Deleted \Seen)"))
+        # Without UIDPLUS only all of a folder's deleted mail could be expunged, that of others too: ours stays marked.
+        if "UIDPLUS" in self._capabilities:
+            self._ask("expunge mail", lambda: self._uid("EXPUNGE", chosen))
+
+
+def _connect(mailbox: ImapMailbox, timeout_seconds: float) -> imaplib.IMAP4:
+    where = f"{mailbox.host}:{mailbox.port}"
+    try:
+        if mailbox.tls == "tls":
+            return imaplib.IMAP4_SSL(
+                mailbox.host, mailbox.port, ssl_context=ssl.create_default_context(), timeout=timeout_seconds
+            )
+        connection = imaplib.IMAP4(mailbox.host, mailbox.port, timeout=timeout_seconds)
+        if mailbox.tls == "starttls":
+            try:
+                connection.starttls(ssl.create_default_context())
+            except BaseException:
+                connection.shutdown()
+                raise
+    except ssl.SSLCertVerificationError as error:
+        raise ImpossibleSetting(
+            f"the certificate of the IMAP server {where} does not hold ({error.verify_message}): use the name that "
+            "it is made out to, or make its issuer known to this machine (SSL_CERT_FILE)"
+        ) from error
+    except (OSError, imaplib.IMAP4.error) as error:
+        raise MailboxUnavailable(
+            f"the IMAP server {where} cannot be reached ({error or type(error).__name__}): check imap_host, "
+            "imap_port and imap_tls; it is tried again"
+        ) from error
+    return connection
+
+
+def _readable(sock: Any, seconds: float) -> bool:
+    if isinstance(sock, SSLSocket) and sock.pending():
+        return True
+    return bool(select.select([sock], [], [], seconds)[0])
+
+
+def _number(pattern: bytes, line: bytes) -> int | None:
+    matched = re.search(pattern, line)
+    return int(matched[1]) if matched else None
+
+
+def _words(data: Sequence[Any]) -> str:
+    return " ".join(part.decode("utf-8", "replace") for part in data if isinstance(part, bytes))[:2_000]

@@ -1,0 +1,105 @@
+"""`fetch-mail` as a process: each source's mailbox is looked into again and again, until it is asked to stop."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from aiohttp import web
+
+from worker.errors import ImpossibleSetting, TryAgainLater
+from worker.listening import listening
+from worker.logs import Reminder, get_logger
+from worker.mailbox.fetching import MailboxFetcher
+from worker.probes import add_probes
+from worker.queue.port import QueueWriter
+from worker.settings_tree import MailboxSettings
+
+_FIRST_WAIT_SECONDS = 1.0
+_LONGEST_WAIT_SECONDS = 300.0
+
+_log = get_logger()
+
+
+async def keep_fetching(
+    fetchers: Sequence[tuple[str, MailboxFetcher]], writer: QueueWriter, settings: MailboxSettings, stop: asyncio.Event
+) -> None:
+    """Takes mail as it comes until `stop` is set. A mailbox or a queue that is away is waited for.
+
+    Raises ImpossibleSetting when a mailbox does not let us in from the start.
+    """
+    started = time.monotonic()
+    away: set[str] = {name for name, _ in fetchers}
+    async with _serving_probes(settings, writer, away) as address:
+        served = {"address": address} if address else {}
+        _log.info("process.started", role="fetch-mail", version=version("bouncekeeper"), **served)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_stop_fetchers(fetchers, stop))
+            for name, fetcher in fetchers:
+                tasks.create_task(_look_again_and_again(name, fetcher, settings, stop, away))
+    _log.info("process.stopped", role="fetch-mail", seconds=round(time.monotonic() - started, 3))
+
+
+async def _stop_fetchers(fetchers: Sequence[tuple[str, MailboxFetcher]], stop: asyncio.Event) -> None:
+    await stop.wait()
+    for _, fetcher in fetchers:
+        fetcher.stop()
+
+
+async def _look_again_and_again(
+    name: str, fetcher: MailboxFetcher, settings: MailboxSettings, stop: asyncio.Event, away: set[str]
+) -> None:
+    async def pause(seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await stop.wait()
+
+    reminder, wait_seconds = Reminder(), _FIRST_WAIT_SECONDS
+    was_let_in = False
+    try:
+        while not stop.is_set():
+            try:
+                await fetcher.open()
+                was_let_in = True
+                away.discard(name)
+                await fetcher.take_all()
+                reminder.over()
+                wait_seconds = _FIRST_WAIT_SECONDS
+                await fetcher.wait(settings.poll_every_seconds, pause)
+            except (TryAgainLater, ImpossibleSetting) as error:
+                if isinstance(error, ImpossibleSetting) and not was_let_in:
+                    raise
+                away.add(name)
+                if reminder.due(type(error).__name__):
+                    _log.warning("mailbox.lost", source=name, reason=str(error), wait_seconds=wait_seconds)
+                await fetcher.close()
+                await pause(wait_seconds)
+                wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+    finally:
+        await fetcher.close()
+
+
+@asynccontextmanager
+async def _serving_probes(settings: MailboxSettings, writer: QueueWriter, away: set[str]) -> AsyncIterator[str]:
+    if not settings.port:
+        yield ""
+        return
+
+    async def missing() -> list[str]:
+        queue = [] if writer.available() else ["the queue cannot be reached: it is tried again by itself"]
+        return queue + [
+            f"the mailbox of source {name} is not open: it is tried again by itself" for name in sorted(away)
+        ]
+
+    app = web.Application()
+    add_probes(app, missing)
+    async with listening(
+        app,
+        host=settings.host,
+        port=settings.port,
+        role="fetch-mail",
+        remedy="choose another mailbox.port, or 0 for none",
+    ) as address:
+        yield address
