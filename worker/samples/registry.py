@@ -12,6 +12,7 @@ from worker.samples.mailchannels import MailChannelsSamples
 from worker.samples.maileroo import MailerooSamples
 from worker.samples.mailersend import MailerSendSamples
 from worker.samples.mailgun import MailgunSamples
+from worker.samples.mailtrap import MailtrapSamples
 from worker.samples.mandrill import MandrillSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.resend import ResendSamples
@@ -35,6 +36,7 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     MailerSendSamples.provider: MailerSendSamples,
     MailerooSamples.provider: MailerooSamples,
     MailgunSamples.provider: MailgunSamples,
+    MailtrapSamples.provider: MailtrapSamples,
     MandrillSamples.provider: MandrillSamples,
     PostmarkSamples.provider: PostmarkSamples,
     ResendSamples.provider: ResendSamples,
