@@ -1,0 +1,116 @@
+"""Maileroo: one JSON object an event, signed by an HMAC of the body; hard and soft bounces have no field.
+
+Sources: maileroo.com/docs/api-reference/emails/webhooks, maileroo.com/help/use-webhooks and
+maileroo.com/features/email-webhooks. The page asks to "verify the signature" with the shared secret and shows no rule;
+that it is the hexadecimal HMAC-SHA256 of the body, and that whatever is not answered 200 comes again some eight times
+over half a day, is how public programs of several senders read it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.hmac_signature import HmacSignature
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import classify
+from worker.providers.classification.vendor_verdict import settle
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://maileroo.com/help/use-webhooks
+
+SIGNATURE_HEADER = "x-maileroo-signature"
+
+# -- What its events are, and why ----------------------------------------------------------------------------
+# https://maileroo.com/help/use-webhooks
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "accepted": (Kind.ACCEPTED, Cause.NONE),
+    "delivered": (Kind.DELIVERED, Cause.NONE),
+    "deferred": (Kind.DEFERRED, Cause.UNDETERMINED),
+    "failed": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # final; the server's words say which bounce it was
+    "rejected": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),  # a former bounce, or a malformed mail
+    "opened": (Kind.OPENED, Cause.NONE),  # names nobody, and so does the next
+    "clicked": (Kind.CLICKED, Cause.NONE),
+    "complained": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+}
+_FAILURES = frozenset({"deferred", "failed"})
+_NAMELESS = frozenset({"opened", "clicked"})
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+_WHAT = "Maileroo webhook"
+
+
+class Maileroo(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "maileroo"
+    title: ClassVar[str] = "Maileroo"
+    documentation: ClassVar[str] = "https://maileroo.com/docs/api-reference/emails/webhooks"
+    proof: ClassVar[str] = "HMAC-SHA256 of the body"
+    secret_help: ClassVar[str] = "the shared secret of the webhook: domain > Events"  # noqa: S105 - says where to find it
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": HmacSignature(header=SIGNATURE_HEADER)}
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "domain_id", "sending_domain": "event_data.from"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The event of the body for each of its recipients; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        return read_elements(envelope.body, _WHAT, envelope, _read_element)
+
+
+PROVIDER = Maileroo()
+
+
+def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[FeedbackEvent]:
+    name = json_payload.text(values, "event_type", json_payload.WORD_LIMIT)
+    if name is None:
+        raise UnreadablePayload(f"{_WHAT}: it names no event in event_type")
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    data = json_payload.child(values, "event_data")
+    recipients = _recipients(data)
+    if not recipients and name in EVENTS and name not in _NAMELESS:
+        raise UnreadablePayload(f"{_WHAT}: a {name} names nobody in event_data.to")
+    diagnostic = json_payload.text(data, "reason") or json_payload.text(data, "reject_reason")
+    found = None
+    if name in _FAILURES:
+        found = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=name == "failed")
+        kind, cause = settle(kind, cause, found)
+    event_id = json_payload.text(values, "event_id")
+    tags = values.get("tags")
+    return [
+        new_event(
+            envelope,
+            raw,
+            kind=kind,
+            cause=cause,
+            key=(event_id or raw, name, recipient),
+            address=recipient,
+            vendor_event=name,
+            recognised=name in EVENTS,
+            vendor_time=from_unix_seconds(values.get("event_time")) or from_iso(values.get("inserted_at")),
+            failure=found,
+            message_id=json_payload.text(values, "message_id", json_payload.MESSAGE_ID_LIMIT)
+            or json_payload.text(values, "message_reference_id", json_payload.MESSAGE_ID_LIMIT),
+            diagnostic=diagnostic,
+            tags=json_payload.tags(values, "tags"),
+            metadata=json_payload.metadata(tags),  # an object, where there are any
+        )
+        for recipient in recipients or (None,)
+    ]
+
+
+def _recipients(data: dict[str, Any]) -> list[str]:
+    """One text, or an array of them on a rejection."""
+    named = data.get("to")
+    listed = named if isinstance(named, list) else [named]
+    return [text for text in listed if isinstance(text, str) and text]
