@@ -194,6 +194,11 @@ class TestAuthentication:
         assert isinstance(judge(sender, body, server_ids=[12345, 2]), Accepted)
         assert isinstance(judge(sender, body, server_ids=[2]), Refused)
 
+    def test_a_sample_for_a_source_is_of_a_server_that_it_takes(self) -> None:
+        source = msgspec.structs.replace(SocketLabsSamples().source("main"), options={"server_ids": [77]})
+        request = SocketLabsSamples().speaking_as(source).requests([sample()], now=NOW)[0]
+        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Accepted)
+
     @pytest.mark.parametrize("servers", ["12345", [], ["12345"], 12345])
     def test_servers_that_are_no_list_of_numbers_are_reported(self, servers: object) -> None:
         source = msgspec.structs.replace(SocketLabsSamples().source("main"), options={"server_ids": servers})

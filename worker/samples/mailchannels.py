@@ -41,9 +41,13 @@ class MailChannelsSamples(MakeBelieveVendor):
 
     provider: ClassVar[str] = "mailchannels"
 
+    def __init__(self, *, seed: bytes | None = None) -> None:
+        super().__init__(seed=seed)
+        self._key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(self.secret))
+
     def secrets_for_source(self) -> tuple[Secret, ...]:
         """The public key, as MailChannels gives it."""
-        public = self._key().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        public = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return (Secret(base64.b64encode(public).decode()),)
 
     def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
@@ -61,16 +65,13 @@ class MailChannelsSamples(MakeBelieveVendor):
         digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
         parameters = f'{covered};created={int(now.timestamp())};alg="ed25519";keyid="made-up"'
         signed = f'"content-digest": {digest}\n"@signature-params": {parameters}'
-        signature = base64.b64encode(self._key().sign(signed.encode())).decode()
+        signature = base64.b64encode(self._key.sign(signed.encode())).decode()
         headers = {
             "content-digest": digest,
             "signature-input": f"{label}={parameters}",
             "signature": f"{label}=:{signature}:",
         }
         return post(self.provider, body, headers)
-
-    def _key(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(self.secret))
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
+from worker.providers.socketlabs import SERVERS_OPTION
 from worker.samples.posting import iso_time, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -45,13 +47,21 @@ _CODES: dict[Cause, int] = {
     Cause.AUTO_REPLY: 5001,
 }
 _INFORMATIONAL, _UNKNOWN = 5999, 9999
-_SERVER = 12345
 
 
 class SocketLabsSamples(MakeBelieveVendor):
     """One request for each event."""
 
     provider: ClassVar[str] = "socketlabs"
+    server: int = 12345
+
+    def speaking_as(self, source: Source) -> Self:
+        """A sender with the source's key, and of a server that the source takes."""
+        speaking = super().speaking_as(source)
+        servers = source.options.get(SERVERS_OPTION)
+        if isinstance(servers, list) and servers:
+            speaking.server = servers[0]
+        return speaking
 
     def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
         """One request for each event."""
@@ -60,7 +70,7 @@ class SocketLabsSamples(MakeBelieveVendor):
 
     def shown(self, values: dict[str, Any]) -> WebhookRequest:
         """The POST of these values with the key among them."""
-        body = {**values, "ServerId": _SERVER, "SubaccountId": 0, "SecretKey": self.secret}
+        body = {**values, "ServerId": self.server, "SubaccountId": 0, "SecretKey": self.secret}
         return post(self.provider, json.dumps(body).encode(), {})
 
 
