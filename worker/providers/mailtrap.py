@@ -1,0 +1,156 @@
+"""Mailtrap's sending webhooks: up to 500 events a request, as one JSON object or one object a line, signed by HMAC.
+
+https://docs.mailtrap.io/email-api-smtp/advanced/webhooks. The pages do not tell by which Content-Type the JSON Lines
+come, so that the body tells; nor do they say what the console's "Run Test" posts, so that it is not known by sight.
+What a category of bounce means is ours: Mailtrap only describes it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.providers.authentication.credentials import BasicCredentials, QueryToken
+from worker.providers.authentication.hmac_signature import HmacSignature
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import classify
+from worker.providers.classification.vendor_verdict import settle
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, text
+from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://docs.mailtrap.io/email-api-smtp/advanced/webhooks#security
+
+SIGNATURE_HEADER = "mailtrap-signature"
+SCHEMES: dict[str, Scheme] = {
+    "": HmacSignature(header=SIGNATURE_HEADER),
+    "basic": BasicCredentials(),
+    "token": QueryToken(),
+}
+
+# -- What its events are -------------------------------------------------------------------------------------
+# https://docs.mailtrap.io/email-api-smtp/advanced/webhooks#events. Some are called otherwise where one subscribes.
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "delivery": (Kind.DELIVERED, Cause.NONE),
+    "soft bounce": (Kind.DEFERRED, Cause.UNDETERMINED),  # Mailtrap tries again; a delivery or a bounce follows
+    "bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # without its category; else see below
+    "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "unsubscribe": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "open": (Kind.OPENED, Cause.NONE),
+    "click": (Kind.CLICKED, Cause.NONE),
+    "suspension": (Kind.OTHER, Cause.SENDER_CONFIGURATION),  # our account or domain: the message is held
+    "reject": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # unless its reason is the suppression list
+}
+EVENTS["soft_bounce"] = EVENTS["soft bounce"]
+EVENTS["spam_complaint"] = EVENTS["spam"]
+SUPPRESSED: tuple[Kind, Cause] = (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
+AUDIT_PREFIX = "activity_log."  # who changed what in the account: nobody's feedback
+
+# -- Why it happened -----------------------------------------------------------------------------------------
+# https://docs.mailtrap.io/email-api-smtp/analytics/bounce-categorization
+
+CATEGORIES: dict[str, tuple[Kind, Cause]] = {
+    "badrecipient": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    # Mailtrap puts these two on its own list as well. The mailbox may be there again tomorrow.
+    "overquota": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
+    "timeout": (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
+    "spam": (Kind.BLOCKED, Cause.CONTENT),  # a filter's word, not a reader's
+    "spam_gmail": (Kind.BLOCKED, Cause.CONTENT),
+    "content": (Kind.BLOCKED, Cause.CONTENT),
+    "block": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+    "badsender": (Kind.BLOCKED, Cause.SENDER_CONFIGURATION),
+    "relayfail": (Kind.BLOCKED, Cause.SENDER_CONFIGURATION),
+    "serverpolicy": (Kind.BLOCKED, Cause.POLICY),
+    "verifyfail": (Kind.BLOCKED, Cause.SENDER_AUTHENTICATION),
+    "dnsFail": (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE),
+    "greylisting": (Kind.SOFT_BOUNCE, Cause.GREYLISTED),
+    "transientfail": (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),
+    "serverfail": (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),
+    "generalfail": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "other": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+}
+_FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE})
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+
+class Mailtrap(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "mailtrap"
+    title: ClassVar[str] = "Mailtrap"
+    documentation: ClassVar[str] = "https://docs.mailtrap.io/email-api-smtp/advanced/webhooks"
+    proof: ClassVar[str] = "HMAC-SHA256 of the body"
+    secret_help: ClassVar[str] = (
+        "the webhook's signing secret (32 hex digits, used as text): Settings, Webhooks, the webhook"  # noqa: S105 - says where to find it
+    )
+    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
+    batches: ClassVar[bool] = True
+    success_status: ClassVar[int] = 200  # any other, 204 too, is sent again forty times
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "sending_domain_name"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
+        EVENTS
+        | {f"bounce/{category}": meaning for category, meaning in CATEGORIES.items()}
+        | {f"soft bounce/{category}": (Kind.DEFERRED, cause) for category, (_, cause) in CATEGORIES.items()}
+        | {"reject/suppressed": SUPPRESSED, f"{AUDIT_PREFIX}*": (Kind.OTHER, Cause.NONE)}
+    )
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events of the batch; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        return read_elements(envelope.body, "Mailtrap webhook", envelope, _read_event, inside="events", lines=True)
+
+
+PROVIDER = Mailtrap()
+
+
+def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
+    name = values.get("event")
+    if not isinstance(name, str) or not name:
+        return None
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    recognised = name in EVENTS or name.startswith(AUDIT_PREFIX)
+    vendor_event, failure = name, None
+    diagnostic = text(values, "response") or text(values, "reason")
+    if kind in _FAILURES:
+        category = text(values, "bounce_category", WORD_LIMIT)
+        if category is not None:
+            by_category = CATEGORIES.get(category)
+            recognised = by_category is not None
+            vendor_event = f"{name}/{category}"
+            category_kind, cause = by_category or (kind, cause)
+            kind = kind if kind is Kind.DEFERRED else category_kind
+        failure = classify(
+            smtp_code=json_payload.integer(values, "response_code"),
+            enhanced_status=None,
+            diagnostic=diagnostic,
+            permanent=kind is Kind.HARD_BOUNCE,
+        )
+        kind, cause = settle(kind, cause, failure)
+    elif kind is Kind.DROPPED and diagnostic and "suppress" in diagnostic.lower():
+        kind, cause = SUPPRESSED
+        vendor_event = f"{name}/suppressed"
+    address, event_id = values.get("email"), values.get("event_id")
+    return new_event(
+        envelope,
+        raw,
+        kind=kind,
+        cause=cause,
+        key=(event_id,) if isinstance(event_id, str) and event_id else (raw,),
+        address=address if isinstance(address, str) else None,
+        vendor_event=vendor_event,
+        recognised=recognised,
+        vendor_time=from_unix_seconds(values.get("timestamp")),
+        failure=failure,
+        message_id=text(values, "message_id", MESSAGE_ID_LIMIT),
+        diagnostic=diagnostic,
+        tags=json_payload.tags(values, "category"),
+        metadata=json_payload.metadata(values.get("custom_variables")),
+    )
