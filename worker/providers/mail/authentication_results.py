@@ -22,7 +22,9 @@ _IDENTITY = re.compile(r"\bheader\.i\s*=\s*[^\s@;]*@([A-Za-z0-9._-]+)", re.IGNOR
 
 def dkim_domains(headers: Headers, believed: Collection[str]) -> tuple[str, ...]:
     """The domains whose DKIM signature one of the `believed` servers (in lower case) verified."""
-    above, below, received = [], [], False
+    above: list[str] = []
+    below: list[str] = []
+    received = False
     for name, value in headers.fields:
         if name == "received":
             received = True
@@ -38,11 +40,11 @@ def _server(value: str) -> str:
 
 
 def _passed(value: str) -> list[str]:
-    domains = []
-    for result in _plain(value).split(";")[1:]:
-        if _DKIM_PASS.match(result) and (signer := _SIGNER.search(result) or _IDENTITY.search(result)):
-            domains.append(signer.group(1).lower().rstrip("."))
-    return domains
+    return [
+        signer.group(1).lower().rstrip(".")
+        for result in _plain(value).split(";")[1:]
+        if _DKIM_PASS.match(result) and (signer := _SIGNER.search(result) or _IDENTITY.search(result))
+    ]
 
 
 def _plain(value: str) -> str:

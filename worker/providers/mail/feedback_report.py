@@ -90,7 +90,7 @@ def _report(mail: MailPart, fields: Headers, text: str, returned: Headers | None
         what=f"{form}/{name or 'untyped'}",
         kind=kind,
         cause=cause,
-        recipients=_told_recipients(fields, returned)[:_MOST_RECIPIENTS],
+        recipients=_told_recipients(fields, returned, form)[:_MOST_RECIPIENTS],
         occurred_at=mail_time(mail.headers.get("date")),
         recognised=known,
         told={key: value for key, value in told.items() if value},
@@ -104,19 +104,14 @@ def _is_trap(mail: MailPart, fields: Headers) -> bool:
     return any(word in agent for word in _TRAP_AGENTS) or any(word in said for word in _TRAPS)
 
 
-def _told_recipients(fields: Headers, returned: Headers | None) -> tuple[str, ...]:
+def _told_recipients(fields: Headers, returned: Headers | None, form: str) -> tuple[str, ...]:
     """Whom the reporter itself names: in its report, or in the field that Microsoft put above the returned mail."""
     found: list[str] = []
     named = [*fields.all("original-rcpt-to"), *fields.all("removal-recipient")]
-    if returned is not None:
+    if form == "jmrp" and returned is not None:
         named += returned.all("x-hmxmroriginalrecipient")[:1]
     for value in named[: _MOST_RECIPIENTS * 2]:
         found += [address for address in addresses_in(value) if address not in found]
-    local = fields.get("redacted-address").strip().rstrip("@").lower()
-    if returned is not None and local and "@" not in local and local != "redacted":
-        # AOL's half of an address belongs to the domain that the mail went to.
-        domains = {address.rpartition("@")[2] for address in addresses_in(returned.get("to"))}
-        found += addresses_in(f"{local}@{domains.pop()}") if len(domains) == 1 else []
     return tuple(found)
 
 

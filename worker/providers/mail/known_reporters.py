@@ -51,10 +51,12 @@ def believed_reporter(headers: Headers, dkim_pass: Iterable[str], known: Iterabl
         return None
     sender = senders[0]
     domain = sender.rpartition("@")[2]
-    if not any(_covers(signer.lower().rstrip("."), domain) for signer in dkim_pass):
-        return None
+    signers = [signer.lower().rstrip(".") for signer in dkim_pass]
     for entry in known:
-        if sender == entry if "@" in entry else _covers(entry, domain):
+        if "@" in entry and sender != entry:
+            continue
+        # The signer stands between the two: what a parent domain signs, anybody with a mailbox there may have written.
+        if any(_covers(entry.rpartition("@")[2], signer) and _covers(signer, domain) for signer in signers):
             return entry
     return None
 

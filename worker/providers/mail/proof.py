@@ -1,0 +1,81 @@
+"""Why a report is believed: our own token in it, or a known reporter's signature, or the operator's word.
+
+A token proves that whoever wrote the report has seen a mail of ours to that one address, and nothing about any
+other. So its address is the event's, whatever the report says; and of a report about several recipients it covers
+one. Two tokens that name different people prove that somebody put a report together: neither is believed.
+
+A signature proves who wrote the report, and not that the mail in it is ours: anybody can send a mail of his own
+making to his own mailbox, complain, and pass the genuine report on. So without `report_addresses`, which such a
+report is not addressed to, only what the reporter itself wrote is believed.
+"""
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from worker.providers.mail.authentication_results import dkim_domains
+from worker.providers.mail.finding import Report
+from worker.providers.mail.known_reporters import believed_reporter
+from worker.providers.mail.mail_part import Headers, MailPart, read_headers
+from worker.providers.mail.mail_text import addresses_in
+from worker.providers.mail.mail_token import MailToken, genuine_tokens
+from worker.providers.mail.options import MailOptions
+from worker.providers.mail.received_mail import ReceivedMail
+
+TOKEN_HEADER = "x-bouncekeeper-token"  # noqa: S105 - the name of a header
+# Where servers note whom they took a mail for.
+ADDRESSED_FIELDS = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "apparently-to", "x-rcpt-to")
+
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """What speaks for a report."""
+
+    token: MailToken | None = None
+    token_via: str = ""  # where it stood
+    tokens_disagree: bool = False
+    reporter: str | None = None  # the entry of known_reporters whose signature was verified
+    trusts_returned: bool = False  # the returned mail is surely as it was sent by us
+
+
+def find_proof(mail: ReceivedMail, part: MailPart, report: Report, options: MailOptions) -> Proof:
+    """All that speaks for a report, or against it."""
+    tokens: list[tuple[str, MailToken]] = []
+    if options.token_secrets:
+        for via, text in _places(mail, part, report):
+            tokens += [(via, token) for token in genuine_tokens(text, options.token_secrets)]
+    reporter = believed_reporter(
+        part.headers,
+        (*mail.dkim_pass, *dkim_domains(part.headers, options.authentication_results_from)),
+        options.known_reporters,
+    )
+    addressed = {address for name in ("to", "cc") for address in addresses_in(part.headers.get(name))}
+    if reporter is not None and options.report_addresses and not addressed & options.report_addresses:
+        reporter = None
+    via, token = tokens[0] if tokens else ("", None)
+    return Proof(
+        token=token,
+        token_via=via,
+        tokens_disagree=len({(token.address, token.account) for _, token in tokens}) > 1,
+        reporter=reporter,
+        trusts_returned=options.accepts_all or (reporter is not None and bool(options.report_addresses)),
+    )
+
+
+def _places(mail: ReceivedMail, part: MailPart, report: Report) -> Iterator[tuple[str, str]]:
+    """Where tokens are looked for, from what survives best; (how the event calls it, the text)."""
+    returned, fields = report.returned, _report_fields(report)
+    yield from (("token_header", value) for value in returned.all(TOKEN_HEADER)[:3])
+    # White space within these means nothing, and long ones were folded (RFC 9477, 3.3).
+    yield from (("cfbl_feedback_id", re.sub(r"\s", "", value)) for value in returned.all("cfbl-feedback-id")[:3])
+    yield from (("list_unsubscribe", re.sub(r"\s", "", value)) for value in returned.all("list-unsubscribe")[:3])
+    yield from (("verp", value) for value in (*returned.all("return-path")[:3], *fields.all("original-mail-from")[:3]))
+    yield "verp", mail.envelope_recipient or ""
+    for name in ADDRESSED_FIELDS:
+        yield from (("verp", value) for value in part.headers.all(name)[:3])
+    yield "message_id", returned.get("message-id")
+    yield "envelope_id", fields.get("original-envelope-id")
+
+
+def _report_fields(report: Report) -> Headers:
+    return read_headers(report.fields.lstrip("\n").encode("utf-8", "replace"))[0]

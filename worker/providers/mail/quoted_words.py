@@ -1,0 +1,70 @@
+"""What a far server said, as the prose of a bounce quotes it."""
+
+import re
+
+from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart, read_headers
+from worker.providers.mail.mail_text import html_as_text
+from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT
+
+LONGEST_LINE = 998  # RFC 5322, 2.1.1; what is longer was never written for a reader
+_MOST_CHARACTERS = 64_000
+_MOST_LINES = 12
+
+# Where the returned mail begins, in bounces that have it in the same text as their own words.
+_COPY = re.compile(
+    r"^(?:[->=* ]{2,}.{0,80}(?:copy of (?:the|your) message|original message|returned message|message headers)"
+    r"|--- ?below (?:this line|the next line)|original message (?:follows|headers|details)"
+    r"|-{4,} ?forwarded message|------ this is a copy)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FIELDS = re.compile(
+    r"^(?:Return-Path|Received|Message-ID|Date|From|DKIM-Signature|List-Unsubscribe): ?\S.*\n"
+    r"(?:[ \t].*\n|[A-Za-z-]{2,40}:.*\n)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REPLY = re.compile(r"(?<![\w.:/@#+-])[45][0-5-7]\d[- ]|\b[45]\.\d\.\d{1,3}\b")
+
+
+def prose_of(mail: MailPart) -> str:
+    """All that a mail says to its reader, without the mail that it returns as a part; lines cut to LONGEST_LINE."""
+    texts = [leaf.text() for leaf in mail.leaves() if leaf.content_type == "text/plain"]
+    if not any(text.strip() for text in texts):
+        texts = [html_as_text(leaf.text()) for leaf in mail.leaves() if leaf.content_type == "text/html"]
+    text = "\n".join(texts)[:_MOST_CHARACTERS]
+    return "\n".join(line[:LONGEST_LINE] for line in text.split("\n"))
+
+
+def notice_and_copy(prose: str) -> tuple[str, Headers]:
+    """What the server itself wrote, and the header of the mail that it copied below."""
+    copy = _COPY.search(prose)
+    fields = _FIELDS.search(prose, copy.end() if copy else 0)
+    begin = min((found.start() for found in (copy, fields) if found), default=len(prose))
+    header = read_headers(prose[fields.start() :].encode("utf-8", "replace"))[0] if fields else Headers()
+    return prose[:begin], header
+
+
+def returned_headers(mail: MailPart) -> Headers | None:
+    """The header of the mail that is returned as a part, None when none is."""
+    for leaf in mail.leaves():
+        if leaf.content_type in RETURNED_TYPES and leaf.parts:
+            return leaf.parts[0].headers
+    return None
+
+
+def words_about(notice: str, address: str | None) -> str | None:
+    """The lines of a notice from where it names the address, else from the first that quotes a reply code."""
+    lines = notice.split("\n")
+    begin = None
+    if address:
+        begin = next((place for place, line in enumerate(lines) if address in line.lower()), None)
+    if begin is None:
+        begin = next((place for place, line in enumerate(lines) if _REPLY.search(line)), None)
+    if begin is None:
+        return None
+    words: list[str] = []
+    for line in lines[begin : begin + _MOST_LINES]:
+        if not line.strip() and any(_REPLY.search(word) for word in words):
+            break
+        if line.strip():
+            words.append(line.strip())
+    return " ".join(words)[:DIAGNOSTIC_LIMIT] or None

@@ -1,0 +1,188 @@
+"""Mails into events: what a mail is, whom it is about, and whether it is to be believed.
+
+A complaint, a bounce, a delay or a delivery that nothing proves becomes `unverified/…`: kept and counted, it names
+nobody and changes nothing. Keys are made of the mail that the report is about, so that a report which comes twice,
+or by two ways, is one event.
+"""
+
+import re
+from hashlib import blake2b
+
+import msgspec
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.providers.mail.delivery_status import ACTIONS, read_delivery_status
+from worker.providers.mail.feedback_report import FEEDBACK_TYPES, read_feedback_report
+from worker.providers.mail.finding import Finding, Report
+from worker.providers.mail.mail_part import MailPart, read_mail_part
+from worker.providers.mail.options import MailOptions, read_mail_options
+from worker.providers.mail.other_mail import (
+    OTHER_MAIL,
+    read_auto_reply,
+    read_remaining,
+    read_request_to_unsubscribe,
+)
+from worker.providers.mail.proof import Proof, find_proof
+from worker.providers.mail.prose_bounce import read_prose_bounce
+from worker.providers.mail.received_mail import ReceivedMail
+from worker.providers.mail.recipient import find_recipient
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, fit_text, metadata
+
+VOCABULARY: dict[str, tuple[Kind, Cause]] = {
+    **{f"arf/{name}": meaning for name, meaning in FEEDBACK_TYPES.items()},
+    **{f"xarf/{name}": FEEDBACK_TYPES[name] for name in ("abuse", "fraud", "virus")},
+    "jmrp/abuse": FEEDBACK_TYPES["abuse"],
+    "scomp/abuse": FEEDBACK_TYPES["abuse"],
+    "abuse_mail/abuse": FEEDBACK_TYPES["abuse"],
+    **{f"dsn/{action}": meaning for action, meaning in ACTIONS.items()},
+    "bounce/failed": ACTIONS["failed"],
+    "bounce/delayed": ACTIONS["delayed"],
+    **OTHER_MAIL,
+}
+UNVERIFIED, UNMATCHED = "unverified", "unmatched"
+
+_RAW_CHARACTERS = 16_000
+_RAW_FIELDS = ("from", "to", "date", "subject", "message-id", "auto-submitted", "x-failed-recipients")
+
+
+def read_mail(mail: ReceivedMail, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+    """One event for each recipient that the mail reports of; raises UnreadablePayload when it is no mail at all."""
+    part = read_mail_part(mail.message)
+    report = _what_it_is(part, mail)
+    options = read_mail_options(source)
+    proof = find_proof(mail, part, report, options)
+    reading = _Reading(mail=mail, part=part, report=report, options=options, proof=proof, envelope=envelope)
+    bearer = _bearer_of_the_token(report, proof)
+    events = [
+        _event(reading, finding, has_token=place == bearer, place=place)
+        for place, finding in enumerate(report.findings)
+    ]
+    return list({event.event_key: event for event in reversed(events)}.values())[::-1]
+
+
+class _Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One mail while it is read."""
+
+    mail: ReceivedMail
+    part: MailPart
+    report: Report
+    options: MailOptions
+    proof: Proof
+    envelope: Envelope
+
+
+def _what_it_is(part: MailPart, mail: ReceivedMail) -> Report:
+    null_sender = mail.envelope_sender == "" or part.headers.get("return-path").strip() == "<>"
+    return (
+        read_feedback_report(part)
+        or read_delivery_status(part)
+        or read_request_to_unsubscribe(part)
+        or read_auto_reply(part)
+        or read_prose_bounce(part, null_sender=null_sender)
+        or read_remaining(part)
+    )
+
+
+def _bearer_of_the_token(report: Report, proof: Proof) -> int | None:
+    """Which of the findings the token speaks for: the one that names its address, else the gravest."""
+    if proof.token is None or proof.tokens_disagree:
+        return None
+    address = proof.token.address
+    findings = list(enumerate(report.findings))
+    for place, finding in findings:
+        if address in finding.recipients:
+            return place
+    return next((place for place, finding in findings if finding.what.endswith("/failed")), 0)
+
+
+def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) -> FeedbackEvent:
+    proof, report, envelope = reading.proof, reading.report, reading.envelope
+    token = proof.token if has_token else None
+    kind, cause = finding.kind, finding.cause
+    if finding.what == "arf/other" and proof.reporter is not None:
+        kind, cause = Kind.COMPLAINT, Cause.ABUSE_REPORT  # from who sends nothing but complaints
+    if token is not None:
+        address: str | None = token.address
+        via = proof.token_via
+        if token.account is not None:
+            envelope = msgspec.structs.replace(envelope, account=token.account)
+    else:
+        address, via = find_recipient(
+            finding,
+            report,
+            reading.options,
+            envelope_recipient=reading.mail.envelope_recipient,
+            trusts_returned=proof.trusts_returned,
+        )
+    what, diagnostic, claimed = finding.what, finding.diagnostic, None
+    doubt = _doubt(finding, kind, reading, has_token=has_token)
+    if doubt is not None:
+        kind, cause, address, claimed = Kind.OTHER, Cause.NONE, None, address or next(iter(finding.recipients), None)
+        what, diagnostic, via = f"{UNVERIFIED}/{what}", f"not believed: {doubt}", ""
+    elif address is None and kind is not Kind.OTHER:
+        kind, cause, what = Kind.OTHER, Cause.NONE, f"{UNMATCHED}/{what}"
+        diagnostic = diagnostic or "nothing in the report tells whom it is about: send your mail with a token in it"
+    elif kind is Kind.OTHER and token is None:
+        address, via = None, ""  # what anybody can write makes no contact
+    told = {**finding.told, "recipient_via": via, "claimed_recipient": claimed, "reporter_signature": proof.reporter}
+    stated = reading.report.returned.get("message-id").strip(" <>")
+    message_id = (token.message_id if token is not None else None) or stated
+    return new_event(
+        envelope,
+        _raw(reading),
+        kind=kind,
+        cause=cause,
+        key=(
+            "mail",
+            what.rpartition("/")[2] if doubt is None else what,
+            stated or _identity(reading),
+            address or claimed or str(place),
+        ),
+        address=address,
+        vendor_event=what,
+        vendor_time=finding.occurred_at,
+        recognised=finding.recognised or doubt is not None,
+        failure=finding.failure,
+        message_id=fit_text(message_id, MESSAGE_ID_LIMIT) if message_id else None,
+        diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
+        metadata=metadata({name: value for name, value in told.items() if value}),
+    )
+
+
+def _doubt(finding: Finding, kind: Kind, reading: _Reading, *, has_token: bool) -> str | None:
+    """Why a finding is not believed, None when it is or when nothing would follow from it."""
+    proof = reading.proof
+    if kind is Kind.OTHER or reading.options.accepts_all or has_token:
+        return None
+    if proof.tokens_disagree:
+        return "it carries tokens that name different people"
+    if proof.token is not None:
+        return "its token names another recipient"
+    if proof.reporter is not None and finding.what not in OTHER_MAIL:
+        return None
+    if not reading.options.token_secrets:
+        return "no known reporter's signature was verified, and the source has no token_secrets to look for tokens"
+    return "it carries no token of ours, and no known reporter's signature was verified"
+
+
+def _identity(reading: _Reading) -> str | bytes:
+    """What names the mail that came, where the mail that it is about is not named."""
+    own = reading.part.headers.get("message-id").strip()
+    if own:
+        return own
+    content = reading.report.fields or reading.part.text()
+    return blake2b(" ".join(content.split()).encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _raw(reading: _Reading) -> bytes:
+    """The report and the returned mail's header as text, without attachments or the returned mail's body."""
+    headers = reading.part.headers
+    own = [f"{name}: {value}" for name in _RAW_FIELDS for value in headers.all(name)[:2]]
+    returned = [f"{name}: {value}" for name, value in reading.report.returned.fields]
+    pieces = ["\n".join(own), reading.report.fields.strip() or reading.part.text()[:4_000], "\n".join(returned)]
+    text = "\n\n".join(piece for piece in pieces if piece)
+    return re.sub(r"\x00", "\ufffd", text)[:_RAW_CHARACTERS].encode("utf-8", "replace")

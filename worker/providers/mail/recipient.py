@@ -1,0 +1,82 @@
+"""Whom a report is about, where it has no token: from what the reporter names to what the returned mail gives away.
+
+Feedback loops black addresses out (RFC 6590): a hash or a word for "redacted" in the place of an address is never
+taken for one.
+"""
+
+import re
+from collections.abc import Iterator
+
+from worker.providers.mail.finding import Finding, Report
+from worker.providers.mail.mail_part import Headers, read_headers
+from worker.providers.mail.mail_text import addresses_in, is_blacked_out
+from worker.providers.mail.options import MailOptions
+
+# What receiving servers write into a mail, the surest first.
+_RETURNED_FIELDS = (
+    "x-hmxmroriginalrecipient",
+    "delivered-to",
+    "x-delivered-to",
+    "envelope-to",
+    "x-envelope-to",
+    "x-original-to",
+    "x-apparently-to",  # Yahoo
+    "x-rcpt-to",
+)
+_RECEIVED_FOR = re.compile(r"\bfor\s+<?([^\s<>;]{3,320})>?", re.IGNORECASE)
+_MOST_FIELDS = 5
+
+
+def find_recipient(
+    finding: Finding, report: Report, options: MailOptions, *, envelope_recipient: str | None, trusts_returned: bool
+) -> tuple[str | None, str]:
+    """The address and where it was found; (None, "") when nothing tells it.
+
+    What the returned mail says counts only when `trusts_returned`: it may be of anybody's making.
+    """
+    for address, via in _candidates(finding, report, options, envelope_recipient, trusts_returned=trusts_returned):
+        if not is_blacked_out(address):
+            return address, via
+    return None, ""
+
+
+def _candidates(
+    finding: Finding, report: Report, options: MailOptions, envelope_recipient: str | None, *, trusts_returned: bool
+) -> Iterator[tuple[str, str]]:
+    returned = report.returned
+    fields: Headers = read_headers(report.fields.lstrip("\n").encode("utf-8", "replace"))[0]
+    if trusts_returned and options.bounce_domain and len(report.findings) == 1:
+        places = (returned.get("return-path"), fields.get("original-mail-from"), envelope_recipient or "")
+        yield from _unsigned_verp(places, options)
+    named = finding.recipients
+    if report.redactable and len(named) > 1:
+        # A feedback loop may list all whom the mail went to, and not all of them complained.
+        named = tuple(address for address in named if trusts_returned and addresses_in(returned.get("to")) == [address])
+    for address in named:
+        yield address, "report"
+    if not trusts_returned or len(report.findings) > 1:
+        return
+    for name in _RETURNED_FIELDS:
+        for value in returned.all(name)[:_MOST_FIELDS]:
+            yield from ((address, name) for address in addresses_in(value)[:1])
+    for value in returned.all("received")[:_MOST_FIELDS]:
+        if found := _RECEIVED_FOR.search(value):
+            yield from ((address, "received") for address in addresses_in(found.group(1)))
+    addressed = addresses_in(" ".join((*returned.all("to"), *returned.all("cc"))))
+    local = fields.get("redacted-address").strip().rstrip("@").lower()
+    domains = {address.rpartition("@")[2] for address in addressed}
+    if local and "@" not in local and len(domains) == 1:  # AOL's half of an address: the rest is where the mail went
+        yield from ((address, "redacted_address") for address in addresses_in(f"{local}@{domains.pop()}"))
+    if len(addressed) == 1:
+        yield addressed[0], "to"
+
+
+def _unsigned_verp(places: tuple[str, ...], options: MailOptions) -> Iterator[tuple[str, str]]:
+    """`bounce+jane=example.org@bounce_domain`, as many senders have it without any signature."""
+    for place in places:
+        for sender in addresses_in(place):
+            local, _, domain = sender.rpartition("@")
+            _, separator, encoded = local.partition(options.verp_separator)
+            if domain == options.bounce_domain and separator and "=" in encoded:
+                mailbox, _, host = encoded.rpartition("=")
+                yield from ((address, "unsigned_verp") for address in addresses_in(f"{mailbox}@{host}"))
