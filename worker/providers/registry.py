@@ -11,6 +11,7 @@ from worker.providers import (
     maileroo,
     mailersend,
     mailgun,
+    mailjet,
     mailtrap,
     mandrill,
     postmark,
@@ -19,6 +20,8 @@ from worker.providers import (
     smtp2go,
     socketlabs,
     sparkpost,
+    stalwart,
+    sweego,
     unisender_go,
     zeptomail,
 )
@@ -38,6 +41,7 @@ PROVIDERS: dict[str, Provider] = {
         maileroo.PROVIDER,
         mailersend.PROVIDER,
         mailgun.PROVIDER,
+        mailjet.PROVIDER,
         mailtrap.PROVIDER,
         mandrill.PROVIDER,
         postmark.PROVIDER,
@@ -46,6 +50,8 @@ PROVIDERS: dict[str, Provider] = {
         smtp2go.PROVIDER,
         socketlabs.PROVIDER,
         sparkpost.PROVIDER,
+        stalwart.PROVIDER,
+        sweego.PROVIDER,
         unisender_go.PROVIDER,
         zeptomail.PROVIDER,
     )

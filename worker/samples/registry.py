@@ -12,6 +12,7 @@ from worker.samples.mailchannels import MailChannelsSamples
 from worker.samples.maileroo import MailerooSamples
 from worker.samples.mailersend import MailerSendSamples
 from worker.samples.mailgun import MailgunSamples
+from worker.samples.mailjet import MailjetSamples
 from worker.samples.mailtrap import MailtrapSamples
 from worker.samples.mandrill import MandrillSamples
 from worker.samples.postmark import PostmarkSamples
@@ -21,6 +22,8 @@ from worker.samples.sendgrid import SendGridSamples
 from worker.samples.smtp2go import Smtp2goSamples
 from worker.samples.socketlabs import SocketLabsSamples
 from worker.samples.sparkpost import SparkPostSamples
+from worker.samples.stalwart import StalwartSamples
+from worker.samples.sweego import SweegoSamples
 from worker.samples.unisender_go import UnisenderGoSamples
 from worker.samples.zeptomail import ZeptoMailSamples
 
@@ -33,9 +36,10 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     ForwardEmailSamples.provider: ForwardEmailSamples,
     KumoMtaSamples.provider: KumoMtaSamples,
     MailChannelsSamples.provider: MailChannelsSamples,
-    MailerSendSamples.provider: MailerSendSamples,
     MailerooSamples.provider: MailerooSamples,
+    MailerSendSamples.provider: MailerSendSamples,
     MailgunSamples.provider: MailgunSamples,
+    MailjetSamples.provider: MailjetSamples,
     MailtrapSamples.provider: MailtrapSamples,
     MandrillSamples.provider: MandrillSamples,
     PostmarkSamples.provider: PostmarkSamples,
@@ -44,6 +48,8 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     Smtp2goSamples.provider: Smtp2goSamples,
     SocketLabsSamples.provider: SocketLabsSamples,
     SparkPostSamples.provider: SparkPostSamples,
+    StalwartSamples.provider: StalwartSamples,
+    SweegoSamples.provider: SweegoSamples,
     UnisenderGoSamples.provider: UnisenderGoSamples,
     ZeptoMailSamples.provider: ZeptoMailSamples,
 }

@@ -1,0 +1,106 @@
+"""Sweego: what all providers do, and what only it does."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Secret
+from schemas.vocabulary import Cause, Kind
+from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from worker.errors import UnreadablePayload
+from worker.providers.account_rule import with_own_account
+from worker.providers.provider import Accepted, Refused
+from worker.providers.sweego import EVENTS, PROVIDER
+from worker.samples.sample import SampleSender
+from worker.samples.sweego import SweegoSamples, sample_values
+
+
+class TestSweego(ProviderConformance):
+    provider_name = "sweego"
+    max_age = timedelta(minutes=5)
+    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in {Kind.DEFERRED, Kind.DROPPED})
+
+    def new_sender(self) -> SampleSender:
+        return SweegoSamples()
+
+    def unknown(self, document: Any) -> Any:
+        return document | {"event_type": self.unknown_event}
+
+    def stripped(self, document: Any) -> Any:
+        return {"event_type": document["event_type"], "recipient": document["recipient"]}
+
+
+def one(**fields: Any) -> FeedbackEvent:
+    suite = TestSweego()
+    body = json.dumps({**sample_values(sample()), **fields}).encode()
+    (event,) = suite.read(suite.envelope(suite.request(), body))
+    return event
+
+
+# https://learn.sweego.io/docs/webhooks/payload, dashes and underscores as there
+DOCUMENTED_EVENTS = (
+    *("email_sent", "delivered", "soft-bounce", "hard_bounce", "list_unsub", "complaint", "email_opened"),
+    *("email_clicked", "email_inbound", "sms_sent", "sms_undelivered", "sms_stop", "sms_clicked"),
+)
+
+
+def test_every_documented_event_is_mapped() -> None:
+    assert {name.replace("-", "_") for name in DOCUMENTED_EVENTS} == set(EVENTS)
+    assert all(one(event_type=name).recognised for name in DOCUMENTED_EVENTS)
+
+
+@pytest.mark.parametrize("name", ["hard_bounce", "hard-bounce", "Hard_Bounce"])
+def test_dashes_and_underscores_are_the_same(name: str) -> None:
+    assert one(event_type=name, response_code=None, status="bounced").kind is Kind.HARD_BOUNCE
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"response_code": 550, "status": "bounced"}, (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)),
+        ({"response_code": 452, "status": "bounced"}, (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE)),
+        ({"response_code": 554, "status": "554 5.7.1 spam message"}, (Kind.BLOCKED, Cause.CONTENT)),
+        ({"event_type": "soft-bounce", "response_code": 0, "status": ""}, (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
+    ],
+)
+def test_a_bounce_is_what_the_servers_code_says(fields: dict[str, Any], expected: tuple[Kind, Cause]) -> None:
+    event = one(**fields)
+    assert (event.kind, event.cause) == expected
+
+
+@pytest.mark.parametrize("fields", [{"event_type": "sms_stop"}, {"event_type": "delivered", "channel": "sms"}])
+def test_sms_concerns_no_address(fields: dict[str, str]) -> None:
+    event = one(recipient="+33600000000", **fields)
+    assert (event.kind, event.address, event.recognised) == (Kind.OTHER, None, True)
+
+
+def test_inbound_mail_concerns_no_contact() -> None:
+    event = one(event_type="email_inbound")
+    assert (event.kind, event.address) == (Kind.OTHER, None)
+
+
+def test_an_event_about_nobody_is_set_aside() -> None:
+    with pytest.raises(UnreadablePayload, match="nobody"):
+        one(recipient=None)
+
+
+def test_the_sending_domain_is_told() -> None:
+    assert with_own_account(one(), "sending_domain", PROVIDER.account_paths).account == "example.com"
+
+
+def test_the_signature_may_stand_with_and_without_its_version() -> None:
+    sender = SweegoSamples()
+    request = sender.requests([sample()], now=NOW)[0]
+    bare = request.headers["webhook-signature"]
+    for given, verdict in ((bare, Accepted), (f"v1,{bare}", Accepted), (f"v2,{bare}", Refused), ("", Refused)):
+        changed = msgspec.structs.replace(request, headers={**request.headers, "webhook-signature": given})
+        assert isinstance(PROVIDER.authenticate(changed, sender.source("main"), now=NOW, certificates={}), verdict)
+
+
+def test_a_secret_that_is_no_base64_is_reported() -> None:
+    source = msgspec.structs.replace(SweegoSamples().source("main"), secrets=(Secret("not base64!"),))
+    assert PROVIDER.check_source(source)

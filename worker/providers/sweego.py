@@ -1,0 +1,140 @@
+"""Sweego: one JSON object an event; Standard Webhooks, but for the version before the signature.
+
+Sources: learn.sweego.io/docs/webhooks/payload and learn.sweego.io/docs/webhooks/webhook_signature, and the programs of
+Symfony and of github.com/christian-ek/sweego. How often Sweego sends again is not documented. SMS events come to the
+same URL; what they hold beside their names is not told well enough for us to take their numbers.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.standard_webhooks import StandardWebhooks
+from worker.providers.classification.failure import classify
+from worker.providers.classification.vendor_verdict import settle
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.vendor_time import from_iso
+from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://learn.sweego.io/docs/webhooks/webhook_signature
+
+SIGNATURE_HEADER = "webhook-signature"
+_HEADERS = (SIGNATURE_HEADER, "webhook-id", "webhook-timestamp")
+_STANDARD = StandardWebhooks()
+
+
+class BareStandardWebhooks(Struct, frozen=True):
+    """Standard Webhooks whose signature may stand without its `v1,`."""
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the signature fits under one of the source's secrets and the time is recent."""
+        headers = {name: request.headers.get(name, "") for name in _HEADERS}
+        given = headers[SIGNATURE_HEADER]
+        if given and "," not in given:
+            headers[SIGNATURE_HEADER] = f"v1,{given.strip()}"
+        return _STANDARD.refuse(msgspec.structs.replace(request, headers=headers), source, now=now)
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Each secret is base64."""
+        return _STANDARD.check_secrets(source)
+
+
+# -- What its events are, and why ----------------------------------------------------------------------------
+# https://learn.sweego.io/docs/webhooks/payload
+
+# With underscores for all: Sweego writes soft-bounce, and hard_bounce.
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "email_sent": (Kind.ACCEPTED, Cause.NONE),
+    "delivered": (Kind.DELIVERED, Cause.NONE),
+    "soft_bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # the server's code has the say
+    "hard_bounce": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    "complaint": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "list_unsub": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "email_opened": (Kind.OPENED, Cause.NONE),
+    "email_clicked": (Kind.CLICKED, Cause.NONE),
+    "email_inbound": (Kind.OTHER, Cause.NONE),  # mail that somebody wrote to us
+    "sms_sent": (Kind.OTHER, Cause.NONE),
+    "sms_undelivered": (Kind.OTHER, Cause.NONE),
+    "sms_stop": (Kind.OTHER, Cause.NONE),
+    "sms_clicked": (Kind.OTHER, Cause.NONE),
+}
+_BOUNCES = frozenset({"soft_bounce", "hard_bounce"})
+_NO_CONTACT = "email_inbound"
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+_WHAT = "Sweego webhook"
+
+
+class Sweego(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "sweego"
+    title: ClassVar[str] = "Sweego"
+    documentation: ClassVar[str] = "https://learn.sweego.io/docs/webhooks/payload"
+    proof: ClassVar[str] = "HMAC-SHA256 of id, time and body"
+    secret_help: ClassVar[str] = "the webhook's secret, in base64 as Sweego shows it: Webhooks > the webhook"  # noqa: S105 - says where to find it
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": BareStandardWebhooks()}
+    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "domain_from"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The one event of the body; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        values = json_payload.decode_object(envelope.body, _WHAT)
+        return [_read_event(values, envelope)]
+
+
+PROVIDER = Sweego()
+
+
+def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
+    word = json_payload.text(values, "event_type", json_payload.WORD_LIMIT)
+    if word is None:
+        raise UnreadablePayload(f"{_WHAT}: it names no event in event_type")
+    name = word.replace("-", "_").lower()
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    address = json_payload.text(values, "recipient")
+    if values.get("channel") == "sms" or name.startswith("sms_") or name == _NO_CONTACT:
+        kind, cause, address = Kind.OTHER, Cause.NONE, None
+    elif address is None and name in EVENTS:
+        raise UnreadablePayload(f"{_WHAT}: a {word} names nobody in recipient")
+    found = None
+    if name in _BOUNCES and kind is not Kind.OTHER:
+        found = classify(
+            smtp_code=json_payload.integer(values, "response_code"),
+            enhanced_status=None,
+            diagnostic=json_payload.text(values, "status"),
+            permanent=name == "hard_bounce",
+        )
+        kind, cause = settle(kind, cause, found)
+    event_id = json_payload.text(values, "event_id")
+    return new_event(
+        envelope,
+        envelope.body,
+        kind=kind,
+        cause=cause,
+        key=(event_id or envelope.body, name, address),
+        address=address,
+        vendor_event=word,
+        recognised=name in EVENTS,
+        vendor_time=from_iso(values.get("timestamp")),
+        failure=found,
+        message_id=json_payload.text(values, "swg_uid", json_payload.MESSAGE_ID_LIMIT)
+        or json_payload.text(values, "transaction_id", json_payload.MESSAGE_ID_LIMIT),
+        diagnostic=json_payload.text(values, "status") if found is not None else None,
+        tags=json_payload.tags(values, "campaign_tags"),
+        metadata=json_payload.metadata(values.get("headers")),
+    )
