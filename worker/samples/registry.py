@@ -5,6 +5,7 @@ from collections.abc import Callable
 from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.azure_communication_services import AzureCommunicationServicesSamples
 from worker.samples.bouncekeeper import BouncekeeperSamples
+from worker.samples.customerio import CustomerIoSamples
 from worker.samples.described import DescribedSamples
 from worker.samples.forward_email import ForwardEmailSamples
 from worker.samples.kumomta import KumoMtaSamples
@@ -32,6 +33,7 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     AmazonSesSamples.provider: AmazonSesSamples,
     AzureCommunicationServicesSamples.provider: AzureCommunicationServicesSamples,
     BouncekeeperSamples.provider: BouncekeeperSamples,
+    CustomerIoSamples.provider: CustomerIoSamples,
     DescribedSamples.provider: DescribedSamples,
     ForwardEmailSamples.provider: ForwardEmailSamples,
     KumoMtaSamples.provider: KumoMtaSamples,
