@@ -8,6 +8,8 @@ What a category of bounce means is ours: Mailtrap only describes it.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from msgspec import Struct
+
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
@@ -15,7 +17,7 @@ from schemas.vocabulary import Cause, Kind
 from worker.providers.authentication.credentials import BasicCredentials, QueryToken
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
-from worker.providers.classification.failure import classify
+from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event, read_elements
@@ -115,6 +117,46 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
     name = values.get("event")
     if not isinstance(name, str) or not name:
         return None
+    reading = _PLAIN.get(name) or _read_failure(name, values)
+    address, event_id = values.get("email"), values.get("event_id")
+    return new_event(
+        envelope,
+        raw,
+        kind=reading.kind,
+        cause=reading.cause,
+        key=(event_id,) if isinstance(event_id, str) and event_id else (raw,),
+        address=address if isinstance(address, str) else None,
+        vendor_event=reading.vendor_event,
+        recognised=reading.recognised,
+        vendor_time=from_unix_seconds(values.get("timestamp")),
+        failure=reading.failure,
+        message_id=text(values, "message_id", MESSAGE_ID_LIMIT),
+        diagnostic=reading.diagnostic,
+        tags=json_payload.tags(values, "category") if "category" in values else (),
+        metadata=json_payload.metadata(values["custom_variables"]) if "custom_variables" in values else None,
+    )
+
+
+class _Reading(Struct, frozen=True, kw_only=True, gc=False):
+    """What the event means."""
+
+    kind: Kind
+    cause: Cause
+    vendor_event: str
+    recognised: bool = True
+    diagnostic: str | None = None
+    failure: Classification | None = None
+
+
+# Events whose name says all, which most are.
+_PLAIN: dict[str, _Reading] = {
+    name: _Reading(kind=kind, cause=cause, vendor_event=name)
+    for name, (kind, cause) in EVENTS.items()
+    if kind not in {Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.DROPPED, Kind.OTHER}
+}
+
+
+def _read_failure(name: str, values: Mapping[str, Any]) -> _Reading:
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     recognised = name in EVENTS or name.startswith(AUDIT_PREFIX)
     vendor_event, failure = name, None
@@ -137,20 +179,11 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
     elif kind is Kind.DROPPED and diagnostic and "suppress" in diagnostic.lower():
         kind, cause = SUPPRESSED
         vendor_event = f"{name}/suppressed"
-    address, event_id = values.get("email"), values.get("event_id")
-    return new_event(
-        envelope,
-        raw,
+    return _Reading(
         kind=kind,
         cause=cause,
-        key=(event_id,) if isinstance(event_id, str) and event_id else (raw,),
-        address=address if isinstance(address, str) else None,
         vendor_event=vendor_event,
         recognised=recognised,
-        vendor_time=from_unix_seconds(values.get("timestamp")),
-        failure=failure,
-        message_id=text(values, "message_id", MESSAGE_ID_LIMIT),
         diagnostic=diagnostic,
-        tags=json_payload.tags(values, "category"),
-        metadata=json_payload.metadata(values.get("custom_variables")),
+        failure=failure,
     )
