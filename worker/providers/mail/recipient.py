@@ -54,8 +54,12 @@ def _candidates(
         named = tuple(address for address in named if trusts_returned and addresses_in(returned.get("to")) == [address])
     for address in named:
         yield address, "report"
-    if not trusts_returned or len(report.findings) > 1:
-        return
+    if trusts_returned and len(report.findings) == 1:
+        yield from _from_returned(returned, fields)
+
+
+def _from_returned(returned: Headers, fields: Headers) -> Iterator[tuple[str, str]]:
+    """What the header of the returned mail gives away."""
     for name in _RETURNED_FIELDS:
         for value in returned.all(name)[:_MOST_FIELDS]:
             yield from ((address, name) for address in addresses_in(value)[:1])
