@@ -7,6 +7,7 @@ from worker.samples.azure_communication_services import AzureCommunicationServic
 from worker.samples.bouncekeeper import BouncekeeperSamples
 from worker.samples.customerio import CustomerIoSamples
 from worker.samples.described import DescribedSamples
+from worker.samples.elastic_email import ElasticEmailSamples
 from worker.samples.forward_email import ForwardEmailSamples
 from worker.samples.kumomta import KumoMtaSamples
 from worker.samples.mailchannels import MailChannelsSamples
@@ -35,11 +36,12 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     BouncekeeperSamples.provider: BouncekeeperSamples,
     CustomerIoSamples.provider: CustomerIoSamples,
     DescribedSamples.provider: DescribedSamples,
+    ElasticEmailSamples.provider: ElasticEmailSamples,
     ForwardEmailSamples.provider: ForwardEmailSamples,
     KumoMtaSamples.provider: KumoMtaSamples,
     MailChannelsSamples.provider: MailChannelsSamples,
-    MailerooSamples.provider: MailerooSamples,
     MailerSendSamples.provider: MailerSendSamples,
+    MailerooSamples.provider: MailerooSamples,
     MailgunSamples.provider: MailgunSamples,
     MailjetSamples.provider: MailjetSamples,
     MailtrapSamples.provider: MailtrapSamples,

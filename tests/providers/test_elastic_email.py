@@ -1,0 +1,175 @@
+"""Elastic Email: what all providers do, and what only it does."""
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Secret, Source
+from schemas.vocabulary import Cause, Kind
+from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
+from worker.errors import UnreadablePayload
+from worker.providers.account_rule import with_own_account
+from worker.providers.elastic_email import CATEGORIES, OTHER_NAMES, PROVIDER, STATUSES
+from worker.providers.payload.form_payload import decode_form
+from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
+from worker.samples.elastic_email import ElasticEmailSamples, sample_values
+from worker.samples.sample import SampleSender
+
+# What Elastic Email's pages list; the last two categories stand only in the lists of its API and of its reports.
+VENDOR_STATUSES = {"Sent", "Opened", "Clicked", "Error", "AbuseReport", "Unsubscribed"}
+VENDOR_CATEGORIES = {
+    "Ignore",
+    "Spam",
+    "BlackListed",
+    "NoMailbox",
+    "GreyListed",
+    "Throttled",
+    "Timeout",
+    "ConnectionProblem",
+    "SPFProblem",
+    "AccountProblem",
+    "DNSProblem",
+    "WhitelistingProblem",
+    "CodeError",
+    "ManualCancel",
+    "ConnectionTerminated",
+    "ContentFilter",
+    "NotDelivered",
+    "Unknown",
+    "NotDeliveredCancelled",
+    "Suppressed",
+}
+_NOT_TOLD = {Kind.ACCEPTED, Kind.DEFERRED, Kind.OTHER}
+
+
+class TestElasticEmail(ProviderConformance):
+    provider_name = "elastic_email"
+    signs_body = False
+    tells_reply = False
+    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in _NOT_TOLD)
+
+    def new_sender(self) -> SampleSender:
+        return ElasticEmailSamples()
+
+    def documents(self, request: WebhookRequest) -> list[Any]:
+        return [decode_form(request.body, "form")]
+
+    def body(self, document: Any, request: WebhookRequest) -> bytes:
+        del request
+        return urlencode(document).encode()
+
+    def unknown(self, document: Any) -> Any:
+        return document | {"status": self.unknown_event}
+
+    def stripped(self, document: Any) -> Any:
+        return {"status": document["status"], "to": document["to"]}
+
+
+def read(request: WebhookRequest) -> list[FeedbackEvent]:
+    suite = TestElasticEmail()
+    return suite.read(suite.envelope(request))
+
+
+def one(**values: Any) -> FeedbackEvent:
+    (event,) = read(ElasticEmailSamples().as_form({"to": "jane@example.org", "status": "Error", **values}))
+    return event
+
+
+def test_every_documented_status_and_category_has_a_meaning() -> None:
+    assert set(STATUSES) == VENDOR_STATUSES
+    assert set(CATEGORIES) == VENDOR_CATEGORIES
+    assert set(OTHER_NAMES.values()) < VENDOR_STATUSES
+
+
+@pytest.mark.parametrize("category", sorted(CATEGORIES))
+def test_an_error_is_what_its_category_says(category: str) -> None:
+    event = one(category=category)
+    assert (event.kind, event.cause) == CATEGORIES[category]
+    assert (event.vendor_event, event.recognised) == (f"Error/{category}", True)
+
+
+def test_the_category_counts_for_errors_alone() -> None:
+    event = one(status="AbuseReport", category="NoMailbox")
+    assert (event.kind, event.cause) == (Kind.COMPLAINT, Cause.ABUSE_REPORT)
+    assert one(category="Spam").kind is Kind.BLOCKED
+
+
+def test_an_error_without_category_or_with_a_new_one_says_little() -> None:
+    for event, recognised in ((one(), True), (one(category="Teleported"), False)):
+        assert (event.kind, event.cause) == (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)
+        assert event.recognised is recognised
+
+
+@pytest.mark.parametrize("name", sorted(OTHER_NAMES))
+def test_a_status_by_another_name_is_the_same_event(name: str) -> None:
+    said = {"messageid": "m1", "date": "2026-03-04T11:00:00", "category": "NoMailbox"}
+    event, documented = one(status=name, **said), one(status=OTHER_NAMES[name], **said)
+    assert (event.kind, event.event_key, event.recognised) == (documented.kind, documented.event_key, True)
+
+
+def test_json_says_the_same_as_a_form_whatever_the_case_of_its_names() -> None:
+    values = sample_values(sample(Kind.CLICKED, Cause.NONE, tags=("spring",)))
+    (as_form,) = read(ElasticEmailSamples().as_form(values))
+    for shape in (values, {name.title(): value for name, value in values.items()}):
+        (as_json,) = read(ElasticEmailSamples().as_json(shape))
+        assert msgspec.structs.replace(as_json, raw=as_form.raw, delivery_id=as_form.delivery_id) == as_form
+    assert as_form.tags == ("spring",)
+    assert as_form.metadata == {"postback": "order-77"}
+    assert as_form.occurred_at == EARLIER
+
+
+def test_account_and_sender_are_told() -> None:
+    event = one(account="shop@example.org", **{"from": "news@example.net"})
+    assert with_own_account(event, "subaccount", PROVIDER.account_paths).account == "shop@example.org"
+    assert with_own_account(event, "sending_domain", PROVIDER.account_paths).account == "example.net"
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("2026-03-04T10:11:12", datetime(2026, 3, 4, 10, 11, 12, tzinfo=UTC)),
+        ("3/4/2026 1:02:03 AM", datetime(2026, 3, 4, 1, 2, 3, tzinfo=UTC)),
+        ("03/03/2026 04:17:27 PM", datetime(2026, 3, 3, 16, 17, 27, tzinfo=UTC)),
+        ("13/13/2026 04:17:27 PM", NOW),
+        ("1/1/0001 12:00:00 AM", NOW),
+        ("yesterday" * 10, NOW),
+        ("", NOW),
+    ],
+)
+def test_a_date_is_read_in_either_format(written: str, read_as: datetime) -> None:
+    assert one(date=written).occurred_at == read_as
+
+
+@pytest.mark.parametrize("body", [b"", b"status=Error", b"to=a%40example.org", b"{}", b'{"status":"Error"}'])
+def test_an_event_about_nobody_is_set_aside(body: bytes) -> None:
+    with pytest.raises(UnreadablePayload):
+        read(msgspec.structs.replace(ElasticEmailSamples().as_form({}), body=body))
+
+
+def test_the_get_that_tries_a_url_is_answered_and_one_with_an_event_refused() -> None:
+    source = ElasticEmailSamples().source("first")
+    probe = msgspec.structs.replace(ElasticEmailSamples().as_form({}), method="GET", body=b"")
+    answer = PROVIDER.answer_probe(probe, source)
+    assert isinstance(answer, Answered)
+    assert answer.http_status == 200
+    told = msgspec.structs.replace(probe, query={**probe.query, **sample_values(sample())})
+    refusal = PROVIDER.answer_probe(told, source)
+    assert isinstance(refusal, Refused)
+    assert (refusal.reason, refusal.http_status) == ("event_by_get", 405)
+    assert PROVIDER.answer_probe(msgspec.structs.replace(probe, method="OPTIONS"), source) is None
+
+
+def test_user_and_password_may_stand_in_the_url() -> None:
+    source = Source(name="first", provider="elastic_email", authentication="basic", secrets=(Secret("user:long"),))
+    assert PROVIDER.check_source(source) == []
+    request = ElasticEmailSamples().as_form({})
+    for password, expected in (("long", Accepted), ("short", Refused)):
+        credentials = base64.b64encode(f"user:{password}".encode()).decode()
+        shown = msgspec.structs.replace(request, headers={"authorization": f"Basic {credentials}"})
+        assert isinstance(PROVIDER.authenticate(shown, source, now=NOW, certificates={}), expected)
+    assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Refused)

@@ -1,0 +1,172 @@
+"""Elastic Email: one event a notification, as a form or as flat JSON; nothing is signed in a way that can be verified.
+
+https://help.elasticemail.com/en/articles/4804685-notification-settings
+
+Newer webhooks carry a header X-ElasticEmail-Signature, but which bytes it covers is not documented, so it is left
+aside. Older ones put their parameters into the URL of a GET: such a request is refused, since what came by it would
+have to be queued before it is answered, and only a POST is. The text format of `date` is not documented: ISO 8601 and
+the American one are read, both as UTC. How a mail fares between its attempts is not told.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.credentials import BasicCredentials, QueryToken
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.form_payload import decode_form
+from worker.providers.payload.vendor_time import from_iso
+from worker.providers.provider import Answered, Refused, WebhookRequest
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://help.elasticemail.com/en/articles/4804685-notification-settings names no way: the URL is all that one chooses
+
+_SCHEMES: Mapping[str, Scheme] = {"": QueryToken(), "basic": BasicCredentials()}
+
+# -- What its events are -------------------------------------------------------------------------------------
+# https://help.elasticemail.com/en/articles/4804685-notification-settings
+
+STATUSES: dict[str, tuple[Kind, Cause]] = {
+    "Sent": (Kind.DELIVERED, Cause.NONE),  # sent, and taken by the receiving server
+    "Opened": (Kind.OPENED, Cause.NONE),
+    "Clicked": (Kind.CLICKED, Cause.NONE),
+    "Unsubscribed": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "AbuseReport": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "Error": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce of any sort: its category says which
+}
+OTHER_NAMES: dict[str, str] = {"Bounce": "Error", "Bounced": "Error", "Complaint": "AbuseReport"}  # in public code only
+
+# -- Why -----------------------------------------------------------------------------------------------------
+# https://help.elasticemail.com/en/articles/2300650-what-are-the-bounce-error-categories-and-filters
+# No words of the server's come with it, so that there is nothing else to go by.
+
+CATEGORIES: dict[str, tuple[Kind, Cause]] = {
+    "NoMailbox": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    "AccountProblem": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),  # full, or no longer used
+    "WhitelistingProblem": (Kind.SOFT_BOUNCE, Cause.RECIPIENT_RESTRICTED),
+    "GreyListed": (Kind.SOFT_BOUNCE, Cause.GREYLISTED),
+    "DNSProblem": (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE),  # there is no such domain, or it could not be looked up
+    "Timeout": (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
+    "ConnectionProblem": (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
+    "ConnectionTerminated": (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
+    "CodeError": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "Unknown": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "Throttled": (Kind.BLOCKED, Cause.RATE_LIMITED),
+    "Spam": (Kind.BLOCKED, Cause.CONTENT),  # a filter's refusal, and no complaint
+    "ContentFilter": (Kind.BLOCKED, Cause.CONTENT),
+    "BlackListed": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+    "SPFProblem": (Kind.BLOCKED, Cause.SENDER_AUTHENTICATION),
+    "NotDelivered": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),  # blocked there for whatever happened before
+    "Suppressed": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "Ignore": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "ManualCancel": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
+    "NotDeliveredCancelled": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
+}
+
+# -- How it is read ------------------------------------------------------------------------------------------
+# The parameters, by their names in lower case.
+
+_AMERICAN_TIME = "%m/%d/%Y %I:%M:%S %p"
+_LONGEST_TIME = 40
+
+
+class ElasticEmail(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "elastic_email"
+    title: ClassVar[str] = "Elastic Email"
+    documentation: ClassVar[str] = "https://help.elasticemail.com/en/articles/4804685-notification-settings"
+    proof: ClassVar[str] = "a token or credentials in the URL"
+    secret_help: ClassVar[str] = (
+        "a long random text of your own: append ?token=… with it to the notification URL at Elastic Email; "  # noqa: S105 - says where it goes
+        'with authentication = "basic" `user:password`, as in https://user:password@host/webhooks/…'
+    )
+    schemes: ClassVar[Mapping[str, Scheme]] = _SCHEMES
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "account", "sending_domain": '"from"'}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
+        **STATUSES,
+        **{f"Error/{category}": meaning for category, meaning in CATEGORIES.items()},
+    }
+
+    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
+        """200 to the GET by which a URL is tried; one that carries an event is refused, lest the event is lost."""
+        del source
+        if request.method != "GET":
+            return None
+        if "status" in request.query and "to" in request.query:
+            return Refused(
+                reason="event_by_get",
+                detail="the notification came by GET, and only POST is queued: choose POST as the webhook's method",
+                http_status=405,
+            )
+        return Answered(reason="url_tried", detail="the URL answers; each notification must prove itself anyway")
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The one event inside; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        what = "Elastic Email notification"
+        if envelope.body.lstrip()[:1] == b"{":
+            given: Mapping[str, Any] = json_payload.decode_object(envelope.body, what)
+        else:
+            given = decode_form(envelope.body, what)
+        values = {name.lower(): value for name, value in given.items()}
+        written = json_payload.text(values, "status", json_payload.WORD_LIMIT)
+        address = json_payload.text(values, "to")
+        if written is None or address is None:
+            raise UnreadablePayload(f"{what}: it names no status, or nobody in to")
+        return [_read_event(values, written, address, envelope)]
+
+
+PROVIDER = ElasticEmail()
+
+
+def _read_event(values: dict[str, Any], written: str, address: str, envelope: Envelope) -> FeedbackEvent:
+    status = OTHER_NAMES.get(written, written)
+    kind, cause = STATUSES.get(status, (Kind.OTHER, Cause.NONE))
+    known, vendor_event = status in STATUSES, written
+    if status == "Error":
+        category = json_payload.text(values, "category", json_payload.WORD_LIMIT)
+        if category is not None:
+            kind, cause = CATEGORIES.get(category, (kind, cause))
+            known, vendor_event = category in CATEGORIES, f"{written}/{category}"
+    message_id = json_payload.text(values, "messageid", json_payload.MESSAGE_ID_LIMIT) or json_payload.text(
+        values, "transaction", json_payload.MESSAGE_ID_LIMIT
+    )
+    date = json_payload.text(values, "date", json_payload.WORD_LIMIT)
+    link = json_payload.text(values, "target")
+    postback = json_payload.text(values, "postback")
+    return new_event(
+        envelope,
+        envelope.body,
+        kind=kind,
+        cause=cause,
+        # No event has an id of its own.
+        key=(status, address, *((message_id, date, link) if message_id and date else (envelope.body,))),
+        address=address,
+        vendor_event=vendor_event,
+        recognised=known,
+        vendor_time=from_iso(date) or _american_time(date),
+        message_id=message_id,
+        tags=json_payload.tags(values, "channel"),
+        metadata={"postback": postback} if postback is not None else None,
+    )
+
+
+def _american_time(text: str | None) -> datetime | None:
+    """`3/4/2026 5:06:07 PM`."""
+    if text is None or len(text) > _LONGEST_TIME:
+        return None
+    try:
+        time = datetime.strptime(text, _AMERICAN_TIME).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return from_iso(time.isoformat())  # only what can be the time of a mail

@@ -1,0 +1,68 @@
+"""A make-believe Elastic Email: it signs nothing, and shows a token."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from schemas.vocabulary import Cause, Kind
+from worker.providers.elastic_email import CATEGORIES
+from worker.providers.provider import WebhookRequest
+from worker.samples.posting import made_up_id, post
+from worker.samples.sample import SampleEvent
+from worker.samples.vendor import MakeBelieveVendor
+
+_STATUSES: dict[Kind, str] = {
+    Kind.ACCEPTED: "Sent",
+    Kind.DELIVERED: "Sent",
+    Kind.OPENED: "Opened",
+    Kind.CLICKED: "Clicked",
+    Kind.UNSUBSCRIBE: "Unsubscribed",
+    Kind.COMPLAINT: "AbuseReport",
+    Kind.OTHER: "Opened",  # Elastic Email has no word for it
+    Kind.RESUBSCRIBE: "Opened",
+}
+_CATEGORIES: dict[tuple[Kind, Cause], str] = {meaning: category for category, meaning in reversed(CATEGORIES.items())}
+
+
+class ElasticEmailSamples(MakeBelieveVendor):
+    """One request for each event, as a form; `as_json` gives the other shape."""
+
+    provider: ClassVar[str] = "elastic_email"
+
+    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
+        """One request for each event."""
+        del now  # nothing in a request says when it was sent
+        return [self.as_form(sample_values(event)) for event in events]
+
+    def as_form(self, values: Mapping[str, Any]) -> WebhookRequest:
+        """The POST of these parameters."""
+        form = "application/x-www-form-urlencoded"
+        return post(self.provider, urlencode(values).encode(), {}, content_type=form, query={"token": self.secret})
+
+    def as_json(self, values: Mapping[str, Any]) -> WebhookRequest:
+        """The POST of these parameters as a flat object."""
+        return post(self.provider, json.dumps(values).encode(), {}, query={"token": self.secret})
+
+
+def sample_values(event: SampleEvent) -> dict[str, Any]:
+    """The event as Elastic Email writes it."""
+    values = {
+        "transaction": made_up_id(event),
+        "to": event.address,
+        "from": "news@example.org",
+        "date": event.occurred_at.astimezone(UTC).strftime("%m/%d/%Y %I:%M:%S %p"),
+        "subject": "Hello",
+        "status": _STATUSES.get(event.kind, "Error"),
+        "channel": event.tags[0] if event.tags else "",
+        "account": "shop@example.org",
+        "category": "Unknown",
+        "messageid": event.message_id,
+        "postback": "order-77",
+    }
+    if values["status"] == "Error":
+        values["category"] = _CATEGORIES.get((event.kind, event.cause), "Unknown")
+    elif values["status"] == "Clicked":
+        values["target"] = "https://example.org/offer"
+    return values
