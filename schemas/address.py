@@ -5,6 +5,8 @@ import unicodedata
 
 import idna
 
+from schemas.vocabulary import Channel
+
 MAX_ADDRESS_BYTES = 320
 
 _PLAIN = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9][a-z0-9.-]{0,252}[a-z0-9]\Z")
@@ -36,6 +38,11 @@ def normalise_phone_number(number: str) -> str | None:
     return digits if _E164.fullmatch(digits) else None
 
 
+def normalise_recipient(recipient: str, channel: Channel) -> str | None:
+    """An address of channel `email` or a number of `sms` in its one spelling; None when it is no such thing."""
+    return normalise_address(recipient) if channel is Channel.EMAIL else normalise_phone_number(recipient)
+
+
 def _normalise_slowly(address: str) -> str | None:
     text = address.replace("\x00", "").strip()
     if named := _DISPLAY_NAME.search(text):
@@ -60,8 +67,8 @@ def _normalise_slowly(address: str) -> str | None:
 
 
 def mask_address(address: str) -> str:
-    """The address with its local part hidden, for logs: `j***@example.org`."""
+    """The address with its local part hidden, for logs: `j***@example.org`; a number as `+49***67`."""
     local, at, domain = address.rpartition("@")
     if not at:
-        return "***"
+        return f"{address[:3]}***{address[-2:]}" if _E164.fullmatch(address) else "***"
     return f"{local[:1]}***@{domain}"

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import ClientSession
 
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Channel, Kind
 from tests.api.conftest import Store
 from tests.feedback_events import START, make_event
 from worker.store.pool import Pool
@@ -50,6 +51,23 @@ async def test_the_class_that_is_forbidden_more_often_is_meant_where_none_is_nam
     await store([make_event(Kind.UNSUBSCRIBE)])
     (result,) = await check(client, "jane@example.org")
     assert not result["allowed"]
+
+
+async def test_a_number_is_a_contact_of_its_own_channel(client: ClientSession, store: Store) -> None:
+    gone = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, address="+491701234567")
+    await store([msgspec.structs.replace(gone, channel=Channel.SMS)])
+    asked = ("+49 170 1234567", "0170 1234567", "jane@example.org")
+    spelt, local, mailbox = await check(client, *asked, channel="sms")
+    assert (spelt["allowed"], spelt["status"]) == (False, "blocklisted")
+    assert (local["allowed"], local["reason"]) == (False, "invalid_address")  # no country: nobody knows whose it is
+    assert (mailbox["allowed"], mailbox["reason"]) == (False, "invalid_address")
+    async with client.get("/v1/contacts/%2B491701234567?channel=sms") as response:
+        assert response.status == 200
+        assert (await response.json())["channel"] == "sms"
+    async with client.get("/v1/contacts/%2B491701234567/explanation?channel=sms") as response:
+        assert response.status == 200
+    async with client.get("/v1/contacts/0170?channel=sms") as response:
+        assert response.status == 422
 
 
 async def test_a_delivered_address_is_allowed(client: ClientSession, store: Store) -> None:
@@ -150,7 +168,7 @@ async def test_facts_that_cannot_be_read_never_allow(client: ClientSession, stor
         (b'{"addresses": "jane@example.org"}', 422, "unreadable-request"),
         (b'{"addresses": [7]}', 422, "unreadable-request"),
         (b'{"addresses": [], "mail_class": "spam"}', 422, "unreadable-request"),
-        (b'{"addresses": [], "channel": "sms"}', 422, "unreadable-request"),
+        (b'{"addresses": [], "channel": "fax"}', 422, "unreadable-request"),
         (b'{"addresses": [], "mailclass": "marketing"}', 422, "unreadable-request"),
         (b'{"addresses": [], "account": ""}', 422, "bad-parameter"),
         (b'{"addresses": [], "account": "a\\u0000b"}', 422, "bad-parameter"),

@@ -185,17 +185,18 @@ async def _explanation(request: web.Request) -> web.Response:
 
 
 async def _tell(request: web.Request, about: Callable[..., Awaitable[Struct | None]]) -> web.Response:
-    address, account = asked_contact(request)
-    request[_LINE].update(account=account, contact=contact_field(address))
+    asked = asked_contact(request)
+    request[_LINE].update(account=asked.account, contact=contact_field(asked.address))
     answer = await about(
         request.app[_POOL],
-        address,
+        asked.address,
         policy=request.app[_POLICY],
         now=datetime.now(UTC),
-        account=account,
+        account=asked.account,
+        channel=asked.channel,
     )
     if answer is None:
-        raise unknown_contact(account)
+        raise unknown_contact(asked.account)
     return _json(answer)
 
 

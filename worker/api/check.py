@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
-from schemas.address import normalise_address
+from schemas.address import normalise_recipient
 from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.rule import Policy
@@ -22,7 +22,7 @@ class CheckRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     addresses: list[str]
     mail_class: MailClass = MailClass.MARKETING  # the class that is forbidden more often
     account: str = "default"
-    channel: Literal["email"] = "email"
+    channel: Channel = Channel.EMAIL
 
 
 class CheckResult(Struct, frozen=True, kw_only=True, gc=False):
@@ -60,14 +60,14 @@ async def check_addresses(
     policy: Policy,
     now: datetime,
     account: str = "default",
-    channel: str = Channel.EMAIL,
+    channel: Channel = Channel.EMAIL,
 ) -> CheckAnswer:
     """Which of the addresses may be mailed at `now`, each answered as it was spelt.
 
     Other spellings of one address share its answer. What is no address is not allowed. Raises
     StoreUnavailable: then nothing is known, and nothing may be sent.
     """
-    spellings = [normalise_address(address) for address in addresses]
+    spellings = [normalise_recipient(address, channel) for address in addresses]
     asked = list({spelling for spelling in spellings if spelling is not None})
     records = await look_up(executor, account, channel, asked) if asked else []
     standings: dict[str, Any] = {record[0]: record for record in records}

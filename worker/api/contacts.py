@@ -119,7 +119,7 @@ async def contact_report(
     policy: Policy,
     now: datetime,
     account: str = "default",
-    channel: str = Channel.EMAIL,
+    channel: Channel = Channel.EMAIL,
 ) -> ContactReport | None:
     """Everything there is to tell about a contact at `now`, or None when nothing was ever reported about it.
 

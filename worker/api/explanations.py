@@ -54,7 +54,7 @@ async def contact_explanation(
     policy: Policy,
     now: datetime,
     account: str = "default",
-    channel: str = Channel.EMAIL,
+    channel: Channel = Channel.EMAIL,
 ) -> ExplanationAnswer | None:
     """The whole story of a contact up to `now`, or None when nothing was ever reported about it.
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import NamedTuple
 
 from aiohttp import web
 
-from schemas.address import normalise_address
+from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.errors import RequestRefused
 
@@ -13,24 +14,38 @@ _MAX_ACCOUNT_CHARACTERS = 200
 _SHOWN_CHARACTERS = 40
 
 
-def asked_contact(request: web.Request) -> tuple[str, str]:
-    """The normalised address and the account of a route under /v1/contacts; raises RequestRefused."""
+class AskedContact(NamedTuple):
+    """Whom a route under /v1/contacts is about."""
+
+    address: str  # normalised
+    account: str
+    channel: Channel
+
+
+def asked_contact(request: web.Request) -> AskedContact:
+    """The contact that the path and the query name; raises RequestRefused."""
     query = known_query(request, {"account", "channel"})
-    channel = query.get("channel", Channel.EMAIL.value)
-    if channel != Channel.EMAIL:
+    asked = query.get("channel", Channel.EMAIL.value)
+    if asked not in set(Channel):
         raise RequestRefused(
-            "bad-parameter", f"There are no contacts of channel {channel!r}.", remedy="Ask for channel=email."
+            "bad-parameter",
+            f"There are no contacts of channel {asked[:_SHOWN_CHARACTERS]!r}.",
+            remedy=f"Ask for one of {', '.join(f'channel={channel}' for channel in Channel)}.",
         )
-    account = checked_account(query.get("account", "default"))
-    given = request.match_info["address"]
-    address = normalise_address(given)
+    channel = Channel(asked)
+    address = normalise_recipient(request.match_info["address"], channel)
     if address is None:
+        what, example = (
+            ("e-mail address", "jane%2Bnews%40example.org")
+            if channel is Channel.EMAIL
+            else ("phone number with its country", "%2B491701234567?channel=sms")
+        )
         raise RequestRefused(
             "no-address",
-            "The last part of the path is no e-mail address.",
-            remedy="Send one address, percent-encoded: /v1/contacts/jane%2Bnews%40example.org.",
+            f"The last part of the path is no {what}.",
+            remedy=f"Send one, percent-encoded: /v1/contacts/{example}.",
         )
-    return address, account
+    return AskedContact(address, checked_account(query.get("account", "default")), channel)
 
 
 def known_query(request: web.Request, known: set[str]) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 
-from schemas.vocabulary import MailClass
+from schemas.vocabulary import Channel, MailClass
 from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
 from worker.commands.output import moment, print_json, print_line, print_table
@@ -24,6 +24,7 @@ may be: exit code 4.
 examples:
   bouncekeeper check jane@example.org
   bouncekeeper check --for transactional jane@example.org john@example.net
+  bouncekeeper check --channel sms +491701234567
   cut -d, -f1 recipients.csv | bouncekeeper check - --json
 """
     parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="an e-mail address; - reads them from stdin")
@@ -35,6 +36,12 @@ examples:
         help="the kind of mail (default %(default)s)",
     )
     parser.add_argument("--account", default="default", help="(default %(default)s)")
+    parser.add_argument(
+        "--channel",
+        choices=[channel.value for channel in Channel],
+        default=Channel.EMAIL.value,
+        help="how they are reached; on sms an address is a number as +491701234567 (default %(default)s)",
+    )
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 
@@ -61,6 +68,7 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
             policy=settings.policy,
             now=datetime.now(UTC),
             account=arguments.account,
+            channel=Channel(arguments.channel),
         )
     if arguments.json:
         print_json(answer)

@@ -5,7 +5,8 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from schemas.address import normalise_address
+from schemas.address import normalise_recipient
+from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
 from worker.commands.output import moment, print_json, print_line, print_table
@@ -31,16 +32,26 @@ examples:
 """
     parser.add_argument("address", metavar="ADDRESS")
     parser.add_argument("--account", default="default", help="(default %(default)s)")
+    parser.add_argument(
+        "--channel",
+        choices=[channel.value for channel in Channel],
+        default=Channel.EMAIL.value,
+        help="how they are reached; on sms an address is a number as +491701234567 (default %(default)s)",
+    )
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 
 
 def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
-    address = normalise_address(arguments.address)
+    address = normalise_recipient(arguments.address, Channel(arguments.channel))
     story = None if address is None else asyncio.run(_read(settings, address, arguments))
     if story is None:
-        said = "is no e-mail address" if address is None else "is not known: nobody ever reported anything about it"
+        said = (
+            f"is no address of channel {arguments.channel}"
+            if address is None
+            else "is not known: nobody ever reported anything about it"
+        )
         if arguments.json:
             print_json({"address": arguments.address, "known": False, "detail": said})
         else:
@@ -62,10 +73,10 @@ async def _read(
     from worker.commands.database import opened_database  # noqa: PLC0415
 
     now = datetime.now(UTC)
-    policy, account = settings.policy, arguments.account
+    policy, account, channel = settings.policy, arguments.account, Channel(arguments.channel)
     async with opened_database(settings) as pool:
-        report = await contact_report(pool, address, policy=policy, now=now, account=account)
-        explanation = await contact_explanation(pool, address, policy=policy, now=now, account=account)
+        report = await contact_report(pool, address, policy=policy, now=now, account=account, channel=channel)
+        explanation = await contact_explanation(pool, address, policy=policy, now=now, account=account, channel=channel)
     return None if report is None or explanation is None else (report, explanation)
 
 

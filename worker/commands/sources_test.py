@@ -35,6 +35,7 @@ examples:
   bouncekeeper sources test --forged-only
 """
 
+_NEEDS = ("receiver", "sources")
 _TIMEOUT_SECONDS = 15.0
 _LOOK_EVERY_SECONDS = 0.1
 
@@ -72,13 +73,14 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Tests the sources; raises ImpossibleSetting, StoreUnavailable."""
-    needs = ("receiver", "sources") if arguments.forged_only else ("receiver", "sources", "postgres")
-    settings = settings_of(arguments, needs=needs)
+    settings = settings_of(arguments, needs=_NEEDS)
     known = {source.name: source for source in settings.sources}
     if unknown := [name for name in arguments.names if name not in known]:
         detail = f"there is no source {', '.join(unknown)}; there are: {', '.join(known) or 'none'}"
         print_json({"sources": [], "detail": detail}) if arguments.json else print_line(detail)
         return ExitCode.NO
+    if not arguments.forged_only:
+        settings = settings_of(arguments, needs=(*_NEEDS, "postgres"))
     chosen = [known[name] for name in arguments.names] if arguments.names else list(settings.sources)
     url = (arguments.url or base_url(settings.receiver.host, settings.receiver.port)).rstrip("/")
     findings = asyncio.run(_test(url, chosen, settings, arguments))

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.address import normalise_address, normalise_phone_number
+from schemas.address import normalise_recipient
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Channel, Kind
@@ -24,7 +24,7 @@ def new_event(
     raw: bytes,
     *,
     kind: Kind,
-    key: Iterable[str | bytes | None],
+    key: Iterable[object],
     address: str | None,
     vendor_event: str,
     vendor_time: datetime | None,
@@ -42,40 +42,36 @@ def new_event(
     """The event that `raw` tells of.
 
     `key` names this one event at the vendor and never changes when the vendor sends it again: its own id where that
-    is unique per recipient and event, else the fields that tell it from others; the account and the kind are added
-    here. `address` is as the vendor wrote it. `failure` gives the two codes; kind and cause stay the caller's.
+    is unique per recipient and event, else the fields that tell it from others, texts or as they came in JSON; the
+    account and the kind are added here. `address` is as the vendor wrote it. `failure` gives the two codes; kind and cause stay the caller's.
     `vendor_event` is cut to its length here; other texts come fit from `json_payload`.
     """
     occurred_at, arrival_dated = settle_occurred_at(vendor_time, envelope.received_at)
-    return FeedbackEvent(
-        event_key=make_event_key(kind, envelope.account, *key),
-        provider=envelope.provider,
-        source=envelope.source,
-        account=envelope.account,
-        address=_normalised(address, channel) if address is not None else None,
-        channel=channel,
-        kind=kind,
-        cause=cause,
-        occurred_at=occurred_at,
-        received_at=envelope.received_at,
-        delivery_id=envelope.delivery_id,
-        arrival_dated=arrival_dated,
-        vendor_event=fit_text(vendor_event, WORD_LIMIT),
-        recognised=recognised,
-        message_id=message_id,
-        smtp_code=failure.smtp_code if failure is not None else None,
-        enhanced_status=failure.enhanced_status if failure is not None else None,
-        diagnostic=diagnostic,
-        scope=scope,
-        machine=machine,
-        tags=tags,
-        metadata=metadata,
-        raw=raw,
+    return FeedbackEvent(  # in the order of the fields: see there
+        make_event_key(kind, envelope.account, *key),
+        envelope.provider,
+        envelope.source,
+        envelope.account,
+        normalise_recipient(address, channel) if address is not None else None,
+        kind,
+        occurred_at,
+        envelope.received_at,
+        envelope.delivery_id,
+        cause,
+        channel,
+        arrival_dated,
+        fit_text(vendor_event, WORD_LIMIT),
+        recognised,
+        message_id,
+        failure.smtp_code if failure is not None else None,
+        failure.enhanced_status if failure is not None else None,
+        diagnostic,
+        scope,
+        machine,
+        tags,
+        metadata,
+        raw,
     )
-
-
-def _normalised(address: str, channel: Channel) -> str | None:
-    return normalise_address(address) if channel is Channel.EMAIL else normalise_phone_number(address)
 
 
 def malformed(envelope: Envelope, raw: bytes, *, reason: str | None = None) -> FeedbackEvent:
