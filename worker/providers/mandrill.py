@@ -181,7 +181,9 @@ def _read_message_event(name: str, values: dict[str, Any], raw: bytes, envelope:
     failure, vendor_event = None, name
     diagnostic = _diagnostic(message)
     if kind in _FAILURES:
-        failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=None)
+        failure = classify(
+            smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=kind is Kind.HARD_BOUNCE
+        )
         kind, cause, detail = _settled(name, message, failure)
         vendor_event = f"{name}/{detail}" if detail else name
     elif kind is Kind.DROPPED:
