@@ -48,6 +48,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints what the samples covered, when the test that counts it was run."""
+    from tests.providers.test_coverage import COVERAGE_LINE  # noqa: PLC0415 - imports every provider
+
+    if line := config.stash.get(COVERAGE_LINE, None):
+        terminalreporter.section("providers")
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(autouse=True)
 def _strict_logging() -> None:
     """An undeclared log event or field fails the test that logs it."""
