@@ -9,7 +9,16 @@ from worker.samples.customerio import CustomerIoSamples
 from worker.samples.described import DescribedSamples
 from worker.samples.elastic_email import ElasticEmailSamples
 from worker.samples.forward_email import ForwardEmailSamples
+from worker.samples.greenarrow import GreenArrowSamples
+from worker.samples.iterable import IterableSamples
 from worker.samples.kumomta import KumoMtaSamples
+from worker.samples.mail import (
+    AmazonSesInboundSamples,
+    MailgunInboundSamples,
+    MailSamples,
+    PostmarkInboundSamples,
+    SendGridInboundSamples,
+)
 from worker.samples.mailchannels import MailChannelsSamples
 from worker.samples.maileroo import MailerooSamples
 from worker.samples.mailersend import MailerSendSamples
@@ -17,6 +26,7 @@ from worker.samples.mailgun import MailgunSamples
 from worker.samples.mailjet import MailjetSamples
 from worker.samples.mailtrap import MailtrapSamples
 from worker.samples.mandrill import MandrillSamples
+from worker.samples.postal import PostalSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.resend import ResendSamples
 from worker.samples.sample import SampleSender
@@ -31,6 +41,7 @@ from worker.samples.zeptomail import ZeptoMailSamples
 
 # Called without arguments, each makes a sender with keys of its own.
 SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
+    AmazonSesInboundSamples.provider: AmazonSesInboundSamples,
     AmazonSesSamples.provider: AmazonSesSamples,
     AzureCommunicationServicesSamples.provider: AzureCommunicationServicesSamples,
     BouncekeeperSamples.provider: BouncekeeperSamples,
@@ -38,16 +49,23 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     DescribedSamples.provider: DescribedSamples,
     ElasticEmailSamples.provider: ElasticEmailSamples,
     ForwardEmailSamples.provider: ForwardEmailSamples,
+    GreenArrowSamples.provider: GreenArrowSamples,
+    IterableSamples.provider: IterableSamples,
     KumoMtaSamples.provider: KumoMtaSamples,
     MailChannelsSamples.provider: MailChannelsSamples,
-    MailerSendSamples.provider: MailerSendSamples,
     MailerooSamples.provider: MailerooSamples,
+    MailerSendSamples.provider: MailerSendSamples,
+    MailgunInboundSamples.provider: MailgunInboundSamples,
     MailgunSamples.provider: MailgunSamples,
     MailjetSamples.provider: MailjetSamples,
+    MailSamples.provider: MailSamples,
     MailtrapSamples.provider: MailtrapSamples,
     MandrillSamples.provider: MandrillSamples,
+    PostalSamples.provider: PostalSamples,
+    PostmarkInboundSamples.provider: PostmarkInboundSamples,
     PostmarkSamples.provider: PostmarkSamples,
     ResendSamples.provider: ResendSamples,
+    SendGridInboundSamples.provider: SendGridInboundSamples,
     SendGridSamples.provider: SendGridSamples,
     Smtp2goSamples.provider: Smtp2goSamples,
     SocketLabsSamples.provider: SocketLabsSamples,
