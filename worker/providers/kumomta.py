@@ -202,8 +202,7 @@ def _meaning(name: str, label: str | None, failure: Classification) -> tuple[Kin
     if label in _NO_BOUNCE:
         return labelled_kind, labelled_cause
     kind, cause = failure.kind, failure.cause
-    vague = cause is Cause.UNDETERMINED or (cause is Cause.POLICY and failure.enhanced_status is None)
-    if vague and labelled_cause is not Cause.UNDETERMINED:
+    if failure.vague and labelled_cause is not Cause.UNDETERMINED:
         kind, cause = labelled_kind, labelled_cause
     kind_of_type, cause_of_type = TYPES[name]
     if kind_of_type is Kind.DEFERRED:

@@ -31,6 +31,7 @@ from worker.samples.postmark import PostmarkSamples
 from worker.samples.resend import ResendSamples
 from worker.samples.sample import SampleSender
 from worker.samples.sendgrid import SendGridSamples
+from worker.samples.sendpulse import SendPulseSamples
 from worker.samples.smtp2go import Smtp2goSamples
 from worker.samples.socketlabs import SocketLabsSamples
 from worker.samples.sparkpost import SparkPostSamples
@@ -67,6 +68,7 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     ResendSamples.provider: ResendSamples,
     SendGridInboundSamples.provider: SendGridInboundSamples,
     SendGridSamples.provider: SendGridSamples,
+    SendPulseSamples.provider: SendPulseSamples,
     Smtp2goSamples.provider: Smtp2goSamples,
     SocketLabsSamples.provider: SocketLabsSamples,
     SparkPostSamples.provider: SparkPostSamples,

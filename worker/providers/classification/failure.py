@@ -24,6 +24,11 @@ class Classification(Struct, frozen=True, kw_only=True, gc=False):
     smtp_code: int | None
     enhanced_status: str | None
 
+    @property
+    def vague(self) -> bool:
+        """True when codes and words leave the cause open, so that a label which the sending server gave says more."""
+        return self.cause is Cause.UNDETERMINED or (self.cause is Cause.POLICY and self.enhanced_status is None)
+
 
 HARD_CAUSES = frozenset(
     {

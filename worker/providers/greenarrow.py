@@ -1,0 +1,176 @@
+"""GreenArrow Engine: the Event Notification System's HTTP destination, JSON objects alone or in an array.
+
+https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Types-of-Events
+
+One refusal comes up to three times: as `delivery_attempt`, as `bounce_all`, and as `bounce_bad_address` once the counting
+of GreenArrow itself holds the address for bad. An attempt is a deferral here; the other two count. That the modern
+destination posts a bare array, and which events Studio has beside those below, could not be verified. Nothing is signed.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.credentials import BasicCredentials, QueryToken
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import Classification, classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Event-Delivery-Methods
+
+SCHEMES: dict[str, Scheme] = {"": BasicCredentials(), "query": QueryToken()}
+
+# -- What its events are -------------------------------------------------------------------------------------
+# https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Types-of-Events
+# https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Legacy-Types-of-Events
+
+_BOUNCED = (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)  # the server's words say which bounce it was
+_BAD_ADDRESS = (Kind.HARD_BOUNCE, Cause.UNDETERMINED)
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "bounce_all": _BOUNCED,
+    "bounce_bad_address": _BAD_ADDRESS,
+    "scomp": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "delivery_attempt": (Kind.OTHER, Cause.NONE),  # by its status
+    "engine_open": (Kind.OPENED, Cause.NONE),
+    "engine_click": (Kind.CLICKED, Cause.NONE),
+    "engine_unsub": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "studio_open": (Kind.OPENED, Cause.NONE),
+    "studio_click": (Kind.CLICKED, Cause.NONE),
+    "studio_unsub": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "hook_stat": _BOUNCED,  # the three names of before 2011
+    "hook_bounce": _BAD_ADDRESS,
+    "hook_scomp": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+}
+STATUSES: dict[str, tuple[Kind, Cause]] = {
+    "success": (Kind.DELIVERED, Cause.NONE),
+    "accepted": (Kind.DELIVERED, Cause.NONE),
+    "failure": (Kind.DEFERRED, Cause.UNDETERMINED),  # final; a bounce event follows, and counts
+    "failure_toolong": (Kind.DEFERRED, Cause.EXPIRED),
+    "deferral": (Kind.DEFERRED, Cause.UNDETERMINED),
+    "connmaxout": (Kind.DEFERRED, Cause.RATE_LIMITED),  # our own limit of connections
+}
+
+# -- Why -----------------------------------------------------------------------------------------------------
+# `bounce_type`, where the words say nothing. GreenArrow does not hold an address for bad on one bounce, whichever.
+
+BOUNCE_TYPES: dict[str, tuple[Kind, Cause]] = {
+    "h": _BOUNCED,
+    "s": _BOUNCED,
+    "o": (Kind.BLOCKED, Cause.POLICY),  # other: neither the mailbox nor its server
+}
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+_ABOUT_THE_MAIL = ("listid", "list_name", "list_label", "sendid", "click_tracking_id", "msguid")
+
+
+class GreenArrow(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "greenarrow"
+    title: ClassVar[str] = "GreenArrow Engine"
+    documentation: ClassVar[str] = (
+        "https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Types-of-Events"
+    )
+    proof: ClassVar[str] = "basic, or a token in the URL"
+    secret_help: ClassVar[str] = "`user:password`, both of your own choosing: put them into the destination's URL"  # noqa: S105 - a hint
+    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
+    seconds_options: ClassVar[tuple[str, ...]] = ()
+    batches: ClassVar[bool] = True
+    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "from_address || sender"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
+        EVENTS
+        | {f"bounce_all/{name}": meaning for name, meaning in BOUNCE_TYPES.items()}
+        | {f"delivery_attempt/{name}": meaning for name, meaning in STATUSES.items()}
+    )
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events of one object or an array of them; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        return read_elements(envelope.body, "GreenArrow event", envelope, _read_event, lines=True)
+
+
+PROVIDER = GreenArrow()
+
+
+def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
+    name, address = _word(values, "event_type"), json_payload.text(values, "email")
+    if name is None:
+        raise UnreadablePayload("GreenArrow event: it has no event_type")
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    known, detail = name in EVENTS, None
+    diagnostic = next(
+        (text for key in ("bounce_text", "bounce_message", "message") if (text := _text(values, key))), None
+    )
+    failure = None
+    if name == "delivery_attempt":
+        detail = _word(values, "status")
+        known = detail in STATUSES
+        kind, cause = STATUSES.get(detail or "", (kind, cause))
+    elif kind in {Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE}:
+        detail = _word(values, "bounce_type")
+    if kind in {Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE}:
+        code = json_payload.integer(values, "bounce_code")  # the SMTP code, or a class of GreenArrow's own
+        failure = classify(smtp_code=code, enhanced_status=None, diagnostic=diagnostic, permanent=None)
+        kind, cause = _meaning(kind, cause, detail, failure)
+    times = ("event_time", "timestamp", "bounce_time")
+    happened = next((time for key in times if (time := from_unix_seconds(values.get(key))) is not None), None)
+    event_id = json_payload.text(values, "id")
+    named = event_id if event_id != "0" else None
+    if named is None and happened is None:
+        key: tuple[str | bytes | None, ...] = (raw,)
+    else:
+        # The number belongs to one server, and several may post to the same source.
+        parts = ("sendid", "listid", "msguid", "click_tracking_id", "click_url")
+        key = (named, name, address, str(happened), *(json_payload.text(values, part) for part in parts))
+    return new_event(
+        envelope,
+        raw,
+        kind=kind,
+        cause=cause,
+        key=key,
+        address=address,
+        vendor_event=f"{name}/{detail}" if detail else name,
+        recognised=known,
+        vendor_time=happened,
+        failure=failure,
+        message_id=next(
+            (text for part in ("click_tracking_id", "msguid", "sendid") if (text := _message_id(values, part))), None
+        ),
+        diagnostic=diagnostic,
+        scope=_word(values, "listid") if kind is Kind.UNSUBSCRIBE else None,
+        tags=json_payload.tags(values, "sendid"),
+        metadata=json_payload.metadata({part: values[part] for part in _ABOUT_THE_MAIL if values.get(part)}),
+    )
+
+
+def _meaning(kind: Kind, cause: Cause, bounce_type: str | None, failure: Classification) -> tuple[Kind, Cause]:
+    found = failure.cause
+    if kind is Kind.DEFERRED:
+        return kind, found if found is not Cause.UNDETERMINED else cause
+    if kind is Kind.SOFT_BOUNCE:
+        return (failure.kind, found) if not failure.vague else BOUNCE_TYPES.get(bounce_type or "", (kind, cause))
+    # GreenArrow has counted and holds the address for bad; a refusal for our own sake does not make it so.
+    if CAUSE_BLAME[found] is Blame.SENDER and not failure.vague:
+        return Kind.BLOCKED, found
+    return kind, cause if failure.vague else found
+
+
+def _word(values: Mapping[str, Any], key: str) -> str | None:
+    return json_payload.text(values, key, json_payload.WORD_LIMIT)
+
+
+def _text(values: Mapping[str, Any], key: str) -> str | None:
+    return json_payload.text(values, key)
+
+
+def _message_id(values: Mapping[str, Any], key: str) -> str | None:
+    return json_payload.text(values, key, json_payload.MESSAGE_ID_LIMIT)
