@@ -1,0 +1,109 @@
+"""Mail as an MTA hands it over: the raw message as the body of a POST, its SMTP envelope in two headers.
+
+`bouncekeeper fetch-mail` queues what it takes from an IMAP mailbox under this provider too; it tells more, in
+headers that no HTTP request can set, as they are not among `kept_headers`.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, bearer_token
+from worker.providers.authentication.scheme import Scheme, check_common
+from worker.providers.authentication.source_options import check_options
+from worker.providers.mail.imap_options import IMAP_OPTIONS, check_imap_options, has_mailbox, imap_mailbox
+from worker.providers.mail.mail_provider import MailProvider
+from worker.providers.mail.options import check_mail_options
+from worker.providers.mail.received_mail import ReceivedMail
+from worker.providers.payload.vendor_time import from_iso
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://www.postfix.org/pipe.8.html
+
+TOKEN_HEADER = "x-bouncekeeper-secret"  # noqa: S105 - the name of a header
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+MAIL_CONTENT_TYPE = "message/rfc822"
+RECIPIENT_HEADER = "x-envelope-to"
+SENDER_HEADER = "x-envelope-from"
+
+# What only fetch-mail writes: the domains, blank between them, whose signature it verified, and when the mailbox
+# took the mail (ISO 8601).
+DKIM_PASS_HEADER = "x-bouncekeeper-dkim-pass"  # noqa: S105 - the name of a header
+DELIVERED_AT_HEADER = "x-bouncekeeper-delivered-at"
+
+
+class Mail(MailProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "mail"
+    title: ClassVar[str] = "Mail (ARF, DSN)"
+    documentation: ClassVar[str] = "https://www.rfc-editor.org/rfc/rfc5965"
+    proof: ClassVar[str] = "user and password, a bearer token, or a header"
+    kept_headers: ClassVar[frozenset[str]] = frozenset({RECIPIENT_HEADER, SENDER_HEADER})
+    secret_help: ClassVar[str] = (
+        "a user and a long password of your own, written user:password (a token alone with authentication = "  # noqa: S105 - says what it is
+        '"bearer" or "header")'
+    )
+    schemes: ClassVar[Mapping[str, Scheme]] = {
+        "": BasicCredentials(),
+        "bearer": bearer_token(),
+        "header": HeaderToken(header=TOKEN_HEADER),
+    }
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    other_options: ClassVar[tuple[str, ...]] = (*MailProvider.other_options, *IMAP_OPTIONS)
+    success_status: ClassVar[int] = 200
+    later_status: ClassVar[int] = 503
+
+    def check_source(self, source: Source) -> list[str]:
+        """What is wrong with the source; one that has a mailbox needs no secret, nobody can then post to it."""
+        problems = check_common(
+            source,
+            schemes=self.schemes,
+            secret_help=f"add {self.secret_help}",
+            secret_required=not has_mailbox(source),
+        )
+        problems += check_options(source, others=self.other_options)
+        if scheme := self.schemes.get(source.authentication):
+            problems += scheme.check_secrets(source)
+        mailbox = imap_mailbox(source)
+        problems += check_mail_options(source, verifies_dkim=mailbox is not None and mailbox.verify_dkim)
+        return problems + check_imap_options(source)
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events that the mail tells of, received when the mailbox took it; raises UnreadablePayload."""
+        delivered_at = from_iso(envelope.headers.get(DELIVERED_AT_HEADER))
+        if delivered_at is not None and delivered_at < envelope.received_at:
+            # Fetched again after a crash it is dated alike, and what lay in a mailbox for a year is no news.
+            envelope = msgspec.structs.replace(envelope, received_at=delivered_at)
+        return super().parse(envelope, source)
+
+    def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:
+        """The body is the mail."""
+        del source  # all that is needed stands in the envelope
+        if not envelope.body.strip():
+            raise UnreadablePayload("mail: the body is empty: post the message itself, with its headers")
+        return ReceivedMail(
+            message=envelope.body,
+            envelope_recipient=envelope_address(envelope.headers.get(RECIPIENT_HEADER)),
+            envelope_sender=envelope_address(envelope.headers.get(SENDER_HEADER)),
+            dkim_pass=tuple(envelope.headers.get(DKIM_PASS_HEADER, "").split()),
+        )
+
+
+PROVIDER = Mail()
+
+
+def envelope_address(written: str | None) -> str | None:
+    """The address of an SMTP envelope: "" for the null sender, however it is written, None for none."""
+    if written is None:
+        return None
+    address = written.strip().removeprefix("<").removesuffix(">").strip()
+    # What Postfix's pipe(8) writes for the null sender, unless told otherwise.
+    return "" if address.upper() == "MAILER-DAEMON" else address

@@ -1,0 +1,108 @@
+"""Mails as reporters write them: bounces (RFC 3464) and complaints (RFC 5965) about a mail that carries our token."""
+
+from email.utils import format_datetime
+from hashlib import blake2b
+
+from schemas.vocabulary import Kind
+from worker.providers.mail.mail_token import make_token
+from worker.samples.posting import made_up_id
+from worker.samples.sample import SampleEvent
+from worker.samples.server_reply import ServerReply, reply_for
+
+BOUNCE_ADDRESS = "bounces@example.org"
+TOKEN_FIELD = "X-Bouncekeeper-Token"  # noqa: S105 - the name of a header
+_ACTIONS = {Kind.DELIVERED: "delivered", Kind.DEFERRED: "delayed", Kind.OTHER: "relayed"}
+_SUCCESS = ServerReply(smtp_code=250, enhanced_status="2.0.0", text="OK")
+_FEEDBACK_TYPES = {Kind.COMPLAINT: "abuse", Kind.UNSUBSCRIBE: "opt-out"}
+
+
+def sample_mail(event: SampleEvent, *, token_secret: str) -> bytes:
+    """The mail that reports the event: a complaint or opt-out as ARF, anything else as a delivery status."""
+    if event.kind in _FEEDBACK_TYPES:
+        return feedback_report(event, _FEEDBACK_TYPES[event.kind], token_secret=token_secret)
+    return delivery_status(event, _ACTIONS.get(event.kind, "failed"), token_secret=token_secret)
+
+
+def feedback_report(event: SampleEvent, feedback_type: str, *, token_secret: str, dated: bool = True) -> bytes:
+    """A feedback loop's report of this type."""
+    date = format_datetime(event.occurred_at)
+    fields = [f"Feedback-Type: {feedback_type}", "User-Agent: SampleLoop/1.0", "Version: 1"]
+    if dated:
+        fields.append(f"Arrival-Date: {date}")
+    return _mail(
+        event,
+        headers=[
+            "From: Feedback loop <loop@fbl.example>",
+            "Subject: Abuse report",
+            *([f"Date: {date}"] if dated else []),
+        ],
+        report_type="feedback-report",
+        notice="Somebody pressed the button.",
+        report="\r\n".join(fields),
+        token_secret=token_secret,
+    )
+
+
+def delivery_status(event: SampleEvent, action: str, *, token_secret: str, dated: bool = True) -> bytes:
+    """A mail server's notice of this Action."""
+    date = format_datetime(event.occurred_at)
+    reply = reply_for(event) or _SUCCESS
+    fields = [
+        f"Final-Recipient: rfc822; {event.address}",
+        f"Action: {action}",
+        f"Status: {reply.enhanced_status}",
+        f"Diagnostic-Code: smtp; {reply.line}",
+    ]
+    if dated:
+        fields.append(f"Last-Attempt-Date: {date}")
+    return _mail(
+        event,
+        headers=[
+            "From: Mail Delivery System <MAILER-DAEMON@mx.example.net>",
+            "Subject: Delivery status",
+            "Auto-Submitted: auto-replied",
+            *([f"Date: {date}"] if dated else []),
+        ],
+        report_type="delivery-status",
+        notice="This is the mail system.",
+        report="\r\n".join(["Reporting-MTA: dns; mx.example.net", "", *fields]),
+        token_secret=token_secret,
+    )
+
+
+def _mail(
+    event: SampleEvent, *, headers: list[str], report_type: str, notice: str, report: str, token_secret: str
+) -> bytes:
+    boundary = blake2b(made_up_id(event).encode(), digest_size=12).hexdigest()
+    part = {"feedback-report": "message/feedback-report", "delivery-status": "message/delivery-status"}[report_type]
+    token = make_token(event.address, secret=token_secret)
+    lines = [
+        *headers,
+        f"To: {BOUNCE_ADDRESS}",
+        f"Message-ID: <{boundary}@mx.example.net>",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/report; report-type={report_type}; boundary="{boundary}"',
+        "",
+        f"--{boundary}",
+        "Content-Type: text/plain; charset=utf-8",
+        "",
+        notice,
+        "",
+        f"--{boundary}",
+        f"Content-Type: {part}",
+        "",
+        report,
+        "",
+        f"--{boundary}",
+        "Content-Type: text/rfc822-headers",
+        "",
+        "From: News <news@example.org>",
+        f"To: {event.address}",
+        "Subject: Hello",
+        f"Message-ID: <{event.message_id}@example.org>",
+        f"{TOKEN_FIELD}: {token}",
+        "",
+        f"--{boundary}--",
+        "",
+    ]
+    return "\r\n".join(lines).encode("utf-8", "replace")
