@@ -22,6 +22,7 @@ from worker.providers.provider import (
     Verdict,
     WebhookRequest,
 )
+from worker.providers.sns_endpoints import AwsEndpoints
 from worker.samples.amazon_ses import CERTIFICATE_URL, TOPIC, AmazonSesSamples
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -194,7 +195,7 @@ class TestCertificate:
     )
     def test_of_a_regional_endpoint_may_be_fetched(self, sender: AmazonSesSamples, host: str) -> None:
         url = f"https://{host}{PATH}"
-        assert sns.is_certificate_url(url)
+        assert AwsEndpoints().is_certificate_url(url)
         assert self.without_pin(sender, {}, url) == CertificateNeeded(url=url)
 
     @pytest.mark.parametrize(
@@ -224,15 +225,15 @@ class TestCertificate:
         ],
     )
     def test_elsewhere_is_never_fetched(self, sender: AmazonSesSamples, url: str) -> None:
-        assert not sns.is_certificate_url(url)
+        assert not AwsEndpoints().is_certificate_url(url)
         assert refused(self.without_pin(sender, {url: sender.certificate_pem}, url)).reason == "certificate_url_refused"
 
     def test_under_another_domain_needs_the_option(self) -> None:
         url = f"https://sns.eusc-de-east-1.amazonaws.eu{PATH}"
-        assert not sns.is_certificate_url(url)
+        assert not AwsEndpoints().is_certificate_url(url)
         for setting in ("amazonaws.eu", ["amazonaws.eu"]):
-            assert sns.is_certificate_url(url, sns.domains_of({"aws_domains": setting}))
-            assert not sns.is_certificate_url(CERTIFICATE_URL, sns.domains_of({"aws_domains": setting}))
+            assert AwsEndpoints(sns.domains_of({"aws_domains": setting})).is_certificate_url(url)
+            assert not AwsEndpoints(sns.domains_of({"aws_domains": setting})).is_certificate_url(CERTIFICATE_URL)
 
     @pytest.mark.parametrize("moment", [datetime(1999, 12, 31, tzinfo=UTC), datetime(2199, 1, 2, tzinfo=UTC)])
     def test_out_of_its_validity_is_refused_for_later(self, sender: AmazonSesSamples, moment: datetime) -> None:
@@ -314,7 +315,7 @@ class TestConfirmation:
         ],
     )
     def test_at_another_url_is_never_fetched(self, sender: AmazonSesSamples, url: str) -> None:
-        assert not sns.is_subscribe_url(url, TOPIC)
+        assert not AwsEndpoints().is_subscribe_url(url, TOPIC)
         verdict = refused(authenticate(sender, sender.confirmation(now=NOW, SubscribeURL=url)))
         assert verdict.reason == "subscribe_url_refused"
 

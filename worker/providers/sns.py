@@ -10,9 +10,7 @@ publish forged feedback through it. So the topic allow-list is as much a part of
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal
-from urllib.parse import parse_qs
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,6 +19,7 @@ from msgspec import Struct
 
 from schemas.source import Source
 from worker.errors import UnreadablePayload
+from worker.providers.authentication.certificate_issuer import is_issued_by
 from worker.providers.authentication.public_key import load_certificate, rsa_pkcs1v15_matches
 from worker.providers.provider import (
     Accepted,
@@ -31,6 +30,7 @@ from worker.providers.provider import (
     Verdict,
     WebhookRequest,
 )
+from worker.providers.sns_endpoints import AWS_DOMAINS, AwsEndpoints, SnsEndpoints
 
 LATER_STATUS = 503  # SNS sends again after a 5xx; whatever got a 4xx is gone
 NOTIFICATION = "Notification"
@@ -39,15 +39,10 @@ UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
 MESSAGE_TYPE_HEADER = "x-amz-sns-message-type"
 
 TOPIC_ARN = re.compile(r"arn:aws[a-z0-9-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
-DEFAULT_DOMAINS = ("amazonaws.com", "amazonaws.com.cn")
 SIGNATURE_DIGESTS: dict[str, Literal["sha1", "sha256"]] = {
     "1": "sha1",
     "2": "sha256",
 }  # by SignatureVersion; "1" unless a topic says otherwise
-
-# Of the host, exactly a region: "sns.s3.amazonaws.com" and "sns.s3-us-west-2.amazonaws.com" are buckets that
-# anybody can own. The whole URL is matched, so that no userinfo, port, query or fragment slips in.
-_REGION = r"(?:[a-z]{2}|eusc)(?:-[a-z]+){1,3}-[0-9]{1,2}"
 
 
 class SnsMessage(Struct, frozen=True, kw_only=True, gc=False):
@@ -113,20 +108,6 @@ def string_to_sign(message: SnsMessage) -> bytes:
     return "".join(f"{name}\n{value}\n" for name, value in pairs).encode("utf-8", "surrogatepass")
 
 
-def is_certificate_url(url: str, domains: tuple[str, ...] = DEFAULT_DOMAINS) -> bool:
-    """True only for a certificate of a regional SNS endpoint."""
-    return _certificate_url(domains).fullmatch(url) is not None
-
-
-def is_subscribe_url(url: str, topic_arn: str, domains: tuple[str, ...] = DEFAULT_DOMAINS) -> bool:
-    """True only for a regional SNS endpoint's confirmation of exactly this topic."""
-    matched = _subscribe_url(domains).fullmatch(url)
-    if matched is None:
-        return False
-    query = parse_qs(matched["query"])
-    return query.get("Action") == ["ConfirmSubscription"] and query.get("TopicArn") == [topic_arn]
-
-
 def listed(options: Mapping[str, Any], key: str) -> tuple[str, ...]:
     """The texts of an option that is a list; one bare text counts as a list of one, never as its letters."""
     value = options.get(key)
@@ -137,48 +118,64 @@ def listed(options: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 def domains_of(options: Mapping[str, Any]) -> tuple[str, ...]:
     """The domains under which AWS endpoints are trusted; the option `aws_domains` replaces the usual two."""
-    return listed(options, "aws_domains") or DEFAULT_DOMAINS
+    return listed(options, "aws_domains") or AWS_DOMAINS
 
 
 def authenticate_sns(
-    request: WebhookRequest, options: Mapping[str, Any], *, now: datetime, certificates: Mapping[str, bytes]
+    request: WebhookRequest,
+    options: Mapping[str, Any],
+    *,
+    now: datetime,
+    certificates: Mapping[str, bytes],
+    endpoints: SnsEndpoints | None = None,
 ) -> Verdict:
     """Who sent this SNS message, by its signature, and what it asks for.
 
     Options: `topics` (ARNs that may speak, required), `signature_versions` (default "1" and "2"),
     `aws_domains`, `pinned_certificates` (URL to PEM text, looked at before asking for a download).
+    `endpoints` are those of AWS unless another service is told.
     """
     try:
         message = read_sns_message(request.body)
     except UnreadablePayload as error:
         return Refused(reason="unreadable_body", detail=str(error), http_status=400)
-    domains = domains_of(options)
+    endpoints = endpoints or AwsEndpoints(domains_of(options))
     # Everything cheap comes before the certificate, so that strangers cannot make us fetch one.
     refusal = (
         _type_refusal(request, message)
         or _topic_refusal(message, options)
         or _version_refusal(message, options)
-        or _url_refusal(message, domains)
+        or _url_refusal(message, endpoints)
     )
     if refusal is not None:
         return refusal
-    pinned = (options.get("pinned_certificates") or {}).get(message.signing_url)
-    pem = pinned.encode() if pinned else certificates.get(message.signing_url)
-    if pem is None:
-        return CertificateNeeded(url=message.signing_url)
-    return _signature_refusal(message, pem, now) or what_it_asks(message, domains)
+    pinned = options.get("pinned_certificates") or {}
+    at_hand: dict[str, bytes] = {}
+    for url in (message.signing_url, endpoints.issuers_url(message.topic_arn)):
+        if url is not None:
+            pem = pinned[url].encode() if pinned.get(url) else certificates.get(url)
+            if pem is None:
+                return CertificateNeeded(url=url)
+            at_hand[url] = pem
+    return (
+        _issuer_refusal(message, at_hand, endpoints, now)
+        or _signature_refusal(message, at_hand[message.signing_url], now)
+        or what_it_asks(message, endpoints)
+    )
 
 
-def take_unproven(request: WebhookRequest, options: Mapping[str, Any]) -> Verdict:
+def take_unproven(
+    request: WebhookRequest, options: Mapping[str, Any], endpoints: SnsEndpoints | None = None
+) -> Verdict:
     """What an SNS message asks for at a source that the operator has declared open to anybody."""
     try:
         message = read_sns_message(request.body)
     except UnreadablePayload as error:
         return Refused(reason="unreadable_body", detail=str(error), http_status=400)
-    return what_it_asks(message, domains_of(options))
+    return what_it_asks(message, endpoints or AwsEndpoints(domains_of(options)))
 
 
-def what_it_asks(message: SnsMessage, domains: tuple[str, ...] = DEFAULT_DOMAINS) -> Verdict:
+def what_it_asks(message: SnsMessage, endpoints: SnsEndpoints) -> Verdict:
     """The verdict on a message that is known to be authentic."""
     if message.type == UNSUBSCRIBE_CONFIRMATION:
         # Its SubscribeURL would subscribe again, against the will of whoever has just ended it.
@@ -188,11 +185,11 @@ def what_it_asks(message: SnsMessage, domains: tuple[str, ...] = DEFAULT_DOMAINS
             "any more. If that was not meant, subscribe this URL to the topic again.",
         )
     if message.type == SUBSCRIPTION_CONFIRMATION:
-        if not is_subscribe_url(message.subscribe_url, message.topic_arn, domains):
+        if not endpoints.is_subscribe_url(message.subscribe_url, message.topic_arn):
             return Refused(
                 reason="subscribe_url_refused",
-                detail=f"The SubscribeURL of {message.topic_arn} is no confirmation at an SNS endpoint under "
-                f"{', '.join(domains)}; nothing was fetched.",
+                detail=f"The SubscribeURL of {message.topic_arn} is no confirmation at {endpoints.where}; nothing was "
+                "fetched.",
                 http_status=403,
             )
         return ConfirmSubscription(url=message.subscribe_url, topic=message.topic_arn)
@@ -215,11 +212,6 @@ def check_sns_options(source: Source) -> list[str]:
         for topic in topics
         if not TOPIC_ARN.fullmatch(topic)
     ]
-    problems += [
-        f'signature_versions: {version!r} is not known: use "1", "2" or both'
-        for version in listed(options, "signature_versions")
-        if version not in SIGNATURE_DIGESTS
-    ]
     if options.get("raw_delivery") and not source.secrets:
         problems.append("raw_delivery needs a secret, since raw messages carry no signature: add one as user:password")
     problems += [
@@ -227,29 +219,25 @@ def check_sns_options(source: Source) -> list[str]:
         for secret in source.secrets
         if not all(secret.reveal().partition(":"))
     ]
+    return problems + check_proof_options(options, AwsEndpoints(domains_of(options)))
+
+
+def check_proof_options(options: Mapping[str, Any], endpoints: SnsEndpoints) -> list[str]:
+    """What is wrong in `signature_versions` and `pinned_certificates`, each with its remedy."""
+    problems = [
+        f'signature_versions: {version!r} is not known: use "1", "2" or both'
+        for version in listed(options, "signature_versions")
+        if version not in SIGNATURE_DIGESTS
+    ]
     pinned = options.get("pinned_certificates") or {}
     if not isinstance(pinned, Mapping):
         return [*problems, "pinned_certificates is no table: write the certificate's URL = its PEM text"]
     for url, pem in pinned.items():
-        if not is_certificate_url(url, domains_of(options)):
+        if not endpoints.is_certificate_url(url):
             problems.append(f"pinned_certificates: {url!r} is not where SNS keeps a certificate")
         if not isinstance(pem, str) or not is_usable_certificate(pem.encode()):
             problems.append(f"pinned_certificates: what belongs to {url!r} is no PEM certificate with an RSA key")
     return problems
-
-
-@lru_cache(maxsize=16)
-def _certificate_url(domains: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(rf"https://{_host(domains)}/SimpleNotificationService-[0-9a-f]{{32}}\.pem")
-
-
-@lru_cache(maxsize=16)
-def _subscribe_url(domains: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile(rf"https://{_host(domains)}/\?(?P<query>[A-Za-z0-9%&=:._~+/-]+)")
-
-
-def _host(domains: tuple[str, ...]) -> str:
-    return rf"sns\.{_REGION}\.(?:{'|'.join(re.escape(domain) for domain in domains)})"
 
 
 def _type_refusal(request: WebhookRequest, message: SnsMessage) -> Refused | None:
@@ -302,12 +290,12 @@ def _version_refusal(message: SnsMessage, options: Mapping[str, Any]) -> Refused
     return None
 
 
-def _url_refusal(message: SnsMessage, domains: tuple[str, ...]) -> Refused | None:
-    if is_certificate_url(message.signing_url, domains):
+def _url_refusal(message: SnsMessage, endpoints: SnsEndpoints) -> Refused | None:
+    if endpoints.is_certificate_url(message.signing_url):
         return None
     return Refused(
         reason="certificate_url_refused",
-        detail=f"The SigningCertURL is no certificate of an SNS endpoint under {', '.join(domains)}.",
+        detail=f"The SigningCertURL is no certificate of {endpoints.where}.",
     )
 
 
@@ -318,6 +306,20 @@ def is_usable_certificate(pem: bytes) -> bool:
         return certificate is not None and isinstance(certificate.public_key(), RSAPublicKey)
     except (ValueError, UnsupportedAlgorithm):  # a key of a broken or unknown sort
         return False
+
+
+def _issuer_refusal(
+    message: SnsMessage, certificates: Mapping[str, bytes], endpoints: SnsEndpoints, now: datetime
+) -> Refused | None:
+    issuers_url = endpoints.issuers_url(message.topic_arn)
+    if issuers_url is None or is_issued_by(certificates[message.signing_url], certificates[issuers_url], now=now):
+        return None
+    return Refused(
+        reason="certificate_not_issued",
+        detail=f"The certificate of {message.signing_url} is not issued by those at {issuers_url}, or they are out of "
+        "date: renew them where they are pinned, or set this machine's clock.",
+        http_status=LATER_STATUS,
+    )
 
 
 def _signature_refusal(message: SnsMessage, pem: bytes, now: datetime) -> Refused | None:
