@@ -117,5 +117,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
 def _recipients(values: dict[str, Any]) -> list[str | None]:
     """Whom it is about: `email` is the sender. Some events, the test among them, may name nobody."""
     named = values.get("recipients")
+    if type(named) is list and len(named) == 1 and type(named[0]) is str and named[0]:
+        return named  # as nearly all have it
     texts = [text for text in named if isinstance(text, str) and text] if isinstance(named, list) else []
     return [*texts] or [None]

@@ -104,9 +104,9 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
     kind, cause = meaning or (Kind.OTHER, Cause.NONE)
     if address is None and kind is not Kind.OTHER:
         raise UnreadablePayload(f"{_WHAT}: a {name} names nobody in recipient or email")
-    diagnostic = json_payload.text(values, "smtp_server_response")
-    found = None
+    found = diagnostic = None
     if name in _BOUNCES:
+        diagnostic = json_payload.text(values, "smtp_server_response")
         found = classify(
             smtp_code=json_payload.integer(values, "smtp_server_response_code"),
             enhanced_status=json_payload.text(values, "smtp_server_response_subcode"),
