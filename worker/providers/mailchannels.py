@@ -2,7 +2,8 @@
 
 Sources: docs.mailchannels.net/email-api/advanced/delivery-events, and the client libraries of the vendor and of
 github.com/Yizack/mailchannels for the signature. When a failed batch is sent again by itself is not documented; one
-can be sent again by hand. The public key does not come with the events: it is configured, see the page.
+can be sent again by hand. Nor is it said whether a soft bounce was the last try: it is taken for final. The public key
+does not come with the events: it is configured, see the page.
 """
 
 from collections.abc import Mapping
