@@ -12,7 +12,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.classification.failure import Classification
-from worker.providers.payload.event_key import make_event_key
+from worker.providers.payload.event_key import hash_key_parts
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, WORD_LIMIT, decode_elements, fit_text
 from worker.providers.payload.vendor_time import settle_occurred_at
 
@@ -43,12 +43,12 @@ def new_event(
 
     `key` names this one event at the vendor and never changes when the vendor sends it again: its own id where that
     is unique per recipient and event, else the fields that tell it from others, texts or as they came in JSON; the
-    account and the kind are added here. `address` is as the vendor wrote it. `failure` gives the two codes; kind and cause stay the caller's.
-    `vendor_event` is cut to its length here; other texts come fit from `json_payload`.
+    account and the kind are added here. `address` is as the vendor wrote it. `failure` gives the two codes; kind and
+    cause stay the caller's. `vendor_event` is cut to its length here; other texts come fit from `json_payload`.
     """
     occurred_at, arrival_dated = settle_occurred_at(vendor_time, envelope.received_at)
     return FeedbackEvent(  # in the order of the fields: see there
-        make_event_key(kind, envelope.account, *key),
+        hash_key_parts(kind, [envelope.account, *key]),
         envelope.provider,
         envelope.source,
         envelope.account,

@@ -1,6 +1,7 @@
 """The times that vendors write, as aware UTC datetimes; what cannot be one is None and never an error."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 # E-mail webhooks are younger than this, and no event of a person's lifetime is later.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -16,7 +17,7 @@ _LONGEST_TEXT = 40
 def from_unix_seconds(value: object) -> datetime | None:
     """Seconds since 1970 (milliseconds when there are 12 digits or more), as a number or its decimal text."""
     if type(value) is int and _EARLIEST_SECONDS <= value < _LATEST_SECONDS:
-        return datetime.fromtimestamp(value, UTC)
+        return _from_whole_seconds(value)
     if isinstance(value, str):
         number = _number(value)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -30,6 +31,12 @@ def from_unix_seconds(value: object) -> datetime | None:
     if not _EARLIEST_SECONDS <= number < _LATEST_SECONDS:  # not-a-number ends here too
         return None
     return datetime.fromtimestamp(number, UTC)
+
+
+@lru_cache(maxsize=4096)
+def _from_whole_seconds(seconds: int) -> datetime:
+    """Kept, because a batch of events shares few seconds, and busy senders share each with many batches."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _number(text: str) -> float | None:
