@@ -67,6 +67,8 @@ VENDOR_EVENTS = {
     "relay_permfail": Kind.OTHER,
     "ab_test_completed": Kind.OTHER,
     "ab_test_cancelled": Kind.OTHER,
+    "success": Kind.OTHER,
+    "error": Kind.OTHER,
 }
 
 

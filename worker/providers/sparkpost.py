@@ -59,6 +59,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
         (
             *("sms_status", "relay_message", "relay_injection", "relay_rejection", "relay_delivery"),
             *("relay_tempfail", "relay_permfail", "ab_test_completed", "ab_test_cancelled"),
+            *("success", "error"),  # of events that were handed to SparkPost, which it calls ingest_event
         ),
         (Kind.OTHER, Cause.NONE),
     ),

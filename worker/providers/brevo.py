@@ -1,0 +1,252 @@
+"""Brevo, formerly Sendinblue: transactional and marketing events, one JSON object a request or batches; nothing signed.
+
+https://developers.brevo.com/docs/how-to-use-webhooks
+
+Not documented: the JSON of a batch (an array is taken, and an object with an array inside), the wire names of a few
+marketing events (known by their spellings when a webhook is made), what a test from the console posts (what has the
+address or the id of the documentation's samples counts for nothing), and whether a 5xx is ever sent again: 429 is.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.providers.authentication.credentials import BasicCredentials, bearer_token
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import classify
+from worker.providers.classification.vendor_verdict import settle
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import malformed, new_event, read_elements
+from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
+from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://developers.brevo.com/docs/secured-webhooks
+
+SCHEMES: dict[str, Scheme] = {"": BasicCredentials(), "bearer": bearer_token()}
+
+# -- What its events are -------------------------------------------------------------------------------------
+# https://developers.brevo.com/docs/transactional-webhooks and https://developers.brevo.com/docs/marketing-webhooks
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "request": (Kind.ACCEPTED, Cause.NONE),  # even if `blocked` follows
+    "sent": (Kind.ACCEPTED, Cause.NONE),
+    "delivered": (Kind.DELIVERED, Cause.NONE),
+    "deferred": (Kind.DEFERRED, Cause.UNDETERMINED),
+    "soft_bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "hard_bounce": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+    "invalid_email": (Kind.DROPPED, Cause.INVALID_ADDRESS),
+    "blocked": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "error": (Kind.OTHER, Cause.NONE),  # inside Brevo
+    "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "complaint": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "unsubscribed": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "unsubscribe": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "opened": (Kind.OPENED, Cause.NONE),
+    "unique_opened": (Kind.OPENED, Cause.NONE),
+    "proxy_open": (Kind.OPENED, Cause.NONE),
+    "unique_proxy_open": (Kind.OPENED, Cause.NONE),
+    "click": (Kind.CLICKED, Cause.NONE),
+    **dict.fromkeys(
+        (
+            *("list_addition", "contact_updated", "contact_deleted", "unique_coupon_sent"),
+            *("inbound_email_processed", "reply"),
+        ),
+        (Kind.OTHER, Cause.NONE),
+    ),
+}
+# By a proxy that fetches every picture, whether somebody reads the mail or not.
+PROXY_OPENS = frozenset({"proxy_open", "unique_proxy_open"})
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+# The same names in other spellings: hardBounce and hard_bounced, uniqueOpened, unique_proxy_opened.
+SPELLINGS: dict[str, str] = {_plain(name): name for name in EVENTS} | {
+    "hardbounced": "hard_bounce",
+    "softbounced": "soft_bounce",
+    "invalid": "invalid_email",
+    "clicked": "click",
+    "open": "opened",
+    "uniqueopen": "unique_opened",
+    "proxyopened": "proxy_open",
+    "uniqueproxyopened": "unique_proxy_open",
+}
+
+# -- Why it happened -----------------------------------------------------------------------------------------
+# https://developers.brevo.com/docs/transactional-webhooks#blocked: `reason` of a `blocked` event, by words inside it
+
+BLOCK_REASONS: dict[str, Cause] = {
+    "unsubscri": Cause.UNSUBSCRIBED_AT_PROVIDER,
+    "complain": Cause.COMPLAINED_AT_PROVIDER,
+    "spam": Cause.COMPLAINED_AT_PROVIDER,
+    "blacklist": Cause.SUPPRESSED_BY_PROVIDER,
+    "blocklist": Cause.SUPPRESSED_BY_PROVIDER,
+    "bounce": Cause.SUPPRESSED_BY_PROVIDER,
+}
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+SAMPLE_ADDRESS = "example@domain.com"
+SAMPLE_MESSAGE_ID = "201798300811.5787683@relay.domain.com"
+
+# In this order; `s_epoch` is a slip of Brevo's. `date` and `ts` are in the account's own time.
+_TIME_FIELDS = ("ts_epoch", "s_epoch", "ts_event")
+
+_decode_text = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Brevo(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "brevo"
+    title: ClassVar[str] = "Brevo"
+    documentation: ClassVar[str] = "https://developers.brevo.com/docs/how-to-use-webhooks"
+    proof: ClassVar[str] = "user and password, or a bearer token"
+    secret_help: ClassVar[str] = (
+        "`user:password`, both of your own choosing: put them into the webhook's URL at Brevo, "  # noqa: S105 - a text about secrets
+        "https://user:password@host/webhooks/…"
+    )
+    later_status: ClassVar[int] = 429  # the one refusal that Brevo surely sends again
+    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
+    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    batches: ClassVar[bool] = True
+    account_paths: ClassVar[Mapping[str, str]] = {}  # Brevo names neither a subaccount nor the sender
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | {
+        f"blocked/{words}": (Kind.DROPPED, cause) for words, cause in BLOCK_REASONS.items()
+    }
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """One event for each object; an unreadable one becomes an event `malformed` that changes nothing."""
+        del source  # all that is read stands in the payload
+        return read_elements(envelope.body, "Brevo webhook", envelope, _read_element)
+
+
+PROVIDER = Brevo()
+
+
+def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | list[FeedbackEvent] | None:
+    if (name := json_payload.text(values, "event", WORD_LIMIT)) is not None:
+        return _read_event(name, values, raw, envelope)
+    for field, word in (("items", "inbound"), ("msg_status", "sms")):
+        if field in values:  # mail that somebody wrote to us, and what became of a text message
+            return new_event(
+                envelope, raw, kind=Kind.OTHER, key=(raw,), address=None, vendor_event=word, vendor_time=None
+            )
+    batch = next((value for value in values.values() if isinstance(value, list) and value), None)
+    if batch is None:
+        return None
+    events = []
+    for inner in batch:
+        inner_raw = _encode(inner)
+        inner_name = json_payload.text(inner, "event", WORD_LIMIT) if isinstance(inner, dict) else None
+        events.append(
+            malformed(envelope, inner_raw)
+            if inner_name is None
+            else _read_event(inner_name, inner, inner_raw, envelope)
+        )
+    return events
+
+
+def _read_event(name: str, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
+    name = name if name in EVENTS else SPELLINGS.get(_plain(name), name)
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    vendor_event, failure, diagnostic = name, None, None
+    if kind in _FAILURES:
+        diagnostic = json_payload.text(values, "reason")
+        failure = classify(
+            smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=kind is Kind.HARD_BOUNCE
+        )
+        kind, cause = settle(kind, cause, failure)
+    elif kind is Kind.DROPPED:
+        diagnostic = json_payload.text(values, "reason")
+        if name == "blocked" and (words := _block_reason(diagnostic)):
+            vendor_event, cause = f"blocked/{words}", BLOCK_REASONS[words]
+    address = json_payload.text(values, "email")
+    message_id = json_payload.text(values, "message-id", MESSAGE_ID_LIMIT)
+    if message_id is not None:
+        message_id = message_id.strip("<> ") or None
+    if address == SAMPLE_ADDRESS or message_id == SAMPLE_MESSAGE_ID:
+        kind, cause = Kind.OTHER, Cause.TEST
+    return new_event(
+        envelope,
+        raw,
+        kind=kind,
+        cause=cause,
+        key=_key(name, message_id, address, values, raw),
+        address=address,
+        vendor_event=vendor_event,
+        recognised=name in EVENTS,
+        vendor_time=_vendor_time(values),
+        failure=failure,
+        message_id=message_id,
+        diagnostic=diagnostic,
+        machine=name in PROXY_OPENS,
+        tags=_tags(values),
+        metadata=_metadata(values),
+    )
+
+
+_FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE})
+
+
+def _key(
+    name: str, message_id: str | None, address: str | None, values: dict[str, Any], raw: bytes
+) -> tuple[str | bytes | None, ...]:
+    """`id` is the webhook's and the same in all of its events: the message or the campaign tells them apart."""
+    about = message_id or json_payload.text(values, "camp_id", WORD_LIMIT)
+    when = next(
+        (text for field in (*_TIME_FIELDS, "ts") if (text := json_payload.text(values, field, WORD_LIMIT))), None
+    )
+    if about is None or when is None:
+        return (raw,)
+    return about, address, name, when, json_payload.text(values, "link") or json_payload.text(values, "URL")
+
+
+def _vendor_time(values: dict[str, Any]) -> datetime | None:
+    for field in _TIME_FIELDS:
+        if (value := values.get(field)) is not None and (time := from_unix_seconds(value)) is not None:
+            return time
+    return None
+
+
+def _block_reason(diagnostic: str | None) -> str | None:
+    said = diagnostic.lower() if diagnostic else ""
+    return next((words for words in BLOCK_REASONS if words in said), None)
+
+
+def _tags(values: dict[str, Any]) -> tuple[str, ...]:
+    """`tags`; without them `tag`, which is a text, or the JSON of an array of texts."""
+    if tags := json_payload.tags(values, "tags"):
+        return tags
+    tag = values.get("tag")
+    return json_payload.tags({"tag": _decoded(tag, "[") if isinstance(tag, str) else tag}, "tag")
+
+
+def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
+    """`X-Mailin-custom`, which is JSON where the sender wrote JSON."""
+    custom = values.get("X-Mailin-custom")
+    if not isinstance(custom, str) or not custom:
+        return None
+    decoded = _decoded(custom, "{")
+    return json_payload.metadata(decoded if isinstance(decoded, dict) else {"X-Mailin-custom": custom})
+
+
+def _decoded(text: str, opening: str) -> Any:
+    """The JSON in the text where it opens so and is some, else the text."""
+    if not text.startswith(opening):
+        return text
+    try:
+        return _decode_text(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return text
