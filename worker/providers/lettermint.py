@@ -1,0 +1,193 @@
+"""Lettermint: one JSON object a webhook, an HMAC-SHA256 over a time and the raw body.
+
+https://docs.lettermint.co/platform/webhooks/introduction. The suppression events and those of scheduled messages
+stand in Lettermint's own libraries and not in its pages; how an open or click by a machine is marked, and how often
+and for how long a webhook is sent again, could not be found.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.comparison import as_bytes
+from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches, missing_signature
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.classification.failure import Classification, classify
+from worker.providers.classification.vendor_verdict import settle
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://docs.lettermint.co/platform/webhooks/signing. The secret looks like one of Standard Webhooks and is used
+# otherwise: with its prefix, as text.
+
+SIGNATURE_HEADER = "x-lettermint-signature"
+_MAX_AGE_SECONDS = 300  # as in Lettermint's own libraries
+
+
+class LettermintSignature(Struct, frozen=True, kw_only=True):
+    """`t=<unix seconds>,v1=<hex>`: the HMAC-SHA256 of `<t>.<body>`."""
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when the signature fits under one of the secrets and its time is recent."""
+        given = request.headers.get(SIGNATURE_HEADER, "")
+        if not given:
+            return missing_signature(SIGNATURE_HEADER)
+        parts = dict(part.strip().partition("=")[::2] for part in given.split(","))
+        timestamp, signature = parts.get("t", ""), parts.get("v1", "")
+        if not hmac_matches(signature, as_bytes(timestamp) + b"." + request.body, source.secrets):
+            return bad_signature()
+        return refuse_stale(from_unix_seconds(timestamp), source, now=now, default_max_age_seconds=_MAX_AGE_SECONDS)
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text can be a key."""
+        del source
+        return []
+
+
+SCHEMES: dict[str, Scheme] = {"": LettermintSignature()}
+
+# -- What its events are -------------------------------------------------------------------------------------
+# https://docs.lettermint.co/platform/webhooks/events
+
+CREATED = "message.created"
+SUPPRESSED = "message.suppressed"
+SUPPRESSION_ADDED = "suppression.added"
+INBOUND = "message.inbound"
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    CREATED: (Kind.ACCEPTED, Cause.NONE),  # names all recipients of the message at once
+    "message.sent": (Kind.ACCEPTED, Cause.NONE),
+    "message.delivered": (Kind.DELIVERED, Cause.NONE),
+    "message.hard_bounced": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+    "message.soft_bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "message.spam_complaint": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "message.failed": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # inside Lettermint, unless a server answered
+    SUPPRESSED: (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "message.policy_rejected": (Kind.DROPPED, Cause.CONTENT),  # by Lettermint's own filter; it names no recipient
+    "message.unsubscribed": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "message.opened": (Kind.OPENED, Cause.NONE),
+    "message.clicked": (Kind.CLICKED, Cause.NONE),
+    "message.auto_replied": (Kind.OTHER, Cause.AUTO_REPLY),
+    "message.scheduled": (Kind.OTHER, Cause.NONE),
+    "message.rescheduled": (Kind.OTHER, Cause.NONE),
+    "message.canceled": (Kind.OTHER, Cause.NONE),
+    "message.released": (Kind.OTHER, Cause.NONE),
+    INBOUND: (Kind.OTHER, Cause.NONE),  # mail to us: its addresses are no contact's feedback
+    SUPPRESSION_ADDED: (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),
+    "suppression.removed": (Kind.OTHER, Cause.NONE),
+    "webhook.test": (Kind.OTHER, Cause.TEST),
+}
+_ANSWERED = frozenset({"message.hard_bounced", "message.soft_bounced", "message.failed"})
+
+# -- Why it happened -----------------------------------------------------------------------------------------
+# https://docs.lettermint.co/api-reference/team/suppression: the reasons of a suppression. Those of a bounce are the
+# receiving server's, in `response`.
+
+SUPPRESSIONS: dict[str, Cause] = {
+    "hard_bounce": Cause.SUPPRESSED_BY_PROVIDER,
+    "spam_complaint": Cause.COMPLAINED_AT_PROVIDER,
+    "unsubscribe": Cause.UNSUBSCRIBED_AT_PROVIDER,
+    "manual": Cause.SUPPRESSED_BY_PROVIDER,
+}
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+_MOST_RECIPIENTS = 1_000  # of one message.created
+
+
+class Lettermint(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "lettermint"
+    title: ClassVar[str] = "Lettermint"
+    documentation: ClassVar[str] = "https://docs.lettermint.co/platform/webhooks/introduction"
+    proof: ClassVar[str] = "HMAC-SHA256 of time and body"
+    secret_help: ClassVar[str] = (
+        "the webhook's secret, whsec_ included: Project, Routes, the route, Webhooks, the webhook"  # noqa: S105 - says where to find it
+    )
+    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
+    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "context.project_id"}
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
+        EVENTS
+        | {f"{SUPPRESSED}/{reason}": (Kind.DROPPED, cause) for reason, cause in SUPPRESSIONS.items()}
+        | {f"{SUPPRESSION_ADDED}/{reason}": (Kind.OTHER, cause) for reason, cause in SUPPRESSIONS.items()}
+    )
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The event of the body, or one for each recipient of a new message; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        values = json_payload.decode_object(envelope.body, "Lettermint webhook")
+        name = text(values, "event", WORD_LIMIT)
+        if name is None:
+            raise UnreadablePayload("Lettermint webhook: it names no event")
+        return [_read_event(name, address, values, envelope) for address in _recipients(name, child(values, "data"))]
+
+
+PROVIDER = Lettermint()
+
+
+def _read_event(name: str, address: str | None, values: Mapping[str, Any], envelope: Envelope) -> FeedbackEvent:
+    data = child(values, "data")
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    response, reason = child(data, "response"), text(data, "reason")
+    said = text(response, "content")
+    vendor_event, failure = name, None
+    if name in _ANSWERED and response:
+        failure = _classify(response, permanent=kind is Kind.HARD_BOUNCE)
+        kind, cause = settle(kind, cause, failure)
+    elif name in {SUPPRESSED, SUPPRESSION_ADDED} and reason is not None:
+        cause = SUPPRESSIONS.get(reason, cause)
+        vendor_event = f"{name}/{reason}"
+    return new_event(
+        envelope,
+        envelope.body,
+        kind=kind,
+        cause=cause,
+        key=(text(values, "id", WORD_LIMIT) or envelope.body, name, address),
+        address=address,
+        vendor_event=vendor_event,
+        recognised=name in EVENTS,
+        vendor_time=from_iso(values.get("timestamp")) or from_iso(values.get("created_at")),
+        failure=failure,
+        message_id=text(data, "message_id", MESSAGE_ID_LIMIT),
+        diagnostic=said or reason,
+        tags=json_payload.tags(data, "tags") or json_payload.tags(data, "tag"),
+        metadata=json_payload.metadata(data.get("metadata")),  # [] when there is none
+    )
+
+
+def _classify(response: Mapping[str, Any], *, permanent: bool) -> Classification:
+    return classify(
+        smtp_code=json_payload.integer(response, "status_code"),
+        enhanced_status=text(response, "enhanced_status_code", WORD_LIMIT),
+        diagnostic=text(response, "content"),
+        permanent=permanent,
+    )
+
+
+def _recipients(name: str, data: Mapping[str, Any]) -> Sequence[str | None]:
+    """Whom the event is about: never nobody at all, as an event that names nobody is kept too."""
+    if name == INBOUND:
+        return [None]
+    if name == CREATED and "recipient" not in data:
+        told: dict[str, None] = {}
+        for field in ("to", "cc", "bcc"):
+            addresses = data.get(field)
+            if isinstance(addresses, list):
+                told |= dict.fromkeys(address for address in addresses if isinstance(address, str) and address)
+        if told:
+            return list(told)[:_MOST_RECIPIENTS]
+    return [text(data, "recipient") or text(data, "email")]
