@@ -2,9 +2,9 @@
 
 https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Types-of-Events
 
-One refusal comes up to three times: as `delivery_attempt`, as `bounce_all`, and as `bounce_bad_address` once the counting
-of GreenArrow itself holds the address for bad. An attempt is a deferral here; the other two count. That the modern
-destination posts a bare array, and which events Studio has beside those below, could not be verified. Nothing is signed.
+One refusal comes up to three times: as `delivery_attempt`, as `bounce_all`, and as `bounce_bad_address` once the
+counting of GreenArrow itself holds the address for bad. An attempt is a deferral here; the other two count. That the
+modern destination posts a bare array, and which other events Studio has, could not be verified. Nothing is signed.
 """
 
 from collections.abc import Mapping

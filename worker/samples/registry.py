@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from worker.samples.ahasend import AhaSendSamples
 from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.azure_communication_services import AzureCommunicationServicesSamples
 from worker.samples.bouncekeeper import BouncekeeperSamples
+from worker.samples.brevo import BrevoSamples
 from worker.samples.customerio import CustomerIoSamples
 from worker.samples.described import DescribedSamples
 from worker.samples.elastic_email import ElasticEmailSamples
@@ -12,6 +14,7 @@ from worker.samples.forward_email import ForwardEmailSamples
 from worker.samples.greenarrow import GreenArrowSamples
 from worker.samples.iterable import IterableSamples
 from worker.samples.kumomta import KumoMtaSamples
+from worker.samples.lettermint import LettermintSamples
 from worker.samples.mail import (
     AmazonSesInboundSamples,
     MailgunInboundSamples,
@@ -28,8 +31,10 @@ from worker.samples.mailtrap import MailtrapSamples
 from worker.samples.mandrill import MandrillSamples
 from worker.samples.postal import PostalSamples
 from worker.samples.postmark import PostmarkSamples
+from worker.samples.powermta import PowerMtaSamples
 from worker.samples.resend import ResendSamples
 from worker.samples.sample import SampleSender
+from worker.samples.scaleway_tem import ScalewayTemSamples
 from worker.samples.sendgrid import SendGridSamples
 from worker.samples.sendpulse import SendPulseSamples
 from worker.samples.smtp2go import Smtp2goSamples
@@ -42,10 +47,12 @@ from worker.samples.zeptomail import ZeptoMailSamples
 
 # Called without arguments, each makes a sender with keys of its own.
 SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
+    AhaSendSamples.provider: AhaSendSamples,
     AmazonSesInboundSamples.provider: AmazonSesInboundSamples,
     AmazonSesSamples.provider: AmazonSesSamples,
     AzureCommunicationServicesSamples.provider: AzureCommunicationServicesSamples,
     BouncekeeperSamples.provider: BouncekeeperSamples,
+    BrevoSamples.provider: BrevoSamples,
     CustomerIoSamples.provider: CustomerIoSamples,
     DescribedSamples.provider: DescribedSamples,
     ElasticEmailSamples.provider: ElasticEmailSamples,
@@ -53,19 +60,22 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     GreenArrowSamples.provider: GreenArrowSamples,
     IterableSamples.provider: IterableSamples,
     KumoMtaSamples.provider: KumoMtaSamples,
+    LettermintSamples.provider: LettermintSamples,
     MailChannelsSamples.provider: MailChannelsSamples,
-    MailerooSamples.provider: MailerooSamples,
+    MailSamples.provider: MailSamples,
     MailerSendSamples.provider: MailerSendSamples,
+    MailerooSamples.provider: MailerooSamples,
     MailgunInboundSamples.provider: MailgunInboundSamples,
     MailgunSamples.provider: MailgunSamples,
     MailjetSamples.provider: MailjetSamples,
-    MailSamples.provider: MailSamples,
     MailtrapSamples.provider: MailtrapSamples,
     MandrillSamples.provider: MandrillSamples,
     PostalSamples.provider: PostalSamples,
     PostmarkInboundSamples.provider: PostmarkInboundSamples,
     PostmarkSamples.provider: PostmarkSamples,
+    PowerMtaSamples.provider: PowerMtaSamples,
     ResendSamples.provider: ResendSamples,
+    ScalewayTemSamples.provider: ScalewayTemSamples,
     SendGridInboundSamples.provider: SendGridInboundSamples,
     SendGridSamples.provider: SendGridSamples,
     SendPulseSamples.provider: SendPulseSamples,
