@@ -9,7 +9,6 @@ from uuid import NAMESPACE_URL, uuid5
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -28,6 +27,7 @@ from worker.providers.ses_event_bridge import DETAIL_TYPES
 from worker.samples.posting import post
 from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
 from worker.samples.server_reply import reply_for
+from worker.samples.sns_signing import signed_message
 
 TOPIC = "arn:aws:sns:eu-west-1:000000000000:mail-feedback"
 _ENDPOINT = "https://sns.eu-west-1.amazonaws.com"
@@ -37,7 +37,6 @@ NOTIFICATION_TYPE = "notificationType"  # the dialect of an identity's feedback
 
 _VALID_FROM = datetime(2000, 1, 1, tzinfo=UTC)
 _VALID_UNTIL = datetime(2199, 1, 1, tzinfo=UTC)
-_HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 - as SNS signs
 
 _SUBTYPES: dict[Cause, tuple[str, str]] = {
     Cause.MAILBOX_FULL: ("Transient", "MailboxFull"),
@@ -156,16 +155,7 @@ class AmazonSesSamples:
         self, fields: Mapping[str, str], *, version: str = "2", certificate_url: str = CERTIFICATE_URL
     ) -> WebhookRequest:
         """The POST with these fields, signed over what they say."""
-        unsigned = json.dumps(fields).encode()
-        signature = self._key.sign(
-            sns.string_to_sign(sns.read_sns_message(unsigned)), PKCS1v15(), _HASHES.get(version, hashes.SHA256())
-        )
-        body = {
-            **fields,
-            "SignatureVersion": version,
-            "Signature": base64.b64encode(signature).decode(),
-            "SigningCertURL": certificate_url,
-        }
+        body = signed_message(self._key, fields, version=version, certificate_url=certificate_url)
         headers = {
             "content-type": "text/plain; charset=UTF-8",
             "user-agent": "Amazon Simple Notification Service Agent",
@@ -173,7 +163,7 @@ class AmazonSesSamples:
             "x-amz-sns-message-id": fields["MessageId"],
             "x-amz-sns-topic-arn": fields["TopicArn"],
         }
-        return _post(json.dumps(body).encode(), headers)
+        return _post(body, headers)
 
     def raw_request(self, event: SampleEvent, *, secret: Secret, dialect: str = EVENT_TYPE) -> WebhookRequest:
         """The event as raw delivery posts it: no envelope, no signature, the URL's credentials instead."""
