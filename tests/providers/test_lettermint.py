@@ -78,22 +78,22 @@ class TestLettermint(ProviderConformance):
         assert (event.recognised, event.vendor_event) == (True, words)
 
     @pytest.mark.parametrize(
-        ("name", "code", "status", "content", "kind", "cause"),
+        ("name", "code", "status", "content", "meaning"),
         [
-            ("hard_bounced", 550, "5.1.1", "user unknown", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
-            ("hard_bounced", 550, "5.7.1", "listed on a blocklist", Kind.BLOCKED, Cause.SENDER_REPUTATION),
-            ("hard_bounced", 550, "5.7.26", "unauthenticated", Kind.BLOCKED, Cause.SENDER_AUTHENTICATION),
-            ("soft_bounced", 452, "4.2.2", "mailbox full", Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
-            ("soft_bounced", 550, "5.1.1", "user unknown", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
-            ("failed", 550, "5.1.1", "user unknown", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+            ("hard_bounced", 550, "5.1.1", "user unknown", (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)),
+            ("hard_bounced", 550, "5.7.1", "listed on a blocklist", (Kind.BLOCKED, Cause.SENDER_REPUTATION)),
+            ("hard_bounced", 550, "5.7.26", "unauthenticated", (Kind.BLOCKED, Cause.SENDER_AUTHENTICATION)),
+            ("soft_bounced", 452, "4.2.2", "mailbox full", (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL)),
+            ("soft_bounced", 550, "5.1.1", "user unknown", (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)),
+            ("failed", 550, "5.1.1", "user unknown", (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)),
         ],
     )
     def test_the_servers_answer_has_the_last_say(
-        self, name: str, code: int, status: str, content: str, kind: Kind, cause: Cause
+        self, name: str, code: int, status: str, content: str, meaning: tuple[Kind, Cause]
     ) -> None:
         answer = {"status_code": code, "enhanced_status_code": status, "content": content}
         event = self.one(f"message.{name}", {"recipient": "jane@example.org", "response": answer})
-        assert (event.kind, event.cause) == (kind, cause)
+        assert (event.kind, event.cause) == meaning
         assert (event.smtp_code, event.enhanced_status, event.diagnostic) == (code, status, content)
 
     @pytest.mark.parametrize("response", [None, [], "", {}])
