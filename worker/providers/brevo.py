@@ -202,15 +202,13 @@ _FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE})
 
 def _key(
     name: str, message_id: str | None, address: str | None, values: dict[str, Any], raw: bytes
-) -> tuple[str | bytes | None, ...]:
+) -> tuple[object, ...]:
     """`id` is the webhook's and the same in all of its events: the message or the campaign tells them apart."""
-    about = message_id or json_payload.text(values, "camp_id", WORD_LIMIT)
-    when = next(
-        (text for field in (*_TIME_FIELDS, "ts") if (text := json_payload.text(values, field, WORD_LIMIT))), None
-    )
-    if about is None or when is None:
+    about = message_id or values.get("camp_id")
+    when = values.get("ts_epoch") or values.get("s_epoch") or values.get("ts_event") or values.get("ts")
+    if not about or not when:
         return (raw,)
-    return about, address, name, when, json_payload.text(values, "link") or json_payload.text(values, "URL")
+    return about, address, name, when, values.get("link") or values.get("URL")
 
 
 def _vendor_time(values: dict[str, Any]) -> datetime | None:

@@ -165,8 +165,9 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         return _inbound(raw, envelope) if "Sender" in values and "Recipient" in values else None
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     recognised, vendor_event, failure, scope = name in EVENTS, name, None, None
-    diagnostic = json_payload.text(values, "comment") or json_payload.text(values, "smtp_reply")
+    diagnostic = json_payload.text(values, "smtp_reply")
     if kind is Kind.SOFT_BOUNCE or kind is Kind.DROPPED:
+        diagnostic = json_payload.text(values, "comment") or diagnostic
         label, error = _error_of(values)
         recognised = label in ERRORS
         hard = json_payload.flag(values, "hard_bounce")
@@ -186,18 +187,17 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         kind, cause, scope = Kind.OTHER, Cause.TEST, None
     message_id = json_payload.text(values, "MessageID", MESSAGE_ID_LIMIT)
     message_id = message_id or json_payload.text(values, "Message_GUID", MESSAGE_ID_LIMIT)
-    when = json_payload.text(values, "time", WORD_LIMIT)
-    named = message_id and when
+    when = values.get("time")
     return new_event(
         envelope,
         raw,
         kind=kind,
         cause=cause,
-        key=(message_id, address, name, when, json_payload.text(values, "url"), scope) if named else (raw,),
+        key=(message_id, address, name, when, values.get("url"), scope) if message_id and when else (raw,),
         address=address,
         vendor_event=vendor_event,
         recognised=recognised,
-        vendor_time=from_unix_seconds(values.get("time")),
+        vendor_time=from_unix_seconds(when),
         failure=failure,
         message_id=message_id,
         diagnostic=diagnostic,
@@ -234,6 +234,8 @@ def _bounce(error: MailjetError, found: Classification, *, hard: bool) -> tuple[
 def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
     """`Payload`, which is JSON where the sender wrote JSON, and `CustomID`."""
     payload, custom_id = values.get("Payload"), values.get("CustomID")
+    if not payload and not custom_id:
+        return None
     told: dict[str, Any] = {}
     if isinstance(payload, str) and payload:
         try:

@@ -178,32 +178,32 @@ def _read_message_event(name: str, values: dict[str, Any], raw: bytes, envelope:
     message_id = json_payload.text(values, "_id", MESSAGE_ID_LIMIT) or json_payload.text(
         message, "_id", MESSAGE_ID_LIMIT
     )
-    failure, vendor_event = None, name
-    diagnostic = _diagnostic(message)
+    failure, diagnostic, vendor_event = None, None, name
     if kind in _FAILURES:
+        diagnostic = _diagnostic(message)
         failure = classify(
             smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=kind is Kind.HARD_BOUNCE
         )
         kind, cause, detail = _settled(name, message, failure)
         vendor_event = f"{name}/{detail}" if detail else name
     elif kind is Kind.DROPPED:
+        diagnostic = _diagnostic(message)
         reason = _reject_reason(values, message)
         cause = REJECT_REASONS.get(reason or "", cause)
         vendor_event = f"{name}/{reason}" if reason else name
     if address == SAMPLE_ADDRESS or (message_id or "").startswith(SAMPLE_ID_PREFIX):
         kind, cause = Kind.OTHER, Cause.TEST
-    when = json_payload.text(values, "ts", WORD_LIMIT)
-    named = message_id and when
+    when = values.get("ts")
     return new_event(
         envelope,
         raw,
         kind=kind,
         cause=cause,
-        key=(message_id, address, name, when, json_payload.text(values, "url")) if named else (raw,),
+        key=(message_id, address, name, when, values.get("url")) if message_id and when else (raw,),
         address=address,
         vendor_event=vendor_event,
         recognised=name in EVENTS,
-        vendor_time=from_unix_seconds(values.get("ts")),
+        vendor_time=from_unix_seconds(when),
         failure=failure,
         message_id=message_id,
         diagnostic=diagnostic,

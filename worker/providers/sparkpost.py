@@ -198,13 +198,18 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         message_id=json_payload.text(values, "message_id", MESSAGE_ID_LIMIT),
         diagnostic=diagnostic,
         machine=kind is Kind.OPENED and json_payload.flag(json_payload.child(values, "user_agent_parsed"), _PREFETCHED),
-        tags=json_payload.tags(values, "rcpt_tags") + json_payload.tags(values, "campaign_id"),
+        tags=_tags(values),
         metadata=json_payload.metadata(values.get("rcpt_meta")),
     )
 
 
 _FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.DROPPED})
 _PREFETCHED = "is_prefetched"
+
+
+def _tags(values: dict[str, Any]) -> tuple[str, ...]:
+    tags = json_payload.tags(values, "rcpt_tags")
+    return tags + json_payload.tags(values, "campaign_id") if values.get("campaign_id") else tags
 
 
 def _test_batch(raw: bytes, envelope: Envelope) -> FeedbackEvent:

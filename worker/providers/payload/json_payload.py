@@ -106,6 +106,8 @@ def text(values: Mapping[str, Any], key: str, limit: int = DIAGNOSTIC_LIMIT) -> 
     """The text under `key`, a number as its digits; None when missing, empty or of another type."""
     value = values.get(key)
     if isinstance(value, str):
+        if 0 < len(value) <= limit and "\x00" not in value:
+            return value  # as nearly all are
         return fit_text(value, limit) if value else None
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_INTEGER:
         return str(value)
