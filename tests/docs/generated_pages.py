@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
 from tests.docs.pages import REPOSITORY
-from tests.docs.provider_tables import in_order, page_of, provider_rows, word_rows
+from tests.docs.provider_tables import LEFT_OUT, in_order, page_of, provider_rows, word_rows
 from worker import errors
 from worker.errors import BouncekeeperError
 
@@ -108,6 +108,13 @@ def providers_page() -> str:
             "A vendor that is not here can be [described in a file](described.md), can be "
             "[added as a module](../adding-a-provider.md), or can post [our own JSON](bouncekeeper.md)."
         ),
+        "## Left out",
+        (
+            "What these publish about their webhooks is too little for an adapter that can be trusted; none of them is "
+            "guessed at.\n"
+            "A real payload and [a description](described.md) will do for most."
+        ),
+        _table(["vendor", "what is missing"], [list(row) for row in LEFT_OUT]),
     ]
     return "\n\n".join(parts) + "\n"
 

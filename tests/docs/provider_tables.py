@@ -4,6 +4,13 @@ from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import Provider
 from worker.providers.registry import PROVIDERS
 
+LEFT_OUT = (
+    ("Braze", "it has no webhook for delivery reports: Currents writes to storage or to named partners"),
+    ("Dotdigital", "no payload and no signature is published"),
+    ("Klaviyo", "a system webhook may name its recipient only by a profile id, which takes a call of its API"),
+    ("Plunk", "a workflow posts what its author writes, without the event's name: describe your own template"),
+    ("UniSender (classic)", "the names of statuses and fields are not published; Unisender Go is supported"),
+)
 _KINDS_SHOWN = tuple(kind for kind in Kind if kind is not Kind.OTHER)
 
 
