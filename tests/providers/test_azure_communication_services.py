@@ -129,7 +129,10 @@ def test_the_servers_words_refine_a_status(status: str, words: str | None, kind:
 
 def test_both_spellings_of_the_time_are_read_and_else_the_events_own_counts() -> None:
     later = "2026-03-04T11:30:00.1234567+00:00"
-    assert delivery_report("Delivered", deliveryAttemptTimestamp=later).occurred_at.minute == 30
+    assert (
+        delivery_report("Delivered", deliveryAttemptTimestamp=later, deliveryAttemptTimeStamp="").occurred_at.minute
+        == 30
+    )
     assert delivery_report("Delivered", deliveryAttemptTimeStamp=None).occurred_at == EARLIER
 
 

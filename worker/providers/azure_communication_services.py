@@ -47,6 +47,7 @@ _ORIGIN = re.compile(r"[A-Za-z0-9.:/_*-]{1,253}")
 _COMPANY = "Microsoft.Communication."
 DELIVERY_REPORT = "EmailDeliveryReportReceived"
 ENGAGEMENT_REPORT = "EmailEngagementTrackingReportReceived"
+_DELIVERY_REPORT_WRITTEN = _COMPANY + DELIVERY_REPORT
 
 # What each becomes where the server's words in `statusMessage` say nothing else.
 DELIVERY_STATUSES: dict[str, tuple[Kind, Cause]] = {
@@ -144,13 +145,13 @@ def _validation_code(body: bytes) -> str | None:
 
 
 def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
-    written = json_payload.text(values, "eventType") or json_payload.text(values, "type")
-    if written is None:
+    written = values.get("eventType") or values.get("type")
+    if not isinstance(written, str) or not written:
         return None
-    name = written.removeprefix(_COMPANY)
     data = json_payload.child(values, "data")
-    if name == DELIVERY_REPORT:
+    if written == _DELIVERY_REPORT_WRITTEN:
         return _delivery_report(values, data, raw, envelope)
+    name = written.removeprefix(_COMPANY)
     recipient = data.get("recipient")
     word = json_payload.text(data, "engagementType", json_payload.WORD_LIMIT) if name == ENGAGEMENT_REPORT else None
     meaning = ENGAGEMENTS.get(word) if word is not None and recipient else None
@@ -163,7 +164,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         vendor_event=name if word is None else f"{name}/{word}",
         # An engagement of nobody in particular is documented, and changes nothing.
         recognised=written in _NOT_FOR_US or word in ENGAGEMENTS,
-        vendor_time=_time(values, data, "userActionTimestamp", "userActionTimeStamp"),
+        vendor_time=_time(values, data, "userActionTimeStamp", "userActionTimestamp"),
         message_id=_message_id(data),
     )
 
@@ -196,21 +197,21 @@ def _delivery_report(
         address=recipient,
         vendor_event=f"{DELIVERY_REPORT}/{status}",
         recognised=status in DELIVERY_STATUSES,
-        vendor_time=_time(values, data, "deliveryAttemptTimestamp", "deliveryAttemptTimeStamp"),
+        vendor_time=_time(values, data, "deliveryAttemptTimeStamp", "deliveryAttemptTimestamp"),
         failure=failure,
         message_id=_message_id(data),
         diagnostic=diagnostic,
     )
 
 
-def _key(values: dict[str, Any], raw: bytes) -> tuple[str | bytes]:
+def _key(values: dict[str, Any], raw: bytes) -> tuple[object]:
     """Event Grid's own id: one event has one recipient, and keeps its id when it is sent again."""
-    return (json_payload.text(values, "id") or raw,)
+    return (values.get("id") or raw,)
 
 
-def _time(values: dict[str, Any], data: dict[str, Any], *names: str) -> datetime | None:
-    stamps = (*(data.get(name) for name in names), values.get("eventTime"), values.get("time"))
-    return from_iso(next((stamp for stamp in stamps if stamp), None))
+def _time(values: dict[str, Any], data: dict[str, Any], spelling: str, other_spelling: str) -> datetime | None:
+    stamp = data.get(spelling) or data.get(other_spelling) or values.get("eventTime") or values.get("time")
+    return from_iso(stamp)
 
 
 def _message_id(data: dict[str, Any]) -> str | None:

@@ -152,6 +152,7 @@ _VAGUE = frozenset(
         "err_unknown",
     }
 )
+_REASONED = frozenset({"hard_bounced", "soft_bounced", "spam"})  # the others' delivery_status says the same again
 SPAM_FOLDER = "ok_spam_folder"  # the receiving filter's doing, and no reader's
 
 # -- How it is read ------------------------------------------------------------------------------------------
@@ -223,33 +224,35 @@ PROVIDER = UnisenderGo()
 
 def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
     """The event; `beside` is what stands beside it in the array of its user, and is kept with it."""
-    event_name = json_payload.text(values, "event_name", json_payload.WORD_LIMIT)
-    if event_name is None:
+    name, data = values.get("event_name"), values.get("event_data")
+    if not isinstance(name, str) or not name:
         return None
-    data = json_payload.child(values, "event_data") or values
-    address, name = data.get("email"), event_name
-    known, failure, diagnostic = event_name == SPAM_BLOCK_EVENT, None, None
-    kind, cause = (Kind.OTHER, Cause.SENDER_REPUTATION if known else Cause.NONE)
-    if event_name == STATUS_EVENT:
-        status = json_payload.text(data, "status", json_payload.WORD_LIMIT)
-        if status is None or not isinstance(address, str):
+    if not isinstance(data, dict):
+        data = values
+    address, failure, diagnostic = data.get("email"), None, None
+    if name == STATUS_EVENT:
+        name = data.get("status")
+        if not isinstance(name, str) or not isinstance(address, str):
             return None
-        info = json_payload.child(data, "delivery_info")
-        word = json_payload.text(info, "delivery_status", json_payload.WORD_LIMIT)
-        diagnostic = json_payload.text(info, "destination_response")
-        known, name = status in STATUSES, status
-        kind, cause = STATUSES.get(status, (kind, cause))
-        if status in ("hard_bounced", "soft_bounced"):
-            known, name = word is None or word in DELIVERY_STATUSES, f"{status}/{word}" if word else status
-            failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=None)
-            kind, cause = _bounce(status, word, failure)
-        elif (status, word) == ("spam", SPAM_FOLDER):
-            kind, cause, name = Kind.OTHER, Cause.CONTENT, f"{status}/{word}"
-    job_id = json_payload.text(data, "job_id", json_payload.MESSAGE_ID_LIMIT)
-    time = json_payload.text(data, "event_time") or json_payload.text(data, "block_time")
+        known = name in STATUSES
+        kind, cause = STATUSES[name] if known else (Kind.OTHER, Cause.NONE)
+        if name in _REASONED:
+            info, status = json_payload.child(data, "delivery_info"), name
+            word = json_payload.text(info, "delivery_status", json_payload.WORD_LIMIT)
+            if status != "spam":
+                diagnostic = json_payload.text(info, "destination_response")
+                failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=None)
+                kind, cause = _bounce(status, word, failure)
+                known, name = word is None or word in DELIVERY_STATUSES, f"{status}/{word}" if word else status
+            elif word == SPAM_FOLDER:
+                kind, cause, name = Kind.OTHER, Cause.CONTENT, f"{status}/{word}"
+    else:
+        known = name == SPAM_BLOCK_EVENT
+        kind, cause = Kind.OTHER, Cause.SENDER_REPUTATION if known else Cause.NONE
     written = address if isinstance(address, str) else None
+    job_id, time = json_payload.text(data, "job_id", json_payload.MESSAGE_ID_LIMIT), data.get("event_time")
     # No event has an id of its own, and the header ID is another one each time the same events are sent.
-    told = (job_id, time, json_payload.text(data, "url")) if job_id and time else (raw,)
+    told = (job_id, time, data.get("url")) if job_id and time else (raw,)
     return new_event(
         envelope,
         beside + raw[1:] if beside else raw,
@@ -259,7 +262,7 @@ def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Env
         address=written,
         vendor_event=name,
         recognised=known,
-        vendor_time=from_iso(time),
+        vendor_time=from_iso(time or data.get("block_time")),
         failure=failure,
         message_id=job_id,
         diagnostic=diagnostic,
