@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import jwt
 import msgspec
 import pytest
 
@@ -292,6 +293,58 @@ def test_user_and_password_can_stand_in_for_the_signature() -> None:
     verdict = PROVIDER.authenticate(request, source, now=NOW, certificates={})
     assert isinstance(verdict, Refused)
     assert verdict.challenge is not None
+
+
+KEY = "the key by which the operator's identity provider signs"
+
+
+@pytest.mark.parametrize(
+    ("authentication", "secret", "shown", "strange"),
+    [
+        ("oauth", KEY, jwt.encode({"exp": NOW + timedelta(hours=1), "aud": "hooks"}, KEY), "a.b.c"),
+        ("bearer", "an opaque token", "an opaque token", "another token"),
+    ],
+)
+def test_a_token_of_the_operators_identity_provider_can_stand_in_for_the_signature(
+    authentication: str, secret: str, shown: str, strange: str
+) -> None:
+    source = Source(name="s", provider="sendgrid", authentication=authentication, secrets=(Secret(secret),))
+    assert PROVIDER.check_source(source) == []
+    request = SendGridSamples().requests([sample()], now=NOW)[0]
+    for token, verdict in ((shown, Accepted), (strange, Refused), ("", Refused)):
+        shows = msgspec.structs.replace(request, headers={"authorization": f"Bearer {token}"} if token else {})
+        assert isinstance(PROVIDER.authenticate(shows, source, now=NOW, certificates={}), verdict)
+
+
+def test_a_token_for_somebody_else_is_refused() -> None:
+    token = jwt.encode({"exp": NOW + timedelta(hours=1), "aud": "hooks"}, KEY)
+    request = SendGridSamples().requests([sample()], now=NOW)[0]
+    shows = msgspec.structs.replace(request, headers={"authorization": f"Bearer {token}"})
+    for audience, verdict in (("hooks", Accepted), ("billing", Refused)):
+        source = Source(
+            name="s",
+            provider="sendgrid",
+            authentication="oauth",
+            secrets=(Secret(KEY),),
+            options={"audience": audience},
+        )
+        assert PROVIDER.check_source(source) == []
+        assert isinstance(PROVIDER.authenticate(shows, source, now=NOW, certificates={}), verdict)
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ("delivered", "response"),
+        ("deferred", "response"),
+        ("deferred", "attempt"),
+        ("open", "ip"),
+        ("open", "useragent"),
+    ],
+)
+def test_what_tells_two_events_of_one_second_apart_is_in_the_key(event: str, field: str) -> None:
+    one, other = parse(element(event, **{field: "a"}), element(event, **{field: "b"}))
+    assert one.event_key != other.event_key
 
 
 def test_a_secret_that_is_no_key_is_reported() -> None:

@@ -1,7 +1,7 @@
 """A signature under a published key lets in who has its private half: ECDSA P-256, Ed25519, RSA."""
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -188,3 +188,28 @@ def test_a_key_of_another_sort_is_reported(algorithm: Algorithm, other: Algorith
         (problem,) = scheme.check_secrets(Source(name="s", provider="p", secrets=(Secret(text),)))
         assert algorithm.partition("_")[0] in problem
         assert text not in problem
+
+
+def test_where_a_time_is_signed_it_stands_before_the_body_and_must_be_recent() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    scheme = PublicKeySignature(
+        header="x-signature", algorithm="ecdsa_p256", timestamp_header="x-time", max_age_seconds=60
+    )
+    source = Source(name="s", provider="pigeon", secrets=(Secret(public_text(key.public_key())),))
+
+    def reason(timestamp: str, *, signed: str | None = None, now: datetime = NOW) -> str | None:
+        proof = key.sign((timestamp if signed is None else signed).encode() + b"{}", ec.ECDSA(hashes.SHA256()))
+        headers = {"x-signature": base64.b64encode(proof).decode(), "x-time": timestamp}
+        request = WebhookRequest(
+            method="POST", path="/", query={}, headers=headers, body=b"{}", remote_address="192.0.2.10"
+        )
+        refused = scheme.refuse(request, source, now=now)
+        return refused.reason if refused else None
+
+    seconds = str(int(NOW.timestamp()))
+    assert reason(seconds) is None
+    assert reason(NOW.isoformat()) is None
+    assert reason(seconds, signed="1") == "bad_signature"
+    assert reason("", signed="") == "missing_signature"
+    assert reason(seconds, now=NOW + timedelta(seconds=61)) == "stale"
+    assert reason("soon") == "stale"

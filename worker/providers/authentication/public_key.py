@@ -17,7 +17,10 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key, lo
 from msgspec import Struct
 
 from schemas.source import Secret, Source
+from worker.providers.authentication.comparison import as_bytes
+from worker.providers.authentication.freshness import refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.provider import Refused, WebhookRequest
 
 _ED25519_KEY_BYTES = 32
@@ -26,35 +29,48 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
 }
 
+_KEY_NAMES = {"ecdsa_p256": "P-256", "ed25519": "Ed25519", "rsa_sha256": "RSA", "rsa_sha1": "RSA"}
+
 
 class PublicKeySignature(
     Struct, frozen=True, kw_only=True, tag_field="scheme", tag="public_key", forbid_unknown_fields=True
 ):
-    """A header with base64 of the raw body's signature, under a public key that the vendor publishes."""
+    """A header with base64 of the raw body's signature, under a public key that the vendor publishes.
+
+    With a `timestamp_header`, its text stands before the body in what is signed, and requests older than
+    `max_age_seconds` are refused as replays; the source's option of that name overrides the default given here.
+    """
 
     header: str  # in lower case
     algorithm: Literal["ecdsa_p256", "ed25519", "rsa_sha256", "rsa_sha1"]
+    timestamp_header: str = ""
+    max_age_seconds: int = 24 * 3600
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
-        """None when the signature fits under one of the keys."""
-        del now  # no time is signed
+        """None when the signature fits under one of the keys, and is recent where a time is signed."""
         given = request.headers.get(self.header, "")
-        if not given:
-            return missing_signature(self.header)
+        timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
+        if not given or (self.timestamp_header and not timestamp):
+            return missing_signature(self.timestamp_header if given else self.header)
+        if not self._fits(given, as_bytes(timestamp) + request.body, source.secrets):
+            return bad_signature()
+        if not self.timestamp_header:
+            return None
+        signed_at = from_unix_seconds(timestamp) or from_iso(timestamp)
+        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=self.max_age_seconds)
+
+    def _fits(self, signature: str, message: bytes, keys: Sequence[Secret]) -> bool:
         if self.algorithm == "ecdsa_p256":
-            fits = ecdsa_p256_matches(given, request.body, source.secrets)
-        elif self.algorithm == "ed25519":
-            fits = ed25519_matches(given, request.body, source.secrets)
-        else:
-            digest: Literal["sha1", "sha256"] = "sha1" if self.algorithm == "rsa_sha1" else "sha256"
-            fits = rsa_key_matches(given, request.body, source.secrets, digest=digest)
-        return None if fits else bad_signature()
+            return ecdsa_p256_matches(signature, message, keys)
+        if self.algorithm == "ed25519":
+            return ed25519_matches(signature, message, keys)
+        return rsa_key_matches(signature, message, keys, digest="sha1" if self.algorithm == "rsa_sha1" else "sha256")
 
     def check_secrets(self, source: Source) -> list[str]:
         """Each secret must be a public key of the right sort."""
         load = {"ecdsa_p256": load_p256_key, "ed25519": load_ed25519_key}.get(self.algorithm, load_rsa_key)
         if any(load(secret.reveal()) is None for secret in source.secrets if secret.reveal()):
-            return [f"one of the secrets is no {self.algorithm.partition('_')[0]} public key, in PEM or base64"]
+            return [f"one of the secrets is no {_KEY_NAMES[self.algorithm]} public key, in PEM or base64"]
         return []
 
 

@@ -65,6 +65,8 @@ _CONTINUATION = re.compile(r"\s*\b[45]\d\d[- ][45]\.\d{1,3}\.\d{1,3}\s")
 _ENHANCED = re.compile(r"[45]\.[0-7]\.\d{1,3}(?!\.?\d|\w)")
 _VERSION_WORDS = frozenset({"version", "ver", "ver.", "release", "build"})
 _REPLY = re.compile(r"(?<![\w.:/@#+-])[45][0-5-7]\d(?=[ -]|$)")
+# How most refusals begin: both codes at once, as the two searches above would find them.
+_BOTH = re.compile(r"([45][0-5-7]\d)[ -]([45]\.[0-7]\.\d{1,3})(?!\.?\d|\w)")
 _STATUS = re.compile(r"\s*([45]\.[0-7]\.\d{1,3})(?!\.?\d)")
 
 
@@ -105,9 +107,12 @@ def _codes(smtp_code: int | None, enhanced_status: str | None, words: str) -> tu
             reply = int(bare.group())
     if not words:
         return reply, stated
-    if reply is None and (found := _REPLY.search(words)):
-        reply = int(found.group())
-    quoted = _quoted_status(words)
+    if both := _BOTH.match(words):
+        reply, quoted = reply or int(both.group(1)), both.group(2)
+    else:
+        if reply is None and (found := _REPLY.search(words)):
+            reply = int(found.group())
+        quoted = _quoted_status(words)
     if quoted is None or quoted == stated:
         return reply, stated
     return reply, _preferred(stated, quoted, reply)
