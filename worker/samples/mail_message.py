@@ -3,8 +3,8 @@
 from email.utils import format_datetime
 from hashlib import blake2b
 
-from schemas.vocabulary import Kind
-from worker.providers.mail.mail_token import make_token
+from schemas.vocabulary import Cause, Kind
+from worker.providers.mail.mail_token import make_token, make_verp_sender
 from worker.samples.posting import made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import ServerReply, reply_for
@@ -14,12 +14,16 @@ TOKEN_FIELD = "X-Bouncekeeper-Token"  # noqa: S105 - the name of a header
 _ACTIONS = {Kind.DELIVERED: "delivered", Kind.DEFERRED: "delayed", Kind.OTHER: "relayed"}
 _SUCCESS = ServerReply(smtp_code=250, enhanced_status="2.0.0", text="OK")
 _FEEDBACK_TYPES = {Kind.COMPLAINT: "abuse", Kind.UNSUBSCRIBE: "opt-out"}
+_BOUNCE_DOMAIN = "bounce.example.org"
 
 
 def sample_mail(event: SampleEvent, *, token_secret: str) -> bytes:
     """The mail that reports the event: a complaint or opt-out as ARF, anything else as a delivery status."""
     if event.kind in _FEEDBACK_TYPES:
-        return feedback_report(event, _FEEDBACK_TYPES[event.kind], token_secret=token_secret)
+        feedback_type = "fraud" if event.cause is Cause.FRAUD_REPORT else _FEEDBACK_TYPES[event.kind]
+        return feedback_report(event, feedback_type, token_secret=token_secret)
+    if event.cause is Cause.AUTO_REPLY:
+        return auto_reply(event, token_secret=token_secret)
     return delivery_status(event, _ACTIONS.get(event.kind, "failed"), token_secret=token_secret)
 
 
@@ -70,6 +74,27 @@ def delivery_status(event: SampleEvent, action: str, *, token_secret: str, dated
     )
 
 
+def auto_reply(event: SampleEvent, *, token_secret: str) -> bytes:
+    """What a person's mailbox answers by itself, to the address that bounces come to as well."""
+    lines = [
+        f"From: {event.address}",
+        f"To: <{_bounces_to(event, token_secret)}>",
+        "Subject: Automatic reply: Hello",
+        f"Date: {format_datetime(event.occurred_at)}",
+        f"Message-ID: <reply-{made_up_id(event)}@mx.example.net>",
+        "Auto-Submitted: auto-replied",
+        "",
+        "I am away until Monday.",
+        "",
+    ]
+    return "\r\n".join(lines).encode("utf-8", "replace")
+
+
+def _bounces_to(event: SampleEvent, token_secret: str) -> str:
+    """The envelope sender of our mail to the event's address."""
+    return make_verp_sender(event.address, secret=token_secret, bounce_domain=_BOUNCE_DOMAIN) or BOUNCE_ADDRESS
+
+
 def _mail(
     event: SampleEvent, *, headers: list[str], report_type: str, notice: str, report: str, token_secret: str
 ) -> bytes:
@@ -96,6 +121,7 @@ def _mail(
         f"--{boundary}",
         "Content-Type: text/rfc822-headers",
         "",
+        f"Return-Path: <{_bounces_to(event, token_secret)}>",
         "From: News <news@example.org>",
         f"To: {event.address}",
         "Subject: Hello",
