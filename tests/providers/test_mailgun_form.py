@@ -198,3 +198,13 @@ def test_a_form_without_an_event_is_set_aside(body: bytes) -> None:
     request = msgspec.structs.replace(MailgunSamples().signed_form([]), body=body)
     with pytest.raises(UnreadablePayload, match="Mailgun"):
         parse_envelope(PROVIDER, TestMailgunFormConformance().envelope(request))
+
+
+def test_json_that_is_called_a_form_is_read_as_json() -> None:
+    sender = MailgunSamples()
+    request = sender.requests([sample()], now=NOW)[0]
+    by_curl = msgspec.structs.replace(request, headers={"content-type": "application/x-www-form-urlencoded"})
+    assert isinstance(PROVIDER.authenticate(by_curl, sender.source("s"), now=NOW, certificates={}), Accepted)
+    suite = TestMailgunFormConformance()
+    ((one,), (other,)) = (parse_envelope(PROVIDER, suite.envelope(each)) for each in (request, by_curl))
+    assert one.event_key == other.event_key

@@ -117,7 +117,7 @@ class Mailgun(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event of the body."""
         del source  # all that is read stands in the payload
-        if is_form(envelope.content_type):
+        if is_form(envelope.body, envelope.content_type):
             form = read_form(envelope.body, envelope.content_type)
             raw = as_json(form)
             values = event_in_todays_shape(form)

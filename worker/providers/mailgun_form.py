@@ -38,9 +38,9 @@ _REPEATABLE = frozenset({"opened", "clicked"})
 Form = dict[str, Any]  # a text for each field, an array of texts where its name repeats
 
 
-def is_form(content_type: str) -> bool:
-    """True for the two ways in which forms are sent."""
-    return content_type.lower().startswith(_CONTENT_TYPES)
+def is_form(body: bytes, content_type: str) -> bool:
+    """True for the two ways in which forms are sent; curl calls JSON a form as well, and that is read as JSON."""
+    return content_type.lower().startswith(_CONTENT_TYPES) and not body.lstrip().startswith(b"{")
 
 
 def read_form(body: bytes, content_type: str) -> Form:

@@ -80,7 +80,7 @@ def accept_once(request: WebhookRequest, source: Source) -> Accepted:
 def _signed_parts(request: WebhookRequest) -> tuple[dict[str, Any], str]:
     """The fields of the signature, {} when there are none, and the event's fingerprint."""
     content_type = request.headers.get("content-type", "")
-    if is_form(content_type):
+    if is_form(request.body, content_type):
         try:
             form = read_form(request.body, content_type)
         except UnreadablePayload:
