@@ -5,6 +5,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -211,7 +212,7 @@ async def test_a_look_without_fetching_changes_nothing(imap_server: ImapServer) 
     ],
 )
 async def test_what_only_a_person_can_mend_names_its_remedy(
-    imap_server: ImapServer, changed: dict[str, str], told: str
+    imap_server: ImapServer, changed: dict[str, Any], told: str
 ) -> None:
     async with fetching(imap_server.mailbox(**changed), RefusingWriter()) as fetcher:
         with pytest.raises(ImpossibleSetting, match=told) as raised:

@@ -62,7 +62,8 @@ def check_dkim(message: bytes, look_up: KeyLookup) -> DkimResult:
         except Exception:  # noqa: BLE001 - a stranger's mail and key: whatever dkimpy trips over, the signature fails
             holds = False
         domain = bytes(verifier.domain or b"").decode("ascii", "replace").lower()
-        if holds and domains.get(domain, False):
+        is_weak = verifier.signature_fields.get(b"a") == b"rsa-sha1"  # RFC 8301, 3.1
+        if holds and not is_weak and domains.get(domain, False):
             passed[domain] = None
     return DkimResult(passed=tuple(passed), undecided=undecided)
 

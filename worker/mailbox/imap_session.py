@@ -4,6 +4,7 @@ RFC 3501, with UIDPLUS (RFC 4315), MOVE (RFC 6851) and IDLE (RFC 2177) where the
 as long as the session's `uid_validity` is the mailbox's.
 """
 
+import contextlib
 import imaplib
 import re
 import select
@@ -133,14 +134,7 @@ class ImapSession:
         try:
             self._connection.logout()
         except (OSError, imaplib.IMAP4.error):
-            self._connection.shutdown()
-
-    def abort(self) -> None:
-        """Cuts the connection, so that a call that waits in another thread ends with MailboxUnavailable."""
-        try:
-            self._connection.shutdown()
-        except OSError:
-            return
+            _cut(self._connection)
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -251,7 +245,7 @@ def _connect(mailbox: ImapMailbox, timeout_seconds: float) -> imaplib.IMAP4:
             try:
                 connection.starttls(ssl.create_default_context())
             except BaseException:
-                connection.shutdown()
+                _cut(connection)
                 raise
     except ssl.SSLCertVerificationError as error:
         raise ImpossibleSetting(
@@ -264,6 +258,11 @@ def _connect(mailbox: ImapMailbox, timeout_seconds: float) -> imaplib.IMAP4:
             "imap_port and imap_tls; it is tried again"
         ) from error
     return connection
+
+
+def _cut(connection: imaplib.IMAP4) -> None:
+    with contextlib.suppress(OSError):  # a socket that TLS took over, or that is closed already
+        connection.shutdown()
 
 
 def _readable(sock: Any, seconds: float) -> bool:
