@@ -62,6 +62,18 @@ def test_the_environment_replaces_the_secrets_of_a_source(tmp_path: Path) -> Non
     assert source.secrets == (Secret(KEY),)
 
 
+def test_keys_of_tokens_are_read_from_files_and_variables_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("a-key-from-a-file-of-its-own\n")
+    text = '[sources.loops]\nprovider = "mail"\nsecrets = ["mta:password"]\ntoken_secrets_files = ["key"]\n'
+    (source,) = load(tmp_path, text)
+    assert source.options == {"token_secrets": (Secret("a-key-from-a-file-of-its-own"),)}
+    assert "a-key-from" not in repr(source)
+    variable = {"BOUNCEKEEPER_SOURCES_LOOPS_TOKEN_SECRETS": "the-first-key-of-two, the-second-key-of-two"}
+    (source,) = load(tmp_path, text, variable)
+    assert source.options == {"token_secrets": (Secret("the-first-key-of-two"), Secret("the-second-key-of-two"))}
+    assert 'token_secrets = ["the-first-key-of-two", "the-second-key-of-two"]' in write_source(source)
+
+
 def test_pinned_certificates_are_read_from_their_files(tmp_path: Path) -> None:
     sender = AmazonSesSamples()
     wanted = sender.source("ses")
