@@ -172,4 +172,4 @@ class TestPostal(ProviderConformance):
     def test_a_secret_that_is_no_rsa_key_is_reported(self) -> None:
         source = msgspec.structs.replace(next(VENDORS).source("first"), secrets=(Secret("a password"),))
         (problem,) = self.provider.check_source(source)
-        assert "rsa" in problem
+        assert "RSA" in problem

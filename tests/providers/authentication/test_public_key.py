@@ -4,6 +4,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -180,13 +181,14 @@ def test_the_scheme_takes_a_signature_of_the_body_in_its_header(algorithm: Algor
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "other"), [("ecdsa_p256", "ed25519"), ("ed25519", "rsa_sha256"), ("rsa_sha1", "ecdsa_p256")]
+    ("algorithm", "called", "other"),
+    [("ecdsa_p256", "P-256", "ed25519"), ("ed25519", "Ed25519", "rsa_sha256"), ("rsa_sha1", "RSA", "ecdsa_p256")],
 )
-def test_a_key_of_another_sort_is_reported(algorithm: Algorithm, other: Algorithm) -> None:
+def test_a_key_of_another_sort_is_reported(algorithm: Algorithm, called: str, other: Algorithm) -> None:
     scheme = PublicKeySignature(header="x-signature", algorithm=algorithm)
     for text in (signed(other, b"")[1], "no key"):
         (problem,) = scheme.check_secrets(Source(name="s", provider="p", secrets=(Secret(text),)))
-        assert algorithm.partition("_")[0] in problem
+        assert called in problem
         assert text not in problem
 
 
@@ -213,3 +215,35 @@ def test_where_a_time_is_signed_it_stands_before_the_body_and_must_be_recent() -
     assert reason("", signed="") == "missing_signature"
     assert reason(seconds, now=NOW + timedelta(seconds=61)) == "stale"
     assert reason("soon") == "stale"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (str(int(NOW.timestamp())), "accepted"),
+        ((NOW - timedelta(hours=1)).isoformat(), "accepted"),
+        ((NOW - timedelta(hours=1, seconds=1)).isoformat(), "stale"),
+        ("yesterday", "stale"),
+        ("", "missing_signature"),
+    ],
+)
+def test_a_time_that_is_signed_with_the_body_must_be_recent(written: str, expected: str) -> None:
+    scheme = PublicKeySignature(
+        header="x-signature", algorithm="ed25519", timestamp_header="x-time", max_age_seconds=3_600
+    )
+    signature, public = signed("ed25519", written.encode() + b"body")
+    request = WebhookRequest(
+        method="POST",
+        path="/",
+        query={},
+        headers={"x-signature": signature, "x-time": written},
+        body=b"body",
+        remote_address="192.0.2.10",
+    )
+    source = Source(name="s", provider="p", secrets=(Secret(public),))
+    refused = scheme.refuse(request, source, now=NOW)
+    assert (refused.reason if refused else "accepted") == expected
+    later = msgspec.structs.replace(request, headers={"x-signature": signature, "x-time": f"{written}0"})
+    refused = scheme.refuse(later, source, now=NOW)
+    assert refused is not None
+    assert refused.reason == "bad_signature"
