@@ -5,7 +5,8 @@ of the promised type or None. Text is made fit for Postgres, which cannot store 
 same input is always cut to the same output. `raw` of an event keeps what the vendor wrote.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -65,6 +66,8 @@ def decode_elements(body: bytes, what: str, *, inside: str = "", lines: bool = F
     """
     if not (inside or lines) or body.lstrip()[:1] != b"{":
         return decode_array_of_raw(body, what)
+    if inside and (elements := _decode_inside(body, inside)) is not None:
+        return elements
     try:
         fields = _decode_raw_fields(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
@@ -75,6 +78,21 @@ def decode_elements(body: bytes, what: str, *, inside: str = "", lines: bool = F
     if inside in fields:
         return decode_array_of_raw(bytes(fields[inside]), what)
     return [msgspec.Raw(body.strip())]
+
+
+def _decode_inside(body: bytes, inside: str) -> list[msgspec.Raw] | None:
+    """The array in the field, found in one pass, as it is in nearly all bodies; None when the body is otherwise."""
+    try:
+        found: list[msgspec.Raw] | None = _decoder_inside(inside)(body).elements
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        return None
+    return found
+
+
+@lru_cache(maxsize=64)
+def _decoder_inside(inside: str) -> Callable[[bytes], Any]:
+    fields = [("elements", list[msgspec.Raw] | None, None)]
+    return msgspec.json.Decoder(msgspec.defstruct("Inside", fields, rename={"elements": inside})).decode
 
 
 def _is_json(line: bytes) -> bool:
