@@ -161,3 +161,41 @@ def test_an_open_source_is_open_only_in_so_many_words(tmp_path: Path) -> None:
     (source,) = load(tmp_path, '[sources.a]\nprovider = "mailgun"\nauthentication = "none"\n')
     assert source.authentication == "none"
     assert "sources.a" in mistakes(tmp_path, '[sources.a]\nprovider = "mailgun"\n')
+
+
+MAILBOX = (
+    '[sources.reports]\nprovider = "mail"\nimap_host = "imap.example.org"\nimap_user = "bounces"\n'
+    'token_secrets = ["a-key-of-the-tokens-in-the-mail"]\n'
+)
+
+
+def test_the_password_of_a_mailbox_is_a_secret_wherever_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("from a file\n")
+    places = (
+        ('imap_password = "inline"\n', {}, "inline"),
+        ('imap_password_file = "password"\n', {}, "from a file"),
+        ('imap_password = "inline"\n', {"BOUNCEKEEPER_SOURCES_REPORTS_IMAP_PASSWORD": "variable"}, "variable"),
+        (
+            'imap_password = "inline"\n',
+            {"BOUNCEKEEPER_SOURCES_REPORTS_IMAP_PASSWORD_FILE": str(tmp_path / "password")},
+            "from a file",
+        ),
+    )
+    for line, environment, password in places:
+        (source,) = load(tmp_path, MAILBOX + line, environment)
+        assert source.options["imap_password"] == Secret(password)
+        assert password not in repr(source)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("", "imap_password is missing"),
+        ("imap_password = 7\n", "imap_password must be a text"),
+        ('imap_password = ""\n', "imap_password must be a text, in quotes, and not empty"),
+        ('imap_password_file = "nowhere"\n', "which cannot be read"),
+        ('imap_password = "a"\nimap_password_file = "b"\n', "are both set; keep one of them"),
+    ],
+)
+def test_a_mistake_with_the_password_of_a_mailbox_names_its_remedy(tmp_path: Path, lines: str, told: str) -> None:
+    assert told in mistakes(tmp_path, MAILBOX + lines)
