@@ -12,6 +12,8 @@ from worker.samples.described import DescribedSamples
 from worker.samples.elastic_email import ElasticEmailSamples
 from worker.samples.forward_email import ForwardEmailSamples
 from worker.samples.greenarrow import GreenArrowSamples
+from worker.samples.halon import HalonSamples
+from worker.samples.haraka import HarakaSamples
 from worker.samples.iterable import IterableSamples
 from worker.samples.kumomta import KumoMtaSamples
 from worker.samples.lettermint import LettermintSamples
@@ -58,6 +60,8 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     ElasticEmailSamples.provider: ElasticEmailSamples,
     ForwardEmailSamples.provider: ForwardEmailSamples,
     GreenArrowSamples.provider: GreenArrowSamples,
+    HalonSamples.provider: HalonSamples,
+    HarakaSamples.provider: HarakaSamples,
     IterableSamples.provider: IterableSamples,
     KumoMtaSamples.provider: KumoMtaSamples,
     LettermintSamples.provider: LettermintSamples,
