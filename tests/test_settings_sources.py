@@ -171,7 +171,7 @@ MAILBOX = (
 
 def test_the_password_of_a_mailbox_is_a_secret_wherever_it_stands(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("from a file\n")
-    places = (
+    places: tuple[tuple[str, dict[str, str], str], ...] = (
         ('imap_password = "inline"\n', {}, "inline"),
         ('imap_password_file = "password"\n', {}, "from a file"),
         ('imap_password = "inline"\n', {"BOUNCEKEEPER_SOURCES_REPORTS_IMAP_PASSWORD": "variable"}, "variable"),

@@ -24,7 +24,12 @@ class MailProvider(WebhookProvider):
 
     def check_source(self, source: Source) -> list[str]:
         """What is wrong with the source, each with its remedy."""
-        return super().check_source(source) + check_mail_options(source, verifies_dkim=self.tells_dkim)
+        return super().check_source(source) + check_mail_options(source, verifies_dkim=self.believes_dkim(source))
+
+    def believes_dkim(self, source: Source) -> bool:
+        """True when mail that comes in by this source tells, beyond doubt, whose DKIM signature holds."""
+        del source
+        return self.tells_dkim
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events that the mail tells of; raises UnreadablePayload."""

@@ -72,9 +72,13 @@ class Mail(MailProvider):
         problems += check_options(source, others=self.other_options)
         if scheme := self.schemes.get(source.authentication):
             problems += scheme.check_secrets(source)
-        mailbox = imap_mailbox(source)
-        problems += check_mail_options(source, verifies_dkim=mailbox is not None and mailbox.verify_dkim)
+        problems += check_mail_options(source, verifies_dkim=self.believes_dkim(source))
         return problems + check_imap_options(source)
+
+    def believes_dkim(self, source: Source) -> bool:
+        """True when fetch-mail verifies signatures for this source."""
+        mailbox = imap_mailbox(source)
+        return mailbox is not None and mailbox.verify_dkim
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events that the mail tells of, received when the mailbox took it; raises UnreadablePayload."""
