@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.vocabulary import Cause, Kind
-from tests.providers.reading import parse_envelope
 from worker.providers.payload.event_key import make_event_key
 from worker.providers.registry import PROVIDERS
 from worker.samples.registry import SAMPLE_SENDERS
@@ -46,6 +45,12 @@ def test_a_lone_surrogate_has_a_key_too() -> None:
     assert len(make_event_key(Kind.OPENED, "\ud800")) == 16
 
 
+def test_whatever_json_can_hold_has_a_key_too() -> None:
+    parts = (1, 1.0, "1", True, None, [1], {"a": 1}, 2**70, {"a": "\ud800"})
+    assert len({make_event_key(Kind.OPENED, part) for part in parts}) == len(parts)
+    assert make_event_key(Kind.OPENED, 2**70, "a") == make_event_key(Kind.OPENED, 2**70, "a")
+
+
 @given(st.lists(PART), st.lists(PART))
 def test_keys_are_equal_exactly_when_the_parts_are(
     one: list[str | bytes | None], other: list[str | bytes | None]
@@ -63,22 +68,23 @@ def test_what_two_accounts_are_told_is_an_event_for_each(provider: str) -> None:
         occurred_at=NOW,
         message_id="message-1",
     )
-    [request] = SAMPLE_SENDERS[provider]().requests([bounce], now=NOW)
+    sender, reader = SAMPLE_SENDERS[provider](), PROVIDERS[provider]
+    [request] = sender.requests([bounce], now=NOW)
     keys = {
         event.event_key
         for account in ("shop", "newsletter", "shop")
-        for event in parse_envelope(
-            PROVIDERS[provider],
+        for event in reader.parse(
             Envelope(
                 delivery_id=new_delivery_id(),
                 source="main",
                 provider=provider,
                 account=account,
                 received_at=NOW,
-                content_type="application/json",
-                headers={},
+                content_type=request.headers.get("content-type", ""),
+                headers={name: value for name, value in request.headers.items() if name in reader.kept_headers},
                 body=request.body,
             ),
+            sender.source("main"),
         )
     }
     assert len(keys) == 2
