@@ -44,7 +44,7 @@ class AmazonSes(WebhookProvider):
     name: ClassVar[str] = "amazon_ses"
     title: ClassVar[str] = "Amazon SES"
     documentation: ClassVar[str] = "https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html"
-    proof: ClassVar[str] = "signature of SNS, and the topic"
+    proof: ClassVar[str] = "signature of SNS, and the topic; for EventBridge an API key, basic or an OAuth token"
     later_status: ClassVar[int] = sns.LATER_STATUS
     kept_headers: ClassVar[frozenset[str]] = frozenset({RAW_DELIVERY_HEADER, sns.MESSAGE_TYPE_HEADER})
     secret_help: ClassVar[str] = (

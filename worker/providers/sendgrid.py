@@ -117,7 +117,7 @@ class SendGrid(WebhookProvider):
     name: ClassVar[str] = "sendgrid"
     title: ClassVar[str] = "Twilio SendGrid"
     documentation: ClassVar[str] = "https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event"
-    proof: ClassVar[str] = "ECDSA P-256 of a time and the body"
+    proof: ClassVar[str] = "ECDSA P-256 of a time and the body, an OAuth token, or basic"
     secret_help: ClassVar[str] = (
         "the verification key of the signed event webhook, one line of base64 that starts with MFkw: "  # noqa: S105 - says where to find it
         "Settings > Mail Settings > Event Webhooks > Signature Verification"
