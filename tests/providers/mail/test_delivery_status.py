@@ -241,6 +241,12 @@ def test_empty_lines_may_be_missing_or_too_many() -> None:
     assert read_one(without_message, options=ALL).kind is Kind.HARD_BOUNCE
 
 
+def test_an_empty_line_within_a_folded_diagnostic_does_not_end_it() -> None:
+    code = "smtp; The response was:\n \n 550-5.1.1 The account that you tried to reach does not exist"
+    event = read_one(dsn(group(status="5.0.0", code=code)))
+    assert (event.kind, event.smtp_code) == (Kind.HARD_BOUNCE, 550)
+
+
 def test_a_group_that_names_nobody_is_of_whom_exim_names_or_the_token() -> None:
     fields = "Action: failed\nStatus: 5.1.1\n"
     assert read_one(dsn(fields)).address == JANE

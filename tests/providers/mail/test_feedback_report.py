@@ -177,6 +177,34 @@ def test_a_report_as_json_is_read(written: str, kind: Kind) -> None:
     assert event.vendor_event.startswith("xarf/")
 
 
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ('"category": "messaging", "type": "spam"', "xarf/abuse"),
+        ('"category": "messaging", "type": "bulk_messaging", "evidence_source": "user_report"', "xarf/abuse"),
+        ('"category": "messaging", "type": "spam", "evidence_source": "spamtrap"', "xarf/spamtrap"),
+        ('"category": "content", "type": "phishing"', "xarf/fraud"),
+        ('"category": "connection", "type": "login_attack"', "xarf/login_attack"),
+    ],
+)
+def test_a_report_as_json_of_version_4_needs_no_header(written: str, what: str) -> None:
+    document = f'{{"xarf_version": "4.2.0", "reporter": {{"type": "automated"}}, {written}}}'
+    parts = [("application/json", document), ("message/rfc822", returned(X_Bouncekeeper_Token=token()))]
+    event = read_one(multipart(parts, kind="multipart/mixed"))
+    assert (event.vendor_event, event.address) == (what, JANE)
+    assert (event.kind is Kind.COMPLAINT) == (what in {"xarf/abuse", "xarf/fraud"})
+
+
+def test_spamcops_report_is_plain_text() -> None:
+    original = f"Return-Path: <b@bounce.example.com>\nDelivered-To: x\n{returned(X_Bouncekeeper_Token=token(), To='x')}"
+    text = f"[ SpamCop V5.0 ]\nEmail from 192.0.2.1 / today\n\n[ Offending message ]\n{original}\nBuy\n"
+    fields = {"From": "123@reports.spamcop.net", "Subject": "[SpamCop (192.0.2.1) id:123]News"}
+    event = read_one(mail(text, **fields))
+    assert (event.kind, event.address, event.vendor_event) == (Kind.COMPLAINT, JANE, "spamcop/abuse")
+    assert event.message_id == "sent-1@news.example.com"
+    assert read_one(mail("A summary", **fields)).vendor_event == "mail/ordinary"
+
+
 def test_a_report_as_yaml_is_read() -> None:
     parts = [("text/plain", "x"), ("text/plain; name=report.txt", "---\nReport-Type: spam\nCategory: abuse\n")]
     parts += [("message/rfc822", returned(X_Bouncekeeper_Token=token()))]

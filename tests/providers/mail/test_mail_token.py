@@ -4,6 +4,7 @@ import base64
 import hmac
 import re
 from hashlib import sha256
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,8 @@ def test_a_token_without_account_leaves_it_to_the_source() -> None:
 
 
 def test_a_token_is_the_one_that_the_documentation_shows() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "mail.md").read_text()
+    assert f"token    {make_token('jane@example.org', secret=KEY)}\n" in page
     assert make_token("jane@example.org", secret=KEY) == "bk1g7zzxiekyzvmne32d6haq36jg3hdcrho"
 
 

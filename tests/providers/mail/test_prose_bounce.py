@@ -94,6 +94,11 @@ def test_a_bounce_that_names_nobody_is_of_whom_its_token_names() -> None:
     assert read_one(text, options=ALL).vendor_event == "unmatched/bounce/failed"
 
 
+def test_a_bounce_without_a_sender_is_read_by_all_detectors() -> None:
+    text = mail(QMAIL.partition("--- Below")[0], Subject="failure notice", From="", Return_Path="<>")
+    assert read_one(text, options=ALL).address == JANE
+
+
 def test_a_bounce_in_html_alone_or_in_base64_is_read() -> None:
     words = "&lt;jane@example.org&gt;: 550 5.1.1 no&nbsp;such user"
     page = f"<html><head><style>x</style></head><body><p>Sorry.</p><p>{words}</p></body></html>"

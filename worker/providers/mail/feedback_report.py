@@ -2,8 +2,9 @@
 
 Types: https://www.iana.org/assignments/marf-parameters/. Forms that differ: Microsoft until 2026 (no report part
 at all; the recipient in X-HmXmrOriginalRecipient of the returned mail) and since (a report that names nobody),
-AOL's `X-Loop: scomp`, Return Path's and Comcast's hashes for addresses, X-ARF (the report as JSON or YAML), and
-authentication failures (RFC 6591), which have the same MIME type and are no complaints.
+AOL's `X-Loop: scomp`, Return Path's and Comcast's hashes for addresses, X-ARF (the report as JSON or YAML),
+SpamCop's plain text, and authentication failures (RFC 6591), which have the same MIME type and are no complaints.
+SpamCop's and X-ARF's forms were verified in public parsers and samples of theirs alone.
 """
 
 import re
@@ -14,6 +15,7 @@ from schemas.vocabulary import Cause, Kind
 from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart, read_headers
 from worker.providers.mail.mail_text import addresses_in, mail_time
+from worker.providers.mail.quoted_words import prose_of
 from worker.providers.payload.json_payload import WORD_LIMIT, fit_text
 
 # What becomes of each feedback type. "other" is a complaint only in the mouth of a known reporter (reading.py).
@@ -36,7 +38,16 @@ _ABUSE_SUBJECTS = ("complaint about message from",)
 _LOOPS_BY_SENDER = ("staff@hotmail.com", "complaints@email-abuse.amazonses.com", "scomp@aol.net")
 _TRAPS = ("spamtrap", "spam trap", "trap hit", "honeypot", "honey pot")
 _TRAP_AGENTS = ("abusix",)
-_XARF_TYPES = {"spam": "abuse", "abuse": "abuse", "phishing": "fraud", "fraud": "fraud", "malware": "virus"}
+_SPAMCOP_SENDER, _SPAMCOP_MARK = "@reports.spamcop.net", "[ Offending message ]"
+# What X-ARF calls its reports, in versions 0.2 to 4 (https://xarf.org/docs/types/): those about a mail.
+_XARF_TYPES = {
+    "spam": "abuse",
+    "abuse": "abuse",
+    "bulk_messaging": "abuse",
+    "phishing": "fraud",
+    "fraud": "fraud",
+    "malware": "virus",
+}
 _XARF_LINE = re.compile(r"^(Report-Type|Category|Source|Reported-From|Date|User-Agent)\s*:\s*(.+)$", re.MULTILINE)
 _MOST_RECIPIENTS = 20
 
@@ -51,8 +62,13 @@ def read_feedback_report(mail: MailPart) -> Report | None:
         ):
             fields, _ = read_headers(leaf.text().strip("\n").encode("utf-8", "replace"))
             return _report(mail, fields, leaf.text(), returned, form="arf")
-    if "xarf" in mail.headers.get("x-xarf").lower() or mail.headers.get("x-xarf") or mail.headers.get("x-arf"):
+    if mail.headers.get("x-xarf") or mail.headers.get("x-arf") or any(_is_xarf(leaf) for leaf in leaves):
         return _xarf(mail, leaves, returned)
+    if any(sender.endswith(_SPAMCOP_SENDER) for sender in addresses_in(mail.headers.get("from"))):
+        _, mark, copy = prose_of(mail).partition(_SPAMCOP_MARK)
+        if mark:
+            copied, _ = read_headers(copy.lstrip().encode("utf-8", "replace"))
+            return _report(mail, Headers((("feedback-type", "abuse"),)), "", copied, form="spamcop")
     subject = mail.headers.readable("subject").strip().lower()
     is_loop = any(sender in _LOOPS_BY_SENDER for sender in addresses_in(mail.headers.get("from")))
     scomp = mail.headers.get("x-loop").strip().lower() == "scomp"
@@ -61,6 +77,10 @@ def read_feedback_report(mail: MailPart) -> Report | None:
         fields = Headers((("feedback-type", "abuse"),))
         return _report(mail, fields, "", returned, form=form)
     return None
+
+
+def _is_xarf(leaf: MailPart) -> bool:
+    return leaf.content_type == "application/json" and '"xarf_version"' in leaf.text()
 
 
 def _is_report_in_disguise(mail: MailPart, leaf: MailPart) -> bool:
@@ -129,6 +149,8 @@ def _xarf(mail: MailPart, leaves: list[MailPart], returned: Headers | None) -> R
             values = {name.lower(): value.strip() for name, value in _XARF_LINE.findall(text[:8_000])}
     told = (values.get("type") or values.get("reporttype") or values.get("report-type") or "").lower()
     feedback_type = _XARF_TYPES.get(told, told)
+    if feedback_type == "abuse" and values.get("evidencesource", "").lower() == SPAMTRAP:
+        feedback_type = SPAMTRAP
     fields = Headers((("feedback-type", feedback_type), ("user-agent", values.get("user-agent", ""))))
     return _report(mail, fields, text, returned, form="xarf")
 

@@ -6,6 +6,7 @@ read from the words that the bounce quotes. It is given a copy of the mail that 
 mail that is returned, whose body it would otherwise read as well.
 """
 
+import logging
 import re
 from email.message import Message
 
@@ -19,11 +20,14 @@ from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart
 from worker.providers.mail.mail_text import addresses_in, html_as_text, mail_time
 from worker.providers.mail.quoted_words import notice_and_copy, prose_of, returned_headers, words_about
 
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each detector that it tries or that stumbles
+
 _MOST_RECIPIENTS = 50
 # The detectors' patterns take time with the square of a line's length.
 _LONGEST_LINE = 200
 _MOST_CHARACTERS = 24_000
-_READ_BY_DETECTORS = ("from", "subject", "x-mailer", "x-failed-recipients")
+_READ_BY_DETECTORS = ("subject", "x-mailer", "x-failed-recipients", "content-description")
+_NOBODY = "nobody@sender.invalid"  # one of them stumbles over a From field without an address
 
 _SENDERS = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|postmaster|mdaemon|bounces?|mail-?delivery(?:-?sub)?system|mailsystem)\b"
@@ -110,11 +114,11 @@ def _addresses(found: frozenset[bytes] | set[bytes]) -> list[str]:
 
 def _for_detectors(part: MailPart, characters_left: list[int]) -> Message:
     message = Message()
+    sender = next(iter(addresses_in(part.headers.get("from"))), _NOBODY)
+    message["from"] = sender if sender.isascii() else _NOBODY
     for name in _READ_BY_DETECTORS:
         if value := part.headers.get(name):
             message[name] = value.encode("ascii", "replace").decode()[:2_000]
-    if part.headers.get("content-description"):
-        message["content-description"] = part.headers.get("content-description").encode("ascii", "replace").decode()
     if part.parts and part.content_type not in RETURNED_TYPES:
         message["content-type"] = f"{part.content_type}; boundary=part"
         message.set_payload([_for_detectors(inner, characters_left) for inner in part.parts])

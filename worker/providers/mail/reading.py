@@ -34,10 +34,11 @@ from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_L
 
 VOCABULARY: dict[str, tuple[Kind, Cause]] = {
     **{f"arf/{name}": meaning for name, meaning in FEEDBACK_TYPES.items()},
-    **{f"xarf/{name}": FEEDBACK_TYPES[name] for name in ("abuse", "fraud", "virus")},
+    **{f"xarf/{name}": FEEDBACK_TYPES[name] for name in ("abuse", "fraud", "virus", "spamtrap")},
     "jmrp/abuse": FEEDBACK_TYPES["abuse"],
     "scomp/abuse": FEEDBACK_TYPES["abuse"],
     "abuse_mail/abuse": FEEDBACK_TYPES["abuse"],
+    "spamcop/abuse": FEEDBACK_TYPES["abuse"],
     **{f"dsn/{action}": meaning for action, meaning in ACTIONS.items()},
     "bounce/failed": ACTIONS["failed"],
     "bounce/delayed": ACTIONS["delayed"],
@@ -185,4 +186,5 @@ def _raw(reading: _Reading) -> bytes:
     returned = [f"{name}: {value}" for name, value in reading.report.returned.fields]
     pieces = ["\n".join(own), reading.report.fields.strip() or reading.part.text()[:4_000], "\n".join(returned)]
     text = "\n\n".join(piece for piece in pieces if piece)
-    return re.sub(r"\x00", "\ufffd", text)[:_RAW_CHARACTERS].encode("utf-8", "replace")
+    kept = re.sub(r"\x00", "\ufffd", text)[:_RAW_CHARACTERS].encode("utf-8", "replace")
+    return kept or reading.mail.message[:_RAW_CHARACTERS]
