@@ -65,6 +65,7 @@ VOCABULARY: dict[str, tuple[Kind, Cause]] = (
     {
         name: (kind, Cause.UNDETERMINED if kind in {Kind.SOFT_BOUNCE, Kind.DROPPED} else Cause.NONE)
         for name, kind in EVENT_KINDS.items()
+        if name != "failed"  # which says nothing without its severity
     }
     | {"complained": (Kind.COMPLAINT, Cause.ABUSE_REPORT)}
     | FAILURES
