@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -132,3 +133,24 @@ def test_what_is_wrong_in_a_source_is_told() -> None:
     assert "32 characters" in short
     assert "hunter2" not in short
     assert len(problems(SHARED, issuer=3, audience="")) == 2
+
+
+def test_a_published_key_set_is_taken_whole() -> None:
+    keys = [
+        json.loads(jwt.get_algorithm_by_name(algorithm).to_jwk(KEYS[algorithm].public_key()))
+        for algorithm in ("RS256", "ES256", "EdDSA")
+    ]
+    published = json.dumps({"keys": [*keys, {"kty": "oct", "k": "c2VjcmV0"}]})
+    for algorithm in ("RS256", "ES256", "EdDSA"):
+        assert refusal(f"Bearer {token(KEYS[algorithm], algorithm)}", published) is None
+    assert reason(f"Bearer {token(KEYS['ES384'], 'ES384')}", published) == "bad_credentials"
+    assert reason(f"Bearer {token()}", published) == "bad_credentials"
+    assert JsonWebToken().check_secrets(Source(name="s", provider="p", secrets=(Secret(published),))) == []
+
+
+@pytest.mark.parametrize(
+    "broken", ["{", "{}", '{"keys": []}', '{"keys": 3}', '{"keys": [{"kty": "RSA"}]}', '{"keys": [3]}']
+)
+def test_a_broken_key_set_opens_nothing_and_is_reported(broken: str) -> None:
+    assert reason(f"Bearer {token()}", broken) == "bad_credentials"
+    assert JsonWebToken().check_secrets(Source(name="s", provider="p", secrets=(Secret(broken),)))

@@ -6,6 +6,7 @@ the body.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -25,6 +26,7 @@ _BEARER = "bearer "
 _CHALLENGE = 'Bearer realm="bouncekeeper"'
 _SLACK = timedelta(seconds=60)  # how far the issuer's clock may be off
 _SHORTEST_SHARED_KEY_BYTES = 32  # RFC 7518, 3.2
+_PUBLIC_KEYS = (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, Ed25519PublicKey)
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 # Times are checked below against the moment that is handed in; issuer and audience where they are configured.
 _tokens = jwt.PyJWT(
@@ -43,7 +45,8 @@ _tokens = jwt.PyJWT(
 
 
 class JsonWebToken(Struct, frozen=True):
-    """`Authorization: Bearer` with a token that fits one of the secrets: public keys, or shared ones for HMAC.
+    """`Authorization: Bearer` with a token that fits one of the secrets: public keys (PEM, or a JSON Web Key Set
+    as the identity provider publishes it, RFC 7517), or shared ones for HMAC.
 
     The source's options `issuer` and `audience` narrow which tokens of the identity provider may speak.
     """
@@ -71,14 +74,10 @@ class JsonWebToken(Struct, frozen=True):
     def check_secrets(self, source: Source) -> list[str]:
         """A shared key must be long, else it can be guessed from a token; options must be texts."""
         problems = []
-        if any(
-            load_public_key(secret.reveal()) is None and len(secret.reveal().encode()) < _SHORTEST_SHARED_KEY_BYTES
-            for secret in source.secrets
-            if secret.reveal()
-        ):
+        if any(not _is_usable(secret.reveal()) for secret in source.secrets if secret.reveal()):
             problems.append(
-                "one of the secrets is neither a public key (PEM) nor a shared key of 32 characters or more: copy the "
-                "key by which your identity provider signs its tokens"
+                "one of the secrets is neither a public key (PEM, or a JSON Web Key Set) nor a shared key of 32 "
+                "characters or more: copy the key by which your identity provider signs its tokens"
             )
         problems += [
             f"options.{name} = {source.options[name]!r}: give the text that the tokens carry"
@@ -88,30 +87,48 @@ class JsonWebToken(Struct, frozen=True):
         return problems
 
 
+def _is_usable(secret: str) -> bool:
+    keys = _keys(secret)
+    return bool(keys) and not any(
+        isinstance(key, str) and len(key.encode()) < _SHORTEST_SHARED_KEY_BYTES for key in keys
+    )
+
+
 def _claims(token: str, secrets: Sequence[Secret]) -> dict[str, Any] | None:
     """What the token says, under the first key that fits it."""
     for secret in secrets:
-        if not secret.reveal():
-            continue
-        key, algorithms = _key_and_algorithms(secret.reveal())
-        try:
-            claims: dict[str, Any] = _tokens.decode(token, key, algorithms=algorithms)
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-            continue  # not this key's, or no token at all
-        return claims
+        for key in _keys(secret.reveal()):
+            try:
+                claims: dict[str, Any] = _tokens.decode(token, key, algorithms=_algorithms_of(key))
+            except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+                continue  # not this key's, or no token at all
+            return claims
     return None
 
 
-def _key_and_algorithms(text: str) -> tuple[Any, list[str]]:
-    """The key, and only those algorithms that are made for it: else a public key would pass for a shared one."""
-    key = load_public_key(text)
+@lru_cache(maxsize=64)
+def _keys(secret: str) -> tuple[Any, ...]:
+    """The secret's keys: those of a JSON Web Key Set, a public key, or the secret's own characters where it is none."""
+    if secret.lstrip().startswith("{"):
+        try:
+            keys = [key.key for key in jwt.PyJWKSet.from_json(secret).keys]
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return ()
+        return tuple(key for key in keys if isinstance(key, _PUBLIC_KEYS))
+    if not secret:
+        return ()
+    return (load_public_key(secret) or secret,)
+
+
+def _algorithms_of(key: object) -> list[str]:
+    """Only those algorithms that are made for the key: else a public key would pass for a shared one."""
     if isinstance(key, rsa.RSAPublicKey):
-        return key, ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+        return ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return key, [_CURVES[key.curve.name]] if key.curve.name in _CURVES else []
+        return [_CURVES[key.curve.name]] if key.curve.name in _CURVES else []
     if isinstance(key, Ed25519PublicKey):
-        return key, ["EdDSA"]
-    return text, ["HS256", "HS384", "HS512"]
+        return ["EdDSA"]
+    return ["HS256", "HS384", "HS512"] if isinstance(key, str) else []
 
 
 def _refuse_times(claims: dict[str, Any], now: datetime) -> Refused | None:
