@@ -9,6 +9,7 @@ out. Python's own parser descends as deep as a sender wants, so it is not used.
 import binascii
 import quopri
 import re
+import string
 from collections.abc import Iterator
 from email.errors import MessageError
 from email.header import decode_header
@@ -44,7 +45,7 @@ _CHARSET = re.compile(
     r"|gb2312|gbk|gb18030|big5|shift[_-]?jis|euc-(?:jp|kr)|iso-2022-(?:jp|kr)|tis-620",
     re.IGNORECASE,
 )
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+_NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + string.digits.encode() + b"+/"))
 
 
 class Headers(Struct, frozen=True):
@@ -140,7 +141,7 @@ def decoded(text: bytes, charset: str) -> str:
 
 def _transfer_decoded(body: bytes, encoding: str) -> bytes:
     if encoding == "base64":
-        letters = _NOT_BASE64.sub(b"", body[: MAX_TEXT_BYTES * 2])
+        letters = body[: MAX_TEXT_BYTES * 2].translate(None, delete=_NOT_BASE64)
         letters = letters[: len(letters) - (len(letters) % 4 == 1)]
         try:
             return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))[:MAX_TEXT_BYTES]
