@@ -14,7 +14,6 @@ from worker.providers.azure_communication_services import (
     DELIVERY_STATUSES,
     ENGAGEMENTS,
     PROVIDER,
-    SECRET_HEADER,
     VALIDATION_EVENT,
 )
 from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
@@ -196,5 +195,5 @@ def test_a_secret_may_stand_in_a_header() -> None:
     assert PROVIDER.check_source(source) == []
     request = AzureCommunicationServicesSamples().posted([])
     for value, expected in (("long-and-random", Accepted), ("guess", Refused), ("", Refused)):
-        shown = msgspec.structs.replace(request, headers={**request.headers, SECRET_HEADER: value})
+        shown = msgspec.structs.replace(request, headers={**request.headers, "x-webhook-secret": value})
         assert isinstance(judge(shown, source), expected)

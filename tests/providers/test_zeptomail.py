@@ -13,7 +13,7 @@ from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sam
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
-from worker.providers.zeptomail import EVENTS, PROVIDER, SECRET_HEADER, SIGNATURE_HEADER
+from worker.providers.zeptomail import EVENTS, PROVIDER, SIGNATURE_HEADER
 from worker.samples.sample import SampleSender
 from worker.samples.zeptomail import ZeptoMailSamples, sample_values
 
@@ -176,7 +176,7 @@ def test_the_get_before_a_webhook_is_saved_is_answered() -> None:
 
 @pytest.mark.parametrize(
     ("scheme", "changes"),
-    [("header", {"headers": {SECRET_HEADER: "long-token"}}), ("query", {"query": {"token": "long-token"}})],
+    [("header", {"headers": {"x-webhook-secret": "long-token"}}), ("query", {"query": {"token": "long-token"}})],
 )
 def test_the_other_schemes_take_their_token_and_no_other(scheme: str, changes: dict[str, Any]) -> None:
     request = msgspec.structs.replace(ZeptoMailSamples().signed(b"{}", now=NOW), headers={})

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from schemas.source import Secret, Source
+from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
 from worker.providers.provider import Accepted
 from worker.providers.registry import PROVIDERS
 from worker.providers.webhook_provider import WebhookProvider
@@ -60,6 +61,24 @@ def test_every_other_scheme_of_a_provider_is_signed_too(source: Source) -> None:
     # Where neither will do, the scheme wants another form of secret, which the sender's own has.
     chosen = next((one for one in (with_password, alone) if not provider.check_source(one)), source)
     assert sample_webhook(chosen, provider, now=NOW).signed
+
+
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_a_header_that_the_operator_has_named_carries_the_secret(provider: str) -> None:
+    known = PROVIDERS[provider]
+    schemes = known.schemes if isinstance(known, WebhookProvider) else {}
+    for name in [name for name, scheme in schemes.items() if isinstance(scheme, ConfiguredHeader)]:
+        source = Source(
+            name="named",
+            provider=provider,
+            authentication=name,
+            secrets=(Secret("a-long-secret"),),
+            options={HEADER_OPTION: "X-Of-Our-Own"},
+        )
+        assert known.check_source(source) == []
+        sample = sample_webhook(source, known, now=NOW)
+        assert sample.signed
+        assert sample.request.headers["x-of-our-own"] == "a-long-secret"
 
 
 def test_an_open_source_needs_no_signature() -> None:

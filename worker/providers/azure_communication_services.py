@@ -19,7 +19,8 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.credentials import HeaderToken, QueryToken
+from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
+from worker.providers.authentication.credentials import QueryToken
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.payload import json_payload
@@ -34,7 +35,6 @@ from worker.providers.webhook_provider import WebhookProvider
 # https://learn.microsoft.com/azure/event-grid/webhook-event-delivery and
 # https://learn.microsoft.com/azure/event-grid/end-point-validation-cloud-events-schema (the two handshakes)
 
-SECRET_HEADER = "x-webhook-secret"  # noqa: S105 - a header's name
 EVENT_TYPE_HEADER = "aeg-event-type"
 SUBSCRIPTION_VALIDATION = "SubscriptionValidation"
 VALIDATION_EVENT = "Microsoft.EventGrid.SubscriptionValidationEvent"
@@ -79,11 +79,12 @@ class AzureCommunicationServices(WebhookProvider):
     documentation: ClassVar[str] = "https://learn.microsoft.com/azure/event-grid/communication-services-email-events"
     proof: ClassVar[str] = "a token in the URL or in a header"
     secret_help: ClassVar[str] = (
-        "a long random text of your own: append ?token=… with it to the endpoint's URL in the event subscription, or, "
-        f'with authentication = "header", enter it there as the delivery property {SECRET_HEADER}'
+        "a long random text of your own: append ?token=… with it to the endpoint's URL in the event subscription, or, "  # noqa: S105 - says where to enter it
+        'with authentication = "header", enter it there as a delivery property'
     )
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": QueryToken(), "header": HeaderToken(header=SECRET_HEADER)}
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": QueryToken(), "header": ConfiguredHeader()}
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "topic || source", "sending_domain": "data.sender"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {

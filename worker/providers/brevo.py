@@ -17,6 +17,7 @@ from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
@@ -30,7 +31,7 @@ from worker.providers.webhook_provider import WebhookProvider
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://developers.brevo.com/docs/secured-webhooks
 
-SCHEMES: dict[str, Scheme] = {"": BasicCredentials(), "bearer": bearer_token()}
+SCHEMES: dict[str, Scheme] = {"": BasicCredentials(), "bearer": bearer_token(), "header": ConfiguredHeader()}
 
 # -- What its events are -------------------------------------------------------------------------------------
 # https://developers.brevo.com/docs/transactional-webhooks and https://developers.brevo.com/docs/marketing-webhooks
@@ -112,7 +113,7 @@ class Brevo(WebhookProvider):
     name: ClassVar[str] = "brevo"
     title: ClassVar[str] = "Brevo"
     documentation: ClassVar[str] = "https://developers.brevo.com/docs/how-to-use-webhooks"
-    proof: ClassVar[str] = "user and password, or a bearer token"
+    proof: ClassVar[str] = "user and password, a bearer token, or a header"
     secret_help: ClassVar[str] = (
         "`user:password`, both of your own choosing: put them into the webhook's URL at Brevo, "  # noqa: S105 - a text about secrets
         "https://user:password@host/webhooks/…"
@@ -120,6 +121,7 @@ class Brevo(WebhookProvider):
     later_status: ClassVar[int] = 429  # the one refusal that Brevo surely sends again
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {}  # Brevo names neither a subaccount nor the sender
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | {

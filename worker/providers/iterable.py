@@ -15,6 +15,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
+from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
@@ -32,6 +33,7 @@ SCHEMES: Mapping[str, Scheme] = {
     "": HeaderToken(),
     "oauth2": HeaderToken(prefix="OAuth2 "),
     "basic": BasicCredentials(),  # where somebody typed the whole of "Basic " and base64
+    "header": ConfiguredHeader(),  # one of the webhook's custom headers
 }
 
 # -- What its events are -------------------------------------------------------------------------------------
@@ -86,12 +88,13 @@ class Iterable(WebhookProvider):
     name: ClassVar[str] = "iterable"
     title: ClassVar[str] = "Iterable"
     documentation: ClassVar[str] = "https://support.iterable.com/hc/en-us/articles/208013936"
-    proof: ClassVar[str] = "Authorization header"
+    proof: ClassVar[str] = "Authorization header, or one of your own naming"
     secret_help: ClassVar[str] = (
         "a long text of your own choosing, entered as Auth Token: Integrations > System Webhooks"  # noqa: S105 - says where to enter it
     )
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
     account_paths: ClassVar[Mapping[str, str]] = {}  # a webhook is of one project, and does not name it
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
         **EVENTS,

@@ -18,6 +18,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
+from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
@@ -113,15 +114,16 @@ class Postmark(WebhookProvider):
     name: ClassVar[str] = "postmark"
     title: ClassVar[str] = "Postmark"
     documentation: ClassVar[str] = "https://postmarkapp.com/developer/webhooks/webhooks-overview"
-    proof: ClassVar[str] = "user and password in the URL"
+    proof: ClassVar[str] = "user and password in the URL, or a header"
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
     account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "ServerID || ServerId", "sending_domain": "From"}
     secret_help: ClassVar[str] = (
         "`user:password`, both of your own choosing: put them into the webhook's URL at Postmark, "  # noqa: S105 - a text about secrets
         "https://user:password@host/webhooks/…, or into its basic auth fields"
     )
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": BasicCredentials()}
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": BasicCredentials(), "header": ConfiguredHeader()}
     seconds_options: ClassVar[tuple[str, ...]] = ()  # nothing is signed
+    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event inside; raises UnreadablePayload."""

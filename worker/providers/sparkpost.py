@@ -14,6 +14,7 @@ from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
@@ -24,13 +25,15 @@ from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
-# https://support.sparkpost.com/docs/tech-resources/webhook-authentication
+# https://support.sparkpost.com/docs/tech-resources/webhook-authentication and
+# https://developers.sparkpost.com/api/webhooks/ (custom_headers)
 
-TOKEN_HEADER = "x-messagesystems-webhook-token"  # noqa: S105 - a header's name; SparkPost's own, or a custom one
+TOKEN_HEADER = "x-messagesystems-webhook-token"  # noqa: S105 - a header's name
 SCHEMES: dict[str, Scheme] = {
     "": BasicCredentials(),
     "bearer": bearer_token(),  # OAuth 2.0: SparkPost fetches the token from the operator's own token server
-    "token": HeaderToken(header=TOKEN_HEADER),
+    "token": HeaderToken(header=TOKEN_HEADER),  # SparkPost's older auth_token
+    "header": ConfiguredHeader(),
 }
 
 # -- What its events are -------------------------------------------------------------------------------------
@@ -126,6 +129,7 @@ class SparkPost(WebhookProvider):
     )
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {
         "subaccount": "msys.*.subaccount_id | [0]",

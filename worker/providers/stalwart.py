@@ -16,6 +16,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
+from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
@@ -26,13 +27,14 @@ from worker.providers.payload.vendor_time import from_iso
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
-# https://stalw.art/docs/telemetry/webhooks
+# https://stalw.art/docs/telemetry/webhooks, https://stalw.art/docs/ref/object/web-hook (httpHeaders)
 
 SIGNATURE_HEADER = "x-signature"
 SCHEMES: dict[str, Scheme] = {
     "": HmacSignature(header=SIGNATURE_HEADER, encoding="base64"),
     "bearer": bearer_token(),
     "basic": BasicCredentials(),
+    "header": ConfiguredHeader(),
 }
 
 # -- What its events are, and why ----------------------------------------------------------------------------
@@ -97,10 +99,11 @@ class Stalwart(WebhookProvider):
     name: ClassVar[str] = "stalwart"
     title: ClassVar[str] = "Stalwart"
     documentation: ClassVar[str] = "https://stalw.art/docs/telemetry/webhooks"
-    proof: ClassVar[str] = "HMAC-SHA256 of the body; bearer or basic"
+    proof: ClassVar[str] = "HMAC-SHA256 of the body; bearer, basic or a header"
     secret_help: ClassVar[str] = "the signature key of the webhook: Settings > Telemetry > Webhooks"  # noqa: S105 - a hint
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()
+    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "data.from"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS

@@ -10,6 +10,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.authentication.callers_address import refuse_address
+from worker.providers.authentication.configured_header import check_header_option
 from worker.providers.authentication.freshness import MAX_AGE_OPTION
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
 from worker.providers.authentication.source_options import check_options
@@ -38,6 +39,7 @@ class WebhookProvider(ABC):
         """What is wrong with the source, each with its remedy."""
         problems = check_common(source, schemes=self.schemes, secret_help=f"add {self.secret_help}")
         problems += check_options(source, seconds=self.seconds_options, others=self.other_options)
+        problems += check_header_option(source, self.schemes)
         if scheme := self.scheme_of(source):
             problems += scheme.check_secrets(source)
         return problems

@@ -24,7 +24,8 @@ from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.comparison import as_bytes, texts_match
-from worker.providers.authentication.credentials import HeaderToken, QueryToken
+from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
+from worker.providers.authentication.credentials import QueryToken
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
@@ -39,7 +40,6 @@ from worker.providers.webhook_provider import WebhookProvider
 # https://www.zoho.com/zeptomail/help/webhooks.html ("Authorization headers")
 
 SIGNATURE_HEADER = "producer-signature"
-SECRET_HEADER = "x-webhook-secret"  # noqa: S105 - a header's name
 _ALGORITHM = "hmacsha256"
 _WHAT = "ZeptoMail webhook"
 
@@ -116,15 +116,16 @@ class ZeptoMail(WebhookProvider):
     documentation: ClassVar[str] = "https://www.zoho.com/zeptomail/help/webhooks.html"
     proof: ClassVar[str] = "HMAC-SHA256 of the JSON"
     secret_help: ClassVar[str] = (
-        "the authentication key of the webhook: Mail Agent > Webhooks; or, "
-        f'with authentication = "header", the value that you entered there for a header {SECRET_HEADER}'
+        "the authentication key of the webhook: Mail Agent > Webhooks; or, "  # noqa: S105 - says where to find it
+        'with authentication = "header", the value that you entered there for a header of your own'
     )
     schemes: ClassVar[Mapping[str, Scheme]] = {
         "": ProducerSignature(),
-        "header": HeaderToken(header=SECRET_HEADER),
+        "header": ConfiguredHeader(),
         "query": QueryToken(),
     }
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is surely signed
+    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
     account_paths: ClassVar[Mapping[str, str]] = {
         "subaccount": "mailagent_key",
         "sending_domain": "(event_message[0] || event_message).email_info.from.address",

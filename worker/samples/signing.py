@@ -8,13 +8,15 @@ from uuid import uuid4
 
 import msgspec
 
+from schemas.source import Source
+from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, QueryToken
 from worker.providers.authentication.hmac_signature import HmacSignature, encode_digest
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.standard_webhooks import PUBLIC_KEY_PREFIX, StandardWebhooks
 from worker.providers.provider import WebhookRequest
 
-SIGNABLE = (BasicCredentials, HeaderToken, QueryToken, HmacSignature, StandardWebhooks)
+SIGNABLE = (BasicCredentials, HeaderToken, ConfiguredHeader, QueryToken, HmacSignature, StandardWebhooks)
 
 
 def can_sign(scheme: Scheme, secret: str) -> bool:
@@ -22,13 +24,20 @@ def can_sign(scheme: Scheme, secret: str) -> bool:
     return isinstance(scheme, SIGNABLE) and not secret.startswith(PUBLIC_KEY_PREFIX)
 
 
-def sign(request: WebhookRequest, scheme: Scheme, secret: str, *, now: datetime) -> WebhookRequest:
-    """The request as it proves itself by this scheme; raises TypeError where `can_sign` says no."""
+def sign(
+    request: WebhookRequest, scheme: Scheme, secret: str, *, now: datetime, source: Source | None = None
+) -> WebhookRequest:
+    """The request as it proves itself by this scheme; raises TypeError where `can_sign` says no.
+
+    `source` is the one that the request is for: its options may name the header that carries the secret.
+    """
     match scheme:
         case BasicCredentials():
             return _with_headers(request, {"authorization": "Basic " + base64.b64encode(secret.encode()).decode()})
         case HeaderToken():
             return _with_headers(request, {scheme.header: scheme.prefix + secret})
+        case ConfiguredHeader():
+            return _with_headers(request, {scheme.named(source).header if source else scheme.default: secret})
         case QueryToken():
             return msgspec.structs.replace(request, query={**request.query, scheme.parameter: secret})
         case HmacSignature():

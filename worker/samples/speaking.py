@@ -40,7 +40,7 @@ def sample_webhook(source: Source, provider: Provider, *, now: datetime) -> Samp
     scheme = provider.scheme_of(source) if isinstance(provider, WebhookProvider) else None
     secret = source.secrets[0].reveal() if source.secrets else ""
     if scheme is not None and can_sign(scheme, secret):
-        candidates.append(sign(unproven, scheme, secret, now=now))
+        candidates.append(sign(unproven, scheme, secret, now=now, source=source))
     for request in candidates:
         if _is_accepted(request, source, provider, now):
             return SampleWebhook(request=request, signed=True)
