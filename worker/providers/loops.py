@@ -1,0 +1,123 @@
+"""Loops: one JSON object a webhook, signed as Standard Webhooks has it.
+
+https://loops.so/docs/webhooks
+
+Loops takes whoever bounces hard, or is deleted, out of the audience, and tells of that by `contact.unsubscribed`, as of
+a person who leaves. The two events come in either order and share no id, so that nothing tells an echo from its
+opposite; but a person who leaves is told of by `email.unsubscribed` too. That one counts, and `contact.unsubscribed`
+counts only where the source says so. Nothing tells whether a person left one mailing list or all. When Loops sends
+again is not documented, nor whether anything follows a soft bounce that is given up.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.standard_webhooks import ID_HEADERS, StandardWebhooks
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
+from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://loops.so/docs/webhooks#verify-requests
+
+SCHEMES: dict[str, Scheme] = {"": StandardWebhooks()}
+
+# -- What its events are, and why ----------------------------------------------------------------------------
+# https://loops.so/docs/webhooks#event-types and https://loops.so/docs/contacts/suppression
+# Loops hands on no words or codes of the receiving server's: a hard bounce has to be believed as it is.
+
+CONTACT_UNSUBSCRIBED = "contact.unsubscribed"
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    "campaign.email.sent": (Kind.ACCEPTED, Cause.NONE),
+    "loop.email.sent": (Kind.ACCEPTED, Cause.NONE),  # of what the console calls a workflow
+    "transactional.email.sent": (Kind.ACCEPTED, Cause.NONE),
+    "email.delivered": (Kind.DELIVERED, Cause.NONE),
+    "email.softBounced": (Kind.DEFERRED, Cause.UNDETERMINED),  # Loops tries again, and a delivery may follow
+    "email.hardBounced": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),  # an attempt at a suppressed contact too
+    "email.opened": (Kind.OPENED, Cause.NONE),
+    "email.clicked": (Kind.CLICKED, Cause.NONE),
+    "email.spamReported": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+    "email.unsubscribed": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "email.resubscribed": (Kind.RESUBSCRIBE, Cause.NONE),  # by the person, behind the link to unsubscribe
+    CONTACT_UNSUBSCRIBED: (Kind.OTHER, Cause.UNSUBSCRIBED_AT_PROVIDER),
+    "contact.created": (Kind.OTHER, Cause.NONE),
+    "contact.deleted": (Kind.OTHER, Cause.NONE),
+    # Anybody may have put the contact on the list, or taken it off.
+    "contact.mailingList.subscribed": (Kind.OTHER, Cause.NONE),
+    "contact.mailingList.unsubscribed": (Kind.OTHER, Cause.UNSUBSCRIBED_AT_PROVIDER),
+    "testing.testEvent": (Kind.OTHER, Cause.TEST),
+}
+
+# Of a source where `contact.unsubscribed` is to count as the person's wish, its echoes included.
+UNSUBSCRIBED_OPTION = "contact_unsubscribed_counts"
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+
+class Loops(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "loops"
+    title: ClassVar[str] = "Loops"
+    documentation: ClassVar[str] = "https://loops.so/docs/webhooks"
+    proof: ClassVar[str] = "HMAC-SHA256 of id, time and body (Standard Webhooks)"
+    secret_help: ClassVar[str] = "the endpoint's signing secret (whsec_…): Settings, Webhooks"  # noqa: S105 - says where to find it
+    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
+    other_options: ClassVar[tuple[str, ...]] = (UNSUBSCRIBED_OPTION,)
+    kept_headers: ClassVar[frozenset[str]] = frozenset(ID_HEADERS)
+    account_paths: ClassVar[Mapping[str, str]] = {}  # one endpoint for each account, which it does not name
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
+
+    def check_source(self, source: Source) -> list[str]:
+        """What is wrong with the source, each with its remedy."""
+        problems = super().check_source(source)
+        if not isinstance(source.options.get(UNSUBSCRIBED_OPTION, False), bool):
+            problems.append(f"options.{UNSUBSCRIBED_OPTION} must be true or false, without quotes")
+        return problems
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The one event of the body; raises UnreadablePayload."""
+        values = json_payload.decode_object(envelope.body, "Loops webhook")
+        name = text(values, "eventName", WORD_LIMIT)
+        if name is None:
+            raise UnreadablePayload("Loops webhook: it has no eventName")
+        kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+        if name == CONTACT_UNSUBSCRIBED and source.options.get(UNSUBSCRIBED_OPTION) is True:
+            kind, cause = Kind.UNSUBSCRIBE, Cause.NONE
+        # The id is not in the body; it stays the same when Loops sends again.
+        event_id = next((envelope.headers[header] for header in ID_HEADERS if envelope.headers.get(header)), None)
+        return [
+            new_event(
+                envelope,
+                envelope.body,
+                kind=kind,
+                cause=cause,
+                key=(event_id or envelope.body, name),
+                address=text(child(values, "contactIdentity"), "email"),
+                vendor_event=name,
+                recognised=name in EVENTS,
+                vendor_time=from_unix_seconds(values.get("eventTime")),
+                message_id=text(child(values, "email"), "id", MESSAGE_ID_LIMIT),
+                scope=text(child(values, "mailingList"), "id", WORD_LIMIT),
+                metadata=_metadata(values),
+            )
+        ]
+
+
+PROVIDER = Loops()
+
+
+def _metadata(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was sent, and the sender's own name for the contact: Loops carries no variables along."""
+    told = {name: text(values, name, WORD_LIMIT) for name in ("sourceType", "campaignId", "loopId", "transactionalId")}
+    told["userId"] = text(child(values, "contactIdentity"), "userId", WORD_LIMIT)
+    return {name: value for name, value in told.items() if value is not None} or None
