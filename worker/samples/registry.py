@@ -17,6 +17,7 @@ from worker.samples.haraka import HarakaSamples
 from worker.samples.iterable import IterableSamples
 from worker.samples.kumomta import KumoMtaSamples
 from worker.samples.lettermint import LettermintSamples
+from worker.samples.loops import LoopsSamples
 from worker.samples.mail import (
     AmazonSesInboundSamples,
     MailgunInboundSamples,
@@ -65,6 +66,7 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     IterableSamples.provider: IterableSamples,
     KumoMtaSamples.provider: KumoMtaSamples,
     LettermintSamples.provider: LettermintSamples,
+    LoopsSamples.provider: LoopsSamples,
     MailChannelsSamples.provider: MailChannelsSamples,
     MailSamples.provider: MailSamples,
     MailerSendSamples.provider: MailerSendSamples,
