@@ -63,10 +63,10 @@ def configuration(folder: Path, dsn: str, port: int, **options: str) -> Path:
 
 
 @asynccontextmanager
-async def started(config: Path, *words: str) -> AsyncIterator[Process]:
+async def started(config: Path, *words: str, command: str = "fetch-mail") -> AsyncIterator[Process]:
     """The command as a process of its own, ended in the end whatever happens."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "worker", "fetch-mail", "--config", str(config), *words),
+        *(sys.executable, "-m", "worker", command, "--config", str(config), *words),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=PIPE,
         stderr=PIPE,
@@ -198,3 +198,29 @@ async def test_it_runs_on_while_the_server_is_away_and_takes_what_came_meanwhile
                 assert 'bouncekeeper_mailbox_available{source="bounces"} 1.0' in shown
                 process.send_signal(signal.SIGTERM)
                 assert await asyncio.wait_for(process.wait(), 30) == ExitCode.OK
+
+
+async def test_up_fetches_too_and_a_mailbox_that_refuses_it_stops_nothing_else(
+    imap_server: ImapServer, database_dsn: str, tmp_path: Path
+) -> None:
+    config = configuration(tmp_path, database_dsn, imap_server.port)
+    refused = config.read_text().replace("[sources.bounces]", "[sources.refused]").partition("[sources.refused]")[2]
+    with config.open("a") as file:
+        file.write("[sources.refused]\n" + refused.replace(USER, "somebody@example.org"))
+    imap_server.put(BOUNCE)
+    ports = (free_port(), free_port())
+    words = ("--receiver-port", str(ports[0]), "--api-port", str(ports[1]), "--mailbox-poll-every-seconds", "0.5")
+    async with started(config, *words, command="up") as process:
+        connection = await asyncpg.connect(database_dsn)
+        async with asyncio.timeout(60):
+            question = "SELECT count(*) FROM contacts WHERE account = 'shop' AND address = 'jane@example.org'"
+            while not await connection.fetchval(question):  # noqa: ASYNC110 - it tells only when asked
+                await asyncio.sleep(0.1)
+        await connection.close()
+        process.send_signal(signal.SIGTERM)
+        _, errors = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == ExitCode.OK
+    lost = [line for line in errors.decode().splitlines() if '"mailbox.lost"' in line]
+    assert lost
+    assert all(json.loads(line)["source"] == "refused" for line in lost)
+    assert not [line for line in errors.decode().splitlines() if "somebody@" in line or PASSWORD in line]

@@ -46,7 +46,7 @@ examples:
 def _run(arguments: Namespace) -> int:
     needs = ("mailbox", "sources") if arguments.dry_run else _NEEDS
     settings = settings_of(arguments, needs=needs)
-    mailboxes = _mailboxes(settings, arguments.source)
+    mailboxes = _chosen(settings, arguments.source)
     if arguments.dry_run:
         return _show_waiting(mailboxes, settings, as_json=arguments.json)
     tallies: list[Tally] = []
@@ -68,12 +68,17 @@ def _run(arguments: Namespace) -> int:
     return ExitCode.NO if counts["postponed"] or counts["passed_over"] else ExitCode.OK
 
 
-def _mailboxes(settings: Settings, names: list[str]) -> list[tuple[Source, ImapMailbox]]:
-    found = [
+def mailboxes_of(settings: Settings) -> list[tuple[Source, ImapMailbox]]:
+    """The sources that mail is fetched for, each with its mailbox."""
+    return [
         (source, mailbox)
         for source in settings.sources
         if source.provider == "mail" and (mailbox := imap_mailbox(source)) is not None
     ]
+
+
+def _chosen(settings: Settings, names: list[str]) -> list[tuple[Source, ImapMailbox]]:
+    found = mailboxes_of(settings)
     if unknown := sorted(set(names) - {source.name for source, _ in found}):
         raise ImpossibleSetting(
             f'source {unknown[0]} has no mailbox: it needs provider = "mail" and imap_host; '
@@ -117,8 +122,19 @@ def _show_waiting(mailboxes: list[tuple[Source, ImapMailbox]], settings: Setting
     return ExitCode.OK
 
 
+async def fetch_beside_others(settings: Settings, stop: asyncio.Event) -> None:
+    """Fetches for all sources that have a mailbox, in a process that does more than that; returns when none has."""
+    if mailboxes := mailboxes_of(settings):
+        await _fetch(settings, mailboxes, stop, None, ends_when_refused=False)
+
+
 async def _fetch(
-    settings: Settings, mailboxes: list[tuple[Source, ImapMailbox]], stop: asyncio.Event, once: list[Tally] | None
+    settings: Settings,
+    mailboxes: list[tuple[Source, ImapMailbox]],
+    stop: asyncio.Event,
+    once: list[Tally] | None,
+    *,
+    ends_when_refused: bool = True,
 ) -> None:
     from worker.mailbox.dkim_check import dns_lookup  # noqa: PLC0415 - only what this process needs
     from worker.mailbox.service import keep_fetching  # noqa: PLC0415 - as above
@@ -135,7 +151,7 @@ async def _fetch(
             for source, mailbox in mailboxes
         ]
         if once is None:
-            await keep_fetching(fetchers, writer, settings.mailbox, stop)
+            await keep_fetching(fetchers, writer, settings.mailbox, stop, ends_when_refused=ends_when_refused)
         else:
             for name, fetcher in fetchers:
                 once.append(await _take_once(name, fetcher, stop))

@@ -16,6 +16,7 @@ from worker.commands.running import run_service
 from worker.commands.setting_flags import at_least_one, overrides_of, settings_of
 from worker.commands.supervisor import WatchedProcess, supervise
 from worker.commands.welcome import require_free_ports, tell_welcome, wait_until_listening
+from worker.providers.mail.imap_options import has_mailbox
 from worker.settings import ALL_SECTIONS
 from worker.settings_declarations import ENVIRONMENT_PREFIX
 from worker.settings_file import CONFIG_VARIABLE
@@ -90,6 +91,7 @@ def _processes(arguments: Namespace, environment: Mapping[str, str], settings: S
         *(("receive", f"receive-{number}", {}) for number in range(1, arguments.receivers + 1)),
         *(("work", f"work-{number}", _worker_port(settings, number)) for number in range(1, arguments.workers + 1)),
         ("api", "api", {}),
+        *((("fetch-mail", "fetch-mail", {}),) if any(has_mailbox(source) for source in settings.sources) else ()),
     ]
     return [
         WatchedProcess(

@@ -50,19 +50,22 @@ async def running_instance(
     """
     from worker.api.service import run_api  # noqa: PLC0415 - only what this process needs
     from worker.processor.service import run_processor  # noqa: PLC0415
+    from worker.providers.mail.imap_options import has_mailbox  # noqa: PLC0415
     from worker.receiver.service import run_receiver  # noqa: PLC0415
 
     await require_free_ports(settings)
     async with contextlib.AsyncExitStack() as stack:
         settings = await with_migrated_postgres(settings, stack)
-        services = asyncio.ensure_future(
-            run_together(
-                stop,
-                lambda stop: run_receiver(settings, stop),
-                lambda stop: run_processor(settings, stop),
-                lambda stop: run_api(settings, stop),
-            )
-        )
+        work = [
+            lambda stop: run_receiver(settings, stop),
+            lambda stop: run_processor(settings, stop),
+            lambda stop: run_api(settings, stop),
+        ]
+        if any(has_mailbox(source) for source in settings.sources):
+            from worker.commands.fetch_mail import fetch_beside_others  # noqa: PLC0415 - few need it
+
+            work.append(lambda stop: fetch_beside_others(settings, stop))
+        services = asyncio.ensure_future(run_together(stop, *work))
         try:
             ready = asyncio.ensure_future(wait_until_listening(settings))
             await asyncio.wait({services, ready}, return_when=asyncio.FIRST_COMPLETED)

@@ -140,7 +140,7 @@ class ImapSession:
 
     @property
     def _where(self) -> str:
-        return f"mailbox {self._mailbox.folder} of {self._mailbox.user} at {self._mailbox.host}:{self._mailbox.port}"
+        return f"the folder {self._mailbox.folder} at {self._mailbox.host}:{self._mailbox.port}"
 
     def _lost(self, error: Exception) -> MailboxUnavailable:
         return MailboxUnavailable(f"{self._where}: {error or type(error).__name__}: it is tried again")
@@ -200,7 +200,7 @@ class ImapSession:
         except imaplib.IMAP4.readonly as error:
             raise ImpossibleSetting(
                 f"{self._where}: the folder may only be read, so that nothing could be marked as taken: give "
-                f"{mailbox.user} the right to write there"
+                "imap_user the right to write there"
             ) from error
         except (OSError, imaplib.IMAP4.error) as error:
             raise self._lost(error) from error

@@ -24,11 +24,17 @@ _log = get_logger()
 
 
 async def keep_fetching(
-    fetchers: Sequence[tuple[str, MailboxFetcher]], writer: QueueWriter, settings: MailboxSettings, stop: asyncio.Event
+    fetchers: Sequence[tuple[str, MailboxFetcher]],
+    writer: QueueWriter,
+    settings: MailboxSettings,
+    stop: asyncio.Event,
+    *,
+    ends_when_refused: bool = True,
 ) -> None:
     """Takes mail as it comes until `stop` is set. A mailbox or a queue that is away is waited for.
 
-    Raises ImpossibleSetting when a mailbox does not let us in from the start.
+    Raises ImpossibleSetting when a mailbox does not let us in from the start, unless other services share the process:
+    then that is told and tried again.
     """
     started = time.monotonic()
     away: set[str] = {name for name, _ in fetchers}
@@ -38,7 +44,8 @@ async def keep_fetching(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_stop_fetchers(fetchers, stop))
             for name, fetcher in fetchers:
-                tasks.create_task(_look_again_and_again(name, fetcher, settings, stop, away))
+                watch = _look_again_and_again(name, fetcher, settings, stop, away, was_let_in=not ends_when_refused)
+                tasks.create_task(watch)
     _log.info("process.stopped", role="fetch-mail", seconds=round(time.monotonic() - started, 3))
 
 
@@ -49,7 +56,13 @@ async def _stop_fetchers(fetchers: Sequence[tuple[str, MailboxFetcher]], stop: a
 
 
 async def _look_again_and_again(
-    name: str, fetcher: MailboxFetcher, settings: MailboxSettings, stop: asyncio.Event, away: set[str]
+    name: str,
+    fetcher: MailboxFetcher,
+    settings: MailboxSettings,
+    stop: asyncio.Event,
+    away: set[str],
+    *,
+    was_let_in: bool,
 ) -> None:
     async def pause(seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -57,7 +70,6 @@ async def _look_again_and_again(
                 await stop.wait()
 
     reminder, wait_seconds = Reminder(), _FIRST_WAIT_SECONDS
-    was_let_in = False
     try:
         while not stop.is_set():
             try:
