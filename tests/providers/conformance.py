@@ -138,6 +138,10 @@ class ProviderConformance:
         """The document with nothing but its event name and its recipient."""
         raise NotImplementedError
 
+    def recipient(self, email: str) -> str:
+        """How the vendor's events name the person of this e-mail address: by it, or by a made-up phone number."""
+        return email
+
     # -- what the tests use ----------------------------------------------------------------------------------
 
     @property
@@ -223,9 +227,8 @@ class ProviderConformance:
 
     def test_while_a_secret_is_rotated_both_the_old_and_the_new_are_accepted(self) -> None:
         old, new = self.new_sender(), self.new_sender()
-        both = msgspec.structs.replace(
-            new.source("first"), secrets=(*old.secrets_for_source(), *new.secrets_for_source())
-        )
+        secrets = (*old.secrets_for_source(), *new.secrets_for_source())
+        both = msgspec.structs.replace(new.source("first"), secrets=secrets)
         for sender in (old, new):
             assert isinstance(self.judge(self.request(sender), both, sender), Accepted)
 
@@ -258,8 +261,8 @@ class ProviderConformance:
         events = one_of_each(self.kinds)
         parsed = self.parse(self.new_sender().requests(events, now=NOW))
         named = {event.address: (event.kind, event.cause) for event in parsed if event.address}
-        expected = {event.address: (event.kind, event.cause) for event in events if event.address in named}
-        assert named == expected
+        expected = {self.recipient(event.address): (event.kind, event.cause) for event in events}
+        assert named == {address: meaning for address, meaning in expected.items() if address in named}
         assert len(parsed) == len(events)
         for event in parsed:
             assert_sound(event)
@@ -268,7 +271,7 @@ class ProviderConformance:
         (event,) = self.parse([self.request()])
         assert event.occurred_at == (EARLIER if self.tells_time else NOW)
         assert event.arrival_dated is not self.tells_time
-        assert event.address == "jane@example.org"
+        assert event.address == self.recipient("jane@example.org")
         assert event.vendor_event
         assert bool(event.message_id) is self.tells_message_id
         if self.tells_reply:
@@ -298,7 +301,7 @@ class ProviderConformance:
     def test_one_message_to_several_people_gives_an_event_with_its_own_key_for_each(self) -> None:
         events = [sample(address=f"person{number}@example.org") for number in range(5)]
         parsed = self.parse(self.new_sender().requests(events, now=NOW))
-        assert sorted(event.address or "" for event in parsed) == sorted(event.address for event in events)
+        assert {event.address for event in parsed} == {self.recipient(event.address) for event in events}
         assert len({event.event_key for event in parsed}) == len(events)
 
     def test_no_events_make_no_requests(self) -> None:
@@ -341,7 +344,7 @@ class ProviderConformance:
         request = self.request()
         document = self.stripped(self.documents(request)[0])
         (event,) = self.read(self.envelope(request, self.body(document, request)))
-        assert event.address == "jane@example.org"
+        assert event.address == self.recipient("jane@example.org")
         assert event.arrival_dated
         assert event.occurred_at == NOW
         assert_sound(event)

@@ -40,6 +40,7 @@ from worker.providers import (
     sparkpost,
     stalwart,
     sweego,
+    twilio,
     unisender_go,
     zeptomail,
 )
@@ -90,6 +91,7 @@ PROVIDERS: dict[str, Provider] = {
         sparkpost.PROVIDER,
         stalwart.PROVIDER,
         sweego.PROVIDER,
+        twilio.PROVIDER,
         unisender_go.PROVIDER,
         zeptomail.PROVIDER,
     )

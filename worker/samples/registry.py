@@ -45,6 +45,7 @@ from worker.samples.socketlabs import SocketLabsSamples
 from worker.samples.sparkpost import SparkPostSamples
 from worker.samples.stalwart import StalwartSamples
 from worker.samples.sweego import SweegoSamples
+from worker.samples.twilio import TwilioSamples
 from worker.samples.unisender_go import UnisenderGoSamples
 from worker.samples.zeptomail import ZeptoMailSamples
 
@@ -90,6 +91,7 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     SparkPostSamples.provider: SparkPostSamples,
     StalwartSamples.provider: StalwartSamples,
     SweegoSamples.provider: SweegoSamples,
+    TwilioSamples.provider: TwilioSamples,
     UnisenderGoSamples.provider: UnisenderGoSamples,
     ZeptoMailSamples.provider: ZeptoMailSamples,
 }

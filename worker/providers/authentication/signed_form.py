@@ -31,16 +31,27 @@ class SignedForm(Struct, frozen=True, kw_only=True):
         given = request.headers.get(self.header, "")
         if not given:
             return missing_signature(self.header)
-        try:
-            fields = decode_form_bytes(request.body, "form")
-        except UnreadablePayload:
+        fields = self.signed_fields(request)
+        if fields is None:
             return bad_signature()
         secrets = self.keys(source, fields)
         matches = [
             hmac_matches(given, signed_message(url, fields), secrets, digest="sha1", encoding="base64")
-            for url in source_urls(source)
+            for url in self.signed_urls(request, source)
         ]
         return None if any(matches) else _NO_MATCH
+
+    def signed_fields(self, request: WebhookRequest) -> Mapping[str, bytes] | None:
+        """The fields that are signed behind the URL; None when the body cannot be what the vendor signed."""
+        try:
+            return decode_form_bytes(request.body, "form")
+        except UnreadablePayload:
+            return None
+
+    def signed_urls(self, request: WebhookRequest, source: Source) -> Sequence[str]:
+        """The URLs that may have been signed: those of the source, where the vendor has no custom beside."""
+        del request
+        return source_urls(source)
 
     def keys(self, source: Source, fields: Mapping[str, bytes]) -> Sequence[Secret]:
         """What these fields may be signed with: one of the source's secrets, where the vendor has no custom beside."""
