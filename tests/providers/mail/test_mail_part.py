@@ -102,19 +102,19 @@ def test_a_mail_may_nest_deeper_than_anybody_reads() -> None:
         text = f'Content-Type: multipart/mixed; boundary="e{depth}"\n\n--e{depth}\n{text}--e{depth}--\n'
         if len(text) > 400_000:
             break
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert read("From: a@b.example\n" + text)[0].kind is Kind.OTHER
     nested = "From: a@b.example\nContent-Type: message/rfc822\n\n" * 2_000
     assert read(nested)[0].kind is Kind.OTHER
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_of_ten_thousand_parts_the_first_are_read() -> None:
     text = multipart([("text/plain", "x")] * 10_000)
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert len(part_of(text).parts) == MAX_PARTS - 1
     assert read(text)[0].kind is Kind.OTHER
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,16 @@ def test_of_ten_thousand_parts_the_first_are_read() -> None:
         "Content-Type: message/delivery-status\n\n" + "Final-Recipient: rfc822; a@b.example\n\n" * 20_000,
         "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\n" + "Original-Rcpt-To: a@b.example\n" * 10_000,
         "X-XARF: yes\nContent-Type: application/json\n\n" + "[" * 100_000,
+        "Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; a@b.example"
+        + "\n" * 250_000
+        + "Action: failed",
+        "Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; a@b.example\n" + "\n x" * 80_000,
+        "Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; a@b.example\n" + " \n" * 120_000 + "X: y",
+        "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n" + "\x00\xff" * 500_000,
+        "From: mailer-daemon@x.example\nSubject: failure notice\n\n" + ("-" * 997 + "\n") * 300,
+        "From: mailer-daemon@x.example\nSubject: failure notice\n\n" + "\n" * 300_000 + "x",
+        "From: mailer-daemon@x.example\nSubject: failure notice\n\n" + "From: x\n" * 30_000,
+        "From: x@reports.spamcop.net\n\n[ Offending message ]" + "\n" * 300_000,
         "From: a@b.example\nContent-Type: multipart/mixed; boundary=e\n\n" + "--e\n" * 100_000,
         "From: a@b.example\nContent-Type: multipart/mixed; boundary=e\n\n" + "--x" + " " * 200_000,
         "From: a@b.example\n\n" + "Received: x\n" * 100_000,
@@ -151,11 +161,11 @@ def test_of_ten_thousand_parts_the_first_are_read() -> None:
 )
 def test_no_mail_holds_the_reader_up(hostile: str) -> None:
     text = f"From: mailer-daemon@x.example\nReturn-Path: <>\n{hostile}\n\nbody\n"
-    begun = time.perf_counter()
+    begun = time.process_time()
     options = {"token_secrets": ("k" * 32,), "authentication_results_from": ("mx",)}
     for event in read(text, options=options):
         assert event.kind is Kind.OTHER
-    assert time.perf_counter() - begun < 2.5
+    assert time.process_time() - begun < 2.5
 
 
 def test_a_notification_lists_no_more_recipients_than_anybody_mails_at_once() -> None:

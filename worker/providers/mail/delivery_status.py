@@ -38,8 +38,6 @@ _MOST_RECIPIENTS = 100
 _MOST_GROUPS = _MOST_RECIPIENTS * 2
 _MOST_FIELDS = 40  # in a group
 
-_BROKEN_FOLD = re.compile(r"\n{2,}(?=[ \t])")  # an empty line in the midst of a folded field
-
 # Whose words a refusal is in, by where the remote server stands: worker.providers.classification.mailbox_providers
 # knows them by these marks.
 _HOUSES = {
@@ -100,8 +98,13 @@ def _groups(text: str) -> tuple[Headers, list[Headers]]:
 def _fields(text: str) -> Iterator[tuple[str, str, bool]]:
     """Name, value and whether an empty line stood before it."""
     lines = "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
-    lines = _BROKEN_FOLD.sub("\n", lines)
+    groups: list[str] = []
     for group in re.split(r"\n{2,}", lines, maxsplit=_MOST_GROUPS)[:_MOST_GROUPS]:
+        if groups and group.startswith((" ", "\t")):
+            groups[-1] += "\n" + group  # an empty line in the midst of a folded field
+        else:
+            groups.append(group)
+    for group in groups:
         headers, _ = read_headers(group.encode("utf-8", "replace"))
         for place, (name, value) in enumerate(headers.fields[:_MOST_FIELDS]):
             yield name, value, place == 0

@@ -12,7 +12,7 @@ _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'@\\]{1,64}@[^\s<>()\[\],;:\"'@\\]{1,25
 _DATE = re.compile(
     r"(?:[A-Za-z]{3},?\s+)?\d{1,2}\s+[A-Za-z]{3}\s+\d{2,4}\s+\d{1,2}:\d\d(?::\d\d)?(?:\s+(?:[+-]\d{4}|[A-Z]{1,5}))?"
 )
-_HIDDEN = re.compile(r"<(?:style|script|head)\b.{0,3000}?</(?:style|script|head)>", re.IGNORECASE | re.DOTALL)
+_HIDDEN = re.compile(r"<(style|script|head)\b", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d)\b[^<>]{0,200}>", re.IGNORECASE)
 _TAG = re.compile(r"<[/!a-zA-Z][^<>]{0,2000}>")
 _HASH = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}")
@@ -70,8 +70,22 @@ def mail_time(text: str) -> datetime | None:
 
 def html_as_text(markup: str) -> str:
     """The letters of a page, a line for each of its blocks; of a long one, of its beginning."""
-    text = _LINE_BREAK.sub("\n", _HIDDEN.sub(" ", markup[:64_000]))
+    text = _LINE_BREAK.sub("\n", _without_hidden(markup[:64_000]))
     return html.unescape(_TAG.sub(" ", text))
+
+
+def _without_hidden(markup: str) -> str:
+    """The page without what no reader sees: style, scripts, its head."""
+    lowered, shown, place = markup.lower(), [], 0
+    for found in _HIDDEN.finditer(markup):
+        if found.start() < place:
+            continue
+        end = lowered.find(f"</{found.group(1).lower()}", found.end())
+        if end < 0:
+            break  # it never ends: then it is taken for words
+        shown.append(markup[place : found.start()])
+        place = end
+    return " ".join([*shown, markup[place:]])
 
 
 def is_blacked_out(address: str) -> bool:

@@ -26,6 +26,7 @@ _MOST_RECIPIENTS = 50
 # The detectors' patterns take time with the square of a line's length.
 _LONGEST_LINE = 200
 _MOST_CHARACTERS = 24_000
+_MOST_LINES = 1_500
 _READ_BY_DETECTORS = ("subject", "x-mailer", "x-failed-recipients", "content-description")
 _NOBODY = "nobody@sender.invalid"  # one of them stumbles over a From field without an address
 
@@ -126,7 +127,7 @@ def _for_detectors(part: MailPart, characters_left: list[int]) -> Message:
     message["content-type"] = "text/plain" if part.content_type == "text/html" else part.content_type
     if part.content_type.startswith("text/") and part.content_type not in RETURNED_TYPES:
         text = html_as_text(part.text()) if part.content_type == "text/html" else part.text()
-        short = "\n".join(line[:_LONGEST_LINE] for line in text[: characters_left[0]].split("\n"))
+        short = "\n".join(line[:_LONGEST_LINE] for line in text[: characters_left[0]].split("\n")[:_MOST_LINES])
         characters_left[0] -= len(short)
         message.set_payload(short.encode("ascii", "replace").decode())
     else:

@@ -56,7 +56,15 @@ def read_mail(mail: ReceivedMail, envelope: Envelope, source: Source) -> list[Fe
     report = _what_it_is(part, mail)
     options = read_mail_options(source)
     proof = find_proof(mail, part, report, options)
-    reading = _Reading(mail=mail, part=part, report=report, options=options, proof=proof, envelope=envelope)
+    reading = _Reading(
+        mail=mail,
+        report=report,
+        options=options,
+        proof=proof,
+        envelope=envelope,
+        identity=_identity(part, report),
+        raw=_raw(mail, part, report),
+    )
     bearer = _bearer_of_the_token(report, proof)
     events = [
         _event(reading, finding, has_token=place == bearer, place=place)
@@ -69,11 +77,12 @@ class _Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One mail while it is read."""
 
     mail: ReceivedMail
-    part: MailPart
     report: Report
     options: MailOptions
     proof: Proof
     envelope: Envelope
+    identity: str | bytes  # what names the mail that the report is about, or else the mail that came
+    raw: bytes
 
 
 def _what_it_is(part: MailPart, mail: ReceivedMail) -> Report:
@@ -134,13 +143,13 @@ def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) 
     message_id = (token.message_id if token is not None else None) or stated
     return new_event(
         envelope,
-        _raw(reading),
+        reading.raw,
         kind=kind,
         cause=cause,
         key=(
             "mail",
             what.rpartition("/")[2] if doubt is None else what,
-            stated or _identity(reading),
+            reading.identity,
             address or claimed or str(place),
         ),
         address=address,
@@ -170,21 +179,19 @@ def _doubt(finding: Finding, kind: Kind, reading: _Reading, *, has_token: bool) 
     return "it carries no token of ours, and no known reporter's signature was verified"
 
 
-def _identity(reading: _Reading) -> str | bytes:
-    """What names the mail that came, where the mail that it is about is not named."""
-    own = reading.part.headers.get("message-id").strip()
-    if own:
-        return own
-    content = reading.report.fields or reading.part.text()
+def _identity(part: MailPart, report: Report) -> str | bytes:
+    stated = report.returned.get("message-id").strip(" <>") or part.headers.get("message-id").strip()
+    if stated:
+        return stated
+    content = report.fields or part.text()
     return blake2b(" ".join(content.split()).encode("utf-8", "replace"), digest_size=16).digest()
 
 
-def _raw(reading: _Reading) -> bytes:
+def _raw(mail: ReceivedMail, part: MailPart, report: Report) -> bytes:
     """The report and the returned mail's header as text, without attachments or the returned mail's body."""
-    headers = reading.part.headers
-    own = [f"{name}: {value}" for name in _RAW_FIELDS for value in headers.all(name)[:2]]
-    returned = [f"{name}: {value}" for name, value in reading.report.returned.fields]
-    pieces = ["\n".join(own), reading.report.fields.strip() or reading.part.text()[:4_000], "\n".join(returned)]
+    own = [f"{name}: {value}" for name in _RAW_FIELDS for value in part.headers.all(name)[:2]]
+    returned = [f"{name}: {value}" for name, value in report.returned.fields]
+    pieces = ["\n".join(own), report.fields.strip() or part.text()[:4_000], "\n".join(returned)]
     text = "\n\n".join(piece for piece in pieces if piece)
     kept = re.sub(r"\x00", "\ufffd", text)[:_RAW_CHARACTERS].encode("utf-8", "replace")
-    return kept or reading.mail.message[:_RAW_CHARACTERS]
+    return kept or mail.message[:_RAW_CHARACTERS]
