@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from schemas.source import Secret, Source
+from schemas.vocabulary import Kind
 from tests.providers.conformance import NOW, sample
 from tests.providers.mail_conformance import BOUNCE, TOKEN_SECRET, MailConformance
 from worker.errors import UnreadablePayload
@@ -20,6 +21,7 @@ from worker.providers.mail.mail_webhook import (
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.samples.mail import MailSamples
 from worker.samples.mail_message import delivery_status
+from worker.samples.speaking import sample_webhook
 
 
 class TestMail(MailConformance):
@@ -146,3 +148,18 @@ def test_a_mistake_in_a_mailbox_names_its_remedy(options: dict[str, Any], told: 
 def test_a_server_on_this_machine_may_be_spoken_to_in_clear() -> None:
     for host in ("localhost", "127.0.0.1", "::1"):
         assert PROVIDER.check_source(mailbox_source(imap_host=host, imap_tls="none")) == []
+
+
+@pytest.mark.parametrize("scheme", ["", "bearer", "header", "none"])
+def test_a_sample_carries_a_token_of_the_source_however_it_is_proven(scheme: str) -> None:
+    source = Source(
+        name="mail",
+        provider="mail",
+        authentication=scheme,
+        secrets=(Secret("mta:a-long-password"),) if scheme != "none" else (),
+        options={"token_secrets": (Secret(TOKEN_SECRET),)},
+    )
+    sample_of_it = sample_webhook(source, PROVIDER, now=NOW)
+    assert sample_of_it.signed
+    (event,) = PROVIDER.parse(TestMail().envelope(sample_of_it.request), source)
+    assert (event.kind, event.address) == (Kind.HARD_BOUNCE, "sample-of-mail@bouncekeeper.invalid")

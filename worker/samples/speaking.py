@@ -32,8 +32,8 @@ def sample_webhook(source: Source, provider: Provider, *, now: datetime) -> Samp
     sender = SAMPLE_SENDERS[source.provider]()
     candidates = []
     if isinstance(sender, MakeBelieveVendor):
-        speaking = sender.speaking_as(source)
-        candidates.append(_bounce(speaking, source, now))
+        sender = sender.speaking_as(source)  # its body too: a mail carries a token of the source's
+        candidates.append(_bounce(sender, source, now))
     unproven = _bounce(sender, source, now)
     if is_open(source):
         return SampleWebhook(request=unproven, signed=True)
