@@ -151,17 +151,32 @@ def test_an_event_about_nobody_is_set_aside(body: bytes) -> None:
         read(msgspec.structs.replace(ElasticEmailSamples().as_form({}), body=body))
 
 
-def test_the_get_that_tries_a_url_is_answered_and_one_with_an_event_refused() -> None:
-    source = ElasticEmailSamples().source("first")
-    probe = msgspec.structs.replace(ElasticEmailSamples().as_form({}), method="GET", body=b"")
-    answer = PROVIDER.answer_probe(probe, source)
+def test_the_get_that_tries_a_url_is_answered_with_or_without_the_token_in_it() -> None:
+    sender = ElasticEmailSamples()
+    source = sender.source("first")
+    bare = msgspec.structs.replace(sender.as_get({}), query={}, body=b"")
+    answer = PROVIDER.answer_probe(bare, source)
     assert isinstance(answer, Answered)
     assert answer.http_status == 200
-    told = msgspec.structs.replace(probe, query={**probe.query, **sample_values(sample())})
-    refusal = PROVIDER.answer_probe(told, source)
-    assert isinstance(refusal, Refused)
-    assert (refusal.reason, refusal.http_status) == ("event_by_get", 405)
-    assert PROVIDER.answer_probe(msgspec.structs.replace(probe, method="OPTIONS"), source) is None
+    assert PROVIDER.answer_probe(msgspec.structs.replace(bare, method="OPTIONS"), source) is None
+    assert PROVIDER.authenticate(sender.as_get({}), source, now=NOW, certificates={}) == answer
+
+
+def test_an_event_by_get_is_read_from_the_url_and_leaves_the_token_there() -> None:
+    sender = ElasticEmailSamples()
+    source, values = sender.source("first"), sample_values(sample())
+    request = sender.as_get(values)
+    assert PROVIDER.takes_get
+    empty_post = msgspec.structs.replace(request, method="POST", body=b"")
+    for asked in (request, empty_post):
+        verdict = PROVIDER.authenticate(asked, source, now=NOW, certificates={})
+        assert isinstance(verdict, Accepted)
+        assert verdict.body is not None
+        (event,) = read(msgspec.structs.replace(asked, body=verdict.body))
+        assert event.event_key == read(sender.as_form(values))[0].event_key
+        assert sender.secret.encode() not in event.raw
+    stranger = msgspec.structs.replace(request, query={**values, "token": "guess"})
+    assert isinstance(PROVIDER.authenticate(stranger, source, now=NOW, certificates={}), Refused)
 
 
 def test_user_and_password_may_stand_in_the_url() -> None:

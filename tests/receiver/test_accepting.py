@@ -15,6 +15,7 @@ from tests.receiver.running_receiver import TallyingWriter, bounce, now, take_en
 from worker.providers.registry import PROVIDERS
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.amazon_ses import AmazonSesSamples
+from worker.samples.elastic_email import ElasticEmailSamples
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleSender
@@ -168,3 +169,29 @@ async def test_a_body_in_many_small_pieces_is_put_together(
         assert answer.status == 200
     [envelope] = await take_envelopes(rabbitmq_reader, 1)
     assert envelope.body == webhook.body
+
+
+async def test_a_get_with_a_query_is_an_event_where_the_vendor_sends_events_so_and_nowhere_else(
+    start_receiver: Start, rabbitmq_writer: TallyingWriter, rabbitmq_reader: RabbitMQReader
+) -> None:
+    elastic_email, postmark = ElasticEmailSamples(), PostmarkSamples()
+    receiver = await start_receiver(
+        sources=[elastic_email.source("elastic"), postmark.source("postmark")], writer=rabbitmq_writer
+    )
+    [posted] = elastic_email.requests([bounce()], now=now())
+    query = f"{posted.body.decode()}&token={elastic_email.secret}&subject=%E4%zz+b"
+    for path, status in (
+        (f"/webhooks/elastic?{query}", 200),
+        (f"/webhooks/elastic?{posted.body.decode()}", 401),
+        (f"/webhooks/elastic?token={elastic_email.secret}", 200),
+        ("/webhooks/elastic", 200),
+        (f"/webhooks/postmark?{query}", 405),
+    ):
+        answer = await receiver.exchange(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert answer.startswith(f"HTTP/1.1 {status}".encode())
+    async with receiver.client.put(f"/webhooks/elastic?{query}") as refused:
+        assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD, POST")
+    [envelope] = await take_envelopes(rabbitmq_reader, 1)
+    assert elastic_email.secret.encode() not in envelope.body
+    [event] = parse_envelope(PROVIDERS["elastic_email"], envelope)
+    assert event.address == "jane0@example.org"

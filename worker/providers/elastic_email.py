@@ -1,16 +1,17 @@
-"""Elastic Email: one event a notification, as a form or as flat JSON; nothing is signed in a way that can be verified.
+"""Elastic Email: one event a notification, in the URL, as a form or as flat JSON; no signature that can be verified.
 
 https://help.elasticemail.com/en/articles/4804685-notification-settings
 
 Newer webhooks carry a header X-ElasticEmail-Signature, but which bytes it covers is not documented, so it is left
-aside. Older ones put their parameters into the URL of a GET: such a request is refused, since what came by it would
-have to be queued before it is answered, and only a POST is. The text format of `date` is not documented: ISO 8601 and
-the American one are read, both as UTC. How a mail fares between its attempts is not told.
+aside. The page tells of parameters in the URL of a GET; public programs get them by POST too. The text format of `date`
+is not documented: ISO 8601 and the American one are read, both as UTC. How a mail fares between its attempts is not
+told.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
@@ -23,13 +24,14 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Answered, Refused, WebhookRequest
+from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://help.elasticemail.com/en/articles/4804685-notification-settings names no way: the URL is all that one chooses
 
-_SCHEMES: Mapping[str, Scheme] = {"": QueryToken(), "basic": BasicCredentials()}
+_TOKEN = QueryToken()
+_SCHEMES: Mapping[str, Scheme] = {"": _TOKEN, "basic": BasicCredentials()}
 
 # -- What its events are -------------------------------------------------------------------------------------
 # https://help.elasticemail.com/en/articles/4804685-notification-settings
@@ -76,6 +78,7 @@ CATEGORIES: dict[str, tuple[Kind, Cause]] = {
 
 _AMERICAN_TIME = "%m/%d/%Y %I:%M:%S %p"
 _LONGEST_TIME = 40
+_URL_TRIED = Answered(reason="url_tried", detail="the URL answers; each notification must prove itself anyway")
 
 
 class ElasticEmail(WebhookProvider):
@@ -90,6 +93,7 @@ class ElasticEmail(WebhookProvider):
         'with authentication = "basic" `user:password`, as in https://user:password@host/webhooks/…'
     )
     schemes: ClassVar[Mapping[str, Scheme]] = _SCHEMES
+    takes_get: ClassVar[bool] = True
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
     account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "account", "sending_domain": '"from"'}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
@@ -97,18 +101,20 @@ class ElasticEmail(WebhookProvider):
         **{f"Error/{category}": meaning for category, meaning in CATEGORIES.items()},
     }
 
+    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
+        """Accepts what stands in the body, or in the URL without the token; a GET without an event tries the URL."""
+        del source, now
+        if request.method != "GET" and request.body.strip():
+            return Accepted()
+        if {"status", "to"} <= {name.lower() for name in request.query}:
+            told = [(name, value) for name, value in request.query.items() if name != _TOKEN.parameter]
+            return Accepted(body=urlencode(told, errors="replace").encode())
+        return _URL_TRIED if request.method == "GET" else Accepted()
+
     def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
-        """200 to the GET by which a URL is tried; one that carries an event is refused, lest the event is lost."""
+        """200 to the GET by which a URL is tried that has no parameters."""
         del source
-        if request.method != "GET":
-            return None
-        if "status" in request.query and "to" in request.query:
-            return Refused(
-                reason="event_by_get",
-                detail="the notification came by GET, and only POST is queued: choose POST as the webhook's method",
-                http_status=405,
-            )
-        return Answered(reason="url_tried", detail="the URL answers; each notification must prove itself anyway")
+        return _URL_TRIED if request.method == "GET" else None
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event inside; raises UnreadablePayload."""

@@ -30,6 +30,7 @@ class WebhookRequest(Struct, frozen=True, kw_only=True):
 class Accepted(Struct, frozen=True, kw_only=True):
     """The request is authentic: queue it."""
 
+    body: bytes | None = None  # what to queue in the place of the request's body: the same without a secret inside
     replay_token: str | None = None  # a one-time token of the vendor's; seen again with other data = replay
     replay_fingerprint: str = ""  # what the token was used for
     replay_window_seconds: int = 0
@@ -83,6 +84,8 @@ class Provider(Protocol):
     proof: ClassVar[str]  # how a request proves itself, in a few words: "HMAC-SHA256 of the body"
     documentation: ClassVar[str]  # the address of the vendor's page about its webhooks
     batches: ClassVar[bool]  # one request may carry events of many recipients
+    # A GET with a query carries an event as well: it is read as a POST whose body is the raw query.
+    takes_get: ClassVar[bool]
     # Every event and class of bounce that the vendor documents ("bounce/blocked"), and what it becomes. Where the
     # server's words or codes have the last say, this is what it becomes without any.
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]]

@@ -33,6 +33,7 @@ from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.subscription import confirm_subscription
 
 ALLOWED_METHODS = "HEAD, POST"
+ALLOWED_WITH_GET = "GET, HEAD, POST"
 _NO_QUERY: Mapping[str, str] = {}
 _POSTPONED: dict[type[TryAgainLater], str] = {
     QueueUnavailable: "queue_unavailable",
@@ -71,7 +72,7 @@ class SourceWebhooks:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The answer to one request; success is said only after the queue's confirm."""
-        if request.method != hdrs.METH_POST:
+        if request.method != hdrs.METH_POST and not self._is_event_by_get(request):
             return self._answer_probe(request)
         started = perf_counter()
         try:
@@ -83,8 +84,14 @@ class SourceWebhooks:
             self._count("failed", "unexpected_error", started)
             return self._later("unexpected_error")
 
+    def _is_event_by_get(self, request: web.Request) -> bool:
+        return self._provider.takes_get and request.method == hdrs.METH_GET and bool(request.query_string)
+
     async def _receive(self, request: web.Request, started: float) -> web.Response:
-        body = await self._tools.body_reader.read(request)
+        if request.method == hdrs.METH_GET:
+            body: bytes | Refused = request.rel_url.raw_query_string.encode("utf-8", "surrogateescape")
+        else:
+            body = await self._tools.body_reader.read(request)
         if isinstance(body, Refused):
             return self._refuse(request, body, started)
         webhook = self._as_webhook(request, body)
@@ -121,6 +128,7 @@ class SourceWebhooks:
     ) -> web.Response:
         delivery_id = new_delivery_id()
         headers = webhook.headers
+        body = webhook.body if verdict.body is None else verdict.body
         blob = encode_envelope(
             Envelope(
                 delivery_id=delivery_id,
@@ -130,7 +138,7 @@ class SourceWebhooks:
                 received_at=datetime.now(UTC),
                 content_type=_encodable(headers.get("content-type", "")),
                 headers={name: _encodable(headers[name]) for name in self._kept_headers if name in headers},
-                body=webhook.body,
+                body=body,
                 replay_token=verdict.replay_token or "",
                 replay_fingerprint=verdict.replay_fingerprint,
                 replay_window_seconds=verdict.replay_window_seconds,
@@ -200,7 +208,8 @@ class SourceWebhooks:
                 return self._refuse(request, answer, started)
             if answer is not None:
                 return self._answer(request, answer, started)
-        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=ALLOWED_METHODS)
+        allowed = ALLOWED_WITH_GET if self._provider.takes_get else ALLOWED_METHODS
+        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=allowed)
 
     def _answer(self, request: web.Request, answered: Answered, started: float) -> web.Response:
         self._log.info(

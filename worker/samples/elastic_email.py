@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+import msgspec
+
 from schemas.vocabulary import Cause, Kind
 from worker.providers.elastic_email import CATEGORIES
 from worker.providers.provider import WebhookRequest
@@ -27,7 +29,7 @@ _CATEGORIES: dict[tuple[Kind, Cause], str] = {meaning: category for category, me
 
 
 class ElasticEmailSamples(MakeBelieveVendor):
-    """One request for each event, as a form; `as_json` gives the other shape."""
+    """One request for each event, as a form; `as_json` and `as_get` give the other shapes."""
 
     provider: ClassVar[str] = "elastic_email"
 
@@ -44,6 +46,12 @@ class ElasticEmailSamples(MakeBelieveVendor):
     def as_json(self, values: Mapping[str, Any]) -> WebhookRequest:
         """The POST of these parameters as a flat object."""
         return post(self.provider, json.dumps(values).encode(), {}, query={"token": self.secret})
+
+    def as_get(self, values: Mapping[str, Any]) -> WebhookRequest:
+        """The GET whose URL has these parameters, after the token that stood there before."""
+        query = {"token": self.secret, **values}
+        request = post(self.provider, urlencode(query).encode(), {}, content_type="", query=query)
+        return msgspec.structs.replace(request, method="GET")
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:
