@@ -16,6 +16,9 @@ from worker.providers.payload.event_key import hash_key_parts
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, WORD_LIMIT, decode_elements, fit_text
 from worker.providers.payload.vendor_time import settle_occurred_at
 
+# No vendor sends more than a hundredth of it; 15 MB of `0,0,0` would become eight million events and take all memory.
+ELEMENTS_LIMIT = 100_000
+
 _decode_element = msgspec.json.Decoder().decode
 
 
@@ -103,10 +106,13 @@ def read_elements(
     `inside` and `lines` as in json_payload.decode_elements: an array in that field of an object, or NDJSON.
     An element that is no object, or for which `read` gives None or raises UnreadablePayload, becomes `malformed`: one
     bad element never spoils the others. One about several recipients gives a list. `what` names the body in the error
-    that a body raises which is no such array.
+    that a body raises which is no such array, or has more than 100,000 elements.
     """
+    elements = decode_elements(body, what, inside=inside, lines=lines)
+    if len(elements) > ELEMENTS_LIMIT:
+        raise UnreadablePayload(f"{what}: it has {len(elements)} elements, and no vendor sends over {ELEMENTS_LIMIT}")
     events = []
-    for element in decode_elements(body, what, inside=inside, lines=lines):
+    for element in elements:
         raw = bytes(element)
         event = None
         try:
