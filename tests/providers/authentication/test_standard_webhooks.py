@@ -71,6 +71,18 @@ def test_the_specifications_example_is_accepted_under_either_family_of_names(fam
     assert refusal(request(family=family)) is None
 
 
+@pytest.mark.parametrize(("family", "other"), [("webhook", "svix"), ("svix", "webhook")])
+def test_an_id_of_the_other_family_beside_the_signed_one_must_be_the_same(family: str, other: str) -> None:
+    posted = request(family=family)
+    beside = {
+        told: msgspec.structs.replace(posted, headers={**posted.headers, f"{other}-id": told})
+        for told in (MESSAGE_ID, "", "msg_another")
+    }
+    assert refusal(beside[MESSAGE_ID]) is None
+    assert refusal(beside[""]) is None
+    assert reason(refusal(beside["msg_another"])) == "bad_signature"
+
+
 @pytest.mark.parametrize("secret", [SECRET, SECRET.removeprefix("whsec_"), f"v1,{SECRET}", f" {SECRET}\n"])
 def test_the_secret_may_be_written_as_any_console_shows_it(secret: str) -> None:
     assert refusal(request(), secret) is None
