@@ -76,10 +76,13 @@ def test_results_of_other_servers_between_ours_do_not_matter() -> None:
 
 def test_a_report_is_believed_for_the_result_of_the_operators_server() -> None:
     top = "Authentication-Results: mx.example.com;\n\tdkim=pass header.d=arf.mail.yahoo.com\nReceived: from x by y\n"
+    top += "DKIM-Signature: v=1; d=arf.mail.yahoo.com; s=s1; h=from; b=x\n"
     text = arf("Original-Rcpt-To: jane@example.org\n", original=returned(), From="x@arf.mail.yahoo.com", top=top)
     options = VERIFIED | {"authentication_results_from": ["mx.example.com"]}
     assert read_one(text, options=options).kind is Kind.COMPLAINT
     assert read_one(text).kind is Kind.OTHER
     assert read_one(text, options=VERIFIED | {"authentication_results_from": ["mx.example.net"]}).kind is Kind.OTHER
+    beginning = text.replace("s=s1;", "s=s1; l=10;")
+    assert read_one(beginning, options=options).kind is Kind.OTHER
     forged = f"Authentication-Results: mx.example.com; dkim=fail header.d=arf.mail.yahoo.com\nReceived: a\n{text}"
     assert read_one(forged, options=options).kind is Kind.OTHER

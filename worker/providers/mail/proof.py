@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from worker.providers.mail.authentication_results import dkim_domains
+from worker.providers.mail.dkim_verdict import passed_named
 from worker.providers.mail.finding import Report
 from worker.providers.mail.known_reporters import believed_reporter
 from worker.providers.mail.mail_part import Headers, MailPart, read_headers
@@ -44,11 +45,9 @@ def find_proof(mail: ReceivedMail, part: MailPart, report: Report, options: Mail
     if options.token_secrets:
         for via, text in _places(mail, part, report):
             tokens += [(via, token) for token in genuine_tokens(text, options.token_secrets)]
-    reporter = believed_reporter(
-        part.headers,
-        (*mail.dkim_pass, *dkim_domains(part.headers, options.authentication_results_from)),
-        options.known_reporters,
-    )
+    # A server's "pass" may be for a signature of the body's beginning (l=), behind which anything was appended.
+    told = passed_named(mail.message, dkim_domains(part.headers, options.authentication_results_from))
+    reporter = believed_reporter(part.headers, (*mail.dkim_pass, *told), options.known_reporters)
     addressed = {address for name in ("to", "cc") for address in addresses_in(part.headers.get(name))}
     if reporter is not None and options.report_addresses and not addressed & options.report_addresses:
         reporter = None
