@@ -27,6 +27,9 @@ PARCEL_MAX_MAILS = 50
 PARCEL_MAX_BYTES = 1024 * 1024
 # Whoever's DNS has not answered for so long will not: the mail is taken as one whose signature does not hold.
 DKIM_PATIENCE = timedelta(days=3)
+# A sender chooses where his keys are looked up: his mail must not make all other mail wait at each look.
+_FIRST_POSTPONEMENT_SECONDS = 60.0
+_LONGEST_POSTPONEMENT_SECONDS = 3_600.0
 
 Progress = Callable[[int, int], None]  # how many are done, of how many
 
@@ -45,14 +48,16 @@ class Tally(Struct, kw_only=True):
     postponed: int = 0  # the key of a signature cannot be looked up now
     passed_over: int = 0  # too large
 
-    def __bool__(self) -> bool:
-        return bool(self.queued or self.postponed or self.passed_over)
-
 
 class _Fetched(Struct, frozen=True, kw_only=True):
     mail: WaitingMail
     message: bytes
     dkim: DkimResult
+
+
+class _Postponement(Struct, frozen=True, kw_only=True):
+    until: float  # time.monotonic()
+    seconds: float
 
 
 class MailboxFetcher:
@@ -72,6 +77,7 @@ class MailboxFetcher:
         # Known by (UIDVALIDITY, UID), which no other mail of this folder ever has.
         self._queued_unsettled: set[tuple[int, int]] = set()
         self._told_of: set[tuple[int, int]] = set()
+        self._postponed: dict[tuple[int, int], _Postponement] = {}
 
     async def open(self) -> ImapSession:
         """The session, made if there is none. Raises MailboxUnavailable and ImpossibleSetting."""
@@ -108,7 +114,7 @@ class MailboxFetcher:
             done += len(load)
             if progress is not None:
                 progress(done, len(waiting))
-        if tally:
+        if tally.queued:  # what stays where it is would be told at each look
             self._log.info(
                 "mailbox.emptied",
                 queued=tally.queued,
@@ -139,15 +145,18 @@ class MailboxFetcher:
     async def _take(self, session: ImapSession, load: list[WaitingMail], tally: Tally) -> None:
         validity = session.uid_validity
         settled = [mail.uid for mail in load if (validity, mail.uid) in self._queued_unsettled]
-        fetched = []
+        fetched: list[tuple[WaitingMail, bytes]] = []
         for mail in load:
             if mail.uid in settled:
                 continue
             if mail.size_bytes > self._limits.max_message_bytes:
                 self._pass_over(mail, validity, tally)
-            elif (found := await self._fetch(session, mail)) is not None:
-                fetched.append(found)
-        ready = [found for found in fetched if not self._must_wait(found, tally)]
+            elif (waits := self._postponed.get((validity, mail.uid))) is not None and time.monotonic() < waits.until:
+                tally.postponed += 1
+            elif (message := await asyncio.to_thread(session.fetch, mail.uid)) is not None:
+                fetched.append((mail, message))  # None: somebody else has taken it away meanwhile
+        checked = await asyncio.gather(*(self._check(mail, message) for mail, message in fetched))
+        ready = [found for found in checked if not self._must_wait(found, validity, tally)]
         if ready:
             envelopes = [self._envelope(found) for found in ready]
             await self._writer.put(encode_parcel([encode_envelope(envelope) for envelope in envelopes]))
@@ -159,21 +168,21 @@ class MailboxFetcher:
             await asyncio.to_thread(session.settle, uids)
             self._queued_unsettled -= {(validity, uid) for uid in uids}
 
-    async def _fetch(self, session: ImapSession, mail: WaitingMail) -> _Fetched | None:
-        message = await asyncio.to_thread(session.fetch, mail.uid)
-        if message is None:
-            return None  # somebody else has taken it away meanwhile
+    async def _check(self, mail: WaitingMail, message: bytes) -> _Fetched:
         dkim = DkimResult()
         if self._mailbox.verify_dkim:
             dkim = await asyncio.to_thread(check_dkim, message, self._look_up)
         return _Fetched(mail=mail, message=message, dkim=dkim)
 
-    def _must_wait(self, found: _Fetched, tally: Tally) -> bool:
+    def _must_wait(self, found: _Fetched, validity: int, tally: Tally) -> bool:
+        before = self._postponed.pop((validity, found.mail.uid), None)
         if not found.dkim.undecided:
             return False
         delivered_at = found.mail.delivered_at
         if delivered_at is not None and datetime.now(UTC) - delivered_at > DKIM_PATIENCE:
             return False
+        seconds = min(before.seconds * 2, _LONGEST_POSTPONEMENT_SECONDS) if before else _FIRST_POSTPONEMENT_SECONDS
+        self._postponed[(validity, found.mail.uid)] = _Postponement(until=time.monotonic() + seconds, seconds=seconds)
         tally.postponed += 1
         metrics.FETCHED_MAILS.labels(self._source.name, "postponed").inc()
         self._log.info(
