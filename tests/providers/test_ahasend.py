@@ -1,4 +1,4 @@
-"""What AhaSend reports: by its names alone, as it tells no reasons."""
+"""What AhaSend reports: by its names, and by what the receiving server said where that is told."""
 
 import json
 from datetime import timedelta
@@ -8,7 +8,7 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import NOW, ProviderConformance, sample
+from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
 from worker.errors import UnreadablePayload
 from worker.samples.ahasend import AhaSendSamples, sample_values
 from worker.samples.sample import SampleSender
@@ -19,7 +19,7 @@ VENDOR_EVENTS = {
     "message.delivered": (Kind.DELIVERED, Cause.NONE),
     "message.transient_error": (Kind.DEFERRED, Cause.UNDETERMINED),
     "message.failed": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
-    "message.bounced": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+    "message.bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "message.suppressed": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "message.opened": (Kind.OPENED, Cause.NONE),
     "message.clicked": (Kind.CLICKED, Cause.NONE),
@@ -33,11 +33,9 @@ VENDOR_EVENTS = {
 class TestAhaSend(ProviderConformance):
     provider_name = "ahasend"
     max_age: ClassVar[timedelta | None] = timedelta(seconds=300)
-    tells_reply: ClassVar[bool] = False
-    # It says nothing of complaints, unsubscribes and the reasons of a failure.
-    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = (
-        *(meaning for meaning in VENDOR_EVENTS.values() if meaning[0] is not Kind.OTHER),
-        (Kind.OTHER, Cause.NONE),
+    # It says nothing of unsubscribes.
+    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = tuple(
+        pair for pair in ALL_KINDS if pair[0] is not Kind.UNSUBSCRIBE
     )
 
     def new_sender(self) -> SampleSender:
@@ -61,7 +59,44 @@ class TestAhaSend(ProviderConformance):
         assert (event.recognised, event.vendor_event) == (True, name)
 
     def test_the_table_has_no_gap(self) -> None:
-        assert self.provider.vocabulary == VENDOR_EVENTS
+        refined = {
+            "message.bounced/delivery_attempt": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+            "suppression.created/complain": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+        }
+        assert self.provider.vocabulary == VENDOR_EVENTS | refined
+
+    @pytest.mark.parametrize(
+        ("name", "code", "status", "response", "meaning"),
+        [
+            ("bounced", 550, "5.1.1", "user unknown", (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)),
+            ("bounced", 552, "5.2.2", "mailbox full", (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL)),
+            ("bounced", 550, "5.7.26", "unauthenticated", (Kind.BLOCKED, Cause.SENDER_AUTHENTICATION)),
+            ("bounced", 550, None, "no thanks", (Kind.HARD_BOUNCE, Cause.UNDETERMINED)),
+            ("bounced", 0, None, "internal error", (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE)),
+            ("transient_error", 452, "4.2.2", "mailbox full", (Kind.DEFERRED, Cause.MAILBOX_FULL)),
+            ("transient_error", 550, "5.1.1", "user unknown", (Kind.DEFERRED, Cause.MAILBOX_DOES_NOT_EXIST)),
+        ],
+    )
+    def test_the_servers_answer_has_the_last_say(
+        self, name: str, code: int, status: str | None, response: str, meaning: tuple[Kind, Cause]
+    ) -> None:
+        attempt = {"smtp_code": code, "enhanced_status_code": status, "response": response, "command": "RCPT TO"}
+        data = {"recipient": "jane@example.org", "delivery_attempt": attempt}
+        event = self.one({"type": f"message.{name}", "data": data})
+        assert (event.kind, event.cause) == meaning
+        assert (event.smtp_code, event.enhanced_status, event.diagnostic) == (code or None, status, response)
+
+    @pytest.mark.parametrize("attempt", [None, {}, [], "550"])
+    def test_a_bounce_of_which_nothing_is_told_proves_no_mailbox_dead(self, attempt: Any) -> None:
+        event = self.one({"type": "message.bounced", "data": {"delivery_attempt": attempt}})
+        assert (event.kind, event.cause) == (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)
+
+    def test_a_suppression_for_a_complaint_is_the_only_word_of_it(self) -> None:
+        for reason in ("Spam complaint", "The recipient complained"):
+            event = self.one(
+                {"type": "suppression.created", "data": {"recipient": "jane@example.org", "reason": reason}}
+            )
+            assert (event.kind, event.cause, event.diagnostic) == (Kind.COMPLAINT, Cause.ABUSE_REPORT, reason)
 
     @pytest.mark.parametrize("name", ["message.routing", "route.message"])
     def test_mail_to_us_concerns_no_contact(self, name: str) -> None:

@@ -1,13 +1,15 @@
 """AhaSend: one JSON object a webhook, signed by Standard Webhooks with a key that is used as it stands.
 
-https://ahasend.com/docs/api-reference/webhooks and its description of the events in
-https://github.com/AhaSend/docs/blob/main/webhooks.yaml. Neither codes nor words of the receiving server are told, nor
-complaints and unsubscribes. `message.failed` is called a hard bounce there, and comes as well when AhaSend has given up
-on an address that was only out of reach: it counts as soft. `message.reception` comes for inbound mail too.
+https://ahasend.com/docs/api-reference/webhooks and https://ahasend.com/docs/integrations/webhooks, which tells of
+`delivery_attempt`: what the receiving server said, where there was one conversation with it. `message.failed` is called
+a hard bounce, and comes when AhaSend has given up on an address that was only out of reach: it counts as soft.
+`message.reception` comes for inbound mail too. No event is called a complaint; one suppresses the recipient for good,
+and how `suppression.created` words that is not documented: a reason with "complain" in it is taken for one. Nor is
+it documented what the console's test events are about, so that they are not known by sight.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
@@ -16,6 +18,8 @@ from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.standard_webhooks import ID_HEADERS, StandardWebhooks
+from worker.providers.classification.failure import classify
+from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
@@ -28,22 +32,31 @@ from worker.providers.webhook_provider import WebhookProvider
 SCHEMES: dict[str, Scheme] = {"": StandardWebhooks(raw_secret=True)}
 
 # -- What its events are, and why ----------------------------------------------------------------------------
-# https://ahasend.com/docs/api-reference/webhooks. There are no classes of failure.
+# https://ahasend.com/docs/api-reference/webhooks. The server's codes and words say why; the `classification` beside
+# them has no published list, and is not asked.
+
+BOUNCED = "message.bounced"
+SUPPRESSION = "suppression.created"
 
 EVENTS: dict[str, tuple[Kind, Cause]] = {
     "message.reception": (Kind.ACCEPTED, Cause.NONE),
     "message.delivered": (Kind.DELIVERED, Cause.NONE),
     "message.transient_error": (Kind.DEFERRED, Cause.UNDETERMINED),
     "message.failed": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # refused for good, or given up: it does not say which
-    "message.bounced": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),  # a bounce came back
+    BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce mail, of which nothing is told; else see below
     "message.suppressed": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "message.opened": (Kind.OPENED, Cause.NONE),
     "message.clicked": (Kind.CLICKED, Cause.NONE),
-    "suppression.created": (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),  # for a month, after bounces told before
+    SUPPRESSION: (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),  # for a month, after bounces told before
     "domain.dns_error": (Kind.OTHER, Cause.NONE),
     "message.routing": (Kind.OTHER, Cause.NONE),  # mail to us: its addresses are no contact's feedback
     "route.message": (Kind.OTHER, Cause.NONE),  # as that was called before
 }
+# A server refused for good, and its words do not say why: AhaSend's word for it is "hard bounce".
+REFUSED: tuple[Kind, Cause] = (Kind.HARD_BOUNCE, Cause.UNDETERMINED)
+COMPLAINT: tuple[Kind, Cause] = (Kind.COMPLAINT, Cause.ABUSE_REPORT)
+_COMPLAINED = "complain"
+_FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE})
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
@@ -62,7 +75,10 @@ class AhaSend(WebhookProvider):
         "subaccount": "data.account_id",
         "sending_domain": "data.from || data.sending_domain",
     }
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | {
+        f"{BOUNCED}/delivery_attempt": REFUSED,
+        f"{SUPPRESSION}/{_COMPLAINED}": COMPLAINT,
+    }
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event of the body; raises UnreadablePayload."""
@@ -71,26 +87,44 @@ class AhaSend(WebhookProvider):
         name = text(values, "type", WORD_LIMIT)
         if name is None:
             raise UnreadablePayload("AhaSend webhook: it has no type")
-        data = child(values, "data")
-        kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
-        # The body's `webhook_id` is the same for all that one webhook posts; the event's own id is in the headers.
-        event_id = next((envelope.headers[header] for header in ID_HEADERS if envelope.headers.get(header)), None)
-        return [
-            new_event(
-                envelope,
-                envelope.body,
-                kind=kind,
-                cause=cause,
-                key=(event_id or envelope.body, name),
-                address=text(data, "recipient"),
-                vendor_event=name,
-                recognised=name in EVENTS,
-                vendor_time=from_iso(values.get("timestamp")),
-                message_id=text(data, "message_id_header", MESSAGE_ID_LIMIT) or text(data, "id", MESSAGE_ID_LIMIT),
-                diagnostic=text(data, "reason"),
-                machine=json_payload.flag(data, "is_bot"),
-            )
-        ]
+        return [_read_event(name, values, envelope)]
 
 
 PROVIDER = AhaSend()
+
+
+def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> FeedbackEvent:
+    data = child(values, "data")
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    # The body's `webhook_id` is the same for all that one webhook posts; the event's own id is in the headers.
+    event_id = next((envelope.headers[header] for header in ID_HEADERS if envelope.headers.get(header)), None)
+    attempt, diagnostic = child(data, "delivery_attempt"), text(data, "reason")
+    vendor_event, failure = name, None
+    if kind in _FAILURES and attempt:
+        diagnostic = text(attempt, "response") or text(attempt, "description")
+        if name == BOUNCED:
+            (kind, cause), vendor_event = REFUSED, f"{name}/delivery_attempt"
+        failure = classify(
+            smtp_code=json_payload.integer(attempt, "smtp_code"),  # 0 where there is none
+            enhanced_status=text(attempt, "enhanced_status_code", WORD_LIMIT),
+            diagnostic=text(attempt, "response"),
+            permanent=kind is Kind.HARD_BOUNCE,
+        )
+        kind, cause = settle(kind, cause, failure)
+    elif name == SUPPRESSION and _COMPLAINED in (diagnostic or "").lower():
+        (kind, cause), vendor_event = COMPLAINT, f"{name}/{_COMPLAINED}"
+    return new_event(
+        envelope,
+        envelope.body,
+        kind=kind,
+        cause=cause,
+        key=(event_id or envelope.body, name),
+        address=text(data, "recipient"),
+        vendor_event=vendor_event,
+        recognised=name in EVENTS,
+        vendor_time=from_iso(values.get("timestamp")),
+        failure=failure,
+        message_id=text(data, "message_id_header", MESSAGE_ID_LIMIT) or text(data, "id", MESSAGE_ID_LIMIT),
+        diagnostic=diagnostic,
+        machine=json_payload.flag(data, "is_bot"),
+    )

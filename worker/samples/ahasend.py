@@ -9,16 +9,19 @@ from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.ahasend import EVENTS
+from worker.providers.ahasend import BOUNCED, EVENTS, SUPPRESSION
 from worker.providers.provider import WebhookRequest
 from worker.samples.posting import iso_time, made_up_id, post
 from worker.samples.sample import SampleEvent
+from worker.samples.server_reply import reply_for
 from worker.samples.vendor import MakeBelieveVendor
 
 _NAMES: dict[Kind, str] = {kind: name for name, (kind, _) in reversed(EVENTS.items())} | {
+    Kind.SOFT_BOUNCE: BOUNCED,
+    Kind.HARD_BOUNCE: BOUNCED,
+    Kind.BLOCKED: BOUNCED,
+    Kind.COMPLAINT: SUPPRESSION,
     # AhaSend has no words for these
-    Kind.BLOCKED: "message.failed",
-    Kind.COMPLAINT: "message.routing",
     Kind.UNSUBSCRIBE: "message.routing",
     Kind.RESUBSCRIBE: "message.routing",
     Kind.OTHER: "message.routing",
@@ -59,6 +62,15 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "message_id_header": event.message_id,
         "id": f"internal-{event.message_id}",
     }
+    if reply := reply_for(event):
+        data["delivery_attempt"] = {
+            "smtp_code": reply.smtp_code,
+            "enhanced_status_code": reply.enhanced_status,
+            "response": reply.text,
+            "command": "RCPT TO",
+        }
+    elif name == SUPPRESSION:
+        data = {"account_id": data["account_id"], "recipient": event.address, "reason": "Spam complaint"}
     if event.kind in {Kind.OPENED, Kind.CLICKED}:
         data |= {"user_agent": "Mozilla/5.0", "ip": "192.0.2.77", "is_bot": event.machine}
     return {
