@@ -24,7 +24,7 @@ VENDORS = cycle([PostalSamples(), PostalSamples(), PostalSamples()])
 VENDOR_EVENTS = {
     "MessageSent": (Kind.DELIVERED, Cause.NONE),
     "MessageDelayed": (Kind.DEFERRED, Cause.UNDETERMINED),
-    "MessageDeliveryFailed": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+    "MessageDeliveryFailed": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "MessageHeld": (Kind.OTHER, Cause.SENDER_CONFIGURATION),
     "MessageBounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "MessageLinkClicked": (Kind.CLICKED, Cause.NONE),
@@ -52,6 +52,7 @@ VENDOR_DETAILS = [
         "Raw message has been removed. Cannot send message.",
         (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
     ),
+    ("MessageDeliveryFailed", "Scope sideways is not valid", (Kind.DROPPED, Cause.SENDER_CONFIGURATION)),
     (
         "MessageHeld",
         "Recipient (jane@example.org) is on the suppression list (reason: too many soft fails)",
@@ -118,7 +119,10 @@ class TestPostal(ProviderConformance):
             ("MessageDeliveryFailed", "550 5.1.1 user unknown", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
             ("MessageDeliveryFailed", "552 5.2.2 mailbox full", Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
             ("MessageDeliveryFailed", "554 5.7.1 listed on a blocklist", Kind.BLOCKED, Cause.SENDER_REPUTATION),
-            ("MessageDeliveryFailed", "", Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+            # Postal calls every 5yz a hard failure: that alone proves no mailbox dead.
+            ("MessageDeliveryFailed", "550 no thanks", Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+            ("MessageDeliveryFailed", "554 transaction failed", Kind.BLOCKED, Cause.POLICY),
+            ("MessageDeliveryFailed", "", Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
             ("MessageDelayed", "452 4.2.2 mailbox full", Kind.DEFERRED, Cause.MAILBOX_FULL),
         ],
     )

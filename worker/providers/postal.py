@@ -46,7 +46,7 @@ BOUNCED = "MessageBounced"
 EVENTS: dict[str, tuple[Kind, Cause]] = {
     "MessageSent": (Kind.DELIVERED, Cause.NONE),  # the receiving server has taken it
     "MessageDelayed": (Kind.DEFERRED, Cause.UNDETERMINED),
-    FAILED: (Kind.HARD_BOUNCE, Cause.UNDETERMINED),  # a permanent refusal, of which `output` says more
+    FAILED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # whatever a server answered with 5yz: `output` says which bounce
     HELD: (Kind.OTHER, Cause.SENDER_CONFIGURATION),  # kept back until somebody releases it
     BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce mail came; its words are not told
     "MessageLinkClicked": (Kind.CLICKED, Cause.NONE),
@@ -67,6 +67,7 @@ DETAILS: dict[str, dict[str, tuple[Kind, Cause]]] = {
         "Message's domain no longer exist": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
         "Message doesn't have an RCPT to": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
         "Raw message has been removed": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
+        "is not valid": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # the scope: neither incoming nor outgoing
     },
     HELD: {
         "is on the suppression list": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
@@ -122,13 +123,8 @@ def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> Fee
     if by_details is not None:
         words, (kind, cause) = by_details
         vendor_event = f"{name}/{words}"
-    elif kind in {Kind.DEFERRED, Kind.HARD_BOUNCE}:
-        failure = classify(
-            smtp_code=None,
-            enhanced_status=None,
-            diagnostic=output or details,
-            permanent=kind is Kind.HARD_BOUNCE,
-        )
+    elif name in {"MessageDelayed", FAILED}:
+        failure = classify(smtp_code=None, enhanced_status=None, diagnostic=output or details, permanent=name == FAILED)
         kind, cause = settle(kind, cause, failure)
     address = text(message, "to")
     if message.get("direction") == "incoming":  # mail to us, on its way through a route

@@ -22,6 +22,7 @@ from worker.samples.vendor import MakeBelieveVendor
 _NAMES: dict[Kind, str] = {kind: name for name, (kind, _) in reversed(EVENTS.items())} | {
     Kind.ACCEPTED: "MessageSent",  # Postal has no word for having taken a message
     Kind.SOFT_BOUNCE: FAILED,
+    Kind.HARD_BOUNCE: FAILED,
     Kind.BLOCKED: FAILED,
     Kind.DROPPED: HELD,
     Kind.OTHER: "SendLimitApproaching",
