@@ -24,6 +24,7 @@ ONLY_THE_VENDOR_SIGNS = {
     "postal",
     "scaleway_tem",
     "sendgrid",
+    "telnyx",
 }
 
 

@@ -45,6 +45,7 @@ from worker.samples.socketlabs import SocketLabsSamples
 from worker.samples.sparkpost import SparkPostSamples
 from worker.samples.stalwart import StalwartSamples
 from worker.samples.sweego import SweegoSamples
+from worker.samples.telnyx import TelnyxSamples
 from worker.samples.twilio import TwilioSamples
 from worker.samples.unisender_go import UnisenderGoSamples
 from worker.samples.zeptomail import ZeptoMailSamples
@@ -91,6 +92,7 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     SparkPostSamples.provider: SparkPostSamples,
     StalwartSamples.provider: StalwartSamples,
     SweegoSamples.provider: SweegoSamples,
+    TelnyxSamples.provider: TelnyxSamples,
     TwilioSamples.provider: TwilioSamples,
     UnisenderGoSamples.provider: UnisenderGoSamples,
     ZeptoMailSamples.provider: ZeptoMailSamples,

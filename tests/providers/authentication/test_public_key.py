@@ -247,3 +247,21 @@ def test_a_time_that_is_signed_with_the_body_must_be_recent(written: str, expect
     refused = scheme.refuse(later, source, now=NOW)
     assert refused is not None
     assert refused.reason == "bad_signature"
+
+
+def test_what_stands_between_time_and_body_is_signed_with_them() -> None:
+    written = str(int(NOW.timestamp()))
+    signature, public = signed("ed25519", f"{written}|body".encode())
+    request = WebhookRequest(
+        method="POST",
+        path="/",
+        query={},
+        headers={"x-signature": signature, "x-time": written},
+        body=b"body",
+        remote_address="192.0.2.10",
+    )
+    source = Source(name="s", provider="p", secrets=(Secret(public),))
+    scheme = PublicKeySignature(header="x-signature", algorithm="ed25519", timestamp_header="x-time", separator="|")
+    assert scheme.refuse(request, source, now=NOW) is None
+    without = PublicKeySignature(header="x-signature", algorithm="ed25519", timestamp_header="x-time")
+    assert without.refuse(request, source, now=NOW) is not None

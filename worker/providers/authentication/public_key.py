@@ -37,13 +37,14 @@ class PublicKeySignature(
 ):
     """A header with base64 of the raw body's signature, under a public key that the vendor publishes.
 
-    With a `timestamp_header`, its text stands before the body in what is signed, and requests older than
-    `max_age_seconds` are refused as replays; the source's option of that name overrides the default given here.
+    With a `timestamp_header`, its text and the `separator` stand before the body in what is signed, and requests older
+    than `max_age_seconds` are refused as replays; the source's option of that name overrides the default given here.
     """
 
     header: str  # in lower case
     algorithm: Literal["ecdsa_p256", "ed25519", "rsa_sha256", "rsa_sha1"]
     timestamp_header: str = ""
+    separator: str = ""
     max_age_seconds: int = 24 * 3600
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
@@ -52,7 +53,8 @@ class PublicKeySignature(
         timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
         if not given or (self.timestamp_header and not timestamp):
             return missing_signature(self.timestamp_header if given else self.header)
-        if not self._fits(given, as_bytes(timestamp) + request.body, source.secrets):
+        before = as_bytes(timestamp + self.separator) if timestamp else b""
+        if not self._fits(given, before + request.body, source.secrets):
             return bad_signature()
         if not self.timestamp_header:
             return None
