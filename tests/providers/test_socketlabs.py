@@ -133,6 +133,32 @@ def test_the_secret_key_is_not_kept() -> None:
         assert sender.secret.encode() not in one(body).raw
 
 
+def test_the_secret_key_is_not_even_queued() -> None:
+    sender = SocketLabsSamples()
+    event = json.loads(sender.shown({"Type": "Failed"}).body)
+    key = event["SecretKey"]
+    for shown in (
+        event,
+        {"data": event},
+        [event, event],
+        {**event, "SECRETKEY": key},
+        {"SecretKey": key, "data": event},
+    ):
+        verdict = judge(sender, json.dumps(shown).encode())
+        assert isinstance(verdict, Accepted)
+        assert verdict.body is not None
+        assert key.encode() not in verdict.body
+        suite = TestSocketLabs()
+        for read in suite.read(suite.envelope(suite.request(), verdict.body)):
+            assert read.vendor_event == "malformed"
+
+
+def test_a_failure_of_no_known_type_is_what_its_code_and_words_say() -> None:
+    for kind in ("", "Whatever"):
+        event = failed(2001, kind, words="no such user")
+        assert (event.kind, event.cause) == (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)
+
+
 def test_tags_and_variables_are_kept() -> None:
     event = one(sample_values(sample(tags=("spring",), metadata={"order": "77"})))
     assert (event.tags, event.metadata) == (("spring",), {"order": "77"})

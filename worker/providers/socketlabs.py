@@ -42,7 +42,7 @@ class SecretKeyInBody(Struct, frozen=True):
         """None when every event in the body shows the secret."""
         del now  # nothing in it says when it was sent
         try:
-            events = _events_inside(request.body)
+            events = _events_in(json_payload.decode_json(request.body, _WHAT))
         except UnreadablePayload:
             return Refused(
                 reason="unreadable_credentials",
@@ -99,6 +99,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
 # SocketLabs' enumerations in their order: they may come as numbers.
 _TRACKING_TYPES = ("Click", "Open", "Unsubscribe")
 _FAILURE_TYPES = ("Temporary", "Permanent", "Suppressed")
+_PERMANENT = {"Temporary": False, "Permanent": True}
 
 # -- Why -----------------------------------------------------------------------------------------------------
 # https://github.com/socketlabs/SocketLabs.EventWebhooks.Extensions, Utilities/FailureCodes.cs
@@ -158,10 +159,11 @@ class SocketLabs(WebhookProvider):
     }
 
     def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """The answer to a validation is the key that it shows, which has been compared already."""
+        """The answer to a validation is the key that it shows, which has been compared already; else it is left out."""
         del source, now
         try:
-            events = _events_inside(request.body)
+            shown = json_payload.decode_json(request.body, _WHAT)
+            events = _events_in(shown)
         except UnreadablePayload:  # of an open source: parse says what is wrong with it
             return Accepted()
         if len(events) == 1 and json_payload.text(events[0], "type") == "Validation":
@@ -169,7 +171,7 @@ class SocketLabs(WebhookProvider):
             return Answered(
                 reason="validated", detail="SocketLabs validated the endpoint", body=key.encode("utf-8", "replace")
             )
-        return Accepted()
+        return Accepted(body=msgspec.json.encode(_without_secret(shown)))
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of the body, nearly always one; raises UnreadablePayload."""
@@ -180,9 +182,8 @@ class SocketLabs(WebhookProvider):
 PROVIDER = SocketLabs()
 
 
-def _events_inside(body: bytes) -> list[dict[str, Any]]:
+def _events_in(value: Any) -> list[dict[str, Any]]:
     """The events, with their keys in lower case; the vendor's library takes an array of them too."""
-    value = json_payload.decode_json(body, _WHAT)
     elements = value if isinstance(value, list) else [value]
     if not all(isinstance(element, dict) for element in elements):
         raise UnreadablePayload(f"{_WHAT}: the body is neither an object nor an array of them")
@@ -200,14 +201,20 @@ def _lower(values: dict[str, Any]) -> dict[str, Any]:
     return {key.lower(): value for key, value in values.items()}
 
 
-def _without_secret(event: dict[str, Any]) -> bytes:
-    """The key travels in every event and has no business in the store."""
-    return msgspec.json.encode({key: value for key, value in event.items() if key.lower() != "secretkey"})
+def _without_secret(shown: Any) -> Any:
+    """The same without the key, which travels in every event and has no business in the store."""
+    if isinstance(shown, list):
+        return [_without_secret(element) for element in shown]
+    return {
+        key: _without_secret(value) if key == "data" and isinstance(value, dict) else value
+        for key, value in shown.items()
+        if key.lower() != "secretkey"
+    }
 
 
 def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
     event = _unwrapped(element)
-    raw = _without_secret(event)
+    raw = msgspec.json.encode(_without_secret(event))
     values = _lower(event)
     name, address = json_payload.text(values, "type"), json_payload.text(values, "address")
     if name is None:  # mail that somebody wrote to us
@@ -227,7 +234,7 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         kind, cause = settle(kind, cause, found)
     elif name == "Failed":
         failure = _word(values, "failuretype", _FAILURE_TYPES)
-        found = _found(values, "bouncestatus", permanent=failure == "Permanent")
+        found = _found(values, "bouncestatus", permanent=_PERMANENT.get(failure))
         code = json_payload.integer(values, "failurecode")
         word = f"{name}/{failure if failure == 'Suppressed' or code is None else code}"
         known = failure == "Suppressed" or code is None or code in FAILURE_CODES
@@ -269,7 +276,7 @@ def _word(values: Mapping[str, Any], key: str, words: tuple[str, ...]) -> str:
     return json_payload.text(values, key, json_payload.WORD_LIMIT) or ""
 
 
-def _found(values: Mapping[str, Any], status: str, *, permanent: bool) -> Classification:
+def _found(values: Mapping[str, Any], status: str, *, permanent: bool | None) -> Classification:
     return classify(
         smtp_code=None,
         enhanced_status=json_payload.text(values, status),
