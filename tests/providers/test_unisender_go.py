@@ -183,3 +183,16 @@ def test_the_get_of_a_new_webhook_is_answered() -> None:
 
 def judge(request: WebhookRequest, sender: UnisenderGoSamples) -> object:
     return PROVIDER.authenticate(request, sender.source("first"), now=NOW, certificates={})
+
+
+def test_the_hash_with_the_key_inside_is_not_queued() -> None:
+    sender = UnisenderGoSamples()
+    request = TestUnisenderGo().request(sender)
+    verdict = PROVIDER.authenticate(request, sender.source("first"), now=NOW, certificates={})
+    assert isinstance(verdict, Accepted)
+    assert verdict.body is not None
+    given = json.loads(request.body)
+    assert json.loads(verdict.body) == given | {"auth": ""}
+    suite = TestUnisenderGo()
+    keys = [[event.event_key for event in suite.read(suite.envelope(request, body))] for body in (None, verdict.body)]
+    assert keys[0] == keys[1]
