@@ -177,3 +177,53 @@ def test_a_source_without_a_description_is_reported_and_its_webhooks_are_set_asi
     envelope = TestDescribedConformance().envelope(post("described", b"{}", {}))
     with pytest.raises(UnreadablePayload, match="configure it for the workers too"):
         PROVIDER.parse(envelope, source)
+
+
+@pytest.mark.parametrize(
+    ("lines", "remedy"),
+    [
+        ('signed = "{time}.{body}"', "{time} is not known"),
+        ('signed = "{timestamp}"\ntimestamp_header = "x-time"', "leaves out {body}"),
+        ('signed = "{timestamp}.{body}"', "timestamp_header"),
+        ('timestamp_header = "x-time"', "not signed"),
+        ('signed = "{id}.{body}"', "id_header"),
+    ],
+)
+def test_a_signature_that_would_not_cover_what_it_seems_to_is_reported(lines: str, remedy: str) -> None:
+    hmac = MINIMAL.replace('scheme = "bearer"', f'scheme = "hmac"\nheader = "x-signature"\n{lines}')
+    source = Source(name="first", provider="described", secrets=(Secret("key"),), options={"description": hmac})
+    assert any(remedy in problem for problem in PROVIDER.check_source(source))
+
+
+def test_one_bad_line_spoils_no_other() -> None:
+    lines = MINIMAL + '[payload]\nformat = "json_lines"\n'
+    well = b'{"what": "gone", "who": "a@example.org"}'
+    events = described(lines, b"\n".join([well, b"{", b"[" * 100_000, well]))
+    assert [event.vendor_event for event in events] == ["gone", "malformed", "malformed", "gone"]
+    assert events[1].raw == b"{"
+    with pytest.raises(UnreadablePayload):
+        described(lines, b"<html>\n" + well)
+
+
+def test_an_expression_that_a_hostile_event_breaks_says_nothing() -> None:
+    deep: object = "x"
+    for _ in range(400):
+        deep = [deep]
+    values = {"what": "gone", "who": "a@example.org", "deep": deep, "huge": "1" * 5_000, "far": "9e300"}
+    for expression in ("deep == deep", "to_string(deep)", "ceil(to_number(huge))", "to_number(far)", "length(what[0])"):
+        for field in ("test", "machine", "id", "occurred_at", "diagnostic", "smtp_code", "tags"):
+            description = MINIMAL.replace('address = "who"', f'address = "who"\n{field} = "{expression}"')
+            (event,) = described(description, json.dumps(values).encode())
+            assert event.address == "a@example.org"
+
+
+def test_a_long_list_of_people_is_malformed_and_not_as_many_copies() -> None:
+    (event,) = described(MINIMAL, json.dumps({"what": "gone", "who": ["a@example.org"] * 1_001}).encode())
+    assert event.vendor_event == "malformed"
+
+
+def test_a_test_mark_is_read_in_each_form() -> None:
+    description = MINIMAL.replace('address = "who"', 'address = "who"\ntest = "mark"')
+    for mark, is_test in ((True, True), ("yes", True), (["x"], True), (False, False), ("False", False), ("", False)):
+        body = json.dumps({"what": "gone", "who": "a@example.org", "mark": mark}).encode()
+        assert (described(description, body)[0].cause is Cause.TEST) is is_test

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
+from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
@@ -37,6 +38,7 @@ from worker.providers.provider import Accepted, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
 DESCRIPTION_OPTION = "description"
+_MOST_ADDRESSES = 1_000  # of one event
 
 _UNKNOWN = Meaning(kind=Kind.OTHER, cause=Cause.NONE)
 _VERDICTS: dict[str, bool] = {Kind.HARD_BOUNCE: True, Kind.SOFT_BOUNCE: False}
@@ -110,12 +112,26 @@ def _compiled(source: Source) -> Compiled:
         raise UnreadablePayload(f"the description of source {source.name!r} cannot be used: {mistake}") from mistake
 
 
+class _BadLine(Struct, frozen=True):
+    """A line that is no JSON among others that are."""
+
+    raw: bytes
+
+
+def _line(line: bytes, what: str) -> Any:
+    try:
+        return json_payload.decode_json(line, what)
+    except UnreadablePayload:
+        return _BadLine(line)
+
+
 def _elements(compiled: Compiled, body: bytes) -> Iterator[Any]:
     payload = compiled.description.payload
     what = f"webhook body described as {compiled.description.name}"
     if payload.format == "json_lines":
         lines = [line for line in body.splitlines() if line.strip()]
-        documents = [json_payload.decode_json(line, what) for line in lines]
+        documents = [json_payload.decode_json(lines[0], what)] if lines else []
+        documents += [_line(line, what) for line in lines[1:]]
     elif payload.format == "form":
         form = decode_form(body, what)
         inner = form.get(payload.form_field, "").encode("utf-8", "replace")
@@ -124,7 +140,9 @@ def _elements(compiled: Compiled, body: bytes) -> Iterator[Any]:
         documents = [json_payload.decode_json(body, what)]
     for document in documents:
         found = document if compiled.events is None else _search(compiled.events, document)
-        if isinstance(found, list):
+        if isinstance(document, _BadLine):
+            yield document
+        elif isinstance(found, list):
             yield from found
         elif isinstance(found, dict):
             yield found
@@ -133,14 +151,19 @@ def _elements(compiled: Compiled, body: bytes) -> Iterator[Any]:
 
 
 def _read(compiled: Compiled, element: Any, envelope: Envelope) -> list[FeedbackEvent]:
+    if isinstance(element, _BadLine):
+        return [malformed(envelope, element.raw)]
     raw = msgspec.json.encode(element)
-    values = {name: _search(path, element) for name, path in compiled.fields.items()}
+    fields = compiled.fields
+    # Whatever names no event is told apart by two searches, however many fields are described.
+    values = {field: _search(fields[field], element) for field in ("event", "address")}
     name = json_payload.text(values, "event", json_payload.WORD_LIMIT)
-    addresses = values.get("address")
+    addresses = values["address"]
     if isinstance(addresses, str):
         addresses = [addresses]
-    if name is None or not isinstance(addresses, list):
+    if name is None or not isinstance(addresses, list) or len(addresses) > _MOST_ADDRESSES:
         return [malformed(envelope, raw)]
+    values |= {field: _search(path, element) for field, path in fields.items() if field not in values}
     event_class = json_payload.text(values, "event_class", json_payload.WORD_LIMIT)
     meanings = compiled.description.events
     full_name = f"{name}/{event_class}" if event_class else name
@@ -192,16 +215,19 @@ def _settle(meaning: Meaning, values: Mapping[str, Any]) -> tuple[Kind, Cause, C
 def _search(path: ParsedResult, element: Any) -> Any:
     try:
         return path.search(element)
-    except (JMESPathError, TypeError, ValueError, AttributeError):  # a function that this event's types do not fit
+    # A function that this event's types do not fit, or that goes deeper or further than Python does.
+    except (JMESPathError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
         return None
 
 
 def _truth(value: Any) -> bool:
-    return value is True or (isinstance(value, (str, list)) and bool(value) and str(value).lower() != "false")
+    if isinstance(value, str):
+        return value.lower() not in {"", "false"}
+    return value is True or (isinstance(value, list) and bool(value))
 
 
 def _from_mail_date(value: Any) -> datetime | None:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > json_payload.WORD_LIMIT:
         return None
     try:
         return from_iso(parsedate_to_datetime(value).isoformat())

@@ -121,6 +121,8 @@ def compile_description(text: str) -> Compiled:
         raise ImpossibleSetting(f"{error}") from error
     if not description.name.replace("_", "").replace("-", "").isalnum():
         raise ImpossibleSetting(f"name = {description.name!r}: use letters, digits, - and _")
+    if isinstance(description.authentication, HmacSignature):
+        _check_signed(description.authentication)
     if not description.events:
         raise ImpossibleSetting("[events] is empty: name at least one event of the vendor's")
     written = {name: getattr(description.fields, name) for name in Fields.__struct_fields__}
@@ -129,6 +131,22 @@ def compile_description(text: str) -> Compiled:
         events=_expression("payload.events", description.payload.events),
         fields={name: found for name, text in written.items() if (found := _expression(f"fields.{name}", text))},
     )
+
+
+def _check_signed(scheme: HmacSignature) -> None:
+    """Raises ImpossibleSetting when the signature would not prove what it seems to."""
+    names = {piece.partition("}")[0] for piece in scheme.signed.split("{")[1:]}
+    if unknown := names - {"body", "timestamp", "id"}:
+        raise ImpossibleSetting(f"signed: {{{min(unknown)}}} is not known: use {{body}}, {{timestamp}} and {{id}}")
+    if "body" not in names:
+        raise ImpossibleSetting(f"signed = {scheme.signed!r} leaves out {{body}}: anybody could change the events")
+    if ("timestamp" in names) is not bool(scheme.timestamp_header):
+        raise ImpossibleSetting(
+            "signed and timestamp_header: give both {timestamp} and the header that has it, or neither, since a time "
+            "that is not signed proves nothing"
+        )
+    if "id" in names and not scheme.id_header:
+        raise ImpossibleSetting("signed: {id} needs the header that has it in id_header")
 
 
 def _expression(where: str, text: str) -> ParsedResult | None:
