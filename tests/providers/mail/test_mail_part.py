@@ -143,6 +143,9 @@ def test_of_ten_thousand_parts_the_first_are_read() -> None:
         "Content-Type: message/delivery-status\n\n" + "Final-Recipient: rfc822; a@b.example\n\n" * 20_000,
         "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\n" + "Original-Rcpt-To: a@b.example\n" * 10_000,
         "X-XARF: yes\nContent-Type: application/json\n\n" + "[" * 100_000,
+        "X-Failed-Recipients: " + "(" * 7_000 + " a@b.example",
+        "Subject: failure notice\nFrom: " + "(" * 7_000 + " a@b.example",
+        "Date: " + "(" * 100,
         "Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; a@b.example"
         + "\n" * 250_000
         + "Action: failed",

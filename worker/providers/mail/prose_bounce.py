@@ -27,7 +27,7 @@ _MOST_RECIPIENTS = 50
 _LONGEST_LINE = 200
 _MOST_CHARACTERS = 24_000
 _MOST_LINES = 1_500
-_READ_BY_DETECTORS = ("subject", "x-mailer", "x-failed-recipients", "content-description")
+_READ_BY_DETECTORS = ("subject", "x-mailer", "content-description")
 _NOBODY = "nobody@sender.invalid"  # one of them stumbles over a From field without an address
 
 _SENDERS = re.compile(
@@ -103,7 +103,7 @@ def _detected(mail: MailPart) -> tuple[list[str], list[str]]:
     """The addresses that fail for now, and those that failed; both sorted."""
     try:
         temporary, permanent = all_failures(_for_detectors(mail, [_MOST_CHARACTERS]))
-    except (ValueError, TypeError, LookupError, AttributeError, AssertionError):
+    except (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError):
         return [], []  # a detector stumbled over what it did not expect: our own words still apply
     return _addresses(temporary), _addresses(permanent)
 
@@ -117,6 +117,9 @@ def _for_detectors(part: MailPart, characters_left: list[int]) -> Message:
     message = Message()
     sender = next(iter(addresses_in(part.headers.get("from"))), _NOBODY)
     message["from"] = sender if sender.isascii() else _NOBODY
+    failed = [address for address in addresses_in(part.headers.get("x-failed-recipients")) if address.isascii()]
+    if failed:
+        message["x-failed-recipients"] = ", ".join(failed)
     for name in _READ_BY_DETECTORS:
         if value := part.headers.get(name):
             message[name] = value.encode("ascii", "replace").decode()[:2_000]
