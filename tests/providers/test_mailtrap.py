@@ -123,6 +123,27 @@ class TestMailtrap(ProviderConformance):
         assert (listed.kind, listed.cause) == (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
         assert self.one(event="reject", reason="Domain is not verified").cause is Cause.SENDER_CONFIGURATION
 
+    @pytest.mark.parametrize(
+        ("reason", "cause"),
+        [
+            ("Recipient in suppression list. Reason: unsubscription", Cause.UNSUBSCRIBED_AT_PROVIDER),
+            ("Recipient in suppression list. Reason: spam complaint", Cause.COMPLAINED_AT_PROVIDER),
+            ("Recipient in suppression list. Reason: hard bounce", Cause.SUPPRESSED_BY_PROVIDER),
+        ],
+    )
+    def test_a_rejection_for_the_suppression_list_says_what_put_it_there(self, reason: str, cause: Cause) -> None:
+        event = self.one(event="reject", reason=reason)
+        assert (event.kind, event.cause) == (Kind.DROPPED, cause) == self.provider.vocabulary[event.vendor_event]
+
+    def test_a_category_is_known_in_whatever_case(self) -> None:
+        event = self.one(event="bounce", email="jane@example.org", bounce_category="BadRecipient")
+        assert (event.kind, event.recognised) == (Kind.HARD_BOUNCE, True)
+
+    @pytest.mark.parametrize("name", VENDOR_EVENTS)
+    def test_the_documentations_samples_count_for_nothing(self, name: str) -> None:
+        event = self.one(event=name, email="jane@example.org", event_id="bede7236-2284-43d6-a953-1fdcafd0fdbc")
+        assert (event.kind, event.cause) == (Kind.OTHER, Cause.TEST)
+
     def test_an_audit_event_names_nobody_and_is_known(self) -> None:
         event = self.one(event="activity_log.update", actor={"email": "me@example.com"}, resource={}, changes=[])
         assert (event.kind, event.address, event.recognised) == (Kind.OTHER, None, True)
