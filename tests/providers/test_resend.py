@@ -47,6 +47,20 @@ VENDOR_EVENTS = {
     "suppression.added/complaint": (Kind.OTHER, Cause.COMPLAINED_AT_PROVIDER),
     "suppression.added/manual": (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),
     "suppression.removed": (Kind.OTHER, Cause.NONE),
+    "inbox.created": (Kind.OTHER, Cause.NONE),
+    "inbox.updated": (Kind.OTHER, Cause.NONE),
+    "inbox.deleted": (Kind.OTHER, Cause.NONE),
+    "inbox.thread.created": (Kind.OTHER, Cause.NONE),
+    "inbox.thread.folder.updated": (Kind.OTHER, Cause.NONE),
+    "inbox.thread.assigned": (Kind.OTHER, Cause.NONE),
+    "inbox.thread.unassigned": (Kind.OTHER, Cause.NONE),
+    "inbox.thread.labels.updated": (Kind.OTHER, Cause.NONE),
+    "inbox.email.received": (Kind.OTHER, Cause.NONE),
+    "inbox.email.sent": (Kind.OTHER, Cause.NONE),
+    "inbox.draft.created": (Kind.OTHER, Cause.NONE),
+    "inbox.draft.updated": (Kind.OTHER, Cause.NONE),
+    "inbox.draft.sent": (Kind.OTHER, Cause.NONE),
+    "inbox.draft.deleted": (Kind.OTHER, Cause.NONE),
 }
 
 
@@ -145,6 +159,7 @@ class TestResend(ProviderConformance):
 
     def test_mail_to_us_concerns_no_contact(self) -> None:
         assert self.one(values("email.received")).address is None
+        assert self.one(values("inbox.email.received", email={"to": ["us@example.com"]})).address is None
 
     def test_a_resubscription_may_be_anybodys_doing(self) -> None:
         event = self.one(values("contact.updated", email="jane@example.org", unsubscribed=False))

@@ -59,6 +59,15 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "domain.deleted": (Kind.OTHER, Cause.NONE),
     "suppression.added": (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),  # an echo of the bounce or complaint
     "suppression.removed": (Kind.OTHER, Cause.NONE),
+    **dict.fromkeys(  # of the shared inbox, where people write to us
+        (
+            *("inbox.created", "inbox.updated", "inbox.deleted", "inbox.thread.created", "inbox.thread.folder.updated"),
+            *("inbox.thread.assigned", "inbox.thread.unassigned", "inbox.thread.labels.updated"),
+            *("inbox.email.received", "inbox.email.sent", "inbox.draft.created", "inbox.draft.updated"),
+            *("inbox.draft.sent", "inbox.draft.deleted"),
+        ),
+        (Kind.OTHER, Cause.NONE),
+    ),
 }
 # Resend sets the flag when somebody follows an unsubscribe link. Taken back, it may be anybody's doing.
 UNSUBSCRIBED: tuple[Kind, Cause] = (Kind.UNSUBSCRIBE, Cause.NONE)
@@ -183,7 +192,7 @@ def _read_bounce(bounce: Mapping[str, Any]) -> _Reading:
 
 
 def _recipient(name: str, data: Mapping[str, Any]) -> str | None:
-    if name == "email.received":
+    if name == "email.received" or name.startswith("inbox."):
         return None
     if (email := data.get("email")) is not None:  # of a contact or a suppression
         return email if isinstance(email, str) else None
