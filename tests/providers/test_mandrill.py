@@ -1,6 +1,8 @@
 """What Mailchimp Transactional (Mandrill) reports: its signature over URL and form, its codes, its lists."""
 
+import hmac
 import json
+from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,9 +14,10 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
 from worker.errors import UnreadablePayload
+from worker.providers.authentication.signed_form import signed_message
 from worker.providers.mandrill import BOUNCE_CODES, EVENTS, PROVIDER, REJECT_REASONS
 from worker.providers.payload.form_payload import decode_form
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.samples.mandrill import SAMPLE_URL, MandrillSamples, sample_element
 from worker.samples.sample import SampleSender
 
@@ -111,7 +114,7 @@ class TestSignature:
         source = Source(
             name="first", provider="mandrill", secrets=(Secret("k"),), options={"url": "https://example.org/hook"}
         )
-        assert isinstance(PROVIDER.authenticate(signed, source, now=NOW, certificates={}), Accepted)
+        assert isinstance(PROVIDER.authenticate(signed, source, now=NOW, certificates={}), Answered)
 
     def test_holds_for_the_url_as_entered_and_for_no_other(self) -> None:
         sender = MandrillSamples()
@@ -135,9 +138,21 @@ class TestSignature:
 
     def test_by_the_test_key_is_good_for_an_empty_array_alone(self) -> None:
         sender = MandrillSamples()
-        assert judge(sender.signed([], key="test-webhook"), sender, url=SAMPLE_URL) is Accepted
+        assert judge(sender.signed([], key="test-webhook"), sender, url=SAMPLE_URL) is Answered
+        assert judge(sender.signed([]), sender, url=SAMPLE_URL) is Answered
         told = sender.signed([sample_element(sample())], key="test-webhook")
         assert judge(told, sender, url=SAMPLE_URL) is Refused
+
+    def test_by_the_test_key_is_good_for_no_field_beside_the_empty_array(self) -> None:
+        sender = MandrillSamples()
+        fields = {"mandrill_events": b"[]", "z": b"1" * 1_000}
+        digest = hmac.digest(b"test-webhook", signed_message(SAMPLE_URL, fields), "sha1")
+        posted = msgspec.structs.replace(
+            sender.signed([]),
+            body=urlencode(fields).encode(),
+            headers={"x-mandrill-signature": b64encode(digest).decode()},
+        )
+        assert judge(posted, sender, url=SAMPLE_URL) is Refused
 
     @pytest.mark.parametrize("options", [{}, {"url": ""}, {"url": "example.org/hook"}, {"urls": []}, {"urls": ["x"]}])
     def test_without_the_url_is_reported_before_webhooks_are_refused(self, options: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ tested with the key `test-webhook` was seen in other libraries only; here it is 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.envelope import Envelope
@@ -24,6 +25,7 @@ from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.form_payload import decode_form_bytes
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.provider import Answered, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
@@ -32,14 +34,16 @@ from worker.providers.webhook_provider import WebhookProvider
 SIGNATURE_HEADER = "x-mandrill-signature"
 EVENTS_FIELD = "mandrill_events"
 TEST_KEY = "test-webhook"  # what a URL is tested with before it has a key of its own
+_NO_EVENTS = {EVENTS_FIELD: b"[]"}
+_LONGEST_TEST_BYTES = 100
 
 
 class MandrillSignature(SignedForm, frozen=True, kw_only=True):
     """The signature; an array without events may be signed with the key that everybody knows."""
 
     def keys(self, source: Source, fields: Mapping[str, bytes]) -> Sequence[Secret]:
-        """The source's secrets, and the test key for nothing but an empty array."""
-        return (*source.secrets, Secret(TEST_KEY)) if fields.get(EVENTS_FIELD) == b"[]" else source.secrets
+        """The source's secrets, and the test key for nothing but an empty array that stands alone."""
+        return (*source.secrets, Secret(TEST_KEY)) if fields == _NO_EVENTS else source.secrets
 
 
 # -- What its events are -------------------------------------------------------------------------------------
@@ -149,6 +153,12 @@ class Mandrill(WebhookProvider):
         "sending_domain": "msg.sender || reject.sender",
     }
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = _vocabulary()
+
+    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
+        """Accepted; but a test without events, which anybody can sign, is answered and takes no place in the queue."""
+        if len(request.body) <= _LONGEST_TEST_BYTES and decode_form_bytes(request.body, "form") == _NO_EVENTS:
+            return Answered(reason="url_tried", detail="Mandrill tries the webhook out: there are no events in it")
+        return super().welcome(request, source, now=now)
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """One event for each element of the field; an unreadable one becomes an event `malformed`."""
