@@ -77,6 +77,14 @@ class TestLettermint(ProviderConformance):
         assert (event.kind, event.cause) == VENDOR_EVENTS[words] == self.provider.vocabulary[words]
         assert (event.recognised, event.vendor_event) == (True, words)
 
+    def test_the_word_beside_a_sentence_says_why_a_recipient_is_suppressed(self) -> None:
+        told = {"recipient": "jane@example.org", "reason": "The recipient has complained."}
+        event = self.one("message.suppressed", told | {"reason_code": "spam_complaint"})
+        assert (event.kind, event.cause) == (Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER)
+        assert (event.vendor_event, event.diagnostic) == ("message.suppressed/spam_complaint", told["reason"])
+        alone = self.one("message.suppressed", told)
+        assert (alone.cause, alone.vendor_event) == (Cause.SUPPRESSED_BY_PROVIDER, "message.suppressed")
+
     @pytest.mark.parametrize(
         ("name", "code", "status", "content", "meaning"),
         [

@@ -143,14 +143,14 @@ def _read_event(name: str, address: str | None, values: Mapping[str, Any], envel
     data = child(values, "data")
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     response, reason = child(data, "response"), text(data, "reason")
+    code = text(data, "reason_code", WORD_LIMIT) or reason  # newer payloads have a word beside the sentence
     said = text(response, "content")
     vendor_event, failure = name, None
     if name in _ANSWERED and response:
         failure = _classify(response, permanent=kind is Kind.HARD_BOUNCE)
         kind, cause = settle(kind, cause, failure)
-    elif name in {SUPPRESSED, SUPPRESSION_ADDED} and reason is not None:
-        cause = SUPPRESSIONS.get(reason, cause)
-        vendor_event = f"{name}/{reason}"
+    elif name in {SUPPRESSED, SUPPRESSION_ADDED} and code in SUPPRESSIONS:
+        cause, vendor_event = SUPPRESSIONS[code], f"{name}/{code}"
     return new_event(
         envelope,
         envelope.body,
