@@ -154,3 +154,21 @@ def test_each_authentication_type_is_known_with_its_own_header(authentication: s
     for given, verdict in ((header, Accepted), (header + "x", Refused), ("", Refused)):
         changed = msgspec.structs.replace(request, headers={"authorization": given})
         assert isinstance(PROVIDER.authenticate(changed, source, now=NOW, certificates={}), verdict)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "cause"),
+    [
+        ("HardBounce", Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),
+        ("SMS", Kind.OTHER, Cause.NONE),
+        ("Complaint", Kind.UNSUBSCRIBE, Cause.NONE),
+        ("EmailLink", Kind.UNSUBSCRIBE, Cause.NONE),
+        ("Teleported", Kind.UNSUBSCRIBE, Cause.NONE),
+        (None, Kind.UNSUBSCRIBE, Cause.NONE),
+    ],
+)
+def test_an_unsubscribe_by_a_bounce_or_a_text_message_is_nobodys_wish(
+    source: str | None, kind: Kind, cause: Cause
+) -> None:
+    event = one(eventName="emailUnSubscribe", dataFields={"unsubSource": source})
+    assert (event.kind, event.cause, event.recognised) == (kind, cause, True)

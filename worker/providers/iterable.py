@@ -75,6 +75,12 @@ RECIPIENT_STATES: dict[str, tuple[Kind, Cause]] = {
     "SoftBounceSpamDetected": (Kind.BLOCKED, Cause.CONTENT),
 }
 _BLOCK_PREFIX = "MailBlock"  # of a state that is new
+# https://support.iterable.com/hc/en-us/articles/208508736 (unsubSource): unsubscribes that nobody asked for by mail.
+# All the others are the person's wish, a complaint among them, or yours.
+UNASKED: dict[str, tuple[Kind, Cause]] = {
+    "HardBounce": (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),  # the echo of the bounce
+    "SMS": (Kind.OTHER, Cause.NONE),  # STOP, as an answer to a text message
+}
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
@@ -99,6 +105,7 @@ class Iterable(WebhookProvider):
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
         **EVENTS,
         **{f"emailBounce/{state}": meaning for state, meaning in RECIPIENT_STATES.items()},
+        **{f"emailUnSubscribe/{how}": meaning for how, meaning in UNASKED.items()},
         **{f"{channel}…": (Kind.OTHER, Cause.NONE) for channel in OTHER_CHANNELS},
     }
 
@@ -135,6 +142,11 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         kind, cause = settle(*_state_meaning(state), found)
         known = state is None or state in RECIPIENT_STATES
         word = f"{name}/{state}" if state else name
+    elif name == "emailUnSubscribe":
+        how = json_payload.text(data, "unsubSource", json_payload.WORD_LIMIT)
+        if how in UNASKED:
+            kind, cause = UNASKED[how]
+            word = f"{name}/{how}"
     stamp = json_payload.text(data, "createdAt")
     message_id = json_payload.text(data, "messageId", json_payload.MESSAGE_ID_LIMIT)
     return new_event(
