@@ -197,3 +197,10 @@ def test_a_secret_may_stand_in_a_header() -> None:
     for value, expected in (("long-and-random", Accepted), ("guess", Refused), ("", Refused)):
         shown = msgspec.structs.replace(request, headers={**request.headers, "x-webhook-secret": value})
         assert isinstance(judge(shown, source), expected)
+
+
+def test_a_report_that_quotes_the_handshake_is_accepted_without_the_header_too() -> None:
+    sender = AzureCommunicationServicesSamples()
+    quoting = sender.posted([sample_element(sample(diagnostic=f"550 5.1.1 {VALIDATION_EVENT}"))])
+    bare = msgspec.structs.replace(quoting, headers={"content-type": "application/json"})
+    assert isinstance(judge(bare, sender.source("first")), Accepted)
