@@ -100,6 +100,9 @@ def test_every_documented_event_has_a_meaning() -> None:
     ("name", "code", "words", "kind", "cause"),
     [
         ("email_dropped", 550, "5.1.1 user unknown", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+        ("email_mailbox_not_found", 550, "5.1.1 user unknown", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+        ("email_mailbox_not_found", 550, "rejected", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+        ("email_mailbox_not_found", 550, "5.7.1 listed by zen.spamhaus.org", Kind.BLOCKED, Cause.SENDER_REPUTATION),
         ("email_dropped", 554, "5.7.1 your IP address is on a blocklist", Kind.BLOCKED, Cause.SENDER_REPUTATION),
         ("email_dropped", 552, "5.2.2 mailbox full", Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
         ("email_dropped", None, None, Kind.HARD_BOUNCE, Cause.UNDETERMINED),

@@ -174,8 +174,9 @@ def _read_event(values: dict[str, Any], raw: bytes, message_id: str, envelope: E
         )
         if name in _REFINED and failure.cause is not Cause.UNDETERMINED:
             kind, cause = kind if kind is Kind.DEFERRED else failure.kind, failure.cause
-        elif kind is Kind.BLOCKED and CAUSE_BLAME[failure.cause] is Blame.SENDER:
-            cause = failure.cause
+        elif CAUSE_BLAME[failure.cause] is Blame.SENDER and (kind is Kind.BLOCKED or failure.cause is not Cause.POLICY):
+            # Nor is a mailbox missing whose server plainly refuses the sender.
+            kind, cause = Kind.BLOCKED, failure.cause
     listed = json_payload.text(values, "blocklist_type", json_payload.WORD_LIMIT)
     return new_event(
         envelope,
