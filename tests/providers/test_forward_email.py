@@ -104,3 +104,11 @@ def test_the_sending_domain_is_that_of_the_from_field() -> None:
 def test_a_failure_about_nobody_is_set_aside() -> None:
     with pytest.raises(UnreadablePayload, match="nobody"):
         one(recipient=None)
+
+
+def test_a_refusal_of_the_sender_that_is_filed_under_recipients_harms_no_address() -> None:
+    words = "550 permanent failure for one or more recipients (jane@example.org:{})"
+    blocked = refused(550, words.format("blocked"), category="recipient")
+    assert (blocked.kind, blocked.cause, blocked.recognised) == (Kind.BLOCKED, Cause.POLICY, True)
+    gone = refused(550, words.format("550 5.1.1 user unknown"), category="recipient")
+    assert (gone.kind, gone.cause) == (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)

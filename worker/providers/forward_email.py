@@ -58,6 +58,8 @@ CATEGORIES: dict[str, tuple[Kind, Cause]] = {
 # -- How it is read ------------------------------------------------------------------------------------------
 
 _TEMPORARY_CODES = range(400, 500)
+# How Barracuda ends a refusal of the sender, which Forward Email files under "recipient".
+_BARRACUDA_BLOCK = ":blocked)"
 
 
 class ForwardEmail(WebhookProvider):
@@ -101,6 +103,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         diagnostic=diagnostic,
         permanent=action == "reject",
     )
+    of_the_sender = category == "recipient" and _BARRACUDA_BLOCK in (diagnostic or "")
     known = action is None or action in ACTIONS
     if not known:
         kind, cause = Kind.OTHER, Cause.NONE
@@ -108,7 +111,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         # A refusal by 4xx is tried again for days; the last one comes with another code.
         kind, cause = settle(*ACTIONS[action if action in ACTIONS and action != "reject" else "defer"], found)
     else:
-        kind, cause = settle(*CATEGORIES.get(category or "", ACTIONS["reject"]), found)
+        kind, cause = settle(*CATEGORIES.get("policy" if of_the_sender else category or "", ACTIONS["reject"]), found)
     stamp = json_payload.text(values, "bounced_at")
     headers = json_payload.child(values, "headers")
     return new_event(
