@@ -143,3 +143,10 @@ def test_the_other_schemes_take_their_token_and_no_other(scheme: str, changes: d
         shown = msgspec.structs.replace(request, **changes)
         assert isinstance(PROVIDER.authenticate(shown, source, now=NOW, certificates={}), expected)
         assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Refused)
+
+
+def test_a_flood_of_recipients_is_set_aside_and_not_copied_for_each() -> None:
+    many = [f"p{number}@example.org" for number in range(1_001)]
+    assert len(read(Smtp2goSamples().posted({"event": "processed", "recipients": many[1:]}))) == 1_000
+    with pytest.raises(UnreadablePayload, match="more than 1000"):
+        read(Smtp2goSamples().posted({"event": "processed", "recipients": many}))

@@ -62,6 +62,8 @@ BOUNCES: dict[str, tuple[Kind, Cause]] = {
 # https://support.smtp2go.com/hc/en-gb/articles/223087967 ("Standard Reported Data"). The headers of the mail that were
 # chosen for the webhook stand among these fields, under their own names.
 
+_WHAT = "SMTP2GO webhook"
+_MOST_RECIPIENTS = 1_000  # each gets a copy of the whole
 _FIELDS = frozenset(
     [
         "event",
@@ -116,15 +118,14 @@ class Smtp2go(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The event of each recipient, of whom only a `processed` has several; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        what = "SMTP2GO webhook"
         if envelope.body.lstrip()[:1] == b"{":
-            values: dict[str, Any] = json_payload.decode_object(envelope.body, what)
+            values: dict[str, Any] = json_payload.decode_object(envelope.body, _WHAT)
         else:
-            values = dict(decode_form(envelope.body, what))
+            values = dict(decode_form(envelope.body, _WHAT))
         written = json_payload.text(values, "event", json_payload.WORD_LIMIT)
         recipients = _recipients(values)
         if written is None or not recipients:
-            raise UnreadablePayload(f"{what}: it names no event, or nobody in rcpt or recipients")
+            raise UnreadablePayload(f"{_WHAT}: it names no event, or nobody in rcpt or recipients")
         return [_read_event(values, written, recipient, envelope) for recipient in recipients]
 
 
@@ -140,6 +141,8 @@ def _recipients(values: dict[str, Any]) -> list[str]:
         several = several.split(",")
     if not isinstance(several, list):
         return []
+    if len(several) > _MOST_RECIPIENTS:
+        raise UnreadablePayload(f"{_WHAT}: it names more than {_MOST_RECIPIENTS} recipients, which no mail has there")
     return list(dict.fromkeys(name for name in several if isinstance(name, str) and name.strip()))
 
 
