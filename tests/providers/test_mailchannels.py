@@ -113,3 +113,8 @@ def test_a_campaign_is_kept_as_tag_and_the_time_is_the_events() -> None:
 def test_a_thousand_events_are_one_request() -> None:
     events = [sample(address=f"p{number}@example.org") for number in range(1001)]
     assert len(MailChannelsSamples().requests(events, now=NOW)) == 2
+
+
+def test_an_event_about_a_flood_of_people_is_malformed_and_not_copied_for_each() -> None:
+    (event,) = read({**sample_values(sample()), "recipients": ["a@example.org"] * 1_001})
+    assert event.vendor_event == "malformed"

@@ -49,6 +49,8 @@ _BOUNCES = frozenset({"hard-bounced", "soft-bounced", "bounced"})
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
+_MOST_RECIPIENTS = 1_000  # of one event; each gets a copy of it
+
 
 class MailChannels(WebhookProvider):
     """See worker.providers.webhook_provider.WebhookProvider."""
@@ -120,5 +122,7 @@ def _recipients(values: dict[str, Any]) -> list[str | None]:
     named = values.get("recipients")
     if type(named) is list and len(named) == 1 and type(named[0]) is str and named[0]:
         return named  # as nearly all have it
+    if isinstance(named, list) and len(named) > _MOST_RECIPIENTS:
+        raise UnreadablePayload(f"{_WHAT}: an element names more than {_MOST_RECIPIENTS} recipients")
     texts = [text for text in named if isinstance(text, str) and text] if isinstance(named, list) else []
     return [*texts] or [None]
