@@ -98,3 +98,8 @@ def test_an_event_tells_its_domain() -> None:
     (event,) = read(sample_values(sample()))
     assert with_own_account(event, "subaccount", PROVIDER.account_paths).account == "774"
     assert with_own_account(event, "sending_domain", PROVIDER.account_paths).account == "example.com"
+
+
+def test_a_rejection_of_a_flood_of_people_is_malformed_and_not_copied_for_each() -> None:
+    assert len(read({**sample_values(sample()), "event_data": {"to": ["a@example.org"] * 1_000}})) == 1_000
+    assert one("rejected", to=["a@example.org"] * 1_001).vendor_event == "malformed"

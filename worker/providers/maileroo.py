@@ -47,6 +47,7 @@ _NAMELESS = frozenset({"opened", "clicked"})
 # -- How it is read ------------------------------------------------------------------------------------------
 
 _WHAT = "Maileroo webhook"
+_MOST_RECIPIENTS = 1_000  # of one event; each gets a copy of it
 
 
 class Maileroo(WebhookProvider):
@@ -113,4 +114,6 @@ def _recipients(data: dict[str, Any]) -> list[str]:
     """One text, or an array of them on a rejection."""
     named = data.get("to")
     listed = named if isinstance(named, list) else [named]
+    if len(listed) > _MOST_RECIPIENTS:
+        raise UnreadablePayload(f"{_WHAT}: an event names more than {_MOST_RECIPIENTS} people")
     return [text for text in listed if isinstance(text, str) and text]
