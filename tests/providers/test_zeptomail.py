@@ -190,3 +190,15 @@ def test_the_other_schemes_take_their_token_and_no_other(scheme: str, changes: d
 
 def judge(request: WebhookRequest, sender: ZeptoMailSamples) -> object:
     return PROVIDER.authenticate(request, sender.source("first"), now=NOW, certificates={})
+
+
+@pytest.mark.parametrize("place", ["event_message", "event_data", "details"])
+def test_a_webhook_with_a_flood_of_details_is_set_aside_and_not_copied_for_each(place: str) -> None:
+    values = sample_values(sample())
+    message = values["event_message"][0]
+    holder = {"event_message": values, "event_data": message, "details": message["event_data"][0]}[place]
+    holder[place] *= 100
+    assert len(read_values(values)) == 100
+    holder[place] *= 2
+    with pytest.raises(UnreadablePayload, match="more than 100"):
+        read_values(values)

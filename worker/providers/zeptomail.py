@@ -107,6 +107,8 @@ _OF_THE_ONLY_RECIPIENT = frozenset({"delivered", "email_open", "email_link_click
 # -- How it is read ------------------------------------------------------------------------------------------
 # Everything is an array in an array: event_message[].event_data[].details[]. Whoever has one may leave the array out.
 
+_MOST_DETAILS = 100  # each gets a copy of the whole
+
 
 class ZeptoMail(WebhookProvider):
     """See worker.providers.webhook_provider.WebhookProvider."""
@@ -148,7 +150,7 @@ class ZeptoMail(WebhookProvider):
         names = [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str) and name]
         if not names:
             raise UnreadablePayload(f"{_WHAT}: it names no event in event_name")
-        events = []
+        events: list[FeedbackEvent] = []
         for place, message in enumerate(_objects(values.get("event_message"))):
             for block in _objects(message.get("event_data")):
                 # What a block is about stands in it; some blocks say only "email" there.
@@ -156,9 +158,10 @@ class ZeptoMail(WebhookProvider):
                 name = names[place] if place < len(names) else names[0]
                 if isinstance(kind_of_block, str) and kind_of_block in EVENTS:
                     name = kind_of_block
-                events += [
-                    _read_event(name, message, detail, raw, envelope) for detail in _objects(block.get("details"))
-                ]
+                details = _objects(block.get("details"))
+                if len(events) + len(details) > _MOST_DETAILS:
+                    raise UnreadablePayload(f"{_WHAT}: it has more than {_MOST_DETAILS} details, and is about one mail")
+                events += [_read_event(name, message, detail, raw, envelope) for detail in details]
         return events
 
 
