@@ -11,6 +11,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
+from worker.errors import UnreadablePayload
 from worker.providers.brevo import EVENTS, PROVIDER
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.samples.brevo import BrevoSamples, sample_object
@@ -196,6 +197,21 @@ def test_a_batch_is_an_array_or_stands_in_one(wrap: Any) -> None:
     told = [sample_object(sample()), sample_object(sample(Kind.COMPLAINT, Cause.ABUSE_REPORT))]
     events = read(wrap(told))
     assert [event.event_key for event in events] == [read(values)[0].event_key for values in told]
+
+
+def test_an_array_of_texts_beside_the_batch_is_none() -> None:
+    (event,) = read({"labels": ["news"], "events": [sample_object(sample())]})
+    assert event.vendor_event == "hard_bounce"
+
+
+def test_a_batch_inside_an_object_is_as_limited_as_any() -> None:
+    with pytest.raises(UnreadablePayload, match="elements"):
+        read({"events": [{}] + [0] * 100_000})
+
+
+def test_a_batch_inside_a_batch_is_none() -> None:
+    (event,) = read([{"events": [sample_object(sample())] * 2}])
+    assert event.vendor_event == "malformed"
 
 
 def test_what_cannot_be_read_in_a_batch_spoils_no_other() -> None:

@@ -17,13 +17,14 @@ from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
 from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
-from worker.providers.payload.feedback import malformed, new_event, read_elements
+from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
@@ -103,8 +104,12 @@ SAMPLE_MESSAGE_ID = "201798300811.5787683@relay.domain.com"
 # In this order; `s_epoch` is a slip of Brevo's. `date` and `ts` are in the account's own time.
 _TIME_FIELDS = ("ts_epoch", "s_epoch", "ts_event")
 
+# What tells an object without `event` that is no batch: mail that somebody wrote to us, what became of a text message.
+_NOT_ABOUT_A_CONTACT = {"items": "inbound", "msg_status": "sms"}
+_OWN_FIELDS = frozenset({"event", *_NOT_ABOUT_A_CONTACT})
+
+_WHAT = "Brevo webhook"
 _decode_text = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
 
 
 class Brevo(WebhookProvider):
@@ -131,33 +136,33 @@ class Brevo(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """One event for each object; an unreadable one becomes an event `malformed` that changes nothing."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "Brevo webhook", envelope, _read_element)
+        return read_elements(envelope.body, _WHAT, envelope, _read_element, inside=_batch_field(envelope.body))
 
 
 PROVIDER = Brevo()
 
 
-def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | list[FeedbackEvent] | None:
+def _batch_field(body: bytes) -> str:
+    """The field with the array of events where the body is an object around one, else ""."""
+    if body.lstrip()[:1] != b"{":
+        return ""
+    try:
+        values = json_payload.decode_object(body, _WHAT)
+    except UnreadablePayload:
+        return ""  # what is wrong with it is said when it is read
+    if not _OWN_FIELDS.isdisjoint(values):
+        return ""
+    arrays = ((name, value) for name, value in values.items() if isinstance(value, list))
+    return next((name for name, value in arrays if any(isinstance(element, dict) for element in value)), "")
+
+
+def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
     if (name := json_payload.text(values, "event", WORD_LIMIT)) is not None:
         return _read_event(name, values, raw, envelope)
-    for field, word in (("items", "inbound"), ("msg_status", "sms")):
-        if field in values:  # mail that somebody wrote to us, and what became of a text message
-            return new_event(
-                envelope, raw, kind=Kind.OTHER, key=(raw,), address=None, vendor_event=word, vendor_time=None
-            )
-    batch = next((value for value in values.values() if isinstance(value, list) and value), None)
-    if batch is None:
+    word = next((word for field, word in _NOT_ABOUT_A_CONTACT.items() if field in values), None)
+    if word is None:
         return None
-    events = []
-    for inner in batch:
-        inner_raw = _encode(inner)
-        inner_name = json_payload.text(inner, "event", WORD_LIMIT) if isinstance(inner, dict) else None
-        events.append(
-            malformed(envelope, inner_raw)
-            if inner_name is None
-            else _read_event(inner_name, inner, inner_raw, envelope)
-        )
-    return events
+    return new_event(envelope, raw, kind=Kind.OTHER, key=(raw,), address=None, vendor_event=word, vendor_time=None)
 
 
 def _read_event(name: str, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
