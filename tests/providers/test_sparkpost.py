@@ -237,6 +237,12 @@ def test_inbound_mail_concerns_no_contact() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["injection", "rejection", "delivery", "tempfail", "permfail"])
+def test_our_own_address_to_which_inbound_mail_went_is_no_contact(name: str) -> None:
+    event = one(f"relay_{name}", rcpt_to="support@example.com")
+    assert (event.kind, event.address, event.recognised) == (Kind.OTHER, None, True)
+
+
 def test_an_element_without_an_envelope_spoils_no_other() -> None:
     good = sample_element(sample())
     events = read({"event": "bounce"}, {"msys": "bounce"}, {"msys": {"message_event": []}}, 3, good)

@@ -186,6 +186,8 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         kind, cause = COMPLAINTS.get(report.lower(), (kind, cause))
     if address == SAMPLE_ADDRESS:
         kind, cause = Kind.OTHER, Cause.TEST
+    if name.startswith(_INBOUND):
+        address = None  # our own, to which somebody wrote
     event_id = json_payload.text(values, "event_id", WORD_LIMIT)
     timestamp = values.get("timestamp")
     return new_event(
@@ -209,6 +211,7 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
 
 _FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.DROPPED})
 _PREFETCHED = "is_prefetched"
+_INBOUND = "relay_"
 
 
 def _tags(values: dict[str, Any]) -> tuple[str, ...]:
