@@ -12,7 +12,7 @@ from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
 from worker.errors import UnreadablePayload
 from worker.providers.provider import Accepted, Refused, WebhookRequest
-from worker.providers.smtp2go import BOUNCES, EVENTS, OTHER_NAMES, PROVIDER
+from worker.providers.smtp2go import BOUNCES, EVENTS, OTHER_NAMES, PROVIDER, SMS_EVENTS
 from worker.samples.sample import SampleSender
 from worker.samples.smtp2go import Smtp2goSamples, sample_values
 
@@ -28,14 +28,15 @@ VENDOR_EVENTS = {
     "resubscribe",
     "reject",
 }
+VENDOR_SMS_EVENTS = {"sms_sending", "sms_submitted", "sms_delivered", "sms_failed", "sms_rejected", "opt-out"}
 VENDOR_BOUNCES = {"hard", "soft"}
 
 
 class TestSmtp2go(ProviderConformance):
     provider_name = "smtp2go"
     signs_body = False
-    # SMTP2GO has no word for deferred mail; what concerns no mail is not for us.
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in {Kind.DEFERRED, Kind.OTHER})
+    # SMTP2GO has no word for deferred mail.
+    kinds = tuple(pair for pair in ALL_KINDS if pair[0] is not Kind.DEFERRED)
 
     def new_sender(self) -> SampleSender:
         return Smtp2goSamples()
@@ -64,6 +65,7 @@ def one(**values: Any) -> FeedbackEvent:
 def test_every_documented_event_and_bounce_has_a_meaning() -> None:
     assert set(EVENTS) == VENDOR_EVENTS
     assert set(BOUNCES) == VENDOR_BOUNCES
+    assert set(SMS_EVENTS) == VENDOR_SMS_EVENTS
     assert set(OTHER_NAMES.values()) < VENDOR_EVENTS
 
 
@@ -150,3 +152,27 @@ def test_a_flood_of_recipients_is_set_aside_and_not_copied_for_each() -> None:
     assert len(read(Smtp2goSamples().posted({"event": "processed", "recipients": many[1:]}))) == 1_000
     with pytest.raises(UnreadablePayload, match="more than 1000"):
         read(Smtp2goSamples().posted({"event": "processed", "recipients": many}))
+
+
+@pytest.mark.parametrize("name", SMS_EVENTS)
+def test_a_text_message_concerns_no_address(name: str) -> None:
+    values = {"event": name, "destination_number": "+4915112345678", "message_id": "s1"}
+    first, later = (
+        read(Smtp2goSamples().posted({**values, "received_timestamp": time}))[0]
+        for time in ("2026-03-04T11:00:00Z", "2026-03-04T11:00:01Z")
+    )
+    assert (first.kind, first.address, first.recognised, first.occurred_at) == (Kind.OTHER, None, True, EARLIER)
+    assert first.event_key != later.event_key
+
+
+def test_a_bounce_that_does_not_say_whose_it_is_is_charged_to_nobody() -> None:
+    both = ["jane@example.org", "john@example.org"]
+    assert len(read(Smtp2goSamples().posted({"event": "processed", "recipients": both}))) == 2
+    with pytest.raises(UnreadablePayload, match="nobody"):
+        read(Smtp2goSamples().posted({"event": "bounce", "bounce": "hard", "recipients": both}))
+    (alone,) = read(Smtp2goSamples().posted({"event": "bounce", "bounce": "hard", "recipients": both[:1]}))
+    assert alone.address == both[0]
+
+
+def test_whoever_takes_an_address_off_the_suppressions_takes_no_unsubscribe_back() -> None:
+    assert one(event="resubscribe").kind is Kind.OTHER

@@ -2,8 +2,8 @@
 
 https://developers.smtp2go.com/docs/webhooks-overview
 
-When SMTP2GO sends again, and what its test button posts, is not documented: test events cannot be told from real ones.
-A public client says that callbacks name some events otherwise than the documentation does; both names are read.
+Whatever fails comes again, up to 35 times within some two days; a time-out is ten seconds. What the test button posts is
+not documented: test events cannot be told from real ones. A public client says that callbacks name some events otherwise than the documentation does; both names are read.
 """
 
 from collections.abc import Mapping
@@ -35,13 +35,12 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "processed": (Kind.ACCEPTED, Cause.NONE),  # stays so while SMTP2GO tries again: no word for deferred mail
     "delivered": (Kind.DELIVERED, Cause.NONE),
     "bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
-    "reject": (
-        Kind.DROPPED,
-        Cause.SUPPRESSED_BY_PROVIDER,
-    ),  # bounced, complained or unsubscribed before; not said which
+    # Suppressed for a bounce, a complaint or an unsubscribe, or the sender is not verified; it is not said which.
+    "reject": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     "unsubscribe": (Kind.UNSUBSCRIBE, Cause.NONE),
-    "resubscribe": (Kind.RESUBSCRIBE, Cause.NONE),
+    # By the person, or by whoever took the address off the suppression list: too weak to take an unsubscribe back.
+    "resubscribe": (Kind.OTHER, Cause.NONE),
     "open": (Kind.OPENED, Cause.NONE),
     "click": (Kind.CLICKED, Cause.NONE),
 }
@@ -52,6 +51,8 @@ OTHER_NAMES: dict[str, str] = {
     "opened": "open",
     "clicked": "click",
 }
+# Of text messages, to the same URL: kept by their names, as the number is nobody's address.
+SMS_EVENTS = ("sms_sending", "sms_submitted", "sms_delivered", "sms_failed", "sms_rejected", "opt-out")
 # The word in `bounce`; the server's own words in `message` have the last say.
 BOUNCES: dict[str, tuple[Kind, Cause]] = {
     "hard": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
@@ -71,6 +72,8 @@ _FIELDS = frozenset(
         "sendtime",
         "sender",
         "from",
+        "from_address",
+        "from_name",
         "rcpt",
         "recipients",
         "auth",
@@ -78,6 +81,7 @@ _FIELDS = frozenset(
         "message",
         "context",
         "email_id",
+        "message-id",
         "bounce",
         "subject",
         "srchost",
@@ -88,6 +92,7 @@ _FIELDS = frozenset(
         "client",
         "client-device",
         "client-os",
+        "geoip-continent",
         "geoip-country",
         "geoip-city",
         "outputformat",
@@ -113,6 +118,7 @@ class Smtp2go(WebhookProvider):
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
         **{name: meaning for name, meaning in EVENTS.items() if name != "bounce"},
         **{f"bounce/{word}": meaning for word, meaning in BOUNCES.items()},
+        **dict.fromkeys(SMS_EVENTS, (Kind.OTHER, Cause.NONE)),
     }
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
@@ -123,7 +129,11 @@ class Smtp2go(WebhookProvider):
         else:
             values = dict(decode_form(envelope.body, _WHAT))
         written = json_payload.text(values, "event", json_payload.WORD_LIMIT)
+        if written in SMS_EVENTS:
+            return [_text_message(values, written, envelope)]
         recipients = _recipients(values)
+        if len(recipients) > 1 and written != "processed":
+            recipients = []  # one of them, and nobody knows which
         if written is None or not recipients:
             raise UnreadablePayload(f"{_WHAT}: it names no event, or nobody in rcpt or recipients")
         return [_read_event(values, written, recipient, envelope) for recipient in recipients]
@@ -144,6 +154,21 @@ def _recipients(values: dict[str, Any]) -> list[str]:
     if len(several) > _MOST_RECIPIENTS:
         raise UnreadablePayload(f"{_WHAT}: it names more than {_MOST_RECIPIENTS} recipients, which no mail has there")
     return list(dict.fromkeys(name for name in several if isinstance(name, str) and name.strip()))
+
+
+def _text_message(values: dict[str, Any], written: str, envelope: Envelope) -> FeedbackEvent:
+    time = json_payload.text(values, "received_timestamp", json_payload.WORD_LIMIT)
+    message_id = json_payload.text(values, "message_id", json_payload.MESSAGE_ID_LIMIT)
+    return new_event(
+        envelope,
+        envelope.body,
+        kind=Kind.OTHER,
+        key=(written, *((message_id, time) if message_id and time else (envelope.body,))),
+        address=None,
+        vendor_event=written,
+        vendor_time=from_iso(time) or from_unix_seconds(time),
+        message_id=message_id,
+    )
 
 
 def _read_event(values: dict[str, Any], written: str, recipient: str, envelope: Envelope) -> FeedbackEvent:

@@ -20,7 +20,8 @@ _NAMES: dict[Kind, str] = {kind: name for name, (kind, _) in EVENTS.items()} | {
     Kind.HARD_BOUNCE: "bounce",
     Kind.BLOCKED: "bounce",
     Kind.DEFERRED: "processed",  # SMTP2GO has no word for it
-    Kind.OTHER: "sms-delivered",  # about a short message, which is no mail
+    Kind.OTHER: "resubscribe",
+    Kind.RESUBSCRIBE: "resubscribe",
 }
 
 
