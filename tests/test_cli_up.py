@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -31,6 +31,8 @@ EFFECT_TIMEOUT_SECONDS = 30
 
 class Instance:
     """A running `bouncekeeper up --demo` in a folder of its own."""
+
+    words: ClassVar[tuple[str, ...]] = ("up", "--demo", "--json")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +54,7 @@ class Instance:
     def start(self) -> None:
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker", "up", "--demo", "--json"],
+                [sys.executable, "-m", "worker", *self.words],
                 cwd=self.folder,
                 env=self.environment(),
                 stdout=subprocess.PIPE,

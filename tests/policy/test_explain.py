@@ -97,7 +97,7 @@ SENTENCES: list[tuple[str, list[FeedbackEvent], str]] = [
     ),
     ("machine", [opened(0, machine=True)], "No effect: a machine did this, not the person."),
     ("test", [make_event(Kind.COMPLAINT, cause=Cause.TEST)], "No effect: it is a test."),
-    ("deferred", [make_event(Kind.DEFERRED)], "No effect: it says nothing final about the mailbox."),
+    ("deferred", [make_event(Kind.DEFERRED)], "No effect: it says nothing final about the address."),
     (
         "dropped",
         [make_event(Kind.DROPPED, cause=Cause.SUPPRESSED_BY_PROVIDER)],
@@ -195,9 +195,9 @@ def test_the_story_goes_on_from_a_base() -> None:
 def test_the_whole_is_said_in_a_sentence() -> None:
     told = explain([hard(0)], POLICY, LATER)
     assert told.sentence == (
-        "blocklisted since 2026-03-01 12:00 UTC by rule bad_mailbox (mailbox_does_not_exist); all mail is forbidden."
+        "blocklisted since 2026-03-01 12:00 UTC by rule bad_mailbox (mailbox_does_not_exist); all messages are forbidden."
     )
-    assert explain([], POLICY, LATER).sentence == "new; no mail is forbidden."
+    assert explain([], POLICY, LATER).sentence == "new; nothing is forbidden."
 
 
 @settings(max_examples=200, deadline=None)

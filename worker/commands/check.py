@@ -1,4 +1,4 @@
-"""`check`: may I mail these addresses?"""
+"""`check`: may I write to these addresses?"""
 
 import asyncio
 import sys
@@ -17,8 +17,8 @@ _NEEDS = ("postgres",)
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Says for each address whether it may be mailed, and why not. Exit code 0 when all may, 1 when one may not.
-An address that nobody ever reported anything about may be mailed. When the database cannot be asked, nothing
+Says for each address or number whether it may be written to, and why not. Exit code 0 when all may, 1 when
+one may not. One that nobody ever reported anything about may be. When the database cannot be asked, nothing
 may be: exit code 4.
 
 examples:
@@ -27,13 +27,15 @@ examples:
   bouncekeeper check --channel sms +491701234567
   cut -d, -f1 recipients.csv | bouncekeeper check - --json
 """
-    parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="an e-mail address; - reads them from stdin")
+    parser.add_argument(
+        "addresses", nargs="+", metavar="ADDRESS", help="an e-mail address, or a phone number; - reads them from stdin"
+    )
     parser.add_argument(
         "--for",
         dest="mail_class",
         choices=[mail_class.value for mail_class in MailClass],
         default=MailClass.MARKETING.value,
-        help="the kind of mail (default %(default)s)",
+        help="the kind of message (default %(default)s)",
     )
     parser.add_argument("--account", default="default", help="(default %(default)s)")
     parser.add_argument(
@@ -74,7 +76,7 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
         print_json(answer)
     else:
         print_table(
-            ("address", "mail?", "status", "reason", "since", "until"),
+            ("address", "send?", "status", "reason", "since", "until"),
             [
                 (
                     result.address,
@@ -88,7 +90,7 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
             ],
         )
         if len(answer.results) > 1:
-            print_line(f"{answer.allowed} may be mailed ({answer.mail_class}), {answer.forbidden} may not")
+            print_line(f"{answer.allowed} may be written to ({answer.mail_class}), {answer.forbidden} may not")
     return ExitCode.NO if answer.forbidden else ExitCode.OK
 
 

@@ -23,7 +23,7 @@ _NEEDS = ("postgres",)
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Tells the whole story of one address: its status and what ends it, then each stored event with the server's
-own words and what the rules made of it, then the history of its status. Exit code 0 when it may be mailed,
+own words and what the rules made of it, then the history of its status. Exit code 0 when it may be written to,
 1 when it may not, or is not known.
 
 examples:
@@ -81,7 +81,9 @@ async def _read(
 
 
 def _tell(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
-    forbids = {"none": "may be mailed", "marketing": "no marketing mail"}.get(report.blocks, "no mail at all")
+    forbids = {"none": "may be written to", "marketing": "no marketing messages"}.get(
+        report.blocks, "no messages at all"
+    )
     print_line(f"{report.address}: {forbids}", style="bold")
     print_line(f"  {report.sentence}")
     print_line(f"  {report.lifts}")

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Proves each source from its URL to a contact's status. A forged webhook is posted to the running receiver, which
-must refuse it. Then a sample is posted, signed with the source's own secret, about a mailbox that nobody can
-have (…@bouncekeeper.invalid), and followed until its event is stored and the contact has its status. Where only
-the vendor can sign (SendGrid, Amazon SES …) the sample goes straight to the queue instead.
+must refuse it. Then a sample is posted, signed with the source's own secret, about an address that nobody can
+have (…@bouncekeeper.invalid, or +999…), and followed until its event is stored and the contact has its status.
+Where only the vendor can sign (SendGrid, Amazon SES …) the sample goes straight to the queue instead.
 
 examples:
   bouncekeeper sources test

@@ -11,13 +11,13 @@ from worker.policy.facts import Standing
 from worker.policy.rule import LiftBy
 
 _FORBIDS = {
-    Blocks.NONE: "no mail is forbidden",
-    Blocks.MARKETING: "marketing mail is forbidden",
-    Blocks.ALL: "all mail is forbidden",
+    Blocks.NONE: "nothing is forbidden",
+    Blocks.MARKETING: "marketing messages are forbidden",
+    Blocks.ALL: "all messages are forbidden",
 }
 _NOT_COUNTED = {
     Reason.TEST: "No effect: it is a test.",
-    Reason.NO_NEWS: "No effect: it says nothing final about the mailbox.",
+    Reason.NO_NEWS: "No effect: it says nothing final about the address.",
     Reason.ECHO: "No effect: the ESP did not try, for something that it knew before.",
     Reason.SENDERS_FAULT: "Not counted: the refusal was the sender's fault.",
     Reason.NO_FAILURE: "Not counted: it is no failure of the address.",
