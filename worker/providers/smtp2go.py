@@ -2,8 +2,9 @@
 
 https://developers.smtp2go.com/docs/webhooks-overview
 
-Whatever fails comes again, up to 35 times within some two days; a time-out is ten seconds. What the test button posts is
-not documented: test events cannot be told from real ones. A public client says that callbacks name some events otherwise than the documentation does; both names are read.
+Whatever fails comes again, up to 35 times within some two days; a time-out is ten seconds. What the test button posts
+is not documented: test events cannot be told from real ones. A public client says that callbacks name some events
+otherwise than the documentation does; both names are read.
 """
 
 from collections.abc import Mapping
