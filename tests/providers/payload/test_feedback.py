@@ -10,7 +10,8 @@ from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.classification.failure import Classification
 from worker.providers.payload.event_key import make_event_key
-from worker.providers.payload.feedback import ELEMENTS_LIMIT, new_event, read_elements
+from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.json_payload import ELEMENTS_LIMIT
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(hours=1)

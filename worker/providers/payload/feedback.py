@@ -16,9 +16,6 @@ from worker.providers.payload.event_key import hash_key_parts
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, WORD_LIMIT, decode_elements, fit_text
 from worker.providers.payload.vendor_time import settle_occurred_at
 
-# No vendor sends more than a hundredth of it; 15 MB of `0,0,0` would become eight million events and take all memory.
-ELEMENTS_LIMIT = 100_000
-
 _decode_element = msgspec.json.Decoder().decode
 
 
@@ -108,11 +105,8 @@ def read_elements(
     bad element never spoils the others. One about several recipients gives a list. `what` names the body in the error
     that a body raises which is no such array, or has more than 100,000 elements.
     """
-    elements = decode_elements(body, what, inside=inside, lines=lines)
-    if len(elements) > ELEMENTS_LIMIT:
-        raise UnreadablePayload(f"{what}: it has {len(elements)} elements, and no vendor sends over {ELEMENTS_LIMIT}")
     events = []
-    for element in elements:
+    for element in decode_elements(body, what, inside=inside, lines=lines):
         raw = bytes(element)
         event = None
         try:

@@ -17,6 +17,8 @@ DIAGNOSTIC_LIMIT = 2_000
 MESSAGE_ID_LIMIT = 500
 WORD_LIMIT = 200  # vendor event names, scopes, tags
 TAGS_LIMIT = 50
+# No vendor sends more than a hundredth of it; 15 MB of `0,0,0` would become eight million events and take all memory.
+ELEMENTS_LIMIT = 100_000
 
 _LARGEST_INTEGER = 2**63 - 1
 _METADATA_DEPTH = 20
@@ -62,8 +64,15 @@ def decode_elements(body: bytes, what: str, *, inside: str = "", lines: bool = F
 
     The array may stand in the field `inside` of an object. With `lines` the body may also be one object on each line
     (NDJSON), where a line that cannot be read is an element like the others; a body whose first line is not JSON by
-    itself is none of these.
+    itself is none of these. Nor is one of more than 100,000 elements.
     """
+    elements = _find_elements(body, what, inside=inside, lines=lines)
+    if len(elements) > ELEMENTS_LIMIT:
+        raise UnreadablePayload(f"{what}: it has {len(elements)} elements, and no vendor sends over {ELEMENTS_LIMIT}")
+    return elements
+
+
+def _find_elements(body: bytes, what: str, *, inside: str, lines: bool) -> list[msgspec.Raw]:
     if not (inside or lines) or body.lstrip()[:1] != b"{":
         return decode_array_of_raw(body, what)
     if inside and (elements := _decode_inside(body, inside)) is not None:
