@@ -117,7 +117,8 @@ def _vocabulary() -> dict[str, tuple[Kind, Cause]]:
     for event in ("hard_bounce", "soft_bounce"):
         words |= {f"{event}/{code}": _by_code(event, code) for code in BOUNCE_CODES}
     words |= {f"reject/{reason}": (Kind.DROPPED, cause) for reason, cause in REJECT_REASONS.items()}
-    words |= {f"{name}/{action}": (Kind.OTHER, Cause.NONE) for name in SYNC_EVENTS for action in SYNC_ACTIONS}
+    pairs = [(name, action) for name in sorted(SYNC_EVENTS) for action in sorted(SYNC_ACTIONS)]
+    words |= {f"{name}/{action}": (Kind.OTHER, Cause.NONE) for name, action in pairs}
     return words
 
 

@@ -72,5 +72,5 @@ VOCABULARY: dict[str, KindAndCause] = (
     | {f"Bounce/{bounce_type}/{subtype}": meaning for (bounce_type, subtype), meaning in BOUNCES.items()}
     | {f"DeliveryDelay/{delay}": (Kind.DEFERRED, cause) for delay, cause in DELAYS.items()}
     | {f"Complaint/{reported}".rstrip("/"): meaning for reported, meaning in COMPLAINTS.items()}
-    | {f"Complaint/{subtype}": (Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER) for subtype in COMPLAINED_BEFORE}
+    | {f"Complaint/{subtype}": (Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER) for subtype in sorted(COMPLAINED_BEFORE)}
 )
