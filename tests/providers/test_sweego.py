@@ -21,7 +21,7 @@ from worker.samples.sweego import SweegoSamples, sample_values
 
 class TestSweego(ProviderConformance):
     provider_name = "sweego"
-    max_age = timedelta(minutes=5)
+    max_age = timedelta(days=1)
     kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in {Kind.DEFERRED, Kind.DROPPED})
 
     def new_sender(self) -> SampleSender:
@@ -55,7 +55,7 @@ def test_every_documented_event_is_mapped() -> None:
 
 @pytest.mark.parametrize("name", ["hard_bounce", "hard-bounce", "Hard_Bounce"])
 def test_dashes_and_underscores_are_the_same(name: str) -> None:
-    assert one(event_type=name, response_code=None, status="bounced").kind is Kind.HARD_BOUNCE
+    assert one(event_type=name, response_code=None, details=None).kind is Kind.HARD_BOUNCE
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,48 @@ def test_dashes_and_underscores_are_the_same(name: str) -> None:
     ],
 )
 def test_a_bounce_is_what_the_servers_code_says(fields: dict[str, Any], expected: tuple[Kind, Cause]) -> None:
-    event = one(**fields)
+    event = one(**{"details": None, **fields})
     assert (event.kind, event.cause) == expected
+
+
+def logged(action: str, reply: str) -> str:
+    return (
+        "Aug 20 08:48:35 mta-01 zone-mta: Aug 20 08:48:35 info Sender/x/1279[18] id=fh3v 1916ee7307c0008de7.001 "
+        f"{action} from=mta-01.x@example.com to=jane@example.org src=192.0.2.1 mx=mx.example.org[192.0.2.2] "
+        f"id=<1724142530.yyyy.1916@example.com> ({reply})"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "action", "code", "reply", "expected"),
+    [
+        ("hard_bounce", "REJECTED[other]", 550, "550 Invalid Recipient <j@example.org> [smtp-08.z; Z_520]", "mailbox"),
+        ("hard_bounce", "REJECTED[other]", 550, "550 5.7.1 listed by zen.spamhaus.org (see it)", "reputation"),
+        ("hard_bounce", "REJECTED[block]", 550, "550 no", "reputation"),
+        ("hard_bounce", "REJECTED[recipient]", 550, "550 no", "mailbox"),
+        ("hard_bounce", "REJECTED[teleported]", 550, "550 no", "mailbox"),
+        ("hard_bounce", "REJECTED", 550, "550 no", "mailbox"),
+        ("soft-bounce", "REJECTED[capacity]", 452, "452 <j@example.org> User quota exceeded", "full"),
+        ("soft-bounce", "DEFERRED[capacity]", 452, "452 <j@example.org> User quota exceeded", "waiting"),
+    ],
+)
+def test_the_reply_in_the_senders_log_decides(name: str, action: str, code: int, reply: str, expected: str) -> None:
+    meanings = {
+        "mailbox": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+        "reputation": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+        "full": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
+        "waiting": (Kind.DEFERRED, Cause.MAILBOX_FULL),
+    }
+    event = one(event_type=name, details=logged(action, reply), response_code=code, status=None)
+    assert (event.kind, event.cause) == meanings[expected]
+    assert event.diagnostic == reply
+
+
+@pytest.mark.parametrize(("name", "block"), [("email_opened", "open"), ("email_clicked", "click")])
+def test_a_proxys_open_or_click_is_a_machines(name: str, block: str) -> None:
+    assert one(event_type=name, **{block: {"proxy": True}}).machine
+    assert not one(event_type=name, **{block: {"proxy": False}}).machine
+    assert not one(event_type=name).machine
 
 
 @pytest.mark.parametrize("fields", [{"event_type": "sms_stop"}, {"event_type": "delivered", "channel": "sms"}])

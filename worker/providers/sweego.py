@@ -1,10 +1,12 @@
 """Sweego: one JSON object an event; Standard Webhooks, but for the version before the signature.
 
 Sources: learn.sweego.io/docs/webhooks/payload and learn.sweego.io/docs/webhooks/webhook_signature, and the programs of
-Symfony and of github.com/christian-ek/sweego. How often Sweego sends again is not documented. SMS events come to the
-same URL; what they hold beside their names is not told well enough for us to take their numbers.
+Symfony and of github.com/christian-ek/sweego. How often Sweego sends again is not documented, nor whether it then signs
+a new time: a signature is taken for a day, and the event's id makes a repetition harmless. SMS events come to the same
+URL; what they hold beside their names is not told well enough for us to take their numbers.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -32,7 +34,7 @@ from worker.providers.webhook_provider import WebhookProvider
 
 SIGNATURE_HEADER = "webhook-signature"
 _HEADERS = (SIGNATURE_HEADER, "webhook-id", "webhook-timestamp")
-_STANDARD = StandardWebhooks()
+_STANDARD = StandardWebhooks(max_age_seconds=24 * 3600)
 
 
 class BareStandardWebhooks(Struct, frozen=True):
@@ -73,6 +75,24 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
 _BOUNCES = frozenset({"soft_bounce", "hard_bounce"})
 _NO_CONTACT = "email_inbound"
 
+# `details` is a line of the sending server's log: "… REJECTED[category] from=… id=<…> (the reply)". The categories are
+# those of its rules, https://github.com/zone-eu/zone-mta/blob/master/config/bounces.txt; they count where the reply
+# says nothing, and only for what they say against a hard bounce.
+CATEGORIES: dict[str, tuple[Kind, Cause]] = {
+    "spam": (Kind.BLOCKED, Cause.CONTENT),
+    "message": (Kind.BLOCKED, Cause.CONTENT),
+    "virus": (Kind.BLOCKED, Cause.VIRUS),
+    "block": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+    "blacklist": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
+    "policy": (Kind.BLOCKED, Cause.POLICY),
+    "envelope": (Kind.BLOCKED, Cause.SENDER_CONFIGURATION),
+    "capacity": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
+    "network": (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
+    "greylist": (Kind.SOFT_BOUNCE, Cause.GREYLISTED),
+}
+_LOGGED = re.compile(r" (REJECTED|DEFERRED)(?:\[([a-z]{1,40})\])? ")
+_BEFORE_REPLY = "> ("
+
 # -- How it is read ------------------------------------------------------------------------------------------
 
 _WHAT = "Sweego webhook"
@@ -111,12 +131,15 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         kind, cause, address = Kind.OTHER, Cause.NONE, None
     elif address is None and name in EVENTS:
         raise UnreadablePayload(f"{_WHAT}: a {word} names nobody in recipient")
-    found = None
+    found = diagnostic = None
     if name in _BOUNCES and kind is not Kind.OTHER:
+        action, category, reply = _logged(values)
+        diagnostic = reply or json_payload.text(values, "status")
+        kind, cause = (Kind.DEFERRED, cause) if action == "DEFERRED" else CATEGORIES.get(category, (kind, cause))
         found = classify(
             smtp_code=json_payload.integer(values, "response_code"),
             enhanced_status=None,
-            diagnostic=json_payload.text(values, "status"),
+            diagnostic=diagnostic,
             permanent=name == "hard_bounce",
         )
         kind, cause = settle(kind, cause, found)
@@ -134,7 +157,18 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         failure=found,
         message_id=json_payload.text(values, "swg_uid", json_payload.MESSAGE_ID_LIMIT)
         or json_payload.text(values, "transaction_id", json_payload.MESSAGE_ID_LIMIT),
-        diagnostic=json_payload.text(values, "status") if found is not None else None,
+        diagnostic=diagnostic,
+        # By a scanner or a mailbox provider's proxy.
+        machine=json_payload.flag(json_payload.child(values, "open" if name == "email_opened" else "click"), "proxy"),
         tags=json_payload.tags(values, "campaign_tags"),
         metadata=json_payload.metadata(values.get("headers")),
     )
+
+
+def _logged(values: dict[str, Any]) -> tuple[str, str, str]:
+    """What the log says was done, why, and to which reply; "" for what it does not say."""
+    details = json_payload.text(values, "details") or ""
+    head, between, reply = details.partition(_BEFORE_REPLY)
+    matched = _LOGGED.search(head)
+    action, category = (matched[1], matched[2] or "") if matched else ("", "")
+    return action, category, reply.removesuffix(")") if between else ""

@@ -78,5 +78,8 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
     }
     reply = reply_for(event)
     if name in {"soft-bounce", "hard_bounce"} and reply is not None:
-        values |= {"response_code": reply.smtp_code, "status": reply.line}
+        details = f"zone-mta: info Sender/mx/1[1] id=1.001 REJECTED[other] to={event.address} id=<1@x> ({reply.line})"
+        values |= {"details": details, "response_code": reply.smtp_code, "status": None}
+    elif name in {"email_opened", "email_clicked"}:
+        values["open" if name == "email_opened" else "click"] = {"ip_address": "192.0.2.1", "proxy": False}
     return values
