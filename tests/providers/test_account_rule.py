@@ -59,6 +59,7 @@ def test_any_place_in_the_vendors_json_or_form_names_the_account() -> None:
         ("tag.customer-", {"tags": ("customer-",)}),
         ("subaccount", {"raw": b"\xff\xfe"}),
         ("raw.length(msg)", {"raw": b'{"msg": 3}'}),
+        ("raw.ceil(to_number(msg))", {"raw": b'{"msg": "' + b"9" * 5_000 + b'"}'}),
         ("raw.msg", {"raw": b'{"msg": true}'}),
     ],
 )

@@ -63,7 +63,8 @@ def _told_account(event: FeedbackEvent, rule: str, account_paths: Mapping[str, s
     expression = account_paths.get(rule) or rule.removeprefix(_RAW)
     try:
         value = _compiled(expression).search(_document(event.raw))
-    except JMESPathError:  # a function of the expression that does not fit this event's types
+    # A function that this event's types do not fit, or that goes deeper or further than Python does.
+    except (JMESPathError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
         return None
     account = _as_account(value)
     if account is not None and rule == SENDING_DOMAIN:
