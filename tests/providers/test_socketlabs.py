@@ -191,6 +191,12 @@ class TestAuthentication:
         assert isinstance(verdict, Answered)
         assert (verdict.http_status, verdict.body) == (200, sender.secret.encode())
 
+    def test_a_validation_with_a_key_of_its_own_is_answered_with_that(self) -> None:
+        sender = SocketLabsSamples()
+        verdict = judge(sender, sender.shown({"Type": "Validation", "ValidationKey": "v1"}).body)
+        assert isinstance(verdict, Answered)
+        assert verdict.body == b"v1"
+
     def test_a_validation_with_another_key_learns_nothing(self) -> None:
         sender = SocketLabsSamples()
         verdict = judge(sender, SocketLabsSamples().shown({"Type": "Validation"}).body)

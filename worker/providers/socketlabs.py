@@ -167,7 +167,10 @@ class SocketLabs(WebhookProvider):
         except UnreadablePayload:  # of an open source: parse says what is wrong with it
             return Accepted()
         if len(events) == 1 and json_payload.text(events[0], "type") == "Validation":
-            key = json_payload.text(events[0], "secretkey", json_payload.WORD_LIMIT) or ""
+            # A public adapter gives back a ValidationKey beside it: so it is, where there is one.
+            key = next(
+                filter(None, (json_payload.text(events[0], name) for name in ("validationkey", "secretkey"))), ""
+            )
             return Answered(
                 reason="validated", detail="SocketLabs validated the endpoint", body=key.encode("utf-8", "replace")
             )
