@@ -12,6 +12,7 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
 from worker.errors import UnreadablePayload
+from worker.providers.account_rule import with_own_account
 from worker.providers.brevo import EVENTS, PROVIDER
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.samples.brevo import BrevoSamples, sample_object
@@ -274,6 +275,11 @@ def test_tags_may_be_an_array_its_json_or_a_text(told: dict[str, Any], tags: tup
 )
 def test_what_the_sender_gave_along_is_kept(custom: str | None, metadata: dict[str, Any] | None) -> None:
     assert one("delivered", **{"X-Mailin-custom": custom}).metadata == metadata
+
+
+def test_the_account_may_come_from_the_senders_address() -> None:
+    (event,) = read(sample_object(sample()))
+    assert with_own_account(event, "sending_domain", PROVIDER.account_paths).account == "example.org"
 
 
 def test_later_is_said_by_the_one_refusal_that_is_sent_again() -> None:

@@ -3,8 +3,9 @@
 https://developers.brevo.com/docs/how-to-use-webhooks
 
 Not documented: the JSON of a batch (an array is taken, and an object with an array inside), the wire names of a few
-marketing events (known by their spellings when a webhook is made), what a test from the console posts (what has the
-address or the id of the documentation's samples counts for nothing), and whether a 5xx is ever sent again: 429 is.
+marketing events (known by their spellings when a webhook is made), what the console's "Send test request" posts (what
+has the address or the id of the documentation's samples counts for nothing), and whether a 5xx is ever sent again: 429
+is.
 """
 
 from collections.abc import Mapping
@@ -128,7 +129,7 @@ class Brevo(WebhookProvider):
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
     other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
     batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {}  # Brevo names neither a subaccount nor the sender
+    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "sender_email"}  # as seen; the pages do not show it
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | {
         f"blocked/{words}": (Kind.DROPPED, cause) for words, cause in BLOCK_REASONS.items()
     }

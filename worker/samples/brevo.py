@@ -78,6 +78,7 @@ def sample_object(event: SampleEvent) -> dict[str, Any]:
         "ts_epoch": seconds * 1000,
         "message-id": f"<{event.message_id}@smtp-relay.mailin.fr>",
         "subject": "Hello",
+        "sender_email": "news@example.org",
         "sending_ip": "192.0.2.50",
         "template_id": 7,
         "tags": list(event.tags),
