@@ -277,6 +277,13 @@ def test_events_of_one_message_have_keys_of_their_own() -> None:
     assert len({event.event_key for event in events}) == len(events)
 
 
+def test_all_events_of_a_message_have_its_guid_as_at_mailjet() -> None:
+    first, second = (sample_object(sample(kind, cause)) for kind, cause in ALL_KINDS[1:3])
+    assert first["Message_GUID"] == second["Message_GUID"]
+    del first["MessageID"], second["MessageID"]
+    assert len({event.event_key for event in read([first, second])}) == 2
+
+
 def test_the_guid_stands_in_for_a_missing_id() -> None:
     assert one("sent", MessageID=None, Message_GUID="1-2-3").message_id == "1-2-3"
 

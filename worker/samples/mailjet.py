@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, ClassVar
+from uuid import UUID
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.mailjet import ERRORS, SAMPLE_ADDRESS
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import made_up_id, post
+from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
 from worker.samples.vendor import MakeBelieveVendor
@@ -85,7 +86,7 @@ def sample_object(event: SampleEvent) -> dict[str, Any]:
         "event": _NAMES[event.kind],
         "time": int(event.occurred_at.timestamp()),
         "MessageID": number,
-        "Message_GUID": made_up_id(event),
+        "Message_GUID": str(UUID(bytes=blake2b(event.message_id.encode(), digest_size=16).digest())),
         "email": SAMPLE_ADDRESS if event.cause is Cause.TEST else event.address,
         "mj_campaign_id": 7001,
         "mj_contact_id": 42,
