@@ -43,6 +43,7 @@ from worker.providers import (
     telnyx,
     twilio,
     unisender_go,
+    vonage,
     zeptomail,
 )
 from worker.providers.described import described_provider
@@ -95,6 +96,7 @@ PROVIDERS: dict[str, Provider] = {
         telnyx.PROVIDER,
         twilio.PROVIDER,
         unisender_go.PROVIDER,
+        vonage.PROVIDER,
         zeptomail.PROVIDER,
     )
 }

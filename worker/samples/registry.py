@@ -48,6 +48,7 @@ from worker.samples.sweego import SweegoSamples
 from worker.samples.telnyx import TelnyxSamples
 from worker.samples.twilio import TwilioSamples
 from worker.samples.unisender_go import UnisenderGoSamples
+from worker.samples.vonage import VonageSamples
 from worker.samples.zeptomail import ZeptoMailSamples
 
 # Called without arguments, each makes a sender with keys of its own.
@@ -95,5 +96,6 @@ SAMPLE_SENDERS: dict[str, Callable[[], SampleSender]] = {
     TelnyxSamples.provider: TelnyxSamples,
     TwilioSamples.provider: TwilioSamples,
     UnisenderGoSamples.provider: UnisenderGoSamples,
+    VonageSamples.provider: VonageSamples,
     ZeptoMailSamples.provider: ZeptoMailSamples,
 }

@@ -1,0 +1,272 @@
+"""Vonage Messages API: one JSON status a request, with a signed token that carries the body's hash.
+
+https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
+
+Delivery receipts of the older SMS API have another shape and another signature and are not read. Nothing is made of
+incoming messages: which keywords Vonage obeys depends on country and sender, and is told by error 1240 afterwards.
+Not documented: whether a retry is signed anew, so signatures are good for two days, twice the time of its retries.
+"""
+
+import binascii
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Secret, Source
+from schemas.vocabulary import Cause, Channel, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.comparison import as_bytes, texts_match
+from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.hmac_signature import bad_signature, body_hash
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# https://developer.vonage.com/en/messages/concepts/signed-webhooks
+
+MAX_AGE_SECONDS = 48 * 3600
+PAYLOAD_HASH = "payload_hash"
+
+_BEARER = "bearer "
+_LONGEST_TOKEN = 8_000
+_UNSIGNED = Refused(
+    reason="missing_signature",
+    detail="the request has no token in its header Authorization: Vonage sends such ones when its signing fails, and "
+    "again when they are refused; where all come so, switch webhook signing on, or a proxy takes the header away",
+    http_status=503,  # what makes Vonage try again, it says
+)
+
+
+class SignedToken(Struct, frozen=True):
+    """`Authorization: Bearer` with a token (RFC 7519, HS256) that says when it was signed, and the body's SHA-256."""
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when one of the secrets has signed the token, it is of this body, and it is recent."""
+        shown = request.headers.get("authorization", "")
+        if shown[: len(_BEARER)].lower() != _BEARER:
+            return _UNSIGNED
+        claims = _claims(shown[len(_BEARER) :].strip(), source.secrets)
+        if claims is None:
+            return bad_signature()
+        stated = json_payload.text(claims, PAYLOAD_HASH) or ""
+        if not texts_match(stated.lower(), body_hash(request.body, "sha256")):
+            return bad_signature()
+        signed_at = from_unix_seconds(claims.get("iat"))
+        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=MAX_AGE_SECONDS)
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text can be a key."""
+        del source
+        return []
+
+
+def signed_token(claims: bytes, secret: str) -> str:
+    """The token of these claims, as Vonage makes it."""
+    signed = b".".join(_encoded(part) for part in (b'{"alg":"HS256","typ":"JWT"}', claims))
+    return (signed + b"." + _encoded(hmac.digest(as_bytes(secret), signed, "sha256"))).decode()
+
+
+def _claims(token: str, secrets: Sequence[Secret]) -> dict[str, Any] | None:
+    """What the token says, when one of the secrets fits it and it names no other way of signing."""
+    signed, _, signature = token.rpartition(".")
+    expected = [
+        _encoded(hmac.digest(as_bytes(secret.reveal()), as_bytes(signed), "sha256"))
+        for secret in secrets
+        if secret.reveal()  # an empty key is one that anybody knows
+    ]
+    matches = [texts_match(signature.rstrip("="), one) for one in expected]
+    if len(token) > _LONGEST_TOKEN or not any(matches):
+        return None
+    header, _, claims = signed.partition(".")
+    try:
+        stated = json_payload.decode_object(_decoded(header), "token's header")
+        said = json_payload.decode_object(_decoded(claims), "token")
+    except (UnreadablePayload, binascii.Error, ValueError):
+        return None
+    return said if stated.get("alg") == "HS256" else None
+
+
+def _encoded(part: bytes) -> bytes:
+    return urlsafe_b64encode(part).rstrip(b"=")
+
+
+def _decoded(part: str) -> bytes:
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+# -- What its events are -------------------------------------------------------------------------------------
+# https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
+
+STATUSES: dict[str, tuple[Kind, Cause]] = {
+    "submitted": (Kind.ACCEPTED, Cause.NONE),
+    "delivered": (Kind.DELIVERED, Cause.NONE),
+    "read": (Kind.OPENED, Cause.NONE),
+    "rejected": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # by Vonage or by the carrier: the code says
+    "undeliverable": (Kind.DROPPED, Cause.SERVER_UNAVAILABLE),  # Vonage could not reach its supplier
+}
+INBOUND = "inbound"
+
+# -- Why it happened -----------------------------------------------------------------------------------------
+# https://developer.vonage.com/en/api-errors/messages
+
+_GONE = (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)
+_NO_NUMBER = (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS)
+_UNREACHABLE = (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED)
+_CLOSED = (Kind.SOFT_BOUNCE, Cause.RECIPIENT_RESTRICTED)
+_FILTERED = (Kind.BLOCKED, Cause.CONTENT)
+_TOO_FAST = (Kind.BLOCKED, Cause.RATE_LIMITED)
+_SET_UP_WRONG = (Kind.BLOCKED, Cause.SENDER_CONFIGURATION)
+_NOT_TRIED = (Kind.DROPPED, Cause.SERVER_UNAVAILABLE)
+_NO_NEWS = (Kind.OTHER, Cause.NONE)
+
+CODES: dict[str, tuple[Kind, Cause]] = {
+    "1000": _TOO_FAST,
+    "1010": _SET_UP_WRONG,
+    "1020": _SET_UP_WRONG,
+    "1021": _SET_UP_WRONG,
+    "1022": _SET_UP_WRONG,
+    "1030": _NOT_TRIED,  # Vonage's own fault
+    "1040": _SET_UP_WRONG,  # a message that could not be processed, perhaps for its number's prefix
+    "1050": _CLOSED,  # the number is on a block list
+    "1060": _SET_UP_WRONG,  # the account is barred
+    "1070": _SET_UP_WRONG,  # out of credit
+    "1080": _SET_UP_WRONG,
+    "1090": (Kind.BLOCKED, Cause.MESSAGE_TOO_LARGE),
+    "1100": _NOT_TRIED,
+    "1110": _SET_UP_WRONG,
+    "1120": (Kind.BLOCKED, Cause.SENDER_AUTHENTICATION),  # a sender id that is not registered there
+    "1130": _SET_UP_WRONG,
+    "1140": _SET_UP_WRONG,
+    "1150": _SET_UP_WRONG,
+    "1160": _SET_UP_WRONG,  # a trial account: not on the list of its numbers
+    "1170": _NO_NUMBER,
+    "1180": _UNREACHABLE,  # absent for now: off, or out of coverage
+    "1190": _GONE,  # absent for good: "remove this phone number"
+    "1200": _UNREACHABLE,  # the number has moved to another carrier
+    "1210": _FILTERED,
+    "1220": _UNREACHABLE,  # the handset is busy
+    "1230": (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),
+    # The person has written STOP. Vonage blocks by itself, and nobody else was told: it is the wish here, and not an
+    # echo of one.
+    "1240": (Kind.UNSUBSCRIBE, Cause.NONE),
+    "1241": _TOO_FAST,
+    "1250": _UNREACHABLE,  # no route from this sender to there
+    "1260": _UNREACHABLE,
+    "1270": _FILTERED,  # not for the person's age
+    "1280": _CLOSED,  # by the carrier: a plan without texts, a suspended account
+    "1290": _CLOSED,  # a prepaid number without the credit to receive
+    "1300": _NO_NEWS,  # this and the next of other channels
+    "1310": _NO_NEWS,
+    "1320": _NO_NEWS,  # sent before
+    "1330": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # the carrier does not say
+    "1340": _NO_NEWS,
+    "1350": _NO_NEWS,
+    "1360": (Kind.SOFT_BOUNCE, Cause.EXPIRED),
+    "1370": _NO_NEWS,
+}
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+_TEXTS = frozenset({"sms", "mms"})  # the others are other channels
+
+
+class Vonage(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = "vonage"
+    title: ClassVar[str] = "Vonage Messages"
+    documentation: ClassVar[str] = "https://developer.vonage.com/en/messages/concepts/messages-status-callbacks"
+    proof: ClassVar[str] = "signed token (JWT, HS256) with the SHA-256 of the body"
+    secret_help: ClassVar[str] = "the account's signature secret: Dashboard > API Settings"  # noqa: S105 - says where to find it
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": SignedToken()}
+    account_paths: ClassVar[Mapping[str, str]] = {}  # only the token names the account
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
+        **STATUSES,
+        **{f"rejected/{code}": meaning for code, meaning in CODES.items()},
+        INBOUND: _NO_NEWS,
+    }
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The one event of the body; raises UnreadablePayload."""
+        del source  # all that is read stands in the payload
+        values = json_payload.decode_object(envelope.body, "Vonage webhook")
+        return [_read_event(values, envelope)]
+
+
+PROVIDER = Vonage()
+
+
+def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
+    status = json_payload.text(values, "status", WORD_LIMIT)
+    number, channel = _party(values, "to")
+    if status is None and "message_type" in values:
+        status, number = INBOUND, None  # somebody wrote to us: no feedback about a message of ours
+    elif status is None or number is None:
+        raise UnreadablePayload("Vonage webhook: it has no status, or nobody in to: is it the Messages API's?")
+    kind, cause, word, recognised = _meaning(status, values)
+    if channel not in _TEXTS:
+        kind, cause, number = *_NO_NEWS, None
+    message_id = json_payload.text(values, "message_uuid", MESSAGE_ID_LIMIT)
+    reference = json_payload.text(values, "client_ref", WORD_LIMIT)
+    return new_event(
+        envelope,
+        envelope.body,
+        kind=kind,
+        cause=cause,
+        key=(message_id, status, number) if message_id is not None else (envelope.body,),
+        address=number,
+        vendor_event=word,
+        recognised=recognised,
+        vendor_time=from_iso(values.get("timestamp")),
+        message_id=message_id,
+        diagnostic=_words(values),
+        metadata={"client_ref": reference} if reference is not None else None,
+        channel=Channel.SMS,
+    )
+
+
+def _party(values: dict[str, Any], key: str) -> tuple[str | None, str]:
+    """The number with its plus, which Vonage leaves out, and the channel; version 0.1 has both in one object."""
+    party = json_payload.child(values, key)
+    number = json_payload.text(party, "number") if party else json_payload.text(values, key)
+    channel = json_payload.text(values, "channel", WORD_LIMIT) or json_payload.text(party, "type", WORD_LIMIT) or "sms"
+    return (f"+{number.lstrip('+')}" if number is not None else None), channel.lower()
+
+
+def _meaning(status: str, values: dict[str, Any]) -> tuple[Kind, Cause, str, bool]:
+    """Kind and cause, Vonage's words for it, and whether they are known."""
+    if status == INBOUND:
+        return *_NO_NEWS, INBOUND, True
+    kind, cause = STATUSES.get(status, _NO_NEWS)
+    code = _code(json_payload.child(values, "error")) if status in {"rejected", "undeliverable"} else None
+    if code is None:
+        return kind, cause, status, status in STATUSES
+    kind, cause = CODES.get(code, (kind, cause))
+    return kind, cause, f"{status}/{code}", code in CODES
+
+
+def _code(error: dict[str, Any]) -> str | None:
+    """The number of the error: in `title`, else behind the # of `type`; version 0.1 has `code`."""
+    written = (
+        json_payload.text(error, "title", WORD_LIMIT),
+        (json_payload.text(error, "type") or "").rpartition("#")[2],
+        json_payload.text(error, "code", WORD_LIMIT),
+    )
+    return next((text for text in written if text and text.isascii() and text.isdecimal()), None)
+
+
+def _words(values: dict[str, Any]) -> str | None:
+    error = json_payload.child(values, "error")
+    said = json_payload.text(error, "detail") or json_payload.text(error, "reason")
+    return fit_text(said, DIAGNOSTIC_LIMIT) if said else None
