@@ -31,6 +31,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "demo": CommandEntry("demo", "sends a day of signed webhooks and shows what became of the contacts", "run"),
     "check": CommandEntry("check", "may I mail these addresses?", "ask"),
     "explain": CommandEntry("explain", "an address's status: why, since when, by which rule and events", "ask"),
+    "mail-token": CommandEntry(
+        "mail_token", "what a mail carries so that its reports are understood and believed", "ask"
+    ),
     "policy": CommandEntry("policy", "the rules in force", "ask"),
     "dead-letters": CommandEntry("dead_letters", "webhooks that could not be processed", "look after"),
     "sources": CommandEntry("sources", "the configured ESPs: where they post, and whether they work", "look after"),

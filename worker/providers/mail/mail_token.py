@@ -91,6 +91,11 @@ def genuine_tokens(text: str, secrets: Sequence[Secret]) -> Iterator[MailToken]:
             yield token
 
 
+def holds_token(text: str) -> bool:
+    """True when something in the text looks like a token, genuine or not."""
+    return _FOUND.search(text) is not None
+
+
 def _opened(written: str, secrets: Sequence[Secret]) -> MailToken | None:
     try:
         sealed = base64.b32decode(written.upper() + "=" * (-len(written) % 8))

@@ -1,0 +1,187 @@
+"""`mail-token`: what a mail carries so that its bounce or complaint says whom it is about, and is believed."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from schemas.address import normalise_address
+from schemas.source import Source
+from worker.commands.catalogue import Command
+from worker.commands.exit_code import ExitCode
+from worker.commands.output import print_json, print_line
+from worker.commands.setting_flags import add_shared_flags, settings_of
+from worker.errors import ImpossibleSetting
+from worker.providers.mail.mail_token import holds_token, make_token, make_verp_sender, read_token
+from worker.providers.mail.options import MailOptions, read_mail_options
+from worker.providers.mail.proof import TOKEN_HEADER
+
+_NEEDS = ("sources",)
+_TOKEN_FIELD = TOKEN_HEADER.title()
+_NO_ADDRESS = "this is no e-mail address"
+_REMEDY = (
+    'give a source of mail token_secrets = ["…"], made with `openssl rand -hex 32` (docs/mail.md), or name another '
+    "with --source"
+)
+
+
+class MailMarks(Struct, frozen=True, kw_only=True):
+    """What goes into one mail."""
+
+    address: str
+    token: str
+    envelope_sender: str | None  # None: without bounce_domain, or longer than a local part may be
+    headers: dict[str, str]
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.description = """\
+Makes the token that a mail carries, so that a bounce or complaint about it tells whom it was sent to and that it
+answers a mail of yours. Printed ready to paste: the token, the envelope sender (where the source has a
+bounce_domain), and header lines. They are made with the first of the source's token_secrets, and are the same
+each time; nothing is stored or sent. Put the envelope sender and one of the header lines into the mail.
+
+- reads addresses from standard input, one a line; after a tab may follow your own id of that message. With --json
+there is one line of JSON for each. --read tells what a token says and whether it is genuine: give it the token, or
+anything that has one in it.
+
+Exit code 1 when something is no address, or when what was read is not genuine; 3 when no source has a key.
+
+examples:
+  bouncekeeper mail-token jane@example.org
+  bouncekeeper mail-token jane@example.org --source reports --account shop-7 --message-id order-4711
+  cut -d, -f1 recipients.csv | bouncekeeper mail-token - --json
+  bouncekeeper mail-token --read 'b+bk1g7zzxiekyzvmne32d6haq36jg3hdcrho@bounce.example.com'
+"""
+    parser.add_argument(
+        "addresses", nargs="*", metavar="ADDRESS", help="whom the mail goes to; - reads them from standard input"
+    )
+    parser.add_argument("--source", metavar="NAME", help="whose keys (default: of the only source that has some)")
+    parser.add_argument("--account", help="the account that reports shall count for (default: the source's)")
+    parser.add_argument("--message-id", metavar="ID", help="your own id of the message, told with each event")
+    parser.add_argument("--read", metavar="TEXT", help="tells what the token in this text says; - reads a whole mail")
+    add_shared_flags(parser)
+
+
+def _run(arguments: Namespace) -> int:
+    if (arguments.read is None) == (not arguments.addresses):
+        print("bouncekeeper mail-token: give addresses, or --read TEXT", file=sys.stderr)  # noqa: T201 - as usage errors
+        return ExitCode.USAGE
+    sources = _with_keys(settings_of(arguments, needs=_NEEDS).sources, arguments.source)
+    if arguments.read is not None:
+        return _read(arguments, sources)
+    if len(sources) > 1:
+        raise ImpossibleSetting(
+            f"several sources have token_secrets: {', '.join(source.name for source in sources)}: name the one that "
+            "the bounces and complaints come to, with --source"
+        )
+    well = True
+    for number, (address, message_id) in enumerate(_wanted(arguments)):
+        marks = make_marks(sources[0], address, account=arguments.account, message_id=message_id)
+        well = well and marks is not None
+        if arguments.json:
+            _print_whole(msgspec.json.encode(marks or {"address": address, "problem": _NO_ADDRESS}).decode())
+        elif marks is None:
+            print_line(f"{address}: {_NO_ADDRESS}", style="bold red")
+        else:
+            _tell(marks, read_mail_options(sources[0]), first=number == 0)
+    return ExitCode.OK if well else ExitCode.NO
+
+
+def make_marks(source: Source, address: str, *, account: str | None, message_id: str | None) -> MailMarks | None:
+    """What a mail to the address carries, by this source's first key; None when it is no address."""
+    options = read_mail_options(source)
+    normalised = normalise_address(address)
+    if normalised is None:
+        return None
+    secret = options.token_secrets[0].reveal()
+    token = make_token(normalised, secret=secret, account=account, message_id=message_id)
+    sender = None
+    if options.bounce_domain:
+        sender = make_verp_sender(
+            normalised,
+            bounce_domain=options.bounce_domain,
+            secret=secret,
+            account=account,
+            message_id=message_id,
+            separator=options.verp_separator,
+        )
+    headers = {_TOKEN_FIELD: token}
+    # The loop's report goes to an address of ours (RFC 9477, 3.2): the registered one, else the mail's own.
+    registered = next(iter(source.options.get("report_addresses", ())), sender)
+    if registered is not None:
+        headers["CFBL-Address"] = f"{registered}; report=arf"
+    headers["CFBL-Feedback-ID"] = token
+    return MailMarks(address=normalised, token=token, envelope_sender=sender, headers=headers)
+
+
+def _with_keys(sources: Sequence[Source], name: str | None) -> list[Source]:
+    """The sources that have token_secrets, or the one of this name; raises ImpossibleSetting when there is none."""
+    if name is not None and name not in {source.name for source in sources}:
+        names = ", ".join(source.name for source in sources) or "none"
+        raise ImpossibleSetting(f"there is no source {name!r}; there are: {names}")
+    found = [source for source in sources if name in (None, source.name) and read_mail_options(source).token_secrets]
+    if not found:
+        raise ImpossibleSetting(f"{f'source {name} has no' if name else 'no source has'} token_secrets: {_REMEDY}")
+    return found
+
+
+def _wanted(arguments: Namespace) -> Iterator[tuple[str, str | None]]:
+    """Each address and the sender's id of its message, as they are read."""
+    for word in arguments.addresses:
+        for line in sys.stdin if word == "-" else (word,):
+            address, _, own_id = line.strip().partition("\t")
+            if address:
+                yield address.strip(), own_id.strip() or arguments.message_id
+
+
+def _tell(marks: MailMarks, options: MailOptions, *, first: bool) -> None:
+    if not first:
+        print_line()
+    print_line(marks.address, style="bold")
+    _print_whole(f"token            {marks.token}")
+    if marks.envelope_sender is not None:
+        _print_whole(f"envelope sender  {marks.envelope_sender}")
+    elif options.bounce_domain:
+        print_line("envelope sender  none: the address is too long for one; use a header line")
+    for name, value in marks.headers.items():
+        _print_whole(f"{name}: {value}")
+
+
+def _read(arguments: Namespace, sources: Sequence[Source]) -> int:
+    text = sys.stdin.buffer.read().decode("utf-8", "replace") if arguments.read == "-" else arguments.read
+    for source in sources:
+        keys = read_mail_options(source).token_secrets
+        for number, key in enumerate(keys, 1):
+            token = read_token(text, [key])
+            if token is None:
+                continue
+            account = token.account or source.account
+            if arguments.json:
+                told = msgspec.structs.asdict(token) | {"account": account}
+                print_json({"genuine": True, "source": source.name, "key": number, **told})
+                return ExitCode.OK
+            print_line(f"genuine: made with key {number} of {len(keys)} of source {source.name}", style="bold")
+            print_line(f"address     {token.address}")
+            print_line(f"account     {account}{'' if token.account else ', the one of the source'}")
+            if token.message_id is not None:
+                print_line(f"message id  {token.message_id}")
+            return ExitCode.OK
+    names = ", ".join(source.name for source in sources)
+    problem = (
+        f"not genuine: none of the keys of {names} made it, or it was cut short on the way"
+        if holds_token(text)
+        else "there is no token in it: one begins with bk1"
+    )
+    print_json({"genuine": False, "problem": problem}) if arguments.json else print_line(problem)
+    return ExitCode.NO
+
+
+def _print_whole(line: str) -> None:
+    """Unbroken on a terminal too: it is there to be copied."""
+    print(line)  # noqa: T201 - the output
+
+
+COMMANDS = {"mail-token": Command(_configure, _run)}
