@@ -20,8 +20,9 @@ from worker.settings import load_settings
 from worker.settings_declarations import setting_declarations
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-KUBERNETES = sorted((REPOSITORY / "deploy" / "kubernetes").glob("*.yaml"))
-SERVICES = {"front", "receiver", "worker", "api", "migrate", "rabbitmq", "postgres"}
+KUBERNETES = sorted((REPOSITORY / "deploy" / "kubernetes").rglob("*.yaml"))
+OURS = {"receiver", "worker", "fetch-mail", "api"}
+SERVICES = {*OURS, "front", "migrate", "rabbitmq", "postgres"}
 KNOWN_VARIABLES = {
     name
     for declaration in setting_declarations()
@@ -64,17 +65,39 @@ class TestCompose:
             assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}, name
 
     def test_ours_wait_for_the_migration_and_have_no_rights_they_need_not(self, compose: dict[str, Any]) -> None:
-        for name in ("receiver", "worker", "api"):
+        for name in OURS:
             service = compose["services"][name]
             assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
             assert service["read_only"] is True
             assert service["cap_drop"] == ["ALL"]
 
     def test_commands_and_variables_are_ones_that_the_program_knows(self, compose: dict[str, Any]) -> None:
-        for name in ("receiver", "worker", "api", "migrate"):
+        for name in (*OURS, "migrate"):
             service = compose["services"][name]
             assert service["command"][0] in COMMANDS
             assert set(service["environment"]) <= KNOWN_VARIABLES
+
+    def test_only_whoever_asks_for_it_fetches_mail(self, compose: dict[str, Any]) -> None:
+        assert [name for name, service in compose["services"].items() if "profiles" in service] == ["fetch-mail"]
+        assert compose["services"]["fetch-mail"]["profiles"] == ["mailbox"]
+
+    def test_a_health_check_asks_where_its_service_listens(self, compose: dict[str, Any]) -> None:
+        for name, section in (("worker", "PROCESSOR"), ("fetch-mail", "MAILBOX")):
+            service = compose["services"][name]
+            port = service["environment"][f"BOUNCEKEEPER_{section}_PORT"]
+            assert service["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}/healthz"
+
+    @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
+    def test_compose_itself_understands_it(self) -> None:
+        done = subprocess.run(
+            ["docker-compose", "--profile", "mailbox", "config", "--services"],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert set(done.stdout.split()) == SERVICES
 
     def test_secrets_come_from_files_that_make_secrets_makes(self, compose: dict[str, Any], tmp_path: Path) -> None:
         (tmp_path / "secrets").mkdir()
@@ -111,7 +134,13 @@ class TestCompose:
 
 class TestKubernetes:
     def test_every_part_of_the_topology_is_there(self) -> None:
-        assert {container["name"] for _, _, container in containers()} == {"receiver", "worker", "api", "migrate"}
+        assert {container["name"] for _, _, container in containers()} == {*OURS, "migrate"}
+
+    def test_whoever_applies_the_folder_gets_no_pod_that_needs_a_mailbox(self) -> None:
+        (fetching,) = (path for path in KUBERNETES if path.name == "fetch-mail.yaml")
+        assert fetching.parent.name == "mailbox"
+        deployment = yaml.safe_load(fetching.read_text())["spec"]
+        assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
 
     def test_no_pod_is_given_service_links_or_rights(self) -> None:
         for name, pod, container in containers():
@@ -128,7 +157,7 @@ class TestKubernetes:
 
     def test_what_listens_is_probed(self) -> None:
         for name, _, container in containers():
-            if container["name"] in {"receiver", "worker", "api"}:
+            if container["name"] in OURS:
                 assert container["readinessProbe"]["httpGet"]["path"] == "/readyz", name
                 assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", name
 
