@@ -21,8 +21,8 @@ from worker.samples.sample import SampleSender
 
 # https://docs.kumomta.com/reference/log_record/ and the bounce classifier's predefined classes.
 VENDOR_TYPES = (
-    "Reception Delivery Bounce TransientFailure Expiration AdminBounce OOB Feedback Rejection Delayed AdminRebind "
-    "DeferredInjectionRebind XferIn XferOut"
+    "Reception Delivery Bounce TransientFailure Expiration AdminBounce OOB Feedback Rejection Delayed Delay "
+    "AdminRebind DeferredInjectionRebind XferIn XferOut"
 )
 VENDOR_CLASSES = (
     "InvalidRecipient DNSFailure SpamBlock SpamContent ProhibitedAttachment RelayDenied AutoReply TransientFailure "
@@ -198,6 +198,18 @@ def test_lines_and_arrays_are_read_alike() -> None:
     request = post("kumomta", lines, {"authorization": f"Bearer {sender.secret}"})
     by_lines = suite.read(suite.envelope(request))
     assert [event.event_key for event in by_lines] == [event.event_key for event in read(*records)]
+
+
+def test_recipients_of_one_record_are_an_event_each_also_where_it_has_no_time() -> None:
+    told = record(recipient=["a@example.org", "b@example.org", "a@example.org"], event_time=None, timestamp=None)
+    events = read(told)
+    assert [event.address for event in events] == ["a@example.org", "b@example.org"]
+    assert len({event.event_key for event in (*events, *read(told))}) == 2
+
+
+def test_a_record_about_more_recipients_than_a_mail_can_have_is_malformed_among_others() -> None:
+    first, second = read(record(recipient=[f"{number}@example.org" for number in range(2_000)]), record())
+    assert (first.vendor_event, second.kind) == ("malformed", Kind.HARD_BOUNCE)
 
 
 def test_campaign_message_id_and_meta_are_kept() -> None:

@@ -123,6 +123,30 @@ def test_an_event_sent_again_under_a_new_id_is_the_same() -> None:
     assert read(first)[0].event_key == read(again)[0].event_key
 
 
+def test_what_came_of_a_recipient_counts_once_however_often_stalwart_tells_of_it() -> None:
+    later = {"createdAt": "2026-03-04T10:30:00Z"}
+    refused = event("delivery.dsn-perm-fail", spanId=7)
+    again = event("delivery.dsn-perm-fail", spanId=8) | later
+    other_mail = event("delivery.dsn-perm-fail", spanId=9, queueId=5)
+    other_reader = event("delivery.dsn-perm-fail", spanId=7, to="b@example.org")
+    delayed = event("delivery.dsn-temp-fail")
+    keys = [one.event_key for one in read(refused, again, other_mail, other_reader, delayed, delayed | later)]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 5
+
+
+def test_a_notice_without_a_queue_is_known_by_its_span_and_time() -> None:
+    first = event("delivery.dsn-perm-fail", queueId=None, spanId=7)
+    second = event("delivery.dsn-perm-fail", queueId=None, spanId=8)
+    assert read(first)[0].event_key == read(first)[0].event_key != read(second)[0].event_key
+
+
+def test_an_event_about_more_recipients_than_a_mail_can_have_is_malformed_among_others() -> None:
+    many = event("delivery.failed", to=[f"{number}@example.org" for number in range(2_000)])
+    first, second = read(many, event("delivery.delivered"))
+    assert (first.vendor_event, second.kind) == ("malformed", Kind.DELIVERED)
+
+
 def test_several_recipients_are_an_event_each() -> None:
     events = read(event("queue.message-queued", to=["a@example.org", "b@example.org"]))
     assert [one.address for one in events] == ["a@example.org", "b@example.org"]

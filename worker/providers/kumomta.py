@@ -19,6 +19,7 @@ from worker.providers.authentication.credentials import BasicCredentials, bearer
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.event_key import hash_key_parts
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
@@ -37,6 +38,7 @@ TYPES: dict[str, tuple[Kind, Cause]] = {
     "Delivery": (Kind.DELIVERED, Cause.NONE),
     "TransientFailure": (Kind.DEFERRED, Cause.UNDETERMINED),
     "Delayed": (Kind.DEFERRED, Cause.UNDETERMINED),
+    "Delay": (Kind.DEFERRED, Cause.UNDETERMINED),  # the manual's name for it
     "Bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # response and class say which
     "OOB": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce mail that came back: as Bounce
     "Expiration": (Kind.SOFT_BOUNCE, Cause.EXPIRED),
@@ -155,7 +157,8 @@ def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list
         words = (name, label)
     headers, meta = json_payload.child(values, "headers"), json_payload.child(values, "meta")
     own_id = next((text for key in headers if key.lower() == "message-id" and (text := _word(headers, key))), None)
-    event_time = values.get("event_time") or values.get("timestamp")
+    # Hashed once, and not again for each recipient.
+    event_time = values.get("event_time") or values.get("timestamp") or hash_key_parts(kind, [raw])
     return [
         new_event(
             envelope,
@@ -164,7 +167,7 @@ def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list
             cause=cause,
             key=(
                 *(json_payload.text(values, part) for part in ("nodeid", "id", "type", "num_attempts")),
-                str(event_time) if event_time else raw,
+                event_time,
                 recipient,
             ),
             address=recipient,
@@ -185,7 +188,7 @@ def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list
 
 def _failure(name: str, response: dict[str, Any]) -> Classification:
     code = json_payload.integer(response, "code")
-    if name in {"OOB", "Expiration", "Delayed"}:
+    if name in {"OOB", "Expiration", "Delayed", "Delay"}:
         code = None  # made up where the report or the queue had none; the real one stands in the words
     enhanced = json_payload.child(response, "enhanced_code")
     digits = [json_payload.integer(enhanced, part) for part in ("class", "subject", "detail")]
@@ -222,8 +225,7 @@ def _recipients(values: dict[str, Any], name: str) -> list[str | None]:
         # survives where the reporter takes the address out of the rest.
         report = json_payload.child(values, "feedback_report")
         told = json_payload.child(report, "supplemental_trace").get("recipient") or report.get("original_rcpto_to")
-    found = [text for text in (told if isinstance(told, list) else [told]) if isinstance(text, str) and text]
-    addresses: list[str | None] = [text for text in dict.fromkeys(found) if normalise_address(text)]
+    addresses: list[str | None] = [text for text in json_payload.recipients(told) if normalise_address(text)]
     return addresses or [None]
 
 

@@ -22,6 +22,7 @@ from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.event_key import hash_key_parts
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso
 from worker.providers.webhook_provider import WebhookProvider
@@ -85,6 +86,9 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     ),
 }
 _FAMILIES = frozenset(name.partition(".")[0] for name in EVENTS)
+# What comes of a recipient in the end. While Stalwart cannot queue the notice itself, it tells of it again and again,
+# at another time and in another span.
+_ONCE = frozenset({"delivery.dsn-success", "delivery.dsn-perm-fail"})
 _FAILURES = frozenset(name for name, (kind, _) in EVENTS.items() if kind in {Kind.DEFERRED, Kind.SOFT_BOUNCE})
 
 # -- How it is read ------------------------------------------------------------------------------------------
@@ -133,28 +137,29 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[
         if failure.cause is not Cause.UNDETERMINED:
             kind, cause = kind if kind is Kind.DEFERRED else failure.kind, failure.cause
     created = values.get("createdAt")
-    queue_id = json_payload.text(data, "queueId", json_payload.MESSAGE_ID_LIMIT)
-    span_id = json_payload.text(data, "spanId", json_payload.MESSAGE_ID_LIMIT)
+    queue_id, span_id = data.get("queueId"), data.get("spanId")
+    key: tuple[object, ...]
+    if name in _ONCE and queue_id:
+        key = (name, queue_id)
+    else:
+        # Without a time: hashed once, and not again for each recipient.
+        key = (name, queue_id, span_id, data.get("total"), created or hash_key_parts(kind, [raw]))
+    message_id = json_payload.text(data, "queueId", json_payload.MESSAGE_ID_LIMIT) or json_payload.text(
+        data, "spanId", json_payload.MESSAGE_ID_LIMIT
+    )
     return [
         new_event(
             envelope,
             raw,
             kind=kind,
             cause=cause,
-            key=(
-                name,
-                queue_id,
-                span_id,
-                json_payload.text(data, "total"),
-                created if isinstance(created, str) else raw,
-                recipient,
-            ),
+            key=(*key, recipient),
             address=recipient,
             vendor_event=name,
             recognised=name in EVENTS,
             vendor_time=from_iso(created),
             failure=failure,
-            message_id=queue_id or span_id,
+            message_id=message_id,
             diagnostic=details,
         )
         for recipient in (_recipients(data) if (kind, cause) != _NOTHING or name not in EVENTS else [None])
@@ -172,7 +177,4 @@ def _failure(data: dict[str, Any], details: str | None, *, final: bool) -> Class
 
 
 def _recipients(data: dict[str, Any]) -> list[str | None]:
-    told: object = data.get("to")
-    found = [text for text in (told if isinstance(told, list) else [told]) if isinstance(text, str) and text]
-    recipients: list[str | None] = list(dict.fromkeys(found))
-    return recipients or [None]
+    return [*json_payload.recipients(data.get("to"))] or [None]

@@ -119,6 +119,25 @@ def test_elements_come_as_an_array_inside_an_object_or_one_on_each_line(body: by
     assert [bytes(element) for element in found] == [b'{"a":1}', b'{"a":2}']
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("a", ["a"]),
+        (["a", "b", "", 3, None, "a"], ["a", "b"]),
+        ("", []),
+        (None, []),
+        ({"a": 1}, []),
+    ],
+)
+def test_recipients_are_a_text_or_those_of_an_array(value: object, found: list[str]) -> None:
+    assert json_payload.recipients(value) == found
+
+
+def test_an_array_of_more_recipients_than_a_mail_can_have_is_none() -> None:
+    with pytest.raises(UnreadablePayload, match="2000 recipients"):
+        json_payload.recipients([str(number) for number in range(2_000)])
+
+
 def test_an_object_without_the_field_is_one_element() -> None:
     (element,) = json_payload.decode_elements(b' {\n"a":1}\n', "Body", inside="events", lines=True)
     assert bytes(element) == b'{\n"a":1}'

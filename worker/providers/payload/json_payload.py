@@ -20,6 +20,9 @@ TAGS_LIMIT = 50
 # No vendor sends more than a hundredth of it; 15 MB of `0,0,0` would become eight million events and take all memory.
 ELEMENTS_LIMIT = 100_000
 
+# Each recipient of one element becomes an event that carries the whole element.
+RECIPIENTS_LIMIT = 1_024
+
 _LARGEST_INTEGER = 2**63 - 1
 _METADATA_DEPTH = 20
 
@@ -175,6 +178,18 @@ def tags(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if len(value) == 1 and type(value[0]) is str and value[0]:
         return (fit_text(value[0], WORD_LIMIT),)
     return tuple([fit_text(tag, WORD_LIMIT) for tag in value[:TAGS_LIMIT] if isinstance(tag, str) and tag])
+
+
+def recipients(value: object) -> list[str]:
+    """The text, or the texts of an array, each once; raises UnreadablePayload when there are more than 1,024."""
+    if isinstance(value, str):
+        return [value] if value else []
+    if not isinstance(value, list):
+        return []
+    found = list(dict.fromkeys(text for text in value if isinstance(text, str) and text))
+    if len(found) > RECIPIENTS_LIMIT:
+        raise UnreadablePayload(f"it names {len(found)} recipients, and no mail server takes over {RECIPIENTS_LIMIT}")
+    return found
 
 
 def metadata(value: object) -> dict[str, Any] | None:
