@@ -123,6 +123,17 @@ def test_events_are_told_apart_by_their_id_and_without_one_by_the_rest() -> None
     assert len(set(keys)) == len(events)
 
 
+def test_two_servers_may_use_the_same_number() -> None:
+    first, second = read(event("scomp", id=1, sendid="a"), event("scomp", id=1, sendid="b"))
+    assert first.event_key != second.event_key
+
+
+def test_an_event_without_a_number_and_a_time_is_known_by_its_bytes() -> None:
+    told = event("scomp", id="0", event_time=None)
+    first, again, other = read(told, told, told | {"listid": "weekly"})
+    assert first.event_key == again.event_key != other.event_key
+
+
 def test_an_unsubscribe_is_of_its_list() -> None:
     left, read_it = read(event("engine_unsub", listid="weekly"), event("engine_open", listid="weekly"))
     assert (left.scope, read_it.scope) == ("weekly", None)

@@ -69,6 +69,8 @@ BOUNCE_TYPES: dict[str, tuple[Kind, Cause]] = {
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
+_NO_ID = (None, "", 0, "0")
+_PARTS_OF_THE_KEY = ("sendid", "listid", "msguid", "click_tracking_id", "click_url")
 _ABOUT_THE_MAIL = ("listid", "list_name", "list_label", "sendid", "click_tracking_id", "msguid")
 
 
@@ -107,9 +109,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         raise UnreadablePayload("GreenArrow event: it has no event_type")
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     known, detail = name in EVENTS, None
-    diagnostic = next(
-        (text for key in ("bounce_text", "bounce_message", "message") if (text := _text(values, key))), None
-    )
+    diagnostic = _text(values, "bounce_text") or _text(values, "bounce_message") or _text(values, "message")
     failure = None
     if name == "delivery_attempt":
         detail = _word(values, "status")
@@ -121,16 +121,19 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         code = json_payload.integer(values, "bounce_code")  # the SMTP code, or a class of GreenArrow's own
         failure = classify(smtp_code=code, enhanced_status=None, diagnostic=diagnostic, permanent=None)
         kind, cause = _meaning(kind, cause, detail, failure)
-    times = ("event_time", "timestamp", "bounce_time")
-    happened = next((time for key in times if (time := from_unix_seconds(values.get(key))) is not None), None)
-    event_id = json_payload.text(values, "id")
-    named = event_id if event_id != "0" else None
-    if named is None and happened is None:
-        key: tuple[str | bytes | None, ...] = (raw,)
+    told = values.get
+    happened = (
+        from_unix_seconds(told("event_time"))
+        or from_unix_seconds(told("timestamp"))
+        or from_unix_seconds(told("bounce_time"))
+    )
+    event_id = told("id") if told("id") not in _NO_ID else None
+    key: tuple[object, ...]
+    if event_id is None and happened is None:
+        key = (raw,)
     else:
         # The number belongs to one server, and several may post to the same source.
-        parts = ("sendid", "listid", "msguid", "click_tracking_id", "click_url")
-        key = (named, name, address, str(happened), *(json_payload.text(values, part) for part in parts))
+        key = (event_id, name, address, happened, *map(told, _PARTS_OF_THE_KEY))
     return new_event(
         envelope,
         raw,
@@ -142,9 +145,9 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         recognised=known,
         vendor_time=happened,
         failure=failure,
-        message_id=next(
-            (text for part in ("click_tracking_id", "msguid", "sendid") if (text := _message_id(values, part))), None
-        ),
+        message_id=_message_id(values, "click_tracking_id")
+        or _message_id(values, "msguid")
+        or _message_id(values, "sendid"),
         diagnostic=diagnostic,
         scope=_word(values, "listid") if kind is Kind.UNSUBSCRIBE else None,
         tags=json_payload.tags(values, "sendid"),
