@@ -4,7 +4,15 @@ import base64
 import csv
 import io
 import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -14,6 +22,7 @@ from hypothesis import strategies as st
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
+from tests.docs.pages import REPOSITORY
 from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -157,6 +166,18 @@ def test_quoted_cells_keep_commas_and_line_breaks() -> None:
     assert event.diagnostic == 'smtp;550 5.1.1 no,\nsuch "user"'
 
 
+def test_a_reply_in_another_charset_costs_no_record() -> None:
+    rows = b"type,rcpt,dsnDiag\nb,jane@example.org,smtp;550 5.1.1 utilisateur cr\xe9\xe9 inconnu\nd,john@example.org,\n"
+    bounce, delivery = SUITE.parse([PowerMtaSamples().posted_text(rows)])
+    assert (bounce.address, bounce.cause) == ("jane@example.org", Cause.MAILBOX_DOES_NOT_EXIST)
+    assert (delivery.address, delivery.kind) == ("john@example.org", Kind.DELIVERED)
+
+
+def test_a_text_of_hundreds_of_thousands_of_records_is_set_aside_whole() -> None:
+    with pytest.raises(UnreadablePayload, match="in pieces"):
+        read_text("type\n" + "d\n" * 100_001)
+
+
 @pytest.mark.parametrize("text", ["b,jane@example.org\n", "", "\n", '"type\n', "<html>"])
 def test_what_has_no_header_line_is_set_aside(text: str) -> None:
     with pytest.raises(UnreadablePayload, match="PowerMTA"):
@@ -191,3 +212,73 @@ def test_basic_works_too() -> None:
         shown = base64.b64encode(f"pmta:{password}".encode()).decode()
         request = post("powermta", b"", {"authorization": f"Basic {shown}"})
         assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), expected)
+
+
+# -- the script ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="the script is for Linux, as PowerMTA is")
+def test_the_script_cuts_no_record_apart_keeps_columns_and_shows_nobody_the_secret(tmp_path: Path) -> None:
+    (script,) = re.findall(
+        r"^cat > post-accounting <<'END'\n(.*?)^END$",
+        (REPOSITORY / "docs/providers/powermta.md").read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+    (tmp_path / "post-accounting").write_text(script)
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    rows = [f"b,{number}@example.org,5.1.1\n" for number in range(4_999)]
+    rows += ['b,broken@example.org,"5.1.1 (no\nsuch, ""user""\n)"\n', "b,last@example.org,5.1.1\n"]
+    later = "type,dsnStatus,rcpt\nb,5.1.1,other@example.org\n"
+    (spool / "acct-1.csv").write_text("type,rcpt,dsnStatus\n" + "".join(rows) + later)
+    (spool / "acct-2.csv").write_text("type,rcpt\n")
+    secret = "for-nobody-else"
+    requests: list[WebhookRequest] = []
+    shown: list[bytes] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        """Refuses the second request, as a receiver does that has no broker."""
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            requests.append(post("powermta", body, headers, content_type=headers["content-type"]))
+            for command in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    shown.append(command.read_bytes())
+            self.send_response(503 if len(requests) == 2 else 200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Silence."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        kept = []
+        for _ in range(2):
+            subprocess.run(
+                ["sh", "post-accounting", "spool", f"http://127.0.0.1:{server.server_port}/webhooks/powermta"],
+                cwd=tmp_path,
+                env={"PATH": os.environ["PATH"], "ACCOUNTING_SECRET": secret},
+                capture_output=True,
+                timeout=30,
+                check=False,
+            )
+            kept.append(sorted(path.name for path in spool.glob("*.csv")))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert kept == [["acct-1.csv", "acct-2.csv"], []]
+    assert any(b"post-accounting" in command for command in shown)
+    assert not any(secret.encode() in command for command in shown)
+    source = Source(name="p", provider="powermta", secrets=(Secret(secret),))
+    events: dict[bytes, FeedbackEvent] = {}
+    for request in requests:
+        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Accepted)
+        events |= {event.event_key: event for event in SUITE.read(SUITE.envelope(request))}
+    assert len(events) == len(rows) + 1
+    assert {event.cause for event in events.values()} == {Cause.MAILBOX_DOES_NOT_EXIST}
+    assert {"broken@example.org", "last@example.org", "other@example.org"} < {e.address for e in events.values()}

@@ -26,7 +26,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import malformed, new_event, read_elements
-from worker.providers.payload.json_payload import WORD_LIMIT
+from worker.providers.payload.json_payload import ELEMENTS_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
 
@@ -123,8 +123,10 @@ class PowerMta(WebhookProvider):
         del source  # all that is read stands in the payload
         if envelope.body.lstrip()[:1] in {b"{", b"["}:
             return read_elements(envelope.body, WHAT, envelope, _read_values, lines=True)
-        events = []
+        events: list[FeedbackEvent] = []
         for row in _rows(envelope.body):
+            if len(events) == ELEMENTS_LIMIT:
+                raise UnreadablePayload(f"{WHAT}: the text has over {ELEMENTS_LIMIT} records: post it in pieces")
             try:
                 events.append(_read_record(row, envelope))
             except UnreadablePayload:
@@ -138,7 +140,8 @@ PROVIDER = PowerMta()
 def _rows(body: bytes) -> Iterator[dict[str, str]]:
     """Each line under the names of the header line before it: each file and each start of a pipe begins with one."""
     try:
-        lines = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        # What a server answered is noted as it came, in whatever charset: one byte must not cost the other records.
+        lines = csv.reader(io.StringIO(body.decode("utf-8-sig", "replace"), newline=""), strict=True)
         names: list[str] | None = None
         for cells in lines:
             if not cells:
@@ -149,8 +152,8 @@ def _rows(body: bytes) -> Iterator[dict[str, str]]:
                 raise UnreadablePayload(f"{WHAT}: the first line is no header line: post each file whole, from its top")
             else:
                 yield {name: cell for name, cell in zip(names, cells, strict=False) if cell}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnreadablePayload(f"{WHAT}: the body is no CSV in UTF-8 ({error})") from error
+    except csv.Error as error:
+        raise UnreadablePayload(f"{WHAT}: the body is no CSV ({error})") from error
     if names is None:
         raise UnreadablePayload(f"{WHAT}: the body is empty")
 
