@@ -125,8 +125,20 @@ const main = async () => {
   await call('hook_deferred', hmail('B.1', rcpt('full@example.org')), { delay: 60, err: '452 4.2.2 mailbox full' })
   await call('hook_bounce', hmail('C.1', refused, slow), failure)
   await call('hook_bounce', hmail('D.1', rcpt('odd@example.org')), new Error('550 5.1.1 user unknown'))
+  const busy = rcpt('busy@example.org', { dsn_smtp_code: 450, dsn_status: '5.1.1', dsn_smtp_response: 'try later' })
+  await call('hook_bounce', hmail('E.1', busy), new Error('Too many failures (Upstream error: 450 4.1.1 try later)'))
   await plugin.post_reports()
   console.log(`kept ${fs.readdirSync(spool).length}`)
+  const read = fs.promises.readFile
+  fs.promises.readFile = async (file) => { // another process takes the first file just before
+    fs.promises.readFile = read
+    fs.renameSync(file, `${file}.taken`)
+    return read(file)
+  }
+  await plugin.post_reports()
+  const taken = fs.readdirSync(spool)
+  for (const name of taken) fs.renameSync(`${spool}/${name}`, `${spool}/${name.replace('.taken', '')}`)
+  console.log(`kept ${taken.length}`)
   await plugin.post_reports()
   console.log(`kept ${fs.readdirSync(spool).length}`)
   plugin.shutdown()
@@ -172,9 +184,9 @@ def test_the_plugin_keeps_reports_until_they_are_taken_and_they_are_read_as_what
         thread.join()
         server.server_close()
     assert done.returncode == 0, done.stderr
-    refusal, first, second = done.stdout.splitlines()
+    refusal, first, second, third = done.stdout.splitlines()
     assert "answered 503" in refusal
-    assert (first, second) == ("kept 4", "kept 0")
+    assert (first, second, third) == ("kept 5", "kept 1", "kept 0")
     source = Source(name="h", provider="haraka", secrets=(Secret("s3cret"),))
     events = []
     for request in requests[1:]:
@@ -187,6 +199,9 @@ def test_the_plugin_keeps_reports_until_they_are_taken_and_they_are_read_as_what
         "gone@example.org": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
         "slow@example.org": (Kind.SOFT_BOUNCE, Cause.EXPIRED),
         "odd@example.org": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+        "busy@example.org": (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),
     }
+    given_up = {event.address for event in events if event.vendor_event == "bounce/gave_up"}
+    assert given_up == {"slow@example.org", "busy@example.org"}
     assert json.loads(events[0].raw)["sender"] == "bounces@news.example.com"
-    assert requests[0].body == requests[1].body
+    assert requests[0].body == requests[-1].body
