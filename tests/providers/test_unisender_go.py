@@ -196,3 +196,8 @@ def test_the_hash_with_the_key_inside_is_not_queued() -> None:
     suite = TestUnisenderGo()
     keys = [[event.event_key for event in suite.read(suite.envelope(request, body))] for body in (None, verdict.body)]
     assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize("word", ["err_will_retry", "err_resend", "err_retry_letter"])
+def test_a_hard_bounce_is_final_even_where_its_reason_speaks_of_another_try(word: str) -> None:
+    assert PROVIDER.vocabulary[f"hard_bounced/{word}"] == (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)

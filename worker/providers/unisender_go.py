@@ -110,7 +110,8 @@ DELIVERY_STATUSES: dict[str, tuple[Kind, Cause]] = {
     "err_user_inactive": (Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED),
     "err_mailbox_discarded": (Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED),
     "err_domain_inactive": (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST),
-    "err_will_retry": (Kind.DEFERRED, Cause.UNDETERMINED),
+    # Of a mail that is tried again it comes with soft_bounced; with hard_bounced the tries have ended.
+    "err_will_retry": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "err_mailbox_full": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
     "err_destination_misconfigured": (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),
     "err_unreachable": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # failed again and again, for whatever reasons
@@ -127,8 +128,8 @@ DELIVERY_STATUSES: dict[str, tuple[Kind, Cause]] = {
     "skip_dup_mailbox_full": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "err_lost": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # never sent: its parts did not fit, or it was lost
     "err_internal": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
-    "err_resend": (Kind.DEFERRED, Cause.UNDETERMINED),
-    "err_retry_letter": (Kind.DEFERRED, Cause.UNDETERMINED),
+    "err_resend": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    "err_retry_letter": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "err_giveup": (Kind.SOFT_BOUNCE, Cause.EXPIRED),
     "err_no_dns": (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE),
     "err_no_smtp": (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
@@ -279,5 +280,5 @@ def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Env
 def _bounce(status: str, word: str | None, failure: Classification) -> tuple[Kind, Cause]:
     kind, cause = DELIVERY_STATUSES.get(word or "", STATUSES["hard_bounced"])
     if (word in _VAGUE or word not in DELIVERY_STATUSES) and failure.cause is not Cause.UNDETERMINED:
-        kind, cause = (failure.kind if kind is not Kind.DEFERRED else kind), failure.cause
+        kind, cause = failure.kind, failure.cause
     return (Kind.DEFERRED if status == "soft_bounced" else kind), cause
