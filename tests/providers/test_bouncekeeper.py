@@ -20,7 +20,7 @@ from tests.providers.reading import parse_envelope
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import check_account_rule, with_own_account
 from worker.providers.bouncekeeper import PROVIDER
-from worker.providers.provider import Accepted, Refused
+from worker.providers.provider import Accepted, Answered, Refused, Verdict
 from worker.samples.bouncekeeper import BouncekeeperSamples
 from worker.samples.posting import post
 from worker.samples.sample import SampleSender
@@ -45,6 +45,12 @@ def read(body: bytes) -> list[FeedbackEvent]:
 def one(**values: Any) -> FeedbackEvent:
     (event,) = read(json.dumps({"address": "jane@example.org", **values}).encode())
     return event
+
+
+def judge(body: str, source: Source | None = None) -> Verdict:
+    sender = BouncekeeperSamples()
+    request = sender.signed_text(body.encode(), now=NOW)
+    return PROVIDER.authenticate(request, source or sender.source("x"), now=NOW, certificates={})
 
 
 class TestBouncekeeper(ProviderConformance):
@@ -210,6 +216,33 @@ class TestMistakes:
             read(wrong)
         with pytest.raises(UnreadablePayload, match="none of its events"):
             read(b"[" + wrong + b"]")
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            (json.dumps(GONE | {"adress": "x@example.org"}), "unknown field `adress`"),
+            (json.dumps([GONE | {"smtp_code": 42}, 3]), "`$.smtp_code`"),
+            ('{"event": "bounce"}\n{"event": "bounce"}', "names nobody"),
+            ('{"event": "bounce", "address":', "not the JSON"),
+            ("", "not the JSON"),
+        ],
+    )
+    def test_a_script_is_told_at_once_when_no_event_can_be_read(self, body: str, words: str) -> None:
+        answer = judge(body)
+        assert isinstance(answer, Answered)
+        assert (answer.http_status, answer.content_type) == (400, "application/json")
+        told = json.loads(answer.body)
+        assert told["error"] == answer.reason == "unreadable_events"
+        assert told["remedy"] == answer.detail
+        assert words in told["remedy"]
+
+    @pytest.mark.parametrize("body", [[], [3, GONE], GONE, {"event": "unheard of", "address": "x@example.org"}])
+    def test_what_can_be_read_in_part_is_taken(self, body: Any) -> None:
+        assert isinstance(judge(json.dumps(body)), Accepted)
+
+    def test_who_cannot_prove_himself_is_told_nothing_of_the_body(self) -> None:
+        source = BouncekeeperSamples(seed=b"another").source("x")
+        assert isinstance(judge("nonsense", source), Refused)
 
 
 class TestKeys:

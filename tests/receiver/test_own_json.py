@@ -17,6 +17,19 @@ from worker.settings_tree import ReceiverSettings
 DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))
 
 
+async def test_a_script_reads_in_the_answer_what_is_wrong_and_nothing_is_queued(
+    start_receiver: Start, postgres_writer: TallyingWriter
+) -> None:
+    sender = BouncekeeperSamples()
+    receiver = await start_receiver(sources=[sender.source("scripts")], writer=postgres_writer)
+    mistake = sender.signed({"event": "bounce", "adress": "jane@example.org"}, now=now())
+    status, _, body = await receiver.post(mistake, "scripts")
+    told = json.loads(body)
+    assert (status, told["error"]) == (400, "unreadable_events")
+    assert "unknown field `adress`" in told["remedy"]
+    assert postgres_writer.parcels == []
+
+
 def test_an_event_is_described_as_the_published_schema_has_it() -> None:
     _, components = msgspec.json.schema_components([ReportedEvent], ref_template="#/components/schemas/{name}")
     assert DOCUMENT["components"]["schemas"]["ReportedEvent"] == components["ReportedEvent"]

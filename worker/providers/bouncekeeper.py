@@ -1,13 +1,14 @@
 """Our own JSON, for anybody's scripts: schemas/reported_event.py is the contract, this is what is concluded from it.
 
 docs/providers/bouncekeeper.md. A mistake in one event is its script's: that event is kept as `malformed`, with the
-mistake in its diagnostic, and the others of the body are taken; a body with nothing that can be read is set aside
-whole, so that it can be replayed.
+mistake in its diagnostic, and the others of the body are taken; a body with nothing that can be read is refused with
+the mistake, while whoever wrote the script looks on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -34,6 +35,7 @@ from worker.providers.payload.json_payload import (
     metadata,
 )
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.provider import Accepted, Answered, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
@@ -100,19 +102,65 @@ class Bouncekeeper(WebhookProvider):
         del source  # all that is read stands in the payload
         events = []
         mistakes = []
-        for element in decode_elements(envelope.body, WHAT, inside="events", lines=True):
-            raw = bytes(element)
-            try:
-                events.append(_read_event(_decode(raw), raw, envelope))
-            except (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload) as error:
-                mistakes.append(str(error))
-                events.append(malformed(envelope, raw, reason=mistakes[-1]))
+        for raw, found in _read_elements(envelope):
+            if isinstance(found, str):
+                mistakes.append(found)
+                events.append(malformed(envelope, raw, reason=found))
+            else:
+                events.append(found)
         if events and len(mistakes) == len(events):
-            raise UnreadablePayload(f"{WHAT}: none of its events can be read; the first: {mistakes[0]}")
+            raise _nothing_readable(mistakes[0])
         return events
+
+    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
+        """400 with the mistake where no event of the body can be read: its script's author is there to put it right."""
+        envelope = Envelope(
+            delivery_id=UUID(int=0),  # of nothing that is kept
+            source=source.name,
+            provider=self.name,
+            account="",
+            received_at=now,
+            content_type="",
+            headers={},
+            body=request.body,
+        )
+        first_mistake = None
+        try:
+            for _, found in _read_elements(envelope):
+                if not isinstance(found, str):
+                    return Accepted()
+                first_mistake = first_mistake or found
+            if first_mistake is not None:
+                raise _nothing_readable(first_mistake)
+        except UnreadablePayload as error:
+            answer = msgspec.json.encode({"error": "unreadable_events", "remedy": str(error)})
+            return Answered(
+                reason="unreadable_events",
+                detail=str(error),
+                http_status=400,
+                body=answer,
+                content_type="application/json",
+            )
+        return Accepted()
 
 
 PROVIDER = Bouncekeeper()
+
+
+def _read_elements(envelope: Envelope) -> Iterator[tuple[bytes, FeedbackEvent | str]]:
+    """Each element's bytes with the event that it is, or with its mistake; raises UnreadablePayload."""
+    for element in decode_elements(envelope.body, WHAT, inside="events", lines=True):
+        raw = bytes(element)
+        found: FeedbackEvent | str
+        try:
+            found = _read_event(_decode(raw), raw, envelope)
+        except (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload) as error:
+            found = str(error)
+        yield raw, found
+
+
+def _nothing_readable(mistake: str) -> UnreadablePayload:
+    return UnreadablePayload(f"{WHAT}: none of its events can be read; the first: {mistake}")
 
 
 class _Told(Struct, frozen=True, gc=False):

@@ -29,7 +29,10 @@ class BouncekeeperSamples(MakeBelieveVendor):
 
     def signed(self, document: Any, *, now: datetime) -> WebhookRequest:
         """The POST of this JSON value."""
-        body = json.dumps(document).encode()
+        return self.signed_text(json.dumps(document).encode(), now=now)
+
+    def signed_text(self, body: bytes, *, now: datetime) -> WebhookRequest:
+        """The POST of these bytes, JSON or not."""
         timestamp = str(int(now.timestamp()))
         signature = hmac.new(self.secret.encode(), f"{timestamp}.".encode() + body, sha256).hexdigest()
         return post(self.provider, body, {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: f"sha256={signature}"})
