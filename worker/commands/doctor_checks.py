@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from worker.commands.doctor_sources import look_at_sources
 from worker.commands.finding import Finding, note, well, wrong
 from worker.commands.output import moment
 from worker.commands.welcome import base_url
@@ -22,35 +23,13 @@ _OUTBOX_PATIENCE_SECONDS = 60
 async def look_at_everything(settings: Settings) -> list[Finding]:
     """All findings, in the order of a webhook's way."""
     return [
-        *look_at_sources(settings),
+        *await look_at_sources(settings),
         *await look_at_process("receiver", base_url(settings.receiver.host, settings.receiver.port)),
         *await look_at_queue(settings),
         *await look_at_database(settings),
         *await look_at_process("api", base_url(settings.api.host, settings.api.port)),
         *look_at_disk(settings),
     ]
-
-
-def look_at_sources(settings: Settings) -> list[Finding]:
-    """Each source; what makes one impossible was told when the settings were read."""
-    if not settings.sources:
-        return [
-            note(
-                "sources", "no source is configured: nothing can be received", "add a [sources.NAME] table for each ESP"
-            )
-        ]
-    findings = []
-    for source in settings.sources:
-        what = f"source {source.name}"
-        if source.authentication == "none":
-            findings.append(
-                note(what, "is open: anybody may post", 'give it a secret and take authentication = "none" out')
-            )
-        else:
-            findings.append(
-                well(what, f"{source.provider}, {len(source.secrets)} secret{'s' * (len(source.secrets) != 1)}")
-            )
-    return findings
 
 
 async def look_at_process(what: str, url: str) -> list[Finding]:

@@ -9,6 +9,7 @@ from worker.commands.exit_code import ExitCode
 from worker.commands.output import print_json, print_line, print_table
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.commands.welcome import base_url
+from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
 from worker.settings_tree import Settings
 
 _NEEDS = ("receiver", "sources")
@@ -16,7 +17,8 @@ _NEEDS = ("receiver", "sources")
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-`list` shows each source with the URL its ESP posts to. `test` proves each one from its URL to a contact's status.
+`list` shows each source with the URL its ESP posts to, or the mailbox that it is fetched from. `test` proves each
+one from its URL to a contact's status.
 `try` shows what would be made of a payload, with nothing stored or sent.
 
 examples:
@@ -25,7 +27,7 @@ examples:
   bouncekeeper sources try --source sendgrid payload.json
 """
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="each source and its URL")
+    listing = actions.add_parser("list", help="each source, its accounts, its URL or mailbox")
     testing = actions.add_parser(
         "test", help="a forged webhook, which must be refused, and a signed one, followed to the status"
     )
@@ -50,22 +52,24 @@ def _list(settings: Settings, arguments: Namespace) -> int:
     from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - costs time that --help has not
 
     url = base_url(settings.receiver.host, settings.receiver.port)
+    mailboxes = {source.name: mailbox.place for source in settings.sources if (mailbox := imap_mailbox(source))}
     rows = [
         {
             "name": source.name,
             "provider": PROVIDERS[source.provider].title,
             "account": source.account,
+            "account_from": source.account_from or None,
             "authentication": _authentication(source),
-            "url": f"{url}/webhooks/{source.name}",
+            "mailbox": mailboxes.get(source.name),
+            "url": f"{url}/webhooks/{source.name}" if can_be_posted_to(source) else None,
         }
         for source in settings.sources
     ]
     if arguments.json:
         print_json({"sources": rows})
     elif rows:
-        print_table(
-            ("source", "provider", "account", "authentication", "posts to"), [tuple(row.values()) for row in rows]
-        )
+        headings = ("source", "provider", "account", "account from", "authentication", "mailbox", "posts to")
+        print_table(headings, [tuple(row.values()) for row in rows])
     else:
         print_line("no source is configured: add a [sources.NAME] table to the configuration file")
     return ExitCode.OK
@@ -74,6 +78,8 @@ def _list(settings: Settings, arguments: Namespace) -> int:
 def _authentication(source: Source) -> str:
     if source.authentication == "none":
         return "OPEN: anybody may post"
+    if not can_be_posted_to(source):
+        return "fetched: nobody can post"
     ways = [source.authentication or "the provider's own"]
     if source.secrets:
         ways.append(f"{len(source.secrets)} secret{'s' if len(source.secrets) > 1 else ''}")

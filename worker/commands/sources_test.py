@@ -14,6 +14,7 @@ from worker.commands.exit_code import ExitCode
 from worker.commands.output import print_json, print_line
 from worker.commands.setting_flags import settings_of
 from worker.commands.welcome import base_url
+from worker.providers.mail.imap_options import can_be_posted_to
 from worker.settings_tree import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ DESCRIPTION = """\
 Proves each source from its URL to a contact's status. A forged webhook is posted to the running receiver, which
 must refuse it. Then a sample is posted, signed with the source's own secret, about an address that nobody can
 have (…@bouncekeeper.invalid, or +999…), and followed until its event is stored and the contact has its status.
-Where only the vendor can sign (SendGrid, Amazon SES …) the sample goes straight to the queue instead.
+Where only the vendor can sign (SendGrid, Amazon SES …), and where mail is fetched from a mailbox, the sample goes
+straight to the queue instead.
 
 examples:
   bouncekeeper sources test
@@ -152,7 +154,7 @@ class _Trial:
         envelope = _envelope(self._source, sample.request, self._provider.kept_headers)
         event = next((event for event in events_of(envelope, self._provider, self._source) if event.address), None)
         if event is None:
-            self.finding.tell("sample", "not sent: none can be made for this description; use `sources try`")
+            self.finding.tell("sample", f"not sent: {_why_no_sample(self._source)}")
             return
         async with opened_database(self._settings) as pool:
             if sample.signed:
@@ -160,8 +162,7 @@ class _Trial:
                     return
             else:
                 await _queue(self._settings, envelope)
-                detail = "queued past the receiver: only the vendor can sign; its own test button tries the signature"
-                self.finding.tell("sample", detail)
+                self.finding.tell("sample", _why_past_the_receiver(self._source))
             await _follow(pool, event, self._settings, self.finding, wait_seconds=wait_seconds)
 
     async def _post_sample(self, request: "WebhookRequest") -> bool:
@@ -186,6 +187,21 @@ class _Trial:
             detail = f"{self._target} cannot be reached ({error}): start the receiver, or give --url"
             self.finding.tell(step, detail, well=False)
         return self.finding.http_status
+
+
+def _why_no_sample(source: Source) -> str:
+    if source.provider == "described":
+        return "none can be made for this description; use `sources try`"
+    return (
+        "a mail of our own making is believed for its token alone, and this source has no token_secrets; try a report "
+        "that came in with `sources try`"
+    )
+
+
+def _why_past_the_receiver(source: Source) -> str:
+    if not can_be_posted_to(source):
+        return "queued as fetch-mail does, since nobody can post here; `fetch-mail --dry-run` tries the mailbox"
+    return "queued past the receiver: only the vendor can sign; its own test button tries the signature"
 
 
 def _envelope(source: Source, request: "WebhookRequest", kept_headers: frozenset[str]) -> Any:

@@ -8,6 +8,7 @@ from worker.commands.first_run import TOKEN_NAME
 from worker.commands.output import print_json, print_line
 from worker.errors import ImpossibleSetting
 from worker.local_services.process import listens
+from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
 from worker.settings_tree import Settings
 
 _READY_TIMEOUT_SECONDS = 30.0
@@ -60,7 +61,9 @@ def tell_welcome(settings: Settings, *, config_file: Path | None, as_json: bool)
         base_url(settings.receiver.host, settings.receiver.port),
         base_url(settings.api.host, settings.api.port),
     )
-    posts = {source.name: f"{receiver}/webhooks/{source.name}" for source in settings.sources}
+    posts = {
+        source.name: f"{receiver}/webhooks/{source.name}" for source in settings.sources if can_be_posted_to(source)
+    }
     if as_json:
         print_json(
             {
@@ -81,12 +84,14 @@ def _tell_people(settings: Settings, posts: dict[str, str], api: str, config_fil
     print_line()
     print_line("Bouncekeeper is running.", style="bold green")
     print_line()
-    if posts:
-        print_line("Your ESPs post to")
-        width = max(len(name) for name in posts)
-        for name, url in posts.items():
-            print_line(f"  {name:<{width}}  {url}")
-    else:
+    fetched = {source.name: mailbox.place for source in settings.sources if (mailbox := imap_mailbox(source))}
+    for heading, places in (("Your ESPs post to", posts), ("Mail is fetched from", fetched)):
+        if places:
+            print_line(heading)
+            width = max(len(name) for name in places)
+            for name, place in places.items():
+                print_line(f"  {name:<{width}}  {place}")
+    if not settings.sources:
         print_line(f"No source is configured yet: add your ESPs to {config_file}, then start again.")
         print_line("To see it work first: `make demo` (or `bouncekeeper demo`) in another terminal.")
     print_line()

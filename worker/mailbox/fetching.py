@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -32,6 +33,7 @@ _FIRST_POSTPONEMENT_SECONDS = 60.0
 _LONGEST_POSTPONEMENT_SECONDS = 3_600.0
 
 Progress = Callable[[int, int], None]  # how many are done, of how many
+_Found = TypeVar("_Found")
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -47,6 +49,13 @@ class Tally(Struct, kw_only=True):
     queued: int = 0
     postponed: int = 0  # the key of a signature cannot be looked up now
     passed_over: int = 0  # too large
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """What lies in a mailbox, in short."""
+
+    mails: int
+    oldest_at: datetime | None  # when the server took the first of them
 
 
 class _Fetched(Struct, frozen=True, kw_only=True):
@@ -236,11 +245,24 @@ class MailboxFetcher:
 
 async def waiting_mails(mailbox: ImapMailbox, *, timeout_seconds: float) -> list[WaitingMail]:
     """What would be fetched now; changes nothing. Raises MailboxUnavailable and ImpossibleSetting."""
+    return await _look(mailbox, timeout_seconds, lambda session: list(session.waiting()))
 
-    def look() -> list[WaitingMail]:
+
+async def waiting_in_short(mailbox: ImapMailbox, *, timeout_seconds: float) -> Waiting:
+    """How much would be fetched now, however much it is; changes nothing and raises as waiting_mails does."""
+
+    def count(session: ImapSession) -> Waiting:
+        first = next(session.waiting(), None)
+        return Waiting(mails=len(session.waiting_uids()), oldest_at=first.delivered_at if first else None)
+
+    return await _look(mailbox, timeout_seconds, count)
+
+
+async def _look(mailbox: ImapMailbox, timeout_seconds: float, ask: Callable[[ImapSession], _Found]) -> _Found:
+    def look() -> _Found:
         session = ImapSession.open(mailbox, timeout_seconds=timeout_seconds, read_only=True)
         try:
-            return list(session.waiting())
+            return ask(session)
         finally:
             session.close()
 

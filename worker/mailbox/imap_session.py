@@ -70,14 +70,18 @@ class ImapSession:
 
     def waiting(self) -> Iterator[WaitingMail]:
         """What is to be fetched, oldest first. Asks the server piece by piece while it is gone through."""
+        uids = self.waiting_uids()
+        for start in range(0, len(uids), _MAILS_PER_QUESTION):
+            yield from self._describe(uids[start : start + _MAILS_PER_QUESTION])
+
+    def waiting_uids(self) -> list[int]:
+        """The same, with nothing known but the UIDs."""
         wanted = "UNDELETED UNFLAGGED" if self._mailbox.after_fetch == "flag" else "UNDELETED"
         found: list[bytes] = []
         for first in range(1, max(self._next_uid, 2), _UIDS_PER_QUESTION):
             last = "*" if first + _UIDS_PER_QUESTION >= self._next_uid else str(first + _UIDS_PER_QUESTION - 1)
             found += self._search(f"{first}:{last}", wanted)
-        uids = sorted({int(uid) for uid in found})
-        for start in range(0, len(uids), _MAILS_PER_QUESTION):
-            yield from self._describe(uids[start : start + _MAILS_PER_QUESTION])
+        return sorted({int(uid) for uid in found})
 
     def fetch(self, uid: int) -> bytes | None:
         """The mail's bytes, with nothing changed on the server; None when it is gone meanwhile."""

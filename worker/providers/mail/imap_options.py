@@ -38,10 +38,20 @@ class ImapMailbox(Struct, frozen=True, kw_only=True):
     after_fetch: Literal["flag", "delete", "move"] = "flag"
     move_to: str = ""  # the folder, with after_fetch = "move"
 
+    @property
+    def place(self) -> str:
+        """Where mail is fetched from, for people: `INBOX at imap.example.org:993`."""
+        return f"{self.folder} at {self.host}:{self.port}"
+
 
 def has_mailbox(source: Source) -> bool:
     """True when mail is to be fetched for this source."""
     return "imap_host" in source.options
+
+
+def can_be_posted_to(source: Source) -> bool:
+    """False for a source that has a mailbox and no secret: its mail is fetched, and every POST is refused."""
+    return bool(source.secrets) or source.authentication == "none" or not has_mailbox(source)
 
 
 def imap_mailbox(source: Source) -> ImapMailbox | None:
