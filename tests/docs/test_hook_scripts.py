@@ -46,3 +46,8 @@ def test_halons_script_reports_the_fields_that_are_read() -> None:
     report = re.search(r"\$report = \[(.*?)^\s*\];", script.text, re.MULTILINE | re.DOTALL)
     assert report
     assert set(re.findall(r'^\s+"(\w+)" =>', report[1], re.MULTILINE)) == {*sample_values(sample()), "metadata"}
+
+
+def test_halons_script_encodes_of_an_attempt_only_what_is_json() -> None:
+    (script,) = snippets("hsl")
+    assert set(re.findall(r'\$arguments\["attempt"\](\["\w+"\])?', script.text)) == {'["result"]', '["error"]'}

@@ -102,3 +102,9 @@ def test_reports_kept_in_a_log_may_be_posted_together() -> None:
     )
     events = SUITE.read(SUITE.envelope(SUITE.request(), lines))
     assert [event.address for event in events] == ["a@b.de", "c@d.de"]
+
+
+def test_an_empty_result_is_none_as_the_script_writes_it() -> None:
+    event = read(action="BOUNCE", attempt={"result": [], "error": {"message": "connection refused", "temporary": True}})
+    assert (event.kind, event.cause) == (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED)
+    assert read(action="DELIVER", attempt={"result": [], "error": []}).kind is Kind.DELIVERED
