@@ -19,6 +19,27 @@ SCHEMA_ID = "urn:bouncekeeper:schema:feedback"
 BOUNCE = "bounce"
 EVENT_NAMES = (BOUNCE, *(kind.value for kind in Kind))
 
+# Bodies as a script may post them.
+EXAMPLES: list[Any] = [
+    {"event": "unsubscribe", "address": "jane@example.org", "scope": "newsletter", "id": "ticket-481"},
+    {
+        "event": "bounce",
+        "address": "jane@example.org",
+        "occurred_at": "2026-03-04T11:00:00Z",
+        "message_id": "20260304.1@news.example.com",
+        "smtp_code": 550,
+        "enhanced_status": "5.1.1",
+        "diagnostic": "no such user",
+        "tags": ["spring"],
+        "metadata": {"customer": 12},
+    },
+    [
+        {"smtp_code": 452, "diagnostic": "4.2.2 mailbox full", "final": True, "address": "joe@example.org"},
+        {"event": "hard_bounce", "channel": "sms", "address": "+491701234567", "occurred_at": 1772622000},
+    ],
+    {"events": [{"event": "complaint", "address": "ann@example.org"}]},
+]
+
 _LONG, _SHORT, _WORD = 2_000, 500, 200
 
 # More tags and longer texts are taken, and cut: the limits here are what is kept.
@@ -109,6 +130,9 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
         "title": "What the provider bouncekeeper takes",
+        "description": "One event, an array of them, or an object with the array in `events`. An event needs an address "
+        "and what happened to it; all else may be left out.",
+        "examples": EXAMPLES,
         "anyOf": [
             event,
             several,

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
+from openapi_schema_validator import OAS31Validator
 
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
-from schemas.reported_event import EVENT_NAMES
+from schemas.reported_event import EVENT_NAMES, EXAMPLES, json_schema
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.providers.conformance import NOW, ProviderConformance
@@ -121,6 +122,14 @@ class TestShapes:
         event = one(event="hard_bounce", channel="sms", address="+49 170 1234567")
         assert (event.channel, event.address) == (Channel.SMS, "+491701234567")
         assert one(event="hard_bounce").channel is Channel.EMAIL
+
+
+@pytest.mark.parametrize("body", EXAMPLES)
+def test_the_examples_of_the_schema_keep_it_and_are_read(body: Any) -> None:
+    OAS31Validator(json_schema()).validate(body)
+    events = read(json.dumps(body).encode())
+    assert events
+    assert all(event.recognised and event.address for event in events)
 
 
 class TestConclusions:
