@@ -130,8 +130,8 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
         "title": "What the provider bouncekeeper takes",
-        "description": "One event, an array of them, or an object with the array in `events`. An event needs an address "
-        "and what happened to it; all else may be left out.",
+        "description": "One event, an array of them, or an object with the array in `events`. An event needs an "
+        "address and what happened to it; all else may be left out.",
         "examples": EXAMPLES,
         "anyOf": [
             event,
