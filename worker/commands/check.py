@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from schemas.vocabulary import Channel, MailClass
 from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
-from worker.commands.output import moment, print_json, print_line, print_table
+from worker.commands.output import REACHED, moment, print_json, print_line, print_table
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings_tree import Settings
 
@@ -17,7 +17,7 @@ _NEEDS = ("postgres",)
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Says for each address or number whether it may be written to, and why not. Exit code 0 when all may, 1 when
+Says for each address or number whether it may be sent to, and why not. Exit code 0 when all may, 1 when
 one may not. One that nobody ever reported anything about may be. When the database cannot be asked, nothing
 may be: exit code 4.
 
@@ -90,7 +90,8 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
             ],
         )
         if len(answer.results) > 1:
-            print_line(f"{answer.allowed} may be written to ({answer.mail_class}), {answer.forbidden} may not")
+            may = f"may be {REACHED[arguments.channel]} ({answer.mail_class})"
+            print_line(f"{answer.allowed} {may}, {answer.forbidden} may not")
     return ExitCode.NO if answer.forbidden else ExitCode.OK
 
 

@@ -9,7 +9,7 @@ from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
-from worker.commands.output import moment, print_json, print_line, print_table
+from worker.commands.output import REACHED, moment, print_json, print_line, print_table
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings_tree import Settings
 
@@ -23,7 +23,7 @@ _NEEDS = ("postgres",)
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Tells the whole story of one address: its status and what ends it, then each stored event with the server's
-own words and what the rules made of it, then the history of its status. Exit code 0 when it may be written to,
+own words and what the rules made of it, then the history of its status. Exit code 0 when it may be sent to,
 1 when it may not, or is not known.
 
 examples:
@@ -81,9 +81,8 @@ async def _read(
 
 
 def _tell(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
-    forbids = {"none": "may be written to", "marketing": "no marketing messages"}.get(
-        report.blocks, "no messages at all"
-    )
+    may_be = f"may be {REACHED[report.channel]}"
+    forbids = {"none": may_be, "marketing": "no marketing messages"}.get(report.blocks, "no messages at all")
     print_line(f"{report.address}: {forbids}", style="bold")
     print_line(f"  {report.sentence}")
     print_line(f"  {report.lifts}")

@@ -11,6 +11,8 @@ import msgspec
 if TYPE_CHECKING:
     from rich.console import Console
 
+REACHED = {"email": "mailed", "sms": "texted"}  # how one says that a message was sent on a channel
+
 _LONGEST_WORD = 44  # longer ones, mostly URLs, may be broken
 
 
