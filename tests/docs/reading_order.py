@@ -193,6 +193,7 @@ _DIFFERS_EACH_TIME = (
     (re.compile(r"\b\d{4}-\d\d\b"), "<month>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<key>"),
     (re.compile(r"(?<![\d.])\d+\.\d{3,}\b"), "<number>"),
+    (re.compile(r"\bafter \d+\.\d s\b"), "after <seconds>"),
     (re.compile(r"[ \t]+"), " "),
 )
 
