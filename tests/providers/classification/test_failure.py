@@ -277,6 +277,14 @@ def test_what_the_sample_servers_say_means_what_they_mean() -> None:
     assert understood == {cause: cause for cause in REPLIES}
 
 
+@pytest.mark.parametrize(
+    "words", ["550 5.1.2 Relay not allowed.", "550 5.1.1 relaying denied", "554 5.1.2 Unable to relay"]
+)
+def test_a_server_that_will_not_pass_mail_on_says_nothing_of_the_mailbox(words: str) -> None:
+    found = said(words)
+    assert (found.kind, found.cause) == (Kind.BLOCKED, Cause.SENDER_CONFIGURATION)
+
+
 def test_every_guard_rule_is_reached_through_a_stem() -> None:
     for rule in GUARD_RULES:
         for phrase in (*rule.phrases, *([rule.cue] if rule.pattern else [])):

@@ -84,14 +84,29 @@ _MAILBOX_FULL = (
     pattern_rule(Cause.MAILBOX_FULL, "quota", r"\bexceed\w*\b.{0,40}\bquota\b"),
 )
 
+# A server that is asked to pass on mail for a domain it does not serve: its operator, or the domain's DNS, is at fault
+# for a while, and the mailbox is what it was.
+_RELAY_DENIED = (
+    rule(
+        Cause.SENDER_CONFIGURATION,
+        "relay not ",
+        "relaying not ",
+        "relay denied",
+        "relaying denied",
+        "relay access denied",
+        "unable to relay",
+        "not permitted to relay",
+    ),
+)
+
 # What is believed even over a code that names the recipient.
-GUARD_RULES: tuple[TextRule, ...] = (*_SENDER_REPUTATION, *_MAILBOX_FULL, *_SENDER_ADDRESS)
+GUARD_RULES: tuple[TextRule, ...] = (*_SENDER_REPUTATION, *_MAILBOX_FULL, *_SENDER_ADDRESS, *_RELAY_DENIED)
 
 # Every guard rule needs one of these to fit: a look at them spares most refusals the look at the rules.
 GUARD_STEMS = (
     *("quota", "storage", "full", "plein", "voll", "lleno", "piena", "mailbox size", "exceeded", "many"),
     *("sender", "from domain", "your ", "list", "rbl", "dnsbl", "spamhaus", "spamcop", "uceprotect"),
-    *("barracudacentral", "blocked", "reputation", "banned", "sending ip"),
+    *("barracudacentral", "blocked", "reputation", "banned", "sending ip", "relay"),
 )
 
 TEXT_RULES: tuple[TextRule, ...] = (
