@@ -26,6 +26,7 @@ from worker.providers.mail.mail_token import make_token
 YAHOO = "feedback@arf.mail.yahoo.com"
 UNTOKENED = returned()
 NAMED = "Original-Rcpt-To: jane@example.org\n"
+SIGNATURE = "v=1; a=rsa-sha256; d=arf.mail.yahoo.com; s=a; bh=x; b=x; h=From:Date:Subject"
 
 
 @pytest.mark.parametrize(
@@ -178,13 +179,57 @@ def test_a_genuine_report_on_a_mail_that_is_not_ours_blames_nobody() -> None:
 def test_with_its_own_addresses_named_a_source_believes_what_loops_return_to_them() -> None:
     options = VERIFIED | {"report_addresses": ["fbl@example.com"]}
     original = "Delivered-To: jane@example.org\n" + returned()
-    to_us = arf(original=original, From=YAHOO, To="fbl@example.com")
+    to_us = arf(original=original, From=YAHOO, To="fbl@example.com", DKIM_Signature=f"{SIGNATURE}:To")
     assert read_one(to_us, options=options, dkim_pass=("arf.mail.yahoo.com",)).address == JANE
-    to_forger = arf(original=original, From=YAHOO, To="fbl@forger.example")
+    to_forger = arf(original=original, From=YAHOO, To="fbl@forger.example", DKIM_Signature=f"{SIGNATURE}:To")
     event = read_one(
         to_forger, options=options, dkim_pass=("arf.mail.yahoo.com",), envelope_recipient="fbl@example.com"
     )
     assert event.vendor_event == "unverified/arf/abuse"
+
+
+@pytest.mark.parametrize(
+    ("added", "signed"),
+    [("To: fbl@example.com\n", ":To"), ("Cc: fbl@example.com\n", ":To"), ("To: fbl@example.com\n", "")],
+)
+def test_a_genuine_report_to_somebody_else_is_not_believed_for_an_address_that_he_added(
+    added: str, signed: str
+) -> None:
+    """DKIM checks the lowest To, and says nothing about a Cc that h= does not name."""
+    to = {"To": "fbl@forger.example"} if signed else {}
+    report = arf(original=f"Delivered-To: {JANE}\n{UNTOKENED}", From=YAHOO, DKIM_Signature=SIGNATURE + signed, **to)
+    event = read_one(
+        added + report,
+        options=VERIFIED | {"report_addresses": ["fbl@example.com"]},
+        dkim_pass=("arf.mail.yahoo.com",),
+    )
+    assert event.vendor_event == "unverified/arf/abuse"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        'multipart/report; report-type=feedback-report; boundary="inside"',
+        "text/plain; report-type=delivery-status",
+        "message/rfc822",
+    ],
+)
+def test_a_genuine_report_is_not_read_by_a_boundary_that_somebody_put_into_it(frame: str) -> None:
+    """The body is signed, and where its parts begin may not be: the mail complained of is of anybody's making."""
+    named = f"Feedback-Type: abuse\nUser-Agent: x\nOriginal-Rcpt-To: {JANE}\n"
+    failed = f"Final-Recipient: rfc822; {JANE}\nAction: failed\nStatus: 5.1.1\n"
+    inside = f"--inside\nContent-Type: message/feedback-report\n\n{named}\n--inside--\n{failed}"
+    genuine = arf("", original=f"From: a@forger.example\n\n{inside}", original_type="message/rfc822", From=YAHOO)
+    head, blank, body = genuine.partition("\n\n")
+    lines = [line for line in head.split("\n") if not line.startswith("Content-Type")]
+    signature = f"DKIM-Signature: {SIGNATURE}"
+    forged = "\n".join([signature, *lines, f"Content-Type: {frame}"]) + blank + body
+    for event in read(forged, dkim_pass=("arf.mail.yahoo.com",)):
+        assert event.kind is Kind.OTHER
+        assert event.address is None
+    assert read_one(
+        f"{signature}\n{arf(NAMED, original=UNTOKENED, From=YAHOO)}", dkim_pass=("arf.mail.yahoo.com",)
+    ).address
 
 
 def test_a_person_is_no_reporter_even_with_a_signature() -> None:

@@ -3,10 +3,13 @@
 A vendor that says only "pass" for the whole mail does not say for which signature. Somebody can add a good one of
 his own domain to a mail that pretends to be a feedback loop's; so such a verdict counts only where all signatures
 of the mail are of one domain.
+
+A good signature covers the body and the fields that its h= names, no others: whoever passes a signed mail on may
+add a To, or another boundary, by which the body falls into other parts (RFC 6376, 8.15).
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 _HEADER_LIMIT_BYTES = 256 * 1024
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
@@ -34,12 +37,20 @@ def signing_domains(message: bytes) -> dict[str, bool]:
     A signature with l= covers only the beginning of it: whatever is appended seems signed, a report too.
     """
     domains: dict[str, bool] = {}
-    for value in header_values(message, "dkim-signature"):
-        tags = {name.strip(): text.strip() for name, _, text in (tag.partition("=") for tag in value.split(";"))}
-        domain = _BLANKS.sub("", tags.get("d", "")).lower()
-        whole = "l" not in tags
-        domains[domain] = domains.get(domain, True) and whole
+    for domain, tags in _signatures(message):
+        domains[domain] = domains.get(domain, True) and "l" not in tags
     return domains
+
+
+def signed_fields(message: bytes, domains: Collection[str]) -> frozenset[str]:
+    """The fields, in lower case, that all signatures of these domains cover; nobody knows which of them holds."""
+    wanted = {domain.lower().rstrip(".") for domain in domains}
+    covered = [
+        frozenset(_BLANKS.sub("", tags.get("h", "")).lower().split(":"))
+        for domain, tags in _signatures(message)
+        if domain in wanted
+    ]
+    return frozenset.intersection(*covered) if covered else frozenset()
 
 
 def passed_unnamed(message: bytes) -> tuple[str, ...]:
@@ -52,3 +63,10 @@ def passed_named(message: bytes, passed: Collection[str]) -> tuple[str, ...]:
     """Of the domains that a verdict names, those whose signature stands in the mail and covers all of its body."""
     domains = signing_domains(message)
     return tuple(domain for domain in passed if _DOMAIN.fullmatch(domain) and domains.get(domain, False))
+
+
+def _signatures(message: bytes) -> Iterator[tuple[str, dict[str, str]]]:
+    """The domain and the tags of each DKIM-Signature."""
+    for value in header_values(message, "dkim-signature"):
+        tags = {name.strip(): text.strip() for name, _, text in (tag.partition("=") for tag in value.split(";"))}
+        yield _BLANKS.sub("", tags.get("d", "")).lower(), tags

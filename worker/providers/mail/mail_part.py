@@ -199,9 +199,15 @@ def _pieces(body: bytes, boundary: str) -> list[bytes]:
     """What stands between the boundaries; where the one told never occurs, the one that seems to be meant."""
     told = boundary.strip().encode()
     pieces = _between(body, told) if told else []
-    if not pieces and (likely := _LIKELY_BOUNDARY.search(body)):
-        pieces = _between(body, likely.group(1))
+    if not pieces and (likely := first_boundary(body)):
+        pieces = _between(body, likely)
     return pieces
+
+
+def first_boundary(body: bytes) -> bytes | None:
+    """The first line in a body that looks like a boundary, without its hyphens; None when none does."""
+    found = _LIKELY_BOUNDARY.search(body)
+    return found.group(1) if found else None
 
 
 def _between(body: bytes, boundary: bytes) -> list[bytes]:

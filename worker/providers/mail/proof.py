@@ -6,7 +6,8 @@ one. Two tokens that name different people prove that somebody put a report toge
 
 A signature proves who wrote the report, and not that the mail in it is ours: anybody can send a mail of his own
 making to his own mailbox, complain, and pass the genuine report on. So without `report_addresses`, which such a
-report is not addressed to, only what the reporter itself wrote is believed.
+report is not addressed to, only what the reporter itself wrote is believed. Nor does a signature cover what is not
+named in it: a To that was added says nothing, and the parts must be those into which the signed body falls.
 """
 
 import re
@@ -15,10 +16,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from worker.providers.mail.authentication_results import dkim_domains
-from worker.providers.mail.dkim_verdict import passed_named
+from worker.providers.mail.dkim_verdict import passed_named, signed_fields
 from worker.providers.mail.finding import Report
 from worker.providers.mail.known_reporters import believed_reporter
-from worker.providers.mail.mail_part import Headers, MailPart, read_headers
+from worker.providers.mail.mail_part import Headers, MailPart, first_boundary, read_headers
 from worker.providers.mail.mail_text import addresses_in
 from worker.providers.mail.mail_token import MailToken, genuine_tokens
 from worker.providers.mail.options import MailOptions
@@ -47,10 +48,13 @@ def find_proof(mail: ReceivedMail, part: MailPart, report: Report, options: Mail
             tokens += [(via, token) for token in genuine_tokens(text, options.token_secrets)]
     # A server's "pass" may be for a signature of the body's beginning (l=), behind which anything was appended.
     told = passed_named(mail.message, dkim_domains(part.headers, options.authentication_results_from))
-    reporter = believed_reporter(part.headers, (*mail.dkim_pass, *told), options.known_reporters)
-    addressed = {address for name in ("to", "cc") for address in addresses_in(part.headers.get(name))}
-    if reporter is not None and options.report_addresses and not addressed & options.report_addresses:
-        reporter = None
+    passed = (*mail.dkim_pass, *told)
+    reporter = believed_reporter(part.headers, passed, options.known_reporters)
+    if reporter is not None:
+        covered = signed_fields(mail.message, passed)
+        strays = options.report_addresses and not _signed_addresses(part, covered) & options.report_addresses
+        if strays or not _has_signed_parts(part, covered):
+            reporter = None
     via, token = tokens[0] if tokens else ("", None)
     return Proof(
         token=token,
@@ -59,6 +63,26 @@ def find_proof(mail: ReceivedMail, part: MailPart, report: Report, options: Mail
         reporter=reporter,
         trusts_returned=options.accepts_all or (reporter is not None and bool(options.report_addresses)),
     )
+
+
+def _signed_addresses(part: MailPart, covered: frozenset[str]) -> set[str]:
+    """Whom a mail is addressed to, by fields that nobody can have added to the signed mail."""
+    return {
+        address
+        for name in ("to", "cc")
+        if name in covered and len(part.headers.all(name)) == 1
+        for address in addresses_in(part.headers.get(name))
+    }
+
+
+def _has_signed_parts(part: MailPart, covered: frozenset[str]) -> bool:
+    """True when the mail is in the parts that its signer made, and in none that a mail inside it pretends to be."""
+    if "content-type" in covered and len(part.headers.all("content-type")) == 1:
+        return True
+    first = first_boundary(part.body)
+    if first is None:
+        return part.content_type.startswith("text/") and "report-type" not in part.parameters
+    return part.content_type.startswith("multipart/") and part.parameters.get("boundary", "").encode() == first
 
 
 def _places(mail: ReceivedMail, part: MailPart, report: Report) -> Iterator[tuple[str, str]]:
