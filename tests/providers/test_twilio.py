@@ -2,7 +2,7 @@
 
 import json
 from typing import Any, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 import pytest
@@ -10,7 +10,8 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
-from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.payload.form_payload import decode_form
@@ -39,7 +40,8 @@ VENDOR_STATUSES = {
 }  # fmt: skip
 # The codes whose pages say that a message ends with them; WhatsApp's and RCS's are the 630nn.
 VENDOR_CODES = {
-    11751, 12300, 14107, 21211, 21212, 21408, 21606, 21608, 21610, 21611, 21612, 21614, 21617, 21635,
+    11751, 12300, 14107, 21211, 21212, 21265, 21266, 21268, 21408, 21606, 21608, 21610, 21611, 21612, 21614, 21617,
+    21635, 21657, 21659, 21660, 21661, 21703,
     30001, 30002, 30003, 30004, 30005, 30006, 30007, 30008, 30009, 30010, 30011, 30012, 30017, 30018, 30019,
     30020, 30021, 30022, 30023, 30024, 30026, 30027, 30029, 30031, 30032, 30033, 30034, 30035, 30036, 30037, 30038,
     30039, 30040, 30041, 30044, 30046, 30400, 30404, 30410, 30450, 30453, 30454, 30485, 30500,
@@ -178,6 +180,29 @@ class TestSignature:
         request = msgspec.structs.replace(request, headers={"x-twilio-signature": signed})
         assert judge(request, sender, url=SAMPLE_URL) is Refused
 
+    @pytest.mark.parametrize("raw", ["ref=a:b/c,d", "ref=%41&ref=b", "ref=a%2fb&empty", "ref=a;b=c"])
+    def test_holds_for_a_query_that_is_spelled_in_no_usual_way(self, raw: str) -> None:
+        sender = TwilioSamples()
+        fields = sample_fields(sample())
+        signature = sender.signature(f"{SAMPLE_URL}?{raw}", fields)
+        request = msgspec.structs.replace(
+            sender.signed(fields), headers={"x-twilio-signature": signature}, query=dict(parse_qsl(raw)), raw_query=raw
+        )
+        assert judge(request, sender, url=SAMPLE_URL) is Accepted
+        assert judge(msgspec.structs.replace(request, raw_query=f"{raw}&n=1"), sender, url=SAMPLE_URL) is Refused
+
+    def test_of_a_query_that_is_no_text_is_refused_like_any_other(self) -> None:
+        request = msgspec.structs.replace(
+            TwilioSamples().signed(sample_fields(sample())), query={"ref": "\udcff"}, raw_query="ref=\udcff"
+        )
+        assert judge(request, TwilioSamples(), url=SAMPLE_URL) is Refused
+
+    def test_of_a_form_proves_no_json_whose_hash_it_does_not_cover(self) -> None:
+        sender = TwilioSamples()
+        forged = sender.streamed([sample_element(sample())])
+        of_the_url_alone = {"x-twilio-signature": sender.signature(SAMPLE_URL, {})}
+        assert judge(msgspec.structs.replace(forged, headers=of_the_url_alone), sender, url=SAMPLE_URL) is Refused
+
     def test_of_json_is_over_the_url_with_the_bodys_hash(self) -> None:
         sender = TwilioSamples()
         request = sender.streamed([sample_element(sample())])
@@ -245,6 +270,11 @@ class TestStatus:
         assert callback("undelivered").recognised
         assert callback("undelivered", ErrorCode="").vendor_event == "undelivered"
         assert callback("undelivered", ErrorCode="0").recognised
+
+    @pytest.mark.parametrize("code", [30009, 30039])
+    def test_of_a_message_that_somebody_sent_to_us_is_not_about_our_number(self, code: int) -> None:
+        event = callback("failed", code)
+        assert (event.kind, event.address, event.recognised) == (Kind.OTHER, None, True)
 
     @pytest.mark.parametrize("to", ["whatsapp:+491701234567", "messenger:1234", "rcs:+491701234567"])
     def test_of_another_channel_says_nothing_about_the_number(self, to: str) -> None:
@@ -315,6 +345,12 @@ class TestStreams:
         assert streamed.event_key == posted.event_key
         assert (streamed.kind, streamed.cause, streamed.address) == (posted.kind, posted.cause, posted.address)
         assert (streamed.occurred_at, streamed.metadata) == (EARLIER, {"campaign": "spring"})
+
+    def test_of_a_sink_that_is_tried_are_tests(self) -> None:
+        suite = TestTwilio()
+        element = {"type": "com.twilio.eventstreams.test-event", "source": "Sink", "data": {"test_id": "t1"}}
+        (event,) = suite.read(suite.envelope(TwilioSamples().streamed([element])))
+        assert (event.kind, event.cause, event.address, event.recognised) == (Kind.OTHER, Cause.TEST, None, True)
 
     def test_of_other_products_change_nothing(self) -> None:
         suite = TestTwilio()

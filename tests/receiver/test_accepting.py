@@ -12,6 +12,7 @@ import pytest
 from tests.providers.reading import parse_envelope
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now, take_envelopes
+from worker.providers.payload.form_payload import decode_form
 from worker.providers.registry import PROVIDERS
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.amazon_ses import AmazonSesSamples
@@ -20,6 +21,7 @@ from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleSender
 from worker.samples.sendgrid import SendGridSamples
+from worker.samples.twilio import TwilioSamples
 
 _SENDERS: list[type[Any]] = [AmazonSesSamples, MailgunSamples, PostmarkSamples, SendGridSamples]
 
@@ -169,6 +171,21 @@ async def test_a_body_in_many_small_pieces_is_put_together(
         assert answer.status == 200
     [envelope] = await take_envelopes(rabbitmq_reader, 1)
     assert envelope.body == webhook.body
+
+
+async def test_a_query_is_signed_as_it_stands_in_the_url(
+    start_receiver: Start, rabbitmq_writer: TallyingWriter
+) -> None:
+    sender = TwilioSamples()
+    receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer)
+    [webhook] = sender.requests([bounce()], now=now())
+    for query in ("ref=a:b/c,d", "ref=%41&ref=b"):
+        fields = decode_form(webhook.body, "form")
+        signature = sender.signature(f"{sender.url}?{query}", fields)
+        head = f"POST /webhooks/main?{query} HTTP/1.1\r\nHost: here\r\nX-Twilio-Signature: {signature}\r\n"
+        lines = f"Connection: close\r\nContent-Length: {len(webhook.body)}\r\n\r\n".encode()
+        answer = await receiver.exchange(head.encode() + lines + webhook.body)
+        assert answer.startswith(b"HTTP/1.1 200 "), query
 
 
 async def test_a_get_with_a_query_is_an_event_where_the_vendor_sends_events_so_and_nowhere_else(

@@ -25,6 +25,7 @@ class WebhookRequest(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]  # found by their names in lower case
     body: bytes  # raw, after transfer and content decoding
     remote_address: str
+    raw_query: str = ""  # what stood behind the URL's `?`, for vendors that sign it: one query has many spellings
 
 
 class Accepted(Struct, frozen=True, kw_only=True):

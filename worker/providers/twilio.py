@@ -10,7 +10,7 @@ documented: how a URL with user and password is signed (both ways are tried), an
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -34,6 +34,7 @@ from worker.providers.twilio_errors import (
     CARRIER_CODES,
     CHANNEL_CODES,
     CODES,
+    INCOMING_CODES,
     LANDLINE_OR_CARRIER,
     TWILIO_CODES,
     UNREACHABLE_FROM_SHORT_CODE,
@@ -63,15 +64,20 @@ class TwilioSignature(SignedForm, frozen=True, kw_only=True):
         """The source's URLs, each as Twilio may have called it.
 
         Its own libraries try a URL with its port and without. What each message adds behind the `?`, and the hash of a
-        JSON body, is taken from the request; overrides behind a `#` are for Twilio alone.
+        JSON body, is taken from the request, also where a proxy has spelled it anew; overrides behind a `#` are for
+        Twilio alone.
         """
         called = list(request.query.items())
-        queries = (urlencode(called), urlencode(called, quote_via=quote)) if called else ()
+        spelled = [urlencode(called, errors="surrogatepass", quote_via=how) for how in (quote_plus, quote)]
+        queries = [query for query in (request.raw_query, *spelled) if query]
+        # The body's hash proves nothing in a URL that was signed without it.
+        hashed = BODY_HASH_PARAMETER in request.query
         urls = {}
         for url in source_urls(source):
             entered = url.partition("#")[0]
             for form in (url, entered, *_forms_of(entered)):
-                urls[form] = True
+                if not hashed:
+                    urls[form] = True
                 urls.update({f"{form.partition('?')[0]}?{query}": True for query in queries})
         return list(urls)
 
@@ -124,6 +130,9 @@ DEFAULT_KEYWORDS: dict[str, str] = {
 # https://www.twilio.com/docs/events/event-types/messaging/outbound-message
 STREAM_PREFIX = "com.twilio.messaging.message."
 STREAM_INBOUND = "com.twilio.messaging.inbound-message.received"
+STREAM_TEST = "com.twilio.eventstreams.test-event"  # of a sink that is being tried
+
+_TEST = (Kind.OTHER, Cause.TEST)
 
 # -- Why it happened: twilio_errors.py -----------------------------------------------------------------------
 # https://www.twilio.com/docs/api/errors
@@ -134,7 +143,7 @@ def _vocabulary() -> dict[str, tuple[Kind, Cause]]:
     words |= {f"undelivered/{code}": meaning for code, meaning in (CARRIER_CODES | CHANNEL_CODES).items()}
     words |= {f"failed/{code}": meaning for code, meaning in TWILIO_CODES.items()}
     words |= {f"received/{opt_out}": meaning for opt_out, meaning in OPT_OUT_TYPES.items()}
-    return words
+    return words | {STREAM_TEST: _TEST}
 
 
 # -- How it is read ------------------------------------------------------------------------------------------
@@ -240,7 +249,7 @@ def _status(name: str, stated: str | None) -> str:
 def _event(told: _Told, raw: bytes, envelope: Envelope) -> FeedbackEvent:
     if told.recipient is None and told.status in STATUSES:
         raise UnreadablePayload("Twilio callback: it tells of a message to nobody: To is missing")
-    inbound = told.status in _INBOUND
+    inbound = told.status in _INBOUND or told.code in INCOMING_CODES
     kind, cause, word, recognised = _meaning(told)
     person = told.sender if inbound else told.recipient
     # `whatsapp:+49…`, `messenger:…`, `rcs:…` are other channels: the number's texts are not in question.
@@ -271,6 +280,8 @@ def _meaning(told: _Told) -> tuple[Kind, Cause, str, bool]:
     if told.status in _INBOUND and told.opt_out:
         kind, cause = OPT_OUT_TYPES.get(told.opt_out, (Kind.OTHER, Cause.NONE))
         return kind, cause, f"{told.status}/{told.opt_out}", told.opt_out in OPT_OUT_TYPES
+    if told.status == STREAM_TEST:
+        return *_TEST, STREAM_TEST, True
     kind, cause = STATUSES.get(told.status, (Kind.OTHER, Cause.NONE))
     if told.status not in {"undelivered", "failed"} or not told.code:
         return kind, cause, told.status, told.status in STATUSES

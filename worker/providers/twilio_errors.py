@@ -26,6 +26,7 @@ _NO_NEWS = (Kind.OTHER, Cause.NONE)
 
 UNREACHABLE_FROM_SHORT_CODE = _UNREACHABLE
 LANDLINE_OR_CARRIER = 30006
+INCOMING_CODES = frozenset({30009, 30039})  # of messages that somebody sent to us: `To` is our own number
 
 # What the carrier answered, or did not: messages end as "undelivered" with these.
 CARRIER_CODES: dict[int, tuple[Kind, Cause]] = {
@@ -60,6 +61,7 @@ TWILIO_CODES: dict[int, tuple[Kind, Cause]] = {
     14107: _TOO_FAST,  # too many replies between two numbers
     21211: _NO_MOBILE,  # 'To' is no valid number
     21212: _SET_UP_WRONG,  # 'From' is none
+    21265: _NO_MOBILE,  # 'To' is a short code
     21266: _SET_UP_WRONG,  # 'To' and 'From' are the same
     21268: _NO_MOBILE,  # a premium or information service
     21408: _SET_UP_WRONG,  # the region is not enabled in the account
@@ -73,6 +75,7 @@ TWILIO_CODES: dict[int, tuple[Kind, Cause]] = {
     21614: _NO_MOBILE,
     21617: _TOO_LARGE,
     21635: _NO_MOBILE,  # a landline
+    21657: _SET_UP_WRONG,  # a sender id that is not taken there
     21659: _SET_UP_WRONG,  # 'From' is no number of Twilio's
     21660: _SET_UP_WRONG,  # 'From' is another account's
     21661: _SET_UP_WRONG,  # 'From' can send no texts
@@ -90,7 +93,7 @@ TWILIO_CODES: dict[int, tuple[Kind, Cause]] = {
     30036: _TOO_FAST,  # the validity period ran out in the queue, which only our own speed fills
     30037: _SET_UP_WRONG,  # outbound messaging is disabled
     30038: _FILTERED,  # a one-time password on a trial account
-    30039: _FRAUD_GUARD,  # a loop of automatic answers
+    30039: _NO_NEWS,  # an incoming message that a machine wrote, kept from our answering it
     30044: _TOO_LARGE,  # a trial account's limit
     30400: _SET_UP_WRONG,
     30404: _SET_UP_WRONG,

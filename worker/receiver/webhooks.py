@@ -121,6 +121,7 @@ class SourceWebhooks:
             headers=headers,
             body=body,
             remote_address=self._tools.remote_address.of_request(request),
+            raw_query=request.rel_url.raw_query_string,
         )
 
     async def _accept(

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from schemas.source import Secret, Source
 from worker.errors import UnreadablePayload
+from worker.providers.authentication.comparison import as_bytes
 from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches, missing_signature
 from worker.providers.payload.form_payload import decode_form_bytes
 from worker.providers.provider import Refused, WebhookRequest
@@ -80,7 +81,7 @@ def source_urls(source: Source) -> list[str]:
 
 def signed_message(url: str, fields: Mapping[str, bytes]) -> bytes:
     """The bytes that the vendor signs."""
-    return url.encode() + b"".join(name.encode() + fields[name] for name in sorted(fields))
+    return as_bytes(url) + b"".join(name.encode() + fields[name] for name in sorted(fields))
 
 
 _NO_MATCH = Refused(
