@@ -11,16 +11,13 @@ An event that does not tell keeps the account of its source.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-import jmespath
 import msgspec
-from jmespath.exceptions import JMESPathError
-from jmespath.parser import ParsedResult
 
 from schemas.feedback_event import FeedbackEvent
+from worker.providers.payload.json_path import compile_path
 from worker.providers.payload.json_payload import fit_text
 
 MAX_ACCOUNT_CHARACTERS = 200
@@ -40,9 +37,9 @@ def check_account_rule(rule: str, account_paths: Mapping[str, str]) -> list[str]
             return []
     if rule.startswith(_RAW):
         try:
-            _compiled(rule.removeprefix(_RAW))
-        except JMESPathError as error:
-            return [f"account_from: {rule!r} is no JMESPath expression after raw. ({error}): see https://jmespath.org"]
+            compile_path(rule.removeprefix(_RAW))
+        except ValueError as error:
+            return [f"account_from: after raw. {error}; see https://jmespath.org"]
         return []
     offered = ", ".join([*sorted(account_paths), "metadata.KEY", "tag.PREFIX", "raw.EXPRESSION"])
     return [f"account_from = {rule!r} is not known here: use one of {offered}"]
@@ -61,11 +58,7 @@ def _told_account(event: FeedbackEvent, rule: str, account_paths: Mapping[str, s
         prefix = rule.removeprefix(_TAG)
         return _as_account(next((tag.removeprefix(prefix) for tag in event.tags if tag.startswith(prefix)), None))
     expression = account_paths.get(rule) or rule.removeprefix(_RAW)
-    try:
-        value = _compiled(expression).search(_document(event.raw))
-    # A function that this event's types do not fit, or that goes deeper or further than Python does.
-    except (JMESPathError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
-        return None
+    value = compile_path(expression).search(_document(event.raw))
     account = _as_account(value)
     if account is not None and rule == SENDING_DOMAIN:
         return _as_account(account.rpartition("@")[2].strip("<> ").lower())
@@ -86,8 +79,3 @@ def _document(raw: bytes) -> Any:
         return _decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return dict(parse_qsl(raw.decode("utf-8", "replace")))
-
-
-@lru_cache(maxsize=256)
-def _compiled(expression: str) -> ParsedResult:
-    return jmespath.compile(expression)

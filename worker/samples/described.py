@@ -68,10 +68,10 @@ _SIMPLE_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z")
 
 
 class DescribedSamples(MakeBelieveVendor):
-    """Ten events at most in a request, in the shape of a description and signed as it says."""
+    """A hundred events at most in a request, in the shape of a description and signed as it says."""
 
     provider: ClassVar[str] = "described"
-    batch_events: ClassVar[int] = 10
+    batch_events: ClassVar[int] = 100
 
     def __init__(self, *, seed: bytes | None = None) -> None:
         super().__init__(seed=seed)
@@ -88,7 +88,7 @@ class DescribedSamples(MakeBelieveVendor):
         return speaking
 
     def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """Signed webhooks of ten events each."""
+        """Signed webhooks of a hundred events each."""
         elements = [self.element(event) for event in events]
         return [
             self.signed(elements[start : start + self.batch_events], now=now)

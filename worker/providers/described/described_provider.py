@@ -10,8 +10,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
 import msgspec
-from jmespath.exceptions import JMESPathError
-from jmespath.parser import ParsedResult
 from msgspec import Struct
 
 from schemas.envelope import Envelope
@@ -139,7 +137,7 @@ def _elements(compiled: Compiled, body: bytes) -> Iterator[Any]:
     else:
         documents = [json_payload.decode_json(body, what)]
     for document in documents:
-        found = document if compiled.events is None else _search(compiled.events, document)
+        found = document if compiled.events is None else compiled.events.search(document)
         if isinstance(document, _BadLine):
             yield document
         elif isinstance(found, list):
@@ -156,14 +154,14 @@ def _read(compiled: Compiled, element: Any, envelope: Envelope) -> list[Feedback
     raw = msgspec.json.encode(element)
     fields = compiled.fields
     # Whatever names no event is told apart by two searches, however many fields are described.
-    values = {field: _search(fields[field], element) for field in ("event", "address")}
+    values = {field: fields[field].search(element) for field in ("event", "address")}
     name = json_payload.text(values, "event", json_payload.WORD_LIMIT)
     addresses = values["address"]
     if isinstance(addresses, str):
         addresses = [addresses]
     if name is None or not isinstance(addresses, list) or len(addresses) > _MOST_ADDRESSES:
         return [malformed(envelope, raw)]
-    values |= {field: _search(path, element) for field, path in fields.items() if field not in values}
+    values |= {field: path.search(element) for field, path in fields.items() if field not in values}
     event_class = json_payload.text(values, "event_class", json_payload.WORD_LIMIT)
     meanings = compiled.description.events
     full_name = f"{name}/{event_class}" if event_class else name
@@ -210,14 +208,6 @@ def _settle(meaning: Meaning, values: Mapping[str, Any]) -> tuple[Kind, Cause, C
     cause = meaning.cause or failure.cause
     kind = failure.kind if meaning.kind == BOUNCE else Kind(meaning.kind)
     return kind, cause, failure
-
-
-def _search(path: ParsedResult, element: Any) -> Any:
-    try:
-        return path.search(element)
-    # A function that this event's types do not fit, or that goes deeper or further than Python does.
-    except (JMESPathError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
-        return None
 
 
 def _truth(value: Any) -> bool:

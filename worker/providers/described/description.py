@@ -29,10 +29,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
-import jmespath
 import msgspec
-from jmespath.exceptions import JMESPathError
-from jmespath.parser import ParsedResult
 from msgspec import Struct
 
 from schemas.vocabulary import Cause, Kind
@@ -41,6 +38,7 @@ from worker.providers.authentication.credentials import BasicCredentials, Header
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.public_key import PublicKeySignature
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
+from worker.providers.payload.json_path import JsonPath, compile_path
 
 DescribedScheme = BasicCredentials | HeaderToken | QueryToken | HmacSignature | StandardWebhooks | PublicKeySignature
 
@@ -105,8 +103,8 @@ class Compiled(Struct, frozen=True, kw_only=True):
     """A description with its expressions ready to be searched with; those that are "" are left out."""
 
     description: Description
-    events: ParsedResult | None
-    fields: dict[str, ParsedResult]
+    events: JsonPath | None
+    fields: dict[str, JsonPath]
 
 
 @lru_cache(maxsize=64)
@@ -149,13 +147,13 @@ def _check_signed(scheme: HmacSignature) -> None:
         raise ImpossibleSetting("signed: {id} needs the header that has it in id_header")
 
 
-def _expression(where: str, text: str) -> ParsedResult | None:
+def _expression(where: str, text: str) -> JsonPath | None:
     if not text:
         return None
     try:
-        return jmespath.compile(text)
-    except JMESPathError as error:
-        raise ImpossibleSetting(f"{where} = {text!r} is no JMESPath expression: {error}") from error
+        return compile_path(text)
+    except ValueError as error:
+        raise ImpossibleSetting(f"{where}: {error}") from error
 
 
 def _spelled(values: Mapping[str, Any]) -> dict[str, Any]:
