@@ -8,18 +8,13 @@ the same two headers was read in an example of Twilio's own, not in that page.
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import ClassVar
-
-from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.source import Source
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials
-from worker.providers.authentication.freshness import refuse_stale
-from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
-from worker.providers.authentication.public_key import ecdsa_p256_matches, load_p256_key
+from worker.providers.authentication.public_key import PublicKeySignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.mail.dkim_verdict import passed_named
 from worker.providers.mail.mail_provider import MailProvider
@@ -27,36 +22,12 @@ from worker.providers.mail.mail_webhook import envelope_address
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.providers.payload import json_payload
 from worker.providers.payload.multipart_payload import decode_any_form
-from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.provider import Refused, WebhookRequest
 from worker.providers.sendgrid import SIGNATURE_HEADER, TIMESTAMP_HEADER
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks
 
-DEFAULT_MAX_AGE_SECONDS = 4 * 24 * 3600  # SendGrid tries for 3 days, and does not say whether it signs anew
-
-
-class ParseSignature(Struct, frozen=True):
-    """ECDSA P-256 over the time and the raw body, by the public key of the security policy."""
-
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
-        """None when the request is signed with one of the source's keys, and lately."""
-        signature, timestamp = request.headers.get(SIGNATURE_HEADER, ""), request.headers.get(TIMESTAMP_HEADER, "")
-        if not signature or not timestamp:
-            return missing_signature(TIMESTAMP_HEADER if signature else SIGNATURE_HEADER)
-        if not ecdsa_p256_matches(
-            signature, timestamp.encode("utf-8", "surrogateescape") + request.body, source.secrets
-        ):
-            return bad_signature()
-        signed_at = from_unix_seconds(timestamp)
-        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS)
-
-    def check_secrets(self, source: Source) -> list[str]:
-        """Each secret is a public key."""
-        if any(load_p256_key(secret.reveal()) is None for secret in source.secrets if secret.reveal()):
-            return ["one of the secrets is no P-256 public key: copy public_key of the security policy"]
-        return []
+MAX_AGE_SECONDS = 4 * 24 * 3600  # SendGrid tries for 3 days, and does not say whether it signs anew
 
 
 # -- How it is read ------------------------------------------------------------------------------------------
@@ -77,7 +48,15 @@ class SendGridInbound(MailProvider):
         "a user and a long password of your own, written user:password, as they stand in the URL; with "  # noqa: S105 - says where to find it
         'authentication = "signature" the public_key of the security policy'
     )
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": BasicCredentials(), "signature": ParseSignature()}
+    schemes: ClassVar[Mapping[str, Scheme]] = {
+        "": BasicCredentials(),
+        "signature": PublicKeySignature(
+            header=SIGNATURE_HEADER,
+            algorithm="ecdsa_p256",
+            timestamp_header=TIMESTAMP_HEADER,
+            max_age_seconds=MAX_AGE_SECONDS,
+        ),
+    }
     tells_dkim: ClassVar[bool] = True
     success_status: ClassVar[int] = 200
     later_status: ClassVar[int] = 503  # SendGrid sends again after a 5xx; what got a 4xx may be gone

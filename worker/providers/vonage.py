@@ -49,7 +49,10 @@ _UNSIGNED = Refused(
 
 
 class SignedToken(Struct, frozen=True):
-    """`Authorization: Bearer` with a token (RFC 7519, HS256) that says when it was signed, and the body's SHA-256."""
+    """`Authorization: Bearer` with a token (RFC 7519, HS256) that says when it was signed, and the body's SHA-256.
+
+    Not by PyJWT, as json_web_token.py is: it warns of each key below 32 bytes, and nobody promises longer ones here.
+    """
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when one of the secrets has signed the token, it is of this body, and it is recent."""
