@@ -19,7 +19,7 @@ from worker.providers.authentication.credentials import BasicCredentials, bearer
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
-from worker.providers.payload.event_key import hash_key_parts
+from worker.providers.payload.event_key import make_event_key
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
@@ -158,7 +158,7 @@ def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list
     headers, meta = json_payload.child(values, "headers"), json_payload.child(values, "meta")
     own_id = next((text for key in headers if key.lower() == "message-id" and (text := _word(headers, key))), None)
     # Hashed once, and not again for each recipient.
-    event_time = values.get("event_time") or values.get("timestamp") or hash_key_parts(kind, [raw])
+    event_time = values.get("event_time") or values.get("timestamp") or make_event_key(kind, [raw])
     return [
         new_event(
             envelope,

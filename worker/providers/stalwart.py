@@ -22,7 +22,7 @@ from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
-from worker.providers.payload.event_key import hash_key_parts
+from worker.providers.payload.event_key import make_event_key
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso
 from worker.providers.webhook_provider import WebhookProvider
@@ -143,7 +143,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[
         key = (name, queue_id)
     else:
         # Without a time: hashed once, and not again for each recipient.
-        key = (name, queue_id, span_id, data.get("total"), created or hash_key_parts(kind, [raw]))
+        key = (name, queue_id, span_id, data.get("total"), created or make_event_key(kind, [raw]))
     message_id = json_payload.text(data, "queueId", json_payload.MESSAGE_ID_LIMIT) or json_payload.text(
         data, "spanId", json_payload.MESSAGE_ID_LIMIT
     )

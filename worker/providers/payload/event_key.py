@@ -13,18 +13,13 @@ _PLACE_IN_LIFE: dict[Kind, bytes] = {kind: bytes([place]) for place, kind in enu
 _encode_parts = msgspec.msgpack.Encoder().encode
 
 
-def make_event_key(kind: Kind, *parts: object) -> bytes:
+def make_event_key(kind: Kind, parts: Sequence[object]) -> bytes:
     """The kind's place in a message's life in one byte, then 15 bytes of blake2b over the parts.
 
     Parts are texts, bytes or whatever JSON can hold. They are hashed as a msgpack array, where each carries its type
     and length: ("ab", "c") and ("a", "bc") differ, and so do None and "". Give whatever names this one event at the
     vendor and never changes when the vendor sends it again; 120 bits keep strangers apart.
     """
-    return hash_key_parts(kind, parts)
-
-
-def hash_key_parts(kind: Kind, parts: Sequence[object]) -> bytes:
-    """The same for parts that stand in a sequence already."""
     try:
         encoded = _encode_parts(parts)
     except (UnicodeEncodeError, OverflowError):  # a lone surrogate, which UTF-8 cannot hold, or a number beyond 64 bits

@@ -12,7 +12,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.classification.failure import Classification
-from worker.providers.payload.event_key import hash_key_parts
+from worker.providers.payload.event_key import make_event_key
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, WORD_LIMIT, decode_elements, fit_text
 from worker.providers.payload.vendor_time import settle_occurred_at
 
@@ -48,7 +48,7 @@ def new_event(
     """
     occurred_at, arrival_dated = settle_occurred_at(vendor_time, envelope.received_at)
     return FeedbackEvent(  # in the order of the fields: see there
-        hash_key_parts(kind, [envelope.account, *key]),
+        make_event_key(kind, [envelope.account, *key]),
         envelope.provider,
         envelope.source,
         envelope.account,
