@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from tests.docs.pages import REPOSITORY, Snippet, snippets, snippets_of
-from tests.providers.conformance import sample
+from tests.providers.sample_events import sample
 from worker.providers.registry import PROVIDERS
 from worker.samples.halon import sample_values
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.providers.mail.mail_provider import MailProvider
 from worker.providers.mail.options import TOKEN_SECRETS
 from worker.providers.mail.received_mail import ReceivedMail

@@ -2,16 +2,16 @@
 
 import json
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.samples.ahasend import AhaSendSamples, sample_values
-from worker.samples.sample import SampleSender
 
 # https://ahasend.com/docs/api-reference/webhooks
 VENDOR_EVENTS = {
@@ -32,20 +32,12 @@ VENDOR_EVENTS = {
 
 class TestAhaSend(ProviderConformance):
     provider_name = "ahasend"
-    max_age: ClassVar[timedelta | None] = timedelta(seconds=300)
+    make_sender = AhaSendSamples
+    event_field = "type"
+    told_at_least = ("type", "data.recipient")
+    max_age = timedelta(seconds=300)
     # It says nothing of unsubscribes.
-    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = tuple(
-        pair for pair in ALL_KINDS if pair[0] is not Kind.UNSUBSCRIBE
-    )
-
-    def new_sender(self) -> SampleSender:
-        return AhaSendSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"type": document["type"], "data": {"recipient": document["data"]["recipient"]}}
+    kinds = all_kinds_but(Kind.UNSUBSCRIBE)
 
     def one(self, document: dict[str, Any], event_id: str = "e1", *, later_seconds: int = 0) -> FeedbackEvent:
         posted_at = NOW + timedelta(seconds=later_seconds)

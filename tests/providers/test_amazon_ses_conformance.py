@@ -1,15 +1,10 @@
 """What SES does as every provider does."""
 
-import json
 from functools import cache
 from typing import Any
 
-import msgspec
-
-from tests.providers.conformance import ProviderConformance
-from worker.providers.provider import WebhookRequest
+from tests.providers.sns_conformance import SnsConformance
 from worker.samples.amazon_ses import EVENT_TYPE, AmazonSesSamples
-from worker.samples.sample import SampleSender
 
 
 @cache
@@ -18,25 +13,10 @@ def shared_sender() -> AmazonSesSamples:
     return AmazonSesSamples()
 
 
-class TestAmazonSesConformance(ProviderConformance):
+class TestAmazonSesConformance(SnsConformance):
     provider_name = "amazon_ses"
-
-    def new_sender(self) -> SampleSender:
-        return shared_sender()
-
-    def unsigned(self, request: WebhookRequest) -> WebhookRequest:
-        fields = json.loads(request.body)
-        kept = {name: value for name, value in fields.items() if not name.startswith("Sign")}
-        return msgspec.structs.replace(request, body=json.dumps(kept).encode())
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return [json.loads(json.loads(request.body)["Message"])]
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        return json.dumps({**json.loads(request.body), "Message": json.dumps(document)}).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return {**document, EVENT_TYPE: self.unknown_event}
+    event_field = EVENT_TYPE
+    make_sender = shared_sender
 
     def stripped(self, document: Any) -> Any:
         recipients = [{"emailAddress": document["bounce"]["bouncedRecipients"][0]["emailAddress"]}]

@@ -13,8 +13,9 @@ import pytest
 from schemas.envelope import Envelope
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import NOW, ProviderConformance, one_of_each, sample
+from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
+from tests.providers.sample_events import NOW, one_of_each, sample
 from tests.providers.ses_payloads import bounce, envelope
 from tests.providers.test_amazon_ses_conformance import shared_sender
 from worker.errors import UnreadablePayload
@@ -22,7 +23,7 @@ from worker.providers.amazon_ses import API_KEY_HEADER, PROVIDER
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.ses_event_bridge import ACCOUNT_DETAIL_TYPES, DETAIL_TYPES
 from worker.samples.amazon_ses import EVENT_TYPE
-from worker.samples.sample import SampleEvent, SampleSender
+from worker.samples.sample import SampleEvent
 from worker.samples.vendor import MakeBelieveVendor
 
 KEY = "an API key that is the shared key of the tokens as well"
@@ -47,19 +48,15 @@ class EventBridgeSamples(MakeBelieveVendor):
 
 class TestEventBridgeConformance(ProviderConformance):
     provider_name = "amazon_ses"
+    event_field = EVENT_TYPE
+    make_sender = EventBridgeSamples
     signs_body = False
-
-    def new_sender(self) -> SampleSender:
-        return EventBridgeSamples()
 
     def documents(self, request: WebhookRequest) -> list[Any]:
         return [json.loads(request.body)["detail"]]
 
     def body(self, document: Any, request: WebhookRequest) -> bytes:
         return json.dumps({**json.loads(request.body), "detail": document}).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return {**document, EVENT_TYPE: self.unknown_event}
 
     def stripped(self, document: Any) -> Any:
         recipients = [{"emailAddress": document["bounce"]["bouncedRecipients"][0]["emailAddress"]}]

@@ -9,7 +9,8 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.providers.azure_communication_services import (
     DELIVERY_STATUSES,
     ENGAGEMENTS,
@@ -22,7 +23,6 @@ from worker.samples.azure_communication_services import (
     as_cloud_event,
     sample_element,
 )
-from worker.samples.sample import SampleSender
 
 _NOT_TOLD = {Kind.ACCEPTED, Kind.DEFERRED, Kind.UNSUBSCRIBE, Kind.COMPLAINT}
 
@@ -31,28 +31,13 @@ VENDOR_STATUSES = {"Delivered", "Suppressed", "Bounced", "Quarantined", "Filtere
 VENDOR_ENGAGEMENTS = {"view", "click"}
 
 
-class TestAzureCommunicationServices(ProviderConformance):
+class TestAzureCommunicationServices(BatchConformance):
     provider_name = "azure_communication_services"
+    make_sender = AzureCommunicationServicesSamples
+    event_field = "eventType"
+    told_at_least = ("eventType", "data.recipient", "data.status")
     signs_body = False
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in _NOT_TOLD)
-
-    def new_sender(self) -> SampleSender:
-        return AzureCommunicationServicesSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return list(json.loads(request.body))
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        del request
-        return json.dumps([document]).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"eventType": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        data = document["data"]
-        kept = {"recipient": data["recipient"], "status": data["status"]}
-        return {"eventType": document["eventType"], "data": kept}
+    kinds = all_kinds_but(*_NOT_TOLD)
 
     def test_cloud_events_say_the_same_alone_and_in_a_batch(self) -> None:
         element = sample_element(sample())

@@ -5,7 +5,7 @@ import hmac
 import json
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,15 +16,15 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.reported_event import EVENT_NAMES, EXAMPLES, json_schema
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
-from tests.providers.conformance import NOW, ProviderConformance
+from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
+from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import check_account_rule, with_own_account
 from worker.providers.bouncekeeper import PROVIDER
 from worker.providers.provider import Accepted, Answered, Refused, Verdict
 from worker.samples.bouncekeeper import BouncekeeperSamples
 from worker.samples.posting import post
-from worker.samples.sample import SampleSender
 
 GONE: dict[str, Any] = {"event": "hard_bounce", "address": "jane@example.org", "occurred_at": "2026-03-04T11:00:00Z"}
 
@@ -56,16 +56,10 @@ def judge(body: str, source: Source | None = None) -> Verdict:
 
 class TestBouncekeeper(ProviderConformance):
     provider_name = "bouncekeeper"
-    max_age: ClassVar[timedelta | None] = timedelta(seconds=300)
-
-    def new_sender(self) -> SampleSender:
-        return BouncekeeperSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "address": document["address"]}
+    make_sender = BouncekeeperSamples
+    event_field = "event"
+    told_at_least = ("event", "address")
+    max_age = timedelta(seconds=300)
 
 
 class TestShapes:

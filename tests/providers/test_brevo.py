@@ -1,7 +1,6 @@
 """What Brevo reports: transactional and marketing events, their many spellings, their many clocks."""
 
 import base64
-import json
 from typing import Any
 
 import msgspec
@@ -10,13 +9,13 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.brevo import EVENTS, PROVIDER
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.provider import Accepted, Refused
 from worker.samples.brevo import BrevoSamples, sample_object
-from worker.samples.sample import SampleSender
 
 SECONDS = int(EARLIER.timestamp())
 
@@ -49,26 +48,12 @@ VENDOR_EVENTS = {
 }
 
 
-class TestBrevo(ProviderConformance):
+class TestBrevo(BatchConformance):
     provider_name = "brevo"
+    make_sender = BrevoSamples
+    event_field = "event"
+    told_at_least = ("event", "email")
     signs_body = False
-
-    def new_sender(self) -> SampleSender:
-        return BrevoSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        elements: list[Any] = json.loads(request.body)
-        return elements
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        del request
-        return json.dumps([document]).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "email": document["email"]}
 
 
 def read(document: Any) -> list[FeedbackEvent]:

@@ -8,29 +8,19 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import sample
 from worker.errors import UnreadablePayload
 from worker.providers.customerio import EVENTS, OTHER_OBJECTS, PROVIDER
 from worker.samples.customerio import CustomerIoSamples, sample_values
-from worker.samples.sample import SampleSender
 
 
 class TestCustomerIo(ProviderConformance):
     provider_name = "customerio"
+    make_sender = CustomerIoSamples
+    event_field = "metric"
+    told_at_least = ("object_type", "metric", "data.recipient")
     max_age = timedelta(days=8)
-
-    def new_sender(self) -> SampleSender:
-        return CustomerIoSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"metric": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {
-            "object_type": document["object_type"],
-            "metric": document["metric"],
-            "data": {"recipient": document["data"]["recipient"]},
-        }
 
 
 def one(values: dict[str, Any]) -> FeedbackEvent:

@@ -11,14 +11,14 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.elastic_email import CATEGORIES, OTHER_NAMES, PROVIDER, STATUSES
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.samples.elastic_email import ElasticEmailSamples, sample_values
-from worker.samples.sample import SampleSender
 
 # What Elastic Email's pages list; the last two categories stand only in the lists of its API and of its reports.
 VENDOR_STATUSES = {"Sent", "Opened", "Clicked", "Error", "AbuseReport", "Unsubscribed"}
@@ -49,12 +49,12 @@ _NOT_TOLD = {Kind.ACCEPTED, Kind.DEFERRED, Kind.OTHER}
 
 class TestElasticEmail(ProviderConformance):
     provider_name = "elastic_email"
+    make_sender = ElasticEmailSamples
+    event_field = "status"
+    told_at_least = ("status", "to")
     signs_body = False
     tells_reply = False
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in _NOT_TOLD)
-
-    def new_sender(self) -> SampleSender:
-        return ElasticEmailSamples()
+    kinds = all_kinds_but(*_NOT_TOLD)
 
     def documents(self, request: WebhookRequest) -> list[Any]:
         return [decode_form(request.body, "form")]
@@ -62,12 +62,6 @@ class TestElasticEmail(ProviderConformance):
     def body(self, document: Any, request: WebhookRequest) -> bytes:
         del request
         return urlencode(document).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"status": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"status": document["status"], "to": document["to"]}
 
 
 def read(request: WebhookRequest) -> list[FeedbackEvent]:

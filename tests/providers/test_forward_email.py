@@ -7,28 +7,22 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import ALL_KINDS, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.forward_email import ACTIONS, CATEGORIES, PROVIDER
 from worker.samples.forward_email import ForwardEmailSamples, sample_values
-from worker.samples.sample import SampleSender
 
 FAILURES = {Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED}
 
 
 class TestForwardEmail(ProviderConformance):
     provider_name = "forward_email"
+    event_field = "bounce.action"
+    make_sender = ForwardEmailSamples
+    told_at_least = ("recipient",)
     kinds = tuple(pair for pair in ALL_KINDS if pair[0] in FAILURES)
-
-    def new_sender(self) -> SampleSender:
-        return ForwardEmailSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"bounce": {**document["bounce"], "action": self.unknown_event}}
-
-    def stripped(self, document: Any) -> Any:
-        return {"recipient": document["recipient"]}
 
 
 def one(**fields: Any) -> FeedbackEvent:

@@ -1,19 +1,19 @@
 """What GreenArrow Engine reports."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.greenarrow import BOUNCE_TYPES, EVENTS, PROVIDER, STATUSES
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.provider import Accepted, Refused
 from worker.samples.greenarrow import GreenArrowSamples, sample_values
 from worker.samples.posting import post
-from worker.samples.sample import SampleSender
 
 # The vendor's pages: "Types of Events", "Legacy Types of Events".
 VENDOR_EVENTS = (
@@ -24,22 +24,13 @@ VENDOR_STATUSES = "success accepted failure failure_toolong deferral connmaxout"
 UNSAYABLE = {Kind.ACCEPTED, Kind.DROPPED}
 
 
-class TestGreenArrow(ProviderConformance):
+class TestGreenArrow(BatchConformance):
     provider_name = "greenarrow"
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in UNSAYABLE)
-    signs_body: ClassVar[bool] = False
-
-    def new_sender(self) -> SampleSender:
-        return GreenArrowSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return [document for batch in super().documents(request) for document in batch]
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event_type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event_type": document["event_type"], "email": document["email"]}
+    make_sender = GreenArrowSamples
+    event_field = "event_type"
+    told_at_least = ("event_type", "email")
+    kinds = all_kinds_but(*UNSAYABLE)
+    signs_body = False
 
 
 SUITE = TestGreenArrow()

@@ -1,33 +1,27 @@
 """What Halon's post-delivery script reports."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import ALL_KINDS, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.halon import ACTIONS, PROVIDER
 from worker.samples.halon import HalonSamples, sample_values
-from worker.samples.sample import SampleSender
 
 SAYABLE = {Kind.DELIVERED, Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED}
 
 
 class TestHalon(ProviderConformance):
     provider_name = "halon"
+    make_sender = HalonSamples
+    event_field = "action"
+    told_at_least = ("action", "recipient")
     kinds = tuple(pair for pair in ALL_KINDS if pair[0] in SAYABLE)
-    signs_body: ClassVar[bool] = False
-
-    def new_sender(self) -> SampleSender:
-        return HalonSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"action": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"action": document["action"], "recipient": document["recipient"]}
+    signs_body = False
 
 
 SUITE = TestHalon()

@@ -6,7 +6,7 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,33 +15,24 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.docs.pages import REPOSITORY, snippets_of
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.haraka import PROVIDER
 from worker.providers.provider import Accepted, WebhookRequest
 from worker.samples.haraka import HarakaSamples, sample_values
 from worker.samples.posting import post
-from worker.samples.sample import SampleSender
 
 SAYABLE = {Kind.DELIVERED, Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED}
 
 
-class TestHaraka(ProviderConformance):
+class TestHaraka(BatchConformance):
     provider_name = "haraka"
+    make_sender = HarakaSamples
+    event_field = "hook"
+    told_at_least = ("hook", "recipient")
     kinds = tuple(pair for pair in ALL_KINDS if pair[0] in SAYABLE)
-    signs_body: ClassVar[bool] = False
-
-    def new_sender(self) -> SampleSender:
-        return HarakaSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return [document for batch in super().documents(request) for document in batch]
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"hook": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"hook": document["hook"], "recipient": document["recipient"]}
+    signs_body = False
 
 
 SUITE = TestHaraka()

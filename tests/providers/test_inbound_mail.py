@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from schemas.source import Secret
-from tests.providers.conformance import NOW
 from tests.providers.mail_conformance import BOUNCE, MailConformance
+from tests.providers.sample_events import NOW
+from tests.providers.sns_conformance import SnsConformance
 from worker.errors import UnreadablePayload
 from worker.providers import sns
 from worker.providers.payload.multipart_payload import decode_any_form
@@ -33,7 +34,7 @@ def signed_by(*domains: str, tags: str = "", mail: bytes = BOUNCE) -> bytes:
 
 
 class FormConformance(MailConformance):
-    empty_bodies: ClassVar[tuple[bytes, ...]] = (b"", b"--xYzZY--\r\n")
+    empty_bodies = (b"", b"--xYzZY--\r\n")
     mail_field: ClassVar[str]
 
     def documents(self, request: WebhookRequest) -> list[Any]:
@@ -213,24 +214,13 @@ class TestPostmarkInbound(MailConformance):
             self.parse([PostmarkInboundSamples().posted_values({"RecordType": "Bounce", "Email": "jane@example.org"})])
 
 
-class TestAmazonSesInbound(MailConformance):
+class TestAmazonSesInbound(SnsConformance, MailConformance):
     provider_name = "amazon_ses_inbound"
     make_sender = AmazonSesInboundSamples
     signs_body = True
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
         return msgspec.structs.replace(request, body=request.body.replace(b"bounces@", b"another@"))
-
-    def unsigned(self, request: WebhookRequest) -> WebhookRequest:
-        message = json.loads(request.body)
-        del message["Signature"]
-        return msgspec.structs.replace(request, body=json.dumps(message).encode())
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return [json.loads(json.loads(request.body)["Message"])]
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        return json.dumps(json.loads(request.body) | {"Message": json.dumps(document)}).encode()
 
     def with_mail(self, document: Any, message: str) -> Any:
         return document | {"content": message}

@@ -10,27 +10,21 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.iterable import EVENTS, OTHER_CHANNELS, PROVIDER, RECIPIENT_STATES
 from worker.providers.provider import Accepted, Refused
 from worker.samples.iterable import IterableSamples, sample_values
-from worker.samples.sample import SampleSender
 
 
 class TestIterable(ProviderConformance):
     provider_name = "iterable"
+    make_sender = IterableSamples
+    event_field = "eventName"
+    told_at_least = ("eventName", "email")
     signs_body = False
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in {Kind.DELIVERED, Kind.DEFERRED})
-
-    def new_sender(self) -> SampleSender:
-        return IterableSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"eventName": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"eventName": document["eventName"], "email": document["email"]}
+    kinds = all_kinds_but(Kind.DELIVERED, Kind.DEFERRED)
 
 
 def one(**fields: Any) -> FeedbackEvent:

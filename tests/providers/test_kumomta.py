@@ -2,7 +2,7 @@
 
 import base64
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -10,14 +10,14 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
+from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.kumomta import CLASSES, PROVIDER, TYPES
 from worker.providers.provider import Accepted, Refused
 from worker.samples.kumomta import KumoMtaSamples, sample_record
 from worker.samples.posting import post
-from worker.samples.sample import SampleSender
 
 # https://docs.kumomta.com/reference/log_record/ and the bounce classifier's predefined classes.
 VENDOR_TYPES = (
@@ -59,17 +59,11 @@ def response(content: str, code: int = 550, enhanced: str | None = None) -> dict
 
 class TestKumoMta(ProviderConformance):
     provider_name = "kumomta"
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in UNSAYABLE)
-    signs_body: ClassVar[bool] = False
-
-    def new_sender(self) -> SampleSender:
-        return KumoMtaSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"type": document["type"], "recipient": document["recipient"]}
+    make_sender = KumoMtaSamples
+    event_field = "type"
+    told_at_least = ("type", "recipient")
+    kinds = all_kinds_but(*UNSAYABLE)
+    signs_body = False
 
 
 def test_the_tables_have_no_gap() -> None:

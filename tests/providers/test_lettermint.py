@@ -2,19 +2,19 @@
 
 import json
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, NOW, all_kinds_but
 from worker.errors import UnreadablePayload
 from worker.providers.lettermint import SIGNATURE_HEADER
 from worker.providers.provider import Accepted, Refused
 from worker.samples.lettermint import LettermintSamples
-from worker.samples.sample import SampleSender
 
 # https://docs.lettermint.co/platform/webhooks/events and Lettermint's own libraries.
 VENDOR_EVENTS = {
@@ -49,18 +49,12 @@ VENDOR_EVENTS = {
 
 class TestLettermint(ProviderConformance):
     provider_name = "lettermint"
-    max_age: ClassVar[timedelta | None] = timedelta(seconds=300)
+    make_sender = LettermintSamples
+    event_field = "event"
+    told_at_least = ("event", "data.recipient")
+    max_age = timedelta(seconds=300)
     # A delay is a soft bounce by its name; whether Lettermint tries again it does not say.
-    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = tuple(pair for pair in ALL_KINDS if pair[0] is not Kind.DEFERRED)
-
-    def new_sender(self) -> SampleSender:
-        return LettermintSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "data": {"recipient": document["data"]["recipient"]}}
+    kinds = all_kinds_but(Kind.DEFERRED)
 
     def all_of(self, name: str, data: dict[str, Any], **other: Any) -> list[FeedbackEvent]:
         request = LettermintSamples().signed({"id": "e1", "event": name, "data": data, **other}, now=NOW)

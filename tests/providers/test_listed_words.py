@@ -9,7 +9,7 @@ import pytest
 
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.source import Source
-from tests.providers.conformance import EARLIER, NOW
+from tests.providers.sample_events import EARLIER, NOW
 from worker.providers.registry import PROVIDERS
 from worker.providers.ses_vocabulary import COMPLAINED_BEFORE
 

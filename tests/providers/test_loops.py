@@ -11,12 +11,12 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.loops import EVENTS, PROVIDER, UNSUBSCRIBED_OPTION
 from worker.providers.provider import Accepted, Refused
 from worker.samples.loops import LoopsSamples, sample_values
-from worker.samples.sample import SampleSender
 
 # https://loops.so/docs/webhooks#event-types
 VENDOR_EVENTS = {
@@ -54,6 +54,9 @@ def values(name: str, **further: Any) -> dict[str, Any]:
 
 class TestLoops(ProviderConformance):
     provider_name = "loops"
+    make_sender = LoopsSamples
+    event_field = "eventName"
+    told_at_least = ("eventName", "contactIdentity")
     max_age = timedelta(minutes=5)
     tells_reply = False
     kinds = (
@@ -68,15 +71,6 @@ class TestLoops(ProviderConformance):
         (Kind.COMPLAINT, Cause.ABUSE_REPORT),
         (Kind.OTHER, Cause.NONE),
     )
-
-    def new_sender(self) -> SampleSender:
-        return LoopsSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"eventName": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"eventName": document["eventName"], "contactIdentity": document["contactIdentity"]}
 
 
 def read(document: dict[str, Any], *, event_id: str = "msg_1", options: dict[str, Any] | None = None) -> FeedbackEvent:

@@ -1,15 +1,15 @@
 """Mail as an MTA posts it, and as `fetch-mail` queues it."""
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Kind
-from tests.providers.conformance import NOW, sample
 from tests.providers.mail_conformance import BOUNCE, TOKEN_SECRET, MailConformance
+from tests.providers.sample_events import NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.mail.mail_webhook import (
     DELIVERED_AT_HEADER,
@@ -27,7 +27,7 @@ from worker.samples.speaking import sample_webhook
 class TestMail(MailConformance):
     provider_name = "mail"
     make_sender = MailSamples
-    empty_bodies: ClassVar[tuple[bytes, ...]] = (b"", b"\r\n", b"{}")
+    empty_bodies = (b"", b"\r\n", b"{}")
 
     def documents(self, request: WebhookRequest) -> list[Any]:
         return [{"lines": request.body.decode().split("\r\n")}]

@@ -8,36 +8,22 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import ALL_KINDS, EARLIER, NOW, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.mailchannels import EVENTS, PROVIDER
-from worker.providers.provider import WebhookRequest
 from worker.samples.mailchannels import MailChannelsSamples, sample_values
-from worker.samples.sample import SampleSender
 
 
-class TestMailChannels(ProviderConformance):
+class TestMailChannels(BatchConformance):
     provider_name = "mailchannels"
+    make_sender = MailChannelsSamples
+    event_field = "event"
+    told_at_least = ("event", "recipients")
     max_age = timedelta(minutes=5)
     kinds = tuple(
         (kind, Cause.TEST if kind is Kind.OTHER else cause) for kind, cause in ALL_KINDS if kind is not Kind.DEFERRED
     )
-
-    def new_sender(self) -> SampleSender:
-        return MailChannelsSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return list(json.loads(request.body))
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        del request
-        return json.dumps([document]).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "recipients": document["recipients"]}
 
 
 def read(*elements: Any) -> list[FeedbackEvent]:

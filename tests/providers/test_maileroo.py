@@ -7,25 +7,19 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.maileroo import EVENTS, PROVIDER
 from worker.samples.maileroo import MailerooSamples, sample_values
-from worker.samples.sample import SampleSender
 
 
 class TestMaileroo(ProviderConformance):
     provider_name = "maileroo"
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in {Kind.UNSUBSCRIBE, Kind.OTHER})
-
-    def new_sender(self) -> SampleSender:
-        return MailerooSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event_type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event_type": document["event_type"], "event_data": {"to": document["event_data"]["to"]}}
+    make_sender = MailerooSamples
+    event_field = "event_type"
+    told_at_least = ("event_type", "event_data.to")
+    kinds = all_kinds_but(Kind.UNSUBSCRIBE, Kind.OTHER)
 
 
 def read(values: Any) -> list[FeedbackEvent]:

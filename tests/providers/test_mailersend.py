@@ -8,12 +8,12 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import EARLIER, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, sample
 from worker.errors import UnreadablePayload
 from worker.providers.mailersend import PING_SECRET
 from worker.providers.provider import Accepted, Answered, Refused
 from worker.samples.mailersend import MailerSendSamples, sample_values
-from worker.samples.sample import SampleSender
 
 # https://developers.mailersend.com/api/v1/webhooks.html#available-events, with what each means without a reason.
 VENDOR_EVENTS = {
@@ -51,16 +51,9 @@ PING = {"type": "webhook.test", "message": "Just a test", "created_at": "2026-03
 
 class TestMailerSend(ProviderConformance):
     provider_name = "mailersend"
-
-    def new_sender(self) -> SampleSender:
-        return MailerSendSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        recipient = {"email": document["data"]["email"]["recipient"]["email"]}
-        return {"type": document["type"], "data": {"email": {"recipient": recipient}}}
+    make_sender = MailerSendSamples
+    event_field = "type"
+    told_at_least = ("type", "data.email.recipient.email")
 
     def one(self, document: dict[str, Any]) -> FeedbackEvent:
         (event,) = self.read(self.envelope(self.request(), json.dumps(document).encode()))

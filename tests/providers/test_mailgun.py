@@ -12,22 +12,22 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
+from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.mailgun import EVENT_KINDS, PROVIDER
 from worker.providers.mailgun_failure import OPEN_REASONS, OWN_CODES, PERMANENT_REASONS
 from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
 from worker.samples.mailgun import MailgunSamples
-from worker.samples.sample import SampleSender
 
 
 class TestMailgunConformance(ProviderConformance):
     provider_name = "mailgun"
+    make_sender = MailgunSamples
+    event_field = "event"
+    told_at_least = ("event", "recipient")
     max_age = timedelta(hours=9)
-
-    def new_sender(self) -> SampleSender:
-        return MailgunSamples()
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
         body = json.loads(request.body)
@@ -44,12 +44,6 @@ class TestMailgunConformance(ProviderConformance):
 
     def body(self, document: Any, request: WebhookRequest) -> bytes:
         return json.dumps(json.loads(request.body) | {"event-data": document}).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "recipient": document["recipient"]}
 
 
 def event_data(event: str, **fields: Any) -> dict[str, Any]:

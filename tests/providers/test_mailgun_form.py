@@ -11,14 +11,15 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
+from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.mailgun import PROVIDER
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.samples.mailgun import MailgunSamples
-from worker.samples.sample import SampleEvent, SampleSender
+from worker.samples.sample import SampleEvent
 
 _BOUNDARY = "the-boundary"
 
@@ -30,14 +31,12 @@ class FormSamples(MailgunSamples):
 
 class TestMailgunFormConformance(ProviderConformance):
     provider_name = "mailgun"
+    make_sender = FormSamples
+    event_field = "event"
+    told_at_least = ("event", "recipient")
     max_age = timedelta(hours=9)
-    kinds = tuple(
-        pair for pair in ALL_KINDS if pair[0] not in {Kind.ACCEPTED, Kind.DEFERRED, Kind.OPENED, Kind.CLICKED}
-    )
+    kinds = all_kinds_but(Kind.ACCEPTED, Kind.DEFERRED, Kind.OPENED, Kind.CLICKED)
     empty_bodies = (b"", b"&", b"=")
-
-    def new_sender(self) -> SampleSender:
-        return FormSamples()
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
         return msgspec.structs.replace(request, body=request.body.replace(b"token=", b"token=0"))
@@ -52,12 +51,6 @@ class TestMailgunFormConformance(ProviderConformance):
         del request
         fields = document.items() if isinstance(document, dict) else [(str(document), "")]
         return MailgunSamples().signed_form([(str(name), _as_text(value)) for name, value in fields]).body
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "recipient": document["recipient"]}
 
     def test_times_and_words_of_the_vendor_are_kept(self) -> None:
         (event,) = self.parse([self.request(now=NOW - timedelta(minutes=5))])

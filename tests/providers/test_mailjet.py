@@ -1,7 +1,6 @@
 """What Mailjet reports: its errors, in bounces and in what it never tried; groups and single objects."""
 
 import base64
-import json
 from typing import Any
 
 import msgspec
@@ -10,11 +9,11 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import ALL_KINDS, EARLIER, NOW, all_kinds_but, sample
 from worker.providers.mailjet import ERRORS, EVENTS, PROVIDER
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.provider import Accepted, Refused
 from worker.samples.mailjet import MailjetSamples, sample_object
-from worker.samples.sample import SampleSender
 
 _HARD, _SOFT, _BLOCKED, _DROPPED = Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED, Kind.DROPPED
 # The vendor's table of errors: what each is related to, and what it means in a bounce with and without hard_bounce
@@ -128,27 +127,13 @@ VENDOR_ERRORS: dict[str, tuple[str, tuple[Kind, Cause], tuple[Kind, Cause], Caus
 }
 
 
-class TestMailjet(ProviderConformance):
+class TestMailjet(BatchConformance):
     provider_name = "mailjet"
+    make_sender = MailjetSamples
+    event_field = "event"
+    told_at_least = ("event", "email")
     signs_body = False
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] is not Kind.ACCEPTED)  # Mailjet has no word for it
-
-    def new_sender(self) -> SampleSender:
-        return MailjetSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        elements: list[Any] = json.loads(request.body)
-        return elements
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        del request
-        return json.dumps([document]).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "email": document["email"]}
+    kinds = all_kinds_but(Kind.ACCEPTED)  # Mailjet has no word for it
 
 
 def read(document: Any) -> list[FeedbackEvent]:

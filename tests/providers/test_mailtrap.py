@@ -2,7 +2,7 @@
 
 import base64
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,10 +10,10 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, one_of_each, sample
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import ALL_KINDS, NOW, one_of_each, sample
+from worker.providers.provider import Accepted, Refused
 from worker.samples.mailtrap import MailtrapSamples, sample_values
-from worker.samples.sample import SampleSender
 
 # The categories that Mailtrap describes, and what each makes of a bounce without a response.
 VENDOR_CATEGORIES = {
@@ -50,31 +50,19 @@ VENDOR_EVENTS = {
 }
 
 
-class TestMailtrap(ProviderConformance):
+class TestMailtrap(BatchConformance):
     provider_name = "mailtrap"
+    make_sender = MailtrapSamples
+    event_field = "event"
+    told_at_least = ("event", "email")
+    array_field = "events"
     # It says nothing of messages that it has just taken; of its other events a suspension is the nearest.
-    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = tuple(
+    kinds = tuple(
         (kind, Cause.SENDER_CONFIGURATION if kind is Kind.OTHER else cause)
         for kind, cause in ALL_KINDS
         if kind is not Kind.ACCEPTED
     )
-    empty_bodies: ClassVar[tuple[bytes, ...]] = (b"[]", b"{}", b'{"events": []}')
-
-    def new_sender(self) -> SampleSender:
-        return MailtrapSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return list(json.loads(request.body)["events"])
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        del request
-        return json.dumps({"events": [document]}).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "email": document["email"]}
+    empty_bodies = (b"[]", b"{}", b'{"events": []}')
 
     def one(self, **values: Any) -> FeedbackEvent:
         (event,) = self.read(self.envelope(MailtrapSamples().signed({"events": [values]})))

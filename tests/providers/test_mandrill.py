@@ -12,14 +12,14 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.signed_form import signed_message
 from worker.providers.mandrill import BOUNCE_CODES, EVENTS, PROVIDER, REJECT_REASONS
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.samples.mandrill import SAMPLE_URL, MandrillSamples, sample_element
-from worker.samples.sample import SampleSender
 
 VENDOR_EVENTS = {
     "send": Kind.ACCEPTED,
@@ -59,10 +59,10 @@ VENDOR_CODES = {
 
 class TestMandrill(ProviderConformance):
     provider_name = "mandrill"
+    make_sender = MandrillSamples
+    event_field = "event"
+    told_at_least = ("event", "msg.email")
     empty_bodies = (b"mandrill_events=%5B%5D", b"mandrill_events=", b"other=1", b"[]", b"{}")
-
-    def new_sender(self) -> SampleSender:
-        return MandrillSamples()
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
         return msgspec.structs.replace(request, body=request.body.replace(b"jane%40", b"john%40"))
@@ -74,12 +74,6 @@ class TestMandrill(ProviderConformance):
     def body(self, document: Any, request: WebhookRequest) -> bytes:
         del request
         return form([document])
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "msg": {"email": document["msg"]["email"]}}
 
 
 def form(elements: Any) -> bytes:

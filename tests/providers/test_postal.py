@@ -3,7 +3,7 @@
 import base64
 import json
 from itertools import cycle
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.postal import SHA1_HEADER, SHA256_HEADER
 from worker.providers.provider import Accepted, Refused
@@ -79,19 +80,13 @@ VENDOR_DETAILS = [
 
 class TestPostal(ProviderConformance):
     provider_name = "postal"
+    event_field = "event"
+    told_at_least = ("event", "payload.message.to")
     # It says nothing of complaints and unsubscribes, nor of messages that it has just taken.
-    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = tuple(
-        (kind, cause) for kind, cause in ALL_KINDS if kind not in {Kind.ACCEPTED, Kind.COMPLAINT, Kind.UNSUBSCRIBE}
-    )
+    kinds = all_kinds_but(Kind.ACCEPTED, Kind.COMPLAINT, Kind.UNSUBSCRIBE)
 
     def new_sender(self) -> SampleSender:
         return next(VENDORS)
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "payload": {"message": {"to": document["payload"]["message"]["to"]}}}
 
     def one(self, name: str, payload: dict[str, Any], **other: Any) -> FeedbackEvent:
         body = json.dumps({"event": name, "timestamp": EARLIER.timestamp(), "payload": payload, "uuid": "u1", **other})

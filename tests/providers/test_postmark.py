@@ -11,13 +11,13 @@ import pytest
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, ProviderConformance
+from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
+from tests.providers.sample_events import all_kinds_but
 from worker.errors import UnreadablePayload
 from worker.providers.postmark import BOUNCE_TYPES, PROVIDER
 from worker.providers.provider import WebhookRequest
 from worker.samples.postmark import PostmarkSamples
-from worker.samples.sample import SampleSender
 
 HAPPENED = datetime(2026, 3, 4, 5, 6, 7, 123_456, tzinfo=UTC)
 NOW = HAPPENED + timedelta(seconds=2)
@@ -109,20 +109,14 @@ def change(*, suppress: bool, reason: str | None, origin: str, **other: Any) -> 
 
 class TestPostmarkConformance(ProviderConformance):
     provider_name = "postmark"
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] is not Kind.ACCEPTED)  # Postmark has no word for it
-
-    def new_sender(self) -> SampleSender:
-        return PostmarkSamples()
+    make_sender = PostmarkSamples
+    event_field = "RecordType"
+    told_at_least = ("RecordType", "Type", "Email")
+    kinds = all_kinds_but(Kind.ACCEPTED)  # Postmark has no word for it
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
         wrong = "Basic " + base64.b64encode(b"postmark:guess").decode()
         return msgspec.structs.replace(request, headers={**request.headers, "authorization": wrong})
-
-    def unknown(self, document: Any) -> Any:
-        return {**document, "RecordType": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"RecordType": document["RecordType"], "Type": document["Type"], "Email": document["Email"]}
 
 
 class TestBounce:

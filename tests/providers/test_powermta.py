@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,14 +23,14 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.docs.pages import REPOSITORY
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.powermta import ACTIONS, CATEGORIES, FEEDBACK_TYPES, PROVIDER, RECORDS
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.samples.posting import post
 from worker.samples.powermta import PowerMtaSamples, sample_row
-from worker.samples.sample import SampleSender
 
 # The User's Guide: record types and bounce categories.
 VENDOR_RECORDS = "d b t tq r f rb rs"
@@ -44,11 +44,11 @@ SAYABLE = {Kind.ACCEPTED, Kind.DELIVERED, Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.
 
 class TestPowerMta(ProviderConformance):
     provider_name = "powermta"
+    make_sender = PowerMtaSamples
+    event_field = "type"
+    told_at_least = ("type", "rcpt")
     kinds = tuple(pair for pair in ALL_KINDS if pair[0] in SAYABLE | {Kind.COMPLAINT, Kind.OTHER})
-    signs_body: ClassVar[bool] = False
-
-    def new_sender(self) -> SampleSender:
-        return PowerMtaSamples()
+    signs_body = False
 
     def documents(self, request: WebhookRequest) -> list[Any]:
         return list(csv.DictReader(io.StringIO(request.body.decode())))
@@ -56,12 +56,6 @@ class TestPowerMta(ProviderConformance):
     def body(self, document: Any, request: WebhookRequest) -> bytes:
         del request
         return json.dumps([document]).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"type": document["type"], "rcpt": document["rcpt"]}
 
     def test_mutated_requests_are_judged_without_an_error(self) -> None:
         """The body, which is no JSON, has no part in the judgement."""

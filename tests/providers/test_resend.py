@@ -2,17 +2,17 @@
 
 import json
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.samples.resend import ResendSamples, sample_values
-from worker.samples.sample import SampleSender
 
 # https://resend.com/docs/webhooks/event-types and …/dashboard/emails/email-bounces, with what each means by itself.
 VENDOR_EVENTS = {
@@ -75,20 +75,12 @@ def bounce(bounce_type: str, subtype: str, **other: Any) -> dict[str, Any]:
 
 class TestResend(ProviderConformance):
     provider_name = "resend"
-    max_age: ClassVar[timedelta | None] = timedelta(seconds=300)
+    make_sender = ResendSamples
+    event_field = "type"
+    told_at_least = ("type", "data.to")
+    max_age = timedelta(seconds=300)
     # A delay comes without a reason.
-    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = tuple(
-        (kind, Cause.UNDETERMINED if kind is Kind.DEFERRED else cause) for kind, cause in ALL_KINDS
-    )
-
-    def new_sender(self) -> SampleSender:
-        return ResendSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"type": document["type"], "data": {"to": document["data"]["to"]}}
+    kinds = tuple((kind, Cause.UNDETERMINED if kind is Kind.DEFERRED else cause) for kind, cause in ALL_KINDS)
 
     def one(self, document: dict[str, Any]) -> FeedbackEvent:
         request = ResendSamples().signed(document, "msg_1", now=NOW)

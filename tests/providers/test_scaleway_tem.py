@@ -11,7 +11,8 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.sample_events import ALL_KINDS, NOW, sample
+from tests.providers.sns_conformance import SnsConformance
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.provider import (
@@ -24,7 +25,6 @@ from worker.providers.provider import (
     WebhookRequest,
 )
 from worker.providers.scaleway_tem import ENDPOINTS, EVENTS, PROVIDER, issuers_url
-from worker.samples.sample import SampleSender
 from worker.samples.scaleway_tem import CERTIFICATE_URL, TOPIC, ScalewayTemSamples, sample_values
 
 # Scaleway's list of event types.
@@ -49,32 +49,15 @@ def shared_sender() -> ScalewayTemSamples:
     return ScalewayTemSamples()
 
 
-class TestScalewayTem(ProviderConformance):
+class TestScalewayTem(SnsConformance):
     provider_name = "scaleway_tem"
+    make_sender = shared_sender
+    event_field = "type"
+    told_at_least = ("type", "email_to")
     kinds = (
         *(pair for pair in ALL_KINDS if pair[0] not in _NOT_TOLD),
         (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),
     )
-
-    def new_sender(self) -> SampleSender:
-        return shared_sender()
-
-    def unsigned(self, request: WebhookRequest) -> WebhookRequest:
-        fields = json.loads(request.body)
-        kept = {name: value for name, value in fields.items() if not name.startswith("Sign")}
-        return msgspec.structs.replace(request, body=json.dumps(kept).encode())
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return [json.loads(json.loads(request.body)["Message"])]
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        return json.dumps({**json.loads(request.body), "Message": json.dumps(document)}).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return {**document, "type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"type": document["type"], "email_to": document["email_to"]}
 
 
 def judge(request: WebhookRequest, source: Source | None = None, *, now: datetime = NOW) -> Verdict:

@@ -12,33 +12,23 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
 from tests.providers.reading import parse_envelope
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from tests.providers.sample_events import EARLIER, NOW, sample
+from worker.providers.provider import Accepted, Refused
 from worker.providers.sendgrid import EVENT_KINDS, PROVIDER, SIGNATURE_HEADER, TIMESTAMP_HEADER
 from worker.samples.sample import SampleSender
 from worker.samples.sendgrid import SendGridSamples
 
 
-class TestSendGridConformance(ProviderConformance):
+class TestSendGridConformance(BatchConformance):
     provider_name = "sendgrid"
+    event_field = "event"
+    told_at_least = ("event", "email")
     max_age = timedelta(hours=48)
 
     def new_sender(self) -> SampleSender:
         return SendGridSamples(events_per_batch=5)
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return list(json.loads(request.body))
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        del request
-        return json.dumps([document]).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "email": document["email"]}
 
 
 def parse(*elements: Any, account: str = "default") -> list[FeedbackEvent]:

@@ -7,34 +7,20 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import WebhookRequest
 from worker.providers.sendpulse import CAMPAIGN_EVENTS, PROVIDER, SMTP_EVENTS
-from worker.samples.sample import SampleSender
 from worker.samples.sendpulse import SendPulseSamples, sample_values
 
 
-class TestSendPulse(ProviderConformance):
+class TestSendPulse(BatchConformance):
     provider_name = "sendpulse"
+    make_sender = SendPulseSamples
+    event_field = "event"
+    told_at_least = ("event", "recipient")
     signs_body = False
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in {Kind.ACCEPTED, Kind.DEFERRED, Kind.DROPPED})
-
-    def new_sender(self) -> SampleSender:
-        return SendPulseSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return list(json.loads(request.body))
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        del request
-        return json.dumps([document]).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "recipient": document["recipient"]}
+    kinds = all_kinds_but(Kind.ACCEPTED, Kind.DEFERRED, Kind.DROPPED)
 
 
 def read(*elements: Any) -> list[FeedbackEvent]:

@@ -9,11 +9,11 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, EARLIER, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.smtp2go import BOUNCES, EVENTS, OTHER_NAMES, PROVIDER, SMS_EVENTS
-from worker.samples.sample import SampleSender
 from worker.samples.smtp2go import Smtp2goSamples, sample_values
 
 # SMTP2GO's list of events, and its two sorts of bounces.
@@ -34,22 +34,16 @@ VENDOR_BOUNCES = {"hard", "soft"}
 
 class TestSmtp2go(ProviderConformance):
     provider_name = "smtp2go"
+    make_sender = Smtp2goSamples
+    event_field = "event"
+    told_at_least = ("event", "rcpt")
     signs_body = False
     # SMTP2GO has no word for deferred mail.
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] is not Kind.DEFERRED)
-
-    def new_sender(self) -> SampleSender:
-        return Smtp2goSamples()
+    kinds = all_kinds_but(Kind.DEFERRED)
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
         wrong = "Basic " + base64.b64encode(b"smtp2go:guess").decode()
         return msgspec.structs.replace(request, headers={**request.headers, "authorization": wrong})
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event": document["event"], "rcpt": document["rcpt"]}
 
 
 def read(request: WebhookRequest) -> list[FeedbackEvent]:

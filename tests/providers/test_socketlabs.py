@@ -8,20 +8,20 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
 from worker.providers.socketlabs import EVENTS, FAILURE_CODES, PROVIDER
-from worker.samples.sample import SampleSender
 from worker.samples.socketlabs import SocketLabsSamples, sample_values
 
 
 class TestSocketLabs(ProviderConformance):
     provider_name = "socketlabs"
-
-    def new_sender(self) -> SampleSender:
-        return SocketLabsSamples()
+    make_sender = SocketLabsSamples
+    event_field = "Type"
+    told_at_least = ("Type", "Address")
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
         body = json.loads(request.body)
@@ -31,12 +31,6 @@ class TestSocketLabs(ProviderConformance):
         body = json.loads(request.body)
         del body["SecretKey"]
         return msgspec.structs.replace(request, body=json.dumps(body).encode())
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"Type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"Type": document["Type"], "Address": document["Address"]}
 
 
 def one(values: Any) -> FeedbackEvent:

@@ -1,7 +1,6 @@
 """What SparkPost reports: its classes, its echoes, its test batches."""
 
 import base64
-import json
 from typing import Any
 
 import msgspec
@@ -10,11 +9,11 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import EARLIER, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.provider import Accepted, Refused
 from worker.providers.sparkpost import BOUNCE_CLASSES, EVENTS, PROVIDER
-from worker.samples.sample import SampleSender
 from worker.samples.sparkpost import SparkPostSamples, sample_element
 
 # The vendor's table of bounce classifications, and what each means here when the server's words say nothing.
@@ -72,27 +71,12 @@ VENDOR_EVENTS = {
 }
 
 
-class TestSparkPost(ProviderConformance):
+class TestSparkPost(BatchConformance):
     provider_name = "sparkpost"
+    event_field = "msys.message_event.type"
+    told_at_least = ("msys.message_event.type", "msys.message_event.rcpt_to")
+    make_sender = SparkPostSamples
     signs_body = False
-
-    def new_sender(self) -> SampleSender:
-        return SparkPostSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        elements: list[Any] = json.loads(request.body)
-        return elements
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        del request
-        return json.dumps([document]).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return {"msys": {"message_event": document["msys"]["message_event"] | {"type": self.unknown_event}}}
-
-    def stripped(self, document: Any) -> Any:
-        values = document["msys"]["message_event"]
-        return {"msys": {"message_event": {"type": values["type"], "rcpt_to": values["rcpt_to"]}}}
 
 
 def read(*elements: Any) -> list[FeedbackEvent]:

@@ -1,7 +1,6 @@
 """What Stalwart's telemetry reports."""
 
 import base64
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +10,12 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.batch_conformance import BatchConformance
+from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.provider import Accepted, Refused
 from worker.providers.stalwart import EVENTS, PROVIDER
 from worker.samples.posting import post
-from worker.samples.sample import SampleSender
 from worker.samples.stalwart import StalwartSamples, sample_event
 
 # crates/trc of Stalwart's source: DeliveryEvent, QueueEvent, IncomingReportEvent.
@@ -30,25 +29,13 @@ VENDOR_DELIVERY = (
 SAYABLE = {Kind.ACCEPTED, Kind.DELIVERED, Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED, Kind.OTHER}
 
 
-class TestStalwart(ProviderConformance):
+class TestStalwart(BatchConformance):
     provider_name = "stalwart"
+    make_sender = StalwartSamples
+    event_field = "type"
+    told_at_least = ("type", "data.to")
+    array_field = "events"
     kinds = tuple(pair for pair in ALL_KINDS if pair[0] in SAYABLE)
-
-    def new_sender(self) -> SampleSender:
-        return StalwartSamples()
-
-    def documents(self, request: WebhookRequest) -> list[Any]:
-        return list(json.loads(request.body)["events"])
-
-    def body(self, document: Any, request: WebhookRequest) -> bytes:
-        del request
-        return json.dumps({"events": [document]}).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"type": document["type"], "data": {"to": document["data"]["to"]}}
 
 
 SUITE = TestStalwart()

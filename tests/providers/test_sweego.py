@@ -10,28 +10,22 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.provider import Accepted, Refused
 from worker.providers.sweego import EVENTS, PROVIDER
-from worker.samples.sample import SampleSender
 from worker.samples.sweego import SweegoSamples, sample_values
 
 
 class TestSweego(ProviderConformance):
     provider_name = "sweego"
+    make_sender = SweegoSamples
+    event_field = "event_type"
+    told_at_least = ("event_type", "recipient")
     max_age = timedelta(days=1)
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in {Kind.DEFERRED, Kind.DROPPED})
-
-    def new_sender(self) -> SampleSender:
-        return SweegoSamples()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event_type": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"event_type": document["event_type"], "recipient": document["recipient"]}
+    kinds = all_kinds_but(Kind.DEFERRED, Kind.DROPPED)
 
 
 def one(**fields: Any) -> FeedbackEvent:

@@ -2,20 +2,20 @@
 
 import json
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
-from tests.providers.conformance import NOW, ProviderConformance
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.telnyx import CODES, PROVIDER, STATUSES
 from worker.samples.phone_number import made_up_number
-from worker.samples.sample import SampleSender
 from worker.samples.telnyx import TelnyxSamples
 
 VENDOR_STATUSES = {
@@ -30,9 +30,11 @@ VENDOR_CODES = {
 
 class TestTelnyx(ProviderConformance):
     provider_name = "telnyx"
+    event_field = "data.event_type"
+    make_sender = TelnyxSamples
     max_age = timedelta(days=1)
     tells_reply = False
-    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = (
+    kinds = (
         (Kind.ACCEPTED, Cause.NONE),
         (Kind.DELIVERED, Cause.NONE),
         (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE),
@@ -45,9 +47,6 @@ class TestTelnyx(ProviderConformance):
         (Kind.OTHER, Cause.NONE),
     )
 
-    def new_sender(self) -> SampleSender:
-        return TelnyxSamples()
-
     def recipient(self, email: str) -> str:
         return made_up_number(email)
 
@@ -55,9 +54,6 @@ class TestTelnyx(ProviderConformance):
         other = TelnyxSamples().signed(json.loads(request.body), now=NOW)
         assert other.body == request.body
         return other
-
-    def unknown(self, document: Any) -> Any:
-        return {"data": document["data"] | {"event_type": self.unknown_event}}
 
     def stripped(self, document: Any) -> Any:
         (to,) = document["data"]["payload"]["to"]

@@ -9,12 +9,12 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.providers.unisender_go import DELIVERY_STATUSES, PROVIDER, STATUS_EVENT, STATUSES
-from worker.samples.sample import SampleSender
 from worker.samples.unisender_go import UnisenderGoSamples, sample_element
 
 # What godocs.unisender.ru/email-statuses and docs.unione.io list.
@@ -30,9 +30,8 @@ VENDOR_DELIVERY_STATUSES = (
 
 class TestUnisenderGo(ProviderConformance):
     provider_name = "unisender_go"
-
-    def new_sender(self) -> SampleSender:
-        return UnisenderGoSamples()
+    make_sender = UnisenderGoSamples
+    event_field = "event_name"
 
     def unsigned(self, request: WebhookRequest) -> WebhookRequest:
         content = json.loads(request.body)
@@ -46,9 +45,6 @@ class TestUnisenderGo(ProviderConformance):
         content = json.loads(request.body)
         content["events_by_user"][0]["events"] = [document]
         return json.dumps(content).encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"event_name": self.unknown_event}
 
     def stripped(self, document: Any) -> Any:
         data = document["event_data"]

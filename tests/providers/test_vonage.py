@@ -12,12 +12,12 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
-from tests.providers.conformance import NOW, ProviderConformance
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vonage import CODES, PROVIDER, STATUSES, signed_token
 from worker.samples.phone_number import made_up_number
-from worker.samples.sample import SampleSender
 from worker.samples.vonage import VonageSamples
 
 VENDOR_STATUSES = {"submitted", "delivered", "rejected", "undeliverable", "read"}
@@ -30,9 +30,12 @@ VENDOR_CODES = {
 
 class TestVonage(ProviderConformance):
     provider_name = "vonage"
+    make_sender = VonageSamples
+    event_field = "status"
+    told_at_least = ("status", "to")
     max_age = timedelta(days=2)
     tells_reply = False
-    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = (
+    kinds = (
         (Kind.ACCEPTED, Cause.NONE),
         (Kind.DELIVERED, Cause.NONE),
         (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
@@ -45,20 +48,11 @@ class TestVonage(ProviderConformance):
         (Kind.OTHER, Cause.NONE),
     )
 
-    def new_sender(self) -> SampleSender:
-        return VonageSamples()
-
     def recipient(self, email: str) -> str:
         return made_up_number(email)
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
         return msgspec.structs.replace(request, body=request.body.replace(b'"to":"999', b'"to":"998'))
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"status": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"status": document["status"], "to": document["to"]}
 
 
 def read(values: dict[str, Any]) -> FeedbackEvent:

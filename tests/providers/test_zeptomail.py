@@ -9,12 +9,12 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import ALL_KINDS, NOW, ProviderConformance, sample
+from tests.providers.conformance import ProviderConformance
+from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.providers.zeptomail import EVENTS, PROVIDER, SIGNATURE_HEADER
-from worker.samples.sample import SampleSender
 from worker.samples.zeptomail import ZeptoMailSamples, sample_values
 
 # Those on ZeptoMail's page, the right spelling of one of them, and the one that its form offers besides.
@@ -25,10 +25,8 @@ _NOT_TOLD = {Kind.ACCEPTED, Kind.DEFERRED, Kind.DROPPED, Kind.UNSUBSCRIBE, Kind.
 
 class TestZeptoMail(ProviderConformance):
     provider_name = "zeptomail"
-    kinds = tuple(pair for pair in ALL_KINDS if pair[0] not in _NOT_TOLD)
-
-    def new_sender(self) -> SampleSender:
-        return ZeptoMailSamples()
+    make_sender = ZeptoMailSamples
+    kinds = all_kinds_but(*_NOT_TOLD)
 
     def unknown(self, document: Any) -> Any:
         document["event_message"][0]["event_data"][0]["object"] = self.unknown_event

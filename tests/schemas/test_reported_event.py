@@ -8,7 +8,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from schemas.reported_event import ReportedEvent, json_schema
-from tests.providers.conformance import NOW, one_of_each
+from tests.providers.sample_events import NOW, one_of_each
 from worker.samples.bouncekeeper import BouncekeeperSamples
 
 SCHEMA: dict[str, Any] = json.loads((files("schemas") / "feedback.schema.json").read_text(encoding="utf-8"))

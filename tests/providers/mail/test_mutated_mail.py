@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
-from tests.providers.conformance import assert_sound
 from tests.providers.mail.building import ALL, VERIFIED, arf, dsn, group, mail, multipart, read, returned, token, verp
 from tests.providers.mail.test_prose_bounce import EXIM, QMAIL
+from tests.providers.sample_events import assert_sound
 from worker.errors import UnreadablePayload
 
 CORPUS = [

@@ -4,7 +4,7 @@ import msgspec
 
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.vocabulary import Cause, Kind
-from tests.providers.conformance import NOW, one_of_each
+from tests.providers.sample_events import NOW, one_of_each
 from worker.providers.mail.options import check_mail_options
 from worker.providers.mail.reading import VOCABULARY, read_mail
 from worker.providers.mail.received_mail import ReceivedMail
