@@ -8,8 +8,7 @@ BouncekeeperError
 │   ├── SubscriptionUnconfirmed a vendor's handshake could not be finished
 │   └── MailboxUnavailable      an IMAP server is away, or ended the connection
 ├── SetAside                this one delivery goes to dead_letters, whole; its neighbours go on
-│   ├── UnreadablePayload       not the format that its vendor documents
-│   └── UnreadableEnvelope      not an envelope of ours
+│   └── UnreadablePayload       not the format that its vendor documents
 ├── RequestRefused          an API request is wrong in itself; it is answered with a problem (RFC 9457)
 └── StopTheProcess          no work can be done until a person acts; the message says what to do
     ├── ImpossibleSetting       the configuration contradicts itself or misses something
@@ -51,10 +50,6 @@ class SetAside(BouncekeeperError):  # noqa: N818 - named after what is done abou
 
 class UnreadablePayload(SetAside):
     """An authentic webhook whose body is not what its vendor documents."""
-
-
-class UnreadableEnvelope(SetAside):
-    """A queue message that is no parcel or envelope of ours."""
 
 
 class RequestRefused(BouncekeeperError):  # noqa: N818 - named after what is done about it

@@ -1,20 +1,15 @@
 """The `[policy]` table: presets with overrides, and every mistake told with its rule, its key and its remedy."""
 
-import itertools
-import os
-import subprocess
-import sys
 import tomllib
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Blocks, Cause, Kind
 from worker.errors import ImpossibleSetting
 from worker.policy.cause_groups import CAUSE_GROUPS
-from worker.policy.policy_file import load_policy, policy_fingerprint, preset, recommended_policy
+from worker.policy.policy_file import load_policy, preset, recommended_policy
 from worker.policy.policy_print import policy_as_toml
 from worker.policy.presets import preset_names
 from worker.policy.rule import Action, LiftBy, Policy, Rule
@@ -234,31 +229,3 @@ def test_the_effective_table_of_an_overridden_policy_loads_again() -> None:
         """
     )
     assert from_toml(policy_as_toml(policy)) == policy
-
-
-def test_the_fingerprint_follows_what_the_policy_decides_and_not_its_name() -> None:
-    recommended = recommended_policy()
-    assert policy_fingerprint(recommended) == policy_fingerprint(load_policy({"name": "other"}))
-    for one, other in itertools.combinations([preset(name) for name in preset_names()], 2):
-        alike = replace(one, name="") == replace(other, name="")
-        assert (policy_fingerprint(one) == policy_fingerprint(other)) == alike
-    for change in ({"max_event_age": "13d"}, {"rules": {"temporary": {"strikes": 6}}}):
-        assert policy_fingerprint(load_policy(change)) != policy_fingerprint(recommended)
-
-
-def test_the_fingerprint_is_the_same_in_every_process() -> None:
-    program = (
-        "from worker.policy.policy_file import policy_fingerprint, recommended_policy;"
-        "print(policy_fingerprint(recommended_policy()))"
-    )
-    seen = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        for seed in ("1", "2", "3")
-    }
-    assert seen == {policy_fingerprint(recommended_policy())}

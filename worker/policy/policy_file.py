@@ -17,12 +17,10 @@ action = "record"
 ```
 """
 
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import msgspec
 from msgspec import structs
 
 from schemas.vocabulary import Blocks
@@ -44,8 +42,6 @@ POLICY_KEYS = (
 _WHERE = "policy"
 # What only a hold uses: left behind when a preset's rule is given another action.
 _HOLD_KEYS = frozenset({"hold_ladder", "trial_strikes", "ladder_forget", "lift_by"})
-
-_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def load_policy(table: Mapping[str, Any]) -> Policy:
@@ -111,15 +107,6 @@ def preset(name: str) -> Policy:
 def recommended_policy() -> Policy:
     """What runs when nothing is configured."""
     return preset(RECOMMENDED)
-
-
-def policy_fingerprint(policy: Policy) -> str:
-    """16 hexadecimal digits that change when, and only when, the policy could decide differently.
-
-    Names of rules are part of it, because facts are kept under them; the policy's own name is not.
-    """
-    nameless = structs.replace(policy, name="", rules=tuple(sorted(policy.rules, key=lambda rule: rule.name)))
-    return hashlib.sha256(_encoder.encode(nameless)).hexdigest()[:16]
 
 
 def _base_table(name: Any) -> Mapping[str, Any]:
