@@ -228,3 +228,10 @@ def test_a_test_mark_is_read_in_each_form() -> None:
     for mark, is_test in ((True, True), ("yes", True), (["x"], True), (False, False), ("False", False), ("", False)):
         body = json.dumps({"what": "gone", "who": "a@example.org", "mark": mark}).encode()
         assert (described(description, body)[0].cause is Cause.TEST) is is_test
+
+
+def test_a_flood_of_elements_is_set_aside_and_takes_no_memory() -> None:
+    lines = MINIMAL + '[payload]\nformat = "json_lines"\n'
+    for description, flood in ((MINIMAL, b"[" + b"0," * 100_000 + b"0]"), (lines, b"{}\n" * 100_001)):
+        with pytest.raises(UnreadablePayload, match="no vendor sends over 100000"):
+            described(description, flood)

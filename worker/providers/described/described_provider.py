@@ -7,6 +7,7 @@ configuration file it names the file that holds it. Events are labelled with the
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any, ClassVar
 
 import msgspec
@@ -92,7 +93,11 @@ class Described(WebhookProvider):
         """An event for each recipient of each described element; raises UnreadablePayload."""
         compiled = _compiled(source)
         labelled = msgspec.structs.replace(envelope, provider=compiled.description.name)
-        return [event for element in _elements(compiled, envelope.body) for event in _read(compiled, element, labelled)]
+        elements = list(islice(_elements(compiled, envelope.body), json_payload.ELEMENTS_LIMIT + 1))
+        if len(elements) > json_payload.ELEMENTS_LIMIT:
+            name, limit = compiled.description.name, json_payload.ELEMENTS_LIMIT
+            raise UnreadablePayload(f"webhook body described as {name}: no vendor sends over {limit} events at once")
+        return [event for element in elements for event in _read(compiled, element, labelled)]
 
 
 PROVIDER = Described()
