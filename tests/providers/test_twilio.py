@@ -52,13 +52,13 @@ VENDOR_CODES = {
 
 class TestTwilio(ProviderConformance):
     provider_name = "twilio"
-    kinds: ClassVar[tuple[tuple[Kind, Cause], ...]] = KINDS
+    make_sender = TwilioSamples
+    event_field = "MessageStatus"
+    told_at_least = ("MessageStatus", "To")
+    kinds = KINDS
     tells_time = False
     tells_reply = False
-    empty_bodies: ClassVar[tuple[bytes, ...]] = (b"", b"a=1", b"[]", b"{}")
-
-    def new_sender(self) -> SampleSender:
-        return TwilioSamples()
+    empty_bodies = (b"", b"a=1", b"[]", b"{}")
 
     def recipient(self, email: str) -> str:
         return made_up_number(email)
@@ -73,12 +73,6 @@ class TestTwilio(ProviderConformance):
         del request
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in document.items()}
         return urlencode(texts, errors="surrogatepass").encode()
-
-    def unknown(self, document: Any) -> Any:
-        return document | {"MessageStatus": self.unknown_event}
-
-    def stripped(self, document: Any) -> Any:
-        return {"MessageStatus": document["MessageStatus"], "To": document["To"]}
 
 
 class TestTwilioStreams(TestTwilio):
