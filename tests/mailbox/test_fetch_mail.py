@@ -109,7 +109,7 @@ async def test_a_mail_that_is_left_gives_1(imap_server: ImapServer, database_dsn
     config = configuration(tmp_path, database_dsn, imap_server.port)
     code, output, _ = await ran(config, "--once", "--mailbox-max-message-bytes", "1024")
     assert code == ExitCode.NO
-    assert "1 too large" in output
+    assert "1 passed over" in output
 
 
 async def test_a_server_that_does_not_let_us_in_gives_3_and_one_that_is_away_4(

@@ -27,8 +27,8 @@ Takes reports of feedback loops and bounces from the IMAP mailbox of each source
 imap_host. A mail is flagged, moved or deleted (after_fetch) only once the queue has it on disk. Runs until it is
 asked to stop, and notices new mail at once where the server has IDLE.
 
-With --once: exit code 1 when a mail is left that is too large or waits for the DNS, 3 when a server does not let us
-in or a folder is missing, 4 when a server or the queue cannot be reached.
+With --once: exit code 1 when a mail is left that is too large, that the server does not hand over or that waits for
+the DNS, 3 when a server does not let us in or a folder is missing, 4 when a server or the queue cannot be reached.
 
 examples:
   bouncekeeper fetch-mail --config /etc/bouncekeeper.toml
@@ -63,7 +63,7 @@ def _run(arguments: Namespace) -> int:
     else:
         print_line(
             f"{counts['queued']} mails queued, {counts['postponed']} wait for the DNS, "
-            f"{counts['passed_over']} too large"
+            f"{counts['passed_over']} passed over"
         )
     return ExitCode.NO if counts["postponed"] or counts["passed_over"] else ExitCode.OK
 

@@ -17,9 +17,10 @@ from msgspec import Struct
 from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
 from schemas.source import Source
 from worker import metrics
+from worker.errors import MailboxUnavailable
 from worker.logs import get_logger
 from worker.mailbox.dkim_check import DkimResult, KeyLookup, check_dkim
-from worker.mailbox.imap_session import ImapSession, WaitingMail
+from worker.mailbox.imap_session import ImapSession, MailRefused, WaitingMail
 from worker.providers.mail.imap_options import ImapMailbox
 from worker.providers.mail.mail_webhook import DELIVERED_AT_HEADER, DKIM_PASS_HEADER, MAIL_CONTENT_TYPE
 from worker.queue.port import QueueWriter
@@ -48,7 +49,7 @@ class Tally(Struct, kw_only=True):
 
     queued: int = 0
     postponed: int = 0  # the key of a signature cannot be looked up now
-    passed_over: int = 0  # too large
+    passed_over: int = 0  # too large, or the server does not hand it over
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -87,6 +88,7 @@ class MailboxFetcher:
         self._queued_unsettled: set[tuple[int, int]] = set()
         self._told_of: set[tuple[int, int]] = set()
         self._postponed: dict[tuple[int, int], _Postponement] = {}
+        self._unsettled: MailboxUnavailable | None = None  # why what is queued could not be flagged, moved or deleted
 
     async def open(self) -> ImapSession:
         """The session, made if there is none. Raises MailboxUnavailable and ImpossibleSetting."""
@@ -114,6 +116,7 @@ class MailboxFetcher:
         started = time.monotonic()
         session = await self.open()
         tally = Tally()
+        self._unsettled = None
         waiting = await asyncio.to_thread(lambda: list(session.waiting()))
         done = 0
         for load in _loads(waiting):
@@ -131,6 +134,8 @@ class MailboxFetcher:
                 passed_over=tally.passed_over,
                 seconds=round(time.monotonic() - started, 3),
             )
+        if self._unsettled is not None:
+            raise self._unsettled
         return tally
 
     async def wait(self, seconds: float, otherwise: Callable[[float], Awaitable[None]]) -> None:
@@ -159,11 +164,15 @@ class MailboxFetcher:
             if mail.uid in settled:
                 continue
             if mail.size_bytes > self._limits.max_message_bytes:
-                self._pass_over(mail, validity, tally)
+                limit = self._limits.max_message_bytes
+                reason = (
+                    f"it is larger than mailbox.max_message_bytes = {limit}: raise that, or take it out of the folder"
+                )
+                self._pass_over(mail, validity, tally, reason)
             elif (waits := self._postponed.get((validity, mail.uid))) is not None and time.monotonic() < waits.until:
                 tally.postponed += 1
-            elif (message := await asyncio.to_thread(session.fetch, mail.uid)) is not None:
-                fetched.append((mail, message))  # None: somebody else has taken it away meanwhile
+            elif (message := await self._fetch(session, mail, tally)) is not None:
+                fetched.append((mail, message))
         checked = await asyncio.gather(*(self._check(mail, message) for mail, message in fetched))
         ready = [found for found in checked if not self._must_wait(found, validity, tally)]
         if ready:
@@ -174,8 +183,25 @@ class MailboxFetcher:
                 self._tell_fetched(found, envelope)
             tally.queued += len(ready)
         if uids := sorted([*settled, *(found.mail.uid for found in ready)]):
+            await self._settle(session, uids)
+
+    async def _fetch(self, session: ImapSession, mail: WaitingMail, tally: Tally) -> bytes | None:
+        """The mail's bytes; None when somebody has taken it away meanwhile, or when the server keeps it."""
+        try:
+            return await asyncio.to_thread(session.fetch, mail.uid)
+        except MailRefused as error:
+            reason = f"the server does not hand it over ({error}): look at it in the folder, and take it out"
+            self._pass_over(mail, session.uid_validity, tally, reason)
+            return None
+
+    async def _settle(self, session: ImapSession, uids: list[int]) -> None:
+        try:
             await asyncio.to_thread(session.settle, uids)
-            self._queued_unsettled -= {(validity, uid) for uid in uids}
+        except MailboxUnavailable as error:
+            # A folder that is full holds up no mail but what waits to go there: the rest is queued, then this is told.
+            self._unsettled = error
+        else:
+            self._queued_unsettled -= {(session.uid_validity, uid) for uid in uids}
 
     async def _check(self, mail: WaitingMail, message: bytes) -> _Fetched:
         dkim = DkimResult()
@@ -199,7 +225,7 @@ class MailboxFetcher:
         )
         return True
 
-    def _pass_over(self, mail: WaitingMail, validity: int, tally: Tally) -> None:
+    def _pass_over(self, mail: WaitingMail, validity: int, tally: Tally, reason: str) -> None:
         tally.passed_over += 1
         if (validity, mail.uid) in self._told_of:
             return
@@ -209,8 +235,7 @@ class MailboxFetcher:
             "mail.passed_over",
             provider=self._source.provider,
             uid=mail.uid,
-            reason=f"it is larger than mailbox.max_message_bytes = {self._limits.max_message_bytes}: raise that, or "
-            "take it out of the folder",
+            reason=reason,
             body_bytes=mail.size_bytes,
         )
 

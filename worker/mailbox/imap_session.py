@@ -20,7 +20,7 @@ from worker.errors import ImpossibleSetting, MailboxUnavailable
 from worker.mailbox.imap_syntax import internal_date, quoted_folder, uid_set
 from worker.providers.mail.imap_options import ImapMailbox
 
-_UIDS_PER_QUESTION = 50_000  # what a SEARCH answers is one line, and the client reads no endless ones
+_MAILS_PER_SEARCH = 50_000  # what a SEARCH answers is one line, and the client reads no endless ones
 _MAILS_PER_QUESTION = 500
 _IDLE_SLICE_SECONDS = 0.5
 _ITEM = re.compile(rb"UID (\d+)|RFC822\.SIZE (\d+)|INTERNALDATE \"([^\"]+)\"")
@@ -35,6 +35,10 @@ class WaitingMail(Struct, frozen=True, kw_only=True):
     delivered_at: datetime | None  # when the server put it into a mailbox
 
 
+class MailRefused(Exception):  # noqa: N818 - named after what happened
+    """The server has this mail and does not hand it over; others it may."""
+
+
 class ImapSession:
     """An open mailbox. Raises MailboxUnavailable from every method once the connection is gone."""
 
@@ -43,8 +47,7 @@ class ImapSession:
         self._mailbox = mailbox
         self._capabilities: frozenset[str] = frozenset()
         self.uid_validity = 0
-        self.mails = 0  # in the folder when it was opened, taken ones too
-        self._next_uid = 0
+        self.mails = 0  # in the folder when it was last asked for, taken ones too
 
     @classmethod
     def open(cls, mailbox: ImapMailbox, *, timeout_seconds: float, read_only: bool = False) -> Self:
@@ -77,15 +80,31 @@ class ImapSession:
     def waiting_uids(self) -> list[int]:
         """The same, with nothing known but the UIDs."""
         wanted = "UNDELETED UNFLAGGED" if self._mailbox.after_fetch == "flag" else "UNDELETED"
+        if self.mails <= _MAILS_PER_SEARCH:
+            return sorted({int(uid) for uid in self._search("UID 1:*", wanted)})  # good in an empty folder too
+        # By place and not by UID: some servers make UIDs of the time, with millions of them between two mails.
         found: list[bytes] = []
-        for first in range(1, max(self._next_uid, 2), _UIDS_PER_QUESTION):
-            last = "*" if first + _UIDS_PER_QUESTION >= self._next_uid else str(first + _UIDS_PER_QUESTION - 1)
+        for first in range(1, self.mails + 1, _MAILS_PER_SEARCH):
+            last = "*" if first + _MAILS_PER_SEARCH > self.mails else str(first + _MAILS_PER_SEARCH - 1)
             found += self._search(f"{first}:{last}", wanted)
         return sorted({int(uid) for uid in found})
 
     def fetch(self, uid: int) -> bytes | None:
-        """The mail's bytes, with nothing changed on the server; None when it is gone meanwhile."""
-        data = self._ask("fetch a mail", lambda: self._uid("FETCH", str(uid), "(UID BODY.PEEK[])"))
+        """The mail's bytes, with nothing changed on the server; None when it is gone meanwhile.
+
+        Raises MailRefused where the server cannot give this one, as Exchange cannot where its conversion fails.
+        """
+        try:
+            status, data = self._uid("FETCH", str(uid), "(UID BODY.PEEK[])")
+        except (OSError, imaplib.IMAP4.error) as error:
+            raise self._lost(error) from error
+        if status != "OK":
+            words = _words(data)
+            if any(code.decode() in words.upper() for code in _LATER_CODES):
+                raise MailboxUnavailable(
+                    f"{self._where}: the server refuses to fetch a mail: {words}: it is tried again"
+                )
+            raise MailRefused(words[:200])
         return next((part[1] for part in data if isinstance(part, tuple)), None)
 
     def settle(self, uids: Sequence[int]) -> None:
@@ -110,9 +129,11 @@ class ImapSession:
         try:
             tag = connection._new_tag()  # noqa: SLF001 - as above
             connection.send(tag + b" IDLE\r\n")
-            if not connection.readline().startswith(b"+"):
-                raise MailboxUnavailable(f"{self._where}: the server offers IDLE and refuses it")
             remaining = seconds
+            while not (line := connection.readline()).startswith(b"+"):
+                if not line.startswith(b"* ") or line.upper().startswith(b"* BYE"):
+                    raise MailboxUnavailable(f"{self._where}: the server offers IDLE and refuses it")
+                remaining = 0.0  # news, told before it began to idle
             while remaining > 0 and not stopped() and not _readable(connection.sock, _IDLE_SLICE_SECONDS):
                 remaining -= _IDLE_SLICE_SECONDS
             connection.send(b"DONE\r\n")
@@ -127,10 +148,13 @@ class ImapSession:
         """Asks for news, so that mail which came since is found; raises MailboxUnavailable when nobody answers."""
         folder = quoted_folder(self._mailbox.folder)
         self._ask("ask for news", self._connection.noop)
-        told = self._ask("ask for news", lambda: self._connection.status(folder, "(UIDNEXT UIDVALIDITY)"))
+        told = self._ask("ask for news", lambda: self._connection.status(folder, "(MESSAGES UIDVALIDITY)"))
         line = b" ".join(part for part in told if isinstance(part, bytes))
-        self._next_uid = _number(rb"UIDNEXT (\d+)", line) or self._next_uid
-        if (_number(rb"UIDVALIDITY (\d+)", line) or self.uid_validity) != self.uid_validity:
+        mails = _number(rb"MESSAGES (\d+)", line)
+        self.mails = self.mails if mails is None else mails
+        validity = _number(rb"UIDVALIDITY (\d+)", line) or self.uid_validity
+        self.uid_validity = self.uid_validity or validity  # a server may have kept it to itself at first
+        if validity != self.uid_validity:
             raise MailboxUnavailable(f"{self._where}: the folder was made anew, and is opened again")
 
     def close(self) -> None:
@@ -168,12 +192,12 @@ class ImapSession:
             if "AUTH=PLAIN" in connection.capabilities:
                 connection.authenticate("PLAIN", lambda _: f"\0{mailbox.user}\0{password}".encode())
             else:
-                connection.login(mailbox.user, password)
+                connection.login(_quoted(mailbox.user), password)  # which quotes the password itself
             status, told = connection.capability()
         except (OSError, imaplib.IMAP4.abort) as error:
             raise self._lost(error) from error
         except (imaplib.IMAP4.error, UnicodeEncodeError) as error:
-            words = str(error)
+            words = str(error).replace(password, "…") if password else str(error)  # some servers repeat the command
             if any(code.decode() in words.upper() for code in _LATER_CODES):
                 raise self._lost(error) from error
             raise ImpossibleSetting(
@@ -193,7 +217,6 @@ class ImapSession:
                 )
             self.mails = int(data[0] or 0)
             self.uid_validity = self._told("UIDVALIDITY")
-            self._next_uid = self._told("UIDNEXT")
             if mailbox.move_to:
                 status, data = self._connection.status(quoted_folder(mailbox.move_to), "(UIDNEXT)")
                 if status != "OK":
@@ -210,7 +233,7 @@ class ImapSession:
             raise self._lost(error) from error
 
     def _search(self, span: str, wanted: str) -> list[bytes]:
-        data = self._ask("look for mail", lambda: self._uid("SEARCH", "UID", span, wanted))
+        data = self._ask("look for mail", lambda: self._uid("SEARCH", *span.split(" "), wanted))
         return b" ".join(line for line in data if line).split()
 
     def _told(self, name: str) -> int:
@@ -273,6 +296,11 @@ def _readable(sock: Any, seconds: float) -> bool:
     if isinstance(sock, SSLSocket) and sock.pending():
         return True
     return bool(select.select([sock], [], [], seconds)[0])
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _number(pattern: bytes, line: bytes) -> int | None:
