@@ -280,3 +280,34 @@ def test_without_a_returned_mail_the_key_is_that_of_the_notification() -> None:
     assert other.event_key != first.event_key
     nameless = dsn(group(), original="").replace("Message-ID: <outer@mx.example.net>\n", "")
     assert read_one(nameless, options=ALL).event_key == read_one(nameless, options=ALL).event_key
+
+
+def test_a_report_in_utf_16_is_read() -> None:
+    fields = "Reporting-MTA: dns; mx.example.net\n\n" + group()
+    encoded = base64.encodebytes(fields.encode("utf-16")).decode()
+    machine_type = "message/delivery-status; charset=utf-16\nContent-Transfer-Encoding: base64"
+    text = dsn().replace(
+        "message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n", f"{machine_type}\n\n{encoded}"
+    )
+    assert encoded in text
+    assert read_one(text).kind is Kind.HARD_BOUNCE
+
+
+def test_line_ends_that_were_doubled_on_the_way_are_one() -> None:
+    event = read_one(dsn(group()).replace("\n", "\r\r\n").encode())
+    assert (event.kind, event.address) == (Kind.HARD_BOUNCE, JANE)
+
+
+def test_a_directorys_name_is_nobodys_address() -> None:
+    """Exchange writes one for who left; the mail that it returns tells whom it was."""
+    directory = "IMCEAEX-_O=EXCHANGELABS_OU=EXCHANGE+20ADMINISTRATIVE_CN=RECIPIENTS_CN=jane@prod.outlook.com"
+    for named in (directory, "IMCEAEX-_CN=jane@prod.outlook.com"):
+        event = read_one(dsn(group(f"rfc822;{named}"), original=returned()), options=ALL)
+        assert event.address == JANE
+
+
+def test_without_the_returned_mail_gmail_still_names_it() -> None:
+    message = f"Reporting-MTA: dns; googlemail.com\nX-Original-Message-ID: <{token()}.1@news.example.com>\n"
+    event = read_one(dsn(group(), message=message, original=""))
+    assert (event.kind, event.address) == (Kind.HARD_BOUNCE, JANE)
+    assert event.message_id == f"{token()}.1@news.example.com"

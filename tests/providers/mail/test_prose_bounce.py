@@ -134,3 +134,41 @@ def test_a_rejection_that_poses_as_a_read_receipt_is_a_bounce() -> None:
     )
     event = read_one(text, envelope_recipient=verp())
     assert (event.kind, event.cause) == (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL)
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject"),
+    [
+        ("PostMaster@qq.example", "=?gb18030?B?z7XNs83L0MU=?="),
+        ("mailer-daemon@mx.example.ru", "Недоставленное сообщение"),
+        ("postmaster@example.pl", "Niedostarczony: News"),
+        ("postmaster@example.jp", "配信不能: News"),
+    ],
+)
+def test_a_bounce_in_any_language_is_one_and_its_recipient_is_who_stands_before_the_words(
+    sender: str, subject: str
+) -> None:
+    body = "???\n\n<jane@example.org>: host mx.example.org[192.0.2.1] said: 550 5.1.1\n    No such user\n"
+    event = read_one(mail(body, From=sender, Subject=subject), options=ALL)
+    assert (event.kind, event.address) == (Kind.HARD_BOUNCE, JANE)
+
+
+def test_a_notice_whose_lines_are_broken_within_its_phrases_is_a_bounce() -> None:
+    body = "Your message could not\nbe delivered to one recipient.\n\n<jane@example.org>: 552 5.2.2 mailbox full\n"
+    event = read_one(mail(body, Subject="=?utf-8?Q?=C2=A1!?="), options=ALL)
+    assert (event.cause, event.address) == (Cause.MAILBOX_FULL, JANE)
+
+
+def test_words_after_the_name_of_the_returned_mails_recipient_say_why() -> None:
+    body = f"Your mail could not be delivered.\n\njane@example.org:\nuser not found\n\n{COPY}"
+    event = read_one(mail(body, Subject="Mail failure."))
+    assert (event.kind, event.cause, event.address) == (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST, JANE)
+
+
+@pytest.mark.parametrize(
+    "subject", ["Автоматический ответ: News", "Odpowiedź automatyczna: News", "Automatiskt svar: x"]
+)
+def test_an_absent_person_is_no_bounce_in_any_language(subject: str) -> None:
+    body = "<jane@example.org>: 550 5.1.1 user unknown\n"
+    event = read_one(mail(body, From=JANE, Subject=subject, To=verp()), envelope_sender="")
+    assert (event.kind, event.vendor_event) == (Kind.OTHER, "mail/auto_reply")

@@ -39,10 +39,10 @@ _OF_EVERY_MAIL = frozenset(
     {"from", "to", "date", "received", "subject", "message-id", "return-path", "content-type", "mime-version"}
 )
 _PARAMETER = re.compile(r""";\s*([A-Za-z0-9_*-]{1,50})\s*=\s*(?:"((?:[^"\\]|\\.){0,300})"|([^\s;"]{1,300}))""")
-_LIKELY_BOUNDARY = re.compile(rb"^--([^\s-][^\n]{0,150}?)[ \t]*\nContent-", re.MULTILINE | re.IGNORECASE)
+_LIKELY_BOUNDARY = re.compile(rb"^--([^\s-][^\n]{0,150})\nContent-", re.MULTILINE | re.IGNORECASE)
 _CHARSET = re.compile(
-    r"utf-?8|us-ascii|ascii|iso-?8859-?\d{1,2}|latin-?\d|windows-?\d{3,4}|cp-?\d{3,4}|koi8-?[ru]"
-    r"|gb2312|gbk|gb18030|big5|shift[_-]?jis|euc-(?:jp|kr)|iso-2022-(?:jp|kr)|tis-620",
+    r"utf-?8|utf-?16(?:le|be)?|us-ascii|ascii|iso-?8859-?\d{1,2}|latin-?\d|windows-?\d{3,4}|cp-?\d{3,4}|koi8-?[ru]"
+    r"|gb2312|gbk|gb18030|big5|shift[_-]?jis|euc-(?:jp|kr)|ks_c_5601-1987|iso-2022-(?:jp|kr)|tis-620",
     re.IGNORECASE,
 )
 _NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + string.digits.encode() + b"+/"))
@@ -103,6 +103,8 @@ class MailPart(Struct, frozen=True, kw_only=True):
 
 def read_mail_part(message: bytes) -> MailPart:
     """The whole mail taken apart; raises UnreadablePayload when it is no mail."""
+    if b"\r\r\n" in message[:MAX_HEADER_BYTES]:  # who took LF for a line end and CR LF for none
+        message = message.replace(b"\r\r\n", b"\n")
     lines = message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n\t ")
     if lines.startswith((b"From ", b">From ")):  # the line that an mbox file puts before each mail
         lines = lines.partition(b"\n")[2]
@@ -207,7 +209,7 @@ def _pieces(body: bytes, boundary: str) -> list[bytes]:
 def first_boundary(body: bytes) -> bytes | None:
     """The first line in a body that looks like a boundary, without its hyphens; None when none does."""
     found = _LIKELY_BOUNDARY.search(body)
-    return found.group(1) if found else None
+    return found.group(1).rstrip() if found else None
 
 
 def _between(body: bytes, boundary: bytes) -> list[bytes]:

@@ -8,7 +8,9 @@ from email.utils import parsedate_to_datetime
 from schemas.address import normalise_address
 from worker.providers.payload.vendor_time import from_iso
 
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'@\\]{1,64}@[^\s<>()\[\],;:\"'@\\]{1,255}")
+# Not the end of a longer local part, as Exchange writes for who has no address: that would be somebody else's.
+_ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"'@\\])[^\s<>()\[\],;:\"'@\\]{1,64}@[^\s<>()\[\],;:\"'@\\]{1,255}")
+_ENCAPSULATED = ("imceaex-", "imceainvalid-")  # Exchange's way to write a directory's name as an address
 _DATE = re.compile(
     r"(?:[A-Za-z]{3},?\s+)?\d{1,2}\s+[A-Za-z]{3}\s+\d{2,4}\s+\d{1,2}:\d\d(?::\d\d)?(?:\s+(?:[+-]\d{4}|[A-Z]{1,5}))?"
 )
@@ -47,7 +49,7 @@ def typed_address(value: str) -> str | None:
     quoted = re.match(r'\s*<?("[^"]{1,62}"@[^\s<>]{1,255})', text)
     if quoted:
         return normalise_address(quoted.group(1))
-    return next(iter(addresses_in(text)), None)
+    return next((address for address in addresses_in(text) if not address.startswith(_ENCAPSULATED)), None)
 
 
 def _sign(match: re.Match[str]) -> str:

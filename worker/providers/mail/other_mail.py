@@ -32,7 +32,9 @@ _AUTO_SUBJECT = re.compile(
     r"|abwesenheit|automatische? antwor?t?d?|automatisch antwoord|afwezig|r[ée]ponse automatique|absence du bureau"
     r"|absent"
     r"|respuesta autom|fuera de (?:la )?oficina|risposta automatica|fuori sede|resposta autom|autosvar|automaattinen"
-    r"|automatyczna odpowied|ooo\b|自動応答|自动回复|自動回覆|автоответ)",
+    r"|automatyczna odpowied|ooo\b|自動応答|自動返信|自动回复|自動回覆"
+    r"|자동 ?회신|автоответ|автоматический ответ|автоматична відповідь|odpowied[źz] automatyczna|automatick[áa] odpov"
+    r"|automatiskt? svar|automatikus v[áa]lasz|otomatik yan.t|răspuns automat)",
     re.IGNORECASE,
 )
 _CHALLENGE = re.compile(

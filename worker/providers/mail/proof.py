@@ -96,8 +96,14 @@ def _places(mail: ReceivedMail, part: MailPart, report: Report) -> Iterator[tupl
     yield "verp", mail.envelope_recipient or ""
     for name in ADDRESSED_FIELDS:
         yield from (("verp", value) for value in part.headers.all(name)[:3])
-    yield "message_id", returned.get("message-id")
+    yield "message_id", sent_message_id(report)
     yield "envelope_id", fields.get("original-envelope-id")
+
+
+def sent_message_id(report: Report) -> str:
+    """The Message-ID of the mail that a report is about, "" when it is not told. Gmail's bounces name it twice."""
+    stated = report.returned.get("message-id") or _report_fields(report).get("x-original-message-id")
+    return stated.strip(" <>")
 
 
 def _report_fields(report: Report) -> Headers:

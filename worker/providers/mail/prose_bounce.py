@@ -35,12 +35,15 @@ _SENDERS = re.compile(
 )
 _SUBJECTS = re.compile(
     r"undeliver|failure notice|returned mail|return(?:ed|ing) (?:e-?mail|message)|non.?deliver|not delivered"
-    r"|(?:could|can)(?: ?not|n't) be delivered|unable to deliver|mail (?:system|delivery) (?:error|failed|failure)"
+    r"|(?:could|can)(?: ?not|n't)\s+be\s+delivered|unable to deliver|mail (?:system|delivery) (?:error|failed|failure)"
     r"|deliver(?:y|ed)[^\n]{0,30}(?:fail|error|problem|status|delay|impossible|unsuccessful)|message delayed"
     r"|delayed mail|fail(?:ed|ure)[^\n]{0,20}deliver|delivery notification"
     r"|warning: [^\n]{0,40}(?:delay|not (?:yet )?sent)"
     r"|mail failure|rejected mail|message rejected|unzustellbar|nicht zustellbar|non remis|non distribu|no entregad"
-    r"|non recapit|onbestelbaar|niet bezorgd|n[ãa]o entregue",
+    r"|non recapit|onbestelbaar|niet bezorgd|n[ãa]o entregue|nie można dostarczyć|niedostarcz|nedoručiteln"
+    r"|oleveransbart|gick inte att leverera|ikke leveres|kunne ikke levere|teslim edilemedi|kézbesíthetetlen"
+    r"|не ?доставлен|не может быть доставлено|невозможно доставить|退信|无法投递|未送达|無法傳遞"
+    r"|配信不能|配信できません|배달되지|배달할 수 없",
     re.IGNORECASE,
 )
 _STILL_TRYING = re.compile(
@@ -48,6 +51,8 @@ _STILL_TRYING = re.compile(
     r"|this is (?:just )?a warning|not yet been delivered|has been delayed|has been postponed|advisory-only",
     re.IGNORECASE,
 )
+# Before each recipient's words, in the notices of Postfix, qmail and their kin in whatever language.
+_NAMED_LINE = re.compile(r"^[ \t]{0,8}<([^<>\s]{3,320})>: ", re.MULTILINE)
 
 
 def looks_like_bounce(mail: MailPart) -> bool:
@@ -71,22 +76,29 @@ def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
     if not (is_bounce or null_sender):
         return None  # a person who quotes a bounce
     notice, copied = notice_and_copy(prose_of(mail))
+    returned: Headers = returned_headers(mail) or copied
     temporary, permanent = _detected(mail)
     if not (temporary or permanent or is_bounce):
         return None
     findings = [_finding(mail, notice, address, final=True) for address in permanent]
     findings += [_finding(mail, notice, address, final=False) for address in temporary if address not in permanent]
+    if not findings and is_bounce:
+        final = not _STILL_TRYING.search(notice)
+        named = dict.fromkeys(address for line in _NAMED_LINE.findall(notice) for address in addresses_in(line))
+        findings = [_finding(mail, notice, address, final=final) for address in named]
     if not findings:
         words = words_about(notice, None)
         if words is None and not _SUBJECTS.search(mail.headers.readable("subject")):
             return None
-        findings = [_finding(mail, notice, None, final=not _STILL_TRYING.search(notice))]
-    returned: Headers = returned_headers(mail) or copied
+        # The returned mail tells after whose name the words stand, and no more: it is not believed for whom they blame.
+        addressed = next((address for address in addresses_in(returned.get("to")) if address in notice.lower()), None)
+        words = words or words_about(notice, addressed)
+        findings = [_finding(mail, notice, None, final=not _STILL_TRYING.search(notice), words=words)]
     return Report(findings=tuple(findings[:_MOST_RECIPIENTS]), returned=returned)
 
 
-def _finding(mail: MailPart, notice: str, address: str | None, *, final: bool) -> Finding:
-    diagnostic = words_about(notice, address)
+def _finding(mail: MailPart, notice: str, address: str | None, *, final: bool, words: str | None = None) -> Finding:
+    diagnostic = words or words_about(notice, address)
     failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=final)
     return Finding(
         what="bounce/failed" if final else "bounce/delayed",

@@ -25,7 +25,7 @@ from worker.providers.mail.other_mail import (
     read_remaining,
     read_request_to_unsubscribe,
 )
-from worker.providers.mail.proof import Proof, find_proof
+from worker.providers.mail.proof import Proof, find_proof, sent_message_id
 from worker.providers.mail.prose_bounce import read_prose_bounce
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.providers.mail.recipient import find_recipient
@@ -139,7 +139,7 @@ def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) 
     elif kind is Kind.OTHER and token is None:
         address, via = None, ""  # what anybody can write makes no contact
     told = {**finding.told, "recipient_via": via, "claimed_recipient": claimed, "reporter_signature": proof.reporter}
-    stated = reading.report.returned.get("message-id").strip(" <>")
+    stated = sent_message_id(reading.report)
     message_id = (token.message_id if token is not None else None) or stated
     return new_event(
         envelope,
@@ -180,7 +180,7 @@ def _doubt(finding: Finding, kind: Kind, reading: _Reading, *, has_token: bool) 
 
 
 def _identity(part: MailPart, report: Report) -> str | bytes:
-    stated = report.returned.get("message-id").strip(" <>") or part.headers.get("message-id").strip()
+    stated = sent_message_id(report) or part.headers.get("message-id").strip()
     if stated:
         return stated
     content = report.fields or part.text()
