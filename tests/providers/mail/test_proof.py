@@ -107,6 +107,19 @@ def test_tokens_that_name_different_people_prove_that_somebody_tinkered() -> Non
     assert event.vendor_event == "unverified/dsn/failed"
 
 
+def test_a_token_without_an_account_does_not_contradict_one_that_names_it() -> None:
+    """An envelope sender may have no room for the account; both are of one mail."""
+    named = returned(X_Bouncekeeper_Token=token(account="shop7"))
+    event = read_one(dsn(group(), original=named), envelope_recipient=verp())
+    assert (event.kind, event.address, event.account) == (Kind.HARD_BOUNCE, JANE, "shop7")
+    unnamed = returned(X_Bouncekeeper_Token=token(), Message_ID=f"<{token(account='shop7')}@news.example.com>")
+    assert read_one(arf(original=unnamed)).account == "shop7"
+    other = read_one(
+        arf(original=returned(X_Bouncekeeper_Token=token(account="a"), Message_ID=f"<{token(account='b')}@x>"))
+    )
+    assert other.vendor_event == "unverified/arf/abuse"
+
+
 def test_a_token_that_is_used_again_gives_the_same_event() -> None:
     assert read_one(arf()).event_key == read_one(arf(Message_ID="<replayed@x>", Subject="Again")).event_key
 

@@ -55,11 +55,13 @@ def find_proof(mail: ReceivedMail, part: MailPart, report: Report, options: Mail
         strays = options.report_addresses and not _signed_addresses(part, covered) & options.report_addresses
         if strays or not _has_signed_parts(part, covered):
             reporter = None
-    via, token = tokens[0] if tokens else ("", None)
+    # One that had no room for the account, as in an envelope sender, says nothing against one that names it.
+    via, token = next((found for found in tokens if found[1].account is not None), tokens[0] if tokens else ("", None))
+    accounts = {found.account for _, found in tokens if found.account is not None}
     return Proof(
         token=token,
         token_via=via,
-        tokens_disagree=len({(token.address, token.account) for _, token in tokens}) > 1,
+        tokens_disagree=len({found.address for _, found in tokens}) > 1 or len(accounts) > 1,
         reporter=reporter,
         trusts_returned=options.accepts_all or (reporter is not None and bool(options.report_addresses)),
     )
