@@ -3,8 +3,6 @@
 from worker.errors import ImpossibleSetting
 from worker.providers import (
     ahasend,
-    amazon_ses,
-    amazon_ses_inbound,
     azure_communication_services,
     bouncekeeper,
     brevo,
@@ -21,8 +19,6 @@ from worker.providers import (
     mailchannels,
     maileroo,
     mailersend,
-    mailgun,
-    mailgun_inbound,
     mailjet,
     mailtrap,
     mandrill,
@@ -46,8 +42,10 @@ from worker.providers import (
     vonage,
     zeptomail,
 )
+from worker.providers.amazon import amazon_ses, amazon_ses_inbound
 from worker.providers.described import described_provider
 from worker.providers.mail import mail_webhook
+from worker.providers.mailgun import mailgun, mailgun_inbound
 from worker.providers.provider import Provider
 
 PROVIDERS: dict[str, Provider] = {

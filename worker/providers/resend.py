@@ -17,7 +17,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers import ses_vocabulary
+from worker.providers.amazon import ses_vocabulary
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.standard_webhooks import ID_HEADERS, StandardWebhooks
 from worker.providers.classification.failure import HARD_CAUSES, Classification, classify

@@ -17,7 +17,8 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers import sns
+from worker.providers.amazon import sns
+from worker.providers.amazon.sns_endpoints import confirms_topic
 from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.credentials import QueryToken
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
@@ -27,7 +28,6 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.vendor_time import from_iso
 from worker.providers.provider import Verdict, WebhookRequest
-from worker.providers.sns_endpoints import confirms_topic
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def issuers_url(topic_arn: str) -> str:
 
 
 class ScalewayEndpoints(Struct, frozen=True):
-    """See worker.providers.sns_endpoints.SnsEndpoints."""
+    """See worker.providers.amazon.sns_endpoints.SnsEndpoints."""
 
     @property
     def where(self) -> str:

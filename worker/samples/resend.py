@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.authentication.standard_webhooks import SECRET_PREFIX
+from worker.providers.amazon.ses_vocabulary import BOUNCES
 from worker.providers.provider import WebhookRequest
 from worker.providers.resend import BOUNCED, EVENTS, SUPPRESSED
-from worker.providers.ses_vocabulary import BOUNCES
 from worker.samples.posting import iso_time, made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Kind
-from worker.providers import sns
+from worker.providers.amazon import sns
 from worker.providers.provider import WebhookRequest
 from worker.providers.scaleway_tem import EVENTS, issuers_url
 from worker.samples.posting import iso_time, made_up_id, post

@@ -8,7 +8,7 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
 from tests.providers.reading import parse_envelope
-from worker.providers.amazon_ses import PROVIDER
+from worker.providers.amazon.amazon_ses import PROVIDER
 from worker.samples.amazon_ses import EVENT_TYPE, NOTIFICATION_TYPE, TOPIC
 
 HAPPENED = datetime(2026, 3, 4, 5, 6, 7, 890_000, tzinfo=UTC)

@@ -17,9 +17,16 @@ from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.scheme import Scheme, is_open
-from worker.providers.mailgun_failure import FAILURES, Failure, settle_failure
-from worker.providers.mailgun_form import as_json, event_in_todays_shape, is_form, key_parts, read_form, vendor_words
-from worker.providers.mailgun_signature import TokenSignature, accept_once
+from worker.providers.mailgun.mailgun_failure import FAILURES, Failure, settle_failure
+from worker.providers.mailgun.mailgun_form import (
+    as_json,
+    event_in_todays_shape,
+    is_form,
+    key_parts,
+    read_form,
+    vendor_words,
+)
+from worker.providers.mailgun.mailgun_signature import TokenSignature, accept_once
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, child, fit_text
@@ -28,7 +35,7 @@ from worker.providers.provider import Accepted, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
-# worker.providers.mailgun_signature
+# worker.providers.mailgun.mailgun_signature
 
 # -- What its events are -------------------------------------------------------------------------------------
 # https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-structure
@@ -36,7 +43,7 @@ from worker.providers.webhook_provider import WebhookProvider
 EVENT_KINDS: dict[str, Kind] = {
     "accepted": Kind.ACCEPTED,
     "delivered": Kind.DELIVERED,
-    "failed": Kind.SOFT_BOUNCE,  # severity and reason decide: worker.providers.mailgun_failure
+    "failed": Kind.SOFT_BOUNCE,  # severity and reason decide: worker.providers.mailgun.mailgun_failure
     "rejected": Kind.DROPPED,
     "complained": Kind.COMPLAINT,
     "unsubscribed": Kind.UNSUBSCRIBE,
@@ -51,7 +58,7 @@ EVENT_KINDS: dict[str, Kind] = {
 }
 
 # -- Why it happened -----------------------------------------------------------------------------------------
-# `failed` has its table in worker.providers.mailgun_failure; of the others only these name a reason.
+# `failed` has its table in worker.providers.mailgun.mailgun_failure; of the others only these name a reason.
 
 REJECT_CAUSES: tuple[tuple[str, Cause], ...] = (
     ("virus", Cause.VIRUS),

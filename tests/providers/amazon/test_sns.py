@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.providers.certificates import certificate_of
 from worker.errors import UnreadablePayload
-from worker.providers import sns
+from worker.providers.amazon import sns
+from worker.providers.amazon.sns_endpoints import AwsEndpoints
 from worker.providers.provider import (
     Accepted,
     Answered,
@@ -22,7 +23,6 @@ from worker.providers.provider import (
     Verdict,
     WebhookRequest,
 )
-from worker.providers.sns_endpoints import AwsEndpoints
 from worker.samples.amazon_ses import CERTIFICATE_URL, TOPIC, AmazonSesSamples
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Kind
-from tests.providers.ses_payloads import HAPPENED, NOW, SECRET
-from worker.providers.amazon_ses import PROVIDER
+from tests.providers.amazon.ses_payloads import HAPPENED, NOW, SECRET
+from worker.providers.amazon.amazon_ses import PROVIDER
 from worker.providers.provider import Accepted, ConfirmSubscription, Refused, Verdict, WebhookRequest
 from worker.samples.amazon_ses import CERTIFICATE_URL, TOPIC, AmazonSesSamples
 from worker.samples.sample import SampleEvent

@@ -1,6 +1,7 @@
 """Amazon SES: feedback through SNS, enveloped or raw, and through EventBridge.
 
-What SES writes is read in worker.providers.ses_notification; here is what it comes wrapped in, and the proof of each.
+What SES writes is read in worker.providers.amazon.ses_notification; here is what it comes wrapped in, and the proof
+of each.
 """
 
 from collections.abc import Mapping
@@ -12,20 +13,20 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers import sns
+from worker.providers.amazon import sns
+from worker.providers.amazon.ses_event_bridge import account_event, read_event_bridge, tells_of_a_message
+from worker.providers.amazon.ses_notification import read_notification
+from worker.providers.amazon.ses_vocabulary import VOCABULARY
 from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, refuse_basic_auth
 from worker.providers.authentication.json_web_token import TOKEN_OPTIONS, JsonWebToken
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
 from worker.providers.authentication.source_options import check_options
 from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
-from worker.providers.ses_event_bridge import account_event, read_event_bridge, tells_of_a_message
-from worker.providers.ses_notification import read_notification
-from worker.providers.ses_vocabulary import VOCABULARY
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
-# SNS signs: worker.providers.sns. What EventBridge shows is the choice of its connection:
+# SNS signs: worker.providers.amazon.sns. What EventBridge shows is the choice of its connection:
 # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateConnection.html
 
 RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
@@ -33,7 +34,7 @@ API_KEY_HEADER = "x-api-key"
 SNS_OPTIONS = frozenset({"topics", "signature_versions", "raw_delivery", "pinned_certificates", "aws_domains"})
 
 # -- What its events are, and why ----------------------------------------------------------------------------
-# worker.providers.ses_vocabulary
+# worker.providers.amazon.ses_vocabulary
 
 # -- How it is read ------------------------------------------------------------------------------------------
 

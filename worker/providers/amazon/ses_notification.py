@@ -17,12 +17,8 @@ from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.classification.failure import HARD_CAUSES, Classification, classify
-from worker.providers.payload import json_payload
-from worker.providers.payload.feedback import new_event
-from worker.providers.payload.vendor_time import from_iso
-from worker.providers.ses_preferences import preference_changes
-from worker.providers.ses_vocabulary import (
+from worker.providers.amazon.ses_preferences import preference_changes
+from worker.providers.amazon.ses_vocabulary import (
     BOUNCES,
     COMPLAINED_BEFORE,
     COMPLAINTS,
@@ -30,6 +26,10 @@ from worker.providers.ses_vocabulary import (
     UNKNOWN_BOUNCE,
     VAGUE_BOUNCES,
 )
+from worker.providers.classification.failure import HARD_CAUSES, Classification, classify
+from worker.providers.payload import json_payload
+from worker.providers.payload.feedback import new_event
+from worker.providers.payload.vendor_time import from_iso
 
 _PLAIN_SET_UP = b"Successfully validated SNS topic"  # begins the one message that is no JSON
 _DATED_BY_THE_MESSAGE = frozenset({"Send", "Reject", "RenderingFailure"})  # they have no time of their own

@@ -16,8 +16,8 @@ from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
-from worker.providers.mailgun import EVENT_KINDS, PROVIDER
-from worker.providers.mailgun_failure import OPEN_REASONS, OWN_CODES, PERMANENT_REASONS
+from worker.providers.mailgun.mailgun import EVENT_KINDS, PROVIDER
+from worker.providers.mailgun.mailgun_failure import OPEN_REASONS, OWN_CODES, PERMANENT_REASONS
 from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
 from worker.samples.mailgun import MailgunSamples
 

@@ -13,15 +13,15 @@ import pytest
 from schemas.envelope import Envelope
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
+from tests.providers.amazon.ses_payloads import bounce, envelope
+from tests.providers.amazon.test_amazon_ses_conformance import shared_sender
 from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
 from tests.providers.sample_events import NOW, one_of_each, sample
-from tests.providers.ses_payloads import bounce, envelope
-from tests.providers.test_amazon_ses_conformance import shared_sender
 from worker.errors import UnreadablePayload
-from worker.providers.amazon_ses import API_KEY_HEADER, PROVIDER
+from worker.providers.amazon.amazon_ses import API_KEY_HEADER, PROVIDER
+from worker.providers.amazon.ses_event_bridge import ACCOUNT_DETAIL_TYPES, DETAIL_TYPES
 from worker.providers.provider import Accepted, Refused, WebhookRequest
-from worker.providers.ses_event_bridge import ACCOUNT_DETAIL_TYPES, DETAIL_TYPES
 from worker.samples.amazon_ses import EVENT_TYPE
 from worker.samples.sample import SampleEvent
 from worker.samples.vendor import MakeBelieveVendor

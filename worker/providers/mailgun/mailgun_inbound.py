@@ -19,7 +19,7 @@ from worker.providers.mail.mail_provider import MailProvider
 from worker.providers.mail.mail_webhook import envelope_address
 from worker.providers.mail.options import MAIL_OPTIONS
 from worker.providers.mail.received_mail import ReceivedMail
-from worker.providers.mailgun_signature import TokenSignature, accept_once
+from worker.providers.mailgun.mailgun_signature import TokenSignature, accept_once
 from worker.providers.payload.multipart_payload import decode_any_form
 from worker.providers.provider import Accepted, Verdict, WebhookRequest
 

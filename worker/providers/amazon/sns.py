@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from schemas.source import Source
 from worker.errors import UnreadablePayload
+from worker.providers.amazon.sns_endpoints import AWS_DOMAINS, AwsEndpoints, SnsEndpoints
 from worker.providers.authentication.certificate_issuer import is_issued_by
 from worker.providers.authentication.public_key import load_certificate, rsa_pkcs1v15_matches
 from worker.providers.provider import (
@@ -30,7 +31,6 @@ from worker.providers.provider import (
     Verdict,
     WebhookRequest,
 )
-from worker.providers.sns_endpoints import AWS_DOMAINS, AwsEndpoints, SnsEndpoints
 
 LATER_STATUS = 503  # SNS sends again after a 5xx; whatever got a 4xx is gone
 NOTIFICATION = "Notification"

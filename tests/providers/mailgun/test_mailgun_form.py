@@ -16,7 +16,7 @@ from tests.providers.reading import parse_envelope
 from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.mailgun import PROVIDER
+from worker.providers.mailgun.mailgun import PROVIDER
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.sample import SampleEvent

@@ -18,7 +18,7 @@ from worker.errors import UnreadablePayload
 from worker.providers.authentication.freshness import CLOCK_SLACK_SECONDS, MAX_AGE_OPTION, refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches
 from worker.providers.authentication.source_options import seconds_option
-from worker.providers.mailgun_form import is_form, read_form, signature_fields
+from worker.providers.mailgun.mailgun_form import is_form, read_form, signature_fields
 from worker.providers.payload.json_payload import child, decode_object
 from worker.providers.payload.vendor_time import from_unix_seconds
 from worker.providers.provider import Accepted, Refused, WebhookRequest

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from schemas.envelope import Envelope
 from schemas.source import Source
 from worker.errors import UnreadablePayload
-from worker.providers import sns
+from worker.providers.amazon import sns
 from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.credentials import refuse_basic_auth
 from worker.providers.authentication.scheme import Scheme, check_common, is_open

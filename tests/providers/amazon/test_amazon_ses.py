@@ -3,9 +3,9 @@
 import pytest
 
 from schemas.vocabulary import Cause, Kind
-from tests.providers.ses_payloads import DIALECTS, HAPPENED, NOW, bounce, complaint, one, parse
+from tests.providers.amazon.ses_payloads import DIALECTS, HAPPENED, NOW, bounce, complaint, one, parse
 from worker.errors import UnreadablePayload
-from worker.providers.ses_vocabulary import BOUNCES, COMPLAINTS
+from worker.providers.amazon.ses_vocabulary import BOUNCES, COMPLAINTS
 
 # Every pair of bounceType and bounceSubType that AWS documents or is known to send.
 VENDOR_BOUNCES = {

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import Kind
+from tests.providers.amazon.ses_payloads import HAPPENED, NOW, SECRET, bounce, complaint, envelope, one
 from tests.providers.reading import parse_envelope
-from tests.providers.ses_payloads import HAPPENED, NOW, SECRET, bounce, complaint, envelope, one
 from worker.errors import UnreadablePayload
-from worker.providers.amazon_ses import PROVIDER
+from worker.providers.amazon.amazon_ses import PROVIDER
 from worker.samples.amazon_ses import EVENT_TYPE, NOTIFICATION_TYPE, TOPIC, AmazonSesSamples
 from worker.samples.sample import SampleEvent
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import Cause, Kind
+from tests.providers.amazon.ses_payloads import HAPPENED, about_mail, envelope, mail, one, parse
 from tests.providers.reading import parse_envelope
-from tests.providers.ses_payloads import HAPPENED, about_mail, envelope, mail, one, parse
 from worker.errors import UnreadablePayload
-from worker.providers.amazon_ses import PROVIDER
-from worker.providers.ses_vocabulary import DELAYS
+from worker.providers.amazon.amazon_ses import PROVIDER
+from worker.providers.amazon.ses_vocabulary import DELAYS
 from worker.samples.amazon_ses import EVENT_TYPE
 
 VENDOR_DELAYS = {
