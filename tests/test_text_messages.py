@@ -48,7 +48,7 @@ class Texts(Instance):
 
     def status_of(self, number: str, code: int) -> int:
         fields = {"MessageSid": f"SM{number[1:]}", "MessageStatus": "undelivered", "ErrorCode": str(code)}
-        request = self.twilio.signed({**fields, "From": "+15005550006", "To": number})
+        request = self.twilio.posted({**fields, "From": "+15005550006", "To": number})
         return post(f"http://127.0.0.1:{self.ports[0]}/webhooks/texts", request.body, request.headers)[0]
 
     def check(self, number: str) -> tuple[int, dict[str, Any]]:
@@ -107,7 +107,7 @@ def callbacks(*told: tuple[int, dict[str, str]]) -> list[FeedbackEvent]:
     """The events of Twilio's forms, each so many days after the start."""
     events = []
     for number, (days, fields) in enumerate(told):
-        request = TwilioSamples().signed({"MessageSid": f"SM{number}", "From": "+15005550006", "To": NUMBER, **fields})
+        request = TwilioSamples().posted({"MessageSid": f"SM{number}", "From": "+15005550006", "To": NUMBER, **fields})
         envelope = Envelope(
             delivery_id=new_delivery_id(),
             source="texts",

@@ -58,7 +58,7 @@ class TestBrevo(BatchConformance):
 
 def read(document: Any) -> list[FeedbackEvent]:
     suite = TestBrevo()
-    return PROVIDER.parse(suite.envelope(BrevoSamples().request(document)), Source(name="first", provider="brevo"))
+    return PROVIDER.parse(suite.envelope(BrevoSamples().posted(document)), Source(name="first", provider="brevo"))
 
 
 def one(event: str, **values: Any) -> FeedbackEvent:
@@ -275,7 +275,7 @@ def test_later_is_said_by_the_one_refusal_that_is_sent_again() -> None:
 def test_each_way_of_proof_takes_its_secret_and_nothing_else(scheme: str, secret: str) -> None:
     source = Source(name="first", provider="brevo", authentication=scheme, secrets=(Secret(secret),))
     assert PROVIDER.check_source(source) == []
-    request = BrevoSamples().request([])
+    request = BrevoSamples().posted([])
     verdicts = []
     for given in (secret, secret + "x", ""):
         shown = f"Bearer {given}" if scheme else "Basic " + base64.b64encode(given.encode()).decode()

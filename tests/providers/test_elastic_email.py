@@ -70,7 +70,7 @@ def read(request: WebhookRequest) -> list[FeedbackEvent]:
 
 
 def one(**values: Any) -> FeedbackEvent:
-    (event,) = read(ElasticEmailSamples().as_form({"to": "jane@example.org", "status": "Error", **values}))
+    (event,) = read(ElasticEmailSamples().posted({"to": "jane@example.org", "status": "Error", **values}))
     return event
 
 
@@ -108,7 +108,7 @@ def test_a_status_by_another_name_is_the_same_event(name: str) -> None:
 
 def test_json_says_the_same_as_a_form_whatever_the_case_of_its_names() -> None:
     values = sample_values(sample(Kind.CLICKED, Cause.NONE, tags=("spring",)))
-    (as_form,) = read(ElasticEmailSamples().as_form(values))
+    (as_form,) = read(ElasticEmailSamples().posted(values))
     for shape in (values, {name.title(): value for name, value in values.items()}):
         (as_json,) = read(ElasticEmailSamples().as_json(shape))
         assert msgspec.structs.replace(as_json, raw=as_form.raw, delivery_id=as_form.delivery_id) == as_form
@@ -142,7 +142,7 @@ def test_a_date_is_read_in_either_format(written: str, read_as: datetime) -> Non
 @pytest.mark.parametrize("body", [b"", b"status=Error", b"to=a%40example.org", b"{}", b'{"status":"Error"}'])
 def test_an_event_about_nobody_is_set_aside(body: bytes) -> None:
     with pytest.raises(UnreadablePayload):
-        read(msgspec.structs.replace(ElasticEmailSamples().as_form({}), body=body))
+        read(msgspec.structs.replace(ElasticEmailSamples().posted({}), body=body))
 
 
 def test_the_get_that_tries_a_url_is_answered_with_or_without_the_token_in_it() -> None:
@@ -167,7 +167,7 @@ def test_an_event_by_get_is_read_from_the_url_and_leaves_the_token_there() -> No
         assert isinstance(verdict, Accepted)
         assert verdict.body is not None
         (event,) = read(msgspec.structs.replace(asked, body=verdict.body))
-        assert event.event_key == read(sender.as_form(values))[0].event_key
+        assert event.event_key == read(sender.posted(values))[0].event_key
         assert sender.secret.encode() not in event.raw
     stranger = msgspec.structs.replace(request, query={**values, "token": "guess"})
     assert isinstance(PROVIDER.authenticate(stranger, source, now=NOW, certificates={}), Refused)
@@ -176,7 +176,7 @@ def test_an_event_by_get_is_read_from_the_url_and_leaves_the_token_there() -> No
 def test_user_and_password_may_stand_in_the_url() -> None:
     source = Source(name="first", provider="elastic_email", authentication="basic", secrets=(Secret("user:long"),))
     assert PROVIDER.check_source(source) == []
-    request = ElasticEmailSamples().as_form({})
+    request = ElasticEmailSamples().posted({})
     for password, expected in (("long", Accepted), ("short", Refused)):
         credentials = base64.b64encode(f"user:{password}".encode()).decode()
         shown = msgspec.structs.replace(request, headers={"authorization": f"Basic {credentials}"})

@@ -143,7 +143,7 @@ def test_both_ways_of_writing_a_time_are_read(stamp: str) -> None:
 )
 def test_each_authentication_type_is_known_with_its_own_header(authentication: str, secret: str, header: str) -> None:
     source = Source(name="main", provider="iterable", authentication=authentication, secrets=(Secret(secret),))
-    request = IterableSamples().shown(sample_values(sample()))
+    request = IterableSamples().posted(sample_values(sample()))
     assert PROVIDER.check_source(source) == []
     for given, verdict in ((header, Accepted), (header + "x", Refused), ("", Refused)):
         changed = msgspec.structs.replace(request, headers={"authorization": given})

@@ -138,7 +138,7 @@ class TestMailjet(BatchConformance):
 
 def read(document: Any) -> list[FeedbackEvent]:
     suite = TestMailjet()
-    return PROVIDER.parse(suite.envelope(MailjetSamples().request(document)), Source(name="first", provider="mailjet"))
+    return PROVIDER.parse(suite.envelope(MailjetSamples().posted(document)), Source(name="first", provider="mailjet"))
 
 
 def one(event: str, **values: Any) -> FeedbackEvent:
@@ -320,7 +320,7 @@ def test_time_is_unix_seconds() -> None:
 def test_each_way_of_proof_takes_its_secret_and_nothing_else(scheme: str, secret: str) -> None:
     source = Source(name="first", provider="mailjet", authentication=scheme, secrets=(Secret(secret),))
     assert PROVIDER.check_source(source) == []
-    request = MailjetSamples().request([])
+    request = MailjetSamples().posted([])
     verdicts = []
     for given in (secret, secret + "x", ""):
         headers = {"authorization": "Basic " + base64.b64encode(given.encode()).decode()} if given else {}

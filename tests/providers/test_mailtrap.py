@@ -65,7 +65,7 @@ class TestMailtrap(BatchConformance):
     empty_bodies = (b"[]", b"{}", b'{"events": []}')
 
     def one(self, **values: Any) -> FeedbackEvent:
-        (event,) = self.read(self.envelope(MailtrapSamples().signed({"events": [values]})))
+        (event,) = self.read(self.envelope(MailtrapSamples().posted([values])))
         return event
 
     @pytest.mark.parametrize("name", VENDOR_EVENTS)
@@ -144,18 +144,18 @@ class TestMailtrap(BatchConformance):
 
     def test_one_object_a_line_says_the_same(self) -> None:
         vendor, documents = MailtrapSamples(), [sample_values(event) for event in one_of_each(self.kinds)]
-        lines = vendor.signed_body(b"\n".join(json.dumps(document).encode() for document in documents) + b"\n")
-        together = vendor.signed({"events": documents})
+        lines = vendor.posted_body(b"\n".join(json.dumps(document).encode() for document in documents) + b"\n")
+        together = vendor.posted(documents)
         expected = [event.event_key for event in self.read(self.envelope(together))]
         assert [event.event_key for event in self.read(self.envelope(lines))] == expected
         assert isinstance(self.judge(lines, vendor.source("first"), vendor), Accepted)
-        alone = vendor.signed_body(json.dumps(documents[0]).encode())
+        alone = vendor.posted_body(json.dumps(documents[0]).encode())
         assert [event.event_key for event in self.read(self.envelope(alone))] == expected[:1]
 
     def test_one_bad_element_spoils_no_other(self) -> None:
         good = sample_values(sample())
         body = json.dumps({"events": [good, 7, {"event": 7}, None, good | {"event_id": "other"}]}).encode()
-        events = self.read(self.envelope(MailtrapSamples().signed_body(body)))
+        events = self.read(self.envelope(MailtrapSamples().posted_body(body)))
         assert [event.vendor_event for event in events] == [
             "bounce/badrecipient",
             "malformed",

@@ -82,7 +82,7 @@ def form(elements: Any) -> bytes:
 
 def read(*elements: Any) -> list[FeedbackEvent]:
     suite = TestMandrill()
-    envelope = suite.envelope(MandrillSamples().signed([]), form(elements))
+    envelope = suite.envelope(MandrillSamples().posted([]), form(elements))
     return PROVIDER.parse(envelope, Source(name="first", provider="mandrill"))
 
 
@@ -101,7 +101,7 @@ def judge(request: WebhookRequest, sender: MandrillSamples, **options: Any) -> t
 class TestSignature:
     def test_is_the_one_that_the_vendor_computes(self) -> None:
         # By openssl: HMAC-SHA1 with key "k" over "https://example.org/hook" + "mandrill_events" + "[]", base64.
-        request = MandrillSamples().signed([])
+        request = MandrillSamples().posted([])
         signed = msgspec.structs.replace(
             request, headers={**request.headers, "x-mandrill-signature": "Y1wLUKP3Y3FE5D0ZzsipdKXRb2U="}
         )
@@ -112,7 +112,7 @@ class TestSignature:
 
     def test_holds_for_the_url_as_entered_and_for_no_other(self) -> None:
         sender = MandrillSamples()
-        request = sender.signed([sample_element(sample())])
+        request = sender.posted([sample_element(sample())])
         assert judge(request, sender, url=SAMPLE_URL) is Accepted
         assert judge(request, sender, url=f"{SAMPLE_URL}/") is Refused
         assert judge(request, sender, url=SAMPLE_URL.replace("https", "http")) is Refused
@@ -120,21 +120,21 @@ class TestSignature:
 
     def test_may_be_over_one_of_several_urls(self) -> None:
         sender = MandrillSamples()
-        request = sender.signed([sample_element(sample())])
+        request = sender.posted([sample_element(sample())])
         assert judge(request, sender, urls=["https://other.example.org/hook", SAMPLE_URL]) is Accepted
         assert judge(request, sender, url="https://other.example.org/hook", urls=[SAMPLE_URL]) is Accepted
         assert judge(request, sender, urls=["https://other.example.org/hook"]) is Refused
 
     def test_covers_further_fields_in_the_order_of_their_names(self) -> None:
         sender = MandrillSamples()
-        request = sender.signed([])
+        request = sender.posted([])
         assert judge(msgspec.structs.replace(request, body=b"a=1&" + request.body), sender, url=SAMPLE_URL) is Refused
 
     def test_by_the_test_key_is_good_for_an_empty_array_alone(self) -> None:
         sender = MandrillSamples()
-        assert judge(sender.signed([], key="test-webhook"), sender, url=SAMPLE_URL) is Answered
-        assert judge(sender.signed([]), sender, url=SAMPLE_URL) is Answered
-        told = sender.signed([sample_element(sample())], key="test-webhook")
+        assert judge(sender.posted([], key="test-webhook"), sender, url=SAMPLE_URL) is Answered
+        assert judge(sender.posted([]), sender, url=SAMPLE_URL) is Answered
+        told = sender.posted([sample_element(sample())], key="test-webhook")
         assert judge(told, sender, url=SAMPLE_URL) is Refused
 
     def test_by_the_test_key_is_good_for_no_field_beside_the_empty_array(self) -> None:
@@ -142,7 +142,7 @@ class TestSignature:
         fields = {"mandrill_events": b"[]", "z": b"1" * 1_000}
         digest = hmac.digest(b"test-webhook", signed_message(SAMPLE_URL, fields), "sha1")
         posted = msgspec.structs.replace(
-            sender.signed([]),
+            sender.posted([]),
             body=urlencode(fields).encode(),
             headers={"x-mandrill-signature": b64encode(digest).decode()},
         )
@@ -294,7 +294,7 @@ def test_the_messages_own_id_stands_in_for_a_missing_outer_one() -> None:
 def test_a_form_without_events_is_set_aside(body: bytes) -> None:
     with pytest.raises(UnreadablePayload, match="Mandrill webhook"):
         PROVIDER.parse(
-            TestMandrill().envelope(MandrillSamples().signed([]), body), Source(name="a", provider="mandrill")
+            TestMandrill().envelope(MandrillSamples().posted([]), body), Source(name="a", provider="mandrill")
         )
 
 

@@ -73,7 +73,7 @@ def read(*rows: dict[str, Any]) -> list[FeedbackEvent]:
 
 
 def read_text(text: str) -> list[FeedbackEvent]:
-    return SUITE.parse([PowerMtaSamples().posted_text(text.encode())])
+    return SUITE.parse([PowerMtaSamples().posted_body(text.encode(), "text/csv")])
 
 
 def row(**other: Any) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def test_quoted_cells_keep_commas_and_line_breaks() -> None:
 
 def test_a_reply_in_another_charset_costs_no_record() -> None:
     rows = b"type,rcpt,dsnDiag\nb,jane@example.org,smtp;550 5.1.1 utilisateur cr\xe9\xe9 inconnu\nd,john@example.org,\n"
-    bounce, delivery = SUITE.parse([PowerMtaSamples().posted_text(rows)])
+    bounce, delivery = SUITE.parse([PowerMtaSamples().posted_body(rows, "text/csv")])
     assert (bounce.address, bounce.cause) == ("jane@example.org", Cause.MAILBOX_DOES_NOT_EXIST)
     assert (delivery.address, delivery.kind) == ("john@example.org", Kind.DELIVERED)
 
@@ -187,7 +187,7 @@ def test_a_line_without_a_type_is_malformed_among_others() -> None:
 def test_whatever_stands_below_the_header_is_read_or_set_aside(text: str) -> None:
     body = ("type,rcpt,dsnDiag\n" + text).encode("utf-8", "surrogatepass")
     try:
-        events = SUITE.read(SUITE.envelope(PowerMtaSamples().posted_text(body)))
+        events = SUITE.read(SUITE.envelope(PowerMtaSamples().posted_body(body, "text/csv")))
     except UnreadablePayload:
         return
     assert all(len(event.event_key) == 16 for event in events)

@@ -54,7 +54,7 @@ def failed(code: int, kind: str = "Permanent", status: str = "", words: str = ""
 
 
 def judge(sender: SocketLabsSamples, body: bytes, **options: Any) -> Verdict:
-    request = msgspec.structs.replace(sender.shown({}), body=body)
+    request = msgspec.structs.replace(sender.posted({}), body=body)
     source = msgspec.structs.replace(sender.source("main"), options=options)
     return PROVIDER.authenticate(request, source, now=NOW, certificates={})
 
@@ -121,7 +121,7 @@ def test_an_event_may_come_wrapped_or_in_an_array() -> None:
 
 def test_the_secret_key_is_not_kept() -> None:
     sender = SocketLabsSamples()
-    request = sender.shown(sample_values(sample()))
+    request = sender.posted(sample_values(sample()))
     wrapped = json.dumps({"data": json.loads(request.body)}).encode()
     for body in (request.body, wrapped):
         assert sender.secret.encode() not in one(body).raw
@@ -129,7 +129,7 @@ def test_the_secret_key_is_not_kept() -> None:
 
 def test_the_secret_key_is_not_even_queued() -> None:
     sender = SocketLabsSamples()
-    event = json.loads(sender.shown({"Type": "Failed"}).body)
+    event = json.loads(sender.posted({"Type": "Failed"}).body)
     key = event["SecretKey"]
     for shown in (
         event,
@@ -181,32 +181,32 @@ def test_the_account_is_the_subaccount_or_else_the_server(subaccount: dict[str, 
 class TestAuthentication:
     def test_a_validation_is_answered_with_the_key_and_not_queued(self) -> None:
         sender = SocketLabsSamples()
-        verdict = judge(sender, sender.shown({"Type": "Validation"}).body)
+        verdict = judge(sender, sender.posted({"Type": "Validation"}).body)
         assert isinstance(verdict, Answered)
         assert (verdict.http_status, verdict.body) == (200, sender.secret.encode())
 
     def test_a_validation_with_a_key_of_its_own_is_answered_with_that(self) -> None:
         sender = SocketLabsSamples()
-        verdict = judge(sender, sender.shown({"Type": "Validation", "ValidationKey": "v1"}).body)
+        verdict = judge(sender, sender.posted({"Type": "Validation", "ValidationKey": "v1"}).body)
         assert isinstance(verdict, Answered)
         assert verdict.body == b"v1"
 
     def test_a_validation_with_another_key_learns_nothing(self) -> None:
         sender = SocketLabsSamples()
-        verdict = judge(sender, SocketLabsSamples().shown({"Type": "Validation"}).body)
+        verdict = judge(sender, SocketLabsSamples().posted({"Type": "Validation"}).body)
         assert isinstance(verdict, Refused)
         assert sender.secret not in repr(verdict)
 
     def test_one_wrong_key_in_an_array_refuses_it_all(self) -> None:
         sender = SocketLabsSamples()
-        own, other = (json.loads(each.shown({"Type": "Queued"}).body) for each in (sender, SocketLabsSamples()))
+        own, other = (json.loads(each.posted({"Type": "Queued"}).body) for each in (sender, SocketLabsSamples()))
         assert isinstance(judge(sender, json.dumps([own, own]).encode()), Accepted)
         assert isinstance(judge(sender, json.dumps([own, other]).encode()), Refused)
         assert isinstance(judge(sender, b"[]"), Refused)
 
     def test_a_wrapped_key_is_found(self) -> None:
         sender = SocketLabsSamples()
-        own = json.loads(sender.shown({"Type": "Queued"}).body)
+        own = json.loads(sender.posted({"Type": "Queued"}).body)
         assert isinstance(judge(sender, json.dumps({"data": own}).encode()), Accepted)
 
     @pytest.mark.parametrize("body", [b"", b"[1]", b"SecretKey=x", b"[" * 100_000])
@@ -216,7 +216,7 @@ class TestAuthentication:
 
     def test_servers_are_compared_where_some_are_named(self) -> None:
         sender = SocketLabsSamples()
-        body = sender.shown({"Type": "Queued"}).body
+        body = sender.posted({"Type": "Queued"}).body
         assert isinstance(judge(sender, body, server_ids=[12345, 2]), Accepted)
         assert isinstance(judge(sender, body, server_ids=[2]), Refused)
 

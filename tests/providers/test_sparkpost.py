@@ -81,7 +81,7 @@ class TestSparkPost(BatchConformance):
 
 def read(*elements: Any) -> list[FeedbackEvent]:
     suite = TestSparkPost()
-    request = SparkPostSamples().request(elements)
+    request = SparkPostSamples().posted(elements)
     return PROVIDER.parse(suite.envelope(request), Source(name="first", provider="sparkpost"))
 
 
@@ -279,7 +279,7 @@ def test_account_may_come_from_the_subaccount_or_the_sending_domain() -> None:
 def test_each_way_of_proof_takes_its_secret_and_nothing_else(scheme: str, secret: str, header: str, value: str) -> None:
     source = Source(name="first", provider="sparkpost", authentication=scheme, secrets=(Secret(secret),))
     assert PROVIDER.check_source(source) == []
-    request = SparkPostSamples().request([{"msys": {}}])
+    request = SparkPostSamples().posted([{"msys": {}}])
     verdicts = []
     for given in (value, value[:-2] + "zz", ""):
         headers = {"content-type": "application/json"} | ({header: given} if given else {})

@@ -58,7 +58,7 @@ class TestTwilio(ProviderConformance):
     kinds = KINDS
     tells_time = False
     tells_reply = False
-    empty_bodies = (b"", b"a=1", b"[]", b"{}")
+    empty_bodies: ClassVar[tuple[bytes, ...]] = (b"", b"a=1", b"[]", b"{}")
 
     def recipient(self, email: str) -> str:
         return made_up_number(email)
@@ -113,7 +113,7 @@ class StreamSamples(TwilioSamples):
 
 def read(fields: dict[str, str]) -> FeedbackEvent:
     suite = TestTwilio()
-    (event,) = suite.read(suite.envelope(TwilioSamples().signed(fields)))
+    (event,) = suite.read(suite.envelope(TwilioSamples().posted(fields)))
     return event
 
 
@@ -135,7 +135,7 @@ class TestSignature:
     def test_is_the_one_that_the_vendor_computes(self) -> None:
         # By openssl: HMAC-SHA1 with key "k" over "https://example.org/hook" + "MessageSid" + "SM1" + "To" + "+1".
         request = msgspec.structs.replace(
-            TwilioSamples().signed({"To": "+1", "MessageSid": "SM1"}),
+            TwilioSamples().posted({"To": "+1", "MessageSid": "SM1"}),
             headers={"x-twilio-signature": "qLX6u7AnOJzf9G60zt5dHjSZwgw="},
         )
         source = Source(
@@ -156,7 +156,7 @@ class TestSignature:
         sender = TwilioSamples()
         fields = sample_fields(sample())
         request = msgspec.structs.replace(
-            sender.signed(fields),
+            sender.posted(fields),
             headers={"x-twilio-signature": sender.signature(signed, fields)},
             query={"campaign": "spring sale", "n": "1"} if "?" in signed else {},
         )
@@ -168,7 +168,7 @@ class TestSignature:
 
     def test_covers_the_query(self) -> None:
         sender = TwilioSamples()
-        request = msgspec.structs.replace(sender.signed(sample_fields(sample())), query={"campaign": "other"})
+        request = msgspec.structs.replace(sender.posted(sample_fields(sample())), query={"campaign": "other"})
         url = f"{SAMPLE_URL}?campaign=spring"
         signed = sender.signature(url, sample_fields(sample()))
         request = msgspec.structs.replace(request, headers={"x-twilio-signature": signed})
@@ -180,14 +180,14 @@ class TestSignature:
         fields = sample_fields(sample())
         signature = sender.signature(f"{SAMPLE_URL}?{raw}", fields)
         request = msgspec.structs.replace(
-            sender.signed(fields), headers={"x-twilio-signature": signature}, query=dict(parse_qsl(raw)), raw_query=raw
+            sender.posted(fields), headers={"x-twilio-signature": signature}, query=dict(parse_qsl(raw)), raw_query=raw
         )
         assert judge(request, sender, url=SAMPLE_URL) is Accepted
         assert judge(msgspec.structs.replace(request, raw_query=f"{raw}&n=1"), sender, url=SAMPLE_URL) is Refused
 
     def test_of_a_query_that_is_no_text_is_refused_like_any_other(self) -> None:
         request = msgspec.structs.replace(
-            TwilioSamples().signed(sample_fields(sample())), query={"ref": "\udcff"}, raw_query="ref=\udcff"
+            TwilioSamples().posted(sample_fields(sample())), query={"ref": "\udcff"}, raw_query="ref=\udcff"
         )
         assert judge(request, TwilioSamples(), url=SAMPLE_URL) is Refused
 
@@ -213,7 +213,7 @@ class TestSignature:
     def test_may_be_replaced_by_user_and_password(self) -> None:
         source = Source(name="first", provider="twilio", authentication="basic", secrets=(Secret("me:password"),))
         assert PROVIDER.check_source(source) == []
-        request = TwilioSamples().signed({})
+        request = TwilioSamples().posted({})
         for credentials, verdict in (("bWU6cGFzc3dvcmQ=", Accepted), ("bWU6b3RoZXI=", Refused)):
             shown = msgspec.structs.replace(request, headers={"authorization": f"Basic {credentials}"})
             assert isinstance(PROVIDER.authenticate(shown, source, now=NOW, certificates={}), verdict)

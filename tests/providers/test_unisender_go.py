@@ -61,7 +61,7 @@ def bounced(word: str | None, words: str | None = None, status: str = "hard_boun
     element["event_data"] |= {"status": status, "delivery_info": None}
     if word is not None:
         element["event_data"]["delivery_info"] = {"delivery_status": word, "destination_response": words}
-    (event,) = read(UnisenderGoSamples().signed([element]))
+    (event,) = read(UnisenderGoSamples().posted([element]))
     return event
 
 
@@ -129,7 +129,7 @@ def test_without_a_project_the_user_is_the_account() -> None:
 
 
 def test_one_bad_element_spoils_no_other() -> None:
-    events = read(UnisenderGoSamples().signed([3, sample_element(sample()), {"event_name": STATUS_EVENT}, {}]))
+    events = read(UnisenderGoSamples().posted([3, sample_element(sample()), {"event_name": STATUS_EVENT}, {}]))
     assert [event.vendor_event for event in events] == [
         "malformed",
         "hard_bounced/err_user_unknown",
@@ -141,20 +141,20 @@ def test_one_bad_element_spoils_no_other() -> None:
 @pytest.mark.parametrize("body", [b"{}", b'{"events_by_user":3}', b'{"events_by_user":[{"events":null}]}'])
 def test_a_body_without_events_is_set_aside(body: bytes) -> None:
     with pytest.raises(UnreadablePayload):
-        read(msgspec.structs.replace(UnisenderGoSamples().signed([]), body=body))
+        read(msgspec.structs.replace(UnisenderGoSamples().posted([]), body=body))
 
 
 def test_the_hash_is_the_documented_one() -> None:
     sender = UnisenderGoSamples()
     body = b'{"auth":"' + sender.secret.encode() + b'","events_by_user":[]}'
     digest = md5(body, usedforsecurity=False).hexdigest().encode()
-    request = msgspec.structs.replace(sender.signed([]), body=body.replace(sender.secret.encode(), digest))
+    request = msgspec.structs.replace(sender.posted([]), body=body.replace(sender.secret.encode(), digest))
     assert isinstance(judge(request, sender), Accepted)
 
 
 def test_what_could_trick_the_hash_is_refused() -> None:
     sender = UnisenderGoSamples()
-    request = sender.signed([])
+    request = sender.posted([])
     auth = json.loads(request.body)["auth"].encode()
     for body in (
         request.body + b"{}",  # prolonged
@@ -169,7 +169,7 @@ def test_what_could_trick_the_hash_is_refused() -> None:
 
 
 def test_the_get_of_a_new_webhook_is_answered() -> None:
-    request = msgspec.structs.replace(UnisenderGoSamples().signed([]), method="GET", body=b"")
+    request = msgspec.structs.replace(UnisenderGoSamples().posted([]), method="GET", body=b"")
     source = UnisenderGoSamples().source("first")
     answer = PROVIDER.answer_probe(request, source)
     assert isinstance(answer, Answered)

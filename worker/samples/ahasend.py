@@ -1,17 +1,14 @@
 """A make-believe AhaSend, with a signing secret of its own."""
 
-import base64
-import hmac
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
 from worker.providers.ahasend import BOUNCED, EVENTS, SUPPRESSION
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import iso_time, made_up_id, post
+from worker.samples.posting import iso_time, made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
 from worker.samples.vendor import MakeBelieveVendor
@@ -43,9 +40,8 @@ class AhaSendSamples(MakeBelieveVendor):
 
     def signed(self, values: dict[str, Any], event_id: str, *, now: datetime) -> WebhookRequest:
         """The POST of these values; the id stays the same when they are sent again, the time does not."""
-        body, timestamp = json.dumps(values).encode(), str(int(now.timestamp()))
-        message = f"{event_id}.{timestamp}.".encode() + body
-        signature = base64.b64encode(hmac.new(self.secret.encode(), message, sha256).digest()).decode()
+        body, timestamp = json.dumps(values).encode(), unix_time(now)
+        signature = standard_signature(self.secret.encode(), event_id, timestamp, body)
         headers = {"webhook-id": event_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
         return post(self.provider, body, headers)
 

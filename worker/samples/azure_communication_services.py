@@ -1,7 +1,6 @@
 """A make-believe Event Grid that reports for Azure Communication Services; it signs nothing, and shows a token."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -17,7 +16,7 @@ from worker.providers.provider import WebhookRequest
 from worker.samples.posting import made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 EVENTS_PER_BATCH = 100
 TOPIC = (
@@ -38,24 +37,24 @@ _STATUSES: dict[Kind, str] = {
 _ENGAGEMENTS: dict[Kind, str] = {Kind.OPENED: "view", Kind.CLICKED: "click"}
 
 
-class AzureCommunicationServicesSamples(MakeBelieveVendor):
+class AzureCommunicationServicesSamples(UntimedVendor):
     """Arrays of at most 100 events in Event Grid's own schema; `as_cloud_event` gives the other one."""
 
     provider: ClassVar[str] = "azure_communication_services"
+    events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """The events in batches."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.posted([sample_element(event) for event in events[start : start + EVENTS_PER_BATCH]])
-            for start in range(0, len(events), EVENTS_PER_BATCH)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_element."""
+        return sample_element(event)
 
-    def posted(self, content: Any, *, content_type: str = "application/json") -> WebhookRequest:
-        """The POST of an array of events, or of one CloudEvent."""
-        headers = {EVENT_TYPE_HEADER: "Notification", "aeg-subscription-name": "MAIL", "aeg-delivery-count": "0"}
-        body = json.dumps(content).encode()
-        return post(self.provider, body, headers, content_type=content_type, query={"token": self.secret})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """Nothing of it proves anything."""
+        del body
+        return {EVENT_TYPE_HEADER: "Notification", "aeg-subscription-name": "MAIL", "aeg-delivery-count": "0"}
+
+    def query(self) -> dict[str, str]:
+        """The token."""
+        return {"token": self.secret}
 
     def handshake(self, code: str) -> WebhookRequest:
         """The POST by which Event Grid tries the URL of a new subscription in its own schema."""

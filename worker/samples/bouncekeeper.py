@@ -1,15 +1,13 @@
 """A make-believe script that posts our own JSON, signed."""
 
-import hmac
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from worker.providers.bouncekeeper import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import iso_time, made_up_id, post
+from worker.samples.posting import hex_hmac, iso_time, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
 from worker.samples.vendor import MakeBelieveVendor
@@ -33,8 +31,8 @@ class BouncekeeperSamples(MakeBelieveVendor):
 
     def signed_text(self, body: bytes, *, now: datetime) -> WebhookRequest:
         """The POST of these bytes, JSON or not."""
-        timestamp = str(int(now.timestamp()))
-        signature = hmac.new(self.secret.encode(), f"{timestamp}.".encode() + body, sha256).hexdigest()
+        timestamp = unix_time(now)
+        signature = hex_hmac(self.secret, f"{timestamp}.".encode() + body)
         return post(self.provider, body, {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: f"sha256={signature}"})
 
 

@@ -1,18 +1,14 @@
 """A make-believe Brevo with batched webhooks: it signs nothing, and shows user and password."""
 
-import base64
 import json
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.brevo import SAMPLE_ADDRESS
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import post
+from worker.samples.posting import basic
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 EVENTS_PER_BATCH = 100
 
@@ -37,27 +33,24 @@ _BLOCK_REASONS: dict[Cause, str] = {
 }
 
 
-class BrevoSamples(MakeBelieveVendor):
+class BrevoSamples(UntimedVendor):
     """Batches of a hundred events."""
 
     provider: ClassVar[str] = "brevo"
+    events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def make_secret(self, made_up: str) -> str:
         """User and password, as they stand in the URL at Brevo."""
         return f"brevo:{made_up[:40]}"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """The events in batches."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.request([sample_object(event) for event in events[start : start + EVENTS_PER_BATCH]])
-            for start in range(0, len(events), EVENTS_PER_BATCH)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_object."""
+        return sample_object(event)
 
-    def request(self, document: Any) -> WebhookRequest:
-        """The POST of this document: a batch, or one object where webhooks are not batched."""
-        credentials = base64.b64encode(self.secret.encode()).decode()
-        return post(self.provider, json.dumps(document).encode(), {"authorization": f"Basic {credentials}"})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """User and password."""
+        del body
+        return basic(self.secret)
 
 
 def sample_object(event: SampleEvent) -> dict[str, Any]:

@@ -1,16 +1,14 @@
 """A make-believe Customer.io, with a signing key of its own."""
 
-import hmac
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
 from worker.providers.customerio import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import made_up_id, post
+from worker.samples.posting import hex_hmac, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
 from worker.samples.vendor import MakeBelieveVendor
@@ -44,8 +42,8 @@ class CustomerIoSamples(MakeBelieveVendor):
     def signed(self, values: dict[str, Any], *, now: datetime) -> WebhookRequest:
         """The POST of these values."""
         body = json.dumps(values).encode()
-        timestamp = str(int(now.timestamp()))
-        signature = hmac.new(self.secret.encode(), f"v0:{timestamp}:".encode() + body, sha256).hexdigest()
+        timestamp = unix_time(now)
+        signature = hex_hmac(self.secret, f"v0:{timestamp}:".encode() + body)
         return post(self.provider, body, {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: signature})
 
 

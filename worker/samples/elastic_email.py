@@ -1,8 +1,7 @@
 """A make-believe Elastic Email: it signs nothing, and shows a token."""
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -13,7 +12,7 @@ from worker.providers.elastic_email import CATEGORIES
 from worker.providers.provider import WebhookRequest
 from worker.samples.posting import made_up_id, post
 from worker.samples.sample import SampleEvent
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _STATUSES: dict[Kind, str] = {
     Kind.ACCEPTED: "Sent",
@@ -28,24 +27,26 @@ _STATUSES: dict[Kind, str] = {
 _CATEGORIES: dict[tuple[Kind, Cause], str] = {meaning: category for category, meaning in reversed(CATEGORIES.items())}
 
 
-class ElasticEmailSamples(MakeBelieveVendor):
+class ElasticEmailSamples(UntimedVendor):
     """One request for each event, as a form; `as_json` and `as_get` give the other shapes."""
 
     provider: ClassVar[str] = "elastic_email"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # nothing in a request says when it was sent
-        return [self.as_form(sample_values(event)) for event in events]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def as_form(self, values: Mapping[str, Any]) -> WebhookRequest:
+    def posted(self, content: Any) -> WebhookRequest:
         """The POST of these parameters."""
-        form = "application/x-www-form-urlencoded"
-        return post(self.provider, urlencode(values).encode(), {}, content_type=form, query={"token": self.secret})
+        return self.posted_body(urlencode(content).encode(), "application/x-www-form-urlencoded")
 
     def as_json(self, values: Mapping[str, Any]) -> WebhookRequest:
         """The POST of these parameters as a flat object."""
-        return post(self.provider, json.dumps(values).encode(), {}, query={"token": self.secret})
+        return super().posted(values)
+
+    def query(self) -> dict[str, str]:
+        """The token."""
+        return {"token": self.secret}
 
     def as_get(self, values: Mapping[str, Any]) -> WebhookRequest:
         """The GET whose URL has these parameters, after the token that stood there before."""

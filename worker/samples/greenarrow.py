@@ -1,17 +1,12 @@
 """A make-believe GreenArrow Engine: arrays of events, with user and password."""
 
-import base64
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import made_up_id, post
+from worker.samples.posting import basic, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 EVENTS_PER_BATCH = 100
 
@@ -28,27 +23,24 @@ _STATUSES = {Kind.DELIVERED: "success", Kind.DEFERRED: "deferral"}
 _TYPES = {Kind.SOFT_BOUNCE: "s", Kind.HARD_BOUNCE: "h", Kind.BLOCKED: "o"}
 
 
-class GreenArrowSamples(MakeBelieveVendor):
+class GreenArrowSamples(UntimedVendor):
     """Up to a hundred events a request."""
 
     provider: ClassVar[str] = "greenarrow"
+    events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def make_secret(self, made_up: str) -> str:
         """User and password."""
         return f"greenarrow:{made_up}"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """The events in batches."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.posted([sample_values(event) for event in events[start : start + EVENTS_PER_BATCH]])
-            for start in range(0, len(events), EVENTS_PER_BATCH)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def posted(self, document: Any) -> WebhookRequest:
-        """The POST of this JSON value."""
-        credentials = base64.b64encode(self.secret.encode()).decode()
-        return post(self.provider, json.dumps(document).encode(), {"authorization": f"Basic {credentials}"})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """User and password."""
+        del body
+        return basic(self.secret)
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

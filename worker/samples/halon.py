@@ -1,16 +1,12 @@
 """A make-believe Halon with the post-delivery script of docs/providers/halon.md."""
 
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import made_up_id, post
+from worker.samples.posting import bearer, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _ACTIONS: dict[Kind, str] = {
     Kind.DELIVERED: "DELIVER",
@@ -21,19 +17,19 @@ _ACTIONS: dict[Kind, str] = {
 }
 
 
-class HalonSamples(MakeBelieveVendor):
+class HalonSamples(UntimedVendor):
     """One object a request."""
 
     provider: ClassVar[str] = "halon"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # the script notes the time when the hook runs
-        return [self.posted(sample_values(event)) for event in events]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def posted(self, document: Any) -> WebhookRequest:
-        """The POST of this JSON value."""
-        return post(self.provider, json.dumps(document).encode(), {"authorization": f"Bearer {self.secret}"})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """The token."""
+        del body
+        return bearer(self.secret)
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

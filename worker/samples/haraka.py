@@ -1,16 +1,12 @@
 """A make-believe Haraka with the plugin of docs/providers/haraka.md."""
 
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import iso_time, post
+from worker.samples.posting import bearer, iso_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 EVENTS_PER_BATCH = 100
 
@@ -23,22 +19,20 @@ _HOOKS: dict[Kind, str] = {
 }
 
 
-class HarakaSamples(MakeBelieveVendor):
+class HarakaSamples(UntimedVendor):
     """Arrays of up to a hundred events."""
 
     provider: ClassVar[str] = "haraka"
+    events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """The events in batches."""
-        del now  # the plugin notes the time when the hook runs
-        return [
-            self.posted([sample_values(event) for event in events[start : start + EVENTS_PER_BATCH]])
-            for start in range(0, len(events), EVENTS_PER_BATCH)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def posted(self, document: Any) -> WebhookRequest:
-        """The POST of this JSON value."""
-        return post(self.provider, json.dumps(document).encode(), {"authorization": f"Bearer {self.secret}"})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """The token."""
+        del body
+        return bearer(self.secret)
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

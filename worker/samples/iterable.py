@@ -1,17 +1,12 @@
 """A make-believe Iterable: it signs nothing, and shows the token that was entered."""
 
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.iterable import RECIPIENT_STATES
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _NAMES: dict[Kind, str] = {
     Kind.ACCEPTED: "emailSend",
@@ -31,19 +26,19 @@ _NAMES: dict[Kind, str] = {
 _STATE_BY_CAUSE: dict[Cause, str] = {cause: state for state, (_, cause) in reversed(RECIPIENT_STATES.items())}
 
 
-class IterableSamples(MakeBelieveVendor):
+class IterableSamples(UntimedVendor):
     """One request for each event."""
 
     provider: ClassVar[str] = "iterable"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # nothing in a request says when it was sent
-        return [self.shown(sample_values(event)) for event in events]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def shown(self, values: dict[str, Any]) -> WebhookRequest:
-        """The POST of these values."""
-        return post(self.provider, json.dumps(values).encode(), {"authorization": self.secret})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """The token."""
+        del body
+        return {"authorization": self.secret}
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

@@ -1,17 +1,13 @@
 """A make-believe KumoMTA whose log hook posts one record at a time, with a bearer token."""
 
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.kumomta import CLASSES
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import iso_time, made_up_id, post
+from worker.samples.posting import bearer, iso_time, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _TYPES: dict[Kind, str] = {
     Kind.ACCEPTED: "Reception",
@@ -26,19 +22,19 @@ _TYPES: dict[Kind, str] = {
 _CLASS_OF = {meaning: name for name, meaning in reversed(CLASSES.items())}
 
 
-class KumoMtaSamples(MakeBelieveVendor):
+class KumoMtaSamples(UntimedVendor):
     """One record a request, as the manual's script posts them."""
 
     provider: ClassVar[str] = "kumomta"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # nothing in a request says when it was sent
-        return [self.posted(sample_record(event)) for event in events]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_record."""
+        return sample_record(event)
 
-    def posted(self, document: Any) -> WebhookRequest:
-        """The POST of this JSON value."""
-        return post(self.provider, json.dumps(document).encode(), {"authorization": f"Bearer {self.secret}"})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """The token."""
+        del body
+        return bearer(self.secret)
 
 
 def sample_record(event: SampleEvent) -> dict[str, Any]:

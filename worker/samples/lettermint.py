@@ -1,16 +1,14 @@
 """A make-believe Lettermint, with a signing secret of its own."""
 
-import hmac
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.lettermint import EVENTS, SIGNATURE_HEADER, SUPPRESSED, SUPPRESSIONS
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import iso_time, made_up_id, post
+from worker.samples.posting import hex_hmac, iso_time, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
 from worker.samples.vendor import MakeBelieveVendor
@@ -41,8 +39,8 @@ class LettermintSamples(MakeBelieveVendor):
 
     def signed(self, values: dict[str, Any], *, now: datetime) -> WebhookRequest:
         """The POST of these values."""
-        body, timestamp = json.dumps(values).encode(), str(int(now.timestamp()))
-        signature = hmac.new(self.secret.encode(), timestamp.encode() + b"." + body, sha256).hexdigest()
+        body, timestamp = json.dumps(values).encode(), unix_time(now)
+        signature = hex_hmac(self.secret, timestamp.encode() + b"." + body)
         headers = {
             SIGNATURE_HEADER: f"t={timestamp},v1={signature}",
             "x-lettermint-event": str(values.get("event")),

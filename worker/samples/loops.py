@@ -1,18 +1,16 @@
 """A make-believe Loops, with a signing secret of its own."""
 
 import base64
-import hmac
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
 from worker.providers.authentication.standard_webhooks import SECRET_PREFIX
 from worker.providers.loops import EVENTS
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import made_up_id, post
+from worker.samples.posting import made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.vendor import MakeBelieveVendor
 
@@ -40,14 +38,10 @@ class LoopsSamples(MakeBelieveVendor):
 
     def signed(self, values: dict[str, Any], event_id: str, *, now: datetime) -> WebhookRequest:
         """The POST of these values; the id stays the same when they are sent again, the time does not."""
-        body, timestamp = json.dumps(values).encode(), str(int(now.timestamp()))
+        body, timestamp = json.dumps(values).encode(), unix_time(now)
         key = base64.b64decode(self.secret.removeprefix(SECRET_PREFIX))
-        signature = base64.b64encode(hmac.new(key, f"{event_id}.{timestamp}.".encode() + body, sha256).digest())
-        headers = {
-            "webhook-id": event_id,
-            "webhook-timestamp": timestamp,
-            "webhook-signature": f"v1,{signature.decode()}",
-        }
+        signature = standard_signature(key, event_id, timestamp, body)
+        headers = {"webhook-id": event_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
         return post(self.provider, body, headers)
 
 

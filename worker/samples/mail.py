@@ -1,12 +1,11 @@
 """Make-believe ways by which mail comes in: an MTA's pipe, and the inbound webhooks of four ESPs."""
 
 import base64
-import hmac
 import json
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -17,7 +16,7 @@ from worker.providers.mail.options import TOKEN_SECRETS, read_mail_options
 from worker.providers.provider import WebhookRequest
 from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.mail_message import BOUNCE_ADDRESS, sample_mail
-from worker.samples.posting import iso_time, made_up_secret, post
+from worker.samples.posting import basic, hex_hmac, iso_time, made_up_secret, post
 from worker.samples.sample import SampleEvent
 from worker.samples.vendor import MakeBelieveVendor
 
@@ -59,7 +58,7 @@ class _BasicSender(MailSender):
 
     def basic(self) -> dict[str, str]:
         """The header that shows them."""
-        return {"authorization": "Basic " + base64.b64encode(self.secret.encode()).decode()}
+        return basic(self.secret)
 
 
 class MailSamples(_BasicSender):
@@ -151,7 +150,7 @@ class MailgunInboundSamples(MailSender):
         """The POST of these fields beside a signature made at `now`."""
         timestamp = str(int(now.timestamp()))
         token = token or blake2b(b"".join(fields.values()), digest_size=25).hexdigest()
-        signature = hmac.new(self.secret.encode(), f"{timestamp}{token}".encode(), sha256).hexdigest()
+        signature = hex_hmac(self.secret, f"{timestamp}{token}".encode())
         proof = {"timestamp": timestamp.encode(), "token": token.encode(), "signature": signature.encode()}
         return post(self.provider, multipart_body({**fields, **proof}), {}, content_type=multipart_type())
 

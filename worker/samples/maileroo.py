@@ -1,19 +1,13 @@
 """A make-believe Maileroo, with a shared secret of its own."""
 
-import hmac
-import json
-from collections.abc import Sequence
-from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
 from worker.providers.maileroo import SIGNATURE_HEADER
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import iso_time, made_up_id, post
+from worker.samples.posting import hex_hmac, iso_time, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _NAMES: dict[Kind, str] = {
     Kind.ACCEPTED: "accepted",
@@ -32,21 +26,18 @@ _NAMES: dict[Kind, str] = {
 }
 
 
-class MailerooSamples(MakeBelieveVendor):
+class MailerooSamples(UntimedVendor):
     """One request for each event."""
 
     provider: ClassVar[str] = "maileroo"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # nothing in a request says when it was sent
-        return [self.signed(sample_values(event)) for event in events]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def signed(self, values: Any) -> WebhookRequest:
-        """The POST of these values."""
-        body = json.dumps(values).encode()
-        signature = hmac.new(self.secret.encode(), body, sha256).hexdigest()
-        return post(self.provider, body, {SIGNATURE_HEADER: signature})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """The signature over the body."""
+        return {SIGNATURE_HEADER: hex_hmac(self.secret, body)}
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

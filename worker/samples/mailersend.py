@@ -1,19 +1,13 @@
 """A make-believe MailerSend, with a signing secret of its own; its webhooks are of version 1."""
 
-import hmac
-import json
-from collections.abc import Sequence
-from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
 from worker.providers.mailersend import EVENTS, SIGNATURE_HEADER
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import iso_time, made_up_id, post
+from worker.samples.posting import hex_hmac, iso_time, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _NAMES: dict[Kind, str] = {kind: name for name, (kind, _) in reversed(EVENTS.items())} | {
     Kind.BLOCKED: "activity.hard_bounced",
@@ -31,21 +25,18 @@ _MORPHS: dict[Kind, str] = {
 }
 
 
-class MailerSendSamples(MakeBelieveVendor):
+class MailerSendSamples(UntimedVendor):
     """One request for each event."""
 
     provider: ClassVar[str] = "mailersend"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # nothing in a request says when it was sent
-        return [self.signed(sample_values(event)) for event in events]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def signed(self, values: dict[str, Any], *, secret: str | None = None) -> WebhookRequest:
-        """The POST of these values, under this vendor's secret unless another is given."""
-        body = json.dumps(values).encode()
-        key = self.secret if secret is None else secret
-        return post(self.provider, body, {SIGNATURE_HEADER: hmac.new(key.encode(), body, sha256).hexdigest()})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """The signature over the body."""
+        return {SIGNATURE_HEADER: hex_hmac(self.secret, body)}
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """A make-believe Mailgun: one signed event a request, as JSON or as a form."""
 
-import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -12,7 +10,7 @@ import msgspec
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import made_up_id, post
+from worker.samples.posting import hex_hmac, made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import ServerReply, reply_for
 from worker.samples.vendor import MakeBelieveVendor
@@ -90,7 +88,7 @@ class MailgunSamples(MakeBelieveVendor):
 
     def _signature(self, now: datetime, token: str | None = None) -> dict[str, str]:
         timestamp, token = str(int(now.timestamp())), token or secrets.token_hex(25)
-        signature = hmac.new(self.secret.encode(), f"{timestamp}{token}".encode(), sha256).hexdigest()
+        signature = hex_hmac(self.secret, f"{timestamp}{token}".encode())
         return {"timestamp": timestamp, "token": token, "signature": signature}
 
 

@@ -1,20 +1,16 @@
 """A make-believe Mailjet with grouped events: it signs nothing, and shows user and password."""
 
-import base64
 import json
-from collections.abc import Sequence
-from datetime import datetime
 from hashlib import blake2b
 from typing import Any, ClassVar
 from uuid import UUID
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.mailjet import ERRORS, SAMPLE_ADDRESS
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import post
+from worker.samples.posting import basic
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 EVENTS_PER_GROUP = 100
 
@@ -56,27 +52,24 @@ _ERROR_BY_KIND: dict[Kind, str] = {
 }
 
 
-class MailjetSamples(MakeBelieveVendor):
+class MailjetSamples(UntimedVendor):
     """Groups of a hundred events."""
 
     provider: ClassVar[str] = "mailjet"
+    events_per_request: ClassVar[int | None] = EVENTS_PER_GROUP
 
     def make_secret(self, made_up: str) -> str:
         """User and password, as they stand in the URL at Mailjet."""
         return f"mailjet:{made_up[:40]}"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """The events in groups."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.request([sample_object(event) for event in events[start : start + EVENTS_PER_GROUP]])
-            for start in range(0, len(events), EVENTS_PER_GROUP)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_object."""
+        return sample_object(event)
 
-    def request(self, document: Any) -> WebhookRequest:
-        """The POST of this document: a group, or one object where events are not grouped."""
-        credentials = base64.b64encode(self.secret.encode()).decode()
-        return post(self.provider, json.dumps(document).encode(), {"authorization": f"Basic {credentials}"})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """User and password."""
+        del body
+        return basic(self.secret)
 
 
 def sample_object(event: SampleEvent) -> dict[str, Any]:

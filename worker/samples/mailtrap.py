@@ -1,19 +1,14 @@
 """A make-believe Mailtrap, with a signing secret of its own."""
 
-import hmac
-import json
-from collections.abc import Sequence
-from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.mailtrap import CATEGORIES, EVENTS, SIGNATURE_HEADER
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import made_up_id, post
+from worker.samples.posting import hex_hmac, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 EVENTS_PER_BATCH = 500
 
@@ -28,31 +23,27 @@ _NAMES: dict[Kind, str] = {kind: name for name, (kind, _) in reversed(EVENTS.ite
 _CATEGORIES: dict[Cause, str] = {cause: category for category, (_, cause) in reversed(CATEGORIES.items())}
 
 
-class MailtrapSamples(MakeBelieveVendor):
+class MailtrapSamples(UntimedVendor):
     """Up to 500 events a request."""
 
     provider: ClassVar[str] = "mailtrap"
+    events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def make_secret(self, made_up: str) -> str:
         """32 hex digits."""
         return made_up[:32]
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each 500 events."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.signed({"events": [sample_values(event) for event in events[start : start + EVENTS_PER_BATCH]]})
-            for start in range(0, len(events), EVENTS_PER_BATCH)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def signed(self, values: dict[str, Any]) -> WebhookRequest:
-        """The POST of these values."""
-        return self.signed_body(json.dumps(values).encode())
+    def posted(self, content: Any) -> WebhookRequest:
+        """The POST of these events."""
+        return super().posted({"events": content})
 
-    def signed_body(self, body: bytes) -> WebhookRequest:
-        """The POST of this body."""
-        signature = hmac.new(self.secret.encode(), body, sha256).hexdigest()
-        return post(self.provider, body, {SIGNATURE_HEADER: signature})
+    def proof(self, body: bytes) -> dict[str, str]:
+        """The signature over the body."""
+        return {SIGNATURE_HEADER: hex_hmac(self.secret, body)}
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

@@ -1,24 +1,16 @@
 """A make-believe Mandrill: a form with an array of events, signed together with the webhook's URL."""
 
-import hmac
 import json
-from base64 import b64encode
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from msgspec import structs
-
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers.authentication.signed_form import URL_OPTION, signed_message, source_urls
 from worker.providers.mandrill import EVENTS_FIELD, REJECT_REASONS, SAMPLE_ADDRESS, SIGNATURE_HEADER
 from worker.providers.provider import WebhookRequest
 from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.url_vendor import UrlVendor
 
 EVENTS_PER_BATCH = 100
 SAMPLE_URL = "https://bouncekeeper.example.org/webhooks/mandrill"
@@ -56,41 +48,23 @@ _BOUNCES: dict[Cause, tuple[str, int]] = {
 _REASONS = {cause: reason for reason, cause in reversed(REJECT_REASONS.items())}
 
 
-class MandrillSamples(MakeBelieveVendor):
+class MandrillSamples(UrlVendor):
     """Batches of a hundred events, posted to `url`."""
 
     provider: ClassVar[str] = "mandrill"
-    url: str = SAMPLE_URL
+    events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
+    sample_url: ClassVar[str] = SAMPLE_URL
 
-    def source(self, name: str) -> Source:
-        """A source that accepts this sender's requests."""
-        return structs.replace(super().source(name), options={URL_OPTION: self.url})
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_element."""
+        return sample_element(event)
 
-    def speaking_as(self, source: Source) -> Self:
-        """A sender with this source's first key and URL."""
-        speaking = super().speaking_as(source)
-        speaking.url = next(iter(source_urls(source)), self.url)
-        return speaking
-
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """The events in batches."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.signed([sample_element(event) for event in events[start : start + EVENTS_PER_BATCH]])
-            for start in range(0, len(events), EVENTS_PER_BATCH)
-        ]
-
-    def signed(self, elements: Sequence[Any], *, key: str | None = None) -> WebhookRequest:
-        """The POST of these elements."""
-        fields = {EVENTS_FIELD: json.dumps(elements)}
-        message = signed_message(self.url, {name: value.encode() for name, value in fields.items()})
-        digest = hmac.digest((key or self.secret).encode(), message, "sha1")
-        return post(
-            self.provider,
-            urlencode(fields).encode(),
-            {SIGNATURE_HEADER: b64encode(digest).decode()},
-            content_type="application/x-www-form-urlencoded",
-        )
+    def posted(self, content: Any, *, key: str | None = None) -> WebhookRequest:
+        """The POST of these elements, signed by this vendor's key unless another is given."""
+        fields = {EVENTS_FIELD: json.dumps(content)}
+        headers = {SIGNATURE_HEADER: self.signature(self.url, fields, key=key)}
+        form = "application/x-www-form-urlencoded"
+        return post(self.provider, urlencode(fields).encode(), headers, content_type=form)
 
 
 def sample_element(event: SampleEvent) -> dict[str, Any]:

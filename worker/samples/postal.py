@@ -1,9 +1,6 @@
 """A make-believe Postal, with a signing key of its own."""
 
 import base64
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from cryptography.hazmat.primitives import hashes
@@ -13,11 +10,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from schemas.source import Secret
 from schemas.vocabulary import Kind
 from worker.providers.postal import BOUNCED, EVENTS, FAILED, HELD, SHA1_HEADER, SHA256_HEADER
-from worker.providers.provider import WebhookRequest
-from worker.samples.posting import made_up_id, post
+from worker.samples.posting import made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _NAMES: dict[Kind, str] = {kind: name for name, (kind, _) in reversed(EVENTS.items())} | {
     Kind.ACCEPTED: "MessageSent",  # Postal has no word for having taken a message
@@ -34,7 +30,7 @@ _NAMES: dict[Kind, str] = {kind: name for name, (kind, _) in reversed(EVENTS.ite
 _STATUSES: dict[str, str] = {"MessageSent": "Sent", "MessageDelayed": "SoftFail", FAILED: "HardFail", HELD: "Held"}
 
 
-class PostalSamples(MakeBelieveVendor):
+class PostalSamples(UntimedVendor):
     """One request for each event. Its key is made at random, whatever the seed."""
 
     provider: ClassVar[str] = "postal"
@@ -48,23 +44,17 @@ class PostalSamples(MakeBelieveVendor):
         public = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return (Secret(base64.b64encode(public).decode()),)
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # nothing that is signed says when it was sent
-        return [self.signed(sample_values(event)) for event in events]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def signed(self, values: dict[str, Any]) -> WebhookRequest:
-        """The POST of these values, with both signatures."""
-        body = json.dumps(values).encode()
-        return post(
-            self.provider,
-            body,
-            {
-                "user-agent": "Postal/3.3.6",
-                SHA1_HEADER: self._signature(body, hashes.SHA1()),  # noqa: S303 - Postal's older header is SHA-1
-                SHA256_HEADER: self._signature(body, hashes.SHA256()),
-            },
-        )
+    def proof(self, body: bytes) -> dict[str, str]:
+        """Both signatures."""
+        return {
+            "user-agent": "Postal/3.3.6",
+            SHA1_HEADER: self._signature(body, hashes.SHA1()),  # noqa: S303 - Postal's older header is SHA-1
+            SHA256_HEADER: self._signature(body, hashes.SHA256()),
+        }
 
     def _signature(self, body: bytes, digest: hashes.HashAlgorithm) -> str:
         return base64.b64encode(self._key.sign(body, padding.PKCS1v15(), digest)).decode()

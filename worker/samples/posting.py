@@ -1,5 +1,7 @@
 """The requests of make-believe vendors, and the secrets that they make up."""
 
+import base64
+import hmac
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -46,3 +48,29 @@ def made_up_id(event: SampleEvent) -> str:
 def iso_time(moment: datetime) -> str:
     """`2026-03-04T11:00:00.000000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def unix_time(moment: datetime) -> str:
+    """Whole seconds since 1970: `1772622000`."""
+    return str(int(moment.timestamp()))
+
+
+def basic(secret: str) -> dict[str, str]:
+    """The header that shows `user:password`."""
+    return {"authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
+
+
+def bearer(secret: str) -> dict[str, str]:
+    """The header that shows a token."""
+    return {"authorization": f"Bearer {secret}"}
+
+
+def hex_hmac(secret: str, message: bytes) -> str:
+    """HMAC-SHA256 in hex, as most vendors sign."""
+    return hmac.digest(secret.encode(), message, "sha256").hex()
+
+
+def standard_signature(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
+    """HMAC-SHA256 in base64 over what Standard Webhooks signs."""
+    message = f"{message_id}.{timestamp}.".encode() + body
+    return base64.b64encode(hmac.digest(key, message, "sha256")).decode()

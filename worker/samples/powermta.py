@@ -2,17 +2,16 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.powermta import CATEGORIES
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import post
+from worker.samples.posting import bearer
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 RECORDS_PER_FILE = 100
 COLUMNS = (
@@ -34,30 +33,28 @@ _ACTIONS = {"d": "relayed", "t": "delayed", "b": "failed"}
 _CATEGORY_OF = {meaning: name for name, meaning in reversed(CATEGORIES.items())}
 
 
-class PowerMtaSamples(MakeBelieveVendor):
+class PowerMtaSamples(UntimedVendor):
     """Files of up to a hundred records, each with its header line."""
 
     provider: ClassVar[str] = "powermta"
+    events_per_request: ClassVar[int | None] = RECORDS_PER_FILE
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """The events in files."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.posted([sample_row(event) for event in events[start : start + RECORDS_PER_FILE]])
-            for start in range(0, len(events), RECORDS_PER_FILE)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_row."""
+        return sample_row(event)
 
-    def posted(self, rows: Sequence[dict[str, Any]]) -> WebhookRequest:
+    def posted(self, content: Any) -> WebhookRequest:
         """The POST of a file with these rows."""
         file = io.StringIO()
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
-        return self.posted_text(file.getvalue().encode())
+        writer.writerows(content)
+        return self.posted_body(file.getvalue().encode(), "text/csv")
 
-    def posted_text(self, body: bytes, content_type: str = "text/csv") -> WebhookRequest:
-        """The POST of any body."""
-        return post(self.provider, body, {"authorization": f"Bearer {self.secret}"}, content_type=content_type)
+    def proof(self, body: bytes) -> dict[str, str]:
+        """The token."""
+        del body
+        return bearer(self.secret)
 
 
 def sample_row(event: SampleEvent) -> dict[str, Any]:

@@ -1,19 +1,17 @@
 """A make-believe Resend, with a signing secret of its own."""
 
 import base64
-import hmac
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.authentication.standard_webhooks import SECRET_PREFIX
 from worker.providers.amazon.ses_vocabulary import BOUNCES
+from worker.providers.authentication.standard_webhooks import SECRET_PREFIX
 from worker.providers.provider import WebhookRequest
 from worker.providers.resend import BOUNCED, EVENTS, SUPPRESSED
-from worker.samples.posting import iso_time, made_up_id, post
+from worker.samples.posting import iso_time, made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
 from worker.samples.vendor import MakeBelieveVendor
@@ -45,14 +43,10 @@ class ResendSamples(MakeBelieveVendor):
 
     def signed(self, values: dict[str, Any], message_id: str, *, now: datetime) -> WebhookRequest:
         """The POST of these values; the id stays the same when they are sent again, the time does not."""
-        body, timestamp = json.dumps(values).encode(), str(int(now.timestamp()))
+        body, timestamp = json.dumps(values).encode(), unix_time(now)
         key = base64.b64decode(self.secret.removeprefix(SECRET_PREFIX))
-        signature = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, sha256).digest()
-        headers = {
-            "svix-id": message_id,
-            "svix-timestamp": timestamp,
-            "svix-signature": "v1," + base64.b64encode(signature).decode(),
-        }
+        signature = standard_signature(key, message_id, timestamp, body)
+        headers = {"svix-id": message_id, "svix-timestamp": timestamp, "svix-signature": f"v1,{signature}"}
         return post(self.provider, body, headers)
 
 

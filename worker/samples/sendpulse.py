@@ -1,18 +1,13 @@
 """A make-believe SendPulse: it signs nothing, and has a token in its URL."""
 
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from hashlib import blake2b
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.sendpulse import TOKEN
-from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _NAMES: dict[Kind, str] = {
     Kind.ACCEPTED: "delivered",  # SendPulse has no word for these two
@@ -32,22 +27,19 @@ _NAMES: dict[Kind, str] = {
 _MOST_EVENTS = 500
 
 
-class SendPulseSamples(MakeBelieveVendor):
+class SendPulseSamples(UntimedVendor):
     """One request for every five hundred events, as its SMTP service posts them."""
 
     provider: ClassVar[str] = "sendpulse"
+    events_per_request: ClassVar[int | None] = _MOST_EVENTS
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for every five hundred events."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.shown([sample_values(event) for event in events[first : first + _MOST_EVENTS]])
-            for first in range(0, len(events), _MOST_EVENTS)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def shown(self, elements: Any) -> WebhookRequest:
-        """The POST of this array."""
-        return post(self.provider, json.dumps(elements).encode(), {}, query={TOKEN.parameter: self.secret})
+    def query(self) -> dict[str, str]:
+        """The token."""
+        return {TOKEN.parameter: self.secret}
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Requests signed by the schemes whose secret the operator holds, for real."""
 
-import base64
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,6 +14,7 @@ from worker.providers.authentication.hmac_signature import HmacSignature, encode
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.standard_webhooks import PUBLIC_KEY_PREFIX, StandardWebhooks
 from worker.providers.provider import WebhookRequest
+from worker.samples.posting import basic, standard_signature, unix_time
 
 SIGNABLE = (BasicCredentials, HeaderToken, ConfiguredHeader, QueryToken, HmacSignature, StandardWebhooks)
 
@@ -33,7 +33,7 @@ def sign(
     """
     match scheme:
         case BasicCredentials():
-            return _with_headers(request, {"authorization": "Basic " + base64.b64encode(secret.encode()).decode()})
+            return _with_headers(request, basic(secret))
         case HeaderToken():
             return _with_headers(request, {scheme.header: scheme.prefix + secret})
         case ConfiguredHeader():
@@ -43,16 +43,15 @@ def sign(
         case HmacSignature():
             extra = {}
             if scheme.timestamp_header:
-                extra[scheme.timestamp_header] = str(int(now.timestamp()))
+                extra[scheme.timestamp_header] = unix_time(now)
             if scheme.id_header:
                 extra[scheme.id_header] = str(uuid4())
             timed = _with_headers(request, extra)
             digest = hmac.digest(secret.encode(), scheme.message(timed), scheme.digest)
             return _with_headers(timed, {scheme.header: scheme.prefix + encode_digest(digest, scheme.encoding)})
         case StandardWebhooks():
-            message_id, timestamp = f"msg_{uuid4().hex}", str(int(now.timestamp()))
-            message = f"{message_id}.{timestamp}.".encode() + request.body
-            signature = base64.b64encode(hmac.digest(scheme.key(secret) or b"", message, "sha256")).decode()
+            message_id, timestamp = f"msg_{uuid4().hex}", unix_time(now)
+            signature = standard_signature(scheme.key(secret) or b"", message_id, timestamp, request.body)
             return _with_headers(
                 request,
                 {

@@ -1,19 +1,16 @@
 """A make-believe SMTP2GO: it signs nothing, and shows user and password."""
 
-import base64
-import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from schemas.vocabulary import Kind
 from worker.providers.provider import WebhookRequest
 from worker.providers.smtp2go import EVENTS
-from worker.samples.posting import iso_time, post
+from worker.samples.posting import basic, iso_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _NAMES: dict[Kind, str] = {kind: name for name, (kind, _) in EVENTS.items()} | {
     Kind.SOFT_BOUNCE: "bounce",
@@ -25,7 +22,7 @@ _NAMES: dict[Kind, str] = {kind: name for name, (kind, _) in EVENTS.items()} | {
 }
 
 
-class Smtp2goSamples(MakeBelieveVendor):
+class Smtp2goSamples(UntimedVendor):
     """One request for each event, as JSON; `as_form` gives the other output type."""
 
     provider: ClassVar[str] = "smtp2go"
@@ -34,22 +31,19 @@ class Smtp2goSamples(MakeBelieveVendor):
         """User and password."""
         return f"smtp2go:{made_up}"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # nothing in a request says when it was sent
-        return [self.posted(sample_values(event)) for event in events]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def posted(self, values: Mapping[str, Any]) -> WebhookRequest:
-        """The POST of these values."""
-        return post(self.provider, json.dumps(values).encode(), self._headers())
+    def proof(self, body: bytes) -> dict[str, str]:
+        """User and password."""
+        del body
+        return basic(self.secret)
 
     def as_form(self, values: Mapping[str, Any]) -> WebhookRequest:
         """The POST of these values by a webhook whose output type is form."""
         body = urlencode({name: value for name, value in values.items() if value is not None}).encode()
-        return post(self.provider, body, self._headers(), content_type="application/x-www-form-urlencoded")
-
-    def _headers(self) -> dict[str, str]:
-        return {"authorization": "Basic " + base64.b64encode(self.secret.encode()).decode()}
+        return self.posted_body(body, "application/x-www-form-urlencoded")
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

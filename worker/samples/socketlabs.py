@@ -1,18 +1,15 @@
 """A make-believe SocketLabs: it signs nothing, and shows its secret key in the body."""
 
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
 from worker.providers.socketlabs import SERVERS_OPTION
-from worker.samples.posting import iso_time, post
+from worker.samples.posting import iso_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 _TYPES: dict[Kind, str] = {
     Kind.ACCEPTED: "Queued",
@@ -49,7 +46,7 @@ _CODES: dict[Cause, int] = {
 _INFORMATIONAL, _UNKNOWN = 5999, 9999
 
 
-class SocketLabsSamples(MakeBelieveVendor):
+class SocketLabsSamples(UntimedVendor):
     """One request for each event."""
 
     provider: ClassVar[str] = "socketlabs"
@@ -63,15 +60,13 @@ class SocketLabsSamples(MakeBelieveVendor):
             speaking.server = servers[0]
         return speaking
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # nothing in a request says when it was sent
-        return [self.shown(sample_values(event)) for event in events]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_values."""
+        return sample_values(event)
 
-    def shown(self, values: dict[str, Any]) -> WebhookRequest:
+    def posted(self, content: Any) -> WebhookRequest:
         """The POST of these values with the key among them."""
-        body = {**values, "ServerId": self.server, "SubaccountId": 0, "SecretKey": self.secret}
-        return post(self.provider, json.dumps(body).encode(), {})
+        return super().posted({**content, "ServerId": self.server, "SubaccountId": 0, "SecretKey": self.secret})
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

@@ -1,19 +1,14 @@
 """A make-believe SparkPost: batches in `msys` envelopes; it signs nothing, and shows user and password."""
 
-import base64
-import json
-from collections.abc import Sequence
-from datetime import datetime
 from hashlib import blake2b
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.sparkpost import SAMPLE_ADDRESS
-from worker.samples.posting import made_up_id, post
+from worker.samples.posting import basic, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 EVENTS_PER_BATCH = 100
 
@@ -56,32 +51,23 @@ _RULES: dict[Cause, str] = {
 }
 
 
-class SparkPostSamples(MakeBelieveVendor):
+class SparkPostSamples(UntimedVendor):
     """Batches of a hundred events."""
 
     provider: ClassVar[str] = "sparkpost"
+    events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def make_secret(self, made_up: str) -> str:
         """User and password, as entered under Basic Auth."""
         return f"sparkpost:{made_up[:40]}"
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """The events in batches."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.request([sample_element(event) for event in events[start : start + EVENTS_PER_BATCH]])
-            for start in range(0, len(events), EVENTS_PER_BATCH)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_element."""
+        return sample_element(event)
 
-    def request(self, elements: Sequence[dict[str, Any]]) -> WebhookRequest:
-        """The POST of these elements."""
-        body = json.dumps(elements).encode()
-        credentials = base64.b64encode(self.secret.encode()).decode()
-        headers = {
-            "authorization": f"Basic {credentials}",
-            "x-messagesystems-batch-id": blake2b(body, digest_size=16).hexdigest(),
-        }
-        return post(self.provider, body, headers)
+    def proof(self, body: bytes) -> dict[str, str]:
+        """User and password; beside them the batch's id."""
+        return {**basic(self.secret), "x-messagesystems-batch-id": blake2b(body, digest_size=16).hexdigest()}
 
 
 def sample_element(event: SampleEvent) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A make-believe Sweego, with a secret of its own."""
 
 import base64
-import hmac
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 from schemas.vocabulary import Kind
 from worker.providers.provider import WebhookRequest
 from worker.providers.sweego import SIGNATURE_HEADER
-from worker.samples.posting import iso_time, made_up_id, post
+from worker.samples.posting import iso_time, made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
 from worker.samples.vendor import MakeBelieveVendor
@@ -48,13 +47,12 @@ class SweegoSamples(MakeBelieveVendor):
     def signed(self, values: dict[str, Any], *, now: datetime) -> WebhookRequest:
         """The POST of these values; the signature stands without a version."""
         body = json.dumps(values).encode()
-        message_id, timestamp = "made-up-id", str(int(now.timestamp()))
-        message = f"{message_id}.{timestamp}.".encode() + body
+        message_id, timestamp = "made-up-id", unix_time(now)
         key = base64.b64decode(self.secret.removeprefix("whsec_"))
         headers = {
             "webhook-id": message_id,
             "webhook-timestamp": timestamp,
-            SIGNATURE_HEADER: base64.b64encode(hmac.digest(key, message, "sha256")).decode(),
+            SIGNATURE_HEADER: standard_signature(key, message_id, timestamp, body),
         }
         return post(self.provider, body, headers)
 

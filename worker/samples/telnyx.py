@@ -13,7 +13,7 @@ from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
 from worker.providers.telnyx import SEPARATOR, SIGNATURE_HEADER, TIMESTAMP_HEADER
 from worker.samples.phone_number import NOBODYS_NUMBER, made_up_number
-from worker.samples.posting import iso_time, made_up_id, post
+from worker.samples.posting import iso_time, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.vendor import MakeBelieveVendor
 
@@ -72,7 +72,7 @@ class TelnyxSamples(MakeBelieveVendor):
     def signed(self, document: Any, *, now: datetime) -> WebhookRequest:
         """The POST of this document."""
         body = json.dumps(document).encode()
-        timestamp = str(int(now.timestamp()))
+        timestamp = unix_time(now)
         signature = b64encode(self._key.sign((timestamp + SEPARATOR).encode() + body)).decode()
         return post(self.provider, body, {SIGNATURE_HEADER: signature, TIMESTAMP_HEADER: timestamp})
 

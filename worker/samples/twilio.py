@@ -1,26 +1,19 @@
 """A make-believe Twilio: one form a message's status, signed together with the webhook's URL."""
 
-import hmac
 import json
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from hashlib import blake2b, sha256
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from msgspec import structs
-
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers.authentication.signed_form import URL_OPTION, signed_message, source_urls
 from worker.providers.provider import WebhookRequest
 from worker.providers.twilio import BODY_HASH_PARAMETER, SIGNATURE_HEADER, STREAM_PREFIX
 from worker.providers.twilio_errors import TWILIO_CODES
 from worker.samples.phone_number import NOBODYS_NUMBER, made_up_number
 from worker.samples.posting import iso_time, post
 from worker.samples.sample import SampleEvent
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.url_vendor import UrlVendor
 
 SAMPLE_URL = "https://bouncekeeper.example.org/webhooks/twilio"
 
@@ -64,36 +57,22 @@ _CODES: dict[Cause, int] = {
 _UNKNOWN_ERROR, _TWILIOS_FAULT = 30008, 30500
 
 
-class TwilioSamples(MakeBelieveVendor):
+class TwilioSamples(UrlVendor):
     """One request for each event, posted to `url`."""
 
     provider: ClassVar[str] = "twilio"
     sample_address: ClassVar[str] = NOBODYS_NUMBER
-    url: str = SAMPLE_URL
+    sample_url: ClassVar[str] = SAMPLE_URL
 
-    def source(self, name: str) -> Source:
-        """A source that accepts this sender's requests."""
-        return structs.replace(super().source(name), options={URL_OPTION: self.url})
+    def document(self, event: SampleEvent) -> dict[str, str]:
+        """See sample_fields."""
+        return sample_fields(event)
 
-    def speaking_as(self, source: Source) -> Self:
-        """A sender with this source's first token and URL."""
-        speaking = super().speaking_as(source)
-        speaking.url = next(iter(source_urls(source)), self.url)
-        return speaking
-
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """One request for each event."""
-        del now  # nothing in a request says when it was sent
-        return [self.signed(sample_fields(event)) for event in events]
-
-    def signed(self, fields: Mapping[str, str]) -> WebhookRequest:
+    def posted(self, content: Any) -> WebhookRequest:
         """The POST of this form."""
-        return post(
-            self.provider,
-            urlencode(fields).encode(),
-            {SIGNATURE_HEADER: self.signature(self.url, fields)},
-            content_type="application/x-www-form-urlencoded; charset=UTF-8",
-        )
+        headers = {SIGNATURE_HEADER: self.signature(self.url, content)}
+        form = "application/x-www-form-urlencoded; charset=UTF-8"
+        return post(self.provider, urlencode(content).encode(), headers, content_type=form)
 
     def streamed(self, elements: Sequence[Any]) -> WebhookRequest:
         """The POST of Event Streams: JSON, whose hash stands in the URL that is signed."""
@@ -101,11 +80,6 @@ class TwilioSamples(MakeBelieveVendor):
         query = {BODY_HASH_PARAMETER: sha256(body).hexdigest()}
         signature = self.signature(f"{self.url}?{urlencode(query)}", {})
         return post(self.provider, body, {SIGNATURE_HEADER: signature}, query=query)
-
-    def signature(self, url: str, fields: Mapping[str, str]) -> str:
-        """What Twilio computes for a form, or for the URL of a body that is none."""
-        message = signed_message(url, {name: value.encode() for name, value in fields.items()})
-        return b64encode(hmac.digest(self.secret.encode(), message, "sha1")).decode()
 
 
 def sample_fields(event: SampleEvent) -> dict[str, str]:

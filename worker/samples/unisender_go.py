@@ -1,8 +1,7 @@
 """A make-believe Unisender Go that hashes as the real one does."""
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
@@ -12,7 +11,7 @@ from worker.providers.unisender_go import DELIVERY_STATUSES, SPAM_BLOCK_EVENT, S
 from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
-from worker.samples.vendor import MakeBelieveVendor
+from worker.samples.untimed_vendor import UntimedVendor
 
 EVENTS_PER_BATCH = 100
 BESIDE: dict[str, Any] = {"user_id": 456, "project_id": "6123462132634", "project_name": "Shop"}
@@ -30,22 +29,19 @@ _STATUSES: dict[Kind, str] = {
 _WORDS: dict[tuple[Kind, Cause], str] = {meaning: word for word, meaning in reversed(DELIVERY_STATUSES.items())}
 
 
-class UnisenderGoSamples(MakeBelieveVendor):
+class UnisenderGoSamples(UntimedVendor):
     """At most 100 events a request; `single` gives the form of one event a request."""
 
     provider: ClassVar[str] = "unisender_go"
+    events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
-    def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
-        """The events in batches."""
-        del now  # nothing in a request says when it was sent
-        return [
-            self.signed([sample_element(event) for event in events[start : start + EVENTS_PER_BATCH]])
-            for start in range(0, len(events), EVENTS_PER_BATCH)
-        ]
+    def document(self, event: SampleEvent) -> dict[str, Any]:
+        """See sample_element."""
+        return sample_element(event)
 
-    def signed(self, elements: Sequence[Any]) -> WebhookRequest:
+    def posted(self, content: Any) -> WebhookRequest:
         """The POST of these events."""
-        return self.hashed({"events_by_user": [{**BESIDE, "events": list(elements)}]})
+        return self.hashed({"events_by_user": [{**BESIDE, "events": content}]})
 
     def single(self, event: SampleEvent) -> WebhookRequest:
         """The POST of one event by a webhook with `single_event`."""
