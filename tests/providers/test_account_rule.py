@@ -47,6 +47,7 @@ def test_the_sending_domain_names_the_account(sender: str) -> None:
 def test_any_place_in_the_vendors_json_or_form_names_the_account() -> None:
     assert account("raw.msg.tenants[0].id", raw=raw(tenants=[{"id": 12}])) == "12"
     assert account("raw.tenant", raw=b"tenant=a%20shop&other=1") == "a shop"
+    assert account("raw.tenant", raw=b"tenant=another&tenant=shop") == "shop"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,8 @@ def test_any_place_in_the_vendors_json_or_form_names_the_account() -> None:
         ("tag.customer-", {"tags": ("spring",)}),
         ("tag.customer-", {"tags": ("customer-",)}),
         ("subaccount", {"raw": b"\xff\xfe"}),
+        ("raw.tenant", {"raw": b"tenant=another&tenant="}),  # as the provider reads it, of two the last
+        ("raw.tenant", {"raw": b"tenant=shop" + b"&" * 1_000}),
         ("raw.length(msg)", {"raw": b'{"msg": 3}'}),
         ("raw.ceil(to_number(msg))", {"raw": b'{"msg": "' + b"9" * 5_000 + b'"}'}),
         ("raw.msg", {"raw": b'{"msg": true}'}),

@@ -12,11 +12,12 @@ An event that does not tell keeps the account of its source.
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from schemas.feedback_event import FeedbackEvent
+from worker.errors import UnreadablePayload
+from worker.providers.payload.form_payload import decode_form
 from worker.providers.payload.json_path import compile_path
 from worker.providers.payload.json_payload import fit_text
 
@@ -74,8 +75,12 @@ def _as_account(value: Any) -> str | None:
 
 
 def _document(raw: bytes) -> Any:
-    """The event as JSON, or the parameters of a form as an object of texts."""
+    """The event as JSON, or the fields of a form as an object of texts, read as providers read them."""
     try:
         return _decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return dict(parse_qsl(raw.decode("utf-8", "replace")))
+        pass
+    try:
+        return decode_form(raw, "event")
+    except UnreadablePayload:
+        return {}
