@@ -1,20 +1,17 @@
 """What Brevo reports: transactional and marketing events, their many spellings, their many clocks."""
 
-import base64
 from typing import Any
 
-import msgspec
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Secret, Source
+from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.brevo import EVENTS, PROVIDER
-from worker.providers.provider import Accepted, Refused
 from worker.samples.brevo import BrevoSamples, sample_object
 
 SECONDS = int(EARLIER.timestamp())
@@ -269,18 +266,3 @@ def test_the_account_may_come_from_the_senders_address() -> None:
 
 def test_later_is_said_by_the_one_refusal_that_is_sent_again() -> None:
     assert (PROVIDER.success_status, PROVIDER.later_status) == (200, 429)
-
-
-@pytest.mark.parametrize(("scheme", "secret"), [("", "user:pass"), ("bearer", "a-long-token")])
-def test_each_way_of_proof_takes_its_secret_and_nothing_else(scheme: str, secret: str) -> None:
-    source = Source(name="first", provider="brevo", authentication=scheme, secrets=(Secret(secret),))
-    assert PROVIDER.check_source(source) == []
-    request = BrevoSamples().posted([])
-    verdicts = []
-    for given in (secret, secret + "x", ""):
-        shown = f"Bearer {given}" if scheme else "Basic " + base64.b64encode(given.encode()).decode()
-        headers = {"authorization": shown} if given else {}
-        verdicts.append(
-            PROVIDER.authenticate(msgspec.structs.replace(request, headers=headers), source, now=NOW, certificates={})
-        )
-    assert [type(verdict) for verdict in verdicts] == [Accepted, Refused, Refused]

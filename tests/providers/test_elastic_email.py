@@ -1,6 +1,5 @@
 """Elastic Email: what all providers do, and what only it does."""
 
-import base64
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +8,6 @@ import msgspec
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
@@ -171,14 +169,3 @@ def test_an_event_by_get_is_read_from_the_url_and_leaves_the_token_there() -> No
         assert sender.secret.encode() not in event.raw
     stranger = msgspec.structs.replace(request, query={**values, "token": "guess"})
     assert isinstance(PROVIDER.authenticate(stranger, source, now=NOW, certificates={}), Refused)
-
-
-def test_user_and_password_may_stand_in_the_url() -> None:
-    source = Source(name="first", provider="elastic_email", authentication="basic", secrets=(Secret("user:long"),))
-    assert PROVIDER.check_source(source) == []
-    request = ElasticEmailSamples().posted({})
-    for password, expected in (("long", Accepted), ("short", Refused)):
-        credentials = base64.b64encode(f"user:{password}".encode()).decode()
-        shown = msgspec.structs.replace(request, headers={"authorization": f"Basic {credentials}"})
-        assert isinstance(PROVIDER.authenticate(shown, source, now=NOW, certificates={}), expected)
-    assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Refused)

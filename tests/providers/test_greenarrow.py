@@ -5,15 +5,12 @@ from typing import Any
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
-from tests.providers.sample_events import NOW, all_kinds_but, sample
+from tests.providers.sample_events import all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.greenarrow import BOUNCE_TYPES, EVENTS, PROVIDER, STATUSES
-from worker.providers.provider import Accepted, Refused
 from worker.samples.greenarrow import GreenArrowSamples, sample_values
-from worker.samples.posting import post
 
 # The vendor's pages: "Types of Events", "Legacy Types of Events".
 VENDOR_EVENTS = (
@@ -142,10 +139,3 @@ def test_an_object_alone_is_read_and_one_without_a_type_is_malformed_among_other
     assert alone.kind is Kind.COMPLAINT
     first, second = read({"email": "x@example.org"}, event("scomp"))
     assert (first.vendor_event, second.kind) == ("malformed", Kind.COMPLAINT)
-
-
-def test_a_token_in_the_url_works_too() -> None:
-    source = Source(name="g", provider="greenarrow", authentication="query", secrets=(Secret("s3cret"),))
-    for token, expected in (("s3cret", Accepted), ("guess", Refused)):
-        request = post("greenarrow", b"[]", {}, query={"token": token})
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), expected)

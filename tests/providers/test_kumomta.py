@@ -1,6 +1,5 @@
 """What KumoMTA's log hook reports."""
 
-import base64
 import json
 from typing import Any
 
@@ -8,14 +7,12 @@ import pytest
 
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
 from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.kumomta import CLASSES, PROVIDER, TYPES
-from worker.providers.provider import Accepted, Refused
 from worker.samples.kumomta import KumoMtaSamples, sample_record
 from worker.samples.posting import post
 
@@ -217,11 +214,3 @@ def test_campaign_message_id_and_meta_are_kept() -> None:
 def test_a_record_without_a_type_is_malformed_among_others() -> None:
     first, second = read({"id": "x"}, record())
     assert (first.vendor_event, second.kind) == ("malformed", Kind.HARD_BOUNCE)
-
-
-def test_basic_works_too() -> None:
-    source = Source(name="k", provider="kumomta", authentication="basic", secrets=(Secret("kumo:s3cret"),))
-    for password, expected in (("s3cret", Accepted), ("guess", Refused)):
-        shown = base64.b64encode(f"kumo:{password}".encode()).decode()
-        request = post("kumomta", b"[]", {"authorization": f"Basic {shown}"})
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), expected)

@@ -1,18 +1,15 @@
 """What Mailjet reports: its errors, in bounces and in what it never tried; groups and single objects."""
 
-import base64
 from typing import Any
 
-import msgspec
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Secret, Source
+from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
-from tests.providers.sample_events import ALL_KINDS, EARLIER, NOW, all_kinds_but, sample
+from tests.providers.sample_events import ALL_KINDS, EARLIER, all_kinds_but, sample
 from worker.providers.mailjet import ERRORS, EVENTS, PROVIDER
-from worker.providers.provider import Accepted, Refused
 from worker.samples.mailjet import MailjetSamples, sample_object
 
 _HARD, _SOFT, _BLOCKED, _DROPPED = Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED, Kind.DROPPED
@@ -311,21 +308,3 @@ def test_what_the_sender_gave_along_is_kept(
 
 def test_time_is_unix_seconds() -> None:
     assert one("sent", time=int(EARLIER.timestamp())).occurred_at == EARLIER
-
-
-@pytest.mark.parametrize(
-    ("scheme", "secret"),
-    [("", "user:pass"), ("query", "a-long-token")],
-)
-def test_each_way_of_proof_takes_its_secret_and_nothing_else(scheme: str, secret: str) -> None:
-    source = Source(name="first", provider="mailjet", authentication=scheme, secrets=(Secret(secret),))
-    assert PROVIDER.check_source(source) == []
-    request = MailjetSamples().posted([])
-    verdicts = []
-    for given in (secret, secret + "x", ""):
-        headers = {"authorization": "Basic " + base64.b64encode(given.encode()).decode()} if given else {}
-        shown = msgspec.structs.replace(
-            request, headers=headers if scheme == "" else {}, query={"token": given} if scheme else {}
-        )
-        verdicts.append(PROVIDER.authenticate(shown, source, now=NOW, certificates={}))
-    assert [type(verdict) for verdict in verdicts] == [Accepted, Refused, Refused]

@@ -1,6 +1,5 @@
 """What PowerMTA's accounting records report."""
 
-import base64
 import csv
 import io
 import json
@@ -198,14 +197,6 @@ def test_job_headers_and_pool_are_kept() -> None:
     assert (event.tags, event.metadata) == (("summer",), {"x-subscriber": "8812"})
     assert with_own_account(event, "subaccount", PROVIDER.account_paths).account == "pool-1"
     assert with_own_account(event, "sending_domain", PROVIDER.account_paths).account == "news.example.com"
-
-
-def test_basic_works_too() -> None:
-    source = Source(name="p", provider="powermta", authentication="basic", secrets=(Secret("pmta:s3cret"),))
-    for password, expected in (("s3cret", Accepted), ("guess", Refused)):
-        shown = base64.b64encode(f"pmta:{password}".encode()).decode()
-        request = post("powermta", b"", {"authorization": f"Basic {shown}"})
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), expected)
 
 
 # -- the script ----------------------------------------------------------------------------------------------

@@ -7,13 +7,12 @@ import msgspec
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
-from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
+from tests.providers.sample_events import EARLIER, all_kinds_but, sample
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Accepted, Refused, WebhookRequest
-from worker.providers.smtp2go import BOUNCES, EVENTS, OTHER_NAMES, PROVIDER, SMS_EVENTS
+from worker.providers.provider import WebhookRequest
+from worker.providers.smtp2go import BOUNCES, EVENTS, OTHER_NAMES, SMS_EVENTS
 from worker.samples.smtp2go import Smtp2goSamples, sample_values
 
 # SMTP2GO's list of events, and its two sorts of bounces.
@@ -125,20 +124,6 @@ def test_headers_of_the_mail_become_metadata() -> None:
 def test_an_event_about_nobody_is_set_aside(body: bytes) -> None:
     with pytest.raises(UnreadablePayload):
         read(msgspec.structs.replace(Smtp2goSamples().posted({}), body=body))
-
-
-@pytest.mark.parametrize(
-    ("scheme", "changes"),
-    [("bearer", {"headers": {"authorization": "Bearer long-token"}}), ("query", {"query": {"token": "long-token"}})],
-)
-def test_the_other_schemes_take_their_token_and_no_other(scheme: str, changes: dict[str, Any]) -> None:
-    request = msgspec.structs.replace(Smtp2goSamples().posted({}), headers={}, query={})
-    for secret, expected in (("long-token", Accepted), ("another-token", Refused)):
-        source = Source(name="first", provider="smtp2go", authentication=scheme, secrets=(Secret(secret),))
-        assert PROVIDER.check_source(source) == []
-        shown = msgspec.structs.replace(request, **changes)
-        assert isinstance(PROVIDER.authenticate(shown, source, now=NOW, certificates={}), expected)
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Refused)
 
 
 def test_a_flood_of_recipients_is_set_aside_and_not_copied_for_each() -> None:

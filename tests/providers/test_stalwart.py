@@ -1,21 +1,16 @@
 """What Stalwart's telemetry reports."""
 
-import base64
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Refused
 from worker.providers.stalwart import EVENTS, PROVIDER
-from worker.samples.posting import post
 from worker.samples.stalwart import StalwartSamples, sample_event
 
 # crates/trc of Stalwart's source: DeliveryEvent, QueueEvent, IncomingReportEvent.
@@ -153,15 +148,3 @@ def test_the_sender_tells_the_domain() -> None:
 def test_an_event_without_a_type_is_malformed_among_others() -> None:
     first, second = read({"id": "1"}, event("delivery.delivered"))
     assert (first.vendor_event, second.kind) == ("malformed", Kind.DELIVERED)
-
-
-def test_bearer_and_basic_work_too() -> None:
-    for scheme, secret, good in (
-        ("bearer", "s3cret", "Bearer s3cret"),
-        ("basic", "me:s3cret", "Basic " + base64.b64encode(b"me:s3cret").decode()),
-    ):
-        source = Source(name="s", provider="stalwart", authentication=scheme, secrets=(Secret(secret),))
-        request = post("stalwart", b"{}", {"authorization": good})
-        guessed = msgspec.structs.replace(request, headers={"authorization": good[:-2]})
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Accepted)
-        assert isinstance(PROVIDER.authenticate(guessed, source, now=NOW, certificates={}), Refused)
