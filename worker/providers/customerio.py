@@ -80,7 +80,6 @@ class CustomerIo(WebhookProvider):
         )
     }
     # 503 is not among the answers after which Customer.io holds all events back for an hour, as 500 and 502 are.
-    later_status: ClassVar[int] = 503
     account_paths: ClassVar[Mapping[str, str]] = {}  # a webhook is of one workspace, and does not name it
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
         **EVENTS,

@@ -44,7 +44,6 @@ class PostmarkInbound(MailProvider):
     schemes: ClassVar[Mapping[str, Scheme]] = {"": BasicCredentials()}
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
     success_status: ClassVar[int] = 200  # exactly 200; anything else but 403 is sent again
-    later_status: ClassVar[int] = 503
 
     def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:
         """The mail in RawEmail, or one put together from the rest; its envelope as Postmark tells it."""

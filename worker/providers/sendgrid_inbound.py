@@ -58,7 +58,6 @@ class SendGridInbound(MailProvider):
         ),
     }
     tells_dkim: ClassVar[bool] = True
-    success_status: ClassVar[int] = 200
     later_status: ClassVar[int] = 503  # SendGrid sends again after a 5xx; what got a 4xx may be gone
 
     def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:

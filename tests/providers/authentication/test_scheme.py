@@ -3,6 +3,8 @@
 from schemas.source import Secret, Source
 from worker.providers.authentication.scheme import check_common, is_open
 
+HELP = "add one to secrets"
+
 
 def test_only_the_word_none_opens_a_source() -> None:
     assert is_open(Source(name="s", provider="p", authentication="none"))
@@ -11,25 +13,25 @@ def test_only_the_word_none_opens_a_source() -> None:
 
 
 def test_a_source_without_a_secret_is_reported_unless_it_is_open() -> None:
-    (problem,) = check_common(Source(name="s", provider="p"))
+    (problem,) = check_common(Source(name="s", provider="p"), secret_help=HELP)
     assert 'authentication = "none"' in problem
-    assert check_common(Source(name="s", provider="p", authentication="none")) == []
-    assert check_common(Source(name="s", provider="p", secrets=(Secret("s3cret"),))) == []
+    assert check_common(Source(name="s", provider="p", authentication="none"), secret_help=HELP) == []
+    assert check_common(Source(name="s", provider="p", secrets=(Secret("s3cret"),)), secret_help=HELP) == []
 
 
 def test_a_provider_with_published_keys_needs_no_secret() -> None:
-    assert check_common(Source(name="s", provider="p"), secret_required=False) == []
+    assert check_common(Source(name="s", provider="p"), secret_help=HELP, secret_required=False) == []
 
 
 def test_a_way_of_authentication_that_the_provider_has_not_is_reported_with_those_that_it_has() -> None:
     source = Source(name="s", provider="p", authentication="magic", secrets=(Secret("x"),))
-    (problem,) = check_common(source, schemes=("", "basic"))
+    (problem,) = check_common(source, secret_help=HELP, schemes=("", "basic"))
     assert '"basic"' in problem
     assert '"none"' in problem
 
 
 def test_an_empty_secret_and_a_network_that_is_none_are_reported() -> None:
     source = Source(name="s", provider="p", secrets=(Secret("x"), Secret("")), allowed_addresses=("192.0.2.0/99",))
-    empty, network = check_common(source)
+    empty, network = check_common(source, secret_help=HELP)
     assert "empty" in empty
     assert "192.0.2.0/99" in network

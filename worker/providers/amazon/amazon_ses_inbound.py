@@ -54,7 +54,6 @@ class AmazonSesInbound(MailProvider):
     tells_dkim: ClassVar[bool] = True
     seconds_options: ClassVar[tuple[str, ...]] = ()  # SNS may send again for long, and names itself each time
     other_options: ClassVar[tuple[str, ...]] = (*MAIL_OPTIONS, *OPTIONS)
-    success_status: ClassVar[int] = 200
     later_status: ClassVar[int] = sns.LATER_STATUS
     secret_help: ClassVar[str] = (
         "none is needed: SNS signs, and `topics` lists the ARNs that may speak. A secret `user:password` "  # noqa: S105 - a text about secrets

@@ -33,12 +33,13 @@ def is_open(source: Source) -> bool:
 
 
 def check_common(
-    source: Source, *, schemes: Iterable[str] = ("",), secret_help: str = "", secret_required: bool = True
+    source: Source, *, secret_help: str, schemes: Iterable[str] = ("",), secret_required: bool = True
 ) -> list[str]:
     """What is wrong with the parts of a source that every provider shares, each with its remedy.
 
-    `schemes` are the values of `authentication` that the provider knows besides "none". A provider whose
-    signatures are verified with the vendor's published keys needs no secret of the operator's.
+    `secret_help` says where the vendor's secret is found. `schemes` are the values of `authentication` that the
+    provider knows besides "none". A provider whose signatures are verified with the vendor's published keys needs no
+    secret of the operator's.
     """
     problems = []
     known = [*schemes, OPEN]
@@ -49,8 +50,7 @@ def check_common(
         )
     elif secret_required and not source.secrets and not is_open(source):
         problems.append(
-            f'no secret: {secret_help or "add one to secrets"}; or say authentication = "none" '
-            "when anybody may post to this source"
+            f'no secret: {secret_help}; or say authentication = "none" when anybody may post to this source'
         )
     if any(not secret.reveal() for secret in source.secrets):
         problems.append("one of the secrets is empty: take it out or fill it in")

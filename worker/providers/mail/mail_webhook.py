@@ -58,8 +58,6 @@ class Mail(MailProvider):
     }
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
     other_options: ClassVar[tuple[str, ...]] = (*MailProvider.other_options, *IMAP_OPTIONS)
-    success_status: ClassVar[int] = 200
-    later_status: ClassVar[int] = 503
 
     def check_source(self, source: Source) -> list[str]:
         """What is wrong with the source; one that has a mailbox needs no secret, nobody can then post to it."""

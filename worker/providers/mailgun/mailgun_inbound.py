@@ -49,8 +49,6 @@ class MailgunInbound(MailProvider):
     )
     schemes: ClassVar[Mapping[str, Scheme]] = {"": TokenSignature()}
     other_options: ClassVar[tuple[str, ...]] = (*MAIL_OPTIONS, MARKS_OPTION)
-    success_status: ClassVar[int] = 200
-    later_status: ClassVar[int] = 503
 
     def check_source(self, source: Source) -> list[str]:
         """What is wrong with the source, each with its remedy."""
