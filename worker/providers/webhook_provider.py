@@ -38,7 +38,12 @@ class WebhookProvider(ABC):
 
     def check_source(self, source: Source) -> list[str]:
         """What is wrong with the source, each with its remedy."""
-        problems = check_common(source, schemes=self.schemes, secret_help=f"add {self.secret_help}")
+        problems = check_common(
+            source,
+            secret_help=f"add {self.secret_help}",
+            schemes=self.schemes,
+            secret_required=self.needs_secret(source),
+        )
         problems += check_options(source, seconds=self.seconds_options, others=self.other_options)
         problems += check_header_option(source, self.schemes)
         if scheme := self.scheme_of(source):
@@ -55,6 +60,11 @@ class WebhookProvider(ABC):
         if not is_open(source) and (refused := self.schemes[source.authentication].refuse(request, source, now=now)):
             return refused
         return self.welcome(request, source, now=now)
+
+    def needs_secret(self, source: Source) -> bool:
+        """True unless the source's webhooks can be proved, or kept out, without a secret of the operator's."""
+        del source
+        return True
 
     def scheme_of(self, source: Source) -> Scheme | None:
         """The scheme that the source has chosen; None for an open one, and where the provider judges by itself."""

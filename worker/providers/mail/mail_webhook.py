@@ -14,11 +14,9 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, bearer_token
-from worker.providers.authentication.scheme import Scheme, check_common
-from worker.providers.authentication.source_options import check_options
+from worker.providers.authentication.scheme import Scheme
 from worker.providers.mail.imap_options import IMAP_OPTIONS, check_imap_options, has_mailbox, imap_mailbox
 from worker.providers.mail.mail_provider import MailProvider
-from worker.providers.mail.options import check_mail_options
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.providers.payload.vendor_time import from_iso
 
@@ -60,18 +58,12 @@ class Mail(MailProvider):
     other_options: ClassVar[tuple[str, ...]] = (*MailProvider.other_options, *IMAP_OPTIONS)
 
     def check_source(self, source: Source) -> list[str]:
-        """What is wrong with the source; one that has a mailbox needs no secret, nobody can then post to it."""
-        problems = check_common(
-            source,
-            schemes=self.schemes,
-            secret_help=f"add {self.secret_help}",
-            secret_required=not has_mailbox(source),
-        )
-        problems += check_options(source, others=self.other_options)
-        if scheme := self.schemes.get(source.authentication):
-            problems += scheme.check_secrets(source)
-        problems += check_mail_options(source, verifies_dkim=self.believes_dkim(source))
-        return problems + check_imap_options(source)
+        """What is wrong with the source, each with its remedy."""
+        return super().check_source(source) + check_imap_options(source)
+
+    def needs_secret(self, source: Source) -> bool:
+        """False for a source that has a mailbox: nobody can then post to it."""
+        return not has_mailbox(source)
 
     def believes_dkim(self, source: Source) -> bool:
         """True when fetch-mail verifies signatures for this source."""
