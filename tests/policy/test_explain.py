@@ -195,7 +195,8 @@ def test_the_story_goes_on_from_a_base() -> None:
 def test_the_whole_is_said_in_a_sentence() -> None:
     told = explain([hard(0)], POLICY, LATER)
     assert told.sentence == (
-        "blocklisted since 2026-03-01 12:00 UTC by rule bad_mailbox (mailbox_does_not_exist); all messages are forbidden."
+        "blocklisted since 2026-03-01 12:00 UTC by rule bad_mailbox (mailbox_does_not_exist); "
+        "all messages are forbidden."
     )
     assert explain([], POLICY, LATER).sentence == "new; nothing is forbidden."
 
