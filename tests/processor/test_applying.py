@@ -149,9 +149,11 @@ async def test_an_event_dated_by_its_arrival_meets_a_duplicate_whose_own_time_is
 async def test_an_event_that_names_nobody_is_stored_once_without_a_contact(pool: Pool) -> None:
     suspended = make_event(Kind.OTHER, address=None, vendor_event="account_status_change")
 
-    await apply(pool, [suspended])
+    first = await apply(pool, [suspended])
     again = await apply(pool, [suspended])
 
+    assert first.kinds == {(suspended.provider, Kind.OTHER): 1}  # what the metrics count: forged mail is seen there
+    assert again.kinds == {}
     assert (again.new_events, again.duplicates) == (0, 1)
     assert await pool.fetchval("SELECT count(*) FROM events WHERE contact_id IS NULL") == 1
     assert await pool.fetchval("SELECT count(*) FROM contacts") == 0

@@ -86,7 +86,9 @@ async def apply_events(
     await batch.take_in(by_contact)
     await batch.write()
     for event in sorted(nameless, key=lambda event: event.event_key):
-        applied.new_events += await event_rows.insert_nameless_event(connection, event)
+        if await event_rows.insert_nameless_event(connection, event):
+            applied.new_events += 1
+            applied.kinds[event.provider, event.kind] += 1
     applied.duplicates = len(events) - applied.expired - applied.new_events - len(applied.leftover)
     return applied
 
