@@ -18,6 +18,7 @@ from worker.providers.provider import WebhookRequest
 from worker.providers.registry import PROVIDERS
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.amazon_ses import AmazonSesSamples
+from worker.samples.kumomta import KumoMtaSamples
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sendgrid import SendGridSamples
@@ -77,7 +78,9 @@ async def test_a_stale_signature_is_refused(start_receiver: Start, rabbitmq_writ
     sender = MailgunSamples()
     receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer)
     [webhook] = sender.requests([bounce()], now=now() - timedelta(days=30))
-    assert (await receiver.post(webhook, "main"))[0] == 401
+    status, _, body = await receiver.post(webhook, "main")
+    assert status == 401
+    assert "compare the clocks" in json.loads(body)["remedy"]
     assert rabbitmq_writer.parcels == []
 
 
@@ -91,7 +94,9 @@ async def test_a_token_used_again_for_other_data_is_refused_and_for_the_same_dat
     assert (await receiver.post(webhook, "main"))[0] == 200
     status, _, body = await receiver.post(webhook, "main", body=_tampered(webhook))
     assert status == 401
-    assert json.loads(body)["error"] == "replayed_token"
+    told = json.loads(body)
+    assert told["error"] == "replayed_token"
+    assert "signed anew" in told["remedy"]
     assert {envelope.body for envelope in await take_envelopes(rabbitmq_reader, 2)} == {webhook.body}
 
 
@@ -251,6 +256,18 @@ async def test_a_webhook_without_credentials_is_told_that_none_came_and_where_to
         remedy = (await answer.json())["remedy"]
     assert "no credentials" in remedy
     assert "user:password@" in remedy
+
+
+async def test_a_webhook_without_its_token_is_not_told_of_a_password(
+    start_receiver: Start, rabbitmq_writer: TallyingWriter
+) -> None:
+    sender = KumoMtaSamples()
+    receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer)
+    async with receiver.client.post("/webhooks/main", data=b"{}") as answer:
+        assert answer.status == 401
+        remedy = (await answer.json())["remedy"]
+    assert "no credentials" in remedy
+    assert "password" not in remedy
 
 
 async def test_only_post_delivers_and_probes_are_answered(

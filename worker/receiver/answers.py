@@ -20,12 +20,19 @@ _REMEDIES: dict[int, str] = {
     413: "Send smaller batches.",
     415: "Send the body without Content-Encoding, or with gzip or deflate.",
 }
-_NONE_SENT = {
-    "missing_credentials": "The request carried no credentials: put user and password into the webhook's URL"
-    " (https://user:password@host/…) at your provider.",
+# Where the status alone would send its reader the wrong way.
+_REMEDIES_BY_REASON = {
+    "missing_credentials": "The request carried no credentials: enter the token of this source at your provider, where"
+    " its page of Bouncekeeper's documentation says.",
     "missing_signature": "The request carried no signature: switch signing on for this webhook at your provider, and"
     " pass its requests on unaltered.",
+    "replayed_token": "The token of this signature has been used for another event: have the event signed anew.",
+    "stale": "The time of this signature is too far from now: sign anew for each try, and compare the clocks.",
 }
+_NOT_EVEN_BASIC = (
+    "The request carried no credentials: put user and password into the webhook's URL (https://user:password@host/…)"
+    " at your provider."
+)
 _LATER = "Nothing is wrong with the request: send it again later."
 
 
@@ -83,7 +90,10 @@ def refusal(
     close: bool = False,
 ) -> web.Response:
     """An answer that makes nothing happen, with the remedy; `close` ends the connection after it."""
-    response = _json_answer(http_status, reason, _NONE_SENT.get(reason) or _REMEDIES.get(http_status, _LATER))
+    remedy = _REMEDIES_BY_REASON.get(reason) or _REMEDIES.get(http_status, _LATER)
+    if reason == "missing_credentials" and challenge is not None and challenge.startswith("Basic"):
+        remedy = _NOT_EVEN_BASIC
+    response = _json_answer(http_status, reason, remedy)
     if allow is not None:
         response.headers["Allow"] = allow
     if challenge is not None:
