@@ -165,6 +165,20 @@ def test_explain_tells_the_servers_own_words(instance: Instance) -> None:
     assert instance.run("explain", "nobody@example.org").returncode == ExitCode.NO
 
 
+def test_who_is_known_in_another_account_only_is_not_said_to_be_unknown(instance: Instance) -> None:
+    sender = demo_senders(instance.data)[0]
+    for request in sender.requests([bounce("tenant@example.org")], now=datetime.now(UTC)):
+        assert instance.post(source_name(sender), request) == 200
+    wait_until_blocked(instance, "tenant@example.org")
+
+    told = instance.run("explain", "tenant@example.org", "--account", "shop-7")
+    assert (told.returncode, told.stdout) == (
+        ExitCode.NO,
+        "tenant@example.org is not known in account shop-7, but in default: name it with --account\n",
+    )
+    assert "nobody ever reported" in instance.run("explain", "nobody@example.org").stdout
+
+
 def test_a_forged_webhook_is_refused_and_blocks_nobody(instance: Instance) -> None:
     for sender in demo_senders(instance.data):
         (request,) = type(sender)().requests([bounce("victim@example.org")], now=datetime.now(UTC))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from worker.store.contact_lookup import find_contact, find_contacts, look_up
+from worker.store.contact_lookup import find_contact, find_contacts, find_elsewhere, look_up
 from worker.store.pool import Pool
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -38,6 +38,15 @@ async def test_a_look_up_finds_what_is_known_and_nothing_else(pool: Pool, contac
     assert contact_id
     assert await look_up(pool, "shop", "email", ["gone@example.org"]) == []
     assert await look_up(pool, "default", "sms", ["gone@example.org"]) == []
+
+
+async def test_other_accounts_that_know_an_address_are_found(pool: Pool, contact_id: int) -> None:
+    assert contact_id
+    asked = ["gone@example.org", "nobody@example.org"]
+    assert await find_elsewhere(pool, "shop", "email", asked, limit=5) == [("gone@example.org", "default")]
+    assert await find_elsewhere(pool, "default", "email", asked, limit=5) == []
+    assert await find_elsewhere(pool, "shop", "sms", asked, limit=5) == []
+    assert await find_elsewhere(pool, "shop", "email", asked, limit=0) == []
 
 
 async def test_thousands_are_found_each_once_whether_in_halves_or_as_a_whole(pool: Pool) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel, MailClass
 from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
@@ -12,7 +14,11 @@ from worker.commands.output import REACHED, moment, print_json, print_line, prin
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings_tree import Settings
 
+if TYPE_CHECKING:
+    from worker.store.pool import Pool
+
 _NEEDS = ("postgres",)
+_DEFAULT_ACCOUNT = "default"
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -37,7 +43,7 @@ examples:
         default=MailClass.MARKETING.value,
         help="the kind of message (default %(default)s)",
     )
-    parser.add_argument("--account", default="default", help="(default %(default)s)")
+    parser.add_argument("--account", default=_DEFAULT_ACCOUNT, help="(default %(default)s)")
     parser.add_argument(
         "--channel",
         choices=[channel.value for channel in Channel],
@@ -72,6 +78,10 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
             account=arguments.account,
             channel=Channel(arguments.channel),
         )
+        unknown = [result.address for result in answer.results if result.allowed and not result.known]
+        # Whoever names an account knows that there are several; to the others this "yes" would be a surprise.
+        asks_elsewhere = arguments.account == _DEFAULT_ACCOUNT and unknown
+        elsewhere = await _known_elsewhere(pool, unknown, Channel(arguments.channel)) if asks_elsewhere else ""
     if arguments.json:
         print_json(answer)
     else:
@@ -92,7 +102,21 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
         if len(answer.results) > 1:
             may = f"may be {REACHED[arguments.channel]} ({answer.mail_class})"
             print_line(f"{answer.allowed} {may}, {answer.forbidden} may not")
+    sys.stderr.write(elsewhere)
     return ExitCode.NO if answer.forbidden else ExitCode.OK
+
+
+async def _known_elsewhere(pool: "Pool", addresses: list[str], channel: Channel) -> str:
+    """A remark where another account knows one of the addresses, "" otherwise."""
+    from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415
+
+    spellings = [spelling for address in addresses if (spelling := normalise_recipient(address, channel)) is not None]
+    for address, account in await find_elsewhere(pool, _DEFAULT_ACCOUNT, channel, spellings, limit=1):
+        return (
+            f"bouncekeeper: this was about account {_DEFAULT_ACCOUNT}, and {address} is known in account {account}:"
+            f" ask about it with --account {account}\n"
+        )
+    return ""
 
 
 COMMANDS = {"check": Command(_configure, _run)}

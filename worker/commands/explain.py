@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from worker.api.explanations import ExplanationAnswer
 
 _NEEDS = ("postgres",)
+_ACCOUNTS_TOLD = 5
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -45,18 +46,11 @@ examples:
 def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
     address = normalise_recipient(arguments.address, Channel(arguments.channel))
-    story = None if address is None else asyncio.run(_read(settings, address, arguments))
-    if story is None:
-        said = (
-            f"is no address of channel {arguments.channel}"
-            if address is None
-            else "is not known: nobody ever reported anything about it"
-        )
-        if arguments.json:
-            print_json({"address": arguments.address, "known": False, "detail": said})
-        else:
-            print_line(f"{arguments.address} {said}")
-        return ExitCode.NO
+    if address is None:
+        return _tell_nothing(arguments, f"is no address of channel {arguments.channel}")
+    story = asyncio.run(_read(settings, address, arguments))
+    if isinstance(story, str):
+        return _tell_nothing(arguments, story)
     report, explanation = story
     if arguments.json:
         print_json({"known": True, "contact": report, "explanation": explanation})
@@ -65,19 +59,35 @@ def _run(arguments: Namespace) -> int:
     return ExitCode.OK if report.blocks == "none" else ExitCode.NO
 
 
+def _tell_nothing(arguments: Namespace, said: str) -> int:
+    if arguments.json:
+        print_json({"address": arguments.address, "known": False, "detail": said})
+    else:
+        print_line(f"{arguments.address} {said}")
+    return ExitCode.NO
+
+
 async def _read(
     settings: Settings, address: str, arguments: Namespace
-) -> "tuple[ContactReport, ExplanationAnswer] | None":
+) -> "tuple[ContactReport, ExplanationAnswer] | str":
+    """The story, or why there is none."""
     from worker.api.contacts import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.api.explanations import contact_explanation  # noqa: PLC0415
     from worker.commands.database import opened_database  # noqa: PLC0415
+    from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415
 
     now = datetime.now(UTC)
     policy, account, channel = settings.policy, arguments.account, Channel(arguments.channel)
     async with opened_database(settings) as pool:
         report = await contact_report(pool, address, policy=policy, now=now, account=account, channel=channel)
         explanation = await contact_explanation(pool, address, policy=policy, now=now, account=account, channel=channel)
-    return None if report is None or explanation is None else (report, explanation)
+        if report is not None and explanation is not None:
+            return report, explanation
+        elsewhere = await find_elsewhere(pool, account, channel, [address], limit=_ACCOUNTS_TOLD)
+    if not elsewhere:
+        return "is not known: nobody ever reported anything about it"
+    others = ", ".join(other for _, other in elsewhere)
+    return f"is not known in account {account}, but in {others}: name it with --account"
 
 
 def _tell(report: "ContactReport", explanation: "ExplanationAnswer") -> None:

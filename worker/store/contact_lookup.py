@@ -24,6 +24,12 @@ _WHOLE = f"""
      WHERE c.address = ANY ($1::text[]) AND c.account = $2 AND c.channel = $3
 """  # noqa: S608 - the column list is a constant
 
+_ELSEWHERE = """
+    SELECT address, account FROM contacts
+     WHERE address = ANY ($1::text[]) AND account <> $2 AND channel = $3
+     ORDER BY address, account LIMIT $4
+"""
+
 _HISTORY = """
     SELECT s.*, c.account, c.channel, c.address FROM status_changes s JOIN contacts c ON c.id = s.contact_id
      WHERE s.contact_id = $1
@@ -61,6 +67,18 @@ async def find_contact(executor: Executor, account: str, channel: str, address: 
     """The whole row of one contact, or None when it is not known. Raises StoreUnavailable."""
     rows = await find_contacts(executor, account, channel, [address])
     return rows[0] if rows else None
+
+
+async def find_elsewhere(
+    executor: Executor, account: str, channel: str, addresses: Sequence[str], *, limit: int
+) -> list[tuple[str, str]]:
+    """The first `limit` (address, account) of those of the addresses that other accounts know, in this order.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors("looking into other accounts"):
+        records = await executor.fetch(_ELSEWHERE, addresses, account, channel, limit)
+    return [(record["address"], record["account"]) for record in records]
 
 
 async def status_history(executor: Executor, contact_id: int, *, limit: int) -> list[StatusChange]:
