@@ -90,6 +90,11 @@ class TestMail(MailConformance):
         with pytest.raises(UnreadablePayload, match="post the message itself"):
             self.read(self.envelope(self.request(), b" \r\n"))
 
+    def test_a_worker_that_lacks_the_source_sets_mail_aside_instead_of_believing_none_of_it(self) -> None:
+        envelope = self.envelope(self.new_sender().posted(BOUNCE, now=NOW))
+        with pytest.raises(UnreadablePayload, match="not configured here"):
+            PROVIDER.parse(envelope, Source(name=envelope.source, provider="mail"))
+
 
 def test_the_null_sender_is_known_however_it_is_written() -> None:
     assert [envelope_address(text) for text in ("<>", "", " <> ", "MAILER-DAEMON", "<mailer-daemon>")] == [""] * 5

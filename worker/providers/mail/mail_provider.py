@@ -8,6 +8,7 @@ from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from worker.errors import UnreadablePayload
 from worker.providers.mail.options import MAIL_OPTIONS, check_mail_options
 from worker.providers.mail.reading import VOCABULARY, read_mail
 from worker.providers.mail.received_mail import ReceivedMail
@@ -33,6 +34,12 @@ class MailProvider(WebhookProvider):
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events that the mail tells of; raises UnreadablePayload."""
+        if not (source.options or source.secrets or source.authentication):
+            # Read without its keys, a genuine report would be kept as unverified for good.
+            raise UnreadablePayload(
+                f"mail: source {source.name!r} is not configured here: start the workers with the configuration of"
+                " receivers and fetch-mail, then replay"
+            )
         return read_mail(self.unwrap(envelope, source), envelope, source)
 
     @abstractmethod
