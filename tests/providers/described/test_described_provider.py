@@ -9,7 +9,7 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Channel, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
@@ -68,6 +68,11 @@ def test_events_are_labelled_with_the_descriptions_own_name() -> None:
     (event,) = described(MINIMAL, b'{"what": "gone", "who": "jane@example.org"}')
     assert (event.provider, event.source) == ("small", "first")
     assert (event.kind, event.cause, event.address) == (Kind.HARD_BOUNCE, Cause.UNDETERMINED, "jane@example.org")
+
+
+def test_a_vendor_of_text_messages_reports_about_numbers() -> None:
+    (event,) = described('channel = "sms"\n' + MINIMAL, b'{"what": "gone", "who": "+49 170 1234567"}')
+    assert (event.channel, event.address) == (Channel.SMS, "+491701234567")
 
 
 def test_an_event_about_several_people_is_one_for_each() -> None:

@@ -194,6 +194,7 @@ def _read(compiled: Compiled, element: Any, envelope: Envelope) -> list[Feedback
             machine=_truth(values.get("machine")),
             tags=json_payload.tags(values, "tags"),
             metadata=json_payload.metadata(values.get("metadata")),
+            channel=compiled.description.channel,
         )
         for address in addresses
         if isinstance(address, str)

@@ -32,7 +32,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import ImpossibleSetting
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, QueryToken
 from worker.providers.authentication.hmac_signature import HmacSignature
@@ -41,6 +41,8 @@ from worker.providers.authentication.standard_webhooks import StandardWebhooks
 from worker.providers.payload.json_path import JsonPath, compile_path
 
 DescribedScheme = BasicCredentials | HeaderToken | QueryToken | HmacSignature | StandardWebhooks | PublicKeySignature
+
+_SCHEMES = sorted(str(scheme.__struct_config__.tag) for scheme in get_args(DescribedScheme))
 
 # Not a kind of ours: a failure of which the server's codes and words say whether it was hard or soft.
 BOUNCE = "bounce"
@@ -97,6 +99,7 @@ class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     events: dict[str, Meaning]
     payload: Payload = Payload()
     title: str = ""
+    channel: Channel = Channel.EMAIL  # of sms, addresses are numbers in E.164
 
 
 class Compiled(Struct, frozen=True, kw_only=True):
@@ -116,7 +119,8 @@ def compile_description(text: str) -> Compiled:
     except tomllib.TOMLDecodeError as error:
         raise ImpossibleSetting(f"it is no TOML: {error}") from error
     except msgspec.ValidationError as error:
-        raise ImpossibleSetting(f"{error}") from error
+        hint = f": use one of {', '.join(_SCHEMES)}" if "authentication.scheme" in f"{error}" else ""
+        raise ImpossibleSetting(f"{error}{hint}") from error
     if not description.name.replace("_", "").replace("-", "").isalnum():
         raise ImpossibleSetting(f"name = {description.name!r}: use letters, digits, - and _")
     if isinstance(description.authentication, HmacSignature):
