@@ -12,7 +12,7 @@ from worker.providers.registry import PROVIDERS
 def options_of(provider: str) -> set[str]:
     """What a source of this provider may set beyond what all may: the module says so when it meets another."""
     problems = PROVIDERS[provider].check_source(Source(name="main", provider=provider, options={"invented": 1}))
-    (told,) = [problem for problem in problems if problem.startswith("options.invented")]
+    (told,) = [problem for problem in problems if problem.startswith("invented is not known")]
     known = re.search(r"it knows (.+)", told)
     return set(known[1].split(", ")) if known else set()
 

@@ -141,7 +141,8 @@ def test_a_mailbox_verifies_signatures_so_that_no_token_is_needed() -> None:
         ({"after_fetch": "keep"}, 'use "flag", "delete" or "move:FOLDER"'),
         ({"after_fetch": "move:"}, 'use "flag", "delete" or "move:FOLDER"'),
         ({"after_fetch": "move:INBOX"}, "name another one"),
-        ({"imap_hostname": "x"}, "options.imap_hostname is not known"),
+        ({"secret": "x"}, "secret is not known to mail: did you mean secrets?"),
+        ({"imap_hostname": "x"}, "imap_hostname is not known to mail: did you mean imap_host?"),
     ],
 )
 def test_a_mistake_in_a_mailbox_names_its_remedy(options: dict[str, Any], told: str) -> None:

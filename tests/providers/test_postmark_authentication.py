@@ -61,6 +61,6 @@ class TestAuthentication:
             (msgspec.structs.replace(self.SOURCE, secrets=()), "user:password"),
             (msgspec.structs.replace(self.SOURCE, secrets=(Secret("token"),)), "written user:password"),
             (msgspec.structs.replace(self.SOURCE, secrets=(Secret("user:"),)), "written user:password"),
-            (msgspec.structs.replace(self.SOURCE, options={"topics": []}), "options.topics is not known"),
+            (msgspec.structs.replace(self.SOURCE, options={"topics": []}), "topics is not known"),
         ):
             assert said in "\n".join(PROVIDER.check_source(source))

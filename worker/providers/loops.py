@@ -81,7 +81,7 @@ class Loops(WebhookProvider):
         """What is wrong with the source, each with its remedy."""
         problems = super().check_source(source)
         if not isinstance(source.options.get(UNSUBSCRIBED_OPTION, False), bool):
-            problems.append(f"options.{UNSUBSCRIBED_OPTION} must be true or false, without quotes")
+            problems.append(f"{UNSUBSCRIBED_OPTION} must be true or false, without quotes")
         return problems
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:

@@ -70,7 +70,7 @@ class SecretKeyInBody(Struct, frozen=True):
     def check_secrets(self, source: Source) -> list[str]:
         """Any text will do; servers are whole numbers."""
         if SERVERS_OPTION in source.options and not _configured_servers(source):
-            return [f"options.{SERVERS_OPTION}: give the servers' numbers as a list: [12345]"]
+            return [f"{SERVERS_OPTION}: give the servers' numbers as a list: [12345]"]
         return []
 
 

@@ -134,4 +134,4 @@ class TestSourceCheck:
         assert "no table" in self.check(topics=[TOPIC], pinned_certificates=[pem])
 
     def test_names_an_option_that_it_does_not_know(self) -> None:
-        assert "options.topicz is not known" in self.check(topics=[TOPIC], topicz=1)
+        assert "topicz is not known to amazon_ses: did you mean topics?" in self.check(topics=[TOPIC], topicz=1)

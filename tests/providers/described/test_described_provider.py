@@ -201,6 +201,13 @@ def test_a_signature_that_would_not_cover_what_it_seems_to_is_reported(lines: st
     assert any(remedy in problem for problem in PROVIDER.check_source(source))
 
 
+def test_a_misspelt_scheme_is_answered_with_those_there_are() -> None:
+    unknown = MINIMAL.replace('scheme = "bearer"', 'scheme = "hmacc"')
+    source = Source(name="first", provider="described", secrets=(Secret("key"),), options={"description": unknown})
+    [problem] = PROVIDER.check_source(source)
+    assert "use one of basic, bearer, header, hmac, public_key, query, standard_webhooks" in problem
+
+
 def test_one_bad_line_spoils_no_other() -> None:
     lines = MINIMAL + '[payload]\nformat = "json_lines"\n'
     well = b'{"what": "gone", "who": "a@example.org"}'

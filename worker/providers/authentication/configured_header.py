@@ -40,7 +40,7 @@ class ConfiguredHeader(Struct, frozen=True, kw_only=True):
         problems = self.named(source).check_secrets(source)
         if HEADER_OPTION in source.options and _header_name(source) is None:
             problems.append(
-                f"options.{HEADER_OPTION} = {source.options[HEADER_OPTION]!r}: write the name of a header that is "
+                f"{HEADER_OPTION} = {source.options[HEADER_OPTION]!r}: write the name of a header that is "
                 'yours alone, as the vendor sends it, such as "X-Webhook-Secret", without colon and value'
             )
         return problems
@@ -53,7 +53,7 @@ def check_header_option(source: Source, schemes: Mapping[str, Scheme]) -> list[s
         return []
     if isinstance(schemes.get(source.authentication), ConfiguredHeader):
         return []
-    return [f"options.{HEADER_OPTION} counts only with {' or '.join(ways)}: add that, or take the option out"]
+    return [f"{HEADER_OPTION} counts only with {' or '.join(ways)}: add that, or take the option out"]
 
 
 def _header_name(source: Source) -> str | None:

@@ -80,7 +80,7 @@ class JsonWebToken(Struct, frozen=True):
                 "characters or more: copy the key by which your identity provider signs its tokens"
             )
         problems += [
-            f"options.{name} = {source.options[name]!r}: give the text that the tokens carry"
+            f"{name} = {source.options[name]!r}: give the text that the tokens carry"
             for name in TOKEN_OPTIONS
             if name in source.options and not (isinstance(source.options[name], str) and source.options[name])
         ]

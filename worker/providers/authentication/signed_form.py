@@ -62,11 +62,9 @@ class SignedForm(Struct, frozen=True, kw_only=True):
     def check_secrets(self, source: Source) -> list[str]:
         """Any text can be a key; but what is signed must be known."""
         if not source_urls(source):
-            return [
-                f'options.{URL_OPTION} is missing: give the webhook\'s URL as it was entered at the vendor, "https://…"'
-            ]
+            return [f'{URL_OPTION} is missing: give the webhook\'s URL as it was entered at the vendor, "https://…"']
         return [
-            f"options: {url!r} is no URL: give the webhook's as it was entered at the vendor, with its https://"
+            f"{url!r} is no URL: give the webhook's as it was entered at the vendor, with its https://"
             for url in source_urls(source)
             if not url.startswith(("https://", "http://"))
         ]
@@ -87,5 +85,5 @@ def signed_message(url: str, fields: Mapping[str, bytes]) -> bytes:
 _NO_MATCH = Refused(
     reason="bad_signature",
     detail="the signature fits none of this source's secrets and URLs: compare the key with the one at the vendor, and "
-    f"options.{URL_OPTION} with the webhook's URL there, to the last slash, for it is signed too",
+    f"{URL_OPTION} with the webhook's URL there, to the last slash, for it is signed too",
 )

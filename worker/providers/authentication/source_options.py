@@ -1,8 +1,20 @@
 """What an operator may set in `options` of a source, read and checked in one way."""
 
+import difflib
 from collections.abc import Collection
 
 from schemas.source import Source
+
+# What is read before the provider is asked: near misses of these arrive here among the options.
+_OF_EVERY_SOURCE = (
+    "account",
+    "account_from",
+    "allowed_addresses",
+    "authentication",
+    "provider",
+    "secrets",
+    "secrets_files",
+)
 
 
 def seconds_option(source: Source, name: str, default: int) -> int:
@@ -17,13 +29,19 @@ def check_options(source: Source, *, seconds: Collection[str] = (), others: Coll
     """What is wrong with the source's options, each with its remedy; [] when nothing."""
     known = sorted({*seconds, *others})
     problems = [
-        f"options.{name} is not known to {source.provider}: "
-        + (f"it knows {', '.join(known)}" if known else "it has no options")
+        f"{name} is not known to {source.provider}: {_instead(name, known)}"
         for name in sorted(set(source.options) - set(known))
     ]
     problems.extend(
-        f"options.{name} = {source.options[name]!r}: give a whole number of seconds above 0"
+        f"{name} = {source.options[name]!r}: give a whole number of seconds above 0"
         for name in sorted(seconds)
         if name in source.options and seconds_option(source, name, 0) == 0
     )
     return problems
+
+
+def _instead(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, [*known, *_OF_EVERY_SOURCE], n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"it knows {', '.join(known)}" if known else "it has no settings of its own"

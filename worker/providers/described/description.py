@@ -27,7 +27,7 @@ A text is compiled once. Paths are JMESPath, https://jmespath.org.
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -42,7 +42,7 @@ from worker.providers.payload.json_path import JsonPath, compile_path
 
 DescribedScheme = BasicCredentials | HeaderToken | QueryToken | HmacSignature | StandardWebhooks | PublicKeySignature
 
-_SCHEMES = sorted(str(scheme.__struct_config__.tag) for scheme in get_args(DescribedScheme))
+_SCHEMES = sorted({"bearer", *(str(scheme.__struct_config__.tag) for scheme in get_args(DescribedScheme))})
 
 # Not a kind of ours: a failure of which the server's codes and words say whether it was hard or soft.
 BOUNCE = "bounce"

@@ -74,12 +74,12 @@ def check_mail_options(source: Source, *, verifies_dkim: bool = False) -> list[s
     """
     options = source.options
     problems = [
-        f'options.{name} must be a list of texts: {name} = ["…"]'
+        f'{name} must be a list of texts: {name} = ["…"]'
         for name in _LISTS
         if name in options and not _is_list(options[name])
     ]
     problems += [
-        f'options.{name} must be a text: {name} = "…"'
+        f'{name} must be a text: {name} = "…"'
         for name in _TEXTS
         if name in options and not isinstance(options[name], str)
     ]

@@ -54,7 +54,7 @@ class MailgunInbound(MailProvider):
         """What is wrong with the source, each with its remedy."""
         problems = super().check_source(source)
         if not isinstance(source.options.get(MARKS_OPTION, False), bool):
-            problems.append(f"options.{MARKS_OPTION} must be true or false, without quotes")
+            problems.append(f"{MARKS_OPTION} must be true or false, without quotes")
         return problems
 
     def believes_dkim(self, source: Source) -> bool:
