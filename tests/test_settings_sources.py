@@ -139,6 +139,8 @@ def test_a_source_that_is_written_is_read_as_it_was(tmp_path: Path, source: Sour
         ("[sources.a]\n", "sources.a.provider is missing"),
         ('[sources.a]\nprovider = "sendgrid"\n', "sources.a: "),
         ('[sources.a]\nprovider = "sendgrid"\nsecrets = [""]\n', "holds an empty text"),
+        ('[sources.a]\nprovider = "mailgun"\nsecrets = ["…"]\n', "holds the … of an example"),
+        ('[sources.a]\nprovider = "ahasend"\nsecrets = ["aha-whsec-…"]\n', "write the whole secret there"),
         ('[sources.a]\nprovider = "sendgrid"\nsecrets = [7]\n', "sources.a.secrets must be a list of texts"),
         ('[sources.a]\nprovider = "sendgrid"\nsecrets_files = ["nowhere"]\n', "which cannot be read"),
         ('[sources."a b"]\nprovider = "sendgrid"\n', "is no name for a source"),

@@ -143,6 +143,8 @@ def _take_secrets(
         texts = [text.strip() for text in text_list(inline, f"{where}.{field}")]
         if not all(texts):
             mistakes.append(f"{where}.{field} holds an empty text: fill it in, or leave it out")
+        if any("…" in text for text in texts):  # else whoever has read the documentation could post
+            mistakes.append(f"{where}.{field} holds the … of an example: write the whole secret there")
         secrets += [Secret(text) for text in texts if text]
         secrets += [
             read_secret_file(name, base_directory, f"{where}.{field}_files")

@@ -49,7 +49,7 @@ format = "console"      # "json" for machines
 
 # [sources.postmark]
 # provider = "postmark"
-# secrets = ["user:password"]            # of the URL: https://user:password@<your host>/webhooks/postmark
+# secrets = ["postmark:…"]               # of the URL: https://postmark:<password>@<your host>/webhooks/postmark
 """
 
 
