@@ -124,7 +124,8 @@ async def _show(pool: Any, _settings: Settings, arguments: Namespace) -> int:
         )
         return ExitCode.OK
     for name in content.letter.__struct_fields__:
-        value = getattr(content.letter, name)
+        if (value := getattr(content.letter, name)) is None:
+            continue
         print_line(f"{name:<14} {moment(value) if isinstance(value, datetime) else value}")
     for name, value in content.envelope.headers.items():
         print_line(f"{name}: {value}")

@@ -1,6 +1,8 @@
 """What `up` and `stack` say once everything listens: where to post, and what to look at."""
 
 import asyncio
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -80,6 +82,14 @@ def tell_welcome(settings: Settings, *, config_file: Path | None, as_json: bool)
     sys.stdout.flush()
 
 
+def _program() -> str:
+    """How the reader's shell finds this program: `make run` starts it from a folder that is on nobody's PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "bouncekeeper" or shutil.which(called.name):
+        return "bouncekeeper"
+    return os.path.relpath(called)
+
+
 def _tell_people(settings: Settings, posts: dict[str, str], api: str, config_file: Path | None) -> None:
     print_line()
     print_line("Bouncekeeper is running.", style="bold green")
@@ -98,8 +108,9 @@ def _tell_people(settings: Settings, posts: dict[str, str], api: str, config_fil
     print_line("Look at")
     print_line(f"  {api}/readyz     what is missing, if anything")
     print_line(f"  {api}/metrics    for Prometheus")
-    print_line("  bouncekeeper check jane@example.org      may I mail her?")
-    print_line("  bouncekeeper doctor                      is all well?")
+    program = _program()
+    print_line(f"  {program} check jane@example.org      may I mail her?")
+    print_line(f"  {program} doctor                      is all well?")
     token = Path(settings.data_directory) / TOKEN_NAME
     if token.exists():
         print_line(
