@@ -26,6 +26,7 @@ class Envelope(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     replay_token: str = ""  # the vendor's one-time token, where it signs that instead of the body
     replay_fingerprint: str = ""  # what the token was used for
     replay_window_seconds: int = 0
+    account_from: str = ""  # the rule of its source for the account of each event, as the receiver knew it
 
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")

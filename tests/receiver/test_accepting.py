@@ -47,6 +47,18 @@ async def test_a_signed_webhook_of_each_provider_is_queued_whole_and_answered_wi
     assert event.address == "jane0@example.org"
 
 
+async def test_the_rule_for_the_account_of_each_event_goes_along(
+    start_receiver: Start, rabbitmq_writer: TallyingWriter, rabbitmq_reader: RabbitMQReader
+) -> None:
+    sender = PostmarkSamples()
+    source = msgspec.structs.replace(sender.source("main"), account_from="metadata.customer")
+    receiver = await start_receiver(sources=[source], writer=rabbitmq_writer)
+    [webhook] = sender.requests([bounce()], now=now())
+    await receiver.post(webhook, "main")
+    [envelope] = await take_envelopes(rabbitmq_reader, 1)
+    assert envelope.account_from == "metadata.customer"
+
+
 async def test_no_answer_comes_before_the_confirm(start_receiver: Start, rabbitmq_writer: TallyingWriter) -> None:
     sender = PostmarkSamples()
     receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer)

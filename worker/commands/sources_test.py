@@ -219,6 +219,7 @@ def _envelope(source: Source, request: "WebhookRequest", kept_headers: frozenset
         content_type=request.headers.get("content-type", ""),
         headers={name: value for name, value in request.headers.items() if name in kept_headers},
         body=request.body,
+        account_from=source.account_from,
     )
 
 

@@ -254,6 +254,7 @@ class MailboxFetcher:
             content_type=MAIL_CONTENT_TYPE,
             headers=headers,
             body=found.message,
+            account_from=self._source.account_from,
         )
 
     def _tell_fetched(self, found: _Fetched, envelope: Envelope) -> None:

@@ -72,10 +72,13 @@ def parse_parcel(
 
 
 def events_of(envelope: Envelope, provider: Provider, source: Source) -> list[FeedbackEvent]:
-    """The delivery's events, each under the account that it belongs to; raises SetAside."""
+    """The delivery's events, each under the account that it belongs to; raises SetAside.
+
+    The rule comes along with the envelope, as a worker may have been started before the source had one.
+    """
     events = provider.parse(envelope, source)
-    if source.account_from:
-        return [with_own_account(event, source.account_from, provider.account_paths) for event in events]
+    if rule := envelope.account_from or source.account_from:
+        return [with_own_account(event, rule, provider.account_paths) for event in events]
     return events
 
 

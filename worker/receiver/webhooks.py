@@ -143,6 +143,7 @@ class SourceWebhooks:
                 replay_token=verdict.replay_token or "",
                 replay_fingerprint=verdict.replay_fingerprint,
                 replay_window_seconds=verdict.replay_window_seconds,
+                account_from=self._source.account_from,
             )
         )
         if verdict.replay_token is None:
