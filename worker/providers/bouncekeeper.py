@@ -17,7 +17,7 @@ from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.reported_event import BOUNCE, ReportedEvent
 from schemas.source import Source
-from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.hmac_signature import HmacSignature
@@ -199,7 +199,7 @@ def _read_event(reported: ReportedEvent, raw: bytes, envelope: Envelope) -> Feed
         key = (raw,)
     else:
         key = (name, address, message_id, str(reported.occurred_at), reported.scope, str(reported.smtp_code))
-    return new_event(
+    event = new_event(
         envelope,
         raw,
         kind=told.kind,
@@ -218,6 +218,16 @@ def _read_event(reported: ReportedEvent, raw: bytes, envelope: Envelope) -> Feed
         metadata=metadata(reported.metadata) if reported.metadata else None,
         channel=reported.channel,
     )
+    if event.address is None:
+        # Not quoted: what is wrong with it may be a word too many, and reasons are logged.
+        raise UnreadablePayload(f"the event names nobody: its address is {_NO_ADDRESS[reported.channel]}")
+    return event
+
+
+_NO_ADDRESS = {
+    Channel.EMAIL: "no e-mail address; a telephone number needs channel sms",
+    Channel.SMS: "no telephone number in full: write a plus sign, the country and the number",
+}
 
 
 def _other_name(first: str, value: str | None, second: str, other: str) -> str:
