@@ -148,7 +148,17 @@ class TestSignature:
         )
         assert judge(posted, sender, url=SAMPLE_URL) is Refused
 
-    @pytest.mark.parametrize("options", [{}, {"url": ""}, {"url": "example.org/hook"}, {"urls": []}, {"urls": ["x"]}])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"url": ""},
+            {"url": "example.org/hook"},
+            {"url": "https://<your host>/webhooks/first"},
+            {"urls": []},
+            {"urls": ["x"]},
+        ],
+    )
     def test_without_the_url_is_reported_before_webhooks_are_refused(self, options: dict[str, Any]) -> None:
         source = msgspec.structs.replace(MandrillSamples().source("first"), options=options)
         (problem,) = PROVIDER.check_source(source)

@@ -204,7 +204,9 @@ class TestSignature:
         assert judge(msgspec.structs.replace(request, body=b"[]"), sender, url=SAMPLE_URL) is Refused
         assert judge(msgspec.structs.replace(request, query={}), sender, url=SAMPLE_URL) is Refused
 
-    @pytest.mark.parametrize("options", [{}, {"url": "example.org/hook"}])
+    @pytest.mark.parametrize(
+        "options", [{}, {"url": "example.org/hook"}, {"url": "https://<your host>/webhooks/first"}]
+    )
     def test_without_the_url_is_reported_before_webhooks_are_refused(self, options: dict[str, Any]) -> None:
         source = msgspec.structs.replace(TwilioSamples().source("first"), options=options)
         (problem,) = PROVIDER.check_source(source)

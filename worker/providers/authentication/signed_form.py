@@ -63,11 +63,7 @@ class SignedForm(Struct, frozen=True, kw_only=True):
         """Any text can be a key; but what is signed must be known."""
         if not source_urls(source):
             return [f'{URL_OPTION} is missing: give the webhook\'s URL as it was entered at the vendor, "https://…"']
-        return [
-            f"{url!r} is no URL: give the webhook's as it was entered at the vendor, with its https://"
-            for url in source_urls(source)
-            if not url.startswith(("https://", "http://"))
-        ]
+        return [problem for url in source_urls(source) if (problem := _url_problem(url))]
 
 
 def source_urls(source: Source) -> list[str]:
@@ -75,6 +71,17 @@ def source_urls(source: Source) -> list[str]:
     single, several = source.options.get(URL_OPTION), source.options.get(URLS_OPTION)
     urls = [single, *several] if isinstance(several, (list, tuple)) else [single, several]
     return [url for url in urls if isinstance(url, str) and url]
+
+
+def _url_problem(url: str) -> str | None:
+    if not url.startswith(("https://", "http://")):
+        return f"{url!r} is no URL: give the webhook's as it was entered at the vendor, with its https://"
+    if "<" in url or ">" in url:
+        return (
+            f"{url!r} still holds the <…> of an example: give the webhook's URL as it was entered at the vendor, with "
+            "your host in it, for it is signed too"
+        )
+    return None
 
 
 def signed_message(url: str, fields: Mapping[str, bytes]) -> bytes:
