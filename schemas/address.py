@@ -12,6 +12,9 @@ MAX_ADDRESS_BYTES = 320
 _PLAIN = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9][a-z0-9.-]{0,252}[a-z0-9]\Z")
 _BETWEEN_DIGITS = re.compile(r"[\s().\-]")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_WITHIN_TEXT = re.compile(r"[^\s<>\"'`,;:()\[\]]+@[^\s<>\"'`,;:()\[\]]+")
+# Seven digits and more, however they are grouped: dates go too, which is the safe side.
+_DIGITS_WITHIN_TEXT = re.compile(r"\+?\(?[0-9](?:[\s().\-/]{0,3}[0-9]){6,}")
 _DISPLAY_NAME = re.compile(r"<([^<>]+)>\s*\Z")
 
 
@@ -72,3 +75,9 @@ def mask_address(address: str) -> str:
     if not at:
         return f"{address[:3]}***{address[-2:]}" if _E164.fullmatch(address) else "***"
     return f"{local[:1]}***@{domain}"
+
+
+def mask_addresses(text: str) -> str:
+    """The text with each address in it as `mask_address` shows it, and `***` for what may be a telephone number."""
+    masked = _WITHIN_TEXT.sub(lambda found: mask_address(found.group()), text)
+    return _DIGITS_WITHIN_TEXT.sub("***", masked)

@@ -103,11 +103,13 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "event.unknown": _event(
         "warning",
-        "An ESP sent an event name or bounce class that this version does not know; it is kept as `other`.",
+        "An ESP sent an event name or bounce class that this version does not know; it is kept as `other`. "
+        "`malformed` are those that cannot be read: `detail` says why the first could not, where that is known.",
         "source",
         "provider",
         "vendor_event",
         "count",
+        "detail",
     ),
     "folder.opened": _event(
         "warning",

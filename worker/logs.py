@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 import msgspec
 import structlog
 
-from schemas.address import mask_address
+from schemas.address import mask_address, mask_addresses
 from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
 
 _REMIND_SECONDS = 60.0
@@ -34,6 +34,11 @@ def get_logger() -> structlog.typing.FilteringBoundLogger:
 def contact_field(address: str) -> str:
     """An address as it may stand in a log line: masked, unless the operator asked for it in clear."""
     return address if _options["show_addresses"] else mask_address(address)
+
+
+def text_field(text: str) -> str:
+    """Words that may quote an address, as they may stand in a log line: see contact_field."""
+    return text if _options["show_addresses"] else mask_addresses(text)
 
 
 def configure_logging(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.address import mask_address, normalise_address, normalise_phone_number
+from schemas.address import mask_address, mask_addresses, normalise_address, normalise_phone_number
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,12 @@ def test_a_normalised_address_stays_as_it_is(local: str, domain: str) -> None:
 def test_a_masked_address_shows_its_domain_and_one_letter() -> None:
     assert mask_address("jane@example.org") == "j***@example.org"
     assert mask_address("nonsense") == "***"
+
+
+def test_addresses_and_numbers_within_a_text_are_masked_and_the_rest_stays() -> None:
+    text = "`jane@example.org` and <joe@b.example>, +49 170 1234567: Expected `int` <= 599, see RFC 3339 and 1970"
+    masked = "`j***@example.org` and <j***@b.example>, ***: Expected `int` <= 599, see RFC 3339 and 1970"
+    assert mask_addresses(text) == masked
 
 
 @pytest.mark.parametrize(

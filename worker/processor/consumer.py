@@ -19,8 +19,8 @@ from schemas.source import Source
 from worker.errors import QueueUnavailable, StoreUnavailable
 from worker.logs import get_logger
 from worker.processor.batch import BatchWriter, Committed
-from worker.processor.parsing import ParsedParcels, SetAsideDelivery, parse_parcel, unknown_names
-from worker.processor.reporting import report_load
+from worker.processor.parsing import ParsedParcels, SetAsideDelivery, parse_parcel
+from worker.processor.reporting import report_load, report_unknown
 from worker.providers.provider import Provider
 from worker.queue.port import Lease, QueueReader
 from worker.settings_tree import ProcessorSettings
@@ -154,8 +154,7 @@ class Consumer:
         *,
         store_seconds: float,
     ) -> None:
-        for (source, provider, name), count in unknown_names(load.parsed).items():
-            _log.warning("event.unknown", source=source, provider=provider, vendor_event=name, count=count)
+        report_unknown(load.parsed)
         report_load(
             load.parsed,
             committed,

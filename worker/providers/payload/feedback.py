@@ -16,6 +16,9 @@ from worker.providers.payload.event_key import make_event_key
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, WORD_LIMIT, decode_elements, fit_text
 from worker.providers.payload.vendor_time import settle_occurred_at
 
+# The name of what cannot be read; its reason, where there is one, is the diagnostic.
+MALFORMED = "malformed"
+
 _decode_element = msgspec.json.Decoder().decode
 
 
@@ -82,7 +85,7 @@ def malformed(envelope: Envelope, raw: bytes, *, reason: str | None = None) -> F
         kind=Kind.OTHER,
         key=(raw,),
         address=None,
-        vendor_event="malformed",
+        vendor_event=MALFORMED,
         vendor_time=None,
         recognised=False,
         diagnostic=fit_text(reason, DIAGNOSTIC_LIMIT) if reason else None,
