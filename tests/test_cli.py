@@ -150,6 +150,31 @@ def test_sources_without_a_receiver_cannot_be_tested(tmp_path: Path) -> None:
     assert bouncekeeper("sources", "test", "other", folder=tmp_path).returncode == ExitCode.NO
 
 
+def test_the_list_says_how_each_source_proves_itself(tmp_path: Path) -> None:
+    (tmp_path / "bouncekeeper.toml").write_text("""
+[sources.first]
+provider = "mailersend"
+secrets = ["a-long-signing-secret-of-theirs", "another-signing-secret-of-theirs"]
+allowed_addresses = ["192.0.2.0/24"]
+
+[sources.second]
+provider = "bouncekeeper"
+authentication = "bearer"
+secrets = ["a-long-text-of-our-own-making"]
+
+[sources.third]
+provider = "bouncekeeper"
+authentication = "none"
+""")
+    listed = bouncekeeper("sources", "list", "--json", folder=tmp_path)
+    assert {source["name"]: source["authentication"] for source in json.loads(listed.stdout)["sources"]} == {
+        "first": "HMAC-SHA256 of the body; 2 secrets; from 192.0.2.0/24",
+        "second": "bearer; 1 secret",
+        "third": "OPEN: anybody may post",
+    }
+    assert "HMAC-SHA256 of the body; 2 secrets" in bouncekeeper("sources", "list", folder=tmp_path).stdout
+
+
 def test_a_limit_below_one_is_a_usage_error(tmp_path: Path) -> None:
     done = bouncekeeper("dead-letters", "list", "--limit", "-3", folder=tmp_path)
     assert done.returncode == ExitCode.USAGE

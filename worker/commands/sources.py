@@ -59,7 +59,7 @@ def _list(settings: Settings, arguments: Namespace) -> int:
             "provider": PROVIDERS[source.provider].title,
             "account": source.account,
             "account_from": source.account_from or None,
-            "authentication": _authentication(source),
+            "authentication": _authentication(source, PROVIDERS[source.provider].proof),
             "mailbox": mailboxes.get(source.name),
             "url": f"{url}/webhooks/{source.name}" if can_be_posted_to(source) else None,
         }
@@ -75,17 +75,17 @@ def _list(settings: Settings, arguments: Namespace) -> int:
     return ExitCode.OK
 
 
-def _authentication(source: Source) -> str:
+def _authentication(source: Source, proof: str) -> str:
     if source.authentication == "none":
         return "OPEN: anybody may post"
     if not can_be_posted_to(source):
         return "fetched: nobody can post"
-    ways = [source.authentication or "the provider's own"]
+    ways = [source.authentication or proof]
     if source.secrets:
         ways.append(f"{len(source.secrets)} secret{'s' if len(source.secrets) > 1 else ''}")
     if source.allowed_addresses:
         ways.append(f"from {', '.join(source.allowed_addresses)}")
-    return ", ".join(ways)
+    return "; ".join(ways)  # the provider's words have commas
 
 
 COMMANDS = {"sources": Command(_configure, _run)}
