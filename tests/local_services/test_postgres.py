@@ -50,6 +50,11 @@ async def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
         assert await _count(postgres.dsn) == 9
 
 
+async def test_its_log_is_ours_alone_to_read_for_it_quotes_statements(tmp_path: Path) -> None:
+    async with await EmbeddedPostgres.start(tmp_path / "data"):
+        assert (tmp_path / "data" / "postgres.log").stat().st_mode & 0o777 == 0o600
+
+
 async def test_a_password_guards_it(tmp_path: Path) -> None:
     async with await EmbeddedPostgres.start(tmp_path / "data") as postgres:
         with pytest.raises(asyncpg.InvalidPasswordError):

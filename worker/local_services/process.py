@@ -40,6 +40,8 @@ class ServiceProcess:
         parent_death_signal: signal.Signals = signal.SIGTERM,
     ) -> Self:
         """The program, running in a session of its own: Ctrl-C in a terminal reaches us, not it."""
+        # A server writes the statement that failed into its log, and statements hold addresses.
+        log_path.touch(mode=0o600)
         with log_path.open("ab") as log_file:
             process = subprocess.Popen(  # noqa: S603 - commands are built by this package, never from input
                 command,
