@@ -1,10 +1,11 @@
 """What single settings cannot know: where they contradict each other."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from schemas.host import is_loopback
 from schemas.source import Secret
 
 # A parcel also carries the names, headers and lengths around each body.
@@ -122,16 +123,6 @@ def _network_remedy(network: str) -> str:
         except ValueError:
             return "it must be an address or a network, such as 203.0.113.7 or 10.0.0.0/8"
     return ""
-
-
-def is_loopback(host: str) -> bool:
-    """True when only this machine can reach what listens there."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _has_scheme(url: Secret, schemes: tuple[str, ...]) -> bool:

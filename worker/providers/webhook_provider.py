@@ -9,6 +9,7 @@ from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from worker.errors import ImpossibleSetting
 from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.configured_header import check_header_option
 from worker.providers.authentication.freshness import MAX_AGE_OPTION
@@ -57,8 +58,15 @@ class WebhookProvider(ABC):
         del certificates  # the keys are in the source
         if refused := refuse_address(request, source):
             return refused
-        if not is_open(source) and (refused := self.schemes[source.authentication].refuse(request, source, now=now)):
-            return refused
+        if not is_open(source):
+            scheme = self.scheme_of(source)
+            if scheme is None:
+                raise ImpossibleSetting(
+                    f"source {source.name!r}: authentication = {source.authentication!r} is not known to {self.name}, "
+                    "so that nobody is let in: see `bouncekeeper doctor`"
+                )
+            if refused := scheme.refuse(request, source, now=now):
+                return refused
         return self.welcome(request, source, now=now)
 
     def needs_secret(self, source: Source) -> bool:

@@ -37,6 +37,7 @@ class BrevoSamples(UntimedVendor):
     """Batches of a hundred events."""
 
     provider: ClassVar[str] = "brevo"
+    shown = staticmethod(basic)
     events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def make_secret(self, made_up: str) -> str:
@@ -46,11 +47,6 @@ class BrevoSamples(UntimedVendor):
     def document(self, event: SampleEvent) -> dict[str, Any]:
         """See sample_object."""
         return sample_object(event)
-
-    def proof(self, body: bytes) -> dict[str, str]:
-        """User and password."""
-        del body
-        return basic(self.secret)
 
 
 def sample_object(event: SampleEvent) -> dict[str, Any]:

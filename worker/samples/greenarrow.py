@@ -27,6 +27,7 @@ class GreenArrowSamples(UntimedVendor):
     """Up to a hundred events a request."""
 
     provider: ClassVar[str] = "greenarrow"
+    shown = staticmethod(basic)
     events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def make_secret(self, made_up: str) -> str:
@@ -36,11 +37,6 @@ class GreenArrowSamples(UntimedVendor):
     def document(self, event: SampleEvent) -> dict[str, Any]:
         """See sample_values."""
         return sample_values(event)
-
-    def proof(self, body: bytes) -> dict[str, str]:
-        """User and password."""
-        del body
-        return basic(self.secret)
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

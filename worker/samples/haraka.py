@@ -23,16 +23,12 @@ class HarakaSamples(UntimedVendor):
     """Arrays of up to a hundred events."""
 
     provider: ClassVar[str] = "haraka"
+    shown = staticmethod(bearer)
     events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
         """See sample_values."""
         return sample_values(event)
-
-    def proof(self, body: bytes) -> dict[str, str]:
-        """The token."""
-        del body
-        return bearer(self.secret)
 
 
 def sample_values(event: SampleEvent) -> dict[str, Any]:

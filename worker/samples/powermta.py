@@ -37,6 +37,7 @@ class PowerMtaSamples(UntimedVendor):
     """Files of up to a hundred records, each with its header line."""
 
     provider: ClassVar[str] = "powermta"
+    shown = staticmethod(bearer)
     events_per_request: ClassVar[int | None] = RECORDS_PER_FILE
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
@@ -50,11 +51,6 @@ class PowerMtaSamples(UntimedVendor):
         writer.writeheader()
         writer.writerows(content)
         return self.posted_body(file.getvalue().encode(), "text/csv")
-
-    def proof(self, body: bytes) -> dict[str, str]:
-        """The token."""
-        del body
-        return bearer(self.secret)
 
 
 def sample_row(event: SampleEvent) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Smtp2goSamples(UntimedVendor):
     """One request for each event, as JSON; `as_form` gives the other output type."""
 
     provider: ClassVar[str] = "smtp2go"
+    shown = staticmethod(basic)
 
     def make_secret(self, made_up: str) -> str:
         """User and password."""
@@ -34,11 +35,6 @@ class Smtp2goSamples(UntimedVendor):
     def document(self, event: SampleEvent) -> dict[str, Any]:
         """See sample_values."""
         return sample_values(event)
-
-    def proof(self, body: bytes) -> dict[str, str]:
-        """User and password."""
-        del body
-        return basic(self.secret)
 
     def as_form(self, values: Mapping[str, Any]) -> WebhookRequest:
         """The POST of these values by a webhook whose output type is form."""

@@ -2,7 +2,7 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ class UntimedVendor(MakeBelieveVendor):
     """
 
     events_per_request: ClassVar[int | None] = None  # None: one, without an array around it
+    shown: Callable[[str], dict[str, str]] | None = None  # the header that shows the secret, where one does
 
     @abstractmethod
     def document(self, event: SampleEvent) -> Any:
@@ -42,9 +43,9 @@ class UntimedVendor(MakeBelieveVendor):
         return post(self.provider, body, self.proof(body), content_type=content_type, query=self.query())
 
     def proof(self, body: bytes) -> Mapping[str, str]:
-        """The headers that stand for the vendor with this body: none, unless it says otherwise."""
+        """The headers that stand for the vendor with this body; one that signs it says how."""
         del body
-        return {}
+        return {} if self.shown is None else self.shown(self.secret)
 
     def query(self) -> Mapping[str, str]:
         """What the operator has put behind the URL: nothing, unless the vendor's proof stands there."""

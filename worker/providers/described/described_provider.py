@@ -18,7 +18,6 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import ImpossibleSetting, UnreadablePayload
-from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.freshness import MAX_AGE_OPTION
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
 from worker.providers.authentication.source_options import check_options
@@ -33,7 +32,6 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import malformed, new_event
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.provider import Accepted, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
 DESCRIPTION_OPTION = "description"
@@ -74,16 +72,6 @@ class Described(WebhookProvider):
         except ImpossibleSetting as mistake:
             return [*problems, f"description: {mistake}"]
         return problems + compiled.description.authentication.check_secrets(source)
-
-    def authenticate(
-        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
-    ) -> Verdict:
-        """Accepts what proves itself by the described scheme."""
-        del certificates  # the keys are in the source
-        if refused := refuse_address(request, source):
-            return refused
-        scheme = self.scheme_of(source)
-        return (scheme.refuse(request, source, now=now) if scheme is not None else None) or Accepted()
 
     def scheme_of(self, source: Source) -> Scheme | None:
         """The scheme of the source's description."""

@@ -1,10 +1,10 @@
 """The options by which a source of provider `mail` is fetched from an IMAP mailbox, read and checked in one place."""
 
-from ipaddress import ip_address
 from typing import Any, Literal, cast, get_args
 
 from msgspec import Struct
 
+from schemas.host import is_loopback
 from schemas.source import Secret, Source
 
 Tls = Literal["tls", "starttls", "none"]
@@ -106,7 +106,7 @@ def _check_connection(options: dict[str, Any]) -> list[str]:
     tls, port = options.get("imap_tls", "tls"), options.get("imap_port", _PORTS["tls"])
     if tls not in get_args(Tls):
         problems.append(f'imap_tls = {tls!r}: use "tls", "starttls", or on this machine "none"')
-    elif tls == "none" and not _is_loopback(options["imap_host"]):
+    elif tls == "none" and not is_loopback(options["imap_host"]):
         problems.append(
             f'imap_tls = "none" would send the password in clear to {options["imap_host"]}: use "tls" or "starttls"; '
             '"none" is for a server on this machine'
@@ -128,12 +128,3 @@ def _check_after_fetch(options: dict[str, Any]) -> list[str]:
     if folder == options.get("imap_folder", "INBOX"):
         return ["after_fetch moves mail into the folder that it is fetched from: name another one"]
     return []
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
