@@ -31,7 +31,7 @@ lint: $(VENV)/installed-dev ## format, lint and types
 	@$(BIN)/mypy
 
 drill: $(VENV)/installed-dev ## 20,000 webhooks while processes, RabbitMQ and Postgres are killed: nothing is lost
-	@$(BIN)/python -m tests.faults.drill $(ARGS)
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 bench: $(VENV)/installed-dev ## how fast it is, each number beside what it is measured against
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

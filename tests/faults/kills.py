@@ -1,0 +1,127 @@
+"""The kills: everything is killed while webhooks come in, and afterwards every promise is checked."""
+
+import asyncio
+import random
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+from rich.progress import Progress
+
+from tests.faults.drill import DrillOptions, DrillResult
+from tests.faults.esp import Outcome, post_all
+from tests.faults.topology import Topology
+from tests.faults.verdict import Verdict, judge, listen_to_announcements, wait_until_drained
+from tests.faults.workload import make_senders, make_webhooks
+from worker.local_services.postgres import EmbeddedPostgres
+from worker.local_services.rabbitmq import start_rabbitmq
+
+_DRAIN_SECONDS = 180.0
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What happened in a drill."""
+
+    webhooks: int
+    outcome: Outcome
+    verdict: Verdict
+    kills: dict[str, int]
+    stops: list[str]  # services that were stopped and started
+    exit_statuses: dict[str, int | None]
+    seconds: float
+
+
+async def drill(options: DrillOptions) -> DrillResult:
+    """20,000 webhooks within two minutes; 1,500 within 20 s in the size of the test suite."""
+    report = await run_kills(options)
+    return DrillResult(lines=lines_of(report), broken=report.verdict.broken)
+
+
+async def run_kills(options: DrillOptions) -> Report:
+    """From an empty folder to the verdict. Posting may take four times as long as it is spread over."""
+    webhooks, seed = options.webhooks or options.size(20_000, 1_500), options.seed
+    posting_seconds = options.seconds or options.size(120, 20)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bouncekeeper-drill-") as name:
+        folder = Path(name)
+        async with (
+            await EmbeddedPostgres.start(folder / "postgres") as postgres,
+            await start_rabbitmq(folder / "rabbitmq", own=True) as rabbitmq,
+        ):
+            senders = make_senders()
+            load = make_webhooks(senders, webhooks, now=datetime.now(UTC), seed=seed)
+            await listen_to_announcements(rabbitmq.url)
+            topology = Topology(folder, postgres, rabbitmq)
+            try:
+                await topology.start([source for _, source in senders.values()])
+                with options.progress() as progress:
+                    bar = progress.add_task("posting", total=webhooks)
+                    faults = asyncio.create_task(_break_things(topology, random.Random(seed), progress, bar, webhooks))
+                    outcome = await post_all(
+                        load,
+                        topology.receiver_ports,
+                        seed=seed,
+                        posting_seconds=posting_seconds,
+                        advance=lambda: progress.advance(bar),
+                    )
+                    await faults
+                await wait_until_drained(postgres.dsn, rabbitmq.url, seconds=_DRAIN_SECONDS)
+            finally:
+                exit_statuses = await topology.stop()
+            await wait_until_drained(postgres.dsn, rabbitmq.url, seconds=1)
+            verdict = await judge(postgres.dsn, rabbitmq.url, load, outcome.accepted)
+    return Report(
+        webhooks=webhooks,
+        outcome=outcome,
+        verdict=verdict,
+        kills=topology.kills,
+        stops=topology.stops,
+        exit_statuses=exit_statuses,
+        seconds=time.monotonic() - started,
+    )
+
+
+async def _break_things(topology: Topology, chance: random.Random, progress: Progress, bar: int, webhooks: int) -> None:
+    """Kills a process every now and then; at a third of the way the broker stops, at two thirds the database."""
+    names = topology.names
+    for name in chance.sample(names, len(names)):  # each at least once
+        await _kill_and_restart(topology, name, chance)
+    while not progress.tasks[bar].finished:
+        share = progress.tasks[bar].completed / webhooks
+        if share > 1 / 3 and "RabbitMQ" not in topology.stops:
+            topology.stops.append("RabbitMQ")
+            await topology.rabbitmq.stop()
+            await asyncio.sleep(chance.uniform(1, 2))
+            await topology.rabbitmq.restart()
+        elif share > 2 / 3 and "Postgres" not in topology.stops:
+            topology.stops.append("Postgres")
+            await topology.postgres.stop()
+            await asyncio.sleep(chance.uniform(1, 2))
+            await topology.postgres.restart()
+        else:
+            await _kill_and_restart(topology, chance.choice(names), chance)
+
+
+async def _kill_and_restart(topology: Topology, name: str, chance: random.Random) -> None:
+    await asyncio.sleep(chance.uniform(0.1, 1.2))
+    await topology.kill(name)
+    await asyncio.sleep(chance.uniform(0.05, 0.5))
+    topology.restart(name)
+
+
+def lines_of(report: Report) -> list[str]:
+    """The report for a person."""
+    outcome, verdict = report.outcome, report.verdict
+    kills = ", ".join(f"{name} {count}x" for name, count in sorted(report.kills.items()))
+    lines = [
+        f"{report.webhooks} webhooks in {report.seconds:.0f} s: {len(outcome.accepted)} answered 200.",
+        f"Posted {outcome.posts} times: {outcome.again} repeated, {outcome.duplicates} sent twice on purpose.",
+        f"kill -9: {kills}. Stopped and started: {', '.join(report.stops)}.",
+        f"{verdict.events} events of {verdict.contacts} contacts.",
+        f"{verdict.status_changes} status changes, {verdict.announcements} announced.",
+    ]
+    if not verdict.broken:
+        lines.append("Every webhook answered 200 is in effect exactly once; every status equals a run in order.")
+    return lines
