@@ -18,7 +18,7 @@ FORBIDDEN_STEMS = {"utils", "util", "helpers", "helper", "common", "base", "misc
 # What a part of the house may import of the others. Everybody may import schemas, and of worker what is EVERYBODYS.
 EDGE_PARTS = {"receiver", "processor", "api", "mailbox"}
 MIDDLE_PARTS = {"providers", "policy", "queue", "store"}
-EVERYBODYS = {"errors", "logs", "metrics", "settings_tree"}
+EVERYBODYS = {"errors", "logs", "metrics", "settings_tree", "spelling"}
 SERVERS = {"listening", "probes"}
 MAY_IMPORT: dict[str, set[str]] = {
     **{part: set() for part in MIDDLE_PARTS},

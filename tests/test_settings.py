@@ -145,6 +145,11 @@ class TestSecrets:
         assert "4711" not in told
         assert "4712" not in told
 
+    def test_one_text_where_a_list_is_wanted_is_told_so(self, tmp_path: Path) -> None:
+        told = mistakes(WHOLE + "[api]\ntokens = 'a-single-token-of-the-api'\n", tmp_path)
+        assert "is one text: write a list, tokens = [" in told
+        assert "a-single-token" not in told
+
     def test_a_file_that_cannot_be_read_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "empty").write_text("\n")
         toml = f'[postgres]\nurl_file = "nowhere"\n[queue]\nurl = "{QUEUE}"\n[api]\ntokens_files = ["empty"]\n'
@@ -186,6 +191,39 @@ class TestMistakes:
         assert "has 6 mistakes" in told
         for part in ("receiver.prot", "receiver.port", "logs.level", "queue.adapter", "RECEIVER_HOTS", "postgres.url"):
             assert part in told
+
+    def test_those_of_policy_and_sources_are_told_with_the_others_at_once(self, tmp_path: Path) -> None:
+        toml = """
+            [logs]
+            level = "loud"
+            [policy]
+            max_event_age = "soon"
+            [policy.rules.mailbx_full]
+            strikes = 8
+            [policy.rules.temporary]
+            strikes = 0
+            window = 30
+            [sources.shop]
+            provider = "mailgun"
+            secrets = "a-key-of-mailgun"
+            allowed_addresses = "203.0.113.7"
+            [sources.other]
+            provider = "postmrk"
+            """
+        told = mistakes(WHOLE + toml, tmp_path)
+        assert "has 8 mistakes" in told
+        for part in (
+            "logs.level",
+            "max_event_age",
+            "did you mean [policy.rules.mailbox_full]?",
+            "policy rule 'temporary': strikes is 0",
+            "policy rule 'temporary': window is 30",
+            'sources.shop.secrets is one text: write a list, secrets = ["…"]',
+            'sources.shop.allowed_addresses is one text: write a list, allowed_addresses = ["…"]',
+            "did you mean postmark?",
+        ):
+            assert part in told
+        assert "a-key-of" not in told
 
     def test_rabbitmq_needs_a_url_and_postgres_none(self, tmp_path: Path) -> None:
         postgres = f'[postgres]\nurl = "{POSTGRES}"\n'

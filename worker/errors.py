@@ -71,6 +71,11 @@ class StopTheProcess(BouncekeeperError):  # noqa: N818 - named after what is don
 class ImpossibleSetting(StopTheProcess):
     """The configuration contradicts itself or misses something; the message names the remedy."""
 
+    def __init__(self, *mistakes: str) -> None:
+        """One message for each mistake."""
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
 
 class SchemaOutOfDate(StopTheProcess):
     """The database is not at the version that this program needs: run `bouncekeeper migrate`."""

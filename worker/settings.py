@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from schemas.source import Secret, Source
-from worker.errors import BouncekeeperError, ImpossibleSetting
+from worker.errors import ImpossibleSetting
 from worker.policy.rule import Policy
 from worker.settings_checks import contradictions
 from worker.settings_declarations import SettingDeclaration, section_types, setting_declarations
@@ -162,8 +162,8 @@ def _read_policy(table: Any, mistakes: list[str]) -> Policy | None:
         return None
     try:
         return load_policy(table)
-    except BouncekeeperError as error:
-        mistakes.append(str(error))
+    except ImpossibleSetting as error:
+        mistakes += error.mistakes
         return None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from worker.settings_declarations import ENVIRONMENT_PREFIX, section_types, setting_declarations
 from worker.settings_file import CONFIG_VARIABLE
 from worker.settings_sources import SOURCE_FIELDS, source_environment_name
-from worker.settings_spelling import did_you_mean
+from worker.spelling import did_you_mean
 
 # Variables of the program's own tests and drills, which are no settings.
 _FOREIGN_PREFIXES = ("BOUNCEKEEPER_TEST_", "BOUNCEKEEPER_BENCH_", "BOUNCEKEEPER_DRILL_")

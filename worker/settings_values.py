@@ -56,19 +56,27 @@ def read_secret_file(name: str, base_directory: Path, where: str) -> Secret:
 
 
 def text_list(value: Any, where: str) -> list[str]:
-    """A list of texts, also when it was written as one text. Raises Mistake."""
+    """A list of texts. Raises Mistake, which does not show the value: it may be a secret."""
     if isinstance(value, str):
-        value = [value]
+        # One text is refused too: a reader who sees it cannot tell that several are possible.
+        raise Mistake(f'{where} is one text: write a list, {_name_of(where)} = ["…"]')
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
         raise Mistake(f'{where} must be a list of texts: ["…", "…"]')
     return list(value)
 
 
+def _name_of(where: str) -> str:
+    """`secrets` of `sources.shop.secrets`, `tokens` of `api.tokens (from bouncekeeper.toml)`."""
+    return where.partition(" ")[0].rpartition(".")[2]
+
+
 def _read_secret(declaration: SettingDeclaration, raw: RawValue, value: Any, where: str) -> Any:
-    wanted = "a list of texts" if declaration.several else "a text"
-    values = value if declaration.several else [value]
-    if not isinstance(values, list) or not all(isinstance(part, str) for part in values):
-        raise Mistake(f"{where} must be {wanted}, in quotes")
+    if declaration.several:
+        values = text_list(value, where)
+    elif isinstance(value, str):
+        values = [value]
+    else:
+        raise Mistake(f"{where} must be a text, in quotes")
     if raw.from_file:
         secrets = tuple(read_secret_file(part, raw.base_directory, where) for part in values)
     else:

@@ -151,7 +151,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"applies_to": "transactional"}, ["applies_to", "'transactional'"]),
     ({"status": "complained"}, ["status", "'complained'", "blocklisted, multiple_soft_bounces"]),
     ({"remove": True}, ["remove", "finds no such rule"]),
-    ({"remove": "yes"}, ["remove", "no key of a rule"]),
+    ({"remove": "yes"}, ["remove", "is 'yes'", "write remove = true"]),
 ]
 
 
@@ -179,7 +179,16 @@ def test_a_mistake_in_a_rule_names_the_rule_the_key_and_the_remedy(keys: dict[st
         ({"scoped_unsubscribe_applies_to": 1}, ["scoped_unsubscribe_applies_to"]),
         ({"name": ""}, ["name"]),
         ({"rules": [1]}, ["rules", "[policy.rules.<name>]"]),
-        ({"rules": {"temporary": 5}}, ["rules", "[policy.rules.<name>]"]),
+        ({"rules": {"temporary": 5}}, ["rules.temporary is 5", "[policy.rules.temporary]"]),
+        ({"mailbox_full": {"strikes": 8}}, ["mailbox_full is a rule", "[policy.rules.mailbox_full]"]),
+        (
+            {"rules": {"mailbx_full": {"strikes": 8}}},
+            ["'mailbx_full'", "preset 'recommended' has no such rule", "did you mean [policy.rules.mailbox_full]?"],
+        ),
+        (
+            {"rules": {"Temporary": {"remove": True}}},
+            ["'Temporary'", "no such rule", "did you mean [policy.rules.temporary]?"],
+        ),
         ({"preset": "none"}, ["no rule", "choose a preset"]),
         ({"rules": {"Bad Name": {"causes": ["@any"]}}}, ["'Bad Name'", "rename"]),
         ({"rules": {"temporary": {"remove": True, "strikes": 3}}}, ["'temporary'", "beside other keys"]),
@@ -196,6 +205,59 @@ def test_a_mistake_in_the_table_names_the_key_and_the_remedy(table: dict[str, An
         load_policy(table)
     for word in ["policy", *words]:
         assert word in str(caught.value)
+
+
+def test_every_mistake_of_a_policy_is_told_at_once() -> None:
+    rules: dict[str, Any] = {
+        "mailbox_full": {"strikes": 0, "stikes": 8, "causes": ["mailbox_ful", "@sotf", "mailbox_full"]},
+        "mailbx_full": {"strikes": 8},
+        "temporary": {"min_interval": "soon", "reset_on": ["acepted", "opened", "klicked"]},
+        "undetermined": {"hold_ladder": ["30d", "later"], "weights": {"soft_bounce": 0, "bounced": 1}},
+        "bad_domain": {"window": "0d", "min_span": "3d", "engaged_extra": 1, "engaged_by": []},
+        "Mine": {"causes": ["mailbox_disabled"], "kinds": ["dropped"]},
+        "nobodys": {"remove": True},
+        "gone": 7,
+    }
+    with pytest.raises(ImpossibleSetting) as caught:
+        load_policy({"prest": "odoo", "max_event_age": 14, "complaint_applies_to": "none", "name": "", "rules": rules})
+    wanted = [
+        "policy: prest is no key",
+        "policy: max_event_age is 14",
+        'policy: complaint_applies_to is "none"',
+        "policy: name is ''",
+        "policy rule 'mailbox_full': strikes is 0",
+        "policy rule 'mailbox_full': stikes is no key",
+        "policy rule 'mailbox_full': causes is 'mailbox_ful'",
+        "policy rule 'mailbox_full': causes names no group '@sotf'",
+        "policy rule 'mailbx_full': preset 'recommended' has no such rule",
+        "policy rule 'temporary': min_interval cannot be read",
+        "policy rule 'temporary': reset_on is 'acepted'",
+        "policy rule 'temporary': reset_on is 'klicked'",
+        "policy rule 'undetermined': hold_ladder cannot be read",
+        "policy rule 'undetermined': weights.soft_bounce is 0",
+        "policy rule 'undetermined': weights is 'bounced'",
+        "policy rule 'bad_domain': window is nothing",
+        "policy rule 'bad_domain': engaged_by is empty",
+        "policy rule 'Mine': a rule's name is",
+        "policy rule 'Mine': kinds is 'dropped'",
+        "policy rule 'nobodys': remove finds no such rule",
+        "policy: rules.gone is 7",
+    ]
+    told = caught.value.mistakes
+    for beginning in wanted:
+        assert len([mistake for mistake in told if mistake.startswith(beginning)]) == 1, beginning
+    assert len(told) == len(wanted), told
+
+
+def test_with_a_misspelt_preset_the_rules_are_read_all_the_same() -> None:
+    """What the preset would have brought along is not missed."""
+    rules = {"mailbox_full": {"strikes": 8}, "temporary": {"strikes": 0}, "undetermined": {"remove": True}}
+    with pytest.raises(ImpossibleSetting) as caught:
+        load_policy({"preset": "mailchump", "rules": rules})
+    assert [mistake.partition(" is ")[0] for mistake in caught.value.mistakes] == [
+        "policy: preset",
+        "policy rule 'temporary': strikes",
+    ]
 
 
 def test_two_rules_may_share_a_cause_when_their_kinds_differ() -> None:

@@ -25,10 +25,12 @@ from msgspec import structs
 
 from schemas.vocabulary import Blocks
 from worker.errors import ImpossibleSetting
+from worker.policy.mistakes import collected_in, impossible, instead_of, mistake, raise_all
 from worker.policy.presets import NO_PRESET, RECOMMENDED, preset_names, preset_tables
-from worker.policy.rule import Action, Policy
-from worker.policy.rule_check import check_rules
-from worker.policy.rule_reader import impossible, read_open_span, read_rule, read_word, unknown_word
+from worker.policy.rule import Action, Policy, Rule
+from worker.policy.rule_check import rule_mistakes
+from worker.policy.rule_reader import read_open_span, read_rule, read_word, rule_place
+from worker.spelling import closest
 
 POLICY_KEYS = (
     "preset",
@@ -47,55 +49,113 @@ _HOLD_KEYS = frozenset({"hold_ladder", "trial_strikes", "ladder_forget", "lift_b
 def load_policy(table: Mapping[str, Any]) -> Policy:
     """The policy that a parsed `[policy]` table describes; an empty table is the recommended policy.
 
-    Raises ImpossibleSetting whose message names the rule, the key and the remedy.
+    Raises ImpossibleSetting with every mistake, each naming the rule, the key and the remedy.
     """
-    for key in table:
-        if key not in POLICY_KEYS:
-            raise impossible(_WHERE, key, "is no key of a policy", unknown_word(key, list(POLICY_KEYS)))
+    mistakes: list[str] = []
     base_name = table.get("preset", RECOMMENDED)
-    base = _base_table(base_name)
+    base: Mapping[str, Any] | None = None
+    with collected_in(mistakes):
+        base = _base_table(base_name)
+    mistakes += [_unknown_key(key, value, base or {}) for key, value in table.items() if key not in POLICY_KEYS]
     name = table.get("name", base_name if base_name != NO_PRESET else "custom")
-    if not isinstance(name, str) or not name or not name.isprintable():
-        raise impossible(_WHERE, "name", f"is {name!r}", "write a word or drop it")
-    tables = _rule_tables(base, table, base_name)
-    rules = tuple(read_rule(rule, tables[rule]) for rule in sorted(tables))
-    check_rules(rules)
-    return structs.replace(Policy(name=name, rules=rules), **_settings_of_all_rules({**base, **table}))
+    if "name" in table and not (isinstance(name, str) and name and name.isprintable()):
+        mistakes.append(mistake(_WHERE, "name", f"is {name!r}", "write a word or drop it"))
+    settings = _settings_of_all_rules({**(base or {}), **table}, mistakes)
+    own_tables = _own_rule_tables(table.get("rules", {}), mistakes)
+    if base is None:
+        # The preset's keys are not known, so each rule's own ones are only read: causes may have come from the preset.
+        for rule, own in own_tables.items():
+            with collected_in(mistakes):
+                read_rule(rule, {"causes": ["@any"], **_without_remove(own)})
+    rules = () if base is None else _read_rules(base.get("rules", {}), own_tables, base_name, mistakes)
+    raise_all(mistakes)
+    return structs.replace(Policy(name=name, rules=rules), **settings)
 
 
-def _settings_of_all_rules(whole: Mapping[str, Any]) -> dict[str, Any]:
+def _unknown_key(key: str, value: Any, base: Mapping[str, Any]) -> str:
+    if isinstance(value, Mapping) and key in base.get("rules", {}):
+        return mistake(_WHERE, key, "is a rule", f"write its table as [policy.rules.{key}]")
+    return mistake(_WHERE, key, "is no key of a policy", instead_of(key, list(POLICY_KEYS)))
+
+
+def _settings_of_all_rules(whole: Mapping[str, Any], mistakes: list[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     if "max_event_age" in whole:
-        settings["max_event_age"] = read_open_span(_WHERE, "max_event_age", whole["max_event_age"])
+        with collected_in(mistakes):
+            settings["max_event_age"] = read_open_span(_WHERE, "max_event_age", whole["max_event_age"])
     for key in ("complaint_applies_to", "scoped_unsubscribe_applies_to"):
         if key in whole:
-            settings[key] = read_word(_WHERE, key, whole[key], Blocks)
+            with collected_in(mistakes):
+                settings[key] = read_word(_WHERE, key, whole[key], Blocks)
     if settings.get("complaint_applies_to") is Blocks.NONE:
-        raise impossible(
-            _WHERE,
-            "complaint_applies_to",
-            'is "none", but whoever complains is heeded',
-            'write "marketing" or "all"',
+        mistakes.append(
+            mistake(
+                _WHERE,
+                "complaint_applies_to",
+                'is "none", but whoever complains is heeded',
+                'write "marketing" or "all"',
+            )
         )
     return settings
 
 
-def _rule_tables(base: Mapping[str, Any], table: Mapping[str, Any], base_name: str) -> dict[str, Mapping[str, Any]]:
-    """The preset's rules with the table's own ones laid over them."""
-    merged = dict(_tables(base.get("rules", {})))
-    for name, own in _tables(table.get("rules", {})).items():
-        if own.get("remove") is not True:
-            merged[name] = _overridden(merged.get(name, {}), own)
-            continue
-        where = f"policy rule {name!r}"
-        if name not in merged:
-            raise impossible(where, "remove", f"finds no such rule in preset {base_name!r}", "drop the table")
+def _own_rule_tables(rules: Any, mistakes: list[str]) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(rules, Mapping):
+        mistakes.append(mistake(_WHERE, "rules", "is no table of tables", "write [policy.rules.<name>] for each rule"))
+        return {}
+    mistakes += [
+        mistake(_WHERE, f"rules.{name}", f"is {own!r} and no table", f"write [policy.rules.{name}], its keys below it")
+        for name, own in rules.items()
+        if not isinstance(own, Mapping)
+    ]
+    return {name: own for name, own in rules.items() if isinstance(own, Mapping)}
+
+
+def _read_rules(
+    preset_rules: Mapping[str, Mapping[str, Any]],
+    own_tables: Mapping[str, Mapping[str, Any]],
+    preset_name: str,
+    mistakes: list[str],
+) -> tuple[Rule, ...]:
+    """The preset's rules with the own ones laid over them."""
+    tables = {name: table for name, table in preset_rules.items() if own_tables.get(name, {}).get("remove") is not True}
+    for name, own in own_tables.items():
+        with collected_in(mistakes):
+            if (kept := _laid_over(name, own, preset_rules, preset_name)) is not None:
+                tables[name] = kept
+    if not tables and not mistakes:
+        mistakes.append("policy: it has no rule, so no bounce would ever count; add one or choose a preset")
+    rules = []
+    for name in sorted(tables):
+        with collected_in(mistakes):
+            rules.append(read_rule(name, tables[name]))
+    mistakes += rule_mistakes(rules)
+    return tuple(rules)
+
+
+def _laid_over(
+    name: str, own: Mapping[str, Any], preset_rules: Mapping[str, Mapping[str, Any]], preset_name: str
+) -> dict[str, Any] | None:
+    """The keys of a rule that the configuration names; None if it takes the preset's rule out."""
+    where = rule_place(name)
+    if own.get("remove", False) is not False:
+        if own["remove"] is not True:
+            raise impossible(where, "remove", f"is {own['remove']!r}", "write remove = true, or drop it")
+        if name not in preset_rules:
+            known = list(preset_rules)
+            close = closest(name, known)
+            remedy = f"did you mean [policy.rules.{close}]?" if close else "drop the table"
+            raise impossible(where, "remove", f"finds no such rule in preset {preset_name!r}", remedy)
         if len(own) > 1:
             raise impossible(where, "remove", "stands beside other keys", "keep one of the two")
-        del merged[name]
-    if not merged:
-        raise ImpossibleSetting("policy: it has no rule, so no bounce would ever count; add one or choose a preset")
-    return merged
+        return None
+    if name not in preset_rules and "causes" not in own and (meant := closest(name, preset_rules)):
+        # A new rule has causes: this one was to change a rule of the preset.
+        raise ImpossibleSetting(
+            f"{where}: preset {preset_name!r} has no such rule; did you mean [policy.rules.{meant}]? "
+            "A rule of your own names its causes"
+        )
+    return _overridden(preset_rules.get(name, {}), own)
 
 
 @cache
@@ -113,19 +173,17 @@ def _base_table(name: Any) -> Mapping[str, Any]:
     if name == NO_PRESET:
         return {}
     if not isinstance(name, str) or name not in preset_names():
-        remedy = unknown_word(str(name), [*preset_names(), NO_PRESET])
+        remedy = instead_of(str(name), [*preset_names(), NO_PRESET])
         raise impossible(_WHERE, "preset", f"is {name!r}", remedy)
     return preset_tables()[name]
 
 
-def _tables(rules: Any) -> Mapping[str, Mapping[str, Any]]:
-    if not isinstance(rules, Mapping) or not all(isinstance(one, Mapping) for one in rules.values()):
-        raise impossible(_WHERE, "rules", "is no table of tables", "write [policy.rules.<name>] for each rule")
-    return rules
-
-
 def _overridden(preset_rule: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    given = {key: value for key, value in own.items() if key != "remove" or value is not False}
+    given = _without_remove(own)
     action = preset_rule.get("action", Action.BLOCK)
     left_behind = _HOLD_KEYS if own.get("action", action) != action else frozenset()
     return {**{key: value for key, value in preset_rule.items() if key not in left_behind}, **given}
+
+
+def _without_remove(own: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in own.items() if key != "remove"}

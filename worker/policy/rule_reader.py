@@ -1,18 +1,17 @@
-"""One rule's table in TOML, read key by key. A mistake names the rule, the key and the remedy."""
+"""One rule's table in TOML, read key by key. Each mistake names the rule, the key and the remedy."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from enum import StrEnum
 from math import isfinite
 from typing import Any, TypeVar
 
 from schemas.vocabulary import Blocks, Cause, Kind, Status
-from worker.errors import ImpossibleSetting
 from worker.policy.cause_groups import CAUSE_GROUPS
 from worker.policy.duration import read_duration
 from worker.policy.event_order import BOUNCE_KINDS
+from worker.policy.mistakes import collected_in, impossible, instead_of, mistake, raise_all
 from worker.policy.rule import Action, LiftBy, Rule
 
 RESET_KINDS = frozenset({Kind.DELIVERED, Kind.OPENED, Kind.CLICKED, Kind.RESUBSCRIBE})
@@ -21,38 +20,41 @@ BLOCK_STATUSES = frozenset({Status.BLOCKLISTED, Status.MULTIPLE_SOFT_BOUNCES})
 MOST_STRIKES = 100  # strikes are kept with the contact
 
 Word = TypeVar("Word", bound=StrEnum)
+Read = TypeVar("Read")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _DURATION_REMEDY = 'write a number and a unit: "45s", "90m", "12h", "30d"'
 
 
-def impossible(where: str, key: str, mistake: str, remedy: str) -> ImpossibleSetting:
-    """The error for one key: where it stands, what is wrong with it, what to do."""
-    return ImpossibleSetting(f"{where}: {key} {mistake}; {remedy}")
-
-
-def unknown_word(word: str, known: list[str]) -> str:
-    """What to write instead of a word nobody knows."""
-    close = get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"choose among {', '.join(known)}"
-
-
 def read_rule(name: str, table: Mapping[str, Any]) -> Rule:
-    """The rule, each key of the right sort; whether the keys fit together is checked in rule_check."""
-    where = f"policy rule {name!r}"
+    """The rule, each key of the right sort; whether the keys fit together is checked in rule_check.
+
+    Raises ImpossibleSetting with every mistake.
+    """
+    where = rule_place(name)
+    mistakes: list[str] = []
     if _NAME.match(name) is None:
-        raise ImpossibleSetting(f"{where}: a rule's name is lower-case letters, digits and underscores; rename it")
+        mistakes.append(f"{where}: a rule's name is lower-case letters, digits and underscores; rename it")
     fields: dict[str, Any] = {}
     for key, value in table.items():
-        reader = _READERS.get(key)
-        if reader is None:
-            raise impossible(where, key, "is no key of a rule", unknown_word(key, sorted(_READERS)))
-        fields[key] = reader(where, key, value)
-    if "causes" not in fields:
+        with collected_in(mistakes):
+            reader = _READERS.get(key)
+            if reader is None:
+                raise impossible(where, key, "is no key of a rule", instead_of(key, sorted(_READERS)))
+            fields[key] = reader(where, key, value)
+    if "causes" not in table:
         groups = ", ".join(CAUSE_GROUPS)
-        raise impossible(where, "causes", "is missing, so it would count nothing", f"name causes or groups: {groups}")
+        mistakes.append(
+            mistake(where, "causes", "is missing, so it would count nothing", f"name causes or groups: {groups}")
+        )
+    raise_all(mistakes)
     fields.setdefault("lift_by", _usual_lift_by(fields))
     return Rule(name=name, **fields)
+
+
+def rule_place(name: str) -> str:
+    """How messages name a rule."""
+    return f"policy rule {name!r}"
 
 
 def _usual_lift_by(fields: dict[str, Any]) -> frozenset[LiftBy]:
@@ -89,7 +91,7 @@ def read_word(where: str, key: str, value: Any, words: type[Word], allowed: froz
     """One word of a vocabulary."""
     known = sorted(word.value for word in words if allowed is None or word in allowed)
     if not isinstance(value, str) or value not in known:
-        raise impossible(where, key, f"is {value!r}", unknown_word(str(value), known))
+        raise impossible(where, key, f"is {value!r}", instead_of(str(value), known))
     return words(value)
 
 
@@ -99,21 +101,31 @@ def _strings(where: str, key: str, value: Any) -> list[str]:
     return value
 
 
+def _each(values: Iterable[str], read: Callable[[str], Read]) -> list[Read]:
+    """Every value as it is read; raises ImpossibleSetting with the mistakes of all that cannot be."""
+    mistakes: list[str] = []
+    found: list[Read] = []
+    for value in values:
+        with collected_in(mistakes):
+            found.append(read(value))
+    raise_all(mistakes)
+    return found
+
+
 def _causes(where: str, key: str, value: Any) -> frozenset[Cause]:
-    found: set[Cause] = set()
-    for one in _strings(where, key, value):
-        if one.startswith("@"):
-            if one not in CAUSE_GROUPS:
-                raise impossible(where, key, f"names no group {one!r}", unknown_word(one, list(CAUSE_GROUPS)))
-            found |= CAUSE_GROUPS[one]
-        else:
-            found.add(read_word(where, key, one, Cause))
-    return frozenset(found)
+    def read(word: str) -> frozenset[Cause]:
+        if not word.startswith("@"):
+            return frozenset({read_word(where, key, word, Cause)})
+        if word not in CAUSE_GROUPS:
+            raise impossible(where, key, f"names no group {word!r}", instead_of(word, list(CAUSE_GROUPS)))
+        return CAUSE_GROUPS[word]
+
+    return frozenset().union(*_each(_strings(where, key, value), read))
 
 
 def _words(words: type[Word], allowed: frozenset[Word] | None = None) -> Callable[[str, str, Any], frozenset[Word]]:
     def read(where: str, key: str, value: Any) -> frozenset[Word]:
-        return frozenset(read_word(where, key, one, words, allowed) for one in _strings(where, key, value))
+        return frozenset(_each(_strings(where, key, value), lambda one: read_word(where, key, one, words, allowed)))
 
     return read
 
@@ -121,17 +133,18 @@ def _words(words: type[Word], allowed: frozenset[Word] | None = None) -> Callabl
 def _weights(where: str, key: str, value: Any) -> dict[Kind, float]:
     if not isinstance(value, Mapping):
         raise impossible(where, key, f"is {value!r}", f"write {key} = {{ soft_bounce = 0.5, hard_bounce = 1.0 }}")
-    weights: dict[Kind, float] = {}
-    for kind, weight in value.items():
-        read = read_word(where, key, kind, Kind, BOUNCE_KINDS)
+
+    def read(word: str) -> tuple[Kind, float]:
+        kind, weight = read_word(where, key, word, Kind, BOUNCE_KINDS), value[word]
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not isfinite(weight) or weight <= 0:
-            raise impossible(where, f"{key}.{kind}", f"is {weight!r}", "write a number above 0")
-        weights[read] = float(weight)
-    return weights
+            raise impossible(where, f"{key}.{word}", f"is {weight!r}", "write a number above 0")
+        return kind, float(weight)
+
+    return dict(_each(value, read))
 
 
 def _ladder(where: str, key: str, value: Any) -> tuple[timedelta | None, ...]:
-    return tuple(read_open_span(where, key, one) for one in _strings(where, key, value))
+    return tuple(_each(_strings(where, key, value), lambda one: read_open_span(where, key, one)))
 
 
 _READERS: dict[str, Callable[[str, str, Any], Any]] = {

@@ -135,3 +135,6 @@ class TestSourceCheck:
 
     def test_names_an_option_that_it_does_not_know(self) -> None:
         assert "topicz is not known to amazon_ses: did you mean topics?" in self.check(topics=[TOPIC], topicz=1)
+
+    def test_wants_a_list_of_topics_even_for_one(self) -> None:
+        assert 'topics is one text: write a list, topics = ["…"]' in self.check(topics=TOPIC)

@@ -24,10 +24,16 @@ def test_a_provider_with_published_keys_needs_no_secret() -> None:
 
 
 def test_a_way_of_authentication_that_the_provider_has_not_is_reported_with_those_that_it_has() -> None:
-    source = Source(name="s", provider="p", authentication="magic", secrets=(Secret("x"),))
+    source = Source(name="s", provider="p", authentication="xyz", secrets=(Secret("x"),))
     (problem,) = check_common(source, secret_help=HELP, schemes=("", "basic"))
-    assert '"basic"' in problem
-    assert '"none"' in problem
+    assert 'write "basic" or "none", or leave it out for the provider\'s own way' in problem
+
+
+def test_a_misspelt_way_of_authentication_is_told_what_was_meant_and_never_to_open_the_source() -> None:
+    for given, told in (("Beaer", 'did you mean "bearer"?'), ("non", 'write "bearer" or "none", or leave it out')):
+        source = Source(name="s", provider="p", authentication=given, secrets=(Secret("x"),))
+        (problem,) = check_common(source, secret_help=HELP, schemes=("", "bearer"))
+        assert told in problem
 
 
 def test_an_empty_secret_and_a_network_that_is_none_are_reported() -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 from schemas.source import Source
 from worker.providers.authentication.callers_address import check_addresses
 from worker.providers.provider import Refused, WebhookRequest
+from worker.spelling import closest
 
 OPEN = "none"  # Source.authentication of a source that anybody may post to, said in so many words
 
@@ -44,9 +45,9 @@ def check_common(
     problems = []
     known = [*schemes, OPEN]
     if source.authentication not in known:
-        offered = ", ".join(f'"{scheme}"' for scheme in known)
         problems.append(
-            f'authentication = "{source.authentication}" is not known to {source.provider}: use one of {offered}'
+            f'authentication = "{source.authentication}" is not known to {source.provider}: '
+            + _scheme_remedy(source.authentication, known)
         )
     elif secret_required and not source.secrets and not is_open(source):
         problems.append(
@@ -55,3 +56,14 @@ def check_common(
     if any(not secret.reveal() for secret in source.secrets):
         problems.append("one of the secrets is empty: take it out or fill it in")
     return problems + check_addresses(source)
+
+
+def _scheme_remedy(given: str, known: list[str]) -> str:
+    named = [scheme for scheme in known if scheme]
+    # An open source is never proposed: it must be meant.
+    if close := closest(given, [scheme for scheme in named if scheme != OPEN]):
+        return f'did you mean "{close}"?'
+    offered = " or ".join(f'"{scheme}"' for scheme in named)
+    # The vendor's own way has no name.
+    own_way = ", or leave it out for the provider's own way" if "" in known else ""
+    return f"write {offered}{own_way}"

@@ -1,9 +1,9 @@
 """What an operator may set in `options` of a source, read and checked in one way."""
 
-import difflib
 from collections.abc import Collection
 
 from schemas.source import Source
+from worker.spelling import closest
 
 # What is read before the provider is asked: near misses of these arrive here among the options.
 _OF_EVERY_SOURCE = (
@@ -15,6 +15,8 @@ _OF_EVERY_SOURCE = (
     "secrets",
     "secrets_files",
 )
+# Options that are lists, whichever provider knows them.
+_LISTS = ("aws_domains", "signature_versions", "topics", "urls")
 
 
 def seconds_option(source: Source, name: str, default: int) -> int:
@@ -37,11 +39,15 @@ def check_options(source: Source, *, seconds: Collection[str] = (), others: Coll
         for name in sorted(seconds)
         if name in source.options and seconds_option(source, name, 0) == 0
     )
+    problems.extend(
+        f'{name} is one text: write a list, {name} = ["…"]'
+        for name in _LISTS
+        if name in known and isinstance(source.options.get(name), str)
+    )
     return problems
 
 
 def _instead(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, [*known, *_OF_EVERY_SOURCE], n=1)
-    if close:
-        return f"did you mean {close[0]}?"
+    if close := closest(name, [*known, *_OF_EVERY_SOURCE]):
+        return f"did you mean {close}?"
     return f"it knows {', '.join(known)}" if known else "it has no settings of its own"
