@@ -16,7 +16,7 @@ help: ## this list
 run: $(VENV)/installed ## everything in one process: prints where to POST and what to look at
 	@exec $(BIN)/bouncekeeper up $(ARGS)
 
-demo: $(VENV)/installed ## a day of signed webhooks of all ESPs, and what became of the contacts
+demo: $(VENV)/installed ## a day of signed webhooks of four ESPs, and what became of the contacts
 	@exec $(BIN)/bouncekeeper demo $(ARGS)
 
 stack: $(VENV)/installed ## the production topology without Docker: RabbitMQ, two receivers, two workers, the API
@@ -37,7 +37,7 @@ bench: $(VENV)/installed-dev ## how fast it is, each number beside what it is me
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 clean: ## removes what make made; your data in .data stays
-	rm -rf $(VENV) .services .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .venv-peers .services .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
 
 # The stamps hold the locks that were installed: an unchanged lock is never installed again.
 $(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python

@@ -9,7 +9,7 @@ from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
-from worker.commands.output import REACHED, moment, print_json, print_line, print_table
+from worker.commands.output import moment, print_json, print_line, print_table
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings_tree import Settings
 
@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
 _NEEDS = ("postgres",)
 _ACCOUNTS_TOLD = 5
+# By channel, then by what is forbidden.
+_HEADLINES = {
+    "email": {
+        "none": "may be mailed",
+        "marketing": "must not be sent marketing mail",
+        "all": "must not be sent any mail",
+    },
+    "sms": {
+        "none": "may be texted",
+        "marketing": "must not be sent marketing text messages",
+        "all": "must not be sent any text messages",
+    },
+}
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -91,9 +104,9 @@ async def _read(
 
 
 def _tell(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
-    may_be = f"may be {REACHED[report.channel]}"
-    forbids = {"none": may_be, "marketing": "no marketing messages"}.get(report.blocks, "no messages at all")
-    print_line(f"{report.address}: {forbids}", style="bold")
+    headlines = _HEADLINES[report.channel]
+    headline = headlines.get(report.blocks, headlines["all"])
+    print_line(f"{report.address}: {headline}", style="bold")
     print_line(f"  {report.sentence}")
     print_line(f"  {report.lifts}")
     if explanation.steps:
