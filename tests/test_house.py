@@ -19,7 +19,7 @@ FORBIDDEN_STEMS = {"utils", "util", "helpers", "helper", "common", "base", "misc
 EDGE_PARTS = {"receiver", "processor", "api", "mailbox"}
 MIDDLE_PARTS = {"providers", "policy", "queue", "store"}
 EVERYBODYS = {"errors", "logs", "metrics", "settings_tree", "spelling"}
-SERVERS = {"listening", "probes"}
+SERVERS = {"listening", "probes", "remote_address"}
 MAY_IMPORT: dict[str, set[str]] = {
     **{part: set() for part in MIDDLE_PARTS},
     **dict.fromkeys(EDGE_PARTS, MIDDLE_PARTS | SERVERS),

@@ -22,9 +22,9 @@ from worker.receiver.certificates import Certificates
 from worker.receiver.group_commit import GroupCommit
 from worker.receiver.malformed_http import server_logger
 from worker.receiver.outbound import Outbound
-from worker.receiver.remote_address import RemoteAddress
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.webhooks import SourceWebhooks, Tools
+from worker.remote_address import RemoteAddress
 from worker.settings_tree import ReceiverSettings
 
 log = get_logger()

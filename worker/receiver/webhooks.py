@@ -28,9 +28,9 @@ from worker.receiver.certificates import Certificates
 from worker.receiver.content_coding import KNOWN_CODINGS
 from worker.receiver.group_commit import GroupCommit
 from worker.receiver.outbound import Outbound
-from worker.receiver.remote_address import RemoteAddress
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.subscription import confirm_subscription
+from worker.remote_address import RemoteAddress
 
 ALLOWED_METHODS = "HEAD, POST"
 ALLOWED_WITH_GET = "GET, HEAD, POST"

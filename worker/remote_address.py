@@ -1,0 +1,96 @@
+"""Whose address a request has: the peer's, or the one that a trusted proxy names."""
+
+import re
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from aiohttp import hdrs, web
+
+_Address = IPv4Address | IPv6Address
+
+# More proxies in a row than anybody has; what stands further left was written by the caller.
+_MAX_HOPS = 16
+_MAX_CACHED_CHARACTERS = 128  # a long list is read anew each time, so that the cache stays small
+# 192.0.2.1, 192.0.2.1:443, 2001:db8::1, [2001:db8::1], [2001:db8::1]:443. Zone ids mean nothing on another machine.
+_HOP = re.compile(
+    r"(?P<v4>[0-9.]+)(?::[0-9]{1,5})?|\[(?P<bracketed>[0-9a-f.]*:[0-9a-f:.]*)\](?::[0-9]{1,5})?|(?P<v6>[0-9a-f:.]+)",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+class RemoteAddress:
+    """Reads X-Forwarded-For from the right and believes it only as far as trusted proxies wrote it.
+
+    Addresses come out in their shortest form, IPv4 within IPv6 (`::ffff:192.0.2.1`) as IPv4.
+    """
+
+    def __init__(self, trusted_proxies: tuple[str, ...]) -> None:
+        self._trusted: tuple[IPv4Network | IPv6Network, ...] = tuple(
+            ip_network(network, strict=False) for network in trusted_proxies
+        )
+        # Callers are few and come again and again.
+        self._read_cached = lru_cache(maxsize=4096)(self._read)
+
+    def of_request(self, request: web.BaseRequest) -> str:
+        """The caller's address. All X-Forwarded-For lines are one list (RFC 9110, section 5.2).
+
+        A proxy may write its line below the one that the caller sent: the first line alone would be the caller's
+        own claim.
+        """
+        peer = request.remote or ""
+        lines = request.headers.getall(hdrs.X_FORWARDED_FOR, None) if self._trusted else None
+        return self.of(peer, ",".join(lines) if lines else None)
+
+    def of(self, peer: str, forwarded_for: str | None) -> str:
+        """The caller's address. A header from anybody but a trusted proxy is anybody's claim and ignored.
+
+        Behind a hop that cannot be read nobody is believed: the proxy that wrote it is the caller then.
+        """
+        read = self._read_cached if len(forwarded_for or "") <= _MAX_CACHED_CHARACTERS else self._read
+        return read(peer, forwarded_for)
+
+    def is_trusted(self, peer: str) -> bool:
+        """True when this peer is a proxy whose word is taken for the caller's address."""
+        address = _peer_address(peer)
+        return address is not None and self._is_trusted(address)
+
+    def _read(self, peer: str, forwarded_for: str | None) -> str:
+        address = _peer_address(peer)
+        if address is None:
+            return peer
+        if forwarded_for is None or not self._is_trusted(address):
+            return str(address)
+        for hop in forwarded_for.rsplit(",", _MAX_HOPS)[: -_MAX_HOPS - 1 : -1]:
+            text = hop.strip(" \t")
+            if not text:
+                continue  # RFC 9110, section 5.6.1: empty elements of a list are none
+            named = _hop_address(text)
+            if named is None:
+                break
+            address = named
+            if not self._is_trusted(address):
+                break
+        return str(address)
+
+    def _is_trusted(self, address: _Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def _peer_address(text: str) -> _Address | None:
+    """The address of a socket's other end, without its zone id; None for a socket that has none."""
+    return _address(text.partition("%")[0])
+
+
+def _hop_address(text: str) -> _Address | None:
+    matched = _HOP.fullmatch(text)
+    return None if matched is None else _address(matched["v4"] or matched["bracketed"] or matched["v6"])
+
+
+def _address(text: str) -> _Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
