@@ -10,6 +10,7 @@ BouncekeeperError
 ├── SetAside                this one delivery goes to dead_letters, whole; its neighbours go on
 │   └── UnreadablePayload       not the format that its vendor documents
 ├── RequestRefused          an API request is wrong in itself; it is answered with a problem (RFC 9457)
+│   └── CursorGone              this database does not have the change that a reader of the feed has read last
 └── StopTheProcess          no work can be done until a person acts; the message says what to do
     ├── ImpossibleSetting       the configuration contradicts itself or misses something
     └── SchemaOutOfDate         the database is not at the version that this program needs
@@ -62,6 +63,21 @@ class RequestRefused(BouncekeeperError):  # noqa: N818 - named after what is don
         self.detail = detail
         self.remedy = remedy
         self.http_status = http_status
+
+
+class CursorGone(RequestRefused):
+    """This database does not have the change that a reader of the feed has read last: the reader begins again."""
+
+    def __init__(self, cursor: str) -> None:
+        """`cursor` is what the reader would have continued after."""
+        super().__init__(
+            "cursor-gone",
+            f"This database does not have the change of the cursor {cursor}: it was restored from a backup or failed "
+            "over to a replica that is older than this cursor, or the cursor is of an earlier version.",
+            remedy="Start again: drop what you have built from the feed, and read it from its beginning, without "
+            "`after`.",
+            http_status=410,
+        )
 
 
 class StopTheProcess(BouncekeeperError):  # noqa: N818 - named after what is done about it

@@ -57,6 +57,7 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ],
     ("get", "/v1/status-changes", "/v1/status-changes", {}),
     ("get", "/v1/status-changes", "/v1/status-changes?after=x", {}),
+    ("get", "/v1/status-changes", "/v1/status-changes?after=77120-9f3a6c01", {}),
     ("get", "/v1/status-changes", "/v1/status-changes", {"headers": {"Authorization": "Bearer wrong"}}),
     ("get", "/v1/openapi.yaml", "/v1/openapi.yaml", {}),
     ("get", "/healthz", "/healthz", {}),

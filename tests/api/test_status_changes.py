@@ -60,9 +60,20 @@ async def test_a_reader_who_waits_in_vain_gets_an_empty_answer_in_time(client: C
         assert (await read(client, wait_seconds="0.3"))["changes"] == []
 
 
-@pytest.mark.parametrize("after", ["x", "1", "1-2-3", "-", "1-x"])
-async def test_a_cursor_that_is_none_of_ours_is_refused(client: ClientSession, after: str) -> None:
+@pytest.mark.parametrize("after", ["", "x", "1", "1-2-3", "-", "1-x", f"{2**63}-9f3a6c01"])
+async def test_what_is_no_cursor_is_refused(client: ClientSession, after: str) -> None:
     assert (await read(client, 422, after=after))["type"] == "urn:bouncekeeper:problem:bad-cursor"
+
+
+async def test_a_cursor_of_a_change_that_the_database_does_not_have_is_gone_for_good(
+    client: ClientSession, store: Store
+) -> None:
+    """As after a restore from a backup that is older than what this reader has read."""
+    await store(bounces(1))
+    assert len((await read(client))["changes"]) == 1
+    problem = await read(client, 410, after="1042-9f3a6c01", wait_seconds="5")
+    assert problem["type"] == "urn:bouncekeeper:problem:cursor-gone"
+    assert "from its beginning" in problem["remedy"]
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ async def _status_changes(request: web.Request) -> web.Response:
     query = known_query(request, {"after", "limit", "wait_seconds"})
     answer = await read_changes(
         request.app[_POOL],
-        after=query.get("after") or BEGINNING,
+        after=query.get("after", BEGINNING),
         limit=int(number_in_range(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT, whole=True)),
         wait_seconds=number_in_range(query, "wait_seconds", 0, 0, MAX_WAIT_SECONDS),
         stopping=request.app[_STOPPING],

@@ -32,6 +32,7 @@ TITLES = {
     "no-address": "Not an address",
     "unknown-contact": "Nothing is known of this contact",
     "bad-cursor": "Not a cursor of this feed",
+    "cursor-gone": "This feed does not have the cursor's change",
     "bad-parameter": "A parameter is out of its range",
     "no-such-route": "There is nothing here",
     "wrong-method": "This method is not offered here",

@@ -4,9 +4,8 @@ import asyncio
 
 from msgspec import Struct
 
-from worker.errors import RequestRefused
 from worker.store.pool import Executor
-from worker.store.status_feed import BEGINNING, StatusChange, changes_after
+from worker.store.status_feed import StatusChange, changes_after
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -26,22 +25,16 @@ async def read_changes(
 ) -> ChangesAnswer:
     """Up to `limit` changes after the cursor; with none yet, waits for the first up to wait_seconds.
 
-    Raises RequestRefused for a cursor that is none of ours, StoreUnavailable.
+    Raises RequestRefused for what is no cursor, CursorGone for one that this database cannot honour,
+    StoreUnavailable.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
     while True:
-        try:
-            changes = await changes_after(executor, after, limit=limit)
-        except ValueError as error:
-            raise RequestRefused(
-                "bad-cursor",
-                f"{error}.",
-                remedy=f"Use `next` of an earlier answer, or leave `after` out (or {BEGINNING}) to begin anew.",
-            ) from error
+        changes = await changes_after(executor, after, limit=limit)
         remaining = deadline - loop.time()
         if changes or remaining <= 0 or stopping.is_set():
-            return ChangesAnswer(changes=changes, next=changes[-1].cursor if changes else after)
+            return ChangesAnswer(changes=changes, next=(changes[-1].cursor if changes else None) or after)
         try:
             async with asyncio.timeout(min(_LOOK_EVERY_SECONDS, remaining)):
                 await stopping.wait()

@@ -1,40 +1,52 @@
 """Status changes as a feed that a reader can follow without ever missing one.
 
-Rows are told in the order of (transaction, id), and only when every transaction up to theirs has ended: a row
-that is committed late, behind others with higher ids, is told late and not passed over. A transaction that stays
-open holds up the feed, never its truth.
+A change gets its position once it is committed, and positions are given by one session at a time: whoever sees a
+position sees all that come before it, and a change that is committed late comes late. A position is a number of
+this database's own. It goes along with a dump, to a replica, and through an upgrade of Postgres.
 
-Transaction numbers belong to one Postgres cluster. After a dump was restored into a new cluster the stored
-numbers may be ahead of its own; set them back once, before anything is written:
-`UPDATE status_changes SET transaction_id = '3'`. Readers then start again from the beginning.
+A cursor is a position and the beginning of that change's message id. Of a database that is older than the cursor
+(restored from an earlier dump, or a replica that had not got everything) that line is missing or another one: such
+a cursor is refused, and the reader begins again. So whoever deletes status changes keeps their rows' position and
+message id.
 """
 
+import re
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 from msgspec import Struct
 
+from worker.errors import CursorGone, RequestRefused
 from worker.store.pool import Executor, store_errors
 
 BEGINNING = "0-0"
 
+_CHECK_DIGITS = 8
+_CURSOR = re.compile(rf"([0-9]{{1,19}})-([0-9a-f]{{{_CHECK_DIGITS}}})")
+_EARLIER_CURSOR = re.compile(r"[0-9]{1,20}-[0-9]{1,19}")
+_HIGHEST_POSITION = 2**63 - 1
+_NUMBERED_AT_ONCE = 5000
+
+_GLANCE = """
+    SELECT (SELECT message_id FROM status_changes WHERE position = $1),
+           EXISTS (SELECT FROM status_changes WHERE position IS NULL)
+               AND current_setting('transaction_read_only') = 'off'
+"""
 _AFTER = """
     SELECT s.*, c.account, c.channel, c.address
       FROM status_changes s JOIN contacts c ON c.id = s.contact_id
-     WHERE (s.transaction_id, s.id) > ($1::text::xid8, $2::bigint)
-       AND s.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-     ORDER BY s.transaction_id, s.id
-     LIMIT $3
+     WHERE s.position > $1
+     ORDER BY s.position
+     LIMIT $2
 """
-_HIGHEST_TRANSACTION = 2**64 - 1
-_HIGHEST_ID = 2**63 - 1
 
 
 class StatusChange(Struct, frozen=True, kw_only=True):
     """One line of a contact's history."""
 
-    cursor: str  # this line's place in the feed
+    cursor: str | None  # this line's place in the feed; None for the moment until it has one, in the feed never
+    message_id: UUID  # the same in the feed and in every message about this change
     recorded_at: datetime
     account: str
     channel: str
@@ -56,30 +68,51 @@ class StatusChange(Struct, frozen=True, kw_only=True):
 async def changes_after(executor: Executor, cursor: str, *, limit: int) -> list[StatusChange]:
     """Up to `limit` changes after the cursor, in the feed's order; [] when there are none yet.
 
-    `cursor` is that of the last change read, or BEGINNING. Raises ValueError when it is none of ours,
-    StoreUnavailable.
+    `cursor` is that of the last change read, or BEGINNING. Raises RequestRefused when it is no cursor of this
+    feed, CursorGone when this database does not have its change, StoreUnavailable.
     """
-    transaction, number = parse_cursor(cursor)
+    position, check = parse_cursor(cursor)
     with store_errors("reading the feed of status changes"):
-        records = await executor.fetch(_AFTER, str(transaction), number, limit)
+        message_id, some_wait = await executor.fetchrow(_GLANCE, position) or (None, False)
+        if check and (message_id is None or _check_of(message_id) != check):
+            raise CursorGone(cursor)
+        if some_wait:
+            await number_changes(executor)
+        records = await executor.fetch(_AFTER, position, limit)
     return [status_change(record) for record in records]
 
 
-def parse_cursor(cursor: str) -> tuple[int, int]:
-    """A cursor's transaction and id; raises ValueError when it is none of ours."""
-    transaction, dash, number = cursor.partition("-")
-    if not (dash and transaction.isascii() and transaction.isdigit() and number.isascii() and number.isdigit()):
-        raise ValueError(f"{cursor!r} is no cursor of this feed")
-    if int(transaction) > _HIGHEST_TRANSACTION or int(number) > _HIGHEST_ID:
-        raise ValueError(f"{cursor!r} is beyond every cursor of this feed")
-    return int(transaction), int(number)
+async def number_changes(executor: Executor) -> int:
+    """Gives committed changes their positions, a few thousand at most; gives how many, 0 while another is at it."""
+    numbered: int = await executor.fetchval("SELECT number_status_changes($1)", _NUMBERED_AT_ONCE)
+    return numbered
+
+
+def parse_cursor(cursor: str) -> tuple[int, str]:
+    """A cursor's position and check, (0, "") for BEGINNING.
+
+    Raises RequestRefused when it is no cursor of this feed, CursorGone when it is one of an earlier version.
+    """
+    if cursor == BEGINNING:
+        return 0, ""
+    parts = _CURSOR.fullmatch(cursor)
+    if parts is None:
+        if _EARLIER_CURSOR.fullmatch(cursor):
+            raise CursorGone(cursor)
+        raise _no_cursor(cursor, "is no cursor of this feed")
+    position = int(parts[1])
+    if position > _HIGHEST_POSITION:
+        raise _no_cursor(cursor, "is beyond every cursor of this feed")
+    return position, parts[2]
 
 
 def status_change(record: asyncpg.Record) -> StatusChange:
     """The line of a row of status_changes joined with its contact's account, channel and address."""
     key: bytes | None = record["event_key"]
+    position: int | None = record["position"]
     return StatusChange(
-        cursor=f"{record['transaction_id']}-{record['id']}",
+        cursor=None if position is None else f"{position}-{_check_of(record['message_id'])}",
+        message_id=record["message_id"],
         recorded_at=record["recorded_at"],
         account=record["account"],
         channel=record["channel"],
@@ -96,4 +129,16 @@ def status_change(record: asyncpg.Record) -> StatusChange:
         delivery_id=record["delivery_id"],
         actor=record["actor"],
         note=record["note"],
+    )
+
+
+def _check_of(message_id: UUID) -> str:
+    return message_id.hex[:_CHECK_DIGITS]
+
+
+def _no_cursor(cursor: str, what: str) -> RequestRefused:
+    return RequestRefused(
+        "bad-cursor",
+        f"{cursor!r} {what}.",
+        remedy=f"Use `next` of an earlier answer, or leave `after` out (or {BEGINNING}) to begin anew.",
     )
