@@ -114,7 +114,10 @@ class ReportedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     channel: Annotated[Channel, Meta(description="How the contact was reached.")] = Channel.EMAIL
     account: Annotated[
         str | int | None,
-        Meta(description='Whose contact it is; read only by a source with `account_from = "account"`.'),
+        Meta(
+            description='Whose contact it is. Any account where the source says `account_from = "account"`; else only '
+            "the one that the event is kept under anyway: another makes it malformed."
+        ),
     ] = None
 
 

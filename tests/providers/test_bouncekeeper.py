@@ -29,7 +29,7 @@ from worker.samples.posting import post
 GONE: dict[str, Any] = {"event": "hard_bounce", "address": "jane@example.org", "occurred_at": "2026-03-04T11:00:00Z"}
 
 
-def read(body: bytes) -> list[FeedbackEvent]:
+def read(body: bytes, *, account_from: str = "") -> list[FeedbackEvent]:
     envelope = Envelope(
         delivery_id=new_delivery_id(),
         source="scripts",
@@ -39,6 +39,7 @@ def read(body: bytes) -> list[FeedbackEvent]:
         content_type="application/json",
         headers={},
         body=body,
+        account_from=account_from,
     )
     return parse_envelope(PROVIDER, envelope)
 
@@ -308,6 +309,37 @@ class TestSchemes:
 
 def test_an_event_may_name_its_account_where_the_source_says_so() -> None:
     assert check_account_rule("account", PROVIDER.account_paths) == []
-    event = one(event="opened", account="customer-7")
+    body = json.dumps({"address": "jane@example.org", "event": "opened", "account": "customer-7"}).encode()
+    (event,) = read(body, account_from="account")
     assert event.account == "default"
     assert with_own_account(event, "account", PROVIDER.account_paths).account == "customer-7"
+
+
+@pytest.mark.parametrize("account", ["customer-7", "Default", 7, "", "x" * 300])
+def test_an_event_of_another_account_is_a_mistake_where_the_source_does_not_say_so(account: str | int) -> None:
+    """The holder of a source's secret writes into its account alone, and hears of it."""
+    other = {**GONE, "account": account}
+    with pytest.raises(UnreadablePayload, match="is not 'default', under which this source keeps the event"):
+        read(json.dumps(other).encode())
+    refused, taken = read(json.dumps([other, GONE]).encode())
+    assert (refused.vendor_event, refused.address, taken.kind) == ("malformed", None, Kind.HARD_BOUNCE)
+    verdict = judge(json.dumps(other))
+    assert isinstance(verdict, Answered)
+    assert verdict.http_status == 400
+    assert 'account_from = \\"account\\"' in verdict.body.decode()
+
+
+def test_an_event_may_name_the_account_that_it_is_kept_under_anyway() -> None:
+    assert read(json.dumps({**GONE, "account": "default"}).encode())[0].kind is Kind.HARD_BOUNCE
+    told = {**GONE, "account": "customer-7", "metadata": {"customer": "customer-7"}}
+    assert read(json.dumps(told).encode(), account_from="metadata.customer")[0].kind is Kind.HARD_BOUNCE
+    with pytest.raises(UnreadablePayload, match="is not 'customer-8', under which"):
+        read(json.dumps({**told, "metadata": {"customer": "customer-8"}}).encode(), account_from="metadata.customer")
+    sender = BouncekeeperSamples()
+    request = sender.signed({**GONE, "account": "customer-7"}, now=NOW)
+    for source, verdict in (
+        (msgspec.structs.replace(sender.source("x"), account_from="account"), Accepted),
+        (msgspec.structs.replace(sender.source("x"), account="customer-7"), Accepted),
+        (sender.source("x"), Answered),
+    ):
+        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), verdict)

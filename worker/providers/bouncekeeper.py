@@ -19,6 +19,7 @@ from schemas.reported_event import BOUNCE, ReportedEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
 from worker.errors import UnreadablePayload
+from worker.providers.account_rule import with_own_account
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
@@ -70,6 +71,9 @@ CAUSES: dict[str, tuple[Kind, Cause]] = {
 # -- How it is read ------------------------------------------------------------------------------------------
 
 WHAT = "the JSON of a bouncekeeper source"
+ACCOUNT = "account"  # the field of an event, and the `account_from` of a source that believes it
+_ACCOUNT_PATHS = {ACCOUNT: ACCOUNT}
+_SHOWN_CHARACTERS = 40
 _decode = msgspec.json.Decoder(ReportedEvent).decode
 
 
@@ -94,15 +98,14 @@ class Bouncekeeper(WebhookProvider):
         "basic": BasicCredentials(),
     }
     batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {"account": "account"}
+    account_paths: ClassVar[Mapping[str, str]] = _ACCOUNT_PATHS
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | CAUSES
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of an object, an array, an array in `events`, or NDJSON; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
         events = []
         mistakes = []
-        for raw, found in _read_elements(envelope):
+        for raw, found in _read_elements(envelope, envelope.account_from or source.account_from):
             if isinstance(found, str):
                 mistakes.append(found)
                 events.append(malformed(envelope, raw, reason=found))
@@ -118,7 +121,7 @@ class Bouncekeeper(WebhookProvider):
             delivery_id=UUID(int=0),  # of nothing that is kept
             source=source.name,
             provider=self.name,
-            account="",
+            account=source.account,
             received_at=now,
             content_type="",
             headers={},
@@ -126,7 +129,7 @@ class Bouncekeeper(WebhookProvider):
         )
         first_mistake = None
         try:
-            for _, found in _read_elements(envelope):
+            for _, found in _read_elements(envelope, source.account_from):
                 if not isinstance(found, str):
                     return Accepted()
                 first_mistake = first_mistake or found
@@ -147,16 +150,32 @@ class Bouncekeeper(WebhookProvider):
 PROVIDER = Bouncekeeper()
 
 
-def _read_elements(envelope: Envelope) -> Iterator[tuple[bytes, FeedbackEvent | str]]:
+def _read_elements(envelope: Envelope, account_from: str) -> Iterator[tuple[bytes, FeedbackEvent | str]]:
     """Each element's bytes with the event that it is, or with its mistake; raises UnreadablePayload."""
     for element in decode_elements(envelope.body, WHAT, inside="events", lines=True):
         raw = bytes(element)
         found: FeedbackEvent | str
         try:
-            found = _read_event(_decode(raw), raw, envelope)
+            reported = _decode(raw)
+            found = _read_event(reported, raw, envelope)
+            if reported.account is not None and account_from != ACCOUNT:
+                _check_account(reported.account, found, account_from)
         except (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload) as error:
             found = str(error)
         yield raw, found
+
+
+def _check_account(named: str | int, event: FeedbackEvent, account_from: str) -> None:
+    """Raises UnreadablePayload when the event names another account than the one it would be kept under.
+
+    Whoever holds the source's secret may write into its account alone, unless the operator has said otherwise.
+    """
+    kept = with_own_account(event, account_from, _ACCOUNT_PATHS).account if account_from else event.account
+    if str(named).strip() != kept:
+        raise UnreadablePayload(
+            f"account {str(named)[:_SHOWN_CHARACTERS]!r} is not {kept!r}, under which this source keeps the event: "
+            f'leave it out, or post to a source of that account, or to one with account_from = "{ACCOUNT}"'
+        )
 
 
 def _nothing_readable(mistake: str) -> UnreadablePayload:
