@@ -1,8 +1,10 @@
 """Services that tests ask for: real ones, started when the first test needs them, gone at the end."""
 
 import itertools
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +23,7 @@ from schemas.queue_topology import (
     WEBHOOKS_EXCHANGE,
 )
 from tests.feedback_events import START
+from tests.surroundings import left_behind, move_to
 from tests.virtual_hosts import VirtualHosts
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, start_rabbitmq
@@ -31,7 +34,8 @@ from worker.store.partitions import make_partitions, month_of, months_later
 from worker.store.pool import Pool, open_pool
 
 _numbers = itertools.count(1)
-
+_TAKEN_VARIABLES = pytest.StashKey[dict[str, str]]()
+_SURROUNDINGS = pytest.StashKey[Path]()
 
 configure_logging(level="debug", strict=True)  # for what services log before the first test
 
@@ -48,6 +52,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Moves to an empty folder, before any test's module is imported; goes back in the end."""
+    config = session.config
+    empty = TemporaryDirectory(prefix="bouncekeeper-surroundings-")
+    config.add_cleanup(empty.cleanup)
+    config.add_cleanup(partial(os.chdir, config.invocation_params.dir))
+    config.stash[_SURROUNDINGS] = Path(empty.name).resolve()
+    config.stash[_TAKEN_VARIABLES] = move_to(config.stash[_SURROUNDINGS])
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints what the samples covered, when the test that counts it was run."""
     from tests.providers.test_coverage import COVERAGE_LINE  # noqa: PLC0415 - imports every provider
@@ -61,6 +75,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _strict_logging() -> None:
     """An undeclared log event or field fails the test that logs it."""
     configure_logging(level="debug", strict=True)
+
+
+@pytest.fixture(autouse=True)
+def _untouched_surroundings(pytestconfig: pytest.Config) -> Iterator[None]:
+    """A test that leaves a file, a folder or a variable behind for the others fails."""
+    yield
+    left = left_behind(pytestconfig.stash[_SURROUNDINGS])
+    assert not left, f"this test left {', '.join(left)}"
+
+
+@pytest.fixture(scope="session")
+def given_broker_url(pytestconfig: pytest.Config) -> str | None:
+    """The address of BOUNCEKEEPER_QUEUE_URL, the one variable of ours that is meant for the tests."""
+    return pytestconfig.stash[_TAKEN_VARIABLES].get(URL_VARIABLE)
 
 
 @pytest.fixture(scope="session")
@@ -149,10 +177,10 @@ async def _execute(postgres: EmbeddedPostgres, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-async def rabbitmq_server() -> AsyncIterator[RabbitMQ]:
+async def rabbitmq_server(given_broker_url: str | None) -> AsyncIterator[RabbitMQ]:
     """One RabbitMQ for all tests: the one of BOUNCEKEEPER_QUEUE_URL, else one of our own."""
     with TemporaryDirectory(prefix="bouncekeeper-rabbitmq-", ignore_cleanup_errors=True) as folder:
-        async with await start_rabbitmq(Path(folder)) as rabbitmq:
+        async with await start_rabbitmq(Path(folder), url=given_broker_url) as rabbitmq:
             yield rabbitmq
 
 

@@ -16,12 +16,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def bouncekeeper(*words: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Runs the command in an empty environment of settings, in this folder."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BOUNCEKEEPER_")}
+    """Runs the command with these variables, in this folder."""
     return subprocess.run(
         [sys.executable, "-m", "worker", *words],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(REPOSITORY), **variables},
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=60,

@@ -14,16 +14,17 @@ import pytest
 
 from worker.commands.exit_code import ExitCode
 from worker.local_services.process import free_port
+from worker.local_services.rabbitmq import URL_VARIABLE
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 RESTART_TIMEOUT_SECONDS = 30
 
 
 class Stack:
     """A running `bouncekeeper stack --demo`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker_url: str | None) -> None:
         self.folder = folder
+        self.broker_url = broker_url  # of a broker that the tests were given; else the stack starts its own
         self.ports = (free_port(), free_port())
         self.log = folder / "log"
         self.output = folder / "output"
@@ -37,16 +38,10 @@ class Stack:
             )
 
     def environment(self) -> dict[str, str]:
-        # A broker that the tests were given is used here too; every other setting is our own.
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("BOUNCEKEEPER_") or name == "BOUNCEKEEPER_QUEUE_URL"
-        }
         receiver, api = self.ports
         return {
-            **kept,
-            "PYTHONPATH": str(REPOSITORY),
+            **os.environ,
+            **({URL_VARIABLE: self.broker_url} if self.broker_url else {}),
             "BOUNCEKEEPER_RECEIVER_PORT": str(receiver),
             "BOUNCEKEEPER_API_PORT": str(api),
         }
@@ -68,8 +63,8 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    running = Stack(tmp_path_factory.mktemp("stack"))
+def stack(tmp_path_factory: pytest.TempPathFactory, given_broker_url: str | None) -> Iterator[Stack]:
+    running = Stack(tmp_path_factory.mktemp("stack"), given_broker_url)
     try:
         running.wait_for('"ready":true')
         yield running
@@ -83,7 +78,7 @@ def demo(stack: Stack, contacts: int) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "worker", "demo", "--json", "--contacts", str(contacts)],
         cwd=stack.folder,
-        env={name: value for name, value in stack.environment().items() if name != "BOUNCEKEEPER_QUEUE_URL"},
+        env={name: value for name, value in stack.environment().items() if name != URL_VARIABLE},
         capture_output=True,
         text=True,
         timeout=240,
@@ -131,7 +126,6 @@ def test_fewer_than_one_process_is_a_usage_error(words: tuple[str, str], tmp_pat
     done = subprocess.run(
         [sys.executable, "-m", "worker", "stack", *words],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -140,8 +134,8 @@ def test_fewer_than_one_process_is_a_usage_error(words: tuple[str, str], tmp_pat
     assert done.returncode == ExitCode.USAGE
 
 
-def test_a_signal_ends_all_of_them_in_good_order(tmp_path: Path) -> None:
-    stack = Stack(tmp_path)
+def test_a_signal_ends_all_of_them_in_good_order(tmp_path: Path, given_broker_url: str | None) -> None:
+    stack = Stack(tmp_path, given_broker_url)
     stack.wait_for('"process.started"', times=5)  # a worker that is stopped earlier has nothing to finish or to tell
     children = stack.children()
     assert len(children) == 5

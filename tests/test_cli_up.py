@@ -24,7 +24,6 @@ from worker.local_services.process import free_port
 from worker.providers.provider import WebhookRequest
 from worker.samples.sample import SampleEvent
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 START_TIMEOUT_SECONDS = 60
 EFFECT_TIMEOUT_SECONDS = 30
 
@@ -42,11 +41,9 @@ class Instance:
         self.ready: dict[str, Any] = {}
 
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("BOUNCEKEEPER_")}
         receiver, api = self.ports
         return {
-            **kept,
-            "PYTHONPATH": str(REPOSITORY),
+            **os.environ,
             "BOUNCEKEEPER_RECEIVER_PORT": str(receiver),
             "BOUNCEKEEPER_API_PORT": str(api),
         }

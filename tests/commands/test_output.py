@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 
 def _policy_on_a_terminal(columns: int, folder: Path) -> str:
     ours, theirs = pty.openpty()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BOUNCEKEEPER_")}
     program = subprocess.Popen(
         [sys.executable, "-m", "worker", "policy", "show"],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(REPOSITORY), "COLUMNS": str(columns), "TERM": "xterm"},
+        env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm"},
         stdin=theirs,
         stdout=theirs,
     )

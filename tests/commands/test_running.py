@@ -1,11 +1,9 @@
 """A service's process: the first signal asks, the second ends; one that fails takes the others along."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +11,6 @@ from worker.commands.exit_code import ExitCode
 from worker.commands.running import run_together
 from worker.errors import ImpossibleSetting
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
 # A service that notes the first signal and then takes its time.
 SLOW = """
 import asyncio
@@ -36,8 +33,6 @@ run_service(settings, "slow", work)
 def test_a_second_signal_ends_the_process_at_once(number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
         text=True,
     )

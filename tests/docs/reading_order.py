@@ -109,11 +109,9 @@ class Reader:
             process.wait(timeout=30)
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("BOUNCEKEEPER_")}
         return {
-            **kept,
-            "PATH": f"{Path(sys.prefix) / 'bin'}:{kept['PATH']}",
-            "PYTHONPATH": str(REPOSITORY),
+            **os.environ,
+            "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}",
             "BOUNCEKEEPER_RECEIVER_PORT": self.ports["8025"],
             "BOUNCEKEEPER_API_PORT": self.ports["8026"],
         }
