@@ -55,10 +55,9 @@ async def ensure_environment(bench: Bench) -> None:
     if stamp.exists() and stamp.read_bytes() == _LOCK.read_bytes():
         return
     bench.progress("making .venv-peers: Django, django-anymail, gunicorn")
-    pip = [str(_ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "-qq", "--require-hashes"]
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)],
-        [*pip, "--requirement", str(_LOCK)],
+        [str(REPOSITORY / "deploy" / "install-locked"), str(_ENVIRONMENT / "bin" / "python"), str(_LOCK)],
     ):
         process = await asyncio.create_subprocess_exec(*command, stdout=sys.stderr)
         if await process.wait() != 0:
