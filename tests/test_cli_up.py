@@ -72,11 +72,11 @@ class Instance:
         self.process = None
         return status
 
-    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "worker", *words, "--config", str(self.data / "bouncekeeper.toml")],
             cwd=self.folder,
-            env=self.environment(),
+            env={**self.environment(), **variables},
             capture_output=True,
             text=True,
             timeout=60,
@@ -168,12 +168,23 @@ def test_who_is_known_in_another_account_only_is_not_said_to_be_unknown(instance
         assert instance.post(source_name(sender), request) == 200
     wait_until_blocked(instance, "tenant@example.org")
 
-    told = instance.run("explain", "tenant@example.org", "--account", "shop-7")
+    named = {"BOUNCEKEEPER_API_ACCOUNTS": "shop-*"}
+    told = instance.run("explain", "tenant@example.org", "--account", "shop-7", **named)
     assert (told.returncode, told.stdout) == (
         ExitCode.NO,
         "tenant@example.org is not known in account shop-7, but in default: name it with --account\n",
     )
     assert "nobody ever reported" in instance.run("explain", "nobody@example.org").stdout
+
+
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_asking_about_a_misspelt_account_is_told_so_and_never_yes(instance: Instance, command: str) -> None:
+    told = instance.run(command, "jane@example.org", "--account", "defualt")
+    assert (told.returncode, told.stdout) == (ExitCode.NO, "")
+    assert "No source, setting or contact names the account 'defualt'. Did you mean 'default'?" in told.stderr
+    told = instance.run(command, "jane@example.org", "--account", "nosuch", "--json")
+    assert told.returncode == ExitCode.NO
+    assert "Known are 'default'." in json.loads(told.stdout)["error"]
 
 
 def test_a_forged_webhook_is_refused_and_blocks_nobody(instance: Instance) -> None:

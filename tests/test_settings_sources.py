@@ -201,3 +201,21 @@ def test_the_password_of_a_mailbox_is_a_secret_wherever_it_stands(tmp_path: Path
 )
 def test_a_mistake_with_the_password_of_a_mailbox_names_its_remedy(tmp_path: Path, lines: str, told: str) -> None:
     assert told in mistakes(tmp_path, MAILBOX + lines)
+
+
+def test_the_accounts_of_sources_are_told_without_their_secrets(tmp_path: Path) -> None:
+    """The API names them, and has none of the secrets."""
+
+    def accounts(tables: str, environment: dict[str, str]) -> tuple[str, ...]:
+        config_file = tmp_path / "bouncekeeper.toml"
+        config_file.write_text(BASE + tables)
+        return load_settings(
+            config_file=config_file, environment=environment, overrides={}, needs=("postgres", "api")
+        ).source_accounts
+
+    tables = '[sources.a]\nprovider = "sendgrid"\naccount = "{a}"\n[sources.b]\nprovider = "mailgun"\n'
+    assert accounts("", {}) == ("default",)
+    assert accounts(tables.format(a="shop-eu"), {}) == ("default", "shop-eu")
+    assert accounts(tables.format(a="shop-eu"), {"BOUNCEKEEPER_SOURCES_B_ACCOUNT": "shop-us"}) == ("shop-eu", "shop-us")
+    assert accounts(tables.format(a=""), {}) == ("default",)
+    assert accounts('[sources.a]\naccount = "shop-eu"\n', {}) == ("shop-eu",)

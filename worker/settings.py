@@ -17,7 +17,7 @@ from worker.settings_checks import contradictions
 from worker.settings_declarations import SettingDeclaration, section_types, setting_declarations
 from worker.settings_file import read_config_file
 from worker.settings_names import unknown_in_environment, unknown_in_file, unknown_overrides
-from worker.settings_sources import read_sources
+from worker.settings_sources import read_sources, source_accounts
 from worker.settings_tree import Settings
 from worker.settings_values import Mistake, RawValue, read_value
 
@@ -88,7 +88,8 @@ def load_settings(
         sources = read_sources(tables.get("sources", {}), environment, base_directory, mistakes)
     if mistakes or policy is None:
         raise ImpossibleSetting(_tell(mistakes))
-    return _build(values, policy, sources)
+    accounts = source_accounts(tables.get("sources", {}), environment)
+    return _build(values, policy=policy, sources=sources, source_accounts=accounts)
 
 
 def embedded_postgres_url(data_directory: Path) -> Secret | None:
@@ -173,11 +174,11 @@ def _tell(mistakes: list[str]) -> str:
     return "\n  - ".join([f"the configuration has {len(mistakes)} mistakes:", *mistakes])
 
 
-def _build(values: Mapping[str, Any], policy: Policy, sources: tuple[Source, ...]) -> Settings:
+def _build(values: Mapping[str, Any], **handled_apart: Any) -> Settings:
     top_level: dict[str, Any] = {path: value for path, value in values.items() if "." not in path}
     for section, struct in section_types().items():
         prefix = f"{section}."
         top_level[section] = struct(
             **{path.removeprefix(prefix): value for path, value in values.items() if path.startswith(prefix)}
         )
-    return Settings(**top_level, policy=policy, sources=sources)
+    return Settings(**top_level, **handled_apart)

@@ -13,6 +13,7 @@ _PARCEL_OVERHEAD_BYTES = 64 * 1024
 # RabbitMQ refuses messages larger than this unless it is told otherwise (`max_message_size`).
 RABBITMQ_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _MIN_TOKEN_CHARACTERS = 16
+_MAX_ACCOUNT_CHARACTERS = 200
 
 
 def contradictions(values: Mapping[str, Any]) -> list[str]:
@@ -24,6 +25,11 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
         *_of_urls(values),
         *_of_sizes(values),
         *_of_exposure(values),
+        *(
+            f"api.accounts holds {account!r}: write a name of at most {_MAX_ACCOUNT_CHARACTERS} characters"
+            for account in values.get("api.accounts", ())
+            if not account.strip() or len(account) > _MAX_ACCOUNT_CHARACTERS
+        ),
         *(
             f"receiver.trusted_proxies holds {network!r}: {remedy}"
             for network in values.get("receiver.trusted_proxies", ())

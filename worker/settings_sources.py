@@ -15,6 +15,7 @@ from worker.settings_values import Mistake, read_secret_file, text_list
 from worker.spelling import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+DEFAULT_ACCOUNT = "default"
 # What a source may also be told by the environment, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>.
 _TEXT_FIELDS = ("provider", "account", "account_from", "authentication")
 _LIST_FIELDS = ("secrets", "secrets_files", "allowed_addresses", "token_secrets", "token_secrets_files")
@@ -50,6 +51,21 @@ def read_sources(
             _check_with_provider(source, mistakes)
             sources.append(source)
     return tuple(sources)
+
+
+def source_accounts(tables: Any, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The accounts that the sources name, in order; `default` if there is no source yet.
+
+    Needs none of the sources' secrets. What is wrong with a table is for read_sources to say.
+    """
+    if not isinstance(tables, Mapping) or not tables:
+        return (DEFAULT_ACCOUNT,)
+    named = [
+        environment.get(source_environment_name(name, "account"), table.get("account", ""))
+        for name, table in tables.items()
+        if isinstance(table, Mapping)
+    ]
+    return tuple(sorted({account.strip() or DEFAULT_ACCOUNT for account in named if isinstance(account, str)}))
 
 
 def write_source(source: Source, *, certificate_file: str = "") -> str:
@@ -102,10 +118,7 @@ def _read_source(
             if field in _SECRET_TWINS:  # one replaces the other wherever it stood
                 values.pop(_SECRET_TWINS[field], None)
 
-    texts = {
-        field: _take_text(values, field, default, where, mistakes)
-        for field, default in (("provider", ""), ("account", "default"), ("account_from", ""), ("authentication", ""))
-    }
+    texts = {field: _take_text(values, field, where, mistakes) for field in _TEXT_FIELDS}
     if not texts["provider"]:
         mistakes.append(f'{where}.provider is missing: name the ESP, such as provider = "sendgrid"')
     if token_secrets := _take_secrets(values, base_directory, where, mistakes, field="token_secrets"):
@@ -115,7 +128,7 @@ def _read_source(
     return Source(
         name=name,
         provider=texts["provider"],
-        account=texts["account"] or "default",
+        account=texts["account"] or DEFAULT_ACCOUNT,
         account_from=texts["account_from"],
         authentication=texts["authentication"],
         secrets=_take_secrets(values, base_directory, where, mistakes),
@@ -126,11 +139,11 @@ def _read_source(
     )
 
 
-def _take_text(values: dict[str, Any], field: str, default: str, where: str, mistakes: list[str]) -> str:
-    value = values.pop(field, default)
+def _take_text(values: dict[str, Any], field: str, where: str, mistakes: list[str]) -> str:
+    value = values.pop(field, "")
     if not isinstance(value, str):
         mistakes.append(f"{where}.{field} is {value!r}: it must be a text, in quotes")
-        return default
+        return ""
     return value.strip()
 
 

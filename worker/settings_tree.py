@@ -129,6 +129,13 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     check_max_addresses: Annotated[
         int, Meta(ge=1, le=1_000_000), _says("Addresses that one `POST /v1/check` may ask about.")
     ] = 10_000
+    accounts: Annotated[
+        tuple[str, ...],
+        _says(
+            "Accounts that may be asked about before they have contacts, beside those of the sources; `customer-*` "
+            "names all that begin so."
+        ),
+    ] = ()
 
 
 class MailboxSettings(Struct, frozen=True, kw_only=True):
@@ -175,3 +182,4 @@ class Settings(Struct, frozen=True, kw_only=True):
     logs: LogSettings
     policy: Policy
     sources: tuple[Source, ...] = ()
+    source_accounts: tuple[str, ...] = ()  # told by the sources' tables, also where the sources were not read

@@ -23,13 +23,18 @@ Store = Callable[[Sequence[FeedbackEvent]], Awaitable[None]]
 @pytest.fixture
 def api_settings() -> ApiSettings:
     """Two tokens, as while one is being rotated, and few addresses at once."""
-    return ApiSettings(tokens=(Secret(TOKEN), Secret(OLD_TOKEN)), check_max_addresses=50)
+    return ApiSettings(
+        tokens=(Secret(TOKEN), Secret(OLD_TOKEN)), check_max_addresses=50, accounts=("warehouse", "customer-*")
+    )
 
 
 @pytest.fixture
 async def base_url(pool: Pool, api_settings: ApiSettings) -> AsyncIterator[str]:
     """Where the API listens."""
-    runner = web.AppRunner(build_api(pool=pool, policy=recommended_policy(), settings=api_settings))
+    app = build_api(
+        pool=pool, policy=recommended_policy(), settings=api_settings, source_accounts=("default", "shop-eu")
+    )
+    runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -22,7 +22,8 @@ async def orphan(unused_dsn: str) -> AsyncIterator[ClientSession]:
     """A client of an API whose database is away."""
     pool = await open_pool(unused_dsn, connections=2, command_timeout_seconds=2, idle_connections=0)
     settings = ApiSettings(tokens=(Secret(TOKEN),))
-    runner = web.AppRunner(build_api(pool=pool, policy=recommended_policy(), settings=settings))
+    app = build_api(pool=pool, policy=recommended_policy(), settings=settings, source_accounts=("default",))
+    runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
@@ -37,8 +38,9 @@ def unused_dsn() -> str:
     return f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
 
 
-async def test_with_the_database_away_nothing_is_allowed(orphan: ClientSession) -> None:
-    async with orphan.post("/v1/check", json={"addresses": ["jane@example.org"]}) as response:
+@pytest.mark.parametrize("account", ["default", "nobody-knows"])
+async def test_with_the_database_away_nothing_is_allowed(orphan: ClientSession, account: str) -> None:
+    async with orphan.post("/v1/check", json={"addresses": ["jane@example.org"], "account": account}) as response:
         text = await response.text()
         assert response.status == 503
         assert int(response.headers["Retry-After"]) > 0
@@ -65,7 +67,8 @@ async def test_with_the_database_away_the_process_is_alive_and_names_what_is_mis
 
 async def test_a_database_without_the_schema_is_named_with_the_remedy(postgres_dsn: str) -> None:
     pool = await open_pool(postgres_dsn, connections=1, command_timeout_seconds=5)
-    runner = web.AppRunner(build_api(pool=pool, policy=recommended_policy(), settings=ApiSettings()))
+    app = build_api(pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=("default",))
+    runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]

@@ -40,6 +40,7 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ),
     ("post", "/v1/check", "/v1/check", {"data": b"{"}),
     ("post", "/v1/check", "/v1/check", {"json": {}}),
+    ("post", "/v1/check", "/v1/check", {"json": {"addresses": [], "account": "nosuch"}}),
     ("post", "/v1/check", "/v1/check", {"json": {"addresses": ["a@example.org"] * 51}}),
     ("post", "/v1/check", "/v1/check", {"headers": {"Authorization": "Bearer wrong"}}),
     *[
@@ -90,7 +91,7 @@ def test_the_description_is_valid_openapi() -> None:
 
 
 def test_every_route_is_described_and_every_description_has_a_route(pool: Pool) -> None:
-    app = build_api(pool=pool, policy=recommended_policy(), settings=ApiSettings())
+    app = build_api(pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=())
     routes = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -14,6 +14,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from worker import metrics
+from worker.api.accounts import KnownAccounts
 from worker.api.authentication import BearerTokens
 from worker.api.check import CheckRequest, check_addresses
 from worker.api.contacts import contact_report
@@ -42,6 +43,7 @@ log = get_logger()
 _POOL: web.AppKey[Pool] = web.AppKey("pool")
 _POLICY: web.AppKey[Policy] = web.AppKey("policy")
 _SETTINGS: web.AppKey[ApiSettings] = web.AppKey("settings")
+_ACCOUNTS: web.AppKey[KnownAccounts] = web.AppKey("accounts")
 _TOKENS: web.AppKey[BearerTokens] = web.AppKey("tokens")
 _STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping")
 
@@ -59,8 +61,13 @@ _check_decoder = msgspec.json.Decoder(CheckRequest)
 _encoder = msgspec.json.Encoder()
 
 
-def build_api(*, pool: Pool, policy: Policy, settings: ApiSettings) -> web.Application:
-    """The application, to be served on the event loop that runs now; the pool stays its caller's to close."""
+def build_api(
+    *, pool: Pool, policy: Policy, settings: ApiSettings, source_accounts: Collection[str]
+) -> web.Application:
+    """The application, to be served on the event loop that runs now; the pool stays its caller's to close.
+
+    `source_accounts` are those that the configured sources name.
+    """
     app = web.Application(
         middlewares=[_answer],
         client_max_size=64 * 1024 + settings.check_max_addresses * _BYTES_PER_ADDRESS,
@@ -69,6 +76,7 @@ def build_api(*, pool: Pool, policy: Policy, settings: ApiSettings) -> web.Appli
     app[_POOL] = pool
     app[_POLICY] = policy
     app[_SETTINGS] = settings
+    app[_ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
     app[_TOKENS] = BearerTokens(settings.tokens)
     app[_STOPPING] = asyncio.Event()
     app.router.add_post("/v1/check", _check)
@@ -156,19 +164,21 @@ async def _check(request: web.Request) -> web.Response:
             remedy=f"Ask in several requests of up to {limit} addresses.",
             http_status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         )
+    account = checked_account(asked.account)
+    await request.app[_ACCOUNTS].require(request.app[_POOL], account)
     answer = await check_addresses(
         request.app[_POOL],
         asked.addresses,
         mail_class=asked.mail_class,
         policy=request.app[_POLICY],
         now=datetime.now(UTC),
-        account=checked_account(asked.account),
+        account=account,
         channel=asked.channel,
     )
     metrics.CHECKED_ADDRESSES.labels("allowed").inc(answer.allowed)
     metrics.CHECKED_ADDRESSES.labels("forbidden").inc(answer.forbidden)
     request[_LINE].update(
-        account=asked.account,
+        account=account,
         mail_class=asked.mail_class.value,
         allowed=answer.allowed,
         forbidden=answer.forbidden,
@@ -187,6 +197,7 @@ async def _explanation(request: web.Request) -> web.Response:
 async def _tell(request: web.Request, about: Callable[..., Awaitable[Struct | None]]) -> web.Response:
     asked = asked_contact(request)
     request[_LINE].update(account=asked.account, contact=contact_field(asked.address))
+    await request.app[_ACCOUNTS].require(request.app[_POOL], asked.account)
     answer = await about(
         request.app[_POOL],
         asked.address,

@@ -96,6 +96,6 @@ def unknown_contact(account: str) -> RequestRefused:
     return RequestRefused(
         "unknown-contact",
         f"No ESP has reported anything about this address in account {account!r}.",
-        remedy="Nothing forbids mailing it. Compare the account with those of the configured sources.",
+        remedy="Nothing forbids mailing it.",
         http_status=HTTPStatus.NOT_FOUND,
     )

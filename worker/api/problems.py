@@ -30,6 +30,7 @@ TITLES = {
     "too-many-addresses": "Too many addresses in one request",
     "body-too-large": "The body is too large",
     "no-address": "Not an address",
+    "unknown-account": "There is no such account",
     "unknown-contact": "Nothing is known of this contact",
     "bad-cursor": "Not a cursor of this feed",
     "cursor-gone": "This feed does not have the cursor's change",

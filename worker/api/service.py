@@ -30,7 +30,9 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
         application_name="bouncekeeper api",
     )
     try:
-        app = build_api(pool=pool, policy=settings.policy, settings=settings.api)
+        app = build_api(
+            pool=pool, policy=settings.policy, settings=settings.api, source_accounts=settings.source_accounts
+        )
         async with listening(
             app,
             host=settings.api.host,

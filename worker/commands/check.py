@@ -24,8 +24,8 @@ _DEFAULT_ACCOUNT = "default"
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Says for each address or number whether it may be sent to, and why not. Exit code 0 when all may, 1 when
-one may not. One that nobody ever reported anything about may be. When the database cannot be asked, nothing
-may be: exit code 4.
+one may not. One that nobody ever reported anything about may be. An account that no source, setting or
+contact names is a mistake: exit code 1. When the database cannot be asked, nothing may be: exit code 4.
 
 examples:
   bouncekeeper check jane@example.org
@@ -66,9 +66,11 @@ def _addresses(word: str) -> list[str]:
 
 async def _check(settings: Settings, addresses: list[str], arguments: Namespace) -> int:
     from worker.api.check import check_addresses  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.account import require_account  # noqa: PLC0415
     from worker.commands.database import opened_database  # noqa: PLC0415
 
     async with opened_database(settings) as pool:
+        await require_account(pool, settings, arguments.account)
         answer = await check_addresses(
             pool,
             addresses,

@@ -86,12 +86,14 @@ async def _read(
     """The story, or why there is none."""
     from worker.api.contacts import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.api.explanations import contact_explanation  # noqa: PLC0415
+    from worker.commands.account import require_account  # noqa: PLC0415
     from worker.commands.database import opened_database  # noqa: PLC0415
     from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415
 
     now = datetime.now(UTC)
     policy, account, channel = settings.policy, arguments.account, Channel(arguments.channel)
     async with opened_database(settings) as pool:
+        await require_account(pool, settings, account)
         report = await contact_report(pool, address, policy=policy, now=now, account=account, channel=channel)
         explanation = await contact_explanation(pool, address, policy=policy, now=now, account=account, channel=channel)
         if report is not None and explanation is not None:
