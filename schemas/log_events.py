@@ -177,7 +177,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "outbox.relayed": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
     "package.installing": _event(
-        "warning", "RabbitMQ is not on this machine: Debian's package is being installed.", "command"
+        "warning", "A program is not on this machine: Debian's package of it is being installed.", "command"
     ),
     "parcel.failed": _event(
         "error",

@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from worker.settings import load_settings
 from worker.settings_declarations import setting_declarations
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-KUBERNETES = sorted((REPOSITORY / "deploy" / "kubernetes").rglob("*.yaml"))
+KUBERNETES_FOLDER = REPOSITORY / "deploy" / "kubernetes"
+KUBERNETES = sorted(KUBERNETES_FOLDER.rglob("*.yaml"))
 OURS = {"receiver", "worker", "fetch-mail", "api"}
 SERVICES = {*OURS, "front", "migrate", "rabbitmq", "postgres"}
 KNOWN_VARIABLES = {
@@ -50,6 +52,27 @@ class TestCompose:
         frontend = (REPOSITORY / "deploy" / "haproxy.cfg").read_text().partition("frontend webhooks")[2]
         rules = [line.strip() for line in frontend.partition("backend ")[0].splitlines()]
         assert "http-request deny deny_status 404 unless { path_beg /webhooks/ }" in rules
+
+    def test_the_receivers_believe_the_front_alone_about_the_callers_address(self, compose: dict[str, Any]) -> None:
+        front, receiver = compose["services"]["front"], compose["services"]["receiver"]
+        address = front["networks"]["edge"]["ipv4_address"]
+        assert receiver["environment"]["BOUNCEKEEPER_RECEIVER_TRUSTED_PROXIES"] == address
+        assert "edge" in receiver["networks"]
+        assert [name for name, service in compose["services"].items() if "edge" in service.get("networks", ())] == [
+            "front",
+            "receiver",
+        ]
+        edge = compose["networks"]["edge"]
+        (addresses,) = edge["ipam"]["config"]
+        assert edge["internal"] is True
+        assert ip_address(address) in ip_network(addresses["subnet"])
+        # Nobody is given the front's address while it is away.
+        assert ip_address(address) not in ip_network(addresses["ip_range"])
+        assert ip_network(addresses["ip_range"]).subnet_of(ip_network(addresses["subnet"]))  # type: ignore[arg-type]
+
+    def test_the_receivers_port_is_published_by_the_front_alone(self, compose: dict[str, Any]) -> None:
+        published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+        assert published == {"front": ["8025:8025"], "api": ["127.0.0.1:8026:8026"]}
 
     def test_every_part_of_the_topology_is_there(self, compose: dict[str, Any]) -> None:
         assert set(compose["services"]) == SERVICES
@@ -142,6 +165,20 @@ class TestKubernetes:
         deployment = yaml.safe_load(fetching.read_text())["spec"]
         assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
 
+    def test_receivers_believe_nobody_about_the_callers_address_until_somebody_is_named(self) -> None:
+        for name, _, container in containers():
+            named = {variable["name"] for variable in container["env"]}
+            assert "BOUNCEKEEPER_RECEIVER_TRUSTED_PROXIES" not in named, name
+
+    def test_whoever_trusts_a_network_of_pods_can_let_the_ingress_alone_reach_the_receivers(self) -> None:
+        policy = yaml.safe_load((KUBERNETES_FOLDER / "ingress" / "receiver-access.yaml").read_text())
+        receiver = next(yaml.safe_load_all((KUBERNETES_FOLDER / "receiver.yaml").read_text()))
+        assert policy["spec"]["podSelector"] == receiver["spec"]["selector"]
+        (rule,) = policy["spec"]["ingress"]
+        assert all("namespaceSelector" in peer for peer in rule["from"])
+        (port,) = receiver["spec"]["template"]["spec"]["containers"][0]["ports"]
+        assert [allowed["port"] for allowed in rule["ports"]] == [port["name"]]
+
     def test_no_pod_is_given_service_links_or_rights(self) -> None:
         for name, pod, container in containers():
             assert pod["enableServiceLinks"] is False, name
@@ -195,9 +232,10 @@ class TestMake:
         assert os.access(found.stdout.strip(), os.X_OK)
 
 
-def test_the_shipped_configuration_is_toml_without_secrets() -> None:
+def test_the_shipped_configuration_is_toml_without_secrets_and_trusts_nobody() -> None:
     tables = tomllib.loads((REPOSITORY / "deploy" / "bouncekeeper.toml").read_text())
     assert "postgres" not in tables
+    assert "trusted_proxies" not in tables["receiver"]
     assert tables["queue"] == {"adapter": "rabbitmq"}
 
 

@@ -172,6 +172,8 @@ class TestMistakes:
             ('[logs]\nlevel = "loud"\n', "it must be debug or info or warning or error"),
             ('[receiver]\ntrusted_proxies = ["10.0.0.1/8"]\n', "write 10.0.0.0/8"),
             ('[receiver]\ntrusted_proxies = ["proxy"]\n', "it must be an address or a network"),
+            ('[receiver]\ntrusted_proxies = ["0.0.0.0/0"]\n', "all callers would be believed"),
+            ('[receiver]\ntrusted_proxies = ["::/0"]\n', "name the proxy that stands before the receivers"),
             ("[receiver]\nmax_body_bytes = 20_000_000\n", "is larger than receiver.max_decompressed_bytes"),
             ("[receiver]\nmax_decompressed_bytes = 20_000_000\n", "RabbitMQ takes at most 16777216 bytes"),
             ('[api]\nhost = "0.0.0.0"\n', "api.tokens is empty, but the API listens on 0.0.0.0"),

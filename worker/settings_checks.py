@@ -122,7 +122,11 @@ def _of_exposure(values: Mapping[str, Any]) -> list[str]:
 def _network_remedy(network: str) -> str:
     """What is wrong with a network written as CIDR, "" when nothing."""
     try:
-        ip_network(network)
+        if ip_network(network).prefixlen == 0:
+            return (
+                "all callers would be believed whatever they say about their address; name the proxy that stands "
+                "before the receivers"
+            )
     except ValueError:
         try:
             return f"it has bits set beyond its mask; write {ip_network(network, strict=False)}"

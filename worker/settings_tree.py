@@ -85,7 +85,8 @@ class ReceiverSettings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=256), _says("Queue messages that may wait for their confirm at a time.")
     ] = 4
     trusted_proxies: Annotated[
-        tuple[str, ...], _says("Networks (CIDR) whose X-Forwarded-For is believed; empty believes nobody.")
+        tuple[str, ...],
+        _says("Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed; empty believes nobody."),
     ] = ()
     drain_seconds: Annotated[
         float, _Seconds, _says("How long a stopping receiver may take to finish what it accepted.")

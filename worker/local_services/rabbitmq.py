@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +13,7 @@ from aiormq.exceptions import AMQPError
 from yarl import URL
 
 from worker.errors import ImpossibleSetting, QueueUnavailable
-from worker.logs import get_logger
-
-log = get_logger()
+from worker.local_services.debian_package import install_package
 
 URL_VARIABLE = "BOUNCEKEEPER_QUEUE_URL"
 # Errors of a broker that is away, is only just starting, or refuses us for now.
@@ -162,7 +158,7 @@ async def start_rabbitmq(
         return await RabbitMQNode.start(data_directory, server=server, port=port)
     if await asyncio.to_thread(docker_runs):
         return await RabbitMQContainer.start(port=port)
-    await asyncio.to_thread(_install_package)
+    await asyncio.to_thread(install_package, "rabbitmq-server", otherwise=f", or start Docker, or set {URL_VARIABLE}")
     if server := find_server():
         return await RabbitMQNode.start(data_directory, server=server, port=port)
     raise ImpossibleSetting(
@@ -198,23 +194,3 @@ def without_password(url: str) -> str:
     """The URL as it may be shown."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
-
-
-def _install_package() -> None:
-    apt_get = shutil.which("apt-get")
-    if apt_get is None or os.geteuid() != 0:
-        return
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    for command in (
-        [apt_get, "update", "-q"],
-        [apt_get, "install", "-q", "-y", "--no-install-recommends", "rabbitmq-server"],
-    ):
-        log.warning("package.installing", command=" ".join(command))
-        done = subprocess.run(  # noqa: S603 - constants
-            command, capture_output=True, text=True, check=False, env=environment
-        )
-        if done.returncode != 0:
-            raise ImpossibleSetting(
-                f"`{' '.join(command)}` failed: {done.stderr.strip()[-400:]}. Install rabbitmq-server yourself, "
-                f"or start Docker, or set {URL_VARIABLE}."
-            )

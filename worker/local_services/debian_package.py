@@ -1,0 +1,34 @@
+"""Debian's package of a program that is missing on this machine."""
+
+import os
+import shutil
+import subprocess
+
+from worker.errors import ImpossibleSetting
+from worker.logs import get_logger
+
+log = get_logger()
+
+
+def install_package(name: str, *, otherwise: str = "") -> None:
+    """Installs the package where there is apt-get and we are root; elsewhere nothing happens.
+
+    Its services are not started. Raises ImpossibleSetting when apt-get fails; `otherwise` ends its sentence about
+    what to do.
+    """
+    apt_get = shutil.which("apt-get")
+    if apt_get is None or os.geteuid() != 0:
+        return
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    for command in (
+        [apt_get, "update", "-q"],
+        [apt_get, "install", "-q", "-y", "--no-install-recommends", name],
+    ):
+        log.warning("package.installing", command=" ".join(command))
+        done = subprocess.run(  # noqa: S603 - the package's name is a constant of ours
+            command, capture_output=True, text=True, check=False, env=environment
+        )
+        if done.returncode != 0:
+            raise ImpossibleSetting(
+                f"`{' '.join(command)}` failed: {done.stderr.strip()[-400:]}. Install {name} yourself{otherwise}."
+            )
