@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.providers.classification.bounce_codes import ENHANCED_CODES, enhanced_meaning
-from worker.providers.classification.bounce_texts import CODE_RULES, GUARD_RULES, GUARD_STEMS, TEXT_RULES
 from worker.providers.classification.failure import HARD_CAUSES, Classification, bounce_kind, classify
-from worker.providers.classification.mailbox_providers import HOUSES
 from worker.samples.server_reply import REPLIES
 
 
@@ -283,29 +281,6 @@ def test_what_the_sample_servers_say_means_what_they_mean() -> None:
 def test_a_server_that_will_not_pass_mail_on_says_nothing_of_the_mailbox(words: str) -> None:
     found = said(words)
     assert (found.kind, found.cause) == (Kind.BLOCKED, Cause.SENDER_CONFIGURATION)
-
-
-def test_every_guard_rule_is_reached_through_a_stem() -> None:
-    for rule in GUARD_RULES:
-        for phrase in (*rule.phrases, *([rule.cue] if rule.pattern else [])):
-            assert any(stem in phrase for stem in GUARD_STEMS), phrase
-
-
-def test_phrases_and_marks_are_in_lower_case_for_they_are_sought_in_it() -> None:
-    rules = [*TEXT_RULES, *(rule for rules in CODE_RULES.values() for rule in rules)]
-    rules += [rule for house in HOUSES for rule in house.rules]
-    words = [phrase for rule in rules for phrase in (*rule.phrases, rule.cue)]
-    words += [mark for house in HOUSES for mark in house.marks]
-    assert [word for word in words if word != word.lower()] == []
-
-
-def test_no_phrase_is_hidden_behind_an_earlier_one() -> None:
-    earlier: list[tuple[str, Cause]] = []
-    for rule in TEXT_RULES:
-        for phrase in rule.phrases:
-            hidden = [seen for seen, cause in earlier if seen in phrase and cause is not rule.cause]
-            assert not hidden, f"{phrase!r} is never reached: {hidden} fits first"
-        earlier += [(phrase, rule.cause) for phrase in rule.phrases]
 
 
 @given(

@@ -72,7 +72,7 @@ def test_the_servers_words_overrule_a_vague_status() -> None:
         ("smtp;host mx.example.org:25 says:\n 550 5.1.1 no such user", Cause.MAILBOX_DOES_NOT_EXIST),
         ("550 5.1.1 no such user", Cause.MAILBOX_DOES_NOT_EXIST),
         ("x-postfix; Host or domain name not found", Cause.DOMAIN_DOES_NOT_EXIST),
-        ("smtp; 550 5.7.1 blocked, see https://example.net/spamhaus", Cause.SENDER_REPUTATION),
+        ("smtp; 550 5.7.1 blocked, see https://www.spamhaus.org/query/ip/192.0.2.1", Cause.SENDER_REPUTATION),
         ("smtp; 552 5.3.4 message size exceeds limit", Cause.MESSAGE_TOO_LARGE),
         ("x-unix; user unknown", Cause.MAILBOX_DOES_NOT_EXIST),
     ],

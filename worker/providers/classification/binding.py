@@ -1,0 +1,99 @@
+"""Of what a wording speaks that does not name it: the nearest noun before it, else behind it."""
+
+from worker.providers.classification.reply_words import ADDRESS, HOST, IP, RECIPIENT, SENDER
+from worker.providers.classification.subject import Subject
+
+_NOUNS: dict[str, Subject] = {
+    **dict.fromkeys(
+        (
+            *("user", "username", "recipient", "recipients", "mailbox", "mailboxes", "inbox", "account", "addressee"),
+            *("address", "alias", "destination", "customer", "subscriber", "person", "employee", "mbox", "box", "uid"),
+            *("userid", "recipient's", "user's", RECIPIENT, ADDRESS, "mailaddress", "list", "group", "forward"),
+        ),
+        Subject.MAILBOX,
+    ),
+    **dict.fromkeys(("domain", "domains", "zone", "mx", HOST, "hostname", "dns", "site"), Subject.DOMAIN),
+    **dict.fromkeys(
+        ("sender", "sender's", "from", "mfrom", "originator", "envelope", "return", SENDER, "reverse"), Subject.SENDER
+    ),
+    **dict.fromkeys(("ip", "ips", "client", IP, "helo", "ehlo", "network", "netblock", "relay"), Subject.CLIENT),
+    **dict.fromkeys(
+        ("outgoing", "outbound", "smtpclientauthentication", "tenant", "credentials", "login", "password"),
+        Subject.ACCOUNT,
+    ),
+    **dict.fromkeys(
+        (
+            "command",
+            "argument",
+            "arguments",
+            "parameter",
+            "orcpt",
+            "notify",
+            "envid",
+            "protocol",
+            "syntax",
+            "pipelining",
+        ),
+        Subject.DIALOGUE,
+    ),
+    **dict.fromkeys(
+        (
+            "message",
+            "mail",
+            "email",
+            "content",
+            "attachment",
+            "attachments",
+            "letter",
+            "header",
+            "headers",
+            "body",
+            "url",
+        ),
+        Subject.MESSAGE,
+    ),
+    **dict.fromkeys(
+        ("server", "system", "service", "resources", "host", "disk", "mailserver", "storage"), Subject.SYSTEM
+    ),
+    **dict.fromkeys(("connection", "connect", "session", "network"), Subject.CONNECTION),
+}
+# Behind one of these the noun is ours.
+_OURS = {
+    "your": {
+        Subject.MAILBOX: Subject.ACCOUNT,
+        Subject.DOMAIN: Subject.SENDER,
+        Subject.SYSTEM: Subject.CLIENT,
+        Subject.MESSAGE: Subject.MESSAGE,
+        Subject.CLIENT: Subject.CLIENT,
+    },
+    "sending": {Subject.DOMAIN: Subject.SENDER, Subject.SYSTEM: Subject.CLIENT, Subject.MAILBOX: Subject.SENDER},
+    "sender": {Subject.DOMAIN: Subject.SENDER, Subject.MAILBOX: Subject.SENDER},
+    "sender's": {Subject.DOMAIN: Subject.SENDER, Subject.MAILBOX: Subject.SENDER},
+    "from": {Subject.DOMAIN: Subject.SENDER, Subject.MAILBOX: Subject.SENDER},
+    "originating": {Subject.DOMAIN: Subject.SENDER, Subject.SYSTEM: Subject.CLIENT},
+    "envelope": {Subject.DOMAIN: Subject.SENDER, Subject.MAILBOX: Subject.SENDER},
+    "client": {Subject.SYSTEM: Subject.CLIENT, Subject.DOMAIN: Subject.CLIENT},
+    "helo": {Subject.DOMAIN: Subject.CLIENT, Subject.SYSTEM: Subject.CLIENT},
+    "ehlo": {Subject.DOMAIN: Subject.CLIENT, Subject.SYSTEM: Subject.CLIENT},
+}
+_FAR = 8  # words
+
+
+def nearest_subject(words: str, start: int, end: int) -> Subject | None:
+    """The subject of what stands between two places in a text of words, None where no noun is near."""
+    before = words[:start].split()[-_FAR:]
+    for place in range(len(before) - 1, -1, -1):
+        if (subject := _NOUNS.get(before[place])) is not None:
+            return _possessed(before, place, subject)
+    behind = words[end:].split()[:_FAR]
+    for place, word in enumerate(behind):
+        if (subject := _NOUNS.get(word)) is not None:
+            return _possessed(behind, place, subject)
+    return None
+
+
+def _possessed(words: list[str], place: int, subject: Subject) -> Subject:
+    for word in words[max(0, place - 2) : place]:
+        if (ours := _OURS.get(word)) is not None and subject in ours:
+            return ours[subject]
+    return subject

@@ -1,0 +1,189 @@
+"""Judges a reply that was read: of what it says what, and which cause that is.
+
+The order of belief: a mailbox provider's own token; the words, where the code is vague or the words plainly contradict
+it; the enhanced code; the reply code; the stage. A refusal before RCPT TO never blames the recipient.
+"""
+
+from msgspec import Struct
+
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause
+from worker.providers.classification.binding import nearest_subject
+from worker.providers.classification.bounce_codes import REPLY_CODES, CodeMeaning, Trust, enhanced_meaning
+from worker.providers.classification.mailbox_providers import token_in
+from worker.providers.classification.reply import Reply, Speaker, Stage
+from worker.providers.classification.reply_words import read_words
+from worker.providers.classification.subject import Predicate, Subject
+from worker.providers.classification.verdict_table import CAUSE_OF_STAGE, CAUSES, SUBJECT_OF_STAGE
+from worker.providers.classification.wording import Match, WordingTable
+from worker.providers.classification.wordings.all_wordings import WORDINGS
+from worker.providers.classification.wordings.beside_codes import BESIDE_CODES
+
+
+class Judgement(Struct, frozen=True, kw_only=True, gc=False):
+    """The cause, and what decided it."""
+
+    cause: Cause
+    rule: str  # the wording, the token or the code: "user unknown", "enhanced code 5.1.1"; "" where there was none
+    subject: Subject | None = None
+    predicate: Predicate | None = None
+
+
+UNDETERMINED = Judgement(cause=Cause.UNDETERMINED, rule="")
+
+_HEDGES = frozenset(
+    {"may", "might", "could", "possibly", "perhaps", "maybe", "either", "probably", "peut", "vielleicht"}
+)
+_NEGATIONS = frozenset({"not", "no", "never", "isn't", "aren't", "wasn't"})
+# A reply whose last line says no more than this is judged as a whole.
+_SAYS_LITTLE = frozenset({Predicate.REFUSED, Predicate.UNAVAILABLE})
+# RFC 7504: the host takes no mail at all; it says so in its greeting, to everybody.
+_NO_MAIL_CODES = frozenset({521, 556})
+# Codes that speak of the way to the recipient, and not of our own domain.
+_ROUTING_CODES = frozenset({"1.2", "1.10", "4.0", "4.3", "4.4", "4.310", "4.312"})
+
+
+def judge(reply: Reply, *, temporary: bool) -> Judgement:
+    """What a reply means. `temporary`: the refusal was for now."""
+    judgement = _judge(reply, temporary=temporary)
+    if reply.stage.before_recipient and CAUSE_BLAME[judgement.cause] is Blame.RECIPIENT:
+        if reply.smtp_code in _NO_MAIL_CODES and judgement.cause is Cause.DOMAIN_ACCEPTS_NO_MAIL:
+            return judgement
+        cause = Cause.SERVER_UNAVAILABLE if temporary and reply.stage is Stage.CONNECT else CAUSE_OF_STAGE[reply.stage]
+        return Judgement(
+            cause=cause,
+            rule=f"{judgement.rule}, but before any recipient was named",
+            subject=SUBJECT_OF_STAGE[reply.stage],
+            predicate=judgement.predicate,
+        )
+    return judgement
+
+
+def _judge(reply: Reply, *, temporary: bool) -> Judgement:
+    by_enhanced = enhanced_meaning(reply.enhanced_status) if reply.enhanced_status is not None else None
+    by_reply = REPLY_CODES.get(reply.smtp_code) if reply.smtp_code is not None else None
+    trust = _trust(by_enhanced, by_reply)
+    if reply.text and trust is not Trust.SURE:
+        if (token := token_in(reply.text)) is not None:
+            return Judgement(cause=token.cause, rule=f"{token.provider}'s token {token.name}")
+        only_plain = trust is Trust.GUARDED
+        if not (only_plain and _has_no_plain_word(reply)):
+            judgement = _by_words(reply, only_plain=only_plain)
+            if judgement is not None:
+                return judgement
+    if reply.smtp_code in _NO_MAIL_CODES and trust is Trust.VAGUE:
+        return Judgement(cause=Cause.DOMAIN_ACCEPTS_NO_MAIL, rule=f"reply code {reply.smtp_code}")
+    if (judgement := _by_stage(reply)) is not None:
+        return judgement
+    for name, meaning in (
+        (f"enhanced code {reply.enhanced_status}", by_enhanced),
+        (f"reply code {reply.smtp_code}", by_reply),
+    ):
+        if meaning is not None:
+            cause = meaning.temporary if temporary else meaning.permanent
+            if cause is not Cause.UNDETERMINED:
+                return Judgement(cause=cause, rule=name)
+    return UNDETERMINED
+
+
+def _trust(by_enhanced: CodeMeaning | None, by_reply: CodeMeaning | None) -> Trust:
+    if by_enhanced is not None and by_enhanced.trust is not Trust.VAGUE:
+        return by_enhanced.trust
+    if by_enhanced is None and by_reply is not None:
+        return by_reply.trust
+    return Trust.VAGUE
+
+
+def _has_no_plain_word(reply: Reply) -> bool:
+    return (
+        WORDINGS.plain_words.isdisjoint(reply.tokens)
+        and reply.text.isascii()
+        and (reply.enhanced_status is None or reply.enhanced_status[2:] not in BESIDE_CODES)
+    )
+
+
+def _by_words(reply: Reply, *, only_plain: bool) -> Judgement | None:
+    words = read_words(reply.text, recipient=reply.recipient, sender=reply.sender)
+    if reply.enhanced_status is not None and (beside := BESIDE_CODES.get(reply.enhanced_status[2:])) is not None:
+        judgement = _first_that_fits(reply, words.statement, beside, only_plain=False)
+        if judgement is not None and not _is_ours(_first_that_fits(reply, words.statement, WORDINGS, only_plain=True)):
+            return judgement
+    if reply.last_line:
+        line = read_words(reply.last_line, recipient=reply.recipient, sender=reply.sender).statement
+        last = _first_that_fits(reply, line, WORDINGS, only_plain=only_plain)
+        if last is not None and last.predicate not in _SAYS_LITTLE:
+            return last
+    whole = _first_that_fits(reply, words.statement, WORDINGS, only_plain=only_plain)
+    if whole is None and words.advice and not only_plain:
+        whole = _first_that_fits(reply, words.advice, WORDINGS, only_plain=False)
+    return whole
+
+
+def _is_ours(judgement: Judgement | None) -> bool:
+    return judgement is not None and CAUSE_BLAME[judgement.cause] is Blame.SENDER
+
+
+def _first_that_fits(reply: Reply, words: str, table: WordingTable, *, only_plain: bool) -> Judgement | None:
+    for match in table.matches(words):
+        wording = match.wording
+        if (only_plain and not wording.is_plain) or _is_doubted(words, match):
+            continue
+        subject = _subject(reply, words, match)
+        cause = CAUSES.get((subject, wording.predicate))
+        if wording.subject is Subject.UNNAMED and wording.predicate is Predicate.REFUSED:
+            cause = Cause.POLICY  # "denied" beside a sender's address does not say that the address is why
+        if cause is not None:
+            if cause is Cause.SERVER_UNAVAILABLE and reply.smtp_code in _NO_MAIL_CODES:
+                cause = Cause.DOMAIN_ACCEPTS_NO_MAIL
+            return Judgement(cause=cause, rule=wording.name, subject=subject, predicate=wording.predicate)
+    return None
+
+
+def _is_doubted(words: str, match: Match) -> bool:
+    """True for what is only guessed ("they may be blacklisted") or denied ("not listed at")."""
+    if match.start == 0:
+        return False
+    before = words[: match.start].split()[-3:]
+    if before[-1] in _NEGATIONS and match.wording.predicate in {Predicate.LISTED, Predicate.DISABLED, Predicate.FULL}:
+        return True
+    return not _HEDGES.isdisjoint(before)
+
+
+def _subject(reply: Reply, words: str, match: Match) -> Subject:
+    subject = match.wording.subject
+    if subject is Subject.UNNAMED:
+        subject = nearest_subject(words, match.start, match.end) or SUBJECT_OF_STAGE[reply.stage]
+        if subject is Subject.DOMAIN and reply.stage is Stage.MAIL_FROM:
+            subject = Subject.SENDER
+    if (
+        subject is Subject.DOMAIN
+        and match.wording.predicate is Predicate.NO_RECORDS
+        and reply.speaker is Speaker.REMOTE
+        and not (reply.enhanced_status and reply.enhanced_status[2:] in _ROUTING_CODES)
+    ):
+        # A server that is reached by its domain's records does not miss them: it misses ours.
+        return Subject.SENDER
+    return subject
+
+
+def _by_stage(reply: Reply) -> Judgement | None:
+    """What the step that was refused gives away, where the words say nothing."""
+    if reply.stage is Stage.RCPT_TO:
+        if reply.smtp_code == 550 and reply.enhanced_status is None:  # noqa: PLR2004 - the one reply that means all and nothing
+            return Judgement(
+                cause=Cause.MAILBOX_DOES_NOT_EXIST,
+                rule="550 in reply to RCPT TO",
+                subject=Subject.MAILBOX,
+                predicate=Predicate.NOT_FOUND,
+            )
+        return None
+    if reply.smtp_code is None or reply.smtp_code < 500:  # noqa: PLR2004 - a temporary refusal says nothing by its stage
+        return None
+    cause = CAUSE_OF_STAGE.get(reply.stage)
+    if cause is None or (reply.stage is Stage.DATA and reply.enhanced_status is not None):
+        return None
+    return Judgement(
+        cause=cause,
+        rule=f"refused at {reply.stage}",
+        subject=SUBJECT_OF_STAGE[reply.stage],
+        predicate=Predicate.REFUSED,
+    )

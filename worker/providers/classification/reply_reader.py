@@ -1,0 +1,108 @@
+"""Reads a reply before it is judged: captions off, codes found, lines put together, names taken out."""
+
+import re
+
+from worker.providers.classification.caption import take_off_caption
+from worker.providers.classification.reply import Reply, Stage
+
+_LONGEST_TEXT = 2_000
+_BLANKS = {number: " " for number in range(128) if not chr(number).isalpha()}
+# Replies that answer one command alone (RFC 4954, 4.7.2; RFC 5248).
+_STAGE_BY_CODE = dict.fromkeys((523, 524, 525, 530, 534, 535, 538), Stage.AUTH)
+# Details may have three digits. The class digit stands first so that the search can run ahead to one.
+_ENHANCED = re.compile(r"[45]\.[0-7]\.\d{1,3}(?!\.?\d|\w)")
+_VERSION_WORDS = frozenset({"version", "ver", "ver.", "release", "build"})
+_REPLY = re.compile(r"(?<![\w.:/@#+-])[45][0-5-7]\d(?=[ \-:;,#]|$)")
+# How most refusals begin: both codes at once, as the two searches above would find them.
+_BOTH = re.compile(r"\s*([45][0-5-7]\d)[ -]#?([45]\.[0-7]\.\d{1,3})(?!\.?\d|\w)")
+_STATUS = re.compile(r"\s*([45]\.[0-7]\.\d{1,3})(?!\.?\d)")
+
+
+def read_reply(
+    diagnostic: str,
+    *,
+    smtp_code: int | None = None,
+    enhanced_status: str | None = None,
+    stage: Stage = Stage.UNKNOWN,
+    recipient: str | None = None,
+    sender: str | None = None,
+) -> Reply:
+    """What a reply consists of. What the report or the vendor states beside the text is handed in."""
+    text = " ".join(diagnostic[:_LONGEST_TEXT].lower().split())
+    tokens = frozenset(text.translate(_BLANKS).split())
+    captioned = take_off_caption(text, tokens)
+    reply, enhanced = find_codes(captioned.smtp_code or smtp_code, enhanced_status, captioned.text)
+    if stage is Stage.UNKNOWN:
+        stage = captioned.stage
+    if stage is Stage.UNKNOWN and reply is not None:
+        stage = _STAGE_BY_CODE.get(reply, stage)
+    return Reply(
+        speaker=captioned.speaker,
+        stage=stage,
+        smtp_code=reply,
+        enhanced_status=enhanced,
+        text=captioned.text,
+        last_line=_last_line(captioned.text),
+        tokens=tokens,
+        recipient=recipient.lower() if recipient else "",
+        sender=sender.lower() if sender else "",
+    )
+
+
+def _last_line(text: str) -> str:
+    """The last line of a reply of several, whose lines each begin with the reply code (RFC 5321, 4.2.1)."""
+    if text[3:4] != "-" or not text[:3].isdigit():
+        return ""
+    code = text[:3]
+    place = max(text.rfind(f" {code} "), text.rfind(f" {code}-"))
+    return text[place + 1 :] if place > 0 else ""
+
+
+def find_codes(smtp_code: int | None, enhanced_status: str | None, words: str) -> tuple[int | None, str | None]:
+    """The reply code and the enhanced code to believe: those stated, and those in the innermost speaker's words."""
+    reply = smtp_code if smtp_code is not None and 400 <= smtp_code <= 599 else None  # noqa: PLR2004
+    stated = None
+    if enhanced_status:
+        if found := _STATUS.match(enhanced_status):
+            stated = found.group(1)
+        elif reply is None and (bare := _REPLY.match(enhanced_status)):
+            reply = int(bare.group())
+    if not words:
+        return reply, stated
+    if both := _BOTH.match(words):
+        reply, quoted = reply or int(both.group(1)), both.group(2)
+    else:
+        if reply is None and (found := _REPLY.search(words)):
+            reply = int(found.group())
+        quoted = _quoted_status(words)
+    if quoted is None or quoted == stated:
+        return reply, stated
+    return reply, _preferred(stated, quoted, reply)
+
+
+def _quoted_status(words: str) -> str | None:
+    """The first enhanced code in the words that is neither part of an IPv4 address nor a version number."""
+    for found in _ENHANCED.finditer(words):
+        before = words[max(0, found.start() - 12) : found.start()]
+        if before and (before[-1].isalnum() or before[-1] in "._/"):
+            continue
+        words_before = before.replace(":", " ").replace("=", " ").lower().split()
+        if words_before and words_before[-1] in _VERSION_WORDS:
+            continue
+        return found.group()
+    return None
+
+
+def _preferred(stated: str | None, quoted: str, reply: int | None) -> str:
+    """Which of two codes to believe: the one in the report's own field, or the one in the server's words."""
+    if stated is None:
+        return quoted
+    if reply is not None and (stated[0] == str(reply)[0]) != (quoted[0] == str(reply)[0]):
+        return stated if stated[0] == str(reply)[0] else quoted
+    if stated.endswith(".0") != quoted.endswith(".0"):
+        return quoted if stated.endswith(".0") else stated
+    # What remains: two of the same weight. The far server's word is nearer to the truth, except that a
+    # plain "no such mailbox" is not taken back by anything but a refusal for the sender's sake.
+    if stated[2:] == "1.1" and quoted[2:4] != "7.":
+        return stated
+    return quoted

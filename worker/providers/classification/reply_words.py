@@ -1,0 +1,166 @@
+"""A text as words, with the names of things taken out.
+
+`spam-filter.example.org said user jane@virus.example unknown` becomes `HOST said user ADDRESS unknown`: what a host,
+a mailbox or a queue id is called says nothing about a failure. A word in capitals stands for a thing; all other
+words are in lower case. Numbers and punctuation are left out.
+"""
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+ADDRESS, RECIPIENT, SENDER, HOST, IP, URL, ID = "ADDRESS", "RECIPIENT", "SENDER", "HOST", "IP", "URL", "ID"
+BLOCKLIST = "BLOCKLIST"  # a host or a page of a public block list
+THINGS = frozenset({ADDRESS, RECIPIENT, SENDER, HOST, IP, URL, ID, BLOCKLIST})
+
+# Public block lists of senders, by the domains under which they are asked and explained.
+_BLOCKLIST = re.compile(
+    r"(?:^|[./])(?:spamhaus\.(?:org|net|com)|spamcop\.net|barracudacentral\.org|sorbs\.net|uceprotect\.net|abuseat\.org"
+    r"|dnsbl\.info|psbl\.surriel\.com|mailspike\.(?:net|org)|senderscore\.(?:com|org)|spamrats\.com|dnswl\.org"
+    r"|backscatterer\.org|njabl\.org|dsbl\.org|invaluement\.com|blocklist\.de|0spam\.org|hostkarma\.junkemailfilter\.com"
+    r"|rfc-ignorant\.org|abusix\.(?:com|zone)|spameatingmonkey\.net|manitu\.net|truncate\.gbudb\.net|cymru\.com)"
+    r"(?:$|[/:])"
+)
+
+_DELIMITERS = re.compile(r"[<>()\[\]{}\"\u201c\u201d\u201e«»=,;|*]+|:(?=<)|'(?=\s|$)|(?<!\w)'|\.{2,}|\u2026")
+_LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})+\.?")
+_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_HAS_LETTER = re.compile(r"[^\W\d_]")
+_HAS_DIGIT = re.compile(r"\d")
+_ENDS = ".,:;!?'`-\u2013\u2014/\\#%&+~^$"
+_SHORTEST_ID = 6  # letters and digits mixed: a queue id, a time
+_STOPS = (".", "!", "?", ";", ".)", ").", '."', '".')
+
+# Generic top-level domains that occur in mail; a country's has two letters. What ends otherwise has three labels at
+# least, or is two words without the blank that belongs between them.
+_TOP_LEVEL_DOMAINS = frozenset(
+    {
+        *("com", "net", "org", "edu", "gov", "mil", "int", "info", "biz", "name", "pro", "mobi", "arpa", "email"),
+        *("mail", "online", "shop", "store", "app", "dev", "cloud", "xyz", "site", "example", "test", "invalid"),
+        *("localhost", "local", "lan", "internal", "localdomain", "home", "corp"),
+    }
+)
+_WORDS_LIKE_COUNTRIES = frozenset(
+    {
+        *("is", "it", "in", "to", "or", "as", "we", "no", "if", "of", "my", "be", "at", "by", "on", "an", "do", "us"),
+        *("me", "so", "am"),
+    }
+)
+
+# Where a sentence begins so, it tells the reader what to do, and not what was wrong.
+_ADVICE = frozenset({"please", "contact", "visit", "ask", "learn", "refer", "bitte", "veuillez"})
+_ADVICE_PAIRS = frozenset(
+    {
+        *(("for", word) for word in ("more", "further", "help", "assistance", "information", "details", "additional")),
+        *(("to", word) for word in ("resolve", "learn", "prevent", "request", "unblock", "remove", "fix", "avoid")),
+        *(("if", word) for word in ("you", "your", "this", "the", "not")),
+        *(("see", word) for word in (URL, "our", "the", "also", HOST, "http", "https")),
+        *(("try", word) for word in ("again", "to", "resending", "checking")),
+        *(("go", word) for word in ("to",)),
+        *(("check", word) for word in (URL, "that", "your", "with", "the", "for")),
+        *(("more", word) for word in ("information", "info", "details")),
+    }
+)
+
+
+class Words(Struct, frozen=True, kw_only=True, gc=False):
+    """Each part begins and ends with a blank, so that ` user unknown ` finds whole words; "" where there is none."""
+
+    statement: str  # what is said
+    advice: str  # what the reader is told to do about it
+
+
+def read_words(text: str, *, recipient: str = "", sender: str = "") -> Words:
+    """The words of a text in lower case. `recipient` and `sender`, where known, are recognised by name."""
+    statement: list[str] = []
+    advice: list[str] = []
+    sentence: list[str] = []
+    for token in text.split():
+        if token.isalpha():
+            sentence.append(token)
+            continue
+        if token[0] == "(" and sentence:
+            _end_sentence(sentence, statement, advice)
+            sentence = []
+        _read_token(token, sentence, recipient, sender)
+        if token.endswith(_STOPS) and sentence:
+            _end_sentence(sentence, statement, advice)
+            sentence = []
+    if sentence:
+        _end_sentence(sentence, statement, advice)
+    return Words(statement=_spaced(statement), advice=_spaced(advice))
+
+
+def _end_sentence(sentence: list[str], statement: list[str], advice: list[str]) -> None:
+    """Puts a sentence where it belongs; from "please" on, it is advice."""
+    first = sentence[0]
+    if first in _ADVICE or (len(sentence) > 1 and (first, sentence[1]) in _ADVICE_PAIRS):
+        advice += sentence
+    elif "please" in sentence:
+        place = sentence.index("please")
+        statement += sentence[:place]
+        advice += sentence[place:]
+    else:
+        statement += sentence
+
+
+def _spaced(words: Sequence[str]) -> str:
+    return f" {' '.join(words)} " if words else ""
+
+
+def _read_token(token: str, words: list[str], recipient: str, sender: str) -> None:
+    """Adds the words of a token that is more than letters."""
+    if token[3:4] == "-" and token[:3].isdigit():
+        token = token[4:]  # the reply code that opens a line
+    bare = token.rstrip(_ENDS)
+    if bare.isalpha():
+        words.append(bare)
+    elif _HAS_LETTER.search(bare) is None:
+        if _IPV4.search(bare):
+            _add_ip(words, is_bracketed="[" in token)
+    else:
+        for place, piece in enumerate(_DELIMITERS.split(token)):
+            if word := piece.strip(_ENDS):
+                _read_piece(word, words, recipient, sender, is_bracketed=place > 0 and "[" in token)
+
+
+def _read_piece(word: str, words: list[str], recipient: str, sender: str, *, is_bracketed: bool) -> None:
+    """Adds what stands between two delimiters: a word, a thing's name, or words that are joined otherwise."""
+    if word.isalpha():
+        words.append(word)
+    elif "@" in word:
+        words.append(RECIPIENT if word == recipient else SENDER if word == sender else ADDRESS)
+    elif "://" in word or word.startswith("www."):
+        words.append(BLOCKLIST if _BLOCKLIST.search(word) else URL)
+    elif _IPV4.fullmatch(word) or word.count(":") > 1:
+        _add_ip(words, is_bracketed=is_bracketed)
+    elif "." in word and is_host(word):
+        words.append(BLOCKLIST if _BLOCKLIST.search(word) else HOST)
+    elif len(word) >= _SHORTEST_ID and _HAS_DIGIT.search(word) is not None:
+        words.append(ID)
+    else:
+        words += _LETTERS.findall(word.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+
+
+def _add_ip(words: list[str], *, is_bracketed: bool) -> None:
+    """Adds an IP address. In `name[192.0.2.1]` and `host name [192.0.2.1]` the name is a host's, even without a dot."""
+    if is_bracketed and words and words[-1] not in THINGS and (len(words) > 1 and words[-2] == "host"):
+        words[-1] = HOST
+    words.append(IP)
+
+
+def is_host(word: str) -> bool:
+    """True for a host's or a domain's name; "unknown.please" is two words without a blank between them."""
+    if not _HOST.fullmatch(word):
+        return False
+    labels = word.rstrip(".").split(".")
+    last = labels[-1]
+    if not last.isalpha() or len(last) == 1:
+        return last.startswith("xn--") and len(labels) > 1
+    if len(labels) > 2:  # noqa: PLR2004 - see _TOP_LEVEL_DOMAINS
+        return True
+    if len(last) == 2:  # noqa: PLR2004 - a country
+        return last not in _WORDS_LIKE_COUNTRIES or not labels[0].isalpha()
+    return last in _TOP_LEVEL_DOMAINS or not labels[0].isalpha()

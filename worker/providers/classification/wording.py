@@ -1,0 +1,140 @@
+"""A wording: words that servers use, and what they say of what.
+
+Wordings are found through an index by one word of each, so that a reply is compared with a few of them and not with
+all. They are whole words of `reply_words.read_words`: ` disk full ` is not found in "disk fullness".
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from worker.providers.classification.reply_words import THINGS, read_words
+from worker.providers.classification.subject import Predicate, Subject
+
+
+class Wording(Struct, frozen=True, kw_only=True, gc=False):
+    """One phrase, or a pattern over words, and its meaning."""
+
+    name: str  # the phrase itself, as `sources try` shows it
+    subject: Subject
+    predicate: Predicate
+    is_plain: bool  # it contradicts a code that names the recipient: believed over 5.1.1
+    rank: int  # of two that fit, the one with the lower rank is believed
+    needle: str = ""
+    pattern: re.Pattern[str] | None = None
+
+
+class Match(Struct, frozen=True, kw_only=True, gc=False):
+    """A wording that was found, and where."""
+
+    wording: Wording
+    start: int
+    end: int
+
+
+class Group(Struct, frozen=True, kw_only=True, gc=False):
+    """Wordings with one meaning."""
+
+    subject: Subject
+    predicate: Predicate
+    phrases: tuple[str, ...] = ()
+    patterns: tuple[tuple[str, str], ...] = ()  # a word that must occur, and the pattern over the words
+    substrings: tuple[str, ...] = ()  # of languages that put no blanks between words, or endings onto them
+    is_plain: bool = False
+
+
+def say(subject: Subject, predicate: Predicate, *phrases: str, plain: bool = False) -> Group:
+    """Phrases that mean `predicate` of `subject`. A plain one is believed over a code that names the recipient."""
+    return Group(subject=subject, predicate=predicate, phrases=phrases, is_plain=plain)
+
+
+def say_patterns(subject: Subject, predicate: Predicate, *patterns: tuple[str, str], plain: bool = False) -> Group:
+    """Patterns over words, each with a word that must occur for it to be tried."""
+    return Group(subject=subject, predicate=predicate, patterns=patterns, is_plain=plain)
+
+
+def say_substrings(subject: Subject, predicate: Predicate, *substrings: str, plain: bool = False) -> Group:
+    """Texts that are looked for inside of words, in replies that are not ASCII alone."""
+    return Group(subject=subject, predicate=predicate, substrings=substrings, is_plain=plain)
+
+
+_LABELS_OF_BLOCKLISTS = frozenset({"org", "net", "com", "de", "info", "zone"})
+
+
+class WordingTable:
+    """All wordings, in the order in which they are believed."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self._index: dict[str, tuple[Wording, ...]] = {}
+        self._substrings: tuple[Wording, ...] = ()
+        self.wordings = tuple(_wordings(groups))
+        self._build()
+
+    def matches(self, words: str) -> list[Match]:
+        """Every wording that fits, the most believed first."""
+        found: list[Match] = []
+        index = self._index
+        for word in set(words.split()):
+            for wording in index.get(word, ()):
+                if wording.pattern is None:
+                    start = words.find(wording.needle)
+                    if start >= 0:
+                        found.append(Match(wording=wording, start=start, end=start + len(wording.needle)))
+                elif (fit := wording.pattern.search(words)) is not None:
+                    found.append(Match(wording=wording, start=fit.start(), end=fit.end()))
+        if not words.isascii():
+            for wording in self._substrings:
+                start = words.find(wording.needle)
+                if start >= 0:
+                    found.append(Match(wording=wording, start=start, end=start + len(wording.needle)))
+        if len(found) > 1:
+            found.sort(key=lambda match: match.wording.rank)
+        return found
+
+    def _build(self) -> None:
+        phrases = [wording for wording in self.wordings if wording.needle.startswith(" ")]
+        frequency = Counter(word for wording in phrases for word in set(wording.needle.split()))
+        index: defaultdict[str, list[Wording]] = defaultdict(list)
+        for wording in self.wordings:
+            if wording.pattern is not None:
+                index[wording.needle].append(wording)
+            elif wording.needle.startswith(" "):
+                # Its rarest word finds it: "user unknown" lies under fewer others there than under "user".
+                words = [word for word in wording.needle.split() if "'" not in word]
+                index[min(words, key=lambda word: (frequency[word], word))].append(wording)
+        self._index = {word: tuple(wordings) for word, wordings in index.items()}
+        # As they stand in a text that was not read yet: a block list's domain has one of these labels.
+        self.plain_words = _LABELS_OF_BLOCKLISTS.union(
+            word for word, wordings in index.items() if any(wording.is_plain for wording in wordings)
+        )
+        self._substrings = tuple(
+            wording for wording in self.wordings if wording.pattern is None and not wording.needle.startswith(" ")
+        )
+
+
+def _wordings(groups: Iterable[Group]) -> Iterable[Wording]:
+    for rank, group in enumerate(groups):
+        for phrase in group.phrases:
+            read = read_words(phrase)
+            needle = f" {phrase} " if phrase in THINGS else read.statement or read.advice
+            if needle.strip() != " ".join(phrase.split()):
+                raise ValueError(f"wording {phrase!r} is read as {needle.strip()!r}: write it as it is read")
+            yield _wording(group, rank, name=phrase, needle=needle)
+        for cue, pattern in group.patterns:
+            yield _wording(group, rank, name=pattern, needle=cue, pattern=re.compile(pattern))
+        for text in group.substrings:
+            yield _wording(group, rank, name=text, needle=text)
+
+
+def _wording(group: Group, rank: int, *, name: str, needle: str, pattern: re.Pattern[str] | None = None) -> Wording:
+    return Wording(
+        name=name,
+        subject=group.subject,
+        predicate=group.predicate,
+        is_plain=group.is_plain,
+        rank=rank,
+        needle=needle,
+        pattern=pattern,
+    )

@@ -1,0 +1,78 @@
+"""What servers say of the recipient's domain."""
+
+from worker.providers.classification.subject import Predicate, Subject
+from worker.providers.classification.wording import say, say_patterns
+
+NOT_FOUND_FOR_NOW = (
+    say(
+        Subject.DOMAIN,
+        Predicate.NOT_FOUND_FOR_NOW,
+        *("host not found try again", "name service error try again", "temporary lookup failure", "servfail"),
+        *("dns server failure", "dns lookup timed out", "dns timeout", "dns query timed out", "temporary dns"),
+        *("nameserver did not answer", "dns temporary failure", "temporary name resolution", "no nameservers"),
+    ),
+    say_patterns(
+        Subject.DOMAIN,
+        Predicate.NOT_FOUND_FOR_NOW,
+        ("again", r" (?:name service|dns|lookup|resolver|host not found|domain not found) (?:\S+ ){0,8}try again "),
+    ),
+)
+TAKES_NO_MAIL = (
+    say(
+        Subject.DOMAIN,
+        Predicate.TAKES_NO_MAIL,
+        *("null mx", "nullmx", "domain does not accept", "host does not accept", "mx record is null"),
+        *("does not accept any mail", "not accept any mail", "domain accepts no mail", "no mail is accepted"),
+    ),
+    say_patterns(
+        Subject.DOMAIN,
+        Predicate.TAKES_NO_MAIL,
+        ("accept", r" (?:does|do) not accept (?:any )?e?mails? (?!from)"),
+        ("accept", r" (?:doesn't|don't) accept (?:any )?e?mails? (?!from)"),
+    ),
+)
+NO_RECORDS = (
+    say(
+        Subject.DOMAIN,
+        Predicate.NO_RECORDS,
+        *(
+            "no mx",
+            "invalid mx",
+            "no mx record",
+            "no mx records",
+            "no mx record found",
+            "no valid mx",
+            "mx lookup failed",
+        ),
+        *("no a record", "no dns records", "unable to find mx", "no mail servers", "no mail exchangers", "no mx for"),
+        *("no mail hosts", "no mail exchanger", "dns mx or a", "missing mx", "missing dns", "mx not found"),
+        *("no mail server found", "no hosts found", "no relevant answers", "has no mx", "has no dns"),
+    ),
+)
+NOT_FOUND = (
+    say(
+        Subject.DOMAIN,
+        Predicate.NOT_FOUND,
+        *("host or domain name not found", "nxdomain", "domain not found", "no such domain", "unknown domain"),
+        *("domain does not exist", "domain doesn't exist", "host unknown", "unknown host", "host not found"),
+        *("name or service not known", "unrouteable mail domain", "unroutable mail domain", "domain lookup failed"),
+        *("invalid domain", "domain name not found", "bad domain", "couldn't find any host named", "domain is invalid"),
+        *("couldn't find any host", "couldn't find a mail exchanger or ip address", "illegal host domain name found"),
+        *(
+            "all relevant mx records point to non existent hosts",
+            "domain invalid",
+            "nonexistent domain",
+            "no such host",
+        ),
+        *("domain isn't valid", "non existent domain", "domain unknown"),
+    ),
+)
+LOOKUP_FAILED = (
+    say(
+        Subject.DOMAIN,
+        Predicate.NOT_FOUND_FOR_NOW,
+        *("dns lookup", "dns failure", "dns error", "dns query", "name service", "dns problem", "domain lookup"),
+        *("cannot resolve", "could not resolve", "couldn't resolve", "unable to resolve", "name resolution"),
+        *("get mx info", "name server", "nameserver", "dns server"),
+    ),
+)

@@ -1,0 +1,212 @@
+"""What servers say of the recipient's mailbox."""
+
+from worker.providers.classification.subject import Predicate, Subject
+from worker.providers.classification.wording import say, say_patterns
+
+ABANDONED = (
+    say_patterns(
+        Subject.MAILBOX,
+        Predicate.ABANDONED,
+        ("inactive", r" (?:full|quota|storage|space) (?:\S+ ){0,6}inactive "),
+        ("inactive", r" inactive (?:\S+ ){0,6}(?:full|quota|storage|space) "),
+    ),
+    # Google's: a full mailbox that nobody opens any more.
+    say(Subject.MAILBOX, Predicate.ABANDONED, "storage space and inactive", plain=True),
+)
+FULL = (
+    say(
+        Subject.MAILBOX,
+        Predicate.FULL,
+        *(
+            "over quota",
+            "overquota",
+            "quota exceeded",
+            "exceeded quota",
+            "exceeds quota",
+            "quota is full",
+            "disk quota",
+        ),
+        *("storage quota", "mailbox quota", "mailbox full", "mailbox is full", "mail box full", "mailbox too full"),
+        *("inbox is full", "inbox full", "mailbox size limit", "mailbox has exceeded", "out of storage"),
+        *("exceeded storage allocation", "not enough storage space", "too many messages in", "quota exhausted"),
+        *("quota violation", "exceeding quota", "exceed the quota", "would exceed mailbox", "not enough quota"),
+        *("no space left in mailbox", "maximum mailbox size", "mailbox would exceed", "insufficient mailbox space"),
+        *("exceed maximum mailbox size", "mail quota", "user quota", "mail folder is full", "mailfolder is full"),
+        *("account is full", "box is full", "mailbox storage", "reached its storage limit", "storage limit exceeded"),
+        *("has reached the maximum allowable number of messages", "mailbox space", "is at quota", "spool is full"),
+        plain=True,
+    ),
+    say_patterns(
+        Subject.MAILBOX,
+        Predicate.FULL,
+        (
+            "full",
+            (
+                r" (?:account|folder|mailfolder|user|recipient|recipient's|mailbox|box|RECIPIENT|ADDRESS)"
+                r" (?:\S+ ){0,5}full "
+            ),
+        ),
+        ("quota", r" (?:exceed|exceeds|exceeded|exceeding|over|above|reached) (?:\S+ ){0,6}quota "),
+        ("quota", r" quota (?:\S+ ){0,4}(?:exceed|exceeded|exceeds|full|reached) "),
+        plain=True,
+    ),
+)
+DISABLED = (
+    say(
+        Subject.MAILBOX,
+        Predicate.DISABLED,
+        *("account disabled", "mailbox disabled", "user disabled", "recipient disabled", "address disabled"),
+        *(
+            "account is disabled",
+            "mailbox is disabled",
+            "account has been disabled",
+            "account inactive",
+            "user inactive",
+        ),
+        *("mailbox inactive", "account is inactive", "user is inactive", "mailbox is inactive", "account is locked"),
+        *("mailbox locked", "account locked", "account closed", "account has been closed", "account is closed"),
+        *("mailbox is frozen", "no longer active", "no longer in use", "account expired", "account has expired"),
+        *(
+            "account suspended",
+            "account has been suspended",
+            "mailbox suspended",
+            "user suspended",
+            "user is suspended",
+        ),
+        *("account deactivated", "account has been deactivated", "mailbox has been deactivated", "account blocked"),
+        *("mailbox blocked", "user blocked", "account terminated", "inactive user", "inactive mailbox", "dormant"),
+        *("mailbox temporarily disabled", "extended inactivity", "inactive email address", "account not active"),
+        *("mailbox not active", "is not active", "not currently active", "does not accept mail for inactive"),
+    ),
+    say(
+        Subject.UNNAMED,
+        Predicate.DISABLED,
+        *("disabled", "inactive", "deactivated", "suspended", "not active", "discontinued", "frozen", "terminated"),
+    ),
+)
+NOT_FOUND = (
+    say(
+        Subject.MAILBOX,
+        Predicate.NOT_FOUND,
+        *(
+            "user unknown",
+            "unknown user",
+            "unknown recipient",
+            "recipient unknown",
+            "address unknown",
+            "unknown address",
+        ),
+        *("addressee unknown", "unknown mailbox", "mailbox unknown", "unknown local part", "unknown local user"),
+        *(
+            "no such user",
+            "no such mailbox",
+            "no such recipient",
+            "no such address",
+            "no such person",
+            "no such account",
+        ),
+        *("no such local user", "no such email address", "no such alias", "no such addressee", "no such email"),
+        *("mailbox not found", "user not found", "recipient not found", "address not found", "account not found"),
+        *("invalid recipient", "invalid mailbox", "invalid user", "invalid recipients", "recipient invalid"),
+        *("mailbox unavailable", "mailbox not available", "no mailbox", "not a valid mailbox", "not a valid user"),
+        *("not a valid recipient", "not our customer", "not listed in domino", "unrouteable address"),
+        *(
+            "unroutable address",
+            "bad destination mailbox",
+            "user is not known",
+            "user is unknown",
+            "is not a known user",
+        ),
+        *("no one at this address", "nobody by that name", "account is unavailable", "has no such", "unknown to us"),
+        *("user not exist", "user does not exist", "mailbox does not exist", "recipient does not exist"),
+        *("not known at this", "unknown in relay recipient table", "not a local user", "user not known"),
+        *("recipientnotfound", "no valid recipients", "unknown or illegal alias", "not in our database"),
+        *("no account by that name", "no mailbox here by that name", "sorry no mailbox here by that name"),
+        *(
+            "mailbox name not found",
+            "account does not exist",
+            "address does not exist",
+            "email account that you tried to reach does not exist",
+        ),
+        *(
+            "recipient not exist",
+            "no longer works here",
+            "has left the company",
+            "no longer with us",
+            "left the organization",
+        ),
+        *("no longer on server", "account has been deleted", "mailbox has been deleted", "account was deleted"),
+        *("moved to another address", "user has moved", "recipient address rejected user unknown"),
+        *("no recipients found", "isn't a valid recipient", "not a valid address", "not a valid email address"),
+        *("user doesn't have a", "not recognized here", "unable to find recipient", "recipient address does not exist"),
+    ),
+    say_patterns(
+        Subject.MAILBOX,
+        Predicate.NOT_FOUND,
+        (
+            "no",
+            (
+                r" no (?:\S+ ){0,2}(?:account|user|mailbox|recipient|person|customer|subscriber)"
+                r" (?:\S+ ){0,3}(?:with|by|named|called|here|found|exists) "
+            ),
+        ),
+        (
+            "find",
+            (
+                r" (?:cannot|can't|couldn't|could not|unable to) find"
+                r" (?:\S+ ){0,3}(?:user|mailbox|recipient|account|address) "
+            ),
+        ),
+    ),
+)
+NOT_FOUND_UNNAMED = (
+    say(
+        Subject.UNNAMED,
+        Predicate.NOT_FOUND,
+        *("does not exist", "doesn't exist", "did not exist", "not exist", "do not exist", "don't exist", "not found"),
+        *(
+            "is unknown",
+            "unknown",
+            "no longer valid",
+            "no longer exists",
+            "no longer available",
+            "not known",
+            "not valid",
+        ),
+        *("is invalid", "nonexistent", "non existent", "unrouteable", "unroutable", "isn't valid", "not registered"),
+    ),
+)
+INVALID = (
+    say(
+        Subject.MAILBOX,
+        Predicate.INVALID,
+        *(
+            "bad address syntax",
+            "address syntax",
+            "mailbox name not allowed",
+            "mailbox name invalid",
+            "invalid address",
+        ),
+        *("invalid email address", "malformed address", "illegal address", "bad recipient address syntax"),
+        *("malformed recipient", "invalid recipient address syntax", "illegal alias", "mailbox syntax incorrect"),
+        *("invalid email", "email address is invalid", "recipient address syntax", "bad recipient syntax"),
+    ),
+)
+RESTRICTED = (
+    say(
+        Subject.MAILBOX,
+        Predicate.RESTRICTED,
+        *("authorized to send to", "permission to send to", "permitted to send to", "allowed to send to"),
+        *("internal senders", "recipient has blocked", "blocked by recipient", "members only", "restricted"),
+        *(
+            "not accepting mail from",
+            "not accept mail from",
+            "only accepts",
+            "accepts mail only",
+            "refused by recipient",
+        ),
+        *("not authorized to post", "only members", "recipient only accepts", "whitelist", "not whitelisted"),
+        *("rejected by the recipient", "recipient does not accept mail from", "senders are allowed", "moderated"),
+        *("isn't allowed to receive", "not allowed to receive", "does not accept messages from", "rejected by user"),
+    ),
+)

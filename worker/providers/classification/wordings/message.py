@@ -1,0 +1,63 @@
+"""What servers say of the message."""
+
+from worker.providers.classification.subject import Predicate, Subject
+from worker.providers.classification.wording import say, say_patterns
+
+DANGEROUS = (
+    say(
+        Subject.MESSAGE,
+        Predicate.DANGEROUS,
+        *("virus", "viruses", "virii", "malware", "trojan", "infected", "attachment", "attachments", "security issue"),
+        *("executable", "ransomware", "worm"),
+    ),
+)
+TOO_LARGE = (
+    say(
+        Subject.MESSAGE,
+        Predicate.TOO_LARGE,
+        *("message too large", "message is too large", "message too big", "message is too big", "message size"),
+        *("maximum size", "size limit", "message length exceeds", "size exceeds", "exceeds size", "exceeds maximum"),
+        *("maximum message size", "message exceeds", "too large", "mail size", "message is larger", "fixed limit"),
+    ),
+)
+UNWANTED = (
+    say(
+        Subject.MESSAGE,
+        Predicate.UNWANTED,
+        *("unsolicited", "junk", "message content", "content rejected", "content filter", "due to content"),
+        *("bulk mail", "phish", "phishing", "suspicious", "malformed", "not rfc", "duplicate header", "spam score"),
+        *("looks like spam", "spam message", "spam content", "detected as spam", "considered spam", "spamassassin"),
+        *("identified as spam", "classified as spam", "spammy", "spam detected", "rejected as spam", "is spam"),
+        *("header missing", "missing header", "invalid header", "forbidden content", "banned content", "objectionable"),
+        *("bounce attack", "url listed", "surbl", "uribl", "missing from header", "multiple from", "scam", "fraud"),
+    ),
+    say_patterns(
+        Subject.MESSAGE,
+        Predicate.UNWANTED,
+        ("spam", r" spam "),
+        ("rfc", r" (?:not|violates|violation|comply|compliant) (?:\S+ ){0,3}rfc "),
+    ),
+)
+EXPIRED = (
+    say(
+        Subject.MESSAGE,
+        Predicate.EXPIRED,
+        *(
+            "message expired",
+            "delivery time expired",
+            "delivery expired",
+            "retry timeout exceeded",
+            "too long in queue",
+        ),
+        *("in the queue too long", "in queue too long", "giving up", "gave up", "retries exhausted", "queue lifetime"),
+        *(
+            "too old",
+            "retry time not reached",
+            "delivery timed out",
+            "expired",
+            "been in the queue",
+            "too many retries",
+        ),
+        *("maximum retry", "could not be delivered for", "max retries", "queued for too long"),
+    ),
+)

@@ -1,0 +1,173 @@
+"""What servers say of us: our address, our host, our account, our commands."""
+
+from worker.providers.classification.reply_words import BLOCKLIST
+from worker.providers.classification.subject import Predicate, Subject
+from worker.providers.classification.wording import say, say_patterns
+
+SENDER = (
+    say(
+        Subject.SENDER,
+        Predicate.REFUSED,
+        *("sender address rejected", "sender rejected", "sender denied", "sender blocked", "sender refused"),
+        *("sender not authenticated", "sender is not authorized", "sender not allowed", "sender is blocked"),
+        *("sender verify failed", "sender verification failed", "sender callout verification failed"),
+        *("your email address has been blocked", "envelope sender", "mail from refused", "bad sender", "your sender"),
+        plain=True,
+    ),
+    say(
+        Subject.SENDER,
+        Predicate.INVALID,
+        *("invalid sender", "invalid from", "invalid return path", "sender address is", "malformed sender"),
+        *("sender address syntax", "sender syntax", "invalid envelope sender", "bad return path", "bad from address"),
+        plain=True,
+    ),
+    say(
+        Subject.SENDER,
+        Predicate.NOT_FOUND,
+        *("sender domain", "domain of sender", "sender's domain", "unresolvable from domain", "sender unknown"),
+        *("from domain", "unable to verify sender", "sender does not exist", "your domain does not exist"),
+        *("your domain", "domain name of sender", "could not verify sender", "sender domain not found"),
+        plain=True,
+    ),
+)
+DIALOGUE = (
+    say(
+        Subject.CLIENT,
+        Predicate.INVALID,
+        *("helo command rejected", "ehlo command rejected", "invalid helo", "invalid ehlo", "helo name", "bad helo"),
+        *(
+            "helo argument",
+            "ehlo argument",
+            "helo hostname",
+            "ehlo hostname",
+            "your helo",
+            "bogus helo",
+            "helo required",
+        ),
+        *("invalid helo ehlo", "need fully qualified hostname", "forged helo", "polite people say hello first"),
+        plain=True,
+    ),
+    say(
+        Subject.DIALOGUE,
+        Predicate.REFUSED,
+        *("protocol violation", "protocol error", "smtp protocol", "synchronization error", "improper command"),
+        *("pipelining", "bare lf", "bare newline", "command out of sequence", "bad sequence of commands"),
+        *("bad sequence", "unrecognized command", "command unrecognized", "command not recognized", "unknown command"),
+        *("command not implemented", "command rejected", "too many bad commands", "lines in message were too long"),
+        plain=True,
+    ),
+    say_patterns(
+        Subject.DIALOGUE,
+        Predicate.INVALID,
+        ("orcpt", r" orcpt (?:\S+ ){0,3}(?:error|invalid|rejected) "),
+        ("parameter", r" (?:unsupported|invalid|unrecognized|bad|unknown) (?:\S+ ){0,2}parameters? "),
+        plain=True,
+    ),
+    say(
+        Subject.ACCOUNT,
+        Predicate.REFUSED,
+        *("authentication required", "must authenticate", "authentication unsuccessful", "authentication failed"),
+        *("authentication credentials invalid", "invalid credentials", "username and password not accepted"),
+        *(
+            "must issue a starttls command first",
+            "smtpclientauthentication is disabled",
+            "login denied",
+            "not logged in",
+        ),
+        *("authentication needed", "smtp auth required", "you must log in", "relay login"),
+        plain=True,
+    ),
+    say(
+        Subject.ACCOUNT,
+        Predicate.DISABLED,
+        *("your account", "outgoing mail", "outbound mail", "sending disabled", "sending is disabled"),
+        *("sending has been suspended", "sending suspended", "sending paused", "your subscription", "unpaid"),
+        *("not allowed to send messages until", "domain is not verified", "email address is not verified"),
+        *("sandbox", "free accounts are for test purposes only", "account is not allowed to send"),
+        *("activate your", "trial account", "not authorized to send from", "account has been deactivated for sending"),
+        plain=True,
+    ),
+)
+QUOTA = (
+    say(
+        Subject.ACCOUNT,
+        Predicate.RATE_EXCEEDED,
+        *("submission quota", "sending quota", "sending limit", "daily limit", "hourly limit", "message limit"),
+        *("relay limit", "monthly limit", "recipient limit", "sending limits", "relay quota", "mail sending quota"),
+        plain=True,
+    ),
+)
+LISTED = (
+    say(Subject.CLIENT, Predicate.LISTED, BLOCKLIST, plain=True),
+    say(
+        Subject.CLIENT,
+        Predicate.LISTED,
+        *(
+            "spamhaus",
+            "spamcop",
+            "uceprotect",
+            "barracudacentral",
+            "dnsbl",
+            "dnsrbl",
+            "sorbs",
+            "rbl",
+            "rbls",
+            "abuseat",
+        ),
+        *("blacklist", "blacklisted", "blacklists", "black list", "black listed", "blocklist", "blocklisted"),
+        *("block list", "denylist", "deny list", "blocked using", "reputation", "banned sending", "realtime blackhole"),
+        *("ip address is blocked", "ip is blocked", "ip has been blocked", "ip blocked", "your ip", "sending ip"),
+        *("ip address has been blocked", "too many invalid", "too many unknown", "ip address is not allowed"),
+        *("ip address blocked", "ip is banned", "banned ip", "blocked ip", "blocked for abuse", "blocked for spam"),
+        *("network is on our block list", "senderbase", "senderscore", "ip listed", "listed in dnsbl"),
+        *("poor reputation", "bad reputation", "low reputation", "dynamic ip", "open relay", "open proxy", "botnet"),
+        *("generic reverse", "residential", "known spam source", "spam source", "spammer", "spammers", "abusive host"),
+        plain=True,
+    ),
+    say_patterns(
+        Subject.CLIENT,
+        Predicate.LISTED,
+        ("listed", r" (?:IP|HOST|ip|host|client|address|you) (?:\S+ ){0,3}listed (?:in|at|on|by|as) "),
+        ("listed", r" (?<!not )(?:is|are|was|currently|been) listed (?:in|at|on|by) (?!domino)"),
+        (
+            "blocked",
+            (
+                r" (?:ip|IP|client host|network|netblock|server) (?:\S+ ){0,3}"
+                r"(?:is |was |been |temporarily |permanently ){0,3}(?:blocked|banned|blacklisted) "
+            ),
+        ),
+        ("rejected", r" client host (?:\S+ ){0,2}rejected "),
+        plain=True,
+    ),
+)
+UNPROVEN = (
+    say(
+        Subject.SENDER,
+        Predicate.UNPROVEN,
+        *("dmarc", "dkim", "spf", "unauthenticated", "sender policy framework", "sender id", "arc"),
+        *("not aligned", "authentication checks", "sender authentication", "email authentication"),
+    ),
+    say(
+        Subject.CLIENT,
+        Predicate.UNPROVEN,
+        *("reverse dns", "rdns", "ptr", "reverse hostname", "reverse lookup", "reverse mapping", "fcrdns"),
+        *("cannot find your hostname", "cannot find your reverse hostname", "starttls", "tls required"),
+        *("tls is required", "requires tls", "encryption needed", "encryption required", "must use tls"),
+        *("certificate verification", "no reverse", "does not resolve", "forward confirmed"),
+    ),
+)
+RELAY = (
+    say(
+        Subject.CLIENT,
+        Predicate.MAY_NOT_RELAY,
+        *("relay not permitted", "relay not allowed", "relay not authorized", "relaying not allowed", "relay denied"),
+        *("relaying not permitted", "relaying not authorized", "relaying denied", "relay access denied", "no relaying"),
+        *("unable to relay", "not permitted to relay", "not allowed to relay", "cannot relay", "relaying prohibited"),
+        *("relaying is not allowed", "relay is not allowed", "relaying is prohibited", "relaying disallowed"),
+        *("relaying mail", "we do not relay", "does not relay", "relay prohibited", "not a local domain"),
+        *("isn't in my list of allowed rcpthosts", "rcpthosts", "not in my rcpthosts", "not an open relay"),
+        *("domain isn't in my list", "not local domain", "not allowed to route", "mail relay denied"),
+        plain=True,
+    ),
+    say_patterns(Subject.CLIENT, Predicate.MAY_NOT_RELAY, ("relay", r" relay (?!HOST)"), ("relaying", r" relaying ")),
+)
