@@ -14,7 +14,7 @@ from worker.providers.classification.reply import Reply, Speaker, Stage
 from worker.providers.classification.reply_words import read_words
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.verdict_table import CAUSE_OF_STAGE, CAUSES, SUBJECT_OF_STAGE
-from worker.providers.classification.wording import Match, WordingTable
+from worker.providers.classification.wording import Wording, WordingTable
 from worker.providers.classification.wordings.all_wordings import WORDINGS
 from worker.providers.classification.wordings.beside_codes import BESIDE_CODES
 
@@ -34,6 +34,7 @@ _HEDGES = frozenset(
     {"may", "might", "could", "possibly", "perhaps", "maybe", "either", "probably", "peut", "vielleicht"}
 )
 _NEGATIONS = frozenset({"not", "no", "never", "isn't", "aren't", "wasn't"})
+_DENIABLE = frozenset({Predicate.LISTED, Predicate.DISABLED, Predicate.FULL})
 # A reply whose last line says no more than this is judged as a whole.
 _SAYS_LITTLE = frozenset({Predicate.REFUSED, Predicate.UNAVAILABLE})
 # RFC 7504: the host takes no mail at all; it says so in its greeting, to everybody.
@@ -63,7 +64,7 @@ def _judge(reply: Reply, *, temporary: bool) -> Judgement:
     by_reply = REPLY_CODES.get(reply.smtp_code) if reply.smtp_code is not None else None
     trust = _trust(by_enhanced, by_reply)
     if reply.text and trust is not Trust.SURE:
-        if (token := token_in(reply.text)) is not None:
+        if (token := token_in(reply.text, reply.tokens)) is not None:
             return Judgement(cause=token.cause, rule=f"{token.provider}'s token {token.name}")
         only_plain = trust is Trust.GUARDED
         if not (only_plain and _has_no_plain_word(reply)):
@@ -123,11 +124,10 @@ def _is_ours(judgement: Judgement | None) -> bool:
 
 
 def _first_that_fits(reply: Reply, words: str, table: WordingTable, *, only_plain: bool) -> Judgement | None:
-    for match in table.matches(words):
-        wording = match.wording
-        if (only_plain and not wording.is_plain) or _is_doubted(words, match):
+    for _, start, end, wording in table.matches(words):
+        if (only_plain and not wording.is_plain) or (start and _is_doubted(words, start, wording)):
             continue
-        subject = _subject(reply, words, match)
+        subject = _subject(reply, words, start, end, wording)
         cause = CAUSES.get((subject, wording.predicate))
         if wording.subject is Subject.UNNAMED and wording.predicate is Predicate.REFUSED:
             cause = Cause.POLICY  # "denied" beside a sender's address does not say that the address is why
@@ -138,25 +138,23 @@ def _first_that_fits(reply: Reply, words: str, table: WordingTable, *, only_plai
     return None
 
 
-def _is_doubted(words: str, match: Match) -> bool:
+def _is_doubted(words: str, start: int, wording: Wording) -> bool:
     """True for what is only guessed ("they may be blacklisted") or denied ("not listed at")."""
-    if match.start == 0:
-        return False
-    before = words[: match.start].split()[-3:]
-    if before[-1] in _NEGATIONS and match.wording.predicate in {Predicate.LISTED, Predicate.DISABLED, Predicate.FULL}:
+    before = words[:start].split()[-3:]
+    if before[-1] in _NEGATIONS and wording.predicate in _DENIABLE:
         return True
     return not _HEDGES.isdisjoint(before)
 
 
-def _subject(reply: Reply, words: str, match: Match) -> Subject:
-    subject = match.wording.subject
+def _subject(reply: Reply, words: str, start: int, end: int, wording: Wording) -> Subject:
+    subject = wording.subject
     if subject is Subject.UNNAMED:
-        subject = nearest_subject(words, match.start, match.end) or SUBJECT_OF_STAGE[reply.stage]
+        subject = nearest_subject(words, start, end) or SUBJECT_OF_STAGE[reply.stage]
         if subject is Subject.DOMAIN and reply.stage is Stage.MAIL_FROM:
             subject = Subject.SENDER
     if (
         subject is Subject.DOMAIN
-        and match.wording.predicate is Predicate.NO_RECORDS
+        and wording.predicate is Predicate.NO_RECORDS
         and reply.speaker is Speaker.REMOTE
         and not (reply.enhanced_status and reply.enhanced_status[2:] in _ROUTING_CODES)
     ):

@@ -68,11 +68,17 @@ TOKENS: tuple[Token, ...] = (
     _token("Mimecast", Cause.GREYLISTED, "internal resources", r"\binternal resources (?:are )?temporarily\b"),
     _token("Tencent", Cause.RATE_LIMITED, "unavailable or access denied", r"\bmailbox unavailable or access denied\b"),
 )
-_CUES = tuple(dict.fromkeys(token.cue for token in TOKENS if token.cue[0] not in "[_"))
+# A text without one of these words or marks has no token.
+_WORDS = frozenset(
+    {"p", "gcdp", "autherror", "resolver", "s", "rp", "sc", "dy", "ou", "filter", "aup", "internal", "unavailable"}
+)
 
 
-def token_in(text: str) -> Token | None:
+def token_in(text: str, words: frozenset[str]) -> Token | None:
     """The first token that occurs in a reply's own words, None where none does. `text` is in lower case."""
-    if "[" not in text and "_" not in text and not any(cue in text for cue in _CUES):
+    if "[" not in text and "_" not in text and "(554.30)" not in text and _WORDS.isdisjoint(words):
         return None
-    return next((token for token in TOKENS if token.cue in text and token.pattern.search(text)), None)
+    for token in TOKENS:
+        if token.cue in text and token.pattern.search(text):
+            return token
+    return None

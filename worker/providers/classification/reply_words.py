@@ -26,6 +26,7 @@ _BLOCKLIST = re.compile(
 _DELIMITERS = re.compile(r"[<>()\[\]{}\"\u201c\u201d\u201e«»=,;|*]+|:(?=<)|'(?=\s|$)|(?<!\w)'|\.{2,}|\u2026")
 _LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})+\.?")
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 _HAS_DIGIT = re.compile(r"\d")
@@ -80,6 +81,8 @@ def read_words(text: str, *, recipient: str = "", sender: str = "") -> Words:
     for token in text.split():
         if token.isalpha():
             sentence.append(token)
+            continue
+        if token.isdigit() or _STATUS.fullmatch(token):
             continue
         if token[0] == "(" and sentence:
             _end_sentence(sentence, statement, advice)

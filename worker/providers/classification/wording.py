@@ -7,6 +7,7 @@ all. They are whole words of `reply_words.read_words`: ` disk full ` is not foun
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -26,12 +27,9 @@ class Wording(Struct, frozen=True, kw_only=True, gc=False):
     pattern: re.Pattern[str] | None = None
 
 
-class Match(Struct, frozen=True, kw_only=True, gc=False):
-    """A wording that was found, and where."""
-
-    wording: Wording
-    start: int
-    end: int
+# Rank, start, end and the wording that was found there: a tuple, for one is made for each that fits.
+Match = tuple[int, int, int, Wording]
+_place = itemgetter(0, 1)
 
 
 class Group(Struct, frozen=True, kw_only=True, gc=False):
@@ -76,21 +74,14 @@ class WordingTable:
         """Every wording that fits, the most believed first."""
         found: list[Match] = []
         index = self._index
-        for word in set(words.split()):
-            for wording in index.get(word, ()):
-                if wording.pattern is None:
-                    start = words.find(wording.needle)
-                    if start >= 0:
-                        found.append(Match(wording=wording, start=start, end=start + len(wording.needle)))
-                elif (fit := wording.pattern.search(words)) is not None:
-                    found.append(Match(wording=wording, start=fit.start(), end=fit.end()))
+        for word in words.split():
+            candidates = index.get(word)
+            if candidates is not None:
+                _try(candidates, words, found)
         if not words.isascii():
-            for wording in self._substrings:
-                start = words.find(wording.needle)
-                if start >= 0:
-                    found.append(Match(wording=wording, start=start, end=start + len(wording.needle)))
+            _try(self._substrings, words, found)
         if len(found) > 1:
-            found.sort(key=lambda match: match.wording.rank)
+            found.sort(key=_place)
         return found
 
     def _build(self) -> None:
@@ -112,6 +103,16 @@ class WordingTable:
         self._substrings = tuple(
             wording for wording in self.wordings if wording.pattern is None and not wording.needle.startswith(" ")
         )
+
+
+def _try(candidates: Sequence[Wording], words: str, found: list[Match]) -> None:
+    for wording in candidates:
+        if wording.pattern is None:
+            start = words.find(wording.needle)
+            if start >= 0:
+                found.append((wording.rank, start, start + len(wording.needle), wording))
+        elif (fit := wording.pattern.search(words)) is not None:
+            found.append((wording.rank, fit.start(), fit.end(), wording))
 
 
 def _wordings(groups: Iterable[Group]) -> Iterable[Wording]:
