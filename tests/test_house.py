@@ -73,9 +73,14 @@ def test_imports_point_one_way(path: Path) -> None:
             assert other in MAY_IMPORT[part], where
 
 
-def test_settings_tree_knows_of_the_policy_only_its_records() -> None:
+def test_settings_tree_knows_only_the_records_of_policy_and_classification() -> None:
     ours = {module for _, module in imported_modules(REPOSITORY / "worker" / "settings_tree.py") if "worker" in module}
-    assert ours == {"worker.policy.rule", "worker.policy.rule.Policy"}
+    assert ours == {
+        "worker.policy.rule",
+        "worker.policy.rule.Policy",
+        "worker.providers.classification.operator_rules",
+        "worker.providers.classification.operator_rules.OperatorRule",
+    }
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,9 @@ BATCH_EVENTS = Histogram(
 )
 EVENTS = Counter(f"{_PREFIX}_events_total", "Events applied, without duplicates.", ["provider", "kind"])
 DUPLICATE_EVENTS = Counter(f"{_PREFIX}_duplicate_events_total", "Events that were known already and dropped.")
+CLASSIFICATION_RULES = Counter(
+    f"{_PREFIX}_classification_rules_total", "Failures that a rule of `[classification.rules]` has decided.", ["rule"]
+)
 SET_ASIDE = Counter(f"{_PREFIX}_set_aside_total", "Deliveries kept in dead_letters.", ["reason"])
 STATUS_CHANGES = Counter(f"{_PREFIX}_status_changes_total", "Contacts whose status became another one.", ["status"])
 REFOLDED_CONTACTS = Counter(f"{_PREFIX}_refolded_contacts_total", "Contacts folded anew because an event came late.")

@@ -13,6 +13,7 @@ from msgspec import Struct
 from schemas.source import Secret, Source
 from worker.errors import ImpossibleSetting
 from worker.policy.rule import Policy
+from worker.providers.classification.operator_rules import OperatorRule
 from worker.settings_checks import contradictions
 from worker.settings_declarations import SettingDeclaration, section_types, setting_declarations
 from worker.settings_file import read_config_file
@@ -86,10 +87,11 @@ def load_settings(
     sources: tuple[Source, ...] = ()
     if "sources" in needs:
         sources = read_sources(tables.get("sources", {}), environment, base_directory, mistakes)
+    classification = _read_classification(tables.get("classification", {}), mistakes)
     if mistakes or policy is None:
         raise ImpossibleSetting(_tell(mistakes))
     accounts = source_accounts(tables.get("sources", {}), environment)
-    return _build(values, policy=policy, sources=sources, source_accounts=accounts)
+    return _build(values, policy=policy, sources=sources, source_accounts=accounts, classification=classification)
 
 
 def embedded_postgres_url(data_directory: Path) -> Secret | None:
@@ -166,6 +168,14 @@ def _read_policy(table: Any, mistakes: list[str]) -> Policy | None:
     except ImpossibleSetting as error:
         mistakes += error.mistakes
         return None
+
+
+def _read_classification(table: Any, mistakes: list[str]) -> tuple[OperatorRule, ...]:
+    if table == {}:
+        return ()
+    from worker.settings_classification import read_operator_rules  # noqa: PLC0415 - few have any: read only for them
+
+    return read_operator_rules(table, mistakes)
 
 
 def _tell(mistakes: list[str]) -> str:

@@ -11,6 +11,7 @@ from worker.spelling import did_you_mean
 
 # Variables of the program's own tests and drills, which are no settings.
 _FOREIGN_PREFIXES = ("BOUNCEKEEPER_TEST_", "BOUNCEKEEPER_BENCH_", "BOUNCEKEEPER_DRILL_")
+_READ_APART = frozenset({"policy", "sources", "classification"})
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_TCP")
 
 
@@ -30,10 +31,8 @@ def unknown_in_file(tables: Mapping[str, Any], origin: str) -> list[str]:
                 for name in table
                 if name not in known
             ]
-        elif key not in top_level | {"policy", "sources"}:
-            found.append(
-                f"{key} in {origin} is unknown: {did_you_mean(key, {*sections, *top_level, 'policy', 'sources'})}"
-            )
+        elif key not in top_level | _READ_APART:
+            found.append(f"{key} in {origin} is unknown: {did_you_mean(key, {*sections, *top_level, *_READ_APART})}")
     return found
 
 

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from schemas.source import Secret, Source
 from worker.policy.rule import Policy
+from worker.providers.classification.operator_rules import OperatorRule
 
 _Seconds = Meta(gt=0, le=86_400)
 _Port = Meta(ge=1, le=65_535)
@@ -184,3 +185,4 @@ class Settings(Struct, frozen=True, kw_only=True):
     policy: Policy
     sources: tuple[Source, ...] = ()
     source_accounts: tuple[str, ...] = ()  # told by the sources' tables, also where the sources were not read
+    classification: tuple[OperatorRule, ...] = ()  # the operator's own verdicts on replies

@@ -8,6 +8,7 @@ from worker.logs import get_logger, text_field
 from worker.processor.batch import Committed
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, unknown_names
 from worker.processor.status_changes import log_change
+from worker.providers.classification.operator_rules import operator_rules
 from worker.providers.payload.feedback import MALFORMED
 
 _log = get_logger()
@@ -70,6 +71,8 @@ def report_load(
             metrics.EVENTS.labels(provider, kind).inc(count)
         metrics.DUPLICATE_EVENTS.inc(applied.duplicates)
         metrics.REFOLDED_CONTACTS.inc(applied.refolded)
+    for rule, count in operator_rules().take_counts().items():
+        metrics.CLASSIFICATION_RULES.labels(rule).inc(count)
     if expired := sum(applied.expired for applied in all_applied):
         _log.warning("event.expired", count=expired)
     oldest = parsed.oldest_received_at

@@ -20,6 +20,7 @@ from worker.processor.probes import serving_probes
 from worker.processor.relay import relay
 from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.processor.sweep import sweep
+from worker.providers.classification.operator_rules import use_operator_rules
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import QueueReader
 from worker.queue.postgres import PostgresReader
@@ -56,6 +57,7 @@ async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
     """
     started = time.monotonic()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    use_operator_rules(settings.classification)
     await _schema(settings, stop)
     if stop.is_set():
         return

@@ -103,6 +103,8 @@ def judge_reply(reply: Reply, *, permanent: bool | None) -> Judgement:
     else:
         temporary = permanent is False
     judgement = judge(reply, temporary=temporary)
+    if judgement.is_final:
+        return judgement
     if temporary and (softened := _SOFTENED.get(judgement.cause)) is not None:
         return msgspec.structs.replace(judgement, cause=softened, rule=f"{judgement.rule}, for now")
     return judgement

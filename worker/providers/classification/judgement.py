@@ -10,6 +10,7 @@ from schemas.vocabulary import CAUSE_BLAME, Blame, Cause
 from worker.providers.classification.binding import nearest_subject
 from worker.providers.classification.bounce_codes import REPLY_CODES, CodeMeaning, Trust, enhanced_meaning
 from worker.providers.classification.mailbox_providers import token_in
+from worker.providers.classification.operator_rules import operator_rules
 from worker.providers.classification.reply import Reply, Speaker, Stage
 from worker.providers.classification.reply_words import read_words
 from worker.providers.classification.subject import Predicate, Subject
@@ -26,6 +27,7 @@ class Judgement(Struct, frozen=True, kw_only=True, gc=False):
     rule: str  # the wording, the token or the code: "user unknown", "enhanced code 5.1.1"; "" where there was none
     subject: Subject | None = None
     predicate: Predicate | None = None
+    is_final: bool = False  # an operator's word: no stage and no reply code changes it
 
 
 UNDETERMINED = Judgement(cause=Cause.UNDETERMINED, rule="")
@@ -46,7 +48,7 @@ _ROUTING_CODES = frozenset({"1.2", "1.10", "4.0", "4.3", "4.4", "4.310", "4.312"
 def judge(reply: Reply, *, temporary: bool) -> Judgement:
     """What a reply means. `temporary`: the refusal was for now."""
     judgement = _judge(reply, temporary=temporary)
-    if reply.stage.before_recipient and CAUSE_BLAME[judgement.cause] is Blame.RECIPIENT:
+    if not judgement.is_final and reply.stage.before_recipient and CAUSE_BLAME[judgement.cause] is Blame.RECIPIENT:
         if reply.smtp_code in _NO_MAIL_CODES and judgement.cause is Cause.DOMAIN_ACCEPTS_NO_MAIL:
             return judgement
         cause = Cause.SERVER_UNAVAILABLE if temporary and reply.stage is Stage.CONNECT else CAUSE_OF_STAGE[reply.stage]
@@ -63,26 +65,36 @@ def _judge(reply: Reply, *, temporary: bool) -> Judgement:
     by_enhanced = enhanced_meaning(reply.enhanced_status) if reply.enhanced_status is not None else None
     by_reply = REPLY_CODES.get(reply.smtp_code) if reply.smtp_code is not None else None
     trust = _trust(by_enhanced, by_reply)
-    if reply.text and trust is not Trust.SURE:
-        if (token := token_in(reply.text, reply.tokens)) is not None:
-            return Judgement(cause=token.cause, rule=f"{token.provider}'s token {token.name}")
-        only_plain = trust is Trust.GUARDED
-        if not (only_plain and _has_no_plain_word(reply)):
-            judgement = _by_words(reply, only_plain=only_plain)
-            if judgement is not None:
-                return judgement
-    if reply.smtp_code in _NO_MAIL_CODES and trust is Trust.VAGUE:
-        return Judgement(cause=Cause.DOMAIN_ACCEPTS_NO_MAIL, rule=f"reply code {reply.smtp_code}")
-    if (judgement := _by_stage(reply)) is not None:
-        return judgement
-    for name, meaning in (
-        (f"enhanced code {reply.enhanced_status}", by_enhanced),
-        (f"reply code {reply.smtp_code}", by_reply),
-    ):
+    judgement = _by_text(reply, trust) if reply.text else None
+    if judgement is None and reply.smtp_code in _NO_MAIL_CODES and trust is Trust.VAGUE:
+        judgement = Judgement(cause=Cause.DOMAIN_ACCEPTS_NO_MAIL, rule=f"reply code {reply.smtp_code}")
+    return judgement or _by_stage(reply) or _by_codes(reply, by_enhanced, by_reply, temporary=temporary)
+
+
+def _by_text(reply: Reply, trust: Trust) -> Judgement | None:
+    if (own := operator_rules()).rules:
+        words = read_words(reply.text, recipient=reply.recipient, sender=reply.sender)
+        if (rule := own.decide(reply, words)) is not None:
+            return Judgement(cause=rule.cause, rule=f"your rule {rule.name}", subject=rule.subject, is_final=True)
+    if trust is Trust.SURE:
+        return None
+    if (token := token_in(reply.text, reply.tokens)) is not None:
+        return Judgement(cause=token.cause, rule=f"{token.provider}'s token {token.name}")
+    only_plain = trust is Trust.GUARDED
+    if only_plain and _has_no_plain_word(reply):
+        return None
+    return _by_words(reply, only_plain=only_plain)
+
+
+def _by_codes(
+    reply: Reply, by_enhanced: CodeMeaning | None, by_reply: CodeMeaning | None, *, temporary: bool
+) -> Judgement:
+    for is_enhanced, meaning in ((True, by_enhanced), (False, by_reply)):
         if meaning is not None:
             cause = meaning.temporary if temporary else meaning.permanent
             if cause is not Cause.UNDETERMINED:
-                return Judgement(cause=cause, rule=name)
+                code = f"enhanced code {reply.enhanced_status}" if is_enhanced else f"reply code {reply.smtp_code}"
+                return Judgement(cause=cause, rule=code)
     return UNDETERMINED
 
 
