@@ -13,6 +13,7 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.source import Source
 from worker.commands.exit_code import ExitCode
 from worker.commands.output import moment, print_json, print_line
+from worker.commands.reply_verdict import tell_verdict, verdict_on_event, verdict_on_reply
 from worker.commands.setting_flags import settings_of
 from worker.errors import ImpossibleSetting, SetAside
 
@@ -22,14 +23,21 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Reads a webhook's body as the workers would, and shows each event: what it is, why, about whom, and what it
-would mean for a contact of whom nothing else is known. Nothing is queued, stored or sent, and no signature
-is asked for. Exit code 0 when all of it was understood, 1 when something was not.
+would mean for a contact of whom nothing else is known. Of a failure it shows how the server's reply was read:
+who speaks, at which stage, of what, and which rule decided. With --reply, a reply alone is read so.
+Nothing is queued, stored or sent, and no signature is asked for. Exit code 0 when all of it was understood,
+1 when something was not.
+
+A verdict that is wrong can be mended by a rule of your own: see [classification.rules] in
+docs/classification.md.
 
 examples:
   bouncekeeper sources try --source sendgrid payload.json
   bouncekeeper sources try --provider mandrill body.txt
   bouncekeeper sources try --provider described --description pigeon.toml - < payload.json
   bouncekeeper sources try --source bounces mail.eml --json
+  bouncekeeper sources try --reply "550 5.1.1 <jane@example.org>: user unknown"
+  bouncekeeper sources try --reply "550 rejected" --stage mail_from
 """
 
 
@@ -44,12 +52,28 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--header", action="append", default=[], metavar="NAME:VALUE", help="a request header that the provider reads"
     )
-    parser.add_argument("payload", metavar="FILE", help="the webhook's body, as it was posted; - reads standard input")
+    which.add_argument("--reply", metavar="TEXT", help="a server's reply alone, as a report quotes it")
+    parser.add_argument("--status", metavar="CODE", help="with --reply: the report's own Status, as 5.1.1")
+    parser.add_argument(
+        "--stage",
+        choices=("lookup", "connect", "helo", "auth", "mail_from", "rcpt_to", "data", "after"),
+        help="with --reply: what was refused, where the text does not say",
+    )
+    parser.add_argument(
+        "payload", metavar="FILE", nargs="?", help="the webhook's body, as it was posted; - reads standard input"
+    )
 
 
 def run(arguments: Namespace) -> int:
     """Shows what would be made of it; raises ImpossibleSetting."""
+    from worker.providers.classification.operator_rules import use_operator_rules  # noqa: PLC0415 - slow for --help
+
     settings = settings_of(arguments, needs=("sources",) if arguments.source else ())
+    use_operator_rules(settings.classification)
+    if arguments.reply is not None:
+        return _try_reply(arguments)
+    if arguments.payload is None:
+        raise ImpossibleSetting("there is no payload to read: name the file with the body, or - for standard input")
     source = _source(arguments, settings.sources)
     body = _body(arguments.payload)
     now = datetime.now(UTC)
@@ -76,6 +100,22 @@ def run(arguments: Namespace) -> int:
         for view in views:
             _tell(view)
     return ExitCode.OK if all(event.recognised for event in events) else ExitCode.NO
+
+
+def _try_reply(arguments: Namespace) -> int:
+    from worker.providers.classification.reply import Stage  # noqa: PLC0415 - costs time that --help has not
+
+    stage = Stage(arguments.stage) if arguments.stage else None
+    verdict = verdict_on_reply(arguments.reply, status=arguments.status, stage=stage)
+    if arguments.json:
+        print_json(verdict)
+    else:
+        print_line(f"{verdict['kind']} ({verdict['cause']}, blame: {verdict['blame']})", style="bold")
+        for label, key in (("reply code", "smtp_code"), ("enhanced status", "enhanced_status")):
+            if verdict[key]:
+                print_line(f"  {label:<18}  {verdict[key]}")
+        tell_verdict(verdict)
+    return ExitCode.NO if verdict["cause"] == "undetermined" else ExitCode.OK
 
 
 def _source(arguments: Namespace, sources: Sequence[Source]) -> Source:
@@ -152,6 +192,7 @@ def _view(event: "FeedbackEvent", policy: "Policy") -> dict[str, object]:
         "tags": event.tags,
         "metadata": event.metadata,
         "event_key": event.event_key,
+        "verdict": verdict_on_event(event),
         "effect": alone.steps[0].sentence if event.address else "it names nobody, and so changes no contact",
         "status": alone.standing.status if event.address else None,
     }
@@ -178,6 +219,8 @@ def _tell(view: Mapping[str, object]) -> None:
         if value := view[key]:
             shown = ", ".join(value) if isinstance(value, tuple) else value
             print_line(f"  {label:<18}  {shown}")
+    if isinstance(view["verdict"], dict):
+        tell_verdict(view["verdict"], cause=view["cause"])
     if view["machine"]:
         print_line("  opened by           a machine")
     print_line(f"  alone it would mean {view['effect']}")
