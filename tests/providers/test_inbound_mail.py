@@ -139,11 +139,20 @@ class TestMailgunInbound(FormConformance):
             self.judge(sender.posted_fields({"body-mime": mail}, now=NOW, token="t" * 50), source, sender)
             for mail in (BOUNCE, BOUNCE, b"From: a@b\r\n\r\nanother")
         ]
+        verdicts += [
+            self.judge(
+                sender.posted_fields({"body-mime": BOUNCE, name: b"else@example.org"}, now=NOW, token="t" * 50),
+                source,
+                sender,
+            )
+            for name in ("recipient", "sender")
+        ]
         accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
-        assert {verdict.replay_token for verdict in accepted} == {"t" * 50}
+        assert {verdict.replay_token for verdict in accepted} == {f"mailgun {int(NOW.timestamp())}{'t' * 50}"}
         fingerprints = [verdict.replay_fingerprint for verdict in accepted]
-        assert fingerprints[0] == fingerprints[1] != fingerprints[2]
-        assert accepted[0].replay_window_seconds == 10 * 3600
+        assert fingerprints[0] == fingerprints[1]
+        assert len(set(fingerprints)) == 4  # another mail, another recipient and another sender are none of them it
+        assert accepted[0].replay_window_seconds == 9 * 3600 + 300
 
     def test_a_form_with_the_mail_taken_apart_says_how_the_url_must_end(self) -> None:
         with pytest.raises(UnreadablePayload, match="end in mime"):

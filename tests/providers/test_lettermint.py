@@ -133,6 +133,13 @@ class TestLettermint(ProviderConformance):
         [
             (lambda given: given.replace(",", ", "), True),
             (lambda given: f"{given},v2=abc", True),
+            (lambda given: given.replace("v1=", f"v1={'0' * 64},v1="), True),  # two secrets, one of them not ours
+            (lambda given: f"{given},v1={'0' * 64}", True),
+            (lambda given: f"v1={'0' * 64},v0={'0' * 64},{given},v1=", True),
+            (lambda given: given.replace("v1=", f"v1={'0' * 64},"), False),
+            (lambda given: f"{'v1=0,' * 5_000}{given}", False),
+            (lambda given: f"{given},{given}", True),
+            (lambda given: f"{given},t=1772625601", False),  # which of the two would be signed?
             (lambda given: given.replace("t=", "t=1"), False),
             (lambda given: given.replace("v1=", "v2="), False),
             (lambda given: given.partition(",")[0], False),

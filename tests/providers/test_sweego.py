@@ -126,6 +126,16 @@ def test_the_sending_domain_is_told() -> None:
     assert with_own_account(one(), "sending_domain", PROVIDER.account_paths).account == "example.com"
 
 
+def test_one_signature_of_several_is_enough_with_and_without_their_version() -> None:
+    vendor = SweegoSamples()
+    [request] = vendor.requests([sample()], now=NOW)
+    good = request.headers["webhook-signature"]
+    for given in (f"c3RyYW5nZXI= {good}", f"{good} c3RyYW5nZXI=", f"v1,c3RyYW5nZXI= v1,{good}"):
+        changed = msgspec.structs.replace(request, headers={**request.headers, "webhook-signature": given})
+        verdict = PROVIDER.authenticate(changed, vendor.source("first"), now=NOW, certificates={})
+        assert isinstance(verdict, Accepted)
+
+
 def test_the_signature_may_stand_with_and_without_its_version() -> None:
     sender = SweegoSamples()
     request = sender.requests([sample()], now=NOW)[0]

@@ -3,6 +3,7 @@
 import hmac
 import json
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -102,7 +103,12 @@ class TestToken:
 
     def test_without_hash_or_time_is_refused(self) -> None:
         assert self.reason(token_request({"alg": "HS256"}, {"iat": self.CLAIMS["iat"]}, b"{}")) == "bad_signature"
-        assert self.reason(token_request({"alg": "HS256"}, {"payload_hash": self.HASH}, b"{}")) == "stale"
+        assert self.reason(token_request({"alg": "HS256"}, {"payload_hash": self.HASH}, b"{}")) == "bad_timestamp"
+
+    @pytest.mark.parametrize("spell", [str, lambda seconds: seconds * 1_000, lambda seconds: f" {seconds}"])
+    def test_with_its_time_in_another_form_is_refused(self, spell: Callable[[int], object]) -> None:
+        claims = {"iat": spell(self.CLAIMS["iat"]), "payload_hash": self.HASH}
+        assert self.reason(token_request({"alg": "HS256"}, claims, b"{}")) == "bad_timestamp"
 
     @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "é.é.é", "x" * 100_000])
     def test_that_is_none_is_refused(self, token: str) -> None:

@@ -84,22 +84,6 @@ async def test_a_stale_signature_is_refused(start_receiver: Start, rabbitmq_writ
     assert rabbitmq_writer.parcels == []
 
 
-async def test_a_token_used_again_for_other_data_is_refused_and_for_the_same_data_is_a_retry(
-    start_receiver: Start, rabbitmq_writer: TallyingWriter, rabbitmq_reader: RabbitMQReader
-) -> None:
-    sender = MailgunSamples()
-    receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer)
-    [webhook] = sender.requests([bounce()], now=now())
-    assert (await receiver.post(webhook, "main"))[0] == 200
-    assert (await receiver.post(webhook, "main"))[0] == 200
-    status, _, body = await receiver.post(webhook, "main", body=_tampered(webhook))
-    assert status == 401
-    told = json.loads(body)
-    assert told["error"] == "replayed_token"
-    assert "signed anew" in told["remedy"]
-    assert {envelope.body for envelope in await take_envelopes(rabbitmq_reader, 2)} == {webhook.body}
-
-
 async def test_a_declared_oversize_is_refused_before_the_body_is_sent(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:

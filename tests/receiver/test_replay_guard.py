@@ -3,10 +3,8 @@
 from worker.receiver.replay_guard import ReplayGuard
 
 
-def _claim(
-    guard: ReplayGuard, token: str, data: str, *, now: float = 0.0, source: str = "main", window: int = 60
-) -> bool:
-    return guard.claim(source, token, data, now=now, window_seconds=window)
+def _claim(guard: ReplayGuard, token: str, data: str, *, now: float = 0.0, window: int = 60) -> bool:
+    return guard.claim(token, data, now=now, window_seconds=window)
 
 
 def test_a_token_serves_its_own_data_again_and_nothing_else() -> None:
@@ -17,16 +15,10 @@ def test_a_token_serves_its_own_data_again_and_nothing_else() -> None:
     assert _claim(guard, "u", "b")
 
 
-def test_sources_do_not_share_tokens() -> None:
-    guard = ReplayGuard()
-    assert _claim(guard, "t", "a", source="one")
-    assert _claim(guard, "t", "b", source="two")
-
-
 def test_a_released_token_is_as_good_as_new() -> None:
     guard = ReplayGuard()
     assert _claim(guard, "t", "a")
-    guard.release("main", "t")
+    guard.release("t")
     assert _claim(guard, "t", "b")
 
 
@@ -34,8 +26,8 @@ def test_a_token_is_remembered_after_its_twin_released_it() -> None:
     guard = ReplayGuard()
     assert _claim(guard, "t", "a")
     assert _claim(guard, "t", "a")
-    guard.release("main", "t")
-    guard.remember("main", "t", "a", now=0.0, window_seconds=60)
+    guard.release("t")
+    guard.remember("t", "a", now=0.0, window_seconds=60)
     assert not _claim(guard, "t", "b")
 
 

@@ -135,7 +135,6 @@ def used_token(envelope: Envelope) -> UsedToken | None:
     if not envelope.replay_token:
         return None
     return UsedToken(
-        source=envelope.source,
         token=envelope.replay_token,
         fingerprint=envelope.replay_fingerprint,
         expires_at=envelope.received_at + timedelta(seconds=envelope.replay_window_seconds),

@@ -20,12 +20,13 @@ from worker.providers.authentication.comparison import as_bytes
 from worker.providers.authentication.freshness import refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches, missing_signature
 from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.signed_time import bad_time, read_signed_time
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
-from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.payload.vendor_time import from_iso
 from worker.providers.provider import Refused, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
@@ -34,22 +35,32 @@ from worker.providers.webhook_provider import WebhookProvider
 # otherwise: with its prefix, as text.
 
 SIGNATURE_HEADER = "x-lettermint-signature"
+_MOST_PARTS = 16  # whoever lists thousands wants them all computed
 _MAX_AGE_SECONDS = 300  # as in Lettermint's own libraries
 
 
 class LettermintSignature(Struct, frozen=True, kw_only=True):
-    """`t=<unix seconds>,v1=<hex>`: the HMAC-SHA256 of `<t>.<body>`."""
+    """`t=<unix seconds>,v1=<hex>`: the HMAC-SHA256 of `<t>.<body>`.
+
+    While a secret is changed there is a `v1` for each of the two: one that fits is enough.
+    """
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
-        """None when the signature fits under one of the secrets and its time is recent."""
+        """None when one of the signatures fits under one of the secrets and the time is recent."""
         given = request.headers.get(SIGNATURE_HEADER, "")
         if not given:
             return missing_signature(SIGNATURE_HEADER)
-        parts = dict(part.strip().partition("=")[::2] for part in given.split(","))
-        timestamp, signature = parts.get("t", ""), parts.get("v1", "")
-        if not hmac_matches(signature, as_bytes(timestamp) + b"." + request.body, source.secrets):
+        parts = [part.lstrip().partition("=") for part in given.split(",", _MOST_PARTS)[:_MOST_PARTS]]
+        times = {value for name, _, value in parts if name == "t"}
+        timestamp = times.pop() if len(times) == 1 else ""  # of several nobody knows which one is signed
+        signed_at = read_signed_time(timestamp)
+        if signed_at is None:
+            return bad_time(timestamp)
+        message = as_bytes(timestamp) + b"." + request.body
+        matches = [hmac_matches(value, message, source.secrets) for name, _, value in parts if name == "v1"]
+        if not any(matches):
             return bad_signature()
-        return refuse_stale(from_unix_seconds(timestamp), source, now=now, default_max_age_seconds=_MAX_AGE_SECONDS)
+        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=_MAX_AGE_SECONDS)
 
     def check_secrets(self, source: Source) -> list[str]:
         """Any text can be a key."""

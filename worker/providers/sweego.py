@@ -43,9 +43,8 @@ class BareStandardWebhooks(Struct, frozen=True):
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when the signature fits under one of the source's secrets and the time is recent."""
         headers = {name: request.headers.get(name, "") for name in _HEADERS}
-        given = headers[SIGNATURE_HEADER]
-        if given and "," not in given:
-            headers[SIGNATURE_HEADER] = f"v1,{given.strip()}"
+        given = headers[SIGNATURE_HEADER].split()
+        headers[SIGNATURE_HEADER] = " ".join(one if "," in one else f"v1,{one}" for one in given)
         return _STANDARD.refuse(msgspec.structs.replace(request, headers=headers), source, now=now)
 
     def check_secrets(self, source: Source) -> list[str]:

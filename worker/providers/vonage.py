@@ -25,10 +25,11 @@ from worker.providers.authentication.comparison import as_bytes, texts_match
 from worker.providers.authentication.freshness import refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, body_hash
 from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.signed_time import bad_time, numeric_date
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
-from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.payload.vendor_time import from_iso
 from worker.providers.provider import Refused, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
@@ -65,7 +66,9 @@ class SignedToken(Struct, frozen=True):
         stated = json_payload.text(claims, PAYLOAD_HASH) or ""
         if not texts_match(stated.lower(), body_hash(request.body, "sha256")):
             return bad_signature()
-        signed_at = from_unix_seconds(claims.get("iat"))
+        signed_at = numeric_date(claims.get("iat"))
+        if signed_at is None:
+            return bad_time(str(claims.get("iat")))
         return refuse_stale(signed_at, source, now=now, default_max_age_seconds=MAX_AGE_SECONDS)
 
     def check_secrets(self, source: Source) -> list[str]:

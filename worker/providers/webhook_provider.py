@@ -12,7 +12,7 @@ from schemas.vocabulary import Cause, Kind
 from worker.errors import ImpossibleSetting
 from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.configured_header import check_header_option
-from worker.providers.authentication.freshness import MAX_AGE_OPTION
+from worker.providers.authentication.freshness import TIME_OPTIONS
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
 from worker.providers.authentication.source_options import check_options
 from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
@@ -33,7 +33,7 @@ class WebhookProvider(ABC):
     success_status: ClassVar[int] = 200
     later_status: ClassVar[int] = 503
     kept_headers: ClassVar[frozenset[str]] = frozenset()
-    seconds_options: ClassVar[tuple[str, ...]] = (MAX_AGE_OPTION,)  # () where no scheme signs a time
+    seconds_options: ClassVar[tuple[str, ...]] = TIME_OPTIONS  # () where no scheme signs a time
     other_options: ClassVar[tuple[str, ...]] = ()
     account_paths: ClassVar[Mapping[str, str]] = {}
 

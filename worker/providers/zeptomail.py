@@ -28,6 +28,7 @@ from worker.providers.authentication.configured_header import HEADER_OPTION, Con
 from worker.providers.authentication.credentials import QueryToken
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
 from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.signed_time import read_signed_time
 from worker.providers.classification.failure import classify
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
@@ -65,7 +66,7 @@ class ProducerSignature(Struct, frozen=True):
         messages = [payload]
         if payload != request.body:
             messages.append(request.body)
-        if time.isascii() and time.isdecimal():
+        if read_signed_time(time, "milliseconds") is not None:
             messages += [time.encode() + message for message in messages]
         matches = [
             texts_match(given, hmac.digest(as_bytes(secret.reveal()), message, "sha256"))

@@ -1,7 +1,8 @@
 """One-time tokens that were used: a token seen again with other data is a forgery made from an old request.
 
 Some vendors sign a time and a token, but not the body. Whoever has seen one such request could send another
-body with it; the guard refuses that. The same token with the same data is the vendor's own retry.
+body with it, to this source or to another that has the same key; the guard refuses that. The same token with the same
+data is the vendor's own retry. A token is all that was signed: were it a part, the rest could be chosen anew.
 """
 
 from collections import OrderedDict
@@ -19,37 +20,35 @@ class ReplayGuard:
 
     def __init__(self, max_tokens: int = MAX_TOKENS) -> None:
         self._max_tokens = max_tokens
-        self._used: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
+        self._used: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
-    def claim(self, source: str, token: str, fingerprint: str, *, now: float, window_seconds: int) -> bool:
+    def claim(self, token: str, fingerprint: str, *, now: float, window_seconds: int) -> bool:
         """False when the token was used for other data. `now` is any clock that only goes forward, in seconds.
 
         A claim holds from now on, so that two requests at the same time cannot both use a token.
         """
         self._forget_expired(now)
-        key = (source, token)
-        known = self._used.get(key)
+        known = self._used.get(token)
         if known is not None and known[1] > now:
             return known[0] == fingerprint
-        self.remember(source, token, fingerprint, now=now, window_seconds=window_seconds)
+        self.remember(token, fingerprint, now=now, window_seconds=window_seconds)
         return True
 
-    def remember(self, source: str, token: str, fingerprint: str, *, now: float, window_seconds: int) -> None:
+    def remember(self, token: str, fingerprint: str, *, now: float, window_seconds: int) -> None:
         """Makes a claim last: what the token was used for is stored, whatever became of its twins."""
-        key = (source, token)
-        self._used[key] = (fingerprint, now + window_seconds)
-        self._used.move_to_end(key)
+        self._used[token] = (fingerprint, now + window_seconds)
+        self._used.move_to_end(token)
         if len(self._used) > self._max_tokens:
             self._used.popitem(last=False)
 
-    def release(self, source: str, token: str) -> None:
+    def release(self, token: str) -> None:
         """Takes a claim back: what it was used for was not stored, so the token is as good as new."""
-        self._used.pop((source, token), None)
+        self._used.pop(token, None)
 
     def _forget_expired(self, now: float) -> None:
         # Sources differ in their windows, so one that lasts may stand before some that do not: they go later.
         while self._used:
-            key = next(iter(self._used))
-            if self._used[key][1] > now:
+            oldest = next(iter(self._used))
+            if self._used[oldest][1] > now:
                 return
-            del self._used[key]
+            del self._used[oldest]

@@ -169,7 +169,6 @@ class SourceWebhooks:
 
     def _claim_token(self, verdict: Accepted) -> Refused | None:
         if verdict.replay_token is None or self._tools.replay_guard.claim(
-            self._source.name,
             verdict.replay_token,
             verdict.replay_fingerprint,
             now=monotonic(),
@@ -187,10 +186,9 @@ class SourceWebhooks:
             await self._put(blob)
         except BaseException:
             # The vendor's next try, whatever it then says, is the first one that counts.
-            guard.release(self._source.name, token)
+            guard.release(token)
             raise
         guard.remember(
-            self._source.name,
             token,
             verdict.replay_fingerprint,
             now=monotonic(),

@@ -12,9 +12,10 @@ from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, QueryToken
 from worker.providers.authentication.hmac_signature import HmacSignature, encode_digest
 from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.signed_time import TimeFormat
 from worker.providers.authentication.standard_webhooks import PUBLIC_KEY_PREFIX, StandardWebhooks
 from worker.providers.provider import WebhookRequest
-from worker.samples.posting import basic, standard_signature, unix_time
+from worker.samples.posting import basic, iso_time, standard_signature, unix_time
 
 SIGNABLE = (BasicCredentials, HeaderToken, ConfiguredHeader, QueryToken, HmacSignature, StandardWebhooks)
 
@@ -43,11 +44,11 @@ def sign(
         case HmacSignature():
             extra = {}
             if scheme.timestamp_header:
-                extra[scheme.timestamp_header] = unix_time(now)
+                extra[scheme.timestamp_header] = written_time(now, scheme.timestamp_format)
             if scheme.id_header:
                 extra[scheme.id_header] = str(uuid4())
             timed = _with_headers(request, extra)
-            digest = hmac.digest(secret.encode(), scheme.message(timed), scheme.digest)
+            digest = hmac.digest(secret.encode(), scheme.message(timed) or b"", scheme.digest)
             return _with_headers(timed, {scheme.header: scheme.prefix + encode_digest(digest, scheme.encoding)})
         case StandardWebhooks():
             message_id, timestamp = f"msg_{uuid4().hex}", unix_time(now)
@@ -61,6 +62,17 @@ def sign(
                 },
             )
     raise TypeError(f"only the vendor can sign by {type(scheme).__name__}")
+
+
+def written_time(time: datetime, time_format: TimeFormat) -> str:
+    """The time in the form that a vendor signs."""
+    match time_format:
+        case "seconds":
+            return unix_time(time)
+        case "milliseconds":
+            return f"{unix_time(time)}000"
+        case "rfc3339":
+            return iso_time(time)
 
 
 def _with_headers(request: WebhookRequest, headers: Mapping[str, str]) -> WebhookRequest:

@@ -1,4 +1,7 @@
-"""One-time tokens and what each was used for, known to all processes."""
+"""One-time tokens and what each was used for, known to all processes and good for all sources together.
+
+A token names its vendor, and sources of one vendor may share a key: what one of them has seen is used up for all.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,27 +15,26 @@ from worker.store.pool import Connection
 class UsedToken(Struct, frozen=True, kw_only=True, gc=False):
     """A token as one delivery uses it."""
 
-    source: str
     token: str
     fingerprint: str
     expires_at: datetime
 
     @property
-    def key(self) -> tuple[str, bytes]:
-        """The primary key."""
-        return self.source, blake2b(self.token.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    def key(self) -> bytes:
+        """What is kept of the token."""
+        return blake2b(self.token.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 # The first use is the one that counts, whoever brings it; in the order of the key, so that two batches never wait
-# for each other in a circle.
+# for each other in a circle. The column `source` is empty: a token is used up for all of them.
 _CLAIM = """
     INSERT INTO replay_tokens AS t (source, token_hash, fingerprint, expires_at)
-    SELECT DISTINCT ON (n.source, n.token_hash) n.source, n.token_hash, n.fingerprint, n.expires_at
-      FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[]) WITH ORDINALITY
-        AS n (source, token_hash, fingerprint, expires_at, place)
-     ORDER BY n.source, n.token_hash, n.place
+    SELECT DISTINCT ON (n.token_hash) '', n.token_hash, n.fingerprint, n.expires_at
+      FROM unnest($1::bytea[], $2::text[], $3::timestamptz[]) WITH ORDINALITY
+        AS n (token_hash, fingerprint, expires_at, place)
+     ORDER BY n.token_hash, n.place
     ON CONFLICT (source, token_hash) DO UPDATE SET fingerprint = t.fingerprint
-    RETURNING source, token_hash, fingerprint
+    RETURNING token_hash, fingerprint
 """
 
 
@@ -41,12 +43,11 @@ async def claim_tokens(connection: Connection, tokens: Sequence[UsedToken]) -> l
     keys = [token.key for token in tokens]
     records = await connection.fetch(
         _CLAIM,
-        [source for source, _ in keys],
-        [token_hash for _, token_hash in keys],
+        keys,
         [token.fingerprint for token in tokens],
         [token.expires_at for token in tokens],
     )
-    first = {(source, token_hash): fingerprint for source, token_hash, fingerprint in records}
+    first = {record["token_hash"]: record["fingerprint"] for record in records}
     return [first[key] == token.fingerprint for key, token in zip(keys, tokens, strict=True)]
 
 

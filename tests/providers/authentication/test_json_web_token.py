@@ -110,6 +110,15 @@ def test_a_token_that_does_not_say_when_it_ends_is_refused(claims: dict[str, Any
     assert reason(f"Bearer {token(**claims)}") in {"stale", "bad_credentials"}
 
 
+def test_the_times_of_a_token_are_numbers_of_seconds_and_nothing_else() -> None:
+    ends = int((NOW + timedelta(hours=1)).timestamp())
+    for exp, accepted in ((ends, True), (ends + 0.5, True), (ends * 1_000, False), (str(ends), False), (True, False)):
+        shown = f"Bearer {jwt.encode({'exp': exp}, SHARED, algorithm='HS256')}"
+        assert (refusal(shown) is None) is accepted, exp
+    shown = f"Bearer {jwt.encode({'exp': ends, 'nbf': str(ends - 7_200)}, SHARED, algorithm='HS256')}"
+    assert reason(shown) in {"stale", "bad_credentials"}
+
+
 def test_issuer_and_audience_count_where_they_are_configured() -> None:
     assert refusal(f"Bearer {token()}", issuer="https://id.example.org", audience="bouncekeeper") is None
     assert refusal(f"Bearer {token(aud=['a', 'bouncekeeper'])}", audience="bouncekeeper") is None

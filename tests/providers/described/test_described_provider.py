@@ -193,6 +193,10 @@ def test_a_source_without_a_description_is_reported_and_its_webhooks_are_set_asi
         ('signed = "{timestamp}.{body}"', "timestamp_header"),
         ('timestamp_header = "x-time"', "not signed"),
         ('signed = "{id}.{body}"', "id_header"),
+        ('signed = "{id}{body}"\nid_header = "x-id"', "nothing marks where {id} ends"),
+        ('signed = "{id}{timestamp}.{body}"\nid_header = "x-id"\ntimestamp_header = "x-time"', "nothing marks where"),
+        ('signed = "{body}{id}"\nid_header = "x-id"', "nothing marks where {id} ends"),
+        ('signed = "{body}.{body}"', "more than once"),
     ],
 )
 def test_a_signature_that_would_not_cover_what_it_seems_to_is_reported(lines: str, remedy: str) -> None:

@@ -235,9 +235,38 @@ def test_the_primary_accounts_signature_is_as_good() -> None:
 def test_a_timestamp_may_be_a_number() -> None:
     timestamp = int(NOW.timestamp())
     source = Source(name="s", provider="mailgun", secrets=(Secret("key"),))
-    for written in (timestamp, float(timestamp), str(timestamp)):
+    for written in (timestamp, str(timestamp)):
         signed = {"timestamp": written, "token": "t", "signature": signature("key", str(timestamp), "t")}
         assert isinstance(judge({"signature": signed, "event-data": {}}, source), Accepted)
+
+
+@pytest.mark.parametrize("digits", range(1, 13))
+def test_digits_of_a_token_cannot_be_moved_to_its_timestamp(digits: int) -> None:
+    timestamp, token = str(int(NOW.timestamp())), "123456789012" + "t" * 38
+    source = Source(name="s", provider="mailgun", secrets=(Secret("key"),))
+    proof = signature("key", timestamp, token)
+    assert isinstance(
+        judge({"signature": {"timestamp": timestamp, "token": token, "signature": proof}, "event-data": {}}, source),
+        Accepted,
+    )
+    for moved in (
+        {"timestamp": timestamp + token[:digits], "token": token[digits:]},
+        {"timestamp": int(timestamp + token[:digits]), "token": token[digits:]},
+        {"timestamp": timestamp[:-digits], "token": timestamp[-digits:] + token},
+    ):
+        verdict = judge({"signature": {**moved, "signature": proof}, "event-data": {}}, source)
+        assert isinstance(verdict, Refused)
+        assert verdict.reason in {"bad_timestamp", "missing_signature"}
+
+
+@pytest.mark.parametrize("spell", [" {}", "{} ", "+{}", "0{}", "{}.0", "{}e0", "{}\n", "-{}"])
+def test_a_timestamp_that_is_spelled_otherwise_is_refused_even_if_it_was_signed_so(spell: str) -> None:
+    timestamp = spell.format(int(NOW.timestamp()))
+    source = Source(name="s", provider="mailgun", secrets=(Secret("key"),))
+    signed = {"timestamp": timestamp, "token": "t", "signature": signature("key", timestamp, "t")}
+    verdict = judge({"signature": signed, "event-data": {}}, source)
+    assert isinstance(verdict, Refused)
+    assert verdict.reason == "bad_timestamp"
 
 
 def test_an_empty_key_opens_nothing() -> None:
@@ -258,14 +287,17 @@ def test_a_token_is_good_for_one_event_of_one_person() -> None:
         return accepted
 
     first = verdict({})
-    assert first.replay_token == "t" * 50
-    assert first.replay_fingerprint == verdict({"tags": ["spelled", "otherwise"]}).replay_fingerprint
+    assert first.replay_token == f"mailgun {int(NOW.timestamp())}{'t' * 50}"  # all that was signed
+    assert first.replay_fingerprint == verdict(dict(reversed(event_data("failed").items()))).replay_fingerprint
     for changed in (
         {"recipient": "joe@example.org"},
         {"id": "id-2"},
         {"event": "complained"},
         {"severity": "permanent"},
         {"delivery-status": {"code": 550}},
+        {"delivery-status": {"message": "550 5.1.1 no such user"}},
+        {"account": {"id": "another"}},
+        {"tags": ["another"]},
     ):
         assert first.replay_fingerprint != verdict(changed).replay_fingerprint
 
@@ -276,11 +308,20 @@ def test_a_token_is_remembered_for_as_long_as_its_timestamp_is_accepted() -> Non
         sender.requests([sample()], now=NOW)[0], sender.source("s"), now=NOW, certificates={}
     )
     assert isinstance(accepted, Accepted)
-    far_ahead = sender.requests([sample()], now=NOW + timedelta(seconds=3_600))[0]
+    far_ahead = sender.requests([sample()], now=NOW + timedelta(seconds=300))[0]
     assert isinstance(PROVIDER.authenticate(far_ahead, sender.source("s"), now=NOW, certificates={}), Accepted)
-    assert accepted.replay_window_seconds == (9 + 1) * 3_600
-    too_far = sender.requests([sample()], now=NOW + timedelta(seconds=3_602))[0]
+    assert accepted.replay_window_seconds == 9 * 3_600 + 300
+    too_far = sender.requests([sample()], now=NOW + timedelta(seconds=302))[0]
     assert isinstance(PROVIDER.authenticate(too_far, sender.source("s"), now=NOW, certificates={}), Refused)
+
+
+def test_a_token_is_remembered_as_long_as_another_source_with_its_key_may_take_it() -> None:
+    sender = MailgunSamples()
+    for max_age_seconds, window in ((60, 9 * 3_600 + 300), (86_400, 86_400 + 300)):
+        source = msgspec.structs.replace(sender.source("s"), options={"max_age_seconds": max_age_seconds})
+        accepted = PROVIDER.authenticate(sender.requests([sample()], now=NOW)[0], source, now=NOW, certificates={})
+        assert isinstance(accepted, Accepted)
+        assert accepted.replay_window_seconds == window
 
 
 def test_the_age_limit_can_be_set() -> None:

@@ -12,11 +12,15 @@ from msgspec import Struct
 from schemas.source import Secret, Source
 from worker.providers.authentication.comparison import as_bytes, texts_match
 from worker.providers.authentication.freshness import refuse_stale
-from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.authentication.signed_template import BODY, ID, TIMESTAMP, read_template
+from worker.providers.authentication.signed_time import TimeFormat, bad_time, read_signed_time
 from worker.providers.provider import Refused, WebhookRequest
 
 Digest = Literal["md5", "sha1", "sha256", "sha384", "sha512"]
 Encoding = Literal["hex", "base64"]
+
+# A vendor lists one signature for each secret in use. Whoever lists thousands wants them all compared.
+_MOST_SIGNATURES = 16
 
 
 def hmac_matches(
@@ -41,9 +45,10 @@ def encode_digest(digest: bytes, encoding: Encoding) -> str:
 class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="hmac", forbid_unknown_fields=True):
     """A header that carries an HMAC of what `signed` says, keyed with the secret's own characters.
 
-    `signed` is a text with the fields {body}, {timestamp} and {id}; the latter two come from the headers that
-    are named here. With a `timestamp_header`, requests older than `max_age_seconds` are refused as replays;
-    the source's option of that name overrides the default given here.
+    The header may list several signatures with commas between, as vendors do while a secret is changed: one that fits
+    is enough. `signed` is a text with the fields {body}, {timestamp} and {id}; the latter two come from the headers
+    that are named here. With a `timestamp_header`, whose time is written as `timestamp_format` says, requests older
+    than `max_age_seconds` are refused as replays; the source's option of that name overrides the default given here.
     """
 
     header: str  # in lower case
@@ -52,6 +57,7 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
     prefix: str = ""  # before the signature in the header: "sha256="
     signed: str = "{body}"
     timestamp_header: str = ""
+    timestamp_format: TimeFormat = "seconds"
     id_header: str = ""
     max_age_seconds: int = 24 * 3600
 
@@ -61,33 +67,35 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
         timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
         if not given or (self.timestamp_header and not timestamp):
             return missing_signature(self.timestamp_header if given else self.header)
-        if self.prefix:
-            if not given.startswith(self.prefix):
-                return bad_signature()
-            given = given[len(self.prefix) :]
-        if not hmac_matches(
-            given.strip(), self.message(request), source.secrets, digest=self.digest, encoding=self.encoding
-        ):
+        signed_at = read_signed_time(timestamp, self.timestamp_format) if self.timestamp_header else None
+        if self.timestamp_header and signed_at is None:
+            return bad_time(timestamp, self.timestamp_format)
+        message = self.message(request)
+        if message is None or not any([self._fits(one, message, source) for one in self._listed(given)]):  # noqa: C419 - all are compared
             return bad_signature()
-        if not self.timestamp_header:
+        if signed_at is None:
             return None
-        signed_at = from_unix_seconds(timestamp) or from_iso(timestamp)
         return refuse_stale(signed_at, source, now=now, default_max_age_seconds=self.max_age_seconds)
 
-    def message(self, request: WebhookRequest) -> bytes:
-        """The bytes that are signed."""
+    def _listed(self, given: str) -> list[str]:
+        """The signatures in the header, without their prefix."""
+        texts = [given] if "," in self.prefix else given.split(",", _MOST_SIGNATURES)[:_MOST_SIGNATURES]
+        return [text.strip()[len(self.prefix) :].strip() for text in texts if text.strip().startswith(self.prefix)]
+
+    def _fits(self, signature: str, message: bytes, source: Source) -> bool:
+        return hmac_matches(signature, message, source.secrets, digest=self.digest, encoding=self.encoding)
+
+    def message(self, request: WebhookRequest) -> bytes | None:
+        """The bytes that are signed; None when they could be cut into other fields as well."""
         if self.signed == "{body}":
             return request.body
-        fields = {
-            "timestamp": as_bytes(request.headers.get(self.timestamp_header, "")),
-            "id": as_bytes(request.headers.get(self.id_header, "")),
-            "body": request.body,
-        }
-        pieces = []
-        for text in self.signed.split("{"):
-            name, closed, rest = text.partition("}")
-            pieces += [fields[name], rest.encode()] if closed else [text.encode()]
-        return b"".join(pieces)
+        return read_template(self.signed).filled(
+            {
+                TIMESTAMP: as_bytes(request.headers.get(self.timestamp_header, "")),
+                ID: as_bytes(request.headers.get(self.id_header, "")),
+                BODY: request.body,
+            }
+        )
 
     def check_secrets(self, source: Source) -> list[str]:
         """Any text can be a key."""

@@ -8,6 +8,7 @@ signature over it are checked here, as neither proves anything without the other
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 
@@ -15,10 +16,10 @@ from msgspec import Struct
 
 from schemas.source import Source
 from worker.providers.authentication.comparison import as_bytes, texts_match
-from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.freshness import refuse_expired, refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
 from worker.providers.authentication.public_key import ed25519_matches, load_ed25519_key
-from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.authentication.signed_time import bad_time, read_signed_time
 from worker.providers.provider import Refused, WebhookRequest
 
 DIGEST_HEADER = "content-digest"
@@ -29,20 +30,22 @@ SIGNATURE_HEADER = "signature"
 _MOST_SIGNATURES = 4
 
 _LABEL = r"([a-z*][a-z0-9_.*-]{0,60})"
-_INPUTS = re.compile(_LABEL + r'=(\(([^()]{0,300})\)((?:;[a-z*][a-z0-9_.*-]*=(?:"[^"]{0,200}"|\d{1,12}))*))')
+_INPUTS = re.compile(_LABEL + r'=(\(([^()]{0,300})\)((?:;[a-z*][a-z0-9_.*-]*=(?:"[^"]{0,200}"|[0-9]{1,12}))*))')
 _SIGNATURES = re.compile(_LABEL + r"=:([A-Za-z0-9+/=]{1,200}):")
 _DIGESTS = re.compile(r"(sha-256|sha-512)=:([A-Za-z0-9+/=]{1,200}):")
 _COMPONENT = re.compile(r'"([a-z0-9!#$%&\'*+.^_`|~-]+)"')
-_CREATED = re.compile(r";created=(\d+)")
-_ALGORITHM = re.compile(r';alg="([^"]*)"')
+_PARAMETER = re.compile(r';([a-z*][a-z0-9_.*-]*)=("[^"]*"|[0-9]+)')
+_ALGORITHM = '"ed25519"'
 _HASHES = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 
-class _Signed(Struct, frozen=True):
+class _Signed(Struct, frozen=True, kw_only=True):
     """One signature with what it says of itself."""
 
     components: tuple[str, ...]  # names of header fields
     parameters: str  # as in the header, which is how they are signed
+    created: str
+    expires: str | None
     signature: str
 
 
@@ -50,7 +53,7 @@ class HttpMessageSignature(Struct, frozen=True, kw_only=True):
     """Ed25519 over `content-digest`, and other header fields where the sender covers them too.
 
     Signatures over derived components (`"@method"`) are not understood and prove nothing here. The secrets are public
-    keys, in PEM or base64. Requests older than `max_age_seconds` are refused as replays.
+    keys, in PEM or base64. Requests older than `max_age_seconds`, or after their own `expires`, are refused as replays.
     """
 
     max_age_seconds: int = 300
@@ -66,16 +69,17 @@ class HttpMessageSignature(Struct, frozen=True, kw_only=True):
                 reason="bad_digest",
                 detail="the header content-digest is not the body's: a proxy changes the body, or this is a forgery",
             )
-        for signed in _signed(headers.get(INPUT_HEADER, ""), headers.get(SIGNATURE_HEADER, "")):
-            if ed25519_matches(signed.signature, _base(signed, request), source.secrets):
-                created = _CREATED.search(signed.parameters)
-                return refuse_stale(
-                    from_unix_seconds(created[1]) if created else None,
-                    source,
-                    now=now,
-                    default_max_age_seconds=self.max_age_seconds,
-                )
-        return bad_signature()
+        refused = None
+        for signed in _signed(headers):
+            created = read_signed_time(signed.created)
+            expires = created if signed.expires is None else read_signed_time(signed.expires)
+            if created is None or expires is None:
+                refused = bad_time(signed.created if created is None else signed.expires or "")
+            elif ed25519_matches(signed.signature, _base(signed, request), source.secrets):
+                if signed.expires is not None and (refused := refuse_expired(expires, source, now=now)):
+                    return refused
+                return refuse_stale(created, source, now=now, default_max_age_seconds=self.max_age_seconds)
+        return refused or bad_signature()
 
     def check_secrets(self, source: Source) -> list[str]:
         """Each secret must be an Ed25519 public key."""
@@ -91,21 +95,30 @@ def _digest_fits(header: str, body: bytes) -> bool:
     return bool(fits) and all(fits)
 
 
-def _signed(inputs: str, signatures: str) -> list[_Signed]:
+def _signed(headers: Mapping[str, str]) -> list[_Signed]:
     """The signatures that cover the digest of the body, each with the parameters under its own label."""
-    by_label = dict(_SIGNATURES.findall(signatures))
+    inputs, by_label = headers.get(INPUT_HEADER, ""), dict(_SIGNATURES.findall(headers.get(SIGNATURE_HEADER, "")))
     found = []
-    for label, parameters, listed, _ in islice(_INPUTS.findall(inputs), _MOST_SIGNATURES):
+    for label, written, listed, parameters in islice(_INPUTS.findall(inputs), _MOST_SIGNATURES):
         names = listed.split()
         components = tuple(match[1] for name in names if (match := _COMPONENT.fullmatch(name)))
-        algorithm = _ALGORITHM.search(parameters)
+        told = dict(_PARAMETER.findall(parameters))
         if (
             label in by_label
-            and len(components) == len(names)
+            and len(set(components)) == len(names)
             and DIGEST_HEADER in components
-            and (algorithm is None or algorithm[1] == "ed25519")
+            and all(name in headers for name in components)
+            and told.get("alg", _ALGORITHM) == _ALGORITHM
         ):
-            found.append(_Signed(components, parameters, by_label[label]))
+            found.append(
+                _Signed(
+                    components=components,
+                    parameters=written,
+                    created=told.get("created", ""),
+                    expires=told.get("expires"),
+                    signature=by_label[label],
+                )
+            )
     return found
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from schemas.source import Secret, Source
 from worker.providers.authentication.public_key import load_public_key
-from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.authentication.signed_time import numeric_date
 from worker.providers.provider import Refused, WebhookRequest
 
 ISSUER_OPTION, AUDIENCE_OPTION = "issuer", "audience"
@@ -132,8 +132,8 @@ def _algorithms_of(key: object) -> list[str]:
 
 
 def _refuse_times(claims: dict[str, Any], now: datetime) -> Refused | None:
-    expires = from_unix_seconds(claims.get("exp"))
-    begins = from_unix_seconds(claims["nbf"]) if "nbf" in claims else now
+    expires = numeric_date(claims.get("exp"))
+    begins = numeric_date(claims["nbf"]) if "nbf" in claims else now
     if expires is not None and begins is not None and begins - _SLACK <= now < expires + _SLACK:
         return None
     return Refused(

@@ -18,9 +18,10 @@ from msgspec import Struct
 
 from schemas.source import Secret, Source
 from worker.providers.authentication.comparison import as_bytes
+from worker.providers.authentication.encoded_key import decode_key
 from worker.providers.authentication.freshness import refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
-from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.authentication.signed_time import TimeFormat, bad_time, read_signed_time
 from worker.providers.provider import Refused, WebhookRequest
 
 _ED25519_KEY_BYTES = 32
@@ -37,13 +38,15 @@ class PublicKeySignature(
 ):
     """A header with base64 of the raw body's signature, under a public key that the vendor publishes.
 
-    With a `timestamp_header`, its text and the `separator` stand before the body in what is signed, and requests older
-    than `max_age_seconds` are refused as replays; the source's option of that name overrides the default given here.
+    With a `timestamp_header`, its text and the `separator` stand before the body in what is signed. Its time must be
+    written as `timestamp_format` says, and requests older than `max_age_seconds` are refused as replays; the source's
+    option of that name overrides the default given here.
     """
 
     header: str  # in lower case
     algorithm: Literal["ecdsa_p256", "ed25519", "rsa_sha256", "rsa_sha1"]
     timestamp_header: str = ""
+    timestamp_format: TimeFormat = "seconds"
     separator: str = ""
     max_age_seconds: int = 24 * 3600
 
@@ -53,12 +56,14 @@ class PublicKeySignature(
         timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
         if not given or (self.timestamp_header and not timestamp):
             return missing_signature(self.timestamp_header if given else self.header)
+        signed_at = read_signed_time(timestamp, self.timestamp_format) if self.timestamp_header else None
+        if self.timestamp_header and signed_at is None:
+            return bad_time(timestamp, self.timestamp_format)
         before = as_bytes(timestamp + self.separator) if timestamp else b""
         if not self._fits(given, before + request.body, source.secrets):
             return bad_signature()
-        if not self.timestamp_header:
+        if signed_at is None:
             return None
-        signed_at = from_unix_seconds(timestamp) or from_iso(timestamp)
         return refuse_stale(signed_at, source, now=now, default_max_age_seconds=self.max_age_seconds)
 
     def _fits(self, signature: str, message: bytes, keys: Sequence[Secret]) -> bool:
@@ -82,7 +87,7 @@ def load_public_key(text: str) -> PublicKeyTypes | None:
     try:
         if "-----BEGIN" in text:
             return load_pem_public_key(text.encode())
-        return load_der_public_key(base64.b64decode("".join(text.split()), validate=True))
+        return load_der_public_key(decode_key(text) or b"")
     except (ValueError, UnsupportedAlgorithm):
         return None
 
@@ -98,11 +103,8 @@ def load_ed25519_key(text: str) -> Ed25519PublicKey | None:
     key = load_public_key(text)
     if isinstance(key, Ed25519PublicKey):
         return key
-    try:
-        bare = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return Ed25519PublicKey.from_public_bytes(bare) if len(bare) == _ED25519_KEY_BYTES else None
+    bare = decode_key(text)
+    return Ed25519PublicKey.from_public_bytes(bare) if bare and len(bare) == _ED25519_KEY_BYTES else None
 
 
 def rsa_key_matches(

@@ -3,7 +3,8 @@
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: the header
 `webhook-signature` lists signatures, each `v1,` and base64 of the HMAC-SHA256 of `{id}.{timestamp}.{body}`, or `v1a,`
 and base64 of an Ed25519 signature of the same. The secret is `whsec_` and base64 of the key, or `whpk_` and base64 of
-the public key. Svix's own header names begin with `svix-`.
+the public key. Svix's own header names begin with `svix-`. The specification allows no full stop in an id or a time,
+as that is what divides them in what is signed.
 """
 
 import base64
@@ -18,9 +19,10 @@ from msgspec import Struct
 
 from schemas.source import Source
 from worker.providers.authentication.comparison import as_bytes, texts_match
+from worker.providers.authentication.encoded_key import decode_key
 from worker.providers.authentication.freshness import refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
-from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.authentication.signed_time import bad_time, read_signed_time
 from worker.providers.provider import Refused, WebhookRequest
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the mark of a secret, not one
@@ -54,6 +56,11 @@ class StandardWebhooks(
         for name, value in (("signature", signatures), ("id", message_id), ("timestamp", timestamp)):
             if not value:
                 return missing_signature(f"{prefix}{name}")
+        signed_at = read_signed_time(timestamp)
+        if signed_at is None:
+            return bad_time(timestamp)
+        if "." in message_id:
+            return bad_signature()
         # Parsers make keys from whichever id is there: one beside the signed id would let a replay pass for news.
         if any((headers.get(header) or message_id) != message_id for header in ID_HEADERS):
             return bad_signature()
@@ -65,7 +72,7 @@ class StandardWebhooks(
         matches = [self._fits(given, message, secret.reveal()) for secret in source.secrets]
         if not any(matches):
             return bad_signature()
-        return refuse_stale(from_unix_seconds(timestamp), source, now=now, default_max_age_seconds=self.max_age_seconds)
+        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=self.max_age_seconds)
 
     def _fits(self, given: dict[str, list[str]], message: bytes, secret: str) -> bool:
         key = self.key(secret)
@@ -82,11 +89,8 @@ class StandardWebhooks(
             return as_bytes(secret)
         text = secret.strip().removeprefix(_VERSION_BEFORE_SECRET)
         prefix = next((prefix for prefix in (SECRET_PREFIX, PUBLIC_KEY_PREFIX) if text.startswith(prefix)), "")
-        try:
-            key = base64.b64decode(text[len(prefix) :], validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        return None if prefix == PUBLIC_KEY_PREFIX and len(key) != _ED25519_KEY_BYTES else key
+        key = decode_key(text[len(prefix) :])
+        return None if prefix == PUBLIC_KEY_PREFIX and key is not None and len(key) != _ED25519_KEY_BYTES else key
 
     def check_secrets(self, source: Source) -> list[str]:
         """Each secret must be base64 after its prefix, or any text where it is used as it stands."""

@@ -18,7 +18,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import ImpossibleSetting, UnreadablePayload
-from worker.providers.authentication.freshness import MAX_AGE_OPTION
+from worker.providers.authentication.freshness import TIME_OPTIONS
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
 from worker.providers.authentication.source_options import check_options
 from worker.providers.classification.failure import Classification, classify
@@ -63,7 +63,7 @@ class Described(WebhookProvider):
     def check_source(self, source: Source) -> list[str]:
         """What is wrong with the source or with its description, each with its remedy."""
         problems = check_common(source, secret_help=f"add {self.secret_help}")
-        problems += check_options(source, seconds=(MAX_AGE_OPTION,), others=(DESCRIPTION_OPTION,))
+        problems += check_options(source, seconds=TIME_OPTIONS, others=(DESCRIPTION_OPTION,))
         text = source.options.get(DESCRIPTION_OPTION)
         if not isinstance(text, str):
             return [*problems, 'no description: write description = "FILE.toml", see docs/providers/described.md']

@@ -37,6 +37,7 @@ from worker.errors import ImpossibleSetting
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, QueryToken
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.public_key import PublicKeySignature
+from worker.providers.authentication.signed_template import ID, TIMESTAMP, read_template
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
 from worker.providers.payload.json_path import JsonPath, compile_path
 
@@ -137,17 +138,15 @@ def compile_description(text: str) -> Compiled:
 
 def _check_signed(scheme: HmacSignature) -> None:
     """Raises ImpossibleSetting when the signature would not prove what it seems to."""
-    names = {piece.partition("}")[0] for piece in scheme.signed.split("{")[1:]}
-    if unknown := names - {"body", "timestamp", "id"}:
-        raise ImpossibleSetting(f"signed: {{{min(unknown)}}} is not known: use {{body}}, {{timestamp}} and {{id}}")
-    if "body" not in names:
-        raise ImpossibleSetting(f"signed = {scheme.signed!r} leaves out {{body}}: anybody could change the events")
-    if ("timestamp" in names) is not bool(scheme.timestamp_header):
+    template = read_template(scheme.signed)
+    if problem := template.problem():
+        raise ImpossibleSetting(f"signed = {scheme.signed!r}: {problem}")
+    if (TIMESTAMP in template.fields) is not bool(scheme.timestamp_header):
         raise ImpossibleSetting(
             "signed and timestamp_header: give both {timestamp} and the header that has it, or neither, since a time "
             "that is not signed proves nothing"
         )
-    if "id" in names and not scheme.id_header:
+    if ID in template.fields and not scheme.id_header:
         raise ImpossibleSetting("signed: {id} needs the header that has it in id_header")
 
 

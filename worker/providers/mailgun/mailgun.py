@@ -26,7 +26,7 @@ from worker.providers.mailgun.mailgun_form import (
     read_form,
     vendor_words,
 )
-from worker.providers.mailgun.mailgun_signature import TokenSignature, accept_once
+from worker.providers.mailgun.mailgun_signature import TokenSignature, accept_once, signed_event
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, child, fit_text
@@ -118,9 +118,9 @@ class Mailgun(WebhookProvider):
     }
 
     def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """Names the one-time token, unless anybody may post here."""
+        """Names what was signed and the event that came with it, unless anybody may post here."""
         del now  # judged by the scheme
-        return Accepted() if is_open(source) else accept_once(request, source)
+        return Accepted() if is_open(source) else accept_once(request, source, used_for=signed_event(request))
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event of the body."""

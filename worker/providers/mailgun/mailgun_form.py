@@ -64,6 +64,11 @@ def signature_fields(form: Form) -> dict[str, str]:
     return {name: _values(form, name)[-1] for name in _SIGNATURE_FIELDS if name in form}
 
 
+def without_signature(form: Form) -> Form:
+    """The form without token and signature; its timestamp is the event's time as well."""
+    return {name: value for name, value in form.items() if name not in _SIGNATURE_FIELDS[1:]}
+
+
 def event_in_todays_shape(form: Form) -> dict[str, Any]:
     """The form as Mailgun would write it today under `event-data`; raises UnreadablePayload when it names no event."""
     fields = {name: _values(form, name)[0] for name in form}
@@ -112,7 +117,7 @@ def key_parts(form: Form, raw: bytes) -> tuple[str | bytes | None, ...]:
 
 def as_json(form: Form) -> bytes:
     """The form without its signature as a JSON object: what is kept as the event's own words."""
-    return msgspec.json.encode({name: value for name, value in form.items() if name not in _SIGNATURE_FIELDS[1:]})
+    return msgspec.json.encode(without_signature(form))
 
 
 def _values(form: Form, name: str) -> list[str]:

@@ -5,7 +5,6 @@ https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store
 
 from collections.abc import Mapping
 from datetime import datetime
-from hashlib import blake2b
 from typing import ClassVar
 
 import msgspec
@@ -25,13 +24,14 @@ from worker.providers.provider import Accepted, Verdict, WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
-# As Mailgun's other webhooks do. The mail is not signed: each token is accepted for one mail only.
+# As Mailgun's other webhooks do. The mail is not signed, nor its envelope: what was signed is accepted for one only.
 
 # -- How it is read ------------------------------------------------------------------------------------------
 # https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/spam-filter
 
 DKIM_HEADER = "x-mailgun-dkim-check-result"
 PASS = "pass"  # noqa: S105 - of Pass and Fail
+_READ_FIELDS = ("body-mime", "recipient", "sender")
 MARKS_OPTION = "spam_filter_marks"  # the domain's spam filter adds its headers: without it any sender could
 
 
@@ -62,7 +62,7 @@ class MailgunInbound(MailProvider):
         return source.options.get(MARKS_OPTION) is True
 
     def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """Names the one-time token and the mail that it came with, unless anybody may post here."""
+        """Names what was signed and the mail that came with it, unless anybody may post here."""
         del now  # judged by the scheme
         if is_open(source):
             return Accepted()
@@ -70,9 +70,9 @@ class MailgunInbound(MailProvider):
             fields = decode_any_form(request.body, request.headers.get("content-type", ""), "Mailgun route")
         except UnreadablePayload:
             fields = {}  # JSON with a good signature: set aside when it is read
-        message = fields.get("body-mime", request.body)
-        return msgspec.structs.replace(
-            accept_once(request, source), replay_fingerprint=blake2b(message, digest_size=16).hexdigest()
+        read = {name: fields[name] for name in _READ_FIELDS if name in fields}
+        return accept_once(
+            request, source, used_for=msgspec.msgpack.encode(read, order="sorted") if read else request.body
         )
 
     def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:

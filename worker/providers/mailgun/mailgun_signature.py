@@ -2,8 +2,11 @@
 
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
 
-The event is not signed: whoever sees one signature can put any event beside it. So each token is accepted for one event
-only, for as long as its time is.
+The event is not signed: whoever sees one signature can put any event beside it. So what was signed is accepted for one
+event only, for as long as its time is, and at one source or another that has the same key.
+
+Nothing stands between time and token in what is signed. Digits at the beginning of a token could be read as the end of
+the time: a time must have its ten digits, and what is remembered is both together.
 """
 
 from datetime import datetime
@@ -15,12 +18,11 @@ from msgspec import Struct
 
 from schemas.source import Source
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.freshness import CLOCK_SLACK_SECONDS, MAX_AGE_OPTION, refuse_stale
+from worker.providers.authentication.freshness import DEFAULT_MAX_AHEAD_SECONDS, refuse_stale, seconds_of_use
 from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches
-from worker.providers.authentication.source_options import seconds_option
-from worker.providers.mailgun.mailgun_form import is_form, read_form, signature_fields
-from worker.providers.payload.json_payload import child, decode_object
-from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.authentication.signed_time import bad_time, read_signed_time
+from worker.providers.mailgun.mailgun_form import is_form, read_form, signature_fields, without_signature
+from worker.providers.payload.json_payload import decode_object
 from worker.providers.provider import Accepted, Refused, WebhookRequest
 
 DEFAULT_MAX_AGE_SECONDS = 9 * 3600  # Mailgun retries for about 8 hours, perhaps with the old signature
@@ -39,7 +41,7 @@ class TokenSignature(Struct, frozen=True):
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when a signature fits under one of the source's keys and is recent."""
-        fields, _ = _signed_parts(request)
+        fields = _signature_of(request)
         timestamp, token = _timestamp_text(fields.get("timestamp")), fields.get("token")
         signatures = [
             signature
@@ -52,13 +54,14 @@ class TokenSignature(Struct, frozen=True):
                 detail="the body has no timestamp, token and signature, neither as JSON nor as a form: it is not "
                 "Mailgun's, or a proxy has changed it",
             )
+        signed_at = read_signed_time(timestamp)
+        if signed_at is None:
+            return bad_time(timestamp)
         signed = f"{timestamp}{token}".encode("utf-8", "surrogatepass")
         matches = [hmac_matches(signature, signed, source.secrets) for signature in signatures]
         if not any(matches):
             return bad_signature()
-        return refuse_stale(
-            from_unix_seconds(timestamp), source, now=now, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS
-        )
+        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS)
 
     def check_secrets(self, source: Source) -> list[str]:
         """Any text can be a key."""
@@ -66,57 +69,51 @@ class TokenSignature(Struct, frozen=True):
         return []
 
 
-def accept_once(request: WebhookRequest, source: Source) -> Accepted:
-    """The verdict on an authentic request: it names the token to remember, and what it was used for."""
-    fields, fingerprint = _signed_parts(request)
-    max_age_seconds = seconds_option(source, MAX_AGE_OPTION, DEFAULT_MAX_AGE_SECONDS)
+def accept_once(request: WebhookRequest, source: Source, *, used_for: bytes) -> Accepted:
+    """The verdict on an authentic request: it names what was signed, and what that is good for from now on.
+
+    `used_for` is all that will be read from the request.
+    """
+    fields = _signature_of(request)
     return Accepted(
-        replay_token=fields["token"],
-        replay_fingerprint=fingerprint,
-        replay_window_seconds=max_age_seconds + CLOCK_SLACK_SECONDS,
+        replay_token=f"mailgun {_timestamp_text(fields.get('timestamp'))}{fields['token']}",
+        replay_fingerprint=blake2b(used_for, digest_size=16).hexdigest(),
+        # Another source with this key may take it for longer than this one.
+        replay_window_seconds=max(
+            seconds_of_use(source, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS),
+            DEFAULT_MAX_AGE_SECONDS + DEFAULT_MAX_AHEAD_SECONDS,
+        ),
     )
 
 
-def _signed_parts(request: WebhookRequest) -> tuple[dict[str, Any], str]:
-    """The fields of the signature, {} when there are none, and the event's fingerprint."""
+def signed_event(request: WebhookRequest) -> bytes:
+    """The event beside the signature in a spelling of its own, so that the same event is the same bytes."""
+    content_type = request.headers.get("content-type", "")
+    if is_form(request.body, content_type):
+        return msgspec.json.encode(without_signature(read_form(request.body, content_type)), order="sorted")
+    event = bytes(_decode_signed(request.body).event)
+    try:
+        return msgspec.json.encode(decode_object(event, "Mailgun event-data"), order="sorted")
+    except (UnreadablePayload, RecursionError):
+        return event  # set aside when it is read
+
+
+def _signature_of(request: WebhookRequest) -> dict[str, Any]:
+    """The fields of the signature, {} when there are none."""
     content_type = request.headers.get("content-type", "")
     if is_form(request.body, content_type):
         try:
-            form = read_form(request.body, content_type)
+            return signature_fields(read_form(request.body, content_type))
         except UnreadablePayload:
-            return {}, ""
-        return signature_fields(form), _hash(
-            msgspec.json.encode([form.get(key) for key in ("event", "recipient", "code", "reason", "Message-Id")])
-        )
+            return {}
     try:
-        webhook = _decode_signed(request.body)
+        return _decode_signed(request.body).signature
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return {}, ""
-    return webhook.signature, _fingerprint(bytes(webhook.event))
+        return {}
 
 
 def _timestamp_text(value: object) -> str | None:
-    """The timestamp as Mailgun signed it: its text, or a number without a fraction."""
+    """The timestamp as Mailgun signed it: its text, or a whole number."""
     if isinstance(value, str):
         return value or None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return str(value) if isinstance(value, int) else f"{value:.0f}"
-
-
-def _fingerprint(event: bytes) -> str:
-    """What the token is good for: one event of one recipient with one outcome, however it is spelled."""
-    try:
-        values = decode_object(event, "Mailgun event-data")
-    except UnreadablePayload:
-        values = {}
-    status = child(values, "delivery-status")
-    named = [
-        *(values.get(key) for key in ("id", "event", "recipient", "severity", "reason", "timestamp")),
-        *(status.get(key) for key in ("code", "enhanced-code", "bounce-type")),
-    ]
-    return _hash(msgspec.json.encode(named) if named[0] else event)
-
-
-def _hash(told: bytes) -> str:
-    return blake2b(told, digest_size=16).hexdigest()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
