@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from schemas.kind_rank import KIND_RANKS
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
 
 
@@ -16,11 +17,12 @@ class FeedbackEvent(Struct, frozen=True, gc=False, repr_omit_defaults=True):
     in, hands them over in this order: with more than fifteen names CPython makes a dict for the call, and that costs
     as much as the parsing of the event's JSON.
 
-    Events of one contact are folded in the order of (occurred_at, event_key). The first byte of the key is
-    the place of the kind in a message's life, so that two events of the same second keep their natural order.
+    Events of one contact are folded in the order of (occurred_at, rank, event_key). The rank is that of the kind, so
+    that two events of the same second keep their natural order. The key says nothing about the kind: what a vendor
+    sends again is the same event, even if a newer version reads it as something else.
     """
 
-    event_key: bytes  # 16 bytes, stable over the vendor's retries
+    event_key: bytes  # 16 bytes, stable over the vendor's retries and over versions of ours
     provider: str
     source: str
     account: str
@@ -43,6 +45,15 @@ class FeedbackEvent(Struct, frozen=True, gc=False, repr_omit_defaults=True):
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] | None = None
     raw: bytes = b""  # the event as the vendor wrote it
+    # What recognises a repeat beside key and time; none of these is stored with the event.
+    claimed_at: datetime | None = None  # the vendor's own time, where it lay ahead of our clock
+    known_by_id: bool = False  # its key alone decides, whatever time a repeat names
+    former_key: bytes | None = None  # as a version made it that had other parts in its keys
+
+    @property
+    def rank(self) -> int:
+        """Its place among events of the same instant."""
+        return KIND_RANKS[self.kind]
 
     @property
     def blame(self) -> Blame:

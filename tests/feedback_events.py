@@ -1,6 +1,5 @@
 """Events as tests need them: a few words each, everything else filled in; and a strategy that makes histories."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
+from worker.providers.payload.event_key import make_event_key
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DELIVERY = UUID("01900000-0000-7000-8000-000000000001")
@@ -28,7 +28,7 @@ def make_event(
     """An event `day` days after START. Its key follows from what it says, as with a real provider, or from `key`."""
     occurred_at = START + timedelta(days=day)
     said = key or f"{kind}|{cause}|{message}|{address}|{occurred_at.isoformat()}|{sorted(fields.items())}"
-    event_key = bytes([list(Kind).index(kind)]) + hashlib.blake2b(said.encode(), digest_size=15).digest()
+    event_key = make_event_key([said])
     fields.setdefault("received_at", occurred_at + timedelta(seconds=30))
     fields.setdefault("raw", b"{}")
     return FeedbackEvent(

@@ -161,7 +161,7 @@ def test_calm_events_after_the_last_ordered_one_commute_and_repeat_harmlessly(
 def test_folding_up_to_any_event_and_on_from_there_is_folding_all(
     data: st.DataObject, events: list[FeedbackEvent], policy: Policy
 ) -> None:
-    ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_key))
+    ordered = sorted(events, key=lambda event: (event.occurred_at, event.rank, event.event_key))
     cut = data.draw(st.integers(min_value=0, max_value=len(ordered)))
     base = fold_all(Facts(), ordered[:cut], policy)
     assert fold_all(base, ordered[cut:], policy) == fold_all(Facts(), events, policy)
@@ -171,7 +171,7 @@ def test_folding_up_to_any_event_and_on_from_there_is_folding_all(
 @given(events=any_history, policy=policies)
 def test_a_complaint_is_never_lowered_by_any_event(events: list[FeedbackEvent], policy: Policy) -> None:
     facts = Facts()
-    for event in sorted(events, key=lambda event: (event.occurred_at, event.event_key)):
+    for event in sorted(events, key=lambda event: (event.occurred_at, event.rank, event.event_key)):
         before = facts.complaint
         facts = fold(facts, event, policy)
         if before is not None:

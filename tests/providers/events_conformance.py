@@ -4,11 +4,13 @@ import random
 from datetime import timedelta
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.vocabulary import Cause, Kind
 from tests.providers.mutation import mutated
+from tests.providers.other_reading import forget_every_word, read_everything_as
 from tests.providers.provider_under_test import ProviderUnderTest
 from tests.providers.sample_events import EARLIER, NOW, assert_sound, one_of_each, sample
 from worker.errors import UnreadablePayload
@@ -59,6 +61,26 @@ class EventsConformance(ProviderUnderTest):
         first = self.parse(sender.requests(events, now=NOW))
         again = self.parse(sender.requests(events, now=NOW + timedelta(minutes=10)))
         assert [event.event_key for event in first] == [event.event_key for event in again]
+
+    def test_a_version_that_reads_the_same_words_as_another_kind_makes_the_same_keys(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        requests = self.new_sender().requests(one_of_each(self.kinds), now=NOW)
+        keys = [event.event_key for event in self.parse(requests)]
+        for kind in Kind:
+            with monkeypatch.context() as another_version:
+                read_everything_as(kind, another_version)
+                read = self.parse(requests)
+            assert kind in {event.kind for event in read}
+            assert [event.event_key for event in read] == keys
+
+    def test_a_version_that_does_not_know_the_words_yet_makes_the_same_keys(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        requests = self.new_sender().requests(one_of_each(self.kinds), now=NOW)
+        keys = [event.event_key for event in self.parse(requests)]
+        forget_every_word(monkeypatch)
+        assert [event.event_key for event in self.parse(requests)] == keys
 
     def test_order_of_arrival_changes_no_key(self) -> None:
         sender = self.new_sender()

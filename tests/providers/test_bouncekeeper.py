@@ -22,6 +22,7 @@ from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import check_account_rule, with_own_account
 from worker.providers.bouncekeeper import PROVIDER
+from worker.providers.payload.event_key import make_event_key
 from worker.providers.provider import Accepted, Answered, Refused, Verdict
 from worker.samples.bouncekeeper import BouncekeeperSamples
 from worker.samples.posting import post
@@ -267,6 +268,12 @@ class TestKeys:
         told = {"event": "unsubscribe", "message_id": "m1", "scope": "a"}
         assert one(**told).event_key == one(**dict(reversed(told.items())), diagnostic="x").event_key
         assert one(**told).event_key != one(**(told | changed)).event_key
+
+    def test_a_code_without_a_name_is_the_same_event_whatever_a_version_takes_the_code_for(self) -> None:
+        event = one(smtp_code=550, message_id="m1", occurred_at=1772622000)
+        said = (None, "jane@example.org", "m1", "1772622000", None, "550")
+        assert event.event_key == make_event_key(["default", *said])
+        assert event.former_key == make_event_key(["default", "bounce", *said[1:]])
 
     def test_without_anything_the_bytes_tell_them_apart(self) -> None:
         assert one(event="opened").event_key == one(event="opened").event_key

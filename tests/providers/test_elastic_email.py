@@ -98,10 +98,10 @@ def test_an_error_without_category_or_with_a_new_one_says_little() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OTHER_NAMES))
-def test_a_status_by_another_name_is_the_same_event(name: str) -> None:
+def test_a_status_by_another_name_means_the_same(name: str) -> None:
     said = {"messageid": "m1", "date": "2026-03-04T11:00:00", "category": "NoMailbox"}
     event, documented = one(status=name, **said), one(status=OTHER_NAMES[name], **said)
-    assert (event.kind, event.event_key, event.recognised) == (documented.kind, documented.event_key, True)
+    assert (event.kind, event.cause, event.recognised) == (documented.kind, documented.cause, True)
 
 
 def test_json_says_the_same_as_a_form_whatever_the_case_of_its_names() -> None:

@@ -169,6 +169,9 @@ class TestOptOut:
         event = incoming(text="Hello!")
         assert (event.kind, event.address, event.recognised) == (Kind.OTHER, None, True)
 
+    def test_is_the_same_event_whether_its_words_are_known_as_one_or_not(self) -> None:
+        assert incoming(text="Stop").event_key == incoming(text="Hello!").event_key
+
     def test_of_a_new_type_is_noticed(self) -> None:
         event = incoming(autoresponse_type="PAUSE", text="STOP")
         assert (event.kind, event.recognised) == (Kind.OTHER, False)

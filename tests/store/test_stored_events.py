@@ -58,7 +58,7 @@ async def test_events_come_in_the_order_of_the_fold_over_the_bounds_of_months(po
         for message in ("m2", "m1")
     ]
     await store(pool, contact_id, *events)
-    expected = sorted(events, key=lambda event: (event.occurred_at, event.event_key))
+    expected = sorted(events, key=lambda event: (event.occurred_at, event.rank, event.event_key))
     keys = [event.event_key for event in expected]
     assert [event.event_key for event in await stored_events(pool, contact_id)] == keys
     assert [event.event_key for event in await latest_events(pool, contact_id, limit=3)] == keys[:-4:-1]

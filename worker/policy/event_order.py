@@ -11,8 +11,10 @@ The sort depends on the event alone, not on the policy: a bounce that no rule co
 """
 
 from enum import StrEnum
+from typing import assert_never
 
 from schemas.feedback_event import FeedbackEvent
+from schemas.kind_rank import KIND_RANKS
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.policy.facts import Facts, OrderKey
 
@@ -46,29 +48,28 @@ class Reason(StrEnum):
     NOTHING_TO_TAKE_BACK = "nothing_to_take_back"  # a resubscribe without an opt-out
 
 
-_INERT_KINDS = {
-    Kind.ACCEPTED: Reason.NO_NEWS,
-    Kind.DEFERRED: Reason.NO_NEWS,
-    Kind.OTHER: Reason.NO_NEWS,
-    Kind.DROPPED: Reason.ECHO,
-    Kind.BLOCKED: Reason.SENDERS_FAULT,
-}
-
-
 def inert_reason(event: FeedbackEvent) -> Reason | None:
     """Why the event can change nothing under any policy; None when it may."""
-    kind = event.kind
     if event.cause is Cause.TEST:
         return Reason.TEST
-    if kind is Kind.DELIVERED:
-        return None
-    if kind in _INERT_KINDS:
-        return _INERT_KINDS[kind]
-    if kind in BOUNCE_KINDS and event.cause not in COUNTABLE_CAUSES:
-        return Reason.SENDERS_FAULT if event.blame is Blame.SENDER else Reason.NO_FAILURE
-    if event.machine and kind in CALM_KINDS:
-        return Reason.MACHINE
-    return None
+    reason = None
+    match event.kind:
+        case Kind.DELIVERED | Kind.UNSUBSCRIBE | Kind.RESUBSCRIBE | Kind.COMPLAINT:
+            pass
+        case Kind.OPENED | Kind.CLICKED:
+            reason = Reason.MACHINE if event.machine else None
+        case Kind.ACCEPTED | Kind.DEFERRED | Kind.OTHER:
+            reason = Reason.NO_NEWS
+        case Kind.SOFT_BOUNCE | Kind.HARD_BOUNCE:
+            if event.cause not in COUNTABLE_CAUSES:
+                reason = Reason.SENDERS_FAULT if event.blame is Blame.SENDER else Reason.NO_FAILURE
+        case Kind.BLOCKED:
+            reason = Reason.SENDERS_FAULT
+        case Kind.DROPPED:
+            reason = Reason.ECHO
+        case _:
+            assert_never(event.kind)
+    return reason
 
 
 def is_inert(event: FeedbackEvent) -> bool:
@@ -78,7 +79,7 @@ def is_inert(event: FeedbackEvent) -> bool:
 
 def order_key(event: FeedbackEvent) -> OrderKey:
     """The event's place in its contact's history."""
-    return OrderKey(event.occurred_at, event.event_key)
+    return OrderKey(event.occurred_at, KIND_RANKS[event.kind], event.event_key)
 
 
 def can_fold_directly(facts: Facts, event: FeedbackEvent) -> bool:
@@ -96,6 +97,4 @@ def can_fold_directly(facts: Facts, event: FeedbackEvent) -> bool:
     if last is None:
         return True
     at = event.occurred_at
-    if at == last.occurred_at:
-        return event.event_key > last.event_key
-    return at > last.occurred_at
+    return order_key(event) > last if at == last.occurred_at else at > last.occurred_at

@@ -12,6 +12,7 @@ class OrderKey(Struct, frozen=True, order=True, gc=False, array_like=True):
     """An event's place in its contact's history."""
 
     occurred_at: datetime
+    rank: int  # of its kind: schemas.kind_rank
     event_key: bytes
 
 

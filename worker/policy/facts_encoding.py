@@ -6,6 +6,7 @@ from typing import Protocol, cast
 import msgspec
 from msgspec import Struct
 
+from schemas.kind_rank import rank_in_former_key
 from worker.policy.facts import Block, Complaint, Facts, Optout, OrderKey, RuleState, is_free
 
 
@@ -33,12 +34,20 @@ class StoredFacts(Protocol):
         """When the last event folded occurred."""
 
     @property
+    def latest_rank(self) -> int | None:
+        """Its rank; an older version wrote none, and had it in the key."""
+
+    @property
     def latest_key(self) -> bytes | None:
         """Its key; None where latest_at is."""
 
     @property
     def latest_ordered_at(self) -> datetime | None:
         """When the last one occurred whose place in the order matters."""
+
+    @property
+    def latest_ordered_rank(self) -> int | None:
+        """As latest_rank."""
 
     @property
     def latest_ordered_key(self) -> bytes | None:
@@ -90,9 +99,18 @@ def facts_from_row(row: StoredFacts) -> Facts:
         blocks=known.blocks,
         optouts=known.optouts,
         complaint=known.complaint,
-        latest=None if latest_at is None else OrderKey(latest_at, cast("bytes", row.latest_key)),
-        latest_ordered=None if ordered_at is None else OrderKey(ordered_at, cast("bytes", row.latest_ordered_key)),
+        latest=None if latest_at is None else _order_key(latest_at, row.latest_rank, row.latest_key),
+        latest_ordered=None
+        if ordered_at is None
+        else _order_key(ordered_at, row.latest_ordered_rank, row.latest_ordered_key),
     )
+
+
+def _order_key(at: datetime, rank: int | None, event_key: bytes | None) -> OrderKey:
+    key = cast("bytes", event_key)  # written with its time
+    # An older worker that still runs beside us writes its key and leaves the rank of the event before it.
+    former = rank_in_former_key(key)
+    return OrderKey(at, cast("int", rank) if former is None else former, key)
 
 
 def encode_facts(facts: Facts) -> bytes | None:

@@ -1,10 +1,11 @@
 """`fold(facts, event, policy) -> facts`: what one more event makes of what is known. Pure.
 
-Events are folded in the order (occurred_at, event_key). `can_fold_directly` says which ones may be folded as
+Events are folded in the order (occurred_at, rank, event_key). `can_fold_directly` says which ones may be folded as
 they come without changing the result; see event_order.py for why.
 """
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
@@ -12,7 +13,6 @@ from worker.policy.compiled import CompiledPolicy, compiled
 from worker.policy.counting import count_failure
 from worker.policy.effect import Effect, Outcome
 from worker.policy.event_order import (
-    BOUNCE_KINDS,
     CALM_KINDS,
     Reason,
     can_fold_directly,
@@ -52,7 +52,7 @@ def fold_all(facts: Facts, events: Iterable[FeedbackEvent], policy: Policy) -> F
 def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
     """The events in the order of folding, each key once (of several the earliest)."""
     first_of: dict[bytes, FeedbackEvent] = {}
-    for event in sorted(events, key=lambda event: (event.occurred_at, event.event_key)):
+    for event in sorted(events, key=order_key):
         first_of.setdefault(event.event_key, event)
     return list(first_of.values())
 
@@ -63,16 +63,21 @@ def apply(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Ef
     if reason is not None:
         return facts, Effect(outcome=Outcome.NOTHING, reason=reason)
     index = compiled(policy)
-    kind = event.kind
-    if kind in CALM_KINDS:
-        return _sign_of_life(facts, event, index)
-    if kind in BOUNCE_KINDS:
-        return _bounce(facts, event, index)
-    if kind is Kind.COMPLAINT:
-        return _complaint(facts, event)
-    if kind is Kind.UNSUBSCRIBE:
-        return _unsubscribe(facts, event)
-    return _resubscribe(facts, event, index)
+    match event.kind:
+        case Kind.DELIVERED | Kind.OPENED | Kind.CLICKED:
+            return _sign_of_life(facts, event, index)
+        case Kind.SOFT_BOUNCE | Kind.HARD_BOUNCE:
+            return _bounce(facts, event, index)
+        case Kind.COMPLAINT:
+            return _complaint(facts, event)
+        case Kind.UNSUBSCRIBE:
+            return _unsubscribe(facts, event)
+        case Kind.RESUBSCRIBE:
+            return _resubscribe(facts, event, index)
+        case Kind.ACCEPTED | Kind.DEFERRED | Kind.BLOCKED | Kind.DROPPED | Kind.OTHER:
+            raise AssertionError(f"{event.kind.value} changes facts, and inert_reason has a reason why it never does")
+        case _:
+            assert_never(event.kind)
 
 
 def _sign_of_life(facts: Facts, event: FeedbackEvent, index: CompiledPolicy) -> tuple[Facts, Effect]:
@@ -107,11 +112,11 @@ def _move_times(facts: Facts, event: FeedbackEvent, rules: tuple[RuleState, ...]
     elif kind is Kind.OPENED:
         if opened_at is None or at > opened_at:
             opened_at, moved = at, True
-    elif clicked_at is None or at > clicked_at:
+    elif kind is Kind.CLICKED and (clicked_at is None or at > clicked_at):
         clicked_at, moved = at, True
     latest = facts.latest
-    if latest is None or at > latest.occurred_at or (at == latest.occurred_at and event.event_key > latest.event_key):
-        latest, moved = OrderKey(at, event.event_key), True
+    if latest is None or at > latest.occurred_at or (at == latest.occurred_at and order_key(event) > latest):
+        latest, moved = order_key(event), True
     if not moved:
         return facts
     return Facts(

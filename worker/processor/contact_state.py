@@ -46,8 +46,10 @@ def row_with(row: ContactRow, facts: Facts, policy: Policy, now: datetime) -> Co
         facts.last_opened_at,
         facts.last_clicked_at,
         latest.occurred_at if latest else None,
+        latest.rank if latest else None,
         latest.event_key if latest else None,
         ordered.occurred_at if ordered else None,
+        ordered.rank if ordered else None,
         ordered.event_key if ordered else None,
         facts_detail(facts),
         row.base,
@@ -65,6 +67,7 @@ def sign_of_life(row: ContactRow, facts: Facts) -> SignOfLife:
         facts.last_opened_at,
         facts.last_clicked_at,
         latest.occurred_at if latest else None,
+        latest.rank if latest else None,
         latest.event_key if latest else None,
     )
 

@@ -210,20 +210,25 @@ def _read_event(reported: ReportedEvent, raw: bytes, envelope: Envelope) -> Feed
     if told is None or stated is not None:
         told = _told(reported, name, stated)
     message_id, diagnostic, tags = reported.message_id, reported.diagnostic, reported.tags
-    # The name, not the kind, tells events apart: another version may read another kind out of the same words.
     key: tuple[str | bytes | None, ...]
+    former_key: tuple[str | None, ...] | None = None
     if reported.id is not None:
         key = ("id", str(reported.id), address)
     elif message_id is None and reported.occurred_at is None:
         key = (raw,)
     else:
-        key = (name, address, message_id, str(reported.occurred_at), reported.scope, str(reported.smtp_code))
+        # The name as it was written: what a code without one means is a reading of ours.
+        written = reported.event or reported.kind
+        rest = (address, message_id, str(reported.occurred_at), reported.scope, str(reported.smtp_code))
+        key, former_key = (written, *rest), None if written == name else (name, *rest)
     event = new_event(
         envelope,
         raw,
         kind=told.kind,
         cause=told.cause,
         key=key,
+        former_key=former_key,
+        known_by_id=reported.id is not None,
         address=address,
         vendor_event=name,
         recognised=told.recognised,

@@ -166,8 +166,8 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
     return new_event(envelope, raw, kind=Kind.OTHER, key=(raw,), address=None, vendor_event=word, vendor_time=None)
 
 
-def _read_event(name: str, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
-    name = name if name in EVENTS else SPELLINGS.get(_plain(name), name)
+def _read_event(written: str, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
+    name = written if written in EVENTS else SPELLINGS.get(_plain(written), written)
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     vendor_event, failure, diagnostic = name, None, None
     if kind in _FAILURES:
@@ -191,7 +191,8 @@ def _read_event(name: str, values: dict[str, Any], raw: bytes, envelope: Envelop
         raw,
         kind=kind,
         cause=cause,
-        key=_key(name, message_id, address, values, raw),
+        key=_key(written, message_id, address, values, raw),
+        former_key=None if name == written else _key(name, message_id, address, values, raw),
         address=address,
         vendor_event=vendor_event,
         recognised=name in EVENTS,

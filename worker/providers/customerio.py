@@ -111,12 +111,14 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         found = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=name == "email/bounced")
         kind, cause = settle(kind, cause, found)
     event_id = json_payload.text(values, "event_id")
+    written = name if "metric" in values else json_payload.text(values, "event_type", json_payload.WORD_LIMIT)
     return new_event(
         envelope,
         envelope.body,
         kind=kind,
         cause=cause,
-        key=(event_id or envelope.body, name),
+        key=(event_id or envelope.body, written),
+        former_key=None if written == name else (event_id or envelope.body, name),
         address=address,
         vendor_event=name,
         recognised=other_channel or name in EVENTS,

@@ -150,13 +150,15 @@ def _read_event(values: dict[str, Any], written: str, address: str, envelope: En
     date = json_payload.text(values, "date", json_payload.WORD_LIMIT)
     link = json_payload.text(values, "target")
     postback = json_payload.text(values, "postback")
+    # No event has an id of its own.
+    told = (address, *((message_id, date, link) if message_id and date else (envelope.body,)))
     return new_event(
         envelope,
         envelope.body,
         kind=kind,
         cause=cause,
-        # No event has an id of its own.
-        key=(status, address, *((message_id, date, link) if message_id and date else (envelope.body,))),
+        key=(written, *told),
+        former_key=None if status == written else (status, *told),
         address=address,
         vendor_event=vendor_event,
         recognised=known,

@@ -70,6 +70,7 @@ BOUNCE_TYPES: dict[str, tuple[Kind, Cause]] = {
 # -- How it is read ------------------------------------------------------------------------------------------
 
 _NO_ID = (None, "", 0, "0")
+_TIMES = ("event_time", "timestamp", "bounce_time")
 _PARTS_OF_THE_KEY = ("sendid", "listid", "msguid", "click_tracking_id", "click_url")
 _ABOUT_THE_MAIL = ("listid", "list_name", "list_label", "sendid", "click_tracking_id", "msguid")
 
@@ -122,24 +123,20 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         failure = classify(smtp_code=code, enhanced_status=None, diagnostic=diagnostic, permanent=None)
         kind, cause = _meaning(kind, cause, detail, failure)
     told = values.get
-    happened = (
-        from_unix_seconds(told("event_time"))
-        or from_unix_seconds(told("timestamp"))
-        or from_unix_seconds(told("bounce_time"))
-    )
+    happened = next((time for field in _TIMES if (time := from_unix_seconds(told(field)))), None)
     event_id = told("id") if told("id") not in _NO_ID else None
-    key: tuple[object, ...]
-    if event_id is None and happened is None:
-        key = (raw,)
-    else:
-        # The number belongs to one server, and several may post to the same source.
-        key = (event_id, name, address, happened, *map(told, _PARTS_OF_THE_KEY))
+    times = tuple(map(told, _TIMES))
+    # The number belongs to one server, and several may post to the same source.
+    parts = tuple(map(told, _PARTS_OF_THE_KEY))
+    key: tuple[object, ...] = (event_id, name, address, *times, *parts) if event_id or any(times) else (raw,)
+    former_key = (event_id, name, address, happened, *parts) if event_id or happened else (raw,)
     return new_event(
         envelope,
         raw,
         kind=kind,
         cause=cause,
         key=key,
+        former_key=former_key,
         address=address,
         vendor_event=f"{name}/{detail}" if detail else name,
         recognised=known,

@@ -125,7 +125,8 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         raise UnreadablePayload(f"{_WHAT}: it names no event in eventName")
     name, (kind, cause) = _BY_LOWER_CASE.get(given.lower(), (given, (Kind.OTHER, Cause.NONE)))
     other_channel = name not in EVENTS and name.lower().startswith(OTHER_CHANNELS)
-    address = None if other_channel else json_payload.text(values, "email")
+    written = json_payload.text(values, "email")
+    address = None if other_channel else written
     if address is None and name in EVENTS and json_payload.text(values, "userId") is None:
         raise UnreadablePayload(f"{_WHAT}: an {name} names nobody in email")
     data = json_payload.child(values, "dataFields")
@@ -149,12 +150,14 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
             word = f"{name}/{how}"
     stamp = json_payload.text(data, "createdAt")
     message_id = json_payload.text(data, "messageId", json_payload.MESSAGE_ID_LIMIT)
+    told = (stamp or envelope.body, json_payload.text(data, "url"))
     return new_event(
         envelope,
         envelope.body,
         kind=kind,
         cause=cause,
-        key=(message_id, address, name, stamp or envelope.body, json_payload.text(data, "url")),
+        key=(message_id, written, given, *told),
+        former_key=None if (address, name) == (written, given) else (message_id, address, name, *told),
         address=address,
         vendor_event=word,
         recognised=known,

@@ -19,7 +19,7 @@ from worker.providers.authentication.credentials import BasicCredentials, bearer
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
-from worker.providers.payload.event_key import make_event_key
+from worker.providers.payload.event_key import former_event_key, make_event_key
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
@@ -157,20 +157,22 @@ def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list
         words = (name, label)
     headers, meta = json_payload.child(values, "headers"), json_payload.child(values, "meta")
     own_id = next((text for key in headers if key.lower() == "message-id" and (text := _word(headers, key))), None)
-    # Hashed once, and not again for each recipient.
-    event_time = values.get("event_time") or values.get("timestamp") or make_event_key(kind, [raw])
+    event_time = values.get("event_time") or values.get("timestamp")
+    parts = [json_payload.text(values, part) for part in ("nodeid", "id", "type", "num_attempts")]
+    # Without a time: hashed once, and not again for each recipient.
+    key = (*parts, event_time or make_event_key([raw]))
+    former_key = (*parts, event_time or former_event_key(kind, [raw]))
+    recipients = _recipients(values, name)
+    about_somebody = TYPES.get(name) != _NOT_ABOUT_A_CONTACT
     return [
         new_event(
             envelope,
             raw,
             kind=kind,
             cause=cause,
-            key=(
-                *(json_payload.text(values, part) for part in ("nodeid", "id", "type", "num_attempts")),
-                event_time,
-                recipient,
-            ),
-            address=recipient,
+            key=(*key, recipient),
+            former_key=None if event_time and about_somebody else (*former_key, recipient if about_somebody else None),
+            address=recipient if about_somebody else None,
             vendor_event="/".join(word for word in words if word),
             recognised=known and name in TYPES,
             vendor_time=from_iso(values.get("event_time")) or from_unix_seconds(values.get("timestamp")),
@@ -182,7 +184,7 @@ def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list
             tags=_campaign(values),
             metadata=json_payload.metadata({**headers, **meta}),
         )
-        for recipient in _recipients(values, name)
+        for recipient in (recipients if about_somebody else recipients[:1])
     ]
 
 
@@ -216,9 +218,7 @@ def _meaning(name: str, label: str | None, failure: Classification) -> tuple[Kin
 
 
 def _recipients(values: dict[str, Any], name: str) -> list[str | None]:
-    """Whom the record is about; [None] when it names nobody."""
-    if TYPES.get(name) == _NOT_ABOUT_A_CONTACT:
-        return [None]
+    """Whom the record names; [None] when it names nobody."""
     told: object = values.get("recipient")  # of several recipients at once: an array
     if name == "Feedback":
         # `recipient` is the mailbox that takes the reports. The trace is KumoMTA's own header in the mail, which

@@ -166,6 +166,8 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     recognised, vendor_event, failure, scope = name in EVENTS, name, None, None
     diagnostic = json_payload.text(values, "smtp_reply")
+    list_id = json_payload.text(values, "mj_list_id", WORD_LIMIT) if name == "unsub" else None
+    left = f"list:{list_id}" if list_id not in {None, "0"} else None
     if kind is Kind.SOFT_BOUNCE or kind is Kind.DROPPED:
         diagnostic = json_payload.text(values, "comment") or diagnostic
         label, error = _error_of(values)
@@ -177,11 +179,8 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         else:
             kind, cause = _bounce(error, failure, hard=hard)
             vendor_event = f"{name}/{'hard' if hard else 'soft'}/{label}"
-    elif kind is Kind.UNSUBSCRIBE and (list_id := json_payload.text(values, "mj_list_id", WORD_LIMIT)) not in {
-        None,
-        "0",
-    }:
-        scope = f"list:{list_id}"
+    elif kind is Kind.UNSUBSCRIBE:
+        scope = left
     address = json_payload.text(values, "email")
     if address == SAMPLE_ADDRESS:
         kind, cause, scope = Kind.OTHER, Cause.TEST, None
@@ -193,7 +192,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         raw,
         kind=kind,
         cause=cause,
-        key=(message_id, address, name, when, values.get("url"), scope) if message_id and when else (raw,),
+        key=(message_id, address, name, when, values.get("url"), left) if message_id and when else (raw,),
         address=address,
         vendor_event=vendor_event,
         recognised=recognised,

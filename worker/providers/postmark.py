@@ -96,6 +96,8 @@ VOCABULARY: dict[str, tuple[Kind, Cause]] = {
 SAMPLE_MESSAGE_IDS = frozenset({"883953f4-6105-42a2-a16a-77a8eac79483", "00000000-0000-0000-0000-000000000000"})
 _SAMPLE_ID = "42"
 
+_RECORDS_OF_BOUNCES = frozenset({"Bounce", "SpamComplaint"})  # whose ID is that of one bounce
+
 
 class _Record(Struct, frozen=True, kw_only=True, gc=False):
     """One webhook while it is read."""
@@ -278,7 +280,7 @@ def _event(
     stamp = _word(content, time_key)
     if message_id in SAMPLE_MESSAGE_IDS or (bounce_id == _SAMPLE_ID and (details or "").startswith("Test")):
         kind, cause, scope = Kind.OTHER, Cause.TEST, None
-    if bounce_id is not None and recipient_key == "Email":
+    if bounce_id is not None and record.name in _RECORDS_OF_BOUNCES:
         # A complaint that comes as SpamComplaint and as a Bounce of that type has the same ID in both.
         key: tuple[str | bytes | None, ...] = ("bounce", bounce_id)
     else:

@@ -120,6 +120,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
     message_id = json_payload.text(values, "message_id", json_payload.MESSAGE_ID_LIMIT) or json_payload.text(
         values, "task_id", json_payload.MESSAGE_ID_LIMIT
     )
+    link = json_payload.text(values, "link_url")
     return new_event(
         envelope,
         raw,
@@ -130,8 +131,11 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
             address,
             name,
             raw if time is None else str(stamp),
-            json_payload.text(values, "link_url") if kind is Kind.CLICKED else None,
+            link,
         ),
+        former_key=None
+        if link is None or kind is Kind.CLICKED
+        else (message_id, address, name, raw if time is None else str(stamp), None),
         address=address,
         vendor_event=name,
         recognised=meaning is not None,

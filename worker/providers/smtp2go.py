@@ -191,13 +191,15 @@ def _read_event(values: dict[str, Any], written: str, recipient: str, envelope: 
     message_id = json_payload.text(values, "email_id", json_payload.MESSAGE_ID_LIMIT)
     time = json_payload.text(values, "time", json_payload.WORD_LIMIT)
     link = json_payload.text(values, "url") or json_payload.text(values, "link")
+    # No event has an id of its own.
+    told = (recipient, *((message_id, time, link) if message_id and time else (envelope.body,)))
     return new_event(
         envelope,
         envelope.body,
         kind=kind,
         cause=cause,
-        # No event has an id of its own.
-        key=(name, recipient, *((message_id, time, link) if message_id and time else (envelope.body,))),
+        key=(written, *told),
+        former_key=None if name == written else (name, *told),
         address=recipient,
         vendor_event=written if bounce is None else f"{written}/{bounce}",
         recognised=name in EVENTS and (bounce is None or bounce in BOUNCES),

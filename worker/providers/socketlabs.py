@@ -99,6 +99,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
 # SocketLabs' enumerations in their order: they may come as numbers.
 _TRACKING_TYPES = ("Click", "Open", "Unsubscribe")
 _FAILURE_TYPES = ("Temporary", "Permanent", "Suppressed")
+_WORDS_OF_THE_KEY = ("trackingtype", "failuretype", "failurecode")  # as they came, by word or number
 _PERMANENT = {"Temporary": False, "Permanent": True}
 
 # -- Why -----------------------------------------------------------------------------------------------------
@@ -245,6 +246,7 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
     stamp = json_payload.text(values, "datetime")
     message_id = json_payload.text(values, "messageid", json_payload.MESSAGE_ID_LIMIT)
     details = json_payload.child(values, "data")
+    told = (json_payload.text(values, "url"), stamp or raw)
     return new_event(
         envelope,
         raw,
@@ -255,9 +257,17 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
             message_id,
             json_payload.text(values, "mailingid"),
             address,
+            name,
+            *map(values.get, _WORDS_OF_THE_KEY),
+            *told,
+        ),
+        former_key=(
+            json_payload.text(values, "serverid"),
+            message_id,
+            json_payload.text(values, "mailingid"),
+            address,
             word,
-            json_payload.text(values, "url"),
-            stamp or raw,
+            *told,
         ),
         address=address,
         vendor_event=word,

@@ -186,8 +186,6 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         kind, cause = COMPLAINTS.get(report.lower(), (kind, cause))
     if address == SAMPLE_ADDRESS:
         kind, cause = Kind.OTHER, Cause.TEST
-    if name.startswith(_INBOUND):
-        address = None  # our own, to which somebody wrote
     event_id = json_payload.text(values, "event_id", WORD_LIMIT)
     timestamp = values.get("timestamp")
     return new_event(
@@ -196,7 +194,8 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         kind=kind,
         cause=cause,
         key=(event_id, name, address) if event_id else (raw,),
-        address=address,
+        former_key=(event_id, name, None) if event_id and name.startswith(_INBOUND) else None,
+        address=None if name.startswith(_INBOUND) else address,  # our own, to which somebody wrote
         vendor_event=vendor_event,
         recognised=recognised,
         vendor_time=from_unix_seconds(timestamp) or from_iso(timestamp),

@@ -22,7 +22,7 @@ from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
-from worker.providers.payload.event_key import make_event_key
+from worker.providers.payload.event_key import former_event_key, make_event_key
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso
 from worker.providers.webhook_provider import WebhookProvider
@@ -139,14 +139,18 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[
     created = values.get("createdAt")
     queue_id, span_id = data.get("queueId"), data.get("spanId")
     key: tuple[object, ...]
+    former_key: tuple[object, ...]
     if name in _ONCE and queue_id:
-        key = (name, queue_id)
+        key = former_key = (name, queue_id)
     else:
         # Without a time: hashed once, and not again for each recipient.
-        key = (name, queue_id, span_id, data.get("total"), created or make_event_key(kind, [raw]))
+        key = (name, queue_id, span_id, data.get("total"), created or make_event_key([raw]))
+        former_key = (*key[:-1], created or former_event_key(kind, [raw]))
     message_id = json_payload.text(data, "queueId", json_payload.MESSAGE_ID_LIMIT) or json_payload.text(
         data, "spanId", json_payload.MESSAGE_ID_LIMIT
     )
+    recipients = _recipients(data)
+    about_somebody = (kind, cause) != _NOTHING or name not in EVENTS
     return [
         new_event(
             envelope,
@@ -154,7 +158,8 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[
             kind=kind,
             cause=cause,
             key=(*key, recipient),
-            address=recipient,
+            former_key=None if created and about_somebody else (*former_key, recipient if about_somebody else None),
+            address=recipient if about_somebody else None,
             vendor_event=name,
             recognised=name in EVENTS,
             vendor_time=from_iso(created),
@@ -162,7 +167,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[
             message_id=message_id,
             diagnostic=details,
         )
-        for recipient in (_recipients(data) if (kind, cause) != _NOTHING or name not in EVENTS else [None])
+        for recipient in (recipients if about_somebody else recipients[:1])
     ]
 
 

@@ -125,7 +125,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         raise UnreadablePayload(f"{_WHAT}: it names no event in event_type")
     name = word.replace("-", "_").lower()
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
-    address = json_payload.text(values, "recipient")
+    address = recipient = json_payload.text(values, "recipient")
     if values.get("channel") == "sms" or name.startswith("sms_") or name == _NO_CONTACT:
         kind, cause, address = Kind.OTHER, Cause.NONE, None
     elif address is None and name in EVENTS:
@@ -148,7 +148,8 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         envelope.body,
         kind=kind,
         cause=cause,
-        key=(event_id or envelope.body, name, address),
+        key=(event_id or envelope.body, name, recipient),
+        former_key=None if address == recipient else (event_id or envelope.body, name, None),
         address=address,
         vendor_event=word,
         recognised=name in EVENTS,

@@ -163,7 +163,10 @@ class Telnyx(WebhookProvider):
         listed = payload.get("to")
         recipients = [to for to in listed if isinstance(to, dict)] if isinstance(listed, list) else []
         if name not in OUTBOUND:
-            return [_new(data, payload, envelope, number=None, kind=Kind.OTHER, word=name, recognised=False)]
+            first = json_payload.text(recipients[0], "phone_number") if recipients else None
+            return [
+                _new(data, payload, envelope, number=first, counts=False, kind=Kind.OTHER, word=name, recognised=False)
+            ]
         if not recipients:
             raise UnreadablePayload("Telnyx webhook: it tells of a message to nobody: data.payload.to is empty")
         return [_read_recipient(name, to, data, payload, envelope) for to in recipients]
@@ -213,8 +216,9 @@ def _read_inbound(data: dict[str, Any], payload: dict[str, Any], envelope: Envel
         data,
         payload,
         envelope,
+        number=sender,
         # Somebody who only writes to us gives no feedback about a message of ours.
-        number=None if kind is Kind.OTHER else sender,
+        counts=kind is not Kind.OTHER,
         kind=kind,
         cause=cause,
         word=f"received/{answered.upper()}" if answered else "received",
@@ -233,9 +237,11 @@ def _new(
     recognised: bool,
     cause: Cause = Cause.NONE,
     diagnostic: str | None = None,
+    counts: bool = True,
 ) -> FeedbackEvent:
+    """The event; it names the person of this number when it `counts`, else nobody."""
     if (json_payload.text(payload, "type", WORD_LIMIT) or "SMS").upper() not in _TEXTS:
-        kind, cause, number = Kind.OTHER, Cause.NONE, None
+        kind, cause, counts = Kind.OTHER, Cause.NONE, False
     event_id = json_payload.text(data, "id", WORD_LIMIT)
     return new_event(
         envelope,
@@ -243,7 +249,8 @@ def _new(
         kind=kind,
         cause=cause,
         key=(event_id or envelope.body, number),
-        address=number,
+        former_key=None if counts else (event_id or envelope.body, None),
+        address=number if counts else None,
         vendor_event=word,
         recognised=recognised,
         vendor_time=from_iso(data.get("occurred_at")),

@@ -236,6 +236,8 @@ def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Env
         return None
     if not isinstance(data, dict):
         data = values
+    event_name = name
+    word = json_payload.text(json_payload.child(data, "delivery_info"), "delivery_status", json_payload.WORD_LIMIT)
     address, failure, diagnostic = data.get("email"), None, None
     if name == STATUS_EVENT:
         name = data.get("status")
@@ -245,7 +247,6 @@ def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Env
         kind, cause = STATUSES[name] if known else (Kind.OTHER, Cause.NONE)
         if name in _REASONED:
             info, status = json_payload.child(data, "delivery_info"), name
-            word = json_payload.text(info, "delivery_status", json_payload.WORD_LIMIT)
             if status != "spam":
                 diagnostic = json_payload.text(info, "destination_response")
                 failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=None)
@@ -265,7 +266,8 @@ def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Env
         beside + raw[1:] if beside else raw,
         kind=kind,
         cause=cause,
-        key=(name, written, *told),
+        key=(event_name, data.get("status"), word, written, *told),
+        former_key=(name, written, *told),
         address=written,
         vendor_event=name,
         recognised=known,

@@ -216,6 +216,7 @@ PROVIDER = Vonage()
 def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
     status = json_payload.text(values, "status", WORD_LIMIT)
     number, channel = _party(values, "to")
+    told = number
     if status is None and "message_type" in values:
         status, number = INBOUND, None  # somebody wrote to us: no feedback about a message of ours
     elif status is None or number is None:
@@ -230,7 +231,8 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         envelope.body,
         kind=kind,
         cause=cause,
-        key=(message_id, status, number) if message_id is not None else (envelope.body,),
+        key=(message_id, status, told) if message_id is not None else (envelope.body,),
+        former_key=(message_id, status, None) if number is None and message_id is not None else None,
         address=number,
         vendor_event=word,
         recognised=recognised,

@@ -154,15 +154,12 @@ class ZeptoMail(WebhookProvider):
         events: list[FeedbackEvent] = []
         for place, message in enumerate(_objects(values.get("event_message"))):
             for block in _objects(message.get("event_data")):
-                # What a block is about stands in it; some blocks say only "email" there.
-                kind_of_block = block.get("object")
-                name = names[place] if place < len(names) else names[0]
-                if isinstance(kind_of_block, str) and kind_of_block in EVENTS:
-                    name = kind_of_block
+                named, of_block = names[place] if place < len(names) else names[0], block.get("object")
+                words = (named, of_block if isinstance(of_block, str) else None)
                 details = _objects(block.get("details"))
                 if len(events) + len(details) > _MOST_DETAILS:
                     raise UnreadablePayload(f"{_WHAT}: it has more than {_MOST_DETAILS} details, and is about one mail")
-                events += [_read_event(name, message, detail, raw, envelope) for detail in details]
+                events += [_read_event(words, message, detail, raw, envelope) for detail in details]
         return events
 
 
@@ -194,11 +191,12 @@ def _addresses(value: object) -> Iterator[str]:
             yield address
 
 
-def _recipient(name: str, info: Mapping[str, Any], detail: Mapping[str, Any]) -> str | None:
-    for key in ("bounced_recipient", "to"):
-        own = next(_addresses(detail.get(key)), None)
-        if own:
-            return own
+def _own_recipient(detail: Mapping[str, Any]) -> str | None:
+    named = (next(_addresses(detail.get(key)), None) for key in ("bounced_recipient", "to"))
+    return next((address for address in named if address), None)
+
+
+def _only_recipient(name: str, info: Mapping[str, Any]) -> str | None:
     if name not in _OF_THE_ONLY_RECIPIENT:
         return None
     # Of several recipients nobody can tell which one opened.
@@ -207,10 +205,18 @@ def _recipient(name: str, info: Mapping[str, Any], detail: Mapping[str, Any]) ->
 
 
 def _read_event(
-    name: str, message: dict[str, Any], detail: dict[str, Any], raw: bytes, envelope: Envelope
+    words: tuple[str, str | None],
+    message: dict[str, Any],
+    detail: dict[str, Any],
+    raw: bytes,
+    envelope: Envelope,
 ) -> FeedbackEvent:
+    # What a block is about stands in it; some blocks say only "email" there.
+    named, of_block = words
+    name = of_block if of_block is not None and of_block in EVENTS else named
     info = json_payload.child(message, "email_info")
-    address = _recipient(name, info, detail)
+    own = _own_recipient(detail)
+    address = own or _only_recipient(name, info)
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     reason = json_payload.text(detail, "reason")
     diagnostic = json_payload.text(detail, "diagnostic_message") or reason
@@ -223,13 +229,15 @@ def _read_event(
         kind, cause = Kind.OTHER, Cause.NONE
     request_id = json_payload.text(message, "request_id", json_payload.MESSAGE_ID_LIMIT)
     time = json_payload.text(detail, "time", json_payload.WORD_LIMIT)
+    told = (request_id, time) if request_id and time else (raw,)
     reference = json_payload.text(info, "client_reference")
     return new_event(
         envelope,
         raw,
         kind=kind,
         cause=cause,
-        key=(name, address, *((request_id, time) if request_id and time else (raw,))),
+        key=(*words, own, *told),
+        former_key=(name, address, *told),
         address=address,
         vendor_event=name,
         # An open of one of several recipients is no surprise; a bounce of nobody is.

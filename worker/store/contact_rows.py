@@ -41,8 +41,10 @@ class ContactRow(Struct, frozen=True, gc=False):
     last_opened_at: datetime | None = None
     last_clicked_at: datetime | None = None
     latest_at: datetime | None = None
+    latest_rank: int | None = None
     latest_key: bytes | None = None
     latest_ordered_at: datetime | None = None
+    latest_ordered_rank: int | None = None
     latest_ordered_key: bytes | None = None
     facts_detail: bytes | None = None
     base: bytes | None = None
@@ -58,6 +60,7 @@ class SignOfLife(Struct, frozen=True, gc=False):
     last_opened_at: datetime | None
     last_clicked_at: datetime | None
     latest_at: datetime | None
+    latest_rank: int | None
     latest_key: bytes | None
 
 
@@ -84,8 +87,8 @@ STAGING = "; ".join(
 # Only what every batch needs of a row comes over the wire: at thousands of rows a batch each column counts.
 _LOCK = """
     SELECT k.place, c.id, c.status, c.blocks, c.status_until, c.next_change_at, c.last_delivered_at,
-           c.last_delivered_message, c.last_opened_at, c.last_clicked_at, c.latest_at, c.latest_key,
-           c.latest_ordered_at, c.latest_ordered_key, c.facts_detail
+           c.last_delivered_message, c.last_opened_at, c.last_clicked_at, c.latest_at, c.latest_rank,
+           c.latest_key, c.latest_ordered_at, c.latest_ordered_rank, c.latest_ordered_key, c.facts_detail
       FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS k (address, account, channel, place)
       JOIN contacts c ON c.address = k.address AND c.account = k.account AND c.channel = k.channel
      ORDER BY c.id

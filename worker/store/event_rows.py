@@ -10,6 +10,7 @@ from worker.store.pool import Connection
 
 _COLUMNS = (
     "occurred_at",
+    "rank",
     "event_key",
     "contact_id",
     "kind",
@@ -64,6 +65,7 @@ def event_record(event: FeedbackEvent, contact_id: int | None) -> EventRecord:
     """The event as a row of the table `events`, for `copy_events`."""
     return (
         event.occurred_at,
+        event.rank,
         event.event_key,
         contact_id,
         event.kind,

@@ -16,6 +16,8 @@ _KINDS: dict[str, Kind] = {kind.value: kind for kind in Kind}
 _CAUSES: dict[str, Cause] = {cause.value: cause for cause in Cause}
 _CHANNELS: dict[str, Channel] = {channel.value: channel for channel in Channel}
 
+# Before there was a rank, it was the first byte of the key (schemas/kind_rank.py).
+_RANK = "coalesce(e.rank, get_byte(e.event_key, 0) * 10)"
 _FOLDED = """
     e.contact_id, e.occurred_at, e.event_key, e.kind, e.cause, e.provider, e.source, e.vendor_event,
     e.message_id, e.scope, e.machine, e.received_at, e.delivery_id, e.smtp_code, e.enhanced_status,
@@ -23,19 +25,19 @@ _FOLDED = """
 """
 _WHOLE = f"{_FOLDED}, e.diagnostic, e.tags, e.metadata, e.raw"
 
-_EVENTS_OF = """
-    SELECT {columns} FROM events e JOIN contacts c ON c.id = e.contact_id
+_EVENTS_OF = f"""
+    SELECT {{columns}} FROM events e JOIN contacts c ON c.id = e.contact_id
     WHERE e.contact_id = ANY($1::bigint[]) AND e.occurred_at >= coalesce($2::timestamptz, '-infinity')
       AND e.occurred_at < coalesce($3::timestamptz, 'infinity')
-    ORDER BY e.contact_id, e.occurred_at, e.event_key
-"""
+    ORDER BY e.contact_id, e.occurred_at, {_RANK}, e.event_key
+"""  # noqa: S608 - made of constants of this file
 _EVENTS_TO_FOLD = _EVENTS_OF.format(columns=_FOLDED)
 _EVENTS_WHOLE = _EVENTS_OF.format(columns=_WHOLE)
 
 _LATEST_EVENTS = f"""
     SELECT {_WHOLE} FROM events e JOIN contacts c ON c.id = e.contact_id
     WHERE e.contact_id = $1
-    ORDER BY e.occurred_at DESC, e.event_key DESC LIMIT $2
+    ORDER BY e.occurred_at DESC, {_RANK} DESC, e.event_key DESC LIMIT $2
 """  # noqa: S608 - made of constants of this file
 
 
@@ -47,7 +49,7 @@ async def stored_events_by_contact(
     until: datetime | None = None,
     whole: bool = False,
 ) -> dict[int, list[FeedbackEvent]]:
-    """Every stored event of these contacts, each list in the order of (occurred_at, event_key).
+    """Every stored event of these contacts, each list in the order of (occurred_at, rank, event_key).
 
     A contact without events is not in the answer. `since` leaves out what occurred before it, `until` what
     occurred then or later: Postgres passes over the other partitions. Unless `whole`, the events come without what
@@ -64,7 +66,7 @@ async def stored_events_by_contact(
 async def stored_events(
     executor: Executor, contact_id: int, *, since: datetime | None = None, whole: bool = True
 ) -> list[FeedbackEvent]:
-    """Every stored event of one contact, in the order of (occurred_at, event_key). Raises StoreUnavailable."""
+    """Every stored event of one contact, in the order of (occurred_at, rank, event_key). Raises StoreUnavailable."""
     by_contact = await stored_events_by_contact(executor, [contact_id], since=since, whole=whole)
     return by_contact.get(contact_id, [])
 

@@ -82,6 +82,17 @@ def test_the_same_bounce_without_a_token_names_whom_the_server_names() -> None:
     assert read_one(text).vendor_event == "unverified/bounce/failed"
 
 
+def test_what_we_conclude_from_prose_is_no_part_of_the_key() -> None:
+    failed, delayed = (
+        read_one(mail(QMAIL, Subject="failure notice")),
+        read_one(mail(DELAYED, Subject="Warning: message delayed 24 hours")),
+    )
+    assert (failed.vendor_event, delayed.vendor_event) == ("bounce/failed", "bounce/delayed")
+    assert failed.event_key == delayed.event_key  # of one and the same Message-ID
+    later = read_one(mail(QMAIL, Subject="failure notice", Message_ID="<later@mx.example.net>"))
+    assert later.event_key != failed.event_key
+
+
 def test_a_field_of_exims_names_all_who_failed() -> None:
     text = mail("550 5.1.1 unknown user", Subject="Mail failure", X_Failed_Recipients="a@example.org, b@example.org")
     assert [event.address for event in read(text, options=ALL)] == ["a@example.org", "b@example.org"]

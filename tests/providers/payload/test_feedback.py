@@ -49,7 +49,7 @@ def test_each_thing_that_is_told_stands_in_its_own_field() -> None:
         metadata={"a": "variable"},
     )
     assert event == FeedbackEvent(
-        event_key=make_event_key(Kind.HARD_BOUNCE, ["an account", "one", 2, None]),
+        event_key=make_event_key(["an account", "one", 2, None]),
         provider="a provider",
         source="a source",
         account="an account",

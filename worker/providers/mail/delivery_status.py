@@ -139,6 +139,7 @@ def _finding(mail: MailPart, message: Headers, fields: Headers, notice: str) -> 
     }
     return Finding(
         what=f"dsn/{action or 'no_action'}",
+        word=fit_text(fields.get("action").strip().lower() or fields.get("status").strip(), WORD_LIMIT),
         kind=kind,
         cause=cause,
         recipients=recipients,

@@ -96,7 +96,9 @@ def _returned_headers(leaves: list[MailPart]) -> Headers | None:
     return None
 
 
-def _report(mail: MailPart, fields: Headers, text: str, returned: Headers | None, *, form: str) -> Report:
+def _report(
+    mail: MailPart, fields: Headers, text: str, returned: Headers | None, *, form: str, word: str | None = None
+) -> Report:
     told_type = fit_text(fields.get("feedback-type").partition(";")[0].strip().lower(), 50)
     name = SPAMTRAP if told_type == "abuse" and _is_trap(mail, fields) else told_type
     known = name in FEEDBACK_TYPES
@@ -108,6 +110,7 @@ def _report(mail: MailPart, fields: Headers, text: str, returned: Headers | None
     }
     finding = Finding(
         what=f"{form}/{name or 'untyped'}",
+        word=fit_text(told_type if word is None else word, WORD_LIMIT),
         kind=kind,
         cause=cause,
         recipients=_told_recipients(fields, returned, form)[:_MOST_RECIPIENTS],
@@ -152,7 +155,7 @@ def _xarf(mail: MailPart, leaves: list[MailPart], returned: Headers | None) -> R
     if feedback_type == "abuse" and values.get("evidencesource", "").lower() == SPAMTRAP:
         feedback_type = SPAMTRAP
     fields = Headers((("feedback-type", feedback_type), ("user-agent", values.get("user-agent", ""))))
-    return _report(mail, fields, text, returned, form="xarf")
+    return _report(mail, fields, text, returned, form="xarf", word=told)
 
 
 def _json_words(text: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     what: str  # the name of its event: "arf/abuse", "dsn/failed"
     kind: Kind
+    word: str | None = None  # the reporter's own for it, as it was written; None where we conclude from prose
     cause: Cause = Cause.NONE
     recipients: tuple[str, ...] = ()  # whom the report names, the likeliest first
     failure: Classification | None = None

@@ -1,8 +1,11 @@
 """Mails into events: what a mail is, whom it is about, and whether it is to be believed.
 
 A complaint, a bounce, a delay or a delivery that nothing proves becomes `unverified/…`: kept and counted, it names
-nobody and changes nothing. Keys are made of the mail that the report is about, so that a report which comes twice,
-or by two ways, is one event.
+nobody and changes nothing.
+
+Keys are made of the reporter's own word and of the mail that the report is about, so that a report which comes twice,
+or by two ways, is one event. What we conclude from prose has no such word: there the mail that came is the event,
+whatever a later version concludes from it.
 """
 
 import re
@@ -62,7 +65,8 @@ def read_mail(mail: ReceivedMail, envelope: Envelope, source: Source) -> list[Fe
         options=options,
         proof=proof,
         envelope=envelope,
-        identity=_identity(part, report),
+        identity=sent_message_id(report) or _own_identity(part, report),
+        own_identity=_own_identity(part, report),
         raw=_raw(mail, part, report),
     )
     bearer = _bearer_of_the_token(report, proof)
@@ -82,6 +86,7 @@ class _Reading(msgspec.Struct, frozen=True, kw_only=True):
     proof: Proof
     envelope: Envelope
     identity: str | bytes  # what names the mail that the report is about, or else the mail that came
+    own_identity: str | bytes  # what names the mail that came
     raw: bytes
 
 
@@ -128,6 +133,7 @@ def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) 
             envelope_recipient=reading.mail.envelope_recipient,
             trusts_returned=proof.trusts_returned,
         )
+    who = address or next(iter(finding.recipients), None) or str(place)
     what, diagnostic, claimed = finding.what, finding.diagnostic, None
     doubt = _doubt(finding, kind, reading, has_token=has_token)
     if doubt is not None:
@@ -146,7 +152,8 @@ def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) 
         reading.raw,
         kind=kind,
         cause=cause,
-        key=(
+        key=_key(reading, finding, who, place, has_token=has_token),
+        former_key=(
             "mail",
             what.rpartition("/")[2] if doubt is None else what,
             reading.identity,
@@ -161,6 +168,17 @@ def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) 
         diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
         metadata=metadata({name: value for name, value in told.items() if value}),
     )
+
+
+def _key(reading: _Reading, finding: Finding, who: str, place: int, *, has_token: bool) -> tuple[str | bytes, ...]:
+    """What names the event. One that nothing proves has a key of its own: it must not shadow the genuine one."""
+    proof = reading.proof
+    disputed = proof.tokens_disagree or (proof.token is not None and not has_token)
+    proven = has_token or (proof.reporter is not None and not disputed) or reading.options.accepts_all
+    mark = "mail" if proven else "unproven mail"
+    if finding.word is None:
+        return (mark, reading.own_identity, next(iter(finding.recipients), None) or str(place))
+    return (mark, finding.word, reading.identity, who)
 
 
 def _doubt(finding: Finding, kind: Kind, reading: _Reading, *, has_token: bool) -> str | None:
@@ -179,9 +197,8 @@ def _doubt(finding: Finding, kind: Kind, reading: _Reading, *, has_token: bool) 
     return "it carries no token of ours, and no known reporter's signature was verified"
 
 
-def _identity(part: MailPart, report: Report) -> str | bytes:
-    stated = sent_message_id(report) or part.headers.get("message-id").strip()
-    if stated:
+def _own_identity(part: MailPart, report: Report) -> str | bytes:
+    if stated := part.headers.get("message-id").strip():
         return stated
     content = report.fields or part.text()
     return blake2b(" ".join(content.split()).encode("utf-8", "replace"), digest_size=16).digest()

@@ -41,17 +41,23 @@ def new_event(
     tags: tuple[str, ...] = (),
     metadata: dict[str, Any] | None = None,
     channel: Channel = Channel.EMAIL,
+    known_by_id: bool = False,
+    former_key: Iterable[object] | None = None,
 ) -> FeedbackEvent:
     """The event that `raw` tells of.
 
     `key` names this one event at the vendor and never changes when the vendor sends it again: its own id where that
     is unique per recipient and event, else the fields that tell it from others, texts or as they came in JSON; the
-    account and the kind are added here. `address` is as the vendor wrote it. `failure` gives the two codes; kind and
-    cause stay the caller's. `vendor_event` is cut to its length here; other texts come fit from `json_payload`.
+    account is added here. No part of it may be a reading of ours: a kind, a cause, a name that a table of ours gives,
+    an address that is kept or left out by what the event means. Else the same words are another event to a version
+    that reads them otherwise. `former_key` are the parts as a version gave them that events were stored by.
+    With `known_by_id` a repeat may name another time, or none. `address` is as the vendor wrote it. `failure` gives
+    the two codes; kind and cause stay the caller's. `vendor_event` is cut to its length here; other texts come fit
+    from `json_payload`.
     """
     occurred_at, arrival_dated = settle_occurred_at(vendor_time, envelope.received_at)
     return FeedbackEvent(  # in the order of the fields: see there
-        make_event_key(kind, [envelope.account, *key]),
+        make_event_key([envelope.account, *key]),
         envelope.provider,
         envelope.source,
         envelope.account,
@@ -74,6 +80,9 @@ def new_event(
         tags,
         metadata,
         raw,
+        vendor_time if arrival_dated else None,
+        known_by_id,
+        None if former_key is None else make_event_key([envelope.account, *former_key]),
     )
 
 
