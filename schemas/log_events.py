@@ -217,6 +217,13 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "process.started": _event("info", "A process is ready for work.", "role", "version", "address"),
     "process.stopped": _event("info", "A process has finished what it had accepted and ends.", "role", "seconds"),
+    "schema.returned": _event("info", "The database's tables are back and whole: the worker goes on."),
+    "schema.vanished": _event(
+        "error",
+        "Tables that were there are gone, as while a backup is restored: the worker lets go of the database until they"
+        " are back and whole.",
+        "reason",
+    ),
     "service.left_over": _event(
         "warning",
         "A local service of an earlier run that was killed still ran; it is ended first.",

@@ -13,7 +13,7 @@ BouncekeeperError
 │   └── CursorGone              this database does not have the change that a reader of the feed has read last
 └── StopTheProcess          no work can be done until a person acts; the message says what to do
     ├── ImpossibleSetting       the configuration contradicts itself or misses something
-    └── SchemaOutOfDate         the database is not at the version that this program needs
+    └── SchemaOutOfDate         the database lacks tables, or is not at the version that this program needs
 """
 
 
@@ -94,4 +94,7 @@ class ImpossibleSetting(StopTheProcess):
 
 
 class SchemaOutOfDate(StopTheProcess):
-    """The database is not at the version that this program needs: run `bouncekeeper migrate`."""
+    """The database is not at the version that this program needs, or its tables are gone: run `bouncekeeper migrate`.
+
+    A running worker waits for tables that vanish under it: somebody restores a backup.
+    """

@@ -1,9 +1,11 @@
 """What stands in the way of a migration is told by whether waiting mends it."""
 
+import asyncpg
 import pytest
 
-from worker.errors import ImpossibleSetting, StoreUnavailable
-from worker.store.migrations import require_current_schema
+from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.store.migrations import migrate, require_current_schema
+from worker.store.readiness import schema_is_whole
 
 
 async def test_a_database_that_does_not_exist_needs_a_person_and_no_waiting(postgres_dsn: str) -> None:
@@ -14,3 +16,41 @@ async def test_a_database_that_does_not_exist_needs_a_person_and_no_waiting(post
 async def test_a_closed_port_means_later_and_names_the_remedy() -> None:
     with pytest.raises(StoreUnavailable, match=r"see whether Postgres runs and postgres.url leads to it"):
         await require_current_schema("postgresql://nobody@127.0.0.1:1/nothing")
+
+
+async def test_looking_whether_something_is_to_be_migrated_changes_nothing(postgres_dsn: str) -> None:
+    """A table of ours, made in the middle of somebody's restore, would end it."""
+    assert (await migrate(postgres_dsn, dry_run=True))[0] == "0001_contacts_and_events"
+    with pytest.raises(SchemaOutOfDate, match="0001"):
+        await require_current_schema(postgres_dsn)
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        count = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        assert await connection.fetchval(count) == 0
+    finally:
+        await connection.close()
+
+
+async def test_nothing_is_migrated_while_a_backup_is_being_restored(postgres_dsn: str, database_dsn: str) -> None:
+    for dsn in (postgres_dsn, database_dsn):
+        restore = await asyncpg.connect(dsn, server_settings={"application_name": "pg_restore"})
+        try:
+            with pytest.raises(StoreUnavailable, match="wait until it has ended"):
+                await migrate(dsn)
+            assert not await schema_is_whole(dsn)
+        finally:
+            await restore.close()
+    assert await migrate(postgres_dsn) != []
+    assert await schema_is_whole(postgres_dsn)
+
+
+async def test_a_schema_whose_rows_may_not_all_be_there_yet_is_not_whole(database_dsn: str) -> None:
+    """pg_restore makes tables first, then rows, then indexes; its name may be hidden from us."""
+    assert await schema_is_whole(database_dsn)
+    connection = await asyncpg.connect(database_dsn)
+    try:
+        await connection.execute("DROP INDEX contacts_address")
+    finally:
+        await connection.close()
+    assert not await schema_is_whole(database_dsn)
+    assert not await schema_is_whole(database_dsn.replace("/test_", "/absent_"))

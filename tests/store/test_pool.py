@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from worker.errors import ImpossibleSetting, StoreUnavailable
+from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
 from worker.store.pool import open_pool, store_errors
 
 
@@ -67,7 +67,22 @@ async def test_a_mistake_of_ours_is_not_hidden_as_unavailability(postgres_dsn: s
     try:
         with pytest.raises(asyncpg.DataError), store_errors("reading"):
             await pool.fetchval("SELECT $1::int", "no number")
-        with pytest.raises(asyncpg.UndefinedTableError), store_errors("reading"):
+        with pytest.raises(asyncpg.UndefinedColumnError), store_errors("reading"):
+            await pool.fetchval("SELECT no_such_column")
+    finally:
+        await pool.close()
+
+
+async def test_a_table_or_database_that_is_gone_is_told_from_a_server_that_is_away(postgres_dsn: str) -> None:
+    pool = await open_pool(postgres_dsn, connections=1, idle_connections=0, command_timeout_seconds=5)
+    try:
+        with pytest.raises(SchemaOutOfDate, match="run `bouncekeeper migrate`, or wait"), store_errors("reading"):
             await pool.fetchval("SELECT * FROM no_such_table")
+        await pool.expire_connections()
+        server = await asyncpg.connect(postgres_dsn.rsplit("/", 1)[0] + "/postgres")
+        await server.execute(f'DROP DATABASE "{postgres_dsn.rsplit("/", 1)[1]}" WITH (FORCE)')
+        await server.close()
+        with pytest.raises(SchemaOutOfDate, match="does not exist"), store_errors("reading"):
+            await pool.fetchval("SELECT 1")
     finally:
         await pool.close()

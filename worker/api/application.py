@@ -28,7 +28,7 @@ from worker.api.problems import (
     unavailable_response,
 )
 from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, read_changes
-from worker.errors import RequestRefused, StopTheProcess, TryAgainLater
+from worker.errors import RequestRefused, SchemaOutOfDate, StopTheProcess, TryAgainLater
 from worker.listening import hide_versions
 from worker.logs import contact_field, get_logger
 from worker.policy.rule import Policy
@@ -46,6 +46,9 @@ _SETTINGS: web.AppKey[ApiSettings] = web.AppKey("settings")
 _ACCOUNTS: web.AppKey[KnownAccounts] = web.AppKey("accounts")
 _TOKENS: web.AppKey[BearerTokens] = web.AppKey("tokens")
 _STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping")
+# Set when a table was missing: whoever restores a backup has made the tables before he fills them, and of an empty
+# one everybody would be allowed.
+_DOUBTED: web.AppKey[asyncio.Event] = web.AppKey("doubted")
 
 _LINE: web.RequestKey[dict[str, Any]] = web.RequestKey(
     "line"
@@ -79,6 +82,7 @@ def build_api(
     app[_ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
     app[_TOKENS] = BearerTokens(settings.tokens)
     app[_STOPPING] = asyncio.Event()
+    app[_DOUBTED] = asyncio.Event()
     app.router.add_post("/v1/check", _check)
     app.router.add_get("/v1/contacts/{address}", _contact)
     app.router.add_get("/v1/contacts/{address}/explanation", _explanation)
@@ -126,10 +130,14 @@ async def _respond(
     if route not in _PUBLIC_ROUTES and (refusal := request.app[_TOKENS].refusal(request)) is not None:
         return refusal
     try:
+        if request.app[_DOUBTED].is_set() and route not in _PUBLIC_ROUTES:
+            await _require_whole_schema(request.app)
         return await handler(request)
     except RequestRefused as refused:
         return refused_response(refused)
     except (TryAgainLater, StopTheProcess) as error:
+        if isinstance(error, SchemaOutOfDate):
+            request.app[_DOUBTED].set()
         return unavailable_response(str(error))
     except web.HTTPException as error:
         return framework_response(error)
@@ -236,6 +244,12 @@ async def _missing(app: web.Application) -> list[str]:
     if not app[_TOKENS]:
         missing.append("no token is configured, so that nobody may ask: set api.tokens")
     return [*missing, *await missing_in_database(app[_POOL])]
+
+
+async def _require_whole_schema(app: web.Application) -> None:
+    if missing := await missing_in_database(app[_POOL]):
+        raise SchemaOutOfDate("; ".join(missing))
+    app[_DOUBTED].clear()
 
 
 def _json(answer: Struct) -> web.Response:

@@ -39,6 +39,15 @@ class FolderLock:
         lock_file.flush()
         self._file = lock_file
 
+    def is_held(self) -> bool:
+        """True while a process holds it."""
+        with self._path.open("a+") as lock_file:
+            try:
+                fcntl.flock(lock_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
+
     def release(self) -> None:
         """Lets the next one in."""
         if self._file is not None:

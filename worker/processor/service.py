@@ -19,6 +19,7 @@ from worker.processor.pause import pause
 from worker.processor.probes import serving_probes
 from worker.processor.relay import relay
 from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
+from worker.processor.schema_watch import work_while_schema_lasts
 from worker.processor.sweep import sweep
 from worker.providers.classification.operator_rules import use_operator_rules
 from worker.providers.registry import PROVIDERS
@@ -53,14 +54,17 @@ GARBAGE_THRESHOLDS = (50_000, 20, 100)
 async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
     """Works until `stop` is set, then finishes the batches that are under way.
 
-    Waits for Postgres and RabbitMQ when they are away. Raises StopTheProcess when a person has to act.
+    Waits for Postgres and RabbitMQ when they are away, and for tables that vanish meanwhile. Raises StopTheProcess
+    when a person has to act.
     """
-    started = time.monotonic()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     use_operator_rules(settings.classification)
     await _schema(settings, stop)
-    if stop.is_set():
-        return
+    await work_while_schema_lasts(settings.postgres.url.reveal(), lambda: _work(settings, stop), stop)
+
+
+async def _work(settings: Settings, stop: asyncio.Event) -> None:
+    started = time.monotonic()
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(worker_pool(settings))
         rules = batch_rules(settings)

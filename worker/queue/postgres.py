@@ -15,9 +15,9 @@ from typing import Self
 import asyncpg
 
 from schemas.queue_topology import DELIVERY_LIMIT
-from worker.errors import QueueUnavailable, StopTheProcess
+from worker.errors import QueueUnavailable, SchemaOutOfDate, StopTheProcess
 from worker.queue.port import Lease
-from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, queue_errors
+from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, place, queue_errors
 from worker.queue.under_way import UnderWay
 
 DEFAULT_LEASE_SECONDS = 60.0
@@ -94,6 +94,13 @@ _RECLAIM = """
     )
 """
 
+# pg_restore makes the index once all rows are there.
+_IS_WHOLE = """
+    SELECT to_regclass('parked_deliveries_dead') IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pg_restore'
+    )
+"""
+
 _DEPTH = """
     SELECT count(*) FROM parked_deliveries
     WHERE (death_reason IS NOT NULL) = $1 AND lent_until <= now()
@@ -108,6 +115,7 @@ class PostgresWriter:
         self._pool = pool
         self._under_way = UnderWay()
         self._prober: asyncio.Task[None] | None = None
+        self._table_gone = False  # somebody restores a backup: a row of ours would be in his way
 
     @classmethod
     async def open(cls, dsn: str, *, connections: int = 4) -> Self:
@@ -128,12 +136,15 @@ class PostgresWriter:
         return cls(dsn, pool)
 
     async def put(self, parcel: bytes) -> None:
-        """The parcel is on disk when this returns; raises QueueUnavailable otherwise."""
+        """The parcel is on disk when this returns; raises QueueUnavailable otherwise, SchemaOutOfDate without table."""
+        if self._table_gone:
+            raise QueueUnavailable(f"The queue in Postgres at {place(self._dsn)} waits for its table to be restored.")
         try:
             with self._under_way, queue_errors(self._dsn):
                 async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):  # the wait for a connection included
                     await self._pool.execute(_PUT, parcel)
-        except QueueUnavailable:
+        except (QueueUnavailable, SchemaOutOfDate) as error:
+            self._table_gone = isinstance(error, SchemaOutOfDate)
             if self._prober is None and not self._pool.is_closing():
                 self._prober = asyncio.create_task(self._probe(), name="postgres queue prober")
             raise
@@ -159,12 +170,13 @@ class PostgresWriter:
         while True:
             try:
                 with queue_errors(self._dsn):
-                    await self._pool.execute("SELECT 1 FROM parked_deliveries LIMIT 1")
-            except QueueUnavailable:
-                await asyncio.sleep(_PROBE_SECONDS)
-            else:
-                self._prober = None
+                    whole: bool = await self._pool.fetchval(_IS_WHOLE)
+            except (QueueUnavailable, StopTheProcess):
+                whole = False
+            if whole:
+                self._prober, self._table_gone = None, False
                 return
+            await asyncio.sleep(_PROBE_SECONDS)
 
 
 class PostgresReader:

@@ -11,7 +11,7 @@ from worker.errors import ImpossibleSetting, QueueUnavailable, SchemaOutOfDate
 CONNECT_TIMEOUT_SECONDS = 5.0
 COMMAND_TIMEOUT_SECONDS = 15.0
 
-_WRONG_URL = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+_WRONG_URL = (asyncpg.InvalidAuthorizationSpecificationError,)
 _WRONG_SCHEMA = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 
@@ -22,18 +22,23 @@ def queue_errors(dsn: str) -> Iterator[None]:
         yield
     except _WRONG_SCHEMA as error:
         raise SchemaOutOfDate(
-            f"The database {_place(dsn)} has no table parked_deliveries of this version ({error}): run "
+            f"The database {place(dsn)} has no table parked_deliveries of this version ({error}): run "
             "`bouncekeeper migrate`."
+        ) from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise SchemaOutOfDate(
+            f"There is no database {place(dsn)} ({error}): correct postgres.url, or wait until it is restored."
         ) from error
     except (*_WRONG_URL, asyncpg.InsufficientPrivilegeError) as error:
         raise ImpossibleSetting(
-            f"Postgres at {_place(dsn)} refuses us ({error}): check user, password and database of the DSN, and "
+            f"Postgres at {place(dsn)} refuses us ({error}): check user, password and database of the DSN, and "
             "that the user may read and write parked_deliveries."
         ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        raise QueueUnavailable(f"The queue in Postgres at {_place(dsn)} is away: {error!r}") from error
+        raise QueueUnavailable(f"The queue in Postgres at {place(dsn)} is away: {error!r}") from error
 
 
-def _place(dsn: str) -> str:
+def place(dsn: str) -> str:
+    """Where the database is, without user and password."""
     parts = urlsplit(dsn)
     return f"{parts.hostname or 'the local socket'}:{parts.port or 5432}{parts.path}"

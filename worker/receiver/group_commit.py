@@ -10,7 +10,7 @@ from collections import deque
 
 from schemas.envelope import encode_parcel
 from worker import metrics
-from worker.errors import QueueUnavailable
+from worker.errors import QueueUnavailable, SchemaOutOfDate
 from worker.logs import get_logger
 from worker.queue.port import QueueWriter
 
@@ -144,7 +144,7 @@ class GroupCommit:
         failure = "publishing ended without an answer from the queue: the webhook has to be sent again"
         try:
             await self._put_until_confirmed(group)
-        except QueueUnavailable as error:
+        except (QueueUnavailable, SchemaOutOfDate) as error:
             failure = str(error)
         except Exception as error:  # a mistake of ours: told to the operator, and the vendors send again
             failure = f"the queue's writer failed ({type(error).__name__}): {error}"

@@ -4,30 +4,30 @@ import asyncio
 from importlib.resources import as_file, files
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import psycopg
 import yoyo
 from yoyo.backends import DatabaseBackend
 from yoyo.migrations import MigrationList
 
 from worker.errors import SchemaOutOfDate, StoreUnavailable
-from worker.store.pool import store_errors
+from worker.store.readiness import missing_migrations
 
 # Any constant will do, as long as every Bouncekeeper uses the same: two migrations never run side by side.
 _ADVISORY_LOCK = 0x626F756E6365
-_CONNECT_TIMEOUT_SECONDS = 10.0
 
 
 async def migrate(dsn: str, *, dry_run: bool = False) -> list[str]:
     """The database is at this program's version when this returns; gives the names of what was applied.
 
-    With dry_run nothing is applied and the names are what would be. Raises StoreUnavailable, and ImpossibleSetting
-    for a wrong URL.
+    With dry_run nothing is changed and the names are what would be. Raises StoreUnavailable, also while somebody
+    restores the database, and ImpossibleSetting for a wrong URL.
     """
-    # The migrating library tells a wrong password or database no other than a server that is away; this one does.
-    with store_errors("opening connections"):
-        await (await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_SECONDS)).close()
-    return await asyncio.to_thread(_migrate, dsn, dry_run=dry_run)
+    # The migrating library makes tables of its own even to look, and tells a wrong password or database no other
+    # than a server that is away.
+    missing = await missing_migrations(dsn)
+    if dry_run or not missing:
+        return missing
+    return await asyncio.to_thread(_migrate, dsn)
 
 
 async def require_current_schema(dsn: str) -> None:
@@ -38,11 +38,11 @@ async def require_current_schema(dsn: str) -> None:
         )
 
 
-def _migrate(dsn: str, *, dry_run: bool) -> list[str]:
+def _migrate(dsn: str) -> list[str]:
     try:
         with psycopg.connect(dsn, autocommit=True) as guard:
             guard.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
-            return _apply(dsn, dry_run=dry_run)
+            return _apply(dsn)
     except psycopg.OperationalError as error:
         raise StoreUnavailable(
             f"Postgres went away while the database's version was looked at or raised: {error}; see whether"
@@ -50,14 +50,14 @@ def _migrate(dsn: str, *, dry_run: bool) -> list[str]:
         ) from error
 
 
-def _apply(dsn: str, *, dry_run: bool) -> list[str]:
+def _apply(dsn: str) -> list[str]:
     backend: DatabaseBackend = yoyo.get_backend(_yoyo_url(dsn))
     try:
         with as_file(files("schemas") / "database") as folder:
             migrations: MigrationList = yoyo.read_migrations(str(folder))
             todo = backend.to_apply(migrations)
             names = [migration.id for migration in todo]
-            if todo and not dry_run:
+            if todo:
                 # The advisory lock above is the real one; yoyo's is a row that a killed run leaves behind.
                 backend.break_lock()
                 with backend.lock():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 import msgspec
 
-from worker.errors import ImpossibleSetting, StoreUnavailable
+from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -35,8 +35,14 @@ _LATER = (
 )
 # Relatives of the above that no waiting mends: they are our mistake, and pass through as they are.
 _NEVER = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
-# What Postgres says when the URL names the wrong user, password or database.
-_WRONG_URL = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+# What Postgres says when the URL names the wrong user or password.
+_WRONG_URL = (asyncpg.InvalidAuthorizationSpecificationError,)
+# What it says when the database, or a table of it, is not there: a person restores it, or has yet to migrate it.
+_NO_SCHEMA = (
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedTableError,
+)
 
 
 async def open_pool(
@@ -70,7 +76,7 @@ async def open_pool(
         if prepare is not None:
             await prepare(connection)
 
-    with store_errors("opening connections"):
+    with opening_errors():
         pool: Pool = await asyncpg.create_pool(
             dsn,
             min_size=min(idle_connections, connections),
@@ -95,7 +101,8 @@ async def set_codecs(connection: Connection) -> None:
 def store_errors(doing: str) -> Iterator[None]:
     """Errors of the moment leave the block as StoreUnavailable, wrong URLs as ImpossibleSetting.
 
-    `doing` completes the message: "opening connections". Anything else passes through: a mistake of ours.
+    A database or a table that is not there leaves it as SchemaOutOfDate. `doing` completes the message: "reading
+    contacts". Anything else passes through: a mistake of ours.
     """
     try:
         yield
@@ -105,12 +112,30 @@ def store_errors(doing: str) -> Iterator[None]:
         raise ImpossibleSetting(
             f"Postgres refused us while {doing}: {error}. Check user, password and database name in postgres.url"
         ) from error
+    except _NO_SCHEMA as error:
+        raise SchemaOutOfDate(
+            f"the database lacks what is needed for {doing} ({error}): run `bouncekeeper migrate`, or wait until it is"
+            " restored"
+        ) from error
     except _LATER as error:
         said = str(error) or type(error).__name__
         raise StoreUnavailable(
             f"Postgres could not do its part while {doing}: {said}; see whether Postgres runs and"
             " postgres.url leads to it"
         ) from error
+
+
+@contextmanager
+def opening_errors() -> Iterator[None]:
+    """As store_errors, for the first connection of a process: a database that is not there is a wrong URL then."""
+    try:
+        with store_errors("opening connections"):
+            yield
+    except SchemaOutOfDate as error:
+        raise ImpossibleSetting(
+            f"Postgres refused us while opening connections: {error.__cause__}. Check user, password and database"
+            " name in postgres.url"
+        ) from error.__cause__
 
 
 def without_nul(text: str) -> str:

@@ -3,11 +3,23 @@
 import asyncio
 from importlib.resources import files
 
-from worker.errors import ImpossibleSetting, StoreUnavailable
-from worker.store.pool import Executor, store_errors
+import asyncpg
+
+from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.store.pool import Executor, opening_errors, store_errors
 
 _MIGRATIONS_TABLE = "_yoyo_migration"
 _ANSWER_SECONDS = 2.0  # who asks a probe does not wait much longer
+_CONNECT_SECONDS = 10.0
+
+# Named by what pg_restore calls its sessions. Those of another user show no name to us: the index tells then.
+_RESTORE = """
+    SELECT pid FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'pg_restore' AND pid <> pg_backend_pid()
+     LIMIT 1
+"""
+# pg_restore makes the indexes after all rows are there.
+_INDEX = "contacts_address"
 
 
 async def missing_in_database(executor: Executor) -> list[str]:
@@ -17,21 +29,62 @@ async def missing_in_database(executor: Executor) -> list[str]:
     """
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            names = await _missing_migrations(executor)
+            return await _missing(executor)
     except TimeoutError:
         return [f"Postgres did not answer within {_ANSWER_SECONDS:g} s: see what keeps it busy"]
-    except (StoreUnavailable, ImpossibleSetting) as error:
+    except (StoreUnavailable, SchemaOutOfDate, ImpossibleSetting) as error:
         return [str(error)]
-    return [f"the database lacks {', '.join(names)}: run `bouncekeeper migrate`"] if names else []
+
+
+async def schema_is_whole(dsn: str) -> bool:
+    """True when the database is there, at this program's version, and nobody is restoring it. Changes nothing."""
+    try:
+        with opening_errors():
+            connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+        try:
+            return not await missing_in_database(connection)
+        finally:
+            await connection.close()
+    except (StoreUnavailable, ImpossibleSetting):
+        return False
+
+
+async def missing_migrations(dsn: str) -> list[str]:
+    """The names of migrations that this program has and the database does not. Changes nothing.
+
+    Raises StoreUnavailable, also while somebody restores the database, and ImpossibleSetting for a wrong URL.
+    """
+    with opening_errors():
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+    try:
+        with store_errors("asking which migrations are applied"):
+            await refuse_while_restored(connection)
+            return await _missing_migrations(connection)
+    finally:
+        await connection.close()
+
+
+async def refuse_while_restored(executor: Executor) -> None:
+    """Raises StoreUnavailable while pg_restore fills the database: a table of ours would be in its way."""
+    if (pid := await executor.fetchval(_RESTORE)) is not None:
+        raise StoreUnavailable(f"pg_restore (process {pid} of Postgres) fills the database: wait until it has ended")
+
+
+async def _missing(executor: Executor) -> list[str]:
+    with store_errors("asking which migrations are applied"):
+        await refuse_while_restored(executor)
+        if names := await _missing_migrations(executor):
+            return [f"the database lacks {', '.join(names)}: run `bouncekeeper migrate`"]
+        if await executor.fetchval("SELECT to_regclass($1)", _INDEX) is None:
+            return [f"the database lacks the index {_INDEX}: its restore has not ended, or failed; restore it anew"]
+    return []
 
 
 async def _missing_migrations(executor: Executor) -> list[str]:
-    """The names of migrations that this program has and the database does not."""
     folder = files("schemas") / "database"
     known = sorted(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
-    with store_errors("asking which migrations are applied"):
-        if await executor.fetchval("SELECT to_regclass($1)", _MIGRATIONS_TABLE) is None:
-            return known
-        records = await executor.fetch(f"SELECT migration_id FROM {_MIGRATIONS_TABLE}")  # noqa: S608 - a constant
+    if await executor.fetchval("SELECT to_regclass($1)", _MIGRATIONS_TABLE) is None:
+        return known
+    records = await executor.fetch(f"SELECT migration_id FROM {_MIGRATIONS_TABLE}")  # noqa: S608 - a constant
     applied = {record["migration_id"] for record in records}
     return [name for name in known if name not in applied]

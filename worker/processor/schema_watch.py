@@ -1,0 +1,52 @@
+"""A worker whose tables vanish under it lets go of the database, and begins anew when they are back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from worker.errors import SchemaOutOfDate, TryAgainLater
+from worker.logs import get_logger
+from worker.processor.pause import pause
+from worker.store.readiness import schema_is_whole
+
+_log = get_logger()
+_LOOK_EVERY_SECONDS = 1.0
+
+
+async def work_while_schema_lasts(dsn: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Does the work until `stop`. While the tables are gone, nothing is done but to look for them.
+
+    Somebody restores a backup then: a table or a row of ours would be in his way. Whatever the work held is given
+    back, and comes again. Raises what else ends the work.
+    """
+    while not stop.is_set():
+        try:
+            await work()
+        except (SchemaOutOfDate, BaseExceptionGroup) as error:
+            gone = _schema_gone(error)
+            if gone is None:
+                raise
+            _log.error("schema.vanished", reason=str(gone))
+            await _until_whole(dsn, stop)
+
+
+async def _until_whole(dsn: str, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await pause(stop, _LOOK_EVERY_SECONDS)
+        if await schema_is_whole(dsn):
+            _log.info("schema.returned")
+            return
+
+
+def _schema_gone(error: BaseException) -> SchemaOutOfDate | None:
+    """What says that the tables are gone; None when the work ended for another reason as well."""
+    if isinstance(error, SchemaOutOfDate):
+        return error
+    if not isinstance(error, BaseExceptionGroup):
+        return None
+    gone = None
+    for inner in error.exceptions:
+        found = _schema_gone(inner)
+        if found is None and not isinstance(inner, TryAgainLater):
+            return None
+        gone = gone or found
+    return gone
