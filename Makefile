@@ -7,11 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stack test lint drill bench clean
+.PHONY: help run demo stack test test-fast lint drill bench clean
 
 help: ## this list
 	@echo 'make TARGET [ARGS="…"]'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
 
 run: $(VENV)/installed ## everything in one process: prints where to POST and what to look at
 	@exec $(BIN)/bouncekeeper up $(ARGS)
@@ -24,6 +24,9 @@ stack: $(VENV)/installed ## the production topology without Docker: RabbitMQ, tw
 
 test: lint ## lint, types and every test; installs and starts what they need
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: lint ## for daily work: without what takes seconds, and with a tenth of the examples of each property
+	@$(BIN)/python -m pytest -m "not slow and not drill" --hypothesis-profile=fast $(ARGS)
 
 lint: $(VENV)/installed-dev ## format, lint and types
 	@$(BIN)/ruff format --check

@@ -16,6 +16,8 @@ from worker.commands.exit_code import ExitCode
 from worker.local_services.process import free_port
 from worker.local_services.rabbitmq import URL_VARIABLE
 
+pytestmark = pytest.mark.slow
+
 RESTART_TIMEOUT_SECONDS = 30
 
 

@@ -24,6 +24,8 @@ from worker.local_services.process import free_port
 from worker.providers.provider import WebhookRequest
 from worker.samples.sample import SampleEvent
 
+pytestmark = pytest.mark.slow
+
 START_TIMEOUT_SECONDS = 60
 EFFECT_TIMEOUT_SECONDS = 30
 

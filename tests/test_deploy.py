@@ -213,7 +213,7 @@ class TestDockerfile:
 class TestMake:
     def test_help_lists_every_target(self) -> None:
         listed = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-        for target in ("run", "demo", "stack", "test", "lint", "drill", "bench", "clean"):
+        for target in ("run", "demo", "stack", "test", "test-fast", "lint", "drill", "bench", "clean"):
             assert re.search(rf"^  {target}\s", listed, re.MULTILINE), target
 
     def test_without_a_python_it_says_what_to_install(self, tmp_path: Path) -> None:

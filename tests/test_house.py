@@ -107,6 +107,12 @@ def test_no_file_is_named_for_nothing() -> None:
     assert not [path for path in (*SOURCES, *TEST_SOURCES) if path.stem in FORBIDDEN_STEMS]
 
 
+def test_every_property_can_be_tried_in_short() -> None:
+    bare = re.compile(r"max_examples=(?!examples\()")
+    found = [path.name for path in TEST_SOURCES if path.name != "properties.py" and bare.search(path.read_text())]
+    assert not [name for name in found if name != Path(__file__).name], "say max_examples=examples(…)"
+
+
 def logged_names(path: Path) -> Iterator[tuple[int, str, set[str] | None]]:
     """Each `log.info("noun.verb_past", field=…)`: line, name, fields; None for fields that come as **mapping."""
     for node in ast.walk(ast.parse(path.read_text())):

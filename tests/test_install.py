@@ -14,6 +14,8 @@ import pytest
 from tests.package_index import PackageIndex
 from tests.surroundings import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 LOCK = REPOSITORY / "requirements.lock"
 BUILD_TOOLS = ("setuptools", "wheel")
 NEWER = "999.0"

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.surroundings import REPOSITORY, left_behind
 
 
+@pytest.mark.slow
 def test_a_folder_with_data_and_a_shell_with_settings_change_no_test(tmp_path: Path) -> None:
     data = tmp_path / ".data"
     (data / "postgres").mkdir(parents=True)

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.docs.pages import REPOSITORY, snippets, snippets_of
+
+pytestmark = pytest.mark.slow
 
 PAGE = REPOSITORY / "docs" / "adding-a-provider.md"
 REGISTRATIONS = {

@@ -34,10 +34,12 @@ def follow(reader: Reader, page: Path) -> None:
             reader.follow(snippet)
 
 
+@pytest.mark.slow
 def test_the_readme_does_what_it_says(reader_of_the_readme: Reader) -> None:
     assert reader_of_the_readme.is_running()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES_WITH_SHELL, ids=lambda path: path.stem)
 def test_each_page_does_what_it_says(page: Path, reader_of_the_readme: Reader) -> None:
     follow(reader_of_the_readme, page)

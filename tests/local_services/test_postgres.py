@@ -13,6 +13,8 @@ from worker.errors import ImpossibleSetting
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import command_of
 
+pytestmark = pytest.mark.slow
+
 
 async def _execute(dsn: str, statement: str) -> None:
     connection = await asyncpg.connect(dsn)

@@ -20,6 +20,8 @@ from worker.local_services.rabbitmq import (
     without_password,
 )
 
+pytestmark = pytest.mark.slow
+
 _PROGRAM = textwrap.dedent("""
     import asyncio, pathlib, sys
     from worker.local_services.rabbitmq import start_rabbitmq

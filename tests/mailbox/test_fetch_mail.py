@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 import asyncpg
+import pytest
 
 from schemas.vocabulary import Cause, Kind
 from tests.mailbox.imap_server import PASSWORD, USER, ImapServer, running_imap_server
@@ -23,6 +24,8 @@ from worker.processor.service import run_processor
 from worker.samples.mail_message import delivery_status
 from worker.samples.sample import SampleEvent
 from worker.settings import load_settings
+
+pytestmark = pytest.mark.slow
 
 TOKEN_SECRET = "a-token-secret-for-the-tests"
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -20,6 +20,8 @@ from worker.providers.mail.imap_options import ImapMailbox
 from worker.providers.mail.mail_webhook import DELIVERED_AT_HEADER
 from worker.queue.postgres import PostgresReader, PostgresWriter
 
+pytestmark = pytest.mark.slow
+
 LIMITS = Limits(timeout_seconds=10, max_message_bytes=10_000)
 SOURCE = Source(name="mail", provider="mail", account="shop")
 

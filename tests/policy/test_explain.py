@@ -9,6 +9,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind, Status
 from tests.feedback_events import START, histories, make_event
 from tests.policy.rules import day, delivered, hard, one_rule, opened, soft
+from tests.properties import examples
 from worker.policy.effect import Outcome
 from worker.policy.event_order import Reason
 from worker.policy.explain import explain
@@ -201,7 +202,7 @@ def test_the_whole_is_said_in_a_sentence() -> None:
     assert explain([], POLICY, LATER).sentence == "new; nothing is forbidden."
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(events=histories())
 def test_the_story_ends_in_the_facts_and_the_standing_of_the_fold(events: list[FeedbackEvent]) -> None:
     at = START + timedelta(days=301)

@@ -9,6 +9,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
 from tests.feedback_events import START, histories, make_event
 from tests.policy.rules import delivered, hard, soft
+from tests.properties import examples
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, encode_facts, facts_detail, facts_from_row
 from worker.policy.fold import fold_all
@@ -37,7 +38,7 @@ def through_a_row(facts: Facts) -> Facts:
     return facts_from_row(row)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(events=histories())
 def test_any_facts_survive_a_row_and_a_base(events: list[FeedbackEvent]) -> None:
     for policy in (recommended_policy(), preset("ladder")):

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind, Status
 from tests.feedback_events import START, arrivals, histories, make_event
+from tests.properties import examples
 from worker.policy.facts import Facts
 from worker.policy.fold import can_fold_directly, fold, fold_all, is_inert
 from worker.policy.policy_file import load_policy, preset
@@ -110,7 +111,7 @@ def as_a_worker_does(batches: Sequence[Sequence[FeedbackEvent]], policy: Policy)
     return facts, refolds
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600))
 @given(data=st.data(), events=any_history, policy=policies)
 def test_any_permutation_duplication_and_split_gives_the_facts_of_the_sequential_fold(
     data: st.DataObject, events: list[FeedbackEvent], policy: Policy
@@ -126,7 +127,7 @@ def test_any_permutation_duplication_and_split_gives_the_facts_of_the_sequential
         assert standing(folded, policy, at) == standing(expected, policy, at)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(data=st.data(), before=any_history, policy=policies)
 def test_calm_events_after_the_last_ordered_one_commute_and_repeat_harmlessly(
     data: st.DataObject, before: list[FeedbackEvent], policy: Policy
@@ -156,7 +157,7 @@ def test_calm_events_after_the_last_ordered_one_commute_and_repeat_harmlessly(
     assert one == another
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(data=st.data(), events=any_history, policy=policies)
 def test_folding_up_to_any_event_and_on_from_there_is_folding_all(
     data: st.DataObject, events: list[FeedbackEvent], policy: Policy
@@ -167,7 +168,7 @@ def test_folding_up_to_any_event_and_on_from_there_is_folding_all(
     assert fold_all(base, ordered[cut:], policy) == fold_all(Facts(), events, policy)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(events=any_history, policy=policies)
 def test_a_complaint_is_never_lowered_by_any_event(events: list[FeedbackEvent], policy: Policy) -> None:
     facts = Facts()
@@ -184,7 +185,7 @@ def test_a_complaint_is_never_lowered_by_any_event(events: list[FeedbackEvent], 
 SENDERS_FAULTS = [cause for cause, blame in CAUSE_BLAME.items() if blame in {Blame.SENDER, Blame.NOBODY}]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(
     policy=st.sampled_from([preset(name) for name in preset_names()]),
     failures=st.lists(
@@ -209,7 +210,7 @@ def test_a_rule_that_names_a_senders_fault_still_never_counts_it(cause: Cause) -
     assert fold(Facts(), make_event(Kind.HARD_BOUNCE, cause=cause), policy) == Facts()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(events=any_history, policy=policies)
 def test_inert_events_can_be_left_out(events: list[FeedbackEvent], policy: Policy) -> None:
     assert fold_all(Facts(), events, policy) == fold_all(

@@ -9,6 +9,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Kind, Status
 from tests.feedback_events import START, histories, make_event
 from tests.policy.rules import day, delivered, hard, one_rule, opened, soft
+from tests.properties import examples
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy, preset, recommended_policy
@@ -131,7 +132,7 @@ def test_strikes_of_a_rule_that_the_policy_no_longer_has_are_not_pending() -> No
     assert next_change_at(facts, preset("provider"), day(1)) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(events=histories(max_size=24))
 def test_every_status_has_a_beginning_but_the_free_ones(events: list[FeedbackEvent]) -> None:
     for policy in (POLICY, preset("ladder")):
@@ -139,7 +140,7 @@ def test_every_status_has_a_beginning_but_the_free_ones(events: list[FeedbackEve
         assert (one.since is None) == (one.status in FREE_STATUSES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(events=histories(max_size=24))
 def test_nothing_changes_before_the_next_change_and_something_does_at_it(events: list[FeedbackEvent]) -> None:
     policy = preset("ladder")

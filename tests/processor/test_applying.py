@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, arrivals, histories, make_event
+from tests.properties import examples
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
@@ -44,9 +45,7 @@ async def empty(pool: Pool) -> None:
     await pool.execute("TRUNCATE contacts, events, status_changes, outbox, arrival_dated_events, dead_letters")
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 async def test_any_order_any_repeats_and_any_split_end_in_the_same_facts_and_status(
     pool: Pool, data: st.DataObject

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.feedback_event import FeedbackEvent
 from tests.feedback_events import START, histories
+from tests.properties import examples
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
@@ -27,7 +28,7 @@ async def apply(pool: Pool, events: list[FeedbackEvent]) -> None:
         await apply_events(connection, events, rules=rules, now=START + timedelta(days=400))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 async def test_dropping_months_changes_no_fact_even_when_later_events_come_late(
     pool: Pool, data: st.DataObject

@@ -9,7 +9,7 @@ from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.providers.provider import Provider
 from worker.providers.registry import PROVIDERS
 from worker.samples.registry import SAMPLE_SENDERS
-from worker.samples.sample import SampleEvent
+from worker.samples.sample import SampleEvent, SampleSender
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -55,8 +55,9 @@ def coverage() -> Coverage:
         for kind, cause in provider.vocabulary.values():
             kinds.add(kind)
             causes.add(cause)
+        sender = SAMPLE_SENDERS[provider.name]()
         for kind, cause in (*_FAILURES, *_OTHERS):
-            requests, read = _tell(provider, kind, cause)
+            requests, read = _tell(provider, sender, kind, cause)
             samples += requests
             causes |= read
     words = sum(len(provider.vocabulary) for provider in PROVIDERS.values())
@@ -65,8 +66,7 @@ def coverage() -> Coverage:
     )
 
 
-def _tell(provider: Provider, kind: Kind, cause: Cause) -> tuple[int, set[Cause]]:
-    sender = SAMPLE_SENDERS[provider.name]()
+def _tell(provider: Provider, sender: SampleSender, kind: Kind, cause: Cause) -> tuple[int, set[Cause]]:
     source = sender.source("first")
     event = SampleEvent(address="jane@example.org", kind=kind, cause=cause, occurred_at=NOW, message_id="m1")
     requests = sender.requests([event], now=NOW)

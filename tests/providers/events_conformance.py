@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.vocabulary import Cause, Kind
+from tests.properties import examples
 from tests.providers.mutation import mutated
 from tests.providers.other_reading import forget_every_word, read_everything_as
 from tests.providers.provider_under_test import ProviderUnderTest
@@ -17,8 +18,7 @@ from worker.errors import UnreadablePayload
 from worker.providers.provider import Verdict, WebhookRequest
 
 _patient = settings(
-    max_examples=150,
-    deadline=None,
+    max_examples=examples(150),
     suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow],
 )
 
@@ -155,15 +155,14 @@ class EventsConformance(ProviderUnderTest):
     @_patient
     @given(data=st.data())
     def test_mutated_documents_are_read_or_set_aside_and_nothing_else(self, data: st.DataObject) -> None:
-        requests = self.new_sender().requests(one_of_each(self.kinds), now=NOW)
-        request = data.draw(st.sampled_from(requests))
+        request = data.draw(st.sampled_from(self.one_request_of_each()[1]))
         document = data.draw(mutated(self.documents(request)))
         self._parse_safely(request, self.body(document, request))
 
     @_patient
     @given(data=st.data())
     def test_mutated_bytes_are_read_or_set_aside_and_nothing_else(self, data: st.DataObject) -> None:
-        request = self.new_sender().requests(one_of_each(self.kinds), now=NOW)[0]
+        request = self.one_request_of_each()[1][0]
         body = bytearray(request.body)
         for _ in range(data.draw(st.integers(1, 5))):
             place = data.draw(st.integers(0, len(body) - 1))
@@ -173,8 +172,7 @@ class EventsConformance(ProviderUnderTest):
     @_patient
     @given(data=st.data())
     def test_mutated_requests_are_judged_without_an_error(self, data: st.DataObject) -> None:
-        sender = self.new_sender()
-        request = self.request(sender)
+        sender, (request, *_) = self.one_request_of_each()
         odd = st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=80)
         headers = {name: data.draw(st.one_of(st.just(value), odd)) for name, value in request.headers.items()}
         document = data.draw(mutated(self.documents(request)))

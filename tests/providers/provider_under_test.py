@@ -11,12 +11,14 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
-from tests.providers.sample_events import ALL_KINDS, NOW, sample
+from tests.providers.sample_events import ALL_KINDS, NOW, one_of_each, sample
 from worker.providers.provider import Provider, Verdict, WebhookRequest
 from worker.providers.registry import provider_named
 from worker.samples.sample import SampleSender
 
 _PLAIN_HEADERS = frozenset({"content-type", "user-agent"})
+
+_SIGNED_REQUESTS: dict[type, tuple[SampleSender, list[WebhookRequest]]] = {}  # by the class that tests its provider
 
 
 class ProviderUnderTest:
@@ -122,6 +124,14 @@ class ProviderUnderTest:
     def parse(self, requests: Sequence[WebhookRequest]) -> list[FeedbackEvent]:
         """The events of all requests."""
         return [event for request in requests for event in self.read(self.envelope(request))]
+
+    def one_request_of_each(self) -> tuple[SampleSender, list[WebhookRequest]]:
+        """Webhooks about one event of each kind and who sent them; the same ones for every example of a property."""
+        kept = _SIGNED_REQUESTS.get(type(self))
+        if kept is None:
+            sender = self.new_sender()
+            kept = _SIGNED_REQUESTS[type(self)] = (sender, sender.requests(one_of_each(self.kinds), now=NOW))
+        return kept
 
     def request(self, sender: SampleSender | None = None, *, now: datetime = NOW) -> WebhookRequest:
         """One signed webhook about a hard bounce."""

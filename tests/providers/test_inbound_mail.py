@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import timedelta
+from functools import cache
 from typing import Any, ClassVar
 
 import msgspec
@@ -223,9 +224,15 @@ class TestPostmarkInbound(MailConformance):
             self.parse([PostmarkInboundSamples().posted_values({"RecordType": "Bounce", "Email": "jane@example.org"})])
 
 
+@cache
+def shared_sender() -> AmazonSesInboundSamples:
+    """One for all tests: AWS has one key, rotates it by itself, and making one takes its time."""
+    return AmazonSesInboundSamples()
+
+
 class TestAmazonSesInbound(SnsConformance, MailConformance):
     provider_name = "amazon_ses_inbound"
-    make_sender = AmazonSesInboundSamples
+    make_sender = shared_sender
     signs_body = True
 
     def forged(self, request: WebhookRequest) -> WebhookRequest:
@@ -263,11 +270,11 @@ class TestAmazonSesInbound(SnsConformance, MailConformance):
 
     @pytest.mark.parametrize("in_base64", [True, False])
     def test_the_mail_is_read_in_either_encoding(self, in_base64: bool) -> None:  # noqa: FBT001 - a pytest parameter
-        sender = AmazonSesInboundSamples()
+        sender = shared_sender()
         assert self.unwrapped(sender.posted(BOUNCE, now=NOW, in_base64=in_base64)).message == BOUNCE
 
     def test_its_verdict_counts_where_only_one_domain_signs(self) -> None:
-        sender = AmazonSesInboundSamples()
+        sender = shared_sender()
         cases = {
             ("PASS", ("arf.mail.yahoo.com",)): ("arf.mail.yahoo.com",),
             ("PASS", ("arf.mail.yahoo.com", "arf.mail.yahoo.com")): ("arf.mail.yahoo.com",),
@@ -281,7 +288,7 @@ class TestAmazonSesInbound(SnsConformance, MailConformance):
             assert self.unwrapped(request).dkim_pass == passed, (verdict, domains)
 
     def test_the_s3_actions_notification_says_which_action_to_use(self) -> None:
-        sender = AmazonSesInboundSamples()
+        sender = shared_sender()
         values = self.documents(sender.posted(BOUNCE, now=NOW))[0]
         del values["content"]
         values["receipt"]["action"] = {"type": "S3", "bucketName": "mail", "objectKey": "1"}
@@ -289,13 +296,13 @@ class TestAmazonSesInbound(SnsConformance, MailConformance):
             self.parse([sender.posted_values(values, now=NOW)])
 
     def test_feedback_on_mail_that_was_sent_belongs_to_another_source(self) -> None:
-        sender = AmazonSesInboundSamples()
+        sender = shared_sender()
         with pytest.raises(UnreadablePayload, match="provider amazon_ses"):
             self.parse([sender.posted_values({"notificationType": "Bounce", "bounce": {}}, now=NOW)])
 
     def test_only_notifications_carry_mail(self) -> None:
         assert sns.NOTIFICATION == "Notification"
-        sender = AmazonSesInboundSamples()
+        sender = shared_sender()
         request = sender.posted(BOUNCE, now=NOW)
         body = request.body.replace(b'"Type": "Notification"', b'"Type": "SubscriptionConfirmation"')
         with pytest.raises(UnreadablePayload, match="carries no mail"):

@@ -10,6 +10,8 @@ from tests.queue.queue_kit import Opened
 from worker.errors import QueueUnavailable
 from worker.queue.port import QueueReader, QueueWriter
 
+pytestmark = pytest.mark.slow
+
 _RECOVERY_SECONDS = 30
 
 

@@ -13,6 +13,8 @@ from worker.queue.port import QueueReader
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 
+pytestmark = pytest.mark.slow
+
 _PARK_AFTER_SECONDS = 0.4
 
 

@@ -146,6 +146,7 @@ async def test_a_confirm_that_does_not_come_is_waited_for_as_long_as_said(
     await writer.close()
 
 
+@pytest.mark.slow
 async def test_queues_made_a_moment_ago_survive_a_kill_of_the_broker(own_rabbitmq: RabbitMQ) -> None:
     [url] = await own_rabbitmq.create_virtual_hosts(["newborn"])
     writer = await RabbitMQWriter.open(url)
@@ -190,6 +191,7 @@ async def test_a_thousand_status_changes_are_confirmed_though_nobody_listens(rab
     await publisher.close()
 
 
+@pytest.mark.slow
 async def test_publishing_fails_while_the_broker_is_away_and_goes_on_afterwards(
     stoppable_rabbitmq_kit: RabbitMQKit,
 ) -> None:

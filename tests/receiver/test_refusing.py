@@ -155,6 +155,7 @@ async def test_an_unknown_or_damaged_encoding_is_refused(
     assert rabbitmq_writer.parcels == []
 
 
+@pytest.mark.slow
 async def test_a_client_that_stops_within_its_body_is_cut_off(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:
@@ -344,6 +345,7 @@ async def test_a_line_of_forwarded_for_that_the_caller_wrote_himself_is_not_beli
         assert answer.status == 200
 
 
+@pytest.mark.slow
 async def test_bodies_that_never_end_cannot_fill_the_memory(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:

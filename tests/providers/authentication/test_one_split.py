@@ -18,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.source import Secret, Source
+from tests.properties import examples
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.public_key import PublicKeySignature
 from worker.providers.authentication.scheme import Scheme
@@ -175,7 +176,7 @@ SECONDS = [name for name, vendor in VENDORS.items() if vendor.time == TIME]
 @given(body=BODIES)
 @example(body=b"000{}")
 @example(body=b"000.{}")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_time_before_the_body_ends_where_the_vendor_ended_it(name: str, body: bytes) -> None:
     vendor = VENDORS[name]
     signed = vendor.before + vendor.time + vendor.between + body
@@ -188,7 +189,7 @@ def test_a_time_before_the_body_ends_where_the_vendor_ended_it(name: str, body: 
 
 
 @given(body=BODIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_a_time_behind_the_body_begins_where_the_vendor_began_it(body: bytes) -> None:
     scheme = HmacSignature(header="x-signature", signed="{body}{timestamp}", timestamp_header="x-time")
     signed = body + TIME
@@ -299,7 +300,7 @@ def cuts(signed: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 @given(body=BODIES)
 @example(body=b".1772625600.{}")
 @example(body=b"1772625600.1772625600.{}")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_an_id_and_a_time_end_where_the_vendor_ended_them(name: str, body: bytes) -> None:
     scheme, secret, key, headers = ID_SCHEMES[name]
     signed = b"msg_1." + TIME + b"." + body
@@ -341,7 +342,7 @@ def mailgun_form(timestamp: object, token: str, signature: str) -> WebhookReques
 @given(token=TOKENS)
 @example(token="000" + "a" * 47)
 @example(token="1772625600" + "a" * 40)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_mailguns_time_and_token_part_after_ten_digits(
     provider: str, make: Callable[[object, str, str], WebhookRequest], token: str
 ) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from worker.providers.authentication.signed_template import BODY, ID, TIMESTAMP, read_template
 
 TIME = b"1772625600"
@@ -25,7 +26,7 @@ def test_fields_are_filled_in_and_all_else_stays_as_it_is() -> None:
     "template", ["{id}.{timestamp}.{body}", "{timestamp}{id}:{body}", "{body}-{id}", "x{id}.a{body}"]
 )
 @given(one=st.tuples(BYTES, BYTES), other=st.tuples(BYTES, BYTES))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 def test_what_is_signed_tells_its_fields(template: str, one: tuple[bytes, bytes], other: tuple[bytes, bytes]) -> None:
     assert read_template(template).problem() is None
     (message_id, body), (other_id, other_body) = one, other

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
+from tests.properties import examples
 from tests.providers.mail.building import ALL, VERIFIED, arf, dsn, group, mail, multipart, read, returned, token, verp
 from tests.providers.mail.test_prose_bounce import EXIM, QMAIL
 from tests.providers.sample_events import assert_sound
@@ -48,7 +49,7 @@ ODD += [
     b"Content-Transfer-Encoding: base64\n",
     b"\xed\xa0\x80",
 ]
-_patient = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_patient = settings(max_examples=examples(300), suppress_health_check=[HealthCheck.too_slow])
 
 
 def read_safely(message: bytes, options: dict[str, object]) -> list[FeedbackEvent]:
