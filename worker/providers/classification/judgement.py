@@ -66,7 +66,7 @@ def _judge(reply: Reply, *, temporary: bool) -> Judgement:
     by_reply = REPLY_CODES.get(reply.smtp_code) if reply.smtp_code is not None else None
     trust = _trust(by_enhanced, by_reply)
     judgement = _by_text(reply, trust) if reply.text else None
-    if judgement is None and reply.smtp_code in _NO_MAIL_CODES and trust is Trust.VAGUE:
+    if judgement is None and reply.smtp_code in _NO_MAIL_CODES and (by_enhanced is None or trust is Trust.VAGUE):
         judgement = Judgement(cause=Cause.DOMAIN_ACCEPTS_NO_MAIL, rule=f"reply code {reply.smtp_code}")
     return judgement or _by_stage(reply) or _by_codes(reply, by_enhanced, by_reply, temporary=temporary)
 
