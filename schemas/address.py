@@ -8,6 +8,7 @@ import idna
 from schemas.vocabulary import Channel
 
 MAX_ADDRESS_BYTES = 320
+_LONGEST_TEXT = 2_000  # of what an address may be written in
 
 _PLAIN = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9][a-z0-9.-]{0,252}[a-z0-9]\Z")
 _BETWEEN_DIGITS = re.compile(r"[\s().\-]")
@@ -15,15 +16,24 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _WITHIN_TEXT = re.compile(r"[^\s<>\"'`,;:()\[\]]+@[^\s<>\"'`,;:()\[\]]+")
 # Seven digits and more, however they are grouped: dates go too, which is the safe side.
 _DIGITS_WITHIN_TEXT = re.compile(r"\+?\(?[0-9](?:[\s().\-/]{0,3}[0-9]){6,}")
-_DISPLAY_NAME = re.compile(r"<([^<>]+)>\s*\Z")
+_IN_BRACKETS = re.compile(r"<([^<>]*)>?\s*\Z")
+# RFC 5321, 4.1.2: between quotes every printable character may stand, and a backslash before any of them.
+_QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"(?=@)')
+_COMMENT = re.compile(r"\([^()]*\)")  # RFC 5322, 3.2.2
+# RFC 5322's atext, with letters of all alphabets (RFC 6531) and dots wherever some servers had them.
+_ATOMS = re.compile(r"[^\s\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
+_DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*")
+_DOMAIN_LITERAL = re.compile(r"\[(?:[0-9.]{7,15}|ipv6:[0-9a-f:.]{2,45})\]")
+_TRAILING = " \t;,>'"
 
 
 def normalise_address(address: str) -> str | None:
-    """The address in its one spelling, or None when it is no e-mail address.
+    """The address in its one spelling, or None if the text is not exactly one e-mail address.
 
     Lower case throughout (no server that matters tells `Jane@` from `jane@`), an internationalised domain as
-    A-labels (IDNA 2008, RFC 5891), accents composed, a display name and angle brackets removed. Tags (`+x`) and
-    dots are kept: they are different mailboxes at most providers.
+    A-labels (IDNA 2008, RFC 5891), accents composed. A display name, brackets, comments, `mailto:` and a trailing
+    comma or semicolon are removed, and so are quotes that the local part does not need (RFC 5321, 4.1.2). Tags (`+x`)
+    and dots are kept: they are different mailboxes at most providers.
     """
     lowered = address.lower()
     if _PLAIN.match(lowered) and ".." not in lowered and ".@" not in lowered and lowered[0] != ".":
@@ -47,26 +57,65 @@ def normalise_recipient(recipient: str, channel: Channel) -> str | None:
 
 
 def _normalise_slowly(address: str) -> str | None:
-    text = address.replace("\x00", "").strip()
-    if named := _DISPLAY_NAME.search(text):
-        text = named.group(1).strip()
-    local, at, domain = text.rpartition("@")
-    domain = domain.lower().rstrip(".")
-    if not at or not local or not domain:
+    if len(address) > _LONGEST_TEXT:
         return None
+    local, domain = _parts(address.replace("\x00", ""))
+    if local is None or domain is None:
+        return None
+    # A letter with an accent can be written as one sign or as two; both are the same mailbox (RFC 6532, 3.1).
+    local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
+    if not local.isprintable():
+        return None
+    if not _ATOMS.fullmatch(local):
+        escaped = local.replace("\\", "\\\\").replace('"', '\\"')
+        local = f'"{escaped}"'
+    normalised = f"{local}@{domain}"
+    if len(normalised.encode("utf-8", "surrogatepass")) > MAX_ADDRESS_BYTES:
+        return None
+    return normalised
+
+
+def _parts(text: str) -> tuple[str | None, str | None]:
+    """The local part without quotes, and the domain; None for what is not valid."""
+    text = text.strip()
+    quoted = _QUOTED_LOCAL.search(text)
+    if quoted is None or text[: quoted.start()].count('"') % 2:
+        quoted = None
+        text = _COMMENT.sub("", text)
+        if named := _IN_BRACKETS.search(text):
+            if "<" in text[: named.start()]:
+                return None, None
+            text = named.group(1)
+    elif not _may_stand_before(text[: quoted.start()]):
+        return None, None
+    text = text.strip().strip(_TRAILING) if quoted is None else text.rstrip(_TRAILING)
+    if quoted is None and text[:7].lower() == "mailto:":
+        text = text[7:].partition("?")[0]
+    if quoted is not None:
+        local: str | None = re.sub(r"\\(.)", r"\1", quoted.group(1))
+        domain_text = _COMMENT.sub("", text[quoted.end() + 1 :])
+    else:
+        local, at, domain_text = text.rpartition("@")
+        local = local.strip()
+        if not at or not _ATOMS.fullmatch(local):
+            return None, None
+    return local or None, _domain(domain_text)
+
+
+def _may_stand_before(text: str) -> bool:
+    """True for what may come before an address: nothing, `mailto:`, or a display name and a bracket."""
+    text = text.strip().lower()
+    return text in {"", "mailto:", "<"} or (text.endswith("<") and "@" not in text)
+
+
+def _domain(text: str) -> str | None:
+    domain = text.strip().strip(_TRAILING).lower().rstrip(".")
     if not domain.isascii():
         try:
             domain = idna.encode(domain, uts46=True).decode()
         except (idna.IDNAError, UnicodeError):
             return None
-    # A letter with an accent can be written as one sign or as two; both are the same mailbox (RFC 6532, 3.1).
-    local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
-    normalised = f"{local}@{domain}"
-    if any(character.isspace() or not character.isprintable() for character in normalised):
-        return None
-    if len(normalised.encode("utf-8", "surrogatepass")) > MAX_ADDRESS_BYTES:
-        return None
-    return normalised
+    return domain if _DOMAIN.fullmatch(domain) or _DOMAIN_LITERAL.fullmatch(domain) else None
 
 
 def mask_address(address: str) -> str:

@@ -18,10 +18,60 @@ from schemas.address import mask_address, mask_addresses, normalise_address, nor
         "Jane Doe <jane@example.org>",
         "<jane@example.org>",
         "jane@example.org.",
+        "mailto:jane@example.org",
+        "<mailto:jane@example.org>",
+        "mailto:jane@example.org?subject=hello",
+        "jane@example.org;",
+        "jane@example.org,",
+        "jane@example.org>",
+        "<jane@example.org",
+        "'jane@example.org'",
+        "jane@example.org (Jane Doe)",
+        "(Jane) jane@example.org",
+        "jane(at home)@example.org",
+        '"jane"@example.org',
+        '"Jane"@example.org',
+        'Jane <"jane"@example.org>',
+        '"Doe, Jane" <jane@example.org>',
+        '"jane@work.example" <jane@example.org>',
+        '"ja\\ne"@example.org',
     ],
 )
 def test_spellings_of_one_address_meet(spelling: str) -> None:
     assert normalise_address(spelling) == "jane@example.org"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "expected"),
+    [
+        ('"jane doe"@example.org', '"jane doe"@example.org'),
+        ('"Jane  Doe"@Example.org', '"jane  doe"@example.org'),
+        ('"a@b"@example.org', '"a@b"@example.org'),
+        ('"a\\"b"@example.org', '"a\\"b"@example.org'),
+        ('Jane <"jane doe"@example.org>', '"jane doe"@example.org'),
+        ('"jane,doe"@example.org', '"jane,doe"@example.org'),
+        ("jane..doe.@example.org", "jane..doe.@example.org"),  # docomo gave such addresses to people
+        ("jane@[192.0.2.1]", "jane@[192.0.2.1]"),
+    ],
+)
+def test_quotes_stay_where_the_mailbox_needs_them(spelling: str, expected: str) -> None:
+    assert normalise_address(spelling) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jane@example.org, joe@example.org",
+        "jane@example.org;joe@example.org",
+        "jane@example.org joe@example.org",
+        "<jane@example.org>, <joe@example.org>",
+        "jane@example.org <joe@example.org> joe",
+        '"jane"@example.org, "joe"@example.org',
+        "jane@joe@example.org",
+    ],
+)
+def test_two_addresses_in_one_field_are_none(text: str) -> None:
+    assert normalise_address(text) is None
 
 
 def test_an_accent_written_as_one_sign_or_as_two_is_the_same_letter() -> None:
@@ -46,6 +96,14 @@ def test_tags_and_dots_are_other_mailboxes(one: str) -> None:
         "jane doe@example.org",
         "j\x7fane@example.org",
         "j" * 321 + "@b.org",
+        '{"bouncedrecipients":[{"emailaddress":"jane@example.org"}]}',
+        "jane@exa mple.org",
+        "jane@-example.org",
+        "jane@example..org",
+        "jane@exa(m)ple.org)",
+        "<jane>@example.org",
+        '"jane@example.org',
+        '""@example.org',
     ],
 )
 def test_what_is_no_address_is_none(text: str) -> None:
