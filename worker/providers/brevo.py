@@ -45,7 +45,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "deferred": (Kind.DEFERRED, Cause.UNDETERMINED),
     "soft_bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "hard_bounce": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
-    "invalid_email": (Kind.DROPPED, Cause.INVALID_ADDRESS),
+    "invalid_email": (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),  # never tried, and the only news of it
     "blocked": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "error": (Kind.OTHER, Cause.NONE),  # inside Brevo
     "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),

@@ -62,7 +62,7 @@ BOUNCE_TYPES: dict[str, BounceType] = {
     "SoftBounce": BounceType(code=4096, kind=Kind.SOFT_BOUNCE, cause=Cause.UNDETERMINED, refined=True),
     "VirusNotification": BounceType(code=8192, kind=Kind.BLOCKED, cause=Cause.VIRUS),
     "ChallengeVerification": BounceType(code=16384, kind=Kind.OTHER, cause=Cause.CHALLENGE_RESPONSE),
-    "BadEmailAddress": BounceType(code=100000, kind=Kind.DROPPED, cause=Cause.INVALID_ADDRESS),
+    "BadEmailAddress": BounceType(code=100000, kind=Kind.HARD_BOUNCE, cause=Cause.INVALID_ADDRESS),
     "SpamComplaint": BounceType(code=100001, kind=Kind.COMPLAINT, cause=Cause.ABUSE_REPORT),
     "ManuallyDeactivated": BounceType(code=100002, kind=Kind.DROPPED, cause=Cause.SUPPRESSED_BY_PROVIDER),
     "Unconfirmed": BounceType(code=100003, kind=Kind.DROPPED, cause=Cause.SUPPRESSED_BY_PROVIDER),

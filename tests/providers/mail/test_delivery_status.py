@@ -188,7 +188,7 @@ def test_a_token_as_envelope_id_is_found() -> None:
         ("utf-8; jüne@example.org", "jüne@example.org"),
         ("utf-8; j\\x{FC}ne@example.org", "jüne@example.org"),
         ("utf-8; \\x{D800}jane@example.org", JANE),
-        ('rfc822; "jane doe"@example.org', None),
+        ('rfc822; "jane doe"@example.org', '"jane doe"@example.org'),
         ("rfc822; nobody", None),
         ("x400; /C=US/", None),
     ],

@@ -10,15 +10,16 @@ from schemas.vocabulary import Cause, Kind
 KindAndCause = tuple[Kind, Cause]
 
 # By bounceType and bounceSubType. The subtype is asked before any status code: a send that SES suppressed
-# carries the status 5.1.1 of the bounce it remembers.
+# for the account's own list carries the status 5.1.1 of the bounce that the account has heard of.
 BOUNCES: dict[tuple[str, str], KindAndCause] = {
     ("Undetermined", "Undetermined"): (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     ("Permanent", "General"): (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
     ("Permanent", "NoEmail"): (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
-    ("Permanent", "Suppressed"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    # On the list that all customers of AWS share: the first and only news of it, and it counts in the bounce rate.
+    ("Permanent", "Suppressed"): (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
     ("Permanent", "OnAccountSuppressionList"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     ("Permanent", "OnTenantSuppressionList"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
-    ("Permanent", "EmailValidationSuppressed"): (Kind.DROPPED, Cause.INVALID_ADDRESS),
+    ("Permanent", "EmailValidationSuppressed"): (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),  # no echo: never tried
     ("Permanent", "UnsubscribedRecipient"): (Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
     ("Transient", "General"): (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # out-of-office replies too
     ("Transient", "MailboxFull"): (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.classification.failure import classify
+from worker.providers.mail.bounce_signs import looks_like_bounce
 from worker.providers.mail.finding import Finding, Report
-from worker.providers.mail.mail_part import Headers, MailPart, read_headers
+from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart, read_headers
 from worker.providers.mail.mail_text import addresses_in, mail_time, typed_address, typed_value
 from worker.providers.mail.quoted_words import notice_and_copy, prose_of, returned_headers, words_about
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, WORD_LIMIT, fit_text
@@ -22,16 +23,25 @@ ACTIONS: dict[str, tuple[Kind, Cause]] = {
     "delivered": (Kind.DELIVERED, Cause.NONE),
     "relayed": (Kind.OTHER, Cause.NONE),  # handed to a server that reports nothing further
     "expanded": (Kind.OTHER, Cause.NONE),  # it was a list, and its members are not ours
+    "deliverable": (Kind.OTHER, Cause.NONE),  # a probe (Postfix' sendmail -bv): nothing was sent
+    "expired": (Kind.SOFT_BOUNCE, Cause.EXPIRED),  # SendGrid's own reports
 }
 _ACTION_BEGINS = {
     "fail": "failed",
     "error": "failed",
+    "undeliver": "failed",
+    "expire": "expired",
     "delay": "delayed",
+    "deliverable": "deliverable",
     "deliver": "delivered",
     "relay": "relayed",
     "expand": "expanded",
 }
 _ACTION_BY_CLASS = {"2": "delivered", "4": "delayed", "5": "failed"}  # where no Action is told
+# RFC 3464, 2.2
+_MESSAGE_FIELDS = frozenset(
+    {"reporting-mta", "original-envelope-id", "dsn-gateway", "received-from-mta", "arrival-date"}
+)
 _REPORT_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _RECIPIENT_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipient")
 _MOST_RECIPIENTS = 100
@@ -52,51 +62,111 @@ _HOUSES = {
 }
 
 
-def read_delivery_status(mail: MailPart) -> Report | None:
-    """What a delivery status notification says of each recipient, None when the mail is none."""
+def read_delivery_status(mail: MailPart, *, null_sender: bool = False) -> Report | None:
+    """What a delivery status notification says of each recipient, None when the mail is none.
+
+    Its fields may also stand in the text of a mail that presents itself as a bounce; and a bounce that was bounced
+    itself, so that it came back inside of another, is read in the place of that one.
+    """
     for leaf in mail.leaves():
         if leaf.content_type in _REPORT_TYPES or _is_report_in_disguise(mail, leaf):
-            text = leaf.text()
-            message, recipients = _groups(text)
-            if not recipients:
-                continue
-            notice, copied = notice_and_copy(prose_of(mail))
-            returned = returned_headers(mail) or copied
-            findings = tuple(_finding(mail, message, fields, notice) for fields in recipients)
-            return Report(findings=findings, fields=text, returned=returned)
-    return None
+            report = _report(mail, leaf.text())
+            if report is not None:
+                return report
+    if not looks_like_bounce(mail, null_sender=null_sender):
+        return None
+    for leaf in mail.leaves():
+        if leaf.content_type in RETURNED_TYPES and leaf.parts and _has_report(leaf.parts[0]):
+            return read_delivery_status(leaf.parts[0])
+    notice, _ = notice_and_copy(prose_of(mail))
+    return _report(mail, notice) if _is_flattened_report(notice) else None
+
+
+def _report(mail: MailPart, text: str) -> Report | None:
+    message, recipients = _groups(text)
+    if not recipients:
+        return None
+    notice, copied = notice_and_copy(prose_of(mail))
+    returned = returned_headers(mail) or copied
+    named = [_recipients_of(mail, fields) for fields in recipients]
+    everybody = {address for addresses in named for address in addresses}
+    findings = tuple(
+        _finding(
+            mail, message, fields, addresses, words_about(notice, _final(addresses), others=everybody - set(addresses))
+        )
+        for fields, addresses in zip(recipients, named, strict=True)
+    )
+    return Report(findings=findings, fields=text, returned=returned)
+
+
+def _has_report(mail: MailPart) -> bool:
+    return any(leaf.content_type in _REPORT_TYPES for leaf in mail.leaves())
 
 
 def _is_report_in_disguise(mail: MailPart, leaf: MailPart) -> bool:
     if mail.parameters.get("report-type", "").lower() != "delivery-status" or not leaf.content_type.startswith("text/"):
         return False
-    beginnings = [line.partition(":")[0].strip().lower() for line in leaf.text()[:20_000].split("\n")]
-    return "final-recipient" in beginnings and ("action" in beginnings or "status" in beginnings)
+    return _is_flattened_report(leaf.text()[:20_000])
+
+
+def _is_flattened_report(text: str) -> bool:
+    """True when the fields of a report stand in a text, each on a line of its own."""
+    beginnings = {line.partition(":")[0].strip().lower() for line in text[:20_000].split("\n")}
+    return "final-recipient" in beginnings and bool(beginnings & {"action", "status", "diagnostic-code"})
 
 
 def _groups(text: str) -> tuple[Headers, list[Headers]]:
-    """The fields about the message, and those about each recipient, however empty lines are set."""
+    """The fields about the message, and those about each recipient, in whatever order and however lines are set."""
     message: list[tuple[str, str]] = []
     recipients: list[list[tuple[str, str]]] = []
-    for name, value, begins_group in _fields(text):
-        current = recipients[-1] if recipients else None
-        known = {field for field, _ in current} if current is not None else set()
-        is_recipient = name in _RECIPIENT_FIELDS
-        if is_recipient and (current is None or name in known or (begins_group and known & set(_RECIPIENT_FIELDS))):
-            if len(recipients) == _MOST_RECIPIENTS:
-                break
+    for group in _fields(text):
+        named = [name for name, _ in group if name in _RECIPIENT_FIELDS]
+        if len(set(named)) < len(named):
+            _read_in_order(group, message, recipients)
+        elif named:
+            own = [field for field in group if field[0] not in _MESSAGE_FIELDS]
+            message += [field for field in group if field[0] in _MESSAGE_FIELDS]
+            if recipients and not _names_recipient(recipients[-1]):
+                recipients[-1] += own  # an empty line between a recipient's fields
+            else:
+                recipients.append(own)
+        elif recipients:
+            recipients[-1] += group
+        elif any(name in {"action", "status"} for name, _ in group):
+            _read_in_order(group, message, recipients)
+        else:
+            message += group
+        if len(recipients) >= _MOST_RECIPIENTS:
+            break
+    return Headers(tuple(message)), [Headers(tuple(fields)) for fields in recipients[:_MOST_RECIPIENTS]]
+
+
+def _names_recipient(fields: list[tuple[str, str]]) -> bool:
+    return any(name in _RECIPIENT_FIELDS for name, _ in fields)
+
+
+def _read_in_order(
+    group: list[tuple[str, str]], message: list[tuple[str, str]], recipients: list[list[tuple[str, str]]]
+) -> None:
+    """Adds fields between whose recipients no empty line stands: each begins where the last one's field comes again."""
+    begins = True
+    for name, value in group:
+        known = {field for field, _ in recipients[-1]} if recipients else set()
+        if name in _RECIPIENT_FIELDS and (
+            not recipients or name in known or (begins and known & set(_RECIPIENT_FIELDS))
+        ):
             recipients.append([(name, value)])
-        elif current is not None:
-            current.append((name, value))
-        elif name in {"action", "status"}:  # a recipient's fields before anybody is named
+        elif recipients:
+            recipients[-1].append((name, value))
+        elif name in {"action", "status"}:
             recipients.append([(name, value)])
         else:
             message.append((name, value))
-    return Headers(tuple(message)), [Headers(tuple(fields)) for fields in recipients]
+        begins = False
 
 
-def _fields(text: str) -> Iterator[tuple[str, str, bool]]:
-    """Name, value and whether an empty line stood before it."""
+def _fields(text: str) -> Iterator[list[tuple[str, str]]]:
+    """The fields between two empty lines, group after group."""
     lines = "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
     groups: list[str] = []
     for group in re.split(r"\n{2,}", lines, maxsplit=_MOST_GROUPS)[:_MOST_GROUPS]:
@@ -106,30 +176,42 @@ def _fields(text: str) -> Iterator[tuple[str, str, bool]]:
             groups.append(group)
     for group in groups:
         headers, _ = read_headers(group.encode("utf-8", "replace"))
-        for place, (name, value) in enumerate(headers.fields[:_MOST_FIELDS]):
-            yield name, value, place == 0
+        if headers.fields:
+            yield list(headers.fields[:_MOST_FIELDS])
 
 
-def _finding(mail: MailPart, message: Headers, fields: Headers, notice: str) -> Finding:
+def _recipients_of(mail: MailPart, fields: Headers) -> tuple[str, ...]:
     addresses = [typed_address(fields.get(name)) for name in _RECIPIENT_FIELDS]
     recipients = tuple(dict.fromkeys(address for address in addresses if address))
     if not recipients and not any(fields.get(name) for name in _RECIPIENT_FIELDS):
         recipients = tuple(addresses_in(mail.headers.get("x-failed-recipients"))[:1])
+    return recipients
+
+
+def _final(recipients: tuple[str, ...]) -> str | None:
+    return recipients[-1] if recipients else None
+
+
+def _finding(
+    mail: MailPart, message: Headers, fields: Headers, recipients: tuple[str, ...], words: str | None
+) -> Finding:
     action = _action(fields)
     kind, cause = ACTIONS.get(action, (Kind.OTHER, Cause.NONE))
     said = typed_value(fields.get("diagnostic-code"))[1]
-    final = recipients[-1] if recipients else None
-    diagnostic = fit_text(said or words_about(notice, final) or "", DIAGNOSTIC_LIMIT) or None
+    final = _final(recipients)
+    diagnostic = fit_text(said or words or "", DIAGNOSTIC_LIMIT) or None
     failure = None
-    if action in {"failed", "delayed"}:
+    if action in {"failed", "delayed", "expired"}:
         remote = typed_value(fields.get("remote-mta"))[1]
         failure = classify(
             smtp_code=None,
             enhanced_status=fields.get("status") or None,
             diagnostic=f"{diagnostic or ''}{_mark_of(remote)}" or None,
-            permanent=action == "failed",
+            permanent=action != "delayed",
+            recipient=final,
         )
-        kind, cause = (Kind.DEFERRED if action == "delayed" else failure.kind), failure.cause
+        if action != "expired" or failure.cause is not Cause.UNDETERMINED:
+            kind, cause = (Kind.DEFERRED if action == "delayed" else failure.kind), failure.cause
     told = {
         "reporting_mta": typed_value(message.get("reporting-mta"))[1],
         "remote_mta": typed_value(fields.get("remote-mta"))[1],

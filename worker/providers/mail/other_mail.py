@@ -7,6 +7,7 @@ it tells who, never why.
 import re
 
 from schemas.vocabulary import Cause, Kind
+from worker.providers.mail.bounce_signs import is_from_daemon, refuses
 from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import Headers, MailPart
 from worker.providers.mail.mail_text import addresses_in, mail_time
@@ -64,8 +65,8 @@ def read_request_to_unsubscribe(mail: MailPart) -> Report | None:
 
 
 def read_auto_reply(mail: MailPart) -> Report | None:
-    """An automatic answer of a person's mailbox, None when it is none."""
-    if not is_auto_reply(mail):
+    """An automatic answer of a person's mailbox, None when it is none: a postmaster that quotes a refusal is none."""
+    if not is_auto_reply(mail) or (is_from_daemon(mail) and refuses(mail)):
         return None
     changed = _ADDRESS_CHANGED.search(_beginning(mail))
     return Report(findings=(_finding(mail, "mail/address_changed" if changed else "mail/auto_reply"),))

@@ -8,6 +8,7 @@ mail that is returned, whose body it would otherwise read as well.
 
 import logging
 import re
+from collections.abc import Collection
 from email.message import Message
 
 from flufl.bounce import all_failures
@@ -15,9 +16,11 @@ from flufl.bounce import all_failures
 from schemas.address import normalise_address
 from schemas.vocabulary import Kind
 from worker.providers.classification.failure import classify
+from worker.providers.mail.bounce_signs import has_bounce_subject, looks_like_bounce
 from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart
 from worker.providers.mail.mail_text import addresses_in, html_as_text, mail_time
+from worker.providers.mail.named_recipients import named_recipients, senders_of
 from worker.providers.mail.quoted_words import notice_and_copy, prose_of, returned_headers, words_about
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each detector that it tries or that stumbles
@@ -30,40 +33,11 @@ _MOST_LINES = 1_500
 _READ_BY_DETECTORS = ("subject", "x-mailer", "content-description")
 _NOBODY = "nobody@sender.invalid"  # one of them stumbles over a From field without an address
 
-_SENDERS = re.compile(
-    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|postmaster|mdaemon|bounces?|mail-?delivery(?:-?sub)?system|mailsystem)\b"
-)
-_SUBJECTS = re.compile(
-    r"undeliver|failure notice|returned mail|return(?:ed|ing) (?:e-?mail|message)|non.?deliver|not delivered"
-    r"|(?:could|can)(?: ?not|n't)\s+be\s+delivered|unable to deliver|mail (?:system|delivery) (?:error|failed|failure)"
-    r"|deliver(?:y|ed)[^\n]{0,30}(?:fail|error|problem|status|delay|impossible|unsuccessful)|message delayed"
-    r"|delayed mail|fail(?:ed|ure)[^\n]{0,20}deliver|delivery notification"
-    r"|warning: [^\n]{0,40}(?:delay|not (?:yet )?sent)"
-    r"|mail failure|rejected mail|message rejected|unzustellbar|nicht zustellbar|non remis|non distribu|no entregad"
-    r"|non recapit|onbestelbaar|niet bezorgd|n[ãa]o entregue|nie można dostarczyć|niedostarcz|nedoručiteln"
-    r"|oleveransbart|gick inte att leverera|ikke leveres|kunne ikke levere|teslim edilemedi|kézbesíthetetlen"
-    r"|не ?доставлен|не может быть доставлено|невозможно доставить|退信|无法投递|未送达|無法傳遞"
-    r"|配信不能|配信できません|배달되지|배달할 수 없",
-    re.IGNORECASE,
-)
 _STILL_TRYING = re.compile(
     r"will (?:keep|be) (?:re)?tr(?:y|ied)|will be retried|still (?:being retried|trying)|no action is required"
     r"|this is (?:just )?a warning|not yet been delivered|has been delayed|has been postponed|advisory-only",
     re.IGNORECASE,
 )
-# Before each recipient's words, in the notices of Postfix, qmail and their kin in whatever language.
-_NAMED_LINE = re.compile(r"^[ \t]{0,8}<([^<>\s]{3,320})>: ", re.MULTILINE)
-
-
-def looks_like_bounce(mail: MailPart) -> bool:
-    """True when a mail presents itself as a server's message about a mail that it did not deliver."""
-    if mail.headers.get("x-failed-recipients"):
-        return True
-    subject = _SUBJECTS.search(mail.headers.readable("subject"))
-    sender = next(iter(addresses_in(mail.headers.get("from"))), mail.headers.get("from").strip().lower())
-    return bool(subject and (_SENDERS.match(sender) or not sender)) or bool(
-        _SENDERS.match(sender) and (_SUBJECTS.search(prose_of(mail)[:4_000]) or subject)
-    )
 
 
 def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
@@ -72,23 +46,26 @@ def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
     `null_sender`: its envelope had no sender, as that of all servers' messages, and of some people's replies. Its
     findings name nobody where it plainly is a bounce, but whose remains unsaid.
     """
-    is_bounce = looks_like_bounce(mail)
+    is_bounce = looks_like_bounce(mail, null_sender=null_sender)
     if not (is_bounce or null_sender):
         return None  # a person who quotes a bounce
     notice, copied = notice_and_copy(prose_of(mail))
     returned: Headers = returned_headers(mail) or copied
-    temporary, permanent = _detected(mail)
+    ours = senders_of(mail, returned)
+    temporary, permanent = ([address for address in found if address not in ours] for found in _detected(mail, notice))
     if not (temporary or permanent or is_bounce):
         return None
-    findings = [_finding(mail, notice, address, final=True) for address in permanent]
-    findings += [_finding(mail, notice, address, final=False) for address in temporary if address not in permanent]
-    if not findings and is_bounce:
-        final = not _STILL_TRYING.search(notice)
-        named = dict.fromkeys(address for line in _NAMED_LINE.findall(notice) for address in addresses_in(line))
-        findings = [_finding(mail, notice, address, final=final) for address in named]
-    if not findings:
+    final = dict.fromkeys(permanent, True) | {address: False for address in temporary if address not in permanent}
+    if not final and is_bounce:
+        goes_on = _STILL_TRYING.search(notice) is not None
+        final = {address: not goes_on for address in named_recipients(notice, returned) if address not in ours}
+    if final:
+        findings = [
+            _finding(mail, notice, address, final=is_final, others=final) for address, is_final in final.items()
+        ]
+    else:
         words = words_about(notice, None)
-        if words is None and not _SUBJECTS.search(mail.headers.readable("subject")):
+        if words is None and not has_bounce_subject(mail):
             return None
         # The returned mail tells after whose name the words stand, and no more: it is not believed for whom they blame.
         addressed = next((address for address in addresses_in(returned.get("to")) if address in notice.lower()), None)
@@ -97,9 +74,17 @@ def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
     return Report(findings=tuple(findings[:_MOST_RECIPIENTS]), returned=returned)
 
 
-def _finding(mail: MailPart, notice: str, address: str | None, *, final: bool, words: str | None = None) -> Finding:
-    diagnostic = words or words_about(notice, address)
-    failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=final)
+def _finding(
+    mail: MailPart,
+    notice: str,
+    address: str | None,
+    *,
+    final: bool,
+    words: str | None = None,
+    others: Collection[str] = (),
+) -> Finding:
+    diagnostic = words or words_about(notice, address, others=[other for other in others if other != address])
+    failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=final, recipient=address)
     return Finding(
         what="bounce/failed" if final else "bounce/delayed",
         kind=failure.kind if final else Kind.DEFERRED,
@@ -111,18 +96,22 @@ def _finding(mail: MailPart, notice: str, address: str | None, *, final: bool, w
     )
 
 
-def _detected(mail: MailPart) -> tuple[list[str], list[str]]:
-    """The addresses that fail for now, and those that failed; both sorted."""
+def _detected(mail: MailPart, notice: str) -> tuple[list[str], list[str]]:
+    """The addresses that fail for now, and those that failed; both sorted, and all of them words of the notice.
+
+    The detectors see a copy in ASCII, and some of them read the returned mail as well.
+    """
     try:
         temporary, permanent = all_failures(_for_detectors(mail, [_MOST_CHARACTERS]))
     except (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError):
         return [], []  # a detector stumbled over what it did not expect: our own words still apply
-    return _addresses(temporary), _addresses(permanent)
+    said = {*addresses_in(notice), *addresses_in(mail.headers.get("x-failed-recipients"))}
+    return _addresses(temporary, said), _addresses(permanent, said)
 
 
-def _addresses(found: frozenset[bytes] | set[bytes]) -> list[str]:
+def _addresses(found: frozenset[bytes] | set[bytes], said: set[str]) -> list[str]:
     normalised = {normalise_address(address.decode("ascii", "replace")) for address in found}
-    return sorted(address for address in normalised if address is not None and " " not in address)
+    return sorted(address for address in normalised if address in said)
 
 
 def _for_detectors(part: MailPart, characters_left: list[int]) -> Message:

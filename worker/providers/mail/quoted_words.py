@@ -1,6 +1,7 @@
 """What a far server said, as the prose of a bounce quotes it."""
 
 import re
+from collections.abc import Collection
 
 from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart, read_headers
 from worker.providers.mail.mail_text import html_as_text
@@ -9,6 +10,7 @@ from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT
 LONGEST_LINE = 998  # RFC 5322, 2.1.1; what is longer was never written for a reader
 _MOST_CHARACTERS = 64_000
 _MOST_LINES = 12
+_BEFORE_ADDRESS = frozenset(" \t<>()[],;:\"'=|*")
 
 # Where the returned mail begins, in bounces that have it in the same text as their own words.
 _COPY = re.compile(
@@ -51,13 +53,22 @@ def returned_headers(mail: MailPart) -> Headers | None:
     return None
 
 
-def words_about(notice: str, address: str | None) -> str | None:
-    """The lines of a notice from where it names the address, else from the first that quotes a reply code."""
+def has_copy(prose: str) -> bool:
+    """True when a notice ends where a copy of the mail begins."""
+    return bool(_COPY.search(prose) or _FIELDS.search(prose))
+
+
+def words_about(notice: str, address: str | None, *, others: Collection[str] = ()) -> str | None:
+    """The lines of a notice from where it names the address, else from the first that quotes a reply code.
+
+    They end where the notice names one of `others`: each recipient has words of its own (RFC 3464, 2.3). Where there
+    are others, words that stand beside no name are nobody's.
+    """
     lines = notice.split("\n")
     begin = None
     if address:
-        begin = next((place for place, line in enumerate(lines) if address in line.lower()), None)
-    if begin is None:
+        begin = next((place for place, line in enumerate(lines) if _names(line, address)), None)
+    if begin is None and not others:
         begin = next((place for place, line in enumerate(lines) if _REPLY.search(line)), None)
     if begin is None:
         return None
@@ -65,6 +76,19 @@ def words_about(notice: str, address: str | None) -> str | None:
     for line in lines[begin : begin + _MOST_LINES]:
         if not line.strip() and any(_REPLY.search(word) for word in words):
             break
+        if words and any(_names(line, other) for other in others if other != address):
+            break
         if line.strip():
             words.append(line.strip())
     return " ".join(words)[:DIAGNOSTIC_LIMIT] or None
+
+
+def _names(line: str, address: str) -> bool:
+    """True when the address stands in the line, and not as the end of a longer one."""
+    lowered = line.lower()
+    place = lowered.find(address)
+    while place >= 0:
+        if place == 0 or lowered[place - 1] in _BEFORE_ADDRESS:
+            return True
+        place = lowered.find(address, place + 1)
+    return False

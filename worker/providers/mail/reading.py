@@ -94,7 +94,7 @@ def _what_it_is(part: MailPart, mail: ReceivedMail) -> Report:
     null_sender = mail.envelope_sender == "" or part.headers.get("return-path").strip() == "<>"
     return (
         read_feedback_report(part)
-        or read_delivery_status(part)
+        or read_delivery_status(part, null_sender=null_sender)
         or read_request_to_unsubscribe(part)
         or read_auto_reply(part)
         or read_prose_bounce(part, null_sender=null_sender)

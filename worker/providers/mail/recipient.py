@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import Headers, read_headers
 from worker.providers.mail.mail_text import addresses_in, is_blacked_out
+from worker.providers.mail.named_recipients import is_role
 from worker.providers.mail.options import MailOptions
 
 # What receiving servers write into a mail, the surest first.
@@ -35,8 +36,9 @@ def find_recipient(
     What the returned mail says counts only when `trusts_returned`: it may be of anybody's making.
     """
     for address, via in _candidates(finding, report, options, envelope_recipient, trusts_returned=trusts_returned):
-        if not is_blacked_out(address):
-            return address, via
+        if report.redactable and (is_blacked_out(address) or is_role(address)):
+            continue
+        return address, via
     return None, ""
 
 
@@ -51,7 +53,11 @@ def _candidates(
     named = finding.recipients
     if report.redactable and len(named) > 1:
         # A feedback loop may list all whom the mail went to, and not all of them complained.
-        named = tuple(address for address in named if trusts_returned and addresses_in(returned.get("to")) == [address])
+        addressed = addresses_in(returned.get("to")) if trusts_returned else []
+        for address in named:
+            if addressed == [address]:
+                yield address, "report"
+        return
     for address in named:
         yield address, "report"
     if trusts_returned and len(report.findings) == 1:

@@ -5,6 +5,7 @@ from worker.providers.classification.wordings import domain, mailbox, message, o
 
 WORDINGS = WordingTable(
     (
+        *domain.LOOKUP_OF_MX,
         *our_side.SENDER,
         *our_side.DIALOGUE,
         *our_side.QUOTA,

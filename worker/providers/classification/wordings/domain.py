@@ -3,6 +3,10 @@
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.wording import say, say_patterns
 
+# Before all that speaks of our own DNS: the sending server looks for the recipient's domain, by whatever record.
+LOOKUP_OF_MX = (
+    say(Subject.DOMAIN, Predicate.NOT_FOUND_FOR_NOW, "get mx info", "failed to get ips", "mx lookup error", plain=True),
+)
 NOT_FOUND_FOR_NOW = (
     say(
         Subject.DOMAIN,
@@ -23,6 +27,7 @@ TAKES_NO_MAIL = (
         Predicate.TAKES_NO_MAIL,
         *("null mx", "nullmx", "domain does not accept", "host does not accept", "mx record is null"),
         *("does not accept any mail", "not accept any mail", "domain accepts no mail", "no mail is accepted"),
+        *("no smtp service", "does not receive mail", "accepts no email", "not configured to accept mail"),
     ),
     say_patterns(
         Subject.DOMAIN,
@@ -73,6 +78,6 @@ LOOKUP_FAILED = (
         Predicate.NOT_FOUND_FOR_NOW,
         *("dns lookup", "dns failure", "dns error", "dns query", "name service", "dns problem", "domain lookup"),
         *("cannot resolve", "could not resolve", "couldn't resolve", "unable to resolve", "name resolution"),
-        *("get mx info", "name server", "nameserver", "dns server"),
+        *("name server", "nameserver", "dns server"),
     ),
 )

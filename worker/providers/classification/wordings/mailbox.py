@@ -174,6 +174,7 @@ NOT_FOUND_UNNAMED = (
             "not valid",
         ),
         *("is invalid", "nonexistent", "non existent", "unrouteable", "unroutable", "isn't valid", "not registered"),
+        *("couldn't be found", "could not be found", "wasn't found", "was not found", "can't be found"),
     ),
 )
 INVALID = (
@@ -193,6 +194,15 @@ INVALID = (
     ),
 )
 RESTRICTED = (
+    # What no server says of a mailbox that is gone, whatever its code.
+    say(
+        Subject.MAILBOX,
+        Predicate.RESTRICTED,
+        *("recipient preferences", "recipient's preferences", "recipient has blocked", "blocked by recipient"),
+        *("refused by recipient", "rejected by the recipient", "blocked by the recipient", "rejected by recipient"),
+        *("recipient does not want", "recipient doesn't want", "sender is blocked by", "blocked by user"),
+        plain=True,
+    ),
     say(
         Subject.MAILBOX,
         Predicate.RESTRICTED,
