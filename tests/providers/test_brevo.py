@@ -24,7 +24,7 @@ VENDOR_EVENTS = {
     "deferred": (Kind.DEFERRED, Cause.UNDETERMINED),
     "soft_bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "hard_bounce": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
-    "invalid_email": (Kind.DROPPED, Cause.INVALID_ADDRESS),
+    "invalid_email": (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
     "blocked": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "error": (Kind.OTHER, Cause.NONE),
     "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
@@ -114,7 +114,7 @@ def test_a_name_in_another_spelling_is_known(written: str, name: str) -> None:
         ("blocked", "blocked : due to unsubscribed user", Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
         ("blocked", "blocked : due to spam complaint", Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER),
         ("blocked", "550 5.1.1 user unknown", Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
-        ("invalid_email", "email is not valid", Kind.DROPPED, Cause.INVALID_ADDRESS),
+        ("invalid_email", "email is not valid", Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
     ],
 )
 def test_the_reason_refines_what_the_name_leaves_open(name: str, reason: str, kind: Kind, cause: Cause) -> None:

@@ -220,10 +220,11 @@ def test_words_may_stand_with_the_last_attempt_alone() -> None:
         *("invalid-sender", "test-mode-limit", "unsigned", "rule"),
     ],
 )
-def test_a_reject_is_an_echo_with_its_reason_wherever_it_stands(reason: str) -> None:
+def test_a_reject_is_an_echo_unless_no_such_address_can_exist(reason: str) -> None:
+    kind = Kind.HARD_BOUNCE if reason == "invalid" else Kind.DROPPED
     for message in ({"reject_reason": reason}, {"reject": {"reason": reason}}):
         event = one("reject", **message)
-        assert (event.kind, event.cause) == (Kind.DROPPED, REJECT_REASONS[reason])
+        assert (event.kind, event.cause) == (kind, REJECT_REASONS[reason])
         assert event.vendor_event == f"reject/{reason}"
     assert one("reject").cause is Cause.SUPPRESSED_BY_PROVIDER
 

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
@@ -37,7 +38,7 @@ VENDOR_TYPES = {
     4096: ("SoftBounce", Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     8192: ("VirusNotification", Kind.BLOCKED, Cause.VIRUS),
     16384: ("ChallengeVerification", Kind.OTHER, Cause.CHALLENGE_RESPONSE),
-    100000: ("BadEmailAddress", Kind.DROPPED, Cause.INVALID_ADDRESS),
+    100000: ("BadEmailAddress", Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
     100001: ("SpamComplaint", Kind.COMPLAINT, Cause.ABUSE_REPORT),
     100002: ("ManuallyDeactivated", Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     100003: ("Unconfirmed", Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
@@ -176,7 +177,7 @@ class TestBounce:
             ("DnsError", "smtp;550 5.1.2 domain does not exist", Kind.SOFT_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST),
             ("Blocked", "smtp;421 4.7.28 unusual rate of mail", Kind.BLOCKED, Cause.RATE_LIMITED),
             ("Blocked", "smtp;550 5.1.1 user unknown", Kind.BLOCKED, Cause.SENDER_REPUTATION),
-            ("BadEmailAddress", "smtp;552 5.2.2 mailbox full", Kind.DROPPED, Cause.INVALID_ADDRESS),
+            ("BadEmailAddress", "smtp;552 5.2.2 mailbox full", Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
         ],
     )
     def test_is_refined_by_the_servers_words(self, name: str, details: str, kind: Kind, cause: Cause) -> None:
@@ -293,6 +294,23 @@ class TestOtherRecords:
         event = one(about_message("SMTPApiError", "ReceivedAt"))
         assert (event.kind, event.vendor_event, event.recognised) == (Kind.OTHER, "SMTPApiError", False)
         assert one({"RecordType": "New"}).address is None
+
+
+class TestOnlySubscriptionChanges:
+    @pytest.mark.parametrize(
+        ("reason", "kind", "cause"),
+        [
+            ("HardBounce", Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+            ("SpamComplaint", Kind.COMPLAINT, Cause.ABUSE_REPORT),
+        ],
+    )
+    def test_where_nothing_else_tells_of_a_bounce_a_suppression_does(
+        self, reason: str, kind: Kind, cause: Cause
+    ) -> None:
+        body = json.dumps(change(suppress=True, reason=reason, origin="Recipient")).encode()
+        source = Source(name="postmark", provider="postmark", options={"only_subscription_changes": True})
+        (event,) = PROVIDER.parse(envelope(body), source)
+        assert (event.kind, event.cause, event.scope) == (kind, cause, None)
 
 
 class TestSamples:

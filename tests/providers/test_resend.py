@@ -22,7 +22,7 @@ VENDOR_EVENTS = {
     "email.delivery_delayed": (Kind.DEFERRED, Cause.UNDETERMINED),
     "email.bounced/Permanent/General": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
     "email.bounced/Permanent/NoEmail": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
-    "email.bounced/Permanent/Suppressed": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    "email.bounced/Permanent/Suppressed": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
     "email.bounced/Permanent/OnAccountSuppressionList": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "email.bounced/Transient/General": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "email.bounced/Transient/MailboxFull": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
@@ -110,7 +110,7 @@ class TestResend(ProviderConformance):
             (("Undetermined", "Undetermined"), "smtp; 550 5.2.1 disabled", Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED),
             (("Permanent", "NoEmail"), "smtp; 550 5.1.2 no such domain", Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST),
             (("Permanent", "NoEmail"), "smtp; 552 5.2.2 full", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
-            (("Permanent", "Suppressed"), "smtp; 550 5.1.1 gone", Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+            (("Permanent", "Suppressed"), "smtp; 550 5.1.1 gone", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
         ],
     )
     def test_the_servers_words_say_why_where_the_class_does_not(
@@ -183,3 +183,24 @@ class TestResend(ProviderConformance):
     def test_an_event_without_a_type_is_set_aside(self) -> None:
         with pytest.raises(UnreadablePayload, match="no type"):
             self.read(self.envelope(self.request(), json.dumps({"data": {}}).encode()))
+
+    @pytest.mark.parametrize(
+        ("message", "kind", "cause"),
+        [
+            ("suppressed: on the account-level suppression list", Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+            ("it has a recent history of bouncing: suppressed", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+            ("The recipient's server refused it.", Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+        ],
+    )
+    def test_a_bounce_of_2023_has_a_message_alone(self, message: str, kind: Kind, cause: Cause) -> None:
+        event = self.one(values(bounce={"message": message}))
+        assert (event.kind, event.cause) == (kind, cause)
+
+    def test_of_several_recipients_the_one_whom_the_servers_words_name_bounced(self) -> None:
+        said = {
+            "type": "Permanent",
+            "subType": "General",
+            "diagnosticCode": ["smtp; 550 <ben@example.org> unknown user"],
+        }
+        event = self.one(values(to=["ann@example.org", "ben@example.org"], bounce=said))
+        assert event.address == "ben@example.org"

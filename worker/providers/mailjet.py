@@ -19,7 +19,7 @@ from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.providers.authentication.credentials import BasicCredentials, QueryToken
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
-from worker.providers.classification.vendor_verdict import settle
+from worker.providers.classification.vendor_verdict import kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
@@ -91,8 +91,9 @@ ERRORS: dict[str, MailjetError] = {
     "invalid domain": _error(
         "domain", (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST), _NOT_FOUND, Cause.DOMAIN_DOES_NOT_EXIST
     ),
+    # Nobody answers at the domain's door: no null MX, by which a domain says that it takes no mail.
     "no mail host": _error(
-        "domain", (Kind.HARD_BOUNCE, Cause.DOMAIN_ACCEPTS_NO_MAIL), _NOT_FOUND, Cause.DOMAIN_ACCEPTS_NO_MAIL
+        "domain", (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST), _NOT_FOUND, Cause.DOMAIN_DOES_NOT_EXIST
     ),
     "relay/access denied": _of_the_sender("domain", Cause.SENDER_CONFIGURATION),
     "greylisted": _error("domain", (Kind.SOFT_BOUNCE, Cause.GREYLISTED), (Kind.DEFERRED, Cause.GREYLISTED)),
@@ -175,7 +176,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         hard = json_payload.flag(values, "hard_bounce")
         failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=hard)
         if kind is Kind.DROPPED:
-            cause, vendor_event = error.blocked, f"{name}/{label}"
+            kind, cause, vendor_event = kind_of_drop(error.blocked), error.blocked, f"{name}/{label}"
         else:
             kind, cause = _bounce(error, failure, hard=hard)
             vendor_event = f"{name}/{'hard' if hard else 'soft'}/{label}"

@@ -19,7 +19,7 @@ from worker.errors import UnreadablePayload
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.signed_form import URL_OPTION, URLS_OPTION, SignedForm
 from worker.providers.classification.failure import Classification, classify
-from worker.providers.classification.vendor_verdict import settle
+from worker.providers.classification.vendor_verdict import kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.form_payload import decode_form_bytes
@@ -116,7 +116,7 @@ def _vocabulary() -> dict[str, tuple[Kind, Cause]]:
     words = dict(EVENTS)
     for event in ("hard_bounce", "soft_bounce"):
         words |= {f"{event}/{code}": _by_code(event, code) for code in BOUNCE_CODES}
-    words |= {f"reject/{reason}": (Kind.DROPPED, cause) for reason, cause in REJECT_REASONS.items()}
+    words |= {f"reject/{reason}": (kind_of_drop(cause), cause) for reason, cause in REJECT_REASONS.items()}
     pairs = [(name, action) for name in sorted(SYNC_EVENTS) for action in sorted(SYNC_ACTIONS)]
     words |= {f"{name}/{action}": (Kind.OTHER, Cause.NONE) for name, action in pairs}
     return words
@@ -201,6 +201,7 @@ def _read_message_event(name: str, values: dict[str, Any], raw: bytes, envelope:
         diagnostic = _diagnostic(message)
         reason = _reject_reason(values, message)
         cause = REJECT_REASONS.get(reason or "", cause)
+        kind = kind_of_drop(cause)
         vendor_event = f"{name}/{reason}" if reason else name
     if address == SAMPLE_ADDRESS or (message_id or "").startswith(SAMPLE_ID_PREFIX):
         kind, cause = Kind.OTHER, Cause.TEST

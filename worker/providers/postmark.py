@@ -90,6 +90,15 @@ VOCABULARY: dict[str, tuple[Kind, Cause]] = {
     "Inbound": (Kind.OTHER, Cause.NONE),
 } | {f"Bounce/{name}": (bounce.kind, bounce.cause) for name, bounce in BOUNCE_TYPES.items()}
 
+# What a suppression repeats, and what it is where no other webhook tells of it.
+_ECHOES = {"HardBounce": Cause.SUPPRESSED_BY_PROVIDER, "SpamComplaint": Cause.COMPLAINED_AT_PROVIDER}
+_REPEATED = {
+    "HardBounce": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+    "SpamComplaint": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+}
+# True for a source whose only trigger at Postmark is "Subscription Change".
+ONLY_CHANGES_OPTION = "only_subscription_changes"
+
 # -- How it is read ------------------------------------------------------------------------------------------
 
 # What Postmark posts when a webhook is made or tried out, and prints in its documentation.
@@ -105,6 +114,7 @@ class _Record(Struct, frozen=True, kw_only=True, gc=False):
     envelope: Envelope
     name: str  # RecordType
     content: dict[str, Any]
+    is_only_news: bool  # the source gets changes of the suppression list, and neither bounces nor complaints
 
 
 _Reader = Callable[[_Record], FeedbackEvent]
@@ -125,17 +135,25 @@ class Postmark(WebhookProvider):
     )
     schemes: ClassVar[Mapping[str, Scheme]] = {"": BasicCredentials(), "header": ConfiguredHeader()}
     seconds_options: ClassVar[tuple[str, ...]] = ()  # nothing is signed
-    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
+    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION, ONLY_CHANGES_OPTION)
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event inside; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
         content = json_payload.decode_object(envelope.body, "Postmark webhook")
         name = _word(content, "RecordType")
         if name is None:
             # Inbound mail has no RecordType; bounces had none either before webhooks became modular.
             name = "Bounce" if "BouncedAt" in content else "Inbound"
-        return [_READERS.get(name, _unknown)(_Record(envelope=envelope, name=name, content=content))]
+        return [
+            _READERS.get(name, _unknown)(
+                _Record(
+                    envelope=envelope,
+                    name=name,
+                    content=content,
+                    is_only_news=source.options.get(ONLY_CHANGES_OPTION) is True,
+                )
+            )
+        ]
 
 
 def _bounce(record: _Record) -> FeedbackEvent:
@@ -197,7 +215,10 @@ def _click(record: _Record) -> FeedbackEvent:
 
 
 def _subscription_change(record: _Record) -> FeedbackEvent:
-    """Whoever did it decides: only the recipient's own wish counts, and echoes of other webhooks never do."""
+    """What a change of the suppression list means.
+
+    Only the recipient's own wish counts. What repeats a bounce or a complaint counts where nothing else tells of them.
+    """
     content = record.content
     suppressed = content.get("SuppressSending")
     if not isinstance(suppressed, bool):
@@ -212,8 +233,10 @@ def _subscription_change(record: _Record) -> FeedbackEvent:
         kind = Kind.UNSUBSCRIBE if origin == "Recipient" else Kind.OTHER
         cause = Cause.NONE if origin == "Recipient" else Cause.SUPPRESSED_BY_PROVIDER
     else:
-        kind, known = Kind.OTHER, reason in ("HardBounce", "SpamComplaint")
-        cause = Cause.COMPLAINED_AT_PROVIDER if reason == "SpamComplaint" else Cause.SUPPRESSED_BY_PROVIDER
+        known = reason in _REPEATED
+        kind, cause = Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER
+        if known:
+            kind, cause = _REPEATED[reason or ""] if record.is_only_news else (kind, _ECHOES[reason or ""])
     return _event(
         record,
         "Recipient",
@@ -222,7 +245,7 @@ def _subscription_change(record: _Record) -> FeedbackEvent:
         cause,
         words=(reason, origin),
         detail=f"{suppressed} {reason} {origin} {_stream(record)}",
-        scope=None if kind is Kind.OTHER else _stream(record),
+        scope=_stream(record) if kind in {Kind.UNSUBSCRIBE, Kind.RESUBSCRIBE} else None,
         recognised=known,
     )
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from schemas.address import normalise_address
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
@@ -121,7 +122,7 @@ class Resend(WebhookProvider):
                 kind=reading.kind,
                 cause=reading.cause,
                 key=(message or envelope.body, name),
-                address=_recipient(name, data),
+                address=_recipient(name, data, reading.diagnostic),
                 vendor_event="/".join((name, *reading.words)),
                 recognised=reading.recognised,
                 vendor_time=from_iso(values.get("created_at")),
@@ -167,8 +168,12 @@ def _read(name: str, data: Mapping[str, Any]) -> _Reading:
 
 
 def _read_bounce(bounce: Mapping[str, Any]) -> _Reading:
-    bounce_type = text(bounce, "type", WORD_LIMIT) or "Undetermined"
-    pair = (bounce_type, text(bounce, "subType", WORD_LIMIT) or bounce_type)
+    bounce_type = text(bounce, "type", WORD_LIMIT)
+    if bounce_type is None:
+        pair = _pair_of_2023(text(bounce, "message") or "")
+        bounce_type = pair[0]
+    else:
+        pair = (bounce_type, text(bounce, "subType", WORD_LIMIT) or bounce_type)
     codes = bounce.get("diagnosticCode")
     lines = codes if isinstance(codes, list) else [codes]
     said = fit_text("\n".join(line for line in lines if isinstance(line, str)), DIAGNOSTIC_LIMIT)
@@ -191,7 +196,16 @@ def _read_bounce(bounce: Mapping[str, Any]) -> _Reading:
     )
 
 
-def _recipient(name: str, data: Mapping[str, Any]) -> str | None:
+def _pair_of_2023(message: str) -> tuple[str, str]:
+    """Type and subtype in the words of Resend's first version, which had a message alone."""
+    lowered = message.lower()
+    if "suppress" in lowered:
+        return ("Permanent", "OnAccountSuppressionList" if "account" in lowered else "Suppressed")
+    return ("Undetermined", "Undetermined")
+
+
+def _recipient(name: str, data: Mapping[str, Any], diagnostic: str | None) -> str | None:
+    """Whom the event is about: the one recipient, or of several the one whom the server's words name."""
     if name == "email.received" or name.startswith("inbox."):
         return None
     if (email := data.get("email")) is not None:  # of a contact or a suppression
@@ -203,6 +217,9 @@ def _recipient(name: str, data: Mapping[str, Any]) -> str | None:
             addresses = [addresses]
         if isinstance(addresses, list):
             told.update(address for address in addresses if isinstance(address, str) and address)
+    if len(told) > 1 and diagnostic:
+        lowered = diagnostic.lower()
+        told = {address for address in told if (normalise_address(address) or address.lower()) in lowered}
     return told.pop() if len(told) == 1 else None
 
 

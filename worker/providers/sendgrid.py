@@ -17,6 +17,7 @@ from worker.providers.authentication.json_web_token import TOKEN_OPTIONS, JsonWe
 from worker.providers.authentication.public_key import PublicKeySignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
+from worker.providers.classification.vendor_verdict import kind_of_drop
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
@@ -72,7 +73,7 @@ _EVENT_CAUSES: dict[str, Cause] = {
 }
 VOCABULARY: dict[str, tuple[Kind, Cause]] = (
     {name: (kind, _EVENT_CAUSES.get(name, Cause.NONE)) for name, kind in EVENT_KINDS.items()}
-    | {f"dropped/{reason}": (Kind.DROPPED, cause) for reason, cause in DROP_CAUSES.items()}
+    | {f"dropped/{reason}": (kind_of_drop(cause), cause) for reason, cause in DROP_CAUSES.items()}
     | {
         f"bounce/{bounce_type}/{name}": meaning
         for name, bounce_class in BOUNCE_CLASSES.items()
@@ -202,7 +203,8 @@ def _read_deferred(values: Mapping[str, Any]) -> _Reading:
 
 
 def _read_dropped(values: Mapping[str, Any]) -> _Reading:
-    return _Reading(kind=Kind.DROPPED, cause=_drop_cause(_words(values, "reason")), vendor_event="dropped")
+    cause = _drop_cause(_words(values, "reason"))
+    return _Reading(kind=kind_of_drop(cause), cause=cause, vendor_event="dropped")
 
 
 def _read_account_change(values: Mapping[str, Any]) -> _Reading:

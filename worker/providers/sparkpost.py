@@ -200,7 +200,9 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         recognised=recognised,
         vendor_time=from_unix_seconds(timestamp) or from_iso(timestamp),
         failure=failure,
-        message_id=json_payload.text(values, "message_id", MESSAGE_ID_LIMIT),
+        # Events of the injection itself have no message yet.
+        message_id=json_payload.text(values, "message_id", MESSAGE_ID_LIMIT)
+        or json_payload.text(values, "transmission_id", MESSAGE_ID_LIMIT),
         diagnostic=diagnostic,
         machine=kind is Kind.OPENED and json_payload.flag(json_payload.child(values, "user_agent_parsed"), _PREFETCHED),
         tags=_tags(values),

@@ -135,7 +135,7 @@ DELIVERY_STATUSES: dict[str, tuple[Kind, Cause]] = {
     "err_no_smtp": (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
     "err_not_available": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "err_unknown": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
-    "err_dest_invalid": (Kind.DROPPED, Cause.INVALID_ADDRESS),
+    "err_dest_invalid": (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),  # never tried, and the only news of it
     "err_src_invalid": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
     "not_sent": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
 }

@@ -12,10 +12,10 @@ VENDOR_BOUNCES = {
     ("Undetermined", "Undetermined"): (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     ("Permanent", "General"): (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
     ("Permanent", "NoEmail"): (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
-    ("Permanent", "Suppressed"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+    ("Permanent", "Suppressed"): (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
     ("Permanent", "OnAccountSuppressionList"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     ("Permanent", "OnTenantSuppressionList"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
-    ("Permanent", "EmailValidationSuppressed"): (Kind.DROPPED, Cause.INVALID_ADDRESS),
+    ("Permanent", "EmailValidationSuppressed"): (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
     ("Permanent", "UnsubscribedRecipient"): (Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
     ("Transient", "General"): (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     ("Transient", "MailboxFull"): (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
@@ -60,8 +60,8 @@ class TestBounce:
         assert event.vendor_event == f"Bounce/{bounce_type}/{subtype}"
         assert not event.recognised
 
-    @pytest.mark.parametrize("subtype", ["Suppressed", "OnAccountSuppressionList", "OnTenantSuppressionList"])
-    def test_that_ses_suppressed_is_dropped_in_spite_of_its_status(self, subtype: str) -> None:
+    @pytest.mark.parametrize("subtype", ["OnAccountSuppressionList", "OnTenantSuppressionList"])
+    def test_that_the_accounts_own_list_suppressed_is_an_echo_in_spite_of_its_status(self, subtype: str) -> None:
         recipient = {
             "emailAddress": "gone@example.com",
             "action": "failed",

@@ -14,10 +14,13 @@ EXPECTED = {
     "delivered": (Kind.DELIVERED, Cause.NONE),
     "relayed": (Kind.OTHER, Cause.NONE),
     "expanded": (Kind.OTHER, Cause.NONE),
+    # not of the RFC: a probe of Postfix', and SendGrid's own reports
+    "deliverable": (Kind.OTHER, Cause.NONE),
+    "expired": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
 }
 
 
-def test_the_actions_are_those_of_the_rfc() -> None:
+def test_the_actions_are_those_of_the_rfc_and_two_that_servers_add() -> None:
     assert set(ACTIONS) == set(EXPECTED)
 
 

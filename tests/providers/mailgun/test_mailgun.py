@@ -203,6 +203,26 @@ def test_a_rejection_names_the_one_person_in_its_header() -> None:
     assert parse(data).address is None
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Sandbox subdomains are for test purposes only. Please add your own domain.",
+        "Free accounts are for test purposes only: add the address to authorized recipients",
+        "Domain news.example.com is not allowed to send: the account is disabled",
+    ],
+)
+def test_a_limit_of_our_own_account_blames_no_recipient(reason: str) -> None:
+    data = {
+        "id": "id-1",
+        "event": "rejected",
+        "timestamp": EARLIER.timestamp(),
+        "reject": {"reason": reason, "description": ""},
+        "message": {"headers": {"to": "jane@example.org", "message-id": "m1@example.org"}},
+    }
+    event = parse(data)
+    assert (event.kind, event.cause) == (Kind.DROPPED, Cause.SENDER_CONFIGURATION)
+
+
 def test_raw_is_the_event_without_its_signature() -> None:
     body = b'{"signature": {"token": "t"}, "event-data": { "event":"opened",  "id":"1" }}'
     request = msgspec.structs.replace(MailgunSamples().signed({}, now=NOW), body=body)

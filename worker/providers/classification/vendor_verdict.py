@@ -1,7 +1,7 @@
 """What a failure was, where the vendor has a class for it and the receiving server has words."""
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
-from worker.providers.classification.failure import Classification
+from worker.providers.classification.failure import HARD_CAUSES, Classification
 
 
 def settle(kind: Kind, cause: Cause, found: Classification) -> tuple[Kind, Cause]:
@@ -13,3 +13,12 @@ def settle(kind: Kind, cause: Cause, found: Classification) -> tuple[Kind, Cause
     if found.cause is Cause.UNDETERMINED or (found.cause is Cause.POLICY and CAUSE_BLAME[cause] is Blame.SENDER):
         return kind, cause
     return (kind if kind is Kind.DEFERRED else found.kind), found.cause
+
+
+def kind_of_drop(cause: Cause) -> Kind:
+    """The kind of a send that the vendor did not try.
+
+    An echo of an older bounce counts for nothing. What the vendor did not try because no such address can exist is
+    the first and only news of it, and counts as a hard bounce does.
+    """
+    return Kind.HARD_BOUNCE if cause in HARD_CAUSES else Kind.DROPPED

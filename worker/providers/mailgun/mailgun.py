@@ -17,6 +17,7 @@ from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.scheme import Scheme, is_open
+from worker.providers.classification.vendor_verdict import kind_of_drop
 from worker.providers.mailgun.mailgun_failure import FAILURES, Failure, settle_failure
 from worker.providers.mailgun.mailgun_form import (
     as_json,
@@ -63,8 +64,17 @@ EVENT_KINDS: dict[str, Kind] = {
 REJECT_CAUSES: tuple[tuple[str, Cause], ...] = (
     ("virus", Cause.VIRUS),
     ("malware", Cause.VIRUS),
-    ("recipient", Cause.INVALID_ADDRESS),
-    ("address", Cause.INVALID_ADDRESS),
+    # Limits of our own account, whose texts speak of recipients too: "… or add the address to authorized recipients".
+    ("sandbox", Cause.SENDER_CONFIGURATION),
+    ("authorized recipient", Cause.SENDER_CONFIGURATION),
+    ("account", Cause.SENDER_CONFIGURATION),
+    ("free accounts", Cause.SENDER_CONFIGURATION),
+    ("disabled", Cause.SENDER_CONFIGURATION),
+    ("too many recipients", Cause.RATE_LIMITED),
+    ("limit", Cause.RATE_LIMITED),
+    ("invalid recipient", Cause.INVALID_ADDRESS),
+    ("recipient address", Cause.INVALID_ADDRESS),
+    ("not a valid address", Cause.INVALID_ADDRESS),
     ("spam", Cause.CONTENT),
 )
 
@@ -82,7 +92,7 @@ VOCABULARY: dict[str, tuple[Kind, Cause]] = (
         for word, meaning in FAILURES.items()
         if word.startswith("failed/permanent/")
     }
-    | {f"rejected/{word}": (Kind.DROPPED, cause) for word, cause in REJECT_CAUSES}
+    | {f"rejected/{word}": (kind_of_drop(cause), cause) for word, cause in REJECT_CAUSES}
 )
 
 # -- How it is read ------------------------------------------------------------------------------------------
@@ -186,8 +196,9 @@ def _what_happened(name: str, values: Mapping[str, Any], status: Mapping[str, An
         reject = child(values, "reject")
         told = [json_payload.text(reject, key) for key in ("reason", "description")]
         reason = ": ".join(word for word in told if word) or diagnostic
+        cause = _reject_cause(reason)
         return Failure(
-            kind=kind, cause=_reject_cause(reason), vendor_event=name, diagnostic=reason and fit_text(reason, 2000)
+            kind=kind_of_drop(cause), cause=cause, vendor_event=name, diagnostic=reason and fit_text(reason, 2000)
         )
     cause = Cause.ABUSE_REPORT if kind is Kind.COMPLAINT else Cause.NONE
     return Failure(kind=kind, cause=cause, vendor_event=name, recognised=name in EVENT_KINDS)
