@@ -148,7 +148,7 @@ class Mailjet(WebhookProvider):
         **EVENTS,
         **{f"bounce/hard/{name}": error.hard for name, error in ERRORS.items()},
         **{f"bounce/soft/{name}": error.soft for name, error in ERRORS.items()},
-        **{f"blocked/{name}": (Kind.DROPPED, error.blocked) for name, error in ERRORS.items()},
+        **{f"blocked/{name}": (kind_of_drop(error.blocked), error.blocked) for name, error in ERRORS.items()},
     }
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:

@@ -59,7 +59,7 @@ class TestReportFields:
                 "Final-Recipient: rfc822; {}\nDiagnostic-Code: smtp; 550 5.1.1 User Unknown\nStatus: 5.1.1\n"
             ),
             (
-                "Could not deliver:\n\nReporting-MTA: dns; a.example.net\nFinal-Recipient: rfc822;{}\nStatus: 5.1.1 {}\n"
+                "Not delivered:\n\nReporting-MTA: dns; a.example.net\nFinal-Recipient: rfc822;{}\nStatus: 5.1.1 {}\n"
                 "Action: failed\n"
             ),
         ],
@@ -193,7 +193,7 @@ class TestNamedRecipients:
     @pytest.mark.parametrize("address", ["josé@müller.example", "Δοκιμή@example.org"])
     def test_addresses_in_other_alphabets_stay_themselves(self, address: str) -> None:
         body = (
-            "Hi. This is the qmail-send program at mx.example.net.\nI'm afraid I wasn't able to deliver your message.\n\n"
+            "Hi. This is the qmail-send program at mx.example.net.\nI'm afraid I wasn't able to deliver it.\n\n"
             f"<{address}>:\n192.0.2.1 does not like recipient.\nRemote host said: 550 5.1.1 no such user\n"
         )
         (event,) = read(mail(body, Subject="failure notice"), options=ALL)
