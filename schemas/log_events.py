@@ -43,6 +43,15 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "method",
         "route",
     ),
+    "api.overloaded": _event(
+        "warning",
+        "The API holds as much as api.max_bytes_under_way lets it, or too many wait: questions are answered 429. Said "
+        "once a minute while it lasts, with the count since the line before.",
+        "reason",
+        "count",
+        "bytes",
+        "waiting",
+    ),
     "batch.applied": _event(
         "info",
         "A load of deliveries is committed, in one or more batches: what was in it and how long it took.",
@@ -262,6 +271,14 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "task",
         "reason",
         "wait_seconds",
+    ),
+    "token.refused": _event(
+        "warning",
+        "Questions to the API came without a valid token; with reason `guessing` it was not even looked at. Said once "
+        "a minute for each address, with the count since the line before, and 30 times a minute in all.",
+        "remote_address",
+        "reason",
+        "count",
     ),
     "user.added": _event("info", "A system user was added for the embedded Postgres.", "user"),
     "webhook.accepted": _event(

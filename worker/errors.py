@@ -6,7 +6,8 @@ BouncekeeperError
 │   ├── StoreUnavailable        Postgres is away, or asked for the transaction to be repeated
 │   ├── CertificateUnavailable  a signing certificate could not be fetched
 │   ├── SubscriptionUnconfirmed a vendor's handshake could not be finished
-│   └── MailboxUnavailable      an IMAP server is away, or ended the connection
+│   ├── MailboxUnavailable      an IMAP server is away, or ended the connection
+│   └── Overloaded              the process holds as much as it may; the API answers 429 with Retry-After
 ├── SetAside                this one delivery goes to dead_letters, whole; its neighbours go on
 │   └── UnreadablePayload       not the format that its vendor documents
 ├── RequestRefused          an API request is wrong in itself; it is answered with a problem (RFC 9457)
@@ -43,6 +44,10 @@ class SubscriptionUnconfirmed(TryAgainLater):
 
 class MailboxUnavailable(TryAgainLater):
     """An IMAP server is away or ended the connection; what was not queued lies in its mailbox still."""
+
+
+class Overloaded(TryAgainLater):
+    """The process holds as many requests as it may at a time."""
 
 
 class SetAside(BouncekeeperError):  # noqa: N818 - named after what is done about it

@@ -93,6 +93,16 @@ OUTBOX_RELAYED = Counter(f"{_PREFIX}_outbox_relayed_total", "Status changes conf
 CHECKED_ADDRESSES = Counter(
     f"{_PREFIX}_checked_addresses_total", "Addresses asked about; answer is allowed or forbidden.", ["answer"]
 )
+API_REFUSED = Counter(
+    f"{_PREFIX}_api_refused_total",
+    "Questions refused before they were looked at; reason is no_token, no_token_configured, wrong_token, guessing or "
+    "busy.",
+    ["reason"],
+)
+API_BYTES_UNDER_WAY = Gauge(
+    f"{_PREFIX}_api_bytes_under_way",
+    "About how many bytes the API holds for questions and answers under way; at most api.max_bytes_under_way.",
+)
 API_SECONDS = Histogram(
     f"{_PREFIX}_api_seconds",
     "Time for one API answer.",

@@ -31,8 +31,9 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
             if not account.strip() or len(account) > _MAX_ACCOUNT_CHARACTERS
         ),
         *(
-            f"receiver.trusted_proxies holds {network!r}: {remedy}"
-            for network in values.get("receiver.trusted_proxies", ())
+            f"{path} holds {network!r}: {remedy}"
+            for path in ("receiver.trusted_proxies", "api.trusted_proxies")
+            for network in values.get(path, ())
             if (remedy := _network_remedy(network))
         ),
     ]

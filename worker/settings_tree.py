@@ -131,6 +131,17 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     check_max_addresses: Annotated[
         int, Meta(ge=1, le=1_000_000), _says("Addresses that one `POST /v1/check` may ask about.")
     ] = 10_000
+    max_bytes_under_way: Annotated[
+        int,
+        Meta(ge=8 * 1024 * 1024, le=64 * 1024 * 1024 * 1024),
+        _says("About how many bytes one process holds for questions and answers; what is asked beyond gets 429."),
+    ] = 64 * 1024 * 1024
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _says(
+            "Networks (CIDR) whose X-Forwarded-For is believed: wrong tokens are slowed down by the caller's address."
+        ),
+    ] = ()
     accounts: Annotated[
         tuple[str, ...],
         _says(

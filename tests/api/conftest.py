@@ -24,7 +24,10 @@ Store = Callable[[Sequence[FeedbackEvent]], Awaitable[None]]
 def api_settings() -> ApiSettings:
     """Two tokens, as while one is being rotated, and few addresses at once."""
     return ApiSettings(
-        tokens=(Secret(TOKEN), Secret(OLD_TOKEN)), check_max_addresses=50, accounts=("warehouse", "customer-*")
+        tokens=(Secret(TOKEN), Secret(OLD_TOKEN)),
+        check_max_addresses=50,
+        accounts=("warehouse", "customer-*"),
+        trusted_proxies=("127.0.0.1",),
     )
 
 

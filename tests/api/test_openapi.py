@@ -24,8 +24,8 @@ from worker.settings_tree import ApiSettings
 from worker.store.pool import Pool
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))
-# What only a defect or a database that is away brings about; tests/api/test_answers.py does.
-NOT_PROVOKED_HERE = {"500", "503"}
+# What only a defect, load, or a database that is away brings about; other tests of this folder do.
+NOT_PROVOKED_HERE = {"408", "429", "500", "503"}
 # The receiver's, on a port of its own: tests/receiver/test_own_json.py.
 OF_THE_RECEIVER = {"/webhooks/{source}"}
 

@@ -16,15 +16,6 @@ from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
 
 
-class CheckRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of `POST /v1/check`. An unknown field is refused: a misspelt mail_class must not go unseen."""
-
-    addresses: list[str]
-    mail_class: MailClass = MailClass.MARKETING  # the class that is forbidden more often
-    account: str = "default"
-    channel: Channel = Channel.EMAIL
-
-
 class CheckResult(Struct, frozen=True, kw_only=True, gc=False):
     """The answer for one address."""
 

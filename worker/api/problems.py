@@ -1,5 +1,6 @@
 """Errors as the API tells them: RFC 9457 problems, each with its remedy."""
 
+import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -26,9 +27,11 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 TITLES = {
     "unauthorized": "No valid token",
+    "too-many-wrong-tokens": "Too many wrong tokens",
     "unreadable-request": "The request cannot be read",
     "too-many-addresses": "Too many addresses in one request",
     "body-too-large": "The body is too large",
+    "slow-request": "The body came too slowly",
     "no-address": "Not an address",
     "unknown-account": "There is no such account",
     "unknown-contact": "Nothing is known of this contact",
@@ -37,6 +40,7 @@ TITLES = {
     "bad-parameter": "A parameter is out of its range",
     "no-such-route": "There is nothing here",
     "wrong-method": "This method is not offered here",
+    "too-busy": "Too much is asked at once",
     "store-unavailable": "The database cannot be asked",
     "internal": "A defect of ours",
 }
@@ -76,8 +80,19 @@ def unavailable_response(detail: str) -> web.Response:
     )
 
 
+def overloaded_response(detail: str) -> web.Response:
+    """What is answered while as much is asked as this process may hold; callers come back at different moments."""
+    return problem_response(
+        "too-busy",
+        HTTPStatus.TOO_MANY_REQUESTS,
+        detail=detail,
+        remedy="Ask again after the time in Retry-After, and ask fewer questions at once.",
+        headers={"Retry-After": str(1 + secrets.randbelow(RETRY_AFTER_SECONDS))},
+    )
+
+
 def framework_response(error: web.HTTPException) -> web.Response:
-    """What aiohttp's own refusals are answered with: unknown path, wrong method, body too large."""
+    """What aiohttp's own refusals are answered with: unknown path, wrong method."""
     if isinstance(error, web.HTTPNotFound):
         return problem_response(
             "no-such-route",
@@ -93,13 +108,6 @@ def framework_response(error: web.HTTPException) -> web.Response:
             detail=f"{error.method} is not offered here, {allowed} is.",
             remedy="See /v1/openapi.yaml for the routes.",
             headers={"Allow": allowed},
-        )
-    if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return problem_response(
-            "body-too-large",
-            error.status,
-            detail="The body is larger than this API reads.",
-            remedy="Ask in several requests.",
         )
     raise error
 

@@ -4,6 +4,7 @@ import asyncio
 
 from msgspec import Struct
 
+from worker.api.load import RequestLoad
 from worker.store.pool import Executor
 from worker.store.status_feed import StatusChange, changes_after
 
@@ -11,6 +12,7 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_WAIT_SECONDS = 30.0
 _LOOK_EVERY_SECONDS = 0.5
+_BYTES_A_CHANGE = 1_500  # as a row, as a record and as JSON
 
 
 class ChangesAnswer(Struct, frozen=True, kw_only=True):
@@ -21,20 +23,28 @@ class ChangesAnswer(Struct, frozen=True, kw_only=True):
 
 
 async def read_changes(
-    executor: Executor, *, after: str, limit: int, wait_seconds: float, stopping: asyncio.Event
+    executor: Executor,
+    *,
+    after: str,
+    limit: int,
+    wait_seconds: float,
+    stopping: asyncio.Event,
+    load: RequestLoad,
 ) -> ChangesAnswer:
     """Up to `limit` changes after the cursor; with none yet, waits for the first up to wait_seconds.
 
     Raises RequestRefused for what is no cursor, CursorGone for one that this database cannot honour,
-    StoreUnavailable.
+    Overloaded, StoreUnavailable.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
     while True:
+        await load.hold_answer(limit * _BYTES_A_CHANGE)
         changes = await changes_after(executor, after, limit=limit)
         remaining = deadline - loop.time()
         if changes or remaining <= 0 or stopping.is_set():
             return ChangesAnswer(changes=changes, next=(changes[-1].cursor if changes else None) or after)
+        load.drop_answer()  # whoever waits for news holds nothing meanwhile
         try:
             async with asyncio.timeout(min(_LOOK_EVERY_SECONDS, remaining)):
                 await stopping.wait()

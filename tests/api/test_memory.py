@@ -1,0 +1,87 @@
+"""A real API process that is asked far more at once than it can answer keeps within its memory and says so."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
+
+from tests.api.conftest import TOKEN
+from tests.benchmarks.machine import peak_memory_mib
+from tests.benchmarks.servers import Server
+from worker.local_services.process import free_port
+from worker.store.pool import Pool
+
+MOST_MIB = 200  # 860 without a bound
+QUESTIONS = 200
+ADDRESSES = [f"recipient-{number:05}@customer.example.org" for number in range(10_000)]
+KNOWN = """
+    INSERT INTO contacts (account, channel, address, first_seen_at, status, blocks, status_since, cause, rule, lift_by)
+    SELECT 'default', 'email', address, now(), 'blocklisted', 'all', now(), 'mailbox_does_not_exist', 'bad_mailbox',
+           '{admin,confirmed_optin}'
+      FROM unnest($1::text[]) address
+"""
+
+
+@pytest.fixture
+async def api(database_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[Server, str]]:
+    """An API as an operator starts it, and where it listens."""
+    port = free_port()
+    server = await Server.start(
+        "api",
+        [sys.executable, "-m", "worker", "api"],
+        folder=tmp_path,
+        ports=[port],
+        environment={
+            "BOUNCEKEEPER_POSTGRES_URL": database_dsn,
+            "BOUNCEKEEPER_QUEUE_ADAPTER": "postgres",
+            "BOUNCEKEEPER_API_PORT": str(port),
+            "BOUNCEKEEPER_API_TOKENS": TOKEN,
+        },
+    )
+    yield server, f"http://127.0.0.1:{port}"
+    await server.stop()
+
+
+async def test_two_hundred_large_questions_at_once_keep_within_the_memory_and_a_small_one_is_answered(
+    api: tuple[Server, str], pool: Pool
+) -> None:
+    await pool.execute(KNOWN, ADDRESSES)
+    server, url = api
+    large = json.dumps({"addresses": ADDRESSES}).encode()
+
+    async def ask(session: ClientSession, body: bytes) -> int:
+        async with session.post("/v1/check", data=body) as response:
+            answer = await response.json()
+            if response.status == 429:
+                assert int(response.headers["Retry-After"]) in range(1, 6)
+                assert answer["type"] == "urn:bouncekeeper:problem:too-busy"
+            else:
+                assert answer["forbidden"] == len(json.loads(body)["addresses"])
+            return response.status
+
+    async with ClientSession(
+        url,
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        connector=TCPConnector(limit=0),
+        timeout=ClientTimeout(total=100),
+    ) as session:
+        questions = [asyncio.create_task(ask(session, large)) for _ in range(QUESTIONS)]
+        await asyncio.wait(questions, return_when=asyncio.FIRST_COMPLETED)
+        small = await ask(session, json.dumps({"addresses": ADDRESSES[:20]}).encode())
+        statuses = Counter(await asyncio.gather(*questions))
+        async with session.get("/metrics") as response:
+            numbers = await response.text()
+    peak = peak_memory_mib(server.process.pid)
+    assert small == 200
+    assert set(statuses) == {200, 429}
+    assert peak is not None
+    assert peak < MOST_MIB
+    assert f'bouncekeeper_api_refused_total{{reason="busy"}} {statuses[429]:.1f}' in numbers
+    assert "bouncekeeper_api_bytes_under_way 0.0" in numbers
+    lines = [json.loads(line) for line in server.process.log_path.read_text().splitlines()]
+    assert len([line for line in lines if line["event"] == "api.overloaded"]) in {1, 2}  # once a minute

@@ -1,0 +1,113 @@
+"""Who tries one token after the other is slowed down, by address; whoever has a token is not.
+
+An address may try some wrong tokens at once and then one a second. Beyond that its tokens are not looked at: even a
+valid one would be told from the others only by being let in, and that is what a guesser waits for. Two kinds of
+callers share an address with a guesser, behind one NAT or proxy, and must not suffer for it:
+
+- A token that was let in from this address before is let in always. A guesser at the same address may try at full
+  speed whether a token is one of those; this is the price of never locking its owner out.
+- A wrong token that is sent again and again, such as one that was taken out of the configuration, is one guess.
+"""
+
+from collections import OrderedDict, deque
+from enum import StrEnum
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TypeVar
+
+from worker.api.bearer_tokens import BearerTokens, token_digest
+
+TRIES = 10
+TRIES_A_SECOND = 1.0
+_WRONG_REMEMBERED = 8  # of one address
+_MOST_ADDRESSES = 10_000
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Verdict(StrEnum):
+    """What became of a token."""
+
+    VALID = "valid"
+    WRONG = "wrong"
+    NOT_LOOKED_AT = "not_looked_at"
+
+
+class _Tries:
+    """What one address has tried."""
+
+    __slots__ = ("_at", "_left", "_wrong")
+
+    def __init__(self, now: float) -> None:
+        self._left = float(TRIES)
+        self._at = now
+        self._wrong: deque[bytes] = deque(maxlen=_WRONG_REMEMBERED)
+
+    def refill(self, now: float) -> None:
+        self._left = min(float(TRIES), self._left + (now - self._at) * TRIES_A_SECOND)
+        self._at = now
+
+    def is_known_wrong(self, digest: bytes) -> bool:
+        return digest in self._wrong
+
+    @property
+    def used_up(self) -> bool:
+        return self._left < 1
+
+    def count(self, digest: bytes) -> None:
+        self._left -= 1
+        self._wrong.append(digest)
+
+
+class TokenGuesses:
+    """Judges tokens, and remembers for each address what was tried from there."""
+
+    def __init__(self, tokens: BearerTokens) -> None:
+        self._tokens = tokens
+        self._tries: OrderedDict[str, _Tries] = OrderedDict()
+        self._familiar: OrderedDict[tuple[str, int], None] = OrderedDict()
+
+    def judge(self, token: str, address: str, *, now: float) -> Verdict:
+        """What becomes of the token that came from this address. `now`: seconds of a clock that never goes back."""
+        neighbourhood = _neighbourhood(address)
+        digest = token_digest(token)
+        number = self._tokens.find(digest)
+        if number is not None and self._is_familiar(neighbourhood, number):
+            return Verdict.VALID
+        tries = self._tries.get(neighbourhood)
+        if tries is not None:
+            self._tries.move_to_end(neighbourhood)
+            if tries.is_known_wrong(digest):
+                return Verdict.WRONG
+            tries.refill(now)
+            if tries.used_up:
+                return Verdict.NOT_LOOKED_AT
+        if number is not None:
+            _remember(self._familiar, (neighbourhood, number), None)
+            return Verdict.VALID
+        if tries is None:
+            tries = _Tries(now)
+            _remember(self._tries, neighbourhood, tries)
+        tries.count(digest)
+        return Verdict.WRONG
+
+    def _is_familiar(self, neighbourhood: str, number: int) -> bool:
+        if (neighbourhood, number) not in self._familiar:
+            return False
+        self._familiar.move_to_end((neighbourhood, number))
+        return True
+
+
+def _remember(known: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+    known[key] = value
+    if len(known) > _MOST_ADDRESSES:
+        known.popitem(last=False)
+
+
+def _neighbourhood(text: str) -> str:
+    """An IPv4 address; of IPv6 the network of 64 bits, any address of which a single caller may take."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else text
