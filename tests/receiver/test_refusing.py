@@ -27,6 +27,12 @@ from worker.settings_tree import ReceiverSettings
 _SIGNING = (AmazonSesSamples(), MailgunSamples(), SendGridSamples())
 
 
+def shown(sender: PostmarkSamples) -> bytes:
+    """The header field that lets a request's body be read at all."""
+    [webhook] = sender.requests([bounce()], now=now())
+    return f"Authorization: {webhook.headers['authorization']}\r\n".encode()
+
+
 def _tampered(webhook: WebhookRequest) -> bytes:
     """The same body with another address."""
     body = webhook.body.replace(b"jane0@", b"john0@")
@@ -87,14 +93,15 @@ async def test_a_stale_signature_is_refused(start_receiver: Start, rabbitmq_writ
 async def test_a_declared_oversize_is_refused_before_the_body_is_sent(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:
-    settings = ReceiverSettings(max_body_bytes=10_000)
-    receiver = await start_receiver(
-        sources=[PostmarkSamples().source("main")], writer=rabbitmq_writer, settings=settings
-    )
-    head = b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nContent-Length: 10001\r\n"
-    assert (await receiver.exchange(head + b"\r\n")).startswith(b"HTTP/1.1 413 ")
-    asked_first = await receiver.exchange(head + b"Expect: 100-continue\r\n\r\n")
-    assert asked_first.startswith(b"HTTP/1.1 413 ")
+    sender, settings = PostmarkSamples(), ReceiverSettings(max_body_bytes=10_000)
+    receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer, settings=settings)
+    head = b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nContent-Length: 10001\r\n" + shown(sender)
+    for answer in (
+        await receiver.exchange(head + b"\r\n"),
+        await receiver.exchange(head + b"Expect: 100-continue\r\n\r\n"),
+    ):
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"a body may have 10000 bytes" in answer
 
 
 async def test_a_client_that_asks_first_is_told_to_go_on(
@@ -114,13 +121,13 @@ async def test_a_client_that_asks_first_is_told_to_go_on(
 async def test_an_undeclared_oversize_is_refused_while_it_still_arrives(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:
-    settings = ReceiverSettings(max_body_bytes=100_000)
-    receiver = await start_receiver(
-        sources=[PostmarkSamples().source("main")], writer=rabbitmq_writer, settings=settings
-    )
+    sender, settings = PostmarkSamples(), ReceiverSettings(max_body_bytes=100_000)
+    receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer, settings=settings)
     chunk = b"%x\r\n" % 50_000 + b"x" * 50_000 + b"\r\n"
-    endless = b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 3
-    assert (await receiver.exchange(endless)).startswith(b"HTTP/1.1 413 ")
+    head = b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n" + shown(sender) + b"\r\n"
+    answer = await receiver.exchange(head + chunk * 3)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"a body may have 100000 bytes" in answer
 
 
 async def test_a_body_that_unfolds_beyond_the_limit_is_refused(
@@ -159,11 +166,10 @@ async def test_an_unknown_or_damaged_encoding_is_refused(
 async def test_a_client_that_stops_within_its_body_is_cut_off(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:
-    settings = ReceiverSettings(body_timeout_seconds=0.3)
-    receiver = await start_receiver(
-        sources=[PostmarkSamples().source("main")], writer=rabbitmq_writer, settings=settings
-    )
-    answer = await receiver.exchange(b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nslow")
+    sender, settings = PostmarkSamples(), ReceiverSettings(body_timeout_seconds=0.3)
+    receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer, settings=settings)
+    head = b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n" + shown(sender)
+    answer = await receiver.exchange(head + b"\r\nslow")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"slow_body" in answer
 
@@ -193,11 +199,9 @@ async def test_what_is_no_http_is_refused_with_one_line_in_the_log(
 
 
 async def test_a_broken_chunk_coding_is_refused(start_receiver: Start, rabbitmq_writer: TallyingWriter) -> None:
-    settings = ReceiverSettings(body_timeout_seconds=0.5)
-    receiver = await start_receiver(
-        sources=[PostmarkSamples().source("main")], writer=rabbitmq_writer, settings=settings
-    )
-    head = b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
+    sender, settings = PostmarkSamples(), ReceiverSettings(body_timeout_seconds=0.5)
+    receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer, settings=settings)
+    head = b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n" + shown(sender) + b"\r\n"
     nonsense = b"not a length\r\n"
     assert b" 400 " in (await receiver.exchange(head + nonsense))[:20]
     # Nonsense that comes later is seen as a body that never ends.
@@ -350,14 +354,14 @@ async def test_bodies_that_never_end_cannot_fill_the_memory(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:
     sender = PostmarkSamples()
-    largest = 64 * 1024
+    largest = 256 * 1024
     receiver = await start_receiver(
         sources=[sender.source("main")],
         writer=rabbitmq_writer,
         settings=ReceiverSettings(max_body_bytes=largest, body_timeout_seconds=3),
     )
-    head = f"POST /webhooks/main HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {largest}\r\n\r\n"
-    unfinished = head.encode() + b"x" * (largest - 1)
+    head = f"POST /webhooks/main HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {largest}\r\n".encode()
+    unfinished = head + shown(sender) + b"\r\n" + b"x" * (largest - 1)
 
     answers = await asyncio.gather(*(receiver.exchange(unfinished) for _ in range(40)))
 

@@ -43,12 +43,14 @@ async def test_what_was_accepted_before_the_stop_is_confirmed_and_answered(
 
 async def test_a_half_sent_body_does_not_hold_the_stop_up(rabbitmq_writer: TallyingWriter) -> None:
     settings = ReceiverSettings(body_timeout_seconds=60, drain_seconds=60)
-    receiver = await RunningReceiver.start(
-        sources=[PostmarkSamples().source("main")], writer=rabbitmq_writer, settings=settings
+    sender = PostmarkSamples()
+    receiver = await RunningReceiver.start(sources=[sender.source("main")], writer=rabbitmq_writer, settings=settings)
+    [webhook] = sender.requests([bounce()], now=now())
+    head = (
+        "POST /webhooks/main HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n"
+        f"Authorization: {webhook.headers['authorization']}\r\n\r\n"
     )
-    half = asyncio.create_task(
-        receiver.exchange(b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nhalf")
-    )
+    half = asyncio.create_task(receiver.exchange(head.encode() + b"half"))
     await asyncio.sleep(0.2)
     began = time.monotonic()
     await receiver.stop()

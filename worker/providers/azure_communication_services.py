@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
+from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
-from worker.errors import UnreadablePayload
 from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
 from worker.providers.authentication.credentials import QueryToken
 from worker.providers.authentication.scheme import Scheme
@@ -38,6 +38,23 @@ from worker.providers.webhook_provider import WebhookProvider
 EVENT_TYPE_HEADER = "aeg-event-type"
 SUBSCRIPTION_VALIDATION = "SubscriptionValidation"
 VALIDATION_EVENT = "Microsoft.EventGrid.SubscriptionValidationEvent"
+
+
+class _Validation(Struct, gc=False):
+    code: str | None = msgspec.field(name="validationCode", default=None)
+
+
+class _Handshake(Struct, gc=False):
+    type: str | None = msgspec.field(name="eventType", default=None)
+    data: _Validation | None = None
+
+
+class _Handshakes(Struct, array_like=True, gc=False):
+    only: _Handshake
+
+
+_decode_handshake = msgspec.json.Decoder(_Handshake).decode
+_decode_handshakes = msgspec.json.Decoder(_Handshakes).decode
 
 _ORIGIN = re.compile(r"[A-Za-z0-9.:/_*-]{1,253}")
 
@@ -137,14 +154,12 @@ PROVIDER = AzureCommunicationServices()
 
 
 def _validation_code(body: bytes) -> str | None:
+    """The code of the handshake, which comes alone: an object, or an array of one."""
     try:
-        elements = json_payload.decode_json(body, "Event Grid handshake")
-    except UnreadablePayload:
+        handshake: _Handshake = _decode_handshake(body) if body.lstrip()[:1] == b"{" else _decode_handshakes(body).only
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    for element in elements if isinstance(elements, list) else [elements]:
-        if isinstance(element, dict) and element.get("eventType") == VALIDATION_EVENT:
-            return json_payload.text(json_payload.child(element, "data"), "validationCode")
-    return None
+    return handshake.data.code if handshake.type == VALIDATION_EVENT and handshake.data else None
 
 
 def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:

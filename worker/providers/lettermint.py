@@ -45,6 +45,8 @@ class LettermintSignature(Struct, frozen=True, kw_only=True):
     While a secret is changed there is a `v1` for each of the two: one that fits is enough.
     """
 
+    unproven_bytes: ClassVar[int | None] = None
+
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when one of the signatures fits under one of the secrets and the time is recent."""
         given = request.headers.get(SIGNATURE_HEADER, "")

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+import msgspec
+from msgspec import Struct
+
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
@@ -36,6 +39,14 @@ SCHEMES: dict[str, Scheme] = {"": HmacSignature(header=SIGNATURE_HEADER)}
 # MailerSend tries a webhook out before it saves it, and signs that with a secret that everybody knows.
 PING = "webhook.test"
 PING_SECRET = Secret("test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G")
+_LARGEST_PING_BYTES = 16 * 1024  # anybody can sign one
+
+
+class _Ping(Struct, gc=False):
+    type: str
+
+
+_decode_ping = msgspec.json.Decoder(_Ping).decode
 
 # -- What its events are, and why ----------------------------------------------------------------------------
 # https://developers.mailersend.com/api/v1/webhooks.html#available-events. There are no classes of bounce: the reason
@@ -115,13 +126,13 @@ PROVIDER = MailerSend()
 
 def _is_public_ping(request: WebhookRequest) -> bool:
     given = request.headers.get(SIGNATURE_HEADER, "")
-    if not hmac_matches(given.strip(), request.body, (PING_SECRET,)):
+    if len(request.body) > _LARGEST_PING_BYTES or not hmac_matches(given.strip(), request.body, (PING_SECRET,)):
         return False
     try:
-        values = json_payload.decode_object(request.body, _WHAT)
-    except UnreadablePayload:
+        ping: _Ping = _decode_ping(request.body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
-    return values.get("type") == PING
+    return ping.type == PING
 
 
 def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> FeedbackEvent:

@@ -44,6 +44,7 @@ class Refused(Struct, frozen=True, kw_only=True):
     detail: str  # one sentence for the operator, without secrets
     http_status: int = 401
     challenge: str | None = None  # a WWW-Authenticate header
+    remedy: str = ""  # what the caller is told to do; "" = what its status and reason say
 
 
 class CertificateNeeded(Struct, frozen=True, kw_only=True):
@@ -102,6 +103,17 @@ class Provider(Protocol):
         self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
     ) -> Verdict:
         """Who sent this. `certificates` maps a URL asked for by CertificateNeeded to its PEM bytes."""
+        ...
+
+    def refuse_head(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """What `authenticate` would say of any request with this head; None where the body decides too.
+
+        `request` has an empty body: the real one has not been read, and need not be.
+        """
+        ...
+
+    def unproven_bytes(self, source: Source) -> int | None:
+        """The largest body, unfolded, that is read of a request before it is proved; None: as large as any."""
         ...
 
     def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:

@@ -19,7 +19,6 @@ from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.amazon import sns
 from worker.providers.amazon.sns_endpoints import confirms_topic
-from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.credentials import QueryToken
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
 from worker.providers.authentication.source_options import check_options
@@ -27,7 +26,7 @@ from worker.providers.classification.failure import classify
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Verdict, WebhookRequest
+from worker.providers.provider import Refused, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
@@ -134,16 +133,26 @@ class ScalewayTem(WebhookProvider):
             problems += sns.check_proof_options(source.options, ENDPOINTS)
         return problems + check_options(source, others=self.other_options)
 
+    def refuse_head(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """The caller's address, and the URL's token."""
+        refused = super().refuse_head(request, source, now=now)
+        if refused is None and source.secrets and not is_open(source):
+            refused = _TOKEN.refuse(request, source, now=now)
+        return refused
+
+    def unproven_bytes(self, source: Source) -> int | None:
+        """A message of SNS is read before it is proved, and never larger."""
+        del source
+        return sns.LARGEST_MESSAGE_BYTES
+
     def authenticate(
         self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
     ) -> Verdict:
         """Addresses and the URL's token where they are configured, then the SNS signature."""
-        if refused := refuse_address(request, source):
+        if refused := self.refuse_head(request, source, now=now):
             return refused
         if is_open(source):
             return sns.take_unproven(request, source.options, ENDPOINTS)
-        if source.secrets and (refused := _TOKEN.refuse(request, source, now=now)):
-            return refused
         return sns.authenticate_sns(request, source.options, now=now, certificates=certificates, endpoints=ENDPOINTS)
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:

@@ -24,6 +24,7 @@ from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import from_iso
 from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
@@ -33,16 +34,27 @@ from worker.providers.webhook_provider import WebhookProvider
 
 SERVERS_OPTION = "server_ids"
 _WHAT = "SocketLabs webhook"
+_PROOF_FIELDS = frozenset({"secretkey", "serverid"})
+_LONGEST_PROOF_BYTES = 1_000
+# An event has some forty, and a request is one event. This is what is looked at before anything is proved.
+_MOST_UNPROVEN_VALUES = 20_000
+
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_elements = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
+_decode_scalar = msgspec.json.Decoder(str | int | float | bool | None).decode
+_Fields = dict[str, msgspec.Raw]
 
 
 class SecretKeyInBody(Struct, frozen=True):
     """Each event of the body carries one of the secrets, and a server of ours where the source names some."""
 
+    unproven_bytes: ClassVar[int | None] = 1024 * 1024
+
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when every event in the body shows the secret."""
         del now  # nothing in it says when it was sent
         try:
-            events = _events_in(json_payload.decode_json(request.body, _WHAT))
+            events = _proofs_in(request.body)
         except UnreadablePayload:
             return Refused(
                 reason="unreadable_credentials",
@@ -72,6 +84,36 @@ class SecretKeyInBody(Struct, frozen=True):
         if SERVERS_OPTION in source.options and not _configured_servers(source):
             return [f"{SERVERS_OPTION}: give the servers' numbers as a list: [12345]"]
         return []
+
+
+def _proofs_in(body: bytes) -> list[dict[str, Any]]:
+    """The key and the server that each event shows, under their names in lower case; nothing else is read.
+
+    Raises UnreadablePayload.
+    """
+    check_values(body, _WHAT, most=_MOST_UNPROVEN_VALUES)
+    try:
+        elements = [_decode_fields(body)] if body.lstrip()[:1] == b"{" else _decode_elements(body)
+        return [_proof(_unwrapped_fields(element)) for element in elements]
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise UnreadablePayload(f"{_WHAT}: the body is neither an object nor an array of them") from error
+
+
+def _unwrapped_fields(element: _Fields) -> _Fields:
+    """As _unwrapped."""
+    inner = element.get("data")
+    if inner is None or "Type" in element or bytes(memoryview(inner)[:1]) != b"{":
+        return element
+    fields: _Fields = _decode_fields(inner)
+    return fields
+
+
+def _proof(event: _Fields) -> dict[str, Any]:
+    return {
+        name: _decode_scalar(value)
+        for written, value in event.items()
+        if (name := written.lower()) in _PROOF_FIELDS and len(memoryview(value)) <= _LONGEST_PROOF_BYTES
+    }
 
 
 def _configured_servers(source: Source) -> frozenset[int]:

@@ -40,6 +40,8 @@ _STANDARD = StandardWebhooks(max_age_seconds=24 * 3600)
 class BareStandardWebhooks(Struct, frozen=True):
     """Standard Webhooks whose signature may stand without its `v1,`."""
 
+    unproven_bytes: ClassVar[int | None] = None
+
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when the signature fits under one of the source's secrets and the time is recent."""
         headers = {name: request.headers.get(name, "") for name in _HEADERS}

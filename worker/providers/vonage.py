@@ -55,6 +55,8 @@ class SignedToken(Struct, frozen=True):
     Not by PyJWT, as json_web_token.py is: it warns of each key below 32 bytes, and nobody promises longer ones here.
     """
 
+    unproven_bytes: ClassVar[int | None] = None
+
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when one of the secrets has signed the token, it is of this body, and it is recent."""
         shown = request.headers.get("authorization", "")

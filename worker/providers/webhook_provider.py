@@ -69,6 +69,20 @@ class WebhookProvider(ABC):
                 return refused
         return self.welcome(request, source, now=now)
 
+    def refuse_head(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """The caller's address, and the proof where all of it stands in the head."""
+        if refused := refuse_address(request, source):
+            return refused
+        scheme = None if is_open(source) else self.scheme_of(source)
+        if scheme is None or scheme.unproven_bytes != 0:
+            return None
+        return scheme.refuse(request, source, now=now)
+
+    def unproven_bytes(self, source: Source) -> int | None:
+        """As the source's scheme has it; None where the head proves all."""
+        scheme = None if is_open(source) else self.scheme_of(source)
+        return (scheme.unproven_bytes or None) if scheme is not None else None
+
     def needs_secret(self, source: Source) -> bool:
         """True unless the source's webhooks can be proved, or kept out, without a secret of the operator's."""
         del source

@@ -48,6 +48,8 @@ _WHAT = "ZeptoMail webhook"
 class ProducerSignature(Struct, frozen=True):
     """`ts=<milliseconds>;s=<base64, percent-encoded>;s-algorithm=HmacSHA256` over the JSON."""
 
+    unproven_bytes: ClassVar[int | None] = 1024 * 1024  # of one message; a form is read for the JSON in it
+
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when the signature fits under one of the source's keys."""
         del now  # the time is not surely signed

@@ -89,10 +89,11 @@ def refusal(
     allow: str | None = None,
     challenge: str | None = None,
     accept_encoding: str | None = None,
+    remedy: str = "",
     close: bool = False,
 ) -> web.Response:
     """An answer that makes nothing happen, with the remedy; `close` ends the connection after it."""
-    remedy = _REMEDIES_BY_REASON.get(reason) or _REMEDIES.get(http_status, _LATER)
+    remedy = remedy or _REMEDIES_BY_REASON.get(reason) or _REMEDIES.get(http_status, _LATER)
     if reason == "missing_credentials" and challenge is not None and challenge.startswith("Basic"):
         remedy = _NOT_EVEN_BASIC
     response = _json_answer(http_status, reason, remedy)

@@ -20,6 +20,7 @@ from worker.receiver.answers import refusal
 from worker.receiver.body import BodyReader
 from worker.receiver.certificates import Certificates
 from worker.receiver.group_commit import GroupCommit
+from worker.receiver.large_bodies import LargeBodies
 from worker.receiver.malformed_http import server_logger
 from worker.receiver.outbound import Outbound
 from worker.receiver.replay_guard import ReplayGuard
@@ -76,10 +77,10 @@ def build_receiver(
         outbound=outbound,
         replay_guard=ReplayGuard(),
         remote_address=RemoteAddress(settings.trusted_proxies),
-        body_reader=BodyReader(
-            max_body_bytes=settings.max_body_bytes,
-            max_decompressed_bytes=settings.max_decompressed_bytes,
-            timeout_seconds=settings.body_timeout_seconds,
+        body_reader=BodyReader(max_body_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds),
+        large_bodies=LargeBodies(
+            max_unfolded_bytes=max(settings.max_body_bytes, settings.max_decompressed_bytes),
+            patience_seconds=settings.answer_timeout_seconds / 2,
         ),
         retry_after_seconds=settings.retry_after_seconds,
     )
@@ -107,6 +108,7 @@ async def _lifetime(app: web.Application) -> AsyncIterator[None]:
     async with tools.outbound:
         yield
         await tools.group_commit.close()
+        tools.large_bodies.close()
 
 
 async def _stop_reading(app: web.Application) -> None:

@@ -1,5 +1,6 @@
 """Who sent a webhook: the provider's pure check, fed with what it asks for."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
 from schemas.source import Source
@@ -10,6 +11,7 @@ from worker.providers.provider import (
     ConfirmSubscription,
     Provider,
     Refused,
+    Verdict,
     WebhookRequest,
 )
 from worker.receiver.certificates import Certificates
@@ -19,22 +21,34 @@ MAX_CERTIFICATES_PER_REQUEST = 3
 
 
 async def authenticate(
-    provider: Provider, source: Source, request: WebhookRequest, certificates: Certificates
+    provider: Provider,
+    source: Source,
+    request: WebhookRequest,
+    certificates: Certificates,
+    *,
+    in_thread: Callable[[Callable[[], Verdict]], Awaitable[Verdict]] | None = None,
 ) -> Accepted | Refused | ConfirmSubscription | Answered:
     """The provider's verdict, with the certificates that it asks for fetched.
 
-    Raises CertificateUnavailable when one cannot be had now.
+    `in_thread` runs the check elsewhere, for bodies that would hold up the event loop. Raises CertificateUnavailable
+    when a certificate cannot be had now.
     """
     now = datetime.now(UTC)
-    verdict = provider.authenticate(request, source, now=now, certificates=certificates.at_hand)
-    if not isinstance(verdict, CertificateNeeded):
-        return verdict
+
+    async def judge(at_hand: Mapping[str, bytes]) -> Verdict:
+        if in_thread is None:
+            return provider.authenticate(request, source, now=now, certificates=at_hand)
+        return await in_thread(lambda: provider.authenticate(request, source, now=now, certificates=at_hand))
+
+    verdict = await judge(certificates.at_hand)
     fetched: dict[str, bytes] = {}
     for _ in range(MAX_CERTIFICATES_PER_REQUEST):
-        fetched[verdict.url] = await certificates.get(verdict.url)
-        verdict = provider.authenticate(request, source, now=now, certificates=fetched)
         if not isinstance(verdict, CertificateNeeded):
             return verdict
+        fetched[verdict.url] = await certificates.get(verdict.url)
+        verdict = await judge(fetched)
+    if not isinstance(verdict, CertificateNeeded):
+        return verdict
     return Refused(
         reason="too_many_certificates",
         detail=f"the request names more than {MAX_CERTIFICATES_PER_REQUEST} certificates: no vendor does that",

@@ -1,6 +1,8 @@
 """Reading a request's body: every limit is checked before the bytes it forbids are held."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from aiohttp import ClientError, hdrs, web
@@ -9,11 +11,18 @@ from aiohttp.http_exceptions import HttpProcessingError
 from worker.errors import TryAgainLater
 from worker.providers.provider import Refused
 from worker.receiver.answers import refusal
-from worker.receiver.content_coding import decode_body, is_plain
+from worker.receiver.content_coding import is_plain
 
-# How many bodies of the largest size may be on their way in at a time. Nobody is known yet who sends them, so what
+# What a body up to this size costs is over before anybody else has waited a millisecond: it is judged where it was
+# read, and its bytes are not counted.
+SMALL_BODY_BYTES = 64 * 1024
+
+# How much of bodies may be on its way in at a time, or wait to be judged. Nobody is known yet who sends them, so what
 # strangers can make this process hold must have an end.
 _LARGEST_BODIES_AT_ONCE = 32
+_MAX_ARRIVING_BYTES = 48 * 1024 * 1024
+# Beyond it, for small bodies alone: large ones cannot shut them out.
+_RESERVED_BYTES = 8 * 1024 * 1024
 
 
 class BodyReader:
@@ -22,67 +31,47 @@ class BodyReader:
     The server must run with `auto_decompress=False`: aiohttp would decompress without knowing our limit.
     """
 
-    def __init__(self, *, max_body_bytes: int, max_decompressed_bytes: int, timeout_seconds: float) -> None:
+    def __init__(self, *, max_body_bytes: int, timeout_seconds: float) -> None:
         self._max_body_bytes = max_body_bytes
-        self._max_decompressed_bytes = max_decompressed_bytes
         self._timeout_seconds = timeout_seconds
-        self._max_arriving_bytes = _LARGEST_BODIES_AT_ONCE * max_body_bytes
+        self._max_arriving_bytes = min(
+            _LARGEST_BODIES_AT_ONCE * max_body_bytes, max(_MAX_ARRIVING_BYTES, 4 * max_body_bytes)
+        )
         self._arriving_bytes = 0
         self._slow: set[asyncio.Timeout] = set()
         self._stopping = False
 
-    async def read(self, request: web.Request) -> bytes | Refused:
-        """The body as its sender signed it, content coding removed; or why it is refused.
-
-        Vendors sign what they wrote, not what a proxy or their HTTP client compressed, so the decoded bytes
-        are the ones that authentication needs. Raises TryAgainLater when the receiver stops meanwhile, or when
-        too much is on its way in at once.
-        """
+    def small(self, request: web.Request) -> bytes | None:
+        """The body where it came whole with the head, small and plain, as nearly all do; else None."""
         content = request.content
-        if content.is_eof() and content.exception() is None:
-            # The whole body came with the head, as nearly all do: nothing to wait for.
-            raw = content.read_nowait()
-            if len(raw) > self._max_body_bytes:
-                return self._too_large()
-        else:
-            streamed = await self._read_stream(request)
-            if isinstance(streamed, Refused):
-                return streamed
-            raw = streamed
+        if not content.is_eof() or content.exception() is not None or content.total_bytes > SMALL_BODY_BYTES:
+            return None
         coding = request.headers.get(hdrs.CONTENT_ENCODING)
-        if coding is None or is_plain(coding):
-            return raw
-        return await decode_body(raw, coding, max_decompressed_bytes=self._max_decompressed_bytes)
+        if (coding is not None and not is_plain(coding)) or content.total_bytes > self._max_body_bytes:
+            return None
+        return content.read_nowait()
 
-    def stop(self) -> None:
-        """Ends all reading at once: a server that is being shut down gives no more bytes to anybody."""
-        self._stopping = True
-        for timeout in self._slow:
-            timeout.reschedule(0)
+    async def read(self, request: web.Request, *, max_bytes: int | None = None) -> bytes | Refused:
+        """The body as it stands on the wire, still in its content coding; or why it is refused.
 
-    async def refuse_unseen(self, request: web.Request) -> web.Response | None:
-        """An `Expect: 100-continue` is answered: a body that is declared too large need not be sent at all."""
-        if (request.content_length or 0) > self._max_body_bytes:
-            return refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._too_large().reason, close=True)
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        # Those bytes were no part of the answer that follows.
-        request.writer.output_size = 0
-        return None
-
-    async def _read_stream(self, request: web.Request) -> bytes | Refused:
-        if (request.content_length or 0) > self._max_body_bytes:
-            return self._too_large()
+        `max_bytes` bounds it further than the settings do. Give it back by `holding` as soon as it is read. Raises
+        TryAgainLater when the receiver stops meanwhile, or when too much is on its way in at once.
+        """
+        most = self._max_body_bytes if max_bytes is None else min(max_bytes, self._max_body_bytes)
+        if (request.content_length or 0) > most:
+            return self._too_large(most)
         body = bytearray()
         timeout = asyncio.timeout(0 if self._stopping else self._timeout_seconds)
         self._slow.add(timeout)
         try:
             async with timeout:
                 while chunk := await request.content.readany():
-                    if len(body) + len(chunk) > self._max_body_bytes:
-                        return self._too_large()
+                    if len(body) + len(chunk) > most:
+                        return self._too_large(most)
                     body += chunk
                     self._arriving_bytes += len(chunk)
-                    if self._arriving_bytes > self._max_arriving_bytes:
+                    reserved = _RESERVED_BYTES if len(body) <= SMALL_BODY_BYTES else 0
+                    if self._arriving_bytes > self._max_arriving_bytes + reserved:
                         raise TryAgainLater(
                             f"bodies of more than {self._max_arriving_bytes} bytes are on their way in at once: see "
                             "who sends them, or add receivers"
@@ -108,10 +97,48 @@ class BodyReader:
             self._arriving_bytes -= len(body)
         return bytes(body)
 
-    def _too_large(self) -> Refused:
+    @contextmanager
+    def holding(self, body: bytes) -> Iterator[None]:
+        """Counts a body that was read among those on their way in, for as long as it waits to be judged."""
+        self._arriving_bytes += len(body)
+        try:
+            yield
+        finally:
+            self._arriving_bytes -= len(body)
+
+    def stop(self) -> None:
+        """Ends all reading at once: a server that is being shut down gives no more bytes to anybody."""
+        self._stopping = True
+        for timeout in self._slow:
+            timeout.reschedule(0)
+
+    async def refuse_unseen(self, request: web.Request) -> web.Response | None:
+        """An `Expect: 100-continue` is answered: a body that is declared too large need not be sent at all."""
+        if (request.content_length or 0) > self._max_body_bytes:
+            refused = self._too_large(self._max_body_bytes)
+            return refusal(refused.http_status, refused.reason, remedy=refused.remedy, close=True)
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # Those bytes were no part of the answer that follows.
+        request.writer.output_size = 0
+        return None
+
+    def _too_large(self, most: int) -> Refused:
+        if most < self._max_body_bytes:
+            return unproven_too_large(most)
         return Refused(
             reason="too_large",
-            detail=f"the body is larger than {self._max_body_bytes} bytes: lower the vendor's batch size, or "
-            "raise max_body_bytes",
+            detail=f"the body is larger than {most} bytes: lower the vendor's batch size, or raise max_body_bytes",
             http_status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            remedy=f"Send smaller batches: a body may have {most} bytes.",
         )
+
+
+def unproven_too_large(most: int) -> Refused:
+    """The refusal of a body that its provider reads before it is proved, and only up to so many bytes."""
+    return Refused(
+        reason="too_large",
+        detail=f"the body is larger than {most} bytes, the most that is read of this provider's webhooks before they "
+        "are proved; its vendor sends none that large",
+        http_status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        remedy=f"Send smaller batches: a body for this URL may have {most} bytes.",
+    )

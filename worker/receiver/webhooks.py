@@ -1,10 +1,12 @@
 """One source's webhooks: read, authenticate, queue, answer. This is the hot path of the receiver."""
 
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from http import HTTPStatus
 from time import monotonic, perf_counter
 
+import msgspec
 from aiohttp import hdrs, web
 from msgspec import Struct
 
@@ -27,6 +29,7 @@ from worker.receiver.body import BodyReader
 from worker.receiver.certificates import Certificates
 from worker.receiver.content_coding import KNOWN_CODINGS
 from worker.receiver.group_commit import GroupCommit
+from worker.receiver.large_bodies import LargeBodies
 from worker.receiver.outbound import Outbound
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.subscription import confirm_subscription
@@ -51,6 +54,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     replay_guard: ReplayGuard
     remote_address: RemoteAddress
     body_reader: BodyReader
+    large_bodies: LargeBodies
     retry_after_seconds: int
 
 
@@ -89,13 +93,49 @@ class SourceWebhooks:
 
     async def _receive(self, request: web.Request, started: float) -> web.Response:
         if request.method == hdrs.METH_GET:
-            body: bytes | Refused = request.rel_url.raw_query_string.encode("utf-8", "surrogateescape")
+            body: bytes | None = request.rel_url.raw_query_string.encode("utf-8", "surrogateescape")
         else:
-            body = await self._tools.body_reader.read(request)
-        if isinstance(body, Refused):
-            return self._refuse(request, body, started)
+            body = self._tools.body_reader.small(request)
+        if body is None:
+            return await self._receive_large(request, started)
         webhook = self._as_webhook(request, body)
         verdict = await authenticate(self._provider, self._source, webhook, self._tools.certificates)
+        return await self._conclude(request, webhook, verdict, started)
+
+    async def _receive_large(self, request: web.Request, started: float) -> web.Response:
+        """The same for a body that is large, compressed, or still on its way: nothing of it is done for strangers
+        whom their head gives away, and nothing on the event loop.
+        """
+        tools, source = self._tools, self._source
+        head = self._as_webhook(request, b"")
+        if refused := self._provider.refuse_head(head, source, now=datetime.now(UTC)):
+            return self._refuse(request, refused, started)
+        most = self._provider.unproven_bytes(source)
+        coding = request.headers.get(hdrs.CONTENT_ENCODING, "")
+        raw = await tools.body_reader.read(request, max_bytes=most)
+        if isinstance(raw, Refused):
+            return self._refuse(request, raw, started)
+        async with AsyncExitStack() as stack:
+            with tools.body_reader.holding(raw):
+                place = await stack.enter_async_context(tools.large_bodies.room(len(raw), coding, unproven_bytes=most))
+            body = await tools.large_bodies.unfold(raw, coding, unproven_bytes=most)
+            del raw  # a second copy
+            if isinstance(body, Refused):
+                return self._refuse(request, body, started)
+            place.shrink(len(body))
+            webhook = msgspec.structs.replace(head, body=body)
+            verdict = await authenticate(
+                self._provider, source, webhook, tools.certificates, in_thread=tools.large_bodies.in_thread
+            )
+            return await self._conclude(request, webhook, verdict, started)
+
+    async def _conclude(
+        self,
+        request: web.Request,
+        webhook: WebhookRequest,
+        verdict: Accepted | Refused | ConfirmSubscription | Answered,
+        started: float,
+    ) -> web.Response:
         if isinstance(verdict, Accepted):
             replayed = self._claim_token(verdict)
             if replayed is None:
@@ -239,6 +279,7 @@ class SourceWebhooks:
             refused.http_status,
             refused.reason,
             challenge=refused.challenge,
+            remedy=refused.remedy,
             accept_encoding=KNOWN_CODINGS if refused.http_status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE else None,
             # What is left of a body that we did not read must not be taken for the next request.
             close=not request.content.is_eof(),

@@ -17,7 +17,6 @@ from worker.providers.amazon import sns
 from worker.providers.amazon.ses_event_bridge import account_event, read_event_bridge, tells_of_a_message
 from worker.providers.amazon.ses_notification import read_notification
 from worker.providers.amazon.ses_vocabulary import VOCABULARY
-from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, refuse_basic_auth
 from worker.providers.authentication.json_web_token import TOKEN_OPTIONS, JsonWebToken
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
@@ -77,20 +76,29 @@ class AmazonSes(WebhookProvider):
             problems += sns.check_sns_options(source)
         return problems + check_options(source, others=self.other_options)
 
+    def refuse_head(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """The caller's address, what EventBridge shows, and basic authentication where it is configured beside SNS."""
+        refused = super().refuse_head(request, source, now=now)
+        # SNS sends the credentials of its URL only once it was answered 401 with a challenge.
+        if refused is None and source.authentication not in self.schemes and not is_open(source) and source.secrets:
+            refused = refuse_basic_auth(request, source.secrets)
+        return refused
+
+    def unproven_bytes(self, source: Source) -> int | None:
+        """A message of SNS is read before it is proved, and never larger."""
+        return None if source.authentication in self.schemes else sns.LARGEST_MESSAGE_BYTES
+
     def authenticate(
         self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
     ) -> Verdict:
         """Addresses and basic authentication where they are configured, then the SNS signature."""
         if source.authentication in self.schemes:
             return super().authenticate(request, source, now=now, certificates=certificates)
-        if refused := refuse_address(request, source):
+        if refused := self.refuse_head(request, source, now=now):
             return refused
         if is_open(source):
             wrapped = not _is_raw(request.headers) and read_event_bridge(request.body) is None
             return sns.take_unproven(request, source.options) if wrapped else Accepted()
-        # SNS sends the credentials of its URL only once it was answered 401 with a challenge.
-        if source.secrets and (refused := refuse_basic_auth(request, source.secrets)):
-            return refused
         if _is_raw(request.headers):
             return _raw_refusal(source) or Accepted()
         return sns.authenticate_sns(request, source.options, now=now, certificates=certificates)

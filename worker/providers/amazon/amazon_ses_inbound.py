@@ -17,7 +17,6 @@ from schemas.envelope import Envelope
 from schemas.source import Source
 from worker.errors import UnreadablePayload
 from worker.providers.amazon import sns
-from worker.providers.authentication.callers_address import refuse_address
 from worker.providers.authentication.credentials import refuse_basic_auth
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
 from worker.providers.authentication.source_options import check_options
@@ -27,7 +26,7 @@ from worker.providers.mail.mail_webhook import envelope_address
 from worker.providers.mail.options import MAIL_OPTIONS, check_mail_options
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.providers.payload import json_payload
-from worker.providers.provider import Verdict, WebhookRequest
+from worker.providers.provider import Refused, Verdict, WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
@@ -68,17 +67,27 @@ class AmazonSesInbound(MailProvider):
         problems += check_options(source, others=self.other_options)
         return problems + check_mail_options(source, verifies_dkim=self.tells_dkim)
 
+    def refuse_head(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """The caller's address, and basic authentication where it is configured."""
+        refused = super().refuse_head(request, source, now=now)
+        if refused is None and source.secrets and not is_open(source):
+            refused = refuse_basic_auth(request, source.secrets)
+        return refused
+
+    def unproven_bytes(self, source: Source) -> int | None:
+        """A message of SNS is read before it is proved, and never larger."""
+        del source
+        return sns.LARGEST_MESSAGE_BYTES
+
     def authenticate(
         self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
     ) -> Verdict:
         """Addresses and basic authentication where they are configured, then the SNS signature."""
-        refusal = refuse_address(request, source)
-        if refusal is not None:
-            return refusal
+        if refused := self.refuse_head(request, source, now=now):
+            return refused
         if is_open(source):
             return sns.take_unproven(request, source.options)
-        refusal = refuse_basic_auth(request, source.secrets) if source.secrets else None
-        return refusal or sns.authenticate_sns(request, source.options, now=now, certificates=certificates)
+        return sns.authenticate_sns(request, source.options, now=now, certificates=certificates)
 
     def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:
         """The mail in `content`, its envelope as SES tells it."""

@@ -32,6 +32,9 @@ from worker.providers.provider import (
     WebhookRequest,
 )
 
+# SNS takes messages of up to 256 KiB, and JSON writes a byte of it in six at the worst.
+LARGEST_MESSAGE_BYTES = 2 * 1024 * 1024
+
 LATER_STATUS = 503  # SNS sends again after a 5xx; whatever got a 4xx is gone
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -24,6 +25,8 @@ _TAKEN = frozenset(
 
 class ConfiguredHeader(Struct, frozen=True, kw_only=True):
     """The header that the source's option `header` names carries one of the secrets; nothing stands before it."""
+
+    unproven_bytes: ClassVar[int | None] = 0
 
     default: str = DEFAULT_HEADER  # in lower case
 

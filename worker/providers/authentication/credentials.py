@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -17,6 +18,8 @@ _CHALLENGE = 'Basic realm="bouncekeeper", charset="UTF-8"'
 
 class BasicCredentials(Struct, frozen=True, tag_field="scheme", tag="basic", forbid_unknown_fields=True):
     """`Authorization: Basic` with one of the secrets, each written `user:password` (RFC 7617)."""
+
+    unproven_bytes: ClassVar[int | None] = 0
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when user and password are one of the source's secrets."""
@@ -32,6 +35,8 @@ class BasicCredentials(Struct, frozen=True, tag_field="scheme", tag="basic", for
 
 class HeaderToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="header", forbid_unknown_fields=True):
     """A request header that carries one of the secrets, after an optional prefix (`Bearer `)."""
+
+    unproven_bytes: ClassVar[int | None] = 0
 
     header: str = "authorization"  # in lower case
     prefix: str = ""  # compared without regard to case
@@ -66,6 +71,8 @@ def bearer_token() -> HeaderToken:
 
 class QueryToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="query", forbid_unknown_fields=True):
     """A parameter of the webhook's URL that carries one of the secrets; the last resort, as URLs are logged."""
+
+    unproven_bytes: ClassVar[int | None] = 0
 
     parameter: str = "token"
 

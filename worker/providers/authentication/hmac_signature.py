@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
@@ -50,6 +50,8 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
     that are named here. With a `timestamp_header`, whose time is written as `timestamp_format` says, requests older
     than `max_age_seconds` are refused as replays; the source's option of that name overrides the default given here.
     """
+
+    unproven_bytes: ClassVar[int | None] = None
 
     header: str  # in lower case
     digest: Digest = "sha256"

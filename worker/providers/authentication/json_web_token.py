@@ -7,7 +7,7 @@ the body.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -50,6 +50,8 @@ class JsonWebToken(Struct, frozen=True):
 
     The source's options `issuer` and `audience` narrow which tokens of the identity provider may speak.
     """
+
+    unproven_bytes: ClassVar[int | None] = 0
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when the token's signature fits, it is in its time, and issuer and audience are those configured."""

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -42,6 +42,8 @@ class PublicKeySignature(
     written as `timestamp_format` says, and requests older than `max_age_seconds` are refused as replays; the source's
     option of that name overrides the default given here.
     """
+
+    unproven_bytes: ClassVar[int | None] = None
 
     header: str  # in lower case
     algorithm: Literal["ecdsa_p256", "ed25519", "rsa_sha256", "rsa_sha1"]

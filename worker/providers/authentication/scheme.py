@@ -6,7 +6,7 @@ long an answer takes. Pure: no clock, no I/O.
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from schemas.source import Source
 from worker.providers.authentication.callers_address import check_addresses
@@ -18,6 +18,11 @@ OPEN = "none"  # Source.authentication of a source that anybody may post to, sai
 
 class Scheme(Protocol):
     """One way of proof."""
+
+    # The largest body, unfolded, that `refuse` reads before anything is proved: it is read by a decoder that skips all
+    # but the proof. 0 where the head of the request proves all. None where the body is hashed and not read: a hash
+    # costs the same whatever the bytes are.
+    unproven_bytes: ClassVar[int | None]
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when the request is authentic under one of the source's secrets."""

@@ -9,13 +9,14 @@ The sender's own variables stand among Mailgun's fields. Where one has the name 
 except that timestamp, token and signature come last.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from worker.errors import UnreadablePayload
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, text
-from worker.providers.payload.multipart_payload import decode_any_form_pairs
+from worker.providers.payload.multipart_payload import decode_any_form_pairs, pick_any_form_pairs
 
 _CONTENT_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SIGNATURE_FIELDS = ("timestamp", "token", "signature")
@@ -45,10 +46,25 @@ def is_form(body: bytes, content_type: str) -> bool:
 
 def read_form(body: bytes, content_type: str) -> Form:
     """The form's fields without its attachments; raises UnreadablePayload."""
+    pairs = decode_any_form_pairs(body, content_type, "Mailgun webhook")
+    return _gathered((name, value) for name, value in pairs if _counts(name))
+
+
+def read_signature(body: bytes, content_type: str) -> dict[str, str]:
+    """Time, token and signature, the last ones of their names; nothing else of the form is read.
+
+    Raises UnreadablePayload.
+    """
+    return signature_fields(_gathered(pick_any_form_pairs(body, content_type, "Mailgun webhook", _SIGNATURE_FIELDS)))
+
+
+def _counts(name: str) -> bool:
+    return not name.startswith(_ATTACHMENT) or name == "attachment-count"
+
+
+def _gathered(pairs: Iterable[tuple[str, bytes]]) -> Form:
     form: Form = {}
-    for name, value in decode_any_form_pairs(body, content_type, "Mailgun webhook"):
-        if name.startswith(_ATTACHMENT) and name != "attachment-count":
-            continue
+    for name, value in pairs:
         words = value.decode("utf-8", "replace")
         if name not in form:
             form[name] = words

@@ -19,12 +19,19 @@ from worker.providers.mail.mail_webhook import envelope_address
 from worker.providers.mail.options import MAIL_OPTIONS
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.providers.mailgun.mailgun_signature import TokenSignature, accept_once
-from worker.providers.payload.multipart_payload import decode_any_form
+from worker.providers.payload.multipart_payload import pick_any_form_pairs
 from worker.providers.provider import Accepted, Verdict, WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
 # As Mailgun's other webhooks do. The mail is not signed, nor its envelope: what was signed is accepted for one only.
+
+
+class RouteSignature(TokenSignature, frozen=True):
+    """The same in a form that carries a whole mail: Mailgun takes none over 25 MB."""
+
+    unproven_bytes: ClassVar[int | None] = 25 * 1024 * 1024
+
 
 # -- How it is read ------------------------------------------------------------------------------------------
 # https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/spam-filter
@@ -47,7 +54,7 @@ class MailgunInbound(MailProvider):
     secret_help: ClassVar[str] = (
         "the HTTP webhook signing key of the account: Sending > Webhooks, or Settings > API security"  # noqa: S105 - says where to find it
     )
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": TokenSignature()}
+    schemes: ClassVar[Mapping[str, Scheme]] = {"": RouteSignature()}
     other_options: ClassVar[tuple[str, ...]] = (*MAIL_OPTIONS, MARKS_OPTION)
 
     def check_source(self, source: Source) -> list[str]:
@@ -67,7 +74,8 @@ class MailgunInbound(MailProvider):
         if is_open(source):
             return Accepted()
         try:
-            fields = decode_any_form(request.body, request.headers.get("content-type", ""), "Mailgun route")
+            content_type = request.headers.get("content-type", "")
+            fields = dict(pick_any_form_pairs(request.body, content_type, "Mailgun route", _READ_FIELDS))
         except UnreadablePayload:
             fields = {}  # JSON with a good signature: set aside when it is read
         read = {name: fields[name] for name in _READ_FIELDS if name in fields}
@@ -77,7 +85,7 @@ class MailgunInbound(MailProvider):
 
     def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:
         """The mail in `body-mime`, its envelope as Mailgun tells it."""
-        fields = decode_any_form(envelope.body, envelope.content_type, "Mailgun route")
+        fields = dict(pick_any_form_pairs(envelope.body, envelope.content_type, "Mailgun route", _READ_FIELDS))
         message = fields.get("body-mime", b"")
         if not message.strip():
             raise UnreadablePayload(

@@ -3,10 +3,12 @@
 What stands in one part stays bytes: a part may be a whole mail, in a charset of its own.
 """
 
+from collections.abc import Collection
+
 from multipart import MultipartError, PushMultipartParser, parse_options_header
 
 from worker.errors import UnreadablePayload
-from worker.providers.payload.form_payload import decode_form_pairs
+from worker.providers.payload.form_payload import decode_form_pairs, pick_form_pairs
 
 PARTS_LIMIT = 200
 _HEADER_LIMIT_BYTES = 16 * 1024
@@ -24,32 +26,44 @@ def decode_any_form(body: bytes, content_type: str, what: str) -> dict[str, byte
 
 def decode_any_form_pairs(body: bytes, content_type: str, what: str) -> list[tuple[str, bytes]]:
     """The same in the order of the form, for vendors that repeat names."""
+    return _pairs(body, content_type, what, None)
+
+
+def pick_any_form_pairs(body: bytes, content_type: str, what: str, names: Collection[str]) -> list[tuple[str, bytes]]:
+    """The fields of these names, in the order of the form: all others are passed over and not kept."""
+    return _pairs(body, content_type, what, names)
+
+
+def _pairs(body: bytes, content_type: str, what: str, names: Collection[str] | None) -> list[tuple[str, bytes]]:
     kind, options = parse_options_header(content_type)
     kind = kind.strip().lower()
     if kind == _URLENCODED:
-        return decode_form_pairs(body, what)
+        return decode_form_pairs(body, what) if names is None else pick_form_pairs(body, what, names)
     boundary = options.get("boundary", "")
     if kind != _MULTIPART or not boundary:
         raise UnreadablePayload(
             f"{what}: expected a form ({_MULTIPART} with its boundary, or {_URLENCODED}) and found {kind[:60]!r}"
         )
     try:
-        return _decode_parts(body, boundary)
+        return _decode_parts(body, boundary, names)
     except (MultipartError, UnicodeError, ValueError) as error:
         raise UnreadablePayload(f"{what}: the form cannot be read: {error}") from error
 
 
-def _decode_parts(body: bytes, boundary: str) -> list[tuple[str, bytes]]:
+def _decode_parts(body: bytes, boundary: str, names: Collection[str] | None) -> list[tuple[str, bytes]]:
     fields: list[tuple[str, bytes]] = []
-    name, chunks = "", list[bytes]()
+    name, chunks, wanted = "", list[bytes](), False
     with PushMultipartParser(
         boundary, content_length=len(body), max_header_size=_HEADER_LIMIT_BYTES, max_segment_count=PARTS_LIMIT
     ) as parser:
         for event in parser.parse(body):
             if isinstance(event, (bytes, bytearray)):
-                chunks.append(bytes(event))
+                if wanted:
+                    chunks.append(bytes(event))
             elif event is None:
-                fields.append((name, b"".join(chunks)))
+                if wanted:
+                    fields.append((name, b"".join(chunks)))
             else:
                 name, chunks = event.name or "", []
+                wanted = names is None or name in names
     return fields

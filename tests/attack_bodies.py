@@ -1,0 +1,110 @@
+"""Bodies made to cost much, of a given size: what a stranger might post, or an authentic sender gone mad."""
+
+import json
+from collections.abc import Callable, Iterator
+
+from worker.providers.provider import WebhookRequest
+
+BOUNDARY = "xYzZy"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+_DEEP = 50_000
+
+
+def _filled(size: int, piece: bytes, begin: bytes, end: bytes) -> bytes:
+    """As many pieces as fit, with commas between."""
+    count = max(1, (size - len(begin) - len(end)) // (len(piece) + 1))
+    return begin + (piece + b",") * (count - 1) + piece + end
+
+
+def _many_keys(size: int) -> bytes:
+    count = max(1, size // 9)
+    return b"{" + b",".join(b'"%05x":0' % number for number in range(count))[: size - 20].rpartition(b",")[0] + b"}"
+
+
+# JSON values.
+JSON_VALUES: dict[str, Callable[[int], bytes]] = {
+    "zeros": lambda size: _filled(size, b"0", b"[", b"]"),
+    "empty lists": lambda size: _filled(size, b"[]", b"[", b"]"),
+    "empty objects": lambda size: _filled(size, b"{}", b"[", b"]"),
+    "small objects": lambda size: _filled(size, b'{"":0}', b"[", b"]"),
+    "empty texts": lambda size: _filled(size, b'""', b"[", b"]"),
+    "floats": lambda size: _filled(size, b"1.7e300", b"[", b"]"),
+    "many keys": _many_keys,
+    "a long text": lambda size: b'"' + b"a" * (size - 2) + b'"',
+    "a text of escapes": lambda size: b'"' + b"\\u00e9" * ((size - 2) // 6) + b'"',
+    "a text with an emoji": lambda size: b'"' + b"a" * (size - 6) + "😀".encode() + b'"',
+    "a text of commas": lambda size: b'"' + b"," * (size - 2) + b'"',
+    "deep in parts": lambda size: _filled(size, b"[" * 500 + b"]" * 500, b"[", b"]"),
+}
+
+# Forms; each begins with a field of its own.
+FORMS: dict[str, Callable[[int], bytes]] = {
+    "a million fields": lambda size: b"a=1&" * (size // 4),
+    "999 fields of escapes": lambda size: (b"b=" + b"%41" * ((size // 999 - 3) // 3) + b"&") * 999,
+    "a field of escapes": lambda size: b"b=" + b"%41" * ((size - 2) // 3),
+    "a field of percent signs": lambda size: b"b=" + b"%" * (size - 2),
+    "a field of equals signs": lambda size: b"b=" + b"=" * (size - 2),
+    "a field of no letters": lambda size: b"b=" + b"%ff" * ((size - 2) // 3),
+    "a long name": lambda size: b"%41" * (size // 3),
+}
+
+
+def _part(name: str, content: bytes, *more: bytes) -> bytes:
+    head = b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n' % (BOUNDARY.encode(), name.encode())
+    return head + b"".join(line + b"\r\n" for line in more) + b"\r\n" + content + b"\r\n"
+
+
+def _closed(parts: bytes) -> bytes:
+    return parts + b"--%s--\r\n" % BOUNDARY.encode()
+
+
+MULTIPARTS: dict[str, Callable[[int], bytes]] = {
+    "a million parts": lambda size: _closed(_part("a", b"") * (size // len(_part("a", b"")))),
+    "199 parts": lambda size: _closed(_part("a", b"x" * (size // 199 - 80)) * 199),
+    "a long part": lambda size: _closed(_part("body-mime", b"x" * (size - 200))),
+    "nearly boundaries": lambda size: _closed(_part("body-mime", b"\r\n--xYzZ" * ((size - 200) // len(b"\r\n--xYzZ")))),
+    "a million header lines": lambda size: _closed(_part("a", b"", *[b"A: b"] * ((size - 200) // 6))),
+}
+
+
+def unproven(request: WebhookRequest, size: int) -> Iterator[tuple[str, str, bytes]]:
+    """Names, content types and bodies of about this size, each as near to this genuine request as it can be.
+
+    What tells a vendor's requests from others still stands in them, but it is not signed.
+    """
+    content_type = request.headers.get("content-type", "")
+    body = request.body
+    if body[:1] == b"{":
+        for name, make in JSON_VALUES.items():
+            room = size - len(body) - 10
+            yield f"{name} beside", content_type, b'{"zz":' + make(room) + b"," + body[1:]
+        for field in json.loads(body):
+            yield f"lists in {field}", content_type, _with_field(body, field, JSON_VALUES["empty lists"], size)
+        for field in ("data", "signature", "event-data", "type", "auth"):
+            yield (
+                f"lists in {field}",
+                "application/json",
+                b'{"%s":%s}'
+                % (
+                    field.encode(),
+                    JSON_VALUES["empty lists"](size - 20),
+                ),
+            )
+    for name, make in JSON_VALUES.items():
+        yield name, "application/json", make(size)
+    if not content_type.startswith("multipart"):
+        for name, make in FORMS.items():
+            yield name, FORM, make(size)
+            if content_type.startswith(FORM):
+                yield f"{name} beside", content_type, body + b"&" + make(size - len(body) - 1)
+    for name, make in MULTIPARTS.items():
+        yield name, MULTIPART, make(size)
+
+
+def _with_field(body: bytes, field: str, make: Callable[[int], bytes], size: int) -> bytes:
+    rest = {name: value for name, value in json.loads(body).items() if name != field}
+    written = json.dumps(rest).encode()
+    head = b'{"%s":' % field.encode()
+    value = make(size - len(written) - len(head) - 2)
+    return head + value + (b"," + written[1:] if rest else b"}")
