@@ -23,6 +23,7 @@ _BENCHMARKS = {
     "contacts": "contact_scale",
     "check": "check_ratio",
     "parse": "provider_parse",
+    "unproven": "unproven_work",
 }
 
 

@@ -50,7 +50,7 @@ class HashInBody(Struct, frozen=True):
     The body must be one JSON value and hold the hash once: an MD5 can be prolonged without the key, but no JSON can.
     """
 
-    unproven_bytes: ClassVar[int | None] = 8 * 1024 * 1024
+    unproven_bytes: ClassVar[int | None] = 5 * 1024 * 1024
 
     def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
         """None when the hash fits under one of the source's API keys."""

@@ -32,7 +32,7 @@ from worker.providers.authentication.signed_time import read_signed_time
 from worker.providers.classification.failure import classify
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
-from worker.providers.payload.form_payload import decode_form
+from worker.providers.payload.form_payload import decode_form_bytes
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.provider import Answered, Refused, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
@@ -88,7 +88,7 @@ def as_json(body: bytes) -> bytes:
     """The JSON of the body: itself, or what stands in the only field of a form."""
     if body.lstrip()[:1] in (b"{", b"["):
         return body
-    return next(iter(decode_form(body, _WHAT).values()), "").encode("utf-8", "surrogatepass")
+    return next(iter(decode_form_bytes(body, _WHAT).values()), b"")
 
 
 # -- What its events are, and why ----------------------------------------------------------------------------
@@ -148,6 +148,8 @@ class ZeptoMail(WebhookProvider):
         """One event for each of the details; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
         raw = as_json(envelope.body)
+        if raw is not envelope.body:
+            raw = raw.decode("utf-8", "replace").encode()  # a form's bytes may be anything
         values = json_payload.decode_object(raw, _WHAT)
         named = values.get("event_name")
         names = [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str) and name]

@@ -74,11 +74,12 @@ def _unquoting(body: bytes, what: str) -> Callable[[bytes], bytes]:
             end = begin + _PIECE_BYTES
             if end < len(quoted):
                 end -= next((back for back in (1, 2) if quoted[end - back] == _PERCENT), 0)  # never within an escape
-            pieces.append(_unquote_all(quoted[begin:end]))
+            piece = _unquote_all(quoted[begin:end])
+            if piece is None:
+                raise UnreadablePayload(f"{what}: a percent sign of the form escapes nothing")
+            pieces.append(piece)
             begin = end
-        if None in pieces:
-            raise UnreadablePayload(f"{what}: a percent sign of the form escapes nothing")
-        return b"".join(piece for piece in pieces if piece)
+        return b"".join(pieces)
 
     return unquote_strictly
 

@@ -15,14 +15,17 @@ def check_values(body: bytes, what: str, *, most: int) -> None:
 
     Costs nothing for a body of no more than `most` bytes, else about a millisecond for each MiB.
     """
-    if len(body) > most and _count(body) > most and count_values(body) > most:
+    if len(body) > most and _count(body) > most and count_values(body, stop_above=most) > most:
         raise UnreadablePayload(f"{what}: it holds more than {most:,} values, and no vendor sends so many at once")
 
 
-def count_values(body: bytes) -> int:
-    """How many marks stand outside of texts: at least as many as there are values, less one."""
+def count_values(body: bytes, *, stop_above: int) -> int:
+    """How many marks stand outside of texts: at least as many as there are values, less one.
+
+    Counts no further than to the first number above `stop_above` that it meets.
+    """
     count, in_text, begin = 0, False, 0
-    while begin < len(body):
+    while begin < len(body) and count <= stop_above:
         end = begin + _WINDOW_BYTES
         window = body[begin:end]
         backslashes = len(window) - len(window.rstrip(b"\\"))
