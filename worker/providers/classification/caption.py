@@ -21,36 +21,55 @@ class Captioned(Struct, frozen=True, kw_only=True, gc=False):
     smtp_code: int | None = None  # where the caption holds the code, and the quotes only the words
 
 
-# Only where one of these words, an arrow or a quoted reply occurs does a text have a caption, or tell the stage.
+# -- Whether there is a caption at all ------------------------------------------------------------------------
+
+# Where none of these words, no arrow and no quoted reply occurs, there is none, and nothing tells the stage.
 _CUES = frozenset(
     {
         *("said", "says", "response", "responded", "answered", "returned", "replied", "reply", "after", "suspended"),
-        *("refused", "while", "led", "error", "last", "like", "was", "command", "timeout", "rcpt", "data", "helo"),
-        *("ehlo", "reason", "greeting", "status", "diagnostic", "code"),
+        *("refused", "while", "led", "error", "last", "like", "was", "command", "timeout", "connected", "during"),
+        *("reason", "greeting", "status", "diagnostic", "code"),
     }
 )
 _TYPE = re.compile(r"\s*(?:smtp|lmtp|dns|x-[a-z0-9-]{1,20})\s*;\s*")
-_CODE = r"(?=[245]\d\d(?:[ \-:;,#]|$)|[245]\.\d{1,3}\.\d{1,3}\b)"
-_QUOTED = re.compile(
-    # whatever caption it is: a verb of speaking, and then a code
-    r"(?:\b(?:said|says|responded|replied|answered|returned|response|respond|reply|error|reason|was|led|is|code|status"
-    r"|diagnostic|recipient|data|greeting|connection|server|host)\b[^:=>'\"<]{0,40}"
-    rf"(?:[:=]|->|\swith|['\"<])\s*['\"<(\[#]*\s*{_CODE})"
-    # and these even where no code follows
-    r"|(?:\bsaid:\s*)|(?:\brefused to talk to me:\s*)|(?:->\s*)"
-    r"|(?:\bsmtp error from remote mail(?:er| server)? after [^:]{1,40}:(?:<[^>]{0,320}>)?(?:\s*size=\d+)?:?\s*"
-    r"(?:host \S{1,255} \[[^\]]{1,64}\]:\s*)?)"
+
+# -- Where the quoted reply begins ----------------------------------------------------------------------------
+
+# A code behind one of these signs is quoted, where a verb of speaking stands before it.
+_QUOTED_CODE = re.compile(r"(?:[:=>'\"(\[<]|\bwith) ?['\"<(\[#]?(?=[245]\d\d(?:[ \-:;,#]|$)|[245]\.\d{1,3}\.\d{1,3}\b)")
+_VERBS = re.compile(
+    r"\b(?:said|says|responded|replied|answered|returned|response|respond|reply|error|reason|was|led|is|status|code"
+    r"|diagnostic|recipient|data|greeting|connection|server|host)\b[^:=>'\"<]{0,40}$"
+)
+_VERB_WORDS = frozenset(
+    {
+        *("said", "says", "responded", "replied", "answered", "returned", "response", "respond", "error", "reason"),
+        *("was", "led", "status", "code", "diagnostic", "greeting", "last"),
+    }
+)
+_REACH = 60  # characters before the code in which the verb stands
+_REFUSED_TO_TALK = "refused to talk to me: "
+_SAYING = ("said: ", _REFUSED_TO_TALK, "-> ")  # these even where no code follows
+_EXIM = "smtp error from remote mail"
+_AFTER_EXIMS_CAPTION = re.compile(
+    r"\bsmtp error from remote mail(?:er| server)? after [^:]{1,40}:(?:<[^>]{0,320}>)?(?:\s*size=\d+)?:?\s*"
+    r"(?:host \S{1,255} \[[^\]]{1,64}\]:\s*)?"
 )
 _IN_QUOTES = re.compile(r"\b([45]\d\d)-?\s?'([^']{3,1500})'")
+# The first refusal in Sendmail's transcript; the commands that were sent behind it are refused for its sake.
+_TRANSCRIPT = re.compile(r"<<<\s*([45]\d\d[^<>]{1,1500}(?:<(?!<<)[^<>]{0,320}>[^<>]{0,1500})*)")
+_SUSPENDED = "delivery temporarily suspended: "
+_EXIM_TAIL = ": retry timeout exceeded"  # what Exim appends to the last reason that it had (retry(5))
+_TAIL = re.compile(r"\s*\((?:in reply to [a-z ]{2,40}|delivery attempts: \d+)\)\s*$")
+_BEGINS_WITH_CODE = re.compile(r"[245]\d\d(?:[ \-:]|$)")
+
+# -- At which stage -------------------------------------------------------------------------------------------
+
+_BEFORE_COMMAND = ("(in reply to ", "after ", "while ", ">>> ", "response to ", "reply to ", "during ")
 _COMMAND = re.compile(
-    r"\(in reply to (?:end of )?(?P<postfix>[a-z ]{2,30}?) command\)"
-    r"|\bafter (?:pipelined |sending )?(?:end of )?"
-    r"(?P<exim>initial connection|ehlo|helo|starttls|auth|mail from|rcpt to|data)"
-    r"|>>> ?(?P<sendmail>ehlo|helo|auth|mail|rcpt|data)"
-    r"|\bwhile (?:sending |performing the |receiving the )?(?:end of )?(?:the )?"
-    r"(?P<while>initial server greeting|ehlo handshake|helo handshake|ehlo|helo|mail from|rcpt to|data|message body)"
-    r"|\b(?:in response to|response to|reply to|during|to the)(?: the)? (?:smtp )?(?:end of |end-of-)?"
-    r"(?P<response>ehlo|helo|auth|mail from|rcpt to|data)\b"
+    r"(?:the |smtp |pipelined |sending |performing |receiving |processing |end of |end-of-|command ){0,4}"
+    r"(initial connection|initial server greeting|starttls|ehlo handshake|helo handshake|ehlo|helo|auth|mail from|mail"
+    r"|rcpt to|rcpt|data|message body|dot)\b"
 )
 _STAGES = {
     "initial connection": Stage.CONNECT,
@@ -67,60 +86,64 @@ _STAGES = {
     "rcpt to": Stage.RCPT_TO,
     "data": Stage.DATA,
     "message body": Stage.DATA,
+    "dot": Stage.DATA,
 }
 # qmail-remote tells the stage in its own words.
 _QMAIL_STAGES = (
     ("does not like recipient", Stage.RCPT_TO),
-    ("connected to", Stage.CONNECT),
     ("sender was rejected", Stage.MAIL_FROM),
     ("my name was rejected", Stage.HELO),
     ("greeting failed", Stage.CONNECT),
     ("failed after i sent the message", Stage.DATA),
     ("failed on data command", Stage.DATA),
+    ("connected to", Stage.CONNECT),
 )
-_SUSPENDED = "delivery temporarily suspended: "
-_STAGE_WORDS = frozenset(
-    {"rcpt", "from", "data", "helo", "ehlo", "auth", "starttls", "greeting", "connection", "body", "connected"}
-    | {"like", "sender", "name", "sent"}
-)
-# What Exim appends to the last reason that it had (retry(5)).
-_EXIM_TAIL = ": retry timeout exceeded"
-_TAIL = re.compile(r"\s*\((?:in reply to [a-z ]{2,40}|delivery attempts: \d+)\)\s*$")
-_REFUSED_TO_TALK = "refused to talk"
-_BEGINS_WITH_CODE = re.compile(r"[245]\d\d(?:[ \-:]|$)")
-# The first refusal in Sendmail's transcript; the commands that were sent behind it are refused for its sake.
-_TRANSCRIPT = re.compile(r"<<<\s*([45]\d\d[^<>]{1,1500}(?:<(?!<<)[^<>]{0,320}>[^<>]{0,1500})*)")
 
 
 def take_off_caption(text: str, tokens: frozenset[str]) -> Captioned:
     """The innermost speaker's words. `text` is in lower case and one line; `tokens` is all that may be a word in it."""
     if typed := _TYPE.match(text):
         text = text[typed.end() :]
-    if _CUES.isdisjoint(tokens) and "->" not in text and "-'" not in text:
+    if _CUES.isdisjoint(tokens) and "->" not in text and "-'" not in text and "<<<" not in text:
         return Captioned(text=text, speaker=_speaker(text), stage=Stage.UNKNOWN)
-    return _innermost(text, Stage.UNKNOWN if _STAGE_WORDS.isdisjoint(tokens) else _stage(text))
+    return _innermost(text, tokens)
 
 
-def _innermost(text: str, stage: Stage) -> Captioned:
+def _innermost(text: str, tokens: frozenset[str]) -> Captioned:
+    stage = _stage(text)
     text = text.removeprefix(_SUSPENDED)
     if len(text) > len(_EXIM_TAIL):
         text = text.removesuffix(_EXIM_TAIL)
-    if quoted := _IN_QUOTES.search(text):
+    if "'" in text and (quoted := _IN_QUOTES.search(text)):
         return Captioned(text=quoted.group(2), speaker=Speaker.REMOTE, stage=stage, smtp_code=int(quoted.group(1)))
-    if transcript := _TRANSCRIPT.search(text):
+    if "<<<" in text and (transcript := _TRANSCRIPT.search(text)):
         return Captioned(text=transcript.group(1), speaker=Speaker.REMOTE, stage=stage)
-    start = 0
-    for opening in _QUOTED.finditer(text):
-        if opening.end() < len(text):
-            start = opening.end()
-            if opening.group().startswith(_REFUSED_TO_TALK):
-                stage = Stage.CONNECT
+    start = _start_of_quote(text, tokens)
+    if start and text.endswith(_REFUSED_TO_TALK, 0, start):
+        stage = Stage.CONNECT
     inner = text[start:]
-    while (tail := _TAIL.search(inner)) is not None:
+    while inner.endswith(")") and (tail := _TAIL.search(inner)) is not None:
         inner = inner[: tail.start()]
     if start:
         return Captioned(text=inner.rstrip(" '\">])"), speaker=Speaker.REMOTE, stage=stage)
     return Captioned(text=inner, speaker=_speaker(inner), stage=stage)
+
+
+def _start_of_quote(text: str, tokens: frozenset[str]) -> int:
+    """Where the innermost quoted reply begins; 0 where nothing is quoted."""
+    start = 0
+    for saying in _SAYING:
+        place = text.rfind(saying)
+        if place >= 0 and place + len(saying) < len(text):
+            start = max(start, place + len(saying))
+    if _EXIM in text and (after := _AFTER_EXIMS_CAPTION.search(text)) and after.end() < len(text):
+        start = max(start, after.end())
+    if _VERB_WORDS.isdisjoint(tokens) and "reply:" not in text:
+        return start
+    for quoted in _QUOTED_CODE.finditer(text, start):
+        if _VERBS.search(text[max(0, quoted.start() - _REACH) : quoted.start()].rstrip()):
+            start = quoted.end()
+    return start
 
 
 def _speaker(text: str) -> Speaker:
@@ -129,9 +152,14 @@ def _speaker(text: str) -> Speaker:
 
 def _stage(text: str) -> Stage:
     """What the caption says of the command that was refused; the last one counts, for it is the innermost."""
-    if commands := list(_COMMAND.finditer(text)):
-        return _STAGES.get(commands[-1].group(commands[-1].lastgroup or 0).strip(), Stage.UNKNOWN)
-    for words, stage in _QMAIL_STAGES:
+    found, stage = -1, Stage.UNKNOWN
+    for before in _BEFORE_COMMAND:
+        place = text.rfind(before)
+        if place > found and (command := _COMMAND.match(text, place + len(before))):
+            found, stage = place, _STAGES[command.group(1)]
+    if found >= 0:
+        return stage
+    for words, qmail_stage in _QMAIL_STAGES:
         if words in text:
-            return stage
+            return qmail_stage
     return Stage.UNKNOWN

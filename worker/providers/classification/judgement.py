@@ -4,6 +4,9 @@ The order of belief: a mailbox provider's own token; the words, where the code i
 it; the enhanced code; the reply code; the stage. A refusal before RCPT TO never blames the recipient.
 """
 
+from functools import lru_cache
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause
@@ -116,18 +119,42 @@ def _has_no_plain_word(reply: Reply) -> bool:
 
 def _by_words(reply: Reply, *, only_plain: bool) -> Judgement | None:
     words = read_words(reply.text, recipient=reply.recipient, sender=reply.sender)
-    if reply.enhanced_status is not None and (beside := BESIDE_CODES.get(reply.enhanced_status[2:])) is not None:
-        judgement = _first_that_fits(reply, words.statement, beside, only_plain=False)
-        if judgement is not None and not _is_ours(_first_that_fits(reply, words.statement, WORDINGS, only_plain=True)):
-            return judgement
+    last_line = ""
     if reply.last_line:
-        line = read_words(reply.last_line, recipient=reply.recipient, sender=reply.sender).statement
-        last = _first_that_fits(reply, line, WORDINGS, only_plain=only_plain)
+        last_line = read_words(reply.last_line, recipient=reply.recipient, sender=reply.sender).statement
+    context = _Context(reply.speaker, reply.stage, reply.smtp_code, reply.enhanced_status)
+    return _of_words(words.statement, words.advice, last_line, context, only_plain)
+
+
+class _Context(NamedTuple):
+    """What decides beside the words."""
+
+    speaker: Speaker
+    stage: Stage
+    smtp_code: int | None
+    enhanced_status: str | None
+
+
+# Names of hosts and mailboxes are taken out of the words, so a server's refusals of a thousand people are one entry.
+@lru_cache(maxsize=8_192)
+def _of_words(
+    statement: str,
+    advice: str,
+    last_line: str,
+    context: _Context,
+    only_plain: bool,  # noqa: FBT001 - a cached call
+) -> Judgement | None:
+    if context.enhanced_status and (beside := BESIDE_CODES.get(context.enhanced_status[2:])) is not None:
+        judgement = _first_that_fits(statement, beside, context, only_plain=False)
+        if judgement is not None and not _is_ours(_first_that_fits(statement, WORDINGS, context, only_plain=True)):
+            return judgement
+    if last_line:
+        last = _first_that_fits(last_line, WORDINGS, context, only_plain=only_plain)
         if last is not None and last.predicate not in _SAYS_LITTLE:
             return last
-    whole = _first_that_fits(reply, words.statement, WORDINGS, only_plain=only_plain)
-    if whole is None and words.advice and not only_plain:
-        whole = _first_that_fits(reply, words.advice, WORDINGS, only_plain=False)
+    whole = _first_that_fits(statement, WORDINGS, context, only_plain=only_plain)
+    if whole is None and advice and not only_plain:
+        whole = _first_that_fits(advice, WORDINGS, context, only_plain=False)
     return whole
 
 
@@ -135,16 +162,16 @@ def _is_ours(judgement: Judgement | None) -> bool:
     return judgement is not None and CAUSE_BLAME[judgement.cause] is Blame.SENDER
 
 
-def _first_that_fits(reply: Reply, words: str, table: WordingTable, *, only_plain: bool) -> Judgement | None:
+def _first_that_fits(words: str, table: WordingTable, context: _Context, *, only_plain: bool) -> Judgement | None:
     for _, start, end, wording in table.matches(words):
         if (only_plain and not wording.is_plain) or (start and _is_doubted(words, start, wording)):
             continue
-        subject = _subject(reply, words, start, end, wording)
+        subject = _subject(words, start, end, wording, context)
         cause = CAUSES.get((subject, wording.predicate))
         if wording.subject is Subject.UNNAMED and wording.predicate is Predicate.REFUSED:
             cause = Cause.POLICY  # "denied" beside a sender's address does not say that the address is why
         if cause is not None:
-            if cause is Cause.SERVER_UNAVAILABLE and reply.smtp_code in _NO_MAIL_CODES:
+            if cause is Cause.SERVER_UNAVAILABLE and context.smtp_code in _NO_MAIL_CODES:
                 cause = Cause.DOMAIN_ACCEPTS_NO_MAIL
             return Judgement(cause=cause, rule=wording.name, subject=subject, predicate=wording.predicate)
     return None
@@ -158,17 +185,17 @@ def _is_doubted(words: str, start: int, wording: Wording) -> bool:
     return not _HEDGES.isdisjoint(before)
 
 
-def _subject(reply: Reply, words: str, start: int, end: int, wording: Wording) -> Subject:
+def _subject(words: str, start: int, end: int, wording: Wording, context: _Context) -> Subject:
     subject = wording.subject
     if subject is Subject.UNNAMED:
-        subject = nearest_subject(words, start, end) or SUBJECT_OF_STAGE[reply.stage]
-        if subject is Subject.DOMAIN and reply.stage is Stage.MAIL_FROM:
+        subject = nearest_subject(words, start, end) or SUBJECT_OF_STAGE[context.stage]
+        if subject is Subject.DOMAIN and context.stage is Stage.MAIL_FROM:
             subject = Subject.SENDER
     if (
         subject is Subject.DOMAIN
         and wording.predicate is Predicate.NO_RECORDS
-        and reply.speaker is Speaker.REMOTE
-        and not (reply.enhanced_status and reply.enhanced_status[2:] in _ROUTING_CODES)
+        and context.speaker is Speaker.REMOTE
+        and not (context.enhanced_status and context.enhanced_status[2:] in _ROUTING_CODES)
     ):
         # A server that is reached by its domain's records does not miss them: it misses ours.
         return Subject.SENDER

@@ -26,7 +26,7 @@ _BLOCKLIST = re.compile(
 _DELIMITERS = re.compile(r"[<>()\[\]{}\"\u201c\u201d\u201e«»=,;|*]+|:(?=<)|'(?=\s|$)|(?<!\w)'|\.{2,}|\u2026")
 _LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})+\.?")
-_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_CODES = re.compile(r"(?:[245]\d\d-)?[245]\.\d{1,3}\.\d{1,3}")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 _HAS_DIGIT = re.compile(r"\d")
@@ -82,18 +82,42 @@ def read_words(text: str, *, recipient: str = "", sender: str = "") -> Words:
         if token.isalpha():
             sentence.append(token)
             continue
-        if token.isdigit() or _STATUS.fullmatch(token):
-            continue
-        if token[0] == "(" and sentence:
+        read = _TOKENS.get(token)
+        if read is None:
+            if "@" in token or _IPV4.search(token):  # read by what stands beside it
+                read = _read_alone(token, sentence, recipient, sender)
+            else:
+                read = _read_alone(token, [], "", "")
+                if len(_TOKENS) >= _MOST_TOKENS:
+                    _TOKENS.clear()
+                _TOKENS[token] = read
+        words, begins, ends = read
+        if begins and sentence:
             _end_sentence(sentence, statement, advice)
             sentence = []
-        _read_token(token, sentence, recipient, sender)
-        if token.endswith(_STOPS) and sentence:
+        sentence += words
+        if ends and sentence:
             _end_sentence(sentence, statement, advice)
             sentence = []
     if sentence:
         _end_sentence(sentence, statement, advice)
     return Words(statement=_spaced(statement), advice=_spaced(advice))
+
+
+# What was read of tokens lately, and whether a sentence begins or ends with them: the same come in nearly every reply.
+_TOKENS: dict[str, tuple[tuple[str, ...], bool, bool]] = {}
+_MOST_TOKENS = 20_000
+
+
+def _read_alone(token: str, before: list[str], recipient: str, sender: str) -> tuple[tuple[str, ...], bool, bool]:
+    if token.isdigit() or _CODES.fullmatch(token):
+        return (), False, False
+    words = before[-2:]
+    known = len(words)
+    _read_token(token, words, recipient, sender)
+    if known and words[:known] != before[-known:]:
+        before[-known:] = words[:known]  # the name before an IP address turned out to be a host's
+    return tuple(words[known:]), token[0] == "(", token.endswith(_STOPS)
 
 
 def _end_sentence(sentence: list[str], statement: list[str], advice: list[str]) -> None:

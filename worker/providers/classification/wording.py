@@ -58,7 +58,23 @@ def say_substrings(subject: Subject, predicate: Predicate, *substrings: str, pla
     return Group(subject=subject, predicate=predicate, substrings=substrings, is_plain=plain)
 
 
-_LABELS_OF_BLOCKLISTS = frozenset({"org", "net", "com", "de", "info", "zone"})
+# Most refusals consist of these: a wording that lies under one of them is looked at for each.
+_OF_EVERY_REFUSAL = frozenset(
+    {
+        *("user", "unknown", "mailbox", "recipient", "address", "not", "no", "such", "does", "exist", "rejected"),
+        *("found", "is", "account", "invalid", "unavailable", "the", "to", "in", "mail", "message", "email", "you"),
+        *("an", "and", "at", "by", "for", "from", "has", "its", "of", "we", "with", "your", "would", "been", "domain"),
+        *("until", "want", "que", "de", "est", "ist", "la", "le", "der", "die", "das", "first", "local", "per", "host"),
+    }
+)
+# A block list's domain has one of these labels: reply_words.
+_LABELS_OF_BLOCKLISTS = frozenset(
+    {
+        *("spamhaus", "spamcop", "barracudacentral", "sorbs", "uceprotect", "abuseat", "dnsbl", "surriel", "mailspike"),
+        *("senderscore", "spamrats", "dnswl", "backscatterer", "njabl", "dsbl", "invaluement", "blocklist", "spam"),
+        *("junkemailfilter", "ignorant", "abusix", "spameatingmonkey", "manitu", "gbudb", "cymru"),
+    }
+)
 
 
 class WordingTable:
@@ -94,9 +110,10 @@ class WordingTable:
             elif wording.needle.startswith(" "):
                 # Its rarest word finds it: "user unknown" lies under fewer others there than under "user".
                 words = [word for word in wording.needle.split() if "'" not in word]
-                index[min(words, key=lambda word: (frequency[word], word))].append(wording)
+                rarest = min(words, key=lambda word: (word in _OF_EVERY_REFUSAL, frequency[word], word))
+                index[rarest].append(wording)
         self._index = {word: tuple(wordings) for word, wordings in index.items()}
-        # As they stand in a text that was not read yet: a block list's domain has one of these labels.
+        # As they stand in a text that was not read yet.
         self.plain_words = _LABELS_OF_BLOCKLISTS.union(
             word for word, wordings in index.items() if any(wording.is_plain for wording in wordings)
         )
