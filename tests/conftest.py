@@ -43,6 +43,11 @@ load_profiles()
 configure_logging(level="debug", strict=True)  # for what services log before the first test
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What tests take from the command line."""
+    parser.addoption("--api-seed", type=int, default=1, help="what Schemathesis makes its questions to the API from")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Each run has temporary folders of its own, and takes them away.
 

@@ -47,6 +47,7 @@ async def api(database_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[Server, 
     await server.stop()
 
 
+@pytest.mark.slow
 async def test_two_hundred_large_questions_at_once_keep_within_the_memory_and_a_small_one_is_answered(
     api: tuple[Server, str], pool: Pool
 ) -> None:
