@@ -40,7 +40,7 @@ bench: $(VENV)/installed-dev ## how fast it is, each number beside what it is me
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 clean: ## removes what make made; your data in .data stays
-	rm -rf $(VENV) .venv-peers .services .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .venv-peers .services .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis build dist *.egg-info
 
 # The stamps hold the locks that were installed: an unchanged lock is never installed again.
 $(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
