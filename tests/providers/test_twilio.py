@@ -133,10 +133,10 @@ def judge(request: WebhookRequest, sender: TwilioSamples, **options: Any) -> typ
 
 class TestSignature:
     def test_is_the_one_that_the_vendor_computes(self) -> None:
-        # By openssl: HMAC-SHA1 with key "k" over "https://example.org/hook" + "MessageSid" + "SM1" + "To" + "+1".
+        # By openssl: HMAC-SHA1 with key "k" over "https://example.org/hook" + "AccountSidAC1MessageSidSM1To+1".
         request = msgspec.structs.replace(
-            TwilioSamples().posted({"To": "+1", "MessageSid": "SM1"}),
-            headers={"x-twilio-signature": "qLX6u7AnOJzf9G60zt5dHjSZwgw="},
+            TwilioSamples().posted({"To": "+1", "MessageSid": "SM1", "AccountSid": "AC1"}),
+            headers={"x-twilio-signature": "CtjCwzqiLm535LAz8l5jOJKXkOU="},
         )
         source = Source(
             name="first", provider="twilio", secrets=(Secret("k"),), options={"url": "https://example.org/hook"}

@@ -97,6 +97,21 @@ class TestToken:
         assert self.reason(token_request({"alg": "HS256"}, self.CLAIMS, b"{ }")) == "bad_signature"
         assert self.reason(token_request({"alg": "HS256"}, self.CLAIMS, b"{}", key="other")) == "bad_signature"
 
+    @pytest.mark.parametrize("spell", ["{}.", "{}.e30", ".{}", "{}!", "{}=.", " {}"])
+    def test_that_is_not_three_parts_of_base64_is_refused_even_if_it_was_signed_so(self, spell: str) -> None:
+        header, claims = (
+            urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+            for part in ({"alg": "HS256"}, self.CLAIMS)
+        )
+        for signed, reason in (
+            (f"{header}.{claims}", "Accepted"),
+            (f"{header}.{spell.format(claims)}", "bad_signature"),
+        ):
+            signature = urlsafe_b64encode(hmac.digest(b"k", signed.encode(), "sha256")).rstrip(b"=").decode()
+            request = token_request({}, {}, b"{}")
+            shown = msgspec.structs.replace(request, headers={"authorization": f"Bearer {signed}.{signature}"})
+            assert self.reason(shown) == reason
+
     @pytest.mark.parametrize("algorithm", ["none", "HS512", "RS256", ""])
     def test_that_names_another_way_of_signing_is_refused(self, algorithm: str) -> None:
         assert self.reason(token_request({"alg": algorithm}, self.CLAIMS, b"{}")) == "bad_signature"

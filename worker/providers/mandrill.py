@@ -17,15 +17,15 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.scheme import Scheme
-from worker.providers.authentication.signed_form import URL_OPTION, URLS_OPTION, SignedForm
+from worker.providers.authentication.signed_form import URL_OPTION, URLS_OPTION, Field, SignedForm, ambiguous_form
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event, read_elements
-from worker.providers.payload.form_payload import decode_form_bytes
+from worker.providers.payload.form_payload import decode_form_bytes, decode_form_pairs
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.provider import Answered, Verdict, WebhookRequest
+from worker.providers.provider import Answered, Refused, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
@@ -34,14 +34,24 @@ from worker.providers.webhook_provider import WebhookProvider
 SIGNATURE_HEADER = "x-mandrill-signature"
 EVENTS_FIELD = "mandrill_events"
 TEST_KEY = "test-webhook"  # what a URL is tested with before it has a key of its own
-_NO_EVENTS = {EVENTS_FIELD: b"[]"}
+_NO_EVENTS = [(EVENTS_FIELD, b"[]")]
 _LONGEST_TEST_BYTES = 100
 
 
 class MandrillSignature(SignedForm, frozen=True, kw_only=True):
-    """The signature; an array without events may be signed with the key that everybody knows."""
+    """The signature; an array without events may be signed with the key that everybody knows.
 
-    def keys(self, source: Source, fields: Mapping[str, bytes]) -> Sequence[Secret]:
+    A form has one field: a second one might be a piece of the first, cut off behind a name of the attacker's choice.
+    """
+
+    def signed_fields(self, request: WebhookRequest) -> Sequence[Field] | Refused:
+        """The one field; the body is refused when there are others."""
+        fields = super().signed_fields(request)
+        if isinstance(fields, Refused) or [name for name, _ in fields] == [EVENTS_FIELD]:
+            return fields
+        return ambiguous_form(f"the form has other fields than one {EVENTS_FIELD}")
+
+    def keys(self, source: Source, fields: Sequence[Field]) -> Sequence[Secret]:
         """The source's secrets, and the test key for nothing but an empty array that stands alone."""
         return (*source.secrets, Secret(TEST_KEY)) if fields == _NO_EVENTS else source.secrets
 
@@ -157,7 +167,7 @@ class Mandrill(WebhookProvider):
 
     def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
         """Accepted; but a test without events, which anybody can sign, is answered and takes no place in the queue."""
-        if len(request.body) <= _LONGEST_TEST_BYTES and decode_form_bytes(request.body, "form") == _NO_EVENTS:
+        if len(request.body) <= _LONGEST_TEST_BYTES and decode_form_pairs(request.body, "form") == _NO_EVENTS:
             return Answered(reason="url_tried", detail="Mandrill tries the webhook out: there are no events in it")
         return super().welcome(request, source, now=now)
 

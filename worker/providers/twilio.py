@@ -7,10 +7,9 @@ documented: how a URL with user and password is signed (both ways are tried), an
 `OptOutType` (the default keywords are read from the text there).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from msgspec import Struct
 
@@ -19,17 +18,14 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.comparison import texts_match
 from worker.providers.authentication.credentials import BasicCredentials
-from worker.providers.authentication.hmac_signature import body_hash
 from worker.providers.authentication.scheme import Scheme
-from worker.providers.authentication.signed_form import URL_OPTION, URLS_OPTION, SignedForm, source_urls
+from worker.providers.authentication.signed_form import URL_OPTION, URLS_OPTION
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import WebhookRequest
 from worker.providers.twilio_errors import (
     CARRIER_CODES,
     CHANNEL_CODES,
@@ -39,64 +35,13 @@ from worker.providers.twilio_errors import (
     TWILIO_CODES,
     UNREACHABLE_FROM_SHORT_CODE,
 )
+from worker.providers.twilio_signature import SIGNATURE_HEADER, TwilioSignature
 from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://www.twilio.com/docs/usage/webhooks/webhooks-security
 
-SIGNATURE_HEADER = "x-twilio-signature"
-BODY_HASH_PARAMETER = "bodySHA256"  # of a body that is no form
-
-# A text message with its ten pictures' addresses and what add-ons say of it; more is no form of Twilio's.
-LARGEST_FORM_BYTES = 64 * 1024
-
-_DEFAULT_PORTS = {"https": 443, "http": 80}
-
-
-class TwilioSignature(SignedForm, frozen=True, kw_only=True):
-    """The signature over URL and form; of JSON the URL alone is signed, and carries the body's hash."""
-
-    def signed_fields(self, request: WebhookRequest) -> Mapping[str, bytes] | None:
-        """The form's fields; none for a body whose hash stands in the URL."""
-        stated = request.query.get(BODY_HASH_PARAMETER)
-        if stated is None:
-            return super().signed_fields(request) if len(request.body) <= LARGEST_FORM_BYTES else None
-        return {} if texts_match(stated.lower(), body_hash(request.body, "sha256")) else None
-
-    def signed_urls(self, request: WebhookRequest, source: Source) -> Sequence[str]:
-        """The source's URLs, each as Twilio may have called it.
-
-        Its own libraries try a URL with its port and without. What each message adds behind the `?`, and the hash of a
-        JSON body, is taken from the request, also where a proxy has spelled it anew; overrides behind a `#` are for
-        Twilio alone.
-        """
-        called = list(request.query.items())
-        spelled = [urlencode(called, errors="surrogatepass", quote_via=how) for how in (quote_plus, quote)]
-        queries = [query for query in (request.raw_query, *spelled) if query]
-        # The body's hash proves nothing in a URL that was signed without it.
-        hashed = BODY_HASH_PARAMETER in request.query
-        urls = {}
-        for url in source_urls(source):
-            entered = url.partition("#")[0]
-            for form in (url, entered, *_forms_of(entered)):
-                if not hashed:
-                    urls[form] = True
-                urls.update({f"{form.partition('?')[0]}?{query}": True for query in queries})
-        return list(urls)
-
-
-def _forms_of(url: str) -> list[str]:
-    """The URL with and without its user, its port and the port that goes without saying."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:  # no URL: it fits nothing
-        return []
-    user, at, host = parts.netloc.rpartition("@")
-    bare = host.removesuffix(f":{parts.port}")
-    hosts = [bare, f"{bare}:{port}"]
-    return [parts._replace(netloc=prefix + name).geturl() for prefix in {user + at, ""} for name in hosts]
-
+# worker.providers.twilio_signature
 
 # -- What its events are -------------------------------------------------------------------------------------
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values

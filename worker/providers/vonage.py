@@ -9,7 +9,7 @@ Not documented: whether a retry is signed anew, so signatures are good for two d
 
 import binascii
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -97,6 +97,8 @@ def _claims(token: str, secrets: Sequence[Secret]) -> dict[str, Any] | None:
     if len(token) > _LONGEST_TOKEN or not any(matches):
         return None
     header, _, claims = signed.partition(".")
+    if "." in claims:
+        return None
     try:
         stated = json_payload.decode_object(_decoded(header), "token's header")
         said = json_payload.decode_object(_decoded(claims), "token")
@@ -110,7 +112,7 @@ def _encoded(part: bytes) -> bytes:
 
 
 def _decoded(part: str) -> bytes:
-    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    return b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
 # -- What its events are -------------------------------------------------------------------------------------

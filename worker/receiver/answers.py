@@ -22,6 +22,8 @@ _REMEDIES: dict[int, str] = {
 }
 # Where the status alone would send its reader the wrong way.
 _REMEDIES_BY_REASON = {
+    "ambiguous_form": "The signature does not tell these fields from others: pass the requests of this provider on"
+    " unaltered.",
     "bad_timestamp": "The time beside the signature is not written as this provider writes it: pass its requests on"
     " unaltered, and sign ten digits of seconds where you sign yourself.",
     "missing_credentials": "The request carried no credentials: enter the token of this source at your provider, where"

@@ -34,5 +34,5 @@ class UrlVendor(UntimedVendor):
 
     def signature(self, url: str, fields: Mapping[str, str], *, key: str | None = None) -> str:
         """Over a form, or over the URL alone of a body that is none; by this vendor's secret unless told otherwise."""
-        message = signed_message(url, {name: value.encode() for name, value in fields.items()})
+        message = signed_message(url, [(name, value.encode()) for name, value in fields.items()])
         return b64encode(hmac.digest((key or self.secret).encode(), message, "sha1")).decode()

@@ -141,6 +141,26 @@ def test_a_field_that_is_named_twice_or_is_not_there_proves_nothing() -> None:
     assert reason(signed('("x-tenant" "content-digest")', lines=('"x-tenant": ', line))) == "bad_signature"
 
 
+def test_the_lines_that_are_signed_belong_to_one_field_each() -> None:
+    digest = f'"content-digest": {digest_of(BODY)}'
+    genuine = signed(
+        '("x-tenant" "content-digest" "x-note")',
+        lines=('"x-tenant": a', digest, '"x-note": b'),
+        **{"x-tenant": "a", "x-note": "b"},
+    )
+    assert reason(genuine) is None
+    base = ['"x-tenant": a', digest, '"x-note": b']
+    # The same lines, with those of other fields inside one value; HTTP itself forbids such a value.
+    for held in range(1, 3):
+        value = "\n".join(base[: held + 1]).removeprefix('"x-tenant": ')
+        headers = {**genuine.headers, "x-tenant": value}
+        assert reason(msgspec.structs.replace(genuine, headers=headers)) == "bad_signature"
+    forged = signed('("x-tenant")', lines=tuple(base), **{"x-tenant": "\n".join(base)[len('"x-tenant": ') :]})
+    assert reason(forged) == "bad_signature"
+    all_in_one = signed('("content-digest")', lines=(f"{digest}\nx",), **{"content-digest": f"{digest_of(BODY)}\nx"})
+    assert reason(all_in_one) == "bad_signature"
+
+
 def test_another_key_is_refused_and_a_secret_that_is_none_is_reported() -> None:
     other = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     wrong = msgspec.structs.replace(SOURCE, secrets=(Secret(base64.b64encode(other).decode()),))

@@ -8,6 +8,7 @@ import base64
 import hmac
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from urllib.parse import quote, quote_from_bytes
 
 import msgspec
 import pytest
@@ -25,6 +26,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
 from worker.providers.provider import WebhookRequest
 from worker.providers.registry import PROVIDERS
+from worker.providers.zeptomail import as_json
 
 NOW = datetime.fromtimestamp(1_772_625_600, UTC)
 TIME = b"1772625600"
@@ -354,3 +356,38 @@ def test_mailguns_time_and_token_part_after_ten_digits(
         for timestamp in written:
             request = make(timestamp, rest, signature)
             assert is_accepted(scheme_of(provider), request, KEY) is (border == len(TIME)), (timestamp, rest)
+
+
+# -- ZeptoMail: perhaps a time, and JSON or a form with JSON in it
+
+
+def zeptomail(time: bytes | None, body: bytes, signature: str) -> bool:
+    told = f"s={quote(signature, safe='')};s-algorithm=HmacSHA256"
+    if time is not None:
+        told = f"ts={time.decode('utf-8', 'surrogateescape')};{told}"
+    return is_accepted(scheme_of("zeptomail"), posted(body, {"producer-signature": told}), KEY)
+
+
+ZEPTO_BODIES = st.lists(
+    st.sampled_from([b"{", b"}", b"1772625600000", b"7", b"=", b"&", b"a", b'"', b" ", b"%7B%7D"]), max_size=8
+).map(lambda pieces: b"{" + b"".join(pieces))
+
+
+@given(json=ZEPTO_BODIES, timed=st.booleans(), as_form=st.booleans())
+@example(json=b'{"ua":"z=%7B%22forged%22%3A1%7D&"}', timed=True, as_form=False)
+@example(json=b"{}", timed=True, as_form=True)
+@settings(max_examples=200, deadline=None)
+def test_zeptomails_time_and_json_part_where_the_json_begins(json: bytes, timed: bool, as_form: bool) -> None:  # noqa: FBT001
+    time = b"1772625600000" if timed else None
+    genuine = b"data=" + quote_from_bytes(json, safe="").encode() if as_form else json
+    signed = (time or b"") + genuine
+    signature = base64.b64encode(hmac.digest(KEY.encode(), signed, "sha256")).decode()
+    assert zeptomail(time, genuine, signature)
+    for border in range(len(signed) + 1):
+        before, rest = signed[:border], signed[border:]
+        for stated, body in ((before, rest), (None, signed), (b"1", signed), (before, b"k=" + rest)):
+            if (body, stated if timed else None) != (genuine, time) and as_json(body) != as_json(genuine):
+                assert not zeptomail(stated, body, signature), (stated, body)
+    if timed:
+        assert not zeptomail(None, signed, signature)
+        assert not zeptomail(time, signed, signature)

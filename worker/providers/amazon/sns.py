@@ -96,6 +96,10 @@ def string_to_sign(message: SnsMessage) -> bytes:
     Values stand as they are after JSON decoding. `Subject` takes part only when the message has one;
     `SignatureVersion`, `SigningCertURL` and `UnsubscribeURL` never do.
     """
+    return "".join(f"{name}\n{value}\n" for name, value in _signed_pairs(message)).encode("utf-8", "surrogatepass")
+
+
+def _signed_pairs(message: SnsMessage) -> list[tuple[str, str]]:
     pairs = [("Message", message.message), ("MessageId", message.message_id)]
     if message.type == NOTIFICATION:
         if message.subject is not None:
@@ -107,8 +111,7 @@ def string_to_sign(message: SnsMessage) -> bytes:
             ("Timestamp", message.timestamp),
             ("Token", message.token or ""),
         ]
-    pairs += [("TopicArn", message.topic_arn), ("Type", message.type)]
-    return "".join(f"{name}\n{value}\n" for name, value in pairs).encode("utf-8", "surrogatepass")
+    return [*pairs, ("TopicArn", message.topic_arn), ("Type", message.type)]
 
 
 def listed(options: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -148,6 +151,7 @@ def authenticate_sns(
         _type_refusal(request, message)
         or _topic_refusal(message, options)
         or _version_refusal(message, options)
+        or _line_refusal(message)
         or _url_refusal(message, endpoints)
     )
     if refusal is not None:
@@ -291,6 +295,17 @@ def _version_refusal(message: SnsMessage, options: Mapping[str, Any]) -> Refused
             "`signature_versions` leave out: set the topic's attribute SignatureVersion to 2.",
         )
     return None
+
+
+def _line_refusal(message: SnsMessage) -> Refused | None:
+    """Only Message may have several lines: in any other value they could be the next names and values."""
+    broken = [name for name, value in _signed_pairs(message) if name != "Message" and "\n" in value]
+    if not broken:
+        return None
+    return Refused(
+        reason="bad_signature",
+        detail=f"{broken[0]} has several lines, as SNS writes none: what is signed could be cut into other values.",
+    )
 
 
 def _url_refusal(message: SnsMessage, endpoints: SnsEndpoints) -> Refused | None:

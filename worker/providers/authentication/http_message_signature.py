@@ -112,7 +112,8 @@ def _signed(headers: Mapping[str, str]) -> list[_Signed]:
             label in by_label
             and len(set(components)) == len(names)
             and DIGEST_HEADER in components
-            and all(name in headers for name in components)
+            and all(name in headers and "\n" not in headers[name] for name in components)  # a line for each is signed
+            and "\n" not in written
             and told.get("alg", _ALGORITHM) == _ALGORITHM
         ):
             found.append(

@@ -1,11 +1,15 @@
 """Forms that are signed together with the URL they were posted to, as Mandrill and Twilio do it.
 
 Base64 of an HMAC-SHA1 over the webhook's URL as the operator entered it at the vendor, then the name and the value of
-each form field, in the order of their names. What arrives here does not tell that URL: a proxy before the receiver may
+each form field, in the order of their names; of a name that repeats, each different value in the order of the values,
+as Twilio's libraries do it. Nothing stands between them: the scheme of a vendor must see to it that its forms can be
+cut in one way only (`signed_fields`).
+
+What arrives here does not tell that URL: a proxy before the receiver may
 have taken https, the host or the port away. So the source says it, in its option `url`, or several in `urls`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -15,15 +19,17 @@ from schemas.source import Secret, Source
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.comparison import as_bytes
 from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches, missing_signature
-from worker.providers.payload.form_payload import decode_form_bytes
+from worker.providers.payload.form_payload import decode_form_pairs
 from worker.providers.provider import Refused, WebhookRequest
+
+Field = tuple[str, bytes]
 
 URL_OPTION = "url"
 URLS_OPTION = "urls"
 
 
 class SignedForm(Struct, frozen=True, kw_only=True):
-    """A header that carries such a signature; see the module."""
+    """A header that carries such a signature; see the module. Each vendor's own says which fields may be signed."""
 
     unproven_bytes: ClassVar[int | None] = 8 * 1024 * 1024  # all fields are signed: the whole form is read
 
@@ -36,8 +42,8 @@ class SignedForm(Struct, frozen=True, kw_only=True):
         if not given:
             return missing_signature(self.header)
         fields = self.signed_fields(request)
-        if fields is None:
-            return bad_signature()
+        if isinstance(fields, Refused):
+            return fields
         secrets, form = self.keys(source, fields), joined_fields(fields)
         matches = [
             hmac_matches(given, as_bytes(url) + form, secrets, digest="sha1", encoding="base64")
@@ -45,19 +51,19 @@ class SignedForm(Struct, frozen=True, kw_only=True):
         ]
         return None if any(matches) else _NO_MATCH
 
-    def signed_fields(self, request: WebhookRequest) -> Mapping[str, bytes] | None:
-        """The fields that are signed behind the URL; None when the body cannot be what the vendor signed."""
+    def signed_fields(self, request: WebhookRequest) -> Sequence[Field] | Refused:
+        """The fields behind the URL; refused when the vendor cannot have signed these, or others would be the same."""
         try:
-            return decode_form_bytes(request.body, "form")
+            return decode_form_pairs(request.body, "form")
         except UnreadablePayload:
-            return None
+            return bad_signature()
 
     def signed_urls(self, request: WebhookRequest, source: Source) -> Sequence[str]:
         """The URLs that may have been signed: those of the source, where the vendor has no custom beside."""
         del request
         return source_urls(source)
 
-    def keys(self, source: Source, fields: Mapping[str, bytes]) -> Sequence[Secret]:
+    def keys(self, source: Source, fields: Sequence[Field]) -> Sequence[Secret]:
         """What these fields may be signed with: one of the source's secrets, where the vendor has no custom beside."""
         del fields
         return source.secrets
@@ -87,14 +93,23 @@ def _url_problem(url: str) -> str | None:
     return None
 
 
-def signed_message(url: str, fields: Mapping[str, bytes]) -> bytes:
-    """The bytes that the vendor signs."""
+def signed_message(url: str, fields: Iterable[Field]) -> bytes:
+    """The bytes that the vendor signs; the fields in any order."""
     return as_bytes(url) + joined_fields(fields)
 
 
-def joined_fields(fields: Mapping[str, bytes]) -> bytes:
+def joined_fields(fields: Iterable[Field]) -> bytes:
     """What is signed behind the URL."""
-    return b"".join(name.encode() + fields[name] for name in sorted(fields))
+    return b"".join(name.encode() + value for name, value in sorted(set(fields)))
+
+
+def ambiguous_form(what: str) -> Refused:
+    """The refusal of a form that proves nothing, since its bytes could be cut into other fields."""
+    return Refused(
+        reason="ambiguous_form",
+        detail=f"{what}: what is signed could be cut into other fields, so that the signature does not prove these. "
+        "The request is a forgery, or the vendor has changed its forms: report it with the names of the fields",
+    )
 
 
 _NO_MATCH = Refused(
