@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.source import Secret, Source
+from tests.properties import examples
 from tests.providers.sample_events import NOW
 from tests.providers.test_twilio import TestTwilio as TwilioSuite
 from worker.errors import UnreadablePayload
@@ -159,7 +160,7 @@ GENUINE = st.one_of(
 
 
 @given(genuine=GENUINE, data=st.data())
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=examples(1_500))
 def test_the_same_bytes_in_other_fields_are_refused_or_tell_the_same(
     genuine: dict[str, str], data: st.DataObject
 ) -> None:
@@ -179,7 +180,7 @@ def test_the_same_bytes_in_other_fields_are_refused_or_tell_the_same(
 
 
 @given(genuine=GENUINE, data=st.data())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 def test_a_border_between_url_and_form_cannot_be_moved(genuine: dict[str, str], data: st.DataObject) -> None:
     query, signed = "campaign=Sale", signed_bytes(as_bytes(genuine))
     proof = signature(f"{URL}?{query}".encode() + signed)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.properties import examples
 from tests.providers.sample_events import NOW
 from worker.providers.amazon import sns
 from worker.providers.provider import Refused, Verdict, WebhookRequest
@@ -57,7 +58,7 @@ def cuts(lines: list[str], names: tuple[str, ...]) -> Iterator[dict[str, str]]:
 @given(message=LINES, subject=st.sampled_from([None, "Amazon SES Email Event Notification", ""]))
 @example(message="x\nMessageId\nm-0\nSubject\nx", subject=None)
 @example(message="x\nMessageId\nm-0", subject="hello")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_the_lines_of_a_message_are_no_other_values(message: str, subject: str | None) -> None:
     genuine = notification(message, subject)
     signed_bytes = signed(genuine)

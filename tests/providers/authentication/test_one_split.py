@@ -376,7 +376,7 @@ ZEPTO_BODIES = st.lists(
 @given(json=ZEPTO_BODIES, timed=st.booleans(), as_form=st.booleans())
 @example(json=b'{"ua":"z=%7B%22forged%22%3A1%7D&"}', timed=True, as_form=False)
 @example(json=b"{}", timed=True, as_form=True)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_zeptomails_time_and_json_part_where_the_json_begins(json: bytes, timed: bool, as_form: bool) -> None:  # noqa: FBT001
     time = b"1772625600000" if timed else None
     genuine = b"data=" + quote_from_bytes(json, safe="").encode() if as_form else json

@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.source import Secret, Source
+from tests.properties import examples
 from tests.providers.sample_events import NOW
 from worker.providers.authentication.signed_form import signed_message
 from worker.providers.mandrill import PROVIDER
@@ -38,7 +39,7 @@ def outcome(fields: list[tuple[bytes, bytes]], signed: bytes, url: str = URL) ->
     ).map(b"".join),
     data=st.data(),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 def test_no_other_form_makes_the_same_bytes(events: bytes, data: st.DataObject) -> None:
     signed = URL.encode() + EVENTS + events
     behind = signed[len(URL) :]
@@ -52,7 +53,7 @@ def test_no_other_form_makes_the_same_bytes(events: bytes, data: st.DataObject) 
 
 @example(events=b"[1]")
 @given(events=st.binary(min_size=1, max_size=30))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_a_field_beside_the_events_is_refused_though_it_is_signed(events: bytes) -> None:
     for beside in ((b"a", b"1"), (b"z", b""), (EVENTS, events + b" ")):
         fields = [(EVENTS, events), beside]
