@@ -14,11 +14,18 @@ from worker import metrics
 from worker.api.accounts import KnownAccounts
 from worker.api.authentication import Authentication
 from worker.api.check import check_addresses
-from worker.api.check_question import answer_bytes, most_body_bytes, read_question
+from worker.api.check_question import most_body_bytes, question_bytes, read_question
 from worker.api.contacts import contact_report
 from worker.api.explanations import contact_explanation
 from worker.api.load import Load
-from worker.api.parameters import asked_contact, checked_account, known_query, number_in_range, unknown_contact
+from worker.api.parameters import (
+    AskedContact,
+    asked_contact,
+    checked_account,
+    known_query,
+    number_in_range,
+    unknown_contact,
+)
 from worker.api.request_body import read_body
 from worker.api.request_edge import AUTHENTICATION, LINE, LOAD, REQUEST_LOAD, SCHEMA_DOUBT, answer_request
 from worker.api.schema_doubt import SchemaDoubt
@@ -32,6 +39,7 @@ from worker.settings_tree import ApiSettings
 from worker.store.pool import Pool
 from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING
+from worker.store.stored_events import count_stored_events
 
 _POOL: web.AppKey[Pool] = web.AppKey("pool")
 _POLICY: web.AppKey[Policy] = web.AppKey("policy")
@@ -42,7 +50,9 @@ _STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping")
 _JSON = "application/json"
 # What aiohttp reads ahead of each connection, before anything counts it.
 _READ_BUFFER_BYTES = 64 * 1024
-_CONTACT_BYTES = 512 * 1024  # a report with its events and history, each at its longest
+_REPORT_BYTES = 512 * 1024  # with as many events and lines of history as it shows, each at its longest
+_EXPLANATION_BYTES = 16 * 1024
+_EVENT_BYTES = 3 * 1024  # of an explanation, from the row to the answer; measured with 20,000 of them
 
 _encoder = msgspec.json.Encoder()
 
@@ -84,7 +94,7 @@ async def _stop_waiting(app: web.Application) -> None:
 async def _check(request: web.Request) -> web.Response:
     load, most = request[REQUEST_LOAD], request.app[_SETTINGS].check_max_addresses
     body = await read_body(request, load, most_bytes=most_body_bytes(most))
-    await load.hold_answer(answer_bytes(body, most_addresses=most))
+    await load.hold_answer(question_bytes(body, most_addresses=most))
     asked = read_question(body, most_addresses=most)
     account = checked_account(asked.account)
     await request.app[_ACCOUNTS].require(request.app[_POOL], account)
@@ -109,18 +119,27 @@ async def _check(request: web.Request) -> web.Response:
 
 
 async def _contact(request: web.Request) -> web.Response:
-    return await _tell(request, contact_report)
+    return await _tell(request, await _asked_contact(request), contact_report, answer_bytes=_REPORT_BYTES)
 
 
 async def _explanation(request: web.Request) -> web.Response:
-    return await _tell(request, contact_explanation)
+    asked = await _asked_contact(request)
+    events = await count_stored_events(request.app[_POOL], asked.account, asked.channel, asked.address)
+    expected = _EXPLANATION_BYTES + events * _EVENT_BYTES
+    return await _tell(request, asked, contact_explanation, answer_bytes=expected)
 
 
-async def _tell(request: web.Request, about: Callable[..., Awaitable[Struct | None]]) -> web.Response:
+async def _asked_contact(request: web.Request) -> AskedContact:
     asked = asked_contact(request)
     request[LINE].update(account=asked.account, contact=contact_field(asked.address))
     await request.app[_ACCOUNTS].require(request.app[_POOL], asked.account)
-    await request[REQUEST_LOAD].hold_answer(_CONTACT_BYTES)
+    return asked
+
+
+async def _tell(
+    request: web.Request, asked: AskedContact, about: Callable[..., Awaitable[Struct | None]], *, answer_bytes: int
+) -> web.Response:
+    await request[REQUEST_LOAD].hold_answer(answer_bytes)
     answer = await about(
         request.app[_POOL],
         asked.address,

@@ -33,7 +33,7 @@ def most_body_bytes(most_addresses: int) -> int:
     return _AROUND_ADDRESSES_BYTES + most_addresses * _LONGEST_ADDRESS_BYTES
 
 
-def answer_bytes(body: bytearray, *, most_addresses: int) -> int:
+def question_bytes(body: bytearray, *, most_addresses: int) -> int:
     """About how many bytes the question takes until it is answered, told from its bytes alone.
 
     Raises RequestRefused where so many texts cannot be within the limit: they are not even decoded.

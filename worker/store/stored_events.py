@@ -34,6 +34,10 @@ _EVENTS_OF = f"""
 _EVENTS_TO_FOLD = _EVENTS_OF.format(columns=_FOLDED)
 _EVENTS_WHOLE = _EVENTS_OF.format(columns=_WHOLE)
 
+_COUNT = """
+    SELECT count(*) FROM events e JOIN contacts c ON c.id = e.contact_id
+     WHERE c.account = $1 AND c.channel = $2 AND c.address = $3
+"""
 _LATEST_EVENTS = f"""
     SELECT {_WHOLE} FROM events e JOIN contacts c ON c.id = e.contact_id
     WHERE e.contact_id = $1
@@ -69,6 +73,12 @@ async def stored_events(
     """Every stored event of one contact, in the order of (occurred_at, rank, event_key). Raises StoreUnavailable."""
     by_contact = await stored_events_by_contact(executor, [contact_id], since=since, whole=whole)
     return by_contact.get(contact_id, [])
+
+
+async def count_stored_events(executor: Executor, account: str, channel: str, address: str) -> int:
+    """How many events of one contact are stored; 0 of one that is not known. Raises StoreUnavailable."""
+    with store_errors("counting a contact's events"):
+        return int(await executor.fetchval(_COUNT, account, channel, address))
 
 
 async def latest_events(executor: Executor, contact_id: int, *, limit: int) -> list[FeedbackEvent]:
