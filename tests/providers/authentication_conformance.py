@@ -58,6 +58,20 @@ class AuthenticationConformance(ProviderUnderTest):
             just_in_time = self.judge(request, sender.source("first"), sender, now=NOW + self.max_age)
             assert isinstance(just_in_time, Accepted)
 
+    def test_a_signed_time_may_be_five_minutes_ahead_unless_the_source_allows_more(self) -> None:
+        if self.max_age is None:
+            return
+        sender = self.new_sender()
+        request, source = self.request(sender), sender.source("first")
+        assert isinstance(self.judge(request, source, sender, now=NOW - timedelta(minutes=5)), Accepted)
+        too_early = NOW - timedelta(minutes=5, seconds=1)
+        verdict = self.judge(request, source, sender, now=too_early)
+        assert isinstance(verdict, Refused)
+        assert verdict.reason == "stale"
+        wider = msgspec.structs.replace(source, options={**source.options, "max_ahead_seconds": 600})
+        assert self.provider.check_source(wider) == []
+        assert isinstance(self.judge(request, wider, sender, now=too_early), Accepted)
+
     def test_while_a_secret_is_rotated_both_the_old_and_the_new_are_accepted(self) -> None:
         old, new = self.new_sender(), self.new_sender()
         secrets = (*old.secrets_for_source(), *new.secrets_for_source())

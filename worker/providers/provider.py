@@ -32,7 +32,9 @@ class Accepted(Struct, frozen=True, kw_only=True):
     """The request is authentic: queue it."""
 
     body: bytes | None = None  # what to queue in the place of the request's body: the same without a secret inside
-    replay_token: str | None = None  # a one-time token of the vendor's; seen again with other data = replay
+    # All that was signed, where it is not the body, with a name for the vendor before it: for all sources together.
+    # Seen again with other data, it is a replay.
+    replay_token: str | None = None
     replay_fingerprint: str = ""  # what the token was used for
     replay_window_seconds: int = 0
 

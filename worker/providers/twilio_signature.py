@@ -108,7 +108,8 @@ def _in_names(fields: Sequence[Field]) -> Iterator[str]:
             yield f"{name[:40]!r} is no name of Twilio's"
         if count > 1 and name in _READ:
             yield f"{name} has several values"
-    if told.get(_TEXT, b"").strip().upper() in _CONSENTS and any(_TEXT < name < "From" for name in told):
+    consents = told.get("From", b"").startswith(b"+") and told.get(_TEXT, b"").strip().upper() in _CONSENTS
+    if consents and any(_TEXT < name < "From" for name in told):
         yield f"{_TEXT} may be the beginning of what was written"
 
 
