@@ -94,6 +94,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "wait_seconds",
     ),
     "certificate.fetched": _event("info", "A vendor's signing certificate was fetched over https and is kept.", "url"),
+    "changes.published": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
     "delivery.set_aside": _event(
         "warning",
         "One delivery could not be processed and is kept whole in dead_letters.",
@@ -184,7 +185,6 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "mails",
         "idle",
     ),
-    "outbox.relayed": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
     "package.installing": _event(
         "warning", "A program is not on this machine: Debian's package of it is being installed.", "command"
     ),

@@ -13,11 +13,12 @@ import yoyo
 from psycopg.conninfo import conninfo_to_dict
 from yoyo.backends import DatabaseBackend
 
+from schemas.outgoing import StatusChanged
 from worker.errors import CursorGone, SchemaOutOfDate
 from worker.local_services.postgres import EmbeddedPostgres, client_programs
 from worker.store.migrations import require_current_schema
 from worker.store.pool import set_codecs
-from worker.store.status_feed import BEGINNING, StatusChange, changes_after
+from worker.store.status_feed import BEGINNING, changes_after
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESTORE = REPOSITORY / "deploy" / "restore"
@@ -84,7 +85,7 @@ async def change(dsn: str, *notes: str) -> None:
         await connection.close()
 
 
-async def read(dsn: str, after: str = BEGINNING) -> list[StatusChange]:
+async def read(dsn: str, after: str = BEGINNING) -> list[StatusChanged]:
     connection = await asyncpg.connect(dsn)
     try:
         await set_codecs(connection)
@@ -93,7 +94,7 @@ async def read(dsn: str, after: str = BEGINNING) -> list[StatusChange]:
         await connection.close()
 
 
-def notes(changes: Sequence[StatusChange]) -> list[str | None]:
+def notes(changes: Sequence[StatusChanged]) -> list[str | None]:
     return [change.note for change in changes]
 
 
@@ -118,10 +119,10 @@ async def test_a_reader_goes_on_after_a_restore_into_a_cluster_with_lower_transa
 
     assert "bouncekeeper is restored" in said
     assert await transaction_number(other_server.dsn) < await transaction_number(database_dsn)
-    assert notes(await read(other_server.dsn, second.cursor or "")) == ["3", "4, not in the feed yet"]
+    assert notes(await read(other_server.dsn, second.cursor)) == ["3", "4, not in the feed yet"]
     await change(other_server.dsn, "5, of the new server")
-    assert notes(await read(other_server.dsn, third.cursor or ""))[-1] == "5, of the new server"
-    assert await read(other_server.dsn, first.cursor or "") == (await read(other_server.dsn))[1:]
+    assert notes(await read(other_server.dsn, third.cursor))[-1] == "5, of the new server"
+    assert await read(other_server.dsn, first.cursor) == (await read(other_server.dsn))[1:]
 
 
 async def use_up_transaction_numbers(dsn: str) -> None:
@@ -156,9 +157,9 @@ async def test_a_cursor_newer_than_the_backup_is_gone_and_stays_gone_when_new_ch
 
     for note in ("one", "two", "three"):
         with pytest.raises(CursorGone, match="from its beginning"):
-            await read(database_dsn, lost.cursor or "")
+            await read(database_dsn, lost.cursor)
         await change(database_dsn, note)
-    assert notes(await read(database_dsn, kept.cursor or "")) == ["one", "two", "three"]
+    assert notes(await read(database_dsn, kept.cursor)) == ["one", "two", "three"]
 
 
 async def test_the_old_database_is_kept_under_another_name_or_dropped_when_asked(

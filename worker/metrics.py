@@ -89,7 +89,7 @@ MAILBOX_AVAILABLE = Gauge(
 )
 
 # ── relay and API ───────────────────────────────────────────────────────────────────────────────────────
-OUTBOX_RELAYED = Counter(f"{_PREFIX}_outbox_relayed_total", "Status changes confirmed by the topic exchange.")
+CHANGES_PUBLISHED = Counter(f"{_PREFIX}_changes_published_total", "Status changes confirmed by the topic exchange.")
 CHECKED_ADDRESSES = Counter(
     f"{_PREFIX}_checked_addresses_total", "Addresses asked about; answer is allowed or forbidden.", ["answer"]
 )

@@ -65,7 +65,7 @@ async def stranger(base_url: str) -> AsyncIterator[ClientSession]:
 @pytest.fixture
 def store(pool: Pool) -> Store:
     """Applies events as the processor does."""
-    rules = BatchRules(policy=recommended_policy(), announce=True, oldest_kept=START - timedelta(days=300))
+    rules = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=300))
 
     async def apply(events: Sequence[FeedbackEvent]) -> None:
         async with pool.acquire() as connection, connection.transaction():

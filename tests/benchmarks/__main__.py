@@ -20,6 +20,7 @@ _BENCHMARKS = {
     "receiver": "receiver_throughput",
     "pipeline": "pipeline_throughput",
     "processor": "processor_throughput",
+    "relay": "relay_throughput",
     "contacts": "contact_scale",
     "check": "check_ratio",
     "parse": "provider_parse",

@@ -1,7 +1,7 @@
 """The processor against COPY of the same event rows into the same tables with their indexes.
 
 Ours does everything: decode, parse, classify, find duplicates, lock contacts, fold, decide, write events, contacts,
-history and outbox, commit, acknowledge. The baseline only writes the events' rows, which it is given ready-made.
+history, commit, acknowledge. The baseline only writes the events' rows, which it is given ready-made.
 """
 
 from datetime import UTC, datetime

@@ -11,11 +11,12 @@ from worker.local_services.rabbitmq import RabbitMQ, start_rabbitmq
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.store.migrations import migrate
 
-# Everything an event leaves behind is in some table of ours; only the record of migrations stays.
+# Everything an event leaves behind is in some table of ours; only the record of migrations stays, and the counters of
+# the feed, which never go back.
 _TABLES = """
     SELECT quote_ident(relname) FROM pg_class
      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-       AND relname !~ 'yoyo'
+       AND relname !~ 'yoyo|^status_feed$|^feed_followers$'
 """
 
 # Commit times are kept so that "webhook to committed status" can be read off the rows themselves. All else is as

@@ -18,6 +18,7 @@ from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
 from worker.policy.standing import standing
 from worker.store.contact_rows import ContactRow, lock_contacts_where
+from worker.store.overview import backlogs
 from worker.store.pool import Connection, set_codecs
 
 POLICY = recommended_policy()
@@ -51,19 +52,19 @@ async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float) -> 
         async with await aio_pika.connect(rabbitmq_url) as broker:
             while True:
                 parked = await connection.fetchval("SELECT count(*) FROM parked_deliveries")
-                outbox = await connection.fetchval("SELECT count(*) FROM outbox")
+                announcements = sum(backlog.waiting for backlog in await backlogs(connection))
                 channel = await broker.channel()
                 waiting = [
                     (await channel.declare_queue(name, passive=True)).declaration_result.message_count or 0
                     for name in (PARCELS_QUEUE, DEAD_QUEUE)
                 ]
                 await channel.close()
-                if not (parked or outbox or any(waiting)):
+                if not (parked or announcements or any(waiting)):
                     return
                 if time.monotonic() > deadline:
                     raise AssertionError(
                         f"after {seconds:g} s there still wait {waiting} parcels in RabbitMQ, {parked} parked ones"
-                        f" and {outbox} announcements"
+                        f" and {announcements} announcements"
                     )
                 await asyncio.sleep(0.2)
     finally:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +22,7 @@ from worker.store.pool import Pool
 
 NOW = START + timedelta(days=400)
 POLICY = recommended_policy()
-RULES = BatchRules(policy=POLICY, announce=True, oldest_kept=START - timedelta(days=400))
+RULES = BatchRules(policy=POLICY, oldest_kept=START - timedelta(days=400))
 ADDRESSES = ("jane@example.org", "joe@example.net", "eve@example.com")
 
 
@@ -42,7 +41,7 @@ async def facts_by_address(pool: Pool) -> dict[str, Facts]:
 
 
 async def empty(pool: Pool) -> None:
-    await pool.execute("TRUNCATE contacts, events, status_changes, outbox, arrival_dated_events, dead_letters")
+    await pool.execute("TRUNCATE contacts, events, status_changes, arrival_dated_events, dead_letters")
 
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -76,10 +75,9 @@ async def test_a_repeated_event_is_stored_once_and_changes_nothing(pool: Pool) -
     assert (first.new_events, first.duplicates, len(first.changes)) == (1, 1, 1)
     assert (again.new_events, again.duplicates, len(again.changes)) == (0, 1, 0)
     assert await pool.fetchval("SELECT count(*) FROM status_changes") == 1
-    assert await pool.fetchval("SELECT count(*) FROM outbox") == 1
 
 
-async def test_a_hard_bounce_blocks_and_leaves_its_line_in_history_and_outbox(pool: Pool) -> None:
+async def test_a_hard_bounce_blocks_and_leaves_its_line_in_the_history(pool: Pool) -> None:
     bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST)
 
     await apply(pool, [bounce])
@@ -88,10 +86,6 @@ async def test_a_hard_bounce_blocks_and_leaves_its_line_in_history_and_outbox(po
     assert tuple(contact or ()) == ("blocklisted", "all", "mailbox_does_not_exist", bounce.event_key)
     line = await pool.fetchrow("SELECT old_status, new_status, actor, delivery_id FROM status_changes")
     assert tuple(line or ()) == ("new", "blocklisted", "events", bounce.delivery_id)
-    message = await pool.fetchrow("SELECT routing_key, body FROM outbox")
-    assert message is not None
-    assert message["routing_key"] == "contact.status.blocklisted"
-    assert msgspec.json.decode(message["body"])["address"] == "jane@example.org"
 
 
 async def test_a_worker_whose_clock_runs_behind_the_receivers_blocks_at_once(pool: Pool) -> None:
@@ -159,7 +153,7 @@ async def test_an_event_that_names_nobody_is_stored_once_without_a_contact(pool:
 
 
 async def test_events_past_the_retention_are_counted_and_not_stored(pool: Pool) -> None:
-    rules = BatchRules(policy=POLICY, announce=False, oldest_kept=START)
+    rules = BatchRules(policy=POLICY, oldest_kept=START)
 
     applied = await apply(pool, [make_event(Kind.HARD_BOUNCE, cause=Cause.INVALID_ADDRESS, day=-1)], rules=rules)
 

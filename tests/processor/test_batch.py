@@ -18,7 +18,7 @@ from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.settings_tree import ProcessorSettings
 from worker.store.pool import Pool, open_pool
 
-RULES = BatchRules(policy=recommended_policy(), announce=False, oldest_kept=START - timedelta(days=1))
+RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
 
 
 async def test_a_contact_that_cannot_be_read_sets_only_its_own_events_aside(pool: Pool) -> None:

@@ -23,7 +23,7 @@ KEPT_MONTHS = 3
 
 
 async def apply(pool: Pool, events: list[FeedbackEvent]) -> None:
-    rules = BatchRules(policy=POLICY, announce=False, oldest_kept=START - timedelta(days=400))
+    rules = BatchRules(policy=POLICY, oldest_kept=START - timedelta(days=400))
     async with pool.acquire() as connection, connection.transaction():
         await apply_events(connection, events, rules=rules, now=START + timedelta(days=400))
 
@@ -37,7 +37,7 @@ async def test_dropping_months_changes_no_fact_even_when_later_events_come_late(
     horizon = oldest_kept(now, KEPT_MONTHS)
     events = data.draw(histories())
     late = [event for event in events if event.occurred_at >= horizon and data.draw(st.booleans())]
-    await pool.execute("TRUNCATE contacts, events, status_changes, outbox")
+    await pool.execute("TRUNCATE contacts, events, status_changes")
     await apply(pool, [event for event in events if event not in late])
 
     await make_months_ahead(pool, now=now, ahead=6)

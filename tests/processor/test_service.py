@@ -117,7 +117,8 @@ async def test_a_parcel_in_rabbitmq_becomes_a_blocked_contact_and_an_announcemen
                 message = await anext(aiter(messages))
         assert message.routing_key == "contact.status.blocklisted"
         assert msgspec.json.decode(message.body)["address"] == "gone@example.org"
-        await until(database_dsn, "SELECT count(*) FROM outbox", 0)
+        told = "SELECT fresh_position FROM feed_followers WHERE name = 'exchange'"
+        await until(database_dsn, told, 1)
         await writer.close()
 
 

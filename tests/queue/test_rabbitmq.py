@@ -19,7 +19,8 @@ from schemas.queue_topology import (
 from tests.queue.queue_kit import RabbitMQKit
 from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.local_services.rabbitmq import RabbitMQ
-from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter, TopicPublisher
+from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
+from worker.queue.topic_publisher import TopicPublisher
 
 
 async def test_a_queue_with_other_arguments_stops_the_process_with_the_remedy(bare_rabbitmq_url: str) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
+from schemas.outgoing import HistoryLine
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
 from worker.policy.counting import is_in_force
 from worker.policy.facts import Facts
@@ -17,7 +18,6 @@ from worker.policy.standing import standing
 from worker.store.contact_lookup import find_contact, status_history
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
-from worker.store.status_feed import StatusChange
 from worker.store.stored_events import latest_events
 
 SHOWN_EVENTS = 50
@@ -108,7 +108,7 @@ class ContactReport(Struct, frozen=True, kw_only=True):
     sentence: str  # the standing, for a person
     lifts: str  # what ends it, for a person
     facts: FactsView
-    history: list[StatusChange]  # latest first
+    history: list[HistoryLine]  # latest first
     events: list[EventView]  # latest first
 
 
@@ -157,7 +157,7 @@ def event_view(event: FeedbackEvent) -> EventView:
 
 def _report(
     row: ContactRow,
-    history: list[StatusChange],
+    history: list[HistoryLine],
     events: Sequence[FeedbackEvent],
     policy: Policy,
     now: datetime,

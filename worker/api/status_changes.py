@@ -4,9 +4,10 @@ import asyncio
 
 from msgspec import Struct
 
+from schemas.outgoing import StatusChanged
 from worker.api.load import RequestLoad
 from worker.store.pool import Executor
-from worker.store.status_feed import StatusChange, changes_after
+from worker.store.status_feed import changes_after
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -18,7 +19,7 @@ _BYTES_A_CHANGE = 1_500  # as a row, as a record and as JSON
 class ChangesAnswer(Struct, frozen=True, kw_only=True):
     """The answer of `GET /v1/status-changes`."""
 
-    changes: list[StatusChange]
+    changes: list[StatusChanged]
     next: str  # ask with `after` set to this: the last change's cursor, or the one that was asked with
 
 
@@ -43,7 +44,7 @@ async def read_changes(
         changes = await changes_after(executor, after, limit=limit)
         remaining = deadline - loop.time()
         if changes or remaining <= 0 or stopping.is_set():
-            return ChangesAnswer(changes=changes, next=(changes[-1].cursor if changes else None) or after)
+            return ChangesAnswer(changes=changes, next=changes[-1].cursor if changes else after)
         load.drop_answer()  # whoever waits for news holds nothing meanwhile
         try:
             async with asyncio.timeout(min(_LOOK_EVERY_SECONDS, remaining)):

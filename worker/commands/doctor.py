@@ -17,8 +17,8 @@ _MARKS = {Level.WELL: ("✓", "green"), Level.NOTE: ("!", "yellow"), Level.WRONG
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Looks at the configuration, every source's keys, description and mailbox, the DNS where signatures are verified,
-the receiver, the queue, Postgres, the schema, the monthly tables, dead letters, the outbox, the API and the disk;
-says what is wrong and what to do. Changes nothing.
+the receiver, the queue, Postgres, the schema, the monthly tables, dead letters, what is yet
+to be announced, the API and the disk; says what is wrong and what to do. Changes nothing.
 Exit code 0 when nothing is wrong, 1 when something is, 3 when the configuration is impossible.
 
 examples:

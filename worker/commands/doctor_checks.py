@@ -17,7 +17,7 @@ _OLDEST_POSTGRES = 15
 _MIB = 1024 * 1024
 _LOW_DISK_BYTES = 1024 * _MIB
 _TIMEOUT_SECONDS = 5.0
-_OUTBOX_PATIENCE_SECONDS = 60
+_RELAY_PATIENCE_SECONDS = 60
 
 
 async def look_at_everything(settings: Settings) -> list[Finding]:
@@ -77,7 +77,7 @@ async def look_at_database(settings: Settings) -> list[Finding]:
 
 async def _look_into_database(connection: Any, settings: Settings) -> list[Finding]:
     from worker.store.dead_letters import count_open_dead_letters  # noqa: PLC0415 - costs time that --help has not
-    from worker.store.overview import outbox_backlog  # noqa: PLC0415
+    from worker.store.overview import backlogs  # noqa: PLC0415
     from worker.store.partitions import existing_partitions, month_of, months_later  # noqa: PLC0415
 
     this_month = month_of(datetime.now(UTC))
@@ -99,13 +99,13 @@ async def _look_into_database(connection: Any, settings: Settings) -> list[Findi
         if letters
         else well("dead letters", "none")
     )
-    backlog = await outbox_backlog(connection)
-    patience = timedelta(seconds=_OUTBOX_PATIENCE_SECONDS + settings.processor.relay_every_seconds)
-    if backlog.oldest_at is not None and datetime.now(UTC) - backlog.oldest_at > patience:
-        said = f"{backlog.waiting} status changes wait since {moment(backlog.oldest_at)}"
-        findings.append(note("outbox", said, "see that a worker and RabbitMQ run"))
-    else:
-        findings.append(well("outbox", f"{backlog.waiting} waiting"))
+    patience = timedelta(seconds=_RELAY_PATIENCE_SECONDS + settings.processor.relay_every_seconds)
+    for backlog in await backlogs(connection):
+        if backlog.oldest_at is not None and datetime.now(UTC) - backlog.oldest_at > patience:
+            said = f"{backlog.waiting} status changes wait since {moment(backlog.oldest_at)}"
+            findings.append(note(backlog.follower, said, "see that a worker and RabbitMQ run"))
+        else:
+            findings.append(well(backlog.follower, f"{backlog.waiting} status changes wait"))
     return findings
 
 

@@ -1,4 +1,4 @@
-"""One batch, one transaction: events stored, contacts folded, statuses derived, history and outbox written.
+"""One batch, one transaction: events stored, contacts folded, statuses derived, history written.
 
 Why an event takes effect exactly once: an event belongs to one contact, the contact's row is locked first, and
 only then is it asked which of the events are stored already. A duplicate in another batch waits for the lock.
@@ -24,7 +24,7 @@ from worker.processor.contact_state import (
     sign_of_life,
     unknown_contact,
 )
-from worker.processor.status_changes import StatusChange, history_row, outgoing_row
+from worker.processor.status_changes import StatusChange, history_row, is_bulk
 from worker.store import contact_rows, event_rows, status_history
 from worker.store.contact_rows import ContactKey, ContactRow, SignOfLife
 from worker.store.pool import Connection
@@ -48,7 +48,6 @@ class BatchRules(Struct, frozen=True, kw_only=True):
     """What holds for every batch."""
 
     policy: Policy
-    announce: bool  # write the outbox: somebody relays it
     oldest_kept: datetime  # events that occurred earlier are past the retention: counted, not stored
 
 
@@ -242,7 +241,14 @@ class _Batch:
             return
         delivery_id = next((event.delivery_id for event in events if event.event_key == new.status_event_key), None)
         self._applied.changes.append(
-            StatusChange(contact_id=contact_id, old=old, new=new, delivery_id=delivery_id, actor=actor)
+            StatusChange(
+                contact_id=contact_id,
+                old=old,
+                new=new,
+                delivery_id=delivery_id,
+                actor=actor,
+                bulk=bool(events) and is_bulk(max(event.occurred_at for event in events), self._now),
+            )
         )
 
     async def write(self) -> None:
@@ -254,13 +260,9 @@ class _Batch:
             applied.kinds.update(event_rows.provider_and_kind(record) for record in records)
         await contact_rows.write_signs_of_life(self._connection, self._signs)
         await contact_rows.update_contacts(self._connection, self._updates)
-        await write_changes(self._connection, self._applied.changes, rules=self._rules, now=self._now)
+        await write_changes(self._connection, self._applied.changes, now=self._now)
 
 
-async def write_changes(
-    connection: Connection, changes: Sequence[StatusChange], *, rules: BatchRules, now: datetime
-) -> None:
-    """Writes the history and the outbox for these changes."""
+async def write_changes(connection: Connection, changes: Sequence[StatusChange], *, now: datetime) -> None:
+    """Writes the history of these changes, from which they are announced."""
     await status_history.append_status_changes(connection, [history_row(change, now=now) for change in changes])
-    if rules.announce:
-        await status_history.append_outgoing(connection, [outgoing_row(change, now=now) for change in changes])

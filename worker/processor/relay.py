@@ -1,61 +1,109 @@
-"""Publishes the outbox to the topic exchange: at least once, in the order of each contact's changes."""
+"""Publishes the feed of status changes to the topic exchange: at least once, in the order of each contact's changes."""
 
 import asyncio
 import time
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
+from schemas.outgoing import StatusChanged
+from schemas.queue_topology import status_routing_key
 from worker import metrics
 from worker.errors import TryAgainLater
 from worker.logs import Reminder, get_logger
 from worker.processor.pause import pause
+from worker.store.feed_followers import (
+    EXCHANGE,
+    Follower,
+    move_follower,
+    next_changes,
+    read_follower,
+)
 from worker.store.pool import Pool, store_errors
-from worker.store.status_history import delete_outgoing, lock_outgoing
+from worker.store.status_feed import number_changes
+from worker.store.turns import Turns
 
 _log = get_logger()
-_MESSAGES_AT_ONCE = 500
+_MESSAGES_AT_ONCE = 2000
 _LONGEST_WAIT_SECONDS = 10.0
+_encode = msgspec.json.Encoder().encode
 
 
 class Publisher(Protocol):
-    """What the relay needs of a broker (worker.queue.rabbitmq.TopicPublisher)."""
+    """What the relay needs of a broker (worker.queue.topic_publisher.TopicPublisher)."""
 
     async def publish_many(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
         """Each (routing key, message id, body) is confirmed when this returns. Raises QueueUnavailable."""
         ...
 
 
-async def relay_once(pool: Pool, publisher: Publisher, *, most: int = _MESSAGES_AT_ONCE) -> int:
-    """Publishes what waits, up to `most`; gives how many. Raises StoreUnavailable, QueueUnavailable.
+class Relay:
+    """Publishes what waits, while it is this worker's turn.
 
-    A message leaves the outbox only after its confirm: a crash in between publishes it again.
+    One relay at a time: two side by side would publish a contact's later change before its earlier one.
     """
-    started = time.perf_counter()
-    with store_errors("relaying the outbox"):
-        async with pool.acquire() as connection, connection.transaction():
-            waiting = await lock_outgoing(connection, most)
-            if not waiting:
-                return 0
-            await publisher.publish_many([(row.routing_key, str(row.message_id), row.body) for _, row in waiting])
-            await delete_outgoing(connection, [number for number, _ in waiting])
-    metrics.OUTBOX_RELAYED.inc(len(waiting))
-    _log.debug("outbox.relayed", count=len(waiting), seconds=round(time.perf_counter() - started, 6))
-    return len(waiting)
 
+    def __init__(self, pool: Pool, turns: Turns, publisher: Publisher, *, most: int = _MESSAGES_AT_ONCE) -> None:
+        self._pool = pool
+        self._turns = turns
+        self._publisher = publisher
+        self._most = most
 
-async def relay(pool: Pool, publisher: Publisher, *, every_seconds: float, stop: asyncio.Event) -> None:
-    """Relays until `stop`; a broker or database that is away is waited for, the messages are safe meanwhile."""
-    wait_seconds = every_seconds
-    reminder = Reminder()
-    while not stop.is_set():
-        try:
-            relayed = await relay_once(pool, publisher)
-            reminder.over()
-            if relayed == _MESSAGES_AT_ONCE:
-                continue
-            wait_seconds = every_seconds
-        except TryAgainLater as error:
-            wait_seconds = min(max(wait_seconds, every_seconds) * 2, _LONGEST_WAIT_SECONDS)
-            if reminder.due(type(error).__name__):
-                _log.warning("task.failed", task="relay", reason=str(error), wait_seconds=wait_seconds)
-        await pause(stop, wait_seconds)
+    async def run(self, *, every_seconds: float, stop: asyncio.Event) -> None:
+        """Relays until `stop`; a broker or database that is away is waited for, the changes are safe meanwhile."""
+        wait_seconds = every_seconds
+        reminder = Reminder()
+        while not stop.is_set():
+            try:
+                await self.publish_waiting(stop)
+                reminder.over()
+                wait_seconds = every_seconds
+            except TryAgainLater as error:
+                wait_seconds = min(max(wait_seconds, every_seconds) * 2, _LONGEST_WAIT_SECONDS)
+                if reminder.due(type(error).__name__):
+                    _log.warning("task.failed", task="relay", reason=str(error), wait_seconds=wait_seconds)
+            await pause(stop, wait_seconds)
+
+    async def publish_waiting(self, stop: asyncio.Event) -> int:
+        """Publishes until nothing waits, or `stop`; gives how many. 0 while it is another's turn.
+
+        The place in the feed moves on only after every confirm: a crash in between publishes those messages again.
+        Raises StoreUnavailable, QueueUnavailable.
+        """
+        published = 0
+        if not await self._turns.take(EXCHANGE):
+            return published
+        with store_errors("relaying the feed"):
+            follower = await read_follower(self._pool, EXCHANGE)
+            if follower is None:
+                return published
+            changes, after = await self._read(follower)
+            while after != follower and not stop.is_set():
+                # The next ones are read while the broker is busy with these.
+                reading = asyncio.create_task(self._read(after))
+                try:
+                    await self._publish(changes)
+                    if not (self._turns.mine(EXCHANGE) and await move_follower(self._pool, follower, after)):
+                        return published  # another has taken over, and publishes these again
+                    published += len(changes)
+                    follower = after
+                    changes, after = await reading
+                finally:
+                    reading.cancel()
+                    await asyncio.gather(reading, return_exceptions=True)
+        return published
+
+    async def _read(self, follower: Follower) -> tuple[list[StatusChanged], Follower]:
+        await number_changes(self._pool)
+        return await next_changes(self._pool, follower, limit=self._most)
+
+    async def _publish(self, changes: Sequence[StatusChanged]) -> None:
+        if not changes:
+            return
+        started = time.perf_counter()
+        await self._publisher.publish_many(
+            [(status_routing_key(change.new_status), str(change.message_id), _encode(change)) for change in changes]
+        )
+        metrics.CHANGES_PUBLISHED.inc(len(changes))
+        _log.debug("changes.published", count=len(changes), seconds=round(time.perf_counter() - started, 6))

@@ -17,7 +17,7 @@ from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
 from worker.processor.pause import pause
 from worker.processor.probes import serving_probes
-from worker.processor.relay import relay
+from worker.processor.relay import Relay
 from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.processor.schema_watch import work_while_schema_lasts
 from worker.processor.sweep import sweep
@@ -25,11 +25,14 @@ from worker.providers.classification.operator_rules import use_operator_rules
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import QueueReader
 from worker.queue.postgres import PostgresReader
-from worker.queue.rabbitmq import RabbitMQReader, TopicPublisher
+from worker.queue.rabbitmq import RabbitMQReader
+from worker.queue.topic_publisher import TopicPublisher
 from worker.settings_tree import Settings
 from worker.store.contact_rows import prepare_staging
+from worker.store.feed_followers import EXCHANGE, ensure_follower
 from worker.store.migrations import require_current_schema
-from worker.store.pool import Pool, open_pool
+from worker.store.pool import Pool, open_pool, store_errors
+from worker.store.turns import Turns
 
 _log = get_logger()
 
@@ -70,6 +73,11 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         rules = batch_rules(settings)
         writer = BatchWriter(pool, rules, stop)
         await _make_months_ahead(pool, settings)
+        turns = Turns(settings.postgres.url.reveal())
+        stack.push_async_callback(turns.close)
+        if settings.queue.adapter == "rabbitmq":
+            with store_errors("taking the relay's place in the feed"):
+                await ensure_follower(pool, EXCHANGE)
         readers, dead_readers, publisher = await _queues(settings, stack)
         address = await stack.enter_async_context(serving_probes(settings.processor, pool, readers))
         served = {"address": address} if address else {}
@@ -86,11 +94,12 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                 )
                 tasks.create_task(consumer.run(stop))
                 tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", _depth_gauge(name, reader)))
+            tasks.create_task(turns.keep(stop))
             for reader in dead_readers:
                 tasks.create_task(move_dead_parcels(pool, reader, stop))
             if publisher is not None:
                 seconds = settings.processor.relay_every_seconds
-                tasks.create_task(relay(pool, publisher, every_seconds=seconds, stop=stop))
+                tasks.create_task(Relay(pool, turns, publisher).run(every_seconds=seconds, stop=stop))
 
             async def sweep_once() -> None:
                 await sweep(pool, writer.rules)
@@ -141,7 +150,6 @@ def batch_rules(settings: Settings) -> BatchRules:
     """What holds for every batch today."""
     return BatchRules(
         policy=settings.policy,
-        announce=settings.queue.adapter == "rabbitmq",
         oldest_kept=oldest_kept(datetime.now(UTC), settings.processor.retention_months),
     )
 

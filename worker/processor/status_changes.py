@@ -1,21 +1,16 @@
-"""What follows from a changed status: a line in the history, a message for the outbox, a line in the log."""
+"""What follows from a changed status: a line in the history, from which it is announced, and a line in the log."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
-from schemas.envelope import new_delivery_id
-from schemas.outgoing import StatusChanged
-from schemas.queue_topology import status_routing_key
-from schemas.vocabulary import Blocks, Cause, Channel, Status
 from worker.logs import contact_field, get_logger
 from worker.store.contact_rows import ContactRow
-from worker.store.status_history import OutgoingRow, StatusChangeRow
+from worker.store.status_history import StatusChangeRow
 
 _log = get_logger()
-_encode = msgspec.json.Encoder().encode
+_FRESH = timedelta(minutes=15)
 
 
 class StatusChange(Struct, frozen=True, kw_only=True, gc=False):
@@ -27,6 +22,7 @@ class StatusChange(Struct, frozen=True, kw_only=True, gc=False):
     delivery_id: UUID | None = None  # the webhook whose event brought it about
     actor: str  # 'events', 'time', 'policy', or a person's name
     note: str | None = None
+    bulk: bool = False  # fresh changes are told before it
 
 
 def history_row(change: StatusChange, *, now: datetime) -> StatusChangeRow:
@@ -47,28 +43,13 @@ def history_row(change: StatusChange, *, now: datetime) -> StatusChangeRow:
         delivery_id=change.delivery_id,
         actor=change.actor,
         note=change.note,
+        bulk=change.bulk,
     )
 
 
-def outgoing_row(change: StatusChange, *, now: datetime) -> OutgoingRow:
-    """The change as a message on its way to the topic exchange."""
-    new = change.new
-    message_id = new_delivery_id()
-    message = StatusChanged(
-        message_id=message_id,
-        account=new.account,
-        channel=Channel(new.channel),
-        address=new.address,
-        old_status=Status(change.old.status),
-        new_status=Status(new.status),
-        blocks=Blocks(new.blocks),
-        since=new.status_since,
-        until=new.status_until,
-        cause=Cause(new.cause),
-        rule=new.rule,
-        recorded_at=now,
-    )
-    return OutgoingRow(message_id=message_id, routing_key=status_routing_key(new.status), body=_encode(message))
+def is_bulk(happened_at: datetime, now: datetime) -> bool:
+    """True of what happened a while before it takes effect: replays, imports, what an outage has piled up."""
+    return now - happened_at > _FRESH
 
 
 def log_change(change: StatusChange) -> None:

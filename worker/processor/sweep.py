@@ -7,7 +7,7 @@ from worker.logs import get_logger
 from worker.policy.facts_encoding import facts_from_row
 from worker.processor.applying import BatchRules, write_changes
 from worker.processor.contact_state import is_status_change, row_with
-from worker.processor.status_changes import StatusChange, log_change
+from worker.processor.status_changes import StatusChange, is_bulk, log_change
 from worker.store.contact_rows import lock_due_contacts, update_contacts
 from worker.store.pool import Pool, store_errors
 
@@ -37,11 +37,17 @@ async def _sweep_some(pool: Pool, rules: BatchRules, now: datetime) -> int:
             new_rows = [row_with(row, facts_from_row(row), rules.policy, now) for row in due]
             await update_contacts(connection, new_rows)
             changes = [
-                StatusChange(contact_id=old.id, old=old, new=new, actor="time")
+                StatusChange(
+                    contact_id=old.id,
+                    old=old,
+                    new=new,
+                    actor="time",
+                    bulk=old.next_change_at is not None and is_bulk(old.next_change_at, now),
+                )
                 for old, new in zip(due, new_rows, strict=True)
                 if is_status_change(old, new)
             ]
-            await write_changes(connection, changes, rules=rules, now=now)
+            await write_changes(connection, changes, now=now)
     for change in changes:
         log_change(change)
         metrics.STATUS_CHANGES.labels(change.new.status).inc()

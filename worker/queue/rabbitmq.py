@@ -13,7 +13,6 @@ from aiormq.exceptions import PublishError
 
 from schemas.envelope import PARCEL_CONTENT_TYPE
 from schemas.queue_topology import (
-    CONTACTS_EXCHANGE,
     DEAD_QUEUE,
     PARCEL_ROUTING_KEY,
     PARCELS_QUEUE,
@@ -22,7 +21,7 @@ from schemas.queue_topology import (
 from worker.errors import QueueUnavailable
 from worker.queue.port import Lease
 from worker.queue.rabbitmq_connection import BrokerConnection, lost_means_unavailable
-from worker.queue.rabbitmq_topology import declare_contacts, declare_webhooks
+from worker.queue.rabbitmq_topology import declare_webhooks
 from worker.queue.under_way import UnderWay
 
 _PERSISTENT = 2
@@ -216,58 +215,6 @@ async def _acknowledge(channel: Channel, delivery_tag: int, multiple: bool) -> N
 
 async def _give_back(channel: Channel, delivery_tag: int, multiple: bool) -> None:  # noqa: FBT001
     await channel.basic_nack(delivery_tag, multiple=multiple, requeue=True, wait=False)
-
-
-class TopicPublisher:
-    """Publishes the outbox to the exchange that the sending applications bind their queues to."""
-
-    def __init__(self, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS) -> None:
-        self._confirm_timeout_seconds = confirm_timeout_seconds
-        self._connection = BrokerConnection(url, role="relay", prepare=declare_contacts)
-
-    @classmethod
-    async def open(cls, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS) -> Self:
-        """The publisher, connected, or connecting by itself; raises as RabbitMQWriter.open does."""
-        publisher = cls(url, confirm_timeout_seconds=confirm_timeout_seconds)
-        await publisher._connection.open()
-        return publisher
-
-    async def publish_many(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
-        """Each (routing key, message id, JSON body) is confirmed when this returns.
-
-        Nobody need be listening. Raises QueueUnavailable when any was not confirmed: publish all of them
-        again then, their ids tell listeners the duplicates.
-        """
-        channel = self._connection.channel
-        if self._connection.blocked():
-            raise QueueUnavailable(f"RabbitMQ at {self._connection.address} blocks its publishers.")
-        with lost_means_unavailable(self._connection.address):
-            results = await asyncio.gather(
-                *(self._publish(channel, *message) for message in messages), return_exceptions=True
-            )
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
-
-    def available(self) -> bool:
-        """False while the broker is away or blocks its publishers."""
-        return self._connection.up() and not self._connection.blocked()
-
-    async def close(self) -> None:
-        """Closes the connection."""
-        await self._connection.close()
-
-    async def _publish(self, channel: Channel, routing_key: str, message_id: str, body: bytes) -> None:
-        await channel.basic_publish(
-            body,
-            exchange=CONTACTS_EXCHANGE,
-            routing_key=routing_key,
-            properties=aiormq.spec.Basic.Properties(
-                delivery_mode=_PERSISTENT, content_type="application/json", message_id=message_id
-            ),
-            timeout=self._confirm_timeout_seconds,
-            wait=False,
-        )
 
 
 def _as_count(value: object) -> int:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from schemas.outgoing import HistoryLine
 from worker.store.contact_rows import CONTACT_COLUMNS, ContactRow, contact_row
 from worker.store.pool import Executor, store_errors
-from worker.store.status_feed import StatusChange, status_change
+from worker.store.status_feed import history_line
 
 # As few columns as an answer needs: at ten thousand rows each one costs milliseconds.
 _LOOK_UP = """
@@ -81,8 +82,8 @@ async def find_elsewhere(
     return [(record["address"], record["account"]) for record in records]
 
 
-async def status_history(executor: Executor, contact_id: int, *, limit: int) -> list[StatusChange]:
+async def status_history(executor: Executor, contact_id: int, *, limit: int) -> list[HistoryLine]:
     """The last `limit` status changes of one contact, latest first. Raises StoreUnavailable."""
     with store_errors("reading a contact's history"):
         records = await executor.fetch(_HISTORY, contact_id, limit)
-    return [status_change(record) for record in records]
+    return [history_line(record) for record in records]

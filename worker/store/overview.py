@@ -7,22 +7,33 @@ from msgspec import Struct
 from worker.store.pool import Executor, store_errors
 
 
-class OutboxBacklog(Struct, frozen=True, kw_only=True):
-    """Status changes that were committed and not yet published."""
+class Backlog(Struct, frozen=True, kw_only=True):
+    """Status changes that were committed and that a follower of the feed has not been told of."""
 
+    follower: str
     waiting: int
     oldest_at: datetime | None
 
 
-async def outbox_backlog(executor: Executor) -> OutboxBacklog:
-    """What waits for the relay. Raises StoreUnavailable."""
-    with store_errors("counting the outbox"):
-        row = await executor.fetchrow("SELECT count(*) AS waiting, min(created_at) AS oldest_at FROM outbox")
-    return (
-        OutboxBacklog(waiting=row["waiting"], oldest_at=row["oldest_at"])
-        if row
-        else OutboxBacklog(waiting=0, oldest_at=None)
-    )
+_BACKLOGS = """
+    SELECT f.name AS follower, count(waiting.recorded_at) AS waiting, min(waiting.recorded_at) AS oldest_at
+      FROM feed_followers f
+      LEFT JOIN LATERAL (
+          SELECT recorded_at FROM status_changes WHERE position IS NULL
+          UNION ALL
+          SELECT recorded_at FROM status_changes
+           WHERE position > least(f.fresh_position, f.bulk_position)
+             AND position > CASE WHEN bulk THEN f.bulk_position ELSE f.fresh_position END
+      ) waiting ON true
+     GROUP BY f.name ORDER BY f.name
+"""
+
+
+async def backlogs(executor: Executor) -> list[Backlog]:
+    """What waits for each follower of the feed. Raises StoreUnavailable."""
+    with store_errors("counting what is yet to be announced"):
+        records = await executor.fetch(_BACKLOGS)
+    return [Backlog(**record) for record in records]
 
 
 async def server_version(executor: Executor) -> int:

@@ -11,12 +11,12 @@ message id.
 """
 
 import re
-from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
-from msgspec import Struct
 
+from schemas.outgoing import HistoryLine, StatusChanged
 from worker.errors import CursorGone, RequestRefused
 from worker.store.pool import Executor, store_errors
 
@@ -33,39 +33,19 @@ _GLANCE = """
            EXISTS (SELECT FROM status_changes WHERE position IS NULL)
                AND current_setting('transaction_read_only') = 'off'
 """
-_AFTER = """
-    SELECT s.*, c.account, c.channel, c.address
+# What status_changed makes a change of.
+CHANGE_COLUMNS = "s.*, c.account, c.channel, c.address"
+
+_AFTER = f"""
+    SELECT {CHANGE_COLUMNS}
       FROM status_changes s JOIN contacts c ON c.id = s.contact_id
      WHERE s.position > $1
      ORDER BY s.position
      LIMIT $2
-"""
+"""  # noqa: S608 - the column list is a constant
 
 
-class StatusChange(Struct, frozen=True, kw_only=True):
-    """One line of a contact's history."""
-
-    cursor: str | None  # this line's place in the feed; None for the moment until it has one, in the feed never
-    message_id: UUID  # the same in the feed and in every message about this change
-    recorded_at: datetime
-    account: str
-    channel: str
-    address: str
-    old_status: str
-    new_status: str
-    old_blocks: str
-    new_blocks: str
-    since: datetime | None  # when the new status began; it may have been learnt of later
-    until: datetime | None  # when it ends by itself
-    cause: str
-    rule: str | None
-    event_key: str | None  # of the event that brought it about, hexadecimal
-    delivery_id: UUID | None  # of the webhook that brought it about
-    actor: str  # `events`, `time`, `policy`, or a person
-    note: str | None
-
-
-async def changes_after(executor: Executor, cursor: str, *, limit: int) -> list[StatusChange]:
+async def changes_after(executor: Executor, cursor: str, *, limit: int) -> list[StatusChanged]:
     """Up to `limit` changes after the cursor, in the feed's order; [] when there are none yet.
 
     `cursor` is that of the last change read, or BEGINNING. Raises RequestRefused when it is no cursor of this
@@ -79,7 +59,7 @@ async def changes_after(executor: Executor, cursor: str, *, limit: int) -> list[
         if some_wait:
             await number_changes(executor)
         records = await executor.fetch(_AFTER, position, limit)
-    return [status_change(record) for record in records]
+    return [status_changed(record) for record in records]
 
 
 async def number_changes(executor: Executor) -> int:
@@ -106,30 +86,42 @@ def parse_cursor(cursor: str) -> tuple[int, str]:
     return position, parts[2]
 
 
-def status_change(record: asyncpg.Record) -> StatusChange:
-    """The line of a row of status_changes joined with its contact's account, channel and address."""
+def status_changed(record: asyncpg.Record) -> StatusChanged:
+    """The change of a row of status_changes that has its place, joined with its contact's account, channel, address."""
+    return StatusChanged(cursor=cursor_of(record["position"], record["message_id"]), **_line(record))
+
+
+def history_line(record: asyncpg.Record) -> HistoryLine:
+    """The same of a row that may not have its place in the feed yet."""
+    return HistoryLine(**_line(record))
+
+
+def cursor_of(position: int, message_id: UUID) -> str:
+    """The cursor of a reader who has read up to this change."""
+    return f"{position}-{_check_of(message_id)}"
+
+
+def _line(record: asyncpg.Record) -> dict[str, Any]:
     key: bytes | None = record["event_key"]
-    position: int | None = record["position"]
-    return StatusChange(
-        cursor=None if position is None else f"{position}-{_check_of(record['message_id'])}",
-        message_id=record["message_id"],
-        recorded_at=record["recorded_at"],
-        account=record["account"],
-        channel=record["channel"],
-        address=record["address"],
-        old_status=record["old_status"],
-        new_status=record["new_status"],
-        old_blocks=record["old_blocks"],
-        new_blocks=record["new_blocks"],
-        since=record["since"],
-        until=record["until"],
-        cause=record["cause"],
-        rule=record["rule"],
-        event_key=key.hex() if key is not None else None,
-        delivery_id=record["delivery_id"],
-        actor=record["actor"],
-        note=record["note"],
-    )
+    return {
+        "message_id": record["message_id"],
+        "recorded_at": record["recorded_at"],
+        "account": record["account"],
+        "channel": record["channel"],
+        "address": record["address"],
+        "old_status": record["old_status"],
+        "new_status": record["new_status"],
+        "old_blocks": record["old_blocks"],
+        "new_blocks": record["new_blocks"],
+        "since": record["since"],
+        "until": record["until"],
+        "cause": record["cause"],
+        "rule": record["rule"],
+        "event_key": key.hex() if key is not None else None,
+        "delivery_id": record["delivery_id"],
+        "actor": record["actor"],
+        "note": record["note"],
+    }
 
 
 def _check_of(message_id: UUID) -> str:

@@ -1,0 +1,110 @@
+"""Publishes status changes to the exchange that the sending applications bind their queues to."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Self, cast
+
+from aiormq import Channel
+from aiormq.abc import ChannelFrame
+
+from schemas.queue_topology import CONTACTS_EXCHANGE
+from worker.errors import QueueUnavailable
+from worker.queue.amqp_frames import message_frames
+from worker.queue.rabbitmq import DEFAULT_CONFIRM_TIMEOUT_SECONDS
+from worker.queue.rabbitmq_connection import BrokerConnection, lost_means_unavailable
+from worker.queue.rabbitmq_topology import declare_contacts
+
+
+class TopicPublisher:
+    """Publishes many messages with one wait for all of their confirms."""
+
+    def __init__(self, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS) -> None:
+        self._confirm_timeout_seconds = confirm_timeout_seconds
+        self._connection = BrokerConnection(url, role="relay", prepare=declare_contacts)
+
+    @classmethod
+    async def open(cls, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS) -> Self:
+        """The publisher, connected, or connecting by itself; raises as RabbitMQWriter.open does."""
+        publisher = cls(url, confirm_timeout_seconds=confirm_timeout_seconds)
+        await publisher._connection.open()
+        return publisher
+
+    async def publish_many(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
+        """Each (routing key, message id, JSON body) is confirmed when this returns.
+
+        Nobody need be listening. Raises QueueUnavailable when any was not confirmed: publish all of them
+        again then, their ids tell listeners the duplicates.
+        """
+        connection = self._connection
+        channel = connection.channel
+        if connection.blocked():
+            raise QueueUnavailable(f"RabbitMQ at {connection.address} blocks its publishers.")
+        if not messages:
+            return
+        with lost_means_unavailable(connection.address):
+            async with channel.lock:
+                confirms = _send(channel, messages)
+            while True:
+                waiting = confirms.waiting
+                try:
+                    async with asyncio.timeout(self._confirm_timeout_seconds):
+                        await asyncio.shield(confirms.all)
+                except TimeoutError:
+                    # A broker that is slow is given time, for as long as it confirms any.
+                    if confirms.waiting == waiting:
+                        raise
+                else:
+                    return
+
+    def available(self) -> bool:
+        """False while the broker is away or blocks its publishers."""
+        return self._connection.up() and not self._connection.blocked()
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._connection.close()
+
+
+class _Confirms:
+    """The confirms of many messages, where the library keeps one future for each."""
+
+    def __init__(self, everything: "asyncio.Future[None]", count: int) -> None:
+        self.all = everything  # fails when the channel is closed
+        self.waiting = count
+
+    def done(self) -> bool:
+        """The library asks before it sets; each message does so once."""
+        return False
+
+    def set_result(self, _: object) -> None:
+        """The broker has taken one of them."""
+        self.waiting -= 1
+        if not self.waiting and not self.all.done():
+            self.all.set_result(None)
+
+    def set_exception(self, error: BaseException) -> None:
+        """The broker has refused one of them."""
+        if not self.all.done():
+            self.all.set_exception(error)
+
+
+def _send(channel: Channel, messages: Sequence[tuple[str, str, bytes]]) -> _Confirms:
+    """Writes the messages as one; the caller holds the channel's lock, so that tags and messages stay in step."""
+    payload = b"".join(
+        message_frames(
+            body,
+            exchange=CONTACTS_EXCHANGE,
+            routing_key=routing_key,
+            message_id=message_id,
+            channel=channel.number,
+            max_frame_bytes=channel.connection.connection_tune.frame_max,
+        )
+        for routing_key, message_id, body in messages
+    )
+    confirms = _Confirms(channel.create_future(), len(messages))
+    channel.write_queue.put_nowait(ChannelFrame(payload=payload, should_close=False))
+    first = channel.delivery_tag + 1
+    channel.delivery_tag += len(messages)
+    tags = range(first, first + len(messages))
+    channel.confirmations.update(dict.fromkeys(tags, cast("asyncio.Future[Any]", confirms)))
+    return confirms

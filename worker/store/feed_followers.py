@@ -1,0 +1,100 @@
+"""Whoever is sent the status changes, with the place in the feed up to which it has them.
+
+A follower reads two lanes: fresh changes, and bulk work, which fresh ones pass. Each lane is in the feed's order, and
+a contact with bulk work on its way has its next changes in that lane as well (number_status_changes), so that the
+changes of one contact never overtake each other.
+"""
+
+import asyncpg
+from msgspec import Struct
+from msgspec.structs import replace
+
+from schemas.outgoing import StatusChanged
+from worker.store.pool import Executor
+from worker.store.status_feed import CHANGE_COLUMNS, status_changed
+
+EXCHANGE = "exchange"
+
+_ADD = """
+    INSERT INTO feed_followers (name, fresh_position, bulk_position, one_order_until)
+    SELECT $1, last_position, last_position, last_position FROM status_feed FOR SHARE
+    ON CONFLICT DO NOTHING
+"""
+_READ = "SELECT name, fresh_position, bulk_position, one_order_until FROM feed_followers WHERE name = $1"
+_MOVE = """
+    UPDATE feed_followers SET fresh_position = $4, bulk_position = $5
+     WHERE name = $1 AND fresh_position = $2 AND bulk_position = $3
+"""
+_NEXT = f"""
+    SELECT {CHANGE_COLUMNS} FROM status_changes s JOIN contacts c ON c.id = s.contact_id
+     WHERE s.position > $1 AND s.position <= $2
+     ORDER BY s.position LIMIT $3
+"""  # noqa: S608 - the column list is a constant
+_NEXT_FRESH = _NEXT.replace("ORDER BY", "AND NOT s.bulk ORDER BY")
+_NEXT_BULK = _NEXT.replace("ORDER BY", "AND s.bulk ORDER BY")
+
+# Of what is sent at once, so much at most is fresh: bulk work goes on, however much is fresh.
+_FRESH_SHARE = 0.9
+
+
+class Follower(Struct, frozen=True, kw_only=True):
+    """Up to where a follower has the changes."""
+
+    name: str
+    fresh_position: int
+    bulk_position: int
+    one_order_until: int  # up to here both lanes go in one order
+
+
+async def ensure_follower(executor: Executor, name: str) -> None:
+    """There is a follower of this name; a new one is told what changes from now on."""
+    await executor.execute(_ADD, name)
+
+
+async def read_follower(executor: Executor, name: str) -> Follower | None:
+    """The follower as it is stored; None when there is none of this name."""
+    record = await executor.fetchrow(_READ, name)
+    return None if record is None else Follower(**record)
+
+
+async def move_follower(executor: Executor, before: Follower, after: Follower) -> bool:
+    """Keeps the place that the follower has reached; False when somebody else has moved it meanwhile."""
+    done = await executor.execute(
+        *(_MOVE, before.name),
+        *(before.fresh_position, before.bulk_position, after.fresh_position, after.bulk_position),
+    )
+    return done == "UPDATE 1"
+
+
+async def next_changes(executor: Executor, follower: Follower, *, limit: int) -> tuple[list[StatusChanged], Follower]:
+    """Up to `limit` changes that the follower has not had, in the order of sending, and its place after them.
+
+    [] with a later place: there is nothing for it up to there. Number the changes first: those without a position
+    are not seen (worker.store.status_feed.number_changes).
+    """
+    if (begun := min(follower.fresh_position, follower.bulk_position)) < follower.one_order_until:
+        until = follower.one_order_until
+        records = await executor.fetch(_NEXT, begun, until, limit)
+        reached = _reached(records, limit, until)
+        return _changes(records), replace(follower, fresh_position=reached, bulk_position=reached)
+    last: int = await executor.fetchval("SELECT last_position FROM status_feed")
+    most_fresh = max(1, int(limit * _FRESH_SHARE))
+    fresh = await executor.fetch(_NEXT_FRESH, follower.fresh_position, last, most_fresh)
+    fresh_position = _reached(fresh, most_fresh, last)
+    # Bulk work, for its part, passes no fresh change that waits: it could be one of the same contact.
+    most_bulk = limit - len(fresh)
+    if not most_bulk or follower.bulk_position >= fresh_position:
+        return _changes(fresh), replace(follower, fresh_position=fresh_position)
+    bulk = await executor.fetch(_NEXT_BULK, follower.bulk_position, fresh_position, most_bulk)
+    bulk_position = _reached(bulk, most_bulk, fresh_position)
+    return _changes([*fresh, *bulk]), replace(follower, fresh_position=fresh_position, bulk_position=bulk_position)
+
+
+def _reached(records: list[asyncpg.Record], limit: int, last: int) -> int:
+    """The place after these: the last one's, or the end when there are no more."""
+    position: int = records[-1]["position"] if len(records) == limit else last
+    return position
+
+
+def _changes(records: list[asyncpg.Record]) -> list[StatusChanged]:
+    return [status_changed(record) for record in records]
