@@ -1,0 +1,35 @@
+"""Real replies, judged: those that the wordings were written with, and those that were set apart to measure."""
+
+import pytest
+
+from schemas.vocabulary import Kind
+from tests.providers.classification.reply_corpus import CorpusReply, replies, share_right
+
+ALL = (*replies("seen"), *replies("set_apart"))
+
+
+def test_the_corpus_is_as_large_and_wide_as_it_says() -> None:
+    assert len({reply.text for reply in ALL}) == len(ALL) >= 600
+    systems = {reply.system for reply in ALL}
+    assert len(systems) >= 25 + 14  # receiving systems and MTAs
+    apart = {reply.system for reply in replies("set_apart")}
+    assert not apart & {reply.system for reply in replies("seen")}
+    assert len(replies("set_apart")) >= len(ALL) / 4
+
+
+def test_what_was_seen_is_judged_right_in_99_of_100() -> None:
+    assert share_right("seen") >= 0.99
+
+
+def test_what_was_set_apart_is_judged_right_in_95_of_100() -> None:
+    assert share_right("set_apart") >= 0.95
+
+
+@pytest.mark.parametrize("reply", ALL, ids=lambda reply: f"{reply.system}: {reply.text[:60]}")
+def test_no_recipient_is_blamed_for_what_is_ours(reply: CorpusReply) -> None:
+    assert not reply.blames_wrongly
+
+
+@pytest.mark.parametrize("reply", ALL, ids=lambda reply: f"{reply.system}: {reply.text[:60]}")
+def test_no_verdict_is_other_than_its_kind(reply: CorpusReply) -> None:
+    assert reply.judged().kind in {Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED}
