@@ -97,7 +97,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     "changes.published": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
     "delivery.set_aside": _event(
         "warning",
-        "One delivery could not be processed and is kept whole in dead_letters.",
+        "One delivery, or the events of one that could not be read, are kept as they came in dead_letters.",
         "source",
         "provider",
         "reason",
@@ -113,13 +113,11 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "event.unknown": _event(
         "warning",
-        "An ESP sent an event name or bounce class that this version does not know; it is kept as `other`. "
-        "`malformed` are those that cannot be read: `detail` says why the first could not, where that is known.",
+        "An ESP sent an event name or bounce class that this version does not know; it is kept as `other`.",
         "source",
         "provider",
         "vendor_event",
         "count",
-        "detail",
     ),
     "folder.opened": _event(
         "warning",

@@ -1,6 +1,7 @@
 """The worker as a whole, on a real Postgres and a real RabbitMQ: parcels in, statuses out."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_deliv
 from schemas.queue_topology import CONTACTS_EXCHANGE, DELIVERY_LIMIT
 from schemas.vocabulary import Cause, Kind
 from worker.local_services.process import free_port
+from worker.processor.replay import replay_dead_letters
 from worker.processor.service import run_processor
 from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
@@ -24,6 +26,8 @@ from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleEvent
 from worker.settings import load_settings
 from worker.settings_tree import Settings
+from worker.store.dead_letters import list_dead_letters, read_dead_letters
+from worker.store.pool import Pool
 
 NOW = datetime.now(UTC)
 Query = Callable[..., Any]
@@ -150,6 +154,26 @@ async def test_poison_of_every_sort_is_set_aside_and_its_neighbours_are_applied(
             "unknown_provider unreadable_envelope unreadable_envelope unreadable_payload",
         )
         await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+
+
+async def test_one_bad_event_is_set_aside_as_its_bytes_and_replay_brings_it_back_alone(
+    database_dsn: str, pool: Pool, postgres_writer: PostgresWriter
+) -> None:
+    good = [{"email": f"{name}@example.org", "event": "bounce", "type": "bounce", "status": "5.1.1"} for name in "ab"]
+    bad = b'{"email":"\\ud800","event":"bounce"}'
+    body = b"[%b,%b,%b]" % (json.dumps(good[0]).encode(), bad, json.dumps(good[1]).encode())
+    async with processor(settings_for(database_dsn, None)):
+        await postgres_writer.put(encode_parcel([encode_envelope(envelope(body, provider="sendgrid"))]))
+        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 2)
+        await until(database_dsn, "SELECT reason FROM dead_letters", "unreadable_events")
+        [letter] = await list_dead_letters(pool)
+        [content] = await read_dead_letters(pool, [letter.id])
+        assert content.envelope.body == b"[" + bad + b"]"
+
+        await replay_dead_letters(pool, postgres_writer, person="ada", now=datetime.now(UTC))
+        await until(database_dsn, "SELECT attempts FROM dead_letters WHERE replayed_at IS NULL", 2)
+        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        assert [one.id for one in await list_dead_letters(pool)] == [letter.id]
 
 
 async def test_a_delivery_that_postgres_refuses_is_found_and_set_aside(

@@ -12,13 +12,21 @@ from msgspec import Struct
 from schemas.envelope import Envelope, decode_envelope, decode_parcel
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
-from worker.errors import SetAside
-from worker.logs import get_logger
+from worker.errors import SetAside, UnreadablePayload
+from worker.logs import get_logger, text_field
 from worker.providers.account_rule import with_own_account
+from worker.providers.payload.feedback import is_malformed
 from worker.providers.provider import Provider
 from worker.store.replay_tokens import UsedToken
 
 _log = get_logger()
+
+
+# What the events of one delivery may take in all, each with its own copy of what its vendor wrote.
+_MOST_RAW_BYTES = 32 * 1024 * 1024
+_SMALL_BODY_BYTES = 16 * 1024  # these take less, whatever they hold
+
+UNREADABLE, UNREADABLE_EVENTS, DEFECT = "unreadable_payload", "unreadable_events", "parser_defect"
 
 
 class ParsedDelivery(Struct, frozen=True, kw_only=True, gc=False):
@@ -26,6 +34,12 @@ class ParsedDelivery(Struct, frozen=True, kw_only=True, gc=False):
 
     envelope: Envelope
     events: list[FeedbackEvent]
+    is_part: bool = False  # one of several of a webhook, all with the webhook's id
+
+    def set_aside(self, *, reason: str, detail: str) -> "SetAsideDelivery":
+        """It goes to dead_letters; a part has an id of its own there."""
+        envelope = _with_body(self.envelope, self.envelope.body) if self.is_part else self.envelope
+        return SetAsideDelivery(envelope=envelope, reason=reason, detail=detail)
 
 
 class SetAsideDelivery(Struct, frozen=True, kw_only=True):
@@ -68,37 +82,49 @@ def parse_parcel(
         except msgspec.MsgspecError as error:
             into.set_aside.append(unreadable(blob, f"the parcel holds something that is no envelope: {error}", now=now))
             continue
-        _parse_envelope(envelope, into, providers, sources)
+        parse_envelope(envelope, into, providers, sources)
 
 
 def events_of(envelope: Envelope, provider: Provider, source: Source) -> list[FeedbackEvent]:
-    """The delivery's events, each under the account that it belongs to; raises SetAside.
+    """The delivery's events, each under the account that it belongs to, and what is malformed; raises SetAside.
 
     The rule comes along with the envelope, as a worker may have been started before the source had one.
     """
     events = provider.parse(envelope, source)
+    if len(envelope.body) > _SMALL_BODY_BYTES and sum(len(event.raw) for event in events) > _MOST_RAW_BYTES:
+        raise UnreadablePayload(
+            f"its {len(events)} events would take over {_MOST_RAW_BYTES} bytes: an event that names many people is "
+            "kept with each of them, and no vendor writes so large ones"
+        )
     if rule := envelope.account_from or source.account_from:
-        return [with_own_account(event, rule, provider.account_paths) for event in events]
+        return [
+            event if is_malformed(event) else with_own_account(event, rule, provider.account_paths) for event in events
+        ]
     return events
 
 
-def _parse_envelope(
-    envelope: Envelope, into: ParsedParcels, providers: Mapping[str, Provider], sources: Mapping[str, Source]
+def parse_envelope(
+    envelope: Envelope,
+    into: ParsedParcels,
+    providers: Mapping[str, Provider],
+    sources: Mapping[str, Source],
+    *,
+    is_part: bool = False,
 ) -> None:
+    """Adds the delivery to `into`, or the part of one, as events or as set aside; never raises."""
     if into.oldest_received_at is None or envelope.received_at < into.oldest_received_at:
         into.oldest_received_at = envelope.received_at
+    whole = ParsedDelivery(envelope=envelope, events=[], is_part=is_part)
     provider = providers.get(envelope.provider)
     if provider is None:
         detail = f"this version knows no provider {envelope.provider!r}: upgrade the workers, then replay"
-        into.set_aside.append(SetAsideDelivery(envelope=envelope, reason="unknown_provider", detail=detail))
+        into.set_aside.append(whole.set_aside(reason="unknown_provider", detail=detail))
         return
-    source = sources.get(envelope.source) or Source(
-        name=envelope.source, provider=envelope.provider, account=envelope.account
-    )
+    source = source_of(envelope, sources)
     try:
         events = events_of(envelope, provider, source)
     except SetAside as error:
-        into.set_aside.append(SetAsideDelivery(envelope=envelope, reason="unreadable_payload", detail=str(error)))
+        into.set_aside.append(whole.set_aside(reason=UNREADABLE, detail=str(error)))
         return
     except Exception as error:  # noqa: BLE001 - a defect of ours in one parser must not hold up every batch it is in
         _log.error(
@@ -108,11 +134,74 @@ def _parse_envelope(
             delivery_id=str(envelope.delivery_id),
             exc_info=error,
         )
-        detail = f"the parser failed on it ({type(error).__name__}): a defect, please report it; replay after the fix"
-        into.set_aside.append(SetAsideDelivery(envelope=envelope, reason="parser_defect", detail=detail))
-        return
-    into.deliveries.append(ParsedDelivery(envelope=envelope, events=events))
+        events, failed = _around_the_defect(envelope, provider, source)
+        defect = f"({type(error).__name__}): a defect, please report it; replay after the fix"
+        if not events:
+            into.set_aside.append(whole.set_aside(reason=DEFECT, detail=f"the parser failed on it {defect}"))
+            return
+        if failed:
+            told = f"the parser failed on {len(failed)} events of delivery {envelope.delivery_id} {defect}"
+            body = provider.body_of(failed, source)
+            into.set_aside.append(SetAsideDelivery(envelope=_with_body(envelope, body), reason=DEFECT, detail=told))
+    bad = [event for event in events if not event.recognised and is_malformed(event)]
+    if bad:
+        # A mail server's words may stand in a reason, and addresses in those.
+        reason = text_field(bad[0].diagnostic or "it is not what the vendor documents")
+        if len(bad) == len(events):
+            into.set_aside.append(whole.set_aside(reason=UNREADABLE, detail=f"{_first_of(len(bad))}{reason}"))
+            return
+        told = f"{len(bad)} of the {len(events)} events of delivery {envelope.delivery_id} cannot be read; the first: "
+        body = provider.body_of([event.raw for event in bad], source)
+        into.set_aside.append(
+            SetAsideDelivery(envelope=_with_body(envelope, body), reason=UNREADABLE_EVENTS, detail=told + reason)
+        )
+        events = [event for event in events if not is_malformed(event)]
+    into.deliveries.append(ParsedDelivery(envelope=envelope, events=events, is_part=is_part))
     into.event_count += len(events)
+
+
+def source_of(envelope: Envelope, sources: Mapping[str, Source]) -> Source:
+    """The source that the envelope came in by, as it is configured now; one without options where it is no more."""
+    return sources.get(envelope.source) or Source(
+        name=envelope.source, provider=envelope.provider, account=envelope.account
+    )
+
+
+def _first_of(count: int) -> str:
+    return f"none of its {count} events can be read; the first: " if count > 1 else ""
+
+
+def _with_body(envelope: Envelope, body: bytes) -> Envelope:
+    """A part of the delivery as one of its own. The same part has the same id when the delivery comes again."""
+    name = hashlib.blake2b(envelope.delivery_id.bytes + body, digest_size=16).digest()
+    return msgspec.structs.replace(envelope, delivery_id=UUID(bytes=name), body=body)
+
+
+def _around_the_defect(
+    envelope: Envelope, provider: Provider, source: Source
+) -> tuple[list[FeedbackEvent], list[bytes]]:
+    """The events of those elements that the parser does not fail on, and the others' bytes.
+
+    No events where the body cannot be divided, or where the parser fails on every element.
+    """
+    events: list[FeedbackEvent] = []
+    failed: list[bytes] = []
+    try:
+        work = [[bytes(element) for element in provider.elements(envelope, source) or ()]]
+    except Exception:  # noqa: BLE001 - then the whole is set aside
+        return [], []
+    while work:
+        part = work.pop()
+        try:
+            events += events_of(
+                msgspec.structs.replace(envelope, body=provider.body_of(part, source)), provider, source
+            )
+        except Exception:  # noqa: BLE001 - the same as before, and told already
+            if len(part) == 1:
+                failed += part
+            elif part:
+                work += [part[len(part) // 2 :], part[: len(part) // 2]]
+    return events, failed
 
 
 def unreadable(body: bytes, detail: str, *, now: datetime, reason: str = "unreadable_envelope") -> SetAsideDelivery:

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from worker import metrics
-from worker.logs import get_logger, text_field
+from worker.logs import get_logger
 from worker.processor.batch import Committed
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, unknown_names
 from worker.processor.status_changes import log_change
 from worker.providers.classification.operator_rules import operator_rules
-from worker.providers.payload.feedback import MALFORMED
 
 _log = get_logger()
 
@@ -32,21 +31,7 @@ def report_set_aside(deliveries: Iterable[SetAsideDelivery]) -> None:
 def report_unknown(parsed: ParsedParcels) -> None:
     """One warning for each name of a source that this version does not know; called after the commit."""
     for (source, provider, name), count in unknown_names(parsed).items():
-        reason = _first_reason(parsed, source) if name == MALFORMED else None
-        why = {} if reason is None else {"detail": text_field(reason)}
-        _log.warning("event.unknown", source=source, provider=provider, vendor_event=name, count=count, **why)
-
-
-def _first_reason(parsed: ParsedParcels, source: str) -> str | None:
-    """What is wrong with the first of a source's malformed events that has a reason."""
-    reasons = (
-        event.diagnostic
-        for delivery in parsed.deliveries
-        for event in delivery.events
-        # One that names somebody was read, and the words are a mail server's.
-        if event.source == source and event.vendor_event == MALFORMED and event.address is None and event.diagnostic
-    )
-    return next(reasons, None)
+        _log.warning("event.unknown", source=source, provider=provider, vendor_event=name, count=count)
 
 
 def report_load(

@@ -24,6 +24,7 @@ from worker.providers.authentication.credentials import QueryToken
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso
 from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
@@ -102,6 +103,7 @@ class AzureCommunicationServices(WebhookProvider):
     schemes: ClassVar[Mapping[str, Scheme]] = {"": QueryToken(), "header": ConfiguredHeader()}
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
     other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
+    batch: ClassVar[BatchBody] = BatchBody("Event Grid webhook")
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "topic || source", "sending_domain": "data.sender"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
@@ -147,7 +149,7 @@ class AzureCommunicationServices(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of the array, or the one of a bare object; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "Event Grid webhook", envelope, _read_event)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
 
 
 PROVIDER = AzureCommunicationServices()

@@ -8,7 +8,7 @@ has the address or the id of the documentation's samples counts for nothing), an
 is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -25,6 +25,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody, Element
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_unix_seconds
@@ -110,6 +111,7 @@ _NOT_ABOUT_A_CONTACT = {"items": "inbound", "msg_status": "sms"}
 _OWN_FIELDS = frozenset({"event", *_NOT_ABOUT_A_CONTACT})
 
 _WHAT = "Brevo webhook"
+_ARRAY = BatchBody(_WHAT)
 _decode_text = msgspec.json.Decoder().decode
 
 
@@ -137,24 +139,35 @@ class Brevo(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """One event for each object; an unreadable one becomes an event `malformed` that changes nothing."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, _WHAT, envelope, _read_element, inside=_batch_field(envelope.body))
+        return read_elements(_batch(envelope.body).elements(envelope.body), envelope, _read_element)
+
+    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element]:
+        """Those of the array, wherever it stands."""
+        del source
+        return _batch(envelope.body).elements(envelope.body)
 
 
 PROVIDER = Brevo()
 
 
-def _batch_field(body: bytes) -> str:
-    """The field with the array of events where the body is an object around one, else ""."""
+def _batch(body: bytes) -> BatchBody:
+    """How this body carries its events: an object around an array of them may call it anything."""
     if body.lstrip()[:1] != b"{":
-        return ""
+        return _ARRAY
     try:
-        values = json_payload.decode_object(body, _WHAT)
+        fields = json_payload.decode_fields(body, _WHAT)
     except UnreadablePayload:
-        return ""  # what is wrong with it is said when it is read
-    if not _OWN_FIELDS.isdisjoint(values):
-        return ""
-    arrays = ((name, value) for name, value in values.items() if isinstance(value, list))
-    return next((name for name, value in arrays if any(isinstance(element, dict) for element in value)), "")
+        return _ARRAY  # what is wrong with it is said when it is read
+    if not _OWN_FIELDS.isdisjoint(fields):
+        return _ARRAY
+    return next((BatchBody(_WHAT, inside=name) for name, value in fields.items() if _has_objects(bytes(value))), _ARRAY)
+
+
+def _has_objects(value: bytes) -> bool:
+    """True for an array in which some element is an object."""
+    if not value.startswith(b"["):
+        return False
+    return any(bytes(memoryview(element)[:1]) == b"{" for element in json_payload.decode_array_of_raw(value, _WHAT))
 
 
 def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:

@@ -19,6 +19,7 @@ from worker.providers.authentication.credentials import BasicCredentials, QueryT
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
@@ -87,6 +88,7 @@ class GreenArrow(WebhookProvider):
     secret_help: ClassVar[str] = "`user:password`, both of your own choosing: put them into the destination's URL"  # noqa: S105 - a hint
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()
+    batch: ClassVar[BatchBody] = BatchBody("GreenArrow event", lines=True)
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "from_address || sender"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
@@ -98,7 +100,7 @@ class GreenArrow(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of one object or an array of them; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "GreenArrow event", envelope, _read_event, lines=True)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
 
 
 PROVIDER = GreenArrow()

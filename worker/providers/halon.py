@@ -19,6 +19,7 @@ from worker.providers.authentication.credentials import BasicCredentials, bearer
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
 from worker.providers.payload.vendor_time import from_unix_seconds
@@ -52,6 +53,7 @@ class Halon(WebhookProvider):
     secret_help: ClassVar[str] = "a long random text of your own, the same as in the post-delivery script"  # noqa: S105 - a hint
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()
+    batch: ClassVar[BatchBody] = BatchBody("Halon post-delivery report", lines=True)
     account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "tenantid", "sending_domain": "sender"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = ACTIONS | {
         "BOUNCE/expired": (Kind.SOFT_BOUNCE, Cause.EXPIRED)
@@ -60,7 +62,7 @@ class Halon(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event of the body, or those of an array or of lines; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "Halon post-delivery report", envelope, _read_report, lines=True)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_report)
 
 
 PROVIDER = Halon()

@@ -18,6 +18,7 @@ from worker.providers.authentication.credentials import BasicCredentials, bearer
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_iso
@@ -54,6 +55,7 @@ class Haraka(WebhookProvider):
     secret_help: ClassVar[str] = "a long random text of your own, the same as in the plugin's bouncekeeper.ini"  # noqa: S105 - a hint
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()
+    batch: ClassVar[BatchBody] = BatchBody("Haraka plugin's report", lines=True)
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "sender"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = HOOKS | {"bounce/gave_up": GAVE_UP}
@@ -61,7 +63,7 @@ class Haraka(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of an array; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "Haraka plugin's report", envelope, _read_report, lines=True)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_report)
 
 
 PROVIDER = Haraka()

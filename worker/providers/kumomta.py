@@ -19,6 +19,7 @@ from worker.providers.authentication.credentials import BasicCredentials, bearer
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.event_key import former_event_key, make_event_key
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
@@ -112,6 +113,7 @@ class KumoMta(WebhookProvider):
     secret_help: ClassVar[str] = "the token that the log hook's script sends as Authorization: Bearer"  # noqa: S105 - a hint
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()
+    batch: ClassVar[BatchBody] = BatchBody("KumoMTA log hook", lines=True)
     batches: ClassVar[bool] = True
     # `sender` is the envelope's; in a complaint it is the reporter's, and the report tells ours.
     account_paths: ClassVar[Mapping[str, str]] = {
@@ -128,7 +130,7 @@ class KumoMta(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of one record, an array of them, or one on each line; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "KumoMTA log hook", envelope, _read_record, lines=True)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_record)
 
 
 PROVIDER = KumoMta()

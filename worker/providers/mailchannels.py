@@ -19,6 +19,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
@@ -62,6 +63,7 @@ class MailChannels(WebhookProvider):
     secret_help: ClassVar[str] = (
         "MailChannels' public key, in base64 or PEM: GET https://api.mailchannels.net/tx/v1/webhook/public-key?id=…"  # noqa: S105 - says where to find it
     )
+    batch: ClassVar[BatchBody] = BatchBody(_WHAT)
     batches: ClassVar[bool] = True
     schemes: ClassVar[Mapping[str, Scheme]] = {"": HttpMessageSignature()}
     account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "customer_handle", "sending_domain": "email"}
@@ -70,7 +72,7 @@ class MailChannels(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of the array, one for each recipient; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, _WHAT, envelope, _read_element)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_element)
 
 
 PROVIDER = MailChannels()

@@ -19,6 +19,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
@@ -60,13 +61,14 @@ class Maileroo(WebhookProvider):
     secret_help: ClassVar[str] = "the shared secret of the webhook: domain > Events"  # noqa: S105 - says where to find it
     schemes: ClassVar[Mapping[str, Scheme]] = {"": HmacSignature(header=SIGNATURE_HEADER)}
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    batch: ClassVar[BatchBody] = BatchBody(_WHAT)
     account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "domain_id", "sending_domain": "event_data.from"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The event of the body for each of its recipients; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, _WHAT, envelope, _read_element)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_element)
 
 
 PROVIDER = Maileroo()

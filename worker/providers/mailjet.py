@@ -21,6 +21,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import kind_of_drop, settle
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_unix_seconds
@@ -142,6 +143,7 @@ class Mailjet(WebhookProvider):
     )
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
+    batch: ClassVar[BatchBody] = BatchBody("Mailjet webhook")
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {}  # Mailjet names neither a subaccount nor the sender
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
@@ -154,7 +156,7 @@ class Mailjet(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "Mailjet webhook", envelope, _read_event)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
 
 
 PROVIDER = Mailjet()

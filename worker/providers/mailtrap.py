@@ -21,6 +21,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, text
 from worker.providers.payload.vendor_time import from_unix_seconds
@@ -103,6 +104,7 @@ class Mailtrap(WebhookProvider):
         "the webhook's signing secret (32 hex digits, used as text): Settings, Webhooks, the webhook"  # noqa: S105 - says where to find it
     )
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
+    batch: ClassVar[BatchBody] = BatchBody("Mailtrap webhook", inside="events", lines=True)
     batches: ClassVar[bool] = True
     success_status: ClassVar[int] = 200  # any other, 204 too, is sent again forty times
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
@@ -118,7 +120,7 @@ class Mailtrap(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of the batch; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "Mailtrap webhook", envelope, _read_event, inside="events", lines=True)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
 
 
 PROVIDER = Mailtrap()

@@ -7,9 +7,10 @@ Not documented: how often and how long a refused batch is sent again, all values
 tested with the key `test-webhook` was seen in other libraries only; here it is good for an empty array alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
+from urllib.parse import quote_from_bytes
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
@@ -21,6 +22,7 @@ from worker.providers.authentication.signed_form import URL_OPTION, URLS_OPTION,
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import kind_of_drop, settle
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody, Element, json_array
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.form_payload import decode_form_bytes, decode_form_pairs
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
@@ -159,6 +161,7 @@ class Mandrill(WebhookProvider):
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
     other_options: ClassVar[tuple[str, ...]] = (URL_OPTION, URLS_OPTION)
     batches: ClassVar[bool] = True
+    batch: ClassVar[BatchBody] = BatchBody("Mandrill webhook")
     account_paths: ClassVar[Mapping[str, str]] = {
         "subaccount": "msg.subaccount || reject.subaccount",
         "sending_domain": "msg.sender || reject.sender",
@@ -173,11 +176,20 @@ class Mandrill(WebhookProvider):
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """One event for each element of the field; an unreadable one becomes an event `malformed`."""
-        del source  # all that is read stands in the payload
+        return read_elements(self.elements(envelope, source), envelope, _read_element)
+
+    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element]:
+        """Those of the array in the form's field."""
+        del source
         events = decode_form_bytes(envelope.body, "Mandrill webhook").get(EVENTS_FIELD)
         if not events:
             raise UnreadablePayload(f"Mandrill webhook: the form has no field {EVENTS_FIELD}, where the events stand")
-        return read_elements(events, "Mandrill webhook", envelope, _read_element)
+        return self.batch.elements(events)
+
+    def body_of(self, elements: Sequence[Element], source: Source) -> bytes:
+        """The form."""
+        del source
+        return f"{EVENTS_FIELD}={quote_from_bytes(json_array(elements), safe='')}".encode()
 
 
 PROVIDER = Mandrill()

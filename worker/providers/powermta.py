@@ -9,7 +9,7 @@ their names vary in case; they are read in lower case, and an event's raw form i
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -25,6 +25,7 @@ from worker.providers.authentication.credentials import BasicCredentials, bearer
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody, Element
 from worker.providers.payload.feedback import malformed, new_event, read_elements
 from worker.providers.payload.json_payload import ELEMENTS_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
@@ -94,6 +95,7 @@ CATEGORIES: dict[str, tuple[Kind, Cause]] = {
 # -- How it is read ------------------------------------------------------------------------------------------
 
 WHAT = "PowerMTA accounting records"
+_LARGEST_RECORD_CHARACTERS = 64 * 1024
 _CUSTOM = "header_"  # the columns of headers that the operator asked for
 _OLD_TIME = "%m/%d/%Y %H:%M:%S%z"
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -110,6 +112,7 @@ class PowerMta(WebhookProvider):
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()
     batches: ClassVar[bool] = True
+    batch: ClassVar[BatchBody] = BatchBody(WHAT, lines=True)
     account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "vmta", "sending_domain": "orig"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
         RECORDS
@@ -121,31 +124,62 @@ class PowerMta(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The records of a CSV text with its header line, or of JSON; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        if envelope.body.lstrip()[:1] in {b"{", b"["}:
-            return read_elements(envelope.body, WHAT, envelope, _read_values, lines=True)
+        if _is_json(envelope.body):
+            return read_elements(self.batch.elements(envelope.body), envelope, _read_values)
         events: list[FeedbackEvent] = []
         for row in _rows(envelope.body):
-            if len(events) == ELEMENTS_LIMIT:
-                raise UnreadablePayload(f"{WHAT}: the text has over {ELEMENTS_LIMIT} records: post it in pieces")
             try:
                 events.append(_read_record(row, envelope))
-            except UnreadablePayload:
-                events.append(malformed(envelope, _encode(row)))
+            except UnreadablePayload as error:
+                events.append(malformed(envelope, _encode(row), reason=str(error)))
         return events
+
+    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element] | None:
+        """The records as JSON objects, those of CSV too."""
+        if _is_json(envelope.body):
+            return super().elements(envelope, source)
+        return (_encode(row) for row in _rows(envelope.body))
 
 
 PROVIDER = PowerMta()
 
 
+def _is_json(body: bytes) -> bool:
+    return body.lstrip()[:1] in {b"{", b"["}
+
+
+class _Lines:
+    """The lines of a text, one by one. Raises UnreadablePayload when a record takes too much of them."""
+
+    def __init__(self, body: bytes) -> None:
+        # What a server answered is noted as it came, in whatever charset: one byte must not cost the other records.
+        self._text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", "replace", newline="")
+        self.record_characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._text.readline(_LARGEST_RECORD_CHARACTERS + 1):
+            self.record_characters += len(line)
+            if self.record_characters > _LARGEST_RECORD_CHARACTERS:
+                raise UnreadablePayload(
+                    f"{WHAT}: a record has more than {_LARGEST_RECORD_CHARACTERS} characters, and PowerMTA writes none "
+                    "so long"
+                )
+            yield line
+
+
 def _rows(body: bytes) -> Iterator[dict[str, str]]:
     """Each line under the names of the header line before it: each file and each start of a pipe begins with one."""
+    count = 0
+    lines = _Lines(body)
     try:
-        # What a server answered is noted as it came, in whatever charset: one byte must not cost the other records.
-        lines = csv.reader(io.StringIO(body.decode("utf-8-sig", "replace"), newline=""), strict=True)
         names: list[str] | None = None
-        for cells in lines:
+        for cells in csv.reader(lines, strict=True):
+            lines.record_characters = 0
             if not cells:
                 continue
+            count += 1
+            if count > ELEMENTS_LIMIT:
+                raise UnreadablePayload(f"{WHAT}: the text has over {ELEMENTS_LIMIT} records: post it in pieces")
             if cells[0].strip().lower() == "type":
                 names = [cell.strip().lower() for cell in cells]
             elif names is None:

@@ -4,11 +4,11 @@
 Neither does I/O nor reads a clock: what they need to know is handed in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Protocol
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
@@ -29,8 +29,9 @@ class WebhookRequest(Struct, frozen=True, kw_only=True):
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """The request is authentic: queue it."""
+    """The request is authentic: queue it, and answer with success once that is done."""
 
+    answer: bytes = b""  # JSON that the caller is told in the answer
     body: bytes | None = None  # what to queue in the place of the request's body: the same without a secret inside
     # All that was signed, where it is not the body, with a name for the vendor before it: for all sources together.
     # Seen again with other data, it is a replay.
@@ -125,6 +126,18 @@ class Provider(Protocol):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events inside; raises UnreadablePayload when the body is not what the vendor documents.
 
-        `source` is the entry that the envelope came in by, as it is configured now.
+        An element that cannot be read among others that can is in the list too, as worker.providers.payload.feedback's
+        `malformed`. `source` is the entry that the envelope came in by, as it is configured now.
         """
+        ...
+
+    def elements(self, envelope: Envelope, source: Source) -> Iterable[bytes | Raw] | None:
+        """The events of a batch as the vendor wrote them, one after the other; None where the body cannot be divided.
+
+        Raises UnreadablePayload, at once or on the way.
+        """
+        ...
+
+    def body_of(self, elements: Sequence[bytes | Raw], source: Source) -> bytes:
+        """A body of these elements alone: `parse` makes the same events of it."""
         ...

@@ -19,6 +19,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import kind_of_drop
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
 from worker.providers.payload.vendor_time import from_unix_seconds
@@ -135,13 +136,14 @@ class SendGrid(WebhookProvider):
         "bearer": bearer_token(),  # an identity provider whose tokens are no JWTs, and do not change
     }
     other_options: ClassVar[tuple[str, ...]] = TOKEN_OPTIONS
+    batch: ClassVar[BatchBody] = BatchBody("SendGrid webhook body")
     batches: ClassVar[bool] = True
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "SendGrid webhook body", envelope, _read_event)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
 
 
 PROVIDER = SendGrid()

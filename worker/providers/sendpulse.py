@@ -19,6 +19,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
@@ -80,6 +81,7 @@ class SendPulse(WebhookProvider):
     documentation: ClassVar[str] = "https://sendpulse.com/knowledge-base/smtp/smtp-webhooks"
     proof: ClassVar[str] = "secret in the URL"
     secret_help: ClassVar[str] = "a long text of your own choosing, at the end of the URL: ?token=…"  # noqa: S105 - says where to put it
+    batch: ClassVar[BatchBody] = BatchBody(_WHAT)
     batches: ClassVar[bool] = True
     schemes: ClassVar[Mapping[str, Scheme]] = {"": TOKEN}
     seconds_options: ClassVar[tuple[str, ...]] = ()  # nothing is signed
@@ -89,7 +91,7 @@ class SendPulse(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of the array; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, _WHAT, envelope, _read_element)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_element)
 
 
 PROVIDER = SendPulse()

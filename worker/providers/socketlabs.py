@@ -23,6 +23,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import from_iso
@@ -191,6 +192,7 @@ class SocketLabs(WebhookProvider):
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
     other_options: ClassVar[tuple[str, ...]] = (SERVERS_OPTION,)
     # A server is what older accounts have in the place of subaccounts; there the subaccount is 0.
+    batch: ClassVar[BatchBody] = BatchBody(_WHAT)
     account_paths: ClassVar[Mapping[str, str]] = {
         "subaccount": "[SubaccountId, SubaccountID, ServerId, ServerID][?@ && @ != `0`] | [0]",
         "sending_domain": "FromAddress",
@@ -222,7 +224,7 @@ class SocketLabs(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of the body, nearly always one; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, _WHAT, envelope, _read_event)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
 
 
 PROVIDER = SocketLabs()

@@ -19,6 +19,7 @@ from worker.providers.authentication.credentials import BasicCredentials, Header
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
@@ -130,6 +131,7 @@ class SparkPost(WebhookProvider):
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
     other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
+    batch: ClassVar[BatchBody] = BatchBody("SparkPost webhook")
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {
         "subaccount": "msys.*.subaccount_id | [0]",
@@ -145,7 +147,7 @@ class SparkPost(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "SparkPost webhook", envelope, _read_event)
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
 
 
 PROVIDER = SparkPost()

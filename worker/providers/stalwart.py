@@ -22,6 +22,7 @@ from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.event_key import former_event_key, make_event_key
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso
@@ -108,6 +109,7 @@ class Stalwart(WebhookProvider):
     schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
     seconds_options: ClassVar[tuple[str, ...]] = ()
     other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
+    batch: ClassVar[BatchBody] = BatchBody("Stalwart webhook", inside="events")
     batches: ClassVar[bool] = True
     account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "data.from"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
@@ -115,7 +117,7 @@ class Stalwart(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events about mail; others of the server's telemetry are left out. Raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        return read_elements(envelope.body, "Stalwart webhook", envelope, _read_event, inside="events")
+        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
 
 
 PROVIDER = Stalwart()

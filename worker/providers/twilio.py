@@ -7,7 +7,7 @@ documented: how a URL with user and password is signed (both ways are tried), an
 `OptOutType` (the default keywords are read from the text there).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from worker.providers.authentication.credentials import BasicCredentials
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.signed_form import URL_OPTION, URLS_OPTION
 from worker.providers.payload import json_payload
+from worker.providers.payload.batch_body import BatchBody, Element
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
@@ -114,14 +115,19 @@ class Twilio(WebhookProvider):
     seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
     other_options: ClassVar[tuple[str, ...]] = (URL_OPTION, URLS_OPTION)
     batches: ClassVar[bool] = True  # Event Streams
+    batch: ClassVar[BatchBody] = BatchBody("Twilio Event Streams")
     account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "AccountSid || data.accountSid"}
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = _vocabulary()
+
+    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element] | None:
+        """Those of Event Streams; a form is one event."""
+        return super().elements(envelope, source) if _is_stream(envelope.body) else None
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The one event of a form, or those of Event Streams; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        if envelope.body.lstrip()[:1] in {b"[", b"{"}:
-            return read_elements(envelope.body, "Twilio Event Streams", envelope, _read_element)
+        if _is_stream(envelope.body):
+            return read_elements(self.batch.elements(envelope.body), envelope, _read_element)
         fields = decode_form(envelope.body, "Twilio callback")
         # An incoming message has only the older of the two names.
         status = json_payload.text(fields, "MessageStatus", WORD_LIMIT) or json_payload.text(
@@ -145,6 +151,10 @@ class Twilio(WebhookProvider):
 
 
 PROVIDER = Twilio()
+
+
+def _is_stream(body: bytes) -> bool:
+    return body.lstrip()[:1] in {b"[", b"{"}
 
 
 class _Told(Struct, frozen=True, kw_only=True, gc=False):

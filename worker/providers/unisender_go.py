@@ -7,7 +7,7 @@ The hash covers the raw body, in which the API key stands in the place of the ha
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -25,7 +25,9 @@ from worker.providers.authentication.hmac_signature import bad_signature, body_h
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
-from worker.providers.payload.feedback import new_event, read_elements
+from worker.providers.payload.batch_body import BatchBody, Element, json_array
+from worker.providers.payload.feedback import is_malformed, malformed, new_event, read_elements
+from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import from_iso
 from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
 from worker.providers.webhook_provider import WebhookProvider
@@ -163,10 +165,22 @@ SPAM_FOLDER = "ok_spam_folder"  # the receiving filter's doing, and no reader's
 # Either all events of one user (or project) in an array, or, with `single_event`, one event in a flat object.
 
 
+_WHAT = "Unisender Go webhook"
+_EVENTS = BatchBody(_WHAT)
+
+
 class _User(Struct):
     user_id: msgspec.Raw = msgspec.Raw(b"null")
     project_id: msgspec.Raw = msgspec.Raw(b"null")
     events: msgspec.Raw = msgspec.Raw(b"[]")
+
+    def beside(self) -> bytes:
+        """What stands beside each of the user's events: the beginning of an object, with a comma at its end."""
+        return b'{"user_id":%b,"project_id":%b,' % (bytes(self.user_id), bytes(self.project_id))
+
+    def with_only(self, event: Element) -> bytes:
+        """The user with one of the events."""
+        return b'%b"events":[%b]}' % (self.beside(), bytes(event))
 
 
 class _Body(Struct):
@@ -210,25 +224,58 @@ class UnisenderGo(WebhookProvider):
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
         """The events of all users, or the one of a flat object; raises UnreadablePayload."""
         del source  # all that is read stands in the payload
-        what = "Unisender Go webhook"
-        try:
-            users = _decode_body(envelope.body).events_by_user
-        except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
-            raise UnreadablePayload(f"{what}: the body is not the JSON that is documented ({error})") from error
+        users = _users(envelope.body)
         if users is None:
-            values = json_payload.decode_object(envelope.body, what)
+            values = json_payload.decode_object(envelope.body, _WHAT)
             event = _read_event(b"", values, envelope.body, envelope)
             if event is None:
-                raise UnreadablePayload(f"{what}: it names no event, or a status and nobody in email")
+                raise UnreadablePayload(f"{_WHAT}: it names no event, or a status and nobody in email")
             return [event]
         events = []
         for user in users:
-            beside = b'{"user_id":%b,"project_id":%b,' % (bytes(user.user_id), bytes(user.project_id))
-            events += read_elements(bytes(user.events), what, envelope, partial(_read_event, beside))
+            read = partial(_read_event, user.beside())
+            events += [
+                # What is set aside keeps its user, as every event does.
+                malformed(envelope, user.with_only(event.raw), reason=event.diagnostic)
+                if is_malformed(event)
+                else event
+                for event in read_elements(_EVENTS.elements(bytes(user.events)), envelope, read)
+            ]
         return events
+
+    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element] | None:
+        """Each event with its user around it; None for a flat object."""
+        del source
+        users = _users(envelope.body)
+        if users is None:
+            return None
+        return (user.with_only(event) for user in users for event in _EVENTS.elements(bytes(user.events)))
+
+    def body_of(self, elements: Sequence[Element], source: Source) -> bytes:
+        """The users, each with one event."""
+        del source
+        return b'{"events_by_user":%b}' % json_array(elements)
 
 
 PROVIDER = UnisenderGo()
+
+
+def _users(body: bytes) -> list[_User] | None:
+    """The users of the body; None where it is one event itself. Raises UnreadablePayload."""
+    check_values(body, _WHAT, most=json_payload.ELEMENTS_VALUES_LIMIT)
+    try:
+        users: list[_User] | None = _decode_body(body).events_by_user
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        # One event cannot be read, or nothing can.
+        fields = json_payload.decode_fields(body, _WHAT)
+        listed = json_payload.decode_array_of_raw(bytes(fields.get("events_by_user", b"")), _WHAT)
+        users = [_user(json_payload.decode_fields(bytes(user), _WHAT)) for user in listed]
+    return users
+
+
+def _user(fields: Mapping[str, Element]) -> _User:
+    known = {name: msgspec.Raw(bytes(value)) for name, value in fields.items() if name in _User.__struct_fields__}
+    return _User(**known)
 
 
 def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:

@@ -1,7 +1,7 @@
 """What nearly all vendors' providers share: configuration and authentication by the schemes that the vendor has."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from worker.providers.authentication.configured_header import check_header_optio
 from worker.providers.authentication.freshness import TIME_OPTIONS
 from worker.providers.authentication.scheme import Scheme, check_common, is_open
 from worker.providers.authentication.source_options import check_options
+from worker.providers.payload.batch_body import BatchBody, Element, json_array
 from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
 
 
@@ -36,6 +37,7 @@ class WebhookProvider(ABC):
     seconds_options: ClassVar[tuple[str, ...]] = TIME_OPTIONS  # () where no scheme signs a time
     other_options: ClassVar[tuple[str, ...]] = ()
     account_paths: ClassVar[Mapping[str, str]] = {}
+    batch: ClassVar[BatchBody | None] = None  # how a body carries several events; None where it never does
 
     def check_source(self, source: Source) -> list[str]:
         """What is wrong with the source, each with its remedy."""
@@ -101,6 +103,16 @@ class WebhookProvider(ABC):
         """None: most vendors try a URL by HEAD, which the receiver answers for all, or not at all."""
         del request, source
         return None
+
+    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element] | None:
+        """As its `batch` has them."""
+        del source
+        return None if self.batch is None else self.batch.elements(envelope.body)
+
+    def body_of(self, elements: Sequence[Element], source: Source) -> bytes:
+        """As its `batch` has it."""
+        del source
+        return json_array(elements) if self.batch is None else self.batch.of(elements)
 
     @abstractmethod
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:

@@ -203,6 +203,8 @@ class SourceWebhooks:
             seconds=round(seconds, 6),
             remote_address=webhook.remote_address,
         )
+        if verdict.answer:
+            return web.Response(status=self._success.http_status, body=verdict.answer, content_type="application/json")
         return self._success.answer(request)
 
     # ── tokens that may be used once ────────────────────────────────────────────────────────────────────

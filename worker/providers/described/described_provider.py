@@ -4,14 +4,14 @@ The option `description` of the source is the TOML text of worker.providers.desc
 configuration file it names the file that holds it. Events are labelled with the description's own name.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from itertools import islice
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
-from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
@@ -29,13 +29,17 @@ from worker.providers.described.description import (
     compile_description,
 )
 from worker.providers.payload import json_payload
-from worker.providers.payload.feedback import malformed, new_event
+from worker.providers.payload.batch_body import BatchBody, Element, json_array
+from worker.providers.payload.feedback import malformed, new_event, read_elements
 from worker.providers.payload.form_payload import decode_form
+from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
 
 DESCRIPTION_OPTION = "description"
 _MOST_ADDRESSES = 1_000  # of one event
+_MOST_VALUES = 250_000  # where an expression looks at the whole body
+_NAME_OR_NOTHING = re.compile(r"(?:[A-Za-z_]\w*)?", re.ASCII)
 
 _UNKNOWN = Meaning(kind=Kind.OTHER, cause=Cause.NONE)
 _VERDICTS: dict[str, bool] = {Kind.HARD_BOUNCE: True, Kind.SOFT_BOUNCE: False}
@@ -81,11 +85,27 @@ class Described(WebhookProvider):
         """An event for each recipient of each described element; raises UnreadablePayload."""
         compiled = _compiled(source)
         labelled = msgspec.structs.replace(envelope, provider=compiled.description.name)
-        elements = list(islice(_elements(compiled, envelope.body), json_payload.ELEMENTS_LIMIT + 1))
-        if len(elements) > json_payload.ELEMENTS_LIMIT:
-            name, limit = compiled.description.name, json_payload.ELEMENTS_LIMIT
-            raise UnreadablePayload(f"webhook body described as {name}: no vendor sends over {limit} events at once")
-        return [event for element in elements for event in _read(compiled, element, labelled)]
+        if compiled.description.payload.format == "json_lines":
+            return [event for line in _lines(compiled, envelope.body) for event in _read_line(compiled, line, labelled)]
+        elements = _array(compiled, envelope.body)
+        if elements is not None:
+            return read_elements(elements, labelled, partial(_read_element, compiled))
+        found = _search(compiled, _document(compiled, envelope.body))
+        return [event for element in found for event in _read(compiled, element, labelled)]
+
+    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element] | None:
+        """Those of an array, or the lines of NDJSON, each perhaps of several; None where an expression finds them."""
+        compiled = _compiled(source)
+        is_lines = compiled.description.payload.format == "json_lines"
+        return _lines(compiled, envelope.body) if is_lines else _array(compiled, envelope.body)
+
+    def body_of(self, elements: Sequence[Element], source: Source) -> bytes:
+        """A body in the shape that is described."""
+        payload = _compiled(source).description.payload
+        if payload.format == "json_lines":
+            return b"\n".join(bytes(element) for element in elements)
+        array = json_array(elements)
+        return b"{%b:%b}" % (msgspec.json.encode(payload.events), array) if payload.events else array
 
 
 PROVIDER = Described()
@@ -103,47 +123,68 @@ def _compiled(source: Source) -> Compiled:
         raise UnreadablePayload(f"the description of source {source.name!r} cannot be used: {mistake}") from mistake
 
 
-class _BadLine(Struct, frozen=True):
-    """A line that is no JSON among others that are."""
+def _lines(compiled: Compiled, body: bytes) -> list[bytes]:
+    """The lines of NDJSON; raises UnreadablePayload where the first of them cannot be one."""
+    lines = json_payload.split_lines(body, _what(compiled))
+    if lines and lines[0][:1] not in {b"{", b"["}:
+        raise UnreadablePayload(f"{_what(compiled)}: its first line is no JSON")
+    return lines
 
-    raw: bytes
 
-
-def _line(line: bytes, what: str) -> Any:
+def _read_line(compiled: Compiled, line: bytes, envelope: Envelope) -> list[FeedbackEvent]:
     try:
-        return json_payload.decode_json(line, what)
-    except UnreadablePayload:
-        return _BadLine(line)
+        found = _search(compiled, json_payload.decode_json(line, _what(compiled)))
+    except UnreadablePayload as error:
+        return [malformed(envelope, line, reason=str(error))]
+    return [event for element in found for event in _read(compiled, element, envelope)]
 
 
-def _elements(compiled: Compiled, body: bytes) -> Iterator[Any]:
-    payload = compiled.description.payload
-    what = f"webhook body described as {compiled.description.name}"
-    if payload.format == "json_lines":
-        lines = [line for line in body.splitlines() if line.strip()]
-        documents = [json_payload.decode_json(lines[0], what)] if lines else []
-        documents += [_line(line, what) for line in lines[1:]]
-    elif payload.format == "form":
-        form = decode_form(body, what)
-        inner = form.get(payload.form_field, "").encode("utf-8", "replace")
-        documents = [json_payload.decode_json(inner, what)] if payload.form_field else [form]
-    else:
-        documents = [json_payload.decode_json(body, what)]
-    for document in documents:
-        found = document if compiled.events is None else compiled.events.search(document)
-        if isinstance(document, _BadLine):
-            yield document
-        elif isinstance(found, list):
-            yield from found
-        elif isinstance(found, dict):
-            yield found
-        else:
-            raise UnreadablePayload(f"{what}: no event was found in it")
+def _array(compiled: Compiled, body: bytes) -> Sequence[Element] | None:
+    """The events of an array that is the body, or stands in a field of it; None where they must be searched for.
+
+    Raises UnreadablePayload.
+    """
+    payload, batch = compiled.description.payload, BatchBody(_what(compiled))
+    if payload.format != "json" or not _NAME_OR_NOTHING.fullmatch(payload.events):
+        return None
+    if not payload.events:
+        return batch.elements(body)
+    check_values(body, batch.what, most=json_payload.ELEMENTS_VALUES_LIMIT)
+    array = json_payload.decode_fields(body, batch.what).get(payload.events)
+    if array is None or bytes(memoryview(array)[:1]) not in {b"[", b"{"}:
+        raise UnreadablePayload(f"{batch.what}: no event was found in it")
+    return batch.elements(bytes(array))
+
+
+def _document(compiled: Compiled, body: bytes) -> Any:
+    """The body, decoded whole; raises UnreadablePayload."""
+    payload, what = compiled.description.payload, _what(compiled)
+    if payload.format == "json":
+        return json_payload.decode_json(body, what, most_values=_MOST_VALUES)
+    form = decode_form(body, what)
+    if not payload.form_field:
+        return form
+    inner = form.get(payload.form_field, "").encode("utf-8", "replace")
+    return json_payload.decode_json(inner, what, most_values=_MOST_VALUES)
+
+
+def _search(compiled: Compiled, document: Any) -> list[Any]:
+    found = document if compiled.events is None else compiled.events.search(document)
+    if not isinstance(found, (list, dict)):
+        raise UnreadablePayload(f"{_what(compiled)}: no event was found in it")
+    return found if isinstance(found, list) else [found]
+
+
+def _what(compiled: Compiled) -> str:
+    return f"webhook body described as {compiled.description.name}"
+
+
+def _read_element(compiled: Compiled, values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[FeedbackEvent]:
+    del raw  # an event's own is written anew, as it is for those that were searched for
+    return _read(compiled, values, envelope)
 
 
 def _read(compiled: Compiled, element: Any, envelope: Envelope) -> list[FeedbackEvent]:
-    if isinstance(element, _BadLine):
-        return [malformed(envelope, element.raw)]
     raw = msgspec.json.encode(element)
     fields = compiled.fields
     # Whatever names no event is told apart by two searches, however many fields are described.
@@ -153,7 +194,7 @@ def _read(compiled: Compiled, element: Any, envelope: Envelope) -> list[Feedback
     if isinstance(addresses, str):
         addresses = [addresses]
     if name is None or not isinstance(addresses, list) or len(addresses) > _MOST_ADDRESSES:
-        return [malformed(envelope, raw)]
+        return [malformed(envelope, raw, reason="nothing in it is what the description says of event and address")]
     values |= {field: path.search(element) for field, path in fields.items() if field not in values}
     event_class = json_payload.text(values, "event_class", json_payload.WORD_LIMIT)
     meanings = compiled.description.events
@@ -186,7 +227,7 @@ def _read(compiled: Compiled, element: Any, envelope: Envelope) -> list[Feedback
         )
         for address in addresses
         if isinstance(address, str)
-    ] or [malformed(envelope, raw)]
+    ] or [malformed(envelope, raw, reason="its list of addresses holds no text")]
 
 
 def _settle(meaning: Meaning, values: Mapping[str, Any]) -> tuple[Kind, Cause, Classification | None]:

@@ -12,8 +12,10 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.classification.failure import Classification
+from worker.providers.payload.batch_body import Element
 from worker.providers.payload.event_key import make_event_key
-from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, WORD_LIMIT, decode_elements, fit_text
+from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, VALUES_LIMIT, WORD_LIMIT, fit_text
+from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import settle_occurred_at
 
 # The name of what cannot be read; its reason, where there is one, is the diagnostic.
@@ -87,7 +89,10 @@ def new_event(
 
 
 def malformed(envelope: Envelope, raw: bytes, *, reason: str | None = None) -> FeedbackEvent:
-    """What stands for an element that cannot be read among others that can: it names nobody and changes nothing."""
+    """What stands for an element that cannot be read, among the events of those that can.
+
+    It never becomes an event of anybody's: whoever parses sets its `raw` aside (is_malformed).
+    """
     return new_event(
         envelope,
         raw,
@@ -101,34 +106,40 @@ def malformed(envelope: Envelope, raw: bytes, *, reason: str | None = None) -> F
     )
 
 
+def is_malformed(event: FeedbackEvent) -> bool:
+    """True for what `malformed` makes, and not for a vendor's own event of that name."""
+    return event.vendor_event == MALFORMED and event.address is None and not event.recognised
+
+
 def read_elements(
-    body: bytes,
-    what: str,
+    elements: Iterable[Element],
     envelope: Envelope,
     read: Callable[[dict[str, Any], bytes, Envelope], FeedbackEvent | list[FeedbackEvent] | None],
-    *,
-    inside: str = "",
-    lines: bool = False,
 ) -> list[FeedbackEvent]:
-    """The events of a JSON array of objects (a bare object is an array of one), each read by `read`.
+    """The events of the elements of a batch, each a JSON object that is read by `read`.
 
-    `inside` and `lines` as in json_payload.decode_elements: an array in that field of an object, or NDJSON.
-    An element that is no object, or for which `read` gives None or raises UnreadablePayload, becomes `malformed`: one
-    bad element never spoils the others. One about several recipients gives a list. `what` names the body in the error
-    that a body raises which is no such array, or has more than 100,000 elements.
+    An element that is no object, that holds over 100,000 values, or for which `read` gives None or raises
+    UnreadablePayload, becomes `malformed`: one bad element never spoils the others. One about several recipients gives
+    a list.
     """
     events = []
-    for element in decode_elements(body, what, inside=inside, lines=lines):
+    for element in elements:
         raw = bytes(element)
-        event = None
+        event, reason = None, "it is not what the vendor documents"
         try:
+            if len(raw) > VALUES_LIMIT:
+                check_values(raw, "an element", most=VALUES_LIMIT)
             values = _decode_element(raw)
             if isinstance(values, dict):
                 event = read(values, raw, envelope)
-        except (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload):
-            pass  # the event `malformed` tells of it, is counted by that name, and keeps the bytes
+            else:
+                reason = f"it is no JSON object, but {type(values).__name__}"
+        except RecursionError:
+            reason = "the JSON is nested too deeply to be read"
+        except (msgspec.DecodeError, UnicodeError, UnreadablePayload) as error:
+            reason = str(error)
         if isinstance(event, list):
             events += event
         else:
-            events.append(malformed(envelope, raw) if event is None else event)
+            events.append(malformed(envelope, raw, reason=reason) if event is None else event)
     return events

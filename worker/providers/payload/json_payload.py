@@ -12,13 +12,20 @@ from typing import Any
 import msgspec
 
 from worker.errors import UnreadablePayload
+from worker.providers.payload.json_elements import split_array, split_object
+from worker.providers.payload.json_size import check_values
 
 DIAGNOSTIC_LIMIT = 2_000
 MESSAGE_ID_LIMIT = 500
 WORD_LIMIT = 200  # vendor event names, scopes, tags
 TAGS_LIMIT = 50
-# No vendor sends more than a hundredth of it; 15 MB of `0,0,0` would become eight million events and take all memory.
+# No vendor sends more than a hundredth of it.
 ELEMENTS_LIMIT = 100_000
+
+# Of a body that is divided into elements: each becomes an object of 56 bytes, and is decoded by itself.
+ELEMENTS_VALUES_LIMIT = 1_000_000
+# Of what is decoded at once: each becomes an object of up to 300 bytes, while two bytes suffice to write it.
+VALUES_LIMIT = 100_000
 
 # Each recipient of one element becomes an event that carries the whole element.
 RECIPIENTS_LIMIT = 1_024
@@ -31,8 +38,12 @@ _decode_raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def decode_json(body: bytes, what: str) -> Any:
-    """The JSON value; `what` names the thing in the error's message: "SendGrid webhook body"."""
+def decode_json(body: bytes, what: str, *, most_values: int = VALUES_LIMIT) -> Any:
+    """The JSON value; `what` names the thing in the error's message: "SendGrid webhook body".
+
+    One that holds over `most_values` is unreadable.
+    """
+    check_values(body, what, most=most_values)
     try:
         return _decode_any(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
@@ -50,8 +61,8 @@ def decode_object(body: bytes, what: str) -> dict[str, Any]:
 def decode_array_of_raw(body: bytes, what: str) -> list[msgspec.Raw]:
     """The elements of the JSON array, each still as its own bytes; a bare object is an array of one.
 
-    The elements' insides are looked at only as far as finding their ends takes: decode each one by itself,
-    so that a bad one does not spoil the others.
+    The elements' insides are looked at only as far as finding their ends takes, whatever stands there: decode each one
+    by itself, so that a bad one does not spoil the others.
     """
     try:
         return _decode_raw_list(body)
@@ -59,16 +70,32 @@ def decode_array_of_raw(body: bytes, what: str) -> list[msgspec.Raw]:
         if body.lstrip()[:1] == b"{":
             decode_object(body, what)
             return [msgspec.Raw(body.strip())]
-        raise _unreadable(what, error) from error
+        elements = split_array(body)
+        if elements is None:
+            raise _unreadable(what, error) from error
+        return [msgspec.Raw(element) for element in elements]
+
+
+def decode_fields(body: bytes, what: str) -> Mapping[str, msgspec.Raw | bytes]:
+    """The values of the JSON object, each still as its own bytes; raises UnreadablePayload when it is none."""
+    try:
+        fields: dict[str, msgspec.Raw] = _decode_raw_fields(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        values = split_object(body)
+        if values is None:
+            raise _unreadable(what, error) from error
+        return values
+    return fields
 
 
 def decode_elements(body: bytes, what: str, *, inside: str = "", lines: bool = False) -> list[msgspec.Raw]:
     """As `decode_array_of_raw`, for vendors that have more than one way to post several events at once.
 
     The array may stand in the field `inside` of an object. With `lines` the body may also be one object on each line
-    (NDJSON), where a line that cannot be read is an element like the others; a body whose first line is not JSON by
-    itself is none of these. Nor is one of more than 100,000 elements.
+    (NDJSON), where a line that cannot be read is an element like the others; a body whose first line does not begin
+    and end as an object is none of these. Nor is one of more than 100,000 elements, or a million values.
     """
+    check_values(body, what, most=ELEMENTS_VALUES_LIMIT)
     elements = _find_elements(body, what, inside=inside, lines=lines)
     if len(elements) > ELEMENTS_LIMIT:
         raise UnreadablePayload(f"{what}: it has {len(elements)} elements, and no vendor sends over {ELEMENTS_LIMIT}")
@@ -80,13 +107,9 @@ def _find_elements(body: bytes, what: str, *, inside: str, lines: bool) -> list[
         return decode_array_of_raw(body, what)
     if inside and (elements := _decode_inside(body, inside)) is not None:
         return elements
-    try:
-        fields = _decode_raw_fields(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
-        found = [line for line in map(bytes.strip, body.split(b"\n")) if line] if lines else []
-        if len(found) > 1 and _is_json(found[0]):
-            return [msgspec.Raw(line) for line in found]
-        raise _unreadable(what, error) from error
+    if lines and not _is_json(body) and (found := _lines_in(body, what)):
+        return found
+    fields = decode_fields(body, what)
     if inside in fields:
         return decode_array_of_raw(bytes(fields[inside]), what)
     return [msgspec.Raw(body.strip())]
@@ -107,9 +130,25 @@ def _decoder_inside(inside: str) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Inside", fields, rename={"elements": inside})).decode
 
 
-def _is_json(line: bytes) -> bool:
+def _lines_in(body: bytes, what: str) -> list[msgspec.Raw]:
+    """The lines of NDJSON; none where the body is one thing, perhaps in several lines."""
+    found = split_lines(body, what)
+    return [msgspec.Raw(line) for line in found] if len(found) > 1 and found[0].endswith(b"}") else []
+
+
+def split_lines(body: bytes, what: str) -> list[bytes]:
+    """The lines that are not empty; raises UnreadablePayload when there are over 100,000 of them."""
+    if body.count(b"\n") > 2 * ELEMENTS_LIMIT:  # with an empty one after each
+        raise UnreadablePayload(f"{what}: it has over {ELEMENTS_LIMIT} lines, and no vendor sends so many")
+    lines = [line for line in map(bytes.strip, body.split(b"\n")) if line]
+    if len(lines) > ELEMENTS_LIMIT:
+        raise UnreadablePayload(f"{what}: it has {len(lines)} lines, and no vendor sends over {ELEMENTS_LIMIT}")
+    return lines
+
+
+def _is_json(text: bytes) -> bool:
     try:
-        _decode_raw_fields(line)
+        _decode_raw_fields(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
         return False
     return True

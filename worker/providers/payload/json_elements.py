@@ -1,0 +1,76 @@
+"""JSON taken apart by its brackets alone: for bodies in which one element cannot be read.
+
+A decoder refuses the whole of them for a lone surrogate, for NaN, or for nesting that is deeper than it goes. Here no
+value is looked at: an element ends where the commas and brackets outside of texts say so, however deep it is.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+# A text that never ends is one mark too, up to the end: else each of its quotation marks would be tried.
+_MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[\[\]{},]', re.DOTALL)
+_KEY = re.compile(rb'\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:', re.DOTALL)
+_OPENING, _CLOSING, _COMMA = b"[{", b"]}", ord(",")
+
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+def split_array(array: bytes) -> list[bytes] | None:
+    """The elements of the JSON array, each as its own bytes; None when the text is no array with its end.
+
+    An element may be anything, but it is not empty: `[1,,2]` is no array.
+    """
+    return _split(array, opening=b"[")
+
+
+def split_object(text: bytes) -> dict[str, bytes] | None:
+    """The values of the JSON object, each as its own bytes; None when the text is no object with its end."""
+    members = _split(text, opening=b"{")
+    if members is None:
+        return None
+    values = {}
+    for member in members:
+        key = _KEY.match(member)
+        if key is None:
+            return None
+        try:
+            values[_decode_text(key[1])] = member[key.end() :].strip()
+        except (msgspec.DecodeError, UnicodeError):
+            continue  # a name that cannot be read is none that anybody looks for
+    return values
+
+
+def _split(text: bytes, *, opening: bytes) -> list[bytes] | None:
+    text = text.strip()
+    if not text.startswith(opening):
+        return None
+    elements = []
+    begin = 1
+    for place, is_last in _ends(text):
+        element = text[begin:place].strip()
+        begin = place + 1
+        if element:
+            elements.append(element)
+        elif elements or not is_last:
+            return None
+        if is_last:
+            return elements if begin == len(text) else None
+    return None
+
+
+def _ends(text: bytes) -> Iterator[tuple[int, bool]]:
+    """Where the elements of the outermost bracket end, and whether it is the last one."""
+    depth = 0
+    for mark in _MARK.finditer(text):
+        sign = text[mark.start()]
+        if sign in _OPENING:
+            depth += 1
+        elif sign in _CLOSING:
+            depth -= 1
+            if depth == 0:
+                yield mark.start(), True
+                return
+        elif sign == _COMMA and depth == 1:
+            yield mark.start(), False
