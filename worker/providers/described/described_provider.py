@@ -32,7 +32,6 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody, Element, json_array
 from worker.providers.payload.feedback import malformed, new_event, read_elements
 from worker.providers.payload.form_payload import decode_form
-from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.webhook_provider import WebhookProvider
 
@@ -144,16 +143,13 @@ def _array(compiled: Compiled, body: bytes) -> Sequence[Element] | None:
 
     Raises UnreadablePayload.
     """
-    payload, batch = compiled.description.payload, BatchBody(_what(compiled))
+    payload, what = compiled.description.payload, _what(compiled)
     if payload.format != "json" or not _NAME_OR_NOTHING.fullmatch(payload.events):
         return None
-    if not payload.events:
-        return batch.elements(body)
-    check_values(body, batch.what, most=json_payload.ELEMENTS_VALUES_LIMIT)
-    array = json_payload.decode_fields(body, batch.what).get(payload.events)
-    if array is None or bytes(memoryview(array)[:1]) not in {b"[", b"{"}:
-        raise UnreadablePayload(f"{batch.what}: no event was found in it")
-    return batch.elements(bytes(array))
+    elements = BatchBody(what, inside=payload.events).elements(body)
+    if payload.events and (body.lstrip()[:1] == b"[" or (len(elements) == 1 and bytes(elements[0]) == body.strip())):
+        raise UnreadablePayload(f"{what}: no event was found in it")  # it has no such field
+    return elements
 
 
 def _document(compiled: Compiled, body: bytes) -> Any:

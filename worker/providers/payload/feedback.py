@@ -125,21 +125,19 @@ def read_elements(
     events = []
     for element in elements:
         raw = bytes(element)
-        event, reason = None, "it is not what the vendor documents"
         try:
             if len(raw) > VALUES_LIMIT:
                 check_values(raw, "an element", most=VALUES_LIMIT)
             values = _decode_element(raw)
-            if isinstance(values, dict):
-                event = read(values, raw, envelope)
-            else:
-                reason = f"it is no JSON object, but {type(values).__name__}"
+            event = read(values, raw, envelope) if isinstance(values, dict) else None
         except RecursionError:
-            reason = "the JSON is nested too deeply to be read"
+            event = malformed(envelope, raw, reason="the JSON is nested too deeply to be read")
         except (msgspec.DecodeError, UnicodeError, UnreadablePayload) as error:
-            reason = str(error)
+            event = malformed(envelope, raw, reason=str(error))
         if isinstance(event, list):
             events += event
+        elif event is None:
+            events.append(malformed(envelope, raw, reason="it is not what the vendor documents"))
         else:
-            events.append(malformed(envelope, raw, reason=reason) if event is None else event)
+            events.append(event)
     return events
