@@ -102,6 +102,21 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
             "517": Cause.SENDER_AUTHENTICATION,
         },
     ),
+    # GoDaddy, https://www.godaddy.com/help/what-does-my-email-bounceback-mean-3568
+    _form(
+        "GoDaddy",
+        "ib",
+        r"\bib(\d{3})\b",
+        {
+            **dict.fromkeys(("103", "104", "105", "106", "110", "111", "112", "113"), Cause.SENDER_REPUTATION),
+            **dict.fromkeys(("108", "508"), Cause.SENDER_AUTHENTICATION),
+            **dict.fromkeys(("401", "501", "502", "506"), Cause.SENDER_CONFIGURATION),
+            **dict.fromkeys(("007", "504", "510", "605", "607"), Cause.RATE_LIMITED),
+            "101": Cause.SERVER_UNAVAILABLE,
+            "212": Cause.CONTENT,
+            "705": Cause.VIRUS,
+        },
+    ),
     # Spectrum and Cox number their acceptable-use blocks.
     _form("Spectrum", "aup#", r"\b(aup)#", {"aup": Cause.SENDER_REPUTATION}),
     # Mimecast says this to senders it does not know well; Tencent says that to those who are too fast.
@@ -120,7 +135,22 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
 )
 # A text without one of these words or marks has no token.
 _WORDS = frozenset(
-    {"p", "gcdp", "autherror", "resolver", "s", "rp", "sc", "dy", "ou", "filter", "aup", "internal", "unavailable"}
+    {
+        "p",
+        "ib",
+        "gcdp",
+        "autherror",
+        "resolver",
+        "s",
+        "rp",
+        "sc",
+        "dy",
+        "ou",
+        "filter",
+        "aup",
+        "internal",
+        "unavailable",
+    }
 )
 
 

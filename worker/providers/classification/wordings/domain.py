@@ -13,7 +13,14 @@ NOT_FOUND_FOR_NOW = (
         Predicate.NOT_FOUND_FOR_NOW,
         *("host not found try again", "name service error try again", "temporary lookup failure", "servfail"),
         *("dns server failure", "dns lookup timed out", "dns timeout", "dns query timed out", "temporary dns"),
-        *("nameserver did not answer", "dns temporary failure", "temporary name resolution", "no nameservers"),
+        *(
+            "malformed name server reply",
+            "unexpected name server reply",
+            "nameserver did not answer",
+            "dns temporary failure",
+            "temporary name resolution",
+            "no nameservers",
+        ),
     ),
     say_patterns(
         Subject.DOMAIN,
@@ -51,7 +58,14 @@ NO_RECORDS = (
         ),
         *("no a record", "no dns records", "unable to find mx", "no mail servers", "no mail exchangers", "no mx for"),
         *("no mail hosts", "no mail exchanger", "dns mx or a", "missing mx", "missing dns", "mx not found"),
-        *("no mail server found", "no hosts found", "no relevant answers", "has no mx", "has no dns"),
+        *(
+            "records for the destination computer could not be found",
+            "no mail server found",
+            "no hosts found",
+            "no relevant answers",
+            "has no mx",
+            "has no dns",
+        ),
     ),
 )
 NOT_FOUND = (
@@ -68,6 +82,12 @@ NOT_FOUND = (
             "domain invalid",
             "nonexistent domain",
             "no such host",
+        ),
+        *(
+            "domain must exist",
+            "unknown domain name",
+            "mail domain mentioned in email address is unknown",
+            "domain is unknown",
         ),
         *("domain isn't valid", "non existent domain", "domain unknown"),
     ),

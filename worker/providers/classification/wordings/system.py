@@ -49,6 +49,14 @@ RATE_EXCEEDED = (
             "flood",
             "slow down",
         ),
+        *(
+            "try again slower",
+            "max emails per hour",
+            "numerous attempts to deliver",
+            "messages this hour",
+            "sessions from this",
+        ),
+        *("messages per session",),
         *("exceeded the limit", "exceeded the maximum number", "limit exceeded for", "maximum number of connections"),
         *("connections from your", "sending rate", "mails per", "messages per", "emails per", "connection frequency"),
         plain=True,
@@ -78,6 +86,12 @@ UNREACHABLE = (
             "broken pipe",
         ),
         *("establish an smtp connection", "host is down", "network is down", "unable to establish", "bad connection"),
+        *(
+            "network error on destination",
+            "could not connect and send",
+            "remote host refused",
+            "timeout waiting for input",
+        ),
         *("wasn't able to establish", "connection died", "connect error", "hung up", "unexpectedly closed"),
     ),
 )
@@ -85,6 +99,9 @@ UNAVAILABLE = (
     say(
         Subject.SYSTEM,
         Predicate.UNAVAILABLE,
+        *("aliasing forwarding loop", "interrupted system call", "error in processing", "error while being processed"),
+        *("remote server is misconfigured", "system config error", "config error", "currently unavailable", "no mdb"),
+        *("temporary local problem", "internal error reading data", "encountered an error", "message is looping"),
         *("system storage", "insufficient", "disk full", "resources", "internal error", "internal server error"),
         *("local error", "local problem", "service unavailable", "service not available", "server busy"),
         *("server is busy", "system not accepting", "temporary failure", "temporarily unavailable", "temporary server"),
