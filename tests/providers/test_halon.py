@@ -65,6 +65,12 @@ def test_every_action_of_the_vendor_is_known() -> None:
     assert set(ACTIONS) == {"DELIVER", "DELETE", "BOUNCE", "QUEUE"}
 
 
+def test_the_state_of_the_dialogue_tells_whose_fault_it_is() -> None:
+    refused = {"result": {"code": 550, "reason": ["does not exist"], "state": "MAIL"}}
+    event = read(action="BOUNCE", attempt=refused)
+    assert (event.kind, event.cause) == (Kind.BLOCKED, Cause.SENDER_CONFIGURATION)
+
+
 def test_the_lines_of_a_reply_are_joined() -> None:
     assert read(action="BOUNCE", attempt=GONE).diagnostic == "no such user"
 

@@ -104,6 +104,19 @@ def test_the_response_has_the_say_over_the_class(label: str, told: dict[str, Any
     assert (event.kind, event.cause) == (kind, cause)
 
 
+@pytest.mark.parametrize(
+    ("command", "kind", "cause"),
+    [
+        ("MAIL FROM:<news@shop.example>", Kind.BLOCKED, Cause.SENDER_CONFIGURATION),
+        ("EHLO shop.example", Kind.BLOCKED, Cause.SENDER_CONFIGURATION),
+        ("RCPT TO:<jane@example.org>", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+    ],
+)
+def test_the_command_that_was_refused_tells_whose_fault_it_is(command: str, kind: Kind, cause: Cause) -> None:
+    (event,) = read(record(type="Bounce", response=response("does not exist") | {"command": command}))
+    assert (event.kind, event.cause) == (kind, cause)
+
+
 def test_an_out_of_band_bounce_is_read_by_its_words_as_its_code_may_be_made_up() -> None:
     told = response("smtp; 452 4.2.2 mailbox full", 550, "5.0.0")
     (event,) = read(record(type="OOB", response=told, num_attempts=0))

@@ -94,6 +94,19 @@ def test_the_reply_in_the_details_says_which_bounce_it_was(
     assert (attempt.kind, attempt.cause) == (Kind.DEFERRED, cause)
 
 
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("delivery.mail-from-rejected", Cause.SENDER_CONFIGURATION),
+        ("delivery.ehlo-rejected", Cause.SENDER_CONFIGURATION),
+        ("delivery.rcpt-to-rejected", Cause.MAILBOX_DOES_NOT_EXIST),
+    ],
+)
+def test_the_events_name_tells_what_was_refused(name: str, cause: Cause) -> None:
+    (attempt,) = read(event(name, details="550 does not exist"))
+    assert (attempt.kind, attempt.cause) == (Kind.DEFERRED, cause)
+
+
 def test_telemetry_of_other_kinds_is_left_out() -> None:
     assert read(event("auth.success"), event("store.data-write")) == []
     assert read() == []

@@ -18,6 +18,7 @@ from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
+from worker.providers.classification.reply import stage_of_command
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
@@ -86,6 +87,8 @@ def _read_report(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
             enhanced_status=_enhanced(result),
             diagnostic=diagnostic,
             permanent=None if temporary is None else not temporary,
+            stage=stage_of_command(_word(result, "state")),
+            recipient=recipient,
         )
         kind, cause = _meaning(kind, failure, expired=expired)
     transaction, queue, retry = (_word(values, key) for key in ("transaction", "queue", "retry"))

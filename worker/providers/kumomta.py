@@ -18,6 +18,7 @@ from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
+from worker.providers.classification.reply import stage_of_command
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.event_key import former_event_key, make_event_key
@@ -201,6 +202,7 @@ def _failure(name: str, response: dict[str, Any]) -> Classification:
         enhanced_status=".".join(map(str, digits)) if None not in digits else None,
         diagnostic=json_payload.text(response, "content"),
         permanent=True if name == "Bounce" else None,
+        stage=stage_of_command(json_payload.text(response, "command")),
     )
 
 

@@ -21,6 +21,7 @@ from worker.providers.authentication.credentials import BasicCredentials, bearer
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
+from worker.providers.classification.reply import Stage
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.event_key import former_event_key, make_event_key
@@ -135,7 +136,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[
     kind, cause = EVENTS.get(name, _NOTHING)
     failure = None
     if name in _FAILURES:
-        failure = _failure(data, details, final=kind is Kind.SOFT_BOUNCE)
+        failure = _failure(data, details, name=name, final=kind is Kind.SOFT_BOUNCE)
         if failure.cause is not Cause.UNDETERMINED:
             kind, cause = kind if kind is Kind.DEFERRED else failure.kind, failure.cause
     created = values.get("createdAt")
@@ -173,13 +174,26 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[
     ]
 
 
-def _failure(data: dict[str, Any], details: str | None, *, final: bool) -> Classification:
+# What was refused, where the event's name says so.
+_STAGES = {
+    "delivery.greeting-failed": Stage.CONNECT,
+    "delivery.ehlo-rejected": Stage.HELO,
+    "delivery.auth-failed": Stage.AUTH,
+    "delivery.mail-from-rejected": Stage.MAIL_FROM,
+    "delivery.rcpt-to-rejected": Stage.RCPT_TO,
+    "delivery.rcpt-to-failed": Stage.RCPT_TO,
+    "delivery.message-rejected": Stage.DATA,
+}
+
+
+def _failure(data: dict[str, Any], details: str | None, *, name: str, final: bool) -> Classification:
     told = _REPLY.search(details or "")
     return classify(
         smtp_code=json_payload.integer(data, "code") or (int(told.group(1)) if told else None),
         enhanced_status=told.group(2) if told else None,
         diagnostic=details,
         permanent=True if final else None,
+        stage=_STAGES.get(name, Stage.UNKNOWN),
     )
 
 

@@ -34,6 +34,29 @@ class Stage(StrEnum):
 _BEFORE_RECIPIENT = frozenset({Stage.CONNECT, Stage.HELO, Stage.AUTH, Stage.MAIL_FROM})
 
 
+_STAGE_OF_COMMAND = {
+    "CONNECT": Stage.CONNECT,
+    "BANNER": Stage.CONNECT,
+    "STARTTLS": Stage.CONNECT,
+    "EHLO": Stage.HELO,
+    "HELO": Stage.HELO,
+    "LHLO": Stage.HELO,
+    "AUTH": Stage.AUTH,
+    "MAIL": Stage.MAIL_FROM,
+    "RCPT": Stage.RCPT_TO,
+    "DATA": Stage.DATA,
+    "EOD": Stage.DATA,
+    "BDAT": Stage.DATA,
+    ".": Stage.DATA,
+}
+
+
+def stage_of_command(command: str | None) -> Stage:
+    """The stage at which an SMTP command is sent: `RCPT TO:<jane@example.org>`, `MAIL`, `.`; UNKNOWN for any other."""
+    words = (command or "").split(None, 1)
+    return _STAGE_OF_COMMAND.get(words[0].upper(), Stage.UNKNOWN) if words else Stage.UNKNOWN
+
+
 class Reply(Struct, frozen=True, kw_only=True, gc=False):
     """One reply as it was read. All texts are in lower case and one line."""
 

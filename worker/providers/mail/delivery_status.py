@@ -48,19 +48,6 @@ _MOST_RECIPIENTS = 100
 _MOST_GROUPS = _MOST_RECIPIENTS * 2
 _MOST_FIELDS = 40  # in a group
 
-# Whose words a refusal is in, by where the remote server stands: worker.providers.classification.mailbox_providers
-# knows them by these marks.
-_HOUSES = {
-    "google.com": "google",
-    "googlemail.com": "google",
-    "outlook.com": "outlook",
-    "hotmail.com": "outlook",
-    "yahoodns.net": "yahoo",
-    "yahoo.com": "yahoo",
-    "icloud.com": "icloud",
-    "apple.com": "apple",
-}
-
 
 def read_delivery_status(mail: MailPart, *, null_sender: bool = False) -> Report | None:
     """What a delivery status notification says of each recipient, None when the mail is none.
@@ -202,11 +189,10 @@ def _finding(
     diagnostic = fit_text(said or words or "", DIAGNOSTIC_LIMIT) or None
     failure = None
     if action in {"failed", "delayed", "expired"}:
-        remote = typed_value(fields.get("remote-mta"))[1]
         failure = classify(
             smtp_code=None,
             enhanced_status=fields.get("status") or None,
-            diagnostic=f"{diagnostic or ''}{_mark_of(remote)}" or None,
+            diagnostic=diagnostic,
             permanent=action != "delayed",
             recipient=final,
         )
@@ -239,9 +225,3 @@ def _action(fields: Headers) -> str:
         if written.startswith(begin):
             return action
     return fit_text(written, 40) or _ACTION_BY_CLASS.get(fields.get("status").strip()[:1], "")
-
-
-def _mark_of(remote: str) -> str:
-    """The mark of the mailbox provider whose server this is, to be read beside its words."""
-    host = remote.lower().split(" ")[0].rstrip(".")
-    return next((f" [{mark}]" for domain, mark in _HOUSES.items() if host == domain or host.endswith("." + domain)), "")
