@@ -146,8 +146,8 @@ REPLY_CODES: dict[int, CodeMeaning] = {
     422: _vague(Cause.MAILBOX_FULL),
     **dict.fromkeys((453, 454, 455, 456, 458, 459), _vague(Cause.SERVER_UNAVAILABLE)),
     **dict.fromkeys((500, 501, 502, 503, 504, 555), _vague(Cause.SENDER_CONFIGURATION)),
-    521: _sure(Cause.DOMAIN_ACCEPTS_NO_MAIL),
-    556: _sure(Cause.DOMAIN_ACCEPTS_NO_MAIL),
+    521: _vague(Cause.DOMAIN_ACCEPTS_NO_MAIL),  # RFC 7504; some say it to hosts that they block
+    556: _vague(Cause.DOMAIN_ACCEPTS_NO_MAIL),
     **dict.fromkeys((523, 524, 525, 530, 533, 534, 535, 538), _sure(Cause.SENDER_CONFIGURATION)),
     550: _vague(Cause.UNDETERMINED),
     551: _vague(Cause.MAILBOX_DOES_NOT_EXIST),

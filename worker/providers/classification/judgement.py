@@ -7,6 +7,7 @@ it; the enhanced code; the reply code; the stage. A refusal before RCPT TO never
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause
@@ -42,6 +43,8 @@ _NEGATIONS = frozenset({"not", "no", "never", "isn't", "aren't", "wasn't"})
 _DENIABLE = frozenset({Predicate.LISTED, Predicate.DISABLED, Predicate.FULL})
 # A reply whose last line says no more than this is judged as a whole.
 _SAYS_LITTLE = frozenset({Predicate.REFUSED, Predicate.UNAVAILABLE})
+# At these a bare "denied" is about what we said of ourselves.
+_OUR_STAGES = frozenset({Stage.HELO, Stage.AUTH, Stage.MAIL_FROM})
 # RFC 7504: the host takes no mail at all; it says so in its greeting, to everybody.
 _NO_MAIL_CODES = frozenset({521, 556})
 # Codes that speak of the way to the recipient, and not of our own domain.
@@ -61,6 +64,8 @@ def judge(reply: Reply, *, temporary: bool) -> Judgement:
             subject=SUBJECT_OF_STAGE[reply.stage],
             predicate=judgement.predicate,
         )
+    if reply.stage in _OUR_STAGES and judgement.cause is Cause.POLICY and not judgement.is_final:
+        return msgspec.structs.replace(judgement, cause=CAUSE_OF_STAGE[reply.stage])
     return judgement
 
 
@@ -71,7 +76,9 @@ def _judge(reply: Reply, *, temporary: bool) -> Judgement:
     judgement = _by_text(reply, trust) if reply.text else None
     if judgement is None and reply.smtp_code in _NO_MAIL_CODES and (by_enhanced is None or trust is Trust.VAGUE):
         judgement = Judgement(cause=Cause.DOMAIN_ACCEPTS_NO_MAIL, rule=f"reply code {reply.smtp_code}")
-    return judgement or _by_stage(reply) or _by_codes(reply, by_enhanced, by_reply, temporary=temporary)
+    if judgement is None and trust is Trust.VAGUE:
+        judgement = _by_stage(reply)
+    return judgement or _by_codes(reply, by_enhanced, by_reply, temporary=temporary)
 
 
 def _by_text(reply: Reply, trust: Trust) -> Judgement | None:
@@ -170,6 +177,8 @@ def _first_that_fits(words: str, table: WordingTable, context: _Context, *, only
         cause = CAUSES.get((subject, wording.predicate))
         if wording.subject is Subject.UNNAMED and wording.predicate is Predicate.REFUSED:
             cause = Cause.POLICY  # "denied" beside a sender's address does not say that the address is why
+        if subject is Subject.CONNECTION and wording.predicate is Predicate.REFUSED and _answers(context):
+            cause = Cause.POLICY  # a server that says "connection refused" has taken the connection, and refuses us
         if cause is not None:
             if cause is Cause.SERVER_UNAVAILABLE and context.smtp_code in _NO_MAIL_CODES:
                 cause = Cause.DOMAIN_ACCEPTS_NO_MAIL
@@ -177,9 +186,15 @@ def _first_that_fits(words: str, table: WordingTable, context: _Context, *, only
     return None
 
 
+def _answers(context: _Context) -> bool:
+    return context.speaker is Speaker.REMOTE and context.smtp_code is not None and context.smtp_code >= 500  # noqa: PLR2004 - RFC 5321: 5yz
+
+
 def _is_doubted(words: str, start: int, wording: Wording) -> bool:
     """True for what is only guessed ("they may be blacklisted") or denied ("not listed at")."""
     before = words[:start].split()[-3:]
+    if not before:
+        return False
     if before[-1] in _NEGATIONS and wording.predicate in _DENIABLE:
         return True
     return not _HEDGES.isdisjoint(before)

@@ -19,7 +19,7 @@ _BLOCKLIST = re.compile(
     r"(?:^|[./])(?:spamhaus\.(?:org|net|com)|spamcop\.net|barracudacentral\.org|sorbs\.net|uceprotect\.net|abuseat\.org"
     r"|dnsbl\.info|psbl\.surriel\.com|mailspike\.(?:net|org)|senderscore\.(?:com|org)|spamrats\.com|dnswl\.org"
     r"|backscatterer\.org|njabl\.org|dsbl\.org|invaluement\.com|blocklist\.de|0spam\.org|hostkarma\.junkemailfilter\.com"
-    r"|rfc-ignorant\.org|abusix\.(?:com|zone)|spameatingmonkey\.net|manitu\.net|truncate\.gbudb\.net|cymru\.com)"
+    r"|(?:support|ipcheck)\.proofpoint\.com|rfc-ignorant\.org|abusix\.(?:com|zone)|spameatingmonkey\.net|manitu\.net|truncate\.gbudb\.net|cymru\.com)"
     r"(?:$|[/:])"
 )
 

@@ -66,6 +66,7 @@ CAUSES: dict[tuple[Subject, Predicate], Cause] = {
     (Subject.MESSAGE, Predicate.INVALID): Cause.CONTENT,
     (Subject.MESSAGE, Predicate.MISCONFIGURED): Cause.CONTENT,
     # the network
+    (Subject.CONNECTION, Predicate.REFUSED): Cause.CONNECTION_FAILED,
     (Subject.CONNECTION, Predicate.DISABLED): Cause.CONNECTION_FAILED,
     (Subject.CONNECTION, Predicate.UNAVAILABLE): Cause.CONNECTION_FAILED,
 }

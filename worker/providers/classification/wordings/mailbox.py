@@ -133,7 +133,13 @@ NOT_FOUND = (
         *("mailbox not found", "user not found", "recipient not found", "address not found", "account not found"),
         *("invalid recipient", "invalid mailbox", "invalid user", "invalid recipients", "recipient invalid"),
         *("mailbox unavailable", "mailbox not available", "no mailbox", "not a valid mailbox", "not a valid user"),
-        *("not a valid recipient", "not our customer", "not listed in domino", "unrouteable address"),
+        *(
+            "not a valid recipient",
+            "not our customer",
+            "not listed in domino",
+            "not listed in public name",
+            "unrouteable address",
+        ),
         *(
             "unroutable address",
             "bad destination mailbox",

@@ -17,7 +17,15 @@ TOO_LARGE = (
         Predicate.TOO_LARGE,
         *("message too large", "message is too large", "message too big", "message is too big", "message size"),
         *("maximum size", "size limit", "message length exceeds", "size exceeds", "exceeds size", "exceeds maximum"),
-        *("maximum message size", "message exceeds", "too large", "mail size", "message is larger", "fixed limit"),
+        *(
+            "maximum message size",
+            "message exceeds",
+            "too large",
+            "mail size",
+            "email size",
+            "message is larger",
+            "fixed limit",
+        ),
     ),
 )
 UNWANTED = (
@@ -52,6 +60,7 @@ UNWANTED = (
             "unacceptable content",
             "banned content",
             "content judged",
+            "headers fail",
             "header error",
         ),
         *(
@@ -70,6 +79,8 @@ UNWANTED = (
         ("rfc", r" (?:not|violates|violation|comply|compliant) (?:\S+ ){0,3}rfc "),
     ),
 )
+# Exim's own word, where it has no other reason.
+RETRIES_EXPIRED = (say(Subject.MESSAGE, Predicate.EXPIRED, "retry timeout exceeded"),)
 EXPIRED = (
     say(
         Subject.MESSAGE,

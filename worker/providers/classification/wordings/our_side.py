@@ -12,7 +12,15 @@ SENDER = (
         *("sender is spammer", "sender not pre approved", "bogus mail from", "null sender is not allowed"),
         *("empty envelope senders not allowed", "mail from not owned by user", "unroutable sender address"),
         *("sender email address rejected", "sender's address", "envelope from", "not a registered gateway user"),
-        *("batv failed", "batv validation failure", "batv defense", "blank from", "as a from address"),
+        *(
+            "send as this sender",
+            "badmailfrom",
+            "batv failed",
+            "batv validation failure",
+            "batv defense",
+            "blank from",
+            "as a from address",
+        ),
         *("sender not authenticated", "sender is not authorized", "sender not allowed", "sender is blocked"),
         *("sender verify failed", "sender verification failed", "sender callout verification failed"),
         *("your email address has been blocked", "envelope sender", "mail from refused", "bad sender", "your sender"),
@@ -121,7 +129,7 @@ LISTED = (
         ),
         *("blacklist", "blacklisted", "blacklists", "black list", "black listed", "blocklist", "blocklisted"),
         *("block list", "denylist", "deny list", "blocked using", "reputation", "banned sending", "realtime blackhole"),
-        *("ip address is blocked", "ip is blocked", "ip has been blocked", "ip blocked", "your ip", "sending ip"),
+        *("ip address is blocked", "ip is blocked", "ip has been blocked", "ip blocked"),
         *("ip address has been blocked", "too many invalid", "too many unknown", "ip address is not allowed"),
         *("ip address blocked", "ip is banned", "banned ip", "blocked ip", "blocked for abuse", "blocked for spam"),
         *("network is on our block list", "senderbase", "senderscore", "ip listed", "listed in dnsbl"),
@@ -155,9 +163,13 @@ LISTED = (
                 r"(?:is |was |been |temporarily |permanently ){0,3}(?:blocked|banned|blacklisted) "
             ),
         ),
-        ("rejected", r" client host (?:\S+ ){0,2}rejected "),
         plain=True,
     ),
+)
+# That a reply names our host says whose fault it is, where it says nothing better.
+OUR_HOST = (
+    say(Subject.CLIENT, Predicate.LISTED, "your ip", "sending ip", "client host rejected", "dynamic ips", plain=True),
+    say(Subject.CLIENT, Predicate.LISTED, "not accepted from this ip", "your host", plain=True),
 )
 UNPROVEN = (
     say(

@@ -21,6 +21,7 @@ LOOP = (
         "mail loops back",
         "routing loop",
         "loops back to myself",
+        "points to local host",
         "mail forwarding loop",
     ),
 )
@@ -35,6 +36,8 @@ RATE_EXCEEDED = (
             "too many simultaneous",
             "too quickly",
             "too fast",
+            "too much mail",
+            "number of concurrent connections",
             "at a rate",
             "throttled",
             "throttling",
@@ -64,10 +67,11 @@ RATE_EXCEEDED = (
     say(Subject.CLIENT, Predicate.RATE_EXCEEDED, "too many", "throttle", "limit exceeded"),
 )
 UNREACHABLE = (
+    say(Subject.CONNECTION, Predicate.REFUSED, "connection refused", "connection rejected"),
     say(
         Subject.CONNECTION,
         Predicate.UNREACHABLE,
-        *("connection refused", "connection timed out", "connection reset", "connection closed", "connection dropped"),
+        *("connection timed out", "connection reset", "connection closed", "connection dropped"),
         *("lost connection", "connect to", "timed out", "timeout", "time out", "no route to host", "unreachable"),
         *("unable to connect", "could not connect", "couldn't connect", "cannot connect", "failed to connect"),
         *(
