@@ -169,7 +169,7 @@ LISTED = (
 # That a reply names our host says whose fault it is, where it says nothing better.
 OUR_HOST = (
     say(Subject.CLIENT, Predicate.LISTED, "your ip", "sending ip", "client host rejected", "dynamic ips", plain=True),
-    say(Subject.CLIENT, Predicate.LISTED, "not accepted from this ip", "your host", plain=True),
+    say(Subject.CLIENT, Predicate.LISTED, "not accepted from this ip", plain=True),
 )
 UNPROVEN = (
     say(
