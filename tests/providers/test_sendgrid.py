@@ -125,7 +125,6 @@ def test_a_bounce_is_what_type_class_codes_and_words_say_together(
         ("Bounced Address", Cause.SUPPRESSED_BY_PROVIDER),
         ("Unsubscribed Address", Cause.UNSUBSCRIBED_AT_PROVIDER),
         ("Spam Reporting Address", Cause.COMPLAINED_AT_PROVIDER),
-        ("Invalid", Cause.INVALID_ADDRESS),
         ("Spam Content (if Spam Checker app enabled)", Cause.CONTENT),
         ("Invalid SMTPAPI header", Cause.SENDER_CONFIGURATION),
         ("Recipient List over Package Quota", Cause.SENDER_CONFIGURATION),
@@ -135,6 +134,11 @@ def test_a_bounce_is_what_type_class_codes_and_words_say_together(
 def test_a_drop_echoes_its_reason_and_is_no_bounce(reason: str, cause: Cause) -> None:
     (event,) = parse(element("dropped", reason=reason))
     assert (event.kind, event.cause) == (Kind.DROPPED, cause)
+
+
+def test_an_invalid_address_that_was_never_tried_counts_as_the_only_news_of_it() -> None:
+    (event,) = parse(element("dropped", reason="Invalid"))
+    assert (event.kind, event.cause) == (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS)
 
 
 def test_an_event_id_that_changes_on_retry_does_not_change_the_key() -> None:
