@@ -62,6 +62,12 @@ def share_right(part: str) -> float:
     return sum(reply.is_right for reply in lines) / len(lines)
 
 
+def share_of_right_kinds(part: str) -> float:
+    """How many of 1 have the right kind, whatever the cause: whether an address is blamed for good."""
+    lines = replies(part)
+    return sum(reply.judged().kind in {kind for kind, _ in reply.expected} for reply in lines) / len(lines)
+
+
 def _read(folder: Path) -> Iterator[CorpusReply]:
     for path in sorted(folder.glob("*.tsv")):
         with path.open(encoding="utf-8", newline="") as lines:
@@ -93,4 +99,8 @@ if __name__ == "__main__":  # python -m tests.providers.classification.reply_cor
             print(f"    expected {' or '.join('/'.join(pair) for pair in reply.expected)}")
             print(f"    got      {found.kind}/{found.cause}")
     for name in ("seen", "set_apart"):
-        print(f"{name}: {100 * share_right(name):.1f} % of {len(replies(name))} replies are judged right")
+        kinds = 100 * share_of_right_kinds(name)
+        print(
+            f"{name}: of {len(replies(name))} replies {100 * share_right(name):.1f} % are judged right, "
+            f"and of {kinds:.1f} % the kind"
+        )

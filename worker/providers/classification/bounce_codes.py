@@ -148,7 +148,7 @@ REPLY_CODES: dict[int, CodeMeaning] = {
     **dict.fromkeys((500, 501, 502, 503, 504, 555), _vague(Cause.SENDER_CONFIGURATION)),
     521: _vague(Cause.DOMAIN_ACCEPTS_NO_MAIL),  # RFC 7504; some say it to hosts that they block
     556: _vague(Cause.DOMAIN_ACCEPTS_NO_MAIL),
-    **dict.fromkeys((523, 524, 525, 530, 533, 534, 535, 538), _sure(Cause.SENDER_CONFIGURATION)),
+    **dict.fromkeys((523, 524, 525, 530, 533, 534, 535, 538), _vague(Cause.SENDER_CONFIGURATION)),
     550: _vague(Cause.UNDETERMINED),
     551: _vague(Cause.MAILBOX_DOES_NOT_EXIST),
     552: _vague(Cause.MAILBOX_FULL),

@@ -43,6 +43,8 @@ _NEGATIONS = frozenset({"not", "no", "never", "isn't", "aren't", "wasn't"})
 _DENIABLE = frozenset({Predicate.LISTED, Predicate.DISABLED, Predicate.FULL})
 # A reply whose last line says no more than this is judged as a whole.
 _SAYS_LITTLE = frozenset({Predicate.REFUSED, Predicate.UNAVAILABLE})
+_OF_THE_MESSAGE = frozenset({Cause.CONTENT, Cause.VIRUS})
+_BEFORE_MESSAGE = frozenset({Stage.CONNECT, Stage.HELO, Stage.MAIL_FROM, Stage.RCPT_TO})
 # At these a bare "denied" is about what we said of ourselves.
 _OUR_STAGES = frozenset({Stage.HELO, Stage.AUTH, Stage.MAIL_FROM})
 # RFC 7504: the host takes no mail at all; it says so in its greeting, to everybody.
@@ -179,6 +181,8 @@ def _first_that_fits(words: str, table: WordingTable, context: _Context, *, only
             cause = Cause.POLICY  # "denied" beside a sender's address does not say that the address is why
         if subject is Subject.CONNECTION and wording.predicate is Predicate.REFUSED and _answers(context):
             cause = Cause.POLICY  # a server that says "connection refused" has taken the connection, and refuses us
+        if cause in _OF_THE_MESSAGE and context.stage in _BEFORE_MESSAGE:
+            cause = Cause.SENDER_REPUTATION  # "spam" is said of us: no message was there to be judged
         if cause is not None:
             if cause is Cause.SERVER_UNAVAILABLE and context.smtp_code in _NO_MAIL_CODES:
                 cause = Cause.DOMAIN_ACCEPTS_NO_MAIL
@@ -203,7 +207,7 @@ def _is_doubted(words: str, start: int, wording: Wording) -> bool:
 def _subject(words: str, start: int, end: int, wording: Wording, context: _Context) -> Subject:
     subject = wording.subject
     if subject is Subject.UNNAMED:
-        subject = nearest_subject(words, start, end) or SUBJECT_OF_STAGE[context.stage]
+        subject = nearest_subject(words, start, end) or _subject_of_stage(wording, context)
         if subject is Subject.DOMAIN and context.stage is Stage.MAIL_FROM:
             subject = Subject.SENDER
     if (
@@ -215,6 +219,12 @@ def _subject(words: str, start: int, end: int, wording: Wording, context: _Conte
         # A server that is reached by its domain's records does not miss them: it misses ours.
         return Subject.SENDER
     return subject
+
+
+def _subject_of_stage(wording: Wording, context: _Context) -> Subject:
+    if wording.predicate is Predicate.INVALID and context.stage is Stage.UNKNOWN:
+        return Subject.DIALOGUE  # "syntax error", of whatever command
+    return SUBJECT_OF_STAGE[context.stage]
 
 
 def _by_stage(reply: Reply) -> Judgement | None:

@@ -12,7 +12,16 @@ NOT_FOUND_FOR_NOW = (
         Subject.DOMAIN,
         Predicate.NOT_FOUND_FOR_NOW,
         *("host not found try again", "name service error try again", "temporary lookup failure", "servfail"),
-        *("dns server failure", "dns lookup timed out", "dns timeout", "dns query timed out", "temporary dns"),
+        *(
+            "dns server failure",
+            "dns lookup timed out",
+            "resolver error",
+            "mx lookup",
+            "failure in mx lookup",
+            "dns timeout",
+            "dns query timed out",
+            "temporary dns",
+        ),
         *(
             "malformed name server reply",
             "unexpected name server reply",
@@ -32,15 +41,25 @@ TAKES_NO_MAIL = (
     say(
         Subject.DOMAIN,
         Predicate.TAKES_NO_MAIL,
-        *("null mx", "nullmx", "domain does not accept", "host does not accept", "mx record is null"),
+        *(
+            "null mx",
+            "nullmx",
+            "receives no email",
+            "receives no mail",
+            "domain does not accept",
+            "host does not accept",
+            "mx record is null",
+        ),
         *("does not accept any mail", "not accept any mail", "domain accepts no mail", "no mail is accepted"),
         *("no smtp service", "does not receive mail", "accepts no email", "not configured to accept mail"),
+        plain=True,
     ),
     say_patterns(
         Subject.DOMAIN,
         Predicate.TAKES_NO_MAIL,
         ("accept", r" (?:does|do) not accept (?:any )?e?mails? (?!from)"),
         ("accept", r" (?:doesn't|don't) accept (?:any )?e?mails? (?!from)"),
+        plain=True,
     ),
 )
 NO_RECORDS = (
@@ -72,6 +91,32 @@ NOT_FOUND = (
     say(
         Subject.DOMAIN,
         Predicate.NOT_FOUND,
+        *(
+            "cannot find mx",
+            "unknown mx",
+            "bad destination host",
+            "bad destination system",
+        ),
+        *(
+            "bad destination",
+            "domain does not exists",
+        ),
+        *(
+            "domain not exist",
+            "no such name",
+            "nonexistent host",
+            "non existent host",
+        ),
+        *(
+            "no dns",
+            "unknown destination",
+            "unresolvable host",
+            "unresolvable domain",
+        ),
+        *(
+            "domain is not registered",
+            "not a registered domain",
+        ),
         *("host or domain name not found", "nxdomain", "domain not found", "no such domain", "unknown domain"),
         *("domain does not exist", "domain doesn't exist", "host unknown", "unknown host", "host not found"),
         *("name or service not known", "unrouteable mail domain", "unroutable mail domain", "domain lookup failed"),
@@ -89,7 +134,13 @@ NOT_FOUND = (
             "mail domain mentioned in email address is unknown",
             "domain is unknown",
         ),
-        *("domain isn't valid", "non existent domain", "domain unknown"),
+        *(
+            "domain isn't valid",
+            "non existent domain",
+            "domain unknown",
+            "not appear to be registered",
+            "domain name is not registered",
+        ),
     ),
 )
 LOOKUP_FAILED = (

@@ -15,6 +15,29 @@ TOO_LARGE = (
     say(
         Subject.MESSAGE,
         Predicate.TOO_LARGE,
+        *(
+            "message larger",
+            "larger than",
+            "size exceeded",
+        ),
+        *(
+            "exceeded size",
+            "exceeds the size",
+            "exceeds the maximum",
+            "exceeds limit size",
+        ),
+        *(
+            "exceeds message size",
+            "message is too long",
+            "max size",
+            "maxsize",
+        ),
+        *(
+            "file size",
+            "data size",
+            "mail too big",
+            "too big",
+        ),
         *("message too large", "message is too large", "message too big", "message is too big", "message size"),
         *("maximum size", "size limit", "message length exceeds", "size exceeds", "exceeds size", "exceeds maximum"),
         *(
@@ -32,6 +55,60 @@ UNWANTED = (
     say(
         Subject.MESSAGE,
         Predicate.UNWANTED,
+        *(
+            "mime",
+            "message format",
+            "malformed message",
+            "invalid message",
+        ),
+        *(
+            "bad message",
+            "bad header",
+            "bad headers",
+            "invalid headers",
+        ),
+        *(
+            "illegal characters",
+            "charset",
+            "character set",
+            "forbidden word",
+        ),
+        *(
+            "forbidden words",
+            "forbidden attachment",
+            "marketing",
+            "advertisement",
+        ),
+        *(
+            "advertising",
+            "newsletter",
+            "heuristic",
+            "bayes",
+        ),
+        *(
+            "fingerprint",
+            "spam like",
+            "spam probability",
+            "spam rating",
+        ),
+        *(
+            "suspected spam",
+            "rejected content",
+            "message blocked",
+            "content blocked",
+        ),
+        *(
+            "blocked content",
+            "phishing url",
+            "malicious url",
+            "malicious link",
+        ),
+        *(
+            "url blocked",
+            "url in message",
+            "blacklisted url",
+            "domain in message",
+        ),
         *("unsolicited", "junk", "message content", "content rejected", "content filter", "due to content"),
         *("bulk mail", "phish", "phishing", "suspicious", "malformed", "not rfc", "duplicate header", "spam score"),
         *("looks like spam", "spam message", "spam content", "detected as spam", "considered spam", "spamassassin"),

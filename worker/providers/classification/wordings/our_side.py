@@ -63,8 +63,52 @@ DIALOGUE = (
     say(
         Subject.DIALOGUE,
         Predicate.REFUSED,
+        *(
+            "need rcpt",
+            "need mail",
+            "nested mail",
+            "unsupported command",
+        ),
+        *(
+            "line too long",
+            "lines too long",
+            "wrong parameter",
+            "out of order",
+        ),
+        *(
+            "invalid command",
+            "bad command",
+            "command sequence",
+        ),
+        *(
+            "unexpected command",
+            "no recipients",
+            "missing command",
+            "early talker",
+        ),
+        *(
+            "talks too soon",
+            "pre greeting",
+            "esmtp required",
+            "too many unrecognized commands",
+        ),
+        *(
+            "bad parameter",
+            "invalid parameter",
+            "invalid argument",
+        ),
         *("protocol violation", "protocol error", "smtp protocol", "synchronization error", "improper command"),
-        *("pipelining", "bare lf", "bare newline", "command out of sequence", "bad sequence of commands"),
+        *(
+            "pipelining",
+            "bare lf",
+            "bare line feed",
+            "bare linefeed",
+            "invalid commands",
+            "too many invalid commands",
+            "bare newline",
+            "command out of sequence",
+            "bad sequence of commands",
+        ),
         *("bad sequence", "unrecognized command", "command unrecognized", "command not recognized", "unknown command"),
         *("command not implemented", "command rejected", "too many bad commands", "lines in message were too long"),
         plain=True,
@@ -79,6 +123,7 @@ DIALOGUE = (
     say(
         Subject.ACCOUNT,
         Predicate.REFUSED,
+        *("could not retrieve credentials", "no credentials"),
         *("authentication required", "must authenticate", "authentication unsuccessful", "authentication failed"),
         *("authentication credentials invalid", "invalid credentials", "username and password not accepted"),
         *(
@@ -115,6 +160,49 @@ LISTED = (
     say(
         Subject.CLIENT,
         Predicate.LISTED,
+        *("karma", "karma score"),
+        *(
+            "blocklisting",
+            "bad ip",
+            "ip rejected",
+            "rejected ip",
+        ),
+        *(
+            "sender ip",
+            "source ip",
+            "ip rejection",
+            "black listed ip",
+        ),
+        *(
+            "block listed",
+            "ip is listed",
+            "abuse from",
+            "reported as spam source",
+        ),
+        *(
+            "spam from your",
+            "spam from this",
+            "spamming",
+            "too many complaints",
+        ),
+        *(
+            "low score",
+            "score too low",
+            "bad score",
+            "untrusted",
+        ),
+        *(
+            "suspicious ip",
+            "distrusted",
+            "ip reverse",
+            "known spammer",
+        ),
+        *(
+            "compromised",
+            "infected host",
+            "zombie",
+            "proxy detected",
+        ),
         *(
             "spamhaus",
             "spamcop",
@@ -175,6 +263,48 @@ UNPROVEN = (
     say(
         Subject.SENDER,
         Predicate.UNPROVEN,
+        *(
+            "dns check failed",
+            "authentication results",
+            "not authenticated domain",
+            "failed authentication",
+        ),
+        *(
+            "fails authentication",
+            "unauthorized sender",
+            "not authorized sender",
+            "sender verification",
+        ),
+        *(
+            "spoof",
+            "spoofed",
+            "spoofing",
+            "forged",
+        ),
+        *(
+            "forgery",
+            "impersonation",
+            "arc seal",
+            "unsigned",
+        ),
+        *(
+            "not signed",
+            "signature verification",
+            "bad signature",
+            "invalid signature",
+        ),
+        *(
+            "reverse record",
+            "no hostname",
+            "hostname mismatch",
+            "does not match ip",
+        ),
+        *(
+            "dns mismatch",
+            "tls is mandatory",
+            "insecure connection",
+            "unencrypted",
+        ),
         *("dmarc", "dkim", "spf", "unauthenticated", "sender policy framework", "sender id", "arc"),
         *("not aligned", "authentication checks", "sender authentication", "email authentication"),
     ),
@@ -186,6 +316,10 @@ UNPROVEN = (
         *("tls is required", "requires tls", "encryption needed", "encryption required", "must use tls"),
         *("certificate verification", "no reverse", "does not resolve", "forward confirmed"),
     ),
+)
+# Of what it is said follows from the noun beside it, or the stage.
+SYNTAX = (
+    say(Subject.UNNAMED, Predicate.INVALID, "syntax error", "invalid syntax", "syntactically invalid", "bad syntax"),
 )
 RELAY = (
     say(

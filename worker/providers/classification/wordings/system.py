@@ -12,6 +12,7 @@ GREYLISTED = (
         plain=True,
     ),
 )
+FULL = (say(Subject.SYSTEM, Predicate.FULL, "mail system full", "system full", "disk full", "queue file write error"),)
 LOOP = (
     say(
         Subject.SYSTEM,
@@ -21,6 +22,8 @@ LOOP = (
         "mail loops back",
         "routing loop",
         "loops back to myself",
+        "loop detected",
+        "mail looping",
         "points to local host",
         "mail forwarding loop",
     ),
@@ -29,6 +32,53 @@ RATE_EXCEEDED = (
     say(
         Subject.CLIENT,
         Predicate.RATE_EXCEEDED,
+        *(
+            "too often",
+            "limit reached",
+            "frequency limit",
+            "session limit",
+        ),
+        *(
+            "connections per",
+            "recipients per",
+            "per hour",
+            "per minute",
+        ),
+        *(
+            "per day",
+            "per second",
+            "too much traffic",
+            "traffic limit",
+        ),
+        *(
+            "concurrency",
+            "sending too",
+            "send too",
+            "messages in a",
+        ),
+        *(
+            "maximum recipients",
+            "recipients limit",
+            "limit of recipients",
+            "limit for recipients",
+        ),
+        *(
+            "many connections",
+            "over limit",
+            "exceeds limit",
+            "temporarily limited",
+        ),
+        *(
+            "has been limited",
+            "is limited",
+            "delivery rate",
+            "mailing limit",
+        ),
+        *(
+            "high volume",
+            "mail volume",
+            "message volume",
+        ),
         *("rate limit", "ratelimit", "rate limited", "ratelimited", "rate limiting", "too many recipients"),
         *("too many connections", "too many concurrent", "too many messages", "too many emails", "too many mails"),
         *(
@@ -71,8 +121,65 @@ UNREACHABLE = (
     say(
         Subject.CONNECTION,
         Predicate.UNREACHABLE,
+        *(
+            "no answer",
+            "no response from",
+            "no reply from",
+            "closed unexpectedly",
+        ),
+        *(
+            "disconnected",
+            "unable to reach",
+            "could not reach",
+            "cannot reach",
+        ),
+        *(
+            "can't reach",
+            "network unreachable",
+            "connection lost",
+        ),
+        *(
+            "remote closed",
+            "closed the connection",
+            "terminated the connection",
+        ),
+        *(
+            "connection was",
+            "response timeout",
+            "connection terminated",
+        ),
+        *(
+            "connect failed",
+            "server not responding",
+            "not responding",
+            "does not respond",
+        ),
+        *(
+            "did not respond",
+            "didn't respond",
+            "no servers could be reached",
+            "all hosts",
+        ),
+        *(
+            "could not send",
+            "connection attempt",
+            "host not reachable",
+        ),
         *("connection timed out", "connection reset", "connection closed", "connection dropped"),
-        *("lost connection", "connect to", "timed out", "timeout", "time out", "no route to host", "unreachable"),
+        *(
+            "lost connection",
+            "connect to",
+            "timed out",
+            "timeout",
+            "time out",
+            "no route to host",
+            "valid route",
+            "all routes",
+            "no route",
+            "routes to destination",
+            "address family mismatch",
+            "unreachable",
+        ),
         *("unable to connect", "could not connect", "couldn't connect", "cannot connect", "failed to connect"),
         *(
             "handshake",
@@ -103,6 +210,83 @@ UNAVAILABLE = (
     say(
         Subject.SYSTEM,
         Predicate.UNAVAILABLE,
+        *(
+            "unable to process your email",
+            "temporarily unable",
+            "service closing",
+            "closing transmission channel",
+        ),
+        *(
+            "shutting down",
+            "going down",
+            "come back later",
+            "queue full",
+        ),
+        *(
+            "load too high",
+            "overload",
+            "server is down",
+            "out of service",
+        ),
+        *(
+            "error accessing",
+            "disk error",
+            "no disk space",
+            "not enough disk",
+        ),
+        *(
+            "out of disk",
+            "cannot create",
+            "cannot write",
+            "can't write",
+        ),
+        *(
+            "internal failure",
+            "server failure",
+            "unexpected error",
+            "unknown error",
+        ),
+        *(
+            "system failure",
+            "not ready",
+            "service is unavailable",
+            "service is temporarily",
+        ),
+        *(
+            "temporary unavailable",
+            "temporarily not available",
+            "temporarily out",
+            "is temporarily",
+        ),
+        *(
+            "retry later",
+            "try later again",
+            "system resources",
+            "low resources",
+        ),
+        *(
+            "out of resources",
+            "database error",
+            "database connection",
+            "ldap",
+        ),
+        *(
+            "backend error",
+            "can not process",
+            "cannot process",
+            "could not process",
+        ),
+        *(
+            "failed to process",
+            "unable to complete",
+            "could not complete",
+            "unable to verify address",
+        ),
+        *(
+            "unable to verify recipient",
+            "verification failed temporarily",
+            "address verification in progress",
+        ),
         *("aliasing forwarding loop", "interrupted system call", "error in processing", "error while being processed"),
         *("remote server is misconfigured", "system config error", "config error", "currently unavailable", "no mdb"),
         *("temporary local problem", "internal error reading data", "encountered an error", "message is looping"),
