@@ -91,32 +91,11 @@ NOT_FOUND = (
     say(
         Subject.DOMAIN,
         Predicate.NOT_FOUND,
-        *(
-            "cannot find mx",
-            "unknown mx",
-            "bad destination host",
-            "bad destination system",
-        ),
-        *(
-            "bad destination",
-            "domain does not exists",
-        ),
-        *(
-            "domain not exist",
-            "no such name",
-            "nonexistent host",
-            "non existent host",
-        ),
-        *(
-            "no dns",
-            "unknown destination",
-            "unresolvable host",
-            "unresolvable domain",
-        ),
-        *(
-            "domain is not registered",
-            "not a registered domain",
-        ),
+        *("cannot find mx", "unknown mx", "bad destination host", "bad destination system"),
+        *("bad destination", "domain does not exists"),
+        *("domain not exist", "no such name", "nonexistent host", "non existent host"),
+        *("no dns", "unknown destination", "unresolvable host", "unresolvable domain"),
+        *("domain is not registered", "not a registered domain"),
         *("host or domain name not found", "nxdomain", "domain not found", "no such domain", "unknown domain"),
         *("domain does not exist", "domain doesn't exist", "host unknown", "unknown host", "host not found"),
         *("name or service not known", "unrouteable mail domain", "unroutable mail domain", "domain lookup failed"),
