@@ -14,7 +14,7 @@ receiver ──► exchange bouncekeeper.webhooks (direct, durable)
                                 processor's mover ──► table dead_letters
 
 relay ──► exchange bouncekeeper.contacts (topic, durable), routing key contact.status.<status>
-              └──► the applications' own queues
+              └──► the applications' own queues, and those of queue.changes_queues (quorum, durable)
 ```
 Declaring is idempotent; a name that exists with other arguments stops the process with the remedy.
 """
@@ -41,6 +41,11 @@ DEAD_QUEUE_ARGUMENTS: dict[str, str | int] = {
     # lent more often and has no dead-letter exchange is dropped. Version 3 takes no word for "unlimited".
     "x-delivery-limit": 2**31 - 1,
 }
+
+
+# A queue of an application: nothing is given up, however often the application fails.
+CHANGES_QUEUE_ARGUMENTS: dict[str, str | int] = {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1}
+EVERY_STATUS = "contact.status.#"
 
 
 def status_routing_key(status: str) -> str:

@@ -47,6 +47,13 @@ class QueueSettings(Struct, frozen=True, kw_only=True):
     park_after_seconds: Annotated[
         float, _Seconds, _says("A broker that takes longer is passed over: the parcel is parked in Postgres.")
     ] = 1.0
+    changes_queues: Annotated[
+        tuple[str, ...],
+        _says(
+            "Durable queues that a worker declares, one for each application; each keeps every status change until"
+            " it is consumed."
+        ),
+    ] = ()
     prefetch_parcels: Annotated[
         int, Meta(ge=1, le=10_000), _says("Parcels that the broker lends one worker at a time.")
     ] = 64

@@ -26,7 +26,7 @@ SAMPLE_SENDERS[PigeonSamples.provider] = PigeonSamples
 
 
 def test_only_this_page_shows_python() -> None:
-    assert {snippet.page for snippet in snippets("python")} == {"docs/adding-a-provider.md"}
+    assert {snippet.page for snippet in snippets("python")} == {"docs/adding-a-provider.md", "docs/consuming.md"}
 
 
 def test_the_provider_of_the_page_keeps_the_suite(tmp_path: Path) -> None:

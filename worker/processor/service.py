@@ -169,7 +169,11 @@ async def _queues(
         url = settings.queue.url.reveal()
         readers["rabbitmq"] = await RabbitMQReader.open(url, prefetch=settings.queue.prefetch_parcels)
         dead_readers.append(await RabbitMQReader.open_dead(url))
-        publisher = await TopicPublisher.open(url, confirm_timeout_seconds=settings.queue.confirm_timeout_seconds)
+        publisher = await TopicPublisher.open(
+            url,
+            confirm_timeout_seconds=settings.queue.confirm_timeout_seconds,
+            queues=settings.queue.changes_queues,
+        )
         stack.push_async_callback(publisher.close)
     for reader in (*readers.values(), *dead_readers):
         stack.push_async_callback(reader.close)

@@ -1,17 +1,19 @@
 """Declares the broker's objects of schemas/queue_topology.py, each as often as one likes."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from aiormq import Channel
 from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity, ChannelPreconditionFailed
 
 from schemas.queue_topology import (
+    CHANGES_QUEUE_ARGUMENTS,
     CONTACTS_EXCHANGE,
     DEAD_EXCHANGE,
     DEAD_QUEUE,
     DEAD_QUEUE_ARGUMENTS,
+    EVERY_STATUS,
     PARCEL_ROUTING_KEY,
     PARCELS_QUEUE,
     PARCELS_QUEUE_ARGUMENTS,
@@ -46,10 +48,17 @@ async def declare_webhooks(channel: Channel) -> None:
         await asyncio.sleep(_NEWBORN_SECONDS)
 
 
-async def declare_contacts(channel: Channel) -> None:
-    """The exchange for the sending applications exists when this returns; raises as declare_webhooks does."""
+async def declare_contacts(channel: Channel, queues: Sequence[str] = ()) -> None:
+    """The exchange for the sending applications exists when this returns, and each of `queues` takes every change.
+
+    Raises as declare_webhooks does.
+    """
     with _remedies("exchange", CONTACTS_EXCHANGE):
         await channel.exchange_declare(CONTACTS_EXCHANGE, exchange_type="topic", durable=True)
+    for queue in queues:
+        with _remedies("queue", queue):
+            await channel.queue_declare(queue, durable=True, arguments=dict(CHANGES_QUEUE_ARGUMENTS))
+            await channel.queue_bind(queue, CONTACTS_EXCHANGE, EVERY_STATUS)
 
 
 async def _exists(channel: Channel, queue: str) -> bool:

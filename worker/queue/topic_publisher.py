@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Self, cast
 
 from aiormq import Channel
@@ -18,14 +19,21 @@ from worker.queue.rabbitmq_topology import declare_contacts
 class TopicPublisher:
     """Publishes many messages with one wait for all of their confirms."""
 
-    def __init__(self, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS, queues: Sequence[str] = ()
+    ) -> None:
         self._confirm_timeout_seconds = confirm_timeout_seconds
-        self._connection = BrokerConnection(url, role="relay", prepare=declare_contacts)
+        self._connection = BrokerConnection(url, role="relay", prepare=partial(declare_contacts, queues=queues))
 
     @classmethod
-    async def open(cls, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS) -> Self:
-        """The publisher, connected, or connecting by itself; raises as RabbitMQWriter.open does."""
-        publisher = cls(url, confirm_timeout_seconds=confirm_timeout_seconds)
+    async def open(
+        cls, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS, queues: Sequence[str] = ()
+    ) -> Self:
+        """The publisher, connected, or connecting by itself; raises as RabbitMQWriter.open does.
+
+        Each of `queues` is declared and takes every change.
+        """
+        publisher = cls(url, confirm_timeout_seconds=confirm_timeout_seconds, queues=queues)
         await publisher._connection.open()
         return publisher
 
