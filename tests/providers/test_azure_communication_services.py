@@ -103,7 +103,12 @@ def test_a_status_of_tomorrow_is_kept_by_name() -> None:
         ("FilteredSpam", "550 5.1.1 user unknown", Kind.BLOCKED, Cause.CONTENT),
         ("FilteredSpam", "554 5.7.1 virus detected in the message", Kind.BLOCKED, Cause.VIRUS),
         ("Quarantined", "Message was quarantined", Kind.BLOCKED, Cause.CONTENT),
-        ("Suppressed", "user unknown", Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+        # Azure's list is that of all customers: what it was told about others' mail is news here.
+        ("Suppressed", "550 5.1.1 user unknown", Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
+        # The customer's own list is behind the same word, and a refusal of some other sender leads to Azure's too.
+        ("Suppressed", None, Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+        ("Suppressed", "The recipient was suppressed", Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+        ("Suppressed", "550 5.7.26 fails DMARC", Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     ],
 )
 def test_the_servers_words_refine_a_status(status: str, words: str | None, kind: Kind, cause: Cause) -> None:

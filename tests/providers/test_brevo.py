@@ -114,6 +114,7 @@ def test_a_name_in_another_spelling_is_known(written: str, name: str) -> None:
         ("blocked", "blocked : due to unsubscribed user", Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
         ("blocked", "blocked : due to spam complaint", Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER),
         ("blocked", "550 5.1.1 user unknown", Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
+        ("blocked", "blocked : invalid email address", Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
         ("invalid_email", "email is not valid", Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
     ],
 )

@@ -33,6 +33,14 @@ def about(object_type: str, metric: str, **data: Any) -> FeedbackEvent:
     return one({"event_id": "e1", "object_type": object_type, "metric": metric, "timestamp": 1772619072, "data": data})
 
 
+@pytest.mark.parametrize("metric", ["dropped", "failed", "undeliverable"])
+def test_an_invalid_address_counts_though_nothing_was_sent(metric: str) -> None:
+    invalid = about("email", metric, recipient="jane@example.org", failure_message="invalid email address")
+    assert (invalid.kind, invalid.cause) == (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS)
+    listed = about("email", metric, recipient="jane@example.org", failure_message="suppressed: invalid email address")
+    assert listed.kind is Kind.DROPPED
+
+
 # https://docs.customer.io/api/webhooks
 DOCUMENTED_METRICS = (
     *("drafted", "attempted", "sent", "delivered", "deferred", "bounced", "dropped", "failed", "undeliverable"),

@@ -64,6 +64,10 @@ class TestLettermint(ProviderConformance):
         (event,) = self.all_of(name, data, **other)
         return event
 
+    def test_a_failure_for_an_invalid_address_is_the_only_news_of_it(self) -> None:
+        event = self.one("message.failed", {"recipient": "jane@example.org", "reason": "Invalid recipient address"})
+        assert (event.kind, event.cause) == (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS)
+
     @pytest.mark.parametrize("words", VENDOR_EVENTS)
     def test_means_what_its_name_and_reason_say(self, words: str) -> None:
         name, _, reason = words.partition("/")

@@ -104,3 +104,11 @@ def test_a_thousand_events_are_one_request() -> None:
 def test_an_event_about_a_flood_of_people_is_malformed_and_not_copied_for_each() -> None:
     (event,) = read({**sample_values(sample()), "recipients": ["a@example.org"] * 1_001})
     assert event.vendor_event == "malformed"
+
+
+def test_a_dropped_message_counts_only_where_its_address_is_invalid() -> None:
+    told = {"event": "dropped", "recipients": ["jane@example.org"], "timestamp": 1772619072}
+    (invalid,) = read(told | {"reason": "invalid recipient address"})
+    assert (invalid.kind, invalid.cause) == (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS)
+    (listed,) = read(told | {"reason": "recipient is on the suppression list"})
+    assert (listed.kind, listed.cause) == (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)

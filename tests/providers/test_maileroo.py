@@ -54,6 +54,13 @@ def test_only_the_servers_words_tell_a_hard_failure_from_a_soft_one(words: str, 
     assert (event.kind, event.cause) == expected
 
 
+def test_a_rejection_of_an_invalid_address_counts_and_one_of_a_former_bounce_is_its_echo() -> None:
+    invalid = one("rejected", to=["jane@example"], reject_reason="Invalid recipient address")
+    assert (invalid.kind, invalid.cause) == (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS)
+    bounced = one("rejected", to=["jane@example.org"], reject_reason="Recipient previously bounced: user unknown")
+    assert (bounced.kind, bounced.cause) == (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
+
+
 def test_a_deferral_stays_one_whatever_the_words() -> None:
     event = one("deferred", to="jane@example.org", reason="550 5.1.1 user unknown")
     assert event.kind is Kind.DEFERRED

@@ -110,6 +110,8 @@ class TestMailtrap(BatchConformance):
         listed = self.one(event="reject", reason="Recipient is suppressed")
         assert (listed.kind, listed.cause) == (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
         assert self.one(event="reject", reason="Domain is not verified").cause is Cause.SENDER_CONFIGURATION
+        invalid = self.one(event="reject", reason="Invalid recipient address")
+        assert (invalid.kind, invalid.cause) == (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS)
 
     @pytest.mark.parametrize(
         ("reason", "cause"),

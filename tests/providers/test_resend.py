@@ -87,6 +87,20 @@ class TestResend(ProviderConformance):
         (event,) = self.read(self.envelope(request))
         return event
 
+    @pytest.mark.parametrize(
+        ("reason", "kind", "cause"),
+        [
+            # "issues such as invalid recipients, API key problems, domain verification issues, email quota limits"
+            ("invalid_recipient", Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
+            ("reached_daily_quota", Kind.DROPPED, Cause.SENDER_CONFIGURATION),
+            ("invalid_api_key", Kind.DROPPED, Cause.SENDER_CONFIGURATION),
+            ("domain_not_verified", Kind.DROPPED, Cause.SENDER_CONFIGURATION),
+        ],
+    )
+    def test_a_failure_blames_nobody_but_an_invalid_recipient(self, reason: str, kind: Kind, cause: Cause) -> None:
+        event = self.one({"type": "email.failed", "data": {"to": ["jane@example.org"], "failed": {"reason": reason}}})
+        assert (event.kind, event.cause) == (kind, cause)
+
     @pytest.mark.parametrize("words", VENDOR_EVENTS)
     def test_means_what_its_name_and_class_say(self, words: str) -> None:
         name, _, word = words.partition("/")

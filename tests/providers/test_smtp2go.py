@@ -62,6 +62,20 @@ def test_every_documented_event_and_bounce_has_a_meaning() -> None:
     assert set(OTHER_NAMES.values()) < VENDOR_EVENTS
 
 
+def test_a_rejection_of_an_invalid_address_counts_and_any_other_is_an_echo() -> None:
+    invalid = one(event="reject", message="invalid recipient address")
+    assert (invalid.kind, invalid.cause) == (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS)
+    listed = one(event="reject", message="recipient is suppressed")
+    assert (listed.kind, listed.cause) == (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
+
+
+def test_a_refusal_of_our_greeting_is_told_by_its_context_and_blames_nobody_else() -> None:
+    event = one(bounce="hard", context="MAIL FROM:<news@example.com>", message="550 does not exist")
+    assert (event.kind, event.cause) == (Kind.BLOCKED, Cause.SENDER_CONFIGURATION)
+    event = one(bounce="hard", context="RCPT TO:<jane@example.org>", message="550 does not exist")
+    assert (event.kind, event.cause) == (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)
+
+
 @pytest.mark.parametrize("name", sorted(OTHER_NAMES))
 def test_an_event_by_its_other_name_means_the_same(name: str) -> None:
     said = {"email_id": "m1", "time": "2026-03-04T11:00:00Z"}

@@ -140,7 +140,10 @@ def test_the_servers_words_refine_what_the_class_leaves_open(number: str, words:
     ("words", "cause"),
     [
         ("554 5.7.1 recipient address was suppressed due to customer policy", Cause.SUPPRESSED_BY_PROVIDER),
-        ("Recipient address was suppressed due to system policy", Cause.SUPPRESSED_BY_PROVIDER),
+        ("recipient address was suppressed due to customer policy (List Unsubscribe)", Cause.UNSUBSCRIBED_AT_PROVIDER),
+        # Somebody else's mail was reported, or left: no wish about ours.
+        ("recipient address was suppressed due to system policy (Spam Complaint)", Cause.COMPLAINED_AT_PROVIDER),
+        ("recipient address was suppressed due to system policy (Link Unsubscribe)", Cause.UNSUBSCRIBED_AT_PROVIDER),
         ("recipient address was suppressed due to customer policy (Bounce Rule)", Cause.SUPPRESSED_BY_PROVIDER),
         ("recipient address was suppressed due to customer policy (Spam Complaint)", Cause.COMPLAINED_AT_PROVIDER),
         ("recipient address was suppressed due to customer policy (Unsubscribe Rule)", Cause.UNSUBSCRIBED_AT_PROVIDER),
@@ -150,6 +153,22 @@ def test_the_servers_words_refine_what_the_class_leaves_open(number: str, words:
 def test_a_suppressed_recipient_is_an_echo_and_no_bounce(name: str, number: str, words: str, cause: Cause) -> None:
     event = one(name, bounce_class=number, error_code="554", reason=words)
     assert (event.kind, event.cause) == (Kind.DROPPED, cause)
+
+
+# "SparkPost maintains a global suppression list across all customers": nothing was told of these addresses before.
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("554 5.7.1 recipient address was suppressed due to system policy (Bounce Rule)", Cause.MAILBOX_DOES_NOT_EXIST),
+        ("Recipient address was suppressed due to system policy", Cause.INVALID_ADDRESS),
+    ],
+)
+@pytest.mark.parametrize(("name", "number"), [("bounce", "25"), ("policy_rejection", "25")])
+def test_the_list_of_all_customers_is_the_only_news_and_counts(
+    name: str, number: str, words: str, cause: Cause
+) -> None:
+    event = one(name, bounce_class=number, error_code="554", raw_reason=words, reason=words)
+    assert (event.kind, event.cause) == (Kind.HARD_BOUNCE, cause)
 
 
 def test_a_rejection_for_another_reason_is_the_senders_fault() -> None:

@@ -109,6 +109,7 @@ def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> Fee
             enhanced_status=text(attempt, "enhanced_status_code", WORD_LIMIT),
             diagnostic=text(attempt, "response"),
             permanent=kind is Kind.HARD_BOUNCE,
+            recipient=text(data, "recipient"),
         )
         kind, cause = settle(kind, cause, failure)
     elif name == SUPPRESSION and _COMPLAINED in (diagnostic or "").lower():

@@ -22,7 +22,8 @@ from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
 from worker.providers.authentication.credentials import QueryToken
 from worker.providers.authentication.scheme import Scheme
-from worker.providers.classification.failure import classify
+from worker.providers.classification.failure import HARD_CAUSES, classify
+from worker.providers.classification.vendor_verdict import kind_of_drop
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
@@ -82,7 +83,11 @@ ENGAGEMENTS: dict[str, tuple[Kind, Cause]] = {
     "click": (Kind.CLICKED, Cause.NONE),
 }
 _FAILURES = frozenset({"Bounced", "Failed"})
-_FILTERED = frozenset({"Quarantined", "FilteredSpam"})
+# Two lists are behind it: the one of all customers, to which bounces of any sort lead, ours or not, and the customer's
+# own. Only words that name a dead address make it news.
+# https://learn.microsoft.com/azure/communication-services/concepts/email/sender-reputation-managed-suppression-list
+SUPPRESSED = "Suppressed"
+_TOLD_WHY = frozenset({*_FAILURES, "Quarantined", "FilteredSpam", SUPPRESSED})
 _NOT_FOR_US = frozenset({VALIDATION_EVENT, "Microsoft.EventGrid.SubscriptionDeletedEvent"})
 
 # -- How it is read ------------------------------------------------------------------------------------------
@@ -198,15 +203,19 @@ def _delivery_report(
     kind, cause = DELIVERY_STATUSES.get(status, (Kind.OTHER, Cause.NONE))
     diagnostic = json_payload.text(json_payload.child(data, "deliveryStatusDetails"), "statusMessage")
     failure = None
-    if status in _FAILURES or status in _FILTERED:
+    if status in _TOLD_WHY:
         failure = classify(
             smtp_code=None,
             enhanced_status=None,
             diagnostic=diagnostic,
             permanent=True if status == "Bounced" else None,
+            recipient=recipient,
+            sender=json_payload.text(data, "sender"),
         )
         believed = status in _FAILURES or CAUSE_BLAME[failure.cause] is Blame.SENDER
-        if believed and failure.cause is not Cause.UNDETERMINED:
+        if status == SUPPRESSED:
+            kind, cause = kind_of_drop(failure.cause), failure.cause if failure.cause in HARD_CAUSES else cause
+        elif believed and failure.cause is not Cause.UNDETERMINED:
             kind, cause = failure.kind, failure.cause
     return new_event(
         envelope,

@@ -316,6 +316,7 @@ def _told(reported: ReportedEvent, name: str, stated: Cause | None) -> _Told:
         enhanced_status=reported.enhanced_status,
         diagnostic=reported.diagnostic,
         permanent=None,
+        recipient=reported.address or reported.recipient,
     )
     if reported.final is False or (name == Kind.DEFERRED and not reported.final):
         kind, cause = Kind.DEFERRED, stated or found.cause

@@ -23,7 +23,7 @@ from worker.providers.authentication.configured_header import HEADER_OPTION, Con
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
-from worker.providers.classification.vendor_verdict import settle
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody, Element
 from worker.providers.payload.feedback import new_event, read_elements
@@ -183,17 +183,24 @@ def _read_event(written: str, values: dict[str, Any], raw: bytes, envelope: Enve
     name = written if written in EVENTS else SPELLINGS.get(_plain(written), written)
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     vendor_event, failure, diagnostic = name, None, None
+    address = json_payload.text(values, "email")
     if kind in _FAILURES:
         diagnostic = json_payload.text(values, "reason")
         failure = classify(
-            smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=kind is Kind.HARD_BOUNCE
+            smtp_code=None,
+            enhanced_status=None,
+            diagnostic=diagnostic,
+            permanent=kind is Kind.HARD_BOUNCE,
+            recipient=address,
         )
         kind, cause = settle(kind, cause, failure)
     elif kind is Kind.DROPPED:
         diagnostic = json_payload.text(values, "reason")
         if name == "blocked" and (words := _block_reason(diagnostic)):
             vendor_event, cause = f"blocked/{words}", BLOCK_REASONS[words]
-    address = json_payload.text(values, "email")
+        else:
+            cause = cause_of_drop(cause, diagnostic, recipient=address)
+            kind = kind_of_drop(cause)
     message_id = json_payload.text(values, "message-id", MESSAGE_ID_LIMIT)
     if message_id is not None:
         message_id = message_id.strip("<> ") or None

@@ -18,7 +18,7 @@ from worker.errors import UnreadablePayload
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
-from worker.providers.classification.vendor_verdict import settle
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.vendor_time import from_unix_seconds
@@ -108,8 +108,17 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
     diagnostic = json_payload.text(data, "failure_message") or json_payload.text(data, "reason")
     found = None
     if name in _FAILURES:
-        found = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=name == "email/bounced")
+        found = classify(
+            smtp_code=None,
+            enhanced_status=None,
+            diagnostic=diagnostic,
+            permanent=name == "email/bounced",
+            recipient=address,
+        )
         kind, cause = settle(kind, cause, found)
+    elif kind is Kind.DROPPED:
+        cause = cause_of_drop(cause, diagnostic, recipient=address)
+        kind = kind_of_drop(cause)
     event_id = json_payload.text(values, "event_id")
     written = name if "metric" in values else json_payload.text(values, "event_type", json_payload.WORD_LIMIT)
     return new_event(

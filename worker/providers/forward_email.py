@@ -102,6 +102,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         enhanced_status=json_payload.text(bounce, "status"),  # false where there is none
         diagnostic=diagnostic,
         permanent=action == "reject",
+        recipient=address,
     )
     of_the_sender = category == "recipient" and _BARRACUDA_BLOCK in (diagnostic or "")
     known = action is None or action in ACTIONS

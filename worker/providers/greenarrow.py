@@ -122,7 +122,9 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         detail = _word(values, "bounce_type")
     if kind in {Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE}:
         code = json_payload.integer(values, "bounce_code")  # the SMTP code, or a class of GreenArrow's own
-        failure = classify(smtp_code=code, enhanced_status=None, diagnostic=diagnostic, permanent=None)
+        failure = classify(
+            smtp_code=code, enhanced_status=None, diagnostic=diagnostic, permanent=None, recipient=address
+        )
         kind, cause = _meaning(kind, cause, detail, failure)
     told = values.get
     happened = next((time for field in _TIMES if (time := from_unix_seconds(told(field)))), None)

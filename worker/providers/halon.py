@@ -89,6 +89,7 @@ def _read_report(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
             permanent=None if temporary is None else not temporary,
             stage=stage_of_command(_word(result, "state")),
             recipient=recipient,
+            sender=json_payload.text(values, "sender"),
         )
         kind, cause = _meaning(kind, failure, expired=expired)
     transaction, queue, retry = (_word(values, key) for key in ("transaction", "queue", "retry"))

@@ -84,6 +84,8 @@ def _read_report(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
             enhanced_status=None if gave_up else json_payload.text(values, "enhanced_status", WORD_LIMIT),
             diagnostic=too_many.group(1) if too_many else diagnostic,
             permanent=None,
+            recipient=recipient,
+            sender=json_payload.text(values, "sender"),
         )
         if kind is Kind.DEFERRED:
             cause = failure.cause

@@ -139,6 +139,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
             enhanced_status=json_payload.text(data, "status"),
             diagnostic=diagnostic,
             permanent=state == "HardBounce",
+            recipient=written,
         )
         kind, cause = settle(*_state_meaning(state), found)
         known = state is None or state in RECIPIENT_STATES

@@ -155,7 +155,7 @@ def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list
         kind, cause = FEEDBACK_TYPES.get(feedback_type.lower(), _NOT_ABOUT_A_CONTACT)
         words = (name, feedback_type)
     elif kind in {Kind.DEFERRED, Kind.SOFT_BOUNCE}:
-        failure = _failure(name, response)
+        failure = _failure(name, response, values)
         kind, cause = _meaning(name, label, failure)
         words = (name, label)
     headers, meta = json_payload.child(values, "headers"), json_payload.child(values, "meta")
@@ -191,7 +191,7 @@ def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list
     ]
 
 
-def _failure(name: str, response: dict[str, Any]) -> Classification:
+def _failure(name: str, response: dict[str, Any], values: dict[str, Any]) -> Classification:
     code = json_payload.integer(response, "code")
     if name in {"OOB", "Expiration", "Delayed", "Delay"}:
         code = None  # made up where the report or the queue had none; the real one stands in the words
@@ -203,6 +203,8 @@ def _failure(name: str, response: dict[str, Any]) -> Classification:
         diagnostic=json_payload.text(response, "content"),
         permanent=True if name == "Bounce" else None,
         stage=stage_of_command(json_payload.text(response, "command")),
+        recipient=json_payload.text(values, "recipient"),  # None of several, who are in an array
+        sender=json_payload.text(values, "sender"),
     )
 
 

@@ -22,7 +22,7 @@ from worker.providers.authentication.hmac_signature import bad_signature, hmac_m
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.signed_time import bad_time, read_signed_time
 from worker.providers.classification.failure import Classification, classify
-from worker.providers.classification.vendor_verdict import settle
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
@@ -76,6 +76,7 @@ SCHEMES: dict[str, Scheme] = {"": LettermintSignature()}
 # https://docs.lettermint.co/platform/webhooks/events
 
 CREATED = "message.created"
+FAILED = "message.failed"
 SUPPRESSED = "message.suppressed"
 SUPPRESSION_ADDED = "suppression.added"
 INBOUND = "message.inbound"
@@ -87,7 +88,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "message.hard_bounced": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
     "message.soft_bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "message.spam_complaint": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
-    "message.failed": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # inside Lettermint, unless a server answered
+    FAILED: (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # inside Lettermint, unless a server answered
     SUPPRESSED: (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "message.policy_rejected": (Kind.DROPPED, Cause.CONTENT),  # by Lettermint's own filter; it names no recipient
     "message.unsubscribed": (Kind.UNSUBSCRIBE, Cause.NONE),
@@ -103,7 +104,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "suppression.removed": (Kind.OTHER, Cause.NONE),
     "webhook.test": (Kind.OTHER, Cause.TEST),
 }
-_ANSWERED = frozenset({"message.hard_bounced", "message.soft_bounced", "message.failed"})
+_ANSWERED = frozenset({"message.hard_bounced", "message.soft_bounced", FAILED})
 
 # -- Why it happened -----------------------------------------------------------------------------------------
 # https://docs.lettermint.co/api-reference/team/suppression: the reasons of a suppression. Those of a bounce are the
@@ -160,8 +161,11 @@ def _read_event(name: str, address: str | None, values: Mapping[str, Any], envel
     said = text(response, "content")
     vendor_event, failure = name, None
     if name in _ANSWERED and response:
-        failure = _classify(response, permanent=kind is Kind.HARD_BOUNCE)
+        failure = _classify(response, permanent=kind is Kind.HARD_BOUNCE, recipient=address)
         kind, cause = settle(kind, cause, failure)
+    elif name == FAILED:
+        cause = cause_of_drop(cause, reason, recipient=address)
+        kind = kind_of_drop(cause)
     elif name in {SUPPRESSED, SUPPRESSION_ADDED} and code in SUPPRESSIONS:
         cause, vendor_event = SUPPRESSIONS[code], f"{name}/{code}"
     return new_event(
@@ -182,12 +186,13 @@ def _read_event(name: str, address: str | None, values: Mapping[str, Any], envel
     )
 
 
-def _classify(response: Mapping[str, Any], *, permanent: bool) -> Classification:
+def _classify(response: Mapping[str, Any], *, permanent: bool, recipient: str | None) -> Classification:
     return classify(
         smtp_code=json_payload.integer(response, "status_code"),
         enhanced_status=text(response, "enhanced_status_code", WORD_LIMIT),
         diagnostic=text(response, "content"),
         permanent=permanent,
+        recipient=recipient,
     )
 
 

@@ -17,7 +17,7 @@ from worker.errors import UnreadablePayload
 from worker.providers.authentication.http_message_signature import HttpMessageSignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
-from worker.providers.classification.vendor_verdict import settle
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
@@ -93,6 +93,9 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
             permanent=name == "hard-bounced",
         )
         kind, cause = settle(kind, cause, found)
+    elif kind is Kind.DROPPED:
+        cause = cause_of_drop(cause, reason)
+        kind = kind_of_drop(cause)
     stamp = values.get("timestamp")
     request_id = json_payload.text(values, "request_id")
     message_id = json_payload.text(values, "smtp_id", json_payload.MESSAGE_ID_LIMIT)

@@ -17,7 +17,7 @@ from worker.errors import UnreadablePayload
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
-from worker.providers.classification.vendor_verdict import settle
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
@@ -88,6 +88,9 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
     if name in _FAILURES:
         found = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=name == "failed")
         kind, cause = settle(kind, cause, found)
+    elif kind is Kind.DROPPED:
+        cause = cause_of_drop(cause, diagnostic)
+        kind = kind_of_drop(cause)
     event_id = json_payload.text(values, "event_id")
     tags = values.get("tags")
     return [

@@ -142,12 +142,16 @@ def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> Fee
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     diagnostic = text(reasons, "reason")
     failure = None
+    address = text(child(email, "recipient"), "email") or text(data, "email") or text(child(data, "recipient"), "email")
     if kind in _FAILURES:
         failure = classify(
-            smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=kind is Kind.HARD_BOUNCE
+            smtp_code=None,
+            enhanced_status=None,
+            diagnostic=diagnostic,
+            permanent=kind is Kind.HARD_BOUNCE,
+            recipient=address,
         )
         kind, cause = settle(kind, cause, failure)
-    address = text(child(email, "recipient"), "email") or text(data, "email") or text(child(data, "recipient"), "email")
     return new_event(
         envelope,
         envelope.body,

@@ -107,7 +107,9 @@ ERRORS: dict[str, MailjetError] = {
     "system issue": _of_the_server(Cause.SERVER_UNAVAILABLE),
     "protocol issue": _of_the_server(Cause.SERVER_UNAVAILABLE),
     "connection issue": _of_the_server(Cause.CONNECTION_FAILED),
-    "preblocked": _error("mailjet", (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)),  # bounced lately, for anybody
+    "preblocked": _error(
+        "mailjet", (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
+    ),  # bounced lately; it is not told for whom
     "duplicate in campaign": _error(
         "mailjet", (Kind.DROPPED, Cause.SENDER_CONFIGURATION), blocked=Cause.SENDER_CONFIGURATION
     ),
@@ -167,6 +169,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
     if name is None:
         return _inbound(raw, envelope) if "Sender" in values and "Recipient" in values else None
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    address = json_payload.text(values, "email")
     recognised, vendor_event, failure, scope = name in EVENTS, name, None, None
     diagnostic = json_payload.text(values, "smtp_reply")
     list_id = json_payload.text(values, "mj_list_id", WORD_LIMIT) if name == "unsub" else None
@@ -176,7 +179,9 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         label, error = _error_of(values)
         recognised = label in ERRORS
         hard = json_payload.flag(values, "hard_bounce")
-        failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=hard)
+        failure = classify(
+            smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=hard, recipient=address
+        )
         if kind is Kind.DROPPED:
             kind, cause, vendor_event = kind_of_drop(error.blocked), error.blocked, f"{name}/{label}"
         else:
@@ -184,7 +189,6 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
             vendor_event = f"{name}/{'hard' if hard else 'soft'}/{label}"
     elif kind is Kind.UNSUBSCRIBE:
         scope = left
-    address = json_payload.text(values, "email")
     if address == SAMPLE_ADDRESS:
         kind, cause, scope = Kind.OTHER, Cause.TEST, None
     message_id = json_payload.text(values, "MessageID", MESSAGE_ID_LIMIT)

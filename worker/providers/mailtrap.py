@@ -19,7 +19,7 @@ from worker.providers.authentication.credentials import BasicCredentials, QueryT
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
-from worker.providers.classification.vendor_verdict import settle
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
@@ -188,12 +188,16 @@ def _read_failure(name: str, values: Mapping[str, Any]) -> _Reading:
             enhanced_status=None,
             diagnostic=diagnostic,
             permanent=kind is Kind.HARD_BOUNCE,
+            recipient=text(values, "email"),
         )
         kind, cause = settle(kind, cause, failure)
     elif kind is Kind.DROPPED and diagnostic and "suppress" in diagnostic.lower():
         told = diagnostic.lower().partition("suppress")[2]
         word = next((word for word in SUPPRESSIONS if word in told), "suppressed")
         cause, vendor_event = SUPPRESSIONS[word], f"{name}/{word}"
+    elif kind is Kind.DROPPED:
+        cause = cause_of_drop(cause, diagnostic, recipient=text(values, "email"))
+        kind = kind_of_drop(cause)
     return _Reading(
         kind=kind,
         cause=cause,

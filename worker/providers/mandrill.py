@@ -215,7 +215,11 @@ def _read_message_event(name: str, values: dict[str, Any], raw: bytes, envelope:
     if kind in _FAILURES:
         diagnostic = _diagnostic(message)
         failure = classify(
-            smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=kind is Kind.HARD_BOUNCE
+            smtp_code=None,
+            enhanced_status=None,
+            diagnostic=diagnostic,
+            permanent=kind is Kind.HARD_BOUNCE,
+            recipient=address,
         )
         kind, cause, detail = _settled(name, message, failure)
         vendor_event = f"{name}/{detail}" if detail else name

@@ -124,7 +124,14 @@ def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> Fee
         words, (kind, cause) = by_details
         vendor_event = f"{name}/{words}"
     elif name in {"MessageDelayed", FAILED}:
-        failure = classify(smtp_code=None, enhanced_status=None, diagnostic=output or details, permanent=name == FAILED)
+        failure = classify(
+            smtp_code=None,
+            enhanced_status=None,
+            diagnostic=output or details,
+            permanent=name == FAILED,
+            recipient=text(message, "to"),
+            sender=text(message, "from"),
+        )
         kind, cause = settle(kind, cause, failure)
     address = text(message, "to")
     if message.get("direction") == "incoming":  # mail to us, on its way through a route

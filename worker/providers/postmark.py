@@ -161,7 +161,11 @@ def _bounce(record: _Record) -> FeedbackEvent:
     named = _word(content, "Type")
     name = named if named in BOUNCE_TYPES else _NAME_BY_CODE.get(json_payload.integer(content, "TypeCode") or 0)
     found = classify(
-        smtp_code=None, enhanced_status=None, diagnostic=json_payload.text(content, "Details"), permanent=None
+        smtp_code=None,
+        enhanced_status=None,
+        diagnostic=json_payload.text(content, "Details"),
+        permanent=None,
+        recipient=json_payload.text(content, "Email"),
     )
     if name is None:
         code = _word(content, "TypeCode")

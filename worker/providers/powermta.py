@@ -219,6 +219,8 @@ def _read_record(row: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
             enhanced_status=_word(row, "dsnstatus"),
             diagnostic=json_payload.text(row, "dsndiag"),
             permanent=None,
+            recipient=json_payload.text(row, "rcpt"),
+            sender=json_payload.text(row, "orig"),
         )
         kind, cause = _meaning(kind, _word(row, "bouncecat"), failure)
     raw = _encode(row)  # its keys in order, so that the same record has the same bytes however it came

@@ -22,6 +22,7 @@ from worker.providers.amazon import ses_vocabulary
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.standard_webhooks import ID_HEADERS, StandardWebhooks
 from worker.providers.classification.failure import HARD_CAUSES, Classification, classify
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, child, fit_text, text
@@ -160,6 +161,8 @@ def _read(name: str, data: Mapping[str, Any]) -> _Reading:
         diagnostic = text(suppressed, "message")
     elif name == "email.failed":
         diagnostic = text(child(data, "failed"), "reason")
+        cause = cause_of_drop(cause, diagnostic)  # "invalid recipients" are among what is documented
+        kind = kind_of_drop(cause)
     elif name == CONTACT_UPDATED and data.get("unsubscribed") is True:
         (kind, cause), words = UNSUBSCRIBED, ("unsubscribed",)
     elif name == "suppression.added" and (origin := text(data, "origin", WORD_LIMIT)):

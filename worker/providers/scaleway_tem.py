@@ -179,7 +179,11 @@ def _read_event(values: dict[str, Any], raw: bytes, message_id: str, envelope: E
     failure = None
     if kind in {Kind.DEFERRED, Kind.HARD_BOUNCE, Kind.BLOCKED}:
         failure = classify(
-            smtp_code=code, enhanced_status=None, diagnostic=diagnostic, permanent=kind is not Kind.DEFERRED
+            smtp_code=code,
+            enhanced_status=None,
+            diagnostic=diagnostic,
+            permanent=kind is not Kind.DEFERRED,
+            recipient=json_payload.text(values, "email_to"),
         )
         if name in _REFINED and failure.cause is not Cause.UNDETERMINED:
             kind, cause = kind if kind is Kind.DEFERRED else failure.kind, failure.cause

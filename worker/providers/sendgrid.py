@@ -17,7 +17,7 @@ from worker.providers.authentication.json_web_token import TOKEN_OPTIONS, JsonWe
 from worker.providers.authentication.public_key import PublicKeySignature
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
-from worker.providers.classification.vendor_verdict import kind_of_drop
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
@@ -249,7 +249,7 @@ def _drop_cause(reason: str | None) -> Cause:
     cause = DROP_CAUSES.get(lowered)
     if cause is None and lowered.startswith("spam content"):
         cause = Cause.CONTENT
-    return cause or Cause.UNDETERMINED
+    return cause or cause_of_drop(Cause.UNDETERMINED, reason)
 
 
 def _classified(values: Mapping[str, Any], diagnostic: str | None, *, permanent: bool | None) -> Classification:
@@ -258,6 +258,7 @@ def _classified(values: Mapping[str, Any], diagnostic: str | None, *, permanent:
         enhanced_status=json_payload.text(values, "status", 100),
         diagnostic=diagnostic,
         permanent=permanent,
+        recipient=json_payload.text(values, "email"),
     )
 
 

@@ -114,6 +114,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
             enhanced_status=json_payload.text(values, "smtp_server_response_subcode"),
             diagnostic=diagnostic,
             permanent=name in _PERMANENT,
+            recipient=address,
         )
         kind, cause = settle(kind, cause, found)
     stamp = values.get("timestamp")  # a number in one product, a text in the other

@@ -18,6 +18,8 @@ from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, QueryToken, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
+from worker.providers.classification.reply import stage_of_command
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.form_payload import decode_form
@@ -185,9 +187,15 @@ def _read_event(values: dict[str, Any], written: str, recipient: str, envelope: 
             enhanced_status=None,
             diagnostic=diagnostic,
             permanent=bounce == "hard" if bounce in BOUNCES else None,
+            stage=stage_of_command(json_payload.text(values, "context")),  # `RCPT TO:<jane@example.org>`
+            recipient=recipient,
+            sender=json_payload.text(values, "sender"),
         )
         if failure.cause is not Cause.UNDETERMINED:
             kind, cause = failure.kind, failure.cause
+    elif kind is Kind.DROPPED:
+        cause = cause_of_drop(cause, diagnostic, recipient=recipient)
+        kind = kind_of_drop(cause)
     message_id = json_payload.text(values, "email_id", json_payload.MESSAGE_ID_LIMIT)
     time = json_payload.text(values, "time", json_payload.WORD_LIMIT)
     link = json_payload.text(values, "url") or json_payload.text(values, "link")

@@ -339,6 +339,7 @@ def _found(values: Mapping[str, Any], status: str, *, permanent: bool | None) ->
         enhanced_status=json_payload.text(values, status),
         diagnostic=json_payload.text(values, "diagnosticcode") or json_payload.text(values, "reason"),
         permanent=permanent,
+        recipient=json_payload.text(values, "address"),
     )
 
 

@@ -18,6 +18,7 @@ from worker.providers.authentication.configured_header import HEADER_OPTION, Con
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
+from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
@@ -80,7 +81,7 @@ BOUNCE_CLASSES: dict[str, tuple[Kind, Cause]] = {
     "22": (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
     "23": (Kind.BLOCKED, Cause.MESSAGE_TOO_LARGE),
     "24": (Kind.SOFT_BOUNCE, Cause.EXPIRED),
-    "25": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),  # SparkPost's own policies: nearly always its suppression list
+    "25": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),  # SparkPost's own policies: nearly always a suppression list
     "30": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
     "40": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "50": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
@@ -98,11 +99,15 @@ BOUNCE_CLASSES: dict[str, tuple[Kind, Cause]] = {
 OVERRULED_CLASSES = frozenset({"1", "10", "20", "21", "30", "40", "70"})
 
 # https://support.sparkpost.com/docs/user-guide/using-suppression-lists: `policy_rejection` until 2026, class 25 since
+# The customer's list repeats what the customer was told. The system's is SparkPost's own, for all of its customers, and
+# nothing came before: defunct mailboxes, misspelled domains, addresses that only spammers write to.
 _SUPPRESSED = "suppressed due to"
-_SUPPRESSION_RULES = {
-    "(spam complaint": Cause.COMPLAINED_AT_PROVIDER,
-    "(unsubscribe rule": Cause.UNSUBSCRIBED_AT_PROVIDER,
+_BY_SYSTEM = "system policy"
+_SUPPRESSION_RULES = {  # as in "(Spam Complaint)"
+    "complaint": Cause.COMPLAINED_AT_PROVIDER,
+    "unsubscribe": Cause.UNSUBSCRIBED_AT_PROVIDER,
 }
+_BOUNCE_RULE = "bounce"
 COMPLAINTS: dict[str, tuple[Kind, Cause]] = {
     "abuse": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     "other": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
@@ -177,6 +182,8 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
             enhanced_status=None,
             diagnostic=diagnostic,
             permanent=None,
+            recipient=address,
+            sender=json_payload.text(values, "msg_from"),
         )
         number = json_payload.text(values, "bounce_class", WORD_LIMIT)
         if kind is Kind.SOFT_BOUNCE and number is not None:
@@ -241,13 +248,13 @@ def _failed(
     if kind is Kind.DEFERRED:
         return kind, _deferral_cause(number, failure)
     if kind is Kind.DROPPED:
-        return kind, _suppression(diagnostic) or cause
+        return _suppression(diagnostic) or _rejection(cause, diagnostic)
     return _bounce(number, diagnostic, failure)
 
 
 def _bounce(number: str, diagnostic: str | None, failure: Classification) -> tuple[Kind, Cause]:
     if suppressed := _suppression(diagnostic):
-        return Kind.DROPPED, suppressed
+        return suppressed
     kind, cause = BOUNCE_CLASSES.get(number, _FAILED)
     vague = failure.cause is Cause.UNDETERMINED or (failure.cause is Cause.POLICY and number == "10")
     if number not in BOUNCE_CLASSES or (number in OVERRULED_CLASSES and not vague):
@@ -266,8 +273,19 @@ def _deferral_cause(number: str, failure: Classification) -> Cause:
     return cause if kind in {Kind.SOFT_BOUNCE, Kind.BLOCKED} else failure.cause
 
 
-def _suppression(diagnostic: str | None) -> Cause | None:
-    words = diagnostic.lower() if diagnostic else ""
-    if _SUPPRESSED not in words:
+def _rejection(cause: Cause, diagnostic: str | None) -> tuple[Kind, Cause]:
+    cause = cause_of_drop(cause, diagnostic)
+    return kind_of_drop(cause), cause
+
+
+def _suppression(diagnostic: str | None) -> tuple[Kind, Cause] | None:
+    """What a send to a suppressed recipient means; None where the words do not speak of one."""
+    _, suppressed, policy = (diagnostic or "").lower().partition(_SUPPRESSED)
+    if not suppressed:
         return None
-    return next((cause for rule, cause in _SUPPRESSION_RULES.items() if rule in words), Cause.SUPPRESSED_BY_PROVIDER)
+    for rule, cause in _SUPPRESSION_RULES.items():
+        if rule in policy:
+            return Kind.DROPPED, cause
+    if _BY_SYSTEM not in policy:
+        return Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER
+    return Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST if _BOUNCE_RULE in policy else Cause.INVALID_ADDRESS

@@ -194,6 +194,8 @@ def _failure(data: dict[str, Any], details: str | None, *, name: str, final: boo
         diagnostic=details,
         permanent=True if final else None,
         stage=_STAGES.get(name, Stage.UNKNOWN),
+        recipient=json_payload.text(data, "to"),
+        sender=json_payload.text(data, "from"),
     )
 
 

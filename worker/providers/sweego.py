@@ -142,6 +142,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
             enhanced_status=None,
             diagnostic=diagnostic,
             permanent=name == "hard_bounce",
+            recipient=recipient,
         )
         kind, cause = settle(kind, cause, found)
     event_id = json_payload.text(values, "event_id")

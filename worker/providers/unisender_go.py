@@ -298,7 +298,9 @@ def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Env
             info, status = json_payload.child(data, "delivery_info"), name
             if status != "spam":
                 diagnostic = json_payload.text(info, "destination_response")
-                failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=None)
+                failure = classify(
+                    smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=None, recipient=address
+                )
                 kind, cause = _bounce(status, word, failure)
                 known, name = word is None or word in DELIVERY_STATUSES, f"{status}/{word}" if word else status
             elif word == SPAM_FOLDER:

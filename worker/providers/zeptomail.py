@@ -235,7 +235,13 @@ def _read_event(
     diagnostic = json_payload.text(detail, "diagnostic_message") or reason
     failure = None
     if name in _BOUNCES:
-        failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=name == "hardbounce")
+        failure = classify(
+            smtp_code=None,
+            enhanced_status=None,
+            diagnostic=diagnostic,
+            permanent=name == "hardbounce",
+            recipient=address,
+        )
         if failure.cause is not Cause.UNDETERMINED:
             kind, cause = failure.kind, failure.cause
     if address is None:

@@ -108,7 +108,11 @@ def test_every_documented_event_and_reason_is_mapped() -> None:
             (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
         ),
         ("generic", {"code": 550, "bounce-type": "hard", "message": "go away"}, (Kind.HARD_BOUNCE, Cause.UNDETERMINED)),
-        ("generic", {"code": 498, "message": "No MX for example.com"}, (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE)),
+        (
+            "generic",
+            {"code": 498, "message": "No MX for example.com"},
+            (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST),
+        ),
         ("generic", {"code": 499, "message": "no connection"}, (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED)),
         ("generic", {"code": 550, "message": "go away"}, (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
         ("generic", {"bounce-code": "550", "enhanced-code": "5.1.1"}, (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)),
@@ -137,6 +141,11 @@ def test_a_permanent_failure_is_what_reason_codes_and_words_say(
 @pytest.mark.parametrize("reason", DOCUMENTED_REASONS)
 def test_a_temporary_failure_is_a_deferral_whatever_its_reason(reason: str) -> None:
     assert failed("temporary", reason, code=550, message="no such user").kind is Kind.DEFERRED
+
+
+def test_a_missing_mx_may_be_found_as_long_as_mailgun_goes_on_looking() -> None:
+    event = failed("temporary", "generic", code=498, message="No MX for example.com")
+    assert (event.kind, event.cause) == (Kind.DEFERRED, Cause.DNS_FAILURE)
 
 
 @pytest.mark.parametrize("severity", ["internal", "unknown", ""])
@@ -361,3 +370,8 @@ def test_a_body_that_is_neither_json_nor_a_form_is_refused_with_the_remedy() -> 
     verdict = PROVIDER.authenticate(request, sender.source("s"), now=NOW, certificates={})
     assert isinstance(verdict, Refused)
     assert "neither as JSON nor as a form" in verdict.detail
+
+
+def test_a_rejection_for_mailguns_own_list_is_an_echo() -> None:
+    event = parse(event_data("rejected", reject={"reason": "The recipient address is on the suppression list"}))
+    assert (event.kind, event.cause) == (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)

@@ -254,6 +254,7 @@ def _classify(recipient: Mapping[str, Any], *, permanent: bool) -> Classificatio
         enhanced_status=_word(recipient, "status"),
         diagnostic=json_payload.text(recipient, "diagnosticCode"),
         permanent=permanent,
+        recipient=recipient["emailAddress"],
     )
 
 

@@ -1,7 +1,12 @@
 """What a failure was, where the vendor has a class for it and the receiving server has words."""
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
-from worker.providers.classification.failure import HARD_CAUSES, Classification
+from worker.providers.classification.failure import HARD_CAUSES, Classification, classify
+
+# The vendor tells of its list, so that whatever it quotes beside is old news.
+_ECHOES = ("suppress", "bounced", "blocklist", "blacklist", "unsubscri", "complain")
+_INVALID = ("invalid", "not valid", "not a valid", "malformed", "syntax", "format")
+_OF_AN_ADDRESS = frozenset({Cause.INVALID_ADDRESS, Cause.MAILBOX_DOES_NOT_EXIST})
 
 
 def settle(kind: Kind, cause: Cause, found: Classification) -> tuple[Kind, Cause]:
@@ -22,3 +27,15 @@ def kind_of_drop(cause: Cause) -> Kind:
     the first and only news of it, and counts as a hard bounce does.
     """
     return Kind.HARD_BOUNCE if cause in HARD_CAUSES else Kind.DROPPED
+
+
+def cause_of_drop(cause: Cause, words: str | None, *, recipient: str | None = None) -> Cause:
+    """Why the vendor did not try: INVALID_ADDRESS where its own words plainly say so of the recipient, else `cause`.
+
+    Only the form of an address can be judged without a try; any other fault that is told here is an older one.
+    """
+    lowered = words.lower().replace("_", " ") if words else ""
+    if any(echo in lowered for echo in _ECHOES) or not any(word in lowered for word in _INVALID):
+        return cause
+    found = classify(smtp_code=None, enhanced_status=None, diagnostic=lowered, permanent=True, recipient=recipient)
+    return Cause.INVALID_ADDRESS if found.cause in _OF_AN_ADDRESS else cause

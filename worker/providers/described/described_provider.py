@@ -235,6 +235,7 @@ def _settle(meaning: Meaning, values: Mapping[str, Any]) -> tuple[Kind, Cause, C
         enhanced_status=json_payload.text(values, "enhanced_status"),
         diagnostic=json_payload.text(values, "diagnostic"),
         permanent=_VERDICTS.get(meaning.kind),
+        recipient=json_payload.text(values, "address"),  # None of several, who are in an array
     )
     cause = meaning.cause or failure.cause
     kind = failure.kind if meaning.kind == BOUNCE else Kind(meaning.kind)

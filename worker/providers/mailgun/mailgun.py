@@ -72,6 +72,7 @@ REJECT_CAUSES: tuple[tuple[str, Cause], ...] = (
     ("disabled", Cause.SENDER_CONFIGURATION),
     ("too many recipients", Cause.RATE_LIMITED),
     ("limit", Cause.RATE_LIMITED),
+    ("suppress", Cause.SUPPRESSED_BY_PROVIDER),
     ("invalid recipient", Cause.INVALID_ADDRESS),
     ("recipient address", Cause.INVALID_ADDRESS),
     ("not a valid address", Cause.INVALID_ADDRESS),

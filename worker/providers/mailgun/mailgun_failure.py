@@ -26,8 +26,9 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
 
 
 # Mailgun's own codes, beside the SMTP ones.
+NO_MX = 498
 OWN_CODES: dict[int, tuple[Kind, Cause]] = {
-    498: (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE),  # no MX found, which may be found tomorrow
+    NO_MX: (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST),  # no MX found until the tries were over
     499: (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
     602: (Kind.SOFT_BOUNCE, Cause.EXPIRED),
     605: (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
@@ -86,6 +87,8 @@ def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnos
         enhanced_status=json_payload.text(status, "enhanced-code", 100),
         diagnostic=diagnostic,
         permanent=severity == "permanent" if severity in {"permanent", "temporary"} else None,
+        recipient=json_payload.text(values, "recipient"),
+        sender=json_payload.text(json_payload.child(values, "envelope"), "sender"),
     )
     if severity == "temporary":
         kind, cause = Kind.DEFERRED, _temporary_cause(reason, code, found)
@@ -106,6 +109,8 @@ def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnos
 def _temporary_cause(reason: str, code: int | None, found: Classification) -> Cause:
     if reason == "greylisted":
         return Cause.GREYLISTED
+    if code == NO_MX:
+        return Cause.DNS_FAILURE  # which may be found tomorrow
     return OWN_CODES[code][1] if code in OWN_CODES else found.cause
 
 
