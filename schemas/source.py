@@ -37,4 +37,5 @@ class Source(Struct, frozen=True, kw_only=True):
     authentication: str = ""  # "" = the provider's own way; "none" = open, said in so many words
     secrets: tuple[Secret, ...] = ()  # several at once while a secret is being rotated
     allowed_addresses: tuple[str, ...] = ()  # IP networks (CIDR) that may call; empty = any
+    bulk: bool = False  # its webhooks wait behind those of the other sources: for imports
     options: dict[str, Any] = {}  # what only this provider understands, e.g. SES `topics`

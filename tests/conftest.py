@@ -19,13 +19,15 @@ from schemas.queue_topology import (
     CONTACTS_EXCHANGE,
     DEAD_EXCHANGE,
     DEAD_QUEUE,
-    PARCELS_QUEUE,
-    WEBHOOKS_EXCHANGE,
+    PARCELS_EXCHANGE,
+    SHARED_EXCHANGE,
+    SHARED_LANES,
+    lane_queue,
 )
 from tests.feedback_events import START
 from tests.properties import load_profiles
 from tests.surroundings import left_behind, move_to
-from tests.virtual_hosts import VirtualHosts
+from tests.virtual_hosts import LANES, VirtualHosts
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, start_rabbitmq
 from worker.logs import configure_logging
@@ -35,6 +37,7 @@ from worker.store.partitions import make_partitions, month_of, months_later
 from worker.store.pool import Pool, open_pool
 
 _numbers = itertools.count(1)
+_QUEUES = (*map(lane_queue, (*SHARED_LANES, *LANES)), DEAD_QUEUE)
 _TAKEN_VARIABLES = pytest.StashKey[dict[str, str]]()
 _SERVICES = frozenset({"postgres_server", "rabbitmq_server"})
 _SURROUNDINGS = pytest.StashKey[Path]()
@@ -232,7 +235,7 @@ async def _virtual_host(rabbitmq: RabbitMQ, pool: VirtualHosts, *, declared: boo
 async def _refuse_broker_in_use(url: str) -> None:
     """Tests remove the queues they find; that must never be those of a running Bouncekeeper."""
     async with await aio_pika.connect(url) as connection:
-        for name in (PARCELS_QUEUE, DEAD_QUEUE):
+        for name in _QUEUES:
             channel = await connection.channel()
             try:
                 queue = await channel.declare_queue(name, passive=True)
@@ -249,7 +252,7 @@ async def _refuse_broker_in_use(url: str) -> None:
 async def _remove_our_objects(url: str) -> None:
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
-        for name in (PARCELS_QUEUE, DEAD_QUEUE):
+        for name in _QUEUES:
             await channel.queue_delete(name)
-        for name in (WEBHOOKS_EXCHANGE, DEAD_EXCHANGE, CONTACTS_EXCHANGE):
+        for name in (PARCELS_EXCHANGE, SHARED_EXCHANGE, DEAD_EXCHANGE, CONTACTS_EXCHANGE):
             await channel.exchange_delete(name)

@@ -105,6 +105,13 @@ def test_a_source_may_say_where_its_events_tell_their_account(tmp_path: Path) ->
     assert "is no JMESPath expression" in mistakes(tmp_path, table.format(rule="raw.a["))
 
 
+def test_a_source_may_be_for_imports(tmp_path: Path) -> None:
+    table = '[sources.old]\nprovider = "mailgun"\nauthentication = "none"\n'
+    assert [source.bulk for source in load(tmp_path, table)] == [False]
+    assert [source.bulk for source in load(tmp_path, table + "bulk = true\n")] == [True]
+    assert [source.bulk for source in load(tmp_path, table, {"BOUNCEKEEPER_SOURCES_OLD_BULK": "yes"})] == [True]
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -116,7 +123,7 @@ def test_a_source_may_say_where_its_events_tell_their_account(tmp_path: Path) ->
             secrets=(Secret('me:qu"ote\\d'), Secret("me:🔑 and a line\nbreak")),
             allowed_addresses=("203.0.113.0/24", "::1/128"),
         ),
-        Source(name="open", provider="mailgun", authentication="none"),
+        Source(name="open", provider="mailgun", authentication="none", bulk=True),
         AmazonSesSamples().source("ses"),
     ],
     ids=lambda source: source.name,
@@ -146,6 +153,10 @@ def test_a_source_that_is_written_is_read_as_it_was(tmp_path: Path, source: Sour
         ('[sources."a b"]\nprovider = "sendgrid"\n', "is no name for a source"),
         ('[sources.a]\nprovider = "mailgun"\nsecrets = ["k"]\ncolour = "red"\n', "colour"),
         ('[sources.a]\nprovider = "mailgun"\nsecrets = ["k"]\nallowed_addresses = ["everywhere"]\n', "everywhere"),
+        (
+            '[sources.a]\nprovider = "mailgun"\nsecrets = ["k"]\nbulk = "later"\n',
+            "sources.a.bulk is 'later': write true",
+        ),
         ("[sources.a]\nprovider = 7\n", "sources.a.provider is 7: it must be a text"),
         ("[sources]\na = 1\n", "sources.a must be a table"),
     ],

@@ -7,9 +7,13 @@ from typing import cast
 import aio_pika
 from aiormq import Channel
 
+from schemas.lane import Lane
 from worker.local_services.rabbitmq import RabbitMQ
-from worker.queue.rabbitmq_topology import declare_webhooks
+from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks
 
+# Lanes that tests may use, of two sources; a queue that is made on the spot would cost each of them two seconds.
+BUSY, QUIET, IMPORT = Lane(source="busy"), Lane(source="quiet"), Lane(source="quiet", bulk=True)
+LANES = (BUSY, QUIET, IMPORT)
 _AT_ONCE = 16
 _numbers = itertools.count(1)
 
@@ -36,7 +40,9 @@ class VirtualHosts:
 async def _declare(url: str) -> None:
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
-        await declare_webhooks(cast("Channel", await channel.get_underlay_channel()))
+        underlay = cast("Channel", await channel.get_underlay_channel())
+        await declare_webhooks(underlay)
+        await declare_lanes(underlay, LANES)
 
 
 def _name() -> str:

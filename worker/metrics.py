@@ -47,6 +47,11 @@ PARKED_PARCELS = Counter(
     f"{_PREFIX}_parked_parcels_total", "Parcels kept in Postgres because the broker was away or too slow."
 )
 QUEUE_DEPTH_PARCELS = Gauge(f"{_PREFIX}_queue_depth_parcels", "Parcels that wait to be processed.", ["queue"])
+LANE_DEPTH_PARCELS = Gauge(
+    f"{_PREFIX}_lane_depth_parcels",
+    "Parcels of one source that wait to be processed; work is live or bulk. The lane that sources share has no name.",
+    ["queue", "source", "work"],
+)
 OLDEST_AGE_SECONDS = Gauge(
     f"{_PREFIX}_oldest_age_seconds", "Age of the oldest webhook of the last batch when it was committed."
 )

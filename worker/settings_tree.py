@@ -55,7 +55,7 @@ class QueueSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     prefetch_parcels: Annotated[
-        int, Meta(ge=1, le=10_000), _says("Parcels that the broker lends one worker at a time.")
+        int, Meta(ge=1, le=10_000), _says("Parcels of one source that the broker lends one worker at a time.")
     ] = 64
 
 

@@ -19,6 +19,7 @@ from worker.logs import configure_logging
 _BENCHMARKS = {
     "receiver": "receiver_throughput",
     "pipeline": "pipeline_throughput",
+    "fairness": "fairness",
     "processor": "processor_throughput",
     "relay": "relay_throughput",
     "contacts": "contact_scale",

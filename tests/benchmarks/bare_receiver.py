@@ -9,6 +9,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from schemas.lane import SHARED_LANE, Lane
 from worker.commands.running import run_service
 from worker.receiver import application, service
 from worker.settings import load_settings
@@ -18,7 +19,7 @@ from worker.settings_tree import Settings
 class DiscardingWriter:
     """A QueueWriter that stores nothing."""
 
-    async def put(self, parcel: bytes) -> None:
+    async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
         """Done."""
 
     def available(self) -> bool:
@@ -38,7 +39,7 @@ class NoCommit:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._done.set_result(None)
 
-    def put(self, _blob: bytes) -> "asyncio.Future[None]":
+    def put(self, _blob: bytes, _lane: Lane = SHARED_LANE) -> "asyncio.Future[None]":
         """Done already: awaiting it does not even leave the running task."""
         return self._done
 

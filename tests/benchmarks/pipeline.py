@@ -39,14 +39,14 @@ class OurPipeline:
         self.servers = servers
 
     @classmethod
-    async def start(cls, bench: Bench, topology: Topology, *, source: Source, dsn: str) -> Self:
+    async def start(cls, bench: Bench, topology: Topology, *, sources: Sequence[Source], dsn: str) -> Self:
         """Each process started by its command, on one configuration; receivers differ in their port."""
         broker = await bench.services.rabbitmq()
         servers: list[Server] = []
         try:
             for number in range(topology.receivers):
                 config = bench.folder / f"pipeline-{number}.toml"
-                port = write_config(config, sources=[source], postgres_url=dsn, queue_url=broker.url)
+                port = write_config(config, sources=sources, postgres_url=dsn, queue_url=broker.url)
                 name = f"receiver-{number + 1}"
                 servers.append(
                     await Server.start(name, our_command("receive", config), folder=bench.folder, ports=[port])

@@ -156,7 +156,7 @@ class _Contest:
 
     async def _start_ours(self, topology: Topology) -> OurPipeline:
         source = self._sender.source(_SOURCE)
-        return await OurPipeline.start(self._bench, topology, source=source, dsn=self._ours_dsn)
+        return await OurPipeline.start(self._bench, topology, sources=[source], dsn=self._ours_dsn)
 
     async def _start_peer(self, configuration: PeerConfiguration) -> Server:
         return await start_peer(self._bench, configuration, dsn=self._peer_dsn, sender=self._sender)

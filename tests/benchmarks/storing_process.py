@@ -16,7 +16,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -25,13 +25,14 @@ import msgspec
 import uvloop
 from msgspec import Struct
 
+from schemas.lane import SHARED_LANE, Lane
 from tests.benchmarks.machine import peak_memory_mib
 from worker.logs import configure_logging
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.service import GARBAGE_THRESHOLDS, batch_rules, worker_pool
 from worker.providers.registry import PROVIDERS
-from worker.queue.port import Lease
+from worker.queue.port import Lease, Share
 from worker.settings import load_settings
 from worker.settings_tree import Settings
 from worker.store.pool import Pool, set_codecs
@@ -62,9 +63,12 @@ class ParcelsInMemory:
         self._acknowledged = 0
         self.all_acknowledged = asyncio.Event()
 
-    async def take(self, *, max_parcels: int, max_wait_seconds: float) -> list[Lease]:
-        """The next parcels; [] after the wait when there are none left."""
-        if self._taken == len(self._parcels):
+    async def take(
+        self, *, max_parcels: int, max_wait_seconds: float, max_bytes: int | None = None, share: Share = Share.ANY
+    ) -> list[Lease]:
+        """The next parcels, all of them a backlog; [] after the wait when there are none left."""
+        del max_bytes
+        if share is Share.FIRST or self._taken == len(self._parcels):
             await asyncio.sleep(max_wait_seconds)
             return []
         await asyncio.sleep(0)  # a real queue lets others run, too
@@ -85,6 +89,10 @@ class ParcelsInMemory:
     async def give_back(self, leases: Sequence[Lease]) -> None:
         """Never asked for here: nothing is stopped half-way."""
         raise NotImplementedError(f"{len(leases)} parcels were given back before all were acknowledged")
+
+    async def depths(self) -> Mapping[Lane, int] | None:
+        """How many are not lent yet."""
+        return {SHARED_LANE: len(self._parcels) - self._taken}
 
     async def depth(self) -> int | None:
         """How many are not lent yet."""

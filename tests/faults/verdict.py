@@ -9,7 +9,8 @@ import asyncpg
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.queue_topology import CONTACTS_EXCHANGE, DEAD_QUEUE, PARCELS_QUEUE
+from schemas.lane import Lane
+from schemas.queue_topology import CONTACTS_EXCHANGE, DEAD_QUEUE, SHARED_LANES, lane_queue
 from schemas.vocabulary import FREE_STATUSES
 from tests.faults.workload import Webhook
 from worker.policy.facts import Facts
@@ -53,10 +54,11 @@ async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float) -> 
             while True:
                 parked = await connection.fetchval("SELECT count(*) FROM parked_deliveries")
                 announcements = sum(backlog.waiting for backlog in await backlogs(connection))
+                lanes = [Lane.of_name(name) for (name,) in await connection.fetch("SELECT name FROM queue_lanes")]
                 channel = await broker.channel()
                 waiting = [
                     (await channel.declare_queue(name, passive=True)).declaration_result.message_count or 0
-                    for name in (PARCELS_QUEUE, DEAD_QUEUE)
+                    for name in (*map(lane_queue, (*SHARED_LANES, *lanes)), DEAD_QUEUE)
                 ]
                 await channel.close()
                 if not (parked or announcements or any(waiting)):

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from schemas.envelope import Envelope, decode_envelope, decode_parcel
+from schemas.lane import SHARED_LANE, Lane
 from schemas.source import Source
 from tests.mailbox.imap_server import ImapServer
 from worker.errors import ImpossibleSetting, MailboxUnavailable, QueueUnavailable
@@ -37,8 +38,8 @@ def no_lookup(name: str) -> bytes | None:
 class RefusingWriter:
     """A queue that is away; where this stands, no adapter need be waited for."""
 
-    async def put(self, parcel: bytes) -> None:
-        del parcel
+    async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
+        del parcel, lane
         raise QueueUnavailable("the queue is away")
 
     def available(self) -> bool:

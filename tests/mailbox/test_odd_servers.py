@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from schemas.lane import SHARED_LANE, Lane
 from schemas.source import Secret, Source
 from worker.errors import ImpossibleSetting, MailboxUnavailable
 from worker.mailbox.fetching import Limits, MailboxFetcher
@@ -92,8 +93,8 @@ class KeptInMemory:
     def __init__(self) -> None:
         self.parcels = 0
 
-    async def put(self, parcel: bytes) -> None:
-        del parcel
+    async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
+        del parcel, lane
         self.parcels += 1
 
     def available(self) -> bool:

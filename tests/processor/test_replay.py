@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from schemas.envelope import Envelope, decode_envelope, decode_parcel, encode_envelope, encode_parcel, new_delivery_id
+from schemas.lane import Lane
 from worker.processor.parsing import SetAsideDelivery, unreadable
 from worker.processor.replay import replay_dead_letters
 from worker.queue.postgres import PostgresReader, PostgresWriter
@@ -48,6 +49,7 @@ async def test_open_letters_are_queued_as_they_came_in_and_closed(
     ids = await set_aside(pool, *envelopes)
     replayed = await replay_dead_letters(pool, postgres_writer, person="ada", now=NOON, note="fixed")
     assert sorted(replayed.queued) == sorted(ids)
+    assert await postgres_reader.depths() == {Lane(source="mailgun-eu", bulk=True): 3}  # behind live events
     assert replayed.still_unreadable == ()
     assert sorted(await queued(postgres_reader), key=lambda one: one.delivery_id) == sorted(
         envelopes, key=lambda one: one.delivery_id

@@ -1,10 +1,13 @@
 """What the conformance suite needs of a queue: opened ends, and a server that can be taken away."""
 
+import contextlib
 import subprocess
 import sys
 import textwrap
 from typing import Protocol
 
+from tests.virtual_hosts import LANES
+from worker.errors import QueueUnavailable
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import RabbitMQ
 from worker.queue.port import QueueReader, QueueWriter
@@ -30,7 +33,9 @@ _READER_THAT_HANGS = textwrap.dedent("""
 class QueueKit(Protocol):
     async def open_writer(self) -> QueueWriter: ...
 
-    async def open_reader(self) -> QueueReader: ...
+    async def open_reader(self) -> QueueReader:
+        """A reader of the lanes in tests.virtual_hosts, beside the shared ones."""
+        ...
 
     async def open_dead_reader(self) -> QueueReader: ...
 
@@ -54,7 +59,10 @@ class RabbitMQKit:
         return await RabbitMQWriter.open(self.url)
 
     async def open_reader(self) -> QueueReader:
-        return await RabbitMQReader.open(self.url)
+        reader = await RabbitMQReader.open(self.url)
+        with contextlib.suppress(QueueUnavailable):  # some tests open it while the broker is away
+            await reader.follow(LANES)
+        return reader
 
     async def open_dead_reader(self) -> QueueReader:
         return await RabbitMQReader.open_dead(self.url)

@@ -1,33 +1,41 @@
 """What only the broker can do."""
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Collection
+from typing import Any
 
 import aio_pika
 import pytest
 
+from schemas.lane import SHARED_BULK_LANE, SHARED_LANE, Lane
 from schemas.queue_topology import (
     CONTACTS_EXCHANGE,
     DEAD_QUEUE,
     DEAD_QUEUE_ARGUMENTS,
-    PARCEL_ROUTING_KEY,
-    PARCELS_QUEUE,
+    FORMER_QUEUE,
     PARCELS_QUEUE_ARGUMENTS,
-    WEBHOOKS_EXCHANGE,
+    SHARED_EXCHANGE,
+    lane_queue,
     status_routing_key,
 )
 from tests.queue.queue_kit import RabbitMQKit
+from tests.virtual_hosts import LANES, QUIET
 from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.local_services.rabbitmq import RabbitMQ
+from worker.queue.port import Lease
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 from worker.queue.topic_publisher import TopicPublisher
+
+SHARED_QUEUE = lane_queue(SHARED_LANE)
 
 
 async def test_a_queue_with_other_arguments_stops_the_process_with_the_remedy(bare_rabbitmq_url: str) -> None:
     async with await aio_pika.connect(bare_rabbitmq_url) as connection:
         channel = await connection.channel()
-        await channel.declare_queue(PARCELS_QUEUE, durable=True)
-        with pytest.raises(ImpossibleSetting, match=f"rabbitmqctl delete_queue {PARCELS_QUEUE}"):
+        await channel.declare_queue(SHARED_QUEUE, durable=True)
+        with pytest.raises(ImpossibleSetting, match=f"rabbitmqctl delete_queue {SHARED_QUEUE}"):
             await RabbitMQWriter.open(bare_rabbitmq_url)
         with pytest.raises(ImpossibleSetting, match="other properties"):
             await RabbitMQReader.open(bare_rabbitmq_url)
@@ -63,12 +71,12 @@ async def test_parcels_are_persistent_in_a_quorum_queue_and_dead_ones_too(rabbit
     await writer.close()
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel()
-        queue = await channel.get_queue(PARCELS_QUEUE)
+        queue = await channel.get_queue(SHARED_QUEUE)
         message = await queue.get(timeout=5)
         assert message is not None
         assert message.delivery_mode == aio_pika.DeliveryMode.PERSISTENT
         for name, arguments in (
-            (PARCELS_QUEUE, PARCELS_QUEUE_ARGUMENTS),
+            (SHARED_QUEUE, PARCELS_QUEUE_ARGUMENTS),
             (DEAD_QUEUE, DEAD_QUEUE_ARGUMENTS),
         ):
             other = await connection.channel()
@@ -80,8 +88,8 @@ async def test_a_parcel_that_no_queue_takes_is_refused_and_the_queue_made_anew(r
     writer = await RabbitMQWriter.open(rabbitmq_url)
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel()
-        queue = await channel.get_queue(PARCELS_QUEUE)
-        await queue.unbind(WEBHOOKS_EXCHANGE, PARCEL_ROUTING_KEY)
+        queue = await channel.get_queue(SHARED_QUEUE)
+        await queue.unbind(SHARED_EXCHANGE, "live.#")
     with pytest.raises(QueueUnavailable, match="PublishError"):
         await writer.put(b"nowhere")
     deadline = time.monotonic() + 10
@@ -99,7 +107,7 @@ async def test_the_broker_lends_no_more_than_the_prefetch_ahead(rabbitmq_url: st
     await asyncio.sleep(0.3)
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel()
-        queue = await channel.declare_queue(PARCELS_QUEUE, passive=True)
+        queue = await channel.declare_queue(SHARED_QUEUE, passive=True)
         assert queue.declaration_result.message_count == 20
     await greedy.close()
     await writer.close()
@@ -210,3 +218,99 @@ async def test_publishing_fails_while_the_broker_is_away_and_goes_on_afterwards(
         await asyncio.sleep(0.05)
     await publisher.publish_many([message])
     await publisher.close()
+
+
+async def test_a_source_that_no_worker_knows_yet_is_read_from_the_shared_queue(rabbitmq_url: str) -> None:
+    writer, reader = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url)
+    await writer.put(b"live", Lane(source="brand-new"))
+    [live] = await reader.take(max_parcels=10, max_wait_seconds=5)
+    assert (live.parcel, live.lane) == (b"live", SHARED_LANE)
+    await writer.put(b"bulk", Lane(source="brand-new", bulk=True))
+    [bulk] = await reader.take(max_parcels=10, max_wait_seconds=5)
+    assert (bulk.parcel, bulk.lane) == (b"bulk", SHARED_BULK_LANE)
+    await reader.close()
+    await writer.close()
+
+
+async def test_a_source_has_a_queue_of_its_own_once_a_worker_follows_it(bare_rabbitmq_url: str) -> None:
+    lane = Lane(source="brand-new")
+    writer, reader = await RabbitMQWriter.open(bare_rabbitmq_url), await RabbitMQReader.open(bare_rabbitmq_url)
+    assert await reader.follow([lane]) == []
+    await writer.put(b"x", lane)
+    [lease] = await reader.take(max_parcels=10, max_wait_seconds=5)
+    assert lease.lane == lane
+    await reader.close()
+    another = await RabbitMQReader.open(bare_rabbitmq_url)
+    gone = Lane(source="gone")
+    assert await another.follow([], [lane, gone]) == [gone]
+    [lease] = await another.take(max_parcels=10, max_wait_seconds=5)
+    assert (lease.parcel, lease.lane) == (b"x", lane)
+    await another.close()
+    await writer.close()
+
+
+async def test_a_lost_connection_takes_no_lane_away(rabbitmq_url: str) -> None:
+    writer, reader = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url)
+    await reader.follow(LANES)
+    reader._connection.give_up("the test says so")
+    await writer.put(b"x", QUIET)
+    leases: list[Lease] = []
+    deadline = time.monotonic() + 10
+    while not leases and time.monotonic() < deadline:
+        with contextlib.suppress(QueueUnavailable):
+            leases = await reader.take(max_parcels=10, max_wait_seconds=0.5)
+    assert [(lease.parcel, lease.lane) for lease in leases] == [(b"x", QUIET)]
+    await reader.close()
+    await writer.close()
+
+
+async def _follows(reader: RabbitMQReader, lanes: Collection[Lane]) -> bool:
+    try:
+        await reader.follow(lanes)
+    except QueueUnavailable:
+        return False
+    return True
+
+
+async def test_a_lane_whose_queue_is_removed_goes_through_the_shared_one_until_it_is_made_anew(
+    rabbitmq_url: str,
+) -> None:
+    writer, reader = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url)
+    await reader.follow(LANES)
+    async with await aio_pika.connect(rabbitmq_url) as connection:
+        channel = await connection.channel()
+        await channel.queue_delete(lane_queue(QUIET))
+    await writer.put(b"x", QUIET)
+
+    async def lane_of(parcel: bytes) -> Lane:
+        async with asyncio.timeout(15):
+            while True:
+                with contextlib.suppress(QueueUnavailable):
+                    for lease in await reader.take(max_parcels=1, max_wait_seconds=0.5):
+                        await reader.acknowledge([lease])
+                        if lease.parcel == parcel:
+                            return lease.lane
+
+    assert await lane_of(b"x") == SHARED_LANE
+    async with asyncio.timeout(15):
+        while not await _follows(reader, LANES):  # noqa: ASYNC110 - only asked here
+            await asyncio.sleep(0.05)
+    await writer.put(b"y", QUIET)
+    assert await lane_of(b"y") == QUIET
+    await reader.close()
+    await writer.close()
+
+
+async def test_what_an_older_version_has_queued_is_read(bare_rabbitmq_url: str) -> None:
+    arguments: dict[str, Any] = {**PARCELS_QUEUE_ARGUMENTS, "x-delivery-limit": 20}
+    async with await aio_pika.connect(bare_rabbitmq_url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue(FORMER_QUEUE, durable=True, arguments=arguments)
+        exchange = await channel.declare_exchange("bouncekeeper.webhooks", "direct", durable=True)
+        await queue.bind(exchange, "parcel")
+        await exchange.publish(aio_pika.Message(b"old"), "parcel")
+    reader = await RabbitMQReader.open(bare_rabbitmq_url)
+    [lease] = await reader.take(max_parcels=10, max_wait_seconds=5)
+    assert lease.parcel == b"old"
+    await reader.acknowledge([lease])
+    await reader.close()

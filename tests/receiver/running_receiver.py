@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from schemas.envelope import Envelope, decode_envelope, decode_parcel
+from schemas.lane import SHARED_LANE, Lane
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
@@ -26,12 +27,14 @@ class TallyingWriter:
     def __init__(self, writer: QueueWriter) -> None:
         self._writer = writer
         self.parcels: list[bytes] = []
+        self.lanes: list[Lane] = []
         self.may_confirm = asyncio.Event()
         self.may_confirm.set()
 
-    async def put(self, parcel: bytes) -> None:
+    async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
         self.parcels.append(parcel)
-        await self._writer.put(parcel)
+        self.lanes.append(lane)
+        await self._writer.put(parcel, lane)
         await self.may_confirm.wait()
 
     def available(self) -> bool:

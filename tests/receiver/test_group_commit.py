@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from schemas.envelope import decode_parcel
+from schemas.lane import SHARED_LANE, Lane
 from tests.receiver.running_receiver import TallyingWriter
+from tests.virtual_hosts import BUSY, QUIET
 from worker.errors import QueueUnavailable
 from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresReader, PostgresWriter
@@ -147,6 +149,38 @@ async def test_more_than_memory_allows_is_turned_away_at_once(postgres_writer: T
     await group_commit.put(b"y" * 200)
 
 
+async def test_no_source_takes_the_memory_of_the_others(postgres_writer: TallyingWriter) -> None:
+    group_commit = _group_commit(postgres_writer, max_waiting_bytes=1000)
+    postgres_writer.may_confirm.clear()
+    busy = [group_commit.put(b"x" * 50, BUSY) for _ in range(20)]
+    quiet = group_commit.put(b"y" * 200, QUIET)
+    await asyncio.sleep(0.05)
+    assert 8 <= sum(not put.done() for put in busy) <= 10
+    assert not quiet.done()
+    postgres_writer.may_confirm.set()
+    await quiet
+    turned_away = [result for result in await asyncio.gather(*busy, return_exceptions=True) if result is not None]
+    assert {type(result) for result in turned_away} == {QueueUnavailable}
+
+
+async def test_a_parcel_holds_webhooks_of_one_source_and_none_waits_for_another(
+    postgres_writer: TallyingWriter,
+) -> None:
+    group_commit = _group_commit(postgres_writer, in_flight=1)
+    postgres_writer.may_confirm.clear()
+    puts = [group_commit.put(b"first", BUSY)]
+    await asyncio.sleep(0.05)
+    puts += [group_commit.put(b"second", BUSY), group_commit.put(b"third", BUSY), group_commit.put(b"quiet", QUIET)]
+    await asyncio.sleep(0.05)
+    assert postgres_writer.lanes == [BUSY, QUIET]
+    postgres_writer.may_confirm.set()
+    await asyncio.gather(*puts)
+    assert [
+        (lane, decode_parcel(parcel))
+        for lane, parcel in zip(postgres_writer.lanes, postgres_writer.parcels, strict=True)
+    ] == [(BUSY, [b"first"]), (QUIET, [b"quiet"]), (BUSY, [b"second", b"third"])]
+
+
 async def test_closing_finishes_what_was_put_and_takes_nothing_more(
     postgres_writer: TallyingWriter, postgres_reader: PostgresReader
 ) -> None:
@@ -162,7 +196,7 @@ async def test_closing_finishes_what_was_put_and_takes_nothing_more(
 class _BrokenWriter:
     """A writer with a mistake in it: what it raises is none of our errors."""
 
-    async def put(self, parcel: bytes) -> None:
+    async def put(self, parcel: bytes, _lane: Lane = SHARED_LANE) -> None:
         raise LookupError(parcel)
 
     def available(self) -> bool:

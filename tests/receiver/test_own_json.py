@@ -9,6 +9,7 @@ import pytest
 import yaml
 from openapi_schema_validator import OAS31Validator
 
+from schemas.lane import Lane
 from schemas.reported_event import ReportedEvent
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now
@@ -105,6 +106,24 @@ async def test_of_many_mistakes_the_first_hundred_are_told(
     assert (answer["events"], answer["taken"]) == (1_001, 501)
     assert [one["index"] for one in answer["refused"]] == list(range(1, 101))
     assert [one["index"] for one in answer["unknown"]] == list(range(501, 601))
+
+
+async def test_a_script_says_that_its_import_may_wait_and_a_source_may_say_so_for_all(
+    start_receiver: Start, postgres_writer: TallyingWriter
+) -> None:
+    sender = BouncekeeperSamples()
+    imports = msgspec.structs.replace(sender.source("imports"), bulk=True)
+    receiver = await start_receiver(sources=[sender.source("scripts"), imports], writer=postgres_writer)
+    for path in ("scripts", "scripts?bulk=1", "scripts?bulk=0", "imports"):
+        [webhook] = sender.requests([bounce()], now=now())
+        status, _, _ = await receiver.post(webhook, path)
+        assert status == 200
+    assert postgres_writer.lanes == [
+        Lane(source="scripts"),
+        Lane(source="scripts", bulk=True),
+        Lane(source="scripts"),
+        Lane(source="imports", bulk=True),
+    ]
 
 
 def test_an_event_is_described_as_the_published_schema_has_it() -> None:

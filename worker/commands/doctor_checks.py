@@ -112,7 +112,7 @@ async def _look_into_database(connection: Any, settings: Settings) -> list[Findi
 async def look_at_queue(settings: Settings) -> list[Finding]:
     """The queue: reachable, its version, what waits in it. Takes nothing out of it."""
     if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
-        return await _look_at_rabbitmq(settings.queue.url.reveal())
+        return await _look_at_rabbitmq(settings, settings.queue.url.reveal())
     from worker.commands.opened_queue import opened_reader  # noqa: PLC0415 - costs time that --help has not
 
     try:
@@ -128,10 +128,8 @@ async def look_at_queue(settings: Settings) -> list[Finding]:
     return [well("queue", f"in Postgres, {depth} parcels wait")]
 
 
-async def _look_at_rabbitmq(url: str) -> list[Finding]:
+async def _look_at_rabbitmq(settings: Settings, url: str) -> list[Finding]:
     import aiormq  # noqa: PLC0415 - costs time that --help has not
-
-    from schemas.queue_topology import DEAD_QUEUE, PARCELS_QUEUE  # noqa: PLC0415
 
     try:
         connection = await asyncio.wait_for(aiormq.connect(url), _TIMEOUT_SECONDS)
@@ -144,20 +142,47 @@ async def _look_at_rabbitmq(url: str) -> list[Finding]:
             )
         ]
     try:
-        findings = [well("rabbitmq", f"version {_text(connection.server_properties.get('version'))}")]
-        for name, about in ((PARCELS_QUEUE, "parcels wait"), (DEAD_QUEUE, "dead parcels wait to be moved")):
-            try:
-                channel = await connection.channel()
-                queue = await channel.queue_declare(name, passive=True)
-            except aiormq.AMQPError:
-                findings.append(
-                    note("rabbitmq", f"has no queue {name} yet", "a receiver or worker makes it when it starts")
-                )
-                continue
-            findings.append(well("rabbitmq", f"{queue.message_count} {about}, {queue.consumer_count} workers take"))
-        return findings
+        version = _text(connection.server_properties.get("version"))
+        return [well("rabbitmq", f"version {version}"), *await _look_into_rabbitmq(connection, settings)]
     finally:
         await connection.close()
+
+
+async def _look_into_rabbitmq(connection: Any, settings: Settings) -> list[Finding]:
+    from schemas.queue_topology import DEAD_QUEUE, FORMER_QUEUE, SHARED_LANES, lane_queue  # noqa: PLC0415
+    from worker.processor.lanes import lanes_of  # noqa: PLC0415 - costs time that --help has not
+    from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - as above
+
+    lanes = lanes_of(settings.sources, PROVIDERS)
+    findings = []
+    for names, optional, about in (
+        ([lane_queue(lane) for lane in SHARED_LANES], [FORMER_QUEUE, *map(lane_queue, lanes)], "parcels wait"),
+        ([DEAD_QUEUE], [], "dead parcels wait to be moved"),
+    ):
+        queues = {name: await _queue_in_rabbitmq(connection, name) for name in (*names, *optional)}
+        if missing := [name for name in names if queues[name] is None]:
+            remedy = "a receiver or worker makes it when it starts"
+            findings.append(note("rabbitmq", f"has no queue {missing[0]} yet", remedy))
+            continue
+        waiting = {name: queue.message_count or 0 for name, queue in queues.items() if queue is not None}
+        most = max(waiting, key=lambda name: waiting[name])
+        where = f", {waiting[most]} of them in {most}" if waiting[most] and optional else ""
+        workers = queues[names[0]].consumer_count
+        findings.append(well("rabbitmq", f"{sum(waiting.values())} {about}{where}, {workers} workers take"))
+    return findings
+
+
+async def _queue_in_rabbitmq(connection: Any, name: str) -> Any:
+    """What the broker tells of it; None if it does not exist."""
+    import aiormq  # noqa: PLC0415 - costs time that --help has not
+
+    channel = await connection.channel()
+    try:
+        queue = await channel.queue_declare(name, passive=True)
+    except aiormq.AMQPError:
+        return None
+    await channel.close()
+    return queue
 
 
 def _text(value: object) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
+from schemas.lane import Lane
 from schemas.source import Source
 from worker.commands.exit_code import ExitCode
 from worker.commands.output import print_json, print_line
@@ -228,7 +229,7 @@ async def _queue(settings: Settings, envelope: Envelope) -> None:
 
     writer = await opened_writer(settings)
     try:
-        await writer.put(encode_parcel([encode_envelope(envelope)]))
+        await writer.put(encode_parcel([encode_envelope(envelope)]), Lane(source=envelope.source))
     finally:
         await writer.close()
 

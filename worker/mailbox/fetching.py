@@ -15,6 +15,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
+from schemas.lane import Lane
 from schemas.source import Source
 from worker import metrics
 from worker.errors import MailboxUnavailable
@@ -177,7 +178,8 @@ class MailboxFetcher:
         ready = [found for found in checked if not self._must_wait(found, validity, tally)]
         if ready:
             envelopes = [self._envelope(found) for found in ready]
-            await self._writer.put(encode_parcel([encode_envelope(envelope) for envelope in envelopes]))
+            lane = Lane(source=self._source.name, bulk=self._source.bulk)
+            await self._writer.put(encode_parcel([encode_envelope(envelope) for envelope in envelopes]), lane)
             for found, envelope in zip(ready, envelopes, strict=True):
                 self._queued_unsettled.add((validity, found.mail.uid))
                 self._tell_fetched(found, envelope)

@@ -2,6 +2,10 @@
 
 A load is divided by contact into batches, and each batch is one transaction. Batches of a load have no contact in
 common, so that they never wait for each other's locks: while Postgres writes one, Python prepares the next.
+
+Loads go two ways. The first parcels of each source go ahead, in small loads that wait for nothing; what a source has
+beyond them is its backlog, and fills large loads in turns with the backlogs of others. So what a quiet source says is
+in effect at once, however long the large loads take.
 """
 
 import asyncio
@@ -22,14 +26,17 @@ from worker.processor.batch import BatchWriter, Committed
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, parse_parcel
 from worker.processor.reporting import report_load, report_unknown
 from worker.providers.provider import Provider
-from worker.queue.port import Lease, QueueReader
+from worker.queue.port import Lease, QueueReader, Share
 from worker.settings_tree import ProcessorSettings
 
 _log = get_logger()
 
 _IDLE_WAIT_SECONDS = 0.5  # how long a stop may go unnoticed
 _PARCELS_AT_ONCE = 64
+# What is taken and not in a load yet is ahead of everything that comes later: about as much as a load holds.
+_BYTES_AT_ONCE = 1024 * 1024
 _LOADS_IN_FLIGHT = 2
+_FIRST_BATCHES_IN_FLIGHT = 2
 _BATCHES_OF_A_LOAD = 4
 
 
@@ -39,6 +46,17 @@ class _Load(Struct, kw_only=True):
     leases: list[Lease]
     parsed: ParsedParcels
     parse_seconds: float = 0.0
+
+
+class _Way:
+    """One of the two ways that loads go."""
+
+    def __init__(self, share: Share, *, wait_seconds: float, batches_in_flight: int) -> None:
+        self.share = share
+        self.wait_seconds = wait_seconds  # how long a load may wait to become full
+        self.waiting: deque[Lease] = deque()  # taken, not yet in a load
+        self.slots = asyncio.Semaphore(_LOADS_IN_FLIGHT)
+        self.transactions = asyncio.Semaphore(batches_in_flight)
 
 
 class Consumer:
@@ -63,36 +81,45 @@ class Consumer:
         self._providers = providers
         self._sources = sources
         self._settings = settings
-        self._waiting: deque[Lease] = deque()  # taken, not yet in a batch
-        self._slots = asyncio.Semaphore(_LOADS_IN_FLIGHT)
-        self._transactions = asyncio.Semaphore(settings.batches_in_flight)
+        self._ways = (
+            _Way(Share.FIRST, wait_seconds=0.0, batches_in_flight=_FIRST_BATCHES_IN_FLIGHT),
+            _Way(
+                Share.REST,
+                wait_seconds=settings.batch_max_wait_seconds,
+                batches_in_flight=settings.batches_in_flight,
+            ),
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then finishes what is under way and gives the rest back."""
         async with asyncio.TaskGroup() as under_way:
-            while not stop.is_set():
-                await self._slots.acquire()
-                load = await self._next_load(stop)
-                if load is None:
-                    self._slots.release()
-                    continue
-                under_way.create_task(self._finish(load))
-        if self._waiting:
-            await self._reader.give_back(list(self._waiting))
+            for way in self._ways:
+                under_way.create_task(self._work(way, under_way, stop))
+        if waiting := [lease for way in self._ways for lease in way.waiting]:
+            await self._reader.give_back(waiting)
 
-    async def _next_load(self, stop: asyncio.Event) -> _Load | None:
-        """The next load: full, or complete after batch_max_wait_seconds; None when there is nothing for now."""
+    async def _work(self, way: _Way, under_way: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await way.slots.acquire()
+            load = await self._next_load(way, stop)
+            if load is None:
+                way.slots.release()
+                continue
+            under_way.create_task(self._finish(load, way))
+
+    async def _next_load(self, way: _Way, stop: asyncio.Event) -> _Load | None:
+        """The next load: full, or complete after its way's wait_seconds; None when there is nothing for now."""
         load = _Load(leases=[], parsed=ParsedParcels())
         deadline = 0.0
         most_events = self._settings.batch_max_events * _BATCHES_OF_A_LOAD
         while not stop.is_set() and load.parsed.event_count < most_events:
-            if not self._waiting:
+            if not way.waiting:
                 wait = _IDLE_WAIT_SECONDS if not load.leases else deadline - time.monotonic()
-                if wait <= 0 or not await self._take(wait):
+                if wait <= 0 or not await self._take(way, wait):
                     break
-            lease = self._waiting.popleft()
+            lease = way.waiting.popleft()
             if not load.leases:
-                deadline = time.monotonic() + self._settings.batch_max_wait_seconds
+                deadline = time.monotonic() + way.wait_seconds
             started = time.perf_counter()
             parse_parcel(
                 lease.parcel,
@@ -106,25 +133,30 @@ class Consumer:
             await asyncio.sleep(0)  # a parcel takes milliseconds: let the batches under way go on
         return load if load.leases else None
 
-    async def _take(self, wait_seconds: float) -> bool:
+    async def _take(self, way: _Way, wait_seconds: float) -> bool:
         """True when parcels were lent."""
         try:
-            leases = await self._reader.take(max_parcels=_PARCELS_AT_ONCE, max_wait_seconds=wait_seconds)
+            leases = await self._reader.take(
+                max_parcels=_PARCELS_AT_ONCE,
+                max_wait_seconds=wait_seconds,
+                max_bytes=_BYTES_AT_ONCE,
+                share=way.share,
+            )
         except QueueUnavailable:
             # The adapter logs the loss and reconnects by itself; leases given before are void and come again.
-            self._waiting.clear()
+            way.waiting.clear()
             await asyncio.sleep(wait_seconds)
             return False
-        self._waiting.extend(leases)
+        way.waiting.extend(leases)
         return bool(leases)
 
-    async def _finish(self, load: _Load) -> None:
+    async def _finish(self, load: _Load, way: _Way) -> None:
         try:
             started = time.perf_counter()
             parsed = load.parsed
             await self._writer.refuse_replays(parsed)
             batches = divide_by_contact(parsed, self._settings.batch_max_events)
-            committed = await asyncio.gather(*(self._commit(batch) for batch in batches))
+            committed = await asyncio.gather(*(self._commit(batch, way) for batch in batches))
             set_aside = [*parsed.set_aside, *_deliveries_of_refused(parsed, committed)]
             await self._writer.set_aside(set_aside)
             await self._acknowledge(load.leases)
@@ -134,10 +166,10 @@ class Consumer:
             _log.warning("load.given_back", queue=self._name, parcels=len(load.leases), reason=str(error))
             await self._reader.give_back(load.leases)
         finally:
-            self._slots.release()
+            way.slots.release()
 
-    async def _commit(self, batch: Sequence[FeedbackEvent]) -> Committed:
-        async with self._transactions:
+    async def _commit(self, batch: Sequence[FeedbackEvent], way: _Way) -> Committed:
+        async with way.transactions:
             return await self._writer.commit(batch)
 
     async def _acknowledge(self, leases: list[Lease]) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.envelope import decode_envelope, decode_parcel, encode_envelope, encode_parcel
+from schemas.lane import Lane
 from worker.queue.port import QueueWriter
 from worker.store.dead_letters import DeadLetterContent, list_dead_letters, mark_replayed, read_dead_letters
 from worker.store.pool import Pool
@@ -54,7 +55,7 @@ async def replay_dead_letters(
         for letter in readable:
             parcel = parcels[letter.id]
             if parcel is not None:
-                await writer.put(parcel)
+                await writer.put(parcel, Lane(source=letter.source, bulk=True))
         await mark_replayed(pool, readable, at=now, person=person, note=note)
     return Replayed(queued=tuple(queued), still_unreadable=tuple(still_unreadable))
 

@@ -6,8 +6,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
+from schemas.lane import Lane
 from worker import metrics
 from worker.errors import StoreUnavailable, TryAgainLater
 from worker.logs import get_logger
@@ -15,6 +17,7 @@ from worker.processor.applying import BatchRules
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
+from worker.processor.lanes import keep_lanes, lanes_of
 from worker.processor.pause import pause
 from worker.processor.probes import serving_probes
 from worker.processor.relay import Relay
@@ -48,6 +51,7 @@ _ONE_PLAN = {
 _LONGEST_WAIT_SECONDS = 10.0
 _HOUSEKEEPING_SECONDS = 3600.0
 _DEPTH_SECONDS = 5.0
+_LANES_SECONDS = 30.0
 
 # Batches make tens of thousands of small objects and no cycles: looking for cycles as often as Python does by
 # default takes a tenth of the time.
@@ -94,6 +98,9 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                 )
                 tasks.create_task(consumer.run(stop))
                 tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", _depth_gauge(name, reader)))
+                if isinstance(reader, RabbitMQReader):
+                    keep = partial(_keep_lanes, pool, reader, lanes_of(settings.sources, PROVIDERS))
+                    tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", keep))
             tasks.create_task(turns.keep(stop))
             for reader in dead_readers:
                 tasks.create_task(move_dead_parcels(pool, reader, stop))
@@ -184,11 +191,22 @@ async def _make_months_ahead(pool: Pool, settings: Settings) -> None:
     await make_months_ahead(pool, now=datetime.now(UTC), ahead=settings.processor.partitions_ahead_months)
 
 
+async def _keep_lanes(pool: Pool, reader: RabbitMQReader, own: list[Lane]) -> None:
+    await keep_lanes(pool, reader, own, now=datetime.now(UTC))
+
+
 def _depth_gauge(name: str, reader: QueueReader) -> Callable[[], Awaitable[None]]:
+    seen: set[Lane] = set()
+
     async def measure() -> None:
-        depth = await reader.depth()
-        if depth is not None:
-            metrics.QUEUE_DEPTH_PARCELS.labels(name).set(depth)
+        depths = await reader.depths()
+        if depths is None:
+            return
+        seen.update(depths)
+        for lane in seen:  # a lane that is empty may be left out
+            work = "bulk" if lane.bulk else "live"
+            metrics.LANE_DEPTH_PARCELS.labels(name, lane.source, work).set(depths.get(lane, 0))
+        metrics.QUEUE_DEPTH_PARCELS.labels(name).set(sum(depths.values()))
 
     return measure
 

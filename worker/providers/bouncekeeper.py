@@ -103,6 +103,7 @@ class Bouncekeeper(WebhookProvider):
     batches: ClassVar[bool] = True
     batch: ClassVar[BatchBody] = BatchBody(WHAT, inside="events", lines=True)
     account_paths: ClassVar[Mapping[str, str]] = _ACCOUNT_PATHS
+    marks_bulk: ClassVar[bool] = True
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | CAUSES
 
     def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
@@ -157,7 +158,7 @@ class Bouncekeeper(WebhookProvider):
                 body=told.answer(error="unreadable_events", remedy=str(error)),
                 content_type="application/json",
             )
-        return Accepted(answer=told.answer())
+        return Accepted(answer=told.answer(), bulk=_is_bulk(request))
 
 
 PROVIDER = Bouncekeeper()
@@ -203,6 +204,11 @@ def _check_account(named: str | int, event: FeedbackEvent, account_from: str) ->
             f"account {str(named)[:_SHOWN_CHARACTERS]!r} is not {kept!r}, under which this source keeps the event: "
             f'leave it out, or post to a source of that account, or to one with account_from = "{ACCOUNT}"'
         )
+
+
+def _is_bulk(request: WebhookRequest) -> bool:
+    """True if the script says `?bulk=1`: an import, which may wait. Nothing is gained by forging it."""
+    return request.query.get("bulk", "").lower() not in {"", "0", "false", "no"}
 
 
 def _nothing_readable(mistake: str) -> UnreadablePayload:

@@ -38,6 +38,7 @@ class Accepted(Struct, frozen=True, kw_only=True):
     replay_token: str | None = None
     replay_fingerprint: str = ""  # what the token was used for
     replay_window_seconds: int = 0
+    bulk: bool = False  # it waits behind live events: the sender says that nobody is in a hurry
 
 
 class Refused(Struct, frozen=True, kw_only=True):
@@ -88,6 +89,7 @@ class Provider(Protocol):
     secret_help: ClassVar[str]  # what a secret of this provider looks like and where the vendor shows it
     proof: ClassVar[str]  # how a request proves itself, in a few words: "HMAC-SHA256 of the body"
     documentation: ClassVar[str]  # the address of the vendor's page about its webhooks
+    marks_bulk: ClassVar[bool]  # a request of it may be Accepted as bulk work
     batches: ClassVar[bool]  # one request may carry events of many recipients
     # A GET with a query carries an event as well: it is read as a POST whose body is the raw query.
     takes_get: ClassVar[bool]

@@ -30,6 +30,7 @@ class WebhookProvider(ABC):
     vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]]
     schemes: ClassVar[Mapping[str, Scheme]] = {}  # by Source.authentication; "" is the vendor's own way
     batches: ClassVar[bool] = False
+    marks_bulk: ClassVar[bool] = False
     takes_get: ClassVar[bool] = False
     success_status: ClassVar[int] = 200
     later_status: ClassVar[int] = 503

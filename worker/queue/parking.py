@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from schemas.lane import SHARED_LANE, Lane
 from worker import metrics
 from worker.errors import QueueUnavailable
 from worker.logs import get_logger
@@ -31,7 +32,7 @@ class ParkingWriter:
         self._parking_since: float | None = None
         self._parked = 0
 
-    async def put(self, parcel: bytes) -> None:
+    async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
         """The parcel is on disk in one of the two when this returns; raises QueueUnavailable otherwise."""
         reason = "the broker is away or blocked"
         tries = self._may_try_primary()
@@ -39,7 +40,7 @@ class ParkingWriter:
             already_parking = self._parking_since is not None
             try:
                 async with asyncio.timeout(self._park_after_seconds):
-                    await self._primary.put(parcel)
+                    await self._primary.put(parcel, lane)
             except TimeoutError:
                 reason = f"no confirm within {self._park_after_seconds} seconds"
             except QueueUnavailable as error:
@@ -50,7 +51,7 @@ class ParkingWriter:
             if already_parking:
                 self._retry_seconds = min(self._retry_seconds * 2, _LONGEST_RETRY_SECONDS)
             self._retry_at = time.monotonic() + self._retry_seconds
-        await self._park(parcel, reason, primary_refused=tries)
+        await self._park(parcel, lane, reason, primary_refused=tries)
 
     def available(self) -> bool:
         """False only while both are away."""
@@ -91,19 +92,19 @@ class ParkingWriter:
             self._retry_seconds = _FIRST_RETRY_SECONDS
             self._retry_at = 0.0
 
-    async def _park(self, parcel: bytes, reason: str, *, primary_refused: bool) -> None:
+    async def _park(self, parcel: bytes, lane: Lane, reason: str, *, primary_refused: bool) -> None:
         if self._parking_since is None:
             self._parking_since = time.monotonic()
             log.warning("parcel.parked", reason=reason)
         try:
-            await self._parking.put(parcel)
+            await self._parking.put(parcel, lane)
         except QueueUnavailable as error:
             if primary_refused or not self._primary.available():
                 raise QueueUnavailable(
                     f"Neither the broker ({reason}) nor the parking place ({error}) took the parcel."
                 ) from error
             # Kept off the broker a moment ago, but now it is the only one left.
-            await self._primary.put(parcel)
+            await self._primary.put(parcel, lane)
             self._back_to_normal()
         else:
             self._parked += 1

@@ -1,9 +1,16 @@
-"""The durable queue as the rest of the program sees it. Adapters: rabbitmq.py, postgres.py."""
+"""The durable queue as the rest of the program sees it. Adapters: rabbitmq.py, postgres.py.
 
-from collections.abc import Sequence
+Parcels wait in lanes, one for each source. A reader takes turns among them by bytes, so that a source with much to
+say makes itself wait and nobody else (worker.queue.fair_shares).
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from enum import Enum, auto
 from typing import Protocol
 
 from msgspec import Struct
+
+from schemas.lane import SHARED_LANE, Lane
 
 
 class Lease(Struct, frozen=True, kw_only=True):
@@ -11,14 +18,35 @@ class Lease(Struct, frozen=True, kw_only=True):
 
     tag: int  # the adapter's own handle: AMQP delivery tag, or row id
     parcel: bytes  # schemas.envelope.encode_parcel
+    lane: Lane = SHARED_LANE
     delivery_count: int  # how often it was lent before, 0 the first time
     death_reason: str = ""  # only from a reader of dead letters: why it is dead, e.g. "delivery_limit"
+
+
+class Share(Enum):
+    """Which of the waiting parcels are asked for."""
+
+    ANY = auto()
+    # The first parcels of each live lane, as long as this reader has little of it in work (fair_shares.AHEAD_BYTES) and
+    # none of its backlog. They are few, whatever waits behind them, so that they need not wait for anything.
+    FIRST = auto()
+    REST = auto()  # what FIRST leaves: backlogs, and bulk work
+
+    def includes(self, lane: Lane, *, busy: Container[Lane]) -> bool:
+        """Whether a parcel of this lane is asked for, when those lanes have in work what may go ahead."""
+        match self:
+            case Share.ANY:
+                return True
+            case Share.FIRST:
+                return not lane.bulk and lane not in busy
+            case Share.REST:
+                return lane.bulk or lane in busy
 
 
 class QueueWriter(Protocol):
     """The receiver's side."""
 
-    async def put(self, parcel: bytes) -> None:
+    async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
         """The parcel is on disk when this returns.
 
         Raises QueueUnavailable when that could not be confirmed; the parcel may then be in the queue all the
@@ -36,13 +64,15 @@ class QueueWriter(Protocol):
 
 
 class QueueReader(Protocol):
-    """The processor's side. One reader is used by one task at a time."""
+    """The processor's side. Several tasks of one process may use one reader."""
 
-    async def take(self, *, max_parcels: int, max_wait_seconds: float) -> list[Lease]:
+    async def take(
+        self, *, max_parcels: int, max_wait_seconds: float, max_bytes: int | None = None, share: Share = Share.ANY
+    ) -> list[Lease]:
         """Up to max_parcels, as soon as there is one, or [] after max_wait_seconds.
 
-        Raises QueueUnavailable while the queue is away; leases given out before are then void and their
-        parcels will be lent again, to this reader or another.
+        They end with the one that reaches max_bytes. Raises QueueUnavailable while the queue is away; leases given
+        out before are then void and their parcels will be lent again, to this reader or another.
         """
         ...
 
@@ -54,8 +84,12 @@ class QueueReader(Protocol):
         """Puts the parcels back to be lent again; each counts towards the delivery limit."""
         ...
 
+    async def depths(self) -> Mapping[Lane, int] | None:
+        """How many parcels wait in each lane, or None when that cannot be told. Empty lanes may be left out."""
+        ...
+
     async def depth(self) -> int | None:
-        """How many parcels wait, or None when that cannot be told."""
+        """How many parcels wait in all, or None when that cannot be told."""
         ...
 
     async def close(self) -> None:

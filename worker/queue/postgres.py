@@ -9,14 +9,17 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import asyncpg
 
+from schemas.lane import SHARED_LANE, Lane
 from schemas.queue_topology import DELIVERY_LIMIT
 from worker.errors import QueueUnavailable, SchemaOutOfDate, StopTheProcess
-from worker.queue.port import Lease
+from worker.queue import postgres_statements as statements
+from worker.queue.fair_shares import BULK_WEIGHT, FairShares, InWork
+from worker.queue.port import Lease, Share
 from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, place, queue_errors
 from worker.queue.under_way import UnderWay
 
@@ -26,85 +29,7 @@ _SHORTEST_POLL_SECONDS = 0.005
 _LONGEST_POLL_SECONDS = 0.1
 _RECLAIM_SECONDS = 1.0
 _PROBE_SECONDS = 0.5
-
-_PUT = "INSERT INTO parked_deliveries (parcel) VALUES ($1)"
-
-# A parcel that was lent too often is taken as well, but only to be marked dead.
-_TAKE = """
-    WITH free AS MATERIALIZED (
-        SELECT id, times_lent > $4 AS dead
-        FROM parked_deliveries
-        WHERE death_reason IS NULL AND lent_until <= now()
-        ORDER BY id
-        LIMIT $1
-        FOR UPDATE SKIP LOCKED
-    )
-    UPDATE parked_deliveries AS parked
-    SET lent_to = CASE WHEN free.dead THEN 0 ELSE $2 END,
-        lent_until = CASE WHEN free.dead THEN '-infinity' ELSE now() + make_interval(secs => $3) END,
-        times_lent = parked.times_lent + CASE WHEN free.dead THEN 0 ELSE 1 END,
-        death_reason = CASE WHEN free.dead THEN 'delivery_limit' END
-    FROM free
-    WHERE parked.id = free.id
-    RETURNING parked.id, CASE WHEN free.dead THEN NULL ELSE parked.parcel END AS parcel, parked.times_lent
-"""
-
-_TAKE_DEAD = """
-    WITH free AS MATERIALIZED (
-        SELECT id
-        FROM parked_deliveries
-        WHERE death_reason IS NOT NULL AND lent_until <= now()
-        ORDER BY id
-        LIMIT $1
-        FOR UPDATE SKIP LOCKED
-    )
-    UPDATE parked_deliveries AS parked
-    SET lent_to = $2, lent_until = now() + make_interval(secs => $3)
-    FROM free
-    WHERE parked.id = free.id
-    RETURNING parked.id, parked.parcel, parked.times_lent, parked.death_reason
-"""
-
-# Whoever acknowledges has committed what is inside. Should the loan have run out meanwhile and another reader hold
-# the parcel now, it is done all the same: two slow readers would else take turns and never be rid of it.
-_ACKNOWLEDGE = "DELETE FROM parked_deliveries WHERE id = ANY ($1::bigint[]) AND lent_to <> 0"
-
-_GIVE_BACK = """
-    UPDATE parked_deliveries SET lent_to = 0, lent_until = '-infinity'
-    WHERE id = ANY ($1::bigint[]) AND lent_to = $2
-"""
-
-_GIVE_ALL_BACK = """
-    UPDATE parked_deliveries SET lent_to = 0, lent_until = '-infinity'
-    WHERE lent_to = $1 AND lent_until > now()
-"""
-
-_RECLAIM = """
-    UPDATE parked_deliveries SET lent_to = 0, lent_until = '-infinity'
-    WHERE id IN (
-        SELECT id FROM parked_deliveries
-        WHERE lent_until > now() AND NOT EXISTS (
-            SELECT FROM pg_locks
-            WHERE locktype = 'advisory' AND granted AND classid = $1::integer::oid
-                AND objid = lent_to::oid AND objsubid = 2
-                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        )
-        ORDER BY id
-        FOR UPDATE SKIP LOCKED
-    )
-"""
-
-# pg_restore makes the index once all rows are there.
-_IS_WHOLE = """
-    SELECT to_regclass('parked_deliveries_dead') IS NOT NULL AND NOT EXISTS (
-        SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pg_restore'
-    )
-"""
-
-_DEPTH = """
-    SELECT count(*) FROM parked_deliveries
-    WHERE (death_reason IS NOT NULL) = $1 AND lent_until <= now()
-"""
+_ANY_BYTES = 2**62
 
 
 class PostgresWriter:
@@ -135,14 +60,14 @@ class PostgresWriter:
             await pool
         return cls(dsn, pool)
 
-    async def put(self, parcel: bytes) -> None:
+    async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
         """The parcel is on disk when this returns; raises QueueUnavailable otherwise, SchemaOutOfDate without table."""
         if self._table_gone:
             raise QueueUnavailable(f"The queue in Postgres at {place(self._dsn)} waits for its table to be restored.")
         try:
             with self._under_way, queue_errors(self._dsn):
                 async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):  # the wait for a connection included
-                    await self._pool.execute(_PUT, parcel)
+                    await self._pool.execute(statements.PUT, lane.name, parcel)
         except (QueueUnavailable, SchemaOutOfDate) as error:
             self._table_gone = isinstance(error, SchemaOutOfDate)
             if self._prober is None and not self._pool.is_closing():
@@ -170,7 +95,7 @@ class PostgresWriter:
         while True:
             try:
                 with queue_errors(self._dsn):
-                    whole: bool = await self._pool.fetchval(_IS_WHOLE)
+                    whole: bool = await self._pool.fetchval(statements.IS_WHOLE)
             except (QueueUnavailable, StopTheProcess):
                 whole = False
             if whole:
@@ -189,6 +114,8 @@ class PostgresReader:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._number = 0
         self._reclaimed_at = 0.0
+        self._in_work = InWork()
+        self._shares = FairShares()
         self._one_at_a_time = asyncio.Lock()  # a session does one statement at a time
 
     @classmethod
@@ -208,21 +135,23 @@ class PostgresReader:
     async def _open(cls, dsn: str, *, dead: bool, lease_seconds: float) -> Self:
         reader = cls(dsn, dead=dead, lease_seconds=lease_seconds)
         try:
-            await reader.depth()  # None while Postgres is away: it is tried again with each take
+            await reader.depths()  # None while Postgres is away: it is tried again with each take
         except BaseException:
             await reader.close()
             raise
         return reader
 
-    async def take(self, *, max_parcels: int, max_wait_seconds: float) -> list[Lease]:
-        """Up to max_parcels, as soon as there is one, or [] after max_wait_seconds."""
+    async def take(
+        self, *, max_parcels: int, max_wait_seconds: float, max_bytes: int | None = None, share: Share = Share.ANY
+    ) -> list[Lease]:
+        """Up to max_parcels, in turns from the lanes, as soon as there is one, or [] after max_wait_seconds."""
         deadline = time.monotonic() + max_wait_seconds
         poll_seconds = _SHORTEST_POLL_SECONDS
         while True:
             with queue_errors(self._dsn):
                 async with self._one_at_a_time:
                     connection = await self._connected()
-                    leases = await self._lend(connection, max_parcels)
+                    leases = await self._lend(connection, max_parcels, max_bytes or _ANY_BYTES, share)
                     if leases:
                         return leases
                     if time.monotonic() - self._reclaimed_at > _RECLAIM_SECONDS:
@@ -236,22 +165,27 @@ class PostgresReader:
 
     async def acknowledge(self, leases: Sequence[Lease]) -> None:
         """Takes the parcels off the queue; a lost acknowledgement means that they are lent once more."""
-        await self._settle(_ACKNOWLEDGE, leases)
+        await self._settle(statements.ACKNOWLEDGE, leases)
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
         """Puts the parcels back to be lent again; each counts towards the delivery limit."""
-        await self._settle(_GIVE_BACK, leases, self._number)
+        await self._settle(statements.GIVE_BACK, leases, self._number)
 
-    async def depth(self) -> int | None:
-        """How many parcels wait; None while Postgres is away."""
+    async def depths(self) -> Mapping[Lane, int] | None:
+        """How many parcels of each lane wait; None while Postgres is away."""
         try:
             with queue_errors(self._dsn):
                 async with self._one_at_a_time:
                     connection = await self._connected()
-                    depth: int = await connection.fetchval(_DEPTH, self._dead)
+                    rows = await connection.fetch(statements.DEPTHS, self._dead)
         except QueueUnavailable:
             return None
-        return depth
+        return {Lane.of_name(row["lane"]): row["parcels"] for row in rows}
+
+    async def depth(self) -> int | None:
+        """How many parcels wait in all; None while that cannot be told."""
+        depths = await self.depths()
+        return None if depths is None else sum(depths.values())
 
     async def close(self) -> None:
         """Gives back what is lent and closes the connection."""
@@ -262,7 +196,7 @@ class PostgresReader:
         try:
             with contextlib.suppress(QueueUnavailable, StopTheProcess), queue_errors(self._dsn):
                 async with self._one_at_a_time:
-                    await connection.execute(_GIVE_ALL_BACK, self._number)
+                    await connection.execute(statements.GIVE_ALL_BACK, self._number)
                     await connection.close(timeout=CONNECT_TIMEOUT_SECONDS)
         finally:
             if not connection.is_closed():
@@ -279,6 +213,7 @@ class PostgresReader:
             command_timeout=COMMAND_TIMEOUT_SECONDS,
             server_settings={
                 "application_name": "bouncekeeper queue reader",
+                "enable_seqscan": "off",  # on a table that was empty a moment ago the planner trusts in that
                 # A loan or an acknowledgement that a crash forgets means one more duplicate, nothing else.
                 "synchronous_commit": "off",
             },
@@ -286,6 +221,7 @@ class PostgresReader:
         self._connection = connection
         # A new number makes all leases of the lost session void, and free for everybody.
         self._number = 0
+        self._in_work.clear()
         while not self._number:
             number = random.randint(1, 2**31 - 1)  # noqa: S311 - no secret
             if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, number):
@@ -293,31 +229,57 @@ class PostgresReader:
         await self._reclaim(connection)
         return connection
 
-    async def _lend(self, connection: "asyncpg.Connection[asyncpg.Record]", max_parcels: int) -> list[Lease]:
+    async def _lend(
+        self, connection: "asyncpg.Connection[asyncpg.Record]", max_parcels: int, max_bytes: int, share: Share
+    ) -> list[Lease]:
         if self._dead:
-            rows = await connection.fetch(_TAKE_DEAD, max_parcels, self._number, self._lease_seconds)
+            rows = await connection.fetch(statements.TAKE_DEAD, max_parcels, self._number, self._lease_seconds)
             return [
                 Lease(
                     tag=row["id"],
                     parcel=row["parcel"],
+                    lane=Lane.of_name(row["lane"]),
                     delivery_count=row["times_lent"],
                     death_reason=row["death_reason"],
                 )
                 for row in sorted(rows, key=_by_id)
             ]
-        rows = await connection.fetch(_TAKE, max_parcels, self._number, self._lease_seconds, DELIVERY_LIMIT)
-        return [
-            Lease(tag=row["id"], parcel=row["parcel"], delivery_count=row["times_lent"] - 1)
-            for row in sorted(rows, key=_by_id)
+        ahead = self._shares.ahead()
+        rows = await connection.fetch(
+            statements.TAKE,
+            max_parcels,
+            self._number,
+            self._lease_seconds,
+            DELIVERY_LIMIT,
+            max_bytes,
+            [lane.name for lane in ahead],
+            list(ahead.values()),
+            BULK_WEIGHT,
+            share.name.lower(),
+            [lane.name for lane in self._in_work.busy],
+        )
+        leases = [
+            Lease(
+                tag=row["id"],
+                parcel=row["parcel"],
+                lane=Lane.of_name(row["lane"]),
+                delivery_count=row["times_lent"] - 1,
+            )
+            for row in sorted(rows, key=_by_turn)
             if row["parcel"] is not None
         ]
+        for lease in leases:
+            self._shares.serve(lease.lane, len(lease.parcel), in_turn=share is not Share.FIRST)
+            self._in_work.add(lease, share)
+        return leases
 
     async def _reclaim(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         """Frees what readers hold whose sessions are gone."""
         self._reclaimed_at = time.monotonic()
-        await connection.execute(_RECLAIM, _LOCK_CLASS)
+        await connection.execute(statements.RECLAIM, _LOCK_CLASS)
 
     async def _settle(self, statement: str, leases: Sequence[Lease], *values: int) -> None:
+        self._in_work.discard(leases)
         connection = self._connection
         if not leases or connection is None or connection.is_closed():
             return
@@ -330,3 +292,7 @@ class PostgresReader:
 def _by_id(row: asyncpg.Record) -> int:
     number: int = row["id"]
     return number
+
+
+def _by_turn(row: asyncpg.Record) -> tuple[float, str, int]:
+    return row["turn"], row["lane"], row["id"]

@@ -1,9 +1,10 @@
-"""The queue port on RabbitMQ: a durable quorum queue, publisher confirms, a delivery limit."""
+"""The queue port on RabbitMQ: a durable quorum queue for each lane, publisher confirms, a delivery limit."""
 
 import asyncio
 import itertools
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import aiormq
@@ -12,16 +13,19 @@ from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import PublishError
 
 from schemas.envelope import PARCEL_CONTENT_TYPE
+from schemas.lane import SHARED_LANE, Lane
 from schemas.queue_topology import (
     DEAD_QUEUE,
-    PARCEL_ROUTING_KEY,
-    PARCELS_QUEUE,
-    WEBHOOKS_EXCHANGE,
+    FORMER_QUEUE,
+    PARCELS_EXCHANGE,
+    SHARED_LANES,
+    lane_queue,
 )
 from worker.errors import QueueUnavailable
-from worker.queue.port import Lease
+from worker.queue.fair_shares import FairShares, InWork
+from worker.queue.port import Lease, Share
 from worker.queue.rabbitmq_connection import BrokerConnection, lost_means_unavailable
-from worker.queue.rabbitmq_topology import declare_webhooks
+from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks, queue_exists
 from worker.queue.under_way import UnderWay
 
 _PERSISTENT = 2
@@ -47,7 +51,7 @@ class RabbitMQWriter:
         await writer._connection.open()
         return writer
 
-    async def put(self, parcel: bytes) -> None:
+    async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
         """The parcel is on the disks of the quorum when this returns; raises QueueUnavailable otherwise."""
         connection = self._connection
         channel = connection.channel
@@ -59,8 +63,8 @@ class RabbitMQWriter:
             with self._under_way, lost_means_unavailable(connection.address):
                 await channel.basic_publish(
                     parcel,
-                    exchange=WEBHOOKS_EXCHANGE,
-                    routing_key=PARCEL_ROUTING_KEY,
+                    exchange=PARCELS_EXCHANGE,
+                    routing_key=lane.name,
                     properties=aiormq.spec.Basic.Properties(
                         delivery_mode=_PERSISTENT, content_type=PARCEL_CONTENT_TYPE
                     ),
@@ -70,7 +74,7 @@ class RabbitMQWriter:
                 )
         except QueueUnavailable as error:
             if isinstance(error.__cause__, PublishError):
-                connection.give_up(f"the queue {PARCELS_QUEUE} is gone: it is declared again")
+                connection.give_up("a queue of the parcels is gone: it is declared again")
             raise
 
     def available(self) -> bool:
@@ -84,51 +88,82 @@ class RabbitMQWriter:
 
 
 class RabbitMQReader:
-    """A QueueReader of the parcels queue, or of the queue of dead ones."""
+    """A QueueReader of the lanes, or of the queue of dead parcels."""
 
-    def __init__(self, url: str, *, queue: str, prefetch: int) -> None:
-        self._queue = queue
+    def __init__(self, url: str, *, dead: bool, prefetch: int) -> None:
+        self._dead = dead
         self._prefetch = prefetch
-        self._connection = BrokerConnection(url, role=f"reader of {queue}", prepare=self._prepare, on_lost=self._forget)
+        what = DEAD_QUEUE if dead else PARCELS_EXCHANGE
+        self._connection = BrokerConnection(url, role=f"reader of {what}", prepare=self._prepare, on_lost=self._forget)
+        # Every queue that is read, with the lane that its parcels belong to.
+        self._queues = {DEAD_QUEUE: SHARED_LANE} if dead else {lane_queue(lane): lane for lane in SHARED_LANES}
+        self._channel: Channel | None = None  # that of the leases, and of _consumed
+        self._consumed: set[str] = set()
         self._tags = itertools.count(1)
-        self._waiting: deque[Lease] = deque()
+        self._waiting: dict[Lane, deque[Lease]] = {}  # what is lent and not handed out; no lane is empty
         # Our tag of every message the broker has lent us -> its delivery tag, in the order of both.
         # Our tags are never used twice, so that those of an earlier connection are known to be void.
         self._lent: dict[int, int] = {}
-        self._arrived = asyncio.Event()
+        self._in_work = InWork()
+        self._shares = FairShares()
+        self._changed = asyncio.Event()  # what _in_share says may be another thing now
 
     @classmethod
     async def open(cls, url: str, *, prefetch: int = DEFAULT_PREFETCH) -> Self:
-        """A reader of the parcels, connected, or connecting by itself while the broker is away.
+        """A reader of the shared lanes, connected, or connecting by itself while the broker is away.
 
-        The broker lends up to `prefetch` parcels ahead. Raises as RabbitMQWriter.open does.
+        The broker lends up to `prefetch` parcels of each lane ahead. Raises as RabbitMQWriter.open does.
         """
-        return await cls._open(url, queue=PARCELS_QUEUE, prefetch=prefetch)
+        return await cls._open(url, dead=False, prefetch=prefetch)
 
     @classmethod
     async def open_dead(cls, url: str, *, prefetch: int = DEFAULT_PREFETCH) -> Self:
         """A reader of the parcels that the broker gave up; each lease says why in `death_reason`."""
-        return await cls._open(url, queue=DEAD_QUEUE, prefetch=prefetch)
+        return await cls._open(url, dead=True, prefetch=prefetch)
 
     @classmethod
-    async def _open(cls, url: str, *, queue: str, prefetch: int) -> Self:
-        reader = cls(url, queue=queue, prefetch=prefetch)
+    async def _open(cls, url: str, *, dead: bool, prefetch: int) -> Self:
+        reader = cls(url, dead=dead, prefetch=prefetch)
         await reader._connection.open()
         return reader
 
-    async def take(self, *, max_parcels: int, max_wait_seconds: float) -> list[Lease]:
-        """Up to max_parcels, as soon as there is one, or [] after max_wait_seconds."""
-        if not self._waiting:
-            try:
-                async with asyncio.timeout(max_wait_seconds):
-                    while not self._waiting:
-                        self._arrived.clear()
-                        await self._arrived.wait()
-            except TimeoutError:
-                _ = self._connection.channel  # away all the while: QueueUnavailable
-                return []
-        waiting = self._waiting
-        return [waiting.popleft() for _ in range(min(max_parcels, len(waiting)))]
+    async def follow(self, own: Collection[Lane], others: Collection[Lane] = ()) -> list[Lane]:
+        """Makes a queue for each of its own lanes, and reads those and the others'; gives the others without a queue.
+
+        Raises QueueUnavailable, and ImpossibleSetting as RabbitMQWriter.open does.
+        """
+        channel = self._connection.channel
+        new_own, new_others = (
+            [lane for lane in lanes if lane_queue(lane) not in self._consumed] for lanes in (own, others)
+        )
+        with lost_means_unavailable(self._connection.address):
+            missing = [lane for lane in new_others if not await queue_exists(channel, lane_queue(lane))]
+            await self._read_from(channel, set(new_others).difference(missing))
+            await declare_lanes(channel, new_own)
+            await self._read_from(channel, new_own)
+        return missing
+
+    async def take(
+        self, *, max_parcels: int, max_wait_seconds: float, max_bytes: int | None = None, share: Share = Share.ANY
+    ) -> list[Lease]:
+        """Up to max_parcels, in turns from the lanes, as soon as there is one, or [] after max_wait_seconds."""
+        try:
+            async with asyncio.timeout(max_wait_seconds):
+                while not self._in_share(share):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            _ = self._connection.channel  # away all the while: QueueUnavailable
+            return []
+        leases: list[Lease] = []
+        size = 0
+        while len(leases) < max_parcels and (max_bytes is None or size < max_bytes):
+            lanes = self._in_share(share)
+            if not lanes:
+                break
+            leases.append(self._hand_out(self._shares.next_of(lanes), share))
+            size += len(leases[-1].parcel)
+        return leases
 
     async def acknowledge(self, leases: Sequence[Lease]) -> None:
         """Takes the parcels off the queue; a lost acknowledgement means that they are lent once more."""
@@ -138,16 +173,25 @@ class RabbitMQReader:
         """Puts the parcels back to be lent again; each counts towards the delivery limit."""
         await self._settle(leases, _give_back)
 
-    async def depth(self) -> int | None:
-        """How many parcels wait in the broker and here; None while it is away."""
+    async def depths(self) -> Mapping[Lane, int] | None:
+        """How many parcels of each lane wait in the broker and here; None while it is away."""
+        depths = Counter({lane: len(waiting) for lane, waiting in self._waiting.items()})
         try:
+            channel = self._connection.channel
             with lost_means_unavailable(self._connection.address):
-                declared = await self._connection.channel.queue_declare(
-                    self._queue, passive=True, durable=True, timeout=DEFAULT_CONFIRM_TIMEOUT_SECONDS
-                )
+                for queue in sorted(self._consumed):
+                    declared = await channel.queue_declare(
+                        queue, passive=True, durable=True, timeout=DEFAULT_CONFIRM_TIMEOUT_SECONDS
+                    )
+                    depths[self._queues[queue]] += declared.message_count or 0
         except QueueUnavailable:
             return None
-        return (declared.message_count or 0) + len(self._waiting)
+        return depths
+
+    async def depth(self) -> int | None:
+        """How many parcels wait in all; None while that cannot be told."""
+        depths = await self.depths()
+        return None if depths is None else sum(depths.values())
 
     async def close(self) -> None:
         """Closes the connection; the broker puts back what is lent."""
@@ -156,35 +200,74 @@ class RabbitMQReader:
 
     async def _prepare(self, channel: Channel) -> None:
         self._forget()
+        self._channel = channel  # parcels come, and are settled, before everything is prepared
         await declare_webhooks(channel)
         await channel.basic_qos(prefetch_count=self._prefetch)
-        await channel.basic_consume(self._queue, self._receive)
+        if not self._dead and await queue_exists(channel, FORMER_QUEUE):
+            self._queues[FORMER_QUEUE] = SHARED_LANE
+        for queue in list(self._queues):
+            if await queue_exists(channel, queue):
+                await self._consume(channel, queue)
+            else:
+                del self._queues[queue]  # somebody removed it, and who follows its lane will make it anew
 
-    async def _receive(self, message: DeliveredMessage) -> None:
+    async def _read_from(self, channel: Channel, lanes: Collection[Lane]) -> None:
+        for lane in lanes:
+            self._queues[lane_queue(lane)] = lane
+            await self._consume(channel, lane_queue(lane))
+
+    async def _consume(self, channel: Channel, queue: str) -> None:
+        await channel.basic_consume(queue, partial(self._receive, self._queues[queue]))
+        self._consumed.add(queue)
+
+    async def _receive(self, lane: Lane, message: DeliveredMessage) -> None:
         delivery_tag = message.delivery_tag
         if delivery_tag is None or message.channel.is_closed:
             return
         headers = message.header.properties.headers or {}
         tag = next(self._tags)
         self._lent[tag] = delivery_tag
-        self._waiting.append(
+        self._waiting.setdefault(lane, deque()).append(
             Lease(
                 tag=tag,
                 parcel=message.body,
+                lane=lane,
                 delivery_count=_as_count(headers.get("x-delivery-count")),
-                death_reason=_death_reason(headers) if self._queue == DEAD_QUEUE else "",
+                death_reason=_death_reason(headers) if self._dead else "",
             )
         )
-        self._arrived.set()
+        self._changed.set()
+
+    def _in_share(self, share: Share) -> list[Lane]:
+        """The lanes that may be taken from."""
+        if share is Share.ANY:
+            return list(self._waiting)
+        busy = self._in_work.busy
+        return [lane for lane in self._waiting if share.includes(lane, busy=busy)]
+
+    def _hand_out(self, lane: Lane, share: Share) -> Lease:
+        waiting = self._waiting[lane]
+        lease = waiting.popleft()
+        if not waiting:
+            del self._waiting[lane]
+        self._shares.serve(lane, len(lease.parcel), in_turn=share is not Share.FIRST)
+        self._in_work.add(lease, share)
+        self._changed.set()
+        return lease
 
     def _forget(self) -> None:
         self._waiting.clear()
         self._lent.clear()
+        self._in_work.clear()
+        self._consumed.clear()
+        self._channel = None
 
     async def _settle(self, leases: Sequence[Lease], settle: "_Settle") -> None:
-        lent = self._lent
+        self._in_work.discard(leases)
+        self._changed.set()
+        lent, channel = self._lent, self._channel
         mine = {lease.tag for lease in leases if lease.tag in lent}
-        if not mine:
+        if not mine or channel is None:
             return
         upto = 0
         for tag, delivery_tag in lent.items():
@@ -196,7 +279,6 @@ class RabbitMQReader:
         for tag in mine:
             del lent[tag]
         try:
-            channel = self._connection.channel
             with lost_means_unavailable(self._connection.address):
                 if upto:
                     await settle(channel, upto, True)  # noqa: FBT003 - AMQP's own flag

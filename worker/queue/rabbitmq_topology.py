@@ -1,12 +1,13 @@
 """Declares the broker's objects of schemas/queue_topology.py, each as often as one likes."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from aiormq import Channel
 from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity, ChannelPreconditionFailed
 
+from schemas.lane import Lane
 from schemas.queue_topology import (
     CHANGES_QUEUE_ARGUMENTS,
     CONTACTS_EXCHANGE,
@@ -14,10 +15,12 @@ from schemas.queue_topology import (
     DEAD_QUEUE,
     DEAD_QUEUE_ARGUMENTS,
     EVERY_STATUS,
-    PARCEL_ROUTING_KEY,
-    PARCELS_QUEUE,
+    PARCELS_EXCHANGE,
+    PARCELS_EXCHANGE_ARGUMENTS,
     PARCELS_QUEUE_ARGUMENTS,
-    WEBHOOKS_EXCHANGE,
+    SHARED_EXCHANGE,
+    SHARED_LANES,
+    lane_queue,
 )
 from worker.errors import ImpossibleSetting
 
@@ -33,19 +36,33 @@ async def declare_webhooks(channel: Channel) -> None:
     Raises ImpossibleSetting when something of that name exists with other properties, or the user may not
     declare it.
     """
-    existed = await _exists(channel, DEAD_QUEUE) and await _exists(channel, PARCELS_QUEUE)
     with _remedies("exchange", DEAD_EXCHANGE):
         await channel.exchange_declare(DEAD_EXCHANGE, exchange_type="fanout", durable=True)
-    with _remedies("queue", DEAD_QUEUE):
-        await channel.queue_declare(DEAD_QUEUE, durable=True, arguments=dict(DEAD_QUEUE_ARGUMENTS))
-        await channel.queue_bind(DEAD_QUEUE, DEAD_EXCHANGE)
-    with _remedies("exchange", WEBHOOKS_EXCHANGE):
-        await channel.exchange_declare(WEBHOOKS_EXCHANGE, exchange_type="direct", durable=True)
-    with _remedies("queue", PARCELS_QUEUE):
-        await channel.queue_declare(PARCELS_QUEUE, durable=True, arguments=dict(PARCELS_QUEUE_ARGUMENTS))
-        await channel.queue_bind(PARCELS_QUEUE, WEBHOOKS_EXCHANGE, PARCEL_ROUTING_KEY)
-    if not existed:
+    born = await _declare_queue(channel, DEAD_QUEUE, DEAD_QUEUE_ARGUMENTS)
+    await channel.queue_bind(DEAD_QUEUE, DEAD_EXCHANGE)
+    with _remedies("exchange", SHARED_EXCHANGE):
+        await channel.exchange_declare(SHARED_EXCHANGE, exchange_type="topic", durable=True)
+    for lane in SHARED_LANES:
+        born |= await _declare_queue(channel, lane_queue(lane), PARCELS_QUEUE_ARGUMENTS)
+        await channel.queue_bind(lane_queue(lane), SHARED_EXCHANGE, f"{lane.name}.#")
+    with _remedies("exchange", PARCELS_EXCHANGE):
+        await channel.exchange_declare(
+            PARCELS_EXCHANGE, exchange_type="direct", durable=True, arguments=dict(PARCELS_EXCHANGE_ARGUMENTS)
+        )
+    if born:
         await asyncio.sleep(_NEWBORN_SECONDS)
+
+
+async def declare_lanes(channel: Channel, lanes: Collection[Lane]) -> None:
+    """Each lane has a queue of its own when this returns; until then its parcels go to the shared ones.
+
+    Raises as declare_webhooks does.
+    """
+    born = [await _declare_queue(channel, lane_queue(lane), PARCELS_QUEUE_ARGUMENTS) for lane in lanes]
+    if any(born):
+        await asyncio.sleep(_NEWBORN_SECONDS)
+    for lane in lanes:
+        await channel.queue_bind(lane_queue(lane), PARCELS_EXCHANGE, lane.name)
 
 
 async def declare_contacts(channel: Channel, queues: Sequence[str] = ()) -> None:
@@ -61,7 +78,8 @@ async def declare_contacts(channel: Channel, queues: Sequence[str] = ()) -> None
             await channel.queue_bind(queue, CONTACTS_EXCHANGE, EVERY_STATUS)
 
 
-async def _exists(channel: Channel, queue: str) -> bool:
+async def queue_exists(channel: Channel, queue: str) -> bool:
+    """True if the broker has a queue of this name, whatever its properties."""
     # On a channel of its own, which the broker closes when the answer is no.
     asking = await channel.connection.channel(publisher_confirms=False)
     try:
@@ -70,6 +88,14 @@ async def _exists(channel: Channel, queue: str) -> bool:
         return False
     await asking.close()
     return True
+
+
+async def _declare_queue(channel: Channel, queue: str, arguments: Mapping[str, str | int]) -> bool:
+    """True if it was made just now."""
+    existed = await queue_exists(channel, queue)
+    with _remedies("queue", queue):
+        await channel.queue_declare(queue, durable=True, arguments=dict(arguments))
+    return not existed
 
 
 @contextmanager

@@ -3,12 +3,15 @@
 No timer is involved. Whoever comes when nothing is under way leaves at the end of the same turn of the event
 loop; while parcels are under way, newcomers gather until a confirm arrives or they are enough to be worth a
 message of their own. So a lone webhook waits for nobody, and under load the parcels grow by themselves.
+
+A parcel holds webhooks of one lane, and no lane waits for another.
 """
 
 import asyncio
 from collections import deque
 
 from schemas.envelope import encode_parcel
+from schemas.lane import SHARED_LANE, Lane
 from worker import metrics
 from worker.errors import QueueUnavailable, SchemaOutOfDate
 from worker.logs import get_logger
@@ -27,21 +30,40 @@ PAUSE_BEFORE_SECOND_TRY_SECONDS = 0.1
 class _Group:
     """Envelopes that will travel in one parcel, and who waits for them."""
 
-    __slots__ = ("blobs", "opened_at", "size_bytes", "waiters")
+    __slots__ = ("blobs", "lane", "opened_at", "size_bytes", "waiters")
 
-    def __init__(self, opened_at: float) -> None:
+    def __init__(self, lane: Lane, opened_at: float) -> None:
+        self.lane = lane
         self.opened_at = opened_at
         self.blobs: list[bytes] = []
         self.waiters: list[asyncio.Future[None]] = []
         self.size_bytes = 0
 
 
+class _LaneGroups:
+    """What waits in one lane and what of it is under way."""
+
+    __slots__ = ("departure_planned", "full", "gathering", "under_way", "waiting_bytes")
+
+    def __init__(self) -> None:
+        self.gathering: _Group | None = None
+        self.full: deque[_Group] = deque()
+        self.under_way: set[asyncio.Task[None]] = set()
+        self.departure_planned = False
+        self.waiting_bytes = 0
+
+    @property
+    def busy(self) -> bool:
+        """True while anything is not confirmed."""
+        return bool(self.under_way or self.full or self.gathering)
+
+
 class GroupCommit:
     """Puts encoded envelopes into the queue, many at a time.
 
-    `max_envelopes` and `max_bytes` bound a parcel (a single larger envelope travels alone), `in_flight` how
-    many parcels are under way at once, `answer_timeout_seconds` how long anybody waits for the confirm, and
-    `max_waiting_bytes` the memory that all of it may take.
+    `max_envelopes` and `max_bytes` bound a parcel (a single larger envelope travels alone), `in_flight` how many
+    parcels of a lane are under way at once, `answer_timeout_seconds` how long anybody waits for the confirm, and
+    `max_waiting_bytes` the memory that all of it may take. No lane may take more of it than is left for the others.
     """
 
     def __init__(
@@ -61,10 +83,7 @@ class GroupCommit:
         self._answer_timeout_seconds = answer_timeout_seconds
         self._max_waiting_bytes = max_waiting_bytes
         self._loop = asyncio.get_running_loop()
-        self._gathering: _Group | None = None
-        self._full: deque[_Group] = deque()
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._departure_planned = False
+        self._lanes: dict[Lane, _LaneGroups] = {}
         self._waiting_bytes = 0
         self._closed = False
 
@@ -73,74 +92,79 @@ class GroupCommit:
         """Bytes of envelopes that were put and are not confirmed yet."""
         return self._waiting_bytes
 
-    def put(self, blob: bytes) -> asyncio.Future[None]:
+    def put(self, blob: bytes, lane: Lane = SHARED_LANE) -> asyncio.Future[None]:
         """Done when the queue has confirmed the parcel that the envelope travels in.
 
         The future fails with QueueUnavailable. Cancelling it takes nothing back and hurts no neighbour: the
         envelope travels all the same.
         """
         size = len(blob)
-        if self._closed or self._waiting_bytes + size > self._max_waiting_bytes:
-            return self._turned_away()
-        group = self._gathering
+        groups = self._lanes.get(lane)
+        if groups is None:
+            groups = self._lanes[lane] = _LaneGroups()
+        if self._closed or groups.waiting_bytes + size > self._max_waiting_bytes - self._waiting_bytes:
+            return self._turned_away(groups)
+        group = groups.gathering
         if group is not None and (len(group.blobs) >= self._max_envelopes or group.size_bytes + size > self._max_bytes):
-            self._full.append(group)
+            groups.full.append(group)
             group = None
         if group is None:
-            group = self._gathering = _Group(self._loop.time())
+            group = groups.gathering = _Group(lane, self._loop.time())
         group.blobs.append(blob)
         group.size_bytes += size
+        groups.waiting_bytes += size
         self._waiting_bytes += size
         confirmed = self._loop.create_future()
         group.waiters.append(confirmed)
-        if not self._departure_planned:
+        if not groups.departure_planned:
             # Everything else that this turn of the loop brings shall come along.
-            self._departure_planned = True
-            self._loop.call_soon(self._depart)
+            groups.departure_planned = True
+            self._loop.call_soon(self._depart, groups)
         return confirmed
 
     async def close(self) -> None:
         """Takes nothing more and returns when all that was put is confirmed or has failed."""
         self._closed = True
-        while self._under_way or self._full or self._gathering:
-            self._depart()
-            await asyncio.wait(self._under_way)
+        while busy := [groups for groups in self._lanes.values() if groups.busy]:
+            for groups in busy:
+                self._depart(groups)
+            await asyncio.wait({task for groups in busy for task in groups.under_way})
 
-    def _turned_away(self) -> asyncio.Future[None]:
+    def _turned_away(self, groups: _LaneGroups) -> asyncio.Future[None]:
         refusal: asyncio.Future[None] = self._loop.create_future()
         refusal.set_exception(
             QueueUnavailable(
                 "the receiver is stopping: the webhook has to be sent again"
                 if self._closed
-                else f"{self._waiting_bytes} bytes of webhooks wait for the queue's confirm, and no more fit into "
-                "memory: look at the queue, or add receivers"
+                else f"{groups.waiting_bytes} bytes of this source's webhooks, of {self._waiting_bytes} in all, wait "
+                "for the queue's confirm, and no more fit into memory: look at the queue, or add receivers"
             )
         )
         return refusal
 
-    def _depart(self) -> None:
-        self._departure_planned = False
-        while self._full and len(self._under_way) < self._in_flight:
-            self._send(self._full.popleft())
-        gathering = self._gathering
-        if gathering is None or self._full:
+    def _depart(self, groups: _LaneGroups) -> None:
+        groups.departure_planned = False
+        under_way = groups.under_way
+        while groups.full and len(under_way) < self._in_flight:
+            self._send(groups, groups.full.popleft())
+        gathering = groups.gathering
+        if gathering is None or groups.full:
             return
-        if not self._under_way or (
-            len(gathering.blobs) >= WORTH_A_MESSAGE_ENVELOPES and len(self._under_way) < self._in_flight
-        ):
-            self._gathering = None
-            self._send(gathering)
+        if not under_way or (len(gathering.blobs) >= WORTH_A_MESSAGE_ENVELOPES and len(under_way) < self._in_flight):
+            groups.gathering = None
+            self._send(groups, gathering)
 
-    def _send(self, group: _Group) -> None:
-        task = self._loop.create_task(self._publish(group))
-        self._under_way.add(task)
-        task.add_done_callback(self._arrived)
+    def _send(self, groups: _LaneGroups, group: _Group) -> None:
+        task = self._loop.create_task(self._publish(groups, group))
+        groups.under_way.add(task)
 
-    def _arrived(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        self._depart()
+        def arrived(_: asyncio.Task[None]) -> None:
+            groups.under_way.discard(task)
+            self._depart(groups)
 
-    async def _publish(self, group: _Group) -> None:
+        task.add_done_callback(arrived)
+
+    async def _publish(self, groups: _LaneGroups, group: _Group) -> None:
         failure = "publishing ended without an answer from the queue: the webhook has to be sent again"
         try:
             await self._put_until_confirmed(group)
@@ -157,6 +181,7 @@ class GroupCommit:
                 if not confirmed.done():
                     confirmed.set_result(None)
         finally:
+            groups.waiting_bytes -= group.size_bytes
             self._waiting_bytes -= group.size_bytes
             # Whatever went wrong above, nobody is left waiting for ever. Each waiter gets an exception of its
             # own: a shared one would gather everybody's traceback.
@@ -170,7 +195,7 @@ class GroupCommit:
         last_moment = group.opened_at + self._answer_timeout_seconds
         first_try_ends = self._loop.time() + max(0.0, last_moment - self._loop.time()) / 2
         try:
-            await self._put(parcel, first_try_ends)
+            await self._put(parcel, group.lane, first_try_ends)
         except QueueUnavailable as error:
             log.warning("parcel.published_again", envelopes=len(group.blobs), detail=str(error))
             metrics.PARCELS_PUBLISHED_AGAIN.inc()
@@ -178,12 +203,12 @@ class GroupCommit:
             return
         if self._loop.time() < first_try_ends:
             await asyncio.sleep(PAUSE_BEFORE_SECOND_TRY_SECONDS)
-        await self._put(parcel, last_moment)
+        await self._put(parcel, group.lane, last_moment)
 
-    async def _put(self, parcel: bytes, last_moment: float) -> None:
+    async def _put(self, parcel: bytes, lane: Lane, last_moment: float) -> None:
         try:
             async with asyncio.timeout_at(last_moment):
-                await self._writer.put(parcel)
+                await self._writer.put(parcel, lane)
         except TimeoutError as error:
             raise QueueUnavailable(
                 "the queue did not confirm in time: look at the broker's disk and its alarms"

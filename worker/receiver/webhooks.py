@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from msgspec import Struct
 
 from schemas.envelope import Envelope, encode_envelope, new_delivery_id
+from schemas.lane import Lane
 from schemas.source import Source
 from worker import metrics
 from worker.errors import CertificateUnavailable, QueueUnavailable, SubscriptionUnconfirmed, TryAgainLater
@@ -67,6 +68,8 @@ class SourceWebhooks:
         self._tools = tools
         # All that is the same for every request of this source is looked up here, once.
         self._put = tools.group_commit.put
+        self._lane = Lane(source=source.name, bulk=source.bulk)
+        self._bulk_lane = Lane(source=source.name, bulk=True)
         self._kept_headers = tuple(sorted(provider.kept_headers))
         self._success = Success(provider.success_status)
         self._log = get_logger().bind(source=source.name, provider=provider.name)
@@ -186,10 +189,11 @@ class SourceWebhooks:
                 account_from=self._source.account_from,
             )
         )
+        lane = self._bulk_lane if verdict.bulk else self._lane
         if verdict.replay_token is None:
-            await self._put(blob)
+            await self._put(blob, lane)
         else:
-            await self._put_once(blob, verdict, verdict.replay_token)
+            await self._put_once(blob, lane, verdict, verdict.replay_token)
         seconds = perf_counter() - started
         body_bytes = len(webhook.body)
         self._count_accepted()
@@ -222,10 +226,10 @@ class SourceWebhooks:
             detail="its one-time token was used for other data before: somebody sends an old request anew",
         )
 
-    async def _put_once(self, blob: bytes, verdict: Accepted, token: str) -> None:
+    async def _put_once(self, blob: bytes, lane: Lane, verdict: Accepted, token: str) -> None:
         guard = self._tools.replay_guard
         try:
-            await self._put(blob)
+            await self._put(blob, lane)
         except BaseException:
             # The vendor's next try, whatever it then says, is the first one that counts.
             guard.release(token)

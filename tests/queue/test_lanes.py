@@ -1,0 +1,170 @@
+"""No source waits behind another, whichever queue it is."""
+
+import asyncio
+import time
+from collections import Counter
+
+from schemas.lane import Lane
+from tests.queue.queue_kit import Opened
+from tests.virtual_hosts import BUSY, IMPORT, LANES, QUIET
+from worker.queue.fair_shares import AHEAD_BYTES
+from worker.queue.port import Lease, QueueReader, Share
+
+
+async def _until_waiting(reader: QueueReader, count: int) -> None:
+    """So many are at hand, so that what is taken next shows the order and not who was quicker."""
+    deadline = time.monotonic() + 10
+    while await reader.depth() != count:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)  # the broker has lent ahead what it lends
+
+
+async def _in_order(reader: QueueReader, count: int, *, share: Share = Share.ANY) -> list[Lease]:
+    leases: list[Lease] = []
+    while len(leases) < count:
+        taken = await reader.take(max_parcels=1, max_wait_seconds=2, share=share)
+        assert taken
+        leases += taken
+    return leases
+
+
+async def test_a_parcel_is_read_with_the_lane_that_it_was_put_into(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for lane in LANES:
+        await writer.put(lane.name.encode(), lane)
+    leases = await _in_order(reader, len(LANES))
+    assert {lease.parcel: lease.lane for lease in leases} == {lane.name.encode(): lane for lane in LANES}
+
+
+async def test_a_quiet_source_is_next_whatever_waits_of_a_busy_one(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for number in range(40):
+        await writer.put(b"%d" % number, BUSY)
+    await writer.put(b"quiet", QUIET)
+    await _until_waiting(reader, 41)
+    assert b"quiet" in [lease.parcel for lease in await _in_order(reader, 2)]
+
+
+async def test_parcels_of_one_lane_keep_their_order(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for number in range(10):
+        await writer.put(b"busy %d" % number, BUSY)
+        await writer.put(b"quiet %d" % number, QUIET)
+    leases = await _in_order(reader, 20)
+    for lane in (BUSY, QUIET):
+        numbers = [int(lease.parcel.split()[1]) for lease in leases if lease.lane == lane]
+        assert numbers == list(range(10))
+
+
+async def test_two_backlogs_are_read_in_equal_shares_of_bytes(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for _ in range(20):
+        await writer.put(b"x" * 10_000, BUSY)
+    for _ in range(50):
+        await writer.put(b"x" * 1_000, QUIET)
+    await _until_waiting(reader, 70)
+    leases = await _in_order(reader, 33)
+    size = Counter[Lane]()
+    for lease in leases:
+        size[lease.lane] += len(lease.parcel)
+    assert abs(size[BUSY] - size[QUIET]) <= 10_000
+
+
+async def test_shares_are_kept_when_much_is_taken_at_once(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for _ in range(20):
+        await writer.put(b"x" * 1_000, BUSY)
+    for _ in range(20):
+        await writer.put(b"x" * 1_000, QUIET)
+    await _until_waiting(reader, 40)
+    lanes = Counter(lease.lane for lease in await reader.take(max_parcels=10, max_wait_seconds=2))
+    assert lanes == {BUSY: 5, QUIET: 5}
+
+
+async def test_a_source_saves_up_no_turns_while_it_is_silent(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for _ in range(20):
+        await writer.put(b"x", BUSY)
+    await reader.acknowledge(await _in_order(reader, 20))
+    for lane in (BUSY, QUIET):
+        for _ in range(10):
+            await writer.put(b"x", lane)
+    await _until_waiting(reader, 20)
+    lanes = Counter(lease.lane for lease in await _in_order(reader, 10))
+    assert lanes == {BUSY: 5, QUIET: 5}
+
+
+async def test_live_events_pass_an_import_and_the_import_does_not_stand_still(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for _ in range(10):
+        await writer.put(b"x" * 1_000, IMPORT)
+    for _ in range(40):
+        await writer.put(b"x" * 1_000, BUSY)
+    await _until_waiting(reader, 50)
+    lanes = Counter(lease.lane for lease in await _in_order(reader, 40))
+    assert 2 <= lanes[IMPORT] <= 4
+
+
+async def _firsts(reader: QueueReader) -> list[Lease]:
+    leases: list[Lease] = []
+    while taken := await reader.take(max_parcels=10, max_wait_seconds=0.3, share=Share.FIRST):
+        leases += taken
+    return leases
+
+
+async def test_the_first_parcels_of_each_lane_can_be_taken_apart_from_backlogs(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for number in range(5):
+        await writer.put(b"busy %d" % number + b"x" * AHEAD_BYTES, BUSY)
+        await writer.put(b"import %d" % number, IMPORT)
+        await writer.put(b"quiet %d" % number, QUIET)
+    await _until_waiting(reader, 15)
+
+    firsts = await _firsts(reader)
+    assert Counter(lease.lane for lease in firsts) == {BUSY: 1, QUIET: 5}
+
+    rest = await reader.take(max_parcels=20, max_wait_seconds=2, share=Share.REST)
+    assert Counter(lease.lane for lease in rest) == {BUSY: 4, IMPORT: 5}
+
+    # The busy lane's backlog is in work: nothing of it goes ahead. When that is done, it is like any other.
+    await reader.acknowledge(firsts)
+    await writer.put(b"busy again", BUSY)
+    assert await _firsts(reader) == []
+    await reader.acknowledge(rest)
+    assert [lease.parcel for lease in await _firsts(reader)] == [b"busy again"]
+
+
+async def test_whoever_waits_for_first_parcels_hears_of_them_at_once(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    waiting = [
+        asyncio.create_task(reader.take(max_parcels=10, max_wait_seconds=10, share=share))
+        for share in (Share.REST, Share.FIRST)
+    ]
+    await asyncio.sleep(0.3)
+    await writer.put(b"now", QUIET)
+    started = time.monotonic()
+    assert [lease.parcel for lease in await waiting[1]] == [b"now"]
+    await writer.put(b"import", IMPORT)
+    assert [lease.parcel for lease in await waiting[0]] == [b"import"]
+    assert time.monotonic() - started < 1
+
+
+async def test_no_more_bytes_are_taken_than_asked_for(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for _ in range(10):
+        await writer.put(b"x" * 1_000, BUSY)
+    await _until_waiting(reader, 10)
+    assert len(await reader.take(max_parcels=10, max_wait_seconds=2, max_bytes=2_500)) == 3
+    assert len(await reader.take(max_parcels=10, max_wait_seconds=2, max_bytes=1)) == 1
+
+
+async def test_depth_is_told_for_each_lane(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    for lane, count in ((BUSY, 3), (IMPORT, 2)):
+        for _ in range(count):
+            await writer.put(b"x", lane)
+    await _until_waiting(reader, 5)
+    depths = await reader.depths()
+    assert depths is not None
+    assert {lane: depth for lane, depth in depths.items() if depth} == {BUSY: 3, IMPORT: 2}

@@ -1,0 +1,33 @@
+"""The lanes that have, or had, a queue of their own in the broker: AMQP has no way to ask for them."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from schemas.lane import Lane
+from worker.store.pool import Pool, store_errors
+
+# A worker renews its lanes far more often. A younger one may be about to make its queue.
+_FORGOTTEN_AFTER = timedelta(days=1)
+
+_NOTE = """
+    INSERT INTO queue_lanes (name, configured_at) SELECT name, $2 FROM unnest($1::text[]) AS name
+    ON CONFLICT (name) DO UPDATE SET configured_at = excluded.configured_at
+"""
+_FORGET = "DELETE FROM queue_lanes WHERE name = ANY ($1::text[]) AND configured_at < $2"
+
+
+async def note_lanes(pool: Pool, lanes: Collection[Lane], *, now: datetime) -> list[Lane]:
+    """Writes down the lanes that are about to have queues; gives all others. Raises StoreUnavailable."""
+    own = {lane.name for lane in lanes}
+    with store_errors("noting the lanes of the queue"):
+        async with pool.acquire() as connection:
+            await connection.execute(_NOTE, sorted(own), now)
+            names = [name for (name,) in await connection.fetch("SELECT name FROM queue_lanes ORDER BY name")]
+    return [Lane.of_name(name) for name in names if name not in own]
+
+
+async def forget_lanes(pool: Pool, lanes: Collection[Lane], *, now: datetime) -> None:
+    """Strikes out lanes whose queues are gone, if no worker has named them of late. Raises StoreUnavailable."""
+    if lanes:
+        with store_errors("forgetting lanes of the queue"):
+            await pool.execute(_FORGET, [lane.name for lane in lanes], now - _FORGOTTEN_AFTER)
