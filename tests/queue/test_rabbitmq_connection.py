@@ -8,7 +8,7 @@ import pytest
 from worker.errors import QueueUnavailable
 from worker.local_services.process import free_port
 from worker.logs import configure_logging
-from worker.queue.rabbitmq import RabbitMQWriter
+from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 
 
 @pytest.mark.usefixtures("_strict_logging")
@@ -29,3 +29,12 @@ async def test_a_broker_that_stays_away_is_told_once_with_the_remedy_and_not_at_
     assert line["reason"].endswith("start it, or check queue.url.")
     assert line["reason"].count("RabbitMQ at") == str(told.value).count("RabbitMQ at") == 1
     assert "nothing" not in line["reason"]
+
+
+async def test_a_reader_closes_at_once_whatever_it_is_doing(rabbitmq_url: str) -> None:
+    for milliseconds in range(0, 240, 8):
+        reader = await RabbitMQReader.open(rabbitmq_url)
+        reader._connection.give_up("the test says so: it connects anew, which takes a while")
+        await asyncio.sleep(milliseconds / 1000)
+        async with asyncio.timeout(10):
+            await reader.close()

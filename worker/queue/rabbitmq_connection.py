@@ -63,6 +63,7 @@ class BrokerConnection:
         self._reminder = Reminder()
         self._generation = 0
         self._keeper: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def open(self) -> None:
         """Returns when the channel is ready, or the first attempt has failed and more follow by themselves.
@@ -116,6 +117,8 @@ class BrokerConnection:
 
     async def close(self) -> None:
         """Closes the channel and the connection and stops keeping them."""
+        # The library swallows a cancellation that meets it while it closes a channel: the keeper then goes on.
+        self._closing = True
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             keeper.cancel()
@@ -123,7 +126,7 @@ class BrokerConnection:
 
     async def _keep(self, first: asyncio.Future[None]) -> None:
         wait_seconds = _FIRST_WAIT_SECONDS
-        while True:
+        while not self._closing:
             try:
                 await self._connect()
             except StopTheProcess as error:
@@ -140,6 +143,8 @@ class BrokerConnection:
                 if not first.done():
                     first.set_result(None)
                 await self._until_lost()
+                if self._closing:
+                    return
                 self._tell_away("broker.lost", self._lost_reason, wait_seconds)
             if not first.done():
                 first.set_result(None)
@@ -220,7 +225,8 @@ class BrokerConnection:
 
     async def _until_lost(self) -> None:
         try:
-            await self._lost.wait()
+            if not self._closing:
+                await self._lost.wait()
         finally:
             connection, self._connection, self._channel = self._connection, None, None
             self._up.clear()
