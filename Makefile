@@ -33,7 +33,7 @@ lint: $(VENV)/installed-dev ## format, lint and types
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 
-drill: $(VENV)/installed-dev ## 20,000 webhooks while processes, RabbitMQ and Postgres are killed: nothing is lost
+drill: $(VENV)/installed-dev ## what is promised while processes, RabbitMQ and Postgres are killed, and ports attacked
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 bench: $(VENV)/installed-dev ## how fast it is, each number beside what it is measured against

@@ -95,6 +95,25 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "certificate.fetched": _event("info", "A vendor's signing certificate was fetched over https and is kept.", "url"),
     "changes.published": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
+    "connection.cut_off": _event(
+        "warning",
+        "Connections were turned away, closed to make room for others, or cut off for how their requests came: said at "
+        "once, then once a minute with their number. `remote_address` is the first one's.",
+        "role",
+        "reason",
+        "detail",
+        "count",
+        "open",
+        "remote_address",
+    ),
+    "connections.limited": _event(
+        "warning",
+        "The system allows this process too few open files for connections.max_open: fewer are kept open. Raise the "
+        "hard limit (systemd: LimitNOFILE).",
+        "role",
+        "max_open",
+        "open_files",
+    ),
     "delivery.set_aside": _event(
         "warning",
         "One delivery, or the events of one that could not be read, are kept as they came in dead_letters.",

@@ -19,12 +19,14 @@ FORBIDDEN_STEMS = {"utils", "util", "helpers", "helper", "common", "base", "misc
 EDGE_PARTS = {"receiver", "processor", "api", "mailbox"}
 MIDDLE_PARTS = {"providers", "policy", "queue", "store"}
 EVERYBODYS = {"errors", "logs", "metrics", "settings_tree", "spelling"}
-SERVERS = {"listening", "probes", "remote_address"}
+SERVERS = {"connections", "listening", "probes", "remote_address"}
 MAY_IMPORT: dict[str, set[str]] = {
     **{part: set() for part in MIDDLE_PARTS},
     **dict.fromkeys(EDGE_PARTS, MIDDLE_PARTS | SERVERS),
     "samples": {"providers"},
     **{part: set() for part in SERVERS},
+    "connections": {"remote_address"},
+    "listening": {"connections"},
     "local_services": set(),
 }
 PURE_PARTS = {"providers", "policy"}

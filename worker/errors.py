@@ -8,9 +8,11 @@ BouncekeeperError
 │   ├── SubscriptionUnconfirmed a vendor's handshake could not be finished
 │   ├── MailboxUnavailable      an IMAP server is away, or ended the connection
 │   └── Overloaded              the process holds as much as it may; the API answers 429 with Retry-After
+│       └── TooManyAtOnce           one caller has too many requests under way
 ├── SetAside                this one delivery goes to dead_letters, whole; its neighbours go on
 │   └── UnreadablePayload       not the format that its vendor documents
 ├── RequestRefused          an API request is wrong in itself; it is answered with a problem (RFC 9457)
+│   ├── BodyCutOff              a body comes too slowly, or with more framing than body
 │   └── CursorGone              this database does not have the change that a reader of the feed has read last
 └── StopTheProcess          no work can be done until a person acts; the message says what to do
     ├── ImpossibleSetting       the configuration contradicts itself or misses something
@@ -50,6 +52,10 @@ class Overloaded(TryAgainLater):
     """The process holds as many requests as it may at a time."""
 
 
+class TooManyAtOnce(Overloaded):
+    """One caller has too many requests under way; the others are not to wait for him."""
+
+
 class SetAside(BouncekeeperError):  # noqa: N818 - named after what is done about it
     """One delivery cannot be processed and is kept whole in dead_letters."""
 
@@ -83,6 +89,15 @@ class CursorGone(RequestRefused):
             "`after`.",
             http_status=410,
         )
+
+
+class BodyCutOff(RequestRefused):
+    """A body comes in a way that costs more than it can be worth; what still comes of it is not read."""
+
+    def __init__(self, kind: str, detail: str, *, remedy: str, http_status: int, reason: str) -> None:
+        """`reason` is the one that connections are counted under, such as slow_body."""
+        super().__init__(kind, detail, remedy=remedy, http_status=http_status)
+        self.reason = reason
 
 
 class StopTheProcess(BouncekeeperError):  # noqa: N818 - named after what is done about it

@@ -39,6 +39,14 @@ WAITING_BYTES = Gauge(
     f"{_PREFIX}_receiver_waiting_bytes", "Bytes of webhooks that are authentic and not confirmed yet."
 )
 
+# ── connections of the receiver, the API and the probes ─────────────────────────────────────────────────
+CONNECTIONS = Gauge(f"{_PREFIX}_connections", "Connections that are open.", ["role"])
+CONNECTIONS_CUT_OFF = Counter(
+    f"{_PREFIX}_connections_cut_off_total",
+    "Connections that were turned away, closed to make room for others, or cut off for how their requests came.",
+    ["role", "reason"],
+)
+
 # ── queue ───────────────────────────────────────────────────────────────────────────────────────────────
 QUEUE_AVAILABLE = Gauge(
     f"{_PREFIX}_queue_available", "1 while this queue takes parcels, 0 while it is away or blocked.", ["queue"]

@@ -10,6 +10,7 @@ _Address = IPv4Address | IPv6Address
 
 # More proxies in a row than anybody has; what stands further left was written by the caller.
 _MAX_HOPS = 16
+_IPV6_HOST_BITS = 64
 _MAX_CACHED_CHARACTERS = 128  # a long list is read anew each time, so that the cache stays small
 # 192.0.2.1, 192.0.2.1:443, 2001:db8::1, [2001:db8::1], [2001:db8::1]:443. Zone ids mean nothing on another machine.
 _HOP = re.compile(
@@ -30,6 +31,7 @@ class RemoteAddress:
         )
         # Callers are few and come again and again.
         self._read_cached = lru_cache(maxsize=4096)(self._read)
+        self.is_trusted = lru_cache(maxsize=4096)(self._is_trusted_peer)
 
     def of_request(self, request: web.BaseRequest) -> str:
         """The caller's address. All X-Forwarded-For lines are one list (RFC 9110, section 5.2).
@@ -49,7 +51,7 @@ class RemoteAddress:
         read = self._read_cached if len(forwarded_for or "") <= _MAX_CACHED_CHARACTERS else self._read
         return read(peer, forwarded_for)
 
-    def is_trusted(self, peer: str) -> bool:
+    def _is_trusted_peer(self, peer: str) -> bool:
         """True when this peer is a proxy whose word is taken for the caller's address."""
         address = _peer_address(peer)
         return address is not None and self._is_trusted(address)
@@ -94,3 +96,12 @@ def _address(text: str) -> _Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+@lru_cache(maxsize=4096)
+def address_block(address: str) -> str:
+    """What belongs to one caller: an IPv4 address, or the /64 network of an IPv6 address, which one has as a whole."""
+    read = _peer_address(address)
+    if isinstance(read, IPv6Address):
+        return str(ip_network((int(read) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS, 128 - _IPV6_HOST_BITS)))
+    return address if read is None else str(read)

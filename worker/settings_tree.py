@@ -101,6 +101,34 @@ class ReceiverSettings(Struct, frozen=True, kw_only=True):
     ] = 20.0
 
 
+class ConnectionSettings(Struct, frozen=True, kw_only=True):
+    """Who may keep a port busy: the receiver's, the API's and those of the probes alike."""
+
+    max_open: Annotated[
+        int,
+        Meta(ge=8, le=60_000),
+        _says("Connections that a port keeps open; fewer where the system allows this process fewer open files."),
+    ] = 4096
+    max_per_address: Annotated[
+        int,
+        Meta(ge=1, le=60_000),
+        _says(
+            "Connections of one address, and requests at once of one behind a trusted proxy; at most half of "
+            "`max_open`. An IPv6 address counts as its /64."
+        ),
+    ] = 1024
+    idle_seconds: Annotated[float, _Seconds, _says("A connection that asks for nothing for so long is closed.")] = 75.0
+    head_timeout_seconds: Annotated[
+        float, _Seconds, _says("A request whose head is not complete by then is cut off.")
+    ] = 10.0
+    body_grace_seconds: Annotated[
+        float, _Seconds, _says("So long a body may come as slowly as it likes; then its rate counts.")
+    ] = 5.0
+    min_body_bytes_per_second: Annotated[
+        int, Meta(ge=1, le=1024 * 1024), _says("A body that has come more slowly than this on the whole is cut off.")
+    ] = 500
+
+
 class ProcessorSettings(Struct, frozen=True, kw_only=True):
     """The worker, which turns webhooks into statuses."""
 
@@ -196,6 +224,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     postgres: PostgresSettings
     queue: QueueSettings
     receiver: ReceiverSettings
+    connections: ConnectionSettings
     processor: ProcessorSettings
     api: ApiSettings
     mailbox: MailboxSettings

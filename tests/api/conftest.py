@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
 from tests.feedback_events import START
 from worker.api.application import build_api
+from worker.listening import listening
 from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules, apply_events
-from worker.settings_tree import ApiSettings
+from worker.settings_tree import ApiSettings, ConnectionSettings
 from worker.store.pool import Pool
 
 TOKEN = "a-token-of-the-test-that-is-long"
@@ -37,15 +38,9 @@ async def base_url(pool: Pool, api_settings: ApiSettings) -> AsyncIterator[str]:
     app = build_api(
         pool=pool, policy=recommended_policy(), settings=api_settings, source_accounts=("default", "shop-eu")
     )
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
+    connections = ConnectionSettings(body_grace_seconds=0.5)
+    async with listening(app, host="127.0.0.1", port=0, role="API", remedy="", connections=connections) as url:
+        yield url
 
 
 @pytest.fixture

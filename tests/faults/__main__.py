@@ -10,6 +10,7 @@ from tests.faults.drill import Drill, DrillOptions
 
 # In the order in which they run. Each module has `async def drill(options) -> DrillResult`.
 _DRILLS = {
+    "edge": "edge",
     "kills": "kills",
 }
 

@@ -3,22 +3,24 @@
 import asyncio
 import io
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Self
 
 import aiohttp
-from aiohttp import web
 
 from schemas.envelope import Envelope, decode_envelope, decode_parcel
 from schemas.lane import SHARED_LANE, Lane
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from worker.listening import listening
 from worker.providers.provider import WebhookRequest
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import QueueReader, QueueWriter
 from worker.receiver.application import build_receiver
+from worker.remote_address import RemoteAddress
 from worker.samples.sample import SampleEvent
-from worker.settings_tree import ReceiverSettings
+from worker.settings_tree import ConnectionSettings, ReceiverSettings
 
 
 class TallyingWriter:
@@ -47,11 +49,11 @@ class TallyingWriter:
 class RunningReceiver:
     """The application behind a real socket, and a client."""
 
-    def __init__(self, runner: web.AppRunner, client: aiohttp.ClientSession, url: str, port: int) -> None:
-        self._runner = runner
+    def __init__(self, serving: AsyncExitStack, client: aiohttp.ClientSession, url: str) -> None:
+        self._serving = serving
         self.client = client
         self.url = url
-        self.port = port
+        self.port = int(url.rpartition(":")[2])
 
     @classmethod
     async def start(
@@ -60,23 +62,36 @@ class RunningReceiver:
         sources: Sequence[Source],
         writer: QueueWriter,
         settings: ReceiverSettings | None = None,
+        connections: ConnectionSettings | None = None,
         connector: aiohttp.BaseConnector | None = None,
     ) -> Self:
         settings = settings or ReceiverSettings()
         app = build_receiver(
-            settings=settings, sources=sources, writer=writer, providers=PROVIDERS, connector=connector
+            settings=settings,
+            sources=sources,
+            writer=writer,
+            providers=PROVIDERS,
+            connector=connector,
+            connections=connections,
         )
-        runner = web.AppRunner(app, shutdown_timeout=settings.drain_seconds)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port = runner.addresses[0][1]
-        url = f"http://127.0.0.1:{port}"
-        client = aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0))
-        return cls(runner, client, url, port)
+        serving = AsyncExitStack()
+        url = await serving.enter_async_context(
+            listening(
+                app,
+                host="127.0.0.1",
+                port=0,
+                role="receiver",
+                remedy="",
+                connections=connections or ConnectionSettings(),
+                is_trusted=RemoteAddress(settings.trusted_proxies).is_trusted,
+                shutdown_seconds=settings.drain_seconds,
+            )
+        )
+        return cls(serving, aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0)), url)
 
     async def stop(self) -> None:
         """Stops as the process does: finishes what it accepted."""
-        await self._runner.cleanup()
+        await self._serving.aclose()
         await self.client.close()
 
     async def post(

@@ -194,7 +194,7 @@ async def test_what_is_no_http_is_refused_with_one_line_in_the_log(
     receiver = await start_receiver(sources=[PostmarkSamples().source("main")], writer=rabbitmq_writer)
     assert b" 400 " in (await receiver.exchange(b"POST / HTTP/9.9.9\r\n\r\n"))[:20]
     lines = capsys.readouterr().err.splitlines()
-    assert [json.loads(line)["reason"] for line in lines if "webhook.refused" in line] == ["malformed_http"]
+    assert [json.loads(line)["reason"] for line in lines if "connection.cut_off" in line] == ["malformed_http"]
     assert not any("Traceback" in line for line in lines)
 
 

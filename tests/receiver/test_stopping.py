@@ -110,7 +110,7 @@ _PROCESS = textwrap.dedent("""
         data_directory=".", postgres=PostgresSettings(url=Secret(given["postgres"])),
         queue=QueueSettings(adapter=given["adapter"], url=Secret(given["rabbitmq"]) if given["rabbitmq"] else None),
         receiver=ReceiverSettings(port=given["port"]), processor=ProcessorSettings(), api=ApiSettings(),
-        logs=LogSettings(), mailbox=MailboxSettings(), policy=None,
+        logs=LogSettings(), mailbox=MailboxSettings(), connections=ConnectionSettings(), policy=None,
         sources=(Source(name="main", provider="postmark", secrets=(Secret(given["secret"]),)),),
     )
 

@@ -32,6 +32,7 @@ TITLES = {
     "too-many-addresses": "Too many addresses in one request",
     "body-too-large": "The body is too large",
     "slow-request": "The body came too slowly",
+    "tiny-chunks": "The body comes in chunks that are too small",
     "no-address": "Not an address",
     "unknown-account": "There is no such account",
     "unknown-contact": "Nothing is known of this contact",

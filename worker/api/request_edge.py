@@ -20,6 +20,7 @@ from worker.api.problems import (
     unavailable_response,
 )
 from worker.api.schema_doubt import SchemaDoubt
+from worker.connections.connection import connection_of
 from worker.errors import Overloaded, RequestRefused, SchemaOutOfDate, StopTheProcess, TryAgainLater
 from worker.logs import get_logger
 from worker.probes import PROBE_ROUTES
@@ -98,6 +99,8 @@ async def _respond(request: web.Request, handler: Handler, route: str) -> web.St
         return refusal
     try:
         if route not in _PUBLIC_ROUTES:
+            if (connection := connection_of(request)) is not None:
+                connection.vouch_for()
             await request.app[SCHEMA_DOUBT].settle()
         return await handler(request)
     except RequestRefused as refused:

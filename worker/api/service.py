@@ -7,6 +7,7 @@ from importlib.metadata import version
 from worker.api.application import build_api
 from worker.listening import listening
 from worker.logs import get_logger
+from worker.remote_address import RemoteAddress
 from worker.settings_tree import Settings
 from worker.store.pool import Pool, open_pool
 
@@ -40,6 +41,8 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             role="API",
             remedy="end what listens there, or choose another port with api.port, another address with api.host",
             shutdown_seconds=_SHUTDOWN_SECONDS,
+            connections=settings.connections,
+            is_trusted=RemoteAddress(settings.api.trusted_proxies).is_trusted,
         ) as address:
             log.info("process.started", role="api", version=version("bouncekeeper"), address=address)
             await stop.wait()

@@ -30,6 +30,7 @@ _REMEDIES_BY_REASON = {
     " its page of Bouncekeeper's documentation says.",
     "missing_signature": "The request carried no signature: switch signing on for this webhook at your provider, and"
     " pass its requests on unaltered.",
+    "tiny_chunks": "Send the body with a Content-Length, or in larger chunks.",
     "replayed_token": "The token of this signature has been used for another event: have the event signed anew.",
     "stale": "The time of this signature is too far from now: sign anew for each try, and compare the clocks.",
 }

@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 
 from schemas.source import Source
 from worker import metrics
+from worker.connections.requests_at_once import RequestsAtOnce
 from worker.listening import hide_versions
 from worker.logs import get_logger
 from worker.probes import add_probes
@@ -21,22 +22,17 @@ from worker.receiver.body import BodyReader
 from worker.receiver.certificates import Certificates
 from worker.receiver.group_commit import GroupCommit
 from worker.receiver.large_bodies import LargeBodies
-from worker.receiver.malformed_http import server_logger
 from worker.receiver.outbound import Outbound
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.webhooks import SourceWebhooks, Tools
 from worker.remote_address import RemoteAddress
-from worker.settings_tree import ReceiverSettings
+from worker.settings_tree import ConnectionSettings, ReceiverSettings
 
 log = get_logger()
 
 TOOLS = web.AppKey("tools", Tools)
 STOPPING: web.AppKey[list[str]] = web.AppKey("stopping", list)
 
-# A connection that asks for nothing for so long is closed; vendors' own pools give up earlier.
-KEEPALIVE_SECONDS = 75.0
-# How long the rest of a refused body is read away, so that its sender gets to see the answer.
-LINGERING_SECONDS = 3.0
 MAX_LOGGED_SOURCE = 64
 
 
@@ -47,6 +43,7 @@ def build_receiver(
     writer: QueueWriter,
     providers: Mapping[str, Provider],
     connector: aiohttp.BaseConnector | None = None,
+    connections: ConnectionSettings | None = None,
 ) -> web.Application:
     """The application, to be served on the event loop that runs now; the writer stays its caller's to close.
 
@@ -59,9 +56,6 @@ def build_receiver(
         handler_args={
             "auto_decompress": False,
             "access_log": None,
-            "logger": server_logger(),
-            "keepalive_timeout": KEEPALIVE_SECONDS,
-            "lingering_time": LINGERING_SECONDS,
         }
     )
     outbound = Outbound(connector)
@@ -77,6 +71,7 @@ def build_receiver(
         outbound=outbound,
         replay_guard=ReplayGuard(),
         remote_address=RemoteAddress(settings.trusted_proxies),
+        requests_at_once=RequestsAtOnce((connections or ConnectionSettings()).max_per_address),
         body_reader=BodyReader(max_body_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds),
         large_bodies=LargeBodies(
             max_unfolded_bytes=max(settings.max_body_bytes, settings.max_decompressed_bytes),

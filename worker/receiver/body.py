@@ -8,7 +8,8 @@ from http import HTTPStatus
 from aiohttp import ClientError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from worker.errors import TryAgainLater
+from worker.connections.crowd import DETAILS
+from worker.errors import BodyCutOff, TryAgainLater
 from worker.providers.provider import Refused
 from worker.receiver.answers import refusal
 from worker.receiver.content_coding import is_plain
@@ -85,6 +86,8 @@ class BodyReader:
                 "between the vendor and here, or raise body_timeout_seconds",
                 http_status=HTTPStatus.REQUEST_TIMEOUT,
             )
+        except BodyCutOff as cut:
+            return Refused(reason=cut.reason, detail=DETAILS[cut.reason], http_status=cut.http_status)
         except (ConnectionError, ClientError, HttpProcessingError, web.RequestPayloadError) as error:
             return Refused(
                 reason="broken_body",

@@ -16,13 +16,13 @@ from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQWriter
 from worker.receiver.application import build_receiver
+from worker.remote_address import RemoteAddress
 from worker.settings_tree import Settings
 
 log = get_logger()
 
 # What aiohttp and the queue's clients leave behind is freed without the collector; it need look less often.
 _COLLECT_AFTER_ALLOCATIONS = 20_000
-_BACKLOG = 1024
 # On Linux the kernel shares a port's connections out among the receivers that listen on it.
 _SHARE_PORT = sys.platform == "linux"
 
@@ -36,7 +36,13 @@ async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
     started = time.monotonic()
     writer = await open_writer(settings)
     try:
-        app = build_receiver(settings=settings.receiver, sources=settings.sources, writer=writer, providers=PROVIDERS)
+        app = build_receiver(
+            settings=settings.receiver,
+            sources=settings.sources,
+            writer=writer,
+            providers=PROVIDERS,
+            connections=settings.connections,
+        )
         async with listening(
             app,
             host=settings.receiver.host,
@@ -44,8 +50,9 @@ async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
             role="receiver",
             remedy="set receiver.host and receiver.port to an address of this machine that nobody else uses",
             shutdown_seconds=settings.receiver.drain_seconds,
-            backlog=_BACKLOG,
             share_port=_SHARE_PORT,
+            connections=settings.connections,
+            is_trusted=RemoteAddress(settings.receiver.trusted_proxies).is_trusted,
         ) as address:
             _calm_garbage_collection()
             log.info("process.started", role="receiver", version=version("bouncekeeper"), address=address)

@@ -14,7 +14,15 @@ from schemas.envelope import Envelope, encode_envelope, new_delivery_id
 from schemas.lane import Lane
 from schemas.source import Source
 from worker import metrics
-from worker.errors import CertificateUnavailable, QueueUnavailable, SubscriptionUnconfirmed, TryAgainLater
+from worker.connections.connection import connection_of
+from worker.connections.requests_at_once import RequestsAtOnce
+from worker.errors import (
+    CertificateUnavailable,
+    QueueUnavailable,
+    SubscriptionUnconfirmed,
+    TooManyAtOnce,
+    TryAgainLater,
+)
 from worker.logs import get_logger
 from worker.providers.provider import (
     Accepted,
@@ -43,6 +51,7 @@ _POSTPONED: dict[type[TryAgainLater], str] = {
     QueueUnavailable: "queue_unavailable",
     CertificateUnavailable: "certificate_unavailable",
     SubscriptionUnconfirmed: "subscription_unconfirmed",
+    TooManyAtOnce: "too_many_at_once",
 }
 
 
@@ -54,6 +63,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     outbound: Outbound
     replay_guard: ReplayGuard
     remote_address: RemoteAddress
+    requests_at_once: RequestsAtOnce
     body_reader: BodyReader
     large_bodies: LargeBodies
     retry_after_seconds: int
@@ -83,7 +93,11 @@ class SourceWebhooks:
             return self._answer_probe(request)
         started = perf_counter()
         try:
-            return await self._receive(request, started)
+            if not self._tools.remote_address.is_trusted(request.remote or ""):
+                return await self._receive(request, started)
+            # Behind a proxy the limit of connections by address says nothing.
+            with self._tools.requests_at_once.one(self._tools.remote_address.of_request(request)):
+                return await self._receive(request, started)
         except TryAgainLater as error:
             return self._postpone(request, error, started)
         except Exception:  # noqa: BLE001 - a mistake of ours must not lose an event: the vendor sends it again
@@ -196,6 +210,8 @@ class SourceWebhooks:
             await self._put_once(blob, lane, verdict, verdict.replay_token)
         seconds = perf_counter() - started
         body_bytes = len(webhook.body)
+        if (connection := connection_of(request)) is not None:
+            connection.vouch_for()
         self._count_accepted()
         self._count_body_bytes(body_bytes)
         self._observe_seconds(seconds)

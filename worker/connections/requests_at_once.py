@@ -1,0 +1,34 @@
+"""How many requests of one address are under way, where all of them come by the connections of a proxy."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from worker.errors import TooManyAtOnce
+from worker.remote_address import address_block
+
+
+class RequestsAtOnce:
+    """Counts those under way by address; an IPv6 address counts as its /64."""
+
+    def __init__(self, max_per_address: int) -> None:
+        self._max = max_per_address
+        self._under_way: dict[str, int] = {}
+
+    @contextmanager
+    def one(self, address: str) -> Iterator[None]:
+        """Counts one request of this address inside the block. Raises TooManyAtOnce when it has enough already."""
+        block = address_block(address)
+        count = self._under_way.get(block, 0)
+        if count >= self._max:
+            raise TooManyAtOnce(
+                f"{count} requests of {block} are under way already: it has to send fewer at a time, or raise "
+                "connections.max_per_address"
+            )
+        self._under_way[block] = count + 1
+        try:
+            yield
+        finally:
+            if self._under_way[block] == 1:
+                del self._under_way[block]
+            else:
+                self._under_way[block] -= 1
