@@ -72,11 +72,15 @@ _OURS = {
     "from": {Subject.DOMAIN: Subject.SENDER, Subject.MAILBOX: Subject.SENDER},
     "originating": {Subject.DOMAIN: Subject.SENDER, Subject.SYSTEM: Subject.CLIENT},
     "envelope": {Subject.DOMAIN: Subject.SENDER, Subject.MAILBOX: Subject.SENDER},
+    "return": {Subject.DOMAIN: Subject.SENDER, Subject.MAILBOX: Subject.SENDER},
     "client": {Subject.SYSTEM: Subject.CLIENT, Subject.DOMAIN: Subject.CLIENT},
     "helo": {Subject.DOMAIN: Subject.CLIENT, Subject.SYSTEM: Subject.CLIENT},
     "ehlo": {Subject.DOMAIN: Subject.CLIENT, Subject.SYSTEM: Subject.CLIENT},
 }
+# Those of them that always name our side.
+_OWNERS = frozenset({"sender", "sender's", "originating", "envelope", "client", "helo", "ehlo", "return"})
 _FAR = 8  # words
+_NEAR = 4
 
 
 def nearest_subject(words: str, start: int, end: int) -> Subject | None:
@@ -90,6 +94,14 @@ def nearest_subject(words: str, start: int, end: int) -> Subject | None:
         if (subject := _NOUNS.get(word)) is not None:
             return _possessed(behind, place, subject)
     return None
+
+
+def owner_before(words: str, start: int, subject: Subject) -> Subject:
+    """Whose it is that a wording names by itself: the domain in "the helo domain is invalid" is ours."""
+    for word in words[:start].split()[-_NEAR:]:
+        if word in _OWNERS and (ours := _OURS[word].get(subject)) is not None:
+            return ours
+    return subject
 
 
 def _possessed(words: list[str], place: int, subject: Subject) -> Subject:

@@ -11,12 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause
-from worker.providers.classification.binding import nearest_subject
+from worker.providers.classification.binding import nearest_subject, owner_before
 from worker.providers.classification.bounce_codes import REPLY_CODES, CodeMeaning, Trust, enhanced_meaning
 from worker.providers.classification.mailbox_providers import token_in
 from worker.providers.classification.operator_rules import operator_rules
 from worker.providers.classification.reply import Reply, Speaker, Stage
-from worker.providers.classification.reply_words import read_words
+from worker.providers.classification.reply_words import THINGS, read_words
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.verdict_table import CAUSE_OF_STAGE, CAUSES, SUBJECT_OF_STAGE
 from worker.providers.classification.wording import Wording, WordingTable
@@ -49,6 +49,27 @@ _BEFORE_MESSAGE = frozenset({Stage.CONNECT, Stage.HELO, Stage.MAIL_FROM, Stage.R
 _OUR_STAGES = frozenset({Stage.HELO, Stage.AUTH, Stage.MAIL_FROM})
 # RFC 7504: the host takes no mail at all; it says so in its greeting, to everybody.
 _NO_MAIL_CODES = frozenset({521, 556})
+_NO_MAIL_GREETING = 521
+_GREETING_STAGES = frozenset({Stage.CONNECT, Stage.HELO})
+_OWNED = frozenset({Subject.MAILBOX, Subject.DOMAIN})
+# A bare "550 rejected" in reply to RCPT TO is about the mailbox. What says more, in words that nobody reads, is not.
+_SAY_NOTHING = THINGS | {
+    *(
+        "rejected",
+        "refused",
+        "denied",
+        "not",
+        "accepted",
+        "recipient",
+        "address",
+        "no",
+        "sorry",
+        "failed",
+        "the",
+        "mail",
+    ),
+    *("requested", "action", "taken", "message", "permanent", "error", "unacceptable", "is", "was", "bad", "aborted"),
+}
 # Codes that speak of the way to the recipient, and not of our own domain.
 _ROUTING_CODES = frozenset({"1.2", "1.10", "4.0", "4.3", "4.4", "4.310", "4.312"})
 
@@ -57,7 +78,7 @@ def judge(reply: Reply, *, temporary: bool) -> Judgement:
     """What a reply means. `temporary`: the refusal was for now."""
     judgement = _judge(reply, temporary=temporary)
     if not judgement.is_final and reply.stage.before_recipient and CAUSE_BLAME[judgement.cause] is Blame.RECIPIENT:
-        if reply.smtp_code in _NO_MAIL_CODES and judgement.cause is Cause.DOMAIN_ACCEPTS_NO_MAIL:
+        if reply.smtp_code == _NO_MAIL_GREETING and reply.stage in _GREETING_STAGES:
             return judgement
         cause = Cause.SERVER_UNAVAILABLE if temporary and reply.stage is Stage.CONNECT else CAUSE_OF_STAGE[reply.stage]
         return Judgement(
@@ -206,6 +227,8 @@ def _is_doubted(words: str, start: int, wording: Wording) -> bool:
 
 def _subject(words: str, start: int, end: int, wording: Wording, context: _Context) -> Subject:
     subject = wording.subject
+    if subject in _OWNED and start:
+        subject = owner_before(words, start, subject)
     if subject is Subject.UNNAMED:
         subject = nearest_subject(words, start, end) or _subject_of_stage(wording, context)
         if subject is Subject.DOMAIN and context.stage is Stage.MAIL_FROM:
@@ -230,7 +253,8 @@ def _subject_of_stage(wording: Wording, context: _Context) -> Subject:
 def _by_stage(reply: Reply) -> Judgement | None:
     """What the step that was refused gives away, where the words say nothing."""
     if reply.stage is Stage.RCPT_TO:
-        if reply.smtp_code == 550 and reply.enhanced_status is None:  # noqa: PLR2004 - the one reply that means all and nothing
+        is_bare = _SAY_NOTHING.issuperset(read_words(reply.text).statement.split())
+        if reply.smtp_code == 550 and reply.enhanced_status is None and is_bare:  # noqa: PLR2004 - means all and nothing
             return Judgement(
                 cause=Cause.MAILBOX_DOES_NOT_EXIST,
                 rule="550 in reply to RCPT TO",
