@@ -122,6 +122,26 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "reason",
         "detail",
     ),
+    "endpoint.disabled": _event(
+        "error",
+        "An application has taken no webhook of ours for days, or asks for none (410): nothing is sent to it until a"
+        " person enables it again. What changes meanwhile waits.",
+        "endpoint",
+        "reason",
+        "failing_since",
+        "remedy",
+    ),
+    "endpoint.failed": _event(
+        "warning",
+        "An application has not taken a webhook of ours, and is tried again; said at first, then about once an hour.",
+        "endpoint",
+        "reason",
+        "attempts",
+        "wait_seconds",
+    ),
+    "endpoint.recovered": _event(
+        "info", "An application takes our webhooks again; after how many attempts.", "endpoint", "attempts"
+    ),
     "event.expired": _event(
         "warning", "Events that occurred before the retention began were counted and not stored.", "count"
     ),

@@ -103,6 +103,11 @@ MAILBOX_AVAILABLE = Gauge(
 
 # ── relay and API ───────────────────────────────────────────────────────────────────────────────────────
 CHANGES_PUBLISHED = Counter(f"{_PREFIX}_changes_published_total", "Status changes confirmed by the topic exchange.")
+ENDPOINT_ATTEMPTS = Counter(
+    f"{_PREFIX}_endpoint_attempts_total",
+    "Status changes sent to an endpoint; outcome is taken or failed.",
+    ["endpoint", "outcome"],
+)
 CHECKED_ADDRESSES = Counter(
     f"{_PREFIX}_checked_addresses_total", "Addresses asked about; answer is allowed or forbidden.", ["answer"]
 )

@@ -10,19 +10,21 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from schemas.endpoint import Endpoint
 from schemas.source import Secret, Source
 from worker.errors import ImpossibleSetting
 from worker.policy.rule import Policy
 from worker.providers.classification.operator_rules import OperatorRule
 from worker.settings_checks import contradictions
 from worker.settings_declarations import SettingDeclaration, section_types, setting_declarations
+from worker.settings_endpoints import read_endpoints
 from worker.settings_file import read_config_file
 from worker.settings_names import unknown_in_environment, unknown_in_file, unknown_overrides
 from worker.settings_sources import read_sources, source_accounts
 from worker.settings_tree import Settings
 from worker.settings_values import Mistake, RawValue, read_value
 
-ALL_SECTIONS = frozenset({*section_types(), "sources"})
+ALL_SECTIONS = frozenset({*section_types(), "sources", "endpoints"})
 _UNREADABLE = object()  # stands where a mistake was told already
 
 
@@ -87,11 +89,21 @@ def load_settings(
     sources: tuple[Source, ...] = ()
     if "sources" in needs:
         sources = read_sources(tables.get("sources", {}), environment, base_directory, mistakes)
+    endpoints: tuple[Endpoint, ...] = ()
+    if "endpoints" in needs and "endpoints" in tables:
+        endpoints = read_endpoints(tables["endpoints"], environment, base_directory, mistakes)
     classification = _read_classification(tables.get("classification", {}), mistakes)
     if mistakes or policy is None:
         raise ImpossibleSetting(_tell(mistakes))
     accounts = source_accounts(tables.get("sources", {}), environment)
-    return _build(values, policy=policy, sources=sources, source_accounts=accounts, classification=classification)
+    return _build(
+        values,
+        policy=policy,
+        sources=sources,
+        source_accounts=accounts,
+        endpoints=endpoints,
+        classification=classification,
+    )
 
 
 def embedded_postgres_url(data_directory: Path) -> Secret | None:

@@ -11,7 +11,7 @@ from schemas.source import Secret
 from worker.settings_tree import Settings
 
 ENVIRONMENT_PREFIX = "BOUNCEKEEPER_"
-_HANDLED_APART = frozenset({"policy", "sources", "source_accounts", "classification"})
+_HANDLED_APART = frozenset({"policy", "sources", "source_accounts", "endpoints", "classification"})
 
 
 class SettingDeclaration(Struct, frozen=True, kw_only=True):

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from worker.settings_declarations import ENVIRONMENT_PREFIX, section_types, setting_declarations
+from worker.settings_endpoints import ENDPOINT_FIELDS, endpoint_environment_name
 from worker.settings_file import CONFIG_VARIABLE
 from worker.settings_sources import SOURCE_FIELDS, source_environment_name
 from worker.spelling import did_you_mean
 
 # Variables of the program's own tests and drills, which are no settings.
 _FOREIGN_PREFIXES = ("BOUNCEKEEPER_TEST_", "BOUNCEKEEPER_BENCH_", "BOUNCEKEEPER_DRILL_")
-_READ_APART = frozenset({"policy", "sources", "classification"})
+_READ_APART = frozenset({"policy", "sources", "endpoints", "classification"})
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_TCP")
 
 
@@ -52,6 +53,9 @@ def unknown_in_environment(environment: Mapping[str, str], tables: Mapping[str, 
     sources = tables.get("sources", {})
     for name in sources if isinstance(sources, Mapping) else ():
         known |= {source_environment_name(name, field) for field in SOURCE_FIELDS}
+    endpoints = tables.get("endpoints", {})
+    for name in endpoints if isinstance(endpoints, Mapping) else ():
+        known |= {endpoint_environment_name(name, field) for field in ENDPOINT_FIELDS}
     return [
         f"the variable {name} is unknown: {_variable_remedy(name, known)}"
         for name in sorted(environment)
@@ -64,6 +68,8 @@ def _variable_remedy(name: str, known: set[str]) -> str:
         return "it is a service link of Kubernetes; set `enableServiceLinks: false` in the pod"
     if name.startswith(f"{ENVIRONMENT_PREFIX}SOURCES_"):
         return "name its source in the configuration file, as `[sources.NAME]`"
+    if name.startswith(f"{ENVIRONMENT_PREFIX}ENDPOINTS_"):
+        return "name its endpoint in the configuration file, as `[endpoints.NAME]`"
     close = did_you_mean(name, known)
     return close if close.startswith("did") else "docs/configuration.md lists all there are"
 

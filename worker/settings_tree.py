@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from schemas.endpoint import Endpoint
 from schemas.source import Secret, Source
 from worker.policy.rule import Policy
 from worker.providers.classification.operator_rules import OperatorRule
@@ -153,6 +154,11 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     relay_every_seconds: Annotated[
         float, _Seconds, _says("How often status changes are published to the applications.")
     ] = 0.5
+    endpoints_give_up_days: Annotated[
+        float,
+        Meta(gt=0, le=365),
+        _says("An endpoint that has failed for so long is disabled until `bouncekeeper endpoints enable`."),
+    ] = 5.0
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True):
@@ -232,4 +238,5 @@ class Settings(Struct, frozen=True, kw_only=True):
     policy: Policy
     sources: tuple[Source, ...] = ()
     source_accounts: tuple[str, ...] = ()  # told by the sources' tables, also where the sources were not read
+    endpoints: tuple[Endpoint, ...] = ()
     classification: tuple[OperatorRule, ...] = ()  # the operator's own verdicts on replies

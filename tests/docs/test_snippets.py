@@ -1,5 +1,6 @@
 """No snippet is there that nothing tries: each language has its own test, and an unknown one fails."""
 
+import base64
 import configparser
 import json
 import os
@@ -84,6 +85,7 @@ def _with_real_secrets(text: str, folder: Path) -> str:
             (whole, *_) = SAMPLE_SENDERS[source["provider"]]().secrets_for_source()
             text = text.replace(json.dumps(short, ensure_ascii=False), json.dumps(whole.reveal()))
     contents = {"postgres_url": "postgresql://me@localhost/mine", "queue_url": "amqp://localhost/", "sendgrid": key}
+    contents["crm"] = f"whsec_{base64.b64encode(bytes(32)).decode()}"
     for path in set(re.findall(r'"(/(?:run/secrets|etc)/[^"]+)"', text)):
         file = folder / Path(path).name
         file.write_text(contents.get(file.stem, "user:a-secret-that-is-long-enough-for-anybody"))

@@ -43,9 +43,12 @@ async def follow(pool: Pool, name: str, limit: int) -> list[StatusChanged]:
     await number_changes(pool)
     follower = await read_follower(pool, name)
     assert follower is not None
-    changes, after = await next_changes(pool, follower, limit=limit)
-    assert await move_follower(pool, follower, after)
-    return changes
+    portion = await next_changes(pool, follower, limit=limit)
+    for step in portion.steps:  # one by one, as webhooks out are sent
+        assert await move_follower(pool, follower, step.after)
+        follower = step.after
+    assert await move_follower(pool, follower, portion.end)
+    return portion.changes
 
 
 def notes(changes: Sequence[StatusChanged]) -> list[str | None]:

@@ -89,7 +89,7 @@ async def test_what_waits_in_the_outbox_is_announced_with_its_message_id_and_not
         await apply(connection, "0007_feed_followers")
         follower = await read_follower(connection, EXCHANGE)
         assert follower is not None
-        changes, _ = await next_changes(connection, follower, limit=10)
+        changes = (await next_changes(connection, follower, limit=10)).changes
     finally:
         await connection.close()
     assert [change.note for change in changes] == ["waits", "has no message: its worker was stopped"]

@@ -37,6 +37,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "policy": CommandEntry("policy", "the rules in force", "ask"),
     "dead-letters": CommandEntry("dead_letters", "webhooks that could not be processed", "look after"),
     "sources": CommandEntry("sources", "the configured ESPs: where they post, and whether they work", "look after"),
+    "endpoints": CommandEntry("endpoints", "applications that are told by webhooks, and how they fare", "look after"),
     "doctor": CommandEntry("doctor", "what is missing or unreachable, and the remedy", "look after"),
     "postgres": CommandEntry("postgres_client", "runs psql, pg_dump or deploy/restore on the database", "look after"),
     "healthcheck": CommandEntry("healthcheck", "asks a URL whether it is well, for containers", "look after"),

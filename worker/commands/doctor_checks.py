@@ -103,7 +103,8 @@ async def _look_into_database(connection: Any, settings: Settings) -> list[Findi
     for backlog in await backlogs(connection):
         if backlog.oldest_at is not None and datetime.now(UTC) - backlog.oldest_at > patience:
             said = f"{backlog.waiting} status changes wait since {moment(backlog.oldest_at)}"
-            findings.append(note(backlog.follower, said, "see that a worker and RabbitMQ run"))
+            remedy = "see that a worker and RabbitMQ run, and `bouncekeeper endpoints list`"
+            findings.append(note(backlog.follower, said, remedy))
         else:
             findings.append(well(backlog.follower, f"{backlog.waiting} status changes wait"))
     return findings

@@ -9,7 +9,7 @@ from worker.commands.setting_flags import add_setting_flags, add_shared_flags, s
 
 _NEEDS = {
     "receive": ("postgres", "queue", "receiver", "logs", "sources"),
-    "work": ("postgres", "queue", "processor", "logs", "sources"),
+    "work": ("postgres", "queue", "processor", "logs", "sources", "endpoints"),
     "api": ("postgres", "queue", "api", "logs"),
 }
 _SAYS = {

@@ -16,6 +16,7 @@ from worker.processor.pause import pause
 from worker.store.feed_followers import (
     EXCHANGE,
     Follower,
+    Portion,
     move_follower,
     next_changes,
     read_follower,
@@ -78,23 +79,23 @@ class Relay:
             follower = await read_follower(self._pool, EXCHANGE)
             if follower is None:
                 return published
-            changes, after = await self._read(follower)
-            while after != follower and not stop.is_set():
+            portion = await self._read(follower)
+            while portion.end != follower and not stop.is_set():
                 # The next ones are read while the broker is busy with these.
-                reading = asyncio.create_task(self._read(after))
+                reading = asyncio.create_task(self._read(portion.end))
                 try:
-                    await self._publish(changes)
-                    if not (self._turns.mine(EXCHANGE) and await move_follower(self._pool, follower, after)):
+                    await self._publish(portion.changes)
+                    if not (self._turns.mine(EXCHANGE) and await move_follower(self._pool, follower, portion.end)):
                         return published  # another has taken over, and publishes these again
-                    published += len(changes)
-                    follower = after
-                    changes, after = await reading
+                    published += len(portion.steps)
+                    follower = portion.end
+                    portion = await reading
                 finally:
                     reading.cancel()
                     await asyncio.gather(reading, return_exceptions=True)
         return published
 
-    async def _read(self, follower: Follower) -> tuple[list[StatusChanged], Follower]:
+    async def _read(self, follower: Follower) -> Portion:
         await number_changes(self._pool)
         return await next_changes(self._pool, follower, limit=self._most)
 

@@ -5,7 +5,7 @@ import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 
@@ -17,6 +17,7 @@ from worker.processor.applying import BatchRules
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
+from worker.processor.endpoint_client import EndpointClient
 from worker.processor.lanes import keep_lanes, lanes_of
 from worker.processor.pause import pause
 from worker.processor.probes import serving_probes
@@ -24,6 +25,7 @@ from worker.processor.relay import Relay
 from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.processor.schema_watch import work_while_schema_lasts
 from worker.processor.sweep import sweep
+from worker.processor.webhooks_out import EndpointSender
 from worker.providers.classification.operator_rules import use_operator_rules
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import QueueReader
@@ -32,6 +34,7 @@ from worker.queue.rabbitmq import RabbitMQReader
 from worker.queue.topic_publisher import TopicPublisher
 from worker.settings_tree import Settings
 from worker.store.contact_rows import prepare_staging
+from worker.store.endpoint_states import follower_name
 from worker.store.feed_followers import EXCHANGE, ensure_follower
 from worker.store.migrations import require_current_schema
 from worker.store.pool import Pool, open_pool, store_errors
@@ -79,9 +82,9 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         await _make_months_ahead(pool, settings)
         turns = Turns(settings.postgres.url.reveal())
         stack.push_async_callback(turns.close)
-        if settings.queue.adapter == "rabbitmq":
-            with store_errors("taking the relay's place in the feed"):
-                await ensure_follower(pool, EXCHANGE)
+        with store_errors("taking the followers' places in the feed"):
+            for follower in _followers(settings):
+                await ensure_follower(pool, follower)
         readers, dead_readers, publisher = await _queues(settings, stack)
         address = await stack.enter_async_context(serving_probes(settings.processor, pool, readers))
         served = {"address": address} if address else {}
@@ -107,6 +110,9 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
             if publisher is not None:
                 seconds = settings.processor.relay_every_seconds
                 tasks.create_task(Relay(pool, turns, publisher).run(every_seconds=seconds, stop=stop))
+            for sender in await _endpoint_senders(settings, pool, turns, stack):
+                seconds = settings.processor.relay_every_seconds
+                tasks.create_task(sender.run(every_seconds=seconds, stop=stop))
 
             async def sweep_once() -> None:
                 await sweep(pool, writer.rules)
@@ -159,6 +165,25 @@ def batch_rules(settings: Settings) -> BatchRules:
         policy=settings.policy,
         oldest_kept=oldest_kept(datetime.now(UTC), settings.processor.retention_months),
     )
+
+
+def _followers(settings: Settings) -> list[str]:
+    """Who is told of every status change."""
+    exchange = [EXCHANGE] if settings.queue.adapter == "rabbitmq" else []
+    return [*exchange, *(follower_name(endpoint.name) for endpoint in settings.endpoints)]
+
+
+async def _endpoint_senders(
+    settings: Settings, pool: Pool, turns: Turns, stack: AsyncExitStack
+) -> list[EndpointSender]:
+    if not settings.endpoints:
+        return []
+    client = await stack.enter_async_context(EndpointClient())
+    give_up_after = timedelta(days=settings.processor.endpoints_give_up_days)
+    return [
+        EndpointSender(endpoint, pool=pool, turns=turns, client=client, give_up_after=give_up_after)
+        for endpoint in settings.endpoints
+    ]
 
 
 async def _queues(

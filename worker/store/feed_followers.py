@@ -46,6 +46,25 @@ class Follower(Struct, frozen=True, kw_only=True):
     one_order_until: int  # up to here both lanes go in one order
 
 
+class Step(Struct, frozen=True, kw_only=True):
+    """One change, and the follower's place once it has been told of it."""
+
+    change: StatusChanged
+    after: Follower
+
+
+class Portion(Struct, frozen=True, kw_only=True):
+    """What a follower is told next, in the order of sending, and its place after all of it."""
+
+    steps: list[Step]
+    end: Follower
+
+    @property
+    def changes(self) -> list[StatusChanged]:
+        """The changes alone."""
+        return [step.change for step in self.steps]
+
+
 async def ensure_follower(executor: Executor, name: str) -> None:
     """There is a follower of this name; a new one is told what changes from now on."""
     await executor.execute(_ADD, name)
@@ -66,28 +85,32 @@ async def move_follower(executor: Executor, before: Follower, after: Follower) -
     return done == "UPDATE 1"
 
 
-async def next_changes(executor: Executor, follower: Follower, *, limit: int) -> tuple[list[StatusChanged], Follower]:
-    """Up to `limit` changes that the follower has not had, in the order of sending, and its place after them.
+async def next_changes(executor: Executor, follower: Follower, *, limit: int) -> Portion:
+    """Up to `limit` changes that the follower has not had.
 
-    [] with a later place: there is nothing for it up to there. Number the changes first: those without a position
-    are not seen (worker.store.status_feed.number_changes).
+    Without steps and with a later place: there is nothing for it up to there. Number the changes first: those without
+    a position are not seen (worker.store.status_feed.number_changes).
     """
     if (begun := min(follower.fresh_position, follower.bulk_position)) < follower.one_order_until:
         until = follower.one_order_until
         records = await executor.fetch(_NEXT, begun, until, limit)
         reached = _reached(records, limit, until)
-        return _changes(records), replace(follower, fresh_position=reached, bulk_position=reached)
+        steps = [_step(record, follower, fresh=True, bulk=True) for record in records]
+        return Portion(steps=steps, end=replace(follower, fresh_position=reached, bulk_position=reached))
     last: int = await executor.fetchval("SELECT last_position FROM status_feed")
     most_fresh = max(1, int(limit * _FRESH_SHARE))
     fresh = await executor.fetch(_NEXT_FRESH, follower.fresh_position, last, most_fresh)
-    fresh_position = _reached(fresh, most_fresh, last)
+    end = replace(follower, fresh_position=_reached(fresh, most_fresh, last))
+    steps = [_step(record, follower, fresh=True) for record in fresh]
     # Bulk work, for its part, passes no fresh change that waits: it could be one of the same contact.
     most_bulk = limit - len(fresh)
-    if not most_bulk or follower.bulk_position >= fresh_position:
-        return _changes(fresh), replace(follower, fresh_position=fresh_position)
-    bulk = await executor.fetch(_NEXT_BULK, follower.bulk_position, fresh_position, most_bulk)
-    bulk_position = _reached(bulk, most_bulk, fresh_position)
-    return _changes([*fresh, *bulk]), replace(follower, fresh_position=fresh_position, bulk_position=bulk_position)
+    if most_bulk and end.bulk_position < end.fresh_position:
+        bulk = await executor.fetch(_NEXT_BULK, end.bulk_position, end.fresh_position, most_bulk)
+        if fresh:
+            follower = replace(follower, fresh_position=fresh[-1]["position"])
+        steps += [_step(record, follower, bulk=True) for record in bulk]
+        end = replace(end, bulk_position=_reached(bulk, most_bulk, end.fresh_position))
+    return Portion(steps=steps, end=end)
 
 
 def _reached(records: list[asyncpg.Record], limit: int, last: int) -> int:
@@ -96,5 +119,12 @@ def _reached(records: list[asyncpg.Record], limit: int, last: int) -> int:
     return position
 
 
-def _changes(records: list[asyncpg.Record]) -> list[StatusChanged]:
-    return [status_changed(record) for record in records]
+def _step(record: asyncpg.Record, before: Follower, *, fresh: bool = False, bulk: bool = False) -> Step:
+    position = record["position"]
+    after = Follower(
+        name=before.name,
+        fresh_position=position if fresh else before.fresh_position,
+        bulk_position=position if bulk else before.bulk_position,
+        one_order_until=before.one_order_until,
+    )
+    return Step(change=status_changed(record), after=after)

@@ -51,15 +51,19 @@ async def changes_after(executor: Executor, cursor: str, *, limit: int) -> list[
     `cursor` is that of the last change read, or BEGINNING. Raises RequestRefused when it is no cursor of this
     feed, CursorGone when this database does not have its change, StoreUnavailable.
     """
-    position, check = parse_cursor(cursor)
     with store_errors("reading the feed of status changes"):
-        message_id, some_wait = await executor.fetchrow(_GLANCE, position) or (None, False)
-        if check and (message_id is None or _check_of(message_id) != check):
-            raise CursorGone(cursor)
+        position, some_wait = await _place_of(executor, cursor)
         if some_wait:
             await number_changes(executor)
         records = await executor.fetch(_AFTER, position, limit)
     return [status_changed(record) for record in records]
+
+
+async def require_cursor(executor: Executor, cursor: str) -> int:
+    """The position that the cursor stands for. Raises as changes_after does."""
+    with store_errors("reading the feed of status changes"):
+        position, _ = await _place_of(executor, cursor)
+    return position
 
 
 async def number_changes(executor: Executor) -> int:
@@ -122,6 +126,15 @@ def _line(record: asyncpg.Record) -> dict[str, Any]:
         "actor": record["actor"],
         "note": record["note"],
     }
+
+
+async def _place_of(executor: Executor, cursor: str) -> tuple[int, bool]:
+    """The cursor's position, and whether changes wait for theirs."""
+    position, check = parse_cursor(cursor)
+    message_id, some_wait = await executor.fetchrow(_GLANCE, position) or (None, False)
+    if check and (message_id is None or _check_of(message_id) != check):
+        raise CursorGone(cursor)
+    return position, some_wait
 
 
 def _check_of(message_id: UUID) -> str:

@@ -1,0 +1,108 @@
+"""`endpoints`: applications that are told of status changes by signed webhooks, and how they fare."""
+
+import asyncio
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from schemas.endpoint import Endpoint
+from worker.commands.catalogue import Command
+from worker.commands.exit_code import ExitCode
+from worker.commands.output import moment, print_json, print_line, print_table
+from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.errors import ImpossibleSetting
+from worker.settings_tree import Settings
+from worker.spelling import did_you_mean
+
+_NEEDS = ("postgres", "endpoints")
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.description = """\
+An endpoint that fails is tried again for days, then disabled. `enable` sends to it again, from the first change that it
+has not taken. See docs/consuming.md.
+
+examples:
+  bouncekeeper endpoints list
+  bouncekeeper endpoints enable crm
+  bouncekeeper endpoints enable crm --from-now          what it has missed is left out
+  bouncekeeper endpoints enable crm --after 1042-0d4f6a36   again from this place in the feed
+"""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="each endpoint and how it fares; exit code 1 when one fails")
+    enabling = actions.add_parser("enable", help="sends to it again, also before its next attempt is due")
+    enabling.add_argument("name", metavar="NAME")
+    places = enabling.add_mutually_exclusive_group()
+    places.add_argument("--after", metavar="CURSOR", help="from the change after this one of the feed; 0-0 for all")
+    places.add_argument("--from-now", action="store_true", help="from what changes from now on")
+    for action in (listing, enabling):
+        add_shared_flags(action)
+        add_setting_flags(action, ("postgres",))
+
+
+def _run(arguments: Namespace) -> int:
+    settings = settings_of(arguments, needs=_NEEDS)
+    return asyncio.run(_list(settings, arguments) if arguments.action == "list" else _enable(settings, arguments))
+
+
+async def _list(settings: Settings, arguments: Namespace) -> int:
+    from worker.commands.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+    from worker.store.endpoint_states import endpoint_state  # noqa: PLC0415
+
+    async with opened_database(settings) as pool:
+        states = [(one, await endpoint_state(pool, one.name, counted=True)) for one in settings.endpoints]
+    rows = [_row(endpoint, state) for endpoint, state in states]
+    if arguments.json:
+        print_json({"endpoints": rows})
+    elif rows:
+        headings = ("endpoint", "URL", "statuses", "state", "since", "waiting", "attempts", "next attempt", "failure")
+        print_table(headings, [tuple(row.values()) for row in rows])
+    else:
+        print_line("no endpoint is configured: add an [endpoints.NAME] table to the configuration file")
+    return ExitCode.NO if any(row["state"] in {"failing", "disabled"} for row in rows) else ExitCode.OK
+
+
+def _row(endpoint: Endpoint, state: Any) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "name": endpoint.name,
+        "url": endpoint.url,
+        "statuses": ", ".join(endpoint.statuses) or "all",
+    }
+    if state is None:
+        return {**shown, "state": "no worker knows it yet", **dict.fromkeys(_STATE_FIELDS)}
+    condition = "disabled" if state.disabled_at else "failing" if state.failing_since else "well"
+    return {
+        **shown,
+        "state": condition,
+        "since": moment(state.disabled_at or state.failing_since),
+        "waiting": state.waiting,
+        "attempts": state.attempts or None,
+        "next_attempt_at": None if state.disabled_at else moment(state.next_attempt_at),
+        "failure": state.failure,
+    }
+
+
+_STATE_FIELDS = ("since", "waiting", "attempts", "next_attempt_at", "failure")
+
+
+async def _enable(settings: Settings, arguments: Namespace) -> int:
+    from worker.commands.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+    from worker.store.endpoint_states import enable_endpoint  # noqa: PLC0415
+    from worker.store.status_feed import require_cursor  # noqa: PLC0415
+
+    name: str = arguments.name
+    known = [endpoint.name for endpoint in settings.endpoints]
+    if name not in known:
+        raise ImpossibleSetting(f"there is no endpoint {name!r} in the configuration: {did_you_mean(name, known)}")
+    async with opened_database(settings) as pool:
+        position = None if arguments.after is None else await require_cursor(pool, arguments.after)
+        enabled = await enable_endpoint(pool, name, after_position=position, from_now=arguments.from_now)
+    if arguments.json:
+        print_json({"endpoint": name, "enabled": enabled})
+    elif enabled:
+        print_line(f"{name} is sent to again by the next worker that looks")
+    else:
+        print_line(f"no worker knows {name} yet: start one with this configuration")
+    return ExitCode.OK if enabled else ExitCode.NO
+
+
+COMMANDS = {"endpoints": Command(_configure, _run)}

@@ -1,0 +1,163 @@
+"""Tells applications of status changes by signed webhooks: each endpoint in order, at least once, tried for days."""
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from schemas.endpoint import Endpoint
+from worker import metrics
+from worker.errors import TryAgainLater
+from worker.logs import Reminder, get_logger
+from worker.processor.endpoint_client import Answer
+from worker.processor.pause import pause
+from worker.store.endpoint_states import EndpointState, endpoint_state, follower_name, note_failure, note_told
+from worker.store.feed_followers import Follower, Portion, ensure_follower, next_changes
+from worker.store.pool import Pool, store_errors
+from worker.store.status_feed import number_changes
+from worker.store.turns import Turns
+
+_log = get_logger()
+_CHANGES_AT_ONCE = 20  # so that a fresh change waits for few that are bulk work
+_FIRST_WAIT = timedelta(seconds=1)
+_LONGEST_WAIT = timedelta(minutes=5)
+_LONGEST_DATABASE_WAIT_SECONDS = 10.0
+_encode = msgspec.json.Encoder().encode
+
+
+class Client(Protocol):
+    """What a sender needs of the web (worker.processor.endpoint_client.EndpointClient)."""
+
+    async def post(self, endpoint: Endpoint, message_id: str, body: bytes) -> Answer:
+        """Whether the application has taken the message; raises nothing for what it does."""
+        ...
+
+
+class EndpointSender:
+    """Sends to one endpoint while it is this worker's turn.
+
+    A change that is not taken is tried again until it is, and nothing behind it is sent before: the application
+    learns of everything in one order. Its place is kept after each change.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, *, pool: Pool, turns: Turns, client: Client, give_up_after: timedelta
+    ) -> None:
+        self._endpoint = endpoint
+        self._name = follower_name(endpoint.name)
+        self._pool = pool
+        self._turns = turns
+        self._client = client
+        self._give_up_after = give_up_after
+
+    async def run(self, *, every_seconds: float, stop: asyncio.Event) -> None:
+        """Sends until `stop`; a database that is away is waited for."""
+        wait_seconds = every_seconds
+        reminder = Reminder()
+        while not stop.is_set():
+            try:
+                await self.send_waiting(stop)
+                reminder.over()
+                wait_seconds = every_seconds
+            except TryAgainLater as error:
+                wait_seconds = min(max(wait_seconds, every_seconds) * 2, _LONGEST_DATABASE_WAIT_SECONDS)
+                if reminder.due(type(error).__name__):
+                    _log.warning("task.failed", task=self._name, reason=str(error), wait_seconds=wait_seconds)
+            await pause(stop, wait_seconds)
+
+    async def send_waiting(self, stop: asyncio.Event) -> int:
+        """Sends until nothing waits, something fails, or `stop`; gives how many were taken. Raises StoreUnavailable."""
+        taken = 0
+        if not await self._turns.take(self._name):
+            return taken
+        with store_errors("sending webhooks"):
+            while not stop.is_set():
+                state = await self._state()
+                if state is None or not _is_due(state):
+                    break
+                await number_changes(self._pool)
+                portion = await next_changes(self._pool, state.place, limit=_CHANGES_AT_ONCE)
+                if portion.end == state.place:
+                    break
+                sent, goes_on = await self._send(portion, state, stop)
+                taken += sent
+                if not goes_on:
+                    break
+        return taken
+
+    async def _state(self) -> EndpointState | None:
+        state = await endpoint_state(self._pool, self._endpoint.name)
+        if state is None:
+            await ensure_follower(self._pool, self._name)
+            state = await endpoint_state(self._pool, self._endpoint.name)
+        return state
+
+    async def _send(self, portion: Portion, state: EndpointState, stop: asyncio.Event) -> tuple[int, bool]:
+        """How many were taken, and whether there is reason to go on."""
+        taken, place = 0, state.place
+        for step in portion.steps:
+            if not self._endpoint.wants(step.change.new_status):
+                continue
+            if stop.is_set() or not self._turns.mine(self._name):
+                return taken, False
+            answer = await self._client.post(self._endpoint, str(step.change.message_id), _encode(step.change))
+            if answer.failure:
+                await self._note_failure(state, answer)
+                return taken, False
+            taken += 1
+            metrics.ENDPOINT_ATTEMPTS.labels(self._endpoint.name, "taken").inc()
+            if state.failing_since is not None:
+                _log.info("endpoint.recovered", endpoint=self._endpoint.name, attempts=state.attempts + 1)
+            if not await self._move(place, step.after):
+                return taken, False
+            place = step.after
+            state = msgspec.structs.replace(state, place=place, failing_since=None, attempts=0)
+        return taken, await self._move(place, portion.end)
+
+    async def _move(self, before: Follower, after: Follower) -> bool:
+        return self._turns.mine(self._name) and (before == after or await note_told(self._pool, before, after))
+
+    async def _note_failure(self, state: EndpointState, answer: Answer) -> None:
+        now = datetime.now(UTC)
+        wait = max(_backoff(state.attempts), answer.retry_after or timedelta())
+        failing_since = state.failing_since or now
+        disable = answer.gone or now - failing_since > self._give_up_after
+        await note_failure(
+            self._pool, self._name, now=now, next_attempt_at=now + wait, failure=answer.failure, disable=disable
+        )
+        metrics.ENDPOINT_ATTEMPTS.labels(self._endpoint.name, "failed").inc()
+        if disable:
+            _log.error(
+                "endpoint.disabled",
+                endpoint=self._endpoint.name,
+                reason=answer.failure,
+                failing_since=failing_since.isoformat(),
+                remedy=f"mend the application, then `bouncekeeper endpoints enable {self._endpoint.name}`",
+            )
+        elif _is_worth_a_line(state.attempts):
+            _log.warning(
+                "endpoint.failed",
+                endpoint=self._endpoint.name,
+                reason=answer.failure,
+                attempts=state.attempts + 1,
+                wait_seconds=round(wait.total_seconds(), 1),
+            )
+
+
+def _is_due(state: EndpointState) -> bool:
+    if state.disabled_at is not None:
+        return False
+    return state.next_attempt_at is None or state.next_attempt_at <= datetime.now(UTC)
+
+
+def _backoff(attempts: int) -> timedelta:
+    """How long to wait after so many failures in a row: doubled each time up to a limit, and spread."""
+    wait: timedelta = min(_FIRST_WAIT * 2 ** min(attempts, 20), _LONGEST_WAIT)
+    return wait * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+
+
+def _is_worth_a_line(attempts: int) -> bool:
+    """True for the first failures and then about once an hour."""
+    return attempts < 3 or attempts % 12 == 0  # noqa: PLR2004 - as said
