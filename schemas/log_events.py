@@ -143,7 +143,9 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "info", "An application takes our webhooks again; after how many attempts.", "endpoint", "attempts"
     ),
     "event.expired": _event(
-        "warning", "Events that occurred before the retention began were counted and not stored.", "count"
+        "warning",
+        "Events from before the retention that change nothing, or name nobody, were counted and not stored.",
+        "count",
     ),
     "event.failed": _event(
         "error",
@@ -251,7 +253,11 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "provider",
     ),
     "partition.dropped": _event(
-        "info", "A month of events is past the retention and was dropped.", "month", "contacts"
+        "info",
+        "A month of events is past the retention and was dropped; those that still have a say are kept.",
+        "month",
+        "contacts",
+        "kept_events",
     ),
     "partition.made": _event("info", "A month's partition of events was made.", "month"),
     "process.restarted": _event(

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from schemas.vocabulary import Cause, Channel, Kind
 
 SCHEMA_FILE = Path(__file__).with_name("feedback.schema.json")
+OWN_PROVIDER = "bouncekeeper"  # what an event's `provider` says when it was reported so
 SCHEMA_ID = "urn:bouncekeeper:schema:feedback"
 
 # A bounce of which the script does not say whether it was hard: its codes and words decide.

@@ -32,9 +32,9 @@ from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, start_rabbitmq
 from worker.logs import configure_logging
 from worker.queue.postgres import PostgresReader, PostgresWriter
-from worker.store.contact_rows import prepare_staging
 from worker.store.partitions import make_partitions, month_of, months_later
-from worker.store.pool import Pool, open_pool
+from worker.store.pool import WriterPool
+from worker.store.writer_pool import open_writer_pool
 
 _numbers = itertools.count(1)
 _QUEUES = (*map(lane_queue, (*SHARED_LANES, *LANES)), DEAD_QUEUE)
@@ -149,9 +149,9 @@ async def database_dsn(postgres_server: EmbeddedPostgres, _migrated_template: st
 
 
 @pytest.fixture
-async def pool(database_dsn: str) -> AsyncIterator[Pool]:
+async def pool(database_dsn: str) -> AsyncIterator[WriterPool]:
     """A pool as the worker opens it, on a database with partitions for the events of the tests."""
-    opened = await open_pool(database_dsn, connections=4, command_timeout_seconds=30, prepare=prepare_staging)
+    opened = await open_writer_pool(database_dsn, connections=4, command_timeout_seconds=30)
     try:
         async with opened.acquire() as connection:
             await make_partitions(connection, [months_later(month_of(START), count) for count in range(-1, 14)])

@@ -20,7 +20,8 @@ from tests.processor.application import Application, application
 from worker.commands.exit_code import ExitCode
 from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules, apply_events
-from worker.store.pool import Pool
+from worker.store.pool import WriterPool
+from worker.store.writer_pool import writing
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
@@ -95,10 +96,10 @@ async def installation(tmp_path: Path, database_dsn: str, app: Application) -> A
     await one.stop()
 
 
-async def complain(pool: Pool, *addresses: str) -> None:
+async def complain(pool: WriterPool, *addresses: str) -> None:
     for address in addresses:
         event = make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, address=address)
-        async with pool.acquire() as connection, connection.transaction():
+        async with writing(pool) as connection:
             await apply_events(connection, [event], rules=RULES, now=START)
 
 
@@ -108,7 +109,7 @@ async def until(condition: Any, *, seconds: float = 30) -> None:
             await asyncio.sleep(0.02)
 
 
-async def until_known(pool: Pool) -> None:
+async def until_known(pool: WriterPool) -> None:
     """Waits for a worker to have taken the endpoint's place in the feed."""
     async with asyncio.timeout(30):
         while not await pool.fetchval("SELECT count(*) FROM feed_followers"):  # noqa: ASYNC110 - as above
@@ -116,7 +117,7 @@ async def until_known(pool: Pool) -> None:
 
 
 async def test_workers_killed_in_the_middle_lose_nothing_and_change_no_order(
-    pool: Pool, installation: Installation, app: Application
+    pool: WriterPool, installation: Installation, app: Application
 ) -> None:
     worker = await installation.start_worker()
     await until_known(pool)
@@ -139,7 +140,7 @@ async def test_workers_killed_in_the_middle_lose_nothing_and_change_no_order(
 
 
 async def test_a_person_sees_how_an_endpoint_fares_and_enables_it_again(
-    pool: Pool, installation: Installation, app: Application
+    pool: WriterPool, installation: Installation, app: Application
 ) -> None:
     answer = await installation.endpoint()
     assert (answer["name"], answer["state"]) == ("crm", "no worker knows it yet")

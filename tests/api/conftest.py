@@ -14,7 +14,8 @@ from worker.listening import listening
 from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules, apply_events
 from worker.settings_tree import ApiSettings, ConnectionSettings
-from worker.store.pool import Pool
+from worker.store.pool import Pool, WriterPool
+from worker.store.writer_pool import writing
 
 TOKEN = "a-token-of-the-test-that-is-long"
 OLD_TOKEN = "an-older-token-being-rotated-out"
@@ -58,12 +59,12 @@ async def stranger(base_url: str) -> AsyncIterator[ClientSession]:
 
 
 @pytest.fixture
-def store(pool: Pool) -> Store:
+def store(pool: WriterPool) -> Store:
     """Applies events as the processor does."""
     rules = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=300))
 
     async def apply(events: Sequence[FeedbackEvent]) -> None:
-        async with pool.acquire() as connection, connection.transaction():
+        async with writing(pool) as connection:
             await apply_events(connection, events, rules=rules, now=datetime.now(UTC))
 
     return apply

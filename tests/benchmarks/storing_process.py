@@ -110,7 +110,7 @@ async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
         consumer = Consumer(
             name="memory",
             reader=reader,
-            writer=BatchWriter(pool, batch_rules(settings)),
+            writer=BatchWriter(pool, await batch_rules(pool, settings)),
             providers=PROVIDERS,
             sources={},
             settings=settings.processor,

@@ -29,7 +29,8 @@ from worker.processor.applying import BatchRules, apply_events
 from worker.processor.service import run_processor
 from worker.settings import load_settings
 from worker.settings_tree import Settings
-from worker.store.pool import Pool
+from worker.store.pool import WriterPool
+from worker.store.writer_pool import writing
 
 PAGE = REPOSITORY / "docs" / "consuming.md"
 TOKEN = "a-token-of-the-test-that-is-long"
@@ -87,8 +88,8 @@ async def consumer(settings: Settings, folder: Path) -> AsyncIterator[Process]:
         await process.wait()
 
 
-async def change(pool: Pool, kind: Kind, cause: Cause, address: str, day: float = 0) -> None:
-    async with pool.acquire() as connection, connection.transaction():
+async def change(pool: WriterPool, kind: Kind, cause: Cause, address: str, day: float = 0) -> None:
+    async with writing(pool) as connection:
         await apply_events(
             connection, [make_event(kind, cause=cause, address=address, day=day)], rules=RULES, now=START
         )
@@ -109,7 +110,7 @@ async def until_kept(folder: Path, process: Process, expected: dict[str, str]) -
 
 
 @pytest.mark.usefixtures("running")
-async def test_the_pages_consumer_knows_whom_not_to_mail(settings: Settings, pool: Pool, tmp_path: Path) -> None:
+async def test_the_pages_consumer_knows_whom_not_to_mail(settings: Settings, pool: WriterPool, tmp_path: Path) -> None:
     await change(pool, Kind.COMPLAINT, Cause.ABUSE_REPORT, "before@example.org")
     await change(pool, Kind.UNSUBSCRIBE, Cause.NONE, "back@example.org")
     await until_queued(settings)

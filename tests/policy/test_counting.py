@@ -139,6 +139,11 @@ def test_an_event_older_than_max_event_age_on_arrival_is_no_strike() -> None:
     assert fold_all(Facts(), [soft(0, received_at=in_time)], recommended_policy()).rules != ()
 
 
+def test_a_failure_in_our_own_json_counts_however_old_it_is() -> None:
+    late = soft(0, received_at=START + timedelta(days=900), provider="bouncekeeper")
+    assert fold_all(Facts(), [late], recommended_policy()).rules != ()
+
+
 def test_without_max_event_age_however_old_an_event_is_counts() -> None:
     policy = load_policy({"max_event_age": "forever"})
     assert fold_all(Facts(), [soft(0, received_at=START + timedelta(days=900))], policy).rules != ()

@@ -31,7 +31,10 @@ SETTINGS = {
     "preset": "the table to begin with",
     "name": "what logs and pages call the policy; the preset's name when left out",
     "about": "a sentence for whoever reads the file; the program makes no use of it",
-    "max_event_age": "an event that arrives longer than this after it happened is kept but is no strike",
+    "max_event_age": (
+        "a failure that an ESP reports longer than this after it happened is kept but is no strike; one in "
+        "[our own JSON](providers/bouncekeeper.md) counts however old it is"
+    ),
     "complaint_applies_to": "which mail a complaint forbids: `marketing` or `all`",
     "scoped_unsubscribe_applies_to": (
         "which mail an opt-out from one list or group forbids: `marketing`, `all`, or `none` when your application "

@@ -18,7 +18,8 @@ from worker.policy.policy_file import recommended_policy
 from worker.policy.standing import standing
 from worker.processor.applying import Applied, BatchRules, apply_events
 from worker.store.contact_rows import lock_contacts_where
-from worker.store.pool import Pool
+from worker.store.pool import WriterPool
+from worker.store.writer_pool import writing
 
 NOW = START + timedelta(days=400)
 POLICY = recommended_policy()
@@ -26,8 +27,8 @@ RULES = BatchRules(policy=POLICY, oldest_kept=START - timedelta(days=400))
 ADDRESSES = ("jane@example.org", "joe@example.net", "eve@example.com")
 
 
-async def apply(pool: Pool, events: Sequence[FeedbackEvent], *, rules: BatchRules = RULES) -> Applied:
-    async with pool.acquire() as connection, connection.transaction():
+async def apply(pool: WriterPool, events: Sequence[FeedbackEvent], *, rules: BatchRules = RULES) -> Applied:
+    async with writing(pool) as connection:
         applied = await apply_events(connection, events, rules=rules, now=NOW)
     if applied.leftover:
         rest = await apply(pool, applied.leftover, rules=rules)
@@ -35,19 +36,19 @@ async def apply(pool: Pool, events: Sequence[FeedbackEvent], *, rules: BatchRule
     return applied
 
 
-async def facts_by_address(pool: Pool) -> dict[str, Facts]:
+async def facts_by_address(pool: WriterPool) -> dict[str, Facts]:
     async with pool.acquire() as connection:
         return {row.address: facts_from_row(row) for row in await lock_contacts_where(connection, "true")}
 
 
-async def empty(pool: Pool) -> None:
-    await pool.execute("TRUNCATE contacts, events, status_changes, arrival_dated_events, dead_letters")
+async def empty(pool: WriterPool) -> None:
+    await pool.execute("TRUNCATE contacts, events, kept_events, status_changes, arrival_dated_events, dead_letters")
 
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 async def test_any_order_any_repeats_and_any_split_end_in_the_same_facts_and_status(
-    pool: Pool, data: st.DataObject
+    pool: WriterPool, data: st.DataObject
 ) -> None:
     events = data.draw(histories(ADDRESSES))
     batches = data.draw(arrivals(events))
@@ -66,7 +67,7 @@ async def test_any_order_any_repeats_and_any_split_end_in_the_same_facts_and_sta
     assert await pool.fetchval("SELECT count(*) FROM events") == len(events)
 
 
-async def test_a_repeated_event_is_stored_once_and_changes_nothing(pool: Pool) -> None:
+async def test_a_repeated_event_is_stored_once_and_changes_nothing(pool: WriterPool) -> None:
     bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST)
 
     first = await apply(pool, [bounce, bounce])
@@ -77,7 +78,7 @@ async def test_a_repeated_event_is_stored_once_and_changes_nothing(pool: Pool) -
     assert await pool.fetchval("SELECT count(*) FROM status_changes") == 1
 
 
-async def test_a_hard_bounce_blocks_and_leaves_its_line_in_the_history(pool: Pool) -> None:
+async def test_a_hard_bounce_blocks_and_leaves_its_line_in_the_history(pool: WriterPool) -> None:
     bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST)
 
     await apply(pool, [bounce])
@@ -88,16 +89,16 @@ async def test_a_hard_bounce_blocks_and_leaves_its_line_in_the_history(pool: Poo
     assert tuple(line or ()) == ("new", "blocklisted", "events", bounce.delivery_id)
 
 
-async def test_a_worker_whose_clock_runs_behind_the_receivers_blocks_at_once(pool: Pool) -> None:
+async def test_a_worker_whose_clock_runs_behind_the_receivers_blocks_at_once(pool: WriterPool) -> None:
     bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, received_at=START)
 
-    async with pool.acquire() as connection, connection.transaction():
+    async with writing(pool) as connection:
         await apply_events(connection, [bounce], rules=RULES, now=START - timedelta(seconds=1))
 
     assert await pool.fetchval("SELECT blocks FROM contacts") == "all"
 
 
-async def test_becoming_active_is_told_by_the_times_and_writes_no_history(pool: Pool) -> None:
+async def test_becoming_active_is_told_by_the_times_and_writes_no_history(pool: WriterPool) -> None:
     await apply(pool, [make_event(Kind.ACCEPTED)])
     await apply(pool, [make_event(Kind.DELIVERED, day=0.1)])
 
@@ -105,7 +106,7 @@ async def test_becoming_active_is_told_by_the_times_and_writes_no_history(pool: 
     assert await pool.fetchval("SELECT count(*) FROM status_changes") == 0
 
 
-async def test_a_late_event_refolds_only_its_own_contact(pool: Pool) -> None:
+async def test_a_late_event_refolds_only_its_own_contact(pool: WriterPool) -> None:
     other = make_event(Kind.DELIVERED, address="joe@example.net", day=3)
     await apply(pool, [make_event(Kind.DELIVERED, day=5, message="m2"), other])
 
@@ -116,7 +117,7 @@ async def test_a_late_event_refolds_only_its_own_contact(pool: Pool) -> None:
     assert await pool.fetchval("SELECT status FROM contacts WHERE address = 'jane@example.org'") == "active"
 
 
-async def test_an_event_without_a_vendor_time_meets_its_duplicate_that_arrives_later(pool: Pool) -> None:
+async def test_an_event_without_a_vendor_time_meets_its_duplicate_that_arrives_later(pool: WriterPool) -> None:
     first = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, arrival_dated=True, key="k")
     later = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, arrival_dated=True, key="k", day=2)
 
@@ -127,7 +128,7 @@ async def test_an_event_without_a_vendor_time_meets_its_duplicate_that_arrives_l
     assert await pool.fetchval("SELECT count(*) FROM events") == 1
 
 
-async def test_an_event_dated_by_its_arrival_meets_a_duplicate_whose_own_time_is_past_by_then(pool: Pool) -> None:
+async def test_an_event_dated_by_its_arrival_meets_a_duplicate_whose_own_time_is_past_by_then(pool: WriterPool) -> None:
     # The vendor's clock ran ahead of ours: the first copy seemed to come from the future, the repeated one no more.
     first = make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, arrival_dated=True, key="k", message=None)
     again = make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, key="k", message=None, day=0.001)
@@ -139,7 +140,7 @@ async def test_an_event_dated_by_its_arrival_meets_a_duplicate_whose_own_time_is
     assert await pool.fetchval("SELECT count(*) FROM events") == 1
 
 
-async def test_an_event_that_names_nobody_is_stored_once_without_a_contact(pool: Pool) -> None:
+async def test_an_event_that_names_nobody_is_stored_once_without_a_contact(pool: WriterPool) -> None:
     suspended = make_event(Kind.OTHER, address=None, vendor_event="account_status_change")
 
     first = await apply(pool, [suspended])
@@ -152,15 +153,7 @@ async def test_an_event_that_names_nobody_is_stored_once_without_a_contact(pool:
     assert await pool.fetchval("SELECT count(*) FROM contacts") == 0
 
 
-async def test_events_past_the_retention_are_counted_and_not_stored(pool: Pool) -> None:
-    rules = BatchRules(policy=POLICY, oldest_kept=START)
-
-    applied = await apply(pool, [make_event(Kind.HARD_BOUNCE, cause=Cause.INVALID_ADDRESS, day=-1)], rules=rules)
-
-    assert (applied.expired, applied.new_events) == (1, 0)
-
-
-async def test_two_batches_at_once_with_the_same_new_contacts_apply_each_event_once(pool: Pool) -> None:
+async def test_two_batches_at_once_with_the_same_new_contacts_apply_each_event_once(pool: WriterPool) -> None:
     addresses = [f"user{number}@example.org" for number in range(200)]
     accepted = [make_event(Kind.ACCEPTED, address=address) for address in addresses]
     delivered = [make_event(Kind.DELIVERED, address=address, day=0.1) for address in addresses]
@@ -173,7 +166,7 @@ async def test_two_batches_at_once_with_the_same_new_contacts_apply_each_event_o
     assert await pool.fetchval("SELECT count(*) FROM contacts WHERE status = 'active'") == len(addresses)
 
 
-async def test_batches_that_share_new_contacts_never_wait_for_each_other_in_a_circle(pool: Pool) -> None:
+async def test_batches_that_share_new_contacts_never_wait_for_each_other_in_a_circle(pool: WriterPool) -> None:
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     before = await pool.fetchval(deadlocks)
 
@@ -191,7 +184,7 @@ async def test_batches_that_share_new_contacts_never_wait_for_each_other_in_a_ci
     assert await pool.fetchval(deadlocks) == before
 
 
-async def test_accounts_and_addresses_make_contacts_apart(pool: Pool) -> None:
+async def test_accounts_and_addresses_make_contacts_apart(pool: WriterPool) -> None:
     bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.INVALID_ADDRESS)
     await apply(pool, [bounce, make_event(Kind.DELIVERED, account="shop"), make_event(Kind.DELIVERED, address="x@y.z")])
 

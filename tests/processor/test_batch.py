@@ -16,12 +16,13 @@ from worker.processor.consumer import Consumer
 from worker.providers.registry import PROVIDERS
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.settings_tree import ProcessorSettings
-from worker.store.pool import Pool, open_pool
+from worker.store.pool import WriterPool
+from worker.store.writer_pool import open_writer_pool
 
 RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
 
 
-async def test_a_contact_that_cannot_be_read_sets_only_its_own_events_aside(pool: Pool) -> None:
+async def test_a_contact_that_cannot_be_read_sets_only_its_own_events_aside(pool: WriterPool) -> None:
     writer = BatchWriter(pool, RULES)
     names = [f"user{number}@example.org" for number in range(9)]
     strikes = [make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, address=name) for name in names]
@@ -36,7 +37,7 @@ async def test_a_contact_that_cannot_be_read_sets_only_its_own_events_aside(pool
     assert await pool.fetchval("SELECT count(*) FROM contacts WHERE status = 'complained'") == 8
 
 
-async def test_an_event_that_no_code_of_ours_can_handle_is_found_by_halving(pool: Pool) -> None:
+async def test_an_event_that_no_code_of_ours_can_handle_is_found_by_halving(pool: WriterPool) -> None:
     sound = [make_event(Kind.DELIVERED, address=f"user{number}@example.org") for number in range(6)]
     impossible = msgspec.structs.replace(sound[0], occurred_at=datetime(2026, 3, 1), event_key=b"impossible")  # noqa: DTZ001 - that is what is wrong with it
 
@@ -49,7 +50,7 @@ async def test_an_event_that_no_code_of_ours_can_handle_is_found_by_halving(pool
 async def test_a_worker_that_stops_while_postgres_is_away_gives_back_what_it_holds(database_dsn: str) -> None:
     queue, reader = await PostgresWriter.open(database_dsn), await PostgresReader.open(database_dsn)
     await queue.put(encode_parcel([encode_envelope(one) for one in envelopes([bounce("gone@example.org")])]))
-    away = await open_pool(database_dsn, connections=2, command_timeout_seconds=5, idle_connections=0)
+    away = await open_writer_pool(database_dsn, connections=2, command_timeout_seconds=5, idle_connections=0)
     away.terminate()
     stop = asyncio.Event()
     rules = msgspec.structs.replace(RULES, oldest_kept=datetime.now(UTC) - timedelta(days=30))

@@ -16,9 +16,10 @@ from worker.processor.applying import BatchRules, apply_events
 from worker.processor.relay import Relay
 from worker.processor.status_changes import is_bulk
 from worker.store.feed_followers import EXCHANGE, ensure_follower
-from worker.store.pool import Pool
+from worker.store.pool import WriterPool
 from worker.store.status_feed import BEGINNING, changes_after, number_changes
 from worker.store.turns import Turns
+from worker.store.writer_pool import writing
 
 RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
 LONG_AGO = 30.0  # days between what happened and its taking effect
@@ -53,7 +54,7 @@ class Listener:
 class Worker:
     """A relay with its turns, as each worker has them."""
 
-    def __init__(self, pool: Pool, turns: Turns, listener: Listener, most: int) -> None:
+    def __init__(self, pool: WriterPool, turns: Turns, listener: Listener, most: int) -> None:
         self._relay = Relay(pool, turns, listener, most=most)
         self.turns = turns
 
@@ -65,7 +66,7 @@ Hire = Callable[..., Worker]
 
 
 @pytest.fixture
-async def hire(pool: Pool, database_dsn: str) -> AsyncIterator[Hire]:
+async def hire(pool: WriterPool, database_dsn: str) -> AsyncIterator[Hire]:
     """Makes workers, with the relay's place at the beginning of the feed."""
     await ensure_follower(pool, EXCHANGE)
     hired: list[Worker] = []
@@ -80,7 +81,7 @@ async def hire(pool: Pool, database_dsn: str) -> AsyncIterator[Hire]:
 
 
 async def change_status(
-    pool: Pool,
+    pool: WriterPool,
     kind: Kind,
     cause: Cause = Cause.NONE,
     *,
@@ -89,17 +90,17 @@ async def change_status(
     after: float = 0,
 ) -> None:
     """What happens on that day takes effect `after` so many days."""
-    async with pool.acquire() as connection, connection.transaction():
+    async with writing(pool) as connection:
         event = make_event(kind, cause=cause, day=day, address=address)
         await apply_events(connection, [event], rules=RULES, now=START + timedelta(days=day + after))
 
 
-async def complain(pool: Pool, *addresses: str, after: float = 0) -> None:
+async def complain(pool: WriterPool, *addresses: str, after: float = 0) -> None:
     for address in addresses:
         await change_status(pool, Kind.COMPLAINT, Cause.ABUSE_REPORT, address=address, after=after)
 
 
-async def test_what_is_not_confirmed_is_published_again(pool: Pool, hire: Hire) -> None:
+async def test_what_is_not_confirmed_is_published_again(pool: WriterPool, hire: Hire) -> None:
     await complain(pool, "jane@example.org")
     listener = Listener()
     worker = hire(listener)
@@ -113,7 +114,7 @@ async def test_what_is_not_confirmed_is_published_again(pool: Pool, hire: Hire) 
     assert listener.addresses == ["jane@example.org"]
 
 
-async def test_a_message_is_the_feeds_item_to_the_letter(pool: Pool, hire: Hire) -> None:
+async def test_a_message_is_the_feeds_item_to_the_letter(pool: WriterPool, hire: Hire) -> None:
     await complain(pool, "jane@example.org")
     await change_status(pool, Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST, address="joe@example.org")
     listener = Listener()
@@ -126,7 +127,7 @@ async def test_a_message_is_the_feeds_item_to_the_letter(pool: Pool, hire: Hire)
     assert (first.new_status, first.new_blocks) == ("complained", "all")
 
 
-async def test_a_relay_that_begins_is_told_what_changes_from_then_on(pool: Pool, hire: Hire) -> None:
+async def test_a_relay_that_begins_is_told_what_changes_from_then_on(pool: WriterPool, hire: Hire) -> None:
     await complain(pool, "before@example.org")
     await number_changes(pool)
     await pool.execute("DELETE FROM feed_followers")
@@ -138,7 +139,7 @@ async def test_a_relay_that_begins_is_told_what_changes_from_then_on(pool: Pool,
     assert listener.addresses == ["after@example.org"]
 
 
-async def test_one_worker_publishes_at_a_time_and_another_takes_over_when_it_dies(pool: Pool, hire: Hire) -> None:
+async def test_one_worker_publishes_at_a_time_and_another_takes_over_when_it_dies(pool: WriterPool, hire: Hire) -> None:
     await complain(pool, "first@example.org")
     listener = Listener()
     worker, other = hire(listener), hire(listener)
@@ -157,7 +158,9 @@ async def test_one_worker_publishes_at_a_time_and_another_takes_over_when_it_die
     assert listener.addresses == ["first@example.org", "second@example.org"]
 
 
-async def test_a_worker_that_lost_its_turn_in_the_middle_leaves_the_place_to_the_next(pool: Pool, hire: Hire) -> None:
+async def test_a_worker_that_lost_its_turn_in_the_middle_leaves_the_place_to_the_next(
+    pool: WriterPool, hire: Hire
+) -> None:
     """What it has published by then is published again: at least once, and in order."""
     await complain(pool, *(f"gone{number}@example.org" for number in range(20)))
     told = Listener()
@@ -175,7 +178,7 @@ async def test_a_worker_that_lost_its_turn_in_the_middle_leaves_the_place_to_the
     assert await other.publish() == 0
 
 
-async def test_a_contacts_changes_are_published_in_their_order(pool: Pool, hire: Hire) -> None:
+async def test_a_contacts_changes_are_published_in_their_order(pool: WriterPool, hire: Hire) -> None:
     for day, (kind, cause) in enumerate(
         [
             (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL),
@@ -195,7 +198,7 @@ async def test_a_contacts_changes_are_published_in_their_order(pool: Pool, hire:
     ]
 
 
-async def test_fresh_changes_pass_a_backlog_of_bulk_work(pool: Pool, hire: Hire) -> None:
+async def test_fresh_changes_pass_a_backlog_of_bulk_work(pool: WriterPool, hire: Hire) -> None:
     bulk = [f"bulk{number}@example.org" for number in range(60)]
     await complain(pool, *bulk, after=LONG_AGO)
     await complain(pool, "fresh@example.org")
@@ -212,7 +215,7 @@ async def test_fresh_changes_pass_a_backlog_of_bulk_work(pool: Pool, hire: Hire)
     ]
 
 
-async def test_bulk_work_goes_on_however_much_is_fresh(pool: Pool, hire: Hire) -> None:
+async def test_bulk_work_goes_on_however_much_is_fresh(pool: WriterPool, hire: Hire) -> None:
     await complain(pool, "bulk@example.org", after=LONG_AGO)
     fresh = [f"fresh{number}@example.org" for number in range(20)]
     await complain(pool, *fresh)
@@ -221,7 +224,7 @@ async def test_bulk_work_goes_on_however_much_is_fresh(pool: Pool, hire: Hire) -
     assert listener.addresses == [*fresh[:9], "bulk@example.org", *fresh[9:]]
 
 
-async def test_a_contacts_fresh_change_does_not_pass_its_own_bulk_work(pool: Pool, hire: Hire) -> None:
+async def test_a_contacts_fresh_change_does_not_pass_its_own_bulk_work(pool: WriterPool, hire: Hire) -> None:
     await complain(pool, *(f"bulk{number}@example.org" for number in range(40)), after=LONG_AGO)
     await change_status(pool, Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST, after=LONG_AGO)  # Jane's
     await change_status(pool, Kind.COMPLAINT, Cause.ABUSE_REPORT, day=1)  # Jane's, fresh

@@ -1,63 +1,310 @@
-"""Old months leave, and nothing that they decided changes."""
+"""Old months leave, and nothing that they decided changes; what is older still takes effect when it comes in."""
 
-from datetime import timedelta
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+import asyncpg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.feedback_event import FeedbackEvent
-from tests.feedback_events import START, histories
+from schemas.vocabulary import Cause, Kind
+from tests.feedback_events import START, arrivals, histories, make_event
 from tests.properties import examples
 from worker.policy.facts import Facts
-from worker.policy.facts_encoding import facts_from_row
+from worker.policy.facts_encoding import encode_facts, facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import BatchRules, apply_events
+from worker.processor.applying import Applied, BatchRules, apply_events
+from worker.processor.batch import BatchWriter, Committed
 from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.store.contact_rows import lock_contacts_where
-from worker.store.partitions import existing_partitions, make_partitions, month_of, months_later
-from worker.store.pool import Pool
+from worker.store.partitions import (
+    existing_partitions,
+    make_partitions,
+    month_of,
+    months_later,
+    retire_partition,
+    retired_months,
+)
+from worker.store.pool import WriterPool
+from worker.store.stored_events import latest_events, stored_events
+from worker.store.writer_pool import writing
 
 POLICY = recommended_policy()
 KEPT_MONTHS = 3
+LONG_KEPT = BatchRules(policy=POLICY, oldest_kept=START - timedelta(days=400))
+ALL_TABLES = "TRUNCATE contacts, events, kept_events, arrival_dated_events, status_changes"
 
 
-async def apply(pool: Pool, events: list[FeedbackEvent]) -> None:
-    rules = BatchRules(policy=POLICY, oldest_kept=START - timedelta(days=400))
-    async with pool.acquire() as connection, connection.transaction():
-        await apply_events(connection, events, rules=rules, now=START + timedelta(days=400))
+def rules_at(now: datetime) -> BatchRules:
+    return BatchRules(policy=POLICY, oldest_kept=oldest_kept(now, KEPT_MONTHS))
 
 
-@settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-async def test_dropping_months_changes_no_fact_even_when_later_events_come_late(
-    pool: Pool, data: st.DataObject
-) -> None:
-    now = START + timedelta(days=200)
-    horizon = oldest_kept(now, KEPT_MONTHS)
-    events = data.draw(histories())
-    late = [event for event in events if event.occurred_at >= horizon and data.draw(st.booleans())]
-    await pool.execute("TRUNCATE contacts, events, status_changes")
-    await apply(pool, [event for event in events if event not in late])
+async def apply(pool: WriterPool, events: Sequence[FeedbackEvent], *, now: datetime) -> Applied:
+    """As a worker does at that moment."""
+    async with writing(pool) as connection:
+        return await apply_events(connection, events, rules=rules_at(now), now=now)
 
-    await make_months_ahead(pool, now=now, ahead=6)
-    await drop_old_months(pool, POLICY, now=now, retention_months=KEPT_MONTHS)
-    await apply(pool, late)
 
+async def commit(pool: WriterPool, *events: FeedbackEvent, rules: BatchRules = LONG_KEPT) -> Committed:
+    committed = await BatchWriter(pool, rules).commit(events)
+    assert committed.refused == []
+    return committed
+
+
+async def facts_of(pool: WriterPool) -> Facts:
     async with pool.acquire() as connection:
-        assert (await existing_partitions(connection))[0] >= horizon
-        assert await pool.fetchval("SELECT count(*) FROM events WHERE occurred_at < $1", horizon) == 0
         rows = await lock_contacts_where(connection, "true")
-        assert [facts_from_row(row) for row in rows] == ([fold_all(Facts(), events, POLICY)] if events else [])
-        await make_partitions(connection, [months_later(month_of(START), count) for count in range(KEPT_MONTHS + 4)])
+    return facts_from_row(rows[0]) if rows else Facts()
 
 
-async def test_partitions_are_made_ahead(pool: Pool) -> None:
+async def keep_house(pool: WriterPool, now: datetime) -> None:
+    await make_months_ahead(pool, now=now, ahead=6)
+    await drop_old_months(pool, now=now, retention_months=KEPT_MONTHS)
+
+
+async def with_all_months_again(pool: WriterPool) -> None:
+    async with pool.acquire() as connection:
+        await make_partitions(connection, [months_later(month_of(START), count) for count in range(14)])
+
+
+def arriving(event: FeedbackEvent, at: datetime) -> FeedbackEvent:
+    return replace(event, received_at=at)
+
+
+@settings(max_examples=examples(40), suppress_health_check=list(HealthCheck))
+@given(data=st.data(), events=histories())
+async def test_months_are_dropped_at_any_time_and_events_come_in_however_late_and_often(
+    pool: WriterPool, data: st.DataObject, events: list[FeedbackEvent]
+) -> None:
+    """Some come in time, then months are dropped, then the others come, and more months are dropped."""
+    await pool.execute(ALL_TABLES)
+    await with_all_months_again(pool)
+    now = START + timedelta(days=data.draw(st.integers(100, 330)))
+    # Of failures that come in so late the policy counts none, whichever of them are still there.
+    late = [arriving(event, now) for event in events if data.draw(st.booleans())]
+    late_keys = {event.event_key for event in late}
+    in_time = [event for event in events if event.event_key not in late_keys and event.occurred_at < now]
+    late = [event for event in late if event.occurred_at < now]
+
+    for batch in data.draw(arrivals(in_time)):
+        await commit(pool, *batch)
+    await keep_house(pool, now)
+    for batch in data.draw(
+        arrivals([*late, *data.draw(st.lists(st.sampled_from(in_time)) if in_time else st.just([]))])
+    ):
+        await apply(pool, batch, now=now)
+
+    assert await facts_of(pool) == fold_all(Facts(), [*in_time, *late], POLICY)
+    await keep_house(pool, now + timedelta(days=120))
+    nudge = make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, day=-300)
+    await apply(pool, [nudge], now=now + timedelta(days=120))  # which folds the contact anew
+    assert await facts_of(pool) == fold_all(Facts(), [*in_time, *late, nudge], POLICY)
+
+
+# -- what is older than the retention when it comes in -------------------------------------------------------
+
+NOW = START + timedelta(days=200)
+YEARS_AGO = -7 * 365
+
+
+def of_years_ago(kind: Kind, day: float = 0, **fields: object) -> FeedbackEvent:
+    return make_event(kind, day=YEARS_AGO + day, received_at=NOW, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("order", ["opt-out first", "opt-in first", "together"])
+async def test_an_opt_out_of_years_ago_is_taken_back_by_the_opt_in_that_followed_it(
+    pool: WriterPool, order: str
+) -> None:
+    opt_out, opt_in = of_years_ago(Kind.UNSUBSCRIBE), of_years_ago(Kind.RESUBSCRIBE, day=300)
+    batches = {
+        "opt-out first": [[opt_out], [opt_in]],
+        "opt-in first": [[opt_in], [opt_out]],
+        "together": [[opt_in, opt_out]],
+    }[order]
+    for batch in batches:
+        assert (await apply(pool, batch, now=NOW)).expired == 0
+
+    assert await pool.fetchval("SELECT status FROM contacts") == "new"
+    assert (await facts_of(pool)).optouts == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        (of_years_ago(Kind.UNSUBSCRIBE), "unsubscribed"),
+        (of_years_ago(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT), "complained"),
+        (of_years_ago(Kind.DELIVERED), "active"),
+        (
+            of_years_ago(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, provider="bouncekeeper"),
+            "blocklisted",
+        ),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False], ids=["known contact", "new contact"])
+async def test_what_happened_years_ago_takes_effect_and_its_repeats_do_not(
+    pool: WriterPool, event: FeedbackEvent, status: str, *, known: bool
+) -> None:
+    if known:
+        await apply(pool, [make_event(Kind.ACCEPTED, day=199)], now=NOW)
+
+    first = await apply(pool, [event], now=NOW)
+    again = await apply(pool, [arriving(event, NOW + timedelta(hours=1))], now=NOW)
+    await keep_house(pool, NOW)
+    once_more = await apply(pool, [event], now=NOW)
+
+    assert (first.new_events, again.new_events, once_more.new_events) == (1, 0, 0)
+    assert await pool.fetchval("SELECT status FROM contacts") == status
+    told = await stored_events(pool, await pool.fetchval("SELECT id FROM contacts"))
+    assert told[0].event_key == event.event_key
+
+
+async def test_a_failure_of_years_ago_that_an_esp_reports_is_kept_and_told_and_is_no_strike(pool: WriterPool) -> None:
+    bounce = of_years_ago(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST)
+
+    applied = await apply(pool, [bounce], now=NOW)
+
+    assert (applied.new_events, applied.expired) == (1, 0)
+    assert await pool.fetchval("SELECT status FROM contacts") == "new"
+    assert await pool.fetchval("SELECT count(*) FROM kept_events") == 1
+
+
+async def test_repeats_of_what_was_moved_out_of_its_month_are_recognised(pool: WriterPool) -> None:
+    events = [
+        make_event(Kind.UNSUBSCRIBE),
+        make_event(Kind.RESUBSCRIBE, day=1),
+        make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, day=2),
+        make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=3),
+    ]
+    await commit(pool, *events)
+    await keep_house(pool, NOW)
+    assert await pool.fetchval("SELECT count(*) FROM events") == 0
+
+    again = await apply(pool, events, now=NOW)
+    # To a worker whose settings keep more months they are recognised too.
+    longer = await commit(pool, *events)
+
+    assert (again.new_events, again.duplicates) == (0, 4)
+    assert [applied.new_events for applied in longer.applied] == [0]
+
+
+async def test_the_id_of_own_json_is_recognised_after_its_month_was_dropped_though_the_repeat_names_no_time(
+    pool: WriterPool,
+) -> None:
+    opt_out = make_event(Kind.UNSUBSCRIBE, key="k", known_by_id=True)
+    await commit(pool, opt_out, make_event(Kind.RESUBSCRIBE, day=1))
+    await keep_house(pool, NOW)
+
+    again = make_event(Kind.UNSUBSCRIBE, key="k", day=199, known_by_id=True, arrival_dated=True)
+
+    assert (await apply(pool, [again], now=NOW)).new_events == 0
+    assert (await facts_of(pool)).optouts == ()
+
+
+async def test_what_changes_nothing_or_names_nobody_is_counted_and_not_stored_when_it_is_so_old(
+    pool: WriterPool,
+) -> None:
+    old = [of_years_ago(Kind.ACCEPTED), of_years_ago(Kind.OTHER, address=None), of_years_ago(Kind.OPENED, machine=True)]
+
+    applied = await apply(pool, old, now=NOW)
+
+    assert (applied.expired, applied.new_events, applied.duplicates) == (3, 0, 0)
+    assert await pool.fetchval("SELECT count(*) FROM contacts") == 0
+
+
+# -- a month while it is dropped -----------------------------------------------------------------------------
+
+
+async def test_what_comes_in_while_its_month_is_dropped_is_kept(pool: WriterPool) -> None:
+    """By a worker whose settings would keep the month, which is dropped by another one."""
+    await commit(pool, make_event(Kind.DELIVERED))
+    async with pool.acquire() as connection:
+        await retire_partition(connection, month_of(START))
+        await retire_partition(connection, month_of(START))
+        assert await retired_months(connection) == {month_of(START)}
+
+    await commit(pool, make_event(Kind.UNSUBSCRIBE, day=1), make_event(Kind.ACCEPTED, day=1))
+    await keep_house(pool, NOW)
+
+    assert await pool.fetchval("SELECT status FROM contacts") == "unsubscribed"
+    told = await stored_events(pool, await pool.fetchval("SELECT id FROM contacts"))
+    assert [event.kind for event in told] == [Kind.DELIVERED, Kind.UNSUBSCRIBE]
+
+
+async def test_a_writer_that_is_under_way_is_waited_for_before_its_month_is_dropped(pool: WriterPool) -> None:
+    await make_months_ahead(pool, now=NOW, ahead=6)
+    async with writing(pool) as connection:
+        await apply_events(connection, [make_event(Kind.COMPLAINT)], rules=LONG_KEPT, now=START)
+        house = asyncio.create_task(drop_old_months(pool, now=NOW, retention_months=KEPT_MONTHS))
+        await asyncio.wait([house], timeout=0.3)
+        assert not house.done()
+    await house
+
+    assert await pool.fetchval("SELECT count(*) FROM kept_events") == 1
+    await commit(pool, make_event(Kind.DELIVERED, day=-1))  # folds anew
+    assert (await facts_of(pool)).complaint is not None
+
+
+async def test_a_run_that_was_killed_is_finished_by_the_next_and_told_events_are_told_once_meanwhile(
+    pool: WriterPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = [make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL), make_event(Kind.DELIVERED, day=1, message="m2")]
+    await commit(pool, *life)
+    before = await facts_of(pool)
+
+    async def killed(*_: object) -> None:
+        raise asyncpg.AdminShutdownError("killed")
+
+    with monkeypatch.context() as dying:
+        dying.setattr("worker.processor.retention.drop_partition", killed)
+        with pytest.raises(Exception, match="killed"):
+            await keep_house(pool, NOW)
+    contact_id = await pool.fetchval("SELECT id FROM contacts")
+    keys = [event.event_key for event in life]
+    assert [event.event_key for event in await stored_events(pool, contact_id)] == keys
+    assert [event.event_key for event in await latest_events(pool, contact_id, limit=1)] == keys[1:]
+    assert [event.event_key for event in await latest_events(pool, contact_id, limit=9)] == keys[::-1]
+
+    await keep_house(pool, NOW)
+    assert [event.event_key for event in await stored_events(pool, contact_id)] == keys
+    await apply(pool, [of_years_ago(Kind.OPENED)], now=NOW)
+    assert fold_all(Facts(), await stored_events(pool, contact_id), POLICY).rules == before.rules
+
+
+async def test_few_of_a_busy_contacts_events_are_kept(pool: WriterPool) -> None:
+    await commit(pool, *(make_event(Kind.DELIVERED, day=number / 10, message=f"m{number}") for number in range(300)))
+    await keep_house(pool, NOW)
+    assert await pool.fetchval("SELECT count(*) FROM kept_events") == 1
+
+
+async def test_partitions_are_made_ahead(pool: WriterPool) -> None:
     now = START + timedelta(days=800)
 
     await make_months_ahead(pool, now=now, ahead=2)
-    await drop_old_months(pool, POLICY, now=now, retention_months=1)
+    await drop_old_months(pool, now=now, retention_months=1)
 
     async with pool.acquire() as connection:
         months = await existing_partitions(connection)
     assert months == [months_later(month_of(now), count) for count in range(3)]
+
+
+# -- bases of the former version -----------------------------------------------------------------------------
+
+
+async def test_a_base_of_the_former_version_is_folded_onto_and_takes_in_what_forbids(pool: WriterPool) -> None:
+    await commit(pool, make_event(Kind.DELIVERED, day=190))
+    base = fold_all(Facts(), [make_event(Kind.UNSUBSCRIBE, scope="news"), make_event(Kind.DELIVERED)], POLICY)
+    await pool.execute(
+        "UPDATE contacts SET base = $1, base_until = $2", encode_facts(base), START + timedelta(days=100)
+    )
+
+    late = [make_event(Kind.UNSUBSCRIBE, scope="offers", day=3), make_event(Kind.RESUBSCRIBE, day=4)]
+    await apply(pool, late, now=NOW)
+
+    assert [optout.scope for optout in (await facts_of(pool)).optouts] == ["news", "offers"]
+    await apply(pool, [make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=189)], now=NOW)
+    assert [optout.scope for optout in (await facts_of(pool)).optouts] == ["news", "offers"]

@@ -7,22 +7,23 @@ from tests.feedback_events import START, make_event
 from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules, apply_events
 from worker.processor.sweep import sweep
-from worker.store.pool import Pool
+from worker.store.pool import WriterPool
+from worker.store.writer_pool import writing
 
 RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=400))
 FIFTH_STRIKE = 16.0
 
 
-async def five_strikes(pool: Pool) -> None:
+async def five_strikes(pool: WriterPool) -> None:
     events = [
         make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=day, message=f"m{day}")
         for day in (0.0, 4.0, 8.0, 12.0, FIFTH_STRIKE)
     ]
-    async with pool.acquire() as connection, connection.transaction():
+    async with writing(pool) as connection:
         await apply_events(connection, events, rules=RULES, now=START + timedelta(days=17))
 
 
-async def test_repeated_soft_bounces_become_a_hold_with_an_end(pool: Pool) -> None:
+async def test_repeated_soft_bounces_become_a_hold_with_an_end(pool: WriterPool) -> None:
     await five_strikes(pool)
 
     row = await pool.fetchrow("SELECT status, blocks, status_until, rule FROM contacts")
@@ -30,7 +31,7 @@ async def test_repeated_soft_bounces_become_a_hold_with_an_end(pool: Pool) -> No
     assert tuple(row or ()) == ("multiple_soft_bounces", "marketing", until, "mailbox_full")
 
 
-async def test_a_hold_that_ended_is_swept_into_the_history_once(pool: Pool) -> None:
+async def test_a_hold_that_ended_is_swept_into_the_history_once(pool: WriterPool) -> None:
     await five_strikes(pool)
     after_the_hold = START + timedelta(days=FIFTH_STRIKE + 31)
 
@@ -43,11 +44,11 @@ async def test_a_hold_that_ended_is_swept_into_the_history_once(pool: Pool) -> N
     assert tuple(line or ()) == ("multiple_soft_bounces", "none", "time")
 
 
-async def test_a_hold_that_ended_unswept_gets_its_line_before_the_next_events(pool: Pool) -> None:
+async def test_a_hold_that_ended_unswept_gets_its_line_before_the_next_events(pool: WriterPool) -> None:
     await five_strikes(pool)
     again = make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=60, message="m60")
 
-    async with pool.acquire() as connection, connection.transaction():
+    async with writing(pool) as connection:
         await apply_events(connection, [again], rules=RULES, now=START + timedelta(days=61))
 
     lines = await pool.fetch("SELECT new_status, actor FROM status_changes ORDER BY id")

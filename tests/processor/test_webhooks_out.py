@@ -21,9 +21,10 @@ from worker.processor.endpoint_client import EndpointClient, signed_headers
 from worker.processor.webhooks_out import EndpointSender
 from worker.store.endpoint_states import EndpointState, enable_endpoint, endpoint_state, follower_name
 from worker.store.feed_followers import ensure_follower
-from worker.store.pool import Pool
+from worker.store.pool import WriterPool
 from worker.store.status_feed import BEGINNING, changes_after
 from worker.store.turns import Turns
+from worker.store.writer_pool import writing
 
 RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
 SECRET = f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
@@ -46,7 +47,7 @@ async def client() -> AsyncIterator[EndpointClient]:
 class Worker:
     """A sender with turns of its own, as each worker has them."""
 
-    def __init__(self, pool: Pool, dsn: str, client: EndpointClient, endpoint: Endpoint, days: float) -> None:
+    def __init__(self, pool: WriterPool, dsn: str, client: EndpointClient, endpoint: Endpoint, days: float) -> None:
         self.turns = Turns(dsn)
         self._sender = EndpointSender(
             endpoint, pool=pool, turns=self.turns, client=client, give_up_after=timedelta(days=days)
@@ -59,7 +60,7 @@ class Worker:
 class Office:
     """Makes workers for the endpoint, which is told of everything from the beginning."""
 
-    def __init__(self, pool: Pool, dsn: str, client: EndpointClient, app: Application) -> None:
+    def __init__(self, pool: WriterPool, dsn: str, client: EndpointClient, app: Application) -> None:
         self._pool, self._dsn, self._client, self._app = pool, dsn, client, app
         self.hired: list[Worker] = []
 
@@ -71,7 +72,9 @@ class Office:
 
 
 @pytest.fixture
-async def office(pool: Pool, database_dsn: str, client: EndpointClient, app: Application) -> AsyncIterator[Office]:
+async def office(
+    pool: WriterPool, database_dsn: str, client: EndpointClient, app: Application
+) -> AsyncIterator[Office]:
     await ensure_follower(pool, follower_name(NAME))
     one = Office(pool, database_dsn, client, app)
     yield one
@@ -79,30 +82,30 @@ async def office(pool: Pool, database_dsn: str, client: EndpointClient, app: App
         await worker.turns.close()
 
 
-async def complain(pool: Pool, *addresses: str, after: float = 0) -> None:
+async def complain(pool: WriterPool, *addresses: str, after: float = 0) -> None:
     await change(pool, Kind.COMPLAINT, Cause.ABUSE_REPORT, *addresses, after=after)
 
 
-async def change(pool: Pool, kind: Kind, cause: Cause, *addresses: str, day: float = 0, after: float = 0) -> None:
+async def change(pool: WriterPool, kind: Kind, cause: Cause, *addresses: str, day: float = 0, after: float = 0) -> None:
     for address in addresses:
-        async with pool.acquire() as connection, connection.transaction():
+        async with writing(pool) as connection:
             event = make_event(kind, cause=cause, address=address, day=day)
             await apply_events(connection, [event], rules=RULES, now=START + timedelta(days=day + after))
 
 
-async def state(pool: Pool) -> EndpointState:
+async def state(pool: WriterPool) -> EndpointState:
     found = await endpoint_state(pool, NAME, counted=True)
     assert found is not None
     return found
 
 
-async def due_now(pool: Pool) -> None:
+async def due_now(pool: WriterPool) -> None:
     """The wait before the next attempt is over."""
     await pool.execute("UPDATE feed_followers SET next_attempt_at = now() - interval '1 second'")
 
 
 async def test_each_change_is_the_feeds_item_signed_with_every_secret(
-    pool: Pool, office: Office, app: Application
+    pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, "jane@example.org")
     await change(pool, Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST, "joe@example.org")
@@ -120,7 +123,7 @@ def test_the_headers_verify_with_the_specifications_library_under_each_secret() 
 
 
 async def test_a_change_that_is_not_taken_is_tried_again_and_nothing_passes_it(
-    pool: Pool, office: Office, app: Application
+    pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, "first@example.org", "second@example.org")
     worker = office.hire()
@@ -140,7 +143,7 @@ async def test_a_change_that_is_not_taken_is_tried_again_and_nothing_passes_it(
 
 
 async def test_the_wait_grows_from_seconds_to_minutes_and_heeds_what_the_application_asks(
-    pool: Pool, office: Office, app: Application
+    pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, "jane@example.org")
     worker = office.hire()
@@ -159,7 +162,7 @@ async def test_the_wait_grows_from_seconds_to_minutes_and_heeds_what_the_applica
     assert timedelta(minutes=30) <= ((await state(pool)).next_attempt_at or before) - before < timedelta(minutes=31)
 
 
-async def test_a_redirect_is_not_followed(pool: Pool, office: Office, app: Application) -> None:
+async def test_a_redirect_is_not_followed(pool: WriterPool, office: Office, app: Application) -> None:
     await complain(pool, "jane@example.org")
     app.status, app.headers = 307, {"location": "/elsewhere"}
     assert await office.hire().send() == 0
@@ -168,7 +171,7 @@ async def test_a_redirect_is_not_followed(pool: Pool, office: Office, app: Appli
 
 
 async def test_an_application_that_hangs_or_is_away_fails_without_showing_its_url(
-    pool: Pool, office: Office, app: Application, monkeypatch: pytest.MonkeyPatch
+    pool: WriterPool, office: Office, app: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(endpoint_client, "TIMEOUT_SECONDS", 0.3)
     await complain(pool, "jane@example.org")
@@ -191,7 +194,7 @@ async def test_an_application_that_hangs_or_is_away_fails_without_showing_its_ur
 
 
 async def test_after_days_of_failure_it_is_disabled_and_a_person_enables_it_again(
-    pool: Pool, office: Office, app: Application
+    pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, "first@example.org")
     worker = office.hire(days=2)
@@ -212,7 +215,7 @@ async def test_after_days_of_failure_it_is_disabled_and_a_person_enables_it_agai
 
 
 async def test_an_application_that_is_gone_for_good_is_disabled_at_once(
-    pool: Pool, office: Office, app: Application
+    pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, "jane@example.org")
     app.status = 410
@@ -220,7 +223,7 @@ async def test_an_application_that_is_gone_for_good_is_disabled_at_once(
     assert (await state(pool)).disabled_at is not None
 
 
-async def test_it_is_enabled_from_where_the_person_says(pool: Pool, office: Office, app: Application) -> None:
+async def test_it_is_enabled_from_where_the_person_says(pool: WriterPool, office: Office, app: Application) -> None:
     await complain(pool, "a@example.org", "b@example.org", "c@example.org", after=30)
     worker = office.hire()
     await worker.send()
@@ -236,7 +239,9 @@ async def test_it_is_enabled_from_where_the_person_says(pool: Pool, office: Offi
     assert not await enable_endpoint(pool, "unheard-of")
 
 
-async def test_only_the_statuses_that_were_asked_for_are_sent(pool: Pool, office: Office, app: Application) -> None:
+async def test_only_the_statuses_that_were_asked_for_are_sent(
+    pool: WriterPool, office: Office, app: Application
+) -> None:
     await change(pool, Kind.UNSUBSCRIBE, Cause.NONE, "off@example.org")
     await complain(pool, "cross@example.org")
     await change(pool, Kind.UNSUBSCRIBE, Cause.NONE, "off2@example.org")
@@ -246,7 +251,7 @@ async def test_only_the_statuses_that_were_asked_for_are_sent(pool: Pool, office
 
 
 async def test_one_worker_sends_at_a_time_and_another_takes_over_when_it_dies(
-    pool: Pool, office: Office, app: Application
+    pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, *(f"gone{number}@example.org" for number in range(30)))
     first, second = office.hire(), office.hire()
@@ -264,7 +269,7 @@ async def test_one_worker_sends_at_a_time_and_another_takes_over_when_it_dies(
 
 
 async def test_fresh_changes_pass_bulk_work_and_each_contacts_changes_keep_their_order(
-    pool: Pool, office: Office, app: Application
+    pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, *(f"bulk{number}@example.org" for number in range(60)), after=30)
     await change(pool, Kind.UNSUBSCRIBE, Cause.NONE, "jane@example.org", after=30)

@@ -43,7 +43,7 @@ class ExplanationAnswer(Struct, frozen=True, kw_only=True):
     next_change_at: datetime | None  # the standing changes by time alone then
     sentence: str
     lifts: str
-    events_before: datetime | None  # older events are folded into a base and told no more
+    events_before: datetime | None  # earlier events were dropped by a former version; only their effect is known
     steps: list[StepView]  # oldest first
 
 

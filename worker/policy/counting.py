@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from schemas.feedback_event import FeedbackEvent
+from schemas.reported_event import OWN_PROVIDER
 from schemas.vocabulary import Cause, Kind
 from worker.policy.compiled import CompiledPolicy
 from worker.policy.effect import Effect, Outcome
@@ -27,7 +28,8 @@ def count_failure(facts: Facts, event: FeedbackEvent, rule: Rule, policy: Compil
     """The rule states and blocks after a bounce that `rule` claims, and what it did."""
     at = event.occurred_at
     most_age = policy.policy.max_event_age
-    if most_age is not None and event.received_at - at > most_age:
+    # An ESP may empty an old queue over us. Whoever reports old failures in our own JSON knows that they are.
+    if most_age is not None and event.received_at - at > most_age and event.provider != OWN_PROVIDER:
         return facts.rules, facts.blocks, _not_counted(rule, Reason.TOO_OLD, limit=most_age)
     if _is_likely_auto_reply(facts, event):
         return facts.rules, facts.blocks, _not_counted(rule, Reason.LIKELY_AUTO_REPLY)

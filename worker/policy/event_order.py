@@ -48,28 +48,42 @@ class Reason(StrEnum):
     NOTHING_TO_TAKE_BACK = "nothing_to_take_back"  # a resubscribe without an opt-out
 
 
+def _reason_by_kind(kind: Kind) -> Reason | None:
+    """Why no event of this kind can ever change anything; None where some can."""
+    match kind:
+        case Kind.ACCEPTED | Kind.DEFERRED | Kind.OTHER:
+            return Reason.NO_NEWS
+        case Kind.DROPPED:
+            return Reason.ECHO
+        case Kind.BLOCKED:
+            return Reason.SENDERS_FAULT
+        case Kind.SOFT_BOUNCE | Kind.HARD_BOUNCE:
+            return None  # by its cause
+        case Kind.OPENED | Kind.CLICKED:
+            return None  # unless a machine did it
+        case Kind.DELIVERED | Kind.UNSUBSCRIBE | Kind.RESUBSCRIBE | Kind.COMPLAINT:
+            return None
+    assert_never(kind)
+
+
+_INERT_KINDS: dict[Kind, Reason] = {kind: reason for kind in Kind if (reason := _reason_by_kind(kind)) is not None}
+_DELIVERED, _TEST = Kind.DELIVERED, Cause.TEST  # as attributes of their classes they take Python a quarter microsecond
+
+
 def inert_reason(event: FeedbackEvent) -> Reason | None:
     """Why the event can change nothing under any policy; None when it may."""
-    if event.cause is Cause.TEST:
+    if event.cause is _TEST:
         return Reason.TEST
-    reason = None
-    match event.kind:
-        case Kind.DELIVERED | Kind.UNSUBSCRIBE | Kind.RESUBSCRIBE | Kind.COMPLAINT:
-            pass
-        case Kind.OPENED | Kind.CLICKED:
-            reason = Reason.MACHINE if event.machine else None
-        case Kind.ACCEPTED | Kind.DEFERRED | Kind.OTHER:
-            reason = Reason.NO_NEWS
-        case Kind.SOFT_BOUNCE | Kind.HARD_BOUNCE:
-            if event.cause not in COUNTABLE_CAUSES:
-                reason = Reason.SENDERS_FAULT if event.blame is Blame.SENDER else Reason.NO_FAILURE
-        case Kind.BLOCKED:
-            reason = Reason.SENDERS_FAULT
-        case Kind.DROPPED:
-            reason = Reason.ECHO
-        case _:
-            assert_never(event.kind)
-    return reason
+    kind = event.kind
+    if kind is _DELIVERED:
+        return None
+    if kind in _INERT_KINDS:
+        return _INERT_KINDS[kind]
+    if kind in BOUNCE_KINDS and event.cause not in COUNTABLE_CAUSES:
+        return Reason.SENDERS_FAULT if event.blame is Blame.SENDER else Reason.NO_FAILURE
+    if event.machine and kind in CALM_KINDS:
+        return Reason.MACHINE
+    return None
 
 
 def is_inert(event: FeedbackEvent) -> bool:

@@ -27,6 +27,8 @@ from worker.policy.strikes import clear_strikes, excuse_strikes
 __all__ = ["apply", "can_fold_directly", "fold", "fold_all", "is_inert"]
 
 _CLICKS = frozenset({Kind.OPENED, Kind.CLICKED})
+# For the way of nearly every event: as attributes of their classes they take Python a quarter of a microsecond each.
+_DELIVERED, _OPENED, _CLICKED, _TEST = Kind.DELIVERED, Kind.OPENED, Kind.CLICKED, Cause.TEST
 
 
 def fold(facts: Facts, event: FeedbackEvent, policy: Policy) -> Facts:
@@ -36,7 +38,7 @@ def fold(facts: Facts, event: FeedbackEvent, policy: Policy) -> Facts:
     """
     if not facts.rules and event.kind in CALM_KINDS:
         # The way of nearly every event: a sign of life of a contact without strikes needs no rule.
-        if event.cause is Cause.TEST or (event.machine and event.kind in _CLICKS):
+        if event.cause is _TEST or (event.machine and event.kind in _CLICKS):
             return facts
         return _move_times(facts, event, facts.rules)
     return apply(facts, event, policy)[0]
@@ -100,7 +102,7 @@ def _move_times(facts: Facts, event: FeedbackEvent, rules: tuple[RuleState, ...]
     opened_at = facts.last_opened_at
     clicked_at = facts.last_clicked_at
     moved = rules is not facts.rules
-    if kind is Kind.DELIVERED:
+    if kind is _DELIVERED:
         # Of two messages delivered at the same instant the greater id is kept: any rule will do that does
         # not depend on which came first.
         if (
@@ -109,10 +111,10 @@ def _move_times(facts: Facts, event: FeedbackEvent, rules: tuple[RuleState, ...]
             or (at == delivered_at and (event.message_id or "") > (delivered_message or ""))
         ):
             delivered_at, delivered_message, moved = at, event.message_id, True
-    elif kind is Kind.OPENED:
+    elif kind is _OPENED:
         if opened_at is None or at > opened_at:
             opened_at, moved = at, True
-    elif kind is Kind.CLICKED and (clicked_at is None or at > clicked_at):
+    elif kind is _CLICKED and (clicked_at is None or at > clicked_at):
         clicked_at, moved = at, True
     latest = facts.latest
     if latest is None or at > latest.occurred_at or (at == latest.occurred_at and order_key(event) > latest):

@@ -55,6 +55,6 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     name: str
     rules: tuple[Rule, ...]
-    max_event_age: timedelta | None = timedelta(days=14)  # older on arrival: kept, but no strike
+    max_event_age: timedelta | None = timedelta(days=14)  # older on arrival from an ESP: kept, but no strike
     complaint_applies_to: Blocks = Blocks.ALL
     scoped_unsubscribe_applies_to: Blocks = Blocks.MARKETING  # an unsubscribe from one list or group

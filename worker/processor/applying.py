@@ -1,7 +1,11 @@
 """One batch, one transaction: events stored, contacts folded, statuses derived, history written.
 
 Why an event takes effect exactly once: an event belongs to one contact, the contact's row is locked first, and
-only then is it asked which of the events are stored already. A duplicate in another batch waits for the lock.
+only then is it asked which of the events are stored already (recognition.py). A duplicate in another batch waits for
+the lock.
+
+An event older than the retention lies in no month any more. What takes effect in its order, or has a say in that of
+others, is kept beside the months for as long as its contact, however old it is when it comes in.
 """
 
 from collections import Counter
@@ -12,10 +16,12 @@ import msgspec
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
-from worker.policy.event_order import can_fold_directly, is_inert, order_key
+from worker.policy.event_order import can_fold_directly, is_inert
 from worker.policy.facts import Facts, is_free
-from worker.policy.facts_encoding import decode_facts, facts_from_row
+from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_row
 from worker.policy.fold import fold, fold_all, in_order
+from worker.policy.former_base import since as events_since
+from worker.policy.former_base import with_late as base_with_late
 from worker.policy.rule import Policy
 from worker.processor.contact_state import (
     contact_key,
@@ -24,10 +30,12 @@ from worker.processor.contact_state import (
     sign_of_life,
     unknown_contact,
 )
+from worker.processor.recognition import Doubt, Recognition
 from worker.processor.status_changes import StatusChange, history_row, is_bulk
 from worker.store import contact_rows, event_rows, status_history
 from worker.store.contact_rows import ContactKey, ContactRow, SignOfLife
-from worker.store.pool import Connection
+from worker.store.partitions import month_of
+from worker.store.pool import Connection, WriterConnection
 from worker.store.stored_events import stored_events_by_contact
 
 
@@ -48,16 +56,18 @@ class BatchRules(Struct, frozen=True, kw_only=True):
     """What holds for every batch."""
 
     policy: Policy
-    oldest_kept: datetime  # events that occurred earlier are past the retention: counted, not stored
+    oldest_kept: datetime  # earlier events are past the retention: kept if they have an effect, else only counted
+    former_keys_until: datetime | None = None  # earlier events may be stored by a key of the former form
 
 
 async def apply_events(
-    connection: Connection,
+    connection: WriterConnection,
     events: Sequence[FeedbackEvent],
     *,
     rules: BatchRules,
     now: datetime,
     trust_watermarks: bool = True,
+    retired_months: frozenset[datetime] = frozenset(),
 ) -> Applied:
     """Applies the events inside the caller's transaction.
 
@@ -68,46 +78,36 @@ async def apply_events(
     trust_watermarks=False asks the database about every event, where otherwise those that lie behind all that
     their contact has folded are known to be new. The caller uses it after asyncpg.UniqueViolationError, which
     happens when this version folds an event that an older one stored and passed over.
+
+    `retired_months` are those that the retention of another process is about to drop, though ours would keep them:
+    asyncpg.CheckViolationError says so.
     """
     applied = Applied()
-    unique = await _unique(connection, events)
-    kept = [event for event in unique if event.occurred_at >= rules.oldest_kept]
-    applied.expired = len(unique) - len(kept)
     by_contact: dict[ContactKey, list[FeedbackEvent]] = {}
     nameless: list[FeedbackEvent] = []
-    for event in kept:
+    batch = _Batch(connection, rules, now, applied, trust_watermarks=trust_watermarks, retired_months=retired_months)
+    for event in _unique(events):
         key = contact_key(event)
-        if key is None:
+        if batch.is_past_retention(event) and (key is None or is_inert(event)):
+            applied.expired += 1
+        elif key is None:
             nameless.append(event)
         else:
             by_contact.setdefault(key, []).append(event)
-    batch = _Batch(connection, rules, now, applied, trust_watermarks=trust_watermarks)
     await batch.take_in(by_contact)
     await batch.write()
-    for event in sorted(nameless, key=lambda event: event.event_key):
-        if await event_rows.insert_nameless_event(connection, event):
-            applied.new_events += 1
-            applied.kinds[event.provider, event.kind] += 1
+    await batch.take_in_nameless(nameless)
     applied.duplicates = len(events) - applied.expired - applied.new_events - len(applied.leftover)
     return applied
 
 
-async def _unique(connection: Connection, events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
-    """Each event once, and dated for good."""
+def _unique(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
+    """Each event once: of two copies in one batch the one that arrived first, in whatever order they lie here."""
     by_key: dict[bytes, FeedbackEvent] = {}
     for event in events:
-        # Of two copies in one batch the one that arrived first counts, in whatever order they lie here.
         other = by_key.setdefault(event.event_key, event)
         if other is not event and event.received_at < other.received_at:
             by_key[event.event_key] = event
-    # A vendor's clock that runs ahead makes the first copy seem to come from the future, and not the next one: so
-    # it is asked of every event whether it was dated by its arrival.
-    dated = [event.event_key for event in by_key.values() if not event.arrival_dated]
-    first_arrivals = await event_rows.first_arrivals(connection, dated)
-    if undated := [event for event in by_key.values() if event.arrival_dated]:
-        first_arrivals |= await event_rows.date_by_first_arrival(connection, undated)
-    for key, occurred_at in first_arrivals.items():
-        by_key[key] = msgspec.structs.replace(by_key[key], occurred_at=occurred_at)
     return list(by_key.values())
 
 
@@ -116,21 +116,36 @@ class _Batch:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: WriterConnection,
         rules: BatchRules,
         now: datetime,
         applied: Applied,
         *,
         trust_watermarks: bool,
+        retired_months: frozenset[datetime],
     ) -> None:
         self._connection = connection
         self._rules = rules
+        self._oldest_kept = rules.oldest_kept
         self._now = now
         self._applied = applied
-        self._trust_watermarks = trust_watermarks
+        self._retired_months = retired_months
+        self._recognition = Recognition(
+            connection=connection,
+            now=now,
+            trust_watermarks=trust_watermarks,
+            former_keys_until=rules.former_keys_until,
+        )
         self._event_records: list[event_rows.EventRecord] = []
+        self._kept_records: list[event_rows.EventRecord] = []
+        self._to_register: list[FeedbackEvent] = []
         self._updates: list[ContactRow] = []
         self._signs: list[SignOfLife] = []
+
+    def is_past_retention(self, event: FeedbackEvent) -> bool:
+        """True when there is no month for the event."""
+        at = event.occurred_at
+        return at < self._oldest_kept or (bool(self._retired_months) and month_of(at) in self._retired_months)
 
     async def take_in(self, by_contact: dict[ContactKey, list[FeedbackEvent]]) -> None:
         """Folds the events of these contacts: first of those that exist, in the order of their ids, then of new ones.
@@ -138,18 +153,42 @@ class _Batch:
         Two batches can wait for each other only in this order, and so never in a circle.
         """
         rows = await contact_rows.lock_contacts(self._connection, list(by_contact))
+        registered = await self._recognition.registered([event for events in by_contact.values() for event in events])
+        if registered:
+            by_contact = {key: _without(events, registered) for key, events in by_contact.items()}
         remaining = dict(by_contact)
         existing = [(row, remaining.pop((row.address, row.account, row.channel))) for row in rows]
         await self._fold_existing(existing)
         await self._fold_unknown(remaining)
 
+    async def take_in_nameless(self, events: Sequence[FeedbackEvent]) -> None:
+        """Stores events that name nobody. No contact's lock keeps two writers apart: their registration does."""
+        if not events:
+            return
+        known = await self._recognition.registered(events)
+        doubts = [Doubt(event=event, contact_id=None) for event in events]
+        known |= await self._recognition.known(doubts)
+        new = sorted(_without(events, known), key=lambda event: event.event_key)
+        registered_now = await event_rows.register_new(self._connection, new)
+        for event in new:
+            if event.event_key in registered_now and await event_rows.insert_nameless_event(self._connection, event):
+                self._applied.new_events += 1
+                self._applied.kinds[event.provider, event.kind] += 1
+
     async def _fold_existing(self, contacts: list[tuple[ContactRow, list[FeedbackEvent]]]) -> None:
         states = [(row, facts_from_row(row), events) for row, events in contacts]
-        doubtful = [event for _, facts, events in states for event in events if not self._surely_new(facts, event)]
-        known = await event_rows.known_event_keys(self._connection, doubtful)
+        surely_new = self._recognition.surely_new
+        known = await self._recognition.known(
+            [
+                Doubt(event=event, contact_id=row.id)
+                for row, facts, events in states
+                for event in events
+                if not surely_new(facts, event)
+            ]
+        )
         refold: list[tuple[ContactRow, list[FeedbackEvent]]] = []
         for row, facts, events in states:
-            new = [event for event in events if event.event_key not in known] if known else events
+            new = _without(events, known) if known else events
             if not new:
                 continue
             self._store(row.id, new)
@@ -167,8 +206,19 @@ class _Batch:
 
     async def _fold_unknown(self, by_contact: Mapping[ContactKey, list[FeedbackEvent]]) -> None:
         """Inserts contacts that were not there, with their facts folded from nothing."""
+        surely_new = self._recognition.surely_new_with_its_contact
+        doubts = [
+            Doubt(event=event, contact_id=None)
+            for events in by_contact.values()
+            for event in events
+            if not surely_new(event)
+        ]
+        if known := await self._recognition.known(doubts):
+            by_contact = {key: _without(events, known) for key, events in by_contact.items()}
         new_rows: dict[ContactKey, tuple[ContactRow, ContactRow]] = {}
         for key, events in by_contact.items():
+            if not events:
+                continue
             fresh = unknown_contact(key, min(event.received_at for event in events))
             facts = fold_all(Facts(), events, self._rules.policy)
             new_rows[key] = (fresh, row_with(fresh, facts, self._rules.policy, self._now))
@@ -177,19 +227,9 @@ class _Batch:
             old, new = new_rows[key]
             self._store(contact_id, by_contact[key])
             self._note_change(old, new, contact_id, by_contact[key])
-        for key, events in by_contact.items():
+        for key in new_rows:
             if key not in ids:
-                self._applied.leftover += events
-
-    def _surely_new(self, facts: Facts, event: FeedbackEvent) -> bool:
-        """True when the event lies behind everything its contact has folded, and so cannot be stored already.
-
-        Events that fold into nothing leave no mark in the facts: of these the database must be asked.
-        """
-        if not self._trust_watermarks or is_inert(event):
-            return False
-        latest = facts.latest
-        return latest is None or event.occurred_at > latest.occurred_at or order_key(event) > latest
+                self._applied.leftover += by_contact[key]
 
     def _fold_in_place(self, facts: Facts, events: Sequence[FeedbackEvent]) -> Facts | None:
         """The facts with the events folded in, or None when one of them comes too late for that."""
@@ -206,17 +246,23 @@ class _Batch:
         bases = await contact_rows.bases_of(self._connection, contact_ids)
         for row, new in contacts:
             history = [*stored.get(row.id, ()), *new]
-            base, base_until = bases[row.id]
-            if base_until is not None:  # its month is folded into the base already, and about to be dropped
-                history = [event for event in history if event.occurred_at >= base_until]
-            facts = fold_all(decode_facts(base), history, self._rules.policy)
-            self._settle(row, facts, new)
+            stored_base, base_until = bases[row.id]
+            base = decode_facts(stored_base)
+            if base_until is not None:
+                with_late = base_with_late(base, base_until, new, self._rules.policy)
+                if with_late is not base:
+                    await contact_rows.store_base(self._connection, row.id, encode_facts(with_late))
+                base, history = with_late, events_since(history, base_until)
+            self._settle(row, fold_all(base, history, self._rules.policy), new)
         self._applied.refolded += len(contacts)
 
     def _store(self, contact_id: int, events: Sequence[FeedbackEvent]) -> None:
         self._applied.contacts += 1
         for event in events:
-            self._event_records.append(event_rows.event_record(event, contact_id))
+            records = self._kept_records if self.is_past_retention(event) else self._event_records
+            records.append(event_rows.event_record(event, contact_id))
+            if event.arrival_dated or event.known_by_id:
+                self._to_register.append(event)
 
     def _settle(self, stored: ContactRow, facts: Facts, events: Sequence[FeedbackEvent]) -> None:
         """Notes what has to be written for a contact whose facts are these now."""
@@ -253,14 +299,23 @@ class _Batch:
 
     async def write(self) -> None:
         """Writes everything that was gathered."""
-        records, applied = self._event_records, self._applied
-        if records:
-            await event_rows.copy_events(self._connection, records)
-            applied.new_events += len(records)
-            applied.kinds.update(event_rows.provider_and_kind(record) for record in records)
+        applied = self._applied
+        await event_rows.register(self._connection, self._to_register)
+        for records, copy in (
+            (self._event_records, event_rows.copy_events),
+            (self._kept_records, event_rows.copy_kept_events),
+        ):
+            if records:
+                await copy(self._connection, records)
+                applied.new_events += len(records)
+                applied.kinds.update(event_rows.provider_and_kind(record) for record in records)
         await contact_rows.write_signs_of_life(self._connection, self._signs)
         await contact_rows.update_contacts(self._connection, self._updates)
         await write_changes(self._connection, self._applied.changes, now=self._now)
+
+
+def _without(events: Sequence[FeedbackEvent], known: set[bytes]) -> list[FeedbackEvent]:
+    return [event for event in events if event.event_key not in known]
 
 
 async def write_changes(connection: Connection, changes: Sequence[StatusChange], *, now: datetime) -> None:

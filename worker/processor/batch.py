@@ -15,14 +15,16 @@ from worker.processor.applying import Applied, BatchRules, apply_events
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, used_token
 from worker.processor.pause import pause
 from worker.store.dead_letters import put_aside
-from worker.store.partitions import make_partitions, month_of
-from worker.store.pool import Connection, Pool, store_errors
+from worker.store.partitions import make_partitions, month_of, retired_months
+from worker.store.pool import Connection, WriterPool, store_errors
 from worker.store.replay_tokens import claim_tokens
+from worker.store.writer_pool import writing
 
 _log = get_logger()
 
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 10.0
+_MOST_LOOKS_AT_MONTHS = 3
 
 # What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
 _POISON = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
@@ -53,7 +55,7 @@ class Committed(Struct, kw_only=True):
 class BatchWriter:
     """Commits batches; one instance serves any number of tasks."""
 
-    def __init__(self, pool: Pool, rules: BatchRules, stop: asyncio.Event | None = None) -> None:
+    def __init__(self, pool: WriterPool, rules: BatchRules, stop: asyncio.Event | None = None) -> None:
         """Once `stop` is set, an absent Postgres is not waited for any longer."""
         self._pool = pool
         self.rules = rules
@@ -138,15 +140,16 @@ class BatchWriter:
                 wait_seconds = await self._wait(error, 1, wait_seconds)
 
     async def _commit_until_done(self, events: Sequence[FeedbackEvent], committed: Committed) -> None:
-        trust_watermarks, lacks_partitions = True, False
+        trust_watermarks, months_looked_at = True, 0
+        retired: frozenset[datetime] = frozenset()
         wait_seconds = _FIRST_WAIT_SECONDS
         while events:
             committed.attempts += 1
             try:
                 with store_errors("writing a batch"):
-                    if lacks_partitions:
-                        await self._make_missing_partitions(events)
-                    applied = await self._commit_once(events, trust_watermarks=trust_watermarks)
+                    if months_looked_at:
+                        retired = await self._look_at_months(events)
+                    applied = await self._commit_once(events, trust_watermarks=trust_watermarks, retired_months=retired)
                 committed.applied.append(applied)
                 events = applied.leftover
             except asyncpg.UniqueViolationError:
@@ -154,16 +157,26 @@ class BatchWriter:
                     raise
                 trust_watermarks = False  # see apply_events
             except asyncpg.CheckViolationError:
-                if lacks_partitions:
+                # A month has no partition yet, or is being retired by a process whose retention is shorter.
+                if months_looked_at == _MOST_LOOKS_AT_MONTHS:
                     raise
-                lacks_partitions = True
+                months_looked_at += 1
             except StoreUnavailable as error:
                 wait_seconds = await self._wait(error, committed.attempts, wait_seconds)
 
-    async def _commit_once(self, events: Sequence[FeedbackEvent], *, trust_watermarks: bool) -> Applied:
+    async def _commit_once(
+        self, events: Sequence[FeedbackEvent], *, trust_watermarks: bool, retired_months: frozenset[datetime]
+    ) -> Applied:
         now = datetime.now(UTC)
-        async with self._pool.acquire() as connection, connection.transaction():
-            return await apply_events(connection, events, rules=self.rules, now=now, trust_watermarks=trust_watermarks)
+        async with writing(self._pool) as connection:
+            return await apply_events(
+                connection,
+                events,
+                rules=self.rules,
+                now=now,
+                trust_watermarks=trust_watermarks,
+                retired_months=retired_months,
+            )
 
     async def _wait(self, error: StoreUnavailable, attempt: int, wait_seconds: float) -> float:
         """Waits, and gives the time to wait next; raises the error when nobody shall wait any more."""
@@ -173,8 +186,10 @@ class BatchWriter:
         await pause(self._stop, wait_seconds)
         return min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
 
-    async def _make_missing_partitions(self, events: Sequence[FeedbackEvent]) -> None:
+    async def _look_at_months(self, events: Sequence[FeedbackEvent]) -> frozenset[datetime]:
+        """Every month of the events that is to be kept has a partition; gives those that nothing is written to."""
         months = {month_of(event.occurred_at) for event in events if event.occurred_at >= self.rules.oldest_kept}
         async with self._pool.acquire() as connection:
             for month in await make_partitions(connection, months):
                 _log.info("partition.made", month=f"{month:%Y-%m}")
+            return frozenset(await retired_months(connection))

@@ -33,12 +33,13 @@ from worker.queue.postgres import PostgresReader
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.queue.topic_publisher import TopicPublisher
 from worker.settings_tree import Settings
-from worker.store.contact_rows import prepare_staging
 from worker.store.endpoint_states import follower_name
+from worker.store.event_rows import former_keys_until
 from worker.store.feed_followers import EXCHANGE, ensure_follower
 from worker.store.migrations import require_current_schema
-from worker.store.pool import Pool, open_pool, store_errors
+from worker.store.pool import Pool, WriterPool, store_errors
 from worker.store.turns import Turns
+from worker.store.writer_pool import open_writer_pool
 
 _log = get_logger()
 
@@ -77,7 +78,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     started = time.monotonic()
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(worker_pool(settings))
-        rules = batch_rules(settings)
+        rules = await batch_rules(pool, settings)
         writer = BatchWriter(pool, rules, stop)
         await _make_months_ahead(pool, settings)
         turns = Turns(settings.postgres.url.reveal())
@@ -119,9 +120,9 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
 
             async def keep_house() -> None:
                 await _make_months_ahead(pool, settings)
-                writer.rules = batch_rules(settings)  # what counts as old moves on with the calendar
+                writer.rules = await batch_rules(pool, settings)  # what counts as old moves on with the calendar
                 months = settings.processor.retention_months
-                await drop_old_months(pool, settings.policy, now=datetime.now(UTC), retention_months=months)
+                await drop_old_months(pool, now=datetime.now(UTC), retention_months=months)
 
             tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))
             tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, "housekeeping", keep_house))
@@ -143,15 +144,14 @@ async def _schema(settings: Settings, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def worker_pool(settings: Settings) -> AsyncIterator[Pool]:
+async def worker_pool(settings: Settings) -> AsyncIterator[WriterPool]:
     """Connections as batches need them, open inside the block. Raises StoreUnavailable and ImpossibleSetting."""
-    pool = await open_pool(
+    pool = await open_writer_pool(
         settings.postgres.url.reveal(),
         connections=settings.postgres.pool_connections,
         command_timeout_seconds=settings.postgres.command_timeout_seconds,
         application_name="bouncekeeper-worker",
         server_settings=_ONE_PLAN,
-        prepare=prepare_staging,
     )
     try:
         yield pool
@@ -159,11 +159,15 @@ async def worker_pool(settings: Settings) -> AsyncIterator[Pool]:
         await pool.close()
 
 
-def batch_rules(settings: Settings) -> BatchRules:
-    """What holds for every batch today."""
+async def batch_rules(pool: Pool, settings: Settings) -> BatchRules:
+    """What holds for every batch today. Raises StoreUnavailable."""
+    with store_errors("asking for the form of event keys"):
+        async with pool.acquire() as connection:
+            former_until = await former_keys_until(connection)
     return BatchRules(
         policy=settings.policy,
         oldest_kept=oldest_kept(datetime.now(UTC), settings.processor.retention_months),
+        former_keys_until=former_until,
     )
 
 

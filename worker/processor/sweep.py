@@ -9,13 +9,14 @@ from worker.processor.applying import BatchRules, write_changes
 from worker.processor.contact_state import is_status_change, row_with
 from worker.processor.status_changes import StatusChange, is_bulk, log_change
 from worker.store.contact_rows import lock_due_contacts, update_contacts
-from worker.store.pool import Pool, store_errors
+from worker.store.pool import WriterPool, store_errors
+from worker.store.writer_pool import writing
 
 _log = get_logger()
 _CONTACTS_AT_ONCE = 1000
 
 
-async def sweep(pool: Pool, rules: BatchRules, *, now: datetime | None = None) -> int:
+async def sweep(pool: WriterPool, rules: BatchRules, *, now: datetime | None = None) -> int:
     """Every change that time alone has brought by `now` is in the history; gives how many contacts changed.
 
     Several sweepers may run: each takes contacts that no other has locked. Raises StoreUnavailable.
@@ -29,10 +30,10 @@ async def sweep(pool: Pool, rules: BatchRules, *, now: datetime | None = None) -
     return total
 
 
-async def _sweep_some(pool: Pool, rules: BatchRules, now: datetime) -> int:
+async def _sweep_some(pool: WriterPool, rules: BatchRules, now: datetime) -> int:
     changes: list[StatusChange] = []
     with store_errors("sweeping holds that ended"):
-        async with pool.acquire() as connection, connection.transaction():
+        async with writing(pool) as connection:
             due = await lock_due_contacts(connection, now, _CONTACTS_AT_ONCE)
             new_rows = [row_with(row, facts_from_row(row), rules.policy, now) for row in due]
             await update_contacts(connection, new_rows)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from schemas.address import normalise_recipient
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.reported_event import BOUNCE, ReportedEvent
+from schemas.reported_event import BOUNCE, OWN_PROVIDER, ReportedEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
 from worker.errors import UnreadablePayload
@@ -83,7 +83,7 @@ _decode = msgspec.json.Decoder(ReportedEvent).decode
 class Bouncekeeper(WebhookProvider):
     """See worker.providers.webhook_provider.WebhookProvider."""
 
-    name: ClassVar[str] = "bouncekeeper"
+    name: ClassVar[str] = OWN_PROVIDER
     title: ClassVar[str] = "Bouncekeeper's own JSON"
     documentation: ClassVar[str] = "https://json-schema.org/draft/2020-12/schema"
     proof: ClassVar[str] = "HMAC-SHA256 of time and body, Standard Webhooks, bearer or basic"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import asyncpg
 from msgspec import Struct
 
-from worker.store.pool import Connection
+from worker.store.pool import Connection, WriterConnection
 
 ContactKey = tuple[str, str, str]  # address, account, channel: the order of the unique index
 
@@ -65,13 +65,14 @@ class SignOfLife(Struct, frozen=True, gc=False):
 
 
 _COLUMNS = tuple(ContactRow.__struct_fields__)
-# A base is written by the retention alone.
+# A base was written by a former version alone.
 _NEW_COLUMNS = _COLUMNS[_COLUMNS.index("address") : _COLUMNS.index("base")]
 _CHANGED_COLUMNS = ("id", *_COLUMNS[_COLUMNS.index("status") : _COLUMNS.index("base")])
 _SIGN_COLUMNS = tuple(SignOfLife.__struct_fields__)
 CONTACT_COLUMNS = ", ".join(f"c.{name}" for name in _COLUMNS)
 
-# Rows on their way into `contacts`. COPY into a table of the session costs a third of passing them as arrays.
+# Rows on their way into `contacts`, through tables that every session of a WriterPool has. COPY into a table of the
+# session costs a third of passing them as arrays.
 STAGING = "; ".join(
     f"CREATE TEMPORARY TABLE {table} ON COMMIT DELETE ROWS AS SELECT {', '.join(columns)} FROM contacts WITH NO DATA"  # noqa: S608 - constants
     for table, columns in (
@@ -124,11 +125,6 @@ _UPDATE_SIGNS = f"""
 """  # noqa: S608 - the column list is a constant above
 
 
-async def prepare_staging(connection: Connection) -> None:
-    """The session has its staging tables from here on; those of this module that write need them."""
-    await connection.execute(STAGING)
-
-
 async def lock_contacts(connection: Connection, keys: Sequence[ContactKey]) -> list[ContactRow]:
     """The rows of those of the keys that exist, locked until the transaction ends.
 
@@ -154,6 +150,11 @@ async def bases_of(
     return {number: (base, until) for number, base, until in records}
 
 
+async def store_base(connection: Connection, contact_id: int, base: bytes | None) -> None:
+    """Changes what was known of a contact before its oldest event; its row is locked by this transaction."""
+    await connection.execute("UPDATE contacts SET base = $2 WHERE id = $1", contact_id, base)
+
+
 async def lock_due_contacts(connection: Connection, now: datetime, limit: int) -> list[ContactRow]:
     """Up to `limit` contacts whose standing changes by time alone at or before `now`, locked."""
     return [contact_row(record) for record in await connection.fetch(_DUE, now, limit)]
@@ -165,7 +166,7 @@ async def lock_contacts_where(connection: Connection, condition: str, *values: o
     return [contact_row(record) for record in await connection.fetch(statement, *values)]
 
 
-async def insert_contacts(connection: Connection, rows: Sequence[ContactRow]) -> dict[ContactKey, int]:
+async def insert_contacts(connection: WriterConnection, rows: Sequence[ContactRow]) -> dict[ContactKey, int]:
     """The ids of the rows that were new; `id` in the rows is ignored.
 
     A key that is missing from the answer was inserted meanwhile by somebody else, who has committed: lock it.
@@ -177,14 +178,14 @@ async def insert_contacts(connection: Connection, rows: Sequence[ContactRow]) ->
     return {(address, account, channel): number for number, address, account, channel in records}
 
 
-async def write_signs_of_life(connection: Connection, signs: Sequence[SignOfLife]) -> None:
+async def write_signs_of_life(connection: WriterConnection, signs: Sequence[SignOfLife]) -> None:
     """Moves the times of contacts that are locked by this transaction."""
     if signs:
         await _stage(connection, "staged_signs", _SIGN_COLUMNS, signs)
         await connection.execute(_UPDATE_SIGNS)
 
 
-async def update_contacts(connection: Connection, rows: Sequence[ContactRow]) -> None:
+async def update_contacts(connection: WriterConnection, rows: Sequence[ContactRow]) -> None:
     """Writes facts and standing of contacts that are locked by this transaction."""
     if rows:
         await _stage(connection, "staged_changed", _CHANGED_COLUMNS, rows)
@@ -192,7 +193,7 @@ async def update_contacts(connection: Connection, rows: Sequence[ContactRow]) ->
 
 
 async def _stage(
-    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[ContactRow | SignOfLife]
+    connection: WriterConnection, table: str, columns: Sequence[str], rows: Sequence[ContactRow | SignOfLife]
 ) -> None:
     get = operator.attrgetter(*columns)
     await connection.copy_records_to_table(table, columns=columns, records=map(get, rows))

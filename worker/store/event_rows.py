@@ -1,4 +1,8 @@
-"""The rows of events: which are known already, and how new ones are written."""
+"""The rows of events: which are known already, and how new ones are written.
+
+Events lie in months, `events`, where time and key find them. Those that outlive their month lie in `kept_events`,
+where contact and key do. `arrival_dated_events` registers those that are known by their key alone.
+"""
 
 import operator
 from collections.abc import Iterable, Sequence
@@ -8,7 +12,7 @@ from typing import Any
 from schemas.feedback_event import FeedbackEvent
 from worker.store.pool import Connection
 
-_COLUMNS = (
+EVENT_COLUMNS = (
     "occurred_at",
     "rank",
     "event_key",
@@ -37,24 +41,44 @@ _KNOWN = """
       JOIN events e ON e.occurred_at = k.occurred_at AND e.event_key = k.event_key
 """
 
-# Events that name nobody have no contact whose lock would keep two writers apart: the primary key does.
+_KEPT = """
+    SELECT e.event_key
+      FROM unnest($1::bigint[], $2::bytea[]) AS k (contact_id, event_key)
+      JOIN kept_events e ON e.contact_id = k.contact_id AND e.event_key = k.event_key
+"""
+
+# What the first byte of a key was while it told the place of the event's kind, and what it is today: the parts behind
+# it may be a former version's too.
+_FORMER_FIRST_BYTES = [*range(13), 0x80]
+_KNOWN_BY_FORMER_KEY = """
+    SELECT k.event_key
+      FROM unnest($1::timestamptz[], $2::bytea[], $3::bytea[], $4::bigint[])
+           AS k (occurred_at, event_key, former_key, contact_id)
+     WHERE EXISTS (
+            SELECT FROM unnest($5::integer[]) AS form (first_byte) JOIN events e
+                ON e.occurred_at = k.occurred_at AND e.event_key = set_byte(k.former_key, 0, form.first_byte))
+        OR EXISTS (
+            SELECT FROM unnest($5::integer[]) AS form (first_byte) JOIN kept_events e
+                ON e.contact_id = k.contact_id AND e.event_key = set_byte(k.former_key, 0, form.first_byte))
+"""
+
+# Events that name nobody have no contact whose lock would keep two writers apart: the primary keys do.
 _INSERT_ONE = f"""
-    INSERT INTO events ({", ".join(_COLUMNS)})
-    VALUES ({", ".join(f"${place}" for place in range(1, len(_COLUMNS) + 1))})
+    INSERT INTO events ({", ".join(EVENT_COLUMNS)})
+    VALUES ({", ".join(f"${place}" for place in range(1, len(EVENT_COLUMNS) + 1))})
     ON CONFLICT (occurred_at, event_key) DO NOTHING
     RETURNING 1
 """  # noqa: S608 - the column list is a constant above
 
-_DATE_BY_ARRIVAL = """
-    INSERT INTO arrival_dated_events AS a (event_key, occurred_at)
+_REGISTER = """
+    INSERT INTO arrival_dated_events (event_key, occurred_at)
     SELECT n.event_key, n.occurred_at FROM unnest($1::bytea[], $2::timestamptz[]) AS n (event_key, occurred_at)
      ORDER BY n.event_key
-    ON CONFLICT (event_key) DO UPDATE SET occurred_at = a.occurred_at
-    RETURNING event_key, occurred_at
 """
+_REGISTER_NEW = f"{_REGISTER} ON CONFLICT (event_key) DO NOTHING RETURNING event_key"
 
-_DATED_BY_ARRIVAL = """
-    SELECT a.event_key, a.occurred_at
+_REGISTERED = """
+    SELECT a.event_key
       FROM unnest($1::bytea[]) AS n (event_key) JOIN arrival_dated_events a ON a.event_key = n.event_key
 """
 
@@ -87,38 +111,73 @@ def event_record(event: FeedbackEvent, contact_id: int | None) -> EventRecord:
     )
 
 
-provider_and_kind = operator.itemgetter(_COLUMNS.index("provider"), _COLUMNS.index("kind"))  # of an EventRecord
+provider_and_kind = operator.itemgetter(
+    EVENT_COLUMNS.index("provider"), EVENT_COLUMNS.index("kind")
+)  # of an EventRecord
 
 
-async def date_by_first_arrival(connection: Connection, events: Sequence[FeedbackEvent]) -> dict[bytes, datetime]:
-    """When each of these events without a vendor's time first arrived, this being its first arrival or not."""
-    records = await connection.fetch(
-        _DATE_BY_ARRIVAL, [event.event_key for event in events], [event.occurred_at for event in events]
-    )
-    return {record["event_key"]: record["occurred_at"] for record in records}
-
-
-async def first_arrivals(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, datetime]:
-    """When those of these events first arrived that were dated by their arrival. Nearly always nothing."""
+async def registered_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
+    """Those of the keys that are registered: their events are stored, whatever time is named now."""
     if not keys or not await connection.fetchval("SELECT EXISTS (SELECT FROM arrival_dated_events)"):
-        return {}
-    records = await connection.fetch(_DATED_BY_ARRIVAL, keys)
-    return {record["event_key"]: record["occurred_at"] for record in records}
+        return set()
+    return {key for (key,) in await connection.fetch(_REGISTERED, keys)}
 
 
-async def known_event_keys(connection: Connection, events: Sequence[FeedbackEvent]) -> set[bytes]:
-    """The keys of those events that are stored already."""
+async def register(connection: Connection, events: Sequence[FeedbackEvent]) -> None:
+    """Registers events whose key alone decides. Raises asyncpg.UniqueViolationError when one is registered already."""
+    if events:
+        await connection.execute(_REGISTER, *_keys_and_times(events))
+
+
+async def register_new(connection: Connection, events: Sequence[FeedbackEvent]) -> set[bytes]:
+    """Registers those of the events that are not registered, and gives their keys."""
     if not events:
         return set()
-    records = await connection.fetch(
-        _KNOWN, [event.occurred_at for event in events], [event.event_key for event in events]
-    )
+    return {key for (key,) in await connection.fetch(_REGISTER_NEW, *_keys_and_times(events))}
+
+
+def _keys_and_times(events: Sequence[FeedbackEvent]) -> tuple[list[bytes], list[datetime]]:
+    return [event.event_key for event in events], [event.occurred_at for event in events]
+
+
+async def known_event_keys(connection: Connection, asked: Sequence[tuple[datetime, bytes]]) -> set[bytes]:
+    """The keys of those that are stored in a month, each asked for with the time that it would be stored under."""
+    if not asked:
+        return set()
+    return {key for (key,) in await connection.fetch(_KNOWN, *zip(*asked, strict=True))}
+
+
+async def kept_event_keys(connection: Connection, asked: Sequence[tuple[int, bytes]]) -> set[bytes]:
+    """The keys of those that are kept beyond the retention, each asked for with its contact's id."""
+    if not asked:
+        return set()
+    return {key for (key,) in await connection.fetch(_KEPT, *zip(*asked, strict=True))}
+
+
+async def known_by_former_keys(
+    connection: Connection, asked: Sequence[tuple[datetime, bytes, bytes, int | None]]
+) -> set[bytes]:
+    """The keys of those that a former version has stored: asked for as (time, key, former key, contact's id)."""
+    if not asked:
+        return set()
+    records = await connection.fetch(_KNOWN_BY_FORMER_KEY, *zip(*asked, strict=True), _FORMER_FIRST_BYTES)
     return {key for (key,) in records}
+
+
+async def former_keys_until(connection: Connection) -> datetime | None:
+    """Events that occurred before this moment may be stored by a former key; None where none can be."""
+    until: datetime | None = await connection.fetchval("SELECT max(until) FROM former_event_keys")
+    return until
 
 
 async def copy_events(connection: Connection, records: Iterable[EventRecord]) -> None:
     """Writes rows that are known to be new. Raises asyncpg.UniqueViolationError when one is not."""
-    await connection.copy_records_to_table("events", columns=_COLUMNS, records=records)
+    await connection.copy_records_to_table("events", columns=EVENT_COLUMNS, records=records)
+
+
+async def copy_kept_events(connection: Connection, records: Iterable[EventRecord]) -> None:
+    """The same for events that are older than the retention and stay as long as their contact."""
+    await connection.copy_records_to_table("kept_events", columns=EVENT_COLUMNS, records=records)
 
 
 async def insert_nameless_event(connection: Connection, event: FeedbackEvent) -> bool:

@@ -1,4 +1,4 @@
-"""The monthly partitions of `events`: made ahead, made when an older month turns up, dropped when they are old."""
+"""The monthly partitions of `events`: made ahead, made when an older month turns up, retired and dropped when old."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from worker.store.pool import Connection
 
 # One maker or dropper at a time, whatever process it is in.
 _ADVISORY_LOCK = 0x70617274
+_RETIRED = "retired"
 
 
 def month_of(time: datetime) -> datetime:
@@ -58,8 +59,32 @@ async def make_partitions(connection: Connection, months: Iterable[datetime]) ->
     return made
 
 
+async def retire_partition(connection: Connection, month: datetime) -> None:
+    """Nothing is written to the month any more: whoever tries gets asyncpg.CheckViolationError.
+
+    Waits for whoever is writing to it. What is in it can be read until it is dropped.
+    """
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
+        if month not in await retired_months(connection):
+            name = partition_name(month)
+            # Not valid: what is in the table already is not looked at.
+            await connection.execute(f"ALTER TABLE {name} ADD CONSTRAINT {_RETIRED} CHECK (false) NOT VALID")
+
+
+async def retired_months(connection: Connection) -> set[datetime]:
+    """The months that are about to be dropped."""
+    names = await connection.fetch(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " JOIN pg_constraint r ON r.conrelid = c.oid AND r.conname = $1"
+        " WHERE i.inhparent = 'events'::regclass AND c.relname LIKE 'events\\_%'",
+        _RETIRED,
+    )
+    return {datetime.strptime(name, "events_%Y_%m").replace(tzinfo=UTC) for (name,) in names}
+
+
 async def drop_partition(connection: Connection, month: datetime) -> None:
-    """The month's events are gone. Their effect must be in the contacts' bases before (worker.processor.retention)."""
+    """The month's events are gone. Those that still have a say must be kept before (worker.processor.retention)."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
         await connection.execute(f"DROP TABLE IF EXISTS {partition_name(month)}")

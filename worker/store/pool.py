@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import asyncpg
 import msgspec
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Executor: TypeAlias = "Pool | Connection"  # a pool lends a connection for the one statement
+
+# Sessions with the staging tables, without which nobody can write contacts. Only worker.store.writer_pool makes them.
+if TYPE_CHECKING:
+    WriterPool = NewType("WriterPool", asyncpg.Pool[asyncpg.Record])
+    WriterConnection = NewType("WriterConnection", PoolConnectionProxy[asyncpg.Record])
+else:  # neither can be subscripted
+    WriterPool = NewType("WriterPool", asyncpg.Pool)
+    WriterConnection = NewType("WriterConnection", asyncpg.pool.PoolConnectionProxy)
 
 _JSONB_VERSION = b"\x01"  # the first byte of jsonb on the wire
 _json_encoder = msgspec.json.Encoder()

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from schemas.feedback_event import FeedbackEvent
 from worker.store.contact_rows import ContactRow, lock_contacts_where
+from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.pool import Connection
 
 _CONTACTS_WITH_EVENTS = """
@@ -12,10 +14,17 @@ _CONTACTS_WITH_EVENTS = """
      ORDER BY contact_id LIMIT $4
 """
 
-_STORE_BASES = """
-    UPDATE contacts c SET base = n.base, base_until = n.base_until
-      FROM unnest($1::bigint[], $2::bytea[], $3::timestamptz[]) AS n (id, base, base_until)
-     WHERE c.id = n.id
+_MOVE = f"""
+    INSERT INTO kept_events ({", ".join(EVENT_COLUMNS)})
+    SELECT {", ".join(f"e.{name}" for name in EVENT_COLUMNS)}
+      FROM unnest($1::timestamptz[], $2::bytea[]) AS k (occurred_at, event_key)
+      JOIN events e ON e.occurred_at = k.occurred_at AND e.event_key = k.event_key
+    ON CONFLICT (contact_id, event_key) DO NOTHING
+"""  # noqa: S608 - the column list is a constant
+
+_FORGET_OTHERS = """
+    DELETE FROM kept_events
+     WHERE contact_id = ANY ($1::bigint[]) AND occurred_at < $2 AND event_key <> ALL ($3::bytea[])
 """
 
 
@@ -31,12 +40,15 @@ async def lock_contacts_by_id(connection: Connection, contact_ids: Sequence[int]
     return await lock_contacts_where(connection, "c.id = ANY ($1::bigint[])", list(contact_ids))
 
 
-async def store_bases(connection: Connection, bases: Sequence[tuple[int, bytes | None, datetime]]) -> None:
-    """Writes (contact id, base, base_until) for rows that are locked by this transaction."""
-    if bases:
-        await connection.execute(_STORE_BASES, *zip(*bases, strict=True))
+async def keep_only(
+    connection: Connection, contact_ids: Sequence[int], until: datetime, kept: Sequence[FeedbackEvent]
+) -> None:
+    """Of what these contacts' events were before `until`, these and no others are among the kept ones."""
+    keys = [event.event_key for event in kept]
+    await connection.execute(_MOVE, [event.occurred_at for event in kept], keys)
+    await connection.execute(_FORGET_OTHERS, list(contact_ids), until, keys)
 
 
 async def forget_arrival_dates(connection: Connection, before: datetime) -> None:
-    """Dates of events that are past the retention are not needed any more."""
+    """Events past the retention need not be registered any more: those that are kept are found by their contact."""
     await connection.execute("DELETE FROM arrival_dated_events WHERE occurred_at < $1", before)

@@ -10,6 +10,7 @@ import asyncpg
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import SchemaOutOfDate
+from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.pool import Executor, store_errors
 
 _KINDS: dict[str, Kind] = {kind.value: kind for kind in Kind}
@@ -24,24 +25,38 @@ _FOLDED = """
     c.account, c.channel, c.address
 """
 _WHOLE = f"{_FOLDED}, e.diagnostic, e.tags, e.metadata, e.raw"
+_ALL = ", ".join(EVENT_COLUMNS)
 
+# Those in months and those that outlived theirs; for a while, before their month is dropped, the latter are in both.
 _EVENTS_OF = f"""
-    SELECT {{columns}} FROM events e JOIN contacts c ON c.id = e.contact_id
-    WHERE e.contact_id = ANY($1::bigint[]) AND e.occurred_at >= coalesce($2::timestamptz, '-infinity')
-      AND e.occurred_at < coalesce($3::timestamptz, 'infinity')
-    ORDER BY e.contact_id, e.occurred_at, {_RANK}, e.event_key
+    SELECT {{columns}}
+      FROM (SELECT {_ALL} FROM events
+             WHERE contact_id = ANY($1::bigint[]) AND occurred_at >= coalesce($2::timestamptz, '-infinity')
+               AND occurred_at < coalesce($3::timestamptz, 'infinity')
+            UNION ALL
+            SELECT {_ALL} FROM kept_events
+             WHERE contact_id = ANY($1::bigint[]) AND occurred_at >= coalesce($2::timestamptz, '-infinity')
+               AND occurred_at < coalesce($3::timestamptz, 'infinity')) e
+      JOIN contacts c ON c.id = e.contact_id
+     ORDER BY e.contact_id, e.occurred_at, {_RANK}, e.event_key
 """  # noqa: S608 - made of constants of this file
 _EVENTS_TO_FOLD = _EVENTS_OF.format(columns=_FOLDED)
 _EVENTS_WHOLE = _EVENTS_OF.format(columns=_WHOLE)
 
 _COUNT = """
-    SELECT count(*) FROM events e JOIN contacts c ON c.id = e.contact_id
-     WHERE c.account = $1 AND c.channel = $2 AND c.address = $3
+    SELECT (SELECT count(*) FROM events e WHERE e.contact_id = c.id)
+         + (SELECT count(*) FROM kept_events k WHERE k.contact_id = c.id)
+      FROM contacts c WHERE c.account = $1 AND c.channel = $2 AND c.address = $3
 """
+_LATEST_OF = f"""
+    (SELECT {_ALL} FROM {{table}} e WHERE contact_id = $1
+      ORDER BY occurred_at DESC, {_RANK} DESC, event_key DESC LIMIT $2)
+"""  # noqa: S608 - made of constants of this file
 _LATEST_EVENTS = f"""
-    SELECT {_WHOLE} FROM events e JOIN contacts c ON c.id = e.contact_id
-    WHERE e.contact_id = $1
-    ORDER BY e.occurred_at DESC, {_RANK} DESC, e.event_key DESC LIMIT $2
+    SELECT {_WHOLE}
+      FROM ({_LATEST_OF.format(table="events")} UNION ALL {_LATEST_OF.format(table="kept_events")}) e
+      JOIN contacts c ON c.id = e.contact_id
+     ORDER BY e.occurred_at DESC, {_RANK} DESC, e.event_key DESC
 """  # noqa: S608 - made of constants of this file
 
 
@@ -55,15 +70,20 @@ async def stored_events_by_contact(
 ) -> dict[int, list[FeedbackEvent]]:
     """Every stored event of these contacts, each list in the order of (occurred_at, rank, event_key).
 
-    A contact without events is not in the answer. `since` leaves out what occurred before it, `until` what
-    occurred then or later: Postgres passes over the other partitions. Unless `whole`, the events come without what
-    no fold looks at: diagnostic, tags, metadata and raw. Raises StoreUnavailable.
+    Beyond the retention these are the events that still have a say. A contact without events is not in the answer.
+    `since` leaves out what occurred before it, `until` what occurred then or later: Postgres passes over the other
+    partitions. Unless `whole`, the events come without what no fold looks at: diagnostic, tags, metadata and raw.
+    Raises StoreUnavailable.
     """
     with store_errors("reading stored events"):
         rows = await executor.fetch(_EVENTS_WHOLE if whole else _EVENTS_TO_FOLD, list(contact_ids), since, until)
     events: dict[int, list[FeedbackEvent]] = {}
+    before = None
     for row in rows:
-        events.setdefault(row["contact_id"], []).append(_event(row, whole=whole))
+        place = (row["contact_id"], row["event_key"])
+        if place != before:
+            events.setdefault(row["contact_id"], []).append(_event(row, whole=whole))
+        before = place
     return events
 
 
@@ -78,14 +98,15 @@ async def stored_events(
 async def count_stored_events(executor: Executor, account: str, channel: str, address: str) -> int:
     """How many events of one contact are stored; 0 of one that is not known. Raises StoreUnavailable."""
     with store_errors("counting a contact's events"):
-        return int(await executor.fetchval(_COUNT, account, channel, address))
+        return int(await executor.fetchval(_COUNT, account, channel, address) or 0)
 
 
 async def latest_events(executor: Executor, contact_id: int, *, limit: int) -> list[FeedbackEvent]:
     """The last `limit` events of one contact, latest first. Raises StoreUnavailable."""
     with store_errors("reading a contact's latest events"):
         rows = await executor.fetch(_LATEST_EVENTS, contact_id, limit)
-    return [_event(row, whole=True) for row in rows]
+    latest = {row["event_key"]: row for row in rows}
+    return [_event(row, whole=True) for row in list(latest.values())[:limit]]
 
 
 def _event(row: asyncpg.Record, *, whole: bool) -> FeedbackEvent:

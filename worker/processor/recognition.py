@@ -1,0 +1,102 @@
+"""Which events are stored already. Asked under the locks of their contacts, so that the answer holds until the commit.
+
+Nearly every event is new and can be seen to be: it lies behind all that its contact has folded. Of the others the
+database is asked, in as many ways as a repeat may differ from what is stored: it may name another time, its month may
+be gone, and a former version may have given it another key.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from schemas.feedback_event import FeedbackEvent
+from worker.policy.event_order import is_inert
+from worker.policy.facts import Facts
+from worker.store import event_rows
+from worker.store.pool import Connection
+
+# The retention keeps whole months, at least one: no event is moved out of its month before it is this old.
+_KEPT_AT_LEAST = timedelta(days=27)
+
+
+class Doubt(Struct, frozen=True, kw_only=True, gc=False):
+    """An event of which the database must be asked; `contact_id` is None where nothing of its contact is stored."""
+
+    event: FeedbackEvent
+    contact_id: int | None
+
+
+class Recognition(Struct, frozen=True, kw_only=True):
+    """What holds for one batch."""
+
+    connection: Connection
+    now: datetime
+    trust_watermarks: bool
+    former_keys_until: datetime | None
+
+    async def registered(self, events: Sequence[FeedbackEvent]) -> set[bytes]:
+        """The keys of those events that are known by their key alone, and stored.
+
+        A vendor's clock that runs ahead makes the first copy seem to come from the future, and not the next one: so
+        it is asked of every event.
+        """
+        asked = [event.event_key for event in events]
+        former = {event.former_key: event.event_key for event in events if event.former_key is not None}
+        found = await event_rows.registered_keys(self.connection, [*asked, *former])
+        return {former.get(key, key) for key in found} if found else found
+
+    def surely_new(self, facts: Facts, event: FeedbackEvent) -> bool:
+        """True when the event lies behind everything its contact has folded, and so cannot be stored already.
+
+        Events that fold into nothing leave no mark in the facts; one that was stored by such a reading of a former
+        version, or by its arrival, may lie anywhere.
+        """
+        at, latest = event.occurred_at, facts.latest
+        if latest is not None and at <= latest.occurred_at:
+            return False
+        if not self.trust_watermarks or event.arrival_dated or event.known_by_id or is_inert(event):
+            return False
+        return self.former_keys_until is None or at >= self.former_keys_until
+
+    def surely_new_with_its_contact(self, event: FeedbackEvent) -> bool:
+        """True when the event cannot be stored because nothing is of its contact."""
+        return self.trust_watermarks and (self.former_keys_until is None or event.occurred_at >= self.former_keys_until)
+
+    async def known(self, doubts: Sequence[Doubt]) -> set[bytes]:
+        """The keys of those events that are stored."""
+        if not doubts:
+            return set()
+        in_months: list[tuple[datetime, bytes]] = []
+        beyond: list[tuple[int, bytes]] = []
+        former: list[tuple[datetime, bytes, bytes, int | None]] = []
+        for doubt in doubts:
+            event, key = doubt.event, doubt.event.event_key
+            if not (self.trust_watermarks and is_known_by_key(event)):  # which would be registered
+                in_months.append((event.occurred_at, key))
+            if event.claimed_at is not None:
+                # Another copy may have met a clock to which the vendor's time was no future, and be stored under it.
+                in_months.append((event.claimed_at, key))
+            if doubt.contact_id is not None and (self._may_be_kept(event) or is_known_by_key(event)):
+                beyond.append((doubt.contact_id, key))
+            if self._may_be_former(event):
+                former.append((event.occurred_at, key, key, doubt.contact_id))
+                if event.former_key is not None:
+                    former.append((event.occurred_at, key, event.former_key, doubt.contact_id))
+        known = await event_rows.known_event_keys(self.connection, in_months)
+        if beyond:
+            known |= await event_rows.kept_event_keys(self.connection, beyond)
+        if former:
+            known |= await event_rows.known_by_former_keys(self.connection, former)
+        return known
+
+    def _may_be_kept(self, event: FeedbackEvent) -> bool:
+        return event.occurred_at < self.now - _KEPT_AT_LEAST
+
+    def _may_be_former(self, event: FeedbackEvent) -> bool:
+        return self.former_keys_until is not None and event.occurred_at < self.former_keys_until
+
+
+def is_known_by_key(event: FeedbackEvent) -> bool:
+    """True when its key alone decides, because its repeats may name another time or none, and so it is registered."""
+    return event.arrival_dated or event.known_by_id or event.address is None
