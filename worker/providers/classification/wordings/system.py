@@ -32,7 +32,7 @@ RATE_EXCEEDED = (
     say(
         Subject.CLIENT,
         Predicate.RATE_EXCEEDED,
-        *("too often", "limit reached", "frequency limit", "session limit"),
+        *("limit reached", "frequency limit", "session limit"),
         *("connections per", "recipients per", "per hour", "per minute"),
         *("per day", "per second", "too much traffic", "traffic limit"),
         *("concurrency", "sending too", "send too", "messages in a"),
