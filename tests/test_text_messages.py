@@ -47,7 +47,12 @@ class Texts(Instance):
         )
 
     def status_of(self, number: str, code: int) -> int:
-        fields = {"MessageSid": f"SM{number[1:]}", "MessageStatus": "undelivered", "ErrorCode": str(code)}
+        fields = {
+            "AccountSid": "AC0123456789abcdef",
+            "MessageSid": f"SM{number[1:]}",
+            "MessageStatus": "undelivered",
+            "ErrorCode": str(code),
+        }
         request = self.twilio.posted({**fields, "From": "+15005550006", "To": number})
         return post(f"http://127.0.0.1:{self.ports[0]}/webhooks/texts", request.body, request.headers)[0]
 

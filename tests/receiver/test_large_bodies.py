@@ -110,7 +110,8 @@ async def test_small_webhooks_are_answered_at_once_beside_large_ones_of_stranger
         began = time.monotonic()
         assert (await receiver.post(genuine, "small"))[0] == 200
         waits.append(time.monotonic() - began)
-    assert {status for status, _, _ in await asyncio.gather(*flood)} == {401}
+    # One that waited for the others longer than an answer may take is told to come again.
+    assert {status for status, _, _ in await asyncio.gather(*flood)} <= {401, 503}
     assert sorted(waits)[len(waits) * 9 // 10] < 0.5
 
 
