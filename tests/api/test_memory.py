@@ -92,8 +92,8 @@ async def test_two_hundred_large_questions_at_once_keep_within_the_memory_and_a_
     assert peak < MOST_MIB
     assert f'bouncekeeper_api_refused_total{{reason="busy"}} {statuses[429]:.1f}' in numbers
     assert "bouncekeeper_api_bytes_under_way 0.0" in numbers
-    lines = [json.loads(line) for line in server.process.log_path.read_text().splitlines()]
-    assert len([line for line in lines if line["event"] == "api.overloaded"]) in {1, 2}  # once a minute
+    lines = server.process.log_path.read_text().splitlines()
+    assert len([line for line in lines if "api.overloaded" in line]) in {1, 2}  # once a minute
 
 
 @pytest.mark.slow
