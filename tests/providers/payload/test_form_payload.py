@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.errors import UnreadablePayload
+from worker.providers.payload import form_payload
 from worker.providers.payload.form_payload import FIELDS_LIMIT, decode_form
 
 
-@given(st.dictionaries(st.text(min_size=1), st.text()))
+@given(st.dictionaries(st.text(min_size=1, max_size=80), st.text()))
 def test_what_was_encoded_is_read_as_it_was(fields: dict[str, str]) -> None:
     fields = {name.encode("utf-8", "replace").decode(): value for name, value in fields.items()}
     assert decode_form(urlencode(fields, errors="replace").encode(), "form") == {
@@ -46,3 +47,29 @@ def test_a_form_of_endless_fields_is_set_aside() -> None:
     assert len(decode_form(b"&".join(b"f%d=1" % number for number in range(FIELDS_LIMIT)), "form")) == FIELDS_LIMIT
     with pytest.raises(UnreadablePayload, match="1000 fields"):
         decode_form(b"&" * FIELDS_LIMIT, "form")
+
+
+def test_a_field_with_an_endless_name_is_no_field() -> None:
+    assert decode_form(b"%41" * 333 + b"=1", "form") == {"A" * 333: "1"}
+    with pytest.raises(UnreadablePayload, match="1000 bytes"):
+        decode_form(b"%41" * 334 + b"=1", "form")
+
+
+@given(st.binary(max_size=300), st.integers(3, 40))
+def test_a_large_form_is_unquoted_piece_by_piece_and_says_the_same(value: bytes, piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(form_payload, "_SLIPS_IN_BYTES", 0)
+        patch.setattr(form_payload, "_PIECE_BYTES", piece)
+        assert form_payload.decode_form_bytes(f"field={quote_plus(value)}".encode(), "form") == {"field": value}
+
+
+def test_a_large_form_with_a_broken_escape_is_set_aside() -> None:
+    long = b"x" * 70_000
+    assert decode_form(b"a=%zz", "form") == {"a": "%zz"}
+    with pytest.raises(UnreadablePayload, match="escapes nothing"):
+        decode_form(b"a=%zz&b=" + long, "form")
+
+
+def test_fields_are_picked_by_name_and_no_other_is_looked_at() -> None:
+    body = b"a=1&%62=2&c=%zz" + b"x" * 70_000 + b"&a=3"
+    assert form_payload.pick_form_pairs(body, "form", ("a", "b")) == [("a", b"1"), ("b", b"2"), ("a", b"3")]

@@ -3,7 +3,7 @@
 import pytest
 
 from worker.errors import UnreadablePayload
-from worker.providers.payload.multipart_payload import PARTS_LIMIT, decode_any_form
+from worker.providers.payload.multipart_payload import PARTS_LIMIT, decode_any_form, pick_any_form_pairs
 
 MULTIPART = "multipart/form-data; boundary=xYzZY"
 
@@ -46,3 +46,8 @@ def test_a_broken_or_endless_form_is_unreadable(body: bytes) -> None:
 def test_what_is_no_form_says_what_it_is(content_type: str) -> None:
     with pytest.raises(UnreadablePayload, match="expected a form"):
         decode_any_form(b"a=b", content_type, "Pigeon form")
+
+
+def test_parts_are_picked_by_name_and_no_other_is_kept() -> None:
+    body = form(("token", b"one"), ("body-mime", b"mail"), ("token", b"two"))
+    assert pick_any_form_pairs(body, MULTIPART, "form", ("token",)) == [("token", b"one"), ("token", b"two")]
