@@ -164,5 +164,9 @@ async def test_a_person_sees_how_an_endpoint_fares_and_enables_it_again(
     async with asyncio.timeout(30):
         while (await installation.endpoint())["waiting"]:
             pass
+    await installation.command("endpoints", "forget", "crm", expected=ExitCode.IMPOSSIBLE_SETTING)
+    await installation.command("endpoints", "forget", "old-crm", expected=ExitCode.NO)
+    await pool.execute("INSERT INTO feed_followers VALUES ('endpoint old-crm', 0, 0, 0)")
+    assert await installation.command("endpoints", "forget", "old-crm") == {"endpoint": "old-crm", "forgotten": True}
     await installation.command("endpoints", "enable", "crm", "--after", "0-0")
     await until(lambda: app.addresses == ["first@example.org"] * 2)

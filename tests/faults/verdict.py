@@ -45,9 +45,13 @@ async def listen_to_announcements(rabbitmq_url: str) -> None:
         await queue.bind(exchange, "contact.status.#")
 
 
-async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float) -> None:
-    """Returns when every worker has nothing lent to it and nothing waits, parks, or is yet to be announced."""
+async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float, quiet_seconds: float = 0) -> None:
+    """Returns when nothing waits, parks, or is yet to be announced, and nothing was stored for quiet_seconds.
+
+    What is lent to workers is in no queue: while they run, they show by storing that they have something in hand.
+    """
     deadline = time.monotonic() + seconds
+    stored, since = -1, time.monotonic()
     connection = await asyncpg.connect(dsn)
     try:
         async with await aio_pika.connect(rabbitmq_url) as broker:
@@ -61,7 +65,10 @@ async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float) -> 
                     for name in (*map(lane_queue, (*SHARED_LANES, *lanes)), DEAD_QUEUE)
                 ]
                 await channel.close()
-                if not (parked or announcements or any(waiting)):
+                count = await connection.fetchval("SELECT count(*) FROM events")
+                if parked or announcements or any(waiting) or count != stored:
+                    stored, since = count, time.monotonic()
+                if not (parked or announcements or any(waiting)) and time.monotonic() - since >= quiet_seconds:
                     return
                 if time.monotonic() > deadline:
                     raise AssertionError(

@@ -26,22 +26,26 @@ examples:
   bouncekeeper endpoints enable crm
   bouncekeeper endpoints enable crm --from-now          what it has missed is left out
   bouncekeeper endpoints enable crm --after 1042-0d4f6a36   again from this place in the feed
+  bouncekeeper endpoints forget old-crm                 one that is in no configuration any more
 """
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="each endpoint and how it fares; exit code 1 when one fails")
     enabling = actions.add_parser("enable", help="sends to it again, also before its next attempt is due")
     enabling.add_argument("name", metavar="NAME")
+    forgetting = actions.add_parser("forget", help="drops the place in the feed of one that is configured no more")
+    forgetting.add_argument("name", metavar="NAME")
     places = enabling.add_mutually_exclusive_group()
     places.add_argument("--after", metavar="CURSOR", help="from the change after this one of the feed; 0-0 for all")
     places.add_argument("--from-now", action="store_true", help="from what changes from now on")
-    for action in (listing, enabling):
+    for action in (listing, enabling, forgetting):
         add_shared_flags(action)
         add_setting_flags(action, ("postgres",))
 
 
 def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
-    return asyncio.run(_list(settings, arguments) if arguments.action == "list" else _enable(settings, arguments))
+    actions = {"list": _list, "enable": _enable, "forget": _forget}
+    return asyncio.run(actions[arguments.action](settings, arguments))
 
 
 async def _list(settings: Settings, arguments: Namespace) -> int:
@@ -103,6 +107,25 @@ async def _enable(settings: Settings, arguments: Namespace) -> int:
     else:
         print_line(f"no worker knows {name} yet: start one with this configuration")
     return ExitCode.OK if enabled else ExitCode.NO
+
+
+async def _forget(settings: Settings, arguments: Namespace) -> int:
+    from worker.commands.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+    from worker.store.endpoint_states import forget_endpoint  # noqa: PLC0415
+
+    name: str = arguments.name
+    if name in {endpoint.name for endpoint in settings.endpoints}:
+        raise ImpossibleSetting(
+            f"{name} is in the configuration, and would be told what changes from then on: take it out first, and"
+            " restart the workers"
+        )
+    async with opened_database(settings) as pool:
+        forgotten = await forget_endpoint(pool, name)
+    if arguments.json:
+        print_json({"endpoint": name, "forgotten": forgotten})
+    else:
+        print_line(f"{name} is forgotten" if forgotten else f"there was no endpoint {name}")
+    return ExitCode.OK if forgotten else ExitCode.NO
 
 
 COMMANDS = {"endpoints": Command(_configure, _run)}

@@ -103,6 +103,13 @@ async def enable_endpoint(
     return done == "UPDATE 1"
 
 
+async def forget_endpoint(executor: Executor, endpoint: str) -> bool:
+    """The endpoint's place in the feed is gone; False when there was none. Raises StoreUnavailable."""
+    with store_errors("forgetting an endpoint"):
+        done = await executor.execute("DELETE FROM feed_followers WHERE name = $1", follower_name(endpoint))
+    return done == "DELETE 1"
+
+
 def _state(record: asyncpg.Record) -> EndpointState:
     place = ("name", "fresh_position", "bulk_position", "one_order_until")
     fields = ("failing_since", "attempts", "next_attempt_at", "failure", "disabled_at", "waiting")
