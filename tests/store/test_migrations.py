@@ -1,7 +1,11 @@
 """What stands in the way of a migration is told by whether waiting mends it."""
 
+import asyncio
+
 import asyncpg
+import psycopg
 import pytest
+import yoyo
 
 from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
 from worker.store.migrations import migrate, require_current_schema
@@ -54,3 +58,31 @@ async def test_a_schema_whose_rows_may_not_all_be_there_yet_is_not_whole(databas
         await connection.close()
     assert not await schema_is_whole(database_dsn)
     assert not await schema_is_whole(database_dsn.replace("/test_", "/absent_"))
+
+
+async def test_a_migration_that_ends_before_it_is_noted_has_changed_nothing(postgres_dsn: str) -> None:
+    """As when the process is killed at that moment: the next one begins with the same file again."""
+    await asyncio.to_thread(make_notebook, postgres_dsn)
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        await connection.execute("""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'killed'; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON _yoyo_migration
+                FOR EACH ROW WHEN (NEW.migration_id = '0005_feed_positions') EXECUTE FUNCTION refuse();
+        """)
+        with pytest.raises(psycopg.errors.RaiseException, match="killed"):
+            await migrate(postgres_dsn)
+        await connection.execute("DROP TRIGGER refuse ON _yoyo_migration")
+    finally:
+        await connection.close()
+    assert "0005_feed_positions" in await migrate(postgres_dsn)
+    assert await migrate(postgres_dsn, dry_run=True) == []
+
+
+def make_notebook(dsn: str) -> None:
+    """The table in which migrations are noted, as the first of them makes it."""
+    backend = yoyo.get_backend(dsn.replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        backend.ensure_internal_schema_updated()
+    finally:
+        backend.connection.close()

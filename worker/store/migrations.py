@@ -61,7 +61,12 @@ def _apply(dsn: str) -> list[str]:
                 # The advisory lock above is the real one; yoyo's is a row that a killed run leaves behind.
                 backend.break_lock()
                 with backend.lock():
-                    backend.apply_migrations(todo)
+                    for migration in todo:
+                        # yoyo's own way commits what a file does before it notes that it was done: a process killed
+                        # in between would leave a database that no later one could bring on.
+                        with backend.transaction():
+                            migration.process_steps(backend, "apply")
+                            backend.mark_one(migration, log=False)
         return names
     finally:
         backend.connection.close()
