@@ -14,13 +14,13 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
 
 run: $(VENV)/installed ## everything in one process: prints where to POST and what to look at
-	@exec $(BIN)/bouncekeeper up $(ARGS)
+	@exec deploy/start up $(ARGS)
 
 demo: $(VENV)/installed ## a day of signed webhooks of four ESPs, and what became of the contacts
-	@exec $(BIN)/bouncekeeper demo $(ARGS)
+	@exec deploy/start demo $(ARGS)
 
 stack: $(VENV)/installed ## the production topology without Docker: RabbitMQ, two receivers, two workers, the API
-	@exec $(BIN)/bouncekeeper stack $(ARGS)
+	@exec deploy/start stack $(ARGS)
 
 test: lint ## lint, types and every test; installs and starts what they need
 	@$(BIN)/python -m pytest $(ARGS)
@@ -43,12 +43,12 @@ clean: ## removes what make made; your data in .data stays
 	rm -rf $(VENV) .venv-peers .services .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis build dist *.egg-info
 
 # The stamps hold the locks that were installed: an unchanged lock is never installed again.
-$(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
+$(VENV)/installed: requirements.lock pyproject.toml | $(VENV)/made
 	@deploy/install requirements.lock $@
 
-$(VENV)/installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
+$(VENV)/installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/made
 	@deploy/install requirements-dev.lock $@
 	@touch $(VENV)/installed
 
-$(BIN)/python:
+$(VENV)/made:
 	@deploy/make-venv "$(PYTHON)" $(VENV)

@@ -85,6 +85,20 @@ def test_an_impossible_configuration_ends_with_3_and_no_traceback(tmp_path: Path
     assert "Traceback" not in done.stderr
 
 
+def test_a_mistake_says_which_file_was_read_or_where_one_was_looked_for(tmp_path: Path) -> None:
+    done = bouncekeeper("check", "jane@example.org", folder=tmp_path)
+    assert done.returncode == ExitCode.IMPOSSIBLE_SETTING
+    assert "postgres.url is missing" in done.stderr
+    here, in_data = tmp_path / "bouncekeeper.toml", tmp_path / ".data" / "bouncekeeper.toml"
+    assert f"there is no {here} or {in_data}. Name one with --config or BOUNCEKEEPER_CONFIG." in done.stderr
+    in_data.parent.mkdir()
+    in_data.write_text("[receiver]\nport = 0\n")
+    assert f"The configuration file is {in_data}." in bouncekeeper("doctor", folder=tmp_path).stdout
+    other = tmp_path / "other"
+    said = bouncekeeper("check", "jane@example.org", "--data-directory", str(other), folder=tmp_path).stderr
+    assert f"there is no {other / 'bouncekeeper.toml'}. Name one" in said
+
+
 def test_errors_come_as_json_too(tmp_path: Path) -> None:
     done = bouncekeeper("check", "jane@example.org", "--json", folder=tmp_path)
     assert done.returncode == ExitCode.IMPOSSIBLE_SETTING

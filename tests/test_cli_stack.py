@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -113,6 +114,28 @@ def test_a_process_that_is_killed_is_started_again(stack: Stack) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert demo(stack, 40)["contacts"] == 40
+
+
+def test_a_command_beside_it_uses_its_broker_and_people_find_it(stack: Stack) -> None:
+    data = stack.folder / ".data" / "demo"
+    assert "adapter" not in (data / "bouncekeeper.toml").read_text()
+    (ready,) = (json.loads(line) for line in stack.output.read_text().splitlines() if '"ready":true' in line)
+    assert ready["queue"] == "rabbitmq"
+    url_file = stack.folder / ready["broker_url_file"]
+    assert stat.S_IMODE(url_file.stat().st_mode) == 0o600
+    assert url_file.read_text().startswith("amqp://")
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "doctor", "--json", "--config", str(data / "bouncekeeper.toml")],
+        cwd=stack.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    found = {(finding["what"], finding["detail"]) for finding in json.loads(done.stdout)["findings"]}
+    assert any(what == "rabbitmq" and "2 workers take" in detail for what, detail in found), done.stdout
+    assert ("receiver", f"ready at http://127.0.0.1:{stack.ports[0]}") in found
+    assert url_file.read_text().strip().split("@")[0] not in done.stdout
 
 
 def test_every_line_of_a_process_stands_behind_its_name(stack: Stack) -> None:

@@ -3,39 +3,30 @@
 Whatever is wrong is told all at once, each mistake with its remedy, and no secret is ever repeated.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from msgspec import Struct
-
 from schemas.endpoint import Endpoint
 from schemas.source import Secret, Source
 from worker.errors import ImpossibleSetting
+from worker.local_services.folder import folder_mistake
+from worker.local_services.instance import find_instance
 from worker.policy.rule import Policy
 from worker.providers.classification.operator_rules import OperatorRule
 from worker.settings_checks import contradictions
-from worker.settings_declarations import SettingDeclaration, section_types, setting_declarations
+from worker.settings_declarations import section_types, setting_declarations
 from worker.settings_endpoints import read_endpoints
-from worker.settings_file import read_config_file
+from worker.settings_file import CONFIG_VARIABLE, read_config_file
 from worker.settings_names import unknown_in_environment, unknown_in_file, unknown_overrides
+from worker.settings_places import Places
 from worker.settings_sources import read_sources, source_accounts
 from worker.settings_tree import Settings
-from worker.settings_values import Mistake, RawValue, read_value
+from worker.settings_values import Mistake, read_value
 
 ALL_SECTIONS = frozenset({*section_types(), "sources", "endpoints"})
 _UNREADABLE = object()  # stands where a mistake was told already
-
-
-class _Written(Struct, frozen=True, kw_only=True):
-    """All that was written anywhere."""
-
-    tables: Mapping[str, Any]
-    file_name: str
-    base_directory: Path
-    environment: Mapping[str, str]
-    overrides: Mapping[str, str]
 
 
 def load_settings(
@@ -45,41 +36,40 @@ def load_settings(
     overrides: Mapping[str, str],
     needs: Collection[str] = ALL_SECTIONS,
     starts_postgres: bool = False,
+    joins_instance: bool = False,
+    fallbacks: Mapping[str, str] | None = None,
+    looked_for: Sequence[Path] = (),
 ) -> Settings:
     """The settings, whole and consistent.
 
     `overrides` maps `receiver.port` (or `postgres.url_file`) to the text of its flag. Relative file names in the
     TOML file are relative to its folder, all others to the current one. What a command does not need is neither
     missed nor compared: `migrate` works without a broker's URL, and without the sources' secrets. For whom
-    starts_postgres is true, the URL is empty where none was given. Raises ImpossibleSetting with every mistake.
+    starts_postgres is true, the URL is empty where none was given.
+
+    With `joins_instance` the addresses and services of the instance that runs in the data folder with this very file
+    go before the file's. `fallbacks` is like `overrides`, but for what is written nowhere. `looked_for` are the files
+    of which none was found, for the message. Raises ImpossibleSetting with every mistake.
     """
     tables = read_config_file(config_file) if config_file is not None else {}
     base_directory = config_file.parent if config_file is not None else Path()
-    written = _Written(
+    places = Places(
+        overrides=overrides,
+        environment=environment,
         tables=tables,
         file_name=str(config_file),
         base_directory=base_directory,
-        environment=environment,
-        overrides=overrides,
     )
     mistakes = [
         *unknown_in_file(tables, str(config_file)),
         *unknown_in_environment(environment, tables),
         *unknown_overrides(overrides),
     ]
-    values: dict[str, Any] = {}
-    for declaration in setting_declarations():
-        try:
-            raw = _find(declaration, written)
-            if raw is not None:
-                values[declaration.path] = read_value(declaration, raw)
-                if declaration.path == "data_directory":
-                    values[declaration.path] = str(raw.base_directory / Path(raw.value).expanduser())
-            elif not declaration.required:
-                values[declaration.path] = declaration.default
-        except Mistake as mistake:
-            mistakes.append(str(mistake))
-            values.setdefault(declaration.path, _UNREADABLE)
+    if joins_instance:
+        places = _with_instance(places, config_file)
+    if fallbacks:
+        places = places.with_fallbacks(fallbacks)
+    values = _read_values(places, mistakes)
     mistakes += contradictions(
         {path: value for path, value in values.items() if value is not _UNREADABLE and path.partition(".")[0] in needs}
     )
@@ -94,7 +84,7 @@ def load_settings(
         endpoints = read_endpoints(tables["endpoints"], environment, base_directory, mistakes)
     classification = _read_classification(tables.get("classification", {}), mistakes)
     if mistakes or policy is None:
-        raise ImpossibleSetting(_tell(mistakes))
+        raise ImpossibleSetting(f"{_tell(mistakes)}\n{_tell_file(config_file, looked_for)}")
     accounts = source_accounts(tables.get("sources", {}), environment)
     return _build(
         values,
@@ -106,13 +96,51 @@ def load_settings(
     )
 
 
+def _with_instance(places: Places, config_file: Path | None) -> Places:
+    """The places, with that of the data folder's instance where it was started with this very file."""
+    try:
+        record = find_instance(Path(_data_directory(places)))
+    except OSError:
+        return places  # whoever needs something of that folder says what is wrong with it
+    if record is None or config_file is None or record.config_file != str(config_file.resolve()):
+        return places
+    return places.with_instance(record.settings) if record.runs else places.with_fallbacks(record.settings)
+
+
+def _data_directory(places: Places) -> str:
+    (declaration,) = (one for one in setting_declarations() if one.path == "data_directory")
+    raw = places.find(declaration)
+    return str(declaration.default if raw is None else raw.base_directory / Path(str(raw.value)).expanduser())
+
+
+def _read_values(places: Places, mistakes: list[str]) -> dict[str, Any]:
+    """Every setting by its path that is written or has a default; `_UNREADABLE` stands for a mistake."""
+    values: dict[str, Any] = {}
+    for declaration in setting_declarations():
+        try:
+            raw = places.find(declaration)
+            if raw is not None:
+                values[declaration.path] = read_value(declaration, raw)
+                if declaration.path == "data_directory":
+                    values[declaration.path] = _data_directory(places)
+            elif not declaration.required:
+                values[declaration.path] = declaration.default
+        except Mistake as mistake:
+            mistakes.append(str(mistake))
+            values.setdefault(declaration.path, _UNREADABLE)
+    return values
+
+
 def embedded_postgres_url(data_directory: Path) -> Secret | None:
-    """How to reach the Postgres that `up` keeps in the data folder, or None when it has never been started."""
+    """How to reach the Postgres that `up` keeps in the data folder, or None when it has never been started.
+
+    Raises OSError when that cannot be read.
+    """
     folder = data_directory / "postgres"
     try:
         password = (folder / "password").read_text().strip()
         port = int((folder / "port").read_text())
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
     return Secret(f"postgresql://postgres:{quote(password, safe='')}@127.0.0.1:{port}/bouncekeeper")
 
@@ -123,50 +151,19 @@ def _use_embedded_postgres(values: dict[str, Any], mistakes: list[str], *, start
         return
     if starts_postgres:
         values["postgres.url"] = Secret("")
-    elif (url := embedded_postgres_url(Path(folder).expanduser())) is not None:
+        return
+    try:
+        url = embedded_postgres_url(Path(folder).expanduser())
+    except OSError as error:
+        mistakes.append(folder_mistake(Path(folder), error))
+        return
+    if url is not None:
         values["postgres.url"] = url
-    else:
-        mistakes.append(
-            "postgres.url is missing: write postgresql://user:password@host:5432/database there (or name a file "
-            f"that holds it, postgres.url_file), or let `bouncekeeper up` make a Postgres in {folder}"
-        )
-
-
-def _find(declaration: SettingDeclaration, written: _Written) -> RawValue | None:
-    """The value that counts, from the nearest place that has one. Raises Mistake when one place says it twice."""
-    table = written.tables.get(declaration.section, {}) if declaration.section else written.tables
-    if not isinstance(table, Mapping):
-        table = {}
-    file_name = declaration.file_path.rpartition(".")[2]
-    variables = (declaration.environment_name, declaration.file_environment_name)
-    places: tuple[tuple[Mapping[str, Any], tuple[str, str], bool, Path], ...] = (
-        (written.overrides, (declaration.path, declaration.file_path), True, Path()),
-        (written.environment, variables, True, Path()),
-        (table, (declaration.name, file_name), False, written.base_directory),
+        return
+    mistakes.append(
+        "postgres.url is missing: write postgresql://user:password@host:5432/database there (or name a file "
+        f"that holds it, postgres.url_file), or let `bouncekeeper up` make a Postgres in {folder}"
     )
-    for place, (name, name_of_file), is_text, folder in places:
-        direct, from_file = place.get(name), place.get(name_of_file) if declaration.secret else None
-        if is_text:  # an empty variable is one that was not set
-            direct, from_file = direct or None, from_file or None
-        if direct is not None and from_file is not None:
-            raise Mistake(f"{declaration.path}: {name} and {name_of_file} are both set; keep one of them")
-        value = direct if direct is not None else from_file
-        if value is not None:
-            found_under = name if direct is not None else name_of_file
-            return RawValue(
-                value=value,
-                origin=_origin(declaration, place, found_under, written),
-                is_text=is_text,
-                from_file=direct is None,
-                base_directory=folder,
-            )
-    return None
-
-
-def _origin(declaration: SettingDeclaration, place: Mapping[str, Any], found_under: str, written: _Written) -> str:
-    if place is written.overrides:
-        return declaration.flag
-    return found_under if place is written.environment else written.file_name
 
 
 def _read_policy(table: Any, mistakes: list[str]) -> Policy | None:
@@ -194,6 +191,15 @@ def _tell(mistakes: list[str]) -> str:
     if len(mistakes) == 1:
         return f"the configuration has a mistake: {mistakes[0]}"
     return "\n  - ".join([f"the configuration has {len(mistakes)} mistakes:", *mistakes])
+
+
+def _tell_file(config_file: Path | None, looked_for: Sequence[Path]) -> str:
+    """Which file was read, or where one was looked for: it may not be the one that was meant."""
+    if config_file is not None:
+        return f"The configuration file is {config_file.absolute()}."
+    looked = " or ".join(str(path.absolute()) for path in looked_for)
+    nowhere = f": there is no {looked}" if looked else ""
+    return f"No configuration file was read{nowhere}. Name one with --config or {CONFIG_VARIABLE}."
 
 
 def _build(values: Mapping[str, Any], **handled_apart: Any) -> Settings:

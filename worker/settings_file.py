@@ -15,13 +15,26 @@ CONFIG_NAME = "bouncekeeper.toml"
 def find_config_file(
     *, flag: str | None, environment: Mapping[str, str], data_directory: str | None = None
 ) -> Path | None:
-    """The file that was named, else `bouncekeeper.toml` here, else the one that `up` made in the data folder."""
+    """The file that was named, else the first of `config_places` that is there.
+
+    Raises ImpossibleSetting when that cannot be looked at.
+    """
     if named := flag or environment.get(CONFIG_VARIABLE):
         return Path(named).expanduser()
-    folder = data_folder(environment=environment, flag=data_directory)
+    try:
+        return next((path for path in config_places(environment, data_directory) if path.is_file()), None)
+    except OSError as error:
+        raise ImpossibleSetting(
+            f"the configuration file {error.filename} cannot be looked at ({error.strerror}): run this as the user "
+            f"that it belongs to, or name another with --config or {CONFIG_VARIABLE}"
+        ) from error
+
+
+def config_places(environment: Mapping[str, str], data_directory: str | None = None) -> list[Path]:
+    """Where a file that nobody named is looked for: here, then where `up` makes one, in the data folder."""
+    in_data = data_folder(environment=environment, flag=data_directory) / CONFIG_NAME
     # A data folder that was named brings its own configuration; else the one beside the caller comes first.
-    here = Path(CONFIG_NAME) if data_directory is None else folder / CONFIG_NAME
-    return next((path for path in (here, folder / CONFIG_NAME) if path.is_file()), None)
+    return [in_data] if data_directory is not None else [Path(CONFIG_NAME), in_data]
 
 
 def data_folder(*, environment: Mapping[str, str], flag: str | None) -> Path:

@@ -37,7 +37,9 @@ class QueueSettings(Struct, frozen=True, kw_only=True):
 
     adapter: Annotated[
         Literal["rabbitmq", "postgres"],
-        _says("`rabbitmq`, or `postgres` for a first look and for small senders."),
+        _says(
+            "`rabbitmq`, or `postgres` for a first look and for small senders, which `up` takes where none is named."
+        ),
     ] = "rabbitmq"
     url: Annotated[Secret | None, _says("`amqp://user:password@host:port/vhost`; only for the adapter `rabbitmq`.")] = (
         None

@@ -18,6 +18,7 @@ from worker.errors import ImpossibleSetting, QueueUnavailable, SchemaOutOfDate, 
         (QueueUnavailable("a"), ExitCode.UNAVAILABLE),
         (UnreadablePayload("a"), ExitCode.NO),
         (OSError(errno.EADDRINUSE, "address already in use"), ExitCode.IMPOSSIBLE_SETTING),
+        (OSError(errno.EROFS, "Read-only file system", "/data/file"), ExitCode.IMPOSSIBLE_SETTING),
         (ExceptionGroup("g", [StoreUnavailable("a"), ImpossibleSetting("b")]), ExitCode.IMPOSSIBLE_SETTING),
         (ExceptionGroup("g", [ExceptionGroup("h", [StoreUnavailable("a")])]), ExitCode.UNAVAILABLE),
     ],
@@ -34,8 +35,15 @@ def test_an_error_of_ours_is_one_line_and_its_status(
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("bug"), ExceptionGroup("g", [StoreUnavailable("a"), KeyError("bug")])], ids=repr
+    "error",
+    [
+        KeyError("bug"),
+        FileNotFoundError(errno.ENOENT, "No such file", "ours"),
+        ExceptionGroup("g", [StoreUnavailable("a"), KeyError("bug")]),
+    ],
+    ids=repr,
 )
 def test_a_bug_shows_its_traceback(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     assert tell_failure(error, as_json=False) == ExitCode.INTERNAL
-    assert "KeyError" in capsys.readouterr().err
+    assert "bouncekeeper: " not in (said := capsys.readouterr().err)
+    assert type(error).__name__ in said or "KeyError" in said

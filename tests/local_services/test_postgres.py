@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.processes import command_lines
 from worker.errors import ImpossibleSetting
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import command_of
@@ -126,3 +127,20 @@ async def test_a_pid_file_that_names_a_stranger_is_no_hindrance(tmp_path: Path) 
     finally:
         sleeper.kill()
         sleeper.wait()
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing_running_and_nothing_half_made(tmp_path: Path) -> None:
+    """Once while initdb runs, once while the server comes up."""
+    folder = tmp_path / "data"
+    for stage in ("cluster.new.*/data/PG_VERSION", "cluster/postmaster.pid"):
+        starting = asyncio.create_task(EmbeddedPostgres.start(folder))
+        async with asyncio.timeout(30):
+            while not list(folder.glob(stage)):  # noqa: ASYNC110 - another program's file sets no event
+                await asyncio.sleep(0.002)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert str(folder) not in command_lines()
+        assert not list(folder.glob("cluster.new.*"))
+    async with await EmbeddedPostgres.start(folder) as postgres:
+        await _execute(postgres.dsn, "SELECT 1")

@@ -9,6 +9,7 @@ from pathlib import Path
 import aio_pika
 import pytest
 
+from tests.processes import command_lines
 from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.local_services.process import command_of
 from worker.local_services.rabbitmq import (
@@ -127,3 +128,21 @@ def test_a_url_is_shown_without_user_and_password() -> None:
 async def test_virtual_hosts_of_a_given_broker_are_not_made() -> None:
     with pytest.raises(ImpossibleSetting, match="is not ours"):
         await GivenRabbitMQ("amqp://host/").create_virtual_hosts(["a"])
+
+
+async def test_a_first_start_that_is_cancelled_leaves_nothing_running_and_nothing_half_made(tmp_path: Path) -> None:
+    """Once when the node has begun to make its tables: without the last of them nobody could log in."""
+    folder = tmp_path / "data"
+    starting = asyncio.create_task(start_rabbitmq(folder, own=True))
+    async with asyncio.timeout(90):
+        while not list(folder.glob("mnesia/*/schema.DAT")):  # noqa: ASYNC110 - another program's file
+            await asyncio.sleep(0.01)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert str(folder) not in command_lines()
+    async with await start_rabbitmq(folder, own=True) as rabbitmq:
+        await _put(rabbitmq.url)
+        assert await _get(rabbitmq.url) == b"kept"
+    async with await start_rabbitmq(folder, own=True) as rabbitmq:
+        await wait_until_ready(rabbitmq.url, timeout_seconds=5)

@@ -1,6 +1,5 @@
 """`demo`: sends a day of signed webhooks and shows what became of the contacts."""
 
-import asyncio
 import contextlib
 import os
 import random
@@ -14,8 +13,9 @@ from worker.commands.demo_folder import demo_configuration, demo_folder, demo_se
 from worker.commands.demo_result import DemoResult, tell_result, wait_for_result
 from worker.commands.demo_sending import is_running, post_all
 from worker.commands.exit_code import ExitCode
+from worker.commands.instance import QUEUE_IN_POSTGRES
 from worker.commands.output import print_json, print_line
-from worker.commands.running import run_service
+from worker.commands.running import Stop, run_service
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.commands.welcome import base_url
 from worker.settings_tree import Settings
@@ -37,14 +37,31 @@ examples:
 
 
 def _run(arguments: Namespace) -> int:
+    from worker.commands.running_instance import running_instance  # noqa: PLC0415 - imports everything
+
     folder = demo_folder(arguments)
     arguments.config = str(demo_configuration(arguments))
-    settings = settings_of(arguments, defaults={"logs.level": "warning"}, starts_postgres=True)
+    settings = settings_of(
+        arguments, defaults={"logs.level": "warning"}, starts_postgres=True, fallbacks=QUEUE_IN_POSTGRES
+    )
     results: list[DemoResult] = []
 
-    async def work(stop: asyncio.Event) -> None:
+    @contextlib.asynccontextmanager
+    async def instance(stop: Stop, url: str) -> AsyncIterator[Settings]:
+        """The settings of the demo's instance: of one that runs, or of one that is started here and ends here."""
+        if await is_running(url):
+            if not arguments.json:
+                print_line(f"using the instance that runs at {url}")
+            yield settings_of(arguments, needs=("postgres", "sources"))
+            return
+        if not arguments.json:
+            print_line("starting an instance for the demo …")
+        async with running_instance(settings, arguments, stop) as (complete, _ended):
+            yield complete
+
+    async def work(stop: Stop) -> None:
         url = base_url(settings.receiver.host, settings.receiver.port)
-        async with _instance(settings, arguments, stop, url) as complete:
+        async with instance(stop, url) as complete:
             now = datetime.now(UTC)
             day = day_of_feedback(arguments.contacts, now=now, seed=random.randrange(2**32), tag=os.urandom(4).hex())  # noqa: S311 - a story, not a secret
             senders = demo_senders(folder)
@@ -54,34 +71,15 @@ def _run(arguments: Namespace) -> int:
                 for request in sender.requests(events, now=now)
             ]
             random.shuffle(requests)
-            sent = await post_all(requests, stop=stop, quiet=arguments.json)
-            if not stop.is_set():
-                results.append(await wait_for_result(complete, list(day), sent, quiet=arguments.json))
+            sent = await stop.unless_set(post_all(requests, quiet=arguments.json))
+            results.append(await stop.unless_set(wait_for_result(complete, list(day), sent, quiet=arguments.json)))
 
     run_service(settings, "demo", work)
-    if not results:
-        return ExitCode.INTERRUPTED
     if arguments.json:
         print_json(results[0])
     else:
         tell_result(results[0], folder)
     return ExitCode.OK
-
-
-@contextlib.asynccontextmanager
-async def _instance(settings: Settings, arguments: Namespace, stop: asyncio.Event, url: str) -> AsyncIterator[Settings]:
-    """The settings of the demo's instance: of one that runs, or of one that is started here and ends here."""
-    if await is_running(url):
-        if not arguments.json:
-            print_line(f"using the instance that runs at {url}")
-        yield settings_of(arguments, needs=("postgres", "sources"))
-        return
-    from worker.commands.up import running_instance  # noqa: PLC0415 - imports everything
-
-    if not arguments.json:
-        print_line("starting an instance for the demo …")
-    async with running_instance(settings, stop) as (complete, _ended):
-        yield complete
 
 
 COMMANDS = {"demo": Command(_configure, _run)}

@@ -19,9 +19,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 from schemas.source import Secret
-from worker.commands.first_run import CONFIG, make_first_configuration, write_once
+from worker.commands.first_run import CONFIG, make_first_configuration
 from worker.commands.setting_flags import overrides_of
-from worker.errors import ImpossibleSetting
+from worker.local_services.folder import told_as_mistakes
+from worker.local_services.whole_file import write_once
 from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
@@ -44,18 +45,13 @@ def demo_configuration(arguments: Namespace) -> Path:
     folder = demo_folder(arguments)
     if (folder / CONFIG_NAME).is_file():
         return folder / CONFIG_NAME
-    try:
+    with told_as_mistakes(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_once(folder / _SEED, secrets.token_hex(32) + "\n")
         sns = AmazonSesSamples()
         write_once(folder / _SNS_KEY, sns.private_key_pem.decode())
         write_once(folder / _SNS_CERTIFICATE, sns.certificate_pem.decode())
         senders = demo_senders(folder)
-    except OSError as error:
-        raise ImpossibleSetting(
-            f"the demo's folder {folder} cannot be written to ({error.strerror}): "
-            "choose another place with --data-directory"
-        ) from error
     return make_first_configuration(folder, _configuration(senders))
 
 

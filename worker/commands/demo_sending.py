@@ -39,7 +39,7 @@ async def is_running(url: str) -> bool:
     return False
 
 
-async def post_all(requests: Sequence[tuple[str, WebhookRequest]], *, stop: asyncio.Event, quiet: bool) -> Sent:
+async def post_all(requests: Sequence[tuple[str, WebhookRequest]], *, quiet: bool) -> Sent:
     """Posts every request until it is accepted. Raises ImpossibleSetting when one is refused for good."""
     started = time.monotonic()
     waiting = iter(requests)
@@ -48,8 +48,6 @@ async def post_all(requests: Sequence[tuple[str, WebhookRequest]], *, stop: asyn
 
             async def post_some() -> None:
                 for url, request in waiting:
-                    if stop.is_set():
-                        return
                     await _post(session, url, request)
                     advance()
 

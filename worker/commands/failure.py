@@ -8,6 +8,7 @@ import msgspec
 
 from worker.commands.exit_code import ExitCode
 from worker.errors import BouncekeeperError, ImpossibleSetting, StopTheProcess, TryAgainLater
+from worker.local_services.folder import remedy_of
 
 _REMEDIES = {
     errno.EADDRINUSE: "another process listens there; end it, or choose another port",
@@ -31,8 +32,12 @@ def tell_failure(error: BaseException, *, as_json: bool) -> int:
 
 
 def _of_the_machine(error: BaseException) -> BouncekeeperError | None:
-    """What the operating system refused, such as a port that is taken: a person must act, and needs no traceback."""
-    if isinstance(error, OSError) and error.errno in _REMEDIES:
+    """What the operating system refused, such as a file or a port: a person must act, and needs no traceback."""
+    if not isinstance(error, OSError):
+        return None
+    if error.filename is not None and (remedy := remedy_of(error)):
+        return StopTheProcess(f"{error.filename} cannot be used ({error.strerror}): {remedy}")
+    if error.errno in _REMEDIES:
         return StopTheProcess(f"{error}: {_REMEDIES[error.errno]}")
     return None
 

@@ -6,7 +6,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from worker.commands.setting_flags import overrides_of
-from worker.errors import ImpossibleSetting
+from worker.local_services.folder import told_as_mistakes
+from worker.local_services.whole_file import write_once
 from worker.settings_file import CONFIG_NAME, data_folder, find_config_file
 
 TOKEN_NAME = "api-token"  # noqa: S105 - a file name
@@ -17,8 +18,9 @@ CONFIG = """\
 
 data_directory = "."
 
-[queue]
-adapter = "postgres"    # for small senders; the production topology uses "rabbitmq" and url = "amqp://…"
+# Without a queue of yours `bouncekeeper up` uses Postgres, and `bouncekeeper stack` a RabbitMQ that it keeps here.
+# [queue]
+# url = "amqp://…"      # a RabbitMQ of yours, for both
 
 [receiver]
 host = "127.0.0.1"      # put a reverse proxy with TLS in front; or 0.0.0.0 to be reached directly
@@ -65,22 +67,8 @@ def make_first_configuration(folder: Path, text: str = CONFIG) -> Path:
 
     What is there already stays as it is. Raises ImpossibleSetting when the folder cannot be written to.
     """
-    try:
+    with told_as_mistakes(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_once(folder / TOKEN_NAME, secrets.token_urlsafe(32) + "\n")
         write_once(folder / CONFIG_NAME, text)
-    except OSError as error:
-        raise ImpossibleSetting(
-            f"the data folder {folder} cannot be written to ({error.strerror}): choose another with --data-directory"
-        ) from error
     return folder / CONFIG_NAME
-
-
-def write_once(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read; one that is there already stays as it is."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 from worker.settings import ALL_SECTIONS, load_settings
 from worker.settings_declarations import SettingDeclaration, setting_declarations
-from worker.settings_file import CONFIG_VARIABLE, find_config_file
+from worker.settings_file import CONFIG_VARIABLE, config_places, find_config_file
 from worker.settings_tree import Settings
 
 _DESTINATION = "setting:"
@@ -65,24 +65,25 @@ def settings_of(
     needs: Collection[str] = ALL_SECTIONS,
     defaults: Mapping[str, str] | None = None,
     starts_postgres: bool = False,
+    joins_instance: bool = True,
+    fallbacks: Mapping[str, str] | None = None,
 ) -> Settings:
     """The settings as this command line, the environment and the file give them. `defaults` are weak overrides.
 
-    Raises ImpossibleSetting.
+    See load_settings. Raises ImpossibleSetting.
     """
     overrides = overrides_of(arguments)
     environment = dict(os.environ)
-    config_file = find_config_file(
-        flag=arguments.config,
-        environment=environment,
-        data_directory=overrides.get("data_directory"),
-    )
+    data_directory = overrides.get("data_directory")
     return load_settings(
-        config_file=config_file,
+        config_file=find_config_file(flag=arguments.config, environment=environment, data_directory=data_directory),
         environment=environment,
         overrides={**(defaults or {}), **overrides},
         needs=needs,
         starts_postgres=starts_postgres,
+        joins_instance=joins_instance,
+        fallbacks=fallbacks,
+        looked_for=config_places(environment, data_directory),
     )
 
 

@@ -2,15 +2,20 @@
 
 import asyncio
 import os
+import shlex
 import shutil
 import sys
+from argparse import Namespace
 from pathlib import Path
 
+from schemas.queue_topology import CONTACTS_EXCHANGE
 from worker.commands.first_run import TOKEN_NAME
 from worker.commands.output import print_json, print_line
+from worker.commands.setting_flags import overrides_of
 from worker.errors import ImpossibleSetting
 from worker.local_services.process import listens
 from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
+from worker.settings_file import find_config_file
 from worker.settings_tree import Settings
 
 _READY_TIMEOUT_SECONDS = 30.0
@@ -57,45 +62,36 @@ def base_url(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def tell_welcome(settings: Settings, *, config_file: Path | None, as_json: bool) -> None:
-    """Prints it, and flushes: whoever reads a pipe waits for this line."""
-    receiver, api = (
-        base_url(settings.receiver.host, settings.receiver.port),
-        base_url(settings.api.host, settings.api.port),
-    )
-    posts = {
-        source.name: f"{receiver}/webhooks/{source.name}" for source in settings.sources if can_be_posted_to(source)
-    }
-    if as_json:
-        print_json(
-            {
-                "ready": True,
-                "sources": posts,
-                "receiver": receiver,
-                "api": api,
-                "config_file": None if config_file is None else str(config_file),
-                "data_directory": settings.data_directory,
-            }
-        )
+def tell_welcome(
+    settings: Settings, arguments: Namespace, *, config_file: Path, broker_url_file: Path | None = None
+) -> None:
+    """Prints it, and flushes: whoever reads a pipe waits for this line. `broker_url_file` is where consumers look."""
+    if arguments.json:
+        print_json(_for_scripts(settings, config_file, broker_url_file))
     else:
-        _tell_people(settings, posts, api, config_file)
+        _tell_people(settings, arguments, config_file, broker_url_file)
     sys.stdout.flush()
 
 
-def _program() -> str:
-    """How the reader's shell finds this program: `make run` starts it from a folder that is on nobody's PATH."""
-    called = Path(sys.argv[0])
-    if called.name != "bouncekeeper" or shutil.which(called.name):
-        return "bouncekeeper"
-    return os.path.relpath(called)
+def _for_scripts(settings: Settings, config_file: Path, broker_url_file: Path | None) -> dict[str, object]:
+    return {
+        "ready": True,
+        "sources": _webhook_urls(settings),
+        "receiver": base_url(settings.receiver.host, settings.receiver.port),
+        "api": base_url(settings.api.host, settings.api.port),
+        "queue": settings.queue.adapter,
+        **({"broker_url_file": str(broker_url_file)} if broker_url_file else {}),
+        "config_file": str(config_file),
+        "data_directory": settings.data_directory,
+    }
 
 
-def _tell_people(settings: Settings, posts: dict[str, str], api: str, config_file: Path | None) -> None:
+def _tell_people(settings: Settings, arguments: Namespace, config_file: Path, broker_url_file: Path | None) -> None:
     print_line()
     print_line("Bouncekeeper is running.", style="bold green")
     print_line()
     fetched = {source.name: mailbox.place for source in settings.sources if (mailbox := imap_mailbox(source))}
-    for heading, places in (("Your ESPs post to", posts), ("Mail is fetched from", fetched)):
+    for heading, places in (("Your ESPs post to", _webhook_urls(settings)), ("Mail is fetched from", fetched)):
         if places:
             print_line(heading)
             width = max(len(name) for name in places)
@@ -105,19 +101,66 @@ def _tell_people(settings: Settings, posts: dict[str, str], api: str, config_fil
         print_line(f"No source is configured yet: add your ESPs to {config_file}, then start again.")
         print_line("To see it work first: `make demo` (or `bouncekeeper demo`) in another terminal.")
     print_line()
+    _tell_what_to_look_at(settings, arguments, config_file)
+    if broker_url_file is not None:
+        _tell_broker(settings, broker_url_file)
+    print_line(f"Configuration: {config_file}    Data: {settings.data_directory}    End with Ctrl-C.")
+    print_line()
+
+
+def _tell_what_to_look_at(settings: Settings, arguments: Namespace, config_file: Path) -> None:
+    api = base_url(settings.api.host, settings.api.port)
+    flags = flags_to_find(config_file, named_folder=overrides_of(arguments).get("data_directory"))
+    program = _program(from_anywhere=bool(flags))
     print_line("Look at")
     print_line(f"  {api}/readyz     what is missing, if anything")
     print_line(f"  {api}/metrics    for Prometheus")
-    program = _program()
-    print_line(f"  {program} check jane@example.org      may I mail her?")
-    print_line(f"  {program} doctor                      is all well?")
+    print_line(f"  {shlex.join([program, 'check', 'jane@example.org', *flags])}      may I mail her?")
+    print_line(f"  {shlex.join([program, 'doctor', *flags])}                      is all well?")
     token = Path(settings.data_directory) / TOKEN_NAME
     if token.exists():
         print_line(
-            f'  curl -H "Authorization: Bearer $(cat {token})" '
+            f'  curl -H "Authorization: Bearer $(cat {shlex.quote(str(token))})" '
             f"""-d '{{"addresses": ["jane@example.org"]}}' {api}/v1/check"""
         )
+    if not flags:
+        from_anywhere = [_program(from_anywhere=True), "doctor", "--config", str(config_file.absolute())]
+        print_line(f"  {shlex.join(from_anywhere)}    the same from any other folder")
     print_line()
-    if config_file is not None:
-        print_line(f"Configuration: {config_file}    Data: {settings.data_directory}    End with Ctrl-C.")
+
+
+def _tell_broker(settings: Settings, url_file: Path) -> None:
+    from worker.local_services.rabbitmq import without_password  # noqa: PLC0415 - imports the broker's library
+
+    url = "" if settings.queue.url is None else without_password(settings.queue.url.reveal())
+    print_line("Consumers of status changes connect to RabbitMQ")
+    print_line(f"  {url}    exchange {CONTACTS_EXCHANGE}")
+    print_line(f"  cat {shlex.quote(str(url_file))}    the same with user and password")
     print_line()
+
+
+def flags_to_find(config_file: Path, *, named_folder: str | None) -> list[str]:
+    """What a command beside this one must be told, so that it finds the same configuration and data folder."""
+    found = find_config_file(flag=None, environment=os.environ)
+    flags = []
+    if found is None or found.resolve() != config_file.resolve():
+        flags += ["--config", str(config_file.absolute())]
+    if named_folder is not None and Path(named_folder).resolve() != config_file.parent.resolve():
+        flags += ["--data-directory", str(Path(named_folder).absolute())]
+    return flags
+
+
+def _webhook_urls(settings: Settings) -> dict[str, str]:
+    receiver = base_url(settings.receiver.host, settings.receiver.port)
+    return {
+        source.name: f"{receiver}/webhooks/{source.name}" for source in settings.sources if can_be_posted_to(source)
+    }
+
+
+def _program(*, from_anywhere: bool) -> str:
+    """How the reader's shell finds this program, here or from anywhere: it may be on nobody's PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "bouncekeeper" or shutil.which(called.name):
+        return "bouncekeeper"
+    relative = os.path.relpath(called)
+    return str(called.absolute()) if from_anywhere or relative.startswith("..") else relative

@@ -9,6 +9,8 @@ from worker.logs import get_logger
 
 log = get_logger()
 
+_WAIT_FOR_DPKG = "DPkg::Lock::Timeout=120"  # seconds; one that we left behind when we were interrupted may still run
+
 
 def install_package(name: str, *, otherwise: str = "") -> None:
     """Installs the package where there is apt-get and we are root; elsewhere nothing happens.
@@ -22,11 +24,16 @@ def install_package(name: str, *, otherwise: str = "") -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in (
         [apt_get, "update", "-q"],
-        [apt_get, "install", "-q", "-y", "--no-install-recommends", name],
+        [apt_get, "install", "-q", "-y", "--no-install-recommends", "-o", _WAIT_FOR_DPKG, name],
     ):
         log.warning("package.installing", command=" ".join(command))
         done = subprocess.run(  # noqa: S603 - the package's name is a constant of ours
-            command, capture_output=True, text=True, check=False, env=environment
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            start_new_session=True,  # Ctrl-C reaches us, and dpkg comes to its end
         )
         if done.returncode != 0:
             raise ImpossibleSetting(

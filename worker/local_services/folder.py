@@ -1,10 +1,14 @@
 """The folder of a local service: ours alone while we run, and enterable by the user the service runs as."""
 
+import contextlib
+import errno
 import fcntl
 import os
 import shutil
 import stat
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -12,6 +16,44 @@ from worker.errors import ImpossibleSetting
 from worker.logs import get_logger
 
 log = get_logger()
+
+_REMEDIES = {
+    errno.EACCES: "let this user write to it, or run this as the user that it belongs to",
+    errno.EPERM: "let this user write to it, or run this as the user that it belongs to",
+    errno.EROFS: "mount it writable",
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.ENOTDIR: "move the file away that stands where the folder should be",
+    errno.EEXIST: "move the file away that stands where the folder should be",
+    errno.EISDIR: "move the folder away that stands where a file should be",
+    errno.EIO: "see what the system's log says of that disk",
+}
+_ATTEMPTS, _PAUSE_SECONDS = 5, 0.05
+
+
+@contextlib.contextmanager
+def told_as_mistakes(folder: Path) -> Iterator[None]:
+    """An OSError in the block comes out as an ImpossibleSetting that names the folder and the remedy."""
+    try:
+        yield
+    except (ConnectionError, TimeoutError):
+        raise
+    except OSError as error:
+        raise ImpossibleSetting(folder_mistake(folder, error)) from error
+
+
+def folder_mistake(folder: Path, error: OSError) -> str:
+    """A sentence on what the system refused in a data folder, and what to do."""
+    file = f" because of {error.filename}" if error.filename and str(error.filename) != str(folder) else ""
+    return (
+        f"the data folder {folder} cannot be used{file} ({error.strerror or error}): "
+        f"{remedy_of(error) or 'see what is wrong with it'}, or choose another folder with --data-directory"
+    )
+
+
+def remedy_of(error: OSError) -> str:
+    """What to do about what the system refused with a file or folder; "" for what is no trouble of that kind."""
+    return _REMEDIES.get(error.errno or 0, "")
 
 
 class FolderLock:
@@ -22,30 +64,30 @@ class FolderLock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Raises ImpossibleSetting when another process holds it."""
+        """Raises ImpossibleSetting when another process holds it, OSError when the folder cannot be written to."""
         lock_file = self._path.open("a+")
-        try:
-            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _lock(lock_file):
             lock_file.seek(0)
             holder = lock_file.read().strip() or "unknown"
             lock_file.close()
             raise ImpossibleSetting(
                 f"The folder {self._path.parent} is in use by process {holder}: "
                 "stop that one first, or choose another folder."
-            ) from error
+            )
         lock_file.truncate(0)
         lock_file.write(str(os.getpid()))
         lock_file.flush()
         self._file = lock_file
 
     def is_held(self) -> bool:
-        """True while a process holds it."""
-        with self._path.open("a+") as lock_file:
-            try:
+        """True while a process holds it. Raises OSError when the lock is there and cannot be looked at."""
+        try:
+            with self._path.open("rb") as lock_file:
                 fcntl.flock(lock_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return True
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
         return False
 
     def release(self) -> None:
@@ -53,6 +95,19 @@ class FolderLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _lock(file: IO[str]) -> bool:
+    """False when another process holds it; whoever only looks whether it is held does so for a moment."""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(_PAUSE_SECONDS)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        return True
+    return False
 
 
 def ensure_user(name: str) -> None:
@@ -73,6 +128,7 @@ def ensure_user(name: str) -> None:
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,  # Ctrl-C reaches us, and it comes to its end
         )
         try:
             pwd.getpwnam(name)  # another process may have been quicker: only the outcome counts

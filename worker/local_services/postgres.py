@@ -16,7 +16,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -27,8 +26,10 @@ from typing import Self
 import asyncpg
 
 from worker.errors import ImpossibleSetting, StoreUnavailable
-from worker.local_services.folder import FolderLock, ensure_enterable, ensure_user
+from worker.local_services.folder import FolderLock, ensure_enterable, ensure_user, told_as_mistakes
+from worker.local_services.postgres_cluster import make_cluster
 from worker.local_services.process import ServiceProcess, command_of, free_port, port_is_free
+from worker.local_services.whole_file import write_anew, write_once
 from worker.logs import get_logger
 
 log = get_logger()
@@ -81,17 +82,19 @@ class EmbeddedPostgres:
         """The server, ready for connections on 127.0.0.1.
 
         An empty folder gets a new cluster; an existing one is taken up again, also after a crash.
-        Raises ImpossibleSetting when the folder is in use, or the wheel is missing or does not run here.
+        Raises ImpossibleSetting when the folder is in use or cannot be written to, or the wheel is missing or does
+        not run here. Cancelled, it leaves nothing running and nothing half-made.
         """
         postgres = cls(data_directory, port, settings or {})
-        postgres.data_directory.mkdir(parents=True, exist_ok=True)
-        postgres._lock.acquire()
-        try:
-            await asyncio.to_thread(postgres._prepare)
-            await postgres._run()
-        except BaseException:
-            postgres._lock.release()
-            raise
+        with told_as_mistakes(postgres.data_directory):
+            postgres.data_directory.mkdir(parents=True, exist_ok=True)
+            postgres._lock.acquire()
+            try:
+                await postgres._prepare()
+                await postgres._run()
+            except BaseException:
+                await postgres.stop()
+                raise
         return postgres
 
     @property
@@ -134,59 +137,26 @@ class EmbeddedPostgres:
     ) -> None:
         await self.stop()
 
-    def _prepare(self) -> None:
+    async def _prepare(self) -> None:
         if self._user is not None:
-            ensure_user(self._user)
+            await asyncio.to_thread(ensure_user, self._user)
             ensure_enterable(self._cluster)
             ensure_enterable(self._binaries / "postgres")
         self._password = _remembered(self.data_directory / "password", secrets.token_urlsafe(18))
         if not (self._cluster / "PG_VERSION").exists():
-            self._initialise()
+            await make_cluster(
+                self._cluster,
+                initdb=self._binaries / "initdb",
+                password=self._password,
+                user=self._user,
+                synced=self._settings.get("fsync") != "off",
+            )
         self.port = self._choose_port()
         lines = "".join(f"{name} = '{value}'\n" for name, value in self._settings.items())
         configuration = self._cluster / "bouncekeeper.conf"
         configuration.write_text(lines)
         if self._user is not None:
             shutil.chown(configuration, self._user, self._user)
-
-    def _initialise(self) -> None:
-        # initdb goes into a folder that is renamed when complete: a half-made cluster never looks whole.
-        fresh = self.data_directory / "cluster.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o700)
-        password_file = fresh.with_suffix(".password")
-        password_file.touch(mode=0o600)
-        password_file.write_text(self._password)
-        if self._user is not None:
-            shutil.chown(fresh, self._user, self._user)
-            shutil.chown(password_file, self._user, self._user)
-        try:
-            made = subprocess.run(  # noqa: S603 - built from constants and our own folder
-                [
-                    *(str(self._binaries / "initdb"), "--pgdata", str(fresh), "--username", "postgres"),
-                    *("--pwfile", str(password_file), "--auth", "scram-sha-256"),
-                    *("--encoding", "UTF8", "--locale-provider", "builtin", "--locale", "C.UTF-8"),
-                    "--no-instructions",
-                    *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
-                ],
-                capture_output=True,
-                text=True,
-                check=False,
-                user=self._user,
-                group=self._user,
-                extra_groups=None if self._user is None else [],
-                cwd="/",
-            )
-        finally:
-            password_file.unlink()
-        if made.returncode != 0:
-            raise ImpossibleSetting(
-                f"Postgres could not make its files in {fresh}: {made.stderr.strip()[-600:]}. "
-                "Choose another folder, or give the address of a Postgres of your own."
-            )
-        with (fresh / "postgresql.conf").open("a") as configuration:
-            configuration.write("\ninclude 'bouncekeeper.conf'\n")
-        fresh.rename(self._cluster)
 
     def _choose_port(self) -> int:
         remembered = self.data_directory / "port"
@@ -196,7 +166,7 @@ class EmbeddedPostgres:
             port = int(_remembered(remembered, str(free_port())))
             if not port_is_free(port) and not command_of(self._recorded_pid()):
                 port = free_port()
-        remembered.write_text(str(port))
+        write_anew(remembered, str(port))
         return port
 
     async def _run(self) -> None:
@@ -313,7 +283,5 @@ def _find_binaries() -> Path:
 
 def _remembered(path: Path, value: str) -> str:
     """What the file says; `value`, now written to it, when there is none yet."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(value)
+    write_once(path, value)
     return path.read_text().strip()

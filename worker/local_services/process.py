@@ -78,6 +78,11 @@ class ServiceProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
+    def kill_with_children(self) -> None:
+        """Ends it and what it has started, at once; what has ended already is passed over."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     async def wait(self, *, timeout_seconds: float) -> bool:
         """True when it has ended within that time."""
         deadline = time.monotonic() + timeout_seconds

@@ -1,6 +1,7 @@
 """RabbitMQ in a container, where no binary is installed but a Docker engine runs."""
 
 import asyncio
+import contextlib
 import secrets
 import shutil
 import subprocess
@@ -35,17 +36,18 @@ class RabbitMQContainer:
         container = cls(
             f"bouncekeeper-{secrets.token_hex(4)}", free_port() if port is None else port, secrets.token_hex(12)
         )
-        await container._docker(
-            *("run", "--detach", "--name", container._name, "--hostname", "bouncekeeper"),
-            *("--publish", f"127.0.0.1:{container._port}:5672"),
-            *("--env", "RABBITMQ_DEFAULT_USER=bouncekeeper"),
-            *("--env", f"RABBITMQ_DEFAULT_PASS={container._password}"),
-            IMAGE,
-        )
         try:
+            await container._docker(
+                *("run", "--detach", "--name", container._name, "--hostname", "bouncekeeper"),
+                *("--publish", f"127.0.0.1:{container._port}:5672"),
+                *("--env", "RABBITMQ_DEFAULT_USER=bouncekeeper"),
+                *("--env", f"RABBITMQ_DEFAULT_PASS={container._password}"),
+                IMAGE,
+            )
             await wait_until_ready(container.url, timeout_seconds=START_TIMEOUT_SECONDS)
         except BaseException:
-            await container.close()
+            with contextlib.suppress(ImpossibleSetting):  # it may not have been made yet
+                await container.close()
             raise
         log.info("service.started", service="rabbitmq", address=f"127.0.0.1:{container._port}", folder=container._name)
         return container
@@ -111,23 +113,29 @@ class RabbitMQContainer:
         return f"amqp://bouncekeeper:{self._password}@127.0.0.1:{self._port}/{quote(virtual_host, safe='')}"
 
     async def _docker(self, *arguments: str) -> None:
-        done = await asyncio.to_thread(_run_docker, *arguments)
-        if done.returncode != 0:
+        process = await asyncio.create_subprocess_exec(
+            *("docker", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C reaches us, and we end it
+        )
+        try:
+            _, complaint = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+        if process.returncode != 0:
             raise ImpossibleSetting(
-                f"`docker {arguments[0]}` failed: {done.stderr.strip()[-400:]}. Mend Docker, or install "
-                "rabbitmq-server."
+                f"`docker {arguments[0]}` failed: {complaint.decode(errors='replace').strip()[-400:]}. Mend Docker, or "
+                "install rabbitmq-server."
             )
 
 
 def docker_runs() -> bool:
     """True when a Docker engine answers."""
-    return shutil.which("docker") is not None and _run_docker("info").returncode == 0
-
-
-def _run_docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - arguments of this file
-        ["docker", *arguments],  # noqa: S607 - where docker lies differs by system
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    docker = shutil.which("docker")
+    if docker is None:
+        return False
+    return subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0  # noqa: S603 - no input

@@ -4,7 +4,7 @@
 <data_directory>/
 ├── rabbitmq.conf  enabled_plugins  environment     written at each start
 ├── identity          node name, ports, user and password, remembered
-├── mnesia/           queues and their logs
+├── mnesia/           queues and their logs; `unfinished` is there until they have been made
 ├── rabbitmq.log  epmd.log
 └── lock              held while we run
 ```
@@ -25,9 +25,10 @@ from typing import Self
 from urllib.parse import quote
 
 from worker.errors import ImpossibleSetting, QueueUnavailable
-from worker.local_services.folder import FolderLock
+from worker.local_services.folder import FolderLock, told_as_mistakes
 from worker.local_services.process import ServiceProcess, free_port, port_is_free
 from worker.local_services.rabbitmq import CLEAR_MEMORY_ALARM, RAISE_MEMORY_ALARM, wait_until_ready
+from worker.local_services.whole_file import write_anew
 from worker.logs import get_logger
 
 log = get_logger()
@@ -75,20 +76,24 @@ class RabbitMQNode:
     async def start(cls, data_directory: Path, *, server: Path | None = None, port: int | None = None) -> Self:
         """The node, ready for connections on 127.0.0.1; data of an earlier run is taken up again.
 
-        Raises ImpossibleSetting when there is no server, it does not start, or the folder is in use.
+        Raises ImpossibleSetting when there is no server, it does not start, or the folder is in use or cannot be
+        written to. Cancelled, it leaves nothing running and nothing half-made.
         """
         found = server or find_server()
         if found is None:
             raise ImpossibleSetting("There is no RabbitMQ on this machine: install rabbitmq-server.")
         node = cls(data_directory, found)
-        node.data_directory.mkdir(parents=True, exist_ok=True)
-        node._lock.acquire()
-        try:
-            node._identity = node._remember_identity(port)
-            await node._run()
-        except BaseException:
-            await node.close()
-            raise
+        with told_as_mistakes(node.data_directory):
+            node.data_directory.mkdir(parents=True, exist_ok=True)
+            node._lock.acquire()
+            try:
+                node._forget_half_made_data()
+                node._identity = node._remember_identity(port)
+                await node._run()
+            except BaseException:
+                await node.close(signal.SIGKILL)  # in good order it would first come up
+                raise
+            node._unfinished.unlink(missing_ok=True)
         return node
 
     @property
@@ -143,9 +148,9 @@ class RabbitMQNode:
         await self._end(signal.SIGTERM)
         await self._run()
 
-    async def close(self) -> None:
+    async def close(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ends it for good."""
-        await self._end(signal.SIGTERM)
+        await self._end(number)
         names, self._names = self._names, None
         if names is not None:
             names.send(signal.SIGTERM)
@@ -164,6 +169,19 @@ class RabbitMQNode:
         identity = self._identity
         return f"amqp://bouncekeeper:{identity['password']}@127.0.0.1:{identity['port']}/{quote(virtual_host, safe='')}"
 
+    @property
+    def _unfinished(self) -> Path:
+        """There until the node has come up for the first time."""
+        return self.data_directory / "unfinished"
+
+    def _forget_half_made_data(self) -> None:
+        """Data whose making was interrupted lacks whatever had not been made yet, such as the user."""
+        mnesia = self.data_directory / "mnesia"
+        if self._unfinished.exists():
+            shutil.rmtree(mnesia, ignore_errors=True)
+        elif not mnesia.exists():
+            self._unfinished.touch()
+
     def _remember_identity(self, port: int | None) -> dict[str, str]:
         path = self.data_directory / "identity"
         if path.exists():
@@ -181,8 +199,7 @@ class RabbitMQNode:
             identity["port"] = str(free_port())
         identity["distribution_port"] = str(free_port())
         identity["names_port"] = str(free_port())
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(identity))
+        write_anew(path, json.dumps(identity))
         return identity
 
     def _environment(self) -> dict[str, str]:

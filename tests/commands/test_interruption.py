@@ -1,0 +1,156 @@
+"""Ctrl-C while `make run` starts, at any moment: one line, exit status 130, nothing half-made for the next run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.docs.reading_order import what_make_runs
+from tests.processes import command_lines
+from tests.surroundings import REPOSITORY
+from worker.commands.exit_code import ExitCode
+from worker.local_services.process import free_port
+
+ENDS_WITHIN_SECONDS = 20.0
+COMES_UP_WITHIN_SECONDS = 90.0
+ALLOWED = ("[info ", "[warning ")  # what it did until then
+
+
+class Folder:
+    """What a checkout has, installed; and a `make run` in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        (path / "deploy").symlink_to(REPOSITORY / "deploy")
+        (path / ".venv").symlink_to(sys.prefix)
+        self.postgres = path / ".data" / "postgres"
+        self.said = path / "said"
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        ports = {"BOUNCEKEEPER_RECEIVER_PORT": str(free_port()), "BOUNCEKEEPER_API_PORT": str(free_port())}
+        with self.said.open("wb") as said:
+            return subprocess.Popen(
+                ["sh", "-c", what_make_runs("run")],
+                cwd=self.path,
+                env={**os.environ, **ports},
+                stdout=said,
+                stderr=said,
+                start_new_session=True,  # a group of its own: a terminal's interrupt reaches all of it
+            )
+
+    def require_one_line(self, process: "subprocess.Popen[bytes]") -> None:
+        status = process.wait(timeout=ENDS_WITHIN_SECONDS)
+        said = self.said.read_text()
+        assert status == ExitCode.INTERRUPTED, said
+        *before, last = said.splitlines()
+        assert last == "bouncekeeper: interrupted"
+        assert not [line for line in before if not any(word in line for word in ALLOWED)], said
+        assert str(self.postgres) not in command_lines()
+        self.said.unlink()
+
+    def require_that_it_runs(self) -> None:
+        process = self.start()
+        deadline = time.monotonic() + COMES_UP_WITHIN_SECONDS
+        while "End with Ctrl-C." not in self.said.read_text():
+            assert process.poll() is None, self.said.read_text()
+            assert time.monotonic() < deadline, self.said.read_text()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == ExitCode.OK, self.said.read_text()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+@pytest.mark.skipif(
+    subprocess.run(["env", "--block-signal=INT", "true"], capture_output=True, check=False).returncode != 0,
+    reason="this system's env cannot hold signals back",
+)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "moments"), [(signal.SIGINT, (2, 4, 6, 8, 12, 20, 35, 50)), (signal.SIGTERM, (5, 30))]
+)
+def test_an_interrupt_in_the_first_moments_is_one_line(
+    folder: Folder, number: signal.Signals, moments: tuple[int, ...]
+) -> None:
+    for hundredths in moments:
+        process = folder.start()
+        time.sleep(hundredths / 100)
+        os.killpg(process.pid, number)
+        status = process.wait(timeout=ENDS_WITHIN_SECONDS)
+        # A shell that had not yet become our program is ended by the signal itself: a shell above calls that 130, too.
+        if status != -number:
+            folder.require_one_line(process)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "every"), [(signal.SIGINT, 1), (signal.SIGTERM, 4)])
+def test_an_interrupt_at_each_stage_of_the_first_run_leaves_nothing_half_made(
+    folder: Folder, number: signal.Signals, every: int
+) -> None:
+    stages: list[Callable[[], object]] = [
+        (folder.path / ".data").exists,
+        (folder.path / ".data" / "bouncekeeper.toml").exists,
+        (folder.path / ".data" / "instance.json").exists,
+        (folder.postgres / "password").exists,
+        lambda: list(folder.postgres.glob("cluster.new.*")),
+        lambda: list(folder.postgres.glob("cluster.new.*/data/base/1/*")),
+        (folder.postgres / "cluster" / "PG_VERSION").exists,
+        (folder.postgres / "cluster" / "postmaster.pid").exists,
+        lambda: folder.said.exists() and "service.started" in folder.said.read_text(),  # then it migrates
+    ]
+    for reached in stages[::every]:
+        if reached():  # by the run before, in the moment that it took to tell it
+            continue
+        process = folder.start()
+        deadline = time.monotonic() + COMES_UP_WITHIN_SECONDS
+        while not reached():
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        os.killpg(process.pid, number)
+        folder.require_one_line(process)
+    folder.require_that_it_runs()
+
+
+@pytest.mark.slow
+def test_a_kill_at_each_moment_of_the_first_run_leaves_nothing_half_made(folder: Folder) -> None:
+    for tenths in (4, 7, 10, 14, 20):
+        process = folder.start()
+        time.sleep(tenths / 10)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=ENDS_WITHIN_SECONDS)
+    folder.require_that_it_runs()
+
+
+def test_a_command_that_asks_is_ended_in_one_line(tmp_path: Path) -> None:
+    """It waits for standard input; anything else that takes its time is the same to it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "check", "-"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "BOUNCEKEEPER_POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/none"},
+    )
+    assert process.stderr is not None
+    deadline = time.monotonic() + ENDS_WITHIN_SECONDS
+    while not caught(process.pid, signal.SIGINT):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=ENDS_WITHIN_SECONDS)
+    assert (process.returncode, said) == (ExitCode.INTERRUPTED, "bouncekeeper: interrupted\n")
+
+
+def caught(process_id: int, number: signal.Signals) -> bool:
+    """True once the process has a handler of its own for the signal, and not Python's."""
+    status = Path(f"/proc/{process_id}/status").read_text()
+    mask = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+    return bool(mask >> (signal.SIGTERM - 1) & 1) and bool(mask >> (number - 1) & 1)

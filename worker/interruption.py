@@ -1,0 +1,33 @@
+"""SIGINT and SIGTERM while there is nothing to finish: one line, exit status 130, at once.
+
+This is the first thing that the program does, so it imports little.
+"""
+
+import os
+import signal
+from contextlib import suppress
+from typing import NoReturn
+
+EXIT_STATUS = 130  # a shell gives the same to what Ctrl-C ended
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STDERR = 2
+
+
+def end_at_once_when_asked() -> None:
+    """From here on either signal ends the process; also one that was sent, and held back, before."""
+    for number in SIGNALS:
+        signal.signal(number, _end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def end_interrupted() -> NoReturn:
+    """Says so and ends the process, whatever its threads still do."""
+    # A terminal has written ^C at the beginning of the line.
+    begin = b"\n" if os.isatty(_STDERR) else b""
+    with suppress(OSError):
+        os.write(_STDERR, begin + b"bouncekeeper: interrupted\n")
+    os._exit(EXIT_STATUS)
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    end_interrupted()

@@ -1,0 +1,31 @@
+"""Small files that are there whole or not at all, whenever we are killed; only their owner can read them."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+
+def write_once(path: Path, text: str) -> None:
+    """Writes the file; one that is there already stays as it is, also when two write it at once. Raises OSError."""
+    if path.exists():
+        return
+    fresh = _written_beside(path, text)
+    try:
+        with suppress(FileExistsError):
+            path.hardlink_to(fresh)  # unlike a rename, this never replaces anything
+    finally:
+        fresh.unlink()
+
+
+def write_anew(path: Path, text: str) -> None:
+    """Writes the file in the place of any that is there. Raises OSError."""
+    _written_beside(path, text).replace(path)
+
+
+def _written_beside(path: Path, text: str) -> Path:
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(file.name)
