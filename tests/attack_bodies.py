@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from urllib.parse import quote_from_bytes
 
 from worker.providers.provider import WebhookRequest
 
@@ -108,3 +109,102 @@ def _with_field(body: bytes, field: str, make: Callable[[int], bytes], size: int
     head = b'{"%s":' % field.encode()
     value = make(size - len(written) - len(head) - 2)
     return head + value + (b"," + written[1:] if rest else b"}")
+
+
+def _header(*lines: bytes) -> bytes:
+    return b"\r\n".join([b"From: mailer-daemon@example.org", b"Subject: bounced", *lines]) + b"\r\n"
+
+
+def _nested(size: int) -> bytes:
+    """Parts within parts, each with all that is in the next one."""
+    mail = b"Content-Type: text/plain\r\n\r\n" + b"jane@example.org " * ((size - 2_000) // 17)
+    for depth in range(12):
+        boundary = b"b%d" % depth
+        mail = b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n--%b\r\n%b\r\n--%b--\r\n' % (
+            boundary,
+            boundary,
+            mail,
+            boundary,
+        )
+    return _header() + mail
+
+
+# Raw mails.
+MAILS: dict[str, Callable[[int], bytes]] = {
+    "a million header lines": lambda size: _header() + b"A: b\r\n" * (size // 6) + b"\r\nhello\r\n",
+    "a long header line": lambda size: _header(b"To: " + b"<jane@example.org>, " * (size // 20)) + b"\r\nhello\r\n",
+    "a million parts": lambda size: (
+        _header(b'Content-Type: multipart/report; boundary="b"') + b"\r\n" + b"--b\r\n\r\n\r\n" * (size // 9)
+    ),
+    "nested parts": _nested,
+    "a million recipients": lambda size: (
+        _header(b'Content-Type: multipart/report; boundary="b"')
+        + b"\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; a\r\n"
+        + b"\r\nFinal-Recipient: rfc822; jane@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n" * (size // 78)
+    ),
+    "a long text": lambda size: _header() + b"\r\n" + b"550 5.1.1 <jane@example.org> unknown\r\n" * (size // 38),
+    "a page of tags": lambda size: _header(b"Content-Type: text/html") + b"\r\n" + b"<p><style>" * (size // 10),
+    "quoted-printable": lambda size: (
+        _header(b"Content-Transfer-Encoding: quoted-printable") + b"\r\n" + b"=41" * (size // 3)
+    ),
+    "base64": lambda size: _header(b"Content-Transfer-Encoding: base64") + b"\r\n" + b"QUFB" * (size // 4),
+}
+
+
+def authentic(request: WebhookRequest, size: int) -> Iterator[tuple[str, str, bytes]]:
+    """Names, content types and bodies of the sort that this sender posts: only who has its secret gets them parsed."""
+    content_type, body = request.headers.get("content-type", ""), request.body
+    for name, batch in _batches(body, size):
+        yield name, content_type, batch
+    if body[:1] in {b"{", b"["}:
+        for name, make in JSON_VALUES.items():
+            yield name, content_type, make(size)
+            if body.startswith(b"{"):
+                yield f"{name} beside", content_type, b'{"zz":' + make(size - len(body) - 10) + b"," + body[1:]
+    elif content_type.startswith(FORM):
+        for name, make in FORMS.items():
+            yield name, content_type, make(size)
+            yield f"{name} beside", content_type, body + b"&" + make(size - len(body) - 1)
+    elif content_type.startswith("multipart"):
+        for name, make in MULTIPARTS.items():
+            yield name, MULTIPART, make(size)
+    yield from _mails(request, size)
+
+
+def _mails(request: WebhookRequest, size: int) -> Iterator[tuple[str, str, bytes]]:
+    """Mails, where this sender's webhooks hold one."""
+    content_type, body = request.headers.get("content-type", ""), request.body
+    held_in = [field for field in ("RawEmail", "Message") if body.startswith(b"{") and field.encode() in body]
+    for name, make in MAILS.items():
+        if content_type.startswith("message/"):
+            yield f"a mail of {name}", content_type, make(size)
+        if content_type.startswith("multipart"):
+            for field in ("email", "body-mime"):
+                yield f"a form's mail of {name}", MULTIPART, _closed(_part(field, make(size - 200)))
+        if content_type.startswith(FORM):
+            yield f"a form's mail of {name}", FORM, b"body-mime=" + quote_from_bytes(make(size // 3), safe="").encode()
+        for field in held_in:
+            text = json.dumps(make(size * 9 // 10).decode("latin-1")).encode()
+            yield f"a mail of {name} in {field}", content_type, _replaced(body, field, text)
+
+
+def _batches(body: bytes, size: int) -> Iterator[tuple[str, bytes]]:
+    """Events in their thousands, and one that is monstrous among others that are not."""
+    for opening, closing in ((b"[", b"]"), (b'{"events":[', b"]}")):
+        if body.startswith(opening):
+            element = body.strip()[len(opening) : -len(closing)]
+            yield "a million events", _filled(size, element, opening, closing)
+            for name, make in JSON_VALUES.items():
+                attack = make(size - len(body) - 20)
+                yield f"{name} as an event", opening + attack + b"," + element + closing
+                within = b'{"zz":%b,%b' % (attack, element[1:])
+                yield f"{name} in an event", opening + element + b"," + within + closing
+    if body.startswith(b"{"):
+        line = body.replace(b"\n", b"")
+        yield "a million lines", (line + b"\n") * (size // (len(line) + 1))
+        yield "a million objects", _filled(size, body, b"[", b"]")
+
+
+def _replaced(body: bytes, field: str, value: bytes) -> bytes:
+    rest = {name: kept for name, kept in json.loads(body).items() if name != field}
+    return b'{"%b":%b,%b' % (field.encode(), value, json.dumps(rest).encode()[1:])

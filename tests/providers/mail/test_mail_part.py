@@ -46,7 +46,7 @@ def test_the_line_that_a_mailbox_file_puts_before_a_mail_is_skipped() -> None:
 def test_folded_fields_are_read_as_one_line() -> None:
     part = part_of("Subject: one\n two\n\tthree\nFrom: a@b.c\n\nbody")
     assert part.headers.get("subject") == "one two three"
-    assert part.body == b"body"
+    assert part.payload() == b"body"
 
 
 def test_encoded_words_become_letters_and_broken_ones_stay() -> None:

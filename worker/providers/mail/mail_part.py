@@ -15,6 +15,7 @@ from email.errors import MessageError
 from email.header import decode_header
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from worker.errors import UnreadablePayload
 
@@ -24,6 +25,7 @@ MAX_HEADER_BYTES = 128 * 1024
 MAX_FIELDS = 400
 MAX_VALUE_CHARACTERS = 8_000
 MAX_TEXT_BYTES = 256 * 1024
+MAX_ENCODED_BYTES = MAX_TEXT_BYTES * 3  # quoted-printable writes a byte in three
 RETURNED_TYPES = frozenset(
     {
         "message/rfc822",
@@ -81,12 +83,22 @@ class MailPart(Struct, frozen=True, kw_only=True):
     headers: Headers
     content_type: str  # in lower case, "text/plain" where none is told
     parameters: dict[str, str]  # of the content type, names in lower case
-    body: bytes  # what follows the headers, still encoded
+    # What follows the headers, still encoded: from here to there in the mail that it is a part of. A part of its own
+    # bytes would be a copy at each depth, of all that is below.
+    mail: bytes
+    begin: int
+    end: int
     parts: tuple["MailPart", ...] = ()
 
     def payload(self) -> bytes:
         """The body without its transfer encoding; no more of it than MAX_TEXT_BYTES."""
-        return _transfer_decoded(self.body, self.headers.get("content-transfer-encoding").strip().lower())
+        body = self.mail[self.begin : min(self.end, self.begin + MAX_ENCODED_BYTES)]
+        return _transfer_decoded(body, self.headers.get("content-transfer-encoding").strip().lower())
+
+    def first_boundary(self) -> bytes | None:
+        """The first line in the body that looks like a boundary, without its hyphens; None when none does."""
+        found = _LIKELY_BOUNDARY.search(self.mail, self.begin, self.end)
+        return found.group(1).rstrip() if found else None
 
     def text(self) -> str:
         """The body in letters, lines ended by LF."""
@@ -108,20 +120,27 @@ def read_mail_part(message: bytes) -> MailPart:
     lines = message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n\t ")
     if lines.startswith((b"From ", b">From ")):  # the line that an mbox file puts before each mail
         lines = lines.partition(b"\n")[2]
-    headers, _ = read_headers(lines)
+    headers, _ = _headers_at(lines, 0, len(lines))
     if not any(name in _OF_EVERY_MAIL for name, _ in headers.fields):
         raise UnreadablePayload(
             "mail: the body begins with no header field of a mail (From, Date, Subject …): post the raw message"
         )
-    return _Reader().read(lines, depth=0)
+    return _Reader().read(lines, 0, len(lines), depth=0)
 
 
 def read_headers(lines: bytes) -> tuple[Headers, bytes]:
     """The header fields before the first empty line, and what follows it. Lines that are no fields are left out."""
-    if lines.startswith(b"\n"):
-        return Headers(), lines[1:]
-    head, _, body = lines.partition(b"\n\n")
-    unfolded = re.sub(rb"\n[ \t]+", b" ", head[:MAX_HEADER_BYTES])
+    headers, body = _headers_at(lines, 0, len(lines))
+    return headers, lines[body:]
+
+
+def _headers_at(lines: bytes, begin: int, end: int) -> tuple[Headers, int]:
+    """The header fields of what stands between there, and where its body begins."""
+    if lines.startswith(b"\n", begin, end):
+        return Headers(), begin + 1
+    empty_line = lines.find(b"\n\n", begin, end)
+    head_end, body = (end, end) if empty_line < 0 else (empty_line, empty_line + 2)
+    unfolded = re.sub(rb"\n[ \t]+", b" ", lines[begin : min(head_end, begin + MAX_HEADER_BYTES)])
     fields = [
         (field.group(1).decode().lower(), decoded(field.group(2).strip(), "utf-8")[:MAX_VALUE_CHARACTERS])
         for line in unfolded.split(b"\n", MAX_FIELDS)[:MAX_FIELDS]
@@ -160,33 +179,31 @@ class _Reader:
     def __init__(self) -> None:
         self.parts_left = MAX_PARTS
 
-    def read(self, lines: bytes, *, depth: int) -> MailPart:
+    def read(self, mail: bytes, begin: int, end: int, *, depth: int) -> MailPart:
         self.parts_left -= 1
-        headers, body = read_headers(lines)
+        headers, body = _headers_at(mail, begin, end)
         content_type, parameters = _content_type(headers.get("content-type"))
-        part = MailPart(headers=headers, content_type=content_type, parameters=parameters, body=body)
+        part = MailPart(
+            headers=headers, content_type=content_type, parameters=parameters, mail=mail, begin=body, end=end
+        )
         if depth >= MAX_DEPTH:
             return part
         if content_type in RETURNED_TYPES:
             inside = part.payload().replace(b"\r\n", b"\n").lstrip(b"\n")
-            return _with_parts(part, (self.read(inside, depth=depth + 1),)) if self.parts_left > 0 else part
+            if self.parts_left <= 0:
+                return part
+            return replace(part, parts=(self.read(inside, 0, len(inside), depth=depth + 1),))
         if content_type.startswith("multipart/"):
-            return _with_parts(part, self._split(body, parameters.get("boundary", ""), depth))
+            return replace(part, parts=self._split(part, depth))
         return part
 
-    def _split(self, body: bytes, boundary: str, depth: int) -> tuple[MailPart, ...]:
+    def _split(self, part: MailPart, depth: int) -> tuple[MailPart, ...]:
         parts = []
-        for piece in _pieces(body, boundary):
+        for begin, end in _pieces(part):
             if self.parts_left <= 0:
                 break
-            parts.append(self.read(piece, depth=depth + 1))
+            parts.append(self.read(part.mail, begin, end, depth=depth + 1))
         return tuple(parts)
-
-
-def _with_parts(part: MailPart, parts: tuple[MailPart, ...]) -> MailPart:
-    return MailPart(
-        headers=part.headers, content_type=part.content_type, parameters=part.parameters, body=part.body, parts=parts
-    )
 
 
 def _content_type(value: str) -> tuple[str, dict[str, str]]:
@@ -197,31 +214,25 @@ def _content_type(value: str) -> tuple[str, dict[str, str]]:
     return (kind if "/" in kind else "text/plain"), parameters
 
 
-def _pieces(body: bytes, boundary: str) -> list[bytes]:
+def _pieces(part: MailPart) -> list[tuple[int, int]]:
     """What stands between the boundaries; where the one told never occurs, the one that seems to be meant."""
-    told = boundary.strip().encode()
-    pieces = _between(body, told) if told else []
-    if not pieces and (likely := first_boundary(body)):
-        pieces = _between(body, likely)
+    told = part.parameters.get("boundary", "").strip().encode()
+    pieces = _between(part, told) if told else []
+    if not pieces and (likely := part.first_boundary()):
+        pieces = _between(part, likely)
     return pieces
 
 
-def first_boundary(body: bytes) -> bytes | None:
-    """The first line in a body that looks like a boundary, without its hyphens; None when none does."""
-    found = _LIKELY_BOUNDARY.search(body)
-    return found.group(1).rstrip() if found else None
-
-
-def _between(body: bytes, boundary: bytes) -> list[bytes]:
+def _between(part: MailPart, boundary: bytes) -> list[tuple[int, int]]:
     line = re.compile(rb"^--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\n|\Z)", re.MULTILINE)
-    pieces: list[bytes] = []
+    pieces: list[tuple[int, int]] = []
     begin = None
-    for found in line.finditer(body):
+    for found in line.finditer(part.mail, part.begin, part.end):
         if begin is not None:
-            pieces.append(body[begin : max(begin, found.start() - 1)])
+            pieces.append((begin, max(begin, found.start() - 1)))
         begin = None if found.group(1) else found.end()
         if begin is None or len(pieces) > MAX_PARTS:
             return pieces
     if begin is not None:
-        pieces.append(body[begin:])  # the closing boundary was cut off
+        pieces.append((begin, part.end))  # the closing boundary was cut off
     return pieces

@@ -19,7 +19,7 @@ from worker.providers.mail.authentication_results import dkim_domains
 from worker.providers.mail.dkim_verdict import passed_named, signed_fields
 from worker.providers.mail.finding import Report
 from worker.providers.mail.known_reporters import believed_reporter
-from worker.providers.mail.mail_part import Headers, MailPart, first_boundary, read_headers
+from worker.providers.mail.mail_part import Headers, MailPart, read_headers
 from worker.providers.mail.mail_text import addresses_in
 from worker.providers.mail.mail_token import MailToken, genuine_tokens
 from worker.providers.mail.options import MailOptions
@@ -81,7 +81,7 @@ def _has_signed_parts(part: MailPart, covered: frozenset[str]) -> bool:
     """True when the mail is in the parts that its signer made, and in none that a mail inside it pretends to be."""
     if "content-type" in covered and len(part.headers.all("content-type")) == 1:
         return True
-    first = first_boundary(part.body)
+    first = part.first_boundary()
     if first is None:
         return part.content_type.startswith("text/") and "report-type" not in part.parameters
     return part.content_type.startswith("multipart/") and part.parameters.get("boundary", "").encode() == first

@@ -25,9 +25,12 @@ def split_array(array: bytes) -> list[bytes] | None:
     return _split(array, opening=b"[")
 
 
-def split_object(text: bytes) -> dict[str, bytes] | None:
-    """The values of the JSON object, each as its own bytes; None when the text is no object with its end."""
-    members = _split(text, opening=b"{")
+def split_object(text: bytes, *, most: int) -> dict[str, bytes] | None:
+    """The values of the JSON object, each as its own bytes; None when the text is no object with its end.
+
+    Nor is one of more than `most` values.
+    """
+    members = _split(text, opening=b"{", most=most)
     if members is None:
         return None
     values = {}
@@ -42,7 +45,7 @@ def split_object(text: bytes) -> dict[str, bytes] | None:
     return values
 
 
-def _split(text: bytes, *, opening: bytes) -> list[bytes] | None:
+def _split(text: bytes, *, opening: bytes, most: int | None = None) -> list[bytes] | None:
     text = text.strip()
     if not text.startswith(opening):
         return None
@@ -53,7 +56,7 @@ def _split(text: bytes, *, opening: bytes) -> list[bytes] | None:
         begin = place + 1
         if element:
             elements.append(element)
-        elif elements or not is_last:
+        if (not element and (elements or not is_last)) or (most is not None and len(elements) > most):
             return None
         if is_last:
             return elements if begin == len(text) else None

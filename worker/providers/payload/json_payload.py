@@ -26,6 +26,7 @@ ELEMENTS_LIMIT = 100_000
 ELEMENTS_VALUES_LIMIT = 1_000_000
 # Of what is decoded at once: each becomes an object of up to 300 bytes, while two bytes suffice to write it.
 VALUES_LIMIT = 100_000
+_FIELDS_LIMIT = 1_000
 
 # Each recipient of one element becomes an event that carries the whole element.
 RECIPIENTS_LIMIT = 1_024
@@ -36,6 +37,7 @@ _METADATA_DEPTH = 20
 _decode_any = msgspec.json.Decoder().decode
 _decode_raw_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_skip_object = msgspec.json.Decoder(msgspec.defstruct("AnyObject", [])).decode
 
 
 def decode_json(body: bytes, what: str, *, most_values: int = VALUES_LIMIT) -> Any:
@@ -77,15 +79,24 @@ def decode_array_of_raw(body: bytes, what: str) -> list[msgspec.Raw]:
 
 
 def decode_fields(body: bytes, what: str) -> Mapping[str, msgspec.Raw | bytes]:
-    """The values of the JSON object, each still as its own bytes; raises UnreadablePayload when it is none."""
+    """The values of the JSON object, each still as its own bytes; raises UnreadablePayload when it is none.
+
+    Nor is one of more than a thousand fields.
+    """
     try:
-        fields: dict[str, msgspec.Raw] = _decode_raw_fields(body)
+        if len(body) <= VALUES_LIMIT:
+            fields: dict[str, msgspec.Raw] = _decode_raw_fields(body)
+            return fields
+        _skip_object(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
-        values = split_object(body)
+        values = split_object(body, most=_FIELDS_LIMIT)
         if values is None:
             raise _unreadable(what, error) from error
         return values
-    return fields
+    values = split_object(body, most=_FIELDS_LIMIT)
+    if values is None:
+        raise UnreadablePayload(f"{what}: it has over {_FIELDS_LIMIT} fields, and no vendor sends so many")
+    return values
 
 
 def decode_elements(body: bytes, what: str, *, inside: str = "", lines: bool = False) -> list[msgspec.Raw]:
@@ -148,7 +159,7 @@ def split_lines(body: bytes, what: str) -> list[bytes]:
 
 def _is_json(text: bytes) -> bool:
     try:
-        _decode_raw_fields(text)
+        _skip_object(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
         return False
     return True
