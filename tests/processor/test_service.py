@@ -176,6 +176,24 @@ async def test_one_bad_event_is_set_aside_as_its_bytes_and_replay_brings_it_back
         assert [one.id for one in await list_dead_letters(pool)] == [letter.id]
 
 
+async def test_a_large_body_takes_effect_part_by_part_and_is_taken_off_the_queue(
+    database_dsn: str, postgres_writer: PostgresWriter
+) -> None:
+    bad = b'{"email":"\\ud800"}'
+    elements = [
+        b'{"email":"a%d@example.org","event":"bounce","type":"bounce","status":"5.1.1","zz":"%b"}'
+        % (number, b"x" * 9_000)
+        for number in range(300)
+    ]
+    body = b"[" + b",".join([*elements[:150], bad, *elements[150:]]) + b"]"
+    async with processor(settings_for(database_dsn, None)):
+        await postgres_writer.put(encode_parcel([encode_envelope(envelope(body, provider="sendgrid"))]))
+        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 300)
+        await until(database_dsn, "SELECT reason FROM dead_letters", "unreadable_events")
+        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until(database_dsn, "SELECT count(*) FROM events", 300)
+
+
 async def test_a_delivery_that_postgres_refuses_is_found_and_set_aside(
     database_dsn: str, postgres_writer: PostgresWriter
 ) -> None:

@@ -127,7 +127,7 @@ class TestRoom:
                 await leave[name].wait()
 
         tasks = {}
-        for name, size in (("a", 100), ("b", 60), ("c", 100), ("d", 10)):
+        for name, size in (("a", 90), ("b", 50), ("c", 100), ("d", 10)):
             tasks[name] = asyncio.create_task(stay(name, size))
             await asyncio.sleep(0)
         assert entered == ["a", "b"]  # d would fit, but c was there before
@@ -138,14 +138,14 @@ class TestRoom:
         for name in "abd":
             leave[name].set()
         await asyncio.wait(tasks.values())
-        both = bodies.room(100, "", unproven_bytes=None), bodies.room(100, "", unproven_bytes=None)
+        both = bodies.room(100, "", unproven_bytes=None), bodies.room(50, "", unproven_bytes=None)
         async with asyncio.timeout(1), both[0], both[1]:
             pass
         bodies.close()
 
     async def test_nobody_waits_for_ever(self) -> None:
         bodies = LargeBodies(max_unfolded_bytes=100, patience_seconds=0.05)
-        async with bodies.room(100, "", unproven_bytes=None), bodies.room(100, "", unproven_bytes=None):
+        async with bodies.room(100, "", unproven_bytes=None), bodies.room(50, "", unproven_bytes=None):
             with pytest.raises(TryAgainLater):
                 async with bodies.room(1, "", unproven_bytes=None):
                     pass
@@ -155,7 +155,7 @@ class TestRoom:
 
     async def test_a_place_that_shrinks_makes_room_for_others(self) -> None:
         bodies = LargeBodies(max_unfolded_bytes=100, patience_seconds=0.05)
-        async with bodies.room(100, "gzip", unproven_bytes=None) as place, bodies.room(60, "", unproven_bytes=None):
+        async with bodies.room(100, "gzip", unproven_bytes=None) as place:
             with pytest.raises(TryAgainLater):
                 async with bodies.room(60, "", unproven_bytes=None):
                     pass

@@ -6,6 +6,8 @@ common, so that they never wait for each other's locks: while Postgres writes on
 Loads go two ways. The first parcels of each source go ahead, in small loads that wait for nothing; what a source has
 beyond them is its backlog, and fills large loads in turns with the backlogs of others. So what a quiet source says is
 in effect at once, however long the large loads take.
+
+A large parcel is a load of its own, parsed and committed part by part, one such parcel at a time.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ from datetime import UTC, datetime
 from random import randrange
 from zlib import crc32
 
+import msgspec
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
@@ -23,6 +26,7 @@ from schemas.source import Source
 from worker.errors import QueueUnavailable, StoreUnavailable
 from worker.logs import get_logger
 from worker.processor.batch import BatchWriter, Committed
+from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, parse_parcel
 from worker.processor.reporting import report_load, report_unknown
 from worker.providers.provider import Provider
@@ -38,6 +42,7 @@ _BYTES_AT_ONCE = 1024 * 1024
 _LOADS_IN_FLIGHT = 2
 _FIRST_BATCHES_IN_FLIGHT = 2
 _BATCHES_OF_A_LOAD = 4
+_MOST_LOAD_BYTES = 4 * 1024 * 1024  # what is set aside makes no events, but is held
 
 
 class _Load(Struct, kw_only=True):
@@ -46,6 +51,8 @@ class _Load(Struct, kw_only=True):
     leases: list[Lease]
     parsed: ParsedParcels
     parse_seconds: float = 0.0
+    size_bytes: int = 0
+    large_parcel: bytes = b""  # the only one, in place of `parsed`
 
 
 class _Way:
@@ -74,13 +81,16 @@ class Consumer:
         providers: Mapping[str, Provider],
         sources: Mapping[str, Source],
         settings: ProcessorSettings,
+        large_parcels: asyncio.Semaphore | None = None,
     ) -> None:
+        """`large_parcels` is shared by all consumers of a process: how many large parcels it has in work at a time."""
         self._name = name
         self._reader = reader
         self._writer = writer
         self._providers = providers
         self._sources = sources
         self._settings = settings
+        self._large_parcels = large_parcels or asyncio.Semaphore(1)
         self._ways = (
             _Way(Share.FIRST, wait_seconds=0.0, batches_in_flight=_FIRST_BATCHES_IN_FLIGHT),
             _Way(
@@ -112,12 +122,20 @@ class Consumer:
         load = _Load(leases=[], parsed=ParsedParcels())
         deadline = 0.0
         most_events = self._settings.batch_max_events * _BATCHES_OF_A_LOAD
-        while not stop.is_set() and load.parsed.event_count < most_events:
+        while not stop.is_set() and load.parsed.event_count < most_events and load.size_bytes < _MOST_LOAD_BYTES:
             if not way.waiting:
                 wait = _IDLE_WAIT_SECONDS if not load.leases else deadline - time.monotonic()
                 if wait <= 0 or not await self._take(way, wait):
                     break
             lease = way.waiting.popleft()
+            if len(lease.parcel) > LARGE_PARCEL_BYTES:
+                if load.leases:
+                    way.waiting.appendleft(lease)
+                    break
+                # The bytes belong to the load alone, so that they go as soon as they are taken apart.
+                load.large_parcel = lease.parcel
+                load.leases.append(msgspec.structs.replace(lease, parcel=b""))
+                break
             if not load.leases:
                 deadline = time.monotonic() + way.wait_seconds
             started = time.perf_counter()
@@ -130,6 +148,7 @@ class Consumer:
             )
             load.parse_seconds += time.perf_counter() - started
             load.leases.append(lease)
+            load.size_bytes += len(lease.parcel)
             await asyncio.sleep(0)  # a parcel takes milliseconds: let the batches under way go on
         return load if load.leases else None
 
@@ -152,21 +171,44 @@ class Consumer:
 
     async def _finish(self, load: _Load, way: _Way) -> None:
         try:
-            started = time.perf_counter()
-            parsed = load.parsed
-            await self._writer.refuse_replays(parsed)
-            batches = divide_by_contact(parsed, self._settings.batch_max_events)
-            committed = await asyncio.gather(*(self._commit(batch, way) for batch in batches))
-            set_aside = [*parsed.set_aside, *_deliveries_of_refused(parsed, committed)]
-            await self._writer.set_aside(set_aside)
-            await self._acknowledge(load.leases)
-            self._report(load, committed, set_aside, store_seconds=time.perf_counter() - started)
+            if load.large_parcel:
+                async with self._large_parcels:
+                    await self._finish_parts(load, way)
+            else:
+                await self._store(load, way, acknowledge=load.leases)
         except StoreUnavailable as error:
             # Said only while we stop: what is committed of it already will be known to whoever is lent it next.
             _log.warning("load.given_back", queue=self._name, parcels=len(load.leases), reason=str(error))
             await self._reader.give_back(load.leases)
         finally:
             way.slots.release()
+
+    async def _finish_parts(self, load: _Load, way: _Way) -> None:
+        """Each part is in effect before the next one is parsed; the parcel is acknowledged after the last."""
+        parts = parcel_parts(load.large_parcel, providers=self._providers, sources=self._sources, now=datetime.now(UTC))
+        load.large_parcel = b""
+        while True:
+            started = time.perf_counter()
+            # A part takes tenths of a second: the event loop goes on meanwhile.
+            parsed = await asyncio.to_thread(next, parts, None)
+            if parsed is None:
+                break
+            part = _Load(leases=load.leases, parsed=parsed, parse_seconds=time.perf_counter() - started)
+            await self._store(part, way)
+        await self._acknowledge(load.leases)
+
+    async def _store(self, load: _Load, way: _Way, *, acknowledge: list[Lease] | None = None) -> None:
+        """Everything in the load is in effect or set aside, and off the queue where it is to be, when this returns."""
+        started = time.perf_counter()
+        parsed = load.parsed
+        await self._writer.refuse_replays(parsed)
+        batches = divide_by_contact(parsed, self._settings.batch_max_events)
+        committed = await asyncio.gather(*(self._commit(batch, way) for batch in batches))
+        set_aside = [*parsed.set_aside, *_deliveries_of_refused(parsed, committed)]
+        await self._writer.set_aside(set_aside)
+        if acknowledge is not None:
+            await self._acknowledge(acknowledge)
+        self._report(load, committed, set_aside, store_seconds=time.perf_counter() - started)
 
     async def _commit(self, batch: Sequence[FeedbackEvent], way: _Way) -> Committed:
         async with way.transactions:
@@ -218,9 +260,7 @@ def _deliveries_of_refused(parsed: ParsedParcels, committed: Sequence[Committed]
     """The deliveries in which an event was refused, whole; the others of their events are applied all the same."""
     details = {refused.event.delivery_id: refused.detail for one in committed for refused in one.refused}
     return [
-        SetAsideDelivery(
-            envelope=delivery.envelope, reason="store_refused", detail=details[delivery.envelope.delivery_id]
-        )
+        delivery.set_aside(reason="store_refused", detail=details[delivery.envelope.delivery_id])
         for delivery in parsed.deliveries
         if delivery.envelope.delivery_id in details
     ]

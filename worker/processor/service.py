@@ -90,6 +90,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         address = await stack.enter_async_context(serving_probes(settings.processor, pool, readers))
         served = {"address": address} if address else {}
         _log.info("process.started", role="processor", version=version("bouncekeeper"), **served)
+        large_parcels = asyncio.Semaphore(1)
         async with asyncio.TaskGroup() as tasks:
             for name, reader in readers.items():
                 consumer = Consumer(
@@ -99,6 +100,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                     providers=PROVIDERS,
                     sources={source.name: source for source in settings.sources},
                     settings=settings.processor,
+                    large_parcels=large_parcels,
                 )
                 tasks.create_task(consumer.run(stop))
                 tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", _depth_gauge(name, reader)))

@@ -18,7 +18,7 @@ from worker.receiver.content_coding import TOO_LARGE, is_plain, is_ratio_limit, 
 
 _THREADS = 2
 # A body exists several times until the queue has it: as it came, unfolded, in its envelope, in its parcel, on the wire.
-_LARGEST_BODIES_AT_ONCE = 2
+_LARGEST_BODIES_AT_ONCE = 1.5
 
 _Result = TypeVar("_Result")
 
@@ -44,7 +44,7 @@ class LargeBodies:
         """`patience_seconds` is how long anybody waits for room."""
         self._max_unfolded_bytes = max_unfolded_bytes
         self._patience_seconds = patience_seconds
-        self._free_bytes = _LARGEST_BODIES_AT_ONCE * max_unfolded_bytes
+        self._free_bytes = int(_LARGEST_BODIES_AT_ONCE * max_unfolded_bytes)
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="large-body")
 
