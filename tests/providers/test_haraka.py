@@ -107,7 +107,8 @@ const mail_from = rcpt('bounces@news.example.com')
 const hmail = (uuid, ...rcpt_to) => ({ todo: { uuid, rcpt_to, mail_from }, num_failures: 1 })
 const call = (hook, mail, params) => new Promise((resolve) => plugin[hook](resolve, mail, params))
 const refused = rcpt('gone@example.org', {
-  dsn_smtp_code: 550, dsn_status: '5.1.1', dsn_smtp_response: 'no such user' })
+  dsn_smtp_code: 550, dsn_status: '5.1.1', dsn_smtp_response: 'no such user',
+  dsn_remote_mta: 'mx1.example.org' })
 const slow = rcpt('slow@example.org', {})
 const failure = Object.assign(new Error('Tried too often'), { bounced_rcpt: [refused], deferred_rcpt: [slow] })
 const main = async () => {
@@ -195,4 +196,6 @@ def test_the_plugin_keeps_reports_until_they_are_taken_and_they_are_read_as_what
     given_up = {event.address for event in events if event.vendor_event == "bounce/gave_up"}
     assert given_up == {"slow@example.org", "busy@example.org"}
     assert json.loads(events[0].raw)["sender"] == "bounces@news.example.com"
+    hosts = {event.address: json.loads(event.raw)["remote_host"] for event in events}
+    assert (hosts["gone@example.org"], hosts["ok@example.org"]) == ("mx1.example.org", None)
     assert requests[0].body == requests[-1].body

@@ -211,6 +211,9 @@ def _delivery_report(
             permanent=True if status == "Bounced" else None,
             recipient=recipient,
             sender=json_payload.text(data, "sender"),
+            remote_host=json_payload.text(
+                json_payload.child(data, "deliveryStatusDetails"), "recipientMailServerHostName"
+            ),
         )
         believed = status in _FAILURES or CAUSE_BLAME[failure.cause] is Blame.SENDER
         if status == SUPPRESSED:

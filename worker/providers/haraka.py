@@ -86,6 +86,7 @@ def _read_report(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
             permanent=None,
             recipient=recipient,
             sender=json_payload.text(values, "sender"),
+            remote_host=json_payload.text(values, "remote_host"),
         )
         if kind is Kind.DEFERRED:
             cause = failure.cause

@@ -205,6 +205,7 @@ def _failure(name: str, response: dict[str, Any], values: dict[str, Any]) -> Cla
         stage=stage_of_command(json_payload.text(response, "command")),
         recipient=json_payload.text(values, "recipient"),  # None of several, who are in an array
         sender=json_payload.text(values, "sender"),
+        remote_host=json_payload.text(json_payload.child(values, "peer_address"), "name"),
     )
 
 

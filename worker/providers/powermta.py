@@ -221,6 +221,7 @@ def _read_record(row: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
             permanent=None,
             recipient=json_payload.text(row, "rcpt"),
             sender=json_payload.text(row, "orig"),
+            remote_host=json_payload.text(row, "dsnmta"),  # `mx.example.org (192.0.2.1)`
         )
         kind, cause = _meaning(kind, _word(row, "bouncecat"), failure)
     raw = _encode(row)  # its keys in order, so that the same record has the same bytes however it came

@@ -190,6 +190,7 @@ def _read_event(values: dict[str, Any], written: str, recipient: str, envelope: 
             stage=stage_of_command(json_payload.text(values, "context")),  # `RCPT TO:<jane@example.org>`
             recipient=recipient,
             sender=json_payload.text(values, "sender"),
+            remote_host=json_payload.text(values, "host"),  # `mx.example.org [192.0.2.1]`
         )
         if failure.cause is not Cause.UNDETERMINED:
             kind, cause = failure.kind, failure.cause

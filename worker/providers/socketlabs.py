@@ -340,6 +340,7 @@ def _found(values: Mapping[str, Any], status: str, *, permanent: bool | None) ->
         diagnostic=json_payload.text(values, "diagnosticcode") or json_payload.text(values, "reason"),
         permanent=permanent,
         recipient=json_payload.text(values, "address"),
+        remote_host=json_payload.text(values, "remotemta"),
     )
 
 

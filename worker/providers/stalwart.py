@@ -196,6 +196,7 @@ def _failure(data: dict[str, Any], details: str | None, *, name: str, final: boo
         stage=_STAGES.get(name, Stage.UNKNOWN),
         recipient=json_payload.text(data, "to"),
         sender=json_payload.text(data, "from"),
+        remote_host=json_payload.text(data, "hostname"),
     )
 
 

@@ -42,6 +42,7 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "smtp_code": reply.smtp_code if reply else None,
         "enhanced_status": reply.enhanced_status if reply else None,
         "reply": reply.text if reply else "250 OK",
+        "remote_host": "mx.example.org" if reply else None,
         "gave_up": False,
         "failures": 0,
         "time": iso_time(event.occurred_at),

@@ -314,3 +314,9 @@ def test_without_the_returned_mail_gmail_still_names_it() -> None:
     event = read_one(dsn(group(), message=message, original=""))
     assert (event.kind, event.address) == (Kind.HARD_BOUNCE, JANE)
     assert event.message_id == f"{token()}.1@news.example.com"
+
+
+def test_a_token_counts_from_the_hosts_of_its_provider_that_the_report_names() -> None:
+    code = "smtp; 554 Message not allowed - [BL21] see the postmaster"
+    for server, cause in (("mta7.am0.yahoodns.net", Cause.SENDER_REPUTATION), ("mx1.north.example", Cause.POLICY)):
+        assert read_one(dsn(group(status="5.0.0", code=code, Remote_MTA=f"dns; {server}"))).cause is cause

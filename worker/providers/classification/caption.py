@@ -19,6 +19,7 @@ class Captioned(Struct, frozen=True, kw_only=True, gc=False):
     speaker: Speaker
     stage: Stage
     smtp_code: int | None = None  # where the caption holds the code, and the quotes only the words
+    caption: str = ""
 
 
 # -- Whether there is a caption at all ------------------------------------------------------------------------
@@ -115,9 +116,17 @@ def _innermost(text: str, tokens: frozenset[str]) -> Captioned:
     if len(text) > len(_EXIM_TAIL):
         text = text.removesuffix(_EXIM_TAIL)
     if "'" in text and (quoted := _IN_QUOTES.search(text)):
-        return Captioned(text=quoted.group(2), speaker=Speaker.REMOTE, stage=stage, smtp_code=int(quoted.group(1)))
+        return Captioned(
+            text=quoted.group(2),
+            speaker=Speaker.REMOTE,
+            stage=stage,
+            smtp_code=int(quoted.group(1)),
+            caption=text[: quoted.start()],
+        )
     if "<<<" in text and (transcript := _TRANSCRIPT.search(text)):
-        return Captioned(text=transcript.group(1), speaker=Speaker.REMOTE, stage=stage)
+        return Captioned(
+            text=transcript.group(1), speaker=Speaker.REMOTE, stage=stage, caption=text[: transcript.start()]
+        )
     start = _start_of_quote(text, tokens)
     if start and text.endswith(_REFUSED_TO_TALK, 0, start):
         stage = Stage.CONNECT
@@ -125,7 +134,7 @@ def _innermost(text: str, tokens: frozenset[str]) -> Captioned:
     while inner.endswith(")") and (tail := _TAIL.search(inner)) is not None:
         inner = inner[: tail.start()]
     if start:
-        return Captioned(text=inner.rstrip(" '\">])"), speaker=Speaker.REMOTE, stage=stage)
+        return Captioned(text=inner.rstrip(" '\">])"), speaker=Speaker.REMOTE, stage=stage, caption=text[:start])
     return Captioned(text=inner, speaker=_speaker(inner), stage=stage)
 
 

@@ -70,12 +70,14 @@ def classify(
     stage: Stage = Stage.UNKNOWN,
     recipient: str | None = None,
     sender: str | None = None,
+    remote_host: str | None = None,
 ) -> Classification:
     """The kind and cause of a failure.
 
     `enhanced_status` may carry a comment or be a bare reply code, as some reports have it. `permanent` is
     the vendor's own verdict and counts only where neither code says whether the refusal was temporary. `stage`,
-    `recipient` and `sender` are what the vendor tells beside the reply.
+    `recipient`, `sender` and `remote_host` (the host that refused, in whatever form) are what the vendor tells beside
+    the reply.
     """
     reply = read_reply(
         diagnostic or "",
@@ -84,6 +86,7 @@ def classify(
         stage=stage,
         recipient=recipient,
         sender=sender,
+        remote_host=remote_host,
     )
     judgement = judge_reply(reply, permanent=permanent)
     return Classification(

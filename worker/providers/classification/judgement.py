@@ -111,7 +111,8 @@ def _by_text(reply: Reply, trust: Trust) -> Judgement | None:
             return Judgement(cause=rule.cause, rule=f"your rule {rule.name}", subject=rule.subject, is_final=True)
     if trust is Trust.SURE:
         return None
-    if (token := token_in(reply.text, reply.tokens)) is not None:
+    token = token_in(reply.text, reply.tokens, caption=reply.caption, remote_host=reply.remote_host)
+    if token is not None:
         return Judgement(cause=token.cause, rule=f"{token.provider}'s token {token.name}")
     only_plain = trust is Trust.GUARDED
     if only_plain and _has_no_plain_word(reply):

@@ -1,4 +1,8 @@
-"""Tokens of single mailbox providers that say what their codes do not, each an exact pattern."""
+"""Tokens of single mailbox providers that say what their codes do not, each an exact pattern.
+
+A token that is short counts only from the provider's own hosts, where the report, the vendor or the caption tells
+which host spoke: `[BL21]` from anybody but Yahoo is a name of that server's.
+"""
 
 import re
 from collections.abc import Mapping
@@ -6,6 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from schemas.vocabulary import Cause
+from worker.providers.classification.remote_host import host_in_caption, is_under
 
 
 class Token(Struct, frozen=True, kw_only=True, gc=False):
@@ -23,10 +28,21 @@ class TokenForm(Struct, frozen=True, kw_only=True, gc=False):
     cue: str  # must occur for the pattern to be tried
     pattern: re.Pattern[str]
     causes: Mapping[str, Cause]
+    hosts: tuple[str, ...]  # domains of the hosts that say it; none where the wording names the provider itself
 
 
-def _form(provider: str, cue: str, pattern: str, causes: Mapping[str, Cause]) -> TokenForm:
-    return TokenForm(provider=provider, cue=cue, pattern=re.compile(pattern), causes=causes)
+def _form(provider: str, cue: str, pattern: str, causes: Mapping[str, Cause], hosts: tuple[str, ...] = ()) -> TokenForm:
+    return TokenForm(provider=provider, cue=cue, pattern=re.compile(pattern), causes=causes, hosts=hosts)
+
+
+_MICROSOFT = ("outlook.com", "hotmail.com", "live.com", "msn.com", "office365.us", "mx.microsoft", "outlook.cn")
+_YAHOO = ("yahoodns.net", "yahoo.com", "yahoo.net", "aol.com")
+_APPLE = ("icloud.com", "me.com", "mac.com", "apple.com")
+_ORANGE = ("orange.fr", "wanadoo.fr", "voila.fr", "orange.com", "laposte.net", "laposte.fr")
+_GODADDY = ("secureserver.net", "godaddy.com")
+_SPECTRUM_AND_COX = ("charter.net", "charter.com", "spectrum.com", "rr.com", "twc.com", "cox.net", "cox.com")
+_MIMECAST = ("mimecast.com", "mimecast.co.za", "mimecast-offshore.com")
+_TENCENT = ("qq.com", "foxmail.com", "tencent.com")
 
 
 TOKEN_FORMS: tuple[TokenForm, ...] = (
@@ -35,7 +51,7 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
     _form(
         "Google",
         "p=",
-        r"\bp=([a-z]+)",
+        r"google\.com/[^\s?]{0,60}\?(?:[^\s?&]{1,40}&)?p=([a-z]+)",
         {
             "disableduser": Cause.MAILBOX_DISABLED,
             "overquotaperm": Cause.MAILBOX_DISABLED,
@@ -60,12 +76,15 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
         r"\bresolver\.(adr|rst)\.(?!ambig)",
         {"adr": Cause.MAILBOX_DOES_NOT_EXIST, "rst": Cause.RECIPIENT_RESTRICTED},
     ),
-    _form("Microsoft", "(s3", r"\((s31[45]0)\)", dict.fromkeys(("s3140", "s3150"), Cause.SENDER_REPUTATION)),
+    _form(
+        "Microsoft", "(s3", r"\((s31[45]0)\)", dict.fromkeys(("s3140", "s3150"), Cause.SENDER_REPUTATION), _MICROSOFT
+    ),
     _form(
         "Microsoft",
         "-00",
         r"\b(rp|sc|dy|ou)-00[1-4]\b",
         {"rp": Cause.RATE_LIMITED, **dict.fromkeys(("sc", "dy", "ou"), Cause.SENDER_REPUTATION)},
+        _MICROSOFT,
     ),
     _form("Microsoft", "filter agent", r"\b(content filter agent)\b", {"content filter agent": Cause.CONTENT}),
     # Yahoo and AOL, https://senders.yahooinc.com/smtp-error-codes; Apple, https://support.apple.com/102322: a Hide My
@@ -78,14 +97,16 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
             **dict.fromkeys(("ts", "tss", "bl"), Cause.SENDER_REPUTATION),
             "ph": Cause.CONTENT,
         },
+        _YAHOO,
     ),
-    _form("Yahoo", "[-", r"\[(-5|-20)\]", dict.fromkeys(("-5", "-20"), Cause.MAILBOX_DOES_NOT_EXIST)),
-    _form("Yahoo", "(554.30)", r"\((554\.30)\)", {"554.30": Cause.MAILBOX_DISABLED}),
+    _form("Yahoo", "[-", r"\[(-5|-20)\]", dict.fromkeys(("-5", "-20"), Cause.MAILBOX_DOES_NOT_EXIST), _YAHOO),
+    _form("Yahoo", "(554.30)", r"\((554\.30)\)", {"554.30": Cause.MAILBOX_DISABLED}, _YAHOO),
     _form(
         "Apple",
         "[",
         r"\[(hme|cs)\d{1,2}\]",
         {"hme": Cause.SENDER_AUTHENTICATION, "cs": Cause.SENDER_REPUTATION},
+        _APPLE,
     ),
     # Orange and La Poste: a full mailbox comes as "552 5.1.1", an archived one as anything; the number counts.
     _form(
@@ -101,6 +122,7 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
             "514": Cause.MESSAGE_TOO_LARGE,
             "517": Cause.SENDER_AUTHENTICATION,
         },
+        _ORANGE,
     ),
     # GoDaddy, https://www.godaddy.com/help/what-does-my-email-bounceback-mean-3568
     _form(
@@ -116,21 +138,39 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
             "212": Cause.CONTENT,
             "705": Cause.VIRUS,
         },
+        _GODADDY,
     ),
     # Spectrum and Cox number their acceptable-use blocks.
-    _form("Spectrum", "aup#", r"\b(aup)#", {"aup": Cause.SENDER_REPUTATION}),
+    _form("Spectrum", "aup#", r"\b(aup)#", {"aup": Cause.SENDER_REPUTATION}, _SPECTRUM_AND_COX),
     # Mimecast says this to senders it does not know well; Tencent says that to those who are too fast.
     _form(
         "Mimecast",
         "internal resources",
         r"\b(internal resources) (?:are )?temporarily\b",
         {"internal resources": Cause.GREYLISTED},
+        _MIMECAST,
     ),
     _form(
         "Tencent",
         "or access denied",
         r"\b(mailbox unavailable or access denied)\b",
         {"mailbox unavailable or access denied": Cause.RATE_LIMITED},
+        _TENCENT,
+    ),
+    # NetEase (163, 126, yeah), http://mail.163.com/help/help_spam_16.htm: the step and what was wrong at it.
+    _form(
+        "NetEase",
+        ":",
+        r"\b([a-z]{2}:[a-z]{3}) (?:163|126|yeah|188|netease|vip)\b",
+        {
+            **dict.fromkeys(("hl:rep", "hl:ihu", "hl:mep", "hl:ipb", "dt:rbl"), Cause.SENDER_REPUTATION),
+            **dict.fromkeys(("hl:icc", "hl:ifc", "mi:dmc", "mi:sfq", "mi:stc"), Cause.RATE_LIMITED),
+            **dict.fromkeys(("rp:drc", "rp:qrc", "rp:rcl", "rp:trc"), Cause.RATE_LIMITED),
+            **dict.fromkeys(("mi:cel", "mi:ccl", "mi:nhd", "mi:imf", "mi:spb"), Cause.SENDER_CONFIGURATION),
+            **dict.fromkeys(("rp:cel", "rp:ccl", "rp:frl", "dt:sum", "wm:bli", "wm:blu"), Cause.SENDER_CONFIGURATION),
+            **dict.fromkeys(("mi:spf", "mi:dma"), Cause.SENDER_AUTHENTICATION),
+            "dt:spm": Cause.CONTENT,
+        },
     ),
 )
 # A text without one of these words or marks has no token.
@@ -150,18 +190,31 @@ _WORDS = frozenset(
         "aup",
         "internal",
         "unavailable",
+        *("hl", "mi", "rp", "dt", "wm"),
     }
 )
 
 
-def token_in(text: str, words: frozenset[str]) -> Token | None:
-    """The first token that occurs in a reply's own words, None where none does. `text` is in lower case."""
+def token_in(text: str, words: frozenset[str], *, caption: str = "", remote_host: str = "") -> Token | None:
+    """The first token that occurs in a reply's own words, None where none does. `text` is in lower case.
+
+    `remote_host` is the host that the vendor or the report names; `caption`, which stands around the words, names one
+    that is nearer to them.
+    """
     if "[" not in text and "_" not in text and "(554.30)" not in text and _WORDS.isdisjoint(words):
         return None
     for form in TOKEN_FORMS:
         if form.cue in text:
             for found in form.pattern.finditer(text):
                 cause = form.causes.get(found.group(1))
-                if cause is not None:
+                if cause is not None and _is_theirs(form, caption, remote_host):
                     return Token(provider=form.provider, name=found.group(), cause=cause)
     return None
+
+
+def _is_theirs(form: TokenForm, caption: str, remote_host: str) -> bool:
+    """False where another's host is known to have spoken."""
+    if not form.hosts:
+        return True
+    host = host_in_caption(caption) or remote_host
+    return not host or is_under(host, form.hosts)

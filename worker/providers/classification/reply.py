@@ -69,3 +69,5 @@ class Reply(Struct, frozen=True, kw_only=True, gc=False):
     tokens: frozenset[str]  # everything in the text that may be a word, to see at once which wordings cannot fit
     recipient: str = ""  # "" where unknown
     sender: str = ""
+    caption: str = ""  # what stands around the words
+    remote_host: str = ""  # the host that spoke, as the vendor or the report names it

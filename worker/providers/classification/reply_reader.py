@@ -3,6 +3,7 @@
 import re
 
 from worker.providers.classification.caption import take_off_caption
+from worker.providers.classification.remote_host import remote_host as host_name
 from worker.providers.classification.reply import Reply, Stage
 
 _LONGEST_TEXT = 2_000
@@ -26,6 +27,7 @@ def read_reply(
     stage: Stage = Stage.UNKNOWN,
     recipient: str | None = None,
     sender: str | None = None,
+    remote_host: str | None = None,
 ) -> Reply:
     """What a reply consists of. What the report or the vendor states beside the text is handed in."""
     text = " ".join(diagnostic[:_LONGEST_TEXT].lower().split())
@@ -46,6 +48,8 @@ def read_reply(
         tokens=tokens,
         recipient=recipient.lower() if recipient else "",
         sender=sender.lower() if sender else "",
+        caption=captioned.caption,
+        remote_host=host_name(remote_host) if remote_host else "",
     )
 
 

@@ -195,6 +195,7 @@ def _finding(
             diagnostic=diagnostic,
             permanent=action != "delayed",
             recipient=final,
+            remote_host=typed_value(fields.get("remote-mta"))[1],
         )
         if action != "expired" or failure.cause is not Cause.UNDETERMINED:
             kind, cause = (Kind.DEFERRED if action == "delayed" else failure.kind), failure.cause

@@ -89,6 +89,7 @@ def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnos
         permanent=severity == "permanent" if severity in {"permanent", "temporary"} else None,
         recipient=json_payload.text(values, "recipient"),
         sender=json_payload.text(json_payload.child(values, "envelope"), "sender"),
+        remote_host=json_payload.text(status, "mx-host"),
     )
     if severity == "temporary":
         kind, cause = Kind.DEFERRED, _temporary_cause(reason, code, found)

@@ -1,0 +1,35 @@
+"""Which host spoke: as a caption names it, and as vendors and reports hand it beside the text."""
+
+import re
+from collections.abc import Iterable
+
+_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
+_LONGEST_NAME = 253  # RFC 1035, 3.1
+# Postfix, Exim: "host mx.example.org[192.0.2.1] said:", "host mx.example.org [192.0.2.1]:"; Sendmail: "to
+# mx.example.org.:"; Gmail: "by mx.example.org. [192.0.2.1]"; Exchange: "mx.example.org gave this error:".
+_SPEAKER = re.compile(
+    r"\b(?:host |to |by |from |server )([a-z0-9_.-]{4,253})\.?(?= ?\[| ?:| \(| said| refused| rejected)"
+    r"|([a-z0-9_.-]{4,253}) (?:gave this error|said:|rejected your)"
+)
+
+
+def remote_host(text: str | None) -> str:
+    """The name of a host in lower case: of `mx.example.org.`, `dns; mx.example.org (192.0.2.1)`, `mx.example.org:25`.
+
+    "" where there is no text, or an IP address or a name of one label, which do not tell whose host it is.
+    """
+    found = _NAME.search(text[: 2 * _LONGEST_NAME]) if text else None
+    return found.group().lower() if found is not None else ""
+
+
+def host_in_caption(caption: str) -> str:
+    """The host whose words a caption quotes: the last one that it names, "" if it names none. In lower case."""
+    host = ""
+    for found in _SPEAKER.finditer(caption):
+        host = remote_host(found.group(1) or found.group(2)) or host
+    return host
+
+
+def is_under(host: str, domains: Iterable[str]) -> bool:
+    """True if a host belongs to one of the domains."""
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
