@@ -5,12 +5,14 @@ This is the first thing that the program does, so it imports little.
 
 import os
 import signal
+import time
 from contextlib import suppress
 from typing import NoReturn
 
 EXIT_STATUS = 130  # a shell gives the same to what Ctrl-C ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STDERR = 2
+_MAKE_ANSWERS_WITHIN_SECONDS = 0.1
 
 
 def end_at_once_when_asked() -> None:
@@ -26,6 +28,10 @@ def end_interrupted() -> NoReturn:
     begin = b"\n" if os.isatty(_STDERR) else b""
     with suppress(OSError):
         os.write(_STDERR, begin + b"bouncekeeper: interrupted\n")
+    if "MAKELEVEL" in os.environ:
+        # The signal reaches make too. If we are gone before make answers it, make stumbles over its own bookkeeping:
+        # "wait: No child processes", and exit status 2.
+        time.sleep(_MAKE_ANSWERS_WITHIN_SECONDS)
     os._exit(EXIT_STATUS)
 
 

@@ -31,11 +31,11 @@ class Folder:
         self.postgres = path / ".data" / "postgres"
         self.said = path / "said"
 
-    def start(self) -> "subprocess.Popen[bytes]":
+    def start(self, *command: str) -> "subprocess.Popen[bytes]":
         ports = {"BOUNCEKEEPER_RECEIVER_PORT": str(free_port()), "BOUNCEKEEPER_API_PORT": str(free_port())}
         with self.said.open("wb") as said:
             return subprocess.Popen(
-                ["sh", "-c", what_make_runs("run")],
+                command or ["sh", "-c", what_make_runs("run")],
                 cwd=self.path,
                 env={**os.environ, **ports},
                 stdout=said,
@@ -88,6 +88,21 @@ def test_an_interrupt_in_the_first_moments_is_one_line(
         # A shell that had not yet become our program is ended by the signal itself: a shell above calls that 130, too.
         if status != -number:
             folder.require_one_line(process)
+
+
+@pytest.mark.slow
+def test_make_itself_ends_as_interrupted(folder: Folder) -> None:
+    """It gets the same signal, and fails with another status where its recipe is gone before it has answered."""
+    make = ["make", "--file", str(REPOSITORY / "Makefile"), "--old-file", ".venv/installed", "run"]
+    for hundredths in range(40, 100, 5):
+        process = folder.start(*make)
+        time.sleep(hundredths / 100)
+        os.killpg(process.pid, signal.SIGINT)
+        status = process.wait(timeout=ENDS_WITHIN_SECONDS)
+        said = folder.said.read_text()
+        assert status == -signal.SIGINT, said  # a shell calls that 130
+        assert said.count("\n") - sum(said.count(word) for word in ALLOWED) <= 2, said  # ours, and make's own
+        assert "bouncekeeper: interrupted" in said
 
 
 @pytest.mark.slow

@@ -1,13 +1,15 @@
 """What `up` says once it runs: commands that work as they are printed, and that it runs already when it does."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -29,22 +31,38 @@ class Welcome:
         self.ports = ports
 
     def command(self, name: str, number: int = 0) -> str:
-        """The printed command, without the words that say what it is for."""
-        lines = [line.strip() for line in self.text.splitlines() if f" {name} " in line or line.endswith(f" {name}")]
-        return lines[number].partition("    ")[0]
+        """The printed line, whole: what it is for stands in a comment of the shell's."""
+        lines = [line.strip() for line in self.text.splitlines()]
+        return [line for line in lines if f" {name} " in f" {line} "][number]
 
 
 @contextmanager
-def running(folder: Path, *words: str) -> Iterator[Welcome]:
+def terminal_copied_to(file: Path) -> Iterator[int]:
+    """A terminal; what is written to it comes into the file until everybody has closed it."""
+    ours, theirs = pty.openpty()
+
+    def copy() -> None:
+        with os.fdopen(ours, "rb", buffering=0) as terminal, file.open("ab") as copied, suppress(OSError):
+            while written := terminal.read(65536):  # Linux raises at the end
+                copied.write(written)
+                copied.flush()
+
+    Thread(target=copy).start()
+    yield theirs
+    os.close(theirs)
+
+
+@contextmanager
+def running(folder: Path, *words: str, on_terminal: bool = False) -> Iterator[Welcome]:
     """`bouncekeeper up` with these words, started in this folder."""
     ports = {"BOUNCEKEEPER_RECEIVER_PORT": str(free_port()), "BOUNCEKEEPER_API_PORT": str(free_port())}
     said = folder / "said"
-    with said.open("w") as file:
+    with said.open("w") as file, terminal_copied_to(said) if on_terminal else nullcontext(file.fileno()) as output:
         process = subprocess.Popen(
             ["bouncekeeper", "up", *words],
             cwd=folder,
-            env={**os.environ, **ports, "PATH": PATH},
-            stdout=file,
+            env={**os.environ, **ports, "PATH": PATH, "COLUMNS": "60"},
+            stdout=output,
             stderr=file,
         )
     deadline = time.monotonic() + COMES_UP_WITHIN_SECONDS
@@ -83,12 +101,12 @@ def test_the_printed_commands_work_as_printed(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with running(tmp_path) as welcome:
-        assert welcome.command("check") == "bouncekeeper check jane@example.org"
+        assert welcome.command("check") == "bouncekeeper check jane@example.org    # may I mail her?"
+        assert welcome.command("demo") == "bouncekeeper demo"
         require_well(welcome.command("check"), tmp_path, welcome)
         require_well(welcome.command("doctor"), tmp_path, welcome)
         require_well(welcome.command("doctor", 1), elsewhere, welcome)
-        (asking,) = (line.strip() for line in welcome.text.splitlines() if "curl" in line)
-        assert '"allowed":1' in run(asking, tmp_path).stdout
+        assert '"allowed":1' in run(welcome.command("curl"), tmp_path).stdout
 
 
 @pytest.mark.parametrize("words", [("--config", "of ours.toml"), ("--data-directory", "the data")])
@@ -107,6 +125,15 @@ def test_they_name_both_where_file_and_folder_lie_apart(tmp_path: Path) -> None:
     (tmp_path / "ours.toml").write_text(TOKENS)
     with running(tmp_path, "--config", "ours.toml", "--data-directory", "data") as welcome:
         require_well(welcome.command("doctor"), tmp_path, welcome)
+
+
+def test_a_narrow_terminal_breaks_no_command(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder with a name that is longer than a line of the terminal has room for" / "ours"
+    folder.mkdir(parents=True)
+    with running(folder, on_terminal=True) as welcome:
+        assert welcome.command("doctor", 1).endswith("    # the same from any other folder")
+        require_well(welcome.command("doctor", 1), tmp_path, welcome)
+        assert '"allowed":1' in run(welcome.command("curl"), folder).stdout
 
 
 def test_the_second_one_says_that_it_runs_already_and_where(tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
 """A small file is there whole or not at all, and never the second time."""
 
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from worker.local_services.whole_file import write_anew, write_once
 
@@ -32,3 +36,23 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     write_once(tmp_path / "once", "a secret")
     write_anew(tmp_path / "anew", "a secret")
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_file_that_cannot_be_put_in_its_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "port").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_anew(tmp_path / "port", "1")
+    assert [path.name for path in tmp_path.iterdir()] == ["port"]
+
+
+@pytest.mark.parametrize("write", ["write_once", "write_anew"])
+def test_a_file_for_which_there_is_no_room_leaves_nothing_behind(write: str, tmp_path: Path) -> None:
+    program = f"""
+import pathlib, resource
+from worker.local_services.whole_file import {write}
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))  # bytes
+{write}(pathlib.Path({str(tmp_path / "token")!r}), "x" * 200)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "OSError" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -35,6 +35,11 @@ def print_line(text: str = "", *, style: str | None = None) -> None:
     console().print(text, style=style, markup=False)
 
 
+def print_to_copy(text: str) -> None:
+    """One line that a reader copies: the terminal may wrap it, but it holds no line break of ours."""
+    console().print(text, markup=False, soft_wrap=True)
+
+
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """A table on a terminal, or a paragraph a row where it is too narrow for one; tab-separated lines elsewhere."""
     cells = [[_cell(cell) for cell in row] for row in rows]

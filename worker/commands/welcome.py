@@ -10,7 +10,7 @@ from pathlib import Path
 
 from schemas.queue_topology import CONTACTS_EXCHANGE
 from worker.commands.first_run import TOKEN_NAME
-from worker.commands.output import print_json, print_line
+from worker.commands.output import print_json, print_line, print_to_copy
 from worker.commands.setting_flags import overrides_of
 from worker.errors import ImpossibleSetting
 from worker.local_services.process import listens
@@ -96,15 +96,16 @@ def _tell_people(settings: Settings, arguments: Namespace, config_file: Path, br
             print_line(heading)
             width = max(len(name) for name in places)
             for name, place in places.items():
-                print_line(f"  {name:<{width}}  {place}")
+                print_to_copy(f"  {name:<{width}}  {place}")
     if not settings.sources:
-        print_line(f"No source is configured yet: add your ESPs to {config_file}, then start again.")
-        print_line("To see it work first: `make demo` (or `bouncekeeper demo`) in another terminal.")
+        print_to_copy(f"No source is configured yet: add your ESPs to {config_file}, then start again.")
+        print_line("To see it work first, in another terminal:")
+        print_to_copy(f"  {_program(from_anywhere=False)} demo")
     print_line()
     _tell_what_to_look_at(settings, arguments, config_file)
     if broker_url_file is not None:
         _tell_broker(settings, broker_url_file)
-    print_line(f"Configuration: {config_file}    Data: {settings.data_directory}    End with Ctrl-C.")
+    print_to_copy(f"Configuration: {config_file}    Data: {settings.data_directory}    End with Ctrl-C.")
     print_line()
 
 
@@ -115,17 +116,17 @@ def _tell_what_to_look_at(settings: Settings, arguments: Namespace, config_file:
     print_line("Look at")
     print_line(f"  {api}/readyz     what is missing, if anything")
     print_line(f"  {api}/metrics    for Prometheus")
-    print_line(f"  {shlex.join([program, 'check', 'jane@example.org', *flags])}      may I mail her?")
-    print_line(f"  {shlex.join([program, 'doctor', *flags])}                      is all well?")
+    print_to_copy(f"  {shlex.join([program, 'check', 'jane@example.org', *flags])}    # may I mail her?")
+    print_to_copy(f"  {shlex.join([program, 'doctor', *flags])}                    # is all well?")
     token = Path(settings.data_directory) / TOKEN_NAME
     if token.exists():
-        print_line(
+        print_to_copy(
             f'  curl -H "Authorization: Bearer $(cat {shlex.quote(str(token))})" '
             f"""-d '{{"addresses": ["jane@example.org"]}}' {api}/v1/check"""
         )
     if not flags:
         from_anywhere = [_program(from_anywhere=True), "doctor", "--config", str(config_file.absolute())]
-        print_line(f"  {shlex.join(from_anywhere)}    the same from any other folder")
+        print_to_copy(f"  {shlex.join(from_anywhere)}    # the same from any other folder")
     print_line()
 
 
@@ -135,7 +136,7 @@ def _tell_broker(settings: Settings, url_file: Path) -> None:
     url = "" if settings.queue.url is None else without_password(settings.queue.url.reveal())
     print_line("Consumers of status changes connect to RabbitMQ")
     print_line(f"  {url}    exchange {CONTACTS_EXCHANGE}")
-    print_line(f"  cat {shlex.quote(str(url_file))}    the same with user and password")
+    print_to_copy(f"  cat {shlex.quote(str(url_file))}    # the same with user and password")
     print_line()
 
 

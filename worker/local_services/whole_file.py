@@ -20,12 +20,21 @@ def write_once(path: Path, text: str) -> None:
 
 def write_anew(path: Path, text: str) -> None:
     """Writes the file in the place of any that is there. Raises OSError."""
-    _written_beside(path, text).replace(path)
+    fresh = _written_beside(path, text)
+    try:
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink()
+        raise
 
 
 def _written_beside(path: Path, text: str) -> Path:
     with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            Path(file.name).unlink()
+            raise
     return Path(file.name)
