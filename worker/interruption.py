@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 EXIT_STATUS = 130  # a shell gives the same to what Ctrl-C ended
+MESSAGE = b"bouncekeeper: interrupted"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STDERR = 2
 _MAKE_ANSWERS_WITHIN_SECONDS = 0.1
@@ -27,7 +28,7 @@ def end_interrupted() -> NoReturn:
     # A terminal has written ^C at the beginning of the line.
     begin = b"\n" if os.isatty(_STDERR) else b""
     with suppress(OSError):
-        os.write(_STDERR, begin + b"bouncekeeper: interrupted\n")
+        os.write(_STDERR, begin + MESSAGE + b"\n")
     if "MAKELEVEL" in os.environ:
         # The signal reaches make too. If we are gone before make answers it, make stumbles over its own bookkeeping:
         # "wait: No child processes", and exit status 2.

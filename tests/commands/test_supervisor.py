@@ -64,3 +64,15 @@ async def test_lines_stand_behind_their_process_and_its_variables_reach_it(
     out = capfdbinary.readouterr().out.decode()
     assert "speaker │ I am blue\n" in out
     assert "speaker │ beside\n" in out
+
+
+async def test_one_that_is_ended_while_it_starts_says_nothing_of_it(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    begun = tmp_path / "begun"
+    code = (
+        "import time; from worker.interruption import end_at_once_when_asked; end_at_once_when_asked(); "
+        f"print('begun', flush=True); open({str(begun)!r}, 'w').write('x'); time.sleep(60)"
+    )
+    await run_until(begun, "x", [python("starting", code)])
+    assert capfdbinary.readouterr().out.splitlines() == ["starting │ begun".encode()]

@@ -14,6 +14,7 @@ from msgspec import Struct
 from worker.commands.exit_code import ExitCode
 from worker.commands.running import run_together
 from worker.errors import StopTheProcess
+from worker.interruption import MESSAGE
 from worker.local_services.process import asks_for_death_signal
 from worker.logs import get_logger
 
@@ -91,7 +92,7 @@ async def _run_once(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Even
         preexec_fn=asks_for_death_signal(signal.SIGTERM),
         limit=1024 * 1024,  # a line longer than this is cut
     )
-    reading = asyncio.create_task(_copy_lines(process, prefix))
+    reading = asyncio.create_task(_copy_lines(process, prefix, stop))
     ending = asyncio.create_task(process.wait())
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -112,7 +113,7 @@ async def _run_once(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Even
             task.cancel()
 
 
-async def _copy_lines(process: asyncio.subprocess.Process, prefix: _Prefix) -> None:
+async def _copy_lines(process: asyncio.subprocess.Process, prefix: _Prefix, stop: asyncio.Event) -> None:
     assert process.stdout is not None  # noqa: S101 - it was asked for above
     while True:
         try:
@@ -121,4 +122,6 @@ async def _copy_lines(process: asyncio.subprocess.Process, prefix: _Prefix) -> N
             continue
         if not line:
             return
+        if stop.is_set() and line.strip() == MESSAGE:
+            continue  # it was still starting when we ended it: what there is to say we say ourselves
         prefix.write(line)
