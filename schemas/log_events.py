@@ -114,6 +114,22 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "max_open",
         "open_files",
     ),
+    "contacts.looked_at": _event(
+        "info",
+        "Contacts are looked through for addresses in the spelling of a former version: said every few seconds.",
+        "contact_id",
+        "last_contact_id",
+        "renamed",
+        "joined",
+    ),
+    "contacts.respelled": _event(
+        "info",
+        "Contacts that a former version stored under another spelling of their address were renamed, or joined with "
+        "the one that has it; `no_address` of them name no mailbox, and stay.",
+        "renamed",
+        "joined",
+        "no_address",
+    ),
     "delivery.set_aside": _event(
         "warning",
         "One delivery, or the events of one that could not be read, are kept as they came in dead_letters.",
