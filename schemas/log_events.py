@@ -114,21 +114,14 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "max_open",
         "open_files",
     ),
-    "contacts.looked_at": _event(
-        "info",
-        "Contacts are looked through for addresses in the spelling of a former version: said every few seconds.",
-        "contact_id",
-        "last_contact_id",
-        "renamed",
-        "joined",
+    "consumer.resumed": _event(
+        "info", "Postgres answers again, and the worker takes parcels from this queue again.", "queue", "seconds"
     ),
-    "contacts.respelled": _event(
-        "info",
-        "Contacts that a former version stored under another spelling of their address were renamed, or joined with "
-        "the one that has it; `no_address` of them name no mailbox, and stay.",
-        "renamed",
-        "joined",
-        "no_address",
+    "consumer.suspended": _event(
+        "warning",
+        "Postgres is away for longer than a restart takes: the worker gives back what it holds, and takes nothing.",
+        "queue",
+        "reason",
     ),
     "delivery.set_aside": _event(
         "warning",
@@ -184,7 +177,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "load.given_back": _event(
         "warning",
-        "The worker stops while Postgres is away: what it has not committed goes back to the queue and is lent again.",
+        "Postgres is away: what the worker could not store goes back to the queue and is lent again.",
         "queue",
         "parcels",
         "reason",
@@ -258,6 +251,15 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "The queue did not confirm a parcel, and it is offered once more; duplicates change nothing.",
         "envelopes",
         "detail",
+    ),
+    "parcel.tried": _event(
+        "warning",
+        "A parcel that a worker had when it died, or could not store, is tried alone: as a whole, then delivery by"
+        " delivery. Another death would say which one it is.",
+        "queue",
+        "source",
+        "parcel_bytes",
+        "one_by_one",
     ),
     "parking.ended": _event(
         "info", "The broker confirms again; how many parcels were parked meanwhile.", "parcels", "seconds"

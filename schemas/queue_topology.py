@@ -12,7 +12,7 @@ receiver ──► exchange bouncekeeper.parcels (direct, durable)
                  ▼                                                 │
              processor, which takes turns among the queues ◄───────┘
 
-rejected, or lent more often than the limit ──► exchange bouncekeeper.webhooks.dead (fanout, durable)
+what a policy of the broker gives up ──► exchange bouncekeeper.webhooks.dead (fanout, durable)
                                  └──► queue bouncekeeper.webhooks.dead ──► processor's mover ──► table dead_letters
 
 relay ──► exchange bouncekeeper.contacts (topic, durable), routing key contact.status.<status>
@@ -38,11 +38,15 @@ FORMER_QUEUE = "bouncekeeper.webhooks.parcels"
 
 PARCELS_EXCHANGE_ARGUMENTS: dict[str, str | int] = {"alternate-exchange": SHARED_EXCHANGE}
 
-DELIVERY_LIMIT = 20
+# As good as none: from RabbitMQ 4.0 on a quorum queue without a limit of its own has one of 20. Version 3 takes no word
+# for "unlimited". A broker counts how often it lent a parcel, and each lost channel counts for all that was lent on it;
+# how often a worker tried a parcel is counted by the workers: worker/processor/trials.py.
+NO_DELIVERY_LIMIT = 2**31 - 1
 
 PARCELS_QUEUE_ARGUMENTS: dict[str, str | int] = {
     "x-queue-type": "quorum",
-    "x-delivery-limit": DELIVERY_LIMIT,
+    "x-delivery-limit": NO_DELIVERY_LIMIT,
+    # For what a policy of the operator's gives up, such as parcels that are too old for him.
     "x-dead-letter-exchange": DEAD_EXCHANGE,
     # Dead letters change queues with confirms: a crash in between loses none. Asks for reject-publish.
     "x-dead-letter-strategy": "at-least-once",
@@ -50,14 +54,12 @@ PARCELS_QUEUE_ARGUMENTS: dict[str, str | int] = {
 }
 DEAD_QUEUE_ARGUMENTS: dict[str, str | int] = {
     "x-queue-type": "quorum",
-    # As good as none: from RabbitMQ 4.0 on a quorum queue without a limit of its own has one of 20, and what was
-    # lent more often and has no dead-letter exchange is dropped. Version 3 takes no word for "unlimited".
-    "x-delivery-limit": 2**31 - 1,
+    "x-delivery-limit": NO_DELIVERY_LIMIT,
 }
 
 
 # A queue of an application: nothing is given up, however often the application fails.
-CHANGES_QUEUE_ARGUMENTS: dict[str, str | int] = {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1}
+CHANGES_QUEUE_ARGUMENTS: dict[str, str | int] = {"x-queue-type": "quorum", "x-delivery-limit": NO_DELIVERY_LIMIT}
 EVERY_STATUS = "contact.status.#"
 
 

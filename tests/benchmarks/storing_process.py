@@ -31,6 +31,8 @@ from worker.logs import configure_logging
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.service import GARBAGE_THRESHOLDS, batch_rules, worker_pool
+from worker.processor.trial_room import TrialRoom
+from worker.processor.trials import Trials
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import Lease, Share
 from worker.settings import load_settings
@@ -90,6 +92,13 @@ class ParcelsInMemory:
         """Never asked for here: nothing is stopped half-way."""
         raise NotImplementedError(f"{len(leases)} parcels were given back before all were acknowledged")
 
+    async def suspend(self) -> None:
+        """Never asked for here: Postgres is there."""
+        raise NotImplementedError("Postgres went away in the middle")
+
+    async def resume(self) -> None:
+        """As suspend."""
+
     async def depths(self) -> Mapping[Lane, int] | None:
         """How many are not lent yet."""
         return {SHARED_LANE: len(self._parcels) - self._taken}
@@ -111,6 +120,8 @@ async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
             name="memory",
             reader=reader,
             writer=BatchWriter(pool, await batch_rules(pool, settings)),
+            trials=Trials(pool),
+            room=TrialRoom(),
             providers=PROVIDERS,
             sources={},
             settings=settings.processor,

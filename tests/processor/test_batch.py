@@ -13,6 +13,8 @@ from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
+from worker.processor.trial_room import TrialRoom
+from worker.processor.trials import Trials
 from worker.providers.registry import PROVIDERS
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.settings_tree import ProcessorSettings
@@ -58,6 +60,8 @@ async def test_a_worker_that_stops_while_postgres_is_away_gives_back_what_it_hol
         name="postgres",
         reader=reader,
         writer=BatchWriter(away, rules, stop),
+        trials=Trials(away),
+        room=TrialRoom(),
         providers=PROVIDERS,
         sources={},
         settings=ProcessorSettings(),

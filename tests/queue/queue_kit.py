@@ -37,8 +37,6 @@ class QueueKit(Protocol):
         """A reader of the lanes in tests.virtual_hosts, beside the shared ones."""
         ...
 
-    async def open_dead_reader(self) -> QueueReader: ...
-
     def start_hanging_reader(self, parcels: int) -> "subprocess.Popen[bytes]":
         """A process that takes so many parcels, prints a line and never acknowledges."""
         ...
@@ -59,13 +57,10 @@ class RabbitMQKit:
         return await RabbitMQWriter.open(self.url)
 
     async def open_reader(self) -> QueueReader:
-        reader = await RabbitMQReader.open(self.url)
+        reader = await RabbitMQReader.open(self.url, prefetch=64)
         with contextlib.suppress(QueueUnavailable):  # some tests open it while the broker is away
             await reader.follow(LANES)
         return reader
-
-    async def open_dead_reader(self) -> QueueReader:
-        return await RabbitMQReader.open_dead(self.url)
 
     def start_hanging_reader(self, parcels: int) -> "subprocess.Popen[bytes]":
         return _start_hanging_reader("rabbitmq", "RabbitMQReader", self.url, parcels)
@@ -90,9 +85,6 @@ class PostgresKit:
 
     async def open_reader(self) -> QueueReader:
         return await PostgresReader.open(self.dsn)
-
-    async def open_dead_reader(self) -> QueueReader:
-        return await PostgresReader.open_dead(self.dsn)
 
     def start_hanging_reader(self, parcels: int) -> "subprocess.Popen[bytes]":
         return _start_hanging_reader("postgres", "PostgresReader", self.dsn, parcels)
@@ -121,11 +113,6 @@ class Opened:
 
     async def reader(self) -> QueueReader:
         reader = await self.kit.open_reader()
-        self._ends.append(reader)
-        return reader
-
-    async def dead_reader(self) -> QueueReader:
-        reader = await self.kit.open_dead_reader()
         self._ends.append(reader)
         return reader
 

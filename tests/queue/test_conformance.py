@@ -4,9 +4,12 @@ import asyncio
 import os
 import time
 
-from schemas.queue_topology import DELIVERY_LIMIT
 from tests.queue.queue_kit import Opened
+from tests.virtual_hosts import BUSY, QUIET
 from worker.queue.port import Lease, QueueReader
+
+# From then on a quorum queue without a limit of its own gives up what was lent so often.
+_LIMIT_OF_RABBITMQ_4 = 20
 
 
 async def _take_all(reader: QueueReader, count: int, *, at_once: int = 100) -> list[Lease]:
@@ -98,36 +101,33 @@ async def test_what_a_killed_reader_held_is_lent_to_others_within_seconds(queue:
     assert sorted(lease.parcel for lease in leases) == [b"%d" % number for number in range(5)]
 
 
-async def test_a_parcel_lent_too_often_ends_among_the_dead_with_the_reason(queue: Opened) -> None:
-    writer, reader, dead_reader = await queue.writer(), await queue.reader(), await queue.dead_reader()
-    await writer.put(b"poison")
-    lent = 0
-    while leases := await reader.take(max_parcels=1, max_wait_seconds=0.5):
-        lent += 1
-        assert lent <= DELIVERY_LIMIT + 1
-        await reader.give_back(leases)
-    assert lent == DELIVERY_LIMIT + 1
-    await writer.put(b"sound")
-    [sound] = await reader.take(max_parcels=10, max_wait_seconds=5)
-    assert sound.parcel == b"sound"
-    [dead] = await dead_reader.take(max_parcels=10, max_wait_seconds=5)
-    assert (dead.parcel, dead.death_reason) == (b"poison", "delivery_limit")
-    await dead_reader.acknowledge([dead])
-    await dead_reader.close()
-    another = await queue.dead_reader()
-    assert await another.take(max_parcels=10, max_wait_seconds=0.2) == []
+async def test_nothing_is_given_up_however_often_it_is_lent(queue: Opened) -> None:
+    writer, reader = await queue.writer(), await queue.reader()
+    await writer.put(b"kept")
+    for _ in range(_LIMIT_OF_RABBITMQ_4 + 5):
+        await reader.give_back(await reader.take(max_parcels=1, max_wait_seconds=5))
+    [lease] = await reader.take(max_parcels=1, max_wait_seconds=5)
+    assert (lease.parcel, lease.delivery_count) == (b"kept", _LIMIT_OF_RABBITMQ_4 + 5)
 
 
-async def test_a_dead_parcel_that_is_not_acknowledged_is_not_lost(queue: Opened) -> None:
-    writer, reader, dead_reader = await queue.writer(), await queue.reader(), await queue.dead_reader()
-    await writer.put(b"poison")
-    while leases := await reader.take(max_parcels=1, max_wait_seconds=0.5):
-        await reader.give_back(leases)
-    assert len(await dead_reader.take(max_parcels=1, max_wait_seconds=5)) == 1
-    await dead_reader.close()
-    another = await queue.dead_reader()
-    [dead] = await another.take(max_parcels=1, max_wait_seconds=5)
-    assert dead.parcel == b"poison"
+async def test_a_suspended_reader_holds_nothing_and_goes_on_when_it_is_told(queue: Opened) -> None:
+    writer, reader, other = await queue.writer(), await queue.reader(), await queue.reader()
+    await other.suspend()
+    for number in range(5):
+        await writer.put(b"%d" % number, BUSY if number % 2 else QUIET)
+    held = await _take_all(reader, 2)
+    await reader.suspend()
+    assert await reader.depth() == 5
+    await reader.acknowledge(held)  # void
+    await other.resume()
+    leases = await _take_all(other, 5)
+    assert sorted(lease.parcel for lease in leases) == [b"%d" % number for number in range(5)]
+    await other.acknowledge(leases)
+    await other.suspend()
+    await reader.resume()
+    await writer.put(b"later", QUIET)
+    [lease] = await _take_all(reader, 1)
+    assert lease.parcel == b"later"
 
 
 async def test_two_readers_share_the_parcels_and_none_gets_the_others(queue: Opened) -> None:

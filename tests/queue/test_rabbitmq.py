@@ -314,3 +314,14 @@ async def test_what_an_older_version_has_queued_is_read(bare_rabbitmq_url: str) 
     assert lease.parcel == b"old"
     await reader.acknowledge([lease])
     await reader.close()
+
+
+async def test_of_many_lanes_a_reader_is_lent_less_of_each(rabbitmq_url: str) -> None:
+    writer, greedy = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url, prefetch=100)
+    await greedy.follow(LANES)
+    await asyncio.gather(*(writer.put(b"x", QUIET) for _ in range(120)))
+    assert len(await greedy.take(max_parcels=1, max_wait_seconds=5)) == 1
+    await asyncio.sleep(0.5)
+    assert len(await greedy.take(max_parcels=200, max_wait_seconds=1)) == 256 // (2 + len(LANES)) - 1
+    await greedy.close()
+    await writer.close()

@@ -24,6 +24,16 @@ RAISE_MEMORY_ALARM = "rabbit_alarm:set_alarm({{resource_limit, memory, node()}, 
 CLEAR_MEMORY_ALARM = "rabbit_alarm:clear_alarm({resource_limit, memory, node()})."
 
 
+def close_connections_expression(times: int, pause_seconds: float) -> str:
+    """The same for one that closes the connections of all clients again and again, whenever there are any."""
+    return (
+        f"Close = fun Again(0) -> ok; Again(Left) -> timer:sleep({round(pause_seconds * 1000)}), "
+        "case rabbit_networking:connections() of [] -> Again(Left); Pids -> "
+        '[catch rabbit_networking:close_connection(Pid, "on purpose") || Pid <- Pids], Again(Left - 1) end end, '
+        f"Close({times})."
+    )
+
+
 class RabbitMQ(Protocol):
     """A broker in use. Only an owned one can be stopped, killed and given virtual hosts."""
 
@@ -67,6 +77,10 @@ class RabbitMQ(Protocol):
 
     async def clear_memory_alarm(self) -> None:
         """Lets publishers go on."""
+        ...
+
+    async def close_connections(self, times: int, *, pause_seconds: float) -> None:
+        """Closes the connections of all clients so many times, with a pause before each."""
         ...
 
     async def close(self) -> None:
@@ -118,6 +132,11 @@ class GivenRabbitMQ:
     async def clear_memory_alarm(self) -> None:
         """Refused."""
         raise self._refusal("be unblocked")
+
+    async def close_connections(self, times: int, *, pause_seconds: float) -> None:
+        """Refused."""
+        del pause_seconds
+        raise self._refusal(f"close its connections {times} times")
 
     async def close(self) -> None:
         """Leaves it alone."""

@@ -12,7 +12,12 @@ from urllib.parse import quote
 
 from worker.errors import ImpossibleSetting
 from worker.local_services.process import free_port
-from worker.local_services.rabbitmq import CLEAR_MEMORY_ALARM, RAISE_MEMORY_ALARM, wait_until_ready
+from worker.local_services.rabbitmq import (
+    CLEAR_MEMORY_ALARM,
+    RAISE_MEMORY_ALARM,
+    close_connections_expression,
+    wait_until_ready,
+)
 from worker.logs import get_logger
 
 log = get_logger()
@@ -95,6 +100,11 @@ class RabbitMQContainer:
     async def clear_memory_alarm(self) -> None:
         """Lets publishers go on."""
         await self._docker("exec", self._name, "rabbitmqctl", "eval", CLEAR_MEMORY_ALARM)
+
+    async def close_connections(self, times: int, *, pause_seconds: float) -> None:
+        """Closes the connections of all clients so many times, with a pause before each."""
+        expression = close_connections_expression(times, pause_seconds)
+        await self._docker("exec", self._name, "rabbitmqctl", "eval", expression)
 
     async def close(self) -> None:
         """Ends it for good, with its data."""

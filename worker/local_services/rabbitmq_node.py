@@ -27,7 +27,12 @@ from urllib.parse import quote
 from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.local_services.folder import FolderLock, told_as_mistakes
 from worker.local_services.process import ServiceProcess, free_port, port_is_free
-from worker.local_services.rabbitmq import CLEAR_MEMORY_ALARM, RAISE_MEMORY_ALARM, wait_until_ready
+from worker.local_services.rabbitmq import (
+    CLEAR_MEMORY_ALARM,
+    RAISE_MEMORY_ALARM,
+    close_connections_expression,
+    wait_until_ready,
+)
 from worker.local_services.whole_file import write_anew
 from worker.logs import get_logger
 
@@ -126,6 +131,10 @@ class RabbitMQNode:
     async def clear_memory_alarm(self) -> None:
         """Lets publishers go on."""
         await asyncio.to_thread(self._evaluate, CLEAR_MEMORY_ALARM)
+
+    async def close_connections(self, times: int, *, pause_seconds: float) -> None:
+        """Closes the connections of all clients so many times, with a pause before each."""
+        await asyncio.to_thread(self._evaluate, close_connections_expression(times, pause_seconds))
 
     async def stop(self) -> None:
         """Ends it in good order; the data stays for `restart`."""

@@ -1,6 +1,7 @@
 """One batch from parsed to committed: retried when the moment is wrong, split when one event spoils it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -23,7 +24,9 @@ from worker.store.writer_pool import writing
 _log = get_logger()
 
 _FIRST_WAIT_SECONDS = 0.05
-_LONGEST_WAIT_SECONDS = 10.0
+_LONGEST_WAIT_SECONDS = 1.0
+# A restart or a fail-over of Postgres is sat out with the parcels in hand. What takes longer is no work for us.
+_PATIENCE_SECONDS = 5.0
 _MOST_LOOKS_AT_MONTHS = 3
 
 # What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
@@ -62,11 +65,12 @@ class BatchWriter:
         self._stop = stop or asyncio.Event()
 
     async def commit(self, events: Sequence[FeedbackEvent]) -> Committed:
-        """Everything but the refused is in the database when this returns; waits as long as Postgres needs.
+        """Everything but the refused is in the database when this returns.
 
         One transaction, if all goes well. Deadlocks and serialization failures are repeated at once, an absent
-        Postgres is waited for. An event that Postgres refuses for its content, or that a defect of ours stumbles
-        over, is found by halving. Raises StoreUnavailable only while the process is stopping.
+        Postgres is waited for, but not for long. An event that Postgres refuses for its content, or that a defect of
+        ours stumbles over, is found by halving. Raises StoreUnavailable when nothing can be stored now; what was
+        committed until then is known when it comes again.
         """
         committed = Committed()
         work = [events]
@@ -95,8 +99,7 @@ class BatchWriter:
     async def refuse_replays(self, parsed: ParsedParcels) -> None:
         """Moves deliveries whose one-time token was used for something else before from `parsed` to its set-asides.
 
-        Receivers refuse what they have seen themselves; this knows of all of them. Raises StoreUnavailable only
-        while the process is stopping.
+        Receivers refuse what they have seen themselves; this knows of all of them. Raises StoreUnavailable.
         """
         tokens = [(delivery, used) for delivery in parsed.deliveries if (used := used_token(delivery.envelope))]
         if not tokens:
@@ -116,10 +119,7 @@ class BatchWriter:
             parsed.deliveries = [delivery for delivery in parsed.deliveries if id(delivery) not in refused]
 
     async def set_aside(self, deliveries: Sequence[SetAsideDelivery]) -> None:
-        """The deliveries are in dead_letters when this returns; waits as long as Postgres needs.
-
-        Raises StoreUnavailable only while the process is stopping.
-        """
+        """The deliveries are in dead_letters when this returns. Raises StoreUnavailable."""
         if not deliveries:
             return
 
@@ -129,20 +129,20 @@ class BatchWriter:
         await self._patiently("setting deliveries aside", put)
 
     async def _patiently(self, doing: str, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
-        """Does the work in a transaction of its own, again and again while Postgres is away."""
-        wait_seconds = _FIRST_WAIT_SECONDS
+        """Does the work in a transaction of its own, and again for a while when Postgres is away."""
+        patience = _Patience(self._stop)
         while True:
             try:
                 with store_errors(doing):
                     async with self._pool.acquire() as connection, connection.transaction():
                         return await work(connection)
             except StoreUnavailable as error:
-                wait_seconds = await self._wait(error, 1, wait_seconds)
+                await patience.wait(error, 1)
 
     async def _commit_until_done(self, events: Sequence[FeedbackEvent], committed: Committed) -> None:
         trust_watermarks, months_looked_at = True, 0
         retired: frozenset[datetime] = frozenset()
-        wait_seconds = _FIRST_WAIT_SECONDS
+        patience = _Patience(self._stop)
         while events:
             committed.attempts += 1
             try:
@@ -162,7 +162,7 @@ class BatchWriter:
                     raise
                 months_looked_at += 1
             except StoreUnavailable as error:
-                wait_seconds = await self._wait(error, committed.attempts, wait_seconds)
+                await patience.wait(error, committed.attempts)
 
     async def _commit_once(
         self, events: Sequence[FeedbackEvent], *, trust_watermarks: bool, retired_months: frozenset[datetime]
@@ -178,14 +178,6 @@ class BatchWriter:
                 retired_months=retired_months,
             )
 
-    async def _wait(self, error: StoreUnavailable, attempt: int, wait_seconds: float) -> float:
-        """Waits, and gives the time to wait next; raises the error when nobody shall wait any more."""
-        if self._stop.is_set():
-            raise error
-        _log.warning("batch.retried", attempt=attempt, reason=str(error), wait_seconds=round(wait_seconds, 3))
-        await pause(self._stop, wait_seconds)
-        return min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
-
     async def _look_at_months(self, events: Sequence[FeedbackEvent]) -> frozenset[datetime]:
         """Every month of the events that is to be kept has a partition; gives those that nothing is written to."""
         months = {month_of(event.occurred_at) for event in events if event.occurred_at >= self.rules.oldest_kept}
@@ -193,3 +185,22 @@ class BatchWriter:
             for month in await make_partitions(connection, months):
                 _log.info("partition.made", month=f"{month:%Y-%m}")
             return frozenset(await retired_months(connection))
+
+
+class _Patience:
+    """How long an absent Postgres is waited for, with the work in hand."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._ends_at: float | None = None
+
+    async def wait(self, error: StoreUnavailable, attempt: int) -> None:
+        """Returns when the work may be tried again; raises the error when it shall not be."""
+        if self._ends_at is None:
+            self._ends_at = time.monotonic() + _PATIENCE_SECONDS
+        if self._stop.is_set() or time.monotonic() > self._ends_at:
+            raise error
+        _log.warning("batch.retried", attempt=attempt, reason=str(error), wait_seconds=round(self._wait_seconds, 3))
+        await pause(self._stop, self._wait_seconds)
+        self._wait_seconds = min(self._wait_seconds * 2, _LONGEST_WAIT_SECONDS)

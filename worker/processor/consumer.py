@@ -1,34 +1,31 @@
 """Takes parcels off a queue, load after load, and acknowledges them when everything in them is committed.
 
-A load is divided by contact into batches, and each batch is one transaction. Batches of a load have no contact in
-common, so that they never wait for each other's locks: while Postgres writes one, Python prepares the next.
+Loads go two ways. Large loads are filled in turns from the lanes. While one is under way, the first parcels of lanes
+that have none in it go ahead, in small loads that wait for nothing; what a lane has beyond them is its backlog, and
+waits its turn. So what a quiet source says is in effect at once, however long the large loads take.
 
-Loads go two ways. The first parcels of each source go ahead, in small loads that wait for nothing; what a source has
-beyond them is its backlog, and fills large loads in turns with the backlogs of others. So what a quiet source says is
-in effect at once, however long the large loads take.
-
-A large parcel is a load of its own, parsed and committed part by part, one such parcel at a time.
+What could not be stored goes back to the queue, and nothing is taken until Postgres answers again. What stops workers
+is found by trying it alone (worker.processor.trials).
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from random import randrange
-from zlib import crc32
 
 import msgspec
 from msgspec import Struct
 
-from schemas.feedback_event import FeedbackEvent
+from schemas.envelope import decode_parcel, encode_parcel
 from schemas.source import Source
-from worker.errors import QueueUnavailable, StoreUnavailable
+from worker.errors import BouncekeeperError, QueueUnavailable, StoreUnavailable
 from worker.logs import get_logger
-from worker.processor.batch import BatchWriter, Committed
-from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts
-from worker.processor.parsing import ParsedParcels, SetAsideDelivery, parse_parcel
-from worker.processor.reporting import report_load, report_unknown
+from worker.processor.batch import BatchWriter
+from worker.processor.load import Load, LoadWriter
+from worker.processor.pause import pause
+from worker.processor.trial_room import TrialRoom
+from worker.processor.trials import MOST_ATTEMPTS, Trials
 from worker.providers.provider import Provider
 from worker.queue.port import Lease, QueueReader, Share
 from worker.settings_tree import ProcessorSettings
@@ -41,18 +38,15 @@ _PARCELS_AT_ONCE = 64
 _BYTES_AT_ONCE = 1024 * 1024
 _LOADS_IN_FLIGHT = 2
 _FIRST_BATCHES_IN_FLIGHT = 2
-_BATCHES_OF_A_LOAD = 4
-_MOST_LOAD_BYTES = 4 * 1024 * 1024  # what is set aside makes no events, but is held
-
-
-class _Load(Struct, kw_only=True):
-    """Parcels on their way through."""
-
-    leases: list[Lease]
-    parsed: ParsedParcels
-    parse_seconds: float = 0.0
-    size_bytes: int = 0
-    large_parcel: bytes = b""  # the only one, in place of `parsed`
+# How soon Postgres is asked again; longer each time, until a load is stored.
+_FIRST_AWAY_SECONDS = 0.5
+_LONGEST_AWAY_SECONDS = 10.0
+_PARTING_SECONDS = 2.0
+_REASON = "stops_workers"
+_DETAIL = (
+    f"each of the {MOST_ATTEMPTS} times that it was tried alone the worker died, or could not store it while it stored"
+    " others: look for the reason in the workers' log, and replay it after the fix"
+)
 
 
 class _Way:
@@ -62,14 +56,24 @@ class _Way:
         self.share = share
         self.wait_seconds = wait_seconds  # how long a load may wait to become full
         self.waiting: deque[Lease] = deque()  # taken, not yet in a load
+        self.suspects: deque[Lease] = deque()  # to be tried alone
         self.slots = asyncio.Semaphore(_LOADS_IN_FLIGHT)
         self.transactions = asyncio.Semaphore(batches_in_flight)
+
+
+class _Doubt(Struct, frozen=True, kw_only=True):
+    """A parcel that could not be stored when it was tried alone: either it is to blame, or Postgres."""
+
+    lease: Lease
+    error: StoreUnavailable
+    way: _Way
 
 
 class Consumer:
     """Drains one queue. While one load is being committed the next is taken and parsed.
 
-    What is lent and not yet committed when the process dies is lent again; applying it twice changes nothing.
+    What is lent and not yet committed when the process dies is lent again; applying it twice changes nothing. While
+    Postgres is away the consumer holds nothing: what it was lent goes back, and nothing is taken until it answers.
     """
 
     def __init__(
@@ -78,19 +82,26 @@ class Consumer:
         name: str,
         reader: QueueReader,
         writer: BatchWriter,
+        trials: Trials,
+        room: TrialRoom,
         providers: Mapping[str, Provider],
         sources: Mapping[str, Source],
         settings: ProcessorSettings,
         large_parcels: asyncio.Semaphore | None = None,
     ) -> None:
-        """`large_parcels` is shared by all consumers of a process: how many large parcels it has in work at a time."""
+        """All consumers of a process share `room`, and `large_parcels`: how many it has in work at a time."""
         self._name = name
         self._reader = reader
-        self._writer = writer
-        self._providers = providers
-        self._sources = sources
-        self._settings = settings
-        self._large_parcels = large_parcels or asyncio.Semaphore(1)
+        self._trials = trials
+        self._room = room
+        self._loads = LoadWriter(
+            queue=name,
+            writer=writer,
+            providers=providers,
+            sources=sources,
+            most_events_of_a_batch=settings.batch_max_events,
+            large_parcels=large_parcels or asyncio.Semaphore(1),
+        )
         self._ways = (
             _Way(Share.FIRST, wait_seconds=0.0, batches_in_flight=_FIRST_BATCHES_IN_FLIGHT),
             _Way(
@@ -99,61 +110,71 @@ class Consumer:
                 batches_in_flight=settings.batches_in_flight,
             ),
         )
+        self._stop = asyncio.Event()
+        self._store_lost: StoreUnavailable | None = None
+        self._away_seconds = _FIRST_AWAY_SECONDS
+        self._unstored: set[bytes] = set()  # the parcels of loads that could not be stored, since the store is lost
+        self._doubt: _Doubt | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, then finishes what is under way and gives the rest back."""
-        async with asyncio.TaskGroup() as under_way:
-            for way in self._ways:
-                under_way.create_task(self._work(way, under_way, stop))
-        if waiting := [lease for way in self._ways for lease in way.waiting]:
-            await self._reader.give_back(waiting)
+        self._stop = stop
+        try:
+            while not stop.is_set():
+                self._store_lost = None
+                async with asyncio.TaskGroup() as under_way:
+                    for way in self._ways:
+                        under_way.create_task(self._work(way, under_way))
+                await self._give_back_what_waits()
+                if self._store_lost is not None:
+                    await self._wait_for_store(self._store_lost)
+        except asyncio.CancelledError:
+            # Another part of the process failed, and nothing in our hands is to blame for it.
+            self._trials.all_untried()
+            with contextlib.suppress(BouncekeeperError, TimeoutError):
+                async with asyncio.timeout(_PARTING_SECONDS):
+                    await self._trials.write()
+            raise
+        await self._write_trials()
 
-    async def _work(self, way: _Way, under_way: asyncio.TaskGroup, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+    # ── while Postgres is there ─────────────────────────────────────────────────────────────────────────
+
+    async def _work(self, way: _Way, under_way: asyncio.TaskGroup) -> None:
+        while self._goes_on():
+            while way.suspects and self._goes_on():
+                await self._try_alone(way.suspects.popleft(), way)
             await way.slots.acquire()
-            load = await self._next_load(way, stop)
-            if load is None:
-                way.slots.release()
+            load = await self._next_load(way)
+            if load is not None:
+                under_way.create_task(self._finish(load, way))
                 continue
-            under_way.create_task(self._finish(load, way))
+            way.slots.release()
+            if self._doubt is not None and self._doubt.way is way and not way.suspects:
+                self._lose_store(self._doubt.error)  # nothing else came that would tell who is to blame
 
-    async def _next_load(self, way: _Way, stop: asyncio.Event) -> _Load | None:
+    def _goes_on(self) -> bool:
+        return self._store_lost is None and not self._stop.is_set()
+
+    async def _next_load(self, way: _Way) -> Load | None:
         """The next load: full, or complete after its way's wait_seconds; None when there is nothing for now."""
-        load = _Load(leases=[], parsed=ParsedParcels())
+        load = Load()
         deadline = 0.0
-        most_events = self._settings.batch_max_events * _BATCHES_OF_A_LOAD
-        while not stop.is_set() and load.parsed.event_count < most_events and load.size_bytes < _MOST_LOAD_BYTES:
+        while self._goes_on() and not self._loads.is_full(load):
             if not way.waiting:
                 wait = _IDLE_WAIT_SECONDS if not load.leases else deadline - time.monotonic()
                 if wait <= 0 or not await self._take(way, wait):
                     break
-            lease = way.waiting.popleft()
-            if len(lease.parcel) > LARGE_PARCEL_BYTES:
-                if load.leases:
-                    way.waiting.appendleft(lease)
-                    break
-                # The bytes belong to the load alone, so that they go as soon as they are taken apart.
-                load.large_parcel = lease.parcel
-                load.leases.append(msgspec.structs.replace(lease, parcel=b""))
-                break
             if not load.leases:
+                await self._room.enter()
                 deadline = time.monotonic() + way.wait_seconds
-            started = time.perf_counter()
-            parse_parcel(
-                lease.parcel,
-                load.parsed,
-                providers=self._providers,
-                sources=self._sources,
-                now=datetime.now(UTC),
-            )
-            load.parse_seconds += time.perf_counter() - started
-            load.leases.append(lease)
-            load.size_bytes += len(lease.parcel)
+            if not self._loads.add(way.waiting[0], load):
+                break
+            way.waiting.popleft()
             await asyncio.sleep(0)  # a parcel takes milliseconds: let the batches under way go on
         return load if load.leases else None
 
     async def _take(self, way: _Way, wait_seconds: float) -> bool:
-        """True when parcels were lent."""
+        """True when parcels were lent that may go with others."""
         try:
             leases = await self._reader.take(
                 max_parcels=_PARCELS_AT_ONCE,
@@ -163,104 +184,152 @@ class Consumer:
             )
         except QueueUnavailable:
             # The adapter logs the loss and reconnects by itself; leases given before are void and come again.
+            self._trials.untried([*way.waiting, *way.suspects])
             way.waiting.clear()
+            way.suspects.clear()
+            await self._write_trials()
             await asyncio.sleep(wait_seconds)
             return False
         way.waiting.extend(leases)
-        return bool(leases)
-
-    async def _finish(self, load: _Load, way: _Way) -> None:
         try:
-            if load.large_parcel:
-                async with self._large_parcels:
-                    await self._finish_parts(load, way)
-            else:
-                await self._store(load, way, acknowledge=load.leases)
+            suspects = await self._trials.suspects(leases)
         except StoreUnavailable as error:
-            # Said only while we stop: what is committed of it already will be known to whoever is lent it next.
+            self._lose_store(error)
+            return False
+        if suspects:
+            alone = {lease.tag for lease in suspects}
+            way.waiting = deque(lease for lease in way.waiting if lease.tag not in alone)
+            way.suspects.extend(suspects)
+        return bool(way.waiting)
+
+    async def _finish(self, load: Load, way: _Way) -> None:
+        try:
+            contacts = await self._loads.store(load, way.transactions)
+            await self._settle(load.leases)
+            if contacts:
+                await self._acquit_store()
+        except StoreUnavailable as error:
+            # What is committed of it already will be known to whoever is lent it next.
             _log.warning("load.given_back", queue=self._name, parcels=len(load.leases), reason=str(error))
-            await self._reader.give_back(load.leases)
+            if self._doubt is None:
+                self._unstored.update(load.parcel_hashes())
+            await self._give_back(load.leases)
+            self._lose_store(error)
         finally:
+            self._room.leave()
             way.slots.release()
 
-    async def _finish_parts(self, load: _Load, way: _Way) -> None:
-        """Each part is in effect before the next one is parsed; the parcel is acknowledged after the last."""
-        parts = parcel_parts(load.large_parcel, providers=self._providers, sources=self._sources, now=datetime.now(UTC))
-        load.large_parcel = b""
-        while True:
-            started = time.perf_counter()
-            # A part takes tenths of a second: the event loop goes on meanwhile.
-            parsed = await asyncio.to_thread(next, parts, None)
-            if parsed is None:
-                break
-            part = _Load(leases=load.leases, parsed=parsed, parse_seconds=time.perf_counter() - started)
-            await self._store(part, way)
-        await self._acknowledge(load.leases)
-
-    async def _store(self, load: _Load, way: _Way, *, acknowledge: list[Lease] | None = None) -> None:
-        """Everything in the load is in effect or set aside, and off the queue where it is to be, when this returns."""
-        started = time.perf_counter()
-        parsed = load.parsed
-        await self._writer.refuse_replays(parsed)
-        batches = divide_by_contact(parsed, self._settings.batch_max_events)
-        committed = await asyncio.gather(*(self._commit(batch, way) for batch in batches))
-        set_aside = [*parsed.set_aside, *_deliveries_of_refused(parsed, committed)]
-        await self._writer.set_aside(set_aside)
-        if acknowledge is not None:
-            await self._acknowledge(acknowledge)
-        self._report(load, committed, set_aside, store_seconds=time.perf_counter() - started)
-
-    async def _commit(self, batch: Sequence[FeedbackEvent], way: _Way) -> Committed:
-        async with way.transactions:
-            return await self._writer.commit(batch)
-
-    async def _acknowledge(self, leases: list[Lease]) -> None:
-        try:
+    async def _settle(self, leases: Sequence[Lease]) -> None:
+        # What is not acknowledged will be lent again, found to be known, and acknowledged then; a note that stays
+        # means one parcel tried alone for nothing.
+        with contextlib.suppress(QueueUnavailable):
             await self._reader.acknowledge(leases)
-        except QueueUnavailable:
-            return  # they will be lent again, found to be known, and acknowledged then
+        await self._trials.done(leases)
 
-    def _report(
-        self,
-        load: _Load,
-        committed: Sequence[Committed],
-        set_aside: Sequence[SetAsideDelivery],
-        *,
-        store_seconds: float,
-    ) -> None:
-        report_unknown(load.parsed)
-        report_load(
-            load.parsed,
-            committed,
-            set_aside,
+    async def _acquit_store(self) -> None:
+        """Something about a contact was stored: if another parcel could not be, that parcel is to blame."""
+        self._away_seconds = _FIRST_AWAY_SECONDS
+        doubt, self._doubt = self._doubt, None
+        if doubt is not None:
+            self._trials.tried([doubt.lease])
+            await self._reader.give_back([doubt.lease])
+
+    # ── one parcel alone ────────────────────────────────────────────────────────────────────────────────
+
+    async def _try_alone(self, lease: Lease, way: _Way) -> None:
+        """Nothing else is under way in the process: if it dies now, this parcel is why."""
+        try:
+            async with self._room.alone():
+                contacts = await self._try(lease, way)
+                await self._settle([lease])
+                if contacts:
+                    await self._acquit_store()
+        except StoreUnavailable as error:
+            if self._doubt is None:
+                self._doubt = _Doubt(lease=lease, error=error, way=way)
+            else:
+                await self._give_back([lease])
+                self._lose_store(error)
+
+    async def _try(self, lease: Lease, way: _Way) -> int:
+        """All of it is in effect or set aside when this returns; gives how many contacts that was about."""
+        together = await self._trials.may_try(lease)
+        _log.warning(
+            "parcel.tried",
             queue=self._name,
-            parcels=len(load.leases),
-            parse_seconds=load.parse_seconds,
-            store_seconds=store_seconds,
+            source=lease.lane.source,
+            parcel_bytes=len(lease.parcel),
+            one_by_one=not together,
         )
+        if together:
+            return await self._store_alone(lease, way)
+        contacts = 0
+        for blob in _deliveries(lease.parcel):
+            delivery = msgspec.structs.replace(lease, parcel=encode_parcel([blob]))
+            if await self._trials.may_try_delivery(lease, blob):
+                contacts += await self._store_alone(delivery, way)
+            else:
+                await self._loads.give_up(delivery.parcel, reason=_REASON, detail=_DETAIL)
+            await self._trials.delivery_done(lease, blob)
+        return contacts
+
+    async def _store_alone(self, lease: Lease, way: _Way) -> int:
+        load = Load()
+        self._loads.add(lease, load)
+        return await self._loads.store(load, way.transactions)
+
+    # ── while it is away ────────────────────────────────────────────────────────────────────────────────
+
+    def _lose_store(self, error: StoreUnavailable) -> None:
+        if self._store_lost is None:
+            self._store_lost = error
+
+    async def _give_back(self, leases: Sequence[Lease]) -> None:
+        self._trials.untried(leases)
+        await self._reader.give_back(leases)
+
+    async def _give_back_what_waits(self) -> None:
+        held = [lease for way in self._ways for lease in (*way.suspects, *way.waiting)]
+        for way in self._ways:
+            way.suspects.clear()
+            way.waiting.clear()
+        if self._doubt is not None:
+            held.append(self._doubt.lease)
+            self._doubt = None
+        if held:
+            await self._give_back(held)
+
+    async def _write_trials(self) -> None:
+        """Postgres knows what became of the trials, if it is there; else they are written later."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._trials.write()
+
+    async def _wait_for_store(self, error: StoreUnavailable) -> None:
+        """Holds nothing until Postgres answers: the broker takes back what is lent and not settled for too long."""
+        started = time.monotonic()
+        await self._reader.suspend()
+        _log.warning("consumer.suspended", queue=self._name, reason=str(error))
+        failures = 0
+        while not self._stop.is_set():
+            await pause(self._stop, self._away_seconds)
+            self._away_seconds = min(self._away_seconds * 2, _LONGEST_AWAY_SECONDS)
+            try:
+                await self._trials.write(ask=True)
+            except StoreUnavailable:
+                failures += 1
+                continue
+            break
+        if not failures:
+            self._trials.doubt(self._unstored)  # Postgres was there all the while
+        self._unstored.clear()
+        if not self._stop.is_set():
+            await self._reader.resume()
+            _log.info("consumer.resumed", queue=self._name, seconds=round(time.monotonic() - started, 3))
 
 
-def divide_by_contact(parsed: ParsedParcels, most_events: int) -> list[list[FeedbackEvent]]:
-    """The events in batches of about `most_events`, all of a contact's in the same one; none of them empty.
-
-    Which batch a contact is in follows from its address alone and is the same in every process: two workers
-    that are each at another part of their loads do not meet. Each begins at a part of its own choosing.
-    """
-    if parsed.event_count <= most_events:
-        return [events] if (events := [event for delivery in parsed.deliveries for event in delivery.events]) else []
-    batches: list[list[FeedbackEvent]] = [[] for _ in range(_BATCHES_OF_A_LOAD)]
-    for delivery in parsed.deliveries:
-        for event in delivery.events:
-            batches[crc32((event.address or "").encode("utf-8", "replace")) % _BATCHES_OF_A_LOAD].append(event)
-    first = randrange(_BATCHES_OF_A_LOAD)  # noqa: S311 - no secret
-    return [batch for batch in (*batches[first:], *batches[:first]) if batch]
-
-
-def _deliveries_of_refused(parsed: ParsedParcels, committed: Sequence[Committed]) -> list[SetAsideDelivery]:
-    """The deliveries in which an event was refused, whole; the others of their events are applied all the same."""
-    details = {refused.event.delivery_id: refused.detail for one in committed for refused in one.refused}
-    return [
-        delivery.set_aside(reason="store_refused", detail=details[delivery.envelope.delivery_id])
-        for delivery in parsed.deliveries
-        if delivery.envelope.delivery_id in details
-    ]
+def _deliveries(parcel: bytes) -> list[bytes]:
+    """What is to be tried one by one."""
+    try:
+        return decode_parcel(parcel)
+    except msgspec.MsgspecError:
+        return [parcel]  # none of ours: it is set aside either way

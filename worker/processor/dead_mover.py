@@ -3,12 +3,10 @@
 import asyncio
 from datetime import UTC, datetime
 
-import msgspec
-
-from schemas.envelope import decode_envelope, decode_parcel
 from worker.errors import TryAgainLater
 from worker.logs import Reminder, get_logger
-from worker.processor.parsing import SetAsideDelivery, unreadable
+from worker.processor.dead_parcel import dead_deliveries
+from worker.processor.parsing import SetAsideDelivery
 from worker.processor.pause import pause
 from worker.processor.reporting import report_set_aside
 from worker.queue.port import Lease, QueueReader
@@ -20,7 +18,9 @@ _PARCELS_AT_ONCE = 16
 _WAIT_SECONDS = 1.0
 _PAUSE_SECONDS = 5.0
 _REASON = "given_up_by_queue"
-_DETAIL = "it was lent out again and again and never acknowledged: look for what stopped the workers, then replay"
+_DETAIL = (
+    "RabbitMQ gave it up, by a policy of the broker or a limit of an older version: look at its policies, then replay"
+)
 
 
 async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event) -> None:
@@ -31,35 +31,19 @@ async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event
         try:
             leases = await reader.take(max_parcels=_PARCELS_AT_ONCE, max_wait_seconds=_WAIT_SECONDS)
             while leases:
-                deliveries = dead_deliveries(leases[0].parcel, now=datetime.now(UTC))
+                deliveries = dead_deliveries(leases[0].parcel, reason=_REASON, detail=_DETAIL, now=datetime.now(UTC))
                 with store_errors("moving dead letters"):
                     await _store(pool, deliveries)
                 await reader.acknowledge([leases.pop(0)])
                 report_set_aside(deliveries)
             reminder.over()
         except TryAgainLater as error:
-            # The broker would else keep them lent to us, unseen, for as long as this connection lives.
-            await reader.give_back(leases)
+            # The broker would else keep them lent to us, unseen, and close the channel after a while.
+            await reader.suspend()
             if reminder.due(type(error).__name__):
                 _log.warning("task.failed", task="dead_mover", reason=str(error), wait_seconds=_PAUSE_SECONDS)
             await pause(stop, _PAUSE_SECONDS)
-
-
-def dead_deliveries(parcel: bytes, *, now: datetime) -> list[SetAsideDelivery]:
-    """The parcel's envelopes, each as a delivery to set aside; bytes that are none are kept as they are."""
-    try:
-        blobs = decode_parcel(parcel)
-    except msgspec.MsgspecError as error:
-        return [unreadable(parcel, f"{_DETAIL}; and it is no parcel of ours: {error}", now=now, reason=_REASON)]
-    deliveries = []
-    for blob in blobs:
-        try:
-            deliveries.append(SetAsideDelivery(envelope=decode_envelope(blob), reason=_REASON, detail=_DETAIL))
-        except msgspec.MsgspecError as error:
-            deliveries.append(
-                unreadable(blob, f"{_DETAIL}; and it is no envelope of ours: {error}", now=now, reason=_REASON)
-            )
-    return deliveries
+            await reader.resume()
 
 
 async def _store(pool: Pool, deliveries: list[SetAsideDelivery]) -> None:

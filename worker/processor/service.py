@@ -22,10 +22,11 @@ from worker.processor.lanes import keep_lanes, lanes_of
 from worker.processor.pause import pause
 from worker.processor.probes import serving_probes
 from worker.processor.relay import Relay
-from worker.processor.respelling import respell_contacts
 from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.processor.schema_watch import work_while_schema_lasts
 from worker.processor.sweep import sweep
+from worker.processor.trial_room import TrialRoom
+from worker.processor.trials import Trials
 from worker.processor.webhooks_out import EndpointSender
 from worker.providers.classification.operator_rules import use_operator_rules
 from worker.providers.registry import PROVIDERS
@@ -38,6 +39,7 @@ from worker.store.endpoint_states import follower_name
 from worker.store.event_rows import former_keys_until
 from worker.store.feed_followers import EXCHANGE, ensure_follower
 from worker.store.migrations import require_current_schema
+from worker.store.parcel_attempts import forget_attempts
 from worker.store.pool import Pool, WriterPool, store_errors
 from worker.store.turns import Turns
 from worker.store.writer_pool import open_writer_pool
@@ -92,12 +94,15 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         served = {"address": address} if address else {}
         _log.info("process.started", role="processor", version=version("bouncekeeper"), **served)
         large_parcels = asyncio.Semaphore(1)
+        room = TrialRoom()
         async with asyncio.TaskGroup() as tasks:
             for name, reader in readers.items():
                 consumer = Consumer(
                     name=name,
                     reader=reader,
                     writer=writer,
+                    trials=Trials(pool),
+                    room=room,
                     providers=PROVIDERS,
                     sources={source.name: source for source in settings.sources},
                     settings=settings.processor,
@@ -126,7 +131,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                 writer.rules = await batch_rules(pool, settings)  # what counts as old moves on with the calendar
                 months = settings.processor.retention_months
                 await drop_old_months(pool, now=datetime.now(UTC), retention_months=months)
-                await respell_contacts(pool, writer.rules.policy)  # what an earlier worker stored during an upgrade
+                await forget_attempts(pool, now=datetime.now(UTC))
 
             tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))
             tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, "housekeeping", keep_house))
@@ -203,7 +208,7 @@ async def _queues(
     """
     dsn = settings.postgres.url.reveal()
     readers: dict[str, QueueReader] = {"postgres": await PostgresReader.open(dsn)}
-    dead_readers: list[QueueReader] = [await PostgresReader.open_dead(dsn)]
+    dead_readers: list[QueueReader] = []
     publisher = None
     if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
         url = settings.queue.url.reveal()

@@ -59,7 +59,7 @@ class InWork:
 
     @property
     def busy(self) -> AbstractSet[Lane]:
-        """The lanes with a backlog in work, or as much ahead as they may have."""
+        """The lanes that have parcels in work which did not go ahead, or as much ahead as they may have."""
         return self._backlog.keys() | {lane for lane, size in self._ahead_bytes.items() if size >= AHEAD_BYTES}
 
     def add(self, lease: Lease, share: Share) -> None:

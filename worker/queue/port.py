@@ -4,7 +4,7 @@ Parcels wait in lanes, one for each source. A reader takes turns among them by b
 say makes itself wait and nobody else (worker.queue.fair_shares).
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, auto
 from typing import Protocol
 
@@ -19,28 +19,29 @@ class Lease(Struct, frozen=True, kw_only=True):
     tag: int  # the adapter's own handle: AMQP delivery tag, or row id
     parcel: bytes  # schemas.envelope.encode_parcel
     lane: Lane = SHARED_LANE
-    delivery_count: int  # how often it was lent before, 0 the first time
-    death_reason: str = ""  # only from a reader of dead letters: why it is dead, e.g. "delivery_limit"
+    delivery_count: int  # how often it was lent before, to whomever and for whatever reason; 0 the first time
+    death_reason: str = ""  # only from a reader of dead parcels: why the broker gave it up, e.g. "expired"
 
 
 class Share(Enum):
     """Which of the waiting parcels are asked for."""
 
     ANY = auto()
-    # The first parcels of each live lane, as long as this reader has little of it in work (fair_shares.AHEAD_BYTES) and
-    # none of its backlog. They are few, whatever waits behind them, so that they need not wait for anything.
+    # While any lane is busy (worker.queue.fair_shares.InWork): the first parcels of each live lane that is not. They
+    # are few, whatever waits behind them, and need not wait for what is in work.
     FIRST = auto()
-    REST = auto()  # what FIRST leaves: backlogs, and bulk work
+    REST = auto()  # what FIRST leaves: backlogs, bulk work, and everything while no lane is busy
 
-    def includes(self, lane: Lane, *, busy: Container[Lane]) -> bool:
-        """Whether a parcel of this lane is asked for, when those lanes have in work what may go ahead."""
+    def includes(self, lane: Lane, *, busy: Collection[Lane]) -> bool:
+        """Whether a parcel of this lane is asked for, when those lanes are busy."""
+        first = bool(busy) and not lane.bulk and lane not in busy
         match self:
             case Share.ANY:
                 return True
             case Share.FIRST:
-                return not lane.bulk and lane not in busy
+                return first
             case Share.REST:
-                return lane.bulk or lane in busy
+                return not first
 
 
 class QueueWriter(Protocol):
@@ -81,7 +82,15 @@ class QueueReader(Protocol):
         ...
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
-        """Puts the parcels back to be lent again; each counts towards the delivery limit."""
+        """Puts the parcels back to be lent again, with one lending more on their count."""
+        ...
+
+    async def suspend(self) -> None:
+        """Gives back all that is lent, and holds nothing until `resume`, whatever happens to the connection."""
+        ...
+
+    async def resume(self) -> None:
+        """Goes on after `suspend`."""
         ...
 
     async def depths(self) -> Mapping[Lane, int] | None:

@@ -15,7 +15,6 @@ from typing import Self
 import asyncpg
 
 from schemas.lane import SHARED_LANE, Lane
-from schemas.queue_topology import DELIVERY_LIMIT
 from worker.errors import QueueUnavailable, SchemaOutOfDate, StopTheProcess
 from worker.queue import postgres_statements as statements
 from worker.queue.fair_shares import BULK_WEIGHT, FairShares, InWork
@@ -105,11 +104,10 @@ class PostgresWriter:
 
 
 class PostgresReader:
-    """A QueueReader of the living parcels, or of the dead ones."""
+    """A QueueReader. Nothing is given up here, however often it is lent."""
 
-    def __init__(self, dsn: str, *, dead: bool, lease_seconds: float) -> None:
+    def __init__(self, dsn: str, *, lease_seconds: float) -> None:
         self._dsn = dsn
-        self._dead = dead
         self._lease_seconds = lease_seconds
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._number = 0
@@ -124,16 +122,7 @@ class PostgresReader:
 
         Raises SchemaOutOfDate or ImpossibleSetting when a person must act.
         """
-        return await cls._open(dsn, dead=False, lease_seconds=lease_seconds)
-
-    @classmethod
-    async def open_dead(cls, dsn: str, *, lease_seconds: float = DEFAULT_LEASE_SECONDS) -> Self:
-        """A reader of the parcels that were lent too often; each lease says so in `death_reason`."""
-        return await cls._open(dsn, dead=True, lease_seconds=lease_seconds)
-
-    @classmethod
-    async def _open(cls, dsn: str, *, dead: bool, lease_seconds: float) -> Self:
-        reader = cls(dsn, dead=dead, lease_seconds=lease_seconds)
+        reader = cls(dsn, lease_seconds=lease_seconds)
         try:
             await reader.depths()  # None while Postgres is away: it is tried again with each take
         except BaseException:
@@ -168,8 +157,21 @@ class PostgresReader:
         await self._settle(statements.ACKNOWLEDGE, leases)
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
-        """Puts the parcels back to be lent again; each counts towards the delivery limit."""
+        """Puts the parcels back to be lent again, with one lending more on their count."""
         await self._settle(statements.GIVE_BACK, leases, self._number)
+
+    async def suspend(self) -> None:
+        """Gives back all that is lent; nothing is lent ahead here."""
+        self._in_work.clear()
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            return
+        with contextlib.suppress(QueueUnavailable), queue_errors(self._dsn):
+            async with self._one_at_a_time:
+                await connection.execute(statements.GIVE_ALL_BACK, self._number)
+
+    async def resume(self) -> None:
+        """Goes on."""
 
     async def depths(self) -> Mapping[Lane, int] | None:
         """How many parcels of each lane wait; None while Postgres is away."""
@@ -177,7 +179,7 @@ class PostgresReader:
             with queue_errors(self._dsn):
                 async with self._one_at_a_time:
                     connection = await self._connected()
-                    rows = await connection.fetch(statements.DEPTHS, self._dead)
+                    rows = await connection.fetch(statements.DEPTHS)
         except QueueUnavailable:
             return None
         return {Lane.of_name(row["lane"]): row["parcels"] for row in rows}
@@ -232,25 +234,12 @@ class PostgresReader:
     async def _lend(
         self, connection: "asyncpg.Connection[asyncpg.Record]", max_parcels: int, max_bytes: int, share: Share
     ) -> list[Lease]:
-        if self._dead:
-            rows = await connection.fetch(statements.TAKE_DEAD, max_parcels, self._number, self._lease_seconds)
-            return [
-                Lease(
-                    tag=row["id"],
-                    parcel=row["parcel"],
-                    lane=Lane.of_name(row["lane"]),
-                    delivery_count=row["times_lent"],
-                    death_reason=row["death_reason"],
-                )
-                for row in sorted(rows, key=_by_id)
-            ]
         ahead = self._shares.ahead()
         rows = await connection.fetch(
             statements.TAKE,
             max_parcels,
             self._number,
             self._lease_seconds,
-            DELIVERY_LIMIT,
             max_bytes,
             [lane.name for lane in ahead],
             list(ahead.values()),
@@ -266,7 +255,6 @@ class PostgresReader:
                 delivery_count=row["times_lent"] - 1,
             )
             for row in sorted(rows, key=_by_turn)
-            if row["parcel"] is not None
         ]
         for lease in leases:
             self._shares.serve(lease.lane, len(lease.parcel), in_turn=share is not Share.FIRST)
@@ -287,11 +275,6 @@ class PostgresReader:
         with contextlib.suppress(QueueUnavailable), queue_errors(self._dsn):
             async with self._one_at_a_time:
                 await connection.execute(statement, [lease.tag for lease in leases], *values)
-
-
-def _by_id(row: asyncpg.Record) -> int:
-    number: int = row["id"]
-    return number
 
 
 def _by_turn(row: asyncpg.Record) -> tuple[float, str, int]:

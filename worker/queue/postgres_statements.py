@@ -2,13 +2,12 @@
 
 PUT = "INSERT INTO parked_deliveries (lane, parcel) VALUES ($1, $2)"
 
-# $1 most parcels, $2 reader, $3 seconds, $4 delivery limit, $5 most bytes, $6 lanes that were served ahead of others,
-# $7 by how many bytes each, $8 the weight of bulk work, $9 the share ('any', 'first', 'rest'), $10 busy lanes.
+# $1 most parcels, $2 reader, $3 seconds, $4 most bytes, $5 lanes that were served ahead of others, $6 by how many
+# bytes each, $7 the weight of bulk work, $8 the share ('any', 'first', 'rest'), $9 busy lanes.
 #
 # `lanes` steps through the index from lane to lane; `heads` are the first parcels of each; `turns` is their order by
 # fair queueing, where the turn of a parcel is what its lane will have been served before it. They are chosen without
-# a lock and then locked: fewer come where another reader was quicker. A parcel that was lent too often is taken as
-# well, but only to be marked dead.
+# a lock and then locked: fewer come where another reader was quicker.
 TAKE = """
     WITH RECURSIVE lanes (lane) AS (
         (SELECT lane FROM parked_deliveries ORDER BY lane LIMIT 1)
@@ -17,58 +16,38 @@ TAKE = """
         FROM lanes WHERE lane IS NOT NULL
     ), asked AS (
         SELECT lane, lane LIKE 'bulk%' AS bulk FROM lanes
-        WHERE lane IS NOT NULL AND CASE $9::text
-            WHEN 'first' THEN NOT (lane LIKE 'bulk%' OR lane = ANY ($10::text[]))
-            WHEN 'rest' THEN lane LIKE 'bulk%' OR lane = ANY ($10::text[])
+        WHERE lane IS NOT NULL AND CASE $8::text
+            WHEN 'first' THEN cardinality($9::text[]) > 0 AND NOT (lane LIKE 'bulk%' OR lane = ANY ($9::text[]))
+            WHEN 'rest' THEN cardinality($9::text[]) = 0 OR lane LIKE 'bulk%' OR lane = ANY ($9::text[])
             ELSE true
         END
     ), heads AS (
         SELECT asked.lane, asked.bulk, head.id, head.bytes
         FROM asked CROSS JOIN LATERAL (
             SELECT id, octet_length(parcel) AS bytes FROM parked_deliveries
-            WHERE lane = asked.lane AND death_reason IS NULL AND lent_until <= now()
+            WHERE lane = asked.lane AND lent_until <= now()
             ORDER BY id
-            LIMIT CASE $9::text WHEN 'first' THEN 1 ELSE $1 END
+            LIMIT CASE $8::text WHEN 'first' THEN 1 ELSE $1 END
         ) AS head
     ), turns AS (
-        SELECT heads.lane, id, bytes, coalesce(ahead, 0) + CASE WHEN bulk THEN $8::float8 ELSE 1 END
+        SELECT heads.lane, id, bytes, coalesce(ahead, 0) + CASE WHEN bulk THEN $7::float8 ELSE 1 END
             * (sum(bytes) OVER (PARTITION BY heads.lane ORDER BY id) - bytes) AS turn
-        FROM heads LEFT JOIN unnest($6::text[], $7::float8[]) AS served (lane, ahead) ON served.lane = heads.lane
+        FROM heads LEFT JOIN unnest($5::text[], $6::float8[]) AS served (lane, ahead) ON served.lane = heads.lane
     ), ordered AS (
         SELECT id, turn, sum(bytes) OVER (ORDER BY turn, lane, id) - bytes AS before FROM turns
     ), chosen AS (
-        SELECT id, turn FROM ordered WHERE before < $5 ORDER BY before LIMIT $1
+        SELECT id, turn FROM ordered WHERE before < $4 ORDER BY before LIMIT $1
     ), free AS MATERIALIZED (
-        SELECT parked.id, times_lent > $4 AS dead, turn
+        SELECT parked.id, turn
         FROM parked_deliveries AS parked JOIN chosen ON chosen.id = parked.id
-        WHERE death_reason IS NULL AND lent_until <= now()
+        WHERE lent_until <= now()
         FOR UPDATE OF parked SKIP LOCKED
     )
     UPDATE parked_deliveries AS parked
-    SET lent_to = CASE WHEN free.dead THEN 0 ELSE $2 END,
-        lent_until = CASE WHEN free.dead THEN '-infinity' ELSE now() + make_interval(secs => $3) END,
-        times_lent = parked.times_lent + CASE WHEN free.dead THEN 0 ELSE 1 END,
-        death_reason = CASE WHEN free.dead THEN 'delivery_limit' END
+    SET lent_to = $2, lent_until = now() + make_interval(secs => $3), times_lent = times_lent + 1
     FROM free
     WHERE parked.id = free.id
-    RETURNING parked.id, parked.lane, free.turn, parked.times_lent,
-        CASE WHEN free.dead THEN NULL ELSE parked.parcel END AS parcel
-"""
-
-TAKE_DEAD = """
-    WITH free AS MATERIALIZED (
-        SELECT id
-        FROM parked_deliveries
-        WHERE death_reason IS NOT NULL AND lent_until <= now()
-        ORDER BY id
-        LIMIT $1
-        FOR UPDATE SKIP LOCKED
-    )
-    UPDATE parked_deliveries AS parked
-    SET lent_to = $2, lent_until = now() + make_interval(secs => $3)
-    FROM free
-    WHERE parked.id = free.id
-    RETURNING parked.id, parked.lane, parked.parcel, parked.times_lent, parked.death_reason
+    RETURNING parked.id, parked.lane, free.turn, parked.times_lent, parked.parcel
 """
 
 # Whoever acknowledges has committed what is inside. Should the loan have run out meanwhile and another reader hold
@@ -109,6 +88,6 @@ IS_WHOLE = """
 
 DEPTHS = """
     SELECT lane, count(*) AS parcels FROM parked_deliveries
-    WHERE (death_reason IS NOT NULL) = $1 AND lent_until <= now()
+    WHERE lent_until <= now()
     GROUP BY lane
 """

@@ -1,4 +1,4 @@
-"""The queue port on RabbitMQ: a durable quorum queue for each lane, publisher confirms, a delivery limit."""
+"""The queue port on RabbitMQ: a durable quorum queue for each lane, publisher confirms."""
 
 import asyncio
 import itertools
@@ -29,7 +29,10 @@ from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks, queu
 from worker.queue.under_way import UnderWay
 
 _PERSISTENT = 2
-DEFAULT_PREFETCH = 64
+DEFAULT_PREFETCH = 16
+# A worker keeps what it was lent in memory: of many lanes it is lent less of each. Fewer than four cost throughput.
+_MOST_LENT = 256
+_LEAST_PREFETCH = 4
 DEFAULT_CONFIRM_TIMEOUT_SECONDS = 10.0
 
 
@@ -97,8 +100,10 @@ class RabbitMQReader:
         self._connection = BrokerConnection(url, role=f"reader of {what}", prepare=self._prepare, on_lost=self._forget)
         # Every queue that is read, with the lane that its parcels belong to.
         self._queues = {DEAD_QUEUE: SHARED_LANE} if dead else {lane_queue(lane): lane for lane in SHARED_LANES}
-        self._channel: Channel | None = None  # that of the leases, and of _consumed
-        self._consumed: set[str] = set()
+        self._channel: Channel | None = None  # that of the leases and consumers
+        self._consumers: dict[str, str] = {}  # the consumer tag of each queue that is read
+        self._suspended = False
+        self._consuming = asyncio.Lock()
         self._tags = itertools.count(1)
         self._waiting: dict[Lane, deque[Lease]] = {}  # what is lent and not handed out; no lane is empty
         # Our tag of every message the broker has lent us -> its delivery tag, in the order of both.
@@ -112,7 +117,8 @@ class RabbitMQReader:
     async def open(cls, url: str, *, prefetch: int = DEFAULT_PREFETCH) -> Self:
         """A reader of the shared lanes, connected, or connecting by itself while the broker is away.
 
-        The broker lends up to `prefetch` parcels of each lane ahead. Raises as RabbitMQWriter.open does.
+        The broker lends up to `prefetch` parcels of each lane ahead, fewer if there are many lanes. Raises as
+        RabbitMQWriter.open does.
         """
         return await cls._open(url, dead=False, prefetch=prefetch)
 
@@ -134,7 +140,7 @@ class RabbitMQReader:
         """
         channel = self._connection.channel
         new_own, new_others = (
-            [lane for lane in lanes if lane_queue(lane) not in self._consumed] for lanes in (own, others)
+            [lane for lane in lanes if lane_queue(lane) not in self._queues] for lanes in (own, others)
         )
         with lost_means_unavailable(self._connection.address):
             missing = [lane for lane in new_others if not await queue_exists(channel, lane_queue(lane))]
@@ -170,8 +176,38 @@ class RabbitMQReader:
         await self._settle(leases, _acknowledge)
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
-        """Puts the parcels back to be lent again; each counts towards the delivery limit."""
+        """Puts the parcels back to be lent again, with one lending more on their count."""
         await self._settle(leases, _give_back)
+
+    async def suspend(self) -> None:
+        """Gives back all that is lent, and has nothing lent until `resume`, whatever happens to the connection."""
+        self._suspended = True
+        async with self._consuming:  # what is about to be read is read, and then is not
+            channel, consumers = self._channel, self._consumers
+            self._consumers = {}
+        self._void_leases()
+        if channel is None:
+            return
+        try:
+            with lost_means_unavailable(self._connection.address):
+                for consumer in consumers.values():
+                    await channel.basic_cancel(consumer, timeout=DEFAULT_CONFIRM_TIMEOUT_SECONDS)
+                await _give_back(channel, 0, True)  # noqa: FBT003 - AMQP's own flag; tag 0 is all that is lent
+        except QueueUnavailable as error:
+            self._connection.give_up(str(error))  # what is lent goes back with the connection
+
+    async def resume(self) -> None:
+        """Goes on after `suspend`."""
+        self._suspended = False
+        channel = self._channel
+        if channel is None:
+            return  # the next connection begins with it
+        try:
+            with lost_means_unavailable(self._connection.address):
+                for queue in list(self._queues):
+                    await self._consume(channel, queue)
+        except QueueUnavailable as error:
+            self._connection.give_up(str(error))
 
     async def depths(self) -> Mapping[Lane, int] | None:
         """How many parcels of each lane wait in the broker and here; None while it is away."""
@@ -179,7 +215,7 @@ class RabbitMQReader:
         try:
             channel = self._connection.channel
             with lost_means_unavailable(self._connection.address):
-                for queue in sorted(self._consumed):
+                for queue in sorted(self._queues):
                     declared = await channel.queue_declare(
                         queue, passive=True, durable=True, timeout=DEFAULT_CONFIRM_TIMEOUT_SECONDS
                     )
@@ -202,7 +238,6 @@ class RabbitMQReader:
         self._forget()
         self._channel = channel  # parcels come, and are settled, before everything is prepared
         await declare_webhooks(channel)
-        await channel.basic_qos(prefetch_count=self._prefetch)
         if not self._dead and await queue_exists(channel, FORMER_QUEUE):
             self._queues[FORMER_QUEUE] = SHARED_LANE
         for queue in list(self._queues):
@@ -212,17 +247,23 @@ class RabbitMQReader:
                 del self._queues[queue]  # somebody removed it, and who follows its lane will make it anew
 
     async def _read_from(self, channel: Channel, lanes: Collection[Lane]) -> None:
+        self._queues.update({lane_queue(lane): lane for lane in lanes})
         for lane in lanes:
-            self._queues[lane_queue(lane)] = lane
             await self._consume(channel, lane_queue(lane))
 
     async def _consume(self, channel: Channel, queue: str) -> None:
-        await channel.basic_consume(queue, partial(self._receive, self._queues[queue]))
-        self._consumed.add(queue)
+        async with self._consuming:
+            if self._suspended or queue in self._consumers or channel is not self._channel:
+                return
+            prefetch = min(self._prefetch, max(_LEAST_PREFETCH, _MOST_LENT // len(self._queues)))
+            await channel.basic_qos(prefetch_count=prefetch)  # of the consumers that come after
+            consumed = await channel.basic_consume(queue, partial(self._receive, self._queues[queue]))
+            if channel is self._channel:
+                self._consumers[queue] = consumed.consumer_tag or ""
 
     async def _receive(self, lane: Lane, message: DeliveredMessage) -> None:
         delivery_tag = message.delivery_tag
-        if delivery_tag is None or message.channel.is_closed:
+        if delivery_tag is None or message.channel.is_closed or self._suspended:
             return
         headers = message.header.properties.headers or {}
         tag = next(self._tags)
@@ -232,7 +273,7 @@ class RabbitMQReader:
                 tag=tag,
                 parcel=message.body,
                 lane=lane,
-                delivery_count=_as_count(headers.get("x-delivery-count")),
+                delivery_count=_times_lent(headers, redelivered=bool(message.redelivered)),
                 death_reason=_death_reason(headers) if self._dead else "",
             )
         )
@@ -256,11 +297,14 @@ class RabbitMQReader:
         return lease
 
     def _forget(self) -> None:
+        self._void_leases()
+        self._consumers = {}
+        self._channel = None
+
+    def _void_leases(self) -> None:
         self._waiting.clear()
         self._lent.clear()
         self._in_work.clear()
-        self._consumed.clear()
-        self._channel = None
 
     async def _settle(self, leases: Sequence[Lease], settle: "_Settle") -> None:
         self._in_work.discard(leases)
@@ -299,8 +343,10 @@ async def _give_back(channel: Channel, delivery_tag: int, multiple: bool) -> Non
     await channel.basic_nack(delivery_tag, multiple=multiple, requeue=True, wait=False)
 
 
-def _as_count(value: object) -> int:
-    return value if isinstance(value, int) else 0
+def _times_lent(headers: dict[str, Any], *, redelivered: bool) -> int:
+    """How often it was lent before, whatever became of it: from RabbitMQ 4.3 on, another header than before."""
+    counts = [headers.get(name) for name in ("x-acquired-count", "x-delivery-count")]
+    return max(int(redelivered), *(count for count in counts if isinstance(count, int)), 0)
 
 
 def _death_reason(headers: dict[str, Any]) -> str:

@@ -1,0 +1,115 @@
+"""A parcel that kills every worker that tries it is given up after some tries, and nothing that was lent with it."""
+
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from schemas.envelope import Envelope
+from tests.processor.test_service import bounce, envelope, envelopes, parcel
+from tests.virtual_hosts import BUSY, LANES, QUIET, note_lanes
+from worker.processor.trials import MOST_ATTEMPTS, MOST_ATTEMPTS_TOGETHER
+from worker.queue.port import QueueWriter
+from worker.queue.postgres import PostgresWriter
+from worker.queue.rabbitmq import RabbitMQWriter
+
+# A worker with one provider more, whose parser dies of some bodies as a defect in a library would make it die.
+_WORKER = textwrap.dedent("""
+    import asyncio, os, signal, sys
+    from worker.logs import configure_logging
+    from worker.processor.service import run_processor
+    from worker.providers.registry import PROVIDERS
+    from worker.settings import load_settings
+
+    class Deadly:
+        name = "deadly"
+        account_paths = {}
+
+        def parse(self, envelope, source):
+            if b"deadly" in envelope.body:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return PROVIDERS["postmark"].parse(envelope, source)
+
+    async def main():
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        overrides = dict(pair.split("=", 1) for pair in sys.argv[1:])
+        await run_processor(load_settings(config_file=None, environment={}, overrides=overrides), stop)
+
+    configure_logging(level="info")
+    PROVIDERS["deadly"] = Deadly()
+    asyncio.run(main())
+""")
+_PATIENCE_SECONDS = 120
+# The first one that had it among others, the one that had it noted, and each that tried it alone.
+_MOST_DEATHS = 2 + MOST_ATTEMPTS_TOGETHER + MOST_ATTEMPTS
+
+
+@contextmanager
+def _worker(folder: Path, overrides: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-c", _WORKER, *(f"{name}={value}" for name, value in overrides.items())]
+    with (folder / "worker.log").open("ab") as log:
+        process = subprocess.Popen(command, stderr=log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _deadly() -> Envelope:
+    return envelope(b'{"deadly": true}', provider="deadly")
+
+
+@pytest.mark.parametrize("adapter", ["postgres", "rabbitmq"])
+async def test_what_kills_workers_is_given_up_and_its_neighbours_are_applied(
+    adapter: str, database_dsn: str, rabbitmq_url: str, tmp_path: Path
+) -> None:
+    overrides = {"postgres.url": database_dsn, "queue.adapter": adapter, "processor.relay_every_seconds": "0.1"}
+    writer: QueueWriter
+    if adapter == "rabbitmq":
+        overrides["queue.url"] = rabbitmq_url
+        writer = await RabbitMQWriter.open(rabbitmq_url)
+    else:
+        writer = await PostgresWriter.open(database_dsn)
+    names = [f"user{number}@example.org" for number in range(40)]
+    for start in range(0, len(names), 4):
+        lane = BUSY if start % 8 else QUIET
+        webhooks = envelopes([bounce(name) for name in names[start : start + 4]])
+        if start == 4:
+            webhooks.insert(2, _deadly())  # webhooks of a source that come together share a parcel
+        await writer.put(parcel(webhooks), lane)
+        if start == 20:
+            await writer.put(parcel([_deadly()]), lane)
+    await writer.close()
+
+    deaths = 0
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    connection = await asyncpg.connect(database_dsn)
+    await note_lanes(connection, LANES)
+    try:
+        while await connection.fetchval("SELECT count(*) FROM dead_letters") < 2:
+            with _worker(tmp_path, overrides) as process:
+                while process.poll() is None:
+                    assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()[-4000:]
+                    if await connection.fetchval("SELECT count(*) FROM dead_letters") == 2:
+                        break
+                    time.sleep(0.05)  # noqa: ASYNC251 - nothing else runs here
+                deaths += process.poll() is not None
+        with _worker(tmp_path, overrides) as process:
+            while await connection.fetchval("SELECT count(*) FROM contacts WHERE status = 'blocklisted'") < len(names):
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.05)  # noqa: ASYNC251 - as above
+        letters = await connection.fetch("SELECT reason, provider FROM dead_letters")
+        assert [tuple(letter) for letter in letters] == [("stops_workers", "deadly")] * 2
+        assert await connection.fetchval("SELECT count(*) FROM parcel_attempts") == 0
+    finally:
+        await connection.close()
+    assert deaths <= 2 * _MOST_DEATHS

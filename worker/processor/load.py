@@ -1,0 +1,190 @@
+"""Parcels on their way through, and how all that is in them comes into effect.
+
+A load is divided by contact into batches, and each batch is one transaction. Batches of a load have no contact in
+common, so that they never wait for each other's locks: while Postgres writes one, Python prepares the next.
+
+A large parcel is a load of its own, parsed and committed part by part, one such parcel at a time.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from random import randrange
+from typing import Any, TypeVar
+from zlib import crc32
+
+import msgspec
+from msgspec import Struct
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.source import Source
+from worker.processor.batch import BatchWriter, Committed
+from worker.processor.dead_parcel import dead_deliveries
+from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts
+from worker.processor.parsing import ParsedParcels, SetAsideDelivery, parse_parcel
+from worker.processor.reporting import report_load, report_set_aside, report_unknown
+from worker.processor.trials import parcel_hash
+from worker.providers.provider import Provider
+from worker.queue.port import Lease
+
+_BATCHES_OF_A_LOAD = 4
+_MOST_LOAD_BYTES = 4 * 1024 * 1024  # what is set aside makes no events, but is held
+
+_Result = TypeVar("_Result")
+
+
+class Load(Struct, kw_only=True):
+    """Some parcels, parsed; or a large one, which is parsed while it is stored."""
+
+    leases: list[Lease] = []
+    parsed: ParsedParcels = msgspec.field(default_factory=ParsedParcels)
+    parse_seconds: float = 0.0
+    size_bytes: int = 0
+    large_parcel: bytes = b""  # the only one, in place of `parsed`
+    large_parcel_hash: bytes = b""
+
+    def parcel_hashes(self) -> list[bytes]:
+        """What its parcels are known by to worker.processor.trials."""
+        if self.large_parcel_hash:
+            return [self.large_parcel_hash]
+        return [parcel_hash(lease.parcel) for lease in self.leases]
+
+
+class LoadWriter:
+    """Makes loads and brings them into effect. One serves all tasks of a consumer."""
+
+    def __init__(
+        self,
+        *,
+        queue: str,
+        writer: BatchWriter,
+        providers: Mapping[str, Provider],
+        sources: Mapping[str, Source],
+        most_events_of_a_batch: int,
+        large_parcels: asyncio.Semaphore,
+    ) -> None:
+        """`queue` is what the log calls it; `large_parcels` says how many of them a process has in work at a time."""
+        self._queue = queue
+        self._writer = writer
+        self._providers = providers
+        self._sources = sources
+        self._most_events_of_a_batch = most_events_of_a_batch
+        self._large_parcels = large_parcels
+
+    def is_full(self, load: Load) -> bool:
+        """True when nothing more is to be added."""
+        return (
+            load.parsed.event_count >= self._most_events_of_a_batch * _BATCHES_OF_A_LOAD
+            or load.size_bytes >= _MOST_LOAD_BYTES
+            or bool(load.large_parcel)
+        )
+
+    def add(self, lease: Lease, load: Load) -> bool:
+        """Parses the parcel into the load; False if it is a large one, and the load is not empty."""
+        if len(lease.parcel) > LARGE_PARCEL_BYTES:
+            if load.leases:
+                return False
+            # The bytes belong to the load alone, so that they go as soon as they are taken apart.
+            load.large_parcel, load.large_parcel_hash = lease.parcel, parcel_hash(lease.parcel)
+            load.leases.append(msgspec.structs.replace(lease, parcel=b""))
+            return True
+        started = time.perf_counter()
+        parse_parcel(
+            lease.parcel,
+            load.parsed,
+            providers=self._providers,
+            sources=self._sources,
+            now=datetime.now(UTC),
+        )
+        load.parse_seconds += time.perf_counter() - started
+        load.leases.append(lease)
+        load.size_bytes += len(lease.parcel)
+        return True
+
+    async def store(self, load: Load, transactions: asyncio.Semaphore) -> int:
+        """Everything in the load is in effect or set aside when this returns; gives how many contacts it is about.
+
+        `transactions` bounds how many are under way at a time. Raises StoreUnavailable.
+        """
+        if load.large_parcel:
+            async with self._large_parcels:
+                return await self._store_parts(load, transactions)
+        return await self._store(load, transactions)
+
+    async def give_up(self, parcel: bytes, *, reason: str, detail: str) -> None:
+        """What is in the parcel is set aside, unparsed. Raises StoreUnavailable."""
+        deliveries = dead_deliveries(parcel, reason=reason, detail=detail, now=datetime.now(UTC))
+        await self._writer.set_aside(deliveries)
+        report_set_aside(deliveries)
+
+    async def _store_parts(self, load: Load, transactions: asyncio.Semaphore) -> int:
+        """Each part is in effect before the next one is parsed."""
+        parts = parcel_parts(load.large_parcel, providers=self._providers, sources=self._sources, now=datetime.now(UTC))
+        load.large_parcel = b""
+        contacts = 0
+        while True:
+            started = time.perf_counter()
+            # A part takes tenths of a second: the event loop goes on meanwhile.
+            parsed = await asyncio.to_thread(next, parts, None)
+            if parsed is None:
+                return contacts
+            part = Load(leases=load.leases, parsed=parsed, parse_seconds=time.perf_counter() - started)
+            contacts += await self._store(part, transactions)
+
+    async def _store(self, load: Load, transactions: asyncio.Semaphore) -> int:
+        started = time.perf_counter()
+        parsed = load.parsed
+        await self._writer.refuse_replays(parsed)
+
+        async def commit(batch: Sequence[FeedbackEvent]) -> Committed:
+            async with transactions:
+                return await self._writer.commit(batch)
+
+        committed = await all_of(commit(batch) for batch in divide_by_contact(parsed, self._most_events_of_a_batch))
+        set_aside = [*parsed.set_aside, *_deliveries_of_refused(parsed, committed)]
+        await self._writer.set_aside(set_aside)
+        report_unknown(parsed)
+        report_load(
+            parsed,
+            committed,
+            set_aside,
+            queue=self._queue,
+            parcels=len(load.leases),
+            parse_seconds=load.parse_seconds,
+            store_seconds=time.perf_counter() - started,
+        )
+        return sum(applied.contacts for one in committed for applied in one.applied)
+
+
+async def all_of(work: Iterable[Coroutine[Any, Any, _Result]]) -> list[_Result]:
+    """The results of all, each of which has ended when this returns or raises what the first of them raised."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return [task.result() for task in tasks]
+
+
+def divide_by_contact(parsed: ParsedParcels, most_events: int) -> list[list[FeedbackEvent]]:
+    """The events in batches of about `most_events`, all of a contact's in the same one; none of them empty.
+
+    Which batch a contact is in follows from its address alone and is the same in every process: two workers
+    that are each at another part of their loads do not meet. Each begins at a part of its own choosing.
+    """
+    if parsed.event_count <= most_events:
+        return [events] if (events := [event for delivery in parsed.deliveries for event in delivery.events]) else []
+    batches: list[list[FeedbackEvent]] = [[] for _ in range(_BATCHES_OF_A_LOAD)]
+    for delivery in parsed.deliveries:
+        for event in delivery.events:
+            batches[crc32((event.address or "").encode("utf-8", "replace")) % _BATCHES_OF_A_LOAD].append(event)
+    first = randrange(_BATCHES_OF_A_LOAD)  # noqa: S311 - no secret
+    return [batch for batch in (*batches[first:], *batches[:first]) if batch]
+
+
+def _deliveries_of_refused(parsed: ParsedParcels, committed: Sequence[Committed]) -> list[SetAsideDelivery]:
+    """The deliveries in which an event was refused, whole; the others of their events are applied all the same."""
+    details = {refused.event.delivery_id: refused.detail for one in committed for refused in one.refused}
+    return [
+        delivery.set_aside(reason="store_refused", detail=details[delivery.envelope.delivery_id])
+        for delivery in parsed.deliveries
+        if delivery.envelope.delivery_id in details
+    ]
