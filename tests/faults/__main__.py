@@ -12,6 +12,7 @@ from tests.faults.drill import Drill, DrillOptions
 _DRILLS = {
     "edge": "edge",
     "kills": "kills",
+    "outage": "outage",
 }
 
 

@@ -80,16 +80,24 @@ class Topology:
 
     async def stop(self) -> dict[str, int | None]:
         """Ends every process in good order, once it is at work; gives their exit statuses."""
-        async with asyncio.timeout(_READY_SECONDS):
-            for name, process in self._processes.items():
-                while process.running and not self._has_started(name):  # noqa: ASYNC110 - a log tells only when read
-                    await asyncio.sleep(0.05)
+        await self.all_started()
         for process in self._processes.values():
             process.send(signal.SIGTERM)
         for process in self._processes.values():
             if not await process.wait(timeout_seconds=30):
                 process.send(signal.SIGKILL)
         return {name: process.exit_status for name, process in self._processes.items()}
+
+    async def all_started(self) -> None:
+        """Returns when every process that runs is at work."""
+        async with asyncio.timeout(_READY_SECONDS):
+            for name, process in self._processes.items():
+                while process.running and not self._has_started(name):  # noqa: ASYNC110 - a log tells only when read
+                    await asyncio.sleep(0.05)
+
+    def count_in_log(self, name: str, text: str) -> int:
+        """How often the process has said this."""
+        return self._log_path(name).read_text().count(text)
 
     def last_lines(self, name: str) -> str:
         """The end of a process's log."""
