@@ -101,3 +101,15 @@ async def test_with_the_queue_in_postgres_a_parcel_survives_more_lost_sessions_t
         await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 1)
         await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
         await until(database_dsn, "SELECT count(*) FROM dead_letters", 0)
+
+
+async def test_what_an_older_worker_has_given_up_in_postgres_takes_effect(database_dsn: str) -> None:
+    writer = await PostgresWriter.open(database_dsn)
+    await writer.put(parcel(envelopes([bounce("given-up@example.org")])))
+    await writer.close()
+    connection = await asyncpg.connect(database_dsn)
+    await connection.execute("UPDATE parked_deliveries SET death_reason = 'delivery_limit', times_lent = 21")
+    await connection.close()
+    async with processor(settings_for(database_dsn, None)):
+        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 1)
+        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
