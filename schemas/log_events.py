@@ -3,23 +3,8 @@
 Names are `noun.verb_past`. A name or field that is not declared here is refused while testing.
 """
 
-from msgspec import Struct
-
-
-class LogEvent(Struct, frozen=True, kw_only=True):
-    """The declaration of one kind of log line."""
-
-    level: str  # debug, info, warning or error
-    says: str  # one sentence for the operator
-    fields: frozenset[str]
-
-
-def _event(level: str, says: str, *fields: str) -> LogEvent:
-    return LogEvent(level=level, says=says, fields=frozenset(fields))
-
-
-# Fields that any line may carry: bound once per process or added by the logging set-up itself.
-COMMON_FIELDS = frozenset({"event", "level", "timestamp", "process", "exception", "delivery_id"})
+from schemas.log_event import LogEvent
+from schemas.log_event import log_event as _event
 
 LOG_EVENTS: dict[str, LogEvent] = {
     "api.answered": _event(
@@ -122,6 +107,22 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "Postgres is away for longer than a restart takes: the worker gives back what it holds, and takes nothing.",
         "queue",
         "reason",
+    ),
+    "contacts.looked_at": _event(
+        "info",
+        "Contacts are looked through for addresses in the spelling of a former version: said every few seconds.",
+        "contact_id",
+        "last_contact_id",
+        "renamed",
+        "joined",
+    ),
+    "contacts.respelled": _event(
+        "info",
+        "Contacts that a former version stored under another spelling of their address were renamed, or joined with "
+        "the one that has it; `no_address` of them name no mailbox, and stay.",
+        "renamed",
+        "joined",
+        "no_address",
     ),
     "delivery.set_aside": _event(
         "warning",

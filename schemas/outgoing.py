@@ -46,7 +46,7 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     rule: Annotated[str | None, _says("The policy's rule that decided; null where none was needed.")]
     event_key: Annotated[str | None, _says("Of the event that brought it about, hexadecimal.")]
     delivery_id: Annotated[UUID | None, _says("Of the webhook that brought it about, as in the log.")]
-    actor: Annotated[str, _says("`events`, `time`, `policy`, or a person.")]
+    actor: Annotated[str, _says("`events`, `time`, `policy`, `migration`, or a person.")]
     note: str | None
 
 

@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from schemas.address import mask_address, mask_addresses
-from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
+from schemas.log_event import COMMON_FIELDS
+from schemas.log_events import LOG_EVENTS
 
 _REMIND_SECONDS = 60.0
 

@@ -145,3 +145,12 @@ def test_the_second_one_says_that_it_runs_already_and_where(tmp_path: Path) -> N
         assert f"ESPs post to http://127.0.0.1:{receiver}/webhooks/<source>" in done.stderr
         assert f"the API is at http://127.0.0.1:{api}" in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_demo_says_that_its_ports_are_taken_by_another_instance(tmp_path: Path) -> None:
+    with running(tmp_path) as welcome:
+        receiver, api = welcome.ports.values()
+        done = run(f"bouncekeeper demo --receiver-port {receiver} --api-port {api}", tmp_path)
+        assert done.returncode == ExitCode.IMPOSSIBLE_SETTING
+        assert f"the instance that runs at http://127.0.0.1:{receiver} is not the demo's" in done.stderr
+        assert "postgres.url" not in done.stderr

@@ -4,7 +4,8 @@ import inspect
 import re
 from collections.abc import Callable
 
-from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
+from schemas.log_event import COMMON_FIELDS
+from schemas.log_events import LOG_EVENTS
 from tests.docs.pages import REPOSITORY
 from tests.docs.provider_tables import LEFT_OUT, in_order, page_of, provider_rows, word_rows
 from worker import errors

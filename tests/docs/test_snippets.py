@@ -13,7 +13,8 @@ import prometheus_client
 import pytest
 import yaml
 
-from schemas.log_events import COMMON_FIELDS, LOG_EVENTS
+from schemas.log_event import COMMON_FIELDS
+from schemas.log_events import LOG_EVENTS
 from tests.docs.pages import Snippet, snippets
 from worker import metrics
 from worker.commands.catalogue import COMMANDS

@@ -320,3 +320,20 @@ async def test_two_uses_of_a_token_in_one_load_let_the_first_one_in(database_dsn
         await until(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "replayed_token")
         await until(database_dsn, "SELECT string_agg(address, ' ') FROM contacts", "gone@example.org")
     await writer.close()
+
+
+async def test_what_an_earlier_worker_stored_during_an_upgrade_is_joined(database_dsn: str) -> None:
+    connection = await asyncpg.connect(database_dsn)
+    try:
+        await connection.executemany(
+            "INSERT INTO contacts (account, channel, address, first_seen_at) VALUES ('default', 'email', $1, now())",
+            [("jane@example.org",), ('"jane"@example.org',), ('"joe"@example.org',)],
+        )
+    finally:
+        await connection.close()
+    async with processor(settings_for(database_dsn, None)):
+        await until(
+            database_dsn,
+            "SELECT string_agg(address, ' ' ORDER BY address) FROM contacts",
+            "jane@example.org joe@example.org",
+        )

@@ -18,6 +18,8 @@ from worker.commands.output import print_json, print_line
 from worker.commands.running import Stop, run_service
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.commands.welcome import base_url
+from worker.errors import ImpossibleSetting
+from worker.settings import embedded_postgres_url
 from worker.settings_tree import Settings
 
 
@@ -50,6 +52,11 @@ def _run(arguments: Namespace) -> int:
     async def instance(stop: Stop, url: str) -> AsyncIterator[Settings]:
         """The settings of the demo's instance: of one that runs, or of one that is started here and ends here."""
         if await is_running(url):
+            if embedded_postgres_url(folder) is None and not settings.postgres.url.reveal():
+                raise ImpossibleSetting(
+                    f"the instance that runs at {url} is not the demo's: choose other ports with --receiver-port and "
+                    "--api-port"
+                )
             if not arguments.json:
                 print_line(f"using the instance that runs at {url}")
             yield settings_of(arguments, needs=("postgres", "sources"))

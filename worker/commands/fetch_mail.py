@@ -1,19 +1,18 @@
 """`fetch-mail`: takes reports and bounces from IMAP mailboxes into the queue."""
 
 import asyncio
-import sys
 from argparse import ArgumentParser, Namespace
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from schemas.source import Source
 from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
 from worker.commands.output import moment, print_json, print_line, print_table
+from worker.commands.progress_bar import progress_bar
 from worker.commands.running import run_service
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
-from worker.mailbox.fetching import Limits, MailboxFetcher, Progress, Tally, outcomes, waiting_mails
+from worker.mailbox.fetching import Limits, MailboxFetcher, Tally, outcomes, waiting_mails
 from worker.providers.mail.imap_options import ImapMailbox, imap_mailbox
 from worker.settings_tree import Settings
 
@@ -166,49 +165,11 @@ async def _take_once(name: str, fetcher: MailboxFetcher, stop: asyncio.Event) ->
 
     watch = asyncio.create_task(end_early())
     try:
-        with _bar(name) as progress:
+        with progress_bar(name, least=_WORTH_A_BAR_MAILS) as progress:
             return await fetcher.take_all(progress)
     finally:
         watch.cancel()
         await fetcher.close()
-
-
-def _bar(name: str) -> AbstractContextManager[Progress | None]:
-    """A progress bar on a terminal, shown when there is much to do."""
-    if not sys.stderr.isatty():
-        return nullcontext()
-    return _Bar(name)
-
-
-class _Bar:
-    def __init__(self, name: str) -> None:
-        from rich.console import Console  # noqa: PLC0415 - slow to import, and only for a terminal
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-        from rich.progress import Progress as RichProgress  # noqa: PLC0415
-
-        self._bar = RichProgress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._name = name
-        self._task: Any = None
-
-    def __enter__(self) -> Progress:
-        return self._show
-
-    def _show(self, done: int, total: int) -> None:
-        if total < _WORTH_A_BAR_MAILS:
-            return
-        if self._task is None:
-            self._bar.start()
-            self._task = self._bar.add_task(self._name, total=total)
-        self._bar.update(self._task, completed=done)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
 
 
 COMMANDS = {"fetch-mail": Command(_configure, _run)}

@@ -110,7 +110,7 @@ async def with_migrated_postgres(settings: Settings, services: AsyncExitStack) -
 
     Raises what starting and migrating raise.
     """
-    from worker.store.migrations import migrate  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.upgrade import upgrade_database  # noqa: PLC0415 - costs time that --help has not
 
     if not settings.postgres.url.reveal():
         from worker.local_services.postgres import EmbeddedPostgres  # noqa: PLC0415 - only where it is used
@@ -119,5 +119,5 @@ async def with_migrated_postgres(settings: Settings, services: AsyncExitStack) -
         server = await services.enter_async_context(await EmbeddedPostgres.start(folder))
         postgres = msgspec.structs.replace(settings.postgres, url=Secret(server.dsn))
         settings = msgspec.structs.replace(settings, postgres=postgres)
-    await migrate(settings.postgres.url.reveal())
+    await upgrade_database(settings)
     return settings

@@ -1,43 +1,87 @@
 """`migrate`: the database is at this program's version afterwards."""
 
 import asyncio
+import sys
+import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
 from worker.commands.output import print_json, print_line
+from worker.commands.progress_bar import progress_bar
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.logs import configure_logging
+
+if TYPE_CHECKING:
+    from worker.commands.upgrade import Upgrade
 
 _NEEDS = ("postgres",)
+_WORTH_A_BAR_CONTACTS = 100_000
 
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Applies the SQL files of schemas/database that this database has not seen, in order.
-Safe to run at any time and by several at once: one waits for the other. Run it before the new version's
-processes start.
+Applies the SQL files of schemas/database that this database has not seen, in order. Then contacts that a
+former version stored under another spelling of their address get today's; two that are one are joined, with the
+events of both. Safe to run at any time, beside workers and by several at once, and to be killed: the next run
+goes on. Run it before the new version's processes start.
 
 examples:
-  bouncekeeper migrate --dry-run       which files would be applied; exit code 1 when there are any
+  bouncekeeper migrate --dry-run       what would be done; exit code 1 when there is anything
   bouncekeeper migrate
 """
-    parser.add_argument("--dry-run", action="store_true", help="says what would be applied and changes nothing")
+    parser.add_argument("--dry-run", action="store_true", help="says what would be done and changes nothing")
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 
 
 def _run(arguments: Namespace) -> int:
-    from worker.store.migrations import migrate  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.upgrade import needed_upgrade, upgrade_database  # noqa: PLC0415 - time that --help has not
 
     settings = settings_of(arguments, needs=_NEEDS)
-    names = asyncio.run(migrate(settings.postgres.url.reveal(), dry_run=arguments.dry_run))
-    if arguments.json:
-        print_json({"dry_run": arguments.dry_run, "migrations": names})
-    elif not names:
-        print_line("the database is up to date")
+    # A bar and the lines of a log would be in each other's way.
+    configure_logging(
+        level="warning" if sys.stderr.isatty() else settings.logs.level,
+        json_lines=settings.logs.format == "json",
+        show_addresses=settings.logs.show_addresses,
+        process="migrate",
+    )
+    started = time.monotonic()
+    if arguments.dry_run:
+        upgrade = asyncio.run(needed_upgrade(settings))
     else:
-        print_line(f"{'would apply' if arguments.dry_run else 'applied'}: {', '.join(names)}")
-    return ExitCode.NO if arguments.dry_run and names else ExitCode.OK
+        with progress_bar("contacts", least=_WORTH_A_BAR_CONTACTS) as progress:
+            upgrade = asyncio.run(upgrade_database(settings, progress=progress))
+    if arguments.json:
+        print_json(
+            {
+                "dry_run": arguments.dry_run,
+                "migrations": upgrade.migrations,
+                "contacts": upgrade.contacts,
+                "seconds": round(time.monotonic() - started, 3),
+            }
+        )
+    else:
+        for line in _lines(upgrade, dry_run=arguments.dry_run):
+            print_line(line)
+    return ExitCode.NO if arguments.dry_run and upgrade.is_needed else ExitCode.OK
+
+
+def _lines(upgrade: "Upgrade", *, dry_run: bool) -> Iterator[str]:
+    contacts = upgrade.contacts
+    if upgrade.migrations:
+        yield f"{'would apply' if dry_run else 'applied'}: {', '.join(upgrade.migrations)}"
+    if contacts.renamed or contacts.joined:
+        yield (
+            f"contacts under another spelling of their address: {contacts.renamed} {'would be ' * dry_run}renamed,"
+            f" {contacts.joined} {'would be ' * dry_run}joined with the one that has it"
+        )
+    if contacts.no_address:
+        yield f"contacts whose address names no mailbox: {contacts.no_address}; they stay, and are never found"
+    if not upgrade.is_needed:
+        yield "the database is up to date"
 
 
 COMMANDS = {"migrate": Command(_configure, _run)}

@@ -3,14 +3,18 @@
 None is made any more. Where a contact has one, its events are folded onto it.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
-from worker.policy.facts import Facts
+from worker.policy.facts import Block, Facts, RuleState
 from worker.policy.fold import fold_all
 from worker.policy.rule import Policy
+
+_Named = TypeVar("_Named", RuleState, Block)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 # A base says what its events came to, and not in which order: an opt-in may be older than an opt-out in it. So of
 # events that come in after it was made only those are added that forbid.
@@ -26,3 +30,58 @@ def with_late(base: Facts, base_until: datetime, new: Sequence[FeedbackEvent], p
     """The base with those of the new events that belong into it; itself when none does."""
     late = [event for event in new if event.occurred_at < base_until and event.kind in _RESTRICTIVE]
     return fold_all(base, late, policy) if late else base
+
+
+def joined(one: Facts, other: Facts) -> Facts:
+    """What two bases come to that turn out to be of one contact.
+
+    Each says what its events came to, and not in which order those of both happened: whatever forbids in either
+    forbids, the later times and the longer ladder count, and no strike counts twice.
+    """
+    newer = max(one, other, key=lambda facts: _sortable(facts.last_delivered_at))
+    return Facts(
+        last_delivered_at=newer.last_delivered_at,
+        last_delivered_message=newer.last_delivered_message,
+        last_opened_at=max(one.last_opened_at, other.last_opened_at, key=_sortable),
+        last_clicked_at=max(one.last_clicked_at, other.last_clicked_at, key=_sortable),
+        rules=_by_name([*one.rules, *other.rules], _joined_rule),
+        blocks=_by_name([*one.blocks, *other.blocks], _longer_block),
+        optouts=tuple(
+            sorted({o.scope: o for o in (*other.optouts, *one.optouts)}.values(), key=lambda optout: optout.scope)
+        ),
+        complaint=min(
+            (facts.complaint for facts in (one, other) if facts.complaint is not None),
+            key=lambda complaint: (complaint.at, complaint.event_key),
+            default=None,
+        ),
+        latest=max((key for key in (one.latest, other.latest) if key is not None), default=None),
+        latest_ordered=max(
+            (key for key in (one.latest_ordered, other.latest_ordered) if key is not None), default=None
+        ),
+    )
+
+
+def _by_name(items: Sequence[_Named], join: Callable[[_Named, _Named], _Named]) -> tuple[_Named, ...]:
+    by_name: dict[str, _Named] = {}
+    for item in items:
+        known = by_name.get(item.rule)
+        by_name[item.rule] = item if known is None else join(known, item)
+    return tuple(by_name[name] for name in sorted(by_name))
+
+
+def _joined_rule(one: RuleState, other: RuleState) -> RuleState:
+    strikes = {strike.event_key: strike for strike in (*other.strikes, *one.strikes)}
+    return RuleState(
+        rule=one.rule,
+        strikes=tuple(sorted(strikes.values(), key=lambda strike: (strike.at, strike.event_key))),
+        rung=max(one.rung, other.rung),
+        last_strike_at=max(one.last_strike_at, other.last_strike_at, key=_sortable),
+    )
+
+
+def _longer_block(one: Block, other: Block) -> Block:
+    return max(one, other, key=lambda block: (block.until is None, _sortable(block.until)))
+
+
+def _sortable(time: datetime | None) -> datetime:
+    return _NEVER if time is None else time

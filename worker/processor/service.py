@@ -22,6 +22,7 @@ from worker.processor.lanes import keep_lanes, lanes_of
 from worker.processor.pause import pause
 from worker.processor.probes import serving_probes
 from worker.processor.relay import Relay
+from worker.processor.respelling import respell_contacts
 from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.processor.schema_watch import work_while_schema_lasts
 from worker.processor.sweep import sweep
@@ -131,6 +132,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                 writer.rules = await batch_rules(pool, settings)  # what counts as old moves on with the calendar
                 months = settings.processor.retention_months
                 await drop_old_months(pool, now=datetime.now(UTC), retention_months=months)
+                await respell_contacts(pool, writer.rules.policy)  # what an earlier worker stored during an upgrade
                 await forget_attempts(pool, now=datetime.now(UTC))
 
             tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))

@@ -20,7 +20,7 @@ class StatusChange(Struct, frozen=True, kw_only=True, gc=False):
     old: ContactRow
     new: ContactRow
     delivery_id: UUID | None = None  # the webhook whose event brought it about
-    actor: str  # 'events', 'time', 'policy', or a person's name
+    actor: str  # 'events', 'time', 'policy', 'migration', or a person's name
     note: str | None = None
     bulk: bool = False  # fresh changes are told before it
 

@@ -1,0 +1,43 @@
+"""Two bases of one contact come to what forbids in either."""
+
+from datetime import timedelta
+
+from schemas.vocabulary import Cause, Kind
+from tests.feedback_events import START, make_event
+from worker.policy.facts import Facts
+from worker.policy.fold import fold_all
+from worker.policy.former_base import joined
+from worker.policy.policy_file import recommended_policy
+
+POLICY = recommended_policy()
+
+
+def facts(*kinds: tuple[Kind, Cause, float]) -> Facts:
+    return fold_all(
+        Facts(), [make_event(kind, cause=cause, day=day, message=f"m{day}") for kind, cause, day in kinds], POLICY
+    )
+
+
+def test_opt_outs_complaints_and_blocks_of_both_hold() -> None:
+    one = facts((Kind.UNSUBSCRIBE, Cause.NONE, 1), (Kind.DELIVERED, Cause.NONE, 2))
+    other = facts((Kind.COMPLAINT, Cause.ABUSE_REPORT, 3), (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST, 4))
+    for both in (joined(one, other), joined(other, one)):
+        assert [optout.scope for optout in both.optouts] == [""]
+        assert both.complaint == other.complaint
+        assert both.blocks == other.blocks
+        assert both.last_delivered_at == START + timedelta(days=2)
+        assert both.latest == other.latest
+
+
+def test_strikes_of_both_count_each_once() -> None:
+    full = Cause.MAILBOX_FULL
+    one = facts((Kind.SOFT_BOUNCE, full, 0), (Kind.SOFT_BOUNCE, full, 4))
+    other = facts((Kind.SOFT_BOUNCE, full, 4), (Kind.SOFT_BOUNCE, full, 8))
+    (state,) = joined(one, other).rules
+    assert [strike.at for strike in state.strikes] == [START + timedelta(days=day) for day in (0, 4, 8)]
+    assert state.last_strike_at == START + timedelta(days=8)
+
+
+def test_nothing_known_adds_nothing() -> None:
+    one = facts((Kind.UNSUBSCRIBE, Cause.NONE, 1), (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL, 4))
+    assert joined(one, Facts()) == joined(Facts(), one) == one

@@ -1,0 +1,310 @@
+"""One contact has one key, also after an upgrade: contacts under a former spelling get today's, or are joined.
+
+A contact that turns out to be the same as another gives it its events and its history, and is gone; the events of both
+are folded anew. That can go on beside workers of any version: rows are locked as batches lock them, and what a worker
+of an earlier version stores meanwhile is found by the next run.
+
+How far a run has got is noted in the transaction that did it, so that one that was killed goes on where it stopped, and
+one that follows looks at what is new.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import asyncpg
+from msgspec import Struct
+from msgspec.structs import replace
+
+from schemas.address import normalise_address
+from schemas.feedback_event import FeedbackEvent
+from worker import metrics
+from worker.logs import get_logger
+from worker.policy.event_order import order_key
+from worker.policy.facts import Facts
+from worker.policy.facts_encoding import decode_facts, encode_facts
+from worker.policy.fold import fold_all
+from worker.policy.former_base import joined as joined_bases
+from worker.policy.former_base import since as events_since
+from worker.policy.rule import Policy
+from worker.processor.applying import write_changes
+from worker.processor.contact_state import is_status_change, row_with, unknown_contact
+from worker.processor.status_changes import StatusChange, log_change
+from worker.store import contact_spelling
+from worker.store.contact_rows import ContactRow, update_contacts
+from worker.store.contact_spelling import AccountAddress, contact_page, contacts_under
+from worker.store.partitions import retired_months
+from worker.store.pool import Executor, WriterConnection, WriterPool, store_errors
+from worker.store.retention import lock_contacts_by_id
+from worker.store.stored_events import stored_events_by_contact
+from worker.store.writer_pool import writing
+
+_log = get_logger()
+_ACTOR = "migration"
+_LOOKED_AT_AT_ONCE = 20_000
+_RESPELLED_AT_ONCE = 200
+# Ids are given before their transaction commits: of the last ones some may have come behind our back.
+_LOOKED_AT_AGAIN = 50_000
+_MOST_ATTEMPTS = 20
+_TELL_EVERY_SECONDS = 5.0
+# Somebody stored a contact under that very address meanwhile, or retired a month, or waited for what we have locked.
+_ONCE_MORE = (asyncpg.UniqueViolationError, asyncpg.CheckViolationError, asyncpg.DeadlockDetectedError)
+
+Progress = Callable[[int, int], None]  # up to which id the contacts are done, and the last id
+
+
+class Respelled(Struct, kw_only=True):
+    """What a run did, or would do."""
+
+    looked_at: int = 0
+    renamed: int = 0
+    joined: int = 0
+    no_address: int = 0  # stay as they are: nobody can ask about them
+
+
+class _Former(Struct, frozen=True, kw_only=True):
+    """A contact that is stored under another spelling."""
+
+    id: int
+    stored: AccountAddress
+    today: AccountAddress
+
+
+async def respell_contacts(
+    pool: WriterPool, policy: Policy, *, now: datetime | None = None, progress: Progress | None = None
+) -> Respelled:
+    """Every contact that was stored when this began has its address in today's spelling when it returns.
+
+    The statuses are those of `now`. Several may run at the same time. Raises StoreUnavailable; what was done until
+    then stays done.
+    """
+    done, told_at = Respelled(), time.monotonic()
+    with store_errors("giving contacts today's spelling"):
+        last_id = await contact_spelling.highest_contact_id(pool)
+        after_id = await _begin(pool) or 0
+        while after_id < last_id and (page := await contact_page(pool, after_id=after_id, most=_LOOKED_AT_AT_ONCE)):
+            formers = _formers(page.odd, done)
+            for start in range(0, len(formers), _RESPELLED_AT_ONCE):
+                some = formers[start : start + _RESPELLED_AT_ONCE]
+                respelling = await _respell_some(pool, policy, some, now)
+                done.renamed += respelling.renamed
+                done.joined += len(respelling.into)
+                if progress is not None:
+                    progress(some[-1].id, last_id)
+                told_at = _tell(done, some[-1].id, last_id, told_at)
+            await contact_spelling.note_looked_at(pool, page.last_id)
+            after_id = page.last_id
+            done.looked_at += page.contacts
+            if progress is not None:
+                progress(min(after_id, last_id), last_id)
+            told_at = _tell(done, after_id, last_id, told_at)
+    if done.renamed or done.joined:
+        _log.info("contacts.respelled", renamed=done.renamed, joined=done.joined, no_address=done.no_address)
+    return done
+
+
+def _tell(done: Respelled, contact_id: int, last_id: int, told_at: float) -> float:
+    """A line in the log every few seconds; gives when the last one was written."""
+    if time.monotonic() - told_at < _TELL_EVERY_SECONDS:
+        return told_at
+    _log.info(
+        "contacts.looked_at",
+        contact_id=contact_id,
+        last_contact_id=last_id,
+        renamed=done.renamed,
+        joined=done.joined,
+    )
+    return time.monotonic()
+
+
+async def count_respellings(executor: Executor) -> Respelled:
+    """What `respell_contacts` would do. Changes nothing; also for a database that is yet to be migrated."""
+    would = Respelled()
+    with store_errors("looking for contacts under former spellings"):
+        after_id = await _begin(executor)
+        taken: set[AccountAddress] = set()
+        while after_id is not None and (
+            page := await contact_page(executor, after_id=after_id, most=_LOOKED_AT_AT_ONCE)
+        ):
+            keys = [former.today for former in _formers(page.odd, would)]
+            taken.update(await contacts_under(executor, keys))
+            for key in keys:
+                would.joined += key in taken
+                would.renamed += key not in taken
+                taken.add(key)
+            after_id = page.last_id
+            would.looked_at += page.contacts
+    return would
+
+
+async def _begin(executor: Executor) -> int | None:
+    looked_at_to = await contact_spelling.looked_at_to(executor)
+    return None if looked_at_to is None else max(0, looked_at_to - _LOOKED_AT_AGAIN)
+
+
+def _formers(odd: Mapping[int, AccountAddress], done: Respelled) -> list[_Former]:
+    """Those of the contacts that have another spelling, in the order of their ids."""
+    formers = []
+    for contact_id, (account, address) in sorted(odd.items()):
+        today = normalise_address(address)
+        if today is None:
+            done.no_address += 1
+        elif today != address:
+            formers.append(_Former(id=contact_id, stored=(account, address), today=(account, today)))
+    return formers
+
+
+async def _respell_some(
+    pool: WriterPool, policy: Policy, formers: Sequence[_Former], now: datetime | None
+) -> "_Respelling":
+    """One transaction, and again if others were in the way; gives what came of it."""
+    for attempt in range(1, _MOST_ATTEMPTS + 1):
+        try:
+            async with writing(pool) as connection:
+                respelling = _Respelling(connection, policy, now or datetime.now(UTC))
+                await respelling.run(formers)
+                await contact_spelling.note_looked_at(connection, formers[-1].id)
+            break
+        except _ONCE_MORE:
+            if attempt == _MOST_ATTEMPTS:
+                raise
+    for change in respelling.changes:
+        log_change(change)
+        metrics.STATUS_CHANGES.labels(change.new.status).inc()
+    return respelling
+
+
+class _Respelling:
+    """What one transaction does."""
+
+    def __init__(self, connection: WriterConnection, policy: Policy, now: datetime) -> None:
+        self._connection = connection
+        self._policy = policy
+        self._now = now
+        self.renamed = 0
+        self.into: dict[int, int] = {}  # the contacts that are gone, and whose they are
+        self.changes: list[StatusChange] = []
+
+    async def run(self, formers: Sequence[_Former]) -> None:
+        """Renames and joins those of the contacts that are still stored as they were."""
+        await contact_spelling.lock_spelling(self._connection)
+        groups = await self._lock_groups(formers)
+        # Of several contacts that one stays which has today's spelling, else the first.
+        stays = {key: next((r for r in rows if r.address == key[1]), rows[0]) for key, rows in groups.items()}
+        for key, rows in groups.items():
+            self.into.update({row.id: stays[key].id for row in rows if row is not stays[key]})
+        several = {key: rows for key, rows in groups.items() if len(rows) > 1}
+        new = {key: replace(row, address=key[1]) for key, row in stays.items()}
+        if several:
+            new |= await self._join(several, stays)
+        renamed = [new[key] for key, row in stays.items() if row.address != key[1]]
+        await contact_spelling.rename_contacts(self._connection, renamed)
+        self.renamed = len(renamed)
+        await self._tell(groups, stays, new)
+
+    async def _lock_groups(self, formers: Sequence[_Former]) -> dict[AccountAddress, list[ContactRow]]:
+        """The locked rows of contacts that are one, by what they will be stored under, in the order of their ids."""
+        by_id = {former.id: former for former in formers}
+        others = await contacts_under(self._connection, {former.today for former in formers})
+        keys = {contact_id: key for key, contact_id in others.items()}
+        groups: dict[AccountAddress, list[ContactRow]] = {}
+        for row in await lock_contacts_by_id(self._connection, [*by_id, *keys]):
+            former = by_id.get(row.id)
+            if former is None:
+                groups.setdefault(keys[row.id], []).append(row)
+            elif (row.account, row.address) == former.stored:  # else another run was here before
+                groups.setdefault(former.today, []).append(row)
+        return {key: rows for key, rows in groups.items() if any(row.id in by_id for row in rows)}
+
+    async def _join(
+        self, groups: Mapping[AccountAddress, Sequence[ContactRow]], stays: Mapping[AccountAddress, ContactRow]
+    ) -> dict[AccountAddress, ContactRow]:
+        """The contacts that stay, with the events and the history of all; gives them as they are now."""
+        ids = [row.id for rows in groups.values() for row in rows]
+        events_of = await stored_events_by_contact(self._connection, ids)
+        copies: list[tuple[int, datetime, bytes]] = []
+        new: dict[AccountAddress, ContactRow] = {}
+        for key, rows in groups.items():
+            copies += _copies({row.id: events_of.get(row.id, []) for row in rows})
+            base, until = _base(rows, events_of, self._policy)
+            stayed = replace(
+                stays[key],
+                address=key[1],
+                first_seen_at=min(row.first_seen_at for row in rows),
+                base=base,
+                base_until=until,
+            )
+            events = [event for row in rows for event in events_of.get(row.id, ())]
+            if until is not None:
+                events = events_since(events, until)
+            new[key] = row_with(stayed, fold_all(decode_facts(base), events, self._policy), self._policy, self._now)
+        await contact_spelling.delete_copies(self._connection, copies)
+        retired = await retired_months(self._connection)
+        await contact_spelling.move_to(self._connection, self.into, retired_months=retired)
+        await contact_spelling.store_origins(self._connection, list(new.values()))
+        await update_contacts(self._connection, list(new.values()))
+        return new
+
+    async def _tell(
+        self,
+        groups: Mapping[AccountAddress, Sequence[ContactRow]],
+        stays: Mapping[AccountAddress, ContactRow],
+        new: Mapping[AccountAddress, ContactRow],
+    ) -> None:
+        """A line in the history wherever a reader of the feed could hold another status for this address."""
+        told = await contact_spelling.last_told(self._connection, list(set(self.into.values())))
+        for key, rows in groups.items():
+            row = stays[key]
+            known = row if row.address == key[1] else unknown_contact((key[1], key[0], row.channel), row.first_seen_at)
+            befores = [known]
+            if row.id in told:
+                # The last line may have been told of another spelling, and whoever reads it yet is told this one.
+                status, blocks, until = told[row.id]
+                befores.append(replace(known, status=status, blocks=blocks, status_until=until))
+            before = next((before for before in befores if is_status_change(before, new[key])), None)
+            if before is None:
+                continue
+            spellings = ", ".join(other.address for other in rows if other.address != key[1])
+            self.changes.append(
+                StatusChange(
+                    contact_id=row.id,
+                    old=before,
+                    new=new[key],
+                    actor=_ACTOR,
+                    note=f"was also stored under another spelling of this address: {spellings}",
+                    bulk=True,
+                )
+            )
+        await write_changes(self._connection, self.changes, now=self._now)
+
+
+def _copies(events_of: Mapping[int, Sequence[FeedbackEvent]]) -> list[tuple[int, datetime, bytes]]:
+    """Of each event that is stored more than once all but the first: as contact's id, time and key."""
+    in_order = sorted(((order_key(event), contact_id) for contact_id, events in events_of.items() for event in events))
+    seen: set[bytes] = set()
+    copies = []
+    for key, contact_id in in_order:
+        if key.event_key in seen:
+            copies.append((contact_id, key.occurred_at, key.event_key))
+        seen.add(key.event_key)
+    return copies
+
+
+def _base(
+    rows: Sequence[ContactRow], events_of: Mapping[int, Sequence[FeedbackEvent]], policy: Policy
+) -> tuple[bytes | None, datetime | None]:
+    """What was known before some moment, and that moment, from which on all events are folded onto it.
+
+    None without a base: nearly always. Else it is the latest of the bases' moments, and what a contact has between its
+    own and that one goes into the base.
+    """
+    until = max((row.base_until for row in rows if row.base_until is not None), default=None)
+    if until is None:
+        return None, None
+    base = Facts()
+    for row in rows:
+        older = [event for event in events_of.get(row.id, ()) if event.occurred_at < until]
+        if row.base_until is not None:
+            older = events_since(older, row.base_until)
+        base = joined_bases(base, fold_all(decode_facts(row.base), older, policy))
+    return encode_facts(base), until
