@@ -30,7 +30,7 @@ from tests.surroundings import left_behind, move_to
 from tests.virtual_hosts import LANES, VirtualHosts
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, start_rabbitmq
-from worker.logs import configure_logging
+from worker.process.logs import configure_logging
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.store.partitions import make_partitions, month_of, months_later
 from worker.store.pool import WriterPool

@@ -2,7 +2,7 @@
 
 import sys
 
-from worker.interruption import end_at_once_when_asked
+from worker.process.interruption import end_at_once_when_asked
 
 
 def main() -> int:

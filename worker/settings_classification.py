@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from schemas.vocabulary import Cause
+from worker.process.spelling import did_you_mean
 from worker.providers.classification.operator_rules import OperatorRule
 from worker.providers.classification.reply import Stage
 from worker.providers.classification.reply_words import read_words
 from worker.providers.classification.subject import Subject
-from worker.spelling import did_you_mean
 
 _MOST_RULES = 200
 _FIELDS = ("words", "text", "stage", "subject", "status", "cause")

@@ -10,7 +10,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
 from tests.feedback_events import START
 from worker.api.application import build_api
-from worker.listening import listening
+from worker.connections.listening import listening
 from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules, apply_events
 from worker.settings_tree import ApiSettings, ConnectionSettings

@@ -11,8 +11,8 @@ from schemas.source import Secret
 from tests.api.conftest import TOKEN
 from worker.api.application import build_api
 from worker.local_services.process import free_port
-from worker.logs import configure_logging
 from worker.policy.policy_file import recommended_policy
+from worker.process.logs import configure_logging
 from worker.settings_tree import ApiSettings
 from worker.store.pool import Pool, open_pool
 

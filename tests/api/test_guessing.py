@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 
 from tests.api.conftest import TOKEN
 from worker.api.token_guesses import TRIES
-from worker.logs import configure_logging
+from worker.process.logs import configure_logging
 
 
 async def ask(client: ClientSession, token: str, caller: str = "198.51.100.1") -> tuple[int, dict[str, Any]]:

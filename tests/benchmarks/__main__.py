@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.benchmarks.benchmark import Bench, Measure, Outcome
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.table import as_json, markdown, print_table
-from worker.logs import configure_logging
+from worker.process.logs import configure_logging
 
 # In the order of the table. Each module has `async def measure(bench) -> Outcome`.
 _BENCHMARKS = {

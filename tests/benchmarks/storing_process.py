@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from schemas.lane import SHARED_LANE, Lane
 from tests.benchmarks.machine import peak_memory_mib
-from worker.logs import configure_logging
+from worker.process.logs import configure_logging
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.service import GARBAGE_THRESHOLDS, batch_rules, worker_pool

@@ -71,7 +71,7 @@ async def test_one_that_is_ended_while_it_starts_says_nothing_of_it(
 ) -> None:
     begun = tmp_path / "begun"
     code = (
-        "import time; from worker.interruption import end_at_once_when_asked; end_at_once_when_asked(); "
+        "import time; from worker.process.interruption import end_at_once_when_asked; end_at_once_when_asked(); "
         f"print('begun', flush=True); open({str(begun)!r}, 'w').write('x'); time.sleep(60)"
     )
     await run_until(begun, "x", [python("starting", code)])

@@ -9,7 +9,7 @@ from typing import Self
 from aiohttp import web
 
 from worker.connections.connection import connection_of
-from worker.listening import listening
+from worker.connections.listening import listening
 from worker.settings_tree import ConnectionSettings
 
 HEAD = b"POST /echo HTTP/1.1\r\nHost: here\r\n"

@@ -16,8 +16,8 @@ import yaml
 from schemas.log_event import COMMON_FIELDS
 from schemas.log_events import LOG_EVENTS
 from tests.docs.pages import Snippet, snippets
-from worker import metrics
 from worker.commands.catalogue import COMMANDS
+from worker.process import metrics
 from worker.providers.described.description import compile_description
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sendgrid import SendGridSamples

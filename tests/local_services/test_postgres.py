@@ -86,7 +86,7 @@ async def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path
     program = textwrap.dedent("""
         import asyncio, pathlib, sys
         from worker.local_services.postgres import EmbeddedPostgres
-        from worker.logs import configure_logging
+        from worker.process.logs import configure_logging
         configure_logging(level="error")
         async def main():
             postgres = await EmbeddedPostgres.start(pathlib.Path(sys.argv[1]))

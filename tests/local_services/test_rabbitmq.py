@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 _PROGRAM = textwrap.dedent("""
     import asyncio, pathlib, sys
     from worker.local_services.rabbitmq import start_rabbitmq
-    from worker.logs import configure_logging
+    from worker.process.logs import configure_logging
     configure_logging(level="error")
     async def main():
         rabbitmq = await start_rabbitmq(pathlib.Path(sys.argv[1]), own=True)

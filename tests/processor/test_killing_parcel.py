@@ -22,7 +22,7 @@ from worker.queue.rabbitmq import RabbitMQWriter
 # A worker with one provider more, whose parser dies of some bodies as a defect in a library would make it die.
 _WORKER = textwrap.dedent("""
     import asyncio, os, signal, sys
-    from worker.logs import configure_logging
+    from worker.process.logs import configure_logging
     from worker.processor.service import run_processor
     from worker.providers.registry import PROVIDERS
     from worker.settings import load_settings

@@ -16,7 +16,7 @@ from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 
 _READER_THAT_HANGS = textwrap.dedent("""
     import asyncio, sys
-    from worker.logs import configure_logging
+    from worker.process.logs import configure_logging
     from worker.queue.{module} import {reader}
     configure_logging(level="error")
     async def main():

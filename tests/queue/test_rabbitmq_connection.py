@@ -7,7 +7,7 @@ import pytest
 
 from worker.errors import QueueUnavailable
 from worker.local_services.process import free_port
-from worker.logs import configure_logging
+from worker.process.logs import configure_logging
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 
 

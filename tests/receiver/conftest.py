@@ -6,7 +6,7 @@ import pytest
 
 from tests.receiver.running_receiver import RunningReceiver, TallyingWriter
 from worker.local_services.process import free_port
-from worker.logs import configure_logging
+from worker.process.logs import configure_logging
 from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 

@@ -13,12 +13,12 @@ from schemas.envelope import Envelope, decode_envelope, decode_parcel
 from schemas.lane import SHARED_LANE, Lane
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
-from worker.listening import listening
+from worker.connections.listening import listening
+from worker.connections.remote_address import RemoteAddress
 from worker.providers.provider import WebhookRequest
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import QueueReader, QueueWriter
 from worker.receiver.application import build_receiver
-from worker.remote_address import RemoteAddress
 from worker.samples.sample import SampleEvent
 from worker.settings_tree import ConnectionSettings, ReceiverSettings
 

@@ -101,7 +101,7 @@ _PROCESS = textwrap.dedent("""
     import asyncio, signal, sys
     import msgspec, uvloop
     from schemas.source import Secret, Source
-    from worker.logs import configure_logging
+    from worker.process.logs import configure_logging
     from worker.receiver.service import run_receiver
     from worker.settings_tree import *
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 from worker.errors import RequestRefused
-from worker.spelling import closest
+from worker.process.spelling import closest
 from worker.store.account_names import account_has_contacts, accounts_with_contacts
 from worker.store.pool import Executor
 

@@ -10,7 +10,6 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from worker import metrics
 from worker.api.accounts import KnownAccounts
 from worker.api.authentication import Authentication
 from worker.api.check import check_addresses
@@ -30,11 +29,12 @@ from worker.api.request_body import read_body
 from worker.api.request_edge import AUTHENTICATION, LINE, LOAD, REQUEST_LOAD, SCHEMA_DOUBT, answer_request
 from worker.api.schema_doubt import SchemaDoubt
 from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, read_changes
-from worker.listening import hide_versions
-from worker.logs import contact_field
+from worker.connections.listening import hide_versions
+from worker.connections.remote_address import RemoteAddress
 from worker.policy.rule import Policy
-from worker.probes import add_probes
-from worker.remote_address import RemoteAddress
+from worker.process import metrics
+from worker.process.logs import contact_field
+from worker.process.probes import add_probes
 from worker.settings_tree import ApiSettings
 from worker.store.pool import Pool
 from worker.store.readiness import missing_in_database

@@ -7,12 +7,12 @@ from http import HTTPStatus
 from aiohttp import hdrs, web
 
 from schemas.source import Secret
-from worker import metrics
 from worker.api.bearer_tokens import BearerTokens
 from worker.api.problems import problem_response
 from worker.api.refusal_lines import RefusalLines
 from worker.api.token_guesses import TokenGuesses, Verdict
-from worker.remote_address import RemoteAddress
+from worker.connections.remote_address import RemoteAddress
+from worker.process import metrics
 
 _CHALLENGE = 'Bearer realm="bouncekeeper"'
 _INVALID = f'{_CHALLENGE}, error="invalid_token"'

@@ -11,10 +11,10 @@ from typing import Self
 
 from aiohttp import web
 
-from worker import metrics
 from worker.api.allowance import Allowance
 from worker.errors import Overloaded
-from worker.logs import Reminder, get_logger
+from worker.process import metrics
+from worker.process.logs import Reminder, get_logger
 
 _log = get_logger()
 

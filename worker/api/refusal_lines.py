@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from worker.logs import get_logger
+from worker.process.logs import get_logger
 
 _log = get_logger()
 

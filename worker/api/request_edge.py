@@ -8,7 +8,6 @@ from typing import Any
 
 from aiohttp import web
 
-from worker import metrics
 from worker.api.authentication import Authentication
 from worker.api.load import Load, RequestLoad
 from worker.api.problems import (
@@ -22,8 +21,9 @@ from worker.api.problems import (
 from worker.api.schema_doubt import SchemaDoubt
 from worker.connections.connection import connection_of
 from worker.errors import Overloaded, RequestRefused, SchemaOutOfDate, StopTheProcess, TryAgainLater
-from worker.logs import get_logger
-from worker.probes import PROBE_ROUTES
+from worker.process import metrics
+from worker.process.logs import get_logger
+from worker.process.probes import PROBE_ROUTES
 
 log = get_logger()
 

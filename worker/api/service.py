@@ -5,9 +5,9 @@ import time
 from importlib.metadata import version
 
 from worker.api.application import build_api
-from worker.listening import listening
-from worker.logs import get_logger
-from worker.remote_address import RemoteAddress
+from worker.connections.listening import listening
+from worker.connections.remote_address import RemoteAddress
+from worker.process.logs import get_logger
 from worker.settings_tree import Settings
 from worker.store.pool import Pool, open_pool
 

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from worker import interruption
+from worker.process import interruption
 
 
 class ExitCode(IntEnum):

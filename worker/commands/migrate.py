@@ -12,7 +12,7 @@ from worker.commands.exit_code import ExitCode
 from worker.commands.output import print_json, print_line
 from worker.commands.progress_bar import progress_bar
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.logs import configure_logging
+from worker.process.logs import configure_logging
 
 if TYPE_CHECKING:
     from worker.commands.upgrade import Upgrade

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from worker.commands.exit_code import ExitCode
-from worker.interruption import SIGNALS, end_at_once_when_asked, end_interrupted
-from worker.logs import configure_logging
+from worker.process.interruption import SIGNALS, end_at_once_when_asked, end_interrupted
+from worker.process.logs import configure_logging
 from worker.settings_tree import Settings
 
 T = TypeVar("T")

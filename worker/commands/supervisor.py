@@ -14,9 +14,9 @@ from msgspec import Struct
 from worker.commands.exit_code import ExitCode
 from worker.commands.running import run_together
 from worker.errors import StopTheProcess
-from worker.interruption import MESSAGE
 from worker.local_services.process import asks_for_death_signal
-from worker.logs import get_logger
+from worker.process.interruption import MESSAGE
+from worker.process.logs import get_logger
 
 log = get_logger()
 

@@ -14,9 +14,9 @@ from aiohttp import web
 from aiohttp.streams import StreamReader
 
 from worker.connections.crowd import Crowd
+from worker.connections.remote_address import address_block
 from worker.connections.seats import State
 from worker.errors import BodyCutOff
-from worker.remote_address import address_block
 
 _MAX_HEAD_BYTES = 32 * 1024
 # What may come behind a request that is not answered yet.

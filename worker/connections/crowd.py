@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from worker import metrics
 from worker.connections.open_files import open_files
 from worker.connections.opening import Opening
 from worker.connections.seats import Seats, State
-from worker.logs import get_logger
+from worker.process import metrics
+from worker.process.logs import get_logger
 from worker.settings_tree import ConnectionSettings
 
 if TYPE_CHECKING:

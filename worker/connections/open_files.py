@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from worker.logs import get_logger
+from worker.process.logs import get_logger
 
 if TYPE_CHECKING:
     from worker.connections.crowd import Crowd

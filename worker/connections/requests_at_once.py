@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from worker.connections.remote_address import address_block
 from worker.errors import TooManyAtOnce
-from worker.remote_address import address_block
 
 
 class RequestsAtOnce:

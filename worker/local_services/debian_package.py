@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 from worker.errors import ImpossibleSetting
-from worker.logs import get_logger
+from worker.process.logs import get_logger
 
 log = get_logger()
 

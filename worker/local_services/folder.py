@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from worker.errors import ImpossibleSetting
-from worker.logs import get_logger
+from worker.process.logs import get_logger
 
 log = get_logger()
 

@@ -30,7 +30,7 @@ from worker.local_services.folder import FolderLock, ensure_enterable, ensure_us
 from worker.local_services.postgres_cluster import make_cluster
 from worker.local_services.process import ServiceProcess, command_of, free_port, port_is_free
 from worker.local_services.whole_file import write_anew, write_once
-from worker.logs import get_logger
+from worker.process.logs import get_logger
 
 log = get_logger()
 

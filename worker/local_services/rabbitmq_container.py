@@ -18,7 +18,7 @@ from worker.local_services.rabbitmq import (
     close_connections_expression,
     wait_until_ready,
 )
-from worker.logs import get_logger
+from worker.process.logs import get_logger
 
 log = get_logger()
 

@@ -34,7 +34,7 @@ from worker.local_services.rabbitmq import (
     wait_until_ready,
 )
 from worker.local_services.whole_file import write_anew
-from worker.logs import get_logger
+from worker.process.logs import get_logger
 
 log = get_logger()
 

@@ -17,11 +17,11 @@ from msgspec import Struct
 from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
 from schemas.lane import Lane
 from schemas.source import Source
-from worker import metrics
 from worker.errors import MailboxUnavailable
-from worker.logs import get_logger
 from worker.mailbox.dkim_check import DkimResult, KeyLookup, check_dkim
 from worker.mailbox.imap_session import ImapSession, MailRefused, WaitingMail
+from worker.process import metrics
+from worker.process.logs import get_logger
 from worker.providers.mail.imap_options import ImapMailbox
 from worker.providers.mail.mail_webhook import DELIVERED_AT_HEADER, DKIM_PASS_HEADER, MAIL_CONTENT_TYPE
 from worker.queue.port import QueueWriter

@@ -9,11 +9,11 @@ from importlib.metadata import version
 
 from aiohttp import web
 
+from worker.connections.listening import listening
 from worker.errors import ImpossibleSetting, TryAgainLater
-from worker.listening import listening
-from worker.logs import Reminder, get_logger
 from worker.mailbox.fetching import MailboxFetcher
-from worker.probes import add_probes
+from worker.process.logs import Reminder, get_logger
+from worker.process.probes import add_probes
 from worker.queue.port import QueueWriter
 from worker.settings_tree import MailboxSettings
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from worker.errors import ImpossibleSetting
-from worker.spelling import closest
+from worker.process.spelling import closest
 
 
 def mistake(where: str, key: str, wrong: str, remedy: str) -> str:

@@ -30,7 +30,7 @@ from worker.policy.presets import NO_PRESET, RECOMMENDED, preset_names, preset_t
 from worker.policy.rule import Action, Policy, Rule
 from worker.policy.rule_check import rule_mistakes
 from worker.policy.rule_reader import read_open_span, read_rule, read_word, rule_place
-from worker.spelling import closest
+from worker.process.spelling import closest
 
 POLICY_KEYS = (
     "preset",

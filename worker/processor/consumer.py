@@ -20,10 +20,10 @@ from msgspec import Struct
 from schemas.envelope import decode_parcel, encode_parcel
 from schemas.source import Source
 from worker.errors import BouncekeeperError, QueueUnavailable, StoreUnavailable
-from worker.logs import get_logger
+from worker.process.logs import get_logger
+from worker.process.pause import pause
 from worker.processor.batch import BatchWriter
 from worker.processor.load import Load, LoadWriter
-from worker.processor.pause import pause
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import MOST_ATTEMPTS, Trials
 from worker.providers.provider import Provider

@@ -4,10 +4,10 @@ import asyncio
 from datetime import UTC, datetime
 
 from worker.errors import TryAgainLater
-from worker.logs import Reminder, get_logger
+from worker.process.logs import Reminder, get_logger
+from worker.process.pause import pause
 from worker.processor.dead_parcel import dead_deliveries
 from worker.processor.parsing import SetAsideDelivery
-from worker.processor.pause import pause
 from worker.processor.reporting import report_set_aside
 from worker.queue.port import Lease, QueueReader
 from worker.store.dead_letters import put_aside

@@ -13,7 +13,7 @@ from schemas.envelope import Envelope, decode_envelope, decode_parcel
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from worker.errors import SetAside, UnreadablePayload
-from worker.logs import get_logger, text_field
+from worker.process.logs import get_logger, text_field
 from worker.providers.account_rule import with_own_account
 from worker.providers.payload.feedback import is_malformed
 from worker.providers.provider import Provider

@@ -9,10 +9,10 @@ import msgspec
 
 from schemas.outgoing import StatusChanged
 from schemas.queue_topology import status_routing_key
-from worker import metrics
 from worker.errors import TryAgainLater
-from worker.logs import Reminder, get_logger
-from worker.processor.pause import pause
+from worker.process import metrics
+from worker.process.logs import Reminder, get_logger
+from worker.process.pause import pause
 from worker.store.feed_followers import (
     EXCHANGE,
     Follower,

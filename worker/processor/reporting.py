@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from worker import metrics
-from worker.logs import get_logger
+from worker.process import metrics
+from worker.process.logs import get_logger
 from worker.processor.batch import Committed
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, unknown_names
 from worker.processor.status_changes import log_change

@@ -18,8 +18,6 @@ from msgspec.structs import replace
 
 from schemas.address import normalise_address
 from schemas.feedback_event import FeedbackEvent
-from worker import metrics
-from worker.logs import get_logger
 from worker.policy.event_order import order_key
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import decode_facts, encode_facts
@@ -27,6 +25,8 @@ from worker.policy.fold import fold_all
 from worker.policy.former_base import joined as joined_bases
 from worker.policy.former_base import since as events_since
 from worker.policy.rule import Policy
+from worker.process import metrics
+from worker.process.logs import get_logger
 from worker.processor.applying import write_changes
 from worker.processor.contact_state import is_status_change, row_with, unknown_contact
 from worker.processor.status_changes import StatusChange, log_change

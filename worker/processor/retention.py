@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from worker.logs import get_logger
 from worker.policy.thinning import thin_out
+from worker.process.logs import get_logger
 from worker.store.partitions import (
     drop_partition,
     existing_partitions,

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from worker.errors import SchemaOutOfDate, TryAgainLater
-from worker.logs import get_logger
-from worker.processor.pause import pause
+from worker.process.logs import get_logger
+from worker.process.pause import pause
 from worker.store.readiness import schema_is_whole
 
 _log = get_logger()

@@ -10,17 +10,17 @@ from functools import partial
 from importlib.metadata import version
 
 from schemas.lane import Lane
-from worker import metrics
 from worker.errors import StoreUnavailable, TryAgainLater
-from worker.logs import get_logger
+from worker.process import metrics
+from worker.process.logs import get_logger
+from worker.process.pause import pause
 from worker.processor.applying import BatchRules
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
 from worker.processor.endpoint_client import EndpointClient
 from worker.processor.lanes import keep_lanes, lanes_of
-from worker.processor.pause import pause
-from worker.processor.probes import serving_probes
+from worker.processor.probe_server import serving_probes
 from worker.processor.relay import Relay
 from worker.processor.respelling import respell_contacts
 from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept

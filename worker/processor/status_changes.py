@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from worker.logs import contact_field, get_logger
+from worker.process.logs import contact_field, get_logger
 from worker.store.contact_rows import ContactRow
 from worker.store.status_history import StatusChangeRow
 

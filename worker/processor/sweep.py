@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from worker import metrics
-from worker.logs import get_logger
 from worker.policy.facts_encoding import facts_from_row
+from worker.process import metrics
+from worker.process.logs import get_logger
 from worker.processor.applying import BatchRules, write_changes
 from worker.processor.contact_state import is_status_change, row_with
 from worker.processor.status_changes import StatusChange, is_bulk, log_change

@@ -8,11 +8,11 @@ from typing import Protocol
 import msgspec
 
 from schemas.endpoint import Endpoint
-from worker import metrics
 from worker.errors import TryAgainLater
-from worker.logs import Reminder, get_logger
+from worker.process import metrics
+from worker.process.logs import Reminder, get_logger
+from worker.process.pause import pause
 from worker.processor.endpoint_client import Answer
-from worker.processor.pause import pause
 from worker.store.endpoint_states import EndpointState, endpoint_state, follower_name, note_failure, note_told
 from worker.store.feed_followers import Follower, Portion, ensure_follower, next_changes
 from worker.store.pool import Pool, store_errors

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.reported_event import EVENT_NAMES
-from worker.spelling import did_you_mean
+from worker.process.spelling import did_you_mean
 
 MOST_TOLD = 100  # of each sort: a script that does all wrong need not read it a thousand times
 

@@ -4,9 +4,9 @@ import asyncio
 import time
 
 from schemas.lane import SHARED_LANE, Lane
-from worker import metrics
 from worker.errors import QueueUnavailable
-from worker.logs import get_logger
+from worker.process import metrics
+from worker.process.logs import get_logger
 from worker.queue.port import QueueWriter
 
 log = get_logger()

@@ -26,7 +26,7 @@ from aiormq.exceptions import (
 from yarl import URL
 
 from worker.errors import ImpossibleSetting, QueueUnavailable, StopTheProcess
-from worker.logs import Reminder, get_logger
+from worker.process.logs import Reminder, get_logger
 
 log = get_logger()
 

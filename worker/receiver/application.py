@@ -9,11 +9,12 @@ import aiohttp
 from aiohttp import hdrs, web
 
 from schemas.source import Source
-from worker import metrics
+from worker.connections.listening import hide_versions
+from worker.connections.remote_address import RemoteAddress
 from worker.connections.requests_at_once import RequestsAtOnce
-from worker.listening import hide_versions
-from worker.logs import get_logger
-from worker.probes import add_probes
+from worker.process import metrics
+from worker.process.logs import get_logger
+from worker.process.probes import add_probes
 from worker.providers.provider import Provider
 from worker.queue.parking import ParkingWriter
 from worker.queue.port import QueueWriter
@@ -25,7 +26,6 @@ from worker.receiver.large_bodies import LargeBodies
 from worker.receiver.outbound import Outbound
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.webhooks import SourceWebhooks, Tools
-from worker.remote_address import RemoteAddress
 from worker.settings_tree import ConnectionSettings, ReceiverSettings
 
 log = get_logger()

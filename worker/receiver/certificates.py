@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from worker.errors import CertificateUnavailable, TryAgainLater
-from worker.logs import get_logger
+from worker.process.logs import get_logger
 from worker.receiver.outbound import Outbound
 
 log = get_logger()

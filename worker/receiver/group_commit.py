@@ -12,9 +12,9 @@ from collections import deque
 
 from schemas.envelope import encode_parcel
 from schemas.lane import SHARED_LANE, Lane
-from worker import metrics
 from worker.errors import QueueUnavailable, SchemaOutOfDate
-from worker.logs import get_logger
+from worker.process import metrics
+from worker.process.logs import get_logger
 from worker.queue.port import QueueWriter
 
 log = get_logger()

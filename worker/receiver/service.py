@@ -6,17 +6,17 @@ import sys
 import time
 from importlib.metadata import version
 
-from worker import metrics
+from worker.connections.listening import listening
+from worker.connections.remote_address import RemoteAddress
 from worker.errors import ImpossibleSetting
-from worker.listening import listening
-from worker.logs import get_logger
+from worker.process import metrics
+from worker.process.logs import get_logger
 from worker.providers.registry import PROVIDERS
 from worker.queue.parking import ParkingWriter
 from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQWriter
 from worker.receiver.application import build_receiver
-from worker.remote_address import RemoteAddress
 from worker.settings_tree import Settings
 
 log = get_logger()

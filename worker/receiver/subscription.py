@@ -1,7 +1,7 @@
 """Confirming a subscription: the vendor's handshake asks us to GET a URL before it sends anything."""
 
 from worker.errors import SubscriptionUnconfirmed, TryAgainLater
-from worker.logs import get_logger
+from worker.process.logs import get_logger
 from worker.providers.provider import ConfirmSubscription
 from worker.receiver.outbound import Outbound
 

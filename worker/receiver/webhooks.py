@@ -13,8 +13,8 @@ from msgspec import Struct
 from schemas.envelope import Envelope, encode_envelope, new_delivery_id
 from schemas.lane import Lane
 from schemas.source import Source
-from worker import metrics
 from worker.connections.connection import connection_of
+from worker.connections.remote_address import RemoteAddress
 from worker.connections.requests_at_once import RequestsAtOnce
 from worker.errors import (
     CertificateUnavailable,
@@ -23,7 +23,8 @@ from worker.errors import (
     TooManyAtOnce,
     TryAgainLater,
 )
-from worker.logs import get_logger
+from worker.process import metrics
+from worker.process.logs import get_logger
 from worker.providers.provider import (
     Accepted,
     Answered,
@@ -42,7 +43,6 @@ from worker.receiver.large_bodies import LargeBodies
 from worker.receiver.outbound import Outbound
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.subscription import confirm_subscription
-from worker.remote_address import RemoteAddress
 
 ALLOWED_METHODS = "HEAD, POST"
 ALLOWED_WITH_GET = "GET, HEAD, POST"

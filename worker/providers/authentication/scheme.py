@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 
 from schemas.source import Source
+from worker.process.spelling import closest
 from worker.providers.authentication.callers_address import check_addresses
 from worker.providers.provider import Refused, WebhookRequest
-from worker.spelling import closest
 
 OPEN = "none"  # Source.authentication of a source that anybody may post to, said in so many words
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from schemas.source import Source
-from worker.spelling import closest
+from worker.process.spelling import closest
 
 # What is read before the provider is asked: near misses of these arrive here among the options.
 _OF_EVERY_SOURCE = (

@@ -7,7 +7,7 @@ from pathlib import Path
 import prometheus_client
 from prometheus_client.metrics import MetricWrapperBase
 
-from worker import metrics
+from worker.process import metrics
 from worker.receiver.service import open_writer
 from worker.settings import load_settings
 

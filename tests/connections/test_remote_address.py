@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.remote_address import RemoteAddress
+from worker.connections.remote_address import RemoteAddress
 
 _PROXIES = ("10.0.0.0/8", "2001:db8::/32")
 

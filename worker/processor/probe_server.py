@@ -6,8 +6,8 @@ from functools import partial
 
 from aiohttp import web
 
-from worker.listening import listening
-from worker.probes import add_probes
+from worker.connections.listening import listening
+from worker.process.probes import add_probes
 from worker.queue.port import QueueReader
 from worker.settings_tree import ProcessorSettings
 from worker.store.pool import Pool

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from schemas.source import Secret
-from worker.logs import Reminder, configure_logging, get_logger
+from worker.process.logs import Reminder, configure_logging, get_logger
 
 
 @pytest.fixture(autouse=True)
