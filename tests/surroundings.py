@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from worker.settings_declarations import ENVIRONMENT_PREFIX
+from worker.settings.declarations import ENVIRONMENT_PREFIX
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

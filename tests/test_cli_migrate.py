@@ -14,7 +14,7 @@ import pytest
 
 from worker.commands.exit_code import ExitCode
 from worker.commands.instance import with_migrated_postgres
-from worker.settings import load_settings
+from worker.settings.configuration import load_settings
 from worker.store.pool import Connection
 
 PAIRS = 3000

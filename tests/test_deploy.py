@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from worker.commands.catalogue import COMMANDS, Command
-from worker.settings import load_settings
-from worker.settings_declarations import setting_declarations
+from worker.settings.configuration import load_settings
+from worker.settings.declarations import setting_declarations
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 KUBERNETES_FOLDER = REPOSITORY / "deploy" / "kubernetes"

@@ -13,7 +13,7 @@ from worker.api.application import build_api
 from worker.local_services.process import free_port
 from worker.policy.policy_file import recommended_policy
 from worker.process.logs import configure_logging
-from worker.settings_tree import ApiSettings
+from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool, open_pool
 
 

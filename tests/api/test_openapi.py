@@ -20,7 +20,7 @@ from worker.api.status_changes import MAX_LIMIT, MAX_WAIT_SECONDS
 from worker.policy.effect import Outcome
 from worker.policy.policy_file import recommended_policy
 from worker.policy.rule import LiftBy
-from worker.settings_tree import ApiSettings
+from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))

@@ -9,8 +9,8 @@ from tests.api.conftest import TOKEN
 from worker.api.service import run_api
 from worker.errors import ImpossibleSetting
 from worker.local_services.process import free_port
-from worker.settings import load_settings
-from worker.settings_tree import Settings
+from worker.settings.configuration import load_settings
+from worker.settings.tree import Settings
 
 
 def settings_for(dsn: str, port: int) -> Settings:

@@ -12,8 +12,8 @@ from typing import Any
 from schemas.lane import SHARED_LANE, Lane
 from worker.commands.running import run_service
 from worker.receiver import application, service
-from worker.settings import load_settings
-from worker.settings_tree import Settings
+from worker.settings.configuration import load_settings
+from worker.settings.tree import Settings
 
 
 class DiscardingWriter:

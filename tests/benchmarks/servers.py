@@ -12,7 +12,7 @@ from pathlib import Path
 from schemas.source import Source
 from tests.benchmarks.machine import child_processes, peak_memory_mib
 from worker.local_services.process import ServiceProcess, free_port, listens
-from worker.settings_sources import write_source
+from worker.settings.sources import write_source
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0

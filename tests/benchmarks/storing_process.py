@@ -35,8 +35,8 @@ from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import Trials
 from worker.providers.registry import PROVIDERS
 from worker.queue.port import Lease, Share
-from worker.settings import load_settings
-from worker.settings_tree import Settings
+from worker.settings.configuration import load_settings
+from worker.settings.tree import Settings
 from worker.store.pool import Pool, set_codecs
 
 _decode_parcels = msgspec.msgpack.Decoder(list[bytes]).decode

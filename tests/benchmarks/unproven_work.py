@@ -22,7 +22,7 @@ from worker.providers.provider import Provider, Refused, WebhookRequest
 from worker.providers.registry import PROVIDERS
 from worker.receiver.content_coding import MAX_RATIO, unfold
 from worker.samples.registry import SAMPLE_SENDERS
-from worker.settings_tree import ReceiverSettings
+from worker.settings.tree import ReceiverSettings
 
 _GOAL = Goal(at_most=5)
 _BASELINE = "unfolding and one HMAC-SHA256 of the same bytes"

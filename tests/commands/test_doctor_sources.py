@@ -8,7 +8,7 @@ import pytest
 from worker.commands.doctor_sources import look_at_sources
 from worker.commands.finding import Finding, Level
 from worker.samples.described import DESCRIPTION
-from worker.settings import load_settings
+from worker.settings.configuration import load_settings
 
 MAIL = '[sources.reports]\nprovider = "mail"\nsecrets = ["mta:a-long-password"]\n'
 

@@ -15,7 +15,7 @@ from worker.errors import ImpossibleSetting
 SLOW = """
 import asyncio
 from worker.commands.running import run_service
-from worker.settings import load_settings
+from worker.settings.configuration import load_settings
 
 settings = load_settings(config_file=None, environment={}, overrides={}, needs=())
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.connections.running_port import RunningPort, Stranger
-from worker.settings_tree import ConnectionSettings
+from worker.settings.tree import ConnectionSettings
 
 StartPort = Callable[..., Awaitable[RunningPort]]
 Connect = Callable[..., Awaitable[Stranger]]

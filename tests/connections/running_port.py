@@ -10,7 +10,7 @@ from aiohttp import web
 
 from worker.connections.connection import connection_of
 from worker.connections.listening import listening
-from worker.settings_tree import ConnectionSettings
+from worker.settings.tree import ConnectionSettings
 
 HEAD = b"POST /echo HTTP/1.1\r\nHost: here\r\n"
 WHOLE = HEAD + b"Content-Length: 4\r\n\r\nbody"

@@ -14,7 +14,7 @@ from tests.connections.conftest import Connect, StartPort
 from tests.connections.running_port import HEAD, WHOLE, RunningPort
 from worker.connections.open_files import OpenFiles
 from worker.connections.remote_address import address_block
-from worker.settings_tree import ConnectionSettings
+from worker.settings.tree import ConnectionSettings
 
 SLOW = b"GET /slow HTTP/1.1\r\nHost: here\r\n\r\n"
 _OTHER = "127.0.0.2"

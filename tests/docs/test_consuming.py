@@ -27,8 +27,8 @@ from worker.local_services.process import free_port
 from worker.policy.policy_file import recommended_policy
 from worker.processor.applying import BatchRules, apply_events
 from worker.processor.service import run_processor
-from worker.settings import load_settings
-from worker.settings_tree import Settings
+from worker.settings.configuration import load_settings
+from worker.settings.tree import Settings
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing
 

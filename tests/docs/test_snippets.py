@@ -21,7 +21,7 @@ from worker.process import metrics
 from worker.providers.described.description import compile_description
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sendgrid import SendGridSamples
-from worker.settings import ALL_SECTIONS, load_settings
+from worker.settings.configuration import ALL_SECTIONS, load_settings
 
 TRIED = {
     "sh": "tests/docs/test_shell_snippets.py runs it",

@@ -22,7 +22,7 @@ from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import ServiceProcess, free_port
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.sample import SampleEvent
-from worker.settings_sources import write_source
+from worker.settings.sources import write_source
 
 _P99_SECONDS = 1.0  # the promise
 _DESCRIPTORS = 1024  # what a service gets on many systems

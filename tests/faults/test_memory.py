@@ -18,7 +18,7 @@ from worker.local_services.process import free_port
 from worker.providers.provider import WebhookRequest
 from worker.receiver.content_coding import MAX_RATIO
 from worker.samples.registry import SAMPLE_SENDERS
-from worker.settings_sources import write_source
+from worker.settings.sources import write_source
 
 MOST_MIB = 300 * 1000 * 1000 / 1024 / 1024
 LARGEST = 15 * 1024 * 1024

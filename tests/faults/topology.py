@@ -11,7 +11,7 @@ from schemas.source import Source
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import ServiceProcess, free_port, listens
 from worker.local_services.rabbitmq import RabbitMQ
-from worker.settings_sources import write_source
+from worker.settings.sources import write_source
 
 _READY_SECONDS = 60.0
 _CERTIFICATE = "sns.pem"

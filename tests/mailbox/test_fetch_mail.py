@@ -23,7 +23,7 @@ from worker.local_services.process import asks_for_death_signal, free_port
 from worker.processor.service import run_processor
 from worker.samples.mail_message import delivery_status
 from worker.samples.sample import SampleEvent
-from worker.settings import load_settings
+from worker.settings.configuration import load_settings
 
 pytestmark = pytest.mark.slow
 

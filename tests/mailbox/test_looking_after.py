@@ -16,7 +16,7 @@ from worker.commands.doctor_sources import look_at_sources
 from worker.commands.exit_code import ExitCode
 from worker.commands.finding import Finding, Level
 from worker.local_services.process import free_port
-from worker.settings import load_settings
+from worker.settings.configuration import load_settings
 
 
 def found(config: Path) -> dict[str, Finding]:

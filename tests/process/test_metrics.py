@@ -9,7 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from worker.process import metrics
 from worker.receiver.service import open_writer
-from worker.settings import load_settings
+from worker.settings.configuration import load_settings
 
 WORKER = Path(metrics.__file__).parent
 

@@ -17,7 +17,7 @@ from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import Trials
 from worker.providers.registry import PROVIDERS
 from worker.queue.postgres import PostgresReader, PostgresWriter
-from worker.settings_tree import ProcessorSettings
+from worker.settings.tree import ProcessorSettings
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import open_writer_pool
 

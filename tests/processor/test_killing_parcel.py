@@ -25,7 +25,7 @@ _WORKER = textwrap.dedent("""
     from worker.process.logs import configure_logging
     from worker.processor.service import run_processor
     from worker.providers.registry import PROVIDERS
-    from worker.settings import load_settings
+    from worker.settings.configuration import load_settings
 
     class Deadly:
         name = "deadly"

@@ -25,8 +25,8 @@ from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQWriter
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleEvent
-from worker.settings import load_settings
-from worker.settings_tree import Settings
+from worker.settings.configuration import load_settings
+from worker.settings.tree import Settings
 from worker.store.dead_letters import list_dead_letters, read_dead_letters
 from worker.store.pool import Pool
 

@@ -20,7 +20,7 @@ from worker.providers.registry import PROVIDERS
 from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.queue.rabbitmq import RabbitMQWriter
-from worker.settings_tree import ProcessorSettings, Settings
+from worker.settings.tree import ProcessorSettings, Settings
 from worker.store.pool import WriterPool
 
 

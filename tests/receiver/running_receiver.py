@@ -20,7 +20,7 @@ from worker.providers.registry import PROVIDERS
 from worker.queue.port import QueueReader, QueueWriter
 from worker.receiver.application import build_receiver
 from worker.samples.sample import SampleEvent
-from worker.settings_tree import ConnectionSettings, ReceiverSettings
+from worker.settings.tree import ConnectionSettings, ReceiverSettings
 
 
 class TallyingWriter:

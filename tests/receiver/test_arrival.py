@@ -9,7 +9,7 @@ from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
-from worker.settings_tree import ConnectionSettings, ReceiverSettings
+from worker.settings.tree import ConnectionSettings, ReceiverSettings
 
 _HEAD = b"POST /webhooks/main HTTP/1.1\r\nHost: here\r\n"
 

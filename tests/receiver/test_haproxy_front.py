@@ -15,7 +15,7 @@ from tests.receiver.conftest import Start
 from tests.receiver.haproxy_front import HaproxyFront, has_ipv6_loopback
 from tests.receiver.running_receiver import TallyingWriter, bounce, now
 from worker.samples.postmark import PostmarkSamples
-from worker.settings_tree import ReceiverSettings
+from worker.settings.tree import ReceiverSettings
 
 _SENDER = PostmarkSamples()
 _FRONT = "127.0.0.1"

@@ -18,7 +18,7 @@ from worker.receiver.large_bodies import LargeBodies
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sendgrid import SendGridSamples
-from worker.settings_tree import ReceiverSettings
+from worker.settings.tree import ReceiverSettings
 
 _MIB = 1024 * 1024
 

@@ -10,7 +10,7 @@ from worker.queue.parking import ParkingWriter
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 from worker.samples.mailgun import MailgunSamples
-from worker.settings_tree import ReceiverSettings
+from worker.settings.tree import ReceiverSettings
 
 
 async def _absent_broker() -> RabbitMQWriter:

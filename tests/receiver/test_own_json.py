@@ -14,7 +14,7 @@ from schemas.reported_event import ReportedEvent
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now
 from worker.samples.bouncekeeper import BouncekeeperSamples
-from worker.settings_tree import ReceiverSettings
+from worker.settings.tree import ReceiverSettings
 
 GOOD = {"event": "opened", "address": "jane@example.org"}
 DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))

@@ -22,7 +22,7 @@ from worker.samples.kumomta import KumoMtaSamples
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sendgrid import SendGridSamples
-from worker.settings_tree import ReceiverSettings
+from worker.settings.tree import ReceiverSettings
 
 _SIGNING = (AmazonSesSamples(), MailgunSamples(), SendGridSamples())
 

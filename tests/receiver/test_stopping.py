@@ -20,7 +20,7 @@ from worker.local_services.process import free_port
 from worker.queue.postgres import PostgresReader
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.postmark import PostmarkSamples
-from worker.settings_tree import ReceiverSettings
+from worker.settings.tree import ReceiverSettings
 
 
 async def test_what_was_accepted_before_the_stop_is_confirmed_and_answered(
@@ -103,7 +103,7 @@ _PROCESS = textwrap.dedent("""
     from schemas.source import Secret, Source
     from worker.process.logs import configure_logging
     from worker.receiver.service import run_receiver
-    from worker.settings_tree import *
+    from worker.settings.tree import *
 
     given = msgspec.json.decode(sys.argv[1])
     settings = Settings(

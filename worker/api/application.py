@@ -35,7 +35,7 @@ from worker.policy.rule import Policy
 from worker.process import metrics
 from worker.process.logs import contact_field
 from worker.process.probes import add_probes
-from worker.settings_tree import ApiSettings
+from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool
 from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING

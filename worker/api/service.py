@@ -8,7 +8,7 @@ from worker.api.application import build_api
 from worker.connections.listening import listening
 from worker.connections.remote_address import RemoteAddress
 from worker.process.logs import get_logger
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 from worker.store.pool import Pool, open_pool
 
 log = get_logger()

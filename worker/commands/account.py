@@ -1,7 +1,7 @@
 """The account that a command was asked about."""
 
 from worker.api.accounts import KnownAccounts
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 from worker.store.pool import Pool
 
 

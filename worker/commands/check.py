@@ -12,7 +12,7 @@ from worker.commands.catalogue import Command
 from worker.commands.exit_code import ExitCode
 from worker.commands.output import REACHED, moment, print_json, print_line, print_table
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
     from worker.store.pool import Pool

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 from worker.store.migrations import require_current_schema
 from worker.store.pool import Pool, open_pool
 

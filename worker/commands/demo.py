@@ -19,8 +19,8 @@ from worker.commands.running import Stop, run_service
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.commands.welcome import base_url
 from worker.errors import ImpossibleSetting
-from worker.settings import embedded_postgres_url
-from worker.settings_tree import Settings
+from worker.settings.configuration import embedded_postgres_url
+from worker.settings.tree import Settings
 
 
 def _configure(parser: ArgumentParser) -> None:

@@ -28,8 +28,8 @@ from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleSender
 from worker.samples.sendgrid import SendGridSamples
-from worker.settings_file import CONFIG_NAME, data_folder
-from worker.settings_sources import write_source
+from worker.settings.configuration_file import CONFIG_NAME, data_folder
+from worker.settings.sources import write_source
 
 RECEIVER_PORT, API_PORT = 8035, 8036  # beside an instance on the default ports
 _SEED, _SNS_KEY, _SNS_CERTIFICATE = "seed", "sns-key.pem", "sns-certificate.pem"

@@ -18,7 +18,7 @@ from worker.commands.demo_sending import Sent
 from worker.commands.opened_queue import opened_reader
 from worker.commands.output import print_line, print_table
 from worker.errors import StoreUnavailable
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 from worker.store.pool import Pool
 
 _SETTLED_SECONDS = 1.5

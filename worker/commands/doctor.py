@@ -9,7 +9,7 @@ from worker.commands.finding import Finding, Level, wrong
 from worker.commands.output import print_json, print_line
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
-from worker.settings import ALL_SECTIONS
+from worker.settings.configuration import ALL_SECTIONS
 
 _MARKS = {Level.WELL: ("✓", "green"), Level.NOTE: ("!", "yellow"), Level.WRONG: ("✗", "bold red")}
 

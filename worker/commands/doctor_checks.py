@@ -11,7 +11,7 @@ from worker.commands.finding import Finding, note, well, wrong
 from worker.commands.output import moment
 from worker.commands.welcome import base_url
 from worker.errors import BouncekeeperError
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 _OLDEST_POSTGRES = 15
 _MIB = 1024 * 1024

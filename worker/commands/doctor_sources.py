@@ -8,7 +8,7 @@ from worker.commands.finding import Finding, note, well, wrong
 from worker.commands.output import moment
 from worker.errors import BouncekeeperError
 from worker.providers.mail.imap_options import ImapMailbox, imap_mailbox
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 # Whoever is fetched from has no mail that is older, unless it waits for the DNS or is too large.
 _PATIENCE = timedelta(hours=1)

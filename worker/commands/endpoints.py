@@ -11,7 +11,7 @@ from worker.commands.output import moment, print_json, print_line, print_table
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
 from worker.process.spelling import did_you_mean
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 _NEEDS = ("postgres", "endpoints")
 

@@ -14,7 +14,7 @@ from worker.commands.setting_flags import add_setting_flags, add_shared_flags, s
 from worker.errors import ImpossibleSetting
 from worker.mailbox.fetching import Limits, MailboxFetcher, Tally, outcomes, waiting_mails
 from worker.providers.mail.imap_options import ImapMailbox, imap_mailbox
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 _NEEDS = ("postgres", "queue", "receiver", "mailbox", "logs", "sources")
 _WORTH_A_BAR_MAILS = 100

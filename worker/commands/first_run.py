@@ -8,7 +8,7 @@ from pathlib import Path
 from worker.commands.setting_flags import overrides_of
 from worker.local_services.folder import told_as_mistakes
 from worker.local_services.whole_file import write_once
-from worker.settings_file import CONFIG_NAME, data_folder, find_config_file
+from worker.settings.configuration_file import CONFIG_NAME, data_folder, find_config_file
 
 TOKEN_NAME = "api-token"  # noqa: S105 - a file name
 CONFIG = """\

@@ -14,8 +14,8 @@ from worker.commands.setting_flags import add_setting_flags, add_shared_flags, o
 from worker.commands.welcome import base_url
 from worker.errors import ImpossibleSetting
 from worker.local_services.instance import Instance, InstanceRecord
-from worker.settings import ALL_SECTIONS
-from worker.settings_tree import Settings
+from worker.settings.configuration import ALL_SECTIONS
+from worker.settings.tree import Settings
 
 # Where `up` queues as long as nobody has chosen.
 QUEUE_IN_POSTGRES = {"queue.adapter": "postgres"}

@@ -1,7 +1,7 @@
 """The queue that the settings name, for the length of one command."""
 
 from worker.queue.port import QueueReader, QueueWriter
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 
 async def opened_writer(settings: Settings) -> QueueWriter:

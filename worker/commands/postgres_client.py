@@ -12,8 +12,8 @@ from worker.commands.catalogue import Command
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
 from worker.process.logs import configure_logging
-from worker.settings import embedded_postgres_url
-from worker.settings_tree import Settings
+from worker.settings.configuration import embedded_postgres_url
+from worker.settings.tree import Settings
 
 _NEEDS = ("postgres",)
 _SIGNALLED = 128

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from worker.commands.exit_code import ExitCode
 from worker.process.interruption import SIGNALS, end_at_once_when_asked, end_interrupted
 from worker.process.logs import configure_logging
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from worker.commands.welcome import require_free_ports, wait_until_listening
 from worker.processor.service import run_processor
 from worker.providers.mail.imap_options import has_mailbox
 from worker.receiver.service import run_receiver
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 
 @contextlib.asynccontextmanager

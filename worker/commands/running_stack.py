@@ -20,9 +20,9 @@ from worker.local_services.instance import Instance
 from worker.local_services.rabbitmq import start_rabbitmq
 from worker.local_services.whole_file import write_anew
 from worker.providers.mail.imap_options import has_mailbox
-from worker.settings_declarations import ENVIRONMENT_PREFIX
-from worker.settings_file import CONFIG_VARIABLE
-from worker.settings_tree import Settings
+from worker.settings.configuration_file import CONFIG_VARIABLE
+from worker.settings.declarations import ENVIRONMENT_PREFIX
+from worker.settings.tree import Settings
 
 BROKER_URL_NAME = "rabbitmq-url"
 

@@ -5,10 +5,10 @@ from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDe
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from worker.settings import ALL_SECTIONS, load_settings
-from worker.settings_declarations import SettingDeclaration, setting_declarations
-from worker.settings_file import CONFIG_VARIABLE, config_places, find_config_file
-from worker.settings_tree import Settings
+from worker.settings.configuration import ALL_SECTIONS, load_settings
+from worker.settings.configuration_file import CONFIG_VARIABLE, config_places, find_config_file
+from worker.settings.declarations import SettingDeclaration, setting_declarations
+from worker.settings.tree import Settings
 
 _DESTINATION = "setting:"
 

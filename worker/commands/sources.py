@@ -10,7 +10,7 @@ from worker.commands.output import print_json, print_line, print_table
 from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.commands.welcome import base_url
 from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 _NEEDS = ("receiver", "sources")
 

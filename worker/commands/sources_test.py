@@ -17,7 +17,7 @@ from worker.commands.output import print_json, print_line
 from worker.commands.setting_flags import settings_of
 from worker.commands.welcome import base_url
 from worker.providers.mail.imap_options import can_be_posted_to
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
     import aiohttp

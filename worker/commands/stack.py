@@ -6,7 +6,7 @@ from worker.commands.catalogue import Command
 from worker.commands.instance import add_instance_flags, instance_configuration
 from worker.commands.running import Stop, run_service
 from worker.commands.setting_flags import at_least_one, settings_of
-from worker.settings import ALL_SECTIONS
+from worker.settings.configuration import ALL_SECTIONS
 
 
 def _configure(parser: ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from worker.commands.progress_bar import Progress
 from worker.processor.respelling import Respelled, count_respellings, respell_contacts
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 from worker.store.migrations import migrate
 from worker.store.pool import open_pool
 from worker.store.writer_pool import open_writer_pool

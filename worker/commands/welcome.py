@@ -15,8 +15,8 @@ from worker.commands.setting_flags import overrides_of
 from worker.errors import ImpossibleSetting
 from worker.local_services.process import listens
 from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
-from worker.settings_file import find_config_file
-from worker.settings_tree import Settings
+from worker.settings.configuration_file import find_config_file
+from worker.settings.tree import Settings
 
 _READY_TIMEOUT_SECONDS = 30.0
 _POLL_SECONDS = 0.05

@@ -10,7 +10,7 @@ from worker.connections.opening import Opening
 from worker.connections.seats import Seats, State
 from worker.process import metrics
 from worker.process.logs import get_logger
-from worker.settings_tree import ConnectionSettings
+from worker.settings.tree import ConnectionSettings
 
 if TYPE_CHECKING:
     from worker.connections.connection import Connection

@@ -13,7 +13,7 @@ from worker.connections.connection import Connection, connection_of
 from worker.connections.crowd import Crowd
 from worker.connections.malformed_http import server_logger
 from worker.errors import BodyCutOff, ImpossibleSetting
-from worker.settings_tree import ConnectionSettings
+from worker.settings.tree import ConnectionSettings
 
 # For what answers probes alone: there are few who ask.
 PROBE_CONNECTIONS = ConnectionSettings(max_open=64, max_per_address=64)

@@ -15,7 +15,7 @@ from worker.mailbox.fetching import MailboxFetcher
 from worker.process.logs import Reminder, get_logger
 from worker.process.probes import add_probes
 from worker.queue.port import QueueWriter
-from worker.settings_tree import MailboxSettings
+from worker.settings.tree import MailboxSettings
 
 _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 300.0

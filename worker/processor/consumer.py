@@ -28,7 +28,7 @@ from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import MOST_ATTEMPTS, Trials
 from worker.providers.provider import Provider
 from worker.queue.port import Lease, QueueReader, Share
-from worker.settings_tree import ProcessorSettings
+from worker.settings.tree import ProcessorSettings
 
 _log = get_logger()
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from worker.connections.listening import listening
 from worker.process.probes import add_probes
 from worker.queue.port import QueueReader
-from worker.settings_tree import ProcessorSettings
+from worker.settings.tree import ProcessorSettings
 from worker.store.pool import Pool
 from worker.store.readiness import missing_in_database
 

@@ -35,7 +35,7 @@ from worker.queue.port import QueueReader
 from worker.queue.postgres import PostgresReader
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.queue.topic_publisher import TopicPublisher
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 from worker.store.endpoint_states import follower_name
 from worker.store.event_rows import former_keys_until
 from worker.store.feed_followers import EXCHANGE, ensure_follower

@@ -26,7 +26,7 @@ from worker.receiver.large_bodies import LargeBodies
 from worker.receiver.outbound import Outbound
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.webhooks import SourceWebhooks, Tools
-from worker.settings_tree import ConnectionSettings, ReceiverSettings
+from worker.settings.tree import ConnectionSettings, ReceiverSettings
 
 log = get_logger()
 

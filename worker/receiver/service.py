@@ -17,7 +17,7 @@ from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQWriter
 from worker.receiver.application import build_receiver
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 log = get_logger()
 

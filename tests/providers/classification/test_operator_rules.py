@@ -7,7 +7,7 @@ import pytest
 from schemas.vocabulary import Cause, Kind
 from worker.providers.classification.failure import classify
 from worker.providers.classification.operator_rules import operator_rules, use_operator_rules
-from worker.settings_classification import read_operator_rules
+from worker.settings.classification import read_operator_rules
 
 
 @pytest.fixture(autouse=True)

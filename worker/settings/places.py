@@ -8,8 +8,8 @@ from typing import Any, Self
 import msgspec
 from msgspec import Struct
 
-from worker.settings_declarations import SettingDeclaration, setting_declarations
-from worker.settings_values import Mistake, RawValue
+from worker.settings.declarations import SettingDeclaration, setting_declarations
+from worker.settings.values import Mistake, RawValue
 
 
 class Places(Struct, frozen=True, kw_only=True):

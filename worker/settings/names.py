@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from worker.process.spelling import did_you_mean
-from worker.settings_declarations import ENVIRONMENT_PREFIX, section_types, setting_declarations
-from worker.settings_endpoints import ENDPOINT_FIELDS, endpoint_environment_name
-from worker.settings_file import CONFIG_VARIABLE
-from worker.settings_sources import SOURCE_FIELDS, source_environment_name
+from worker.settings.configuration_file import CONFIG_VARIABLE
+from worker.settings.declarations import ENVIRONMENT_PREFIX, section_types, setting_declarations
+from worker.settings.endpoints import ENDPOINT_FIELDS, endpoint_environment_name
+from worker.settings.sources import SOURCE_FIELDS, source_environment_name
 
 # Variables of the program's own tests and drills, which are no settings.
 _FOREIGN_PREFIXES = ("BOUNCEKEEPER_TEST_", "BOUNCEKEEPER_BENCH_", "BOUNCEKEEPER_DRILL_")

@@ -11,8 +11,8 @@ from typing import Any
 
 from schemas.source import Secret, Source
 from worker.process.spelling import did_you_mean
-from worker.settings_declarations import ENVIRONMENT_PREFIX
-from worker.settings_values import Mistake, read_secret_file, text_list
+from worker.settings.declarations import ENVIRONMENT_PREFIX
+from worker.settings.values import Mistake, read_secret_file, text_list
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 DEFAULT_ACCOUNT = "default"

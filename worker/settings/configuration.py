@@ -15,15 +15,15 @@ from worker.local_services.folder import folder_mistake
 from worker.local_services.instance import find_instance
 from worker.policy.rule import Policy
 from worker.providers.classification.operator_rules import OperatorRule
-from worker.settings_checks import contradictions
-from worker.settings_declarations import section_types, setting_declarations
-from worker.settings_endpoints import read_endpoints
-from worker.settings_file import CONFIG_VARIABLE, read_config_file
-from worker.settings_names import unknown_in_environment, unknown_in_file, unknown_overrides
-from worker.settings_places import Places
-from worker.settings_sources import read_sources, source_accounts
-from worker.settings_tree import Settings
-from worker.settings_values import Mistake, read_value
+from worker.settings.configuration_file import CONFIG_VARIABLE, read_config_file
+from worker.settings.contradictions import contradictions
+from worker.settings.declarations import section_types, setting_declarations
+from worker.settings.endpoints import read_endpoints
+from worker.settings.names import unknown_in_environment, unknown_in_file, unknown_overrides
+from worker.settings.places import Places
+from worker.settings.sources import read_sources, source_accounts
+from worker.settings.tree import Settings
+from worker.settings.values import Mistake, read_value
 
 ALL_SECTIONS = frozenset({*section_types(), "sources", "endpoints"})
 _UNREADABLE = object()  # stands where a mistake was told already
@@ -182,7 +182,7 @@ def _read_policy(table: Any, mistakes: list[str]) -> Policy | None:
 def _read_classification(table: Any, mistakes: list[str]) -> tuple[OperatorRule, ...]:
     if table == {}:
         return ()
-    from worker.settings_classification import read_operator_rules  # noqa: PLC0415 - few have any: read only for them
+    from worker.settings.classification import read_operator_rules  # noqa: PLC0415 - few have any: read only for them
 
     return read_operator_rules(table, mistakes)
 

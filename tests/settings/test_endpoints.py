@@ -8,7 +8,7 @@ import pytest
 from schemas.endpoint import Endpoint
 from schemas.source import Secret
 from worker.errors import ImpossibleSetting
-from worker.settings import load_settings
+from worker.settings.configuration import load_settings
 
 SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 

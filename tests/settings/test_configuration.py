@@ -7,12 +7,12 @@ import pytest
 
 from schemas.source import Secret
 from worker.errors import ImpossibleSetting
-from worker.settings import embedded_postgres_url, load_settings
-from worker.settings_declarations import setting_declarations
-from worker.settings_page import renewed
-from worker.settings_tree import Settings
+from worker.settings.configuration import embedded_postgres_url, load_settings
+from worker.settings.declarations import setting_declarations
+from worker.settings.page import renewed
+from worker.settings.tree import Settings
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 POSTGRES = "postgresql://keeper:geheimnis@db.example.org:5432/keeper"
 QUEUE = "amqp://keeper:auchgeheim@mq.example.org/"
 WHOLE = f"""
@@ -296,4 +296,4 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 def test_the_page_lists_every_setting_as_it_is() -> None:
     page = (REPOSITORY / "docs" / "configuration.md").read_text()
-    assert renewed(page) == page, "run `python -m worker.settings_page docs/configuration.md`"
+    assert renewed(page) == page, "run `python -m worker.settings.page docs/configuration.md`"

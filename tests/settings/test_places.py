@@ -7,8 +7,8 @@ import pytest
 
 from worker.errors import ImpossibleSetting
 from worker.local_services.instance import Instance, find_instance
-from worker.settings import load_settings
-from worker.settings_tree import Settings
+from worker.settings.configuration import load_settings
+from worker.settings.tree import Settings
 
 POSTGRES = "postgresql://me@db.example.org/mine"
 BROKER = "amqp://me:geheim@127.0.0.1:40001/"

@@ -1,4 +1,4 @@
-"""Every setting by name, with its variable and its flag: read off worker.settings_tree, never kept by hand."""
+"""Every setting by name, with its variable and its flag: read off worker.settings.tree, never kept by hand."""
 
 from functools import cache
 from types import UnionType
@@ -8,7 +8,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
 from schemas.source import Secret
-from worker.settings_tree import Settings
+from worker.settings.tree import Settings
 
 ENVIRONMENT_PREFIX = "BOUNCEKEEPER_"
 _HANDLED_APART = frozenset({"policy", "sources", "source_accounts", "endpoints", "classification"})

@@ -10,8 +10,8 @@ from worker.errors import ImpossibleSetting
 from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.described import DESCRIPTION
 from worker.samples.sendgrid import SendGridSamples
-from worker.settings import load_settings
-from worker.settings_sources import write_source
+from worker.settings.configuration import load_settings
+from worker.settings.sources import write_source
 
 BASE = '[postgres]\nurl = "postgresql://me@db/keeper"\n[queue]\nadapter = "postgres"\n'
 KEY = SendGridSamples().secrets_for_source()[0].reveal()

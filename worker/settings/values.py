@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.source import Secret
-from worker.settings_declarations import SettingDeclaration
+from worker.settings.declarations import SettingDeclaration
 
 
 class RawValue(Struct, frozen=True, kw_only=True):

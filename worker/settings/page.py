@@ -1,13 +1,13 @@
-"""The tables of docs/configuration.md; `python -m worker.settings_page docs/configuration.md` renews them."""
+"""The tables of docs/configuration.md; `python -m worker.settings.page docs/configuration.md` renews them."""
 
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from worker.settings_declarations import SettingDeclaration, section_types, setting_declarations
+from worker.settings.declarations import SettingDeclaration, section_types, setting_declarations
 
-BEGIN = "<!-- generated from worker/settings_tree.py: begin -->"
-END = "<!-- generated from worker/settings_tree.py: end -->"
+BEGIN = "<!-- generated from worker/settings/tree.py: begin -->"
+END = "<!-- generated from worker/settings/tree.py: end -->"
 
 
 def settings_tables() -> str:

@@ -13,8 +13,8 @@ from schemas.host import is_loopback
 from schemas.source import Secret
 from schemas.vocabulary import Status
 from worker.process.spelling import did_you_mean
-from worker.settings_declarations import ENVIRONMENT_PREFIX
-from worker.settings_values import Mistake, read_secret_file, text_list
+from worker.settings.declarations import ENVIRONMENT_PREFIX
+from worker.settings.values import Mistake, read_secret_file, text_list
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - the mark of a secret, not one
