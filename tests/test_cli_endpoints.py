@@ -18,8 +18,8 @@ from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, make_event
 from tests.processor.application import Application, application
 from worker.commands.exit_code import ExitCode
+from worker.contacts.applying import BatchRules, apply_events
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import BatchRules, apply_events
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing
 

@@ -11,8 +11,8 @@ from schemas.source import Secret
 from tests.feedback_events import START
 from worker.api.application import build_api
 from worker.connections.listening import listening
+from worker.contacts.applying import BatchRules, apply_events
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import BatchRules, apply_events
 from worker.settings.tree import ApiSettings, ConnectionSettings
 from worker.store.pool import Pool, WriterPool
 from worker.store.writer_pool import writing

@@ -8,7 +8,7 @@ from aiohttp import ClientSession
 from schemas.vocabulary import Kind
 from tests.api.conftest import Store
 from tests.feedback_events import make_event
-from worker.api.accounts import KnownAccounts
+from worker.contacts.accounts import KnownAccounts
 from worker.errors import RequestRefused
 from worker.store.pool import Pool
 

@@ -23,9 +23,9 @@ from schemas.vocabulary import Cause, Kind, Status
 from tests.docs.pages import REPOSITORY, snippets_of
 from tests.feedback_events import START, make_event
 from worker.api.service import run_api
+from worker.contacts.applying import BatchRules, apply_events
 from worker.local_services.process import free_port
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import BatchRules, apply_events
 from worker.processor.service import run_processor
 from worker.settings.configuration import load_settings
 from worker.settings.tree import Settings

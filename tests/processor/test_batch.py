@@ -9,8 +9,8 @@ from schemas.envelope import encode_envelope, encode_parcel
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, make_event
 from tests.processor.test_service import bounce, envelopes
+from worker.contacts.applying import BatchRules
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import BatchRules
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.trial_room import TrialRoom

@@ -10,11 +10,11 @@ import pytest
 from schemas.outgoing import StatusChanged
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, make_event
+from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.status_change import is_bulk
 from worker.errors import QueueUnavailable
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import BatchRules, apply_events
 from worker.processor.relay import Relay
-from worker.processor.status_changes import is_bulk
 from worker.store.feed_followers import EXCHANGE, ensure_follower
 from worker.store.pool import WriterPool
 from worker.store.status_feed import BEGINNING, changes_after, number_changes

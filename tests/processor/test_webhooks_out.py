@@ -14,9 +14,9 @@ from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, make_event
 from tests.processor.application import Application, application
+from worker.contacts.applying import BatchRules, apply_events
 from worker.policy.policy_file import recommended_policy
 from worker.processor import endpoint_client
-from worker.processor.applying import BatchRules, apply_events
 from worker.processor.endpoint_client import EndpointClient, signed_headers
 from worker.processor.webhooks_out import EndpointSender
 from worker.store.endpoint_states import EndpointState, enable_endpoint, endpoint_state, follower_name

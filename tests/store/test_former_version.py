@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import make_event
+from worker.contacts.applying import BatchRules
 from worker.policy.facts import OrderKey
 from worker.policy.facts_encoding import decode_facts
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import BatchRules
 from worker.processor.batch import BatchWriter
 from worker.providers.payload.event_key import former_event_key, make_event_key
 from worker.store.event_rows import former_keys_until

@@ -5,9 +5,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from worker.processor.applying import apply_events
+from worker.contacts.applying import apply_events
+from worker.contacts.sweep import sweep
 from worker.processor.batch import BatchWriter
-from worker.processor.sweep import sweep
 from worker.store import contact_rows
 from worker.store.pool import WriterConnection, WriterPool
 from worker.store.writer_pool import open_writer_pool, writing

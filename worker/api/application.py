@@ -10,12 +10,8 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from worker.api.accounts import KnownAccounts
 from worker.api.authentication import Authentication
-from worker.api.check import check_addresses
 from worker.api.check_question import most_body_bytes, question_bytes, read_question
-from worker.api.contacts import contact_report
-from worker.api.explanations import contact_explanation
 from worker.api.load import Load
 from worker.api.parameters import (
     AskedContact,
@@ -31,6 +27,10 @@ from worker.api.schema_doubt import SchemaDoubt
 from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, read_changes
 from worker.connections.listening import hide_versions
 from worker.connections.remote_address import RemoteAddress
+from worker.contacts.accounts import KnownAccounts
+from worker.contacts.check import check_addresses
+from worker.contacts.explanation import contact_explanation
+from worker.contacts.report import contact_report
 from worker.policy.rule import Policy
 from worker.process import metrics
 from worker.process.logs import contact_field

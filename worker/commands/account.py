@@ -1,6 +1,6 @@
 """The account that a command was asked about."""
 
-from worker.api.accounts import KnownAccounts
+from worker.contacts.accounts import KnownAccounts
 from worker.settings.tree import Settings
 from worker.store.pool import Pool
 

@@ -65,9 +65,9 @@ def _addresses(word: str) -> list[str]:
 
 
 async def _check(settings: Settings, addresses: list[str], arguments: Namespace) -> int:
-    from worker.api.check import check_addresses  # noqa: PLC0415 - costs time that --help has not
     from worker.commands.account import require_account  # noqa: PLC0415
     from worker.commands.database import opened_database  # noqa: PLC0415
+    from worker.contacts.check import check_addresses  # noqa: PLC0415 - costs time that --help has not
 
     async with opened_database(settings) as pool:
         await require_account(pool, settings, arguments.account)

@@ -14,8 +14,8 @@ from worker.commands.setting_flags import add_setting_flags, add_shared_flags, s
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
-    from worker.api.contacts import ContactReport
-    from worker.api.explanations import ExplanationAnswer
+    from worker.contacts.explanation import ExplanationAnswer
+    from worker.contacts.report import ContactReport
 
 _NEEDS = ("postgres",)
 _ACCOUNTS_TOLD = 5
@@ -84,10 +84,10 @@ async def _read(
     settings: Settings, address: str, arguments: Namespace
 ) -> "tuple[ContactReport, ExplanationAnswer] | str":
     """The story, or why there is none."""
-    from worker.api.contacts import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
-    from worker.api.explanations import contact_explanation  # noqa: PLC0415
     from worker.commands.account import require_account  # noqa: PLC0415
     from worker.commands.database import opened_database  # noqa: PLC0415
+    from worker.contacts.explanation import contact_explanation  # noqa: PLC0415
+    from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415
 
     now = datetime.now(UTC)

@@ -237,7 +237,7 @@ async def _queue(settings: Settings, envelope: Envelope) -> None:
 async def _follow(
     pool: "Pool", event: "FeedbackEvent", settings: Settings, finding: Finding, *, wait_seconds: float
 ) -> None:
-    from worker.api.contacts import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
+    from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.store.contact_lookup import find_contact  # noqa: PLC0415
     from worker.store.stored_events import stored_events  # noqa: PLC0415
 

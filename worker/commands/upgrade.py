@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from worker.commands.progress_bar import Progress
-from worker.processor.respelling import Respelled, count_respellings, respell_contacts
+from worker.contacts.respelling import Respelled, count_respellings, respell_contacts
 from worker.settings.tree import Settings
 from worker.store.migrations import migrate
 from worker.store.pool import open_pool

@@ -10,10 +10,10 @@ import asyncpg
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
+from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.errors import BouncekeeperError, StoreUnavailable
 from worker.process.logs import get_logger
 from worker.process.pause import pause
-from worker.processor.applying import Applied, BatchRules, apply_events
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, used_token
 from worker.store.dead_letters import put_aside
 from worker.store.partitions import make_partitions, month_of, retired_months

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from worker.contacts.status_change import log_change
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.processor.batch import Committed
 from worker.processor.parsing import ParsedParcels, SetAsideDelivery, unknown_names
-from worker.processor.status_changes import log_change
 from worker.providers.classification.operator_rules import operator_rules
 
 _log = get_logger()

@@ -10,11 +10,14 @@ from functools import partial
 from importlib.metadata import version
 
 from schemas.lane import Lane
+from worker.contacts.applying import BatchRules
+from worker.contacts.respelling import respell_contacts
+from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept
+from worker.contacts.sweep import sweep
 from worker.errors import StoreUnavailable, TryAgainLater
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.process.pause import pause
-from worker.processor.applying import BatchRules
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
@@ -22,10 +25,7 @@ from worker.processor.endpoint_client import EndpointClient
 from worker.processor.lanes import keep_lanes, lanes_of
 from worker.processor.probe_server import serving_probes
 from worker.processor.relay import Relay
-from worker.processor.respelling import respell_contacts
-from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.processor.schema_watch import work_while_schema_lasts
-from worker.processor.sweep import sweep
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import Trials
 from worker.processor.webhooks_out import EndpointSender

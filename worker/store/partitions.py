@@ -84,7 +84,7 @@ async def retired_months(connection: Connection) -> set[datetime]:
 
 
 async def drop_partition(connection: Connection, month: datetime) -> None:
-    """The month's events are gone. Those that still have a say must be kept before (worker.processor.retention)."""
+    """The month's events are gone. Those that still have a say must be kept before (worker.contacts.retention)."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
         await connection.execute(f"DROP TABLE IF EXISTS {partition_name(month)}")

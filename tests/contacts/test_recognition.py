@@ -14,10 +14,10 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, make_event
+from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import Applied, BatchRules, apply_events
 from worker.processor.batch import BatchWriter
 from worker.providers.bouncekeeper import PROVIDER as OWN_JSON
 from worker.providers.payload.event_key import make_event_key

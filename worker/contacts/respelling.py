@@ -18,6 +18,9 @@ from msgspec.structs import replace
 
 from schemas.address import normalise_address
 from schemas.feedback_event import FeedbackEvent
+from worker.contacts.applying import write_changes
+from worker.contacts.contact_state import is_status_change, row_with, unknown_contact
+from worker.contacts.status_change import StatusChange, log_change
 from worker.policy.event_order import order_key
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import decode_facts, encode_facts
@@ -27,9 +30,6 @@ from worker.policy.former_base import since as events_since
 from worker.policy.rule import Policy
 from worker.process import metrics
 from worker.process.logs import get_logger
-from worker.processor.applying import write_changes
-from worker.processor.contact_state import is_status_change, row_with, unknown_contact
-from worker.processor.status_changes import StatusChange, log_change
 from worker.store import contact_spelling
 from worker.store.contact_rows import ContactRow, update_contacts
 from worker.store.contact_spelling import AccountAddress, contact_page, contacts_under

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, make_event
+from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.sweep import sweep
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import BatchRules, apply_events
-from worker.processor.sweep import sweep
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing
 

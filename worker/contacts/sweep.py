@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
+from worker.contacts.applying import BatchRules, write_changes
+from worker.contacts.contact_state import is_status_change, row_with
+from worker.contacts.status_change import StatusChange, is_bulk, log_change
 from worker.policy.facts_encoding import facts_from_row
 from worker.process import metrics
 from worker.process.logs import get_logger
-from worker.processor.applying import BatchRules, write_changes
-from worker.processor.contact_state import is_status_change, row_with
-from worker.processor.status_changes import StatusChange, is_bulk, log_change
 from worker.store.contact_rows import lock_due_contacts, update_contacts
 from worker.store.pool import WriterPool, store_errors
 from worker.store.writer_pool import writing

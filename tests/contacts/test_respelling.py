@@ -14,14 +14,14 @@ from schemas.address import normalise_address
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.feedback_events import START, make_event
+from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.respelling import Respelled, count_respellings, respell_contacts
+from worker.contacts.retention import drop_old_months
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import encode_facts, facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import BatchRules, apply_events
 from worker.processor.batch import BatchWriter
-from worker.processor.respelling import Respelled, count_respellings, respell_contacts
-from worker.processor.retention import drop_old_months
 from worker.store.contact_rows import lock_contacts_where
 from worker.store.contact_spelling import ONE_SPELLING
 from worker.store.partitions import month_of, retire_partition

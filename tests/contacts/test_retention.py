@@ -14,13 +14,13 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, arrivals, histories, make_event
 from tests.properties import examples
+from worker.contacts.applying import Applied, BatchRules, apply_events
+from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import encode_facts, facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
-from worker.processor.applying import Applied, BatchRules, apply_events
 from worker.processor.batch import BatchWriter, Committed
-from worker.processor.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.store.contact_rows import lock_contacts_where
 from worker.store.partitions import (
     existing_partitions,
@@ -260,7 +260,7 @@ async def test_a_run_that_was_killed_is_finished_by_the_next_and_told_events_are
         raise asyncpg.AdminShutdownError("killed")
 
     with monkeypatch.context() as dying:
-        dying.setattr("worker.processor.retention.drop_partition", killed)
+        dying.setattr("worker.contacts.retention.drop_partition", killed)
         with pytest.raises(Exception, match="killed"):
             await keep_house(pool, NOW)
     contact_id = await pool.fetchval("SELECT id FROM contacts")

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Channel, Status
-from worker.api.contacts import EventView, event_view
+from worker.contacts.report import EventView, event_view
 from worker.policy.explain import Explanation, Step, explain
 from worker.policy.facts_encoding import decode_facts
 from worker.policy.rule import Policy

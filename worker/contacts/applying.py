@@ -16,6 +16,15 @@ import msgspec
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
+from worker.contacts.contact_state import (
+    contact_key,
+    is_status_change,
+    row_with,
+    sign_of_life,
+    unknown_contact,
+)
+from worker.contacts.recognition import Doubt, Recognition
+from worker.contacts.status_change import StatusChange, history_row, is_bulk
 from worker.policy.event_order import can_fold_directly, is_inert
 from worker.policy.facts import Facts, is_free
 from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_row
@@ -23,15 +32,6 @@ from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as events_since
 from worker.policy.former_base import with_late as base_with_late
 from worker.policy.rule import Policy
-from worker.processor.contact_state import (
-    contact_key,
-    is_status_change,
-    row_with,
-    sign_of_life,
-    unknown_contact,
-)
-from worker.processor.recognition import Doubt, Recognition
-from worker.processor.status_changes import StatusChange, history_row, is_bulk
 from worker.store import contact_rows, event_rows, status_history
 from worker.store.contact_rows import ContactKey, ContactRow, SignOfLife
 from worker.store.partitions import month_of

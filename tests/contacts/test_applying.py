@@ -11,12 +11,12 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, arrivals, histories, make_event
 from tests.properties import examples
+from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
 from worker.policy.standing import standing
-from worker.processor.applying import Applied, BatchRules, apply_events
 from worker.store.contact_rows import lock_contacts_where
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing
