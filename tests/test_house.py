@@ -45,7 +45,7 @@ def tracked_files() -> list[Path]:
 
 
 def part_of(path: Path) -> str:
-    """`providers` for worker/providers/resend.py, `settings` for worker/settings/configuration.py, `schemas` for all of schemas."""
+    """`providers` for worker/providers/vendors/resend.py, `settings` for worker/settings/configuration.py, `schemas` for all of schemas."""
     inside = path.relative_to(REPOSITORY).with_suffix("").parts
     return "schemas" if inside[0] == "schemas" else inside[1]
 

@@ -19,7 +19,7 @@ from worker.commands.exit_code import ExitCode
 from worker.commands.first_run import CONFIG, make_first_configuration
 from worker.policy.explain import explain
 from worker.policy.policy_file import recommended_policy
-from worker.providers.twilio import PROVIDER
+from worker.providers.vendors.twilio.twilio import PROVIDER
 from worker.samples.sample import SampleEvent
 from worker.samples.twilio import TwilioSamples
 

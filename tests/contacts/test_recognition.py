@@ -19,9 +19,9 @@ from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.policy_file import recommended_policy
 from worker.processor.batch import BatchWriter
-from worker.providers.bouncekeeper import PROVIDER as OWN_JSON
 from worker.providers.payload.event_key import make_event_key
 from worker.providers.payload.feedback import new_event
+from worker.providers.vendors.bouncekeeper.bouncekeeper import PROVIDER as OWN_JSON
 from worker.store.contact_rows import lock_contacts_where
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing

@@ -31,7 +31,7 @@ TRIED = {
     "sql": "run on a migrated database",
     "yaml": "read; names of metrics exist",
     "ini": "read; the command line in it exists",
-    "javascript": "tests/providers/test_haraka.py runs it in Node",
+    "javascript": "tests/providers/vendors/test_haraka.py runs it in Node",
     "lua": "tests/docs/test_hook_scripts.py reads it: its shape, its URL and its secret",
     "hsl": "tests/docs/test_hook_scripts.py reads it, and compares its fields with those that are read",
     "python": "tests/docs/test_adding_a_provider.py builds what the page builds; test_consuming.py runs the consumer",

@@ -15,7 +15,7 @@ from worker.processor.parsing import ParsedParcels, parse_parcel
 from worker.providers.payload.feedback import read_elements
 from worker.providers.provider import Provider
 from worker.providers.registry import PROVIDERS
-from worker.providers.sendgrid import SendGrid
+from worker.providers.vendors.sendgrid.sendgrid import SendGrid
 
 SURROGATE = b'{"email":"\\ud800","event":"bounce"}'
 

@@ -14,9 +14,9 @@ from tests.providers.mail_conformance import BOUNCE, MailConformance
 from tests.providers.sample_events import NOW
 from tests.providers.sns_conformance import SnsConformance
 from worker.errors import UnreadablePayload
-from worker.providers.amazon import sns
 from worker.providers.payload.multipart_payload import decode_any_form
 from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.vendors.amazon import sns
 from worker.samples.mail import (
     AmazonSesInboundSamples,
     MailgunInboundSamples,

@@ -10,8 +10,8 @@ import pytest
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.source import Source
 from tests.providers.sample_events import EARLIER, NOW
-from worker.providers.amazon.ses_vocabulary import COMPLAINED_BEFORE
 from worker.providers.registry import PROVIDERS
+from worker.providers.vendors.amazon.ses_vocabulary import COMPLAINED_BEFORE
 
 _JANE = "jane@example.org"
 _FORM = "application/x-www-form-urlencoded"

@@ -14,9 +14,9 @@ from schemas.source import Secret, Source
 from tests.attack_bodies import unproven
 from tests.providers.sample_events import NOW, sample
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
-from worker.providers.mailersend import PING_SECRET
 from worker.providers.provider import Answered, Provider, Refused, Verdict, WebhookRequest
 from worker.providers.registry import PROVIDERS
+from worker.providers.vendors.mailersend import PING_SECRET
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sample import SampleSender
 

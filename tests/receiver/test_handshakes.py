@@ -23,7 +23,7 @@ from yarl import URL
 from schemas.source import Source
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, is_empty, now
-from worker.providers.amazon import sns
+from worker.providers.vendors.amazon import sns
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.amazon_ses import CERTIFICATE_URL, AmazonSesSamples
 

@@ -1,10 +1,12 @@
 """Every ESP that this program understands: one line each. A new one is a module here and its line."""
 
 from worker.errors import ImpossibleSetting
-from worker.providers import (
+from worker.providers.described import described_provider
+from worker.providers.mail import mail_webhook
+from worker.providers.provider import Provider
+from worker.providers.vendors import (
     ahasend,
     azure_communication_services,
-    bouncekeeper,
     brevo,
     customerio,
     elastic_email,
@@ -23,13 +25,9 @@ from worker.providers import (
     mailtrap,
     mandrill,
     postal,
-    postmark,
-    postmark_inbound,
     powermta,
     resend,
     scaleway_tem,
-    sendgrid,
-    sendgrid_inbound,
     sendpulse,
     smtp2go,
     socketlabs,
@@ -37,16 +35,16 @@ from worker.providers import (
     stalwart,
     sweego,
     telnyx,
-    twilio,
     unisender_go,
     vonage,
     zeptomail,
 )
-from worker.providers.amazon import amazon_ses, amazon_ses_inbound
-from worker.providers.described import described_provider
-from worker.providers.mail import mail_webhook
-from worker.providers.mailgun import mailgun, mailgun_inbound
-from worker.providers.provider import Provider
+from worker.providers.vendors.amazon import amazon_ses, amazon_ses_inbound
+from worker.providers.vendors.bouncekeeper import bouncekeeper
+from worker.providers.vendors.mailgun import mailgun, mailgun_inbound
+from worker.providers.vendors.postmark import postmark, postmark_inbound
+from worker.providers.vendors.sendgrid import sendgrid, sendgrid_inbound
+from worker.providers.vendors.twilio import twilio
 
 PROVIDERS: dict[str, Provider] = {
     provider.name: provider

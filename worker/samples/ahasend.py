@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.ahasend import BOUNCED, EVENTS, SUPPRESSION
 from worker.providers.provider import WebhookRequest
+from worker.providers.vendors.ahasend import BOUNCED, EVENTS, SUPPRESSION
 from worker.samples.posting import iso_time, made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

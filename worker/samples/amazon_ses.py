@@ -20,10 +20,10 @@ from cryptography.x509.oid import NameOID
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers.amazon import sns
-from worker.providers.amazon.amazon_ses import RAW_DELIVERY_HEADER
-from worker.providers.amazon.ses_event_bridge import DETAIL_TYPES
 from worker.providers.provider import WebhookRequest
+from worker.providers.vendors.amazon import sns
+from worker.providers.vendors.amazon.amazon_ses import RAW_DELIVERY_HEADER
+from worker.providers.vendors.amazon.ses_event_bridge import DETAIL_TYPES
 from worker.samples.posting import post
 from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
 from worker.samples.server_reply import reply_for

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.azure_communication_services import (
+from worker.providers.provider import WebhookRequest
+from worker.providers.vendors.azure_communication_services import (
     DELIVERY_REPORT,
     ENGAGEMENT_REPORT,
     EVENT_TYPE_HEADER,
     SUBSCRIPTION_VALIDATION,
     VALIDATION_EVENT,
 )
-from worker.providers.provider import WebhookRequest
 from worker.samples.posting import made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from worker.providers.bouncekeeper import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from worker.providers.provider import WebhookRequest
+from worker.providers.vendors.bouncekeeper.bouncekeeper import SIGNATURE_HEADER, TIMESTAMP_HEADER
 from worker.samples.posting import hex_hmac, iso_time, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -4,7 +4,7 @@ import json
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.brevo import SAMPLE_ADDRESS
+from worker.providers.vendors.brevo import SAMPLE_ADDRESS
 from worker.samples.posting import basic
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

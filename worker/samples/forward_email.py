@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.forward_email import CATEGORIES, SIGNATURE_HEADER
+from worker.providers.vendors.forward_email import CATEGORIES, SIGNATURE_HEADER
 from worker.samples.posting import hex_hmac, iso_time, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import ServerReply, reply_for

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.iterable import RECIPIENT_STATES
+from worker.providers.vendors.iterable import RECIPIENT_STATES
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
 from worker.samples.untimed_vendor import UntimedVendor

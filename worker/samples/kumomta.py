@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.kumomta import CLASSES
+from worker.providers.vendors.kumomta import CLASSES
 from worker.samples.posting import bearer, iso_time, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
 from worker.providers.authentication.standard_webhooks import SECRET_PREFIX
-from worker.providers.loops import EVENTS
 from worker.providers.provider import WebhookRequest
+from worker.providers.vendors.loops import EVENTS
 from worker.samples.posting import made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.vendor import MakeBelieveVendor

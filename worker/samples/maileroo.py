@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.maileroo import SIGNATURE_HEADER
+from worker.providers.vendors.maileroo import SIGNATURE_HEADER
 from worker.samples.posting import hex_hmac, iso_time, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

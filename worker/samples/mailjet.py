@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.mailjet import ERRORS, SAMPLE_ADDRESS
+from worker.providers.vendors.mailjet import ERRORS, SAMPLE_ADDRESS
 from worker.samples.posting import basic
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

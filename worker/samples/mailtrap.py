@@ -3,8 +3,8 @@
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.mailtrap import CATEGORIES, EVENTS, SIGNATURE_HEADER
 from worker.providers.provider import WebhookRequest
+from worker.providers.vendors.mailtrap import CATEGORIES, EVENTS, SIGNATURE_HEADER
 from worker.samples.posting import hex_hmac, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.mandrill import EVENTS_FIELD, REJECT_REASONS, SAMPLE_ADDRESS, SIGNATURE_HEADER
 from worker.providers.provider import WebhookRequest
+from worker.providers.vendors.mandrill import EVENTS_FIELD, REJECT_REASONS, SAMPLE_ADDRESS, SIGNATURE_HEADER
 from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

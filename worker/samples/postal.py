@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from schemas.source import Secret
 from schemas.vocabulary import Kind
-from worker.providers.postal import BOUNCED, EVENTS, FAILED, HELD, SHA1_HEADER, SHA256_HEADER
+from worker.providers.vendors.postal import BOUNCED, EVENTS, FAILED, HELD, SHA1_HEADER, SHA256_HEADER
 from worker.samples.posting import made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

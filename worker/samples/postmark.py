@@ -10,8 +10,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers.postmark import BOUNCE_TYPES
 from worker.providers.provider import WebhookRequest
+from worker.providers.vendors.postmark.postmark import BOUNCE_TYPES
 from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
 from worker.samples.server_reply import reply_for
 

@@ -6,8 +6,8 @@ from datetime import UTC
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.powermta import CATEGORIES
 from worker.providers.provider import WebhookRequest
+from worker.providers.vendors.powermta import CATEGORIES
 from worker.samples.posting import bearer
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

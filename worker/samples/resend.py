@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.amazon.ses_vocabulary import BOUNCES
 from worker.providers.authentication.standard_webhooks import SECRET_PREFIX
 from worker.providers.provider import WebhookRequest
-from worker.providers.resend import BOUNCED, EVENTS, SUPPRESSED
+from worker.providers.vendors.amazon.ses_vocabulary import BOUNCES
+from worker.providers.vendors.resend import BOUNCED, EVENTS, SUPPRESSED
 from worker.samples.posting import iso_time, made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -14,9 +14,9 @@ from cryptography.x509.oid import NameOID
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Kind
-from worker.providers.amazon import sns
 from worker.providers.provider import WebhookRequest
-from worker.providers.scaleway_tem import EVENTS, issuers_url
+from worker.providers.vendors.amazon import sns
+from worker.providers.vendors.scaleway_tem import EVENTS, issuers_url
 from worker.samples.posting import iso_time, made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

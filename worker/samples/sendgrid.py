@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
-from worker.providers.sendgrid import SIGNATURE_HEADER, TEST_ADDRESS, TEST_SMTP_ID, TIMESTAMP_HEADER
+from worker.providers.vendors.sendgrid.sendgrid import SIGNATURE_HEADER, TEST_ADDRESS, TEST_SMTP_ID, TIMESTAMP_HEADER
 from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
 from worker.samples.server_reply import ServerReply, reply_for
 

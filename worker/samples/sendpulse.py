@@ -4,7 +4,7 @@ from hashlib import blake2b
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.sendpulse import TOKEN
+from worker.providers.vendors.sendpulse import TOKEN
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
 from worker.samples.untimed_vendor import UntimedVendor

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from schemas.vocabulary import Kind
 from worker.providers.provider import WebhookRequest
-from worker.providers.smtp2go import EVENTS
+from worker.providers.vendors.smtp2go import EVENTS
 from worker.samples.posting import basic, iso_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
-from worker.providers.socketlabs import SERVERS_OPTION
+from worker.providers.vendors.socketlabs import SERVERS_OPTION
 from worker.samples.posting import iso_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -4,7 +4,7 @@ from hashlib import blake2b
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.sparkpost import SAMPLE_ADDRESS
+from worker.providers.vendors.sparkpost import SAMPLE_ADDRESS
 from worker.samples.posting import basic, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

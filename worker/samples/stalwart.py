@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
 from worker.providers.provider import WebhookRequest
-from worker.providers.stalwart import SIGNATURE_HEADER
+from worker.providers.vendors.stalwart import SIGNATURE_HEADER
 from worker.samples.posting import iso_time, made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

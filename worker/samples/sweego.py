@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
 from worker.providers.provider import WebhookRequest
-from worker.providers.sweego import SIGNATURE_HEADER
+from worker.providers.vendors.sweego import SIGNATURE_HEADER
 from worker.samples.posting import iso_time, made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
-from worker.providers.telnyx import SEPARATOR, SIGNATURE_HEADER, TIMESTAMP_HEADER
+from worker.providers.vendors.telnyx import SEPARATOR, SIGNATURE_HEADER, TIMESTAMP_HEADER
 from worker.samples.phone_number import NOBODYS_NUMBER, made_up_number
 from worker.samples.posting import iso_time, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
-from worker.providers.twilio import STREAM_PREFIX
-from worker.providers.twilio_errors import TWILIO_CODES
-from worker.providers.twilio_signature import BODY_HASH_PARAMETER, SIGNATURE_HEADER
+from worker.providers.vendors.twilio.twilio import STREAM_PREFIX
+from worker.providers.vendors.twilio.twilio_errors import TWILIO_CODES
+from worker.providers.vendors.twilio.twilio_signature import BODY_HASH_PARAMETER, SIGNATURE_HEADER
 from worker.samples.phone_number import NOBODYS_NUMBER, made_up_number
 from worker.samples.posting import iso_time, post
 from worker.samples.sample import SampleEvent

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from schemas.vocabulary import Cause, Kind
 from worker.providers.authentication.hmac_signature import body_hash
 from worker.providers.provider import WebhookRequest
-from worker.providers.unisender_go import DELIVERY_STATUSES, SPAM_BLOCK_EVENT, STATUS_EVENT
+from worker.providers.vendors.unisender_go import DELIVERY_STATUSES, SPAM_BLOCK_EVENT, STATUS_EVENT
 from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.provider import WebhookRequest
-from worker.providers.vonage import PAYLOAD_HASH, signed_token
+from worker.providers.vendors.vonage import PAYLOAD_HASH, signed_token
 from worker.samples.phone_number import NOBODYS_NUMBER, made_up_number
 from worker.samples.posting import iso_time, post
 from worker.samples.sample import SampleEvent

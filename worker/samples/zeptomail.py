@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from schemas.vocabulary import Kind
 from worker.providers.provider import WebhookRequest
-from worker.providers.zeptomail import EVENTS, SIGNATURE_HEADER
+from worker.providers.vendors.zeptomail import EVENTS, SIGNATURE_HEADER
 from worker.samples.posting import made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for

@@ -26,7 +26,7 @@ from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
 from worker.providers.provider import WebhookRequest
 from worker.providers.registry import PROVIDERS
-from worker.providers.zeptomail import as_json
+from worker.providers.vendors.zeptomail import as_json
 
 NOW = datetime.fromtimestamp(1_772_625_600, UTC)
 TIME = b"1772625600"

@@ -13,8 +13,8 @@ from schemas.source import Secret, Source
 from tests.properties import examples
 from tests.providers.sample_events import NOW
 from worker.providers.authentication.signed_form import signed_message
-from worker.providers.mandrill import PROVIDER
 from worker.providers.provider import Refused
+from worker.providers.vendors.mandrill import PROVIDER
 from worker.samples.mandrill import MandrillSamples
 
 URL = "https://bouncekeeper.example.org/webhooks/mandrill"

@@ -1,0 +1,363 @@
+"""Amazon SNS: the envelope that SES feedback travels in, and the proof of who sent it.
+
+Sources: docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html (fields) and
+sns-verify-signature-of-message.html (string to sign, certificate).
+
+A good signature proves only that SNS sent a message, for whichever AWS account: anybody can make a topic and
+publish forged feedback through it. So the topic allow-list is as much a part of the proof as the signature.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from msgspec import Struct
+
+from schemas.source import Source
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.certificate_issuer import is_issued_by
+from worker.providers.authentication.public_key import load_certificate, rsa_pkcs1v15_matches
+from worker.providers.provider import (
+    Accepted,
+    Answered,
+    CertificateNeeded,
+    ConfirmSubscription,
+    Refused,
+    Verdict,
+    WebhookRequest,
+)
+from worker.providers.vendors.amazon.sns_endpoints import AWS_DOMAINS, AwsEndpoints, SnsEndpoints
+
+# SNS takes messages of up to 256 KiB, and JSON writes a byte of it in six at the worst.
+LARGEST_MESSAGE_BYTES = 2 * 1024 * 1024
+
+LATER_STATUS = 503  # SNS sends again after a 5xx; whatever got a 4xx is gone
+NOTIFICATION = "Notification"
+SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
+UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
+MESSAGE_TYPE_HEADER = "x-amz-sns-message-type"
+
+TOPIC_ARN = re.compile(r"arn:aws[a-z0-9-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+SIGNATURE_DIGESTS: dict[str, Literal["sha1", "sha256"]] = {
+    "1": "sha1",
+    "2": "sha256",
+}  # by SignatureVersion; "1" unless a topic says otherwise
+
+
+class SnsMessage(Struct, frozen=True, kw_only=True, gc=False):
+    """One SNS message. Lambda and what forwards from it spell `Url` where HTTP deliveries spell `URL`."""
+
+    type: str = msgspec.field(name="Type")
+    message_id: str = msgspec.field(name="MessageId")
+    topic_arn: str = msgspec.field(name="TopicArn")
+    message: str = msgspec.field(name="Message")
+    timestamp: str = msgspec.field(name="Timestamp")
+    subject: str | None = msgspec.field(name="Subject", default=None)
+    token: str | None = msgspec.field(name="Token", default=None)
+    subscribe_url_as_http: str | None = msgspec.field(name="SubscribeURL", default=None)
+    subscribe_url_as_lambda: str | None = msgspec.field(name="SubscribeUrl", default=None)
+    signature_version: str | None = msgspec.field(name="SignatureVersion", default=None)
+    signature: str | None = msgspec.field(name="Signature", default=None)
+    signing_url_as_http: str | None = msgspec.field(name="SigningCertURL", default=None)
+    signing_url_as_lambda: str | None = msgspec.field(name="SigningCertUrl", default=None)
+
+    @property
+    def subscribe_url(self) -> str:
+        """Where a confirmation is fetched; "" on a notification."""
+        return self.subscribe_url_as_http or self.subscribe_url_as_lambda or ""
+
+    @property
+    def signing_url(self) -> str:
+        """Where the certificate lies; "" when the message names none."""
+        return self.signing_url_as_http or self.signing_url_as_lambda or ""
+
+
+_decode_message = msgspec.json.Decoder(SnsMessage).decode
+
+
+def read_sns_message(body: bytes) -> SnsMessage:
+    """The message in the body, whatever content type it came with (SNS says text/plain).
+
+    Raises UnreadablePayload when the body is no SNS message.
+    """
+    try:
+        return _decode_message(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        raise UnreadablePayload(f"SNS message: the body is not the JSON that SNS documents ({error})") from error
+
+
+def string_to_sign(message: SnsMessage) -> bytes:
+    """What SNS signs: name, line feed, value, line feed, in byte order of the names.
+
+    Values stand as they are after JSON decoding. `Subject` takes part only when the message has one;
+    `SignatureVersion`, `SigningCertURL` and `UnsubscribeURL` never do.
+    """
+    return "".join(f"{name}\n{value}\n" for name, value in _signed_pairs(message)).encode("utf-8", "surrogatepass")
+
+
+def _signed_pairs(message: SnsMessage) -> list[tuple[str, str]]:
+    pairs = [("Message", message.message), ("MessageId", message.message_id)]
+    if message.type == NOTIFICATION:
+        if message.subject is not None:
+            pairs.append(("Subject", message.subject))
+        pairs.append(("Timestamp", message.timestamp))
+    else:
+        pairs += [
+            ("SubscribeURL", message.subscribe_url),
+            ("Timestamp", message.timestamp),
+            ("Token", message.token or ""),
+        ]
+    return [*pairs, ("TopicArn", message.topic_arn), ("Type", message.type)]
+
+
+def listed(options: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """The texts of an option that is a list; one bare text counts as a list of one, never as its letters."""
+    value = options.get(key)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return tuple(str(item) for item in value)
+    return () if value is None or value == "" else (str(value),)
+
+
+def domains_of(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The domains under which AWS endpoints are trusted; the option `aws_domains` replaces the usual two."""
+    return listed(options, "aws_domains") or AWS_DOMAINS
+
+
+def authenticate_sns(
+    request: WebhookRequest,
+    options: Mapping[str, Any],
+    *,
+    now: datetime,
+    certificates: Mapping[str, bytes],
+    endpoints: SnsEndpoints | None = None,
+) -> Verdict:
+    """Who sent this SNS message, by its signature, and what it asks for.
+
+    Options: `topics` (ARNs that may speak, required), `signature_versions` (default "1" and "2"),
+    `aws_domains`, `pinned_certificates` (URL to PEM text, looked at before asking for a download).
+    `endpoints` are those of AWS unless another service is told.
+    """
+    try:
+        message = read_sns_message(request.body)
+    except UnreadablePayload as error:
+        return Refused(reason="unreadable_body", detail=str(error), http_status=400)
+    endpoints = endpoints or AwsEndpoints(domains_of(options))
+    # Everything cheap comes before the certificate, so that strangers cannot make us fetch one.
+    refusal = (
+        _type_refusal(request, message)
+        or _topic_refusal(message, options)
+        or _version_refusal(message, options)
+        or _line_refusal(message)
+        or _url_refusal(message, endpoints)
+    )
+    if refusal is not None:
+        return refusal
+    pinned = options.get("pinned_certificates") or {}
+    at_hand: dict[str, bytes] = {}
+    for url in (message.signing_url, endpoints.issuers_url(message.topic_arn)):
+        if url is not None:
+            pem = pinned[url].encode() if pinned.get(url) else certificates.get(url)
+            if pem is None:
+                return CertificateNeeded(url=url)
+            at_hand[url] = pem
+    return (
+        _issuer_refusal(message, at_hand, endpoints, now)
+        or _signature_refusal(message, at_hand[message.signing_url], now)
+        or what_it_asks(message, endpoints)
+    )
+
+
+def take_unproven(
+    request: WebhookRequest, options: Mapping[str, Any], endpoints: SnsEndpoints | None = None
+) -> Verdict:
+    """What an SNS message asks for at a source that the operator has declared open to anybody."""
+    try:
+        message = read_sns_message(request.body)
+    except UnreadablePayload as error:
+        return Refused(reason="unreadable_body", detail=str(error), http_status=400)
+    return what_it_asks(message, endpoints or AwsEndpoints(domains_of(options)))
+
+
+def what_it_asks(message: SnsMessage, endpoints: SnsEndpoints) -> Verdict:
+    """The verdict on a message that is known to be authentic."""
+    if message.type == UNSUBSCRIBE_CONFIRMATION:
+        # Its SubscribeURL would subscribe again, against the will of whoever has just ended it.
+        return Answered(
+            reason="subscription_ended",
+            detail=f"SNS has ended the subscription to {message.topic_arn}: no feedback comes from it "
+            "any more. If that was not meant, subscribe this URL to the topic again.",
+        )
+    if message.type == SUBSCRIPTION_CONFIRMATION:
+        if not endpoints.is_subscribe_url(message.subscribe_url, message.topic_arn):
+            return Refused(
+                reason="subscribe_url_refused",
+                detail=f"The SubscribeURL of {message.topic_arn} is no confirmation at {endpoints.where}; nothing was "
+                "fetched.",
+                http_status=403,
+            )
+        return ConfirmSubscription(url=message.subscribe_url, topic=message.topic_arn)
+    return Accepted()
+
+
+def check_sns_options(source: Source) -> list[str]:
+    """What is wrong in the options that authentication needs, each with its remedy."""
+    options = source.options
+    problems = []
+    topics = listed(options, "topics")
+    if not topics and not options.get("raw_delivery"):
+        problems.append(
+            "topics is empty: list the ARNs of your SNS topics, because a good signature proves only that some "
+            "AWS account sent a message"
+        )
+    problems += [
+        f"topics: {topic!r} is no ARN of a standard SNS topic: copy it from the SNS console "
+        "(arn:aws:sns:eu-west-1:123456789012:name)"
+        for topic in topics
+        if not TOPIC_ARN.fullmatch(topic)
+    ]
+    if options.get("raw_delivery") and not source.secrets:
+        problems.append("raw_delivery needs a secret, since raw messages carry no signature: add one as user:password")
+    problems += [
+        "one of the secrets is not user:password: write both, with a colon between"
+        for secret in source.secrets
+        if not all(secret.reveal().partition(":"))
+    ]
+    return problems + check_proof_options(options, AwsEndpoints(domains_of(options)))
+
+
+def check_proof_options(options: Mapping[str, Any], endpoints: SnsEndpoints) -> list[str]:
+    """What is wrong in `signature_versions` and `pinned_certificates`, each with its remedy."""
+    problems = [
+        f'signature_versions: {version!r} is not known: use "1", "2" or both'
+        for version in listed(options, "signature_versions")
+        if version not in SIGNATURE_DIGESTS
+    ]
+    pinned = options.get("pinned_certificates") or {}
+    if not isinstance(pinned, Mapping):
+        return [*problems, "pinned_certificates is no table: write the certificate's URL = its PEM text"]
+    for url, pem in pinned.items():
+        if not endpoints.is_certificate_url(url):
+            problems.append(f"pinned_certificates: {url!r} is not where SNS keeps a certificate")
+        if not isinstance(pem, str) or not is_usable_certificate(pem.encode()):
+            problems.append(f"pinned_certificates: what belongs to {url!r} is no PEM certificate with an RSA key")
+    return problems
+
+
+def _type_refusal(request: WebhookRequest, message: SnsMessage) -> Refused | None:
+    if message.type not in (NOTIFICATION, SUBSCRIPTION_CONFIRMATION, UNSUBSCRIBE_CONFIRMATION):
+        return Refused(
+            reason="unknown_message_type",
+            detail="The SNS message is of a type that SNS does not document.",
+            http_status=400,
+        )
+    announced = request.headers.get(MESSAGE_TYPE_HEADER, message.type)
+    if announced != message.type:
+        return Refused(
+            reason="message_type_mismatch",
+            detail=f"The header {MESSAGE_TYPE_HEADER} and the body's Type ({message.type}) differ.",
+        )
+    return None
+
+
+def _topic_refusal(message: SnsMessage, options: Mapping[str, Any]) -> Refused | None:
+    topics = listed(options, "topics")
+    if not topics:
+        return Refused(
+            reason="no_topics_configured",
+            detail="The source lists no `topics`, and without them anybody's SNS topic could speak here: "
+            "add the ARN of your topic.",
+            http_status=LATER_STATUS,
+        )
+    if message.topic_arn not in topics:
+        return Refused(
+            reason="topic_not_allowed",
+            detail="The message's TopicArn is not among the source's `topics`.",
+            http_status=403,
+        )
+    return None
+
+
+def _version_refusal(message: SnsMessage, options: Mapping[str, Any]) -> Refused | None:
+    if message.signature_version not in SIGNATURE_DIGESTS:
+        return Refused(
+            reason="unknown_signature_version",
+            detail="The SignatureVersion is neither 1 nor 2; nothing to verify.",
+        )
+    # The version itself is not signed, so a source that wants SHA-256 must refuse the other one outright.
+    if message.signature_version not in (listed(options, "signature_versions") or SIGNATURE_DIGESTS):
+        return Refused(
+            reason="signature_version_not_allowed",
+            detail=f"The message is signed with version {message.signature_version}, which the source's "
+            "`signature_versions` leave out: set the topic's attribute SignatureVersion to 2.",
+        )
+    return None
+
+
+def _line_refusal(message: SnsMessage) -> Refused | None:
+    """Only Message may have several lines: in any other value they could be the next names and values."""
+    broken = [name for name, value in _signed_pairs(message) if name != "Message" and "\n" in value]
+    if not broken:
+        return None
+    return Refused(
+        reason="bad_signature",
+        detail=f"{broken[0]} has several lines, as SNS writes none: what is signed could be cut into other values.",
+    )
+
+
+def _url_refusal(message: SnsMessage, endpoints: SnsEndpoints) -> Refused | None:
+    if endpoints.is_certificate_url(message.signing_url):
+        return None
+    return Refused(
+        reason="certificate_url_refused",
+        detail=f"The SigningCertURL is no certificate of {endpoints.where}.",
+    )
+
+
+def is_usable_certificate(pem: bytes) -> bool:
+    """True for a PEM certificate that holds an RSA key."""
+    certificate = load_certificate(pem)
+    try:
+        return certificate is not None and isinstance(certificate.public_key(), RSAPublicKey)
+    except (ValueError, UnsupportedAlgorithm):  # a key of a broken or unknown sort
+        return False
+
+
+def _issuer_refusal(
+    message: SnsMessage, certificates: Mapping[str, bytes], endpoints: SnsEndpoints, now: datetime
+) -> Refused | None:
+    issuers_url = endpoints.issuers_url(message.topic_arn)
+    if issuers_url is None or is_issued_by(certificates[message.signing_url], certificates[issuers_url], now=now):
+        return None
+    return Refused(
+        reason="certificate_not_issued",
+        detail=f"The certificate of {message.signing_url} is not issued by those at {issuers_url}, or they are out of "
+        "date: renew them where they are pinned, or set this machine's clock.",
+        http_status=LATER_STATUS,
+    )
+
+
+def _signature_refusal(message: SnsMessage, pem: bytes, now: datetime) -> Refused | None:
+    certificate = load_certificate(pem)
+    # A certificate that cannot be used says nothing about the sender: SNS shall send the message again.
+    if certificate is None or not is_usable_certificate(pem):
+        return Refused(
+            reason="certificate_unreadable",
+            detail=f"What lies at {message.signing_url} is no certificate with an RSA key.",
+            http_status=LATER_STATUS,
+        )
+    valid_from, valid_until = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not valid_from <= now <= valid_until:
+        return Refused(
+            reason="certificate_out_of_date",
+            detail=f"The certificate of {message.signing_url} is valid from {valid_from:%Y-%m-%d} until "
+            f"{valid_until:%Y-%m-%d}: renew it where it is pinned, or set this machine's clock.",
+            http_status=LATER_STATUS,
+        )
+    digest = SIGNATURE_DIGESTS[message.signature_version or ""]
+    if rsa_pkcs1v15_matches(pem, message.signature or "", string_to_sign(message), digest=digest):
+        return None
+    return Refused(reason="bad_signature", detail=f"The signature does not fit the message of {message.topic_arn}.")

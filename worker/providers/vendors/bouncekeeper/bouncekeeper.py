@@ -1,0 +1,350 @@
+"""Our own JSON, for anybody's scripts: schemas/reported_event.py is the contract, this is what is concluded from it.
+
+docs/providers/bouncekeeper.md. A mistake in one event is its script's: the answer tells it, that event is set aside,
+and the others of the body are taken; a body with nothing that can be read is refused.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from schemas.address import normalise_recipient
+from schemas.envelope import Envelope
+from schemas.feedback_event import FeedbackEvent
+from schemas.reported_event import BOUNCE, OWN_PROVIDER, ReportedEvent
+from schemas.source import Source
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
+from worker.errors import UnreadablePayload
+from worker.providers.account_rule import with_own_account
+from worker.providers.authentication.credentials import BasicCredentials, bearer_token
+from worker.providers.authentication.hmac_signature import HmacSignature
+from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.standard_webhooks import StandardWebhooks
+from worker.providers.classification.failure import Classification, bounce_kind, classify
+from worker.providers.payload.batch_body import BatchBody
+from worker.providers.payload.feedback import is_malformed, malformed, new_event
+from worker.providers.payload.json_payload import (
+    DIAGNOSTIC_LIMIT,
+    MESSAGE_ID_LIMIT,
+    TAGS_LIMIT,
+    VALUES_LIMIT,
+    WORD_LIMIT,
+    fit_text,
+    metadata,
+)
+from worker.providers.payload.json_size import check_values
+from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
+from worker.providers.provider import Accepted, Answered, Verdict, WebhookRequest
+from worker.providers.vendors.bouncekeeper.bouncekeeper_answer import ReportedEvents
+from worker.providers.webhook_provider import WebhookProvider
+
+# -- How it authenticates ------------------------------------------------------------------------------------
+# docs/providers/bouncekeeper.md
+
+SIGNATURE_HEADER = "bouncekeeper-signature"
+TIMESTAMP_HEADER = "bouncekeeper-timestamp"
+SIGNED = "{timestamp}.{body}"
+MAX_AGE_SECONDS = 300  # a script that tries again signs again
+
+# -- What its events are -------------------------------------------------------------------------------------
+# schemas/feedback.schema.json
+
+EVENTS: dict[str, tuple[Kind, Cause]] = {
+    BOUNCE: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # without codes, words and a cause
+    **{kind.value: (kind, Cause.NONE) for kind in Kind},
+    Kind.SOFT_BOUNCE.value: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
+    Kind.HARD_BOUNCE.value: (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
+    Kind.BLOCKED.value: (Kind.BLOCKED, Cause.POLICY),
+    Kind.DEFERRED.value: (Kind.DEFERRED, Cause.UNDETERMINED),
+    Kind.DROPPED.value: (Kind.DROPPED, Cause.UNDETERMINED),
+    Kind.COMPLAINT.value: (Kind.COMPLAINT, Cause.ABUSE_REPORT),
+}
+_FAILURES = frozenset({BOUNCE, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED, Kind.DEFERRED})
+
+# -- Why: our own words, which need no map -------------------------------------------------------------------
+
+CAUSES: dict[str, tuple[Kind, Cause]] = {
+    f"{BOUNCE}/{cause}": (bounce_kind(cause), cause) for cause in Cause if CAUSE_BLAME[cause] is not Blame.NOBODY
+}
+
+# -- How it is read ------------------------------------------------------------------------------------------
+
+WHAT = "the JSON of a bouncekeeper source"
+ACCOUNT = "account"  # the field of an event, and the `account_from` of a source that believes it
+_ACCOUNT_PATHS = {ACCOUNT: ACCOUNT}
+_SHOWN_CHARACTERS = 40
+_decode = msgspec.json.Decoder(ReportedEvent).decode
+
+
+class Bouncekeeper(WebhookProvider):
+    """See worker.providers.webhook_provider.WebhookProvider."""
+
+    name: ClassVar[str] = OWN_PROVIDER
+    title: ClassVar[str] = "Bouncekeeper's own JSON"
+    documentation: ClassVar[str] = "https://json-schema.org/draft/2020-12/schema"
+    proof: ClassVar[str] = "HMAC-SHA256 of time and body, Standard Webhooks, bearer or basic"
+    secret_help: ClassVar[str] = "a long random text of your own, the same as in the script"  # noqa: S105 - a hint
+    schemes: ClassVar[Mapping[str, Scheme]] = {
+        "": HmacSignature(
+            header=SIGNATURE_HEADER,
+            prefix="sha256=",
+            signed=SIGNED,
+            timestamp_header=TIMESTAMP_HEADER,
+            max_age_seconds=MAX_AGE_SECONDS,
+        ),
+        "standard_webhooks": StandardWebhooks(),
+        "bearer": bearer_token(),
+        "basic": BasicCredentials(),
+    }
+    batches: ClassVar[bool] = True
+    batch: ClassVar[BatchBody] = BatchBody(WHAT, inside="events", lines=True)
+    account_paths: ClassVar[Mapping[str, str]] = _ACCOUNT_PATHS
+    marks_bulk: ClassVar[bool] = True
+    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | CAUSES
+
+    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+        """The events of an object, an array, an array in `events`, or NDJSON; raises UnreadablePayload."""
+        account_from = envelope.account_from or source.account_from
+        events = []
+        for element in self.batch.elements(envelope.body):
+            raw = bytes(element)
+            try:
+                reported = _decoded(raw)
+                event = _read_event(reported, raw, envelope)
+                if reported.account is not None and account_from != ACCOUNT:
+                    _check_account(reported.account, event, account_from)
+            except _MISTAKES as error:
+                event = malformed(envelope, raw, reason=_mistake(error))
+            events.append(event)
+        if events and all(map(is_malformed, events)):
+            raise _nothing_readable(events[0].diagnostic or "")
+        return events
+
+    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
+        """The answer tells what is wrong with which event; 400 where none can be read.
+
+        Whoever wrote the script is there to put it right.
+        """
+        envelope = Envelope(
+            delivery_id=UUID(int=0),  # of nothing that is kept
+            source=source.name,
+            provider=self.name,
+            account=source.account,
+            received_at=now,
+            content_type="",
+            headers={},
+            body=request.body,
+        )
+        told = ReportedEvents()
+        try:
+            for element in self.batch.elements(request.body):
+                try:
+                    name = _check(bytes(element), envelope, source.account_from)
+                except _MISTAKES as error:
+                    told.refuse(_mistake(error))
+                else:
+                    told.take(name, known=name in EVENTS)
+            if told.refused and not told.taken:
+                raise _nothing_readable(told.refused[0].error)
+        except UnreadablePayload as error:
+            return Answered(
+                reason="unreadable_events",
+                detail=str(error),
+                http_status=400,
+                body=told.answer(error="unreadable_events", remedy=str(error)),
+                content_type="application/json",
+            )
+        return Accepted(answer=told.answer(), bulk=_is_bulk(request))
+
+
+PROVIDER = Bouncekeeper()
+
+_MISTAKES = (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload)
+
+
+def _decoded(raw: bytes) -> ReportedEvent:
+    if len(raw) > VALUES_LIMIT:
+        check_values(raw, "the event", most=VALUES_LIMIT)
+    reported: ReportedEvent = _decode(raw)
+    return reported
+
+
+def _mistake(error: Exception) -> str:
+    return "the event is nested too deeply to be read" if isinstance(error, RecursionError) else str(error)
+
+
+def _check(raw: bytes, envelope: Envelope, account_from: str) -> str:
+    """The event's name; raises one of _MISTAKES exactly where `parse` finds the event malformed.
+
+    What the event means is not asked: that takes ten times as long, and nobody waits for it.
+    """
+    reported = _decoded(raw)
+    if reported.account is not None and account_from != ACCOUNT:
+        _check_account(reported.account, _read_event(reported, raw, envelope), account_from)
+    name, address = _name_and_address(reported)
+    if reported.occurred_at is not None:
+        _time(reported.occurred_at)
+    if normalise_recipient(address, reported.channel) is None:
+        raise _no_address(reported)
+    return name
+
+
+def _check_account(named: str | int, event: FeedbackEvent, account_from: str) -> None:
+    """Raises UnreadablePayload when the event names another account than the one it would be kept under.
+
+    Whoever holds the source's secret may write into its account alone, unless the operator has said otherwise.
+    """
+    kept = with_own_account(event, account_from, _ACCOUNT_PATHS).account if account_from else event.account
+    if str(named).strip() != kept:
+        raise UnreadablePayload(
+            f"account {str(named)[:_SHOWN_CHARACTERS]!r} is not {kept!r}, under which this source keeps the event: "
+            f'leave it out, or post to a source of that account, or to one with account_from = "{ACCOUNT}"'
+        )
+
+
+def _is_bulk(request: WebhookRequest) -> bool:
+    """True if the script says `?bulk=1`: an import, which may wait. Nothing is gained by forging it."""
+    return request.query.get("bulk", "").lower() not in {"", "0", "false", "no"}
+
+
+def _nothing_readable(mistake: str) -> UnreadablePayload:
+    return UnreadablePayload(f"{WHAT}: none of its events can be read; the first: {mistake}")
+
+
+class _Told(Struct, frozen=True, gc=False):
+    """What an event says of its kind."""
+
+    kind: Kind
+    cause: Cause
+    recognised: bool = True
+    failure: Classification | None = None
+
+
+# Events whose name says all.
+_PLAIN: dict[str, _Told] = {name: _Told(kind, cause) for name, (kind, cause) in EVENTS.items() if name not in _FAILURES}
+
+
+def _name_and_address(reported: ReportedEvent) -> tuple[str, str]:
+    name, address = reported.event, reported.address
+    if reported.kind is not None:
+        name = _other_name("event", name, "kind", reported.kind)
+    if reported.recipient is not None:
+        address = _other_name("address", address, "recipient", reported.recipient)
+    if not address:
+        raise UnreadablePayload("the event names nobody: give an address")
+    return _name_by_code(reported) if name is None else name, address
+
+
+def _read_event(reported: ReportedEvent, raw: bytes, envelope: Envelope) -> FeedbackEvent:
+    name, address = _name_and_address(reported)
+    stated = reported.cause if reported.cause is not Cause.NONE else None
+    told = _PLAIN.get(name)
+    if told is None or stated is not None:
+        told = _told(reported, name, stated)
+    message_id, diagnostic, tags = reported.message_id, reported.diagnostic, reported.tags
+    key: tuple[str | bytes | None, ...]
+    former_key: tuple[str | None, ...] | None = None
+    if reported.id is not None:
+        key = ("id", str(reported.id), address)
+    elif message_id is None and reported.occurred_at is None:
+        key = (raw,)
+    else:
+        # The name as it was written: what a code without one means is a reading of ours.
+        written = reported.event or reported.kind
+        rest = (address, message_id, str(reported.occurred_at), reported.scope, str(reported.smtp_code))
+        key, former_key = (written, *rest), None if written == name else (name, *rest)
+    event = new_event(
+        envelope,
+        raw,
+        kind=told.kind,
+        cause=told.cause,
+        key=key,
+        former_key=former_key,
+        known_by_id=reported.id is not None,
+        address=address,
+        vendor_event=name,
+        recognised=told.recognised,
+        vendor_time=None if reported.occurred_at is None else _time(reported.occurred_at),
+        failure=told.failure,
+        message_id=fit_text(message_id, MESSAGE_ID_LIMIT) if message_id else None,
+        diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
+        scope=fit_text(reported.scope, WORD_LIMIT) if reported.scope else None,
+        machine=reported.machine,
+        tags=_tags(tags) if tags else (),
+        metadata=metadata(reported.metadata) if reported.metadata else None,
+        channel=reported.channel,
+    )
+    if event.address is None:
+        raise _no_address(reported)
+    return event
+
+
+def _no_address(reported: ReportedEvent) -> UnreadablePayload:
+    # Not quoted: what is wrong with it may be a word too many, and reasons are logged.
+    return UnreadablePayload(f"the event names nobody: its address is {_NO_ADDRESS[reported.channel]}")
+
+
+_NO_ADDRESS = {
+    Channel.EMAIL: "no e-mail address; a telephone number needs channel sms",
+    Channel.SMS: "no telephone number in full: write a plus sign, the country and the number",
+}
+
+
+def _other_name(first: str, value: str | None, second: str, other: str) -> str:
+    if value is not None:
+        raise UnreadablePayload(f"{first} and {second} are two names of one field: give one of them")
+    return other
+
+
+def _name_by_code(reported: ReportedEvent) -> str:
+    code = reported.smtp_code
+    if code is None:
+        raise UnreadablePayload("the event does not say what happened: give event, or at least smtp_code")
+    if code < 300:  # noqa: PLR2004 - RFC 5321: 2yz is success
+        return Kind.DELIVERED
+    # A 4yz that nobody called final is most likely tried again.
+    return BOUNCE if code >= 500 or reported.final else Kind.DEFERRED  # noqa: PLR2004 - RFC 5321: 5yz is permanent
+
+
+def _told(reported: ReportedEvent, name: str, stated: Cause | None) -> _Told:
+    known = EVENTS.get(name)
+    if known is None:
+        return _Told(Kind.OTHER, Cause.NONE, recognised=False)
+    kind, cause = known
+    if name not in _FAILURES:
+        return _Told(kind, stated or cause)
+    found = classify(
+        smtp_code=reported.smtp_code,
+        enhanced_status=reported.enhanced_status,
+        diagnostic=reported.diagnostic,
+        permanent=None,
+        recipient=reported.address or reported.recipient,
+    )
+    if reported.final is False or (name == Kind.DEFERRED and not reported.final):
+        kind, cause = Kind.DEFERRED, stated or found.cause
+    elif name in (BOUNCE, Kind.DEFERRED):
+        cause = stated or found.cause
+        kind = bounce_kind(cause) if stated else found.kind
+    elif stated is not None:
+        # The sender's fault never counts against a contact, whatever the script calls it.
+        kind, cause = Kind.BLOCKED if CAUSE_BLAME[stated] is Blame.SENDER else kind, stated
+    elif found.kind is kind and found.cause is not Cause.UNDETERMINED:
+        cause = found.cause
+    return _Told(kind, cause, failure=found)
+
+
+def _time(value: str | float) -> datetime:
+    time = from_iso(value) if isinstance(value, str) else from_unix_seconds(value)
+    if time is None:
+        raise UnreadablePayload(f"occurred_at {str(value)[:40]!r} is neither RFC 3339 nor seconds since 1970")
+    return time
+
+
+def _tags(tags: list[str] | str) -> tuple[str, ...]:
+    if isinstance(tags, str):
+        tags = [tags]
+    return tuple([fit_text(tag, WORD_LIMIT) for tag in tags[:TAGS_LIMIT] if tag])

@@ -1,0 +1,128 @@
+"""How Mailgun signs: an HMAC over a time and a one-time token, all of them inside the body.
+
+https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
+
+The event is not signed: whoever sees one signature can put any event beside it. So what was signed is accepted for one
+event only, for as long as its time is, and at one source or another that has the same key.
+
+Nothing stands between time and token in what is signed. Digits at the beginning of a token could be read as the end of
+the time: a time must have its ten digits, and what is remembered is both together.
+"""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from schemas.source import Source
+from worker.errors import UnreadablePayload
+from worker.providers.authentication.freshness import DEFAULT_MAX_AHEAD_SECONDS, refuse_stale, seconds_of_use
+from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches
+from worker.providers.authentication.signed_time import bad_time, read_signed_time
+from worker.providers.payload.json_payload import decode_object
+from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.vendors.mailgun.mailgun_form import is_form, read_form, read_signature, without_signature
+
+DEFAULT_MAX_AGE_SECONDS = 9 * 3600  # Mailgun retries for about 8 hours, perhaps with the old signature
+
+
+class _Signature(Struct, gc=False):
+    """The fields of the signature; what else stands there is skipped."""
+
+    timestamp: str | int | None = None
+    token: str | None = None
+    signature: str | None = None
+    parent_signature: str | None = msgspec.field(name="parent-signature", default=None)
+
+
+class _SignedWebhook(Struct, gc=False):
+    signature: _Signature
+
+
+class _Body(Struct, gc=False):
+    event: msgspec.Raw = msgspec.field(name="event-data", default_factory=msgspec.Raw)
+
+
+_decode_signed = msgspec.json.Decoder(_SignedWebhook).decode
+_decode_body = msgspec.json.Decoder(_Body).decode
+_UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+
+class TokenSignature(Struct, frozen=True):
+    """An event of a subaccount is signed twice, with its own key and with the primary account's: either is enough."""
+
+    unproven_bytes: ClassVar[int | None] = 5 * 1024 * 1024  # forms carry the mail that came back
+
+    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+        """None when a signature fits under one of the source's keys and is recent."""
+        signature = _signature(request)
+        timestamp, token = _timestamp_text(signature.timestamp), signature.token
+        signatures = [given for given in (signature.signature, signature.parent_signature) if given]
+        if timestamp is None or not token or not signatures:
+            return Refused(
+                reason="missing_signature",
+                detail="the body has no timestamp, token and signature, neither as JSON nor as a form: it is not "
+                "Mailgun's, or a proxy has changed it",
+            )
+        signed_at = read_signed_time(timestamp)
+        if signed_at is None:
+            return bad_time(timestamp)
+        signed = f"{timestamp}{token}".encode("utf-8", "surrogatepass")
+        matches = [hmac_matches(given, signed, source.secrets) for given in signatures]
+        if not any(matches):
+            return bad_signature()
+        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS)
+
+    def check_secrets(self, source: Source) -> list[str]:
+        """Any text can be a key."""
+        del source
+        return []
+
+
+def accept_once(request: WebhookRequest, source: Source, *, used_for: bytes) -> Accepted:
+    """The verdict on an authentic request: it names what was signed, and what that is good for from now on.
+
+    `used_for` is all that will be read from the request.
+    """
+    signature = _signature(request)
+    return Accepted(
+        replay_token=f"mailgun {_timestamp_text(signature.timestamp)}{signature.token}",
+        replay_fingerprint=blake2b(used_for, digest_size=16).hexdigest(),
+        # Another source with this key may take it for longer than this one.
+        replay_window_seconds=max(
+            seconds_of_use(source, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS),
+            DEFAULT_MAX_AGE_SECONDS + DEFAULT_MAX_AHEAD_SECONDS,
+        ),
+    )
+
+
+def signed_event(request: WebhookRequest) -> bytes:
+    """The event beside the signature in a spelling of its own, so that the same event is the same bytes."""
+    content_type = request.headers.get("content-type", "")
+    written = request.body
+    try:
+        if is_form(request.body, content_type):
+            return msgspec.json.encode(without_signature(read_form(request.body, content_type)), order="sorted")
+        written = bytes(_decode_body(request.body).event)
+        return msgspec.json.encode(decode_object(written, "Mailgun event-data"), order="sorted")
+    except (UnreadablePayload, RecursionError):
+        return written  # set aside when it is read
+
+
+def _signature(request: WebhookRequest) -> _Signature:
+    """The fields of the signature, and nothing else of the body; all None where it has none."""
+    content_type = request.headers.get("content-type", "")
+    try:
+        if is_form(request.body, content_type):
+            return _Signature(**read_signature(request.body, content_type))
+        signature: _Signature = _decode_signed(request.body).signature
+    except (*_UNDECODABLE, UnreadablePayload):
+        return _Signature()
+    return signature
+
+
+def _timestamp_text(value: str | int | None) -> str | None:
+    """The timestamp as Mailgun signed it: its text, or a whole number."""
+    return str(value) if isinstance(value, int) else value or None
