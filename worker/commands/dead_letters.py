@@ -135,8 +135,8 @@ async def _show(pool: Any, _settings: Settings, arguments: Namespace) -> int:
 
 
 async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
-    from worker.commands.opened_queue import opened_writer  # noqa: PLC0415
     from worker.processor.replay import replay_dead_letters  # noqa: PLC0415 - costs time that --help has not
+    from worker.queue.opening import opened_writer  # noqa: PLC0415
 
     writer = await opened_writer(settings)
     try:

@@ -12,12 +12,12 @@ from msgspec import Struct
 from schemas.vocabulary import STATUS_GRAVITY, Kind, MailClass, Status
 from worker.commands.database import opened_database
 from worker.commands.demo_sending import Sent
-from worker.commands.opened_queue import opened_reader
 from worker.commands.output import print_line, print_table
 from worker.contacts.check import CheckAnswer, check_addresses
 from worker.contacts.explanation import ExplanationAnswer, contact_explanation
 from worker.contacts.report import EventView
 from worker.errors import StoreUnavailable
+from worker.queue.opening import opened_reader
 from worker.settings.tree import Settings
 from worker.store.pool import Pool
 

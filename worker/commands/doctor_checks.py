@@ -114,7 +114,7 @@ async def look_at_queue(settings: Settings) -> list[Finding]:
     """The queue: reachable, its version, what waits in it. Takes nothing out of it."""
     if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
         return await _look_at_rabbitmq(settings, settings.queue.url.reveal())
-    from worker.commands.opened_queue import opened_reader  # noqa: PLC0415 - costs time that --help has not
+    from worker.queue.opening import opened_reader  # noqa: PLC0415 - costs time that --help has not
 
     try:
         reader = await opened_reader(settings)

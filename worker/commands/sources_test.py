@@ -225,7 +225,7 @@ def _envelope(source: Source, request: "WebhookRequest", kept_headers: frozenset
 
 
 async def _queue(settings: Settings, envelope: Envelope) -> None:
-    from worker.commands.opened_queue import opened_writer  # noqa: PLC0415 - costs time that --help has not
+    from worker.queue.opening import opened_writer  # noqa: PLC0415 - costs time that --help has not
 
     writer = await opened_writer(settings)
     try:
