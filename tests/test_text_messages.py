@@ -14,9 +14,9 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind, Status
-from tests.test_cli_up import EFFECT_TIMEOUT_SECONDS, Instance, post
-from worker.commands.exit_code import ExitCode
-from worker.commands.first_run import CONFIG, make_first_configuration
+from tests.commands.test_cli_up import EFFECT_TIMEOUT_SECONDS, Instance, post
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.first_run import CONFIG, make_first_configuration
 from worker.policy.explain import explain
 from worker.policy.policy_file import recommended_policy
 from worker.providers.vendors.twilio.twilio import PROVIDER

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from worker.commands.catalogue import COMMANDS, Command
-from worker.commands.exit_code import EXIT_CODE_HELP, ExitCode
+from worker.commands.support.exit_code import EXIT_CODE_HELP, ExitCode
 
 _OPENING = """usage: bouncekeeper COMMAND [arguments]
 
@@ -55,7 +55,7 @@ def _run(name: str, module_name: str, words: list[str]) -> int:
     command.configure(parser)
     parsed = parser.parse_args(words)
 
-    from worker.commands.failure import tell_failure  # noqa: PLC0415 - after parsing: usage errors need none of it
+    from worker.commands.support.failure import tell_failure  # noqa: PLC0415 - after parsing: usage errors need none of it
 
     try:
         return command.run(parsed)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.lane import SHARED_LANE, Lane
-from worker.commands.running import run_service
+from worker.commands.support.running import run_service
 from worker.receiver import application, service
 from worker.settings.configuration import load_settings
 from worker.settings.tree import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.data_folders import of_size, read_only
-from worker.commands.exit_code import ExitCode
+from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import free_port
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 from tests.docs.reading_order import what_make_runs
 from tests.processes import command_lines
 from tests.surroundings import REPOSITORY
-from worker.commands.exit_code import ExitCode
+from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import free_port
 
 ENDS_WITHIN_SECONDS = 20.0

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from schemas.source import Secret
-from tests.test_cli import REPOSITORY, bouncekeeper
-from worker.commands.exit_code import ExitCode
+from tests.commands.test_cli import REPOSITORY, bouncekeeper
+from worker.commands.support.exit_code import ExitCode
 from worker.providers.mail.mail_token import MailToken, make_token, read_token
 
 OLD_KEY, KEY = "the-key-of-last-year", "a-key-of-thirty-two-characters-!"

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from worker.commands.running import Interrupted, Stop
+from worker.commands.support.running import Interrupted, Stop
 
 
 async def test_what_is_started_in_peace_gives_its_result() -> None:

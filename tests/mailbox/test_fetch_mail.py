@@ -18,7 +18,7 @@ import pytest
 from schemas.vocabulary import Cause, Kind
 from tests.mailbox.imap_server import PASSWORD, USER, ImapServer, running_imap_server
 from tests.mailbox.relay import relaying
-from worker.commands.exit_code import ExitCode
+from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import asks_for_death_signal, free_port
 from worker.processor.service import run_processor
 from worker.samples.mail_message import delivery_status

@@ -8,13 +8,13 @@ from typing import Any
 import dns.rcode
 import pytest
 
+from tests.commands.test_cli import bouncekeeper
 from tests.mailbox.imap_server import PASSWORD, USER, ImapServer
 from tests.mailbox.test_dkim_check import dns_server, use_resolver
 from tests.mailbox.test_fetch_mail import BOUNCE, configuration, started
-from tests.test_cli import bouncekeeper
-from worker.commands.doctor_sources import look_at_sources
-from worker.commands.exit_code import ExitCode
-from worker.commands.finding import Finding, Level
+from worker.commands.support.doctor_sources import look_at_sources
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.finding import Finding, Level
 from worker.local_services.process import free_port
 from worker.settings.configuration import load_settings
 

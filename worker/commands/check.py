@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel, MailClass
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.output import REACHED, moment, print_json, print_line, print_table
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import REACHED, moment, print_json, print_line, print_table
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def _addresses(word: str) -> list[str]:
 
 
 async def _check(settings: Settings, addresses: list[str], arguments: Namespace) -> int:
-    from worker.commands.account import require_account  # noqa: PLC0415
-    from worker.commands.database import opened_database  # noqa: PLC0415
+    from worker.commands.support.account import require_account  # noqa: PLC0415
+    from worker.commands.support.database import opened_database  # noqa: PLC0415
     from worker.contacts.check import check_addresses  # noqa: PLC0415 - costs time that --help has not
 
     async with opened_database(settings) as pool:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.output import moment, print_json, print_line, print_table
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, at_least_one, settings_of
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import moment, print_json, print_line, print_table
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, at_least_one, settings_of
 from worker.settings.tree import Settings
 
 _NEEDS = ("postgres", "queue")
@@ -60,7 +60,7 @@ def _run(arguments: Namespace) -> int:
 
 
 async def _with_database(settings: Settings, arguments: Namespace, action: Any) -> int:
-    from worker.commands.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.support.database import opened_database  # noqa: PLC0415 - costs time that --help has not
 
     async with opened_database(settings) as pool:
         status: int = await action(pool, settings, arguments)

@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from worker.commands.catalogue import Command
-from worker.commands.demo_day import day_of_feedback, split_among
-from worker.commands.demo_folder import demo_configuration, demo_folder, demo_senders, source_name
-from worker.commands.demo_result import DemoResult, tell_result, wait_for_result
-from worker.commands.demo_sending import is_running, post_all
-from worker.commands.exit_code import ExitCode
-from worker.commands.instance import QUEUE_IN_POSTGRES
-from worker.commands.output import print_json, print_line
-from worker.commands.running import Stop, run_service
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.commands.welcome import base_url
+from worker.commands.support.demo_day import day_of_feedback, split_among
+from worker.commands.support.demo_folder import demo_configuration, demo_folder, demo_senders, source_name
+from worker.commands.support.demo_result import DemoResult, tell_result, wait_for_result
+from worker.commands.support.demo_sending import is_running, post_all
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.instance import QUEUE_IN_POSTGRES
+from worker.commands.support.output import print_json, print_line
+from worker.commands.support.running import Stop, run_service
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.welcome import base_url
 from worker.errors import ImpossibleSetting
 from worker.settings.configuration import embedded_postgres_url
 from worker.settings.tree import Settings
@@ -39,7 +39,7 @@ examples:
 
 
 def _run(arguments: Namespace) -> int:
-    from worker.commands.running_instance import running_instance  # noqa: PLC0415 - imports everything
+    from worker.commands.support.running_instance import running_instance  # noqa: PLC0415 - imports everything
 
     folder = demo_folder(arguments)
     arguments.config = str(demo_configuration(arguments))

@@ -4,10 +4,10 @@ import asyncio
 from argparse import ArgumentParser, Namespace
 
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.finding import Finding, Level, wrong
-from worker.commands.output import print_json, print_line
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.finding import Finding, Level, wrong
+from worker.commands.support.output import print_json, print_line
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
 from worker.settings.configuration import ALL_SECTIONS
 
@@ -30,7 +30,7 @@ examples:
 
 
 def _run(arguments: Namespace) -> int:
-    from worker.commands.doctor_checks import look_at_everything  # noqa: PLC0415 - only when it runs
+    from worker.commands.support.doctor_checks import look_at_everything  # noqa: PLC0415 - only when it runs
 
     try:
         settings = settings_of(arguments)

@@ -6,9 +6,9 @@ from typing import Any
 
 from schemas.endpoint import Endpoint
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.output import moment, print_json, print_line, print_table
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import moment, print_json, print_line, print_table
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
 from worker.process.spelling import did_you_mean
 from worker.settings.tree import Settings
@@ -49,7 +49,7 @@ def _run(arguments: Namespace) -> int:
 
 
 async def _list(settings: Settings, arguments: Namespace) -> int:
-    from worker.commands.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.support.database import opened_database  # noqa: PLC0415 - costs time that --help has not
     from worker.store.endpoint_states import endpoint_state  # noqa: PLC0415
 
     async with opened_database(settings) as pool:
@@ -89,7 +89,7 @@ _STATE_FIELDS = ("since", "waiting", "attempts", "next_attempt_at", "failure")
 
 
 async def _enable(settings: Settings, arguments: Namespace) -> int:
-    from worker.commands.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.support.database import opened_database  # noqa: PLC0415 - costs time that --help has not
     from worker.store.endpoint_states import enable_endpoint  # noqa: PLC0415
     from worker.store.status_feed import require_cursor  # noqa: PLC0415
 
@@ -110,7 +110,7 @@ async def _enable(settings: Settings, arguments: Namespace) -> int:
 
 
 async def _forget(settings: Settings, arguments: Namespace) -> int:
-    from worker.commands.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.support.database import opened_database  # noqa: PLC0415 - costs time that --help has not
     from worker.store.endpoint_states import forget_endpoint  # noqa: PLC0415
 
     name: str = arguments.name

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.output import moment, print_json, print_line, print_table
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import moment, print_json, print_line, print_table
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ async def _read(
     settings: Settings, address: str, arguments: Namespace
 ) -> "tuple[ContactReport, ExplanationAnswer] | str":
     """The story, or why there is none."""
-    from worker.commands.account import require_account  # noqa: PLC0415
-    from worker.commands.database import opened_database  # noqa: PLC0415
+    from worker.commands.support.account import require_account  # noqa: PLC0415
+    from worker.commands.support.database import opened_database  # noqa: PLC0415
     from worker.contacts.explanation import contact_explanation  # noqa: PLC0415
     from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415

@@ -6,11 +6,11 @@ from typing import Any
 
 from schemas.source import Source
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.output import moment, print_json, print_line, print_table
-from worker.commands.progress_bar import progress_bar
-from worker.commands.running import run_service
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import moment, print_json, print_line, print_table
+from worker.commands.support.progress_bar import progress_bar
+from worker.commands.support.running import run_service
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
 from worker.mailbox.fetching import Limits, MailboxFetcher, Tally, outcomes, waiting_mails
 from worker.providers.mail.imap_options import ImapMailbox, imap_mailbox

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 from urllib.parse import urlsplit
 
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.output import print_json
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import print_json
 
 _SHOWN_BYTES = 2000
 

@@ -10,9 +10,9 @@ from msgspec import Struct
 from schemas.address import normalise_address
 from schemas.source import Source
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.output import print_json, print_line
-from worker.commands.setting_flags import add_shared_flags, settings_of
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import print_json, print_line
+from worker.commands.support.setting_flags import add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
 from worker.providers.mail.mail_token import holds_token, make_token, make_verp_sender, read_token
 from worker.providers.mail.options import MailOptions, read_mail_options

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.output import print_json, print_line
-from worker.commands.progress_bar import progress_bar
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import print_json, print_line
+from worker.commands.support.progress_bar import progress_bar
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.process.logs import configure_logging
 
 if TYPE_CHECKING:
-    from worker.commands.upgrade import Upgrade
+    from worker.commands.support.upgrade import Upgrade
 
 _NEEDS = ("postgres",)
 _WORTH_A_BAR_CONTACTS = 100_000
@@ -38,7 +38,7 @@ examples:
 
 
 def _run(arguments: Namespace) -> int:
-    from worker.commands.upgrade import needed_upgrade, upgrade_database  # noqa: PLC0415 - time that --help has not
+    from worker.commands.support.upgrade import needed_upgrade, upgrade_database  # noqa: PLC0415 - time that --help has not
 
     settings = settings_of(arguments, needs=_NEEDS)
     # A bar and the lines of a log would be in each other's way.

@@ -4,9 +4,9 @@ from argparse import ArgumentParser, Namespace
 from datetime import timedelta
 
 from worker.commands.catalogue import Command
-from worker.commands.exit_code import ExitCode
-from worker.commands.output import print_json, print_line, print_table
-from worker.commands.setting_flags import add_shared_flags, settings_of
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import print_json, print_line, print_table
+from worker.commands.support.setting_flags import add_shared_flags, settings_of
 from worker.policy.rule import Rule
 
 

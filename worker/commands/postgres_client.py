@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from worker.commands.catalogue import Command
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
 from worker.process.logs import configure_logging
 from worker.settings.configuration import embedded_postgres_url

@@ -4,8 +4,8 @@ import asyncio
 from argparse import ArgumentParser, Namespace
 
 from worker.commands.catalogue import Command
-from worker.commands.running import run_service
-from worker.commands.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.running import run_service
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 
 _NEEDS = {
     "receive": ("postgres", "queue", "receiver", "logs", "sources"),

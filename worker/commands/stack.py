@@ -3,9 +3,9 @@
 from argparse import ArgumentParser, Namespace
 
 from worker.commands.catalogue import Command
-from worker.commands.instance import add_instance_flags, instance_configuration
-from worker.commands.running import Stop, run_service
-from worker.commands.setting_flags import at_least_one, settings_of
+from worker.commands.support.instance import add_instance_flags, instance_configuration
+from worker.commands.support.running import Stop, run_service
+from worker.commands.support.setting_flags import at_least_one, settings_of
 from worker.settings.configuration import ALL_SECTIONS
 
 
@@ -25,7 +25,7 @@ examples:
 
 
 def _run(arguments: Namespace) -> int:
-    from worker.commands.running_stack import run_stack  # noqa: PLC0415 - imports everything
+    from worker.commands.support.running_stack import run_stack  # noqa: PLC0415 - imports everything
 
     config_file = instance_configuration(arguments)
     settings = settings_of(arguments, needs=ALL_SECTIONS - {"queue"}, starts_postgres=True, joins_instance=False)

@@ -3,10 +3,10 @@
 from argparse import ArgumentParser, Namespace
 
 from worker.commands.catalogue import Command
-from worker.commands.instance import QUEUE_IN_POSTGRES, add_instance_flags, instance_configuration
-from worker.commands.running import Stop, run_service
-from worker.commands.setting_flags import settings_of
-from worker.commands.welcome import tell_welcome
+from worker.commands.support.instance import QUEUE_IN_POSTGRES, add_instance_flags, instance_configuration
+from worker.commands.support.running import Stop, run_service
+from worker.commands.support.setting_flags import settings_of
+from worker.commands.support.welcome import tell_welcome
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -25,7 +25,7 @@ examples:
 
 
 def _run(arguments: Namespace) -> int:
-    from worker.commands.running_instance import running_instance  # noqa: PLC0415 - imports everything
+    from worker.commands.support.running_instance import running_instance  # noqa: PLC0415 - imports everything
 
     config_file = instance_configuration(arguments)
     settings = settings_of(arguments, starts_postgres=True, joins_instance=False, fallbacks=QUEUE_IN_POSTGRES)

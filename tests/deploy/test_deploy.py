@@ -1,0 +1,272 @@
+"""What is shipped for production says what the program understands."""
+
+import importlib
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tomllib
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from worker.commands.catalogue import COMMANDS, Command
+from worker.settings.configuration import load_settings
+from worker.settings.declarations import setting_declarations
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+KUBERNETES_FOLDER = REPOSITORY / "deploy" / "kubernetes"
+KUBERNETES = sorted(KUBERNETES_FOLDER.rglob("*.yaml"))
+OURS = {"receiver", "worker", "fetch-mail", "api"}
+SERVICES = {*OURS, "front", "migrate", "rabbitmq", "postgres"}
+KNOWN_VARIABLES = {
+    name
+    for declaration in setting_declarations()
+    for name in (declaration.environment_name, *([declaration.file_environment_name] if declaration.secret else []))
+}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+    return loaded
+
+
+def containers() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    for path in KUBERNETES:
+        for document in yaml.safe_load_all(path.read_text()):
+            if "template" in document["spec"]:
+                pod = document["spec"]["template"]["spec"]
+                for container in pod["containers"]:
+                    yield path.name, pod, container
+
+
+class TestCompose:
+    def test_the_front_lets_nothing_but_webhooks_through(self) -> None:
+        frontend = (REPOSITORY / "deploy" / "haproxy.cfg").read_text().partition("frontend webhooks")[2]
+        rules = [line.strip() for line in frontend.partition("backend ")[0].splitlines()]
+        assert "http-request deny deny_status 404 unless { path_beg /webhooks/ }" in rules
+
+    def test_the_receivers_believe_the_front_alone_about_the_callers_address(self, compose: dict[str, Any]) -> None:
+        front, receiver = compose["services"]["front"], compose["services"]["receiver"]
+        address = front["networks"]["edge"]["ipv4_address"]
+        assert receiver["environment"]["BOUNCEKEEPER_RECEIVER_TRUSTED_PROXIES"] == address
+        assert "edge" in receiver["networks"]
+        assert [name for name, service in compose["services"].items() if "edge" in service.get("networks", ())] == [
+            "front",
+            "receiver",
+        ]
+        edge = compose["networks"]["edge"]
+        (addresses,) = edge["ipam"]["config"]
+        assert edge["internal"] is True
+        assert ip_address(address) in ip_network(addresses["subnet"])
+        # Nobody is given the front's address while it is away.
+        assert ip_address(address) not in ip_network(addresses["ip_range"])
+        assert ip_network(addresses["ip_range"]).subnet_of(ip_network(addresses["subnet"]))  # type: ignore[arg-type]
+
+    def test_the_receivers_port_is_published_by_the_front_alone(self, compose: dict[str, Any]) -> None:
+        published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+        assert published == {"front": ["8025:8025"], "api": ["127.0.0.1:8026:8026"]}
+
+    def test_every_part_of_the_topology_is_there(self, compose: dict[str, Any]) -> None:
+        assert set(compose["services"]) == SERVICES
+        assert compose["services"]["receiver"]["deploy"]["replicas"] == 2
+        assert compose["services"]["worker"]["deploy"]["replicas"] == 2
+
+    def test_everything_that_runs_on_is_watched_and_started_again(self, compose: dict[str, Any]) -> None:
+        for name, service in compose["services"].items():
+            if name == "migrate":
+                assert service["restart"] == "on-failure"
+                continue
+            assert service["restart"] == "unless-stopped", name
+            assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}, name
+
+    def test_ours_wait_for_the_migration_and_have_no_rights_they_need_not(self, compose: dict[str, Any]) -> None:
+        for name in OURS:
+            service = compose["services"][name]
+            assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+            assert service["read_only"] is True
+            assert service["cap_drop"] == ["ALL"]
+
+    def test_commands_and_variables_are_ones_that_the_program_knows(self, compose: dict[str, Any]) -> None:
+        for name in (*OURS, "migrate"):
+            service = compose["services"][name]
+            assert service["command"][0] in COMMANDS
+            assert set(service["environment"]) <= KNOWN_VARIABLES
+
+    def test_only_whoever_asks_for_it_fetches_mail(self, compose: dict[str, Any]) -> None:
+        assert [name for name, service in compose["services"].items() if "profiles" in service] == ["fetch-mail"]
+        assert compose["services"]["fetch-mail"]["profiles"] == ["mailbox"]
+
+    def test_a_health_check_asks_where_its_service_listens(self, compose: dict[str, Any]) -> None:
+        for name, section in (("worker", "PROCESSOR"), ("fetch-mail", "MAILBOX")):
+            service = compose["services"][name]
+            port = service["environment"][f"BOUNCEKEEPER_{section}_PORT"]
+            assert service["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}/healthz"
+
+    @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
+    def test_compose_itself_understands_it(self) -> None:
+        done = subprocess.run(
+            ["docker-compose", "--profile", "mailbox", "config", "--services"],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert set(done.stdout.split()) == SERVICES
+
+    def test_secrets_come_from_files_that_make_secrets_makes(self, compose: dict[str, Any], tmp_path: Path) -> None:
+        (tmp_path / "secrets").mkdir()
+        shutil.copy(REPOSITORY / "deploy" / "make-secrets", tmp_path)
+        subprocess.run([tmp_path / "make-secrets"], check=True, capture_output=True)
+        made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+        for name, secret in compose["secrets"].items():
+            assert secret == {"file": f"./deploy/secrets/{name}"}
+            assert made[name]
+        assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+        subprocess.run([tmp_path / "make-secrets"], check=True, capture_output=True)
+        assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
+        settings = load_settings(
+            config_file=REPOSITORY / "deploy" / "bouncekeeper.toml",
+            environment={
+                "BOUNCEKEEPER_POSTGRES_URL_FILE": str(tmp_path / "secrets" / "postgres_url"),
+                "BOUNCEKEEPER_QUEUE_URL_FILE": str(tmp_path / "secrets" / "queue_url"),
+                "BOUNCEKEEPER_API_TOKENS_FILES": str(tmp_path / "secrets" / "api_token"),
+            },
+            overrides={},
+        )
+        assert settings.receiver.host == settings.api.host == "0.0.0.0"  # noqa: S104 - compared, not bound
+
+    def test_every_file_that_is_mounted_exists(self, compose: dict[str, Any]) -> None:
+        for service in compose["services"].values():
+            for volume in service.get("volumes", []):
+                source = volume.partition(":")[0]
+                if source.startswith("./") and not source.startswith("./deploy/secrets/"):
+                    assert (REPOSITORY / source).is_file(), source
+
+    def test_no_secret_is_ever_committed(self) -> None:
+        assert (REPOSITORY / "deploy" / "secrets" / ".gitignore").read_text() == "*\n!.gitignore\n"
+
+
+class TestKubernetes:
+    def test_every_part_of_the_topology_is_there(self) -> None:
+        assert {container["name"] for _, _, container in containers()} == {*OURS, "migrate"}
+
+    def test_whoever_applies_the_folder_gets_no_pod_that_needs_a_mailbox(self) -> None:
+        (fetching,) = (path for path in KUBERNETES if path.name == "fetch-mail.yaml")
+        assert fetching.parent.name == "mailbox"
+        deployment = yaml.safe_load(fetching.read_text())["spec"]
+        assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+
+    def test_receivers_believe_nobody_about_the_callers_address_until_somebody_is_named(self) -> None:
+        for name, _, container in containers():
+            named = {variable["name"] for variable in container["env"]}
+            assert "BOUNCEKEEPER_RECEIVER_TRUSTED_PROXIES" not in named, name
+
+    def test_whoever_trusts_a_network_of_pods_can_let_the_ingress_alone_reach_the_receivers(self) -> None:
+        policy = yaml.safe_load((KUBERNETES_FOLDER / "ingress" / "receiver-access.yaml").read_text())
+        receiver = next(yaml.safe_load_all((KUBERNETES_FOLDER / "receiver.yaml").read_text()))
+        assert policy["spec"]["podSelector"] == receiver["spec"]["selector"]
+        (rule,) = policy["spec"]["ingress"]
+        assert all("namespaceSelector" in peer for peer in rule["from"])
+        (port,) = receiver["spec"]["template"]["spec"]["containers"][0]["ports"]
+        assert [allowed["port"] for allowed in rule["ports"]] == [port["name"]]
+
+    def test_no_pod_is_given_service_links_or_rights(self) -> None:
+        for name, pod, container in containers():
+            assert pod["enableServiceLinks"] is False, name
+            assert pod["automountServiceAccountToken"] is False, name
+            assert pod["securityContext"]["runAsNonRoot"] is True, name
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
+
+    def test_commands_and_variables_are_ones_that_the_program_knows(self) -> None:
+        for name, _, container in containers():
+            assert container["args"][0] in COMMANDS, name
+            assert {variable["name"] for variable in container["env"]} <= KNOWN_VARIABLES, name
+
+    def test_what_listens_is_probed(self) -> None:
+        for name, _, container in containers():
+            if container["name"] in OURS:
+                assert container["readinessProbe"]["httpGet"]["path"] == "/readyz", name
+                assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", name
+
+
+class TestDockerfile:
+    def test_it_is_built_in_stages_from_the_hashed_lock_and_runs_without_rights(self) -> None:
+        text = (REPOSITORY / "deploy" / "Dockerfile").read_text()
+        assert len(re.findall(r"^FROM ", text, re.MULTILINE)) == 2
+        assert re.search(r"^USER 10001$", text, re.MULTILINE)
+        for source in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE):
+            for name in source.split():
+                assert (REPOSITORY / name).exists(), name
+                assert f"!{name}" in (REPOSITORY / ".dockerignore").read_text().splitlines(), name
+
+
+class TestMake:
+    def test_help_lists_every_target(self) -> None:
+        listed = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+        for target in ("run", "demo", "stack", "test", "test-fast", "lint", "drill", "bench", "clean"):
+            assert re.search(rf"^  {target}\s", listed, re.MULTILINE), target
+
+    def test_without_a_python_it_says_what_to_install(self, tmp_path: Path) -> None:
+        done = subprocess.run(
+            [REPOSITORY / "deploy" / "make-venv", "", str(tmp_path / "venv")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "Python 3.11" in done.stderr
+        assert "apt-get install python3" in done.stderr
+
+    def test_a_python_of_the_right_age_is_found(self) -> None:
+        found = subprocess.run([REPOSITORY / "deploy" / "find-python"], capture_output=True, text=True, check=True)
+        assert os.access(found.stdout.strip(), os.X_OK)
+
+
+def test_the_shipped_configuration_is_toml_without_secrets_and_trusts_nobody() -> None:
+    tables = tomllib.loads((REPOSITORY / "deploy" / "bouncekeeper.toml").read_text())
+    assert "postgres" not in tables
+    assert "trusted_proxies" not in tables["receiver"]
+    assert tables["queue"] == {"adapter": "rabbitmq"}
+
+
+def test_every_bouncekeeper_command_in_the_documents_exists() -> None:
+    """And every flag in them: what a reader copies must run."""
+    pages = [*(REPOSITORY / "docs").glob("*.md"), *REPOSITORY.glob("README.md")]
+    copied = [
+        line
+        for page in pages
+        for block in re.findall(r"```(?:sh|ini)\n(.*?)```", page.read_text(), re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert copied
+    for line in copied:
+        for name, rest in re.findall(r"\bbouncekeeper ([a-z][a-z-]+)((?: [^&|]*)?)", line):
+            if name not in COMMANDS:
+                assert "pg_" in line or "configmap" in line or "secret" in line or "=" in line, line
+                continue
+            known = help_of(name, rest.split()[:1])
+            for flag in re.findall(r"(--[a-z-]+)", rest):
+                assert flag in known, f"{flag} in: {line}"
+        for target in re.findall(r"^make ([a-z]+)", line):
+            assert re.search(rf"^{target}:", (REPOSITORY / "Makefile").read_text(), re.MULTILINE), line
+
+
+def help_of(name: str, words: list[str]) -> str:
+    parser = ArgumentParser()
+    parser.set_defaults(command=name)
+    command: Command = importlib.import_module(f"worker.commands.{COMMANDS[name].module}").COMMANDS[name]
+    command.configure(parser)
+    for action in parser._actions:
+        if isinstance(action.choices, dict) and words and words[0] in action.choices:
+            return str(action.choices[words[0]].format_help())
+    return parser.format_help()

@@ -1,0 +1,123 @@
+"""What became of the demo's contacts: counted, and some of them told in full."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from schemas.vocabulary import STATUS_GRAVITY, Kind, MailClass, Status
+from worker.commands.support.database import opened_database
+from worker.commands.support.demo_sending import Sent
+from worker.commands.support.output import print_line, print_table
+from worker.contacts.check import CheckAnswer, check_addresses
+from worker.contacts.explanation import ExplanationAnswer, contact_explanation
+from worker.contacts.report import EventView
+from worker.errors import StoreUnavailable
+from worker.queue.opening import opened_reader
+from worker.settings.tree import Settings
+from worker.store.pool import Pool
+
+_SETTLED_SECONDS = 1.5
+_TIMEOUT_SECONDS = 180.0
+_EXAMPLES_PER_STATUS = 1
+
+
+class DemoResult(Struct, frozen=True, kw_only=True):
+    """The end of the story."""
+
+    sent: Sent
+    contacts: int
+    statuses: dict[str, int]
+    may_be_mailed: int  # marketing
+    may_be_mailed_transactional: int
+    examples: list[ExplanationAnswer]
+
+
+async def wait_for_result(settings: Settings, addresses: Sequence[str], sent: Sent, *, quiet: bool) -> DemoResult:
+    """Waits until everything sent is in effect. Raises StoreUnavailable when that never comes."""
+    if not quiet:
+        print_line("waiting until all of it is in effect …")
+    async with opened_database(settings) as pool:
+        answer = await _settled(pool, settings, addresses)
+        transactional = await _check(pool, settings, addresses, MailClass.TRANSACTIONAL)
+        examples = [
+            explanation
+            for address in _interesting(answer)
+            if (explanation := await contact_explanation(pool, address, policy=settings.policy, now=answer.checked_at))
+        ]
+    return DemoResult(
+        sent=sent,
+        contacts=len(addresses),
+        statuses=dict(Counter(result.status or "" for result in answer.results)),
+        may_be_mailed=answer.allowed,
+        may_be_mailed_transactional=transactional.allowed,
+        examples=examples,
+    )
+
+
+async def _settled(pool: Pool, settings: Settings, addresses: Sequence[str]) -> CheckAnswer:
+    """The answer once everybody is known, nothing waits and nothing has changed for a while."""
+    reader = await opened_reader(settings)
+    try:
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        last, since = None, time.monotonic()
+        while time.monotonic() < deadline:
+            answer = await _check(pool, settings, addresses, MailClass.MARKETING)
+            statuses = [result.status for result in answer.results]
+            if statuses != last or await reader.depth() or not all(result.known for result in answer.results):
+                last, since = statuses, time.monotonic()
+            elif time.monotonic() - since > _SETTLED_SECONDS:
+                return answer
+            await asyncio.sleep(0.3)
+    finally:
+        await reader.close()
+    raise StoreUnavailable(
+        "the webhooks were accepted, but are not in effect yet: see whether a worker runs, and its log"
+    )
+
+
+async def _check(pool: Pool, settings: Settings, addresses: Sequence[str], mail_class: MailClass) -> CheckAnswer:
+    return await check_addresses(pool, addresses, mail_class=mail_class, policy=settings.policy, now=datetime.now(UTC))
+
+
+def _interesting(answer: CheckAnswer) -> list[str]:
+    by_status: dict[str, list[str]] = {}
+    for result in answer.results:
+        if result.reason is not None or result.status in {Status.UNSUBSCRIBED, Status.COMPLAINED}:
+            by_status.setdefault(result.status or "", []).append(result.address)
+    gravest_first = sorted(by_status, key=lambda status: -STATUS_GRAVITY[Status(status)])
+    return [address for status in gravest_first for address in by_status[status][:_EXAMPLES_PER_STATUS]]
+
+
+def _is_refusal(event: EventView) -> bool:
+    return bool(event.diagnostic) and event.kind in {Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED}
+
+
+def tell_result(result: DemoResult, folder: Path) -> None:
+    """Prints it for people."""
+    rate = result.sent.webhooks / max(result.sent.seconds, 0.001)
+    print_line()
+    print_line(
+        f"{result.sent.webhooks} webhooks were sent in {result.sent.seconds:.1f} s ({rate:.0f}/s); "
+        f"{result.contacts} contacts:"
+    )
+    rows = sorted(result.statuses.items(), key=lambda row: -STATUS_GRAVITY[Status(row[0])])
+    print_table(("status", "contacts"), rows)
+    print_line(f"{result.may_be_mailed} may be sent the next newsletter, {result.contacts - result.may_be_mailed} not;")
+    print_line(f"{result.may_be_mailed_transactional} may be sent a receipt or a password reset.")
+    for example in result.examples:
+        print_line()
+        print_line(f"{example.address}", style="bold")
+        print_line(f"  {example.sentence}")
+        said = next((step.event.diagnostic for step in reversed(example.steps) if _is_refusal(step.event)), None)
+        if said:
+            print_line(f'  the server said: "{said}"')
+        print_line(f"  {example.lifts}")
+    print_line()
+    print_line("Look around: `bouncekeeper up --demo` keeps this instance running; then, in another terminal,")
+    if result.examples:
+        print_line(f"  bouncekeeper explain {result.examples[0].address} --config {folder / 'bouncekeeper.toml'}")

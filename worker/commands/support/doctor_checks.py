@@ -1,0 +1,201 @@
+"""What `doctor` looks at. Every check gives findings and raises nothing for what may be wrong out there."""
+
+import asyncio
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from worker.commands.support.doctor_sources import look_at_sources
+from worker.commands.support.finding import Finding, note, well, wrong
+from worker.commands.support.output import moment
+from worker.commands.support.welcome import base_url
+from worker.errors import BouncekeeperError
+from worker.settings.tree import Settings
+
+_OLDEST_POSTGRES = 15
+_MIB = 1024 * 1024
+_LOW_DISK_BYTES = 1024 * _MIB
+_TIMEOUT_SECONDS = 5.0
+_RELAY_PATIENCE_SECONDS = 60
+
+
+async def look_at_everything(settings: Settings) -> list[Finding]:
+    """All findings, in the order of a webhook's way."""
+    return [
+        *await look_at_sources(settings),
+        *await look_at_process("receiver", base_url(settings.receiver.host, settings.receiver.port)),
+        *await look_at_queue(settings),
+        *await look_at_database(settings),
+        *await look_at_process("api", base_url(settings.api.host, settings.api.port)),
+        *look_at_disk(settings),
+    ]
+
+
+async def look_at_process(what: str, url: str) -> list[Finding]:
+    """Whether it runs where the settings say, and what it says of itself."""
+    import aiohttp  # noqa: PLC0415 - costs time that --help has not
+
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{url}/readyz") as answer:
+            said = (await answer.text()).strip()[:500]
+            if answer.status == 200:  # noqa: PLR2004 - the HTTP status
+                return [well(what, f"ready at {url}")]
+            return [wrong(what, f"answers at {url}, but is not ready: {said}", "see what it names, and its log")]
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        return [note(what, f"does not run at {url} ({type(error).__name__})", "fine if it runs on another machine")]
+
+
+async def look_at_database(settings: Settings) -> list[Finding]:
+    """Postgres, its version, the migrations, the partitions and what waits for a person."""
+    from worker.store.migrations import migrate  # noqa: PLC0415 - costs time that --help has not
+    from worker.store.overview import server_version  # noqa: PLC0415
+    from worker.store.pool import open_pool  # noqa: PLC0415
+
+    url = settings.postgres.url.reveal()
+    try:
+        pool = await open_pool(url, connections=1, command_timeout_seconds=_TIMEOUT_SECONDS)
+    except BouncekeeperError as error:
+        remedy = "start Postgres (`bouncekeeper up` starts an embedded one), or correct the URL"
+        return [wrong("postgres", str(error), remedy)]
+    try:
+        version = await server_version(pool)
+        findings = [well("postgres", f"version {version}")]
+        if version < _OLDEST_POSTGRES:
+            findings = [wrong("postgres", f"version {version} is too old", f"use Postgres {_OLDEST_POSTGRES} or newer")]
+        if missing := await migrate(url, dry_run=True):
+            return [*findings, wrong("schema", f"lacks {', '.join(missing)}", "run `bouncekeeper migrate`")]
+        findings.append(well("schema", "up to date"))
+        async with pool.acquire() as connection:
+            return findings + await _look_into_database(connection, settings)
+    except BouncekeeperError as error:
+        return [wrong("postgres", str(error), "see the log of Postgres")]
+    finally:
+        await pool.close()
+
+
+async def _look_into_database(connection: Any, settings: Settings) -> list[Finding]:
+    from worker.store.dead_letters import count_open_dead_letters  # noqa: PLC0415 - costs time that --help has not
+    from worker.store.overview import backlogs  # noqa: PLC0415
+    from worker.store.partitions import existing_partitions, month_of, months_later  # noqa: PLC0415
+
+    this_month = month_of(datetime.now(UTC))
+    wanted = [months_later(this_month, ahead) for ahead in range(settings.processor.partitions_ahead_months + 1)]
+    months = await existing_partitions(connection)
+    lacking = [f"{month:%Y-%m}" for month in wanted if month not in months]
+    findings = []
+    if lacking and this_month not in months:
+        findings.append(
+            note("partitions", f"lacks {', '.join(lacking)}", "a worker makes them when it starts: start one")
+        )
+    elif lacking:
+        findings.append(note("partitions", f"lacks {', '.join(lacking)}", "a worker makes them: see that one runs"))
+    else:
+        findings.append(well("partitions", f"{len(months)} months, made ahead until {max(months):%Y-%m}"))
+    letters = await count_open_dead_letters(connection)
+    findings.append(
+        note("dead letters", f"{letters} wait for a person", "see `bouncekeeper dead-letters list`")
+        if letters
+        else well("dead letters", "none")
+    )
+    patience = timedelta(seconds=_RELAY_PATIENCE_SECONDS + settings.processor.relay_every_seconds)
+    for backlog in await backlogs(connection):
+        if backlog.oldest_at is not None and datetime.now(UTC) - backlog.oldest_at > patience:
+            said = f"{backlog.waiting} status changes wait since {moment(backlog.oldest_at)}"
+            remedy = "see that a worker and RabbitMQ run, and `bouncekeeper endpoints list`"
+            findings.append(note(backlog.follower, said, remedy))
+        else:
+            findings.append(well(backlog.follower, f"{backlog.waiting} status changes wait"))
+    return findings
+
+
+async def look_at_queue(settings: Settings) -> list[Finding]:
+    """The queue: reachable, its version, what waits in it. Takes nothing out of it."""
+    if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
+        return await _look_at_rabbitmq(settings, settings.queue.url.reveal())
+    from worker.queue.opening import opened_reader  # noqa: PLC0415 - costs time that --help has not
+
+    try:
+        reader = await opened_reader(settings)
+        try:
+            depth = await reader.depth()
+        finally:
+            await reader.close()
+    except BouncekeeperError as error:
+        return [wrong("queue", str(error), "see postgres below")]
+    if depth is None:
+        return [wrong("queue", "in Postgres, which cannot be asked", "see postgres below")]
+    return [well("queue", f"in Postgres, {depth} parcels wait")]
+
+
+async def _look_at_rabbitmq(settings: Settings, url: str) -> list[Finding]:
+    import aiormq  # noqa: PLC0415 - costs time that --help has not
+
+    try:
+        connection = await asyncio.wait_for(aiormq.connect(url), _TIMEOUT_SECONDS)
+    except (aiormq.AMQPError, OSError, TimeoutError) as error:
+        return [
+            wrong(
+                "rabbitmq",
+                f"cannot be reached: {str(error) or type(error).__name__}",
+                "start it, or correct queue.url; until then webhooks are parked in Postgres",
+            )
+        ]
+    try:
+        version = _text(connection.server_properties.get("version"))
+        return [well("rabbitmq", f"version {version}"), *await _look_into_rabbitmq(connection, settings)]
+    finally:
+        await connection.close()
+
+
+async def _look_into_rabbitmq(connection: Any, settings: Settings) -> list[Finding]:
+    from schemas.queue_topology import DEAD_QUEUE, FORMER_QUEUE, SHARED_LANES, lane_queue  # noqa: PLC0415
+    from worker.processor.lanes import lanes_of  # noqa: PLC0415 - costs time that --help has not
+    from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - as above
+
+    lanes = lanes_of(settings.sources, PROVIDERS)
+    findings = []
+    for names, optional, about in (
+        ([lane_queue(lane) for lane in SHARED_LANES], [FORMER_QUEUE, *map(lane_queue, lanes)], "parcels wait"),
+        ([DEAD_QUEUE], [], "dead parcels wait to be moved"),
+    ):
+        queues = {name: await _queue_in_rabbitmq(connection, name) for name in (*names, *optional)}
+        if missing := [name for name in names if queues[name] is None]:
+            remedy = "a receiver or worker makes it when it starts"
+            findings.append(note("rabbitmq", f"has no queue {missing[0]} yet", remedy))
+            continue
+        waiting = {name: queue.message_count or 0 for name, queue in queues.items() if queue is not None}
+        most = max(waiting, key=lambda name: waiting[name])
+        where = f", {waiting[most]} of them in {most}" if waiting[most] and optional else ""
+        workers = queues[names[0]].consumer_count
+        findings.append(well("rabbitmq", f"{sum(waiting.values())} {about}{where}, {workers} workers take"))
+    return findings
+
+
+async def _queue_in_rabbitmq(connection: Any, name: str) -> Any:
+    """What the broker tells of it; None if it does not exist."""
+    import aiormq  # noqa: PLC0415 - costs time that --help has not
+
+    channel = await connection.channel()
+    try:
+        queue = await channel.queue_declare(name, passive=True)
+    except aiormq.AMQPError:
+        return None
+    await channel.close()
+    return queue
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value or "unknown")
+
+
+def look_at_disk(settings: Settings) -> list[Finding]:
+    """Room in the data folder, where there is one."""
+    folder = Path(settings.data_directory)
+    if not folder.is_dir():
+        return []
+    free = shutil.disk_usage(folder).free
+    if free < _LOW_DISK_BYTES:
+        return [wrong("disk", f"only {free // _MIB} MiB are free in {folder}", "make room, before Postgres stops")]
+    return [well("disk", f"{free // _MIB} MiB are free in {folder}")]

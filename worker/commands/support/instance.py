@@ -1,0 +1,123 @@
+"""What `up` and `stack` share: whose configuration they run with, their data folder, and the Postgres they keep."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from schemas.source import Secret
+from worker.commands.support.demo_folder import demo_configuration
+from worker.commands.support.first_run import configuration_file
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, overrides_of
+from worker.commands.support.welcome import base_url
+from worker.errors import ImpossibleSetting
+from worker.local_services.instance import Instance, InstanceRecord
+from worker.settings.configuration import ALL_SECTIONS
+from worker.settings.tree import Settings
+
+# Where `up` queues as long as nobody has chosen.
+QUEUE_IN_POSTGRES = {"queue.adapter": "postgres"}
+_TOLD_SECTIONS = ("receiver.", "api.", "queue.", "postgres.")
+
+
+def add_instance_flags(parser: ArgumentParser) -> None:
+    """Every setting as a flag, and `--demo`."""
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="uses the demo's own folder, with a source for each ESP and keys to sign with",
+    )
+    add_shared_flags(parser)
+    add_setting_flags(parser, ALL_SECTIONS)
+
+
+def instance_configuration(arguments: Namespace) -> Path:
+    """The configuration file, made when there is none, or the demo's; `arguments` name it from here on.
+
+    Raises ImpossibleSetting.
+    """
+    if arguments.demo:
+        arguments.config = str(demo_configuration(arguments))
+    found = configuration_file(arguments)
+    arguments.config = str(found)
+    return found
+
+
+@contextmanager
+def held_instance(settings: Settings, arguments: Namespace) -> Iterator[Instance]:
+    """The data folder is this process's inside the block, and says to commands beside it where everything is.
+
+    A folder that cannot be made or written to is passed over: whoever keeps something in it will say so.
+    Raises ImpossibleSetting when another instance runs there.
+    """
+    folder = Path(settings.data_directory)
+    instance = Instance(
+        folder,
+        command=arguments.command,
+        config_file=Path(arguments.config),
+        settings={**_flags_to_repeat(arguments), **_addresses(settings)},
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        other = instance.hold()
+    except OSError:
+        other = None
+    if other is not None:
+        raise ImpossibleSetting(_already_running(folder, other))
+    try:
+        yield instance
+    finally:
+        instance.release()
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    return {
+        "receiver.host": settings.receiver.host,
+        "receiver.port": str(settings.receiver.port),
+        "api.host": settings.api.host,
+        "api.port": str(settings.api.port),
+        "queue.adapter": settings.queue.adapter,
+    }
+
+
+def _flags_to_repeat(arguments: Namespace) -> dict[str, str]:
+    """The flags without which a command beside this one would look elsewhere; names of files from any folder."""
+    told = {path: text for path, text in overrides_of(arguments).items() if path.startswith(_TOLD_SECTIONS)}
+    return {
+        path: str(Path(text).expanduser().absolute()) if path in {"postgres.url_file", "queue.url_file"} else text
+        for path, text in told.items()
+        if path != "api.tokens_files"
+    }
+
+
+def _already_running(folder: Path, other: InstanceRecord) -> str:
+    def url(section: str) -> str:
+        settings = other.settings
+        return base_url(settings[f"{section}.host"], int(settings[f"{section}.port"]))
+
+    process = f", process {other.process_id}" if other.process_id else ""
+    return (
+        f"Bouncekeeper is already running in {folder} (`{other.command}`{process}): ESPs post to "
+        f"{url('receiver')}/webhooks/<source>, and the API is at {url('api')}. "
+        "End that one first, or choose another folder with --data-directory and other ports."
+    )
+
+
+async def with_migrated_postgres(settings: Settings, services: AsyncExitStack) -> Settings:
+    """The settings with the URL of a migrated Postgres: the given one, else the embedded one, which `services` end.
+
+    Raises what starting and migrating raise.
+    """
+    from worker.commands.support.upgrade import upgrade_database  # noqa: PLC0415 - costs time that --help has not
+
+    if not settings.postgres.url.reveal():
+        from worker.local_services.postgres import EmbeddedPostgres  # noqa: PLC0415 - only where it is used
+
+        folder = Path(settings.data_directory) / "postgres"
+        server = await services.enter_async_context(await EmbeddedPostgres.start(folder))
+        postgres = msgspec.structs.replace(settings.postgres, url=Secret(server.dsn))
+        settings = msgspec.structs.replace(settings, postgres=postgres)
+    await upgrade_database(settings)
+    return settings

@@ -1,0 +1,49 @@
+"""Everything in this process, as `up` runs it; `demo` does where none runs. Slow to import."""
+
+import asyncio
+import contextlib
+from argparse import Namespace
+from collections.abc import AsyncIterator
+
+from worker.api.service import run_api
+from worker.commands.fetch_mail import fetch_beside_others
+from worker.commands.support.instance import held_instance, with_migrated_postgres
+from worker.commands.support.running import Stop, run_together
+from worker.commands.support.welcome import require_free_ports, wait_until_listening
+from worker.processor.service import run_processor
+from worker.providers.mail.imap_options import has_mailbox
+from worker.receiver.service import run_receiver
+from worker.settings.tree import Settings
+
+
+@contextlib.asynccontextmanager
+async def running_instance(
+    settings: Settings, arguments: Namespace, stop: Stop
+) -> AsyncIterator[tuple[Settings, asyncio.Future[None]]]:
+    """The instance, ready for work: the settings with the database's URL, and when it has ended.
+
+    The embedded Postgres is started where no URL is given, and ends last. Leaving the block ends it all. Raises
+    ImpossibleSetting, what starting and migrating raise, and Interrupted.
+    """
+    with held_instance(settings, arguments):
+        async with contextlib.AsyncExitStack() as stack:
+            settings = await stop.unless_set(_with_services(settings, stack))
+            work = [
+                lambda stop: run_receiver(settings, stop),
+                lambda stop: run_processor(settings, stop),
+                lambda stop: run_api(settings, stop),
+            ]
+            if any(has_mailbox(source) for source in settings.sources):
+                work.append(lambda stop: fetch_beside_others(settings, stop))
+            services = asyncio.ensure_future(run_together(stop, *work))
+            try:
+                await stop.unless_set(wait_until_listening(settings))
+                yield settings, services
+            finally:
+                stop.set()
+                await services  # an error comes out here
+
+
+async def _with_services(settings: Settings, services: contextlib.AsyncExitStack) -> Settings:
+    await require_free_ports(settings)
+    return await with_migrated_postgres(settings, services)

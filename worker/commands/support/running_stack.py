@@ -1,0 +1,108 @@
+"""The production topology as `stack` runs it: services found or started, processes watched. Slow to import."""
+
+import asyncio
+import contextlib
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from schemas.source import Secret
+from worker.commands.support.instance import held_instance, with_migrated_postgres
+from worker.commands.support.running import Stop
+from worker.commands.support.setting_flags import overrides_of
+from worker.commands.support.supervisor import WatchedProcess, supervise
+from worker.commands.support.welcome import require_free_ports, tell_welcome, wait_until_listening
+from worker.local_services.folder import told_as_mistakes
+from worker.local_services.instance import Instance
+from worker.local_services.rabbitmq import start_rabbitmq
+from worker.local_services.whole_file import write_anew
+from worker.providers.mail.imap_options import has_mailbox
+from worker.settings.configuration_file import CONFIG_VARIABLE
+from worker.settings.declarations import ENVIRONMENT_PREFIX
+from worker.settings.tree import Settings
+
+BROKER_URL_NAME = "rabbitmq-url"
+
+
+async def run_stack(settings: Settings, arguments: Namespace, stop: Stop, *, config_file: Path) -> None:
+    """Runs it until `stop`. Raises what starting and migrating raise, StopTheProcess, and Interrupted."""
+    settings = _with_queue(settings, settings.queue.url)
+    async with contextlib.AsyncExitStack() as services:
+        instance = services.enter_context(held_instance(settings, arguments))
+        complete = await stop.unless_set(_with_services(settings, services))
+        broker_url_file = _tell_neighbours(instance, complete)
+        environment = _environment(arguments, complete)
+        watching = asyncio.ensure_future(supervise(_processes(arguments, environment, complete), stop))
+        try:
+            await stop.unless_set(wait_until_listening(complete))
+            tell_welcome(complete, arguments, config_file=config_file, broker_url_file=broker_url_file)
+            await asyncio.wait({watching})
+        finally:
+            stop.set()
+            await watching  # an error comes out here
+
+
+def _with_queue(settings: Settings, url: Secret | None) -> Settings:
+    queue = msgspec.structs.replace(settings.queue, adapter="rabbitmq", url=url)
+    return msgspec.structs.replace(settings, queue=queue)
+
+
+async def _with_services(settings: Settings, services: contextlib.AsyncExitStack) -> Settings:
+    """The settings with a Postgres and a RabbitMQ that run, found or started; the database migrated."""
+    await require_free_ports(settings)
+    folder = Path(settings.data_directory) / "rabbitmq"
+    url = settings.queue.url
+    broker = await services.enter_async_context(await start_rabbitmq(folder, url=None if url is None else url.reveal()))
+    return await with_migrated_postgres(_with_queue(settings, Secret(broker.url)), services)
+
+
+def _tell_neighbours(instance: Instance, settings: Settings) -> Path:
+    """Commands beside us use this broker; gives the file, readable by its owner alone, in which people find its URL."""
+    url = settings.queue.url.reveal() if settings.queue.url else ""
+    folder = Path(settings.data_directory)
+    with told_as_mistakes(folder):
+        instance.add({"queue.url": url, "queue.url_file": ""})
+        write_anew(folder / BROKER_URL_NAME, f"{url}\n")
+    return folder / BROKER_URL_NAME
+
+
+def _environment(arguments: Namespace, settings: Settings) -> dict[str, str]:
+    """What the processes are told: our flags as variables, and where the services are."""
+    flags = {
+        ENVIRONMENT_PREFIX + path.replace(".", "_").upper(): text for path, text in overrides_of(arguments).items()
+    }
+    # Files of secrets give way to the secrets themselves: both at once would be a contradiction.
+    for replaced in ("POSTGRES_URL_FILE", "QUEUE_URL_FILE"):
+        flags[ENVIRONMENT_PREFIX + replaced] = ""
+    return {
+        **flags,
+        CONFIG_VARIABLE: arguments.config,
+        f"{ENVIRONMENT_PREFIX}POSTGRES_URL": settings.postgres.url.reveal(),
+        f"{ENVIRONMENT_PREFIX}QUEUE_ADAPTER": "rabbitmq",
+        f"{ENVIRONMENT_PREFIX}QUEUE_URL": settings.queue.url.reveal() if settings.queue.url else "",
+    }
+
+
+def _processes(arguments: Namespace, environment: Mapping[str, str], settings: Settings) -> list[WatchedProcess]:
+    wanted = [
+        *(("receive", f"receive-{number}", {}) for number in range(1, arguments.receivers + 1)),
+        *(("work", f"work-{number}", _worker_port(settings, number)) for number in range(1, arguments.workers + 1)),
+        ("api", "api", {}),
+        *((("fetch-mail", "fetch-mail", {}),) if any(has_mailbox(source) for source in settings.sources) else ()),
+    ]
+    return [
+        WatchedProcess(
+            name=name, command=(sys.executable, "-m", "worker", command), environment={**environment, **its_own}
+        )
+        for command, name, its_own in wanted
+    ]
+
+
+def _worker_port(settings: Settings, number: int) -> dict[str, str]:
+    """The workers of one machine tell of themselves on ports side by side, from the configured one on."""
+    if not settings.processor.port:
+        return {}
+    return {f"{ENVIRONMENT_PREFIX}PROCESSOR_PORT": str(settings.processor.port + number - 1)}

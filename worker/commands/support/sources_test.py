@@ -1,0 +1,283 @@
+"""`sources test`: proves a source from its URL to a contact's status, with a forged webhook and a signed one."""
+
+import asyncio
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
+from schemas.lane import Lane
+from schemas.source import Source
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import print_json, print_line
+from worker.commands.support.setting_flags import settings_of
+from worker.commands.support.welcome import base_url
+from worker.providers.mail.imap_options import can_be_posted_to
+from worker.settings.tree import Settings
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from schemas.feedback_event import FeedbackEvent
+    from worker.providers.provider import WebhookRequest
+    from worker.store.pool import Pool
+
+DESCRIPTION = """\
+Proves each source from its URL to a contact's status. A forged webhook is posted to the running receiver, which
+must refuse it. Then a sample is posted, signed with the source's own secret, about an address that nobody can
+have (…@bouncekeeper.invalid, or +999…), and followed until its event is stored and the contact has its status.
+Where only the vendor can sign (SendGrid, Amazon SES …), and where mail is fetched from a mailbox, the sample goes
+straight to the queue instead.
+
+examples:
+  bouncekeeper sources test
+  bouncekeeper sources test sendgrid --url https://mail.example.org
+  bouncekeeper sources test --forged-only
+"""
+
+# With a proof that is none: Vonage has its own unsigned webhooks come again, so that one without any is answered 503.
+FORGED_BODY, FORGED_HEADERS = b"{}", {"content-type": "application/json", "authorization": "Bearer forged"}
+REFUSED_STATUSES = frozenset({400, 401, 403, 406})
+
+_NEEDS = ("receiver", "sources")
+_TIMEOUT_SECONDS = 15.0
+_LOOK_EVERY_SECONDS = 0.1
+
+
+class Finding(Struct, kw_only=True):
+    """What the test of one source found."""
+
+    name: str
+    provider: str
+    well: bool = True
+    http_status: int | None = None  # of the last answer; 0 when nobody answered
+    steps: list[tuple[str, str]] = []  # what was done, and what came of it
+
+    def tell(self, step: str, outcome: str, *, well: bool = True) -> None:
+        """Adds a step; one that is not well makes the source not well."""
+        self.steps.append((step, outcome))
+        self.well = self.well and well
+
+    @property
+    def unreachable(self) -> bool:
+        """True when nobody answered at the URL."""
+        return self.http_status == 0
+
+
+def configure(parser: ArgumentParser) -> None:
+    """The arguments of `sources test`."""
+    parser.description = DESCRIPTION
+    parser.add_argument("names", nargs="*", metavar="SOURCE", help="only these")
+    parser.add_argument("--url", help="how the ESPs reach the receiver (default: where it listens)")
+    parser.add_argument("--forged-only", action="store_true", help="send no sample: nothing is stored")
+    parser.add_argument(
+        "--wait", type=float, default=30.0, metavar="SECONDS", help="how long to follow a sample (default %(default)s)"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    """Tests the sources; raises ImpossibleSetting, StoreUnavailable."""
+    settings = settings_of(arguments, needs=_NEEDS)
+    known = {source.name: source for source in settings.sources}
+    if unknown := [name for name in arguments.names if name not in known]:
+        detail = f"there is no source {', '.join(unknown)}; there are: {', '.join(known) or 'none'}"
+        print_json({"sources": [], "detail": detail}) if arguments.json else print_line(detail)
+        return ExitCode.NO
+    if not arguments.forged_only:
+        settings = settings_of(arguments, needs=(*_NEEDS, "postgres"))
+    chosen = [known[name] for name in arguments.names] if arguments.names else list(settings.sources)
+    url = (arguments.url or base_url(settings.receiver.host, settings.receiver.port)).rstrip("/")
+    findings = asyncio.run(_test(url, chosen, settings, arguments))
+    if arguments.json:
+        print_json({"url": url, "sources": [_as_json(finding) for finding in findings]})
+    if any(finding.unreachable for finding in findings):
+        return ExitCode.UNAVAILABLE
+    return ExitCode.OK if all(finding.well for finding in findings) else ExitCode.NO
+
+
+async def _test(url: str, sources: Sequence[Source], settings: Settings, arguments: Namespace) -> list[Finding]:
+    import aiohttp  # noqa: PLC0415 - costs time that --help has not
+
+    findings = []
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)) as session:
+        for source in sources:
+            trial = _Trial(session, url, source, settings)
+            await trial.post_forgery()
+            if not arguments.forged_only and not trial.finding.unreachable:
+                await trial.follow_sample(wait_seconds=arguments.wait)
+            if not arguments.json:
+                _tell(trial.finding)
+            findings.append(trial.finding)
+    return findings
+
+
+class _Trial:
+    """The test of one source, step by step."""
+
+    def __init__(self, session: "aiohttp.ClientSession", url: str, source: Source, settings: Settings) -> None:
+        from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - costs time that --help has not
+
+        self._session = session
+        self._target = f"{url}/webhooks/{source.name}"
+        self._source = source
+        self._settings = settings
+        self._provider = PROVIDERS[source.provider]
+        self.finding = Finding(name=source.name, provider=self._provider.title)
+
+    async def post_forgery(self) -> None:
+        """A forged request must be refused."""
+        tell, step = self.finding.tell, "forged webhook"
+        if self._source.authentication == "none":
+            # An open source would take the forgery in; it is only the sample that is sent there.
+            tell(
+                step,
+                'not sent: the source is open, anybody may post; give it a secret and take authentication = "none" out',
+                well=False,
+            )
+            return
+        status = await self._post(step, FORGED_BODY, FORGED_HEADERS, {})
+        if status in REFUSED_STATUSES:
+            tell(step, f"refused ({status})")
+        elif status in {404, 405}:
+            detail = f"{self._target} answers {status}: another program, or a receiver without this source"
+            tell(step, detail, well=False)
+        elif 0 < status < 300:  # noqa: PLR2004 - the 2xx class
+            tell(step, f"taken ({status}): {self._target} does not lead to this receiver", well=False)
+        elif status:
+            tell(step, f"{self._target} answers {status}: see the receiver's log", well=False)
+
+    async def follow_sample(self, *, wait_seconds: float) -> None:
+        """A signed sample must be accepted, stored, and become its contact's status."""
+        from worker.commands.support.database import opened_database  # noqa: PLC0415 - all of these cost time that --help has not
+        from worker.processor.parsing import events_of  # noqa: PLC0415
+        from worker.samples.speaking import sample_webhook  # noqa: PLC0415
+
+        sample = sample_webhook(self._source, self._provider, now=datetime.now(UTC))
+        envelope = _envelope(self._source, sample.request, self._provider.kept_headers)
+        event = next((event for event in events_of(envelope, self._provider, self._source) if event.address), None)
+        if event is None:
+            self.finding.tell("sample", f"not sent: {_why_no_sample(self._source)}")
+            return
+        async with opened_database(self._settings) as pool:
+            if sample.signed:
+                if not await self._post_sample(sample.request):
+                    return
+            else:
+                await _queue(self._settings, envelope)
+                self.finding.tell("sample", _why_past_the_receiver(self._source))
+            await _follow(pool, event, self._settings, self.finding, wait_seconds=wait_seconds)
+
+    async def _post_sample(self, request: "WebhookRequest") -> bool:
+        status = await self._post("signed sample", request.body, request.headers, request.query)
+        if status == self._provider.success_status:
+            self.finding.tell("signed sample", f"accepted ({status})")
+            return True
+        if status:
+            detail = f"{self._target} answers {status}: see the receiver's log"
+            self.finding.tell("signed sample", detail, well=False)
+        return False
+
+    async def _post(self, step: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> int:
+        """The answer's status; 0 when there was none."""
+        import aiohttp  # noqa: PLC0415 - costs time that --help has not
+
+        try:
+            async with self._session.post(self._target, data=body, headers=headers, params=query) as answer:
+                self.finding.http_status = answer.status
+        except (aiohttp.ClientError, OSError) as error:
+            self.finding.http_status = 0
+            detail = f"{self._target} cannot be reached ({error}): start the receiver, or give --url"
+            self.finding.tell(step, detail, well=False)
+        return self.finding.http_status
+
+
+def _why_no_sample(source: Source) -> str:
+    if source.provider == "described":
+        return "none can be made for this description; use `sources try`"
+    return (
+        "a mail of our own making is believed for its token alone, and this source has no token_secrets; try a report "
+        "that came in with `sources try`"
+    )
+
+
+def _why_past_the_receiver(source: Source) -> str:
+    if not can_be_posted_to(source):
+        return "queued as fetch-mail does, since nobody can post here; `fetch-mail --dry-run` tries the mailbox"
+    return "queued past the receiver: only the vendor can sign; its own test button tries the signature"
+
+
+def _envelope(source: Source, request: "WebhookRequest", kept_headers: frozenset[str]) -> Envelope:
+    return Envelope(
+        delivery_id=new_delivery_id(),
+        source=source.name,
+        provider=source.provider,
+        account=source.account,
+        received_at=datetime.now(UTC),
+        content_type=request.headers.get("content-type", ""),
+        headers={name: value for name, value in request.headers.items() if name in kept_headers},
+        body=request.body,
+        account_from=source.account_from,
+    )
+
+
+async def _queue(settings: Settings, envelope: Envelope) -> None:
+    from worker.queue.opening import opened_writer  # noqa: PLC0415 - costs time that --help has not
+
+    writer = await opened_writer(settings)
+    try:
+        await writer.put(encode_parcel([encode_envelope(envelope)]), Lane(source=envelope.source))
+    finally:
+        await writer.close()
+
+
+async def _follow(
+    pool: "Pool", event: "FeedbackEvent", settings: Settings, finding: Finding, *, wait_seconds: float
+) -> None:
+    from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
+    from worker.store.contact_lookup import find_contact  # noqa: PLC0415
+    from worker.store.stored_events import stored_events  # noqa: PLC0415
+
+    address = event.address or ""
+    started = time.monotonic()
+    while time.monotonic() - started < wait_seconds:
+        row = await find_contact(pool, event.account, event.channel, address)
+        if row is not None and any(one.event_key == event.event_key for one in await stored_events(pool, row.id)):
+            finding.tell("event", f"stored after {time.monotonic() - started:.1f} s: {event.kind} ({event.cause})")
+            report = await contact_report(
+                pool,
+                address,
+                policy=settings.policy,
+                now=datetime.now(UTC),
+                account=event.account,
+                channel=event.channel,
+            )
+            if report is not None:
+                finding.tell("status", f"{address} is {report.status}: {report.sentence}")
+            return
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+    finding.tell(
+        "event",
+        f"not stored after {wait_seconds:g} s: see that a worker runs, and whether `bouncekeeper dead-letters list` "
+        "has it",
+        well=False,
+    )
+
+
+def _tell(finding: Finding) -> None:
+    print_line(f"{finding.name} ({finding.provider}): {'well' if finding.well else 'NOT WELL'}", style="bold")
+    for step, outcome in finding.steps:
+        print_line(f"  {step:<14}  {outcome}")
+
+
+def _as_json(finding: Finding) -> dict[str, object]:
+    return {
+        "name": finding.name,
+        "provider": finding.provider,
+        "well": finding.well,
+        "http_status": finding.http_status,
+        "steps": [{"step": step, "outcome": outcome} for step, outcome in finding.steps],
+    }

@@ -1,0 +1,127 @@
+"""Several processes of ours, watched: one that crashes is started again, and all of them end together."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from msgspec import Struct
+
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.running import run_together
+from worker.errors import StopTheProcess
+from worker.local_services.process import asks_for_death_signal
+from worker.process.interruption import MESSAGE
+from worker.process.logs import get_logger
+
+log = get_logger()
+
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 15.0
+_HEALTHY_AFTER_SECONDS = 30.0
+_GRACE_SECONDS = 30.0
+_COLOURS = ("36", "32", "33", "35", "34", "31")
+# After these no restart can help: the same command line and configuration would end the same way.
+_FINAL = frozenset({ExitCode.USAGE, ExitCode.IMPOSSIBLE_SETTING})
+
+
+class WatchedProcess(Struct, frozen=True, kw_only=True):
+    """One process to keep alive."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+
+
+async def supervise(processes: Sequence[WatchedProcess], stop: asyncio.Event) -> None:
+    """Keeps them alive until `stop`, then ends them in good order.
+
+    Their output comes out line by line behind their name. Raises StopTheProcess when one of them says that no
+    restart can help.
+    """
+    width = max(len(process.name) for process in processes)
+
+    def prefix(number: int, name: str) -> _Prefix:
+        return _Prefix(f"{name:<{width}} │ ", _COLOURS[number % len(_COLOURS)] if sys.stdout.isatty() else "")
+
+    keeping = [partial(_keep_alive, process, prefix(number, process.name)) for number, process in enumerate(processes)]
+    await run_together(stop, *keeping)
+
+
+class _Prefix:
+    """Writes lines behind a process's name."""
+
+    def __init__(self, text: str, colour: str) -> None:
+        self._text = (f"\x1b[{colour}m{text}\x1b[0m" if colour else text).encode()
+
+    def write(self, line: bytes) -> None:
+        sys.stdout.buffer.write(self._text + line.rstrip(b"\n") + b"\n")
+        sys.stdout.buffer.flush()
+
+
+async def _keep_alive(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Event) -> None:
+    wait_seconds = _FIRST_WAIT_SECONDS
+    while not stop.is_set():
+        started = time.monotonic()
+        status = await _run_once(watched, prefix, stop)
+        if stop.is_set():
+            return
+        if status in _FINAL:
+            raise StopTheProcess(f"{watched.name} cannot run (exit code {status}); its lines above say why")
+        if time.monotonic() - started > _HEALTHY_AFTER_SECONDS:
+            wait_seconds = _FIRST_WAIT_SECONDS
+        log.warning("process.restarted", role=watched.name, exit_code=status, wait_seconds=wait_seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait_seconds)
+        wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+
+
+async def _run_once(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Event) -> int:
+    """Runs it until it ends or we stop; gives its exit status, negative for a signal."""
+    process = await asyncio.create_subprocess_exec(
+        *watched.command,
+        env={**os.environ, **watched.environment},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C reaches us, and we end it in good order
+        preexec_fn=asks_for_death_signal(signal.SIGTERM),
+        limit=1024 * 1024,  # a line longer than this is cut
+    )
+    reading = asyncio.create_task(_copy_lines(process, prefix, stop))
+    ending = asyncio.create_task(process.wait())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not ending.done():
+            process.terminate()
+            await asyncio.wait({ending}, timeout=_GRACE_SECONDS)
+        if not ending.done():
+            prefix.write(f"did not end within {_GRACE_SECONDS:g} seconds and is killed".encode())
+            process.kill()
+        status = await ending
+        await asyncio.wait({reading}, timeout=1)
+        return status
+    finally:
+        if process.returncode is None:
+            process.kill()
+        for task in (reading, ending, stopping):
+            task.cancel()
+
+
+async def _copy_lines(process: asyncio.subprocess.Process, prefix: _Prefix, stop: asyncio.Event) -> None:
+    assert process.stdout is not None  # noqa: S101 - it was asked for above
+    while True:
+        try:
+            line = await process.stdout.readline()
+        except ValueError:  # longer than the limit; what was read is gone, the next line goes on
+            continue
+        if not line:
+            return
+        if stop.is_set() and line.strip() == MESSAGE:
+            continue  # it was still starting when we ended it: what there is to say we say ourselves
+        prefix.write(line)

@@ -1,0 +1,53 @@
+"""What brings a database to this program's version: its tables, then the spelling of its contacts' addresses."""
+
+from msgspec import Struct
+
+from worker.commands.support.progress_bar import Progress
+from worker.contacts.respelling import Respelled, count_respellings, respell_contacts
+from worker.settings.tree import Settings
+from worker.store.migrations import migrate
+from worker.store.pool import open_pool
+from worker.store.writer_pool import open_writer_pool
+
+_NAME = "bouncekeeper migrate"
+_CONNECTIONS = 2
+
+
+class Upgrade(Struct, frozen=True, kw_only=True):
+    """What was done, or would be."""
+
+    migrations: list[str]
+    contacts: Respelled
+
+    @property
+    def is_needed(self) -> bool:
+        """True when there was something to do."""
+        return bool(self.migrations or self.contacts.renamed or self.contacts.joined)
+
+
+async def upgrade_database(settings: Settings, *, progress: Progress | None = None) -> Upgrade:
+    """The database is at this program's version when this returns.
+
+    Raises StoreUnavailable, also while somebody restores the database, and ImpossibleSetting for a wrong URL. What
+    was done until then stays done, and the next run goes on behind it.
+    """
+    url, seconds = settings.postgres.url.reveal(), settings.postgres.command_timeout_seconds
+    migrations = await migrate(url)
+    pool = await open_writer_pool(
+        url, connections=_CONNECTIONS, command_timeout_seconds=seconds, application_name=_NAME
+    )
+    try:
+        return Upgrade(migrations=migrations, contacts=await respell_contacts(pool, settings.policy, progress=progress))
+    finally:
+        await pool.close()
+
+
+async def needed_upgrade(settings: Settings) -> Upgrade:
+    """What `upgrade_database` would do. Changes nothing; raises as it does."""
+    url, seconds = settings.postgres.url.reveal(), settings.postgres.command_timeout_seconds
+    migrations = await migrate(url, dry_run=True)
+    pool = await open_pool(url, connections=_CONNECTIONS, command_timeout_seconds=seconds, application_name=_NAME)
+    try:
+        return Upgrade(migrations=migrations, contacts=await count_respellings(pool))
+    finally:
+        await pool.close()

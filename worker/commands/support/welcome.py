@@ -1,0 +1,167 @@
+"""What `up` and `stack` say once everything listens: where to post, and what to look at."""
+
+import asyncio
+import os
+import shlex
+import shutil
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from schemas.queue_topology import CONTACTS_EXCHANGE
+from worker.commands.support.first_run import TOKEN_NAME
+from worker.commands.support.output import print_json, print_line, print_to_copy
+from worker.commands.support.setting_flags import overrides_of
+from worker.errors import ImpossibleSetting
+from worker.local_services.process import listens
+from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
+from worker.settings.configuration_file import find_config_file
+from worker.settings.tree import Settings
+
+_READY_TIMEOUT_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+
+
+async def require_free_ports(settings: Settings) -> None:
+    """Raises ImpossibleSetting when somebody listens there: on Linux two receivers would share a port unseen."""
+    for section, host, port in (
+        ("receiver", settings.receiver.host, settings.receiver.port),
+        ("api", settings.api.host, settings.api.port),
+    ):
+        if await listens(port, reachable_host(host)):
+            raise ImpossibleSetting(
+                f"another program listens on {host}, port {port}: end it, or choose another port with --{section}-port"
+            )
+
+
+async def wait_until_listening(settings: Settings) -> None:
+    """Returns once receiver and API accept connections, or when they have had half a minute for it."""
+    await asyncio.gather(
+        _wait_for_port(settings.receiver.host, settings.receiver.port),
+        _wait_for_port(settings.api.host, settings.api.port),
+    )
+
+
+async def _wait_for_port(host: str, port: int) -> bool:
+    deadline = asyncio.get_running_loop().time() + _READY_TIMEOUT_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        if await listens(port, reachable_host(host)):
+            return True
+        await asyncio.sleep(_POLL_SECONDS)
+    return False
+
+
+def reachable_host(host: str) -> str:
+    """Where to reach what listens on `host`, from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def base_url(host: str, port: int) -> str:
+    """`http://host:port`, for this machine."""
+    name = reachable_host(host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def tell_welcome(
+    settings: Settings, arguments: Namespace, *, config_file: Path, broker_url_file: Path | None = None
+) -> None:
+    """Prints it, and flushes: whoever reads a pipe waits for this line. `broker_url_file` is where consumers look."""
+    if arguments.json:
+        print_json(_for_scripts(settings, config_file, broker_url_file))
+    else:
+        _tell_people(settings, arguments, config_file, broker_url_file)
+    sys.stdout.flush()
+
+
+def _for_scripts(settings: Settings, config_file: Path, broker_url_file: Path | None) -> dict[str, object]:
+    return {
+        "ready": True,
+        "sources": _webhook_urls(settings),
+        "receiver": base_url(settings.receiver.host, settings.receiver.port),
+        "api": base_url(settings.api.host, settings.api.port),
+        "queue": settings.queue.adapter,
+        **({"broker_url_file": str(broker_url_file)} if broker_url_file else {}),
+        "config_file": str(config_file),
+        "data_directory": settings.data_directory,
+    }
+
+
+def _tell_people(settings: Settings, arguments: Namespace, config_file: Path, broker_url_file: Path | None) -> None:
+    print_line()
+    print_line("Bouncekeeper is running.", style="bold green")
+    print_line()
+    fetched = {source.name: mailbox.place for source in settings.sources if (mailbox := imap_mailbox(source))}
+    for heading, places in (("Your ESPs post to", _webhook_urls(settings)), ("Mail is fetched from", fetched)):
+        if places:
+            print_line(heading)
+            width = max(len(name) for name in places)
+            for name, place in places.items():
+                print_to_copy(f"  {name:<{width}}  {place}")
+    if not settings.sources:
+        print_to_copy(f"No source is configured yet: add your ESPs to {config_file}, then start again.")
+        print_line("To see it work first, in another terminal:")
+        print_to_copy(f"  {_program(from_anywhere=False)} demo")
+    print_line()
+    _tell_what_to_look_at(settings, arguments, config_file)
+    if broker_url_file is not None:
+        _tell_broker(settings, broker_url_file)
+    print_to_copy(f"Configuration: {config_file}    Data: {settings.data_directory}    End with Ctrl-C.")
+    print_line()
+
+
+def _tell_what_to_look_at(settings: Settings, arguments: Namespace, config_file: Path) -> None:
+    api = base_url(settings.api.host, settings.api.port)
+    flags = flags_to_find(config_file, named_folder=overrides_of(arguments).get("data_directory"))
+    program = _program(from_anywhere=bool(flags))
+    print_line("Look at")
+    print_line(f"  {api}/readyz     what is missing, if anything")
+    print_line(f"  {api}/metrics    for Prometheus")
+    print_to_copy(f"  {shlex.join([program, 'check', 'jane@example.org', *flags])}    # may I mail her?")
+    print_to_copy(f"  {shlex.join([program, 'doctor', *flags])}                    # is all well?")
+    token = Path(settings.data_directory) / TOKEN_NAME
+    if token.exists():
+        print_to_copy(
+            f'  curl -H "Authorization: Bearer $(cat {shlex.quote(str(token))})" '
+            f"""-d '{{"addresses": ["jane@example.org"]}}' {api}/v1/check"""
+        )
+    if not flags:
+        from_anywhere = [_program(from_anywhere=True), "doctor", "--config", str(config_file.absolute())]
+        print_to_copy(f"  {shlex.join(from_anywhere)}    # the same from any other folder")
+    print_line()
+
+
+def _tell_broker(settings: Settings, url_file: Path) -> None:
+    from worker.local_services.rabbitmq import without_password  # noqa: PLC0415 - imports the broker's library
+
+    url = "" if settings.queue.url is None else without_password(settings.queue.url.reveal())
+    print_line("Consumers of status changes connect to RabbitMQ")
+    print_line(f"  {url}    exchange {CONTACTS_EXCHANGE}")
+    print_to_copy(f"  cat {shlex.quote(str(url_file))}    # the same with user and password")
+    print_line()
+
+
+def flags_to_find(config_file: Path, *, named_folder: str | None) -> list[str]:
+    """What a command beside this one must be told, so that it finds the same configuration and data folder."""
+    found = find_config_file(flag=None, environment=os.environ)
+    flags = []
+    if found is None or found.resolve() != config_file.resolve():
+        flags += ["--config", str(config_file.absolute())]
+    if named_folder is not None and Path(named_folder).resolve() != config_file.parent.resolve():
+        flags += ["--data-directory", str(Path(named_folder).absolute())]
+    return flags
+
+
+def _webhook_urls(settings: Settings) -> dict[str, str]:
+    receiver = base_url(settings.receiver.host, settings.receiver.port)
+    return {
+        source.name: f"{receiver}/webhooks/{source.name}" for source in settings.sources if can_be_posted_to(source)
+    }
+
+
+def _program(*, from_anywhere: bool) -> str:
+    """How the reader's shell finds this program, here or from anywhere: it may be on nobody's PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "bouncekeeper" or shutil.which(called.name):
+        return "bouncekeeper"
+    relative = os.path.relpath(called)
+    return str(called.absolute()) if from_anywhere or relative.startswith("..") else relative
