@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,21 +16,30 @@ SOURCES = sorted([*(REPOSITORY / "worker").rglob("*.py"), *(REPOSITORY / "schema
 TEST_SOURCES = sorted((REPOSITORY / "tests").rglob("*.py"))
 MAX_LINES = 400
 FORBIDDEN_STEMS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "shared", "tools"}
-# What a part of the house may import of the others. Everybody may import schemas, and of worker what is EVERYBODYS.
-EDGE_PARTS = {"receiver", "processor", "api", "mailbox"}
-MIDDLE_PARTS = {"providers", "policy", "queue", "store"}
-EVERYBODYS = {"errors", "logs", "metrics", "settings_tree", "spelling"}
-SERVERS = {"connections", "listening", "probes", "remote_address"}
+# What a room may import of the others, schemas apart, which everybody may. A room stands above all that it names.
+EDGES = {"receiver", "mailbox", "processor", "api"}
+CORE = {"errors", "process", "policy", "providers", "queue", "store", "contacts", "settings", "connections"}
 MAY_IMPORT: dict[str, set[str]] = {
-    **{part: set() for part in MIDDLE_PARTS},
-    **dict.fromkeys(EDGE_PARTS, MIDDLE_PARTS | SERVERS),
+    "errors": set(),
+    "process": set(),
+    "policy": {"errors", "process.spelling"},
+    "providers": {"errors", "process.spelling"},
+    "queue": {"errors", "process", "settings"},
+    "store": {"errors", "process"},
+    "local_services": {"errors", "process"},
+    "contacts": {"errors", "process", "policy", "store"},
+    "settings": {"errors", "process", "policy", "providers", "local_services"},
+    "connections": {"errors", "process", "settings"},
     "samples": {"providers"},
-    **{part: set() for part in SERVERS},
-    "connections": {"remote_address"},
-    "listening": {"connections"},
-    "local_services": set(),
+    **dict.fromkeys(EDGES, CORE),
+    "commands": CORE | EDGES | {"samples", "local_services"},
+    "cli": {"commands"},
+    "__main__": {"cli", "process"},
 }
-PURE_PARTS = {"providers", "policy"}
+MOST_ROOMS = 20
+# Of a room that may not be imported as a whole, these modules may.
+SINGLE_MODULES = {room: tuple(name for name in names if "." in name) or ("-",) for room, names in MAY_IMPORT.items()}
+PURE_ROOMS = {"providers", "policy"}
 IMPURE_MODULES = {"asyncio", "socket", "aiohttp", "asyncpg", "aio_pika", "psycopg", "subprocess", "urllib.request"}
 
 
@@ -44,8 +54,8 @@ def tracked_files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def part_of(path: Path) -> str:
-    """`providers` for worker/providers/vendors/resend.py, `settings` for worker/settings/configuration.py, `schemas` for all of schemas."""
+def room_of(path: Path) -> str:
+    """The room: `providers` for worker/providers/registry.py, `cli` for worker/cli.py, `schemas` for all of schemas."""
     inside = path.relative_to(REPOSITORY).with_suffix("").parts
     return "schemas" if inside[0] == "schemas" else inside[1]
 
@@ -62,21 +72,27 @@ def imported_modules(path: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_imports_point_one_way(path: Path) -> None:
-    part = part_of(path)
+    room = room_of(path)
     for line, module in imported_modules(path):
         where = f"{path.relative_to(REPOSITORY)}:{line} imports {module}"
         assert module.partition(".")[0] != "tests", where
-        if part == "schemas":
+        if room == "schemas":
             assert module.partition(".")[0] != "worker", where
-        if not module.startswith("worker.") or part not in MAY_IMPORT:
-            continue
-        other = module.split(".")[1]
-        if other not in EVERYBODYS and other != part:
-            assert other in MAY_IMPORT[part], where
+        elif module.startswith("worker.") and (other := module.split(".")[1]) != room:
+            assert other in MAY_IMPORT[room] or module.removeprefix("worker.").startswith(SINGLE_MODULES[room]), where
+
+
+def test_rooms_are_few_and_stand_one_above_the_other() -> None:
+    rooms = {room_of(path) for path in SOURCES if path.name != "__init__.py" or path.parent.name != "worker"}
+    assert rooms == {*MAY_IMPORT, "schemas"}
+    assert len(rooms - {"cli", "__main__", "errors"}) <= MOST_ROOMS
+    TopologicalSorter({room: {name.split(".")[0] for name in below} for room, below in MAY_IMPORT.items()}).prepare()
 
 
 def test_settings_tree_knows_only_the_records_of_policy_and_classification() -> None:
-    ours = {module for _, module in imported_modules(REPOSITORY / "worker" / "settings_tree.py") if "worker" in module}
+    ours = {
+        module for _, module in imported_modules(REPOSITORY / "worker" / "settings" / "tree.py") if "worker" in module
+    }
     assert ours == {
         "worker.policy.rule",
         "worker.policy.rule.Policy",
@@ -87,7 +103,7 @@ def test_settings_tree_knows_only_the_records_of_policy_and_classification() -> 
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in SOURCES if part_of(path) in PURE_PARTS],
+    [path for path in SOURCES if room_of(path) in PURE_ROOMS],
     ids=lambda path: str(path.relative_to(REPOSITORY)),
 )
 def test_providers_and_policy_do_no_input_or_output_and_read_no_clock(path: Path) -> None:

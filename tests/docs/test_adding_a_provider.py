@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 PAGE = REPOSITORY / "docs" / "adding-a-provider.md"
 REGISTRATIONS = {
     "worker/providers/registry.py": """
-from worker.providers import pigeon
+from worker.providers.vendors import pigeon
 PROVIDERS[pigeon.PROVIDER.name] = pigeon.PROVIDER
 """,
     "worker/samples/registry.py": """
@@ -43,7 +43,11 @@ def test_the_provider_of_the_page_keeps_the_suite(tmp_path: Path) -> None:
     for name, lines in REGISTRATIONS.items():
         with (tmp_path / name).open("a") as registry:
             registry.write(lines)
-    assert built == ["worker/providers/pigeon.py", "worker/samples/pigeon.py", "tests/providers/test_pigeon.py"]
+    assert built == [
+        "worker/providers/vendors/pigeon.py",
+        "worker/samples/pigeon.py",
+        "tests/providers/vendors/test_pigeon.py",
+    ]
     run = [sys.executable, "-m"]
     linted = [[*run, "ruff", "check", *built], [*run, "ruff", "format", "--check", *built]]
     tested = [
@@ -51,7 +55,7 @@ def test_the_provider_of_the_page_keeps_the_suite(tmp_path: Path) -> None:
         "pytest",
         "-p",
         "no:cacheprovider",
-        "tests/providers/test_pigeon.py",
+        "tests/providers/vendors/test_pigeon.py",
         "tests/providers/test_registry.py",
     ]
     for command in (*linted, tested):

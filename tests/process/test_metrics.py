@@ -11,7 +11,7 @@ from worker.process import metrics
 from worker.receiver.service import open_writer
 from worker.settings.configuration import load_settings
 
-WORKER = Path(metrics.__file__).parent
+WORKER = Path(metrics.__file__).parents[1]
 
 
 def value(name: str, **labels: str) -> float | None:

@@ -1,4 +1,4 @@
-"""The configuration as the program uses it: one frozen tree, validated when it was loaded (worker.settings.configuration).
+"""The configuration as the program uses it: one frozen tree, validated when configuration.py loaded it.
 
 Each field carries its one sentence and its limits: flags, environment variables and docs/configuration.md are
 generated from here.

@@ -1,7 +1,6 @@
 """Amazon SES: feedback through SNS, enveloped or raw, and through EventBridge.
 
-What SES writes is read in worker.providers.vendors.amazon.ses_notification; here is what it comes wrapped in, and the proof
-of each.
+What SES writes is read in ses_notification.py; here is what it comes wrapped in, and the proof of each.
 """
 
 from collections.abc import Mapping
