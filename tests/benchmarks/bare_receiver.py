@@ -47,7 +47,8 @@ class NoCommit:
         """Nothing under way."""
 
 
-async def _open_discarding_writer(_settings: Settings) -> DiscardingWriter:
+async def _open_discarding_writer(_settings: Settings, *, postgres_connections: int) -> DiscardingWriter:
+    del postgres_connections
     return DiscardingWriter()
 
 

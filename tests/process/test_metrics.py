@@ -8,7 +8,7 @@ import prometheus_client
 from prometheus_client.metrics import MetricWrapperBase
 
 from worker.process import metrics
-from worker.receiver.service import open_writer
+from worker.queue.opening import open_writer
 from worker.settings.configuration import load_settings
 
 WORKER = Path(metrics.__file__).parents[1]

@@ -136,9 +136,9 @@ async def _show(pool: Any, _settings: Settings, arguments: Namespace) -> int:
 
 async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
     from worker.processor.replay import replay_dead_letters  # noqa: PLC0415 - costs time that --help has not
-    from worker.queue.opening import opened_writer  # noqa: PLC0415
+    from worker.queue.opening import open_writer  # noqa: PLC0415
 
-    writer = await opened_writer(settings)
+    writer = await open_writer(settings)
     try:
         outcome = await replay_dead_letters(
             pool,

@@ -137,7 +137,7 @@ async def _fetch(
 ) -> None:
     from worker.mailbox.dkim_check import dns_lookup  # noqa: PLC0415 - only what this process needs
     from worker.mailbox.service import keep_fetching  # noqa: PLC0415 - as above
-    from worker.receiver.service import open_writer  # noqa: PLC0415 - as above
+    from worker.queue.opening import open_writer  # noqa: PLC0415 - as above
 
     limits = Limits(
         timeout_seconds=settings.mailbox.timeout_seconds, max_message_bytes=settings.mailbox.max_message_bytes

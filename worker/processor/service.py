@@ -31,10 +31,9 @@ from worker.processor.trials import Trials
 from worker.processor.webhooks_out import EndpointSender
 from worker.providers.classification.operator_rules import use_operator_rules
 from worker.providers.registry import PROVIDERS
+from worker.queue.opening import open_queues
 from worker.queue.port import QueueReader
-from worker.queue.postgres import PostgresReader
 from worker.queue.rabbitmq import RabbitMQReader
-from worker.queue.topic_publisher import TopicPublisher
 from worker.settings.tree import Settings
 from worker.store.endpoint_states import follower_name
 from worker.store.event_rows import former_keys_until
@@ -90,14 +89,14 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         with store_errors("taking the followers' places in the feed"):
             for follower in _followers(settings):
                 await ensure_follower(pool, follower)
-        readers, dead_readers, publisher = await _queues(settings, stack)
-        address = await stack.enter_async_context(serving_probes(settings.processor, pool, readers))
+        queues = await open_queues(settings, stack)
+        address = await stack.enter_async_context(serving_probes(settings.processor, pool, queues.readers))
         served = {"address": address} if address else {}
         _log.info("process.started", role="processor", version=version("bouncekeeper"), **served)
         large_parcels = asyncio.Semaphore(1)
         room = TrialRoom()
         async with asyncio.TaskGroup() as tasks:
-            for name, reader in readers.items():
+            for name, reader in queues.readers.items():
                 consumer = Consumer(
                     name=name,
                     reader=reader,
@@ -115,11 +114,11 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                     keep = partial(_keep_lanes, pool, reader, lanes_of(settings.sources, PROVIDERS))
                     tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", keep))
             tasks.create_task(turns.keep(stop))
-            for reader in dead_readers:
+            for reader in queues.dead_readers:
                 tasks.create_task(move_dead_parcels(pool, reader, stop))
-            if publisher is not None:
+            if queues.publisher is not None:
                 seconds = settings.processor.relay_every_seconds
-                tasks.create_task(Relay(pool, turns, publisher).run(every_seconds=seconds, stop=stop))
+                tasks.create_task(Relay(pool, turns, queues.publisher).run(every_seconds=seconds, stop=stop))
             for sender in await _endpoint_senders(settings, pool, turns, stack):
                 seconds = settings.processor.relay_every_seconds
                 tasks.create_task(sender.run(every_seconds=seconds, stop=stop))
@@ -199,32 +198,6 @@ async def _endpoint_senders(
         EndpointSender(endpoint, pool=pool, turns=turns, client=client, give_up_after=give_up_after)
         for endpoint in settings.endpoints
     ]
-
-
-async def _queues(
-    settings: Settings, stack: AsyncExitStack
-) -> tuple[dict[str, QueueReader], list[QueueReader], TopicPublisher | None]:
-    """What is to be drained by name, where the given-up parcels are, and who announces status changes.
-
-    What receivers park in Postgres while the broker is away is drained as well as the broker.
-    """
-    dsn = settings.postgres.url.reveal()
-    readers: dict[str, QueueReader] = {"postgres": await PostgresReader.open(dsn)}
-    dead_readers: list[QueueReader] = []
-    publisher = None
-    if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
-        url = settings.queue.url.reveal()
-        readers["rabbitmq"] = await RabbitMQReader.open(url, prefetch=settings.queue.prefetch_parcels)
-        dead_readers.append(await RabbitMQReader.open_dead(url))
-        publisher = await TopicPublisher.open(
-            url,
-            confirm_timeout_seconds=settings.queue.confirm_timeout_seconds,
-            queues=settings.queue.changes_queues,
-        )
-        stack.push_async_callback(publisher.close)
-    for reader in (*readers.values(), *dead_readers):
-        stack.push_async_callback(reader.close)
-    return readers, dead_readers, publisher
 
 
 async def _make_months_ahead(pool: Pool, settings: Settings) -> None:

@@ -1,28 +1,88 @@
-"""The queue that the settings name, for the length of one command."""
+"""The one place that knows which queue the settings name: whatever reads or writes parcels is opened here."""
 
+from contextlib import AsyncExitStack
+
+from msgspec import Struct
+
+from worker.errors import ImpossibleSetting
+from worker.process import metrics
+from worker.queue.parking import ParkingWriter
 from worker.queue.port import QueueReader, QueueWriter
-from worker.settings.tree import Settings
+from worker.queue.postgres import PostgresReader, PostgresWriter
+from worker.queue.topic_publisher import TopicPublisher
+from worker.settings.tree import QueueSettings, Settings
 
 
-async def opened_writer(settings: Settings) -> QueueWriter:
-    """A writer, ready or connecting by itself. Raises ImpossibleSetting when the queue refuses us."""
-    if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
-        from worker.queue.rabbitmq import RabbitMQWriter  # noqa: PLC0415 - only the adapter that is used
+class OpenQueues(Struct, frozen=True, kw_only=True):
+    """What a worker reads and announces by."""
 
-        return await RabbitMQWriter.open(
-            settings.queue.url.reveal(), confirm_timeout_seconds=settings.queue.confirm_timeout_seconds
-        )
-    from worker.queue.postgres import PostgresWriter  # noqa: PLC0415 - only the adapter that is used
-
-    return await PostgresWriter.open(settings.postgres.url.reveal(), connections=1)
+    readers: dict[str, QueueReader]  # by the name of the broker
+    dead_readers: list[QueueReader]  # of parcels that a broker gave up
+    publisher: TopicPublisher | None  # announces changes of status; None without a broker that has exchanges
 
 
-async def opened_reader(settings: Settings) -> QueueReader:
-    """A reader, to ask how much waits; it takes nothing until asked. Raises ImpossibleSetting."""
-    if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
+def broker_url(queue: QueueSettings) -> str | None:
+    """The URL of the RabbitMQ that the settings name, with its password; None where Postgres is the queue.
+
+    Raises ImpossibleSetting for a RabbitMQ without a URL.
+    """
+    if queue.adapter != "rabbitmq":
+        return None
+    if queue.url is None:
+        raise ImpossibleSetting('queue.adapter is "rabbitmq", but queue.url is not set: give it as amqp://…')
+    return queue.url.reveal()
+
+
+async def open_writer(settings: Settings, *, postgres_connections: int = 1) -> QueueWriter:
+    """A writer to the queue, ready or connecting by itself; behind RabbitMQ stands Postgres as the parking place.
+
+    Raises ImpossibleSetting if the broker refuses us.
+    """
+    url = broker_url(settings.queue)
+    postgres = await PostgresWriter.open(settings.postgres.url.reveal(), connections=postgres_connections)
+    metrics.QUEUE_AVAILABLE.labels("postgres").set_function(lambda: float(postgres.available()))
+    if url is None:
+        return postgres
+    from worker.queue.rabbitmq import RabbitMQWriter  # noqa: PLC0415 - only the adapter that is used
+
+    try:
+        rabbitmq = await RabbitMQWriter.open(url, confirm_timeout_seconds=settings.queue.confirm_timeout_seconds)
+    except BaseException:
+        await postgres.close()
+        raise
+    metrics.QUEUE_AVAILABLE.labels("rabbitmq").set_function(lambda: float(rabbitmq.available()))
+    return ParkingWriter(rabbitmq, postgres, park_after_seconds=settings.queue.park_after_seconds)
+
+
+async def open_queues(settings: Settings, stack: AsyncExitStack) -> OpenQueues:
+    """All that a worker drains; the stack closes it. What receivers park in Postgres is drained beside the broker.
+
+    Raises ImpossibleSetting if the broker refuses us.
+    """
+    readers: dict[str, QueueReader] = {"postgres": await PostgresReader.open(settings.postgres.url.reveal())}
+    dead_readers: list[QueueReader] = []
+    publisher = None
+    if (url := broker_url(settings.queue)) is not None:
         from worker.queue.rabbitmq import RabbitMQReader  # noqa: PLC0415 - only the adapter that is used
 
-        return await RabbitMQReader.open(settings.queue.url.reveal(), prefetch=1)
-    from worker.queue.postgres import PostgresReader  # noqa: PLC0415 - only the adapter that is used
+        readers["rabbitmq"] = await RabbitMQReader.open(url, prefetch=settings.queue.prefetch_parcels)
+        dead_readers.append(await RabbitMQReader.open_dead(url))
+        publisher = await TopicPublisher.open(
+            url,
+            confirm_timeout_seconds=settings.queue.confirm_timeout_seconds,
+            queues=settings.queue.changes_queues,
+        )
+        stack.push_async_callback(publisher.close)
+    for reader in (*readers.values(), *dead_readers):
+        stack.push_async_callback(reader.close)
+    return OpenQueues(readers=readers, dead_readers=dead_readers, publisher=publisher)
 
-    return await PostgresReader.open(settings.postgres.url.reveal())
+
+async def open_depth_reader(settings: Settings) -> QueueReader:
+    """A reader of the queue that tells how much waits, and takes nothing unless asked. Raises ImpossibleSetting."""
+    url = broker_url(settings.queue)
+    if url is None:
+        return await PostgresReader.open(settings.postgres.url.reveal())
+    from worker.queue.rabbitmq import RabbitMQReader  # noqa: PLC0415 - only the adapter that is used
+
+    return await RabbitMQReader.open(url, prefetch=1)

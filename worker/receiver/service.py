@@ -8,14 +8,9 @@ from importlib.metadata import version
 
 from worker.connections.listening import listening
 from worker.connections.remote_address import RemoteAddress
-from worker.errors import ImpossibleSetting
-from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.providers.registry import PROVIDERS
-from worker.queue.parking import ParkingWriter
-from worker.queue.port import QueueWriter
-from worker.queue.postgres import PostgresWriter
-from worker.queue.rabbitmq import RabbitMQWriter
+from worker.queue.opening import open_writer
 from worker.receiver.application import build_receiver
 from worker.settings.tree import Settings
 
@@ -34,7 +29,7 @@ async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
     broker refuses us.
     """
     started = time.monotonic()
-    writer = await open_writer(settings)
+    writer = await open_writer(settings, postgres_connections=settings.receiver.groups_in_flight)
     try:
         app = build_receiver(
             settings=settings.receiver,
@@ -60,24 +55,6 @@ async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
     finally:
         await writer.close()
     log.info("process.stopped", role="receiver", seconds=round(time.monotonic() - started, 3))
-
-
-async def open_writer(settings: Settings) -> QueueWriter:
-    """The queue that the settings name; with RabbitMQ, Postgres stands behind it as the parking place."""
-    queue = settings.queue
-    if queue.adapter == "rabbitmq" and queue.url is None:
-        raise ImpossibleSetting('queue.adapter is "rabbitmq", but queue.url is not set: give it as amqp://…')
-    postgres = await PostgresWriter.open(settings.postgres.url.reveal(), connections=settings.receiver.groups_in_flight)
-    metrics.QUEUE_AVAILABLE.labels("postgres").set_function(lambda: float(postgres.available()))
-    if queue.adapter == "postgres" or queue.url is None:
-        return postgres
-    try:
-        rabbitmq = await RabbitMQWriter.open(queue.url.reveal(), confirm_timeout_seconds=queue.confirm_timeout_seconds)
-    except BaseException:
-        await postgres.close()
-        raise
-    metrics.QUEUE_AVAILABLE.labels("rabbitmq").set_function(lambda: float(rabbitmq.available()))
-    return ParkingWriter(rabbitmq, postgres, park_after_seconds=queue.park_after_seconds)
 
 
 def _calm_garbage_collection() -> None:

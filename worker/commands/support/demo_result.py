@@ -17,7 +17,7 @@ from worker.contacts.check import CheckAnswer, check_addresses
 from worker.contacts.explanation import ExplanationAnswer, contact_explanation
 from worker.contacts.report import EventView
 from worker.errors import StoreUnavailable
-from worker.queue.opening import opened_reader
+from worker.queue.opening import open_depth_reader
 from worker.settings.tree import Settings
 from worker.store.pool import Pool
 
@@ -61,7 +61,7 @@ async def wait_for_result(settings: Settings, addresses: Sequence[str], sent: Se
 
 async def _settled(pool: Pool, settings: Settings, addresses: Sequence[str]) -> CheckAnswer:
     """The answer once everybody is known, nothing waits and nothing has changed for a while."""
-    reader = await opened_reader(settings)
+    reader = await open_depth_reader(settings)
     try:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         last, since = None, time.monotonic()

@@ -112,12 +112,12 @@ async def _look_into_database(connection: Any, settings: Settings) -> list[Findi
 
 async def look_at_queue(settings: Settings) -> list[Finding]:
     """The queue: reachable, its version, what waits in it. Takes nothing out of it."""
-    if settings.queue.adapter == "rabbitmq" and settings.queue.url is not None:
-        return await _look_at_rabbitmq(settings, settings.queue.url.reveal())
-    from worker.queue.opening import opened_reader  # noqa: PLC0415 - costs time that --help has not
+    from worker.queue.opening import broker_url, open_depth_reader  # noqa: PLC0415 - costs time that --help has not
 
+    if (url := broker_url(settings.queue)) is not None:
+        return await _look_at_rabbitmq(settings, url)
     try:
-        reader = await opened_reader(settings)
+        reader = await open_depth_reader(settings)
         try:
             depth = await reader.depth()
         finally:

@@ -225,9 +225,9 @@ def _envelope(source: Source, request: "WebhookRequest", kept_headers: frozenset
 
 
 async def _queue(settings: Settings, envelope: Envelope) -> None:
-    from worker.queue.opening import opened_writer  # noqa: PLC0415 - costs time that --help has not
+    from worker.queue.opening import open_writer  # noqa: PLC0415 - costs time that --help has not
 
-    writer = await opened_writer(settings)
+    writer = await open_writer(settings)
     try:
         await writer.put(encode_parcel([encode_envelope(envelope)]), Lane(source=envelope.source))
     finally:
