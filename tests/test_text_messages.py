@@ -16,7 +16,7 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind, Status
 from tests.commands.test_cli_up import EFFECT_TIMEOUT_SECONDS, Instance, post
 from worker.commands.support.exit_code import ExitCode
-from worker.commands.support.first_run import CONFIG, make_first_configuration
+from worker.commands.support.first_run import first_configuration, make_first_configuration
 from worker.policy.explain import explain
 from worker.policy.policy_file import recommended_policy
 from worker.providers.vendors.twilio.twilio import PROVIDER
@@ -41,7 +41,7 @@ class Texts(Instance):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.data = folder / ".data"
-        make_first_configuration(self.data, CONFIG + CONFIGURATION)
+        make_first_configuration(self.data, first_configuration() + CONFIGURATION)
         self.twilio = TwilioSamples().speaking_as(
             Source(name="texts", provider="twilio", secrets=(Secret("an-auth-token"),))
         )

@@ -1,11 +1,7 @@
 """What the receiver says to a vendor's machine, and to the person who reads its delivery log."""
 
-import time
-from email.utils import formatdate
-from http import HTTPStatus
-
 import msgspec
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 # By HTTP status, so that an answer never says more about a source than its caller must know. The operator
 # finds the particulars in the log line.
@@ -39,50 +35,6 @@ _NOT_EVEN_BASIC = (
     " at your provider."
 )
 _LATER = "Nothing is wrong with the request: send it again later."
-
-
-class _Sent(web.Response):
-    """Tells aiohttp that the handler has written its answer already and that the connection stays open."""
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Nothing is left to prepare."""
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to write."""
-
-    @property
-    def keep_alive(self) -> bool:
-        """Always: see Success.answer."""
-        return True
-
-
-class Success:
-    """The empty answer to an accepted webhook, composed once a second.
-
-    aiohttp composes headers anew for each answer, which takes longer than all that authentication of a
-    webhook with a password does, and they are always the same.
-    """
-
-    def __init__(self, http_status: int) -> None:
-        self.http_status = http_status
-        self._sent = _Sent(status=http_status)
-        self._second = 0
-        self._wire = b""
-
-    def answer(self, request: web.Request) -> web.Response:
-        """What the handler returns; the answer is on its way then, or aiohttp sends it."""
-        transport = request.transport
-        if transport is None or request.version != HttpVersion11 or not request.keep_alive:
-            return web.Response(status=self.http_status)
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._wire = (
-                f"HTTP/1.1 {self.http_status} {HTTPStatus(self.http_status).phrase}\r\n"
-                f"Content-Length: 0\r\nDate: {formatdate(second, usegmt=True)}\r\n\r\n"
-            ).encode()
-        transport.write(self._wire)
-        return self._sent
 
 
 def refusal(

@@ -33,7 +33,7 @@ from worker.providers.provider import (
     Refused,
     WebhookRequest,
 )
-from worker.receiver.answers import Success, postponement, refusal
+from worker.receiver.answers import postponement, refusal
 from worker.receiver.authentication import authenticate
 from worker.receiver.body import BodyReader
 from worker.receiver.certificates import Certificates
@@ -41,6 +41,7 @@ from worker.receiver.content_coding import KNOWN_CODINGS
 from worker.receiver.group_commit import GroupCommit
 from worker.receiver.large_bodies import LargeBodies
 from worker.receiver.outbound import Outbound
+from worker.receiver.ready_answer import ReadyAnswer
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.subscription import confirm_subscription
 
@@ -81,7 +82,7 @@ class SourceWebhooks:
         self._lane = Lane(source=source.name, bulk=source.bulk)
         self._bulk_lane = Lane(source=source.name, bulk=True)
         self._kept_headers = tuple(sorted(provider.kept_headers))
-        self._success = Success(provider.success_status)
+        self._success = ReadyAnswer(provider.success_status)
         self._log = get_logger().bind(source=source.name, provider=provider.name)
         self._count_accepted = metrics.WEBHOOKS.labels(source.name, "accepted", "").inc
         self._count_body_bytes = metrics.WEBHOOK_BODY_BYTES.labels(source.name).inc

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from schemas.source import Secret
-from worker.commands.support.first_run import CONFIG, make_first_configuration
+from worker.commands.support.first_run import first_configuration, make_first_configuration
 from worker.commands.support.setting_flags import overrides_of
 from worker.local_services.folder import told_as_mistakes
 from worker.local_services.whole_file import write_once
@@ -73,8 +73,7 @@ def source_name(sender: SampleSender) -> str:
 
 
 def _configuration(senders: Sequence[SampleSender]) -> str:
-    head = CONFIG.partition("# One table for each")[0]
-    head = head.replace("port = 8025", f"port = {RECEIVER_PORT}").replace("port = 8026", f"port = {API_PORT}")
-    return head + "\n".join(
+    tables = "\n".join(
         write_source(sender.source(source_name(sender)), certificate_file=_SNS_CERTIFICATE) for sender in senders
     )
+    return first_configuration(receiver_port=RECEIVER_PORT, api_port=API_PORT, sources=tables)

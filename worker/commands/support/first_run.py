@@ -11,7 +11,7 @@ from worker.local_services.whole_file import write_once
 from worker.settings.configuration_file import CONFIG_NAME, data_folder, find_config_file
 
 TOKEN_NAME = "api-token"  # noqa: S105 - a file name
-CONFIG = """\
+_SETTINGS = """\
 # Bouncekeeper's configuration, made on the first run and yours to change; docs/configuration.md lists all there is.
 # Relative file names are relative to this file's folder. Anything here can also come from the environment
 # (BOUNCEKEEPER_RECEIVER_PORT) or from a flag (--receiver-port), which both win over this file.
@@ -24,16 +24,17 @@ data_directory = "."
 
 [receiver]
 host = "127.0.0.1"      # put a reverse proxy with TLS in front; or 0.0.0.0 to be reached directly
-port = 8025
+port = {receiver_port}
 
 [api]
 host = "127.0.0.1"
-port = 8026
+port = {api_port}
 tokens_files = ["api-token"]
 
 [logs]
 format = "console"      # "json" for machines
-
+"""
+_EXAMPLES_OF_SOURCES = """\
 # One table for each webhook URL. Uncomment the ESPs you use, fill in the secret, start again, and let the ESP post to
 # https://<your host>/webhooks/<name>. `bouncekeeper sources list` shows them, `bouncekeeper doctor` checks them.
 
@@ -59,10 +60,17 @@ def configuration_file(arguments: Namespace) -> Path:
     """The configuration file to use; made in the data folder when there is none. Raises ImpossibleSetting."""
     named_folder = overrides_of(arguments).get("data_directory")
     found = find_config_file(flag=arguments.config, environment=os.environ, data_directory=named_folder)
-    return found or make_first_configuration(data_folder(environment=os.environ, flag=named_folder))
+    return found or make_first_configuration(
+        data_folder(environment=os.environ, flag=named_folder), first_configuration()
+    )
 
 
-def make_first_configuration(folder: Path, text: str = CONFIG) -> Path:
+def first_configuration(*, receiver_port: int = 8025, api_port: int = 8026, sources: str = _EXAMPLES_OF_SOURCES) -> str:
+    """The text of a configuration that is safe as it stands; `sources` are its tables of sources, as TOML."""
+    return f"{_SETTINGS.format(receiver_port=receiver_port, api_port=api_port)}\n{sources}"
+
+
+def make_first_configuration(folder: Path, text: str) -> Path:
     """Writes `bouncekeeper.toml` and a fresh API token into the data folder, readable by the owner alone.
 
     What is there already stays as it is. Raises ImpossibleSetting when the folder cannot be written to.
