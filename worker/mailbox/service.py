@@ -1,10 +1,10 @@
 """`fetch-mail` as a process: each source's mailbox is looked into again and again, until it is asked to stop."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from aiohttp import web
@@ -12,7 +12,9 @@ from aiohttp import web
 from worker.connections.listening import listening
 from worker.errors import ImpossibleSetting, TryAgainLater
 from worker.mailbox.fetching import MailboxFetcher
+from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
+from worker.process.pause import pause
 from worker.process.probes import add_probes
 from worker.queue.port import QueueWriter
 from worker.settings.tree import MailboxSettings
@@ -64,12 +66,8 @@ async def _look_again_and_again(
     *,
     was_let_in: bool,
 ) -> None:
-    async def pause(seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await stop.wait()
-
-    reminder, wait_seconds = Reminder(), _FIRST_WAIT_SECONDS
+    reminder = Reminder()
+    backoff = Backoff(first_seconds=_FIRST_WAIT_SECONDS, longest_seconds=_LONGEST_WAIT_SECONDS)
     try:
         while not stop.is_set():
             try:
@@ -78,17 +76,16 @@ async def _look_again_and_again(
                 away.discard(name)
                 await fetcher.take_all()
                 reminder.over()
-                wait_seconds = _FIRST_WAIT_SECONDS
-                await fetcher.wait(settings.poll_every_seconds, pause)
+                backoff.succeeded()
+                await fetcher.wait(settings.poll_every_seconds, partial(pause, stop))
             except (TryAgainLater, ImpossibleSetting) as error:
                 if isinstance(error, ImpossibleSetting) and not was_let_in:
                     raise
                 away.add(name)
                 if reminder.due(type(error).__name__):
-                    _log.warning("mailbox.lost", source=name, reason=str(error), wait_seconds=wait_seconds)
+                    _log.warning("mailbox.lost", source=name, reason=str(error), wait_seconds=backoff.seconds)
                 await fetcher.close()
-                await pause(wait_seconds)
-                wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+                await backoff.wait(stop)
     finally:
         await fetcher.close()
 

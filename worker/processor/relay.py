@@ -11,6 +11,7 @@ from schemas.outgoing import StatusChanged
 from schemas.queue_topology import status_routing_key
 from worker.errors import TryAgainLater
 from worker.process import metrics
+from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
 from worker.store.feed_followers import (
@@ -53,15 +54,16 @@ class Relay:
 
     async def run(self, *, every_seconds: float, stop: asyncio.Event) -> None:
         """Relays until `stop`; a broker or database that is away is waited for, the changes are safe meanwhile."""
-        wait_seconds = every_seconds
+        backoff = Backoff(first_seconds=every_seconds * 2, longest_seconds=_LONGEST_WAIT_SECONDS)
         reminder = Reminder()
         while not stop.is_set():
+            wait_seconds = every_seconds
             try:
                 await self.publish_waiting(stop)
                 reminder.over()
-                wait_seconds = every_seconds
+                backoff.succeeded()
             except TryAgainLater as error:
-                wait_seconds = min(max(wait_seconds, every_seconds) * 2, _LONGEST_WAIT_SECONDS)
+                wait_seconds = backoff.failed()
                 if reminder.due(type(error).__name__):
                     _log.warning("task.failed", task="relay", reason=str(error), wait_seconds=wait_seconds)
             await pause(stop, wait_seconds)

@@ -16,6 +16,7 @@ from worker.contacts.retention import drop_old_months, make_months_ahead, oldest
 from worker.contacts.sweep import sweep
 from worker.errors import StoreUnavailable, TryAgainLater
 from worker.process import metrics
+from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
 from worker.process.pause import pause
 from worker.processor.batch import BatchWriter
@@ -141,14 +142,13 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _schema(settings: Settings, stop: asyncio.Event) -> None:
     """Waits until Postgres answers; raises SchemaOutOfDate when it is not migrated."""
-    wait_seconds = 0.2
+    backoff = Backoff(first_seconds=0.2, longest_seconds=_LONGEST_WAIT_SECONDS)
     while not stop.is_set():
         try:
             await require_current_schema(settings.postgres.url.reveal())
         except StoreUnavailable as error:
-            _log.warning("task.failed", task="start", reason=str(error), wait_seconds=wait_seconds)
-            await pause(stop, wait_seconds)
-            wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+            _log.warning("task.failed", task="start", reason=str(error), wait_seconds=backoff.seconds)
+            await backoff.wait(stop)
         else:
             return
 

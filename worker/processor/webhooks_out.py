@@ -10,6 +10,7 @@ import msgspec
 from schemas.endpoint import Endpoint
 from worker.errors import TryAgainLater
 from worker.process import metrics
+from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
 from worker.processor.endpoint_client import Answer
@@ -54,15 +55,16 @@ class EndpointSender:
 
     async def run(self, *, every_seconds: float, stop: asyncio.Event) -> None:
         """Sends until `stop`; a database that is away is waited for."""
-        wait_seconds = every_seconds
+        backoff = Backoff(first_seconds=every_seconds * 2, longest_seconds=_LONGEST_DATABASE_WAIT_SECONDS)
         reminder = Reminder()
         while not stop.is_set():
+            wait_seconds = every_seconds
             try:
                 await self.send_waiting(stop)
                 reminder.over()
-                wait_seconds = every_seconds
+                backoff.succeeded()
             except TryAgainLater as error:
-                wait_seconds = min(max(wait_seconds, every_seconds) * 2, _LONGEST_DATABASE_WAIT_SECONDS)
+                wait_seconds = backoff.failed()
                 if reminder.due(type(error).__name__):
                     _log.warning("task.failed", task=self._name, reason=str(error), wait_seconds=wait_seconds)
             await pause(stop, wait_seconds)

@@ -26,6 +26,7 @@ from aiormq.exceptions import (
 from yarl import URL
 
 from worker.errors import ImpossibleSetting, QueueUnavailable, StopTheProcess
+from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
 
 log = get_logger()
@@ -125,7 +126,7 @@ class BrokerConnection:
             await asyncio.gather(keeper, return_exceptions=True)
 
     async def _keep(self, first: asyncio.Future[None]) -> None:
-        wait_seconds = _FIRST_WAIT_SECONDS
+        backoff = Backoff(first_seconds=_FIRST_WAIT_SECONDS, longest_seconds=_LONGEST_WAIT_SECONDS)
         while not self._closing:
             try:
                 await self._connect()
@@ -133,11 +134,11 @@ class BrokerConnection:
                 if not first.done():
                     first.set_exception(error)
                     return
-                self._tell_away("broker.misconfigured", str(error), wait_seconds)
+                self._tell_away("broker.misconfigured", str(error), backoff.seconds)
             except QueueUnavailable as error:
-                self._tell_away("broker.lost", self._away(repr(error.__cause__ or error)), wait_seconds)
+                self._tell_away("broker.lost", self._away(repr(error.__cause__ or error)), backoff.seconds)
             else:
-                wait_seconds = _FIRST_WAIT_SECONDS
+                backoff.succeeded()
                 self._reminder.over()
                 log.info("broker.connected", role=self._role, address=self.address)
                 if not first.done():
@@ -145,12 +146,11 @@ class BrokerConnection:
                 await self._until_lost()
                 if self._closing:
                     return
-                self._tell_away("broker.lost", self._lost_reason, wait_seconds)
+                self._tell_away("broker.lost", self._lost_reason, backoff.seconds)
             if not first.done():
                 first.set_result(None)
             # Spread, so that many receivers do not all come back in the same moment.
-            await asyncio.sleep(wait_seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-            wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+            await asyncio.sleep(backoff.failed() * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
     async def _connect(self) -> None:
         self._generation += 1

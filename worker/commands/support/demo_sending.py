@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from worker.commands.support.output import console, print_line
 from worker.errors import ImpossibleSetting, QueueUnavailable
+from worker.process.backoff import Backoff
 from worker.providers.provider import WebhookRequest
 
 _CONNECTIONS = 32
@@ -59,7 +60,8 @@ async def post_all(requests: Sequence[tuple[str, WebhookRequest]], *, quiet: boo
 
 async def _post(session: aiohttp.ClientSession, url: str, request: WebhookRequest) -> None:
     problem = ""
-    for attempt in range(_TRIES):
+    backoff = Backoff(first_seconds=0.1, longest_seconds=_LONGEST_WAIT_SECONDS)
+    for _ in range(_TRIES):
         try:
             async with session.post(url, params=request.query, headers=request.headers, data=request.body) as answer:
                 if answer.status < 300:  # noqa: PLR2004 - the 2xx class
@@ -72,7 +74,7 @@ async def _post(session: aiohttp.ClientSession, url: str, request: WebhookReques
                     )
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             problem = str(error) or type(error).__name__
-        await asyncio.sleep(min(0.1 * 2**attempt, _LONGEST_WAIT_SECONDS))
+        await asyncio.sleep(backoff.failed())
     raise QueueUnavailable(f"the receiver at {url} took a webhook not even after {_TRIES} tries: {problem}")
 
 

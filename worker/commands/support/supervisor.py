@@ -1,7 +1,6 @@
 """Several processes of ours, watched: one that crashes is started again, and all of them end together."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ from worker.commands.support.running import run_together
 from worker.errors import StopTheProcess
 from worker.local_services.process import asks_for_death_signal
 from worker.process.interruption import MESSAGE
+from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
 
 log = get_logger()
@@ -64,7 +64,7 @@ class _Prefix:
 
 
 async def _keep_alive(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Event) -> None:
-    wait_seconds = _FIRST_WAIT_SECONDS
+    backoff = Backoff(first_seconds=_FIRST_WAIT_SECONDS, longest_seconds=_LONGEST_WAIT_SECONDS)
     while not stop.is_set():
         started = time.monotonic()
         status = await _run_once(watched, prefix, stop)
@@ -73,11 +73,9 @@ async def _keep_alive(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Ev
         if status in _FINAL:
             raise StopTheProcess(f"{watched.name} cannot run (exit code {status}); its lines above say why")
         if time.monotonic() - started > _HEALTHY_AFTER_SECONDS:
-            wait_seconds = _FIRST_WAIT_SECONDS
-        log.warning("process.restarted", role=watched.name, exit_code=status, wait_seconds=wait_seconds)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), wait_seconds)
-        wait_seconds = min(wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+            backoff.succeeded()
+        log.warning("process.restarted", role=watched.name, exit_code=status, wait_seconds=backoff.seconds)
+        await backoff.wait(stop)
 
 
 async def _run_once(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Event) -> int:
