@@ -5,10 +5,10 @@ import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from worker.commands.catalogue import COMMANDS, Command
 from worker.commands.support.exit_code import EXIT_CODE_HELP, ExitCode
+from worker.process.spelling import did_you_mean
 
 _OPENING = """usage: bouncekeeper COMMAND [arguments]
 
@@ -38,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _print_version()
     entry = COMMANDS.get(words[0])
     if entry is None:
-        close = get_close_matches(words[0], COMMANDS, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`bouncekeeper --help` lists all there are"
+        hint = did_you_mean(words[0], COMMANDS, otherwise="`bouncekeeper --help` lists all there are")
         print(f"bouncekeeper: there is no command {words[0]!r}: {hint}", file=sys.stderr)  # noqa: T201 - the terminal
         return ExitCode.USAGE
     return _run(words[0], entry.module, words[1:])

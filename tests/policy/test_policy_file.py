@@ -90,8 +90,8 @@ def test_the_groups_together_are_every_cause_that_can_count() -> None:
 HOLD = {"action": "hold", "hold_ladder": ["30d"]}
 # One rule `r` over a full mailbox with these keys, and words that the message must hold.
 MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
-    ({"causes": ["mailbox_ful"]}, ["causes", "'mailbox_ful'", "did you mean 'mailbox_full'?"]),
-    ({"causes": ["@tempory"]}, ["causes", "no group '@tempory'", "did you mean '@temporary'?"]),
+    ({"causes": ["mailbox_ful"]}, ["causes", "'mailbox_ful'", "did you mean mailbox_full?"]),
+    ({"causes": ["@tempory"]}, ["causes", "no group '@tempory'", "did you mean @temporary?"]),
     ({"causes": []}, ["causes", "count nothing"]),
     ({"causes": "mailbox_full"}, ["causes", "write a list"]),
     ({"causes": ["sender_reputation"]}, ["causes", "sender_reputation", "sender's fault", "take it out"]),
@@ -106,7 +106,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"strikes": True}, ["strikes", "is True"]),
     ({"strikes": 2.5}, ["strikes", "is 2.5"]),
     ({"strikes": 101}, ["strikes", "from 1 to 100"]),
-    ({"strike": 3}, ["strike", "no key of a rule", "did you mean 'strikes'?"]),
+    ({"strike": 3}, ["strike", "no key of a rule", "did you mean strikes?"]),
     ({"engaged_extra": -1}, ["engaged_extra", "from 0 to 100"]),
     ({"engaged_extra": 1, "engaged_by": []}, ["engaged_by", "never applies"]),
     ({"engaged_extra": 1, "engaged_within": "0d"}, ["engaged_within", "never applies"]),
@@ -170,9 +170,9 @@ def test_a_mistake_in_a_rule_names_the_rule_the_key_and_the_remedy(keys: dict[st
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({"preset": "mailchump"}, ["preset", "did you mean 'mailchimp'?"]),
+        ({"preset": "mailchump"}, ["preset", "did you mean mailchimp?"]),
         ({"preset": 7}, ["preset", "is 7"]),
-        ({"prest": "recommended"}, ["prest", "did you mean 'preset'?"]),
+        ({"prest": "recommended"}, ["prest", "did you mean preset?"]),
         ({"max_event_age": "soon"}, ["max_event_age", "'soon' is no duration"]),
         ({"complaint_applies_to": "none"}, ["complaint_applies_to", "heeded"]),
         ({"complaint_applies_to": "some"}, ["complaint_applies_to", "'some'"]),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from worker.errors import ImpossibleSetting
-from worker.process.spelling import closest
+from worker.process.spelling import did_you_mean
 
 
 def mistake(where: str, key: str, wrong: str, remedy: str) -> str:
@@ -19,8 +19,7 @@ def impossible(where: str, key: str, wrong: str, remedy: str) -> ImpossibleSetti
 
 def instead_of(word: str, known: list[str]) -> str:
     """What to write instead of a word that is not known."""
-    close = closest(word, known)
-    return f"did you mean {close!r}?" if close else f"choose among {', '.join(known)}"
+    return did_you_mean(word, known, otherwise=f"choose among {', '.join(known)}")
 
 
 @contextmanager

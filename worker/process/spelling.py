@@ -11,9 +11,11 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return by_spelling[close[0]] if close else None
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`did you mean port?`, or all there are if none comes close."""
+def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """`did you mean port?`; if none comes close `otherwise`, or all there are."""
     names = sorted(known)
     if close := closest(name, names):
         return f"did you mean {close}?"
+    if otherwise:
+        return otherwise
     return f"known are {', '.join(names)}" if names else "nothing is known here"

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from schemas.source import Source
-from worker.process.spelling import closest
+from worker.process.spelling import did_you_mean
 
 # What is read before the provider is asked: near misses of these arrive here among the options.
 _OF_EVERY_SOURCE = (
@@ -48,6 +48,5 @@ def check_options(source: Source, *, seconds: Collection[str] = (), others: Coll
 
 
 def _instead(name: str, known: list[str]) -> str:
-    if close := closest(name, [*known, *_OF_EVERY_SOURCE]):
-        return f"did you mean {close}?"
-    return f"it knows {', '.join(known)}" if known else "it has no settings of its own"
+    others = f"it knows {', '.join(known)}" if known else "it has no settings of its own"
+    return did_you_mean(name, [*known, *_OF_EVERY_SOURCE], otherwise=others)
