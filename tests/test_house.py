@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "samples": {"providers"},
     **dict.fromkeys(EDGES, CORE),
     "commands": CORE | EDGES | {"samples", "local_services"},
-    "cli": {"commands"},
+    "cli": {"commands", "process"},
     "__main__": {"cli", "process"},
 }
 MOST_ROOMS = 20

@@ -36,14 +36,14 @@ pytestmark = pytest.mark.slow
 async def servers(database_dsn: str, tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """The URLs of an API and a receiver, as an operator starts them."""
     (tmp_path / "bouncekeeper.toml").write_text(SOURCE)
-    ports = {"api": free_port(), "receive": free_port()}
+    ports = {"api": free_port(), "receiver": free_port()}
     environment = {
         "BOUNCEKEEPER_CONFIG": str(tmp_path / "bouncekeeper.toml"),
         "BOUNCEKEEPER_POSTGRES_URL": database_dsn,
         "BOUNCEKEEPER_QUEUE_ADAPTER": "postgres",
         "BOUNCEKEEPER_API_TOKENS": TOKEN,
         "BOUNCEKEEPER_API_PORT": str(ports["api"]),
-        "BOUNCEKEEPER_RECEIVER_PORT": str(ports["receive"]),
+        "BOUNCEKEEPER_RECEIVER_PORT": str(ports["receiver"]),
     }
     running = []
     try:
@@ -110,7 +110,7 @@ async def test_the_receiver_answers_scripts_as_its_description_says(
     # What is right beside a mistake is taken. A source has one of the ways of proof: what another lacks is no matter.
     without = "--exclude-checks=negative_data_rejection,ignored_auth"
     status, printed = await schemathesis(
-        servers["receive"], f"--include-path={WEBHOOKS}", without, seed, folder=tmp_path
+        servers["receiver"], f"--include-path={WEBHOOKS}", without, seed, folder=tmp_path
     )
     assert status == 0, printed
-    assert "webhook.failed" not in (tmp_path / "receive.log").read_text()
+    assert "webhook.failed" not in (tmp_path / "receiver.log").read_text()

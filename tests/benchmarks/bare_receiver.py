@@ -62,7 +62,7 @@ def _main() -> None:
     if not options.discard:
         vars(application)["GroupCommit"] = NoCommit
     settings = load_settings(config_file=options.config, environment={}, overrides={})
-    run_service(settings, "receive", lambda stop: service.run_receiver(settings, stop))
+    run_service(settings, "receiver", lambda stop: service.run_receiver(settings, stop))
 
 
 if __name__ == "__main__":

@@ -49,14 +49,14 @@ class OurPipeline:
                 port = write_config(config, sources=sources, postgres_url=dsn, queue_url=broker.url)
                 name = f"receiver-{number + 1}"
                 servers.append(
-                    await Server.start(name, our_command("receive", config), folder=bench.folder, ports=[port])
+                    await Server.start(name, our_command("receiver", config), folder=bench.folder, ports=[port])
                 )
             for number in range(topology.workers):
                 config = bench.folder / "pipeline-0.toml"
                 name = f"worker-{number + 1}"
                 servers.append(
                     await Server.start(
-                        name, our_command("work", config), folder=bench.folder, ready_text="process.started"
+                        name, our_command("processor", config), folder=bench.folder, ready_text="process.started"
                     )
                 )
         except BaseException:

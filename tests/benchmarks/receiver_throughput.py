@@ -117,7 +117,7 @@ class _Variants:
                 command = [sys.executable, "-m", "tests.benchmarks.bare_receiver", str(config)]
                 command += ["--discard"] if name == "receiver-discarding" else []
             else:
-                command = our_command("receive", config)
+                command = our_command("receiver", config)
             self.servers.append(await Server.start(name, command, folder=self._bench.folder, ports=[port]))
 
     async def warm_up(self) -> None:

@@ -79,7 +79,7 @@ class _Contest:
             sections={"processor": {"relay_every_seconds": 0.05}},
         )
         self._worker = await Server.start(
-            "relay", our_command("work", config), folder=self._bench.folder, ready_text="process.started"
+            "relay", our_command("processor", config), folder=self._bench.folder, ready_text="process.started"
         )
         await self.relay()  # warms up, and shows what the messages are
         connection = await asyncpg.connect(self._dsn)

@@ -193,7 +193,7 @@ def _main() -> None:
     options = parser.parse_args()
     if options.mode == "process":
         settings = load_settings(config_file=options.config, environment={}, overrides={})
-        configure_logging(level=settings.logs.level, process="work")
+        configure_logging(level=settings.logs.level, process="processor")
         stored = uvloop.run(_process(settings, _decode_parcels(options.parcels.read_bytes())))
     else:
         stored = uvloop.run(_copy(options.from_dsn, options.to_dsn))

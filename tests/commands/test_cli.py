@@ -65,9 +65,9 @@ def test_every_exit_code_is_documented() -> None:
 
 
 def test_a_misspelt_command_is_told_with_what_was_meant(tmp_path: Path) -> None:
-    done = bouncekeeper("recieve", folder=tmp_path)
+    done = bouncekeeper("reciever", folder=tmp_path)
     assert done.returncode == ExitCode.USAGE
-    assert "did you mean receive?" in done.stderr
+    assert "did you mean receiver?" in done.stderr
 
 
 def test_no_command_at_all_is_a_usage_error_with_help(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_no_command_at_all_is_a_usage_error_with_help(tmp_path: Path) -> None:
 
 def test_an_impossible_configuration_ends_with_3_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "bouncekeeper.toml").write_text("[receiver]\nprot = 1\n")
-    done = bouncekeeper("receive", folder=tmp_path)
+    done = bouncekeeper("receiver", folder=tmp_path)
     assert done.returncode == ExitCode.IMPOSSIBLE_SETTING
     assert "did you mean port?" in done.stderr
     assert "queue.url is missing" in done.stderr

@@ -55,7 +55,7 @@ secrets = ["{SECRET}"]
         )
 
     async def start_worker(self) -> Process:
-        process = await self._start("work", stdout=DEVNULL)
+        process = await self._start("processor", stdout=DEVNULL)
         self._workers.append(process)
         return process
 

@@ -94,7 +94,7 @@ def demo(stack: Stack, contacts: int) -> dict[str, Any]:
 
 def test_two_receivers_two_workers_and_the_api_take_a_day_of_feedback(stack: Stack) -> None:
     commands = [arguments.rpartition(" ")[2] for arguments in stack.children().values()]
-    assert sorted(commands) == ["api", "receive", "receive", "work", "work"]
+    assert sorted(commands) == ["api", "processor", "processor", "receiver", "receiver"]
     result = demo(stack, 300)
     assert result["contacts"] == 300
     assert sum(result["statuses"].values()) == 300
@@ -106,7 +106,7 @@ def test_two_receivers_two_workers_and_the_api_take_a_day_of_feedback(stack: Sta
 
 def test_a_process_that_is_killed_is_started_again(stack: Stack) -> None:
     before = stack.children()
-    killed = next(pid for pid, arguments in before.items() if arguments.endswith("receive"))
+    killed = next(pid for pid, arguments in before.items() if arguments.endswith("receiver"))
     os.kill(killed, signal.SIGKILL)
     stack.wait_for('"event":"process.restarted"', timeout_seconds=RESTART_TIMEOUT_SECONDS)
     deadline = time.monotonic() + RESTART_TIMEOUT_SECONDS
@@ -142,7 +142,7 @@ def test_every_line_of_a_process_stands_behind_its_name(stack: Stack) -> None:
     stack.wait_for('"process.started"', times=5)
     lines = [line for line in stack.output.read_text().splitlines() if "│" in line]
     names = {line.partition("│")[0].strip() for line in lines}
-    assert names == {"receive-1", "receive-2", "work-1", "work-2", "api"}
+    assert names == {"receiver-1", "receiver-2", "processor-1", "processor-2", "api"}
     json.loads(lines[0].partition("│")[2])
 
 

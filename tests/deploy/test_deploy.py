@@ -23,7 +23,7 @@ from worker.settings.declarations import setting_declarations
 REPOSITORY = Path(__file__).resolve().parents[2]
 KUBERNETES_FOLDER = REPOSITORY / "deploy" / "kubernetes"
 KUBERNETES = sorted(KUBERNETES_FOLDER.rglob("*.yaml"))
-OURS = {"receiver", "worker", "fetch-mail", "api"}
+OURS = {"receiver", "processor", "mailbox", "api"}
 SERVICES = {*OURS, "front", "migrate", "rabbitmq", "postgres"}
 KNOWN_VARIABLES = {
     name
@@ -77,7 +77,7 @@ class TestCompose:
     def test_every_part_of_the_topology_is_there(self, compose: dict[str, Any]) -> None:
         assert set(compose["services"]) == SERVICES
         assert compose["services"]["receiver"]["deploy"]["replicas"] == 2
-        assert compose["services"]["worker"]["deploy"]["replicas"] == 2
+        assert compose["services"]["processor"]["deploy"]["replicas"] == 2
 
     def test_everything_that_runs_on_is_watched_and_started_again(self, compose: dict[str, Any]) -> None:
         for name, service in compose["services"].items():
@@ -101,11 +101,11 @@ class TestCompose:
             assert set(service["environment"]) <= KNOWN_VARIABLES
 
     def test_only_whoever_asks_for_it_fetches_mail(self, compose: dict[str, Any]) -> None:
-        assert [name for name, service in compose["services"].items() if "profiles" in service] == ["fetch-mail"]
-        assert compose["services"]["fetch-mail"]["profiles"] == ["mailbox"]
+        assert [name for name, service in compose["services"].items() if "profiles" in service] == ["mailbox"]
+        assert compose["services"]["mailbox"]["profiles"] == ["mailbox"]
 
     def test_a_health_check_asks_where_its_service_listens(self, compose: dict[str, Any]) -> None:
-        for name, section in (("worker", "PROCESSOR"), ("fetch-mail", "MAILBOX")):
+        for name, section in (("processor", "PROCESSOR"), ("mailbox", "MAILBOX")):
             service = compose["services"][name]
             port = service["environment"][f"BOUNCEKEEPER_{section}_PORT"]
             assert service["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}/healthz"
@@ -160,7 +160,7 @@ class TestKubernetes:
         assert {container["name"] for _, _, container in containers()} == {*OURS, "migrate"}
 
     def test_whoever_applies_the_folder_gets_no_pod_that_needs_a_mailbox(self) -> None:
-        (fetching,) = (path for path in KUBERNETES if path.name == "fetch-mail.yaml")
+        (fetching,) = (path for path in KUBERNETES if path.name == "mailbox.yaml")
         assert fetching.parent.name == "mailbox"
         deployment = yaml.safe_load(fetching.read_text())["spec"]
         assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})

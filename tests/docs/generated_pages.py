@@ -16,7 +16,7 @@ _COMMON_FIELD_MEANINGS = {
     "timestamp": "when, in UTC",
     "level": "`debug`, `info`, `warning` or `error`",
     "event": "the name of what happened",
-    "process": "which process speaks: `receive`, `work`, `api`, `up` …",
+    "process": "which process speaks: `receiver`, `processor`, `mailbox`, `api`, `up`",
     "delivery_id": "the webhook that it concerns, the same from the receiver to the status",
     "exception": "a traceback, without the values of variables",
 }

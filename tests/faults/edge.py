@@ -194,7 +194,7 @@ class _Edge:
             *(sys.executable, "-m", "worker", "migrate", "--config", str(config)), env=environment
         )
         assert await migrating.wait() == 0
-        for command in ("receive", "api"):
+        for command in ("receiver", "api"):
             program = f'ulimit -n {descriptors} && exec "$0" -m worker {command} --config "$1"'
             self._processes.append(
                 ServiceProcess.start(

@@ -79,8 +79,8 @@ async def test_neither_receiver_nor_worker_takes_more_than_300_mb(database_dsn: 
         f"[receiver]\nport = {port}\n{tables}"
     )
     servers = [
-        await Server.start("receiver", our_command("receive", config), folder=tmp_path, ports=[port]),
-        await Server.start("worker", our_command("work", config), folder=tmp_path, ready_text="process.started"),
+        await Server.start("receiver", our_command("receiver", config), folder=tmp_path, ports=[port]),
+        await Server.start("worker", our_command("processor", config), folder=tmp_path, ready_text="process.started"),
     ]
     statuses: list[int] = []
     slots = asyncio.Semaphore(AT_ONCE)

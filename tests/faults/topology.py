@@ -47,12 +47,12 @@ class Topology:
         assert await migrating.wait() == 0
         for number, port in enumerate(self.receiver_ports, start=1):
             self._commands[f"receiver-{number}"] = (
-                [sys.executable, "-m", "worker", "receive", "--config", str(config)],
+                [sys.executable, "-m", "worker", "receiver", "--config", str(config)],
                 {**environment, "BOUNCEKEEPER_RECEIVER_PORT": str(port)},
             )
         for number in (1, 2):
             self._commands[f"worker-{number}"] = (
-                [sys.executable, "-m", "worker", "work", "--config", str(config)],
+                [sys.executable, "-m", "worker", "processor", "--config", str(config)],
                 environment,
             )
         for name in self._commands:

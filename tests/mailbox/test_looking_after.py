@@ -10,8 +10,8 @@ import pytest
 
 from tests.commands.test_cli import bouncekeeper
 from tests.mailbox.imap_server import PASSWORD, USER, ImapServer
+from tests.mailbox.test_command import BOUNCE, configuration, started
 from tests.mailbox.test_dkim_check import dns_server, use_resolver
-from tests.mailbox.test_fetch_mail import BOUNCE, configuration, started
 from worker.commands.support.doctor_sources import look_at_sources
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.finding import Finding, Level
@@ -42,7 +42,7 @@ def test_mail_that_nobody_fetches_is_worth_a_note(imap_server: ImapServer, tmp_p
     finding = found(configuration(tmp_path, "postgresql://me@localhost/mine", imap_server.port))["mailbox of bounces"]
     assert finding.level is Level.NOTE
     assert "mails that wait: 1, the first since 2026-03-04 11:00 UTC" in finding.detail
-    assert "fetch-mail" in finding.remedy
+    assert "mailbox" in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ async def test_a_sample_for_a_mailbox_goes_the_way_of_fetched_mail(
         {step["step"]: step["outcome"] for step in source["steps"]} for source in json.loads(done.stdout)["sources"]
     )
     assert steps["forged webhook"] == "refused (401)"
-    assert steps["sample"].startswith("queued as fetch-mail does, since nobody can post here")
+    assert steps["sample"].startswith("queued as the mailbox process does, since nobody can post here")
     assert steps["event"].endswith("hard_bounce (mailbox_does_not_exist)")
     assert "is blocklisted" in steps["status"]
     assert "has no token_secrets" in signed["sample"]

@@ -1,4 +1,4 @@
-"""Mail as an MTA posts it, and as `fetch-mail` queues it."""
+"""Mail as an MTA posts it, and as `mailbox` queues it."""
 
 from datetime import timedelta
 from typing import Any

@@ -38,7 +38,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             app,
             host=settings.api.host,
             port=settings.api.port,
-            role="API",
+            role="api",
             remedy="end what listens there, or choose another port with api.port, another address with api.host",
             shutdown_seconds=_SHUTDOWN_SECONDS,
             connections=settings.connections,

@@ -22,10 +22,10 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, CommandEntry] = {
     "up": CommandEntry("up", "everything in one process, with a Postgres of its own", "run"),
-    "receive": CommandEntry("services", "the HTTP edge: authenticates webhooks and queues them", "run"),
-    "work": CommandEntry("services", "the worker: turns queued webhooks into statuses", "run"),
-    "api": CommandEntry("services", "the HTTP API for applications and operators", "run"),
-    "fetch-mail": CommandEntry("fetch_mail", "takes reports and bounces from IMAP mailboxes", "run"),
+    "receiver": CommandEntry("receiver", "the HTTP edge: authenticates webhooks and queues them", "run"),
+    "processor": CommandEntry("processor", "turns queued webhooks into statuses", "run"),
+    "api": CommandEntry("api", "the HTTP API for applications and operators", "run"),
+    "mailbox": CommandEntry("mailbox", "takes reports and bounces from IMAP mailboxes", "run"),
     "stack": CommandEntry("stack", "the production topology on this machine, as separate processes", "run"),
     "migrate": CommandEntry("migrate", "brings the database to this version", "run"),
     "demo": CommandEntry("demo", "sends a day of signed webhooks and shows what became of the contacts", "run"),
@@ -39,6 +39,6 @@ COMMANDS: dict[str, CommandEntry] = {
     "sources": CommandEntry("sources", "the configured ESPs: where they post, and whether they work", "look after"),
     "endpoints": CommandEntry("endpoints", "applications that are told by webhooks, and how they fare", "look after"),
     "doctor": CommandEntry("doctor", "what is missing or unreachable, and the remedy", "look after"),
-    "postgres": CommandEntry("postgres_client", "runs psql, pg_dump or deploy/restore on the database", "look after"),
+    "postgres": CommandEntry("postgres", "runs psql, pg_dump or deploy/restore on the database", "look after"),
     "healthcheck": CommandEntry("healthcheck", "asks a URL whether it is well, for containers", "look after"),
 }

@@ -17,10 +17,10 @@ that crashes is started again, RabbitMQ and Postgres are not; Ctrl-C ends them a
 
 examples:
   bouncekeeper stack
-  bouncekeeper stack --receivers 2 --workers 4 --config production.toml
+  bouncekeeper stack --receivers 2 --processors 4 --config production.toml
 """
     parser.add_argument("--receivers", type=at_least_one, default=2, metavar="N", help="(default %(default)s)")
-    parser.add_argument("--workers", type=at_least_one, default=2, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--processors", type=at_least_one, default=2, metavar="N", help="(default %(default)s)")
     add_instance_flags(parser)
 
 

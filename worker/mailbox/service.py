@@ -1,4 +1,4 @@
-"""`fetch-mail` as a process: each source's mailbox is looked into again and again, until it is asked to stop."""
+"""`mailbox` as a process: each source's mailbox is looked into again and again, until it is asked to stop."""
 
 import asyncio
 import time
@@ -42,13 +42,13 @@ async def keep_fetching(
     away: set[str] = {name for name, _ in fetchers}
     async with _serving_probes(settings, writer, away) as address:
         served = {"address": address} if address else {}
-        _log.info("process.started", role="fetch-mail", version=version("bouncekeeper"), **served)
+        _log.info("process.started", role="mailbox", version=version("bouncekeeper"), **served)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_stop_fetchers(fetchers, stop))
             for name, fetcher in fetchers:
                 watch = _look_again_and_again(name, fetcher, settings, stop, away, was_let_in=not ends_when_refused)
                 tasks.create_task(watch)
-    _log.info("process.stopped", role="fetch-mail", seconds=round(time.monotonic() - started, 3))
+    _log.info("process.stopped", role="mailbox", seconds=round(time.monotonic() - started, 3))
 
 
 async def _stop_fetchers(fetchers: Sequence[tuple[str, MailboxFetcher]], stop: asyncio.Event) -> None:
@@ -108,7 +108,7 @@ async def _serving_probes(settings: MailboxSettings, writer: QueueWriter, away: 
         app,
         host=settings.host,
         port=settings.port,
-        role="fetch-mail",
+        role="mailbox",
         remedy="choose another mailbox.port, or 0 for none",
     ) as address:
         yield address

@@ -32,7 +32,7 @@ async def serving_probes(
         app,
         host=settings.host,
         port=settings.port,
-        role="worker",
+        role="processor",
         remedy="give each worker of a machine a processor.port of its own, or 0 for none",
     ) as address:
         yield address

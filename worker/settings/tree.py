@@ -197,7 +197,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
 
 
 class MailboxSettings(Struct, frozen=True, kw_only=True):
-    """`fetch-mail`, which takes reports and bounces from the IMAP mailboxes that sources name."""
+    """`mailbox`, which takes reports and bounces from the IMAP mailboxes that sources name."""
 
     host: Annotated[str, _says("Address of its own /healthz, /readyz and /metrics.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535), _says("Their port; 0 for none.")] = 0

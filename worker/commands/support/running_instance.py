@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import AsyncIterator
 
 from worker.api.service import run_api
-from worker.commands.fetch_mail import fetch_beside_others
+from worker.commands.mailbox import fetch_beside_others
 from worker.commands.support.instance import held_instance, with_migrated_postgres
 from worker.commands.support.running import Stop, run_together
 from worker.commands.support.welcome import require_free_ports, wait_until_listening

@@ -88,10 +88,13 @@ def _environment(arguments: Namespace, settings: Settings) -> dict[str, str]:
 
 def _processes(arguments: Namespace, environment: Mapping[str, str], settings: Settings) -> list[WatchedProcess]:
     wanted = [
-        *(("receive", f"receive-{number}", {}) for number in range(1, arguments.receivers + 1)),
-        *(("work", f"work-{number}", _worker_port(settings, number)) for number in range(1, arguments.workers + 1)),
+        *(("receiver", f"receiver-{number}", {}) for number in range(1, arguments.receivers + 1)),
+        *(
+            ("processor", f"processor-{number}", _probe_port(settings, number))
+            for number in range(1, arguments.processors + 1)
+        ),
         ("api", "api", {}),
-        *((("fetch-mail", "fetch-mail", {}),) if any(has_mailbox(source) for source in settings.sources) else ()),
+        *((("mailbox", "mailbox", {}),) if any(has_mailbox(source) for source in settings.sources) else ()),
     ]
     return [
         WatchedProcess(
@@ -101,7 +104,7 @@ def _processes(arguments: Namespace, environment: Mapping[str, str], settings: S
     ]
 
 
-def _worker_port(settings: Settings, number: int) -> dict[str, str]:
+def _probe_port(settings: Settings, number: int) -> dict[str, str]:
     """The workers of one machine tell of themselves on ports side by side, from the configured one on."""
     if not settings.processor.port:
         return {}

@@ -206,7 +206,7 @@ def _why_no_sample(source: Source) -> str:
 
 def _why_past_the_receiver(source: Source) -> str:
     if not can_be_posted_to(source):
-        return "queued as fetch-mail does, since nobody can post here; `fetch-mail --dry-run` tries the mailbox"
+        return "queued as the mailbox process does, since nobody can post here; `mailbox --dry-run` tries the mailbox"
     return "queued past the receiver: only the vendor can sign; its own test button tries the signature"
 
 

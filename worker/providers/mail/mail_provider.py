@@ -38,7 +38,7 @@ class MailProvider(WebhookProvider):
             # Read without its keys, a genuine report would be kept as unverified for good.
             raise UnreadablePayload(
                 f"mail: source {source.name!r} is not configured here: start the workers with the configuration of"
-                " receivers and fetch-mail, then replay"
+                " receivers and the mailbox process, then replay"
             )
         return read_mail(self.unwrap(envelope, source), envelope, source)
 

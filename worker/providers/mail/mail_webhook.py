@@ -1,6 +1,6 @@
 """Mail as an MTA hands it over: the raw message as the body of a POST, its SMTP envelope in two headers.
 
-`bouncekeeper fetch-mail` queues what it takes from an IMAP mailbox under this provider too; it tells more, in
+`bouncekeeper mailbox` queues what it takes from an IMAP mailbox under this provider too; it tells more, in
 headers that no HTTP request can set, as they are not among `kept_headers`.
 """
 
@@ -31,8 +31,8 @@ MAIL_CONTENT_TYPE = "message/rfc822"
 RECIPIENT_HEADER = "x-envelope-to"
 SENDER_HEADER = "x-envelope-from"
 
-# What only fetch-mail writes: the domains, blank between them, whose signature it verified, and when the mailbox
-# took the mail (ISO 8601).
+# What only the mailbox process writes: the domains, blank between them, whose signature it verified, and when the
+# mailbox took the mail (ISO 8601).
 DKIM_PASS_HEADER = "x-bouncekeeper-dkim-pass"  # noqa: S105 - the name of a header
 DELIVERED_AT_HEADER = "x-bouncekeeper-delivered-at"
 
@@ -66,7 +66,7 @@ class Mail(MailProvider):
         return not has_mailbox(source)
 
     def believes_dkim(self, source: Source) -> bool:
-        """True when fetch-mail verifies signatures for this source."""
+        """True when the mailbox process verifies signatures for this source."""
         mailbox = imap_mailbox(source)
         return mailbox is not None and mailbox.verify_dkim
 

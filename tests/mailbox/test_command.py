@@ -1,4 +1,4 @@
-"""The command `fetch-mail` as an operator runs it: its answers, its exit codes, and what a kill -9 costs."""
+"""The command `mailbox` as an operator runs it: its answers, its exit codes, and what a kill -9 costs."""
 
 import asyncio
 import contextlib
@@ -66,7 +66,7 @@ def configuration(folder: Path, dsn: str, port: int, **options: str) -> Path:
 
 
 @asynccontextmanager
-async def started(config: Path, *words: str, command: str = "fetch-mail") -> AsyncIterator[Process]:
+async def started(config: Path, *words: str, command: str = "mailbox") -> AsyncIterator[Process]:
     """The command as a process of its own, ended in the end whatever happens."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", command, "--config", str(config), *words),

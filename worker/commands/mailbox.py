@@ -1,4 +1,4 @@
-"""`fetch-mail`: takes reports and bounces from IMAP mailboxes into the queue."""
+"""`mailbox`: takes reports and bounces from IMAP mailboxes into the queue."""
 
 import asyncio
 from argparse import ArgumentParser, Namespace
@@ -30,9 +30,9 @@ With --once: exit code 1 when a mail is left that is too large, that the server 
 the DNS, 3 when a server does not let us in or a folder is missing, 4 when a server or the queue cannot be reached.
 
 examples:
-  bouncekeeper fetch-mail --config /etc/bouncekeeper.toml
-  bouncekeeper fetch-mail --once            all that is there now, as from cron
-  bouncekeeper fetch-mail --dry-run         what would be fetched
+  bouncekeeper mailbox --config /etc/bouncekeeper.toml
+  bouncekeeper mailbox --once            all that is there now, as from cron
+  bouncekeeper mailbox --dry-run         what would be fetched
 """
     parser.add_argument("source", nargs="*", metavar="SOURCE", help="only these sources (else all that have a mailbox)")
     mode = parser.add_mutually_exclusive_group()
@@ -53,7 +53,7 @@ def _run(arguments: Namespace) -> int:
     async def work(stop: asyncio.Event) -> None:
         await _fetch(settings, mailboxes, stop, tallies if arguments.once else None)
 
-    run_service(settings, "fetch-mail", work)
+    run_service(settings, "mailbox", work)
     if not arguments.once:
         return ExitCode.OK
     counts = outcomes(tallies)
@@ -172,4 +172,4 @@ async def _take_once(name: str, fetcher: MailboxFetcher, stop: asyncio.Event) ->
         await fetcher.close()
 
 
-COMMANDS = {"fetch-mail": Command(_configure, _run)}
+COMMANDS = {"mailbox": Command(_configure, _run)}

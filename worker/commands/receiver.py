@@ -1,0 +1,32 @@
+"""`receiver`: the HTTP edge that authenticates webhooks and queues them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from worker.commands.support.service_command import service_command
+from worker.settings.tree import Settings
+
+_DESCRIPTION = """Listens for webhooks on POST /webhooks/SOURCE, authenticates them on their raw bytes and answers
+success only once the queue has them on disk. Several receivers may share one port on Linux.
+
+examples:
+  bouncekeeper receiver --config /etc/bouncekeeper.toml
+  bouncekeeper receiver --receiver-host 0.0.0.0 --receiver-port 80
+  BOUNCEKEEPER_QUEUE_URL_FILE=/run/secrets/queue_url bouncekeeper receiver
+"""
+
+
+def _service() -> Callable[[Settings, asyncio.Event], Awaitable[None]]:
+    from worker.receiver.service import run_receiver  # noqa: PLC0415 - costs time that --help has not
+
+    return run_receiver
+
+
+COMMANDS = {
+    "receiver": service_command(
+        "receiver",
+        description=_DESCRIPTION,
+        needs=("postgres", "queue", "receiver", "logs", "sources"),
+        find_service=_service,
+    )
+}

@@ -1,0 +1,37 @@
+"""What the commands share that run one service in one process, as many processes as one likes."""
+
+import asyncio
+from argparse import ArgumentParser, Namespace
+from collections.abc import Awaitable, Callable, Collection
+
+from worker.commands.catalogue import Command
+from worker.commands.support.running import run_service
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.settings.tree import Settings
+
+
+def service_command(
+    name: str,
+    *,
+    description: str,
+    needs: Collection[str],
+    find_service: Callable[[], Callable[[Settings, asyncio.Event], Awaitable[None]]],
+) -> Command:
+    """The command that runs the service until a signal asks it to stop.
+
+    `needs` are the sections of the configuration that it reads. `find_service` imports the service: `--help` needs
+    nothing of it.
+    """
+
+    def configure(parser: ArgumentParser) -> None:
+        parser.description = description
+        parser.epilog = "SIGTERM or Ctrl-C finishes what was accepted and ends; a second one ends at once."
+        add_shared_flags(parser)
+        add_setting_flags(parser, needs)
+
+    def run(arguments: Namespace) -> int:
+        settings = settings_of(arguments, needs=needs)
+        service = find_service()
+        return run_service(settings, name, lambda stop: service(settings, stop))
+
+    return Command(configure, run)
