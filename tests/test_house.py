@@ -10,35 +10,13 @@ from pathlib import Path
 import pytest
 
 from schemas.log_events import LOG_EVENTS
+from tests.rooms import MAY_IMPORT, MOST_ROOMS, SINGLE_MODULES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = sorted([*(REPOSITORY / "worker").rglob("*.py"), *(REPOSITORY / "schemas").rglob("*.py")])
 TEST_SOURCES = sorted((REPOSITORY / "tests").rglob("*.py"))
 MAX_LINES = 400
 FORBIDDEN_STEMS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "shared", "tools"}
-# What a room may import of the others, schemas apart, which everybody may. A room stands above all that it names.
-EDGES = {"receiver", "mailbox", "processor", "api"}
-CORE = {"errors", "process", "policy", "providers", "queue", "store", "contacts", "settings", "connections"}
-MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
-    "process": set(),
-    "policy": {"errors", "process.spelling"},
-    "providers": {"errors", "process.spelling"},
-    "queue": {"errors", "process", "settings"},
-    "store": {"errors", "process"},
-    "local_services": {"errors", "process"},
-    "contacts": {"errors", "process", "policy", "store"},
-    "settings": {"errors", "process", "policy", "providers", "local_services"},
-    "connections": {"errors", "process", "settings"},
-    "samples": {"providers"},
-    **dict.fromkeys(EDGES, CORE),
-    "commands": CORE | EDGES | {"samples", "local_services"},
-    "cli": {"commands", "process"},
-    "__main__": {"cli", "process"},
-}
-MOST_ROOMS = 20
-# Of a room that may not be imported as a whole, these modules may.
-SINGLE_MODULES = {room: tuple(name for name in names if "." in name) or ("-",) for room, names in MAY_IMPORT.items()}
 PURE_ROOMS = {"providers", "policy"}
 IMPURE_MODULES = {"asyncio", "socket", "aiohttp", "asyncpg", "aio_pika", "psycopg", "subprocess", "urllib.request"}
 

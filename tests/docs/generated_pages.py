@@ -8,6 +8,7 @@ from schemas.log_event import COMMON_FIELDS
 from schemas.log_events import LOG_EVENTS
 from tests.docs.pages import REPOSITORY
 from tests.docs.provider_tables import LEFT_OUT, in_order, page_of, provider_rows, word_rows
+from tests.docs.rooms_drawing import rooms_svg
 from worker import errors
 from worker.errors import BouncekeeperError
 
@@ -156,6 +157,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/log-events.md": log_events_page,
     "docs/providers/README.md": providers_page,
     "docs/providers/events.md": provider_events_page,
+    "docs/rooms.svg": rooms_svg,
 }
 
 

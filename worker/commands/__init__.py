@@ -1,1 +1,1 @@
-"""The commands of `bouncekeeper`, one module each. A module is imported only when its command is called."""
+"""The commands of `bouncekeeper`, a module each, imported only when called; what they share is in support."""

@@ -1,0 +1,1 @@
+"""The IMAP edge: fetches mail, queues it, then flags it."""

@@ -1,0 +1,1 @@
+"""Pure: facts and rules give a status, and say why."""

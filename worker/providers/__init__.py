@@ -1,0 +1,1 @@
+"""Pure: what vendors' webhooks and mails say, and whether they are genuine."""

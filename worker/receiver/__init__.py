@@ -1,0 +1,1 @@
+"""The HTTP edge for vendors: authenticates webhooks, queues them, answers."""

@@ -1,0 +1,1 @@
+"""Signed sample webhooks of every provider, for demos, tests and `sources test`."""

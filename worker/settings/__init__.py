@@ -1,0 +1,1 @@
+"""The configuration: declared, read, checked, told."""
