@@ -14,8 +14,8 @@ from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.running import run_together
 from worker.errors import StopTheProcess
 from worker.local_services.process import asks_for_death_signal
-from worker.process.interruption import MESSAGE
 from worker.process.backoff import Backoff
+from worker.process.interruption import MESSAGE
 from worker.process.logs import get_logger
 
 log = get_logger()
