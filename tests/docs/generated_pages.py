@@ -9,6 +9,7 @@ from schemas.log_events import LOG_EVENTS
 from tests.docs.pages import REPOSITORY
 from tests.docs.provider_tables import LEFT_OUT, in_order, page_of, provider_rows, word_rows
 from tests.docs.rooms_drawing import rooms_svg
+from tests.docs.where_to_look import where_to_look_page
 from worker import errors
 from worker.errors import BouncekeeperError
 
@@ -158,6 +159,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/providers/README.md": providers_page,
     "docs/providers/events.md": provider_events_page,
     "docs/rooms.svg": rooms_svg,
+    "docs/finding-your-way.md": where_to_look_page,
 }
 
 

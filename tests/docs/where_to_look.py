@@ -35,7 +35,7 @@ QUESTIONS: dict[str, tuple[Place, ...]] = {
         Place("worker/policy/sentences.py", "def standing_sentence", "says it to a person."),
     ),
     "How do I add a column to contacts?": (
-        Place("docs/architecture.md", "## Adding a column", "lists the places; there are at most four."),
+        Place("worker/store/contact_rows.py", "class ContactRow", "names every column."),
     ),
     "How do I add a setting?": (
         Place(
@@ -54,7 +54,7 @@ QUESTIONS: dict[str, tuple[Place, ...]] = {
         Place("worker/policy/presets.toml", "[recommended", "holds the defaults."),
     ),
     "Why was jane@example.org blocked?": (
-        Place("docs/command-line.md", "| `explain", "asks; "),
+        Place("docs/command-line.md", "| `explain", "asks;"),
         Place(
             "worker/contacts/explanation.py",
             "async def contact_explanation",
@@ -64,7 +64,7 @@ QUESTIONS: dict[str, tuple[Place, ...]] = {
         Place("docs/classification.md", "# What", "is what the server's words mean."),
     ),
     "Where is a webhook turned away, and where does it become an event?": (
-        Place("worker/receiver/webhooks.py", "class", "answers it;"),
+        Place("worker/receiver/webhooks.py", "class SourceWebhooks", "answers it;"),
         Place("worker/processor/parsing.py", "def parse_parcel", "parses it;"),
         Place("worker/contacts/applying.py", "async def apply_events", "lets it take effect."),
     ),
