@@ -1,6 +1,7 @@
 """Every link in the pages leads somewhere: to a file, a heading, or a test that exists."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +22,9 @@ def test_a_link_leads_somewhere(link: Link) -> None:
     file = (REPOSITORY / link.page).parent / name if name else REPOSITORY / link.page
     assert file.exists(), f"{link.page} links to {link.target}"
     assert file.resolve().is_relative_to(REPOSITORY)
-    if anchor and file.suffix == ".md":
+    if line := re.fullmatch(r"L(\d+)", anchor):
+        assert int(line[1]) <= len(file.read_text(encoding="utf-8").splitlines()), f"{link.page} links to {link.target}"
+    elif anchor and file.suffix == ".md":
         assert anchor in anchors_of(file), f"{link.page} links to {link.target}"
     elif anchor:
         assert anchor in definitions_in(file), f"{link.page} links to {link.target}"
