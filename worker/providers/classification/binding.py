@@ -1,9 +1,11 @@
 """Of what a wording speaks that does not name it: the nearest noun before it, else behind it."""
 
+from worker.providers.classification.foreign_nouns import FOREIGN_NOUNS
 from worker.providers.classification.reply_words import ADDRESS, HOST, IP, RECIPIENT, SENDER
 from worker.providers.classification.subject import Subject
 
 _NOUNS: dict[str, Subject] = {
+    **FOREIGN_NOUNS,
     **dict.fromkeys(
         (
             *("user", "username", "recipient", "recipients", "mailbox", "mailboxes", "inbox", "account", "addressee"),

@@ -63,7 +63,7 @@ ENHANCED_CODES: dict[str, CodeMeaning] = {
     "2.4": _guarded(Cause.SERVER_UNAVAILABLE),
     # mail systems
     "3.0": _vague(Cause.SERVER_UNAVAILABLE),
-    "3.1": _sure(Cause.SERVER_UNAVAILABLE),  # the server's disk is full, not the user's mailbox
+    "3.1": _guarded(Cause.SERVER_UNAVAILABLE),  # the server's disk is full, not the user's mailbox
     "3.2": _vague(Cause.SERVER_UNAVAILABLE),
     "3.3": _sure(Cause.SENDER_CONFIGURATION),
     "3.4": _sure(Cause.MESSAGE_TOO_LARGE),
@@ -80,8 +80,8 @@ ENHANCED_CODES: dict[str, CodeMeaning] = {
     "4.8": _sure(Cause.SENDER_CONFIGURATION),
     # protocol
     "5.0": _vague(Cause.SERVER_UNAVAILABLE, Cause.SENDER_CONFIGURATION),
-    "5.1": _sure(Cause.SENDER_CONFIGURATION),
-    "5.2": _sure(Cause.SENDER_CONFIGURATION),
+    "5.1": _guarded(Cause.SENDER_CONFIGURATION),
+    "5.2": _guarded(Cause.SENDER_CONFIGURATION),
     "5.3": _sure(Cause.RATE_LIMITED),  # too many recipients in one message
     "5.4": _sure(Cause.SENDER_CONFIGURATION),
     "5.5": _sure(Cause.SENDER_CONFIGURATION),

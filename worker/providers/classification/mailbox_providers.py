@@ -42,6 +42,7 @@ _ORANGE = ("orange.fr", "wanadoo.fr", "voila.fr", "orange.com", "laposte.net", "
 _GODADDY = ("secureserver.net", "godaddy.com")
 _SPECTRUM_AND_COX = ("charter.net", "charter.com", "spectrum.com", "rr.com", "twc.com", "cox.net", "cox.com")
 _MIMECAST = ("mimecast.com", "mimecast.co.za", "mimecast-offshore.com")
+_YANDEX = ("yandex.net", "yandex.ru", "yandex.com")
 _TENCENT = ("qq.com", "foxmail.com", "tencent.com")
 
 
@@ -157,6 +158,21 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
         {"mailbox unavailable or access denied": Cause.RATE_LIMITED},
         _TENCENT,
     ),
+    # Yandex, https://yandex.com/support/mail/bounces/yandex.html: a blocked mailbox; no address that exists.
+    _form(
+        "Yandex",
+        "target address",
+        r"\b(policy rejection on the target address)",
+        {"policy rejection on the target address": Cause.MAILBOX_DISABLED},
+        _YANDEX,
+    ),
+    _form(
+        "Yandex",
+        "no correct recipients",
+        r"\b(no correct recipients)",
+        {"no correct recipients": Cause.MAILBOX_DOES_NOT_EXIST},
+        _YANDEX,
+    ),
     # NetEase (163, 126, yeah), http://mail.163.com/help/help_spam_16.htm: the step and what was wrong at it.
     _form(
         "NetEase",
@@ -190,7 +206,7 @@ _WORDS = frozenset(
         "aup",
         "internal",
         "unavailable",
-        *("hl", "mi", "rp", "dt", "wm"),
+        *("target", "correct", "hl", "mi", "rp", "dt", "wm"),
     }
 )
 

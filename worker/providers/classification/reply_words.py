@@ -25,6 +25,7 @@ _BLOCKLIST = re.compile(
 
 _DELIMITERS = re.compile(r"[<>()\[\]{}\"\u201c\u201d\u201e«»=,;|*]+|:(?=<)|'(?=\s|$)|(?<!\w)'|\.{2,}|\u2026")
 _LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_WORD = re.compile(r"[^\W\d_]+")
 _HOST = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})+\.?")
 _CODES = re.compile(r"(?:[245]\d\d-)?[245]\.\d{1,3}\.\d{1,3}")
 _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
@@ -49,6 +50,38 @@ _WORDS_LIKE_COUNTRIES = frozenset(
         *("me", "so", "am"),
     }
 )
+
+# One word for one thing, so that a wording is written once: British and American spelling, contractions, and the
+# misspellings that servers are known by.
+_RESPELLED: dict[str, tuple[str, ...]] = {
+    **{f"{verb}n't": (verb, "not") for verb in ("do", "does", "did", "is", "are", "was", "were", "has", "have", "had")},
+    **{f"{verb}n't": (verb, "not") for verb in ("could", "would", "should", "must", "need")},
+    **{f"{verb}nt": (verb, "not") for verb in ("do", "does", "did", "is", "are", "was", "has", "have", "could")},
+    **dict.fromkeys(("dosn't", "dosen't", "dosnt", "doesen't", "doen't"), ("does", "not")),
+    **dict.fromkeys(("can't", "cant"), ("cannot",)),
+    **dict.fromkeys(("won't", "wont"), ("will", "not")),
+    **{
+        f"{prefix}{stem}is{ending}": (f"{prefix}{stem}iz{ending}",)
+        for stem, prefix in (("author", ""), ("author", "un"), ("recogn", ""), ("recogn", "un"), ("organ", ""))
+        for ending in ("e", "ed", "ation", "ations", "ing")
+    },
+    **dict.fromkeys(("e-mail", "emails", "e-mails", "mails"), ("email",)),
+    "mailboxes": ("mailbox",),
+    **dict.fromkeys(("mbox", "mailbx"), ("mailbox",)),
+    "mailsize": ("mail", "size"),
+    "exists": ("exist",),
+    **dict.fromkeys(("unexistent", "inexistent", "inexistant", "nonexisting", "unexisting"), ("nonexistent",)),
+    **dict.fromkeys(("unknow", "unkown", "unknwon", "unknonw"), ("unknown",)),
+    **dict.fromkeys(("recepient", "recipent", "reciepient", "receipient", "reciever", "receiver"), ("recipient",)),
+    **dict.fromkeys(("adress", "addres", "addresse"), ("address",)),
+    **dict.fromkeys(("unavaiable", "unavailble", "unavalaible", "unavailabe"), ("unavailable",)),
+    **dict.fromkeys(("exeeded", "exceded", "excedeed", "exceeds", "exceed", "exceeding"), ("exceeded",)),
+    "behaviour": ("behavior",),
+    "cancelled": ("canceled",),
+    "de-activated": ("deactivated",),
+    "non-existent": ("nonexistent",),
+    "non-existant": ("nonexistent",),
+}
 
 # Where a sentence begins so, it tells the reader what to do, and not what was wrong.
 _ADVICE = frozenset({"please", "contact", "visit", "ask", "learn", "refer", "bitte", "veuillez"})
@@ -80,7 +113,10 @@ def read_words(text: str, *, recipient: str = "", sender: str = "") -> Words:
     sentence: list[str] = []
     for token in text.split():
         if token.isalpha():
-            sentence.append(token)
+            if (respelled := _RESPELLED.get(token)) is None:
+                sentence.append(token)
+            else:
+                sentence += respelled
             continue
         read = _TOKENS.get(token)
         if read is None:
@@ -102,6 +138,21 @@ def read_words(text: str, *, recipient: str = "", sender: str = "") -> Words:
     if sentence:
         _end_sentence(sentence, statement, advice)
     return Words(statement=_spaced(statement), advice=_spaced(advice))
+
+
+def respell(phrase: str) -> tuple[str, ...]:
+    """The words of a phrase as a text is read."""
+    return tuple(word for written in phrase.split() for word in _RESPELLED.get(written, (written,)))
+
+
+def spellings(words: frozenset[str]) -> frozenset[str]:
+    """The words, and the other spellings that are read as one of them: as they stand in a text before it is read."""
+    return words.union(
+        letters
+        for written, respelled in _RESPELLED.items()
+        if not words.isdisjoint(respelled)
+        for letters in _WORD.findall(written)
+    )
 
 
 # What was read of tokens lately, and whether a sentence begins or ends with them: the same come in nearly every reply.
@@ -143,7 +194,7 @@ def _read_token(token: str, words: list[str], recipient: str, sender: str) -> No
         token = token[4:]  # the reply code that opens a line
     bare = token.rstrip(_ENDS)
     if bare.isalpha():
-        words.append(bare)
+        words += _RESPELLED.get(bare, (bare,))
     elif _HAS_LETTER.search(bare) is None:
         if _IPV4.search(bare):
             _add_ip(words, is_bracketed="[" in token)
@@ -155,8 +206,8 @@ def _read_token(token: str, words: list[str], recipient: str, sender: str) -> No
 
 def _read_piece(word: str, words: list[str], recipient: str, sender: str, *, is_bracketed: bool) -> None:
     """Adds what stands between two delimiters: a word, a thing's name, or words that are joined otherwise."""
-    if word.isalpha():
-        words.append(word)
+    if word.isalpha() or word in _RESPELLED:
+        words += _RESPELLED.get(word, (word,))
     elif "@" in word:
         words.append(RECIPIENT if word == recipient else SENDER if word == sender else ADDRESS)
     elif "://" in word or word.startswith("www."):
@@ -168,7 +219,8 @@ def _read_piece(word: str, words: list[str], recipient: str, sender: str, *, is_
     elif len(word) >= _SHORTEST_ID and _HAS_DIGIT.search(word) is not None:
         words.append(ID)
     else:
-        words += _LETTERS.findall(word.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+        for letters in _LETTERS.findall(word.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")):
+            words += _RESPELLED.get(letters, (letters,))
 
 
 def _add_ip(words: list[str], *, is_bracketed: bool) -> None:

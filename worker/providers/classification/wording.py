@@ -11,7 +11,7 @@ from operator import itemgetter
 
 from msgspec import Struct
 
-from worker.providers.classification.reply_words import THINGS, read_words
+from worker.providers.classification.reply_words import THINGS, read_words, respell, spellings
 from worker.providers.classification.subject import Predicate, Subject
 
 
@@ -38,7 +38,7 @@ class Group(Struct, frozen=True, kw_only=True, gc=False):
     subject: Subject
     predicate: Predicate
     phrases: tuple[str, ...] = ()
-    patterns: tuple[tuple[str, str], ...] = ()  # a word that must occur, and the pattern over the words
+    patterns: tuple[tuple[str, str, str], ...] = ()  # a name, a word that must occur, and the pattern over the words
     substrings: tuple[str, ...] = ()  # of languages that put no blanks between words, or endings onto them
     is_plain: bool = False
 
@@ -50,7 +50,34 @@ def say(subject: Subject, predicate: Predicate, *phrases: str, plain: bool = Fal
 
 def say_patterns(subject: Subject, predicate: Predicate, *patterns: tuple[str, str], plain: bool = False) -> Group:
     """Patterns over words, each with a word that must occur for it to be tried."""
-    return Group(subject=subject, predicate=predicate, patterns=patterns, is_plain=plain)
+    named = tuple((pattern, cue, pattern) for cue, pattern in patterns)
+    return Group(subject=subject, predicate=predicate, patterns=named, is_plain=plain)
+
+
+# What may stand between a noun and what is said of it.
+_BETWEEN = (
+    "is|was|has|have|been|are|were|be|being|currently|temporarily|permanently|temporary|now|not|yet|appears|seems|to"
+    "|the|this|that|a|an|of|or|and|for|at|on|here|there|name|address|account|mailbox|email|mail|user|recipient|does|do|RECIPIENT"
+    "|ADDRESS|HOST|ID|because|it|already|an?"
+)
+
+
+def say_beside(
+    subject: Subject, predicate: Predicate, nouns: str, *words: str, plain: bool = False, behind: bool = True
+) -> Group:
+    """Words that mean `predicate` where one of the nouns (`user|mailbox`) stands before them, or `behind`.
+
+    Nothing but what joins them may stand between: "the user … is currently suspended", "suspended user".
+    """
+    patterns = []
+    for phrase in words:
+        respelled = " ".join(respell(phrase))
+        cue = min(respelled.split(), key=lambda word: (word in _OF_EVERY_REFUSAL, -len(word)))
+        pattern = rf"(?:{nouns}) (?:(?:{_BETWEEN}) ){{0,4}}{respelled}"
+        if behind:
+            pattern = rf"(?:{pattern}|{respelled} (?:(?:{_BETWEEN}) ){{0,2}}(?:{nouns}))"
+        patterns.append((f"{nouns.split('|', maxsplit=1)[0]} {phrase}", cue, f" {pattern} "))
+    return Group(subject=subject, predicate=predicate, patterns=tuple(patterns), is_plain=plain)
 
 
 def say_substrings(subject: Subject, predicate: Predicate, *substrings: str, plain: bool = False) -> Group:
@@ -114,8 +141,10 @@ class WordingTable:
                 index[rarest].append(wording)
         self._index = {word: tuple(wordings) for word, wordings in index.items()}
         # As they stand in a text that was not read yet.
-        self.plain_words = _LABELS_OF_BLOCKLISTS.union(
-            word for word, wordings in index.items() if any(wording.is_plain for wording in wordings)
+        self.plain_words = spellings(
+            _LABELS_OF_BLOCKLISTS.union(
+                word for word, wordings in index.items() if any(wording.is_plain for wording in wordings)
+            )
         )
         self._substrings = tuple(
             wording for wording in self.wordings if wording.pattern is None and not wording.needle.startswith(" ")
@@ -137,11 +166,11 @@ def _wordings(groups: Iterable[Group]) -> Iterable[Wording]:
         for phrase in group.phrases:
             read = read_words(phrase)
             needle = f" {phrase} " if phrase in THINGS else read.statement or read.advice
-            if needle.strip() != " ".join(phrase.split()):
+            if needle.strip() != " ".join(respell(phrase)):
                 raise ValueError(f"wording {phrase!r} is read as {needle.strip()!r}: write it as it is read")
             yield _wording(group, rank, name=phrase, needle=needle)
-        for cue, pattern in group.patterns:
-            yield _wording(group, rank, name=pattern, needle=cue, pattern=re.compile(pattern))
+        for name, cue, pattern in group.patterns:
+            yield _wording(group, rank, name=name, needle=cue, pattern=re.compile(pattern))
         for text in group.substrings:
             yield _wording(group, rank, name=text, needle=text)
 

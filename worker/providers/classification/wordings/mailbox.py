@@ -17,7 +17,7 @@ FULL = (
     say(
         Subject.MAILBOX,
         Predicate.FULL,
-        *("mailbox limit", "limit exeeded", "account is overquota", "storage exceeded"),
+        *("mailbox limit", "mailbox size limit exceeded", "account is overquota", "storage exceeded"),
         *("box full", "mailbox exceeds", "mailbox exceeded", "exceeds allowed storage"),
         *("storage space exceeded", "recipient is over", "quota has been exceeded", "quota usage"),
         *("out of quota", "quota limit", "no room", "not enough disk space"),

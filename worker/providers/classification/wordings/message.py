@@ -92,6 +92,8 @@ UNWANTED = (
         ("rfc", r" (?:not|violates|violation|comply|compliant) (?:\S+ ){0,3}rfc "),
     ),
 )
+# Haraka's words for it; "too many" alone is of a rate.
+TRIED_OFTEN = (say(Subject.MESSAGE, Predicate.EXPIRED, "too many failures", "tried all mxs", "tried too often"),)
 # Exim's own word, where it has no other reason.
 RETRIES_EXPIRED = (say(Subject.MESSAGE, Predicate.EXPIRED, "retry timeout exceeded"),)
 EXPIRED = (
