@@ -61,6 +61,7 @@ _SAY_NOTHING = THINGS | {
         "not",
         "accepted",
         "recipient",
+        "rcpt",
         "address",
         "no",
         "sorry",

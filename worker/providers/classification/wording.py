@@ -11,6 +11,7 @@ from operator import itemgetter
 
 from msgspec import Struct
 
+from worker.providers.classification.neighbour import Neighbours
 from worker.providers.classification.reply_words import THINGS, read_words, respell, spellings
 from worker.providers.classification.subject import Predicate, Subject
 
@@ -25,6 +26,7 @@ class Wording(Struct, frozen=True, kw_only=True, gc=False):
     rank: int  # of two that fit, the one with the lower rank is believed
     needle: str = ""
     pattern: re.Pattern[str] | None = None
+    neighbours: Neighbours | None = None
 
 
 # Rank, start, end and the wording that was found there: a tuple, for one is made for each that fits.
@@ -38,7 +40,8 @@ class Group(Struct, frozen=True, kw_only=True, gc=False):
     subject: Subject
     predicate: Predicate
     phrases: tuple[str, ...] = ()
-    patterns: tuple[tuple[str, str, str], ...] = ()  # a name, a word that must occur, and the pattern over the words
+    patterns: tuple[tuple[str, str], ...] = ()  # a word that must occur, and the pattern over the words
+    neighbours: Neighbours | None = None  # nouns, one of which must stand beside a phrase
     substrings: tuple[str, ...] = ()  # of languages that put no blanks between words, or endings onto them
     is_plain: bool = False
 
@@ -50,34 +53,20 @@ def say(subject: Subject, predicate: Predicate, *phrases: str, plain: bool = Fal
 
 def say_patterns(subject: Subject, predicate: Predicate, *patterns: tuple[str, str], plain: bool = False) -> Group:
     """Patterns over words, each with a word that must occur for it to be tried."""
-    named = tuple((pattern, cue, pattern) for cue, pattern in patterns)
-    return Group(subject=subject, predicate=predicate, patterns=named, is_plain=plain)
-
-
-# What may stand between a noun and what is said of it.
-_BETWEEN = (
-    "is|was|has|have|been|are|were|be|being|currently|temporarily|permanently|temporary|now|not|yet|appears|seems|to"
-    "|the|this|that|a|an|of|or|and|for|at|on|here|there|name|address|account|mailbox|email|mail|user|recipient|does|do|RECIPIENT"
-    "|ADDRESS|HOST|ID|because|it|already|an?"
-)
+    return Group(subject=subject, predicate=predicate, patterns=patterns, is_plain=plain)
 
 
 def say_beside(
-    subject: Subject, predicate: Predicate, nouns: str, *words: str, plain: bool = False, behind: bool = True
+    subject: Subject,
+    predicate: Predicate,
+    nouns: frozenset[str],
+    *phrases: str,
+    plain: bool = False,
+    behind: bool = True,
 ) -> Group:
-    """Words that mean `predicate` where one of the nouns (`user|mailbox`) stands before them, or `behind`.
-
-    Nothing but what joins them may stand between: "the user … is currently suspended", "suspended user".
-    """
-    patterns = []
-    for phrase in words:
-        respelled = " ".join(respell(phrase))
-        cue = min(respelled.split(), key=lambda word: (word in _OF_EVERY_REFUSAL, -len(word)))
-        pattern = rf"(?:{nouns}) (?:(?:{_BETWEEN}) ){{0,4}}{respelled}"
-        if behind:
-            pattern = rf"(?:{pattern}|{respelled} (?:(?:{_BETWEEN}) ){{0,2}}(?:{nouns}))"
-        patterns.append((f"{nouns.split('|', maxsplit=1)[0]} {phrase}", cue, f" {pattern} "))
-    return Group(subject=subject, predicate=predicate, patterns=tuple(patterns), is_plain=plain)
+    """Phrases that mean `predicate` where one of the nouns stands before them, or `behind`: see Neighbours."""
+    neighbours = Neighbours(nouns=nouns, may_follow=behind)
+    return Group(subject=subject, predicate=predicate, phrases=phrases, neighbours=neighbours, is_plain=plain)
 
 
 def say_substrings(subject: Subject, predicate: Predicate, *substrings: str, plain: bool = False) -> Group:
@@ -153,7 +142,10 @@ class WordingTable:
 
 def _try(candidates: Sequence[Wording], words: str, found: list[Match]) -> None:
     for wording in candidates:
-        if wording.pattern is None:
+        if wording.neighbours is not None:
+            if (place := wording.neighbours.find(words, wording.needle)) is not None:
+                found.append((wording.rank, *place, wording))
+        elif wording.pattern is None:
             start = words.find(wording.needle)
             if start >= 0:
                 found.append((wording.rank, start, start + len(wording.needle), wording))
@@ -168,9 +160,10 @@ def _wordings(groups: Iterable[Group]) -> Iterable[Wording]:
             needle = f" {phrase} " if phrase in THINGS else read.statement or read.advice
             if needle.strip() != " ".join(respell(phrase)):
                 raise ValueError(f"wording {phrase!r} is read as {needle.strip()!r}: write it as it is read")
-            yield _wording(group, rank, name=phrase, needle=needle)
-        for name, cue, pattern in group.patterns:
-            yield _wording(group, rank, name=name, needle=cue, pattern=re.compile(pattern))
+            name = f"{phrase}, of a {group.subject}" if group.neighbours else phrase
+            yield _wording(group, rank, name=name, needle=needle)
+        for cue, pattern in group.patterns:
+            yield _wording(group, rank, name=pattern, needle=cue, pattern=re.compile(pattern))
         for text in group.substrings:
             yield _wording(group, rank, name=text, needle=text)
 
@@ -184,4 +177,5 @@ def _wording(group: Group, rank: int, *, name: str, needle: str, pattern: re.Pat
         rank=rank,
         needle=needle,
         pattern=pattern,
+        neighbours=group.neighbours,
     )

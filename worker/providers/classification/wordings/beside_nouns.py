@@ -3,50 +3,45 @@
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.wording import say_beside, say_patterns
 
-_MAILBOX = (
-    "mailbox|user|username|recipient|recipients|account|address|addressee|inbox|box|alias|customer|subscriber|email id"
-    "|mail id|userid|mailfolder|email box|mail box|email account|mail account|RECIPIENT|ADDRESS"
+_MAILBOX = frozenset(
+    {
+        *("mailbox", "user", "username", "recipient", "recipients", "account", "address", "addressee", "inbox", "box"),
+        *("alias", "customer", "subscriber", "email id", "mail id", "userid", "mailfolder", "email box", "mail box"),
+        *("email account", "mail account", "RECIPIENT", "ADDRESS"),
+    }
 )
-_DOMAIN = "domain|domain name|email domain|recipient domain|destination domain|HOST"
-_SENDER = (
-    "sender|from address|mail from|return path|envelope sender|sender's address|originator|SENDER|sender email"
-    "|sender email address|sender domain|sender's domain"
+_DOMAIN = frozenset({"domain", "domain name", "email domain", "recipient domain", "destination domain"})
+_SENDER = frozenset(
+    {
+        *("sender", "from address", "mail from", "return path", "envelope sender", "sender's address", "originator"),
+        *("SENDER", "sender domain", "sender's domain"),
+    }
 )
-_CLIENT = "IP|ip|ip address|client|client host|sending host|sending server|network|netblock|subnet|ip range|server ip"
+_CLIENT = frozenset(
+    {
+        *("IP", "ip", "ip address", "client", "client host", "sending host", "sending server", "network", "netblock"),
+        *("subnet", "ip range", "server ip"),
+    }
+)
+_MESSAGE = frozenset(
+    {
+        *("message", "mail", "email", "letter", "content", "body", "attachment", "attachments", "data", "size"),
+        *("length", "header", "headers", "attach"),
+    }
+)
 _OWNERS = "user|user's|users|recipient|recipient's|recipients|personal|private|own"
-_MESSAGE = "message|mail|email|letter|content|body|attachment|attachments|data|size|length|header|headers|attach"
 
 MAILBOX_FULL = (
     say_beside(
         Subject.MAILBOX,
         Predicate.FULL,
         _MAILBOX,
-        *(
-            "full",
-            "overfull",
-            "over limit",
-            "over its limit",
-            "out of space",
-            "overflow",
-            "overflowed",
-            "over capacity",
-        ),
-        *(
-            "exceeded its limit",
-            "over size limit",
-            "over storage limit",
-            "exceeded the storage",
-            "exceeded its storage",
-        ),
-        *("exceeded storage", "exceeded disk", "exceeded its size", "exceeded the size", "too large", "too full"),
-        *("has reached its limit", "reached its maximum", "reached its quota", "no space", "no more space"),
-        *(
-            "insufficient space",
-            "insufficient storage",
-            "not enough space",
-            "over the storage",
-            "exceeded maximum storage",
-        ),
+        *("full", "overfull", "over limit", "over its limit", "out of space", "overflow", "overflowed"),
+        *("over capacity", "exceeded its limit", "over size limit", "over storage limit", "exceeded the storage"),
+        *("exceeded its storage", "exceeded storage", "exceeded disk", "exceeded its size", "exceeded the size"),
+        *("too large", "too full", "has reached its limit", "reached its maximum", "reached its quota", "no space"),
+        *("no more space", "insufficient space", "insufficient storage", "not enough space", "over the storage"),
+        *("exceeded maximum storage",),
         plain=True,
     ),
     say_patterns(
@@ -84,21 +79,13 @@ MAILBOX_NOT_FOUND = (
         Predicate.NOT_FOUND,
         _MAILBOX,
         *("unknown", "invalid", "incorrect", "wrong", "nonexistent", "non existent", "unrecognized", "undefined"),
-        *(
-            "no such",
-            "not found",
-            "not known",
-            "not exist",
-            "not valid",
-            "not recognized",
-            "not listed",
-            "not registered",
-        ),
-        *("not local", "deleted", "removed", "gone", "missing", "unregistered", "no longer valid", "no longer exist"),
-        *("no longer available", "no longer here", "no longer at", "not available", "not existing", "misspelled"),
-        *("not defined", "not in our", "not served", "not hosted", "not present", "not deliverable", "undeliverable"),
-        *("cannot be found", "could not be found", "was not found", "never existed", "does not appear", "unavailable"),
-        *("no valid", "no longer employed", "has left", "left the company", "not our", "not configured", "not here"),
+        *("no such", "not found", "not known", "not exist", "not valid", "not recognized", "not listed"),
+        *("not registered", "not local", "deleted", "removed", "gone", "missing", "unregistered", "no longer valid"),
+        *("no longer exist", "no longer available", "no longer here", "no longer at", "not available", "not existing"),
+        *("misspelled", "not defined", "not in our", "not served", "not hosted", "not present", "not deliverable"),
+        *("undeliverable", "cannot be found", "could not be found", "was not found", "never existed"),
+        *("does not appear", "unavailable", "no valid", "no longer employed", "has left", "left the company"),
+        *("not our", "not configured", "not here"),
     ),
     say_patterns(
         Subject.MAILBOX,
@@ -136,7 +123,7 @@ MAILBOX_RESTRICTED = (
             (
                 r" (?:recipient|user|mailbox|account|address|RECIPIENT|ADDRESS|he|customer|group|list) (?:\S+ ){0,3}"
                 r"(?:not|never|refuses to|only) (?:\S+ ){0,2}"
-                r"(?:accept|accepts|accepting|receive|receives|receiving|want|allow) (?:\S+ ){0,3}from "
+                r"(?:accept|accepts|accepting|receive|receives|receiving|want|allow) (?!more )(?:\S+ ){0,3}from "
             ),
         ),
         (
@@ -206,16 +193,17 @@ DOMAIN_GONE = (
     say_beside(
         Subject.DOMAIN,
         Predicate.NOT_FOUND,
-        "domain|domain name|email domain|recipient domain|destination domain",
-        *("unknown", "nonexistent", "not exist", "not found", "not registered", "unregistered", "no such", "not valid"),
-        *("invalid", "cannot be found", "could not be found", "not resolvable", "unresolvable", "unroutable"),
+        _DOMAIN,
+        *("unknown", "nonexistent", "not exist", "not found", "not registered", "unregistered", "no such"),
+        *("not valid", "invalid", "cannot be found", "could not be found", "not resolvable", "unresolvable"),
+        *("unroutable",),
     ),
     say_beside(
         Subject.DOMAIN,
         Predicate.DISABLED,
-        "domain|email domain|recipient domain",
+        _DOMAIN,
         *("disabled", "suspended", "deactivated", "inactive", "closed", "terminated", "expired", "parked", "frozen"),
-        *("not active", "no longer active", "locked", "canceled", "no longer hosted", "not hosted", "no longer in use"),
+        *("not active", "no longer active", "locked", "canceled", "no longer hosted", "no longer in use"),
         plain=True,
     ),
 )
@@ -224,36 +212,17 @@ SENDER = (
         Subject.SENDER,
         Predicate.REFUSED,
         _SENDER,
-        *(
-            "rejected",
-            "refused",
-            "denied",
-            "blocked",
-            "not allowed",
-            "not accepted",
-            "not permitted",
-            "banned",
-            "unwanted",
-        ),
-        *("not welcome", "prohibited", "disallowed", "not authorized", "unauthorized", "not verified", "unverified"),
-        *("not local", "not owned", "illegal", "cannot be verified", "could not be verified"),
+        *("rejected", "refused", "denied", "blocked", "not allowed", "not accepted", "not permitted", "banned"),
+        *("unwanted", "not welcome", "prohibited", "disallowed", "not authorized", "unauthorized", "not verified"),
+        *("unverified", "not local", "not owned", "illegal", "cannot be verified", "could not be verified"),
         plain=True,
     ),
     say_beside(
         Subject.SENDER,
         Predicate.NOT_FOUND,
         _SENDER,
-        *(
-            "not valid",
-            "invalid",
-            "unknown",
-            "nonexistent",
-            "not exist",
-            "not found",
-            "does not resolve",
-            "not resolvable",
-        ),
-        *("unresolvable", "malformed"),
+        *("not valid", "invalid", "unknown", "nonexistent", "not exist", "not found", "does not resolve"),
+        *("not resolvable", "unresolvable", "malformed"),
         plain=True,
     ),
     say_patterns(
@@ -263,6 +232,7 @@ SENDER = (
         ("match", r" (?:sender|from|mail from|envelope) (?:\S+ ){0,5}(?:not|must) match "),
         ("header", r" not authorized to send (?:\S+ ){0,3}header "),
         ("as", r" (?:not|cannot|may not) (?:\S+ ){0,3}send (?:\S+ ){0,2}as "),
+        ("send", r" not (?:authorized|allowed|permitted) to send (?:\S+ ){0,3}(?:with|using) "),
         ("bounces", r" bounces are never sent "),
         plain=True,
     ),
@@ -272,8 +242,9 @@ CLIENT_LISTED = (
         Subject.CLIENT,
         Predicate.LISTED,
         _CLIENT,
-        *("rejected", "refused", "denied", "blocked", "banned", "blacklisted", "listed", "not allowed", "not accepted"),
-        *("not welcome", "not trusted", "not permitted", "barred", "blackholed", "quarantined", "suspended", "bad"),
+        *("rejected", "refused", "denied", "blocked", "banned", "blacklisted", "listed", "not allowed"),
+        *("not accepted", "not welcome", "not trusted", "not permitted", "barred", "blackholed", "quarantined"),
+        *("suspended", "bad"),
         plain=True,
         behind=False,
     ),
@@ -285,6 +256,13 @@ CLIENT_LISTED = (
             (
                 r" (?:behavior spam|spam behavior|(?:suspicious|bad|abnormal|malicious|abusive|unusual) (?:\S+ "
                 r")?behavior) "
+            ),
+        ),
+        (
+            "your",
+            (
+                r" (?:spam|unsolicited|junk|malicious|abusive) (?:\S+ ){0,3}"
+                r"(?:originating|coming|sent|received) from your (?!domain)"
             ),
         ),
         ("reject", r" (?:ip|IP|client|host|network) (?:\S+ ){0,2}reject "),
@@ -355,6 +333,7 @@ LIMITS = (
                 r"(?:\S+ ){0,3}(?:messages|email|recipients|connections|sessions|recipient|rcpt|rcpts) "
             ),
         ),
+        ("more", r" more than (?:\S+ )?(?:messages|email|recipients|connections) "),
         ("frequently", r" too frequently "),
         ("frequent", r" too frequent "),
         ("often", r"(?<! tried) too often "),

@@ -122,7 +122,17 @@ QUOTA = (
     say(
         Subject.ACCOUNT,
         Predicate.RATE_EXCEEDED,
-        *("submission quota", "sending quota", "sending limit", "daily limit", "hourly limit", "message limit"),
+        *(
+            "submission quota",
+            "sending quota",
+            "outbound mail quota",
+            "outgoing mail quota",
+            "may only send",
+            "sending limit",
+            "daily limit",
+            "hourly limit",
+            "message limit",
+        ),
         *("relay limit", "monthly limit", "recipient limit", "sending limits", "relay quota", "mail sending quota"),
         plain=True,
     ),
@@ -197,6 +207,18 @@ OUR_HOST = (
     say(Subject.CLIENT, Predicate.LISTED, "not accepted from this ip", plain=True),
 )
 UNPROVEN = (
+    say_patterns(
+        Subject.CLIENT,
+        Predicate.UNPROVEN,
+        (
+            "send",
+            (
+                r" (?:IP|HOST|ip|host|server|client|address) (?:is )?not "
+                r"(?:authorized|allowed|permitted) to send (?:\S+ ){0,3}(?:from|for|on) "
+            ),
+        ),
+        plain=True,
+    ),
     say(
         Subject.SENDER,
         Predicate.UNPROVEN,
@@ -234,7 +256,15 @@ RELAY = (
         *("relaying mail", "we do not relay", "does not relay", "relay prohibited", "not a local domain"),
         *("isn't in my list of allowed rcpthosts", "rcpthosts", "not in my rcpthosts", "not an open relay"),
         *("non local email address", "non local e mail address", "not allowed to relay through this machine"),
-        *("domain isn't in my list", "not local domain", "not allowed to route", "mail relay denied"),
+        *(
+            "domain isn't in my list",
+            "not local domain",
+            "not hosted locally",
+            "not hosted here",
+            "not hosted on this",
+            "not allowed to route",
+            "mail relay denied",
+        ),
         plain=True,
     ),
     say_patterns(Subject.CLIENT, Predicate.MAY_NOT_RELAY, ("relay", r" relay (?!HOST)"), ("relaying", r" relaying ")),

@@ -26,6 +26,9 @@ LOOP = (
         "mail looping",
         "points to local host",
         "mail forwarding loop",
+        "forward loop",
+        "forwarding loop",
+        "too many received",
     ),
 )
 RATE_EXCEEDED = (
@@ -135,7 +138,13 @@ UNAVAILABLE = (
     say(
         Subject.SYSTEM,
         Predicate.UNAVAILABLE,
-        *("unable to process your email", "temporarily unable", "service closing", "closing transmission channel"),
+        *(
+            "unable to process your email",
+            "temporarily unable",
+            "unable to deliver the message",
+            "service closing",
+            "closing transmission channel",
+        ),
         *("shutting down", "going down", "come back later", "queue full"),
         *("load too high", "overload", "server is down", "out of service"),
         *("error accessing", "disk error", "no disk space", "not enough disk"),

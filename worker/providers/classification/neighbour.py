@@ -1,0 +1,83 @@
+"""A noun beside a phrase, with nothing but what joins them between: "the user … is currently suspended"."""
+
+from msgspec import Struct
+
+# What may stand between a noun and what is said of it.
+_JOINING = frozenset(
+    {
+        *(
+            "is",
+            "was",
+            "has",
+            "have",
+            "been",
+            "are",
+            "were",
+            "be",
+            "being",
+            "do",
+            "does",
+            "appears",
+            "seems",
+            "already",
+        ),
+        *(
+            "currently",
+            "temporarily",
+            "permanently",
+            "temporary",
+            "now",
+            "not",
+            "yet",
+            "here",
+            "there",
+            "it",
+            "because",
+        ),
+        *("to", "the", "this", "that", "a", "an", "of", "or", "and", "for", "at", "on"),
+        *("name", "address", "account", "mailbox", "email", "mail", "user", "recipient"),
+        *("RECIPIENT", "ADDRESS", "HOST", "ID"),
+    }
+)
+_MOST_BEFORE, _MOST_BEHIND = 4, 2  # joining words
+_LONGEST = 160  # characters in which noun and joining words stand
+
+
+class Neighbours(Struct, frozen=True, kw_only=True, gc=False):
+    """The nouns of which a phrase may be said: words, or two words with a blank between."""
+
+    nouns: frozenset[str]
+    may_follow: bool  # "suspended user", beside "user suspended"
+
+    def find(self, words: str, phrase: str) -> tuple[int, int] | None:
+        """Where the phrase and a noun beside it begin and end, None where there are none. Both texts are spaced."""
+        start = words.find(phrase)
+        while start >= 0:
+            end = start + len(phrase)
+            if (noun := self._before(words, start)) >= 0:
+                return noun, end
+            if self.may_follow and self._follows(words[end : end + _LONGEST].split(None, _MOST_BEHIND + 2)):
+                return start, end
+            start = words.find(phrase, end - 1)
+        return None
+
+    def _before(self, words: str, start: int) -> int:
+        """Where the noun before a place begins, -1 where there is none."""
+        near = words[max(0, start - _LONGEST) : start].split()
+        for place in range(len(near) - 1, max(-1, len(near) - 2 - _MOST_BEFORE), -1):
+            word = near[place]
+            if place and f"{near[place - 1]} {word}" in self.nouns:
+                return words.rfind(f" {near[place - 1]} {word}", 0, start + 1)
+            if word in self.nouns:
+                return words.rfind(f" {word}", 0, start + 1)
+            if word not in _JOINING:
+                return -1
+        return -1
+
+    def _follows(self, near: list[str]) -> bool:
+        for place, word in enumerate(near[: _MOST_BEHIND + 1]):
+            if word in self.nouns or " ".join(near[place : place + 2]) in self.nouns:
+                return True
+            if word not in _JOINING:
+                return False
+        return False
