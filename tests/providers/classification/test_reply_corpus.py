@@ -4,6 +4,10 @@ import pytest
 
 from schemas.vocabulary import Kind
 from tests.providers.classification.reply_corpus import CorpusReply, replies, share_of_right_kinds, share_right
+from worker.providers.classification.judgement import things_in
+from worker.providers.classification.reply_reader import read_reply
+from worker.providers.classification.reply_words import read_words
+from worker.providers.classification.wordings.all_wordings import WORDINGS
 
 ALL = (*replies("seen"), *replies("set_apart"))
 
@@ -14,22 +18,36 @@ def test_the_corpus_is_as_large_and_wide_as_it_says() -> None:
     assert len(systems) >= 25 + 14  # receiving systems and MTAs
     apart = {reply.system for reply in replies("set_apart")}
     assert not apart & {reply.system for reply in replies("seen")}
-    assert len(replies("set_apart")) >= len(ALL) / 4
+    assert len(replies("set_apart")) >= len(ALL) / 5
 
 
 def test_what_was_seen_is_judged_right_in_99_of_100() -> None:
     assert share_right("seen") >= 0.99
 
 
-def test_what_was_set_apart_is_judged_right_in_75_of_100_and_its_kind_in_90() -> None:
+def test_what_was_set_apart_is_judged_right_in_80_of_100_and_its_kind_in_95() -> None:
     """The goal is 95 of 100. The figure is printed by `python -m tests.providers.classification.reply_corpus`."""
-    assert share_right("set_apart") >= 0.75
-    assert share_of_right_kinds("set_apart") >= 0.90
+    assert share_right("set_apart") >= 0.80
+    assert share_of_right_kinds("set_apart") >= 0.95
 
 
 @pytest.mark.parametrize("reply", ALL, ids=lambda reply: f"{reply.system}: {reply.text[:60]}")
 def test_no_recipient_is_blamed_for_what_is_ours(reply: CorpusReply) -> None:
     assert not reply.blames_wrongly
+
+
+@pytest.mark.parametrize("reply", ALL, ids=lambda reply: f"{reply.system}: {reply.text[:60]}")
+def test_no_plain_wording_is_passed_over_before_the_words_are_read(reply: CorpusReply) -> None:
+    read = read_reply(
+        reply.text,
+        enhanced_status=reply.status,
+        stage=reply.stage,
+        recipient="jane@example.org",
+        sender="news@shop.example",
+    )
+    words = read_words(read.text, recipient=read.recipient, sender=read.sender)
+    plain = [wording.name for *_, wording in WORDINGS.matches(words.statement) if wording.is_plain]
+    assert not plain or WORDINGS.may_be_plain(read.tokens, things=things_in(read)) or not read.text.isascii()
 
 
 @pytest.mark.parametrize("reply", ALL, ids=lambda reply: f"{reply.system}: {reply.text[:60]}")

@@ -11,6 +11,13 @@ from msgspec import Struct
 
 from worker.providers.classification.reply import Speaker, Stage
 
+_BLANKS = {number: " " for number in range(128) if not chr(number).isalpha()}
+
+
+def tokens_of(text: str) -> frozenset[str]:
+    """Everything in a text that may be a word."""
+    return frozenset(text.translate(_BLANKS).split())
+
 
 class Captioned(Struct, frozen=True, kw_only=True, gc=False):
     """The innermost speaker's words, without what stands around them."""
@@ -62,6 +69,9 @@ _TRANSCRIPT = re.compile(r"<<<\s*([45]\d\d[^<>]{1,1500}(?:<(?!<<)[^<>]{0,320}>[^
 _SUSPENDED = "delivery temporarily suspended: "
 _EXIM_TAIL = ": retry timeout exceeded"  # what Exim appends to the last reason that it had (retry(5))
 _TAIL = re.compile(r"\s*\((?:in reply to [a-z ]{2,40}|delivery attempts: \d+)\)\s*$")
+_LONGEST_USUAL = 340  # a host's name and its address
+_SHORTEST_CAPTION = 12
+_IN_REPLY = " (in reply to "
 _BEGINS_WITH_CODE = re.compile(r"[245]\d\d(?:[ \-:]|$)")
 
 # -- At which stage -------------------------------------------------------------------------------------------
@@ -101,10 +111,63 @@ _QMAIL_STAGES = (
 )
 
 
+def usual_caption(text: str) -> tuple[Captioned, frozenset[str]] | None:
+    """The innermost speaker's words and their tokens, in one of the two captions that most replies come in; else None.
+
+    Postfix's: "host mx.example.org[192.0.2.1] said: 550 … (in reply to RCPT TO command)"; Exim's: "SMTP error from
+    remote mail server after RCPT TO:<jane@example.org>: host mx.example.org [192.0.2.1]: 550 …". `text` is without
+    its type.
+    """
+    end = len(text)
+    if text.startswith("host "):
+        start = text.find("] said: ", 0, _LONGEST_USUAL) + len("] said: ")
+        place = text.rfind(_IN_REPLY)
+        if place < start or not text.endswith(")"):
+            return None
+        command, end = _COMMAND.match(text, place + len(_IN_REPLY)), place
+    elif text.startswith(_EXIM):
+        found = _AFTER_EXIMS_CAPTION.match(text)
+        start = found.end() if found is not None else 0
+        if "after " in text[start:]:
+            return None
+        command = _COMMAND.match(text, text.find("after ") + len("after "))
+    else:
+        return None
+    inner = text[start:end]
+    if start < _SHORTEST_CAPTION or command is None or not inner[:3].isdigit():
+        return None
+    tokens = tokens_of(inner)
+    if _quotes(inner, tokens):
+        return None
+    stage = _STAGES[command.group(1)]
+    quoted = Captioned(text=inner.rstrip(" '\">])"), speaker=Speaker.REMOTE, stage=stage, caption=text[:start])
+    return quoted, tokens
+
+
+def _quotes(words: str, tokens: frozenset[str]) -> bool:
+    """True if a reply may itself quote another, and so needs the long way."""
+    return (
+        "said: " in words
+        or "-> " in words
+        or "<<<" in words
+        or _REFUSED_TO_TALK in words
+        or ("'" in words and _IN_QUOTES.search(words) is not None)
+        or (not _VERB_WORDS.isdisjoint(tokens) and _QUOTED_CODE.search(words, 1) is not None)
+        or "reply:" in words
+    )
+
+
+def without_type(text: str) -> str:
+    """A diagnostic without the type that reports put before it: "smtp; 550 …"."""
+    typed = _TYPE.match(text)
+    return text[typed.end() :] if typed is not None else text
+
+
 def take_off_caption(text: str, tokens: frozenset[str]) -> Captioned:
-    """The innermost speaker's words. `text` is in lower case and one line; `tokens` is all that may be a word in it."""
-    if typed := _TYPE.match(text):
-        text = text[typed.end() :]
+    """The innermost speaker's words. `text` is in lower case, one line, and without its type.
+
+    `tokens` is all that may be a word in it.
+    """
     if _CUES.isdisjoint(tokens) and "->" not in text and "-'" not in text and "<<<" not in text:
         return Captioned(text=text, speaker=_speaker(text), stage=Stage.UNKNOWN)
     return _innermost(text, tokens)

@@ -4,6 +4,7 @@ The order of belief: a mailbox provider's own token; the words, where the code i
 it; the enhanced code; the reply code; the stage. A refusal before RCPT TO never blames the recipient.
 """
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from worker.providers.classification.bounce_codes import REPLY_CODES, CodeMeanin
 from worker.providers.classification.mailbox_providers import token_in
 from worker.providers.classification.operator_rules import operator_rules
 from worker.providers.classification.reply import Reply, Speaker, Stage
-from worker.providers.classification.reply_words import THINGS, read_words
+from worker.providers.classification.reply_words import ADDRESS, HOST, IP, RECIPIENT, SENDER, THINGS, read_words
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.verdict_table import CAUSE_OF_STAGE, CAUSES, SUBJECT_OF_STAGE
 from worker.providers.classification.wording import Wording, WordingTable
@@ -71,6 +72,9 @@ _SAY_NOTHING = THINGS | {
     ),
     *("requested", "action", "taken", "message", "permanent", "error", "unacceptable", "is", "was", "bad", "aborted"),
 }
+_ADDRESSES = frozenset({RECIPIENT, ADDRESS, HOST})
+_ADDRESSES_AND_IPS = _ADDRESSES | {IP}
+_IP = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d|:[0-9a-f]{0,4}:")
 # Codes that speak of the way to the recipient, and not of our own domain.
 _ROUTING_CODES = frozenset({"1.2", "1.10", "4.0", "4.3", "4.4", "4.310", "4.312"})
 
@@ -143,10 +147,18 @@ def _trust(by_enhanced: CodeMeaning | None, by_reply: CodeMeaning | None) -> Tru
 
 def _has_no_plain_word(reply: Reply) -> bool:
     return (
-        WORDINGS.plain_words.isdisjoint(reply.tokens)
+        (reply.enhanced_status is None or reply.enhanced_status[2:] not in BESIDE_CODES)
         and reply.text.isascii()
-        and (reply.enhanced_status is None or reply.enhanced_status[2:] not in BESIDE_CODES)
+        and not WORDINGS.may_be_plain(reply.tokens, things=things_in(reply))
     )
+
+
+def things_in(reply: Reply) -> frozenset[str]:
+    """What may be named in a reply, by its marks."""
+    text = reply.text
+    if reply.sender and reply.sender in text:
+        return _ADDRESSES_AND_IPS | {SENDER}
+    return _ADDRESSES_AND_IPS if _IP.search(text) is not None else _ADDRESSES
 
 
 def _by_words(reply: Reply, *, only_plain: bool) -> Judgement | None:

@@ -110,20 +110,23 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
         _APPLE,
     ),
     # Orange and La Poste: a full mailbox comes as "552 5.1.1", an archived one as anything; the number counts.
-    _form(
-        "Orange",
-        "_",
-        r"\b(?:ofr|lpn)\w*_(\d{3})\b",
-        {
-            "416": Cause.MAILBOX_DOES_NOT_EXIST,
-            "417": Cause.MAILBOX_FULL,
-            **dict.fromkeys(("420", "426"), Cause.MAILBOX_DISABLED),
-            **dict.fromkeys(("102", "103", "104"), Cause.SENDER_REPUTATION),
-            "506": Cause.CONTENT,
-            "514": Cause.MESSAGE_TOO_LARGE,
-            "517": Cause.SENDER_AUTHENTICATION,
-        },
-        _ORANGE,
+    *(
+        _form(
+            "Orange",
+            cue,
+            rf"\b{cue}\w{{0,20}}_(\d{{3}})\b",
+            {
+                "416": Cause.MAILBOX_DOES_NOT_EXIST,
+                "417": Cause.MAILBOX_FULL,
+                **dict.fromkeys(("420", "426"), Cause.MAILBOX_DISABLED),
+                **dict.fromkeys(("102", "103", "104"), Cause.SENDER_REPUTATION),
+                "506": Cause.CONTENT,
+                "514": Cause.MESSAGE_TOO_LARGE,
+                "517": Cause.SENDER_AUTHENTICATION,
+            },
+            _ORANGE,
+        )
+        for cue in ("ofr", "lpn")
     ),
     # GoDaddy, https://www.godaddy.com/help/what-does-my-email-bounceback-mean-3568
     _form(
@@ -174,41 +177,50 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
         _YANDEX,
     ),
     # NetEase (163, 126, yeah), http://mail.163.com/help/help_spam_16.htm: the step and what was wrong at it.
-    _form(
-        "NetEase",
-        ":",
-        r"\b([a-z]{2}:[a-z]{3}) (?:163|126|yeah|188|netease|vip)\b",
-        {
-            **dict.fromkeys(("hl:rep", "hl:ihu", "hl:mep", "hl:ipb", "dt:rbl"), Cause.SENDER_REPUTATION),
-            **dict.fromkeys(("hl:icc", "hl:ifc", "mi:dmc", "mi:sfq", "mi:stc"), Cause.RATE_LIMITED),
-            **dict.fromkeys(("rp:drc", "rp:qrc", "rp:rcl", "rp:trc"), Cause.RATE_LIMITED),
-            **dict.fromkeys(("mi:cel", "mi:ccl", "mi:nhd", "mi:imf", "mi:spb"), Cause.SENDER_CONFIGURATION),
-            **dict.fromkeys(("rp:cel", "rp:ccl", "rp:frl", "dt:sum", "wm:bli", "wm:blu"), Cause.SENDER_CONFIGURATION),
-            **dict.fromkeys(("mi:spf", "mi:dma"), Cause.SENDER_AUTHENTICATION),
-            "dt:spm": Cause.CONTENT,
-        },
+    *(
+        _form(
+            "NetEase",
+            f" {name} ",
+            rf"\b([a-z]{{2}}:[a-z]{{3}}) {name}\b",
+            {
+                **dict.fromkeys(("hl:rep", "hl:ihu", "hl:mep", "hl:ipb", "dt:rbl"), Cause.SENDER_REPUTATION),
+                **dict.fromkeys(("hl:icc", "hl:ifc", "mi:dmc", "mi:sfq", "mi:stc"), Cause.RATE_LIMITED),
+                **dict.fromkeys(("rp:drc", "rp:qrc", "rp:rcl", "rp:trc"), Cause.RATE_LIMITED),
+                **dict.fromkeys(("mi:cel", "mi:ccl", "mi:nhd", "mi:imf", "mi:spb"), Cause.SENDER_CONFIGURATION),
+                **dict.fromkeys(
+                    ("rp:cel", "rp:ccl", "rp:frl", "dt:sum", "wm:bli", "wm:blu"), Cause.SENDER_CONFIGURATION
+                ),
+                **dict.fromkeys(("mi:spf", "mi:dma"), Cause.SENDER_AUTHENTICATION),
+                "dt:spm": Cause.CONTENT,
+            },
+        )
+        for name in ("163", "126", "yeah", "188", "netease")
     ),
 )
-# A text without one of these words or marks has no token.
-_WORDS = frozenset(
-    {
-        "p",
-        "ib",
-        "gcdp",
-        "autherror",
-        "resolver",
-        "s",
-        "rp",
-        "sc",
-        "dy",
-        "ou",
-        "filter",
-        "aup",
-        "internal",
-        "unavailable",
-        *("target", "correct", "hl", "mi", "rp", "dt", "wm"),
-    }
-)
+# A text has a form's token only with one of these among its words: what is not a letter stands apart there.
+_WORDS: dict[str, tuple[str, ...]] = {
+    "p=": ("p",),
+    "(s3": ("s",),
+    "-00": ("rp", "sc", "dy", "ou"),
+    "filter agent": ("filter",),
+    "resolver.": ("resolver",),
+    "aup#": ("aup",),
+    "internal resources": ("internal",),
+    "or access denied": ("unavailable",),
+    "target address": ("target",),
+    "no correct recipients": ("correct",),
+    **{f" {name} ": ("hl", "mi", "rp", "dt", "wm") for name in ("163", "126", "yeah", "188", "netease")},
+    **{cue: (cue,) for cue in ("gcdp", "autherror", "ib")},
+}
+# Beside what is no word, or only the beginning of one.
+_MARKS = ("[", "(554.30)", "_")
+_BY_WORD: dict[str, tuple[TokenForm, ...]] = {
+    word: tuple(form for form in TOKEN_FORMS if word in _WORDS.get(form.cue, ()))
+    for words in _WORDS.values()
+    for word in words
+}
+_ALL_WORDS = frozenset(_BY_WORD)
+_BY_MARK = tuple(form for form in TOKEN_FORMS if form.cue not in _WORDS)
 
 
 def token_in(text: str, words: frozenset[str], *, caption: str = "", remote_host: str = "") -> Token | None:
@@ -217,9 +229,16 @@ def token_in(text: str, words: frozenset[str], *, caption: str = "", remote_host
     `remote_host` is the host that the vendor or the report names; `caption`, which stands around the words, names one
     that is nearer to them.
     """
-    if "[" not in text and "_" not in text and "(554.30)" not in text and _WORDS.isdisjoint(words):
-        return None
-    for form in TOKEN_FORMS:
+    for word in sorted(_ALL_WORDS & words):
+        if (token := _find(_BY_WORD[word], text, caption, remote_host)) is not None:
+            return token
+    if any(mark in text for mark in _MARKS):
+        return _find(_BY_MARK, text, caption, remote_host)
+    return None
+
+
+def _find(forms: tuple[TokenForm, ...], text: str, caption: str, remote_host: str) -> Token | None:
+    for form in forms:
         if form.cue in text:
             for found in form.pattern.finditer(text):
                 cause = form.causes.get(found.group(1))

@@ -2,12 +2,11 @@
 
 import re
 
-from worker.providers.classification.caption import take_off_caption
+from worker.providers.classification.caption import take_off_caption, tokens_of, usual_caption, without_type
 from worker.providers.classification.remote_host import remote_host as host_name
 from worker.providers.classification.reply import Reply, Stage
 
 _LONGEST_TEXT = 2_000
-_BLANKS = {number: " " for number in range(128) if not chr(number).isalpha()}
 # Replies that answer one command alone (RFC 4954, 4.7.2; RFC 5248).
 _STAGE_BY_CODE = dict.fromkeys((523, 524, 525, 530, 534, 535, 538), Stage.AUTH)
 # Details may have three digits. The class digit stands first so that the search can run ahead to one.
@@ -30,9 +29,12 @@ def read_reply(
     remote_host: str | None = None,
 ) -> Reply:
     """What a reply consists of. What the report or the vendor states beside the text is handed in."""
-    text = " ".join(diagnostic[:_LONGEST_TEXT].lower().split())
-    tokens = frozenset(text.translate(_BLANKS).split())
-    captioned = take_off_caption(text, tokens)
+    text = without_type(" ".join(diagnostic[:_LONGEST_TEXT].lower().split()))
+    if (usual := usual_caption(text)) is not None:
+        captioned, tokens = usual
+    else:
+        tokens = tokens_of(text)
+        captioned = take_off_caption(text, tokens)
     reply, enhanced = find_codes(captioned.smtp_code or smtp_code, enhanced_status, captioned.text)
     if stage is Stage.UNKNOWN:
         stage = captioned.stage

@@ -32,6 +32,9 @@ _IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 _HAS_DIGIT = re.compile(r"\d")
 _ENDS = ".,:;!?'`-\u2013\u2014/\\#%&+~^$"
+# An address and nothing else, as it stands in most replies.
+_ADDRESS_ALONE = re.compile(r"<?([\w.+-]+@[\w.-]*\w)(>?(?:\.{3}|[:,.])?)")
+_ENDS_OF_SENTENCE = frozenset({".", ">.", "...", ">..."})
 _SHORTEST_ID = 6  # letters and digits mixed: a queue id, a time
 _STOPS = (".", "!", "?", ";", ".)", ").", '."', '".')
 
@@ -111,17 +114,15 @@ def read_words(text: str, *, recipient: str = "", sender: str = "") -> Words:
     statement: list[str] = []
     advice: list[str] = []
     sentence: list[str] = []
+    cached = _TOKENS.get
     for token in text.split():
-        if token.isalpha():
-            if (respelled := _RESPELLED.get(token)) is None:
-                sentence.append(token)
-            else:
-                sentence += respelled
-            continue
-        read = _TOKENS.get(token)
+        read = cached(token)
         if read is None:
+            if token.isalpha() and token not in _RESPELLED:
+                sentence.append(token)
+                continue
             if "@" in token or _IPV4.search(token):  # read by what stands beside it
-                read = _read_alone(token, sentence, recipient, sender)
+                read = _read_thing(token, sentence, recipient, sender)
             else:
                 read = _read_alone(token, [], "", "")
                 if len(_TOKENS) >= _MOST_TOKENS:
@@ -158,6 +159,16 @@ def spellings(words: frozenset[str]) -> frozenset[str]:
 # What was read of tokens lately, and whether a sentence begins or ends with them: the same come in nearly every reply.
 _TOKENS: dict[str, tuple[tuple[str, ...], bool, bool]] = {}
 _MOST_TOKENS = 20_000
+
+
+def _read_thing(token: str, before: list[str], recipient: str, sender: str) -> tuple[tuple[str, ...], bool, bool]:
+    """What holds an address or an IP address; most are nothing else."""
+    alone = _ADDRESS_ALONE.fullmatch(token)
+    if alone is None:
+        return _read_alone(token, before, recipient, sender)
+    address, ending = alone.groups()
+    thing = RECIPIENT if address == recipient else SENDER if address == sender else ADDRESS
+    return (thing,), False, ending in _ENDS_OF_SENTENCE
 
 
 def _read_alone(token: str, before: list[str], recipient: str, sender: str) -> tuple[tuple[str, ...], bool, bool]:

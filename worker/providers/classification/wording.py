@@ -6,7 +6,7 @@ all. They are whole words of `reply_words.read_words`: ` disk full ` is not foun
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 
 from msgspec import Struct
@@ -106,7 +106,7 @@ class WordingTable:
         """Every wording that fits, the most believed first."""
         found: list[Match] = []
         index = self._index
-        for word in words.split():
+        for word in dict.fromkeys(words.split()):
             candidates = index.get(word)
             if candidates is not None:
                 _try(candidates, words, found)
@@ -115,6 +115,14 @@ class WordingTable:
         if len(found) > 1:
             found.sort(key=_place)
         return found
+
+    def may_be_plain(self, tokens: frozenset[str], *, things: frozenset[str]) -> bool:
+        """False where no plain wording can fit a text: by its words before it is read, and the things named in it."""
+        for word in self._plain_words & tokens:
+            nouns = self._plain[word]
+            if nouns is None or not nouns.isdisjoint(tokens) or not nouns.isdisjoint(things):
+                return True
+        return False
 
     def _build(self) -> None:
         phrases = [wording for wording in self.wordings if wording.needle.startswith(" ")]
@@ -129,15 +137,37 @@ class WordingTable:
                 rarest = min(words, key=lambda word: (word in _OF_EVERY_REFUSAL, frequency[word], word))
                 index[rarest].append(wording)
         self._index = {word: tuple(wordings) for word, wordings in index.items()}
-        # As they stand in a text that was not read yet.
-        self.plain_words = spellings(
-            _LABELS_OF_BLOCKLISTS.union(
-                word for word, wordings in index.items() if any(wording.is_plain for wording in wordings)
-            )
-        )
+        self._plain = _plain_words(index)
+        self._plain_words = frozenset(self._plain)
         self._substrings = tuple(
             wording for wording in self.wordings if wording.pattern is None and not wording.needle.startswith(" ")
         )
+
+
+def _plain_words(index: Mapping[str, Iterable[Wording]]) -> dict[str, frozenset[str] | None]:
+    """The words by which plain wordings are found, as they stand in a text that was not read yet.
+
+    With each the words of which one must occur beside it, None where it needs none.
+    """
+    plain: dict[str, frozenset[str] | None] = dict.fromkeys(_LABELS_OF_BLOCKLISTS)
+    for word, wordings in index.items():
+        needs = [_needs(word, wording) for wording in wordings if wording.is_plain]
+        if not needs:
+            continue
+        need = None if None in needs else spellings(frozenset(beside for some in needs if some for beside in some))
+        for spelling in spellings(frozenset({word})):
+            known = plain.get(spelling, frozenset())
+            plain[spelling] = None if known is None or need is None else known | need
+    return plain
+
+
+def _needs(word: str, wording: Wording) -> frozenset[str] | None:
+    """Words of which one must occur where `word` is to be this wording; None where no such word is known."""
+    if wording.neighbours is not None:
+        # Of a noun of two words the first is enough to see that it may be there.
+        return frozenset(noun.replace("'", " ").split()[0] for noun in wording.neighbours.nouns)
+    others = [other for other in wording.needle.split() if other != word] if wording.pattern is None else []
+    return frozenset({others[0].partition("'")[0]}) if others else None
 
 
 def _try(candidates: Sequence[Wording], words: str, found: list[Match]) -> None:

@@ -131,7 +131,7 @@ MAILBOX_RESTRICTED = (
             r" (?:not|never) (?:\S+ ){0,2}authorized (?:for|to) (?:\S+ ){0,3}(?:recipient|user|mailbox|RECIPIENT) ",
         ),
         (
-            "rejected",
+            "by",
             (
                 r" (?:rejected|blocked|refused) by "
                 r"(?:the |this )?(?:recipient|recipients|user|addressee|customer|owner|RECIPIENT) "
