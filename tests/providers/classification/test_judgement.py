@@ -9,6 +9,7 @@ from worker.providers.classification.reply import Stage
 from worker.providers.classification.reply_reader import read_reply
 from worker.providers.classification.subject import Predicate, Subject
 from worker.providers.classification.verdict_table import CAUSE_OF_STAGE, CAUSES, SUBJECT_OF_STAGE
+from worker.providers.classification.wording import WordingTable, say
 
 
 def judged(text: str, *, status: str | None = None, stage: Stage = Stage.UNKNOWN) -> Judgement:
@@ -87,3 +88,14 @@ def test_nothing_that_is_said_of_our_side_blames_the_recipient() -> None:
         if subject in ours and CAUSE_BLAME[cause] is Blame.RECIPIENT
     }
     assert blaming <= {(subject, Predicate.RESTRICTED) for subject in ours}
+
+
+def test_a_domain_that_does_not_exist_is_no_mailbox_in_any_language() -> None:
+    for text in ("550 the domain does not exists", "550 Domain existiert nicht", "550 domeny nie istnieje"):
+        assert judged(text).subject is Subject.DOMAIN
+
+
+def test_no_wording_stands_twice() -> None:
+    twice = say(Subject.MAILBOX, Predicate.NOT_FOUND, "does not exist")
+    with pytest.raises(ValueError, match="stands twice"):
+        WordingTable([twice, say(Subject.UNNAMED, Predicate.NOT_FOUND, "doesn't exist")])

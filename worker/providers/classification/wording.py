@@ -184,12 +184,17 @@ def _try(candidates: Sequence[Wording], words: str, found: list[Match]) -> None:
 
 
 def _wordings(groups: Iterable[Group]) -> Iterable[Wording]:
+    known: set[str] = set()
     for rank, group in enumerate(groups):
         for phrase in group.phrases:
             read = read_words(phrase)
             needle = f" {phrase} " if phrase in THINGS else read.statement or read.advice
             if needle.strip() != " ".join(respell(phrase)):
                 raise ValueError(f"wording {phrase!r} is read as {needle.strip()!r}: write it as it is read")
+            if needle in known and not group.neighbours:
+                raise ValueError(f"wording {phrase!r} stands twice: the second would never be believed")
+            if not group.neighbours:
+                known.add(needle)
             name = f"{phrase}, of a {group.subject}" if group.neighbours else phrase
             yield _wording(group, rank, name=name, needle=needle)
         for cue, pattern in group.patterns:

@@ -20,7 +20,7 @@ TOO_LARGE = (
         *("exceeds message size", "message is too long", "max size", "maxsize"),
         *("file size", "data size", "mail too big", "too big"),
         *("message too large", "message is too large", "message too big", "message is too big", "message size"),
-        *("maximum size", "size limit", "message length exceeds", "size exceeds", "exceeds size", "exceeds maximum"),
+        *("maximum size", "size limit", "message length exceeds", "exceeds maximum"),
         *(
             "maximum message size",
             "message exceeds",
@@ -49,7 +49,7 @@ UNWANTED = (
         *("bulk mail", "phish", "phishing", "suspicious", "malformed", "not rfc", "duplicate header", "spam score"),
         *("looks like spam", "spam message", "spam content", "detected as spam", "considered spam", "spamassassin"),
         *("identified as spam", "classified as spam", "spammy", "spam detected", "rejected as spam", "is spam"),
-        *("header missing", "missing header", "invalid header", "forbidden content", "banned content", "objectionable"),
+        *("header missing", "missing header", "invalid header", "forbidden content", "objectionable"),
         *(
             "bulk email",
             "bulk e mail",
@@ -104,7 +104,6 @@ EXPIRED = (
             "message expired",
             "delivery time expired",
             "delivery expired",
-            "retry timeout exceeded",
             "too long in queue",
         ),
         *("in the queue too long", "in queue too long", "giving up", "gave up", "retries exhausted", "queue lifetime"),
