@@ -129,6 +129,14 @@ def _nested(size: int) -> bytes:
     return _header() + mail
 
 
+def _mails_in_mails(size: int) -> bytes:
+    """Many parts, each a mail in a mail in a mail, as long as what is read of a part."""
+    text = b"Content-Type: message/rfc822\r\n\r\n" * 12 + b"Subject: a\r\n\r\n"
+    text += b"jane@example.org " * ((250_000 - len(text)) // 17)
+    head = _header(b'Content-Type: multipart/mixed; boundary="b"') + b"\r\n"
+    return head + (b"--b\r\n" + text + b"\r\n") * ((size - len(head)) // (len(text) + 10))
+
+
 # Raw mails.
 MAILS: dict[str, Callable[[int], bytes]] = {
     "a million header lines": lambda size: _header() + b"A: b\r\n" * (size // 6) + b"\r\nhello\r\n",
@@ -137,6 +145,7 @@ MAILS: dict[str, Callable[[int], bytes]] = {
         _header(b'Content-Type: multipart/report; boundary="b"') + b"\r\n" + b"--b\r\n\r\n\r\n" * (size // 9)
     ),
     "nested parts": _nested,
+    "mails in mails": _mails_in_mails,
     "a million recipients": lambda size: (
         _header(b'Content-Type: multipart/report; boundary="b"')
         + b"\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; a\r\n"

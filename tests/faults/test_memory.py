@@ -111,3 +111,45 @@ async def test_neither_receiver_nor_worker_takes_more_than_300_mb(database_dsn: 
     print(peaks, sorted((status, statuses.count(status)) for status in set(statuses)))
     assert statuses.count(200) > len(statuses) / 3
     assert max(peaks.values()) < MOST_MIB, peaks
+
+
+@pytest.mark.drill
+@pytest.mark.slow
+@pytest.mark.parametrize("folded", [False, True], ids=["plain", "compressed"])
+async def test_a_receiver_that_is_sent_many_large_bodies_at_once_makes_them_wait(
+    database_dsn: str, tmp_path: Path, *, folded: bool
+) -> None:
+    """Own JSON is parsed by the receiver, which answers for each event."""
+    source = msgspec.structs.replace(
+        SAMPLE_SENDERS["bouncekeeper"]().source("scripts"), authentication="none", secrets=()
+    )
+    config, port = tmp_path / "bouncekeeper.toml", free_port()
+    config.touch(mode=0o600)
+    config.write_text(
+        f'data_directory = "{tmp_path}/data"\n[postgres]\nurl = "{database_dsn}"\n[queue]\nadapter = "postgres"\n'
+        f"[receiver]\nport = {port}\n{write_source(source)}"
+    )
+    event = b'{"event":"opened","address":"jane@example.org","id":"%d"}'
+    events = b"[" + b",".join(event % number for number in range(80_000)) + b"]"
+    body = gzip.compress(events + blanks(LARGEST - len(events)), 1) if folded else events
+    receiver = await Server.start("receiver", our_command("receiver", config), folder=tmp_path, ports=[port])
+    statuses: list[int] = []
+    headers = {"content-type": "application/json", **({"content-encoding": "gzip"} if folded else {})}
+    try:
+        async with aiohttp.ClientSession(
+            f"http://127.0.0.1:{port}", connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(300)
+        ) as client:
+
+            async def post() -> None:
+                async with client.post("/webhooks/scripts", data=io.BytesIO(body), headers=headers) as answer:
+                    await answer.read()
+                statuses.append(answer.status)
+
+            await asyncio.gather(*(post() for _ in range(40)))
+        peak = receiver.peak_memory_mib()
+    finally:
+        await stop_all([receiver])
+    print(peak, len(body), sorted((status, statuses.count(status)) for status in set(statuses)))
+    assert set(statuses) <= {200, 503}
+    assert 200 in statuses
+    assert peak < MOST_MIB

@@ -18,6 +18,7 @@ from schemas.lane import SHARED_LANE, Lane
 from worker.errors import QueueUnavailable, SchemaOutOfDate, StopTheProcess
 from worker.queue import postgres_statements as statements
 from worker.queue.fair_shares import BULK_WEIGHT, FairShares, InWork
+from worker.queue.lent_bytes import MOST_LENT_BYTES, LentBytes
 from worker.queue.port import Lease, Share
 from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, place, queue_errors
 from worker.queue.under_way import UnderWay
@@ -113,6 +114,7 @@ class PostgresReader:
         self._number = 0
         self._reclaimed_at = 0.0
         self._in_work = InWork()
+        self._bytes = LentBytes()
         self._shares = FairShares()
         self._one_at_a_time = asyncio.Lock()  # a session does one statement at a time
 
@@ -163,6 +165,7 @@ class PostgresReader:
     async def suspend(self) -> None:
         """Gives back all that is lent; nothing is lent ahead here."""
         self._in_work.clear()
+        self._bytes.clear()
         connection = self._connection
         if connection is None or connection.is_closed():
             return
@@ -224,6 +227,7 @@ class PostgresReader:
         # A new number makes all leases of the lost session void, and free for everybody.
         self._number = 0
         self._in_work.clear()
+        self._bytes.clear()
         while not self._number:
             number = random.randint(1, 2**31 - 1)  # noqa: S311 - no secret
             if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, number):
@@ -240,12 +244,13 @@ class PostgresReader:
             max_parcels,
             self._number,
             self._lease_seconds,
-            max_bytes,
+            min(max_bytes, MOST_LENT_BYTES),
             [lane.name for lane in ahead],
             list(ahead.values()),
             BULK_WEIGHT,
             share.name.lower(),
             [lane.name for lane in self._in_work.busy],
+            self._bytes.largest_bytes,
         )
         leases = [
             Lease(
@@ -259,6 +264,7 @@ class PostgresReader:
         for lease in leases:
             self._shares.serve(lease.lane, len(lease.parcel), in_turn=share is not Share.FIRST)
             self._in_work.add(lease, share)
+            self._bytes.add(lease.tag, len(lease.parcel))
         return leases
 
     async def _reclaim(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -268,6 +274,7 @@ class PostgresReader:
 
     async def _settle(self, statement: str, leases: Sequence[Lease], *values: int) -> None:
         self._in_work.discard(leases)
+        self._bytes.discard(lease.tag for lease in leases)
         connection = self._connection
         if not leases or connection is None or connection.is_closed():
             return

@@ -3,7 +3,8 @@
 PUT = "INSERT INTO parked_deliveries (lane, parcel) VALUES ($1, $2)"
 
 # $1 most parcels, $2 reader, $3 seconds, $4 most bytes, $5 lanes that were served ahead of others, $6 by how many
-# bytes each, $7 the weight of bulk work, $8 the share ('any', 'first', 'rest'), $9 busy lanes.
+# bytes each, $7 the weight of bulk work, $8 the share ('any', 'first', 'rest'), $9 busy lanes, $10 most bytes of
+# one parcel.
 #
 # `lanes` steps through the index from lane to lane; `heads` are the first parcels of each; `turns` is their order by
 # fair queueing, where the turn of a parcel is what its lane will have been served before it. They are chosen without
@@ -25,7 +26,7 @@ TAKE = """
         SELECT asked.lane, asked.bulk, head.id, head.bytes
         FROM asked CROSS JOIN LATERAL (
             SELECT id, octet_length(parcel) AS bytes FROM parked_deliveries
-            WHERE lane = asked.lane AND lent_until <= now()
+            WHERE lane = asked.lane AND lent_until <= now() AND octet_length(parcel) <= $10::bigint
             ORDER BY id
             LIMIT CASE $8::text WHEN 'first' THEN 1 ELSE $1 END
         ) AS head

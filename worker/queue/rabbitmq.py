@@ -4,7 +4,6 @@ import asyncio
 import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 from typing import Any, Self
 
 import aiormq
@@ -23,16 +22,15 @@ from schemas.queue_topology import (
 )
 from worker.errors import QueueUnavailable
 from worker.queue.fair_shares import FairShares, InWork
+from worker.queue.lent_bytes import LentBytes
 from worker.queue.port import Lease, Share
 from worker.queue.rabbitmq_connection import BrokerConnection, lost_means_unavailable
+from worker.queue.rabbitmq_consumers import LaneConsumers
 from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks, queue_exists
 from worker.queue.under_way import UnderWay
 
 _PERSISTENT = 2
 DEFAULT_PREFETCH = 16
-# A worker keeps what it was lent in memory: of many lanes it is lent less of each. Fewer than four cost throughput.
-_MOST_LENT = 256
-_LEAST_PREFETCH = 4
 DEFAULT_CONFIRM_TIMEOUT_SECONDS = 10.0
 
 
@@ -95,21 +93,25 @@ class RabbitMQReader:
 
     def __init__(self, url: str, *, dead: bool, prefetch: int) -> None:
         self._dead = dead
-        self._prefetch = prefetch
         what = DEAD_QUEUE if dead else PARCELS_EXCHANGE
         self._connection = BrokerConnection(url, role=f"reader of {what}", prepare=self._prepare, on_lost=self._forget)
         # Every queue that is read, with the lane that its parcels belong to.
         self._queues = {DEAD_QUEUE: SHARED_LANE} if dead else {lane_queue(lane): lane for lane in SHARED_LANES}
-        self._channel: Channel | None = None  # that of the leases and consumers
-        self._consumers: dict[str, str] = {}  # the consumer tag of each queue that is read
-        self._suspended = False
-        self._consuming = asyncio.Lock()
         self._tags = itertools.count(1)
         self._waiting: dict[Lane, deque[Lease]] = {}  # what is lent and not handed out; no lane is empty
         # Our tag of every message the broker has lent us -> its delivery tag, in the order of both.
         # Our tags are never used twice, so that those of an earlier connection are known to be void.
         self._lent: dict[int, int] = {}
         self._in_work = InWork()
+        self._bytes = LentBytes()  # of _lent, but for what goes back because of its size
+        self._consumers = LaneConsumers(
+            self._connection,
+            queues=self._queues,
+            prefetch=prefetch,
+            lent=self._bytes,
+            receive=self._receive,
+            give_back=self._give_tags_back,
+        )
         self._shares = FairShares()
         self._changed = asyncio.Event()  # what _in_share says may be another thing now
 
@@ -181,31 +183,28 @@ class RabbitMQReader:
 
     async def suspend(self) -> None:
         """Gives back all that is lent, and has nothing lent until `resume`, whatever happens to the connection."""
-        self._suspended = True
-        async with self._consuming:  # what is about to be read is read, and then is not
-            channel, consumers = self._channel, self._consumers
-            self._consumers = {}
+        channel, consumer_tags = await self._consumers.suspend()
         self._void_leases()
         if channel is None:
             return
         try:
             with lost_means_unavailable(self._connection.address):
-                for consumer in consumers.values():
-                    await channel.basic_cancel(consumer, timeout=DEFAULT_CONFIRM_TIMEOUT_SECONDS)
+                for consumer_tag in consumer_tags:
+                    await channel.basic_cancel(consumer_tag, timeout=DEFAULT_CONFIRM_TIMEOUT_SECONDS)
                 await _give_back(channel, 0, True)  # noqa: FBT003 - AMQP's own flag; tag 0 is all that is lent
         except QueueUnavailable as error:
             self._connection.give_up(str(error))  # what is lent goes back with the connection
 
     async def resume(self) -> None:
         """Goes on after `suspend`."""
-        self._suspended = False
-        channel = self._channel
+        self._consumers.suspended = False
+        channel = self._consumers.channel
         if channel is None:
             return  # the next connection begins with it
         try:
             with lost_means_unavailable(self._connection.address):
                 for queue in list(self._queues):
-                    await self._consume(channel, queue)
+                    await self._consumers.consume(channel, queue)
         except QueueUnavailable as error:
             self._connection.give_up(str(error))
 
@@ -233,41 +232,35 @@ class RabbitMQReader:
         """Closes the connection; the broker puts back what is lent."""
         await self._connection.close()
         self._forget()
+        await self._consumers.ended()
 
     async def _prepare(self, channel: Channel) -> None:
         self._forget()
-        self._channel = channel  # parcels come, and are settled, before everything is prepared
+        self._consumers.begin(channel)  # parcels come, and are settled, before everything is prepared
         await declare_webhooks(channel)
         if not self._dead and await queue_exists(channel, FORMER_QUEUE):
             self._queues[FORMER_QUEUE] = SHARED_LANE
         for queue in list(self._queues):
             if await queue_exists(channel, queue):
-                await self._consume(channel, queue)
+                await self._consumers.consume(channel, queue)
             else:
                 del self._queues[queue]  # somebody removed it, and who follows its lane will make it anew
 
     async def _read_from(self, channel: Channel, lanes: Collection[Lane]) -> None:
         self._queues.update({lane_queue(lane): lane for lane in lanes})
         for lane in lanes:
-            await self._consume(channel, lane_queue(lane))
+            await self._consumers.consume(channel, lane_queue(lane))
 
-    async def _consume(self, channel: Channel, queue: str) -> None:
-        async with self._consuming:
-            if self._suspended or queue in self._consumers or channel is not self._channel:
-                return
-            prefetch = min(self._prefetch, max(_LEAST_PREFETCH, _MOST_LENT // len(self._queues)))
-            await channel.basic_qos(prefetch_count=prefetch)  # of the consumers that come after
-            consumed = await channel.basic_consume(queue, partial(self._receive, self._queues[queue]))
-            if channel is self._channel:
-                self._consumers[queue] = consumed.consumer_tag or ""
-
-    async def _receive(self, lane: Lane, message: DeliveredMessage) -> None:
+    async def _receive(self, queue: str, message: DeliveredMessage) -> None:
         delivery_tag = message.delivery_tag
-        if delivery_tag is None or message.channel.is_closed or self._suspended:
+        if delivery_tag is None or message.channel.is_closed or self._consumers.suspended:
             return
         headers = message.header.properties.headers or {}
+        lane, size_bytes = self._queues[queue], len(message.body)
         tag = next(self._tags)
         self._lent[tag] = delivery_tag
+        if not self._consumers.admits(queue, tag=tag, size_bytes=size_bytes):
+            return
         self._waiting.setdefault(lane, deque()).append(
             Lease(
                 tag=tag,
@@ -298,18 +291,25 @@ class RabbitMQReader:
 
     def _forget(self) -> None:
         self._void_leases()
-        self._consumers = {}
-        self._channel = None
+        self._consumers.forget()
 
     def _void_leases(self) -> None:
         self._waiting.clear()
         self._lent.clear()
         self._in_work.clear()
+        self._bytes.clear()
+        self._consumers.void()
+
+    async def _give_tags_back(self, channel: Channel, tags: list[int]) -> None:
+        for delivery_tag in [self._lent.pop(tag) for tag in tags]:
+            await _give_back(channel, delivery_tag, False)  # noqa: FBT003 - AMQP's own flag
 
     async def _settle(self, leases: Sequence[Lease], settle: "_Settle") -> None:
         self._in_work.discard(leases)
+        self._bytes.discard(lease.tag for lease in leases)
         self._changed.set()
-        lent, channel = self._lent, self._channel
+        self._consumers.freed()
+        lent, channel = self._lent, self._consumers.channel
         mine = {lease.tag for lease in leases if lease.tag in lent}
         if not mine or channel is None:
             return
