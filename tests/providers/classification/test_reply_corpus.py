@@ -25,10 +25,10 @@ def test_what_was_seen_is_judged_right_in_99_of_100() -> None:
     assert share_right("seen") >= 0.99
 
 
-def test_what_was_set_apart_is_judged_right_in_80_of_100_and_its_kind_in_95() -> None:
+def test_what_was_set_apart_is_judged_right_in_85_of_100_and_its_kind_in_96() -> None:
     """The goal is 95 of 100. The figure is printed by `python -m tests.providers.classification.reply_corpus`."""
-    assert share_right("set_apart") >= 0.80
-    assert share_of_right_kinds("set_apart") >= 0.95
+    assert share_right("set_apart") >= 0.85
+    assert share_of_right_kinds("set_apart") >= 0.96
 
 
 @pytest.mark.parametrize("reply", ALL, ids=lambda reply: f"{reply.system}: {reply.text[:60]}")

@@ -149,9 +149,9 @@ TOKEN_FORMS: tuple[TokenForm, ...] = (
     # Mimecast says this to senders it does not know well; Tencent says that to those who are too fast.
     _form(
         "Mimecast",
-        "internal resources",
-        r"\b(internal resources) (?:are )?temporarily\b",
-        {"internal resources": Cause.GREYLISTED},
+        "internal resource",
+        r"\b(internal resource)s? (?:are |is )?temporarily\b",
+        {"internal resource": Cause.GREYLISTED},
         _MIMECAST,
     ),
     _form(
@@ -205,7 +205,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "filter agent": ("filter",),
     "resolver.": ("resolver",),
     "aup#": ("aup",),
-    "internal resources": ("internal",),
+    "internal resource": ("internal",),
     "or access denied": ("unavailable",),
     "target address": ("target",),
     "no correct recipients": ("correct",),
