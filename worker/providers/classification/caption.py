@@ -11,12 +11,13 @@ from msgspec import Struct
 
 from worker.providers.classification.reply import Speaker, Stage
 
-_BLANKS = {number: " " for number in range(128) if not chr(number).isalpha()}
+# A blank for each byte that is no letter; what is not ASCII has bytes above them, and stays.
+_BLANKS = bytes(number if number > 127 or chr(number).isalpha() else 32 for number in range(256))  # noqa: PLR2004
 
 
 def tokens_of(text: str) -> frozenset[str]:
     """Everything in a text that may be a word."""
-    return frozenset(text.translate(_BLANKS).split())
+    return frozenset(text.encode("utf-8", "surrogatepass").translate(_BLANKS).decode("utf-8", "surrogatepass").split())
 
 
 class Captioned(Struct, frozen=True, kw_only=True, gc=False):

@@ -74,7 +74,8 @@ _SAY_NOTHING = THINGS | {
 }
 _ADDRESSES = frozenset({RECIPIENT, ADDRESS, HOST})
 _ADDRESSES_AND_IPS = _ADDRESSES | {IP}
-_IP = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d|:[0-9a-f]{0,4}:")
+_IPV4 = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d")
+_DOTS_OF_IPV4, _COLONS_OF_IPV6 = 3, 3  # at least
 # Codes that speak of the way to the recipient, and not of our own domain.
 _ROUTING_CODES = frozenset({"1.2", "1.10", "4.0", "4.3", "4.4", "4.310", "4.312"})
 
@@ -158,7 +159,9 @@ def things_in(reply: Reply) -> frozenset[str]:
     text = reply.text
     if reply.sender and reply.sender in text:
         return _ADDRESSES_AND_IPS | {SENDER}
-    return _ADDRESSES_AND_IPS if _IP.search(text) is not None else _ADDRESSES
+    if text.count(":") >= _COLONS_OF_IPV6 or (text.count(".") >= _DOTS_OF_IPV4 and _IPV4.search(text) is not None):
+        return _ADDRESSES_AND_IPS
+    return _ADDRESSES
 
 
 def _by_words(reply: Reply, *, only_plain: bool) -> Judgement | None:
