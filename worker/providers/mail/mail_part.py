@@ -57,7 +57,10 @@ class Headers(Struct, frozen=True):
 
     def get(self, name: str) -> str:
         """The first value, "" when there is none."""
-        return next((value for field, value in self.fields if field == name), "")
+        for field, value in self.fields:
+            if field == name:
+                return value
+        return ""
 
     def all(self, name: str) -> list[str]:
         """Every value, from the top."""
@@ -142,11 +145,19 @@ def _headers_at(lines: bytes, begin: int, end: int) -> tuple[Headers, int]:
     head_end, body = (end, end) if empty_line < 0 else (empty_line, empty_line + 2)
     unfolded = re.sub(rb"\n[ \t]+", b" ", lines[begin : min(head_end, begin + MAX_HEADER_BYTES)])
     fields = [
-        (field.group(1).decode().lower(), decoded(field.group(2).strip(), "utf-8")[:MAX_VALUE_CHARACTERS])
+        (field.group(1).decode().lower(), _header_text(field.group(2).strip())[:MAX_VALUE_CHARACTERS])
         for line in unfolded.split(b"\n", MAX_FIELDS)[:MAX_FIELDS]
         if (field := _FIELD.match(line))
     ]
     return Headers(tuple(fields)), body
+
+
+def _header_text(value: bytes) -> str:
+    """The same as `decoded` by UTF-8, for what every mail has dozens of."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def decoded(text: bytes, charset: str) -> str:
