@@ -95,6 +95,20 @@ def test_a_domain_that_does_not_exist_is_no_mailbox_in_any_language() -> None:
         assert judged(text).subject is Subject.DOMAIN
 
 
+def test_what_is_said_of_our_address_blames_no_recipient() -> None:
+    for text in (
+        "550 Your email address is not valid on this server",
+        "550 your account was closed",
+        "550 your user unknown",
+    ):
+        assert CAUSE_BLAME[judged(text).cause] is Blame.SENDER
+    assert judged("550 your recipient does not exist").cause is Cause.MAILBOX_DOES_NOT_EXIST
+
+
+def test_what_has_expired_is_the_message() -> None:
+    assert judged("550 4.4.7 Message expired: mailbox not responding").cause is not Cause.MAILBOX_DISABLED
+
+
 def test_no_wording_stands_twice() -> None:
     twice = say(Subject.MAILBOX, Predicate.NOT_FOUND, "does not exist")
     with pytest.raises(ValueError, match="stands twice"):

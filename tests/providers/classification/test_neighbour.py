@@ -13,7 +13,7 @@ MAILBOX = Neighbours(nouns=frozenset({"mailbox", "user", "mail box"}), may_follo
         (" the user is currently suspended ", "user is currently suspended"),
         (" user suspended ", "user suspended"),
         (" suspended user ", "suspended user"),
-        (" suspended the mail box ", "suspended"),
+        (" for suspended email user jane ", "suspended"),
         (" the mail box was suspended ", "mail box was suspended"),
         # the first is of something else, the second of a user
         (" service suspended because no user suspended ", "user suspended"),
@@ -33,6 +33,9 @@ def test_a_phrase_is_found_with_a_noun_beside_it(words: str, matched: str) -> No
         " user delivery suspended ",
         " suspended delivery to the user ",
         " superuser suspended ",
+        " message suspended mailbox not responding ",
+        " delivery temporarily suspended mailbox full ",
+        " suspended for the user ",
     ],
 )
 def test_a_phrase_without_a_noun_beside_it_is_not_found(words: str) -> None:

@@ -4,7 +4,7 @@ from worker.providers.classification.foreign_nouns import FOREIGN_NOUNS
 from worker.providers.classification.reply_words import ADDRESS, HOST, IP, RECIPIENT, SENDER
 from worker.providers.classification.subject import Subject
 
-_NOUNS: dict[str, Subject] = {
+NOUNS: dict[str, Subject] = {
     **FOREIGN_NOUNS,
     **dict.fromkeys(
         (
@@ -81,6 +81,7 @@ _OURS = {
 }
 # Those of them that always name our side.
 _OWNERS = frozenset({"sender", "sender's", "originating", "envelope", "client", "helo", "ehlo", "return"})
+_COMPOUNDING = frozenset({"email", "mail", "user"})
 _FAR = 8  # words
 _NEAR = 4
 
@@ -89,18 +90,23 @@ def nearest_subject(words: str, start: int, end: int) -> Subject | None:
     """The subject of what stands between two places in a text of words, None where no noun is near."""
     before = words[:start].split()[-_FAR:]
     for place in range(len(before) - 1, -1, -1):
-        if (subject := _NOUNS.get(before[place])) is not None:
+        if (subject := NOUNS.get(before[place])) is not None:
             return _possessed(before, place, subject)
     behind = words[end:].split()[:_FAR]
     for place, word in enumerate(behind):
-        if (subject := _NOUNS.get(word)) is not None:
+        if (subject := NOUNS.get(word)) is not None:
             return _possessed(behind, place, subject)
     return None
 
 
 def owner_before(words: str, start: int, subject: Subject) -> Subject:
     """Whose it is that a wording names by itself: the domain in "the helo domain is invalid" is ours."""
-    for word in words[:start].split()[-_NEAR:]:
+    near = words[:start].split()[-_NEAR:]
+    if near and near[-1] in _COMPOUNDING:
+        near.pop()
+    if near and near[-1] == "your" and not words.startswith((" recipient", " RECIPIENT"), start):
+        return _OURS["your"][subject]
+    for word in near:
         if word in _OWNERS and (ours := _OURS[word].get(subject)) is not None:
             return ours
     return subject

@@ -244,7 +244,7 @@ def _is_doubted(words: str, start: int, wording: Wording) -> bool:
 
 def _subject(words: str, start: int, end: int, wording: Wording, context: _Context) -> Subject:
     subject = wording.subject
-    if subject in _OWNED and start:
+    if subject in _OWNED and start and wording.predicate is not Predicate.FULL:
         subject = owner_before(words, start, subject)
     if subject is Subject.UNNAMED:
         subject = nearest_subject(words, start, end) or _subject_of_stage(wording, context)

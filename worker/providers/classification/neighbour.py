@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from worker.providers.classification.binding import NOUNS
+
 # What may stand between a noun and what is said of it.
 _JOINING = frozenset(
     {
@@ -39,7 +41,16 @@ _JOINING = frozenset(
         *("RECIPIENT", "ADDRESS", "HOST", "ID"),
     }
 )
-_MOST_BEFORE, _MOST_BEHIND = 4, 2  # joining words
+# What may stand between it and a noun behind it, of which it is an adjective.
+_COMPOUNDING = frozenset({"email", "mail", "user", "recipient", "destination"})
+# Behind one of these, or another noun, it is said of that: "message expired mailbox not responding".
+_OTHER_NOUNS = frozenset(
+    {
+        *("delivery", "deliveries", "password", "license", "certificate", "queue", "transaction", "time", "transfer"),
+        *("retry", "lifetime", "protocol", "sending", "temporarily", "permanently"),
+    }
+)
+_MOST_BEFORE, _MOST_BEHIND = 4, 1  # joining words
 _LONGEST = 160  # characters in which noun and joining words stand
 
 
@@ -56,7 +67,11 @@ class Neighbours(Struct, frozen=True, kw_only=True, gc=False):
             end = start + len(phrase)
             if (noun := self._before(words, start)) >= 0:
                 return noun, end
-            if self.may_follow and self._follows(words[end : end + _LONGEST].split(None, _MOST_BEHIND + 2)):
+            if (
+                self.may_follow
+                and self._follows(words[end : end + _LONGEST].split(None, _MOST_BEHIND + 2))
+                and not _is_of_another(words[max(0, start - _LONGEST) : start])
+            ):
                 return start, end
             start = words.find(phrase, end - 1)
         return None
@@ -78,6 +93,11 @@ class Neighbours(Struct, frozen=True, kw_only=True, gc=False):
         for place, word in enumerate(near[: _MOST_BEHIND + 1]):
             if word in self.nouns or " ".join(near[place : place + 2]) in self.nouns:
                 return True
-            if word not in _JOINING:
+            if word not in _COMPOUNDING:
                 return False
         return False
+
+
+def _is_of_another(before: str) -> bool:
+    last = before.rpartition(" ")[2]
+    return last in NOUNS or last in _OTHER_NOUNS
