@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from schemas.feedback_event import FeedbackEvent
 from schemas.reported_event import OWN_PROVIDER
 from schemas.vocabulary import Cause, Kind
-from worker.policy.compiled import CompiledPolicy
 from worker.policy.effect import Effect, Outcome
 from worker.policy.event_order import Reason
 from worker.policy.facts import Block, Facts, RuleState, Strike
-from worker.policy.rule import Action, Rule
+from worker.policy.rule import Action, Policy, Rule
 from worker.policy.strikes import (
     add_strike,
     live_strikes,
@@ -24,10 +23,10 @@ Verdict = tuple[tuple[RuleState, ...], tuple[Block, ...], Effect]
 _ROUNDING = 1e-9
 
 
-def count_failure(facts: Facts, event: FeedbackEvent, rule: Rule, policy: CompiledPolicy) -> Verdict:
+def count_failure(facts: Facts, event: FeedbackEvent, rule: Rule, policy: Policy) -> Verdict:
     """The rule states and blocks after a bounce that `rule` claims, and what it did."""
     at = event.occurred_at
-    most_age = policy.policy.max_event_age
+    most_age = policy.max_event_age
     # An ESP may empty an old queue over us. Whoever reports old failures in our own JSON knows that they are.
     if most_age is not None and event.received_at - at > most_age and event.provider != OWN_PROVIDER:
         return facts.rules, facts.blocks, _not_counted(rule, Reason.TOO_OLD, limit=most_age)

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
+from math import ceil
 
 from msgspec import Struct
 
@@ -49,12 +51,50 @@ class Rule(Struct, frozen=True, kw_only=True):
     applies_to: Blocks = Blocks.ALL  # which mail is forbidden while blocked
     lift_by: frozenset[LiftBy] = frozenset({LiftBy.ADMIN})
 
+    def most_strikes(self) -> int:
+        """How many strikes can be needed at once, all of the lightest weight."""
+        lightest = min((self.weights.get(kind, 1.0) for kind in self.kinds), default=1.0)
+        score = max(self.strikes + self.engaged_extra, self.trial_strikes)
+        return max(2, ceil(score / lightest)) if lightest > 0 else 2
 
-class Policy(Struct, frozen=True, kw_only=True):
-    """The whole table, with what holds for all rules."""
+
+class Policy(Struct, frozen=True, kw_only=True, dict=True):
+    """The whole table, with what holds for all rules.
+
+    What the fold looks up in it at each event is computed once for each policy, and kept in the policy itself:
+    that is what `dict=True` is for.
+    """
 
     name: str
     rules: tuple[Rule, ...]
     max_event_age: timedelta | None = timedelta(days=14)  # older on arrival from an ESP: kept, but no strike
     complaint_applies_to: Blocks = Blocks.ALL
     scoped_unsubscribe_applies_to: Blocks = Blocks.MARKETING  # an unsubscribe from one list or group
+
+    @cached_property
+    def rule_by_name(self) -> dict[str, Rule]:
+        """Each rule by its name."""
+        return {rule.name: rule for rule in self.rules}
+
+    @cached_property
+    def rule_by_failure(self) -> dict[tuple[Kind, Cause], Rule]:
+        """The rule that counts a kind of failure with a cause: of several the first in the table."""
+        claimed: dict[tuple[Kind, Cause], Rule] = {}
+        for rule in self.rules:
+            for kind in rule.kinds:
+                for cause in rule.causes:
+                    claimed.setdefault((kind, cause), rule)
+        return claimed
+
+    @cached_property
+    def rules_reset_by(self) -> dict[Kind, frozenset[str]]:
+        """The names of the rules whose strikes a kind of event clears."""
+        return {
+            kind: frozenset(rule.name for rule in self.rules if kind in rule.reset_on)
+            for kind in (Kind.DELIVERED, Kind.OPENED, Kind.CLICKED, Kind.RESUBSCRIBE)
+        }
+
+    @cached_property
+    def most_strikes(self) -> dict[str, int]:
+        """How many strikes of each rule are kept: as many as can ever be needed."""
+        return {rule.name: rule.most_strikes() for rule in self.rules}

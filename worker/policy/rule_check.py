@@ -6,7 +6,6 @@ from itertools import product
 from math import ceil
 
 from schemas.vocabulary import CAUSE_BLAME, Blame, Blocks, Cause, Kind
-from worker.policy.compiled import most_strikes
 from worker.policy.event_order import COUNTABLE_CAUSES
 from worker.policy.mistakes import mistake
 from worker.policy.rule import Action, LiftBy, Rule
@@ -64,11 +63,11 @@ def _check_what_counts(where: str, rule: Rule) -> Iterator[str]:
         yield mistake(
             where, "weights", f"weighs {kind.value}, which is not among its kinds", "take it out or add the kind"
         )
-    if most_strikes(rule) > MOST_STRIKES:
+    if rule.most_strikes() > MOST_STRIKES:
         yield mistake(
             where,
             "weights",
-            f"are so light that {most_strikes(rule)} strikes could be needed",
+            f"are so light that {rule.most_strikes()} strikes could be needed",
             f"keep it within {MOST_STRIKES} strikes",
         )
 

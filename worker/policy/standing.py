@@ -6,7 +6,6 @@ from datetime import datetime
 import msgspec
 
 from schemas.vocabulary import STATUS_GRAVITY, Blocks, Cause, Status
-from worker.policy.compiled import compiled
 from worker.policy.counting import is_in_force
 from worker.policy.facts import Facts, Standing, is_free
 from worker.policy.rule import LiftBy, Policy
@@ -80,9 +79,8 @@ def _standings(facts: Facts, policy: Policy, at: datetime) -> Iterator[Standing]
                 event_key=optout.event_key,
                 lift_by=frozenset({LiftBy.CONFIRMED_OPTIN}),
             )
-    rules = compiled(policy).rules
     for state in facts.rules:
-        rule = rules.get(state.rule)
+        rule = policy.rule_by_name.get(state.rule)
         live = live_strikes(state, rule, at) if rule is not None else ()
         if rule is not None and live:
             yield Standing(
@@ -111,9 +109,8 @@ def _precedence(one: Standing) -> tuple[int, bool, float, int, float, bytes]:
 def _ends(facts: Facts, policy: Policy, at: datetime) -> set[datetime]:
     """Every moment after `at` when a fact ends by time alone."""
     ends = {block.until for block in facts.blocks if block.until is not None}
-    rules = compiled(policy).rules
     for state in facts.rules:
-        rule = rules.get(state.rule)
+        rule = policy.rule_by_name.get(state.rule)
         if rule is not None and (live := live_strikes(state, rule, at)):
             end = forgotten_at(live, state.strikes, rule)
             if end is not None:
