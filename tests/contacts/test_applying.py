@@ -11,13 +11,13 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, arrivals, histories, make_event
 from tests.properties import examples
+from tests.stored_contacts import all_contacts
 from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
 from worker.policy.standing import standing
-from worker.store.contact_rows import lock_contacts_where
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing
 
@@ -38,7 +38,7 @@ async def apply(pool: WriterPool, events: Sequence[FeedbackEvent], *, rules: Bat
 
 async def facts_by_address(pool: WriterPool) -> dict[str, Facts]:
     async with pool.acquire() as connection:
-        return {row.address: facts_from_row(row) for row in await lock_contacts_where(connection, "true")}
+        return {row.address: facts_from_row(row) for row in await all_contacts(connection)}
 
 
 async def empty(pool: WriterPool) -> None:

@@ -14,6 +14,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, arrivals, histories, make_event
 from tests.properties import examples
+from tests.stored_contacts import all_contacts
 from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.policy.facts import Facts
@@ -21,7 +22,6 @@ from worker.policy.facts_encoding import encode_facts, facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
 from worker.processor.batch import BatchWriter, Committed
-from worker.store.contact_rows import lock_contacts_where
 from worker.store.partitions import (
     existing_partitions,
     make_partitions,
@@ -58,7 +58,7 @@ async def commit(pool: WriterPool, *events: FeedbackEvent, rules: BatchRules = L
 
 async def facts_of(pool: WriterPool) -> Facts:
     async with pool.acquire() as connection:
-        rows = await lock_contacts_where(connection, "true")
+        rows = await all_contacts(connection)
     return facts_from_row(rows[0]) if rows else Facts()
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from worker.store.contact_lookup import find_contact, find_contacts, find_elsewhere, look_up
+from worker.store.contact_lookup import KnownStanding, find_contact, find_contacts, find_elsewhere, look_up
 from worker.store.pool import Pool
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -23,17 +23,17 @@ async def add_contacts(pool: Pool, count: int) -> list[str]:
 
 async def test_a_look_up_finds_what_is_known_and_nothing_else(pool: Pool, contact_id: int) -> None:
     await add_contacts(pool, 5)
-    (record,) = await look_up(pool, "default", "email", ["gone@example.org", "nobody@example.org"])
-    assert tuple(record) == (
-        "gone@example.org",
-        "blocklisted",
-        "all",
-        NOON,
-        None,
-        "mailbox_does_not_exist",
-        "hard",
-        ["admin"],
-        None,
+    (row,) = await look_up(pool, "default", "email", ["gone@example.org", "nobody@example.org"])
+    assert row == KnownStanding(
+        address="gone@example.org",
+        status="blocklisted",
+        blocks="all",
+        status_since=NOON,
+        status_until=None,
+        cause="mailbox_does_not_exist",
+        rule="hard",
+        lift_by=["admin"],
+        next_change_at=None,
     )
     assert contact_id
     assert await look_up(pool, "shop", "email", ["gone@example.org"]) == []
@@ -55,8 +55,8 @@ async def test_thousands_are_found_each_once_whether_in_halves_or_as_a_whole(poo
     in_halves = await look_up(pool, "default", "email", asked)
     async with pool.acquire() as connection:
         as_a_whole = await look_up(connection, "default", "email", asked)
-    found = sorted(record["address"] for record in in_halves)
-    assert found == sorted(record["address"] for record in as_a_whole) == sorted(addresses[::2])
+    found = sorted(row.address for row in in_halves)
+    assert found == sorted(row.address for row in as_a_whole) == sorted(addresses[::2])
 
 
 async def test_thousands_of_one_spelling_range_are_found_too(pool: Pool) -> None:

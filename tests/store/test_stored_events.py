@@ -9,7 +9,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.feedback_events import START, make_event
 from worker.errors import SchemaOutOfDate
-from worker.store.event_rows import copy_events, event_record
+from worker.store.event_rows import copy_events
 from worker.store.partitions import make_partitions
 from worker.store.pool import Pool
 from worker.store.stored_events import latest_events, stored_events, stored_events_by_contact
@@ -35,7 +35,7 @@ WHOLE = make_event(
 async def store(pool: Pool, contact_id: int, *events: FeedbackEvent) -> None:
     async with pool.acquire() as connection:
         await make_partitions(connection, [event.occurred_at for event in events])
-        await copy_events(connection, [event_record(event, contact_id) for event in events])
+        await copy_events(connection, [(event, contact_id) for event in events])
 
 
 async def test_an_event_comes_back_exactly_as_it_was_stored(pool: Pool, contact_id: int) -> None:

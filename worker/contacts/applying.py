@@ -16,15 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
-from worker.contacts.contact_state import (
-    contact_key,
-    is_status_change,
-    row_with,
-    sign_of_life,
-    unknown_contact,
-)
+from worker.contacts.contact_state import contact_key, contact_standing, contact_state, sign_of_life
 from worker.contacts.recognition import Doubt, Recognition
-from worker.contacts.status_change import StatusChange, history_row, is_bulk
+from worker.contacts.status_change import UNKNOWN, is_bulk, is_status_change, status_change
 from worker.policy.event_order import can_fold_directly, is_inert
 from worker.policy.facts import Facts, is_free
 from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_row
@@ -32,10 +26,18 @@ from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as events_since
 from worker.policy.former_base import with_late as base_with_late
 from worker.policy.rule import Policy
-from worker.store import contact_rows, event_rows, status_history
-from worker.store.contact_rows import ContactKey, ContactRow, SignOfLife
+from worker.store import contact_rows, event_rows
+from worker.store.contact_rows import (
+    ContactKey,
+    ContactStanding,
+    ContactState,
+    LockedContact,
+    NewContact,
+    SignOfLife,
+)
 from worker.store.partitions import month_of
-from worker.store.pool import Connection, WriterConnection
+from worker.store.pool import WriterConnection
+from worker.store.status_history import StatusChange, append_status_changes
 from worker.store.stored_events import stored_events_by_contact
 
 
@@ -111,6 +113,14 @@ def _unique(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
     return list(by_key.values())
 
 
+class _Known(Struct, kw_only=True):
+    """A contact that was there before the batch, locked, and what the batch brings of it."""
+
+    key: ContactKey
+    row: LockedContact
+    events: list[FeedbackEvent]
+
+
 class _Batch:
     """Gathers what one transaction will write, so that each table is written once."""
 
@@ -136,10 +146,10 @@ class _Batch:
             trust_watermarks=trust_watermarks,
             former_keys_until=rules.former_keys_until,
         )
-        self._event_records: list[event_rows.EventRecord] = []
-        self._kept_records: list[event_rows.EventRecord] = []
+        self._events: list[event_rows.EventOfContact] = []
+        self._kept_events: list[event_rows.EventOfContact] = []
         self._to_register: list[FeedbackEvent] = []
-        self._updates: list[ContactRow] = []
+        self._updates: dict[int, ContactState] = {}
         self._signs: list[SignOfLife] = []
 
     def is_past_retention(self, event: FeedbackEvent) -> bool:
@@ -157,8 +167,7 @@ class _Batch:
         if registered:
             by_contact = {key: _without(events, registered) for key, events in by_contact.items()}
         remaining = dict(by_contact)
-        existing = [(row, remaining.pop((row.address, row.account, row.channel))) for row in rows]
-        await self._fold_existing(existing)
+        await self._fold_existing([_Known(key=key, row=row, events=remaining.pop(key)) for key, row in rows.items()])
         await self._fold_unknown(remaining)
 
     async def take_in_nameless(self, events: Sequence[FeedbackEvent]) -> None:
@@ -175,32 +184,33 @@ class _Batch:
                 self._applied.new_events += 1
                 self._applied.kinds[event.provider, event.kind] += 1
 
-    async def _fold_existing(self, contacts: list[tuple[ContactRow, list[FeedbackEvent]]]) -> None:
-        states = [(row, facts_from_row(row), events) for row, events in contacts]
+    async def _fold_existing(self, contacts: list[_Known]) -> None:
+        with_facts = [(contact, facts_from_row(contact.row)) for contact in contacts]
         surely_new = self._recognition.surely_new
         known = await self._recognition.known(
             [
-                Doubt(event=event, contact_id=row.id)
-                for row, facts, events in states
-                for event in events
+                Doubt(event=event, contact_id=contact.row.id)
+                for contact, facts in with_facts
+                for event in contact.events
                 if not surely_new(facts, event)
             ]
         )
-        refold: list[tuple[ContactRow, list[FeedbackEvent]]] = []
-        for row, facts, events in states:
-            new = _without(events, known) if known else events
-            if not new:
+        refold: list[_Known] = []
+        for contact, facts in with_facts:
+            if known:
+                contact.events = _without(contact.events, known)
+            if not contact.events:
                 continue
-            self._store(row.id, new)
-            folded = self._fold_in_place(facts, new)
+            self._store(contact.row.id, contact.events)
+            folded = self._fold_in_place(facts, contact.events)
             if folded is None:
-                refold.append((row, new))
+                refold.append(contact)
             elif folded is facts:
                 continue  # nothing but inert events
             elif is_free(folded) and folded.latest_ordered is facts.latest_ordered and is_free(facts):
-                self._signs.append(sign_of_life(row, folded))
+                self._signs.append(sign_of_life(contact.row.id, folded))
             else:
-                self._settle(row, folded, new)
+                self._settle(contact, folded)
         if refold:
             await self._refold(refold)
 
@@ -215,19 +225,22 @@ class _Batch:
         ]
         if known := await self._recognition.known(doubts):
             by_contact = {key: _without(events, known) for key, events in by_contact.items()}
-        new_rows: dict[ContactKey, tuple[ContactRow, ContactRow]] = {}
-        for key, events in by_contact.items():
-            if not events:
-                continue
-            fresh = unknown_contact(key, min(event.received_at for event in events))
-            facts = fold_all(Facts(), events, self._rules.policy)
-            new_rows[key] = (fresh, row_with(fresh, facts, self._rules.policy, self._now))
-        ids = await contact_rows.insert_contacts(self._connection, [new for _, new in new_rows.values()])
+        states = {
+            key: contact_state(fold_all(Facts(), events, self._rules.policy), self._rules.policy, self._now)
+            for key, events in by_contact.items()
+            if events
+        }
+        ids = await contact_rows.insert_contacts(
+            self._connection,
+            [
+                NewContact(key=key, first_seen_at=min(event.received_at for event in by_contact[key]), state=state)
+                for key, state in states.items()
+            ],
+        )
         for key, contact_id in ids.items():
-            old, new = new_rows[key]
             self._store(contact_id, by_contact[key])
-            self._note_change(old, new, contact_id, by_contact[key])
-        for key in new_rows:
+            self._note_change(UNKNOWN, states[key].standing, by_contact[key], key=key, contact_id=contact_id)
+        for key in states:
             if key not in ids:
                 self._applied.leftover += by_contact[key]
 
@@ -239,60 +252,66 @@ class _Batch:
             facts = fold(facts, event, self._rules.policy)
         return facts
 
-    async def _refold(self, contacts: Sequence[tuple[ContactRow, list[FeedbackEvent]]]) -> None:
+    async def _refold(self, contacts: Sequence[_Known]) -> None:
         """Folds contacts anew from everything that is stored of them, because an event came late."""
-        contact_ids = [row.id for row, _ in contacts]
+        contact_ids = [contact.row.id for contact in contacts]
         stored = await stored_events_by_contact(self._connection, contact_ids)
         bases = await contact_rows.bases_of(self._connection, contact_ids)
-        for row, new in contacts:
-            history = [*stored.get(row.id, ()), *new]
-            stored_base, base_until = bases[row.id]
-            base = decode_facts(stored_base)
-            if base_until is not None:
-                with_late = base_with_late(base, base_until, new, self._rules.policy)
+        for contact in contacts:
+            contact_id = contact.row.id
+            history = [*stored.get(contact_id, ()), *contact.events]
+            former = bases[contact_id]
+            base = decode_facts(former.base)
+            if former.base_until is not None:
+                with_late = base_with_late(base, former.base_until, contact.events, self._rules.policy)
                 if with_late is not base:
-                    await contact_rows.store_base(self._connection, row.id, encode_facts(with_late))
-                base, history = with_late, events_since(history, base_until)
-            self._settle(row, fold_all(base, history, self._rules.policy), new)
+                    await contact_rows.store_base(self._connection, contact_id, encode_facts(with_late))
+                base, history = with_late, events_since(history, former.base_until)
+            self._settle(contact, fold_all(base, history, self._rules.policy))
         self._applied.refolded += len(contacts)
 
     def _store(self, contact_id: int, events: Sequence[FeedbackEvent]) -> None:
         self._applied.contacts += 1
         for event in events:
-            records = self._kept_records if self.is_past_retention(event) else self._event_records
-            records.append(event_rows.event_record(event, contact_id))
+            kept_here = self._kept_events if self.is_past_retention(event) else self._events
+            kept_here.append((event, contact_id))
             if event.arrival_dated or event.known_by_id:
                 self._to_register.append(event)
 
-    def _settle(self, stored: ContactRow, facts: Facts, events: Sequence[FeedbackEvent]) -> None:
+    def _settle(self, contact: _Known, facts: Facts) -> None:
         """Notes what has to be written for a contact whose facts are these now."""
-        old = stored
-        if stored.next_change_at is not None and stored.next_change_at <= self._now:
+        row, policy = contact.row, self._rules.policy
+        old: LockedContact | ContactStanding = row
+        if row.next_change_at is not None and row.next_change_at <= self._now:
             # A hold ended before this batch and the sweep has not come by: its line is written first.
-            old = row_with(stored, facts_from_row(stored), self._rules.policy, self._now)
-            self._note_change(stored, old, stored.id, (), actor="time")
-        new = row_with(old, facts, self._rules.policy, self._now)
-        self._updates.append(new)
-        self._note_change(old, new, stored.id, events)
+            old = contact_standing(facts_from_row(row), policy, self._now)
+            self._note_change(row, old, (), key=contact.key, contact_id=row.id, actor="time")
+        new = contact_state(facts, policy, self._now)
+        self._updates[row.id] = new
+        self._note_change(old, new.standing, contact.events, key=contact.key, contact_id=row.id)
 
     def _note_change(
         self,
-        old: ContactRow,
-        new: ContactRow,
-        contact_id: int,
+        old: LockedContact | ContactStanding,
+        new: ContactStanding,
         events: Sequence[FeedbackEvent],
+        *,
+        key: ContactKey,
+        contact_id: int,
         actor: str = "events",
     ) -> None:
         if not is_status_change(old, new):
             return
         delivery_id = next((event.delivery_id for event in events if event.event_key == new.status_event_key), None)
         self._applied.changes.append(
-            StatusChange(
+            status_change(
+                old,
+                new,
                 contact_id=contact_id,
-                old=old,
-                new=new,
-                delivery_id=delivery_id,
+                contact=key,
+                now=self._now,
                 actor=actor,
+                delivery_id=delivery_id,
                 bulk=bool(events) and is_bulk(max(event.occurred_at for event in events), self._now),
             )
         )
@@ -301,23 +320,18 @@ class _Batch:
         """Writes everything that was gathered."""
         applied = self._applied
         await event_rows.register(self._connection, self._to_register)
-        for records, copy in (
-            (self._event_records, event_rows.copy_events),
-            (self._kept_records, event_rows.copy_kept_events),
+        for events, copy in (
+            (self._events, event_rows.copy_events),
+            (self._kept_events, event_rows.copy_kept_events),
         ):
-            if records:
-                await copy(self._connection, records)
-                applied.new_events += len(records)
-                applied.kinds.update(event_rows.provider_and_kind(record) for record in records)
+            if events:
+                await copy(self._connection, events)
+                applied.new_events += len(events)
+                applied.kinds.update((event.provider, event.kind) for event, _ in events)
         await contact_rows.write_signs_of_life(self._connection, self._signs)
         await contact_rows.update_contacts(self._connection, self._updates)
-        await write_changes(self._connection, self._applied.changes, now=self._now)
+        await append_status_changes(self._connection, applied.changes)
 
 
 def _without(events: Sequence[FeedbackEvent], known: set[bytes]) -> list[FeedbackEvent]:
     return [event for event in events if event.event_key not in known]
-
-
-async def write_changes(connection: Connection, changes: Sequence[StatusChange], *, now: datetime) -> None:
-    """Writes the history of these changes, from which they are announced."""
-    await status_history.append_status_changes(connection, [history_row(change, now=now) for change in changes])

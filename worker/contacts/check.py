@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from msgspec import Struct
 
@@ -11,7 +10,7 @@ from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.rule import Policy
 from worker.policy.standing import standing
-from worker.store.contact_lookup import find_contacts, look_up
+from worker.store.contact_lookup import KnownStanding, find_contacts, look_up
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
 
@@ -40,9 +39,6 @@ class CheckAnswer(Struct, frozen=True, kw_only=True):
     results: list[CheckResult]
 
 
-_NEXT_CHANGE_AT = 8  # its place in a record of look_up
-
-
 async def check_addresses(
     executor: Executor,
     addresses: Sequence[str],
@@ -60,9 +56,9 @@ async def check_addresses(
     """
     spellings = [normalise_recipient(address, channel) for address in addresses]
     asked = list({spelling for spelling in spellings if spelling is not None})
-    records = await look_up(executor, account, channel, asked) if asked else []
-    standings: dict[str, Any] = {record[0]: record for record in records}
-    due = [record[0] for record in records if record[_NEXT_CHANGE_AT] is not None and record[_NEXT_CHANGE_AT] <= now]
+    rows = await look_up(executor, account, channel, asked) if asked else []
+    standings = {row.address: row for row in rows}
+    due = [row.address for row in rows if row.next_change_at is not None and row.next_change_at <= now]
     for row in await find_contacts(executor, account, channel, due) if due else ():
         standings[row.address] = _overtaken(row, policy, now)
     # Words that this version does not know forbid: only these are known to allow.
@@ -70,22 +66,21 @@ async def check_addresses(
     results = []
     allowed = 0
     for address, spelling in zip(addresses, spellings, strict=True):
-        found = standings.get(spelling) if spelling is not None else None
-        if found is not None:
-            _, status, blocks, since, until, cause, rule, lift_by, _ = found
-            may = blocks in allowing
+        known = standings.get(spelling) if spelling is not None else None
+        if known is not None:
+            may = known.blocks in allowing
             allowed += may
             results.append(
                 CheckResult(
                     address=address,
                     allowed=may,
                     known=True,
-                    status=status,
-                    reason=None if cause == "none" else cause,
-                    since=since,
-                    until=until,
-                    rule=rule,
-                    lifted_by=lift_by or (),
+                    status=known.status,
+                    reason=None if known.cause == "none" else known.cause,
+                    since=known.status_since,
+                    until=known.status_until,
+                    rule=known.rule,
+                    lifted_by=known.lift_by or (),
                 )
             )
         elif spelling is None:
@@ -106,17 +101,17 @@ async def check_addresses(
     )
 
 
-def _overtaken(row: ContactRow, policy: Policy, now: datetime) -> Sequence[Any]:
-    """Where a contact stands whose stored standing has been overtaken by time, in the shape of a record of look_up."""
+def _overtaken(row: ContactRow, policy: Policy, now: datetime) -> KnownStanding:
+    """Where a contact stands whose stored standing has been overtaken by time."""
     shown = standing(facts_from_row(row), policy, now)
-    return (
-        row.address,
-        shown.status.value,
-        shown.blocks.value,
-        shown.since,
-        shown.until,
-        shown.cause.value,
-        shown.rule,
-        sorted(shown.lift_by),
-        None,
+    return KnownStanding(
+        address=row.address,
+        status=shown.status.value,
+        blocks=shown.blocks.value,
+        status_since=shown.since,
+        status_until=shown.until,
+        cause=shown.cause.value,
+        rule=shown.rule,
+        lift_by=sorted(shown.lift_by),
+        next_change_at=None,
     )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from worker.policy.thinning import thin_out
 from worker.process.logs import get_logger
+from worker.store.contact_rows import lock_contacts_by_id
 from worker.store.partitions import (
     drop_partition,
     existing_partitions,
@@ -18,7 +19,6 @@ from worker.store.retention import (
     contacts_with_events_in,
     forget_arrival_dates,
     keep_only,
-    lock_contacts_by_id,
 )
 from worker.store.stored_events import stored_events_by_contact
 

@@ -1,35 +1,52 @@
-"""What follows from a changed status: a line in the history, from which it is announced, and a line in the log."""
+"""What follows from a changed standing: a line in the history, from which it is announced, and a line in the log."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from msgspec import Struct
-
+from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Status
 from worker.process.logs import contact_field, get_logger
-from worker.store.contact_rows import ContactRow
-from worker.store.status_history import StatusChangeRow
+from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact
+from worker.store.status_history import StatusChange
 
 _log = get_logger()
 _FRESH = timedelta(minutes=15)
 
+# Where a contact stands before anything is known of it.
+UNKNOWN = ContactStanding(
+    status=Status.NEW,
+    blocks=Blocks.NONE,
+    status_since=None,
+    status_until=None,
+    next_change_at=None,
+    cause=Cause.NONE,
+    rule=None,
+    status_event_key=None,
+    lift_by=None,
+)
 
-class StatusChange(Struct, frozen=True, kw_only=True, gc=False):
-    """One contact, before and after."""
 
-    contact_id: int
-    old: ContactRow
-    new: ContactRow
-    delivery_id: UUID | None = None  # the webhook whose event brought it about
-    actor: str  # 'events', 'time', 'policy', 'migration', or a person's name
-    note: str | None = None
-    bulk: bool = False  # fresh changes are told before it
+def is_status_change(old: ContactStanding | LockedContact | ContactRow, new: ContactStanding) -> bool:
+    """True when the history gets a line: another status, other mail forbidden, or another hold."""
+    if old.status in FREE_STATUSES and new.status in FREE_STATUSES:
+        return False
+    return (old.status, old.blocks, old.status_until) != (new.status, new.blocks, new.status_until)
 
 
-def history_row(change: StatusChange, *, now: datetime) -> StatusChangeRow:
-    """The change as a line of the history."""
-    old, new = change.old, change.new
-    return StatusChangeRow(
-        contact_id=change.contact_id,
+def status_change(
+    old: ContactStanding | LockedContact | ContactRow,
+    new: ContactStanding,
+    *,
+    contact_id: int,
+    contact: ContactKey,
+    now: datetime,
+    actor: str,
+    delivery_id: UUID | None = None,
+    bulk: bool = False,
+) -> StatusChange:
+    """The change from one standing to the other, by `actor` at `now`."""
+    return StatusChange(
+        contact=contact,
+        contact_id=contact_id,
         recorded_at=now,
         since=new.status_since,
         until=new.status_until,
@@ -40,10 +57,10 @@ def history_row(change: StatusChange, *, now: datetime) -> StatusChangeRow:
         cause=new.cause,
         rule=new.rule,
         event_key=new.status_event_key,
-        delivery_id=change.delivery_id,
-        actor=change.actor,
-        note=change.note,
-        bulk=change.bulk,
+        delivery_id=delivery_id,
+        actor=actor,
+        note=None,
+        bulk=bulk,
     )
 
 
@@ -54,18 +71,18 @@ def is_bulk(happened_at: datetime, now: datetime) -> bool:
 
 def log_change(change: StatusChange) -> None:
     """One line for the operator."""
-    new = change.new
+    contact = change.contact
     _log.info(
         "status.changed",
         contact_id=change.contact_id,
-        contact=contact_field(new.address),
-        account=new.account,
-        channel=new.channel,
-        old_status=change.old.status,
-        new_status=new.status,
-        cause=new.cause,
-        rule=new.rule,
-        until=new.status_until.isoformat() if new.status_until else None,
+        contact=contact_field(contact.address),
+        account=contact.account,
+        channel=contact.channel,
+        old_status=change.old_status,
+        new_status=change.new_status,
+        cause=change.cause,
+        rule=change.rule,
+        until=change.until.isoformat() if change.until else None,
         actor=change.actor,
         delivery_id=str(change.delivery_id) if change.delivery_id else None,
     )

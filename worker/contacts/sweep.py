@@ -2,14 +2,15 @@
 
 from datetime import UTC, datetime
 
-from worker.contacts.applying import BatchRules, write_changes
-from worker.contacts.contact_state import is_status_change, row_with
-from worker.contacts.status_change import StatusChange, is_bulk, log_change
+from worker.contacts.applying import BatchRules
+from worker.contacts.contact_state import contact_state
+from worker.contacts.status_change import is_bulk, is_status_change, log_change, status_change
 from worker.policy.facts_encoding import facts_from_row
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.store.contact_rows import lock_due_contacts, update_contacts
 from worker.store.pool import WriterPool, store_errors
+from worker.store.status_history import StatusChange, append_status_changes
 from worker.store.writer_pool import writing
 
 _log = get_logger()
@@ -35,21 +36,23 @@ async def _sweep_some(pool: WriterPool, rules: BatchRules, now: datetime) -> int
     with store_errors("sweeping holds that ended"):
         async with writing(pool) as connection:
             due = await lock_due_contacts(connection, now, _CONTACTS_AT_ONCE)
-            new_rows = [row_with(row, facts_from_row(row), rules.policy, now) for row in due]
-            await update_contacts(connection, new_rows)
+            states = {row.id: contact_state(facts_from_row(row), rules.policy, now) for row in due}
+            await update_contacts(connection, states)
             changes = [
-                StatusChange(
-                    contact_id=old.id,
-                    old=old,
-                    new=new,
+                status_change(
+                    row,
+                    states[row.id].standing,
+                    contact_id=row.id,
+                    contact=row.key,
+                    now=now,
                     actor="time",
-                    bulk=old.next_change_at is not None and is_bulk(old.next_change_at, now),
+                    bulk=row.next_change_at is not None and is_bulk(row.next_change_at, now),
                 )
-                for old, new in zip(due, new_rows, strict=True)
-                if is_status_change(old, new)
+                for row in due
+                if is_status_change(row, states[row.id].standing)
             ]
-            await write_changes(connection, changes, now=now)
+            await append_status_changes(connection, changes)
     for change in changes:
         log_change(change)
-        metrics.STATUS_CHANGES.labels(change.new.status).inc()
+        metrics.STATUS_CHANGES.labels(change.new_status).inc()
     return len(due)

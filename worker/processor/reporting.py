@@ -51,7 +51,7 @@ def report_load(
     for applied in all_applied:
         for change in applied.changes:
             log_change(change)
-            metrics.STATUS_CHANGES.labels(change.new.status).inc()
+            metrics.STATUS_CHANGES.labels(change.new_status).inc()
         for (provider, kind), count in applied.kinds.items():
             metrics.EVENTS.labels(provider, kind).inc(count)
         metrics.DUPLICATE_EVENTS.inc(applied.duplicates)

@@ -2,28 +2,47 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 import asyncpg
 
 from schemas.outgoing import HistoryLine
-from worker.store.contact_rows import CONTACT_COLUMNS, ContactRow, contact_row
+from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor, store_errors
+from worker.store.row import Row
 from worker.store.status_feed import history_line
 
-# As few columns as an answer needs: at ten thousand rows each one costs milliseconds.
-_LOOK_UP = """
-    SELECT address, status, blocks, status_since, status_until, cause, rule, lift_by, next_change_at
-      FROM contacts
+
+class KnownStanding(Row, frozen=True):
+    """Where a contact stood when it was last written.
+
+    Once `next_change_at` has come, the standing has changed by time alone since then, and must be derived from the
+    facts. As few columns as an answer needs: at ten thousand rows each one costs milliseconds.
+    """
+
+    address: str
+    status: str
+    blocks: str
+    status_since: datetime | None
+    status_until: datetime | None
+    cause: str
+    rule: str | None
+    lift_by: Sequence[str] | None
+    next_change_at: datetime | None
+
+
+_LOOK_UP = f"""
+    SELECT {KnownStanding.select_list()} FROM contacts
      WHERE address = ANY ($1::text[]) AND account = $2 AND channel = $3
-"""
+"""  # noqa: S608 - the column list is made of the names above
 
 _WORTH_HALVING = 2000
 _SAMPLE = 101
 
 _WHOLE = f"""
-    SELECT {CONTACT_COLUMNS} FROM contacts c
-     WHERE c.address = ANY ($1::text[]) AND c.account = $2 AND c.channel = $3
-"""  # noqa: S608 - the column list is a constant
+    SELECT {ContactRow.select_list()} FROM contacts
+     WHERE address = ANY ($1::text[]) AND account = $2 AND channel = $3
+"""  # noqa: S608 - as above
 
 _ELSEWHERE = """
     SELECT address, account FROM contacts
@@ -38,30 +57,28 @@ _HISTORY = """
 """
 
 
-async def look_up(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[asyncpg.Record]:
+async def look_up(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[KnownStanding]:
     """The standings of those of the addresses that are known, in no order.
 
-    Each record is (address, status, blocks, since, until, cause, rule, lift_by, next_change_at). Once
-    next_change_at has come, the standing has changed by time alone since it was written, and must be derived
-    from the facts. Addresses are normalised. Raises StoreUnavailable.
+    Addresses are normalised. Raises StoreUnavailable.
     """
     with store_errors("looking up addresses"):
         if len(addresses) < _WORTH_HALVING or not isinstance(executor, asyncpg.Pool):
-            return await executor.fetch(_LOOK_UP, addresses, account, channel)
+            return KnownStanding.rows(await executor.fetch(_LOOK_UP, addresses, account, channel))
         # Two halves of the index at once: Postgres reads one while asyncpg makes records of the other.
         middle = sorted(addresses[:_SAMPLE])[_SAMPLE // 2]
         halves = await asyncio.gather(
             executor.fetch(_LOOK_UP, [address for address in addresses if address < middle], account, channel),
             executor.fetch(_LOOK_UP, [address for address in addresses if address >= middle], account, channel),
         )
-        return halves[0] + halves[1]
+        return KnownStanding.rows(halves[0]) + KnownStanding.rows(halves[1])
 
 
 async def find_contacts(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[ContactRow]:
     """The whole rows of those of the addresses that are known, in no order. Raises StoreUnavailable."""
     with store_errors("reading contacts"):
         records = await executor.fetch(_WHOLE, addresses, account, channel)
-    return [contact_row(record) for record in records]
+    return ContactRow.rows(records)
 
 
 async def find_contact(executor: Executor, account: str, channel: str, address: str) -> ContactRow | None:

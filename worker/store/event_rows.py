@@ -5,18 +5,20 @@ where contact and key do. `arrival_dated_events` registers those that are known 
 """
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from schemas.feedback_event import FeedbackEvent
 from worker.store.pool import Connection
 
-EVENT_COLUMNS = (
+EventOfContact = tuple[FeedbackEvent, int | None]  # with its contact's id; None: it names nobody
+
+# Columns that hold what the event says by the same name, and then those that do not: in the order of `_values`.
+_SAID_BY_EVENT = (
     "occurred_at",
     "rank",
     "event_key",
-    "contact_id",
     "kind",
     "cause",
     "provider",
@@ -30,10 +32,11 @@ EVENT_COLUMNS = (
     "machine",
     "received_at",
     "delivery_id",
-    "tags",
     "metadata",
     "raw",
 )
+EVENT_COLUMNS = (*_SAID_BY_EVENT, "tags", "contact_id")
+_said_by_event: Callable[[FeedbackEvent], tuple[Any, ...]] = operator.attrgetter(*_SAID_BY_EVENT)
 
 _KNOWN = """
     SELECT e.event_key
@@ -81,39 +84,6 @@ _REGISTERED = """
     SELECT a.event_key
       FROM unnest($1::bytea[]) AS n (event_key) JOIN arrival_dated_events a ON a.event_key = n.event_key
 """
-
-EventRecord = tuple[Any, ...]
-
-
-def event_record(event: FeedbackEvent, contact_id: int | None) -> EventRecord:
-    """The event as a row of the table `events`, for `copy_events`."""
-    return (
-        event.occurred_at,
-        event.rank,
-        event.event_key,
-        contact_id,
-        event.kind,
-        event.cause,
-        event.provider,
-        event.source,
-        event.vendor_event,
-        event.message_id,
-        event.smtp_code,
-        event.enhanced_status,
-        event.diagnostic,
-        event.scope,
-        event.machine,
-        event.received_at,
-        event.delivery_id,
-        event.tags or None,
-        event.metadata,
-        event.raw,
-    )
-
-
-provider_and_kind = operator.itemgetter(
-    EVENT_COLUMNS.index("provider"), EVENT_COLUMNS.index("kind")
-)  # of an EventRecord
 
 
 async def registered_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
@@ -170,16 +140,22 @@ async def former_keys_until(connection: Connection) -> datetime | None:
     return until
 
 
-async def copy_events(connection: Connection, records: Iterable[EventRecord]) -> None:
-    """Writes rows that are known to be new. Raises asyncpg.UniqueViolationError when one is not."""
-    await connection.copy_records_to_table("events", columns=EVENT_COLUMNS, records=records)
+async def copy_events(connection: Connection, events: Iterable[EventOfContact]) -> None:
+    """Writes events that are known to be new. Raises asyncpg.UniqueViolationError when one is not."""
+    await connection.copy_records_to_table("events", columns=EVENT_COLUMNS, records=map(_values, events))
 
 
-async def copy_kept_events(connection: Connection, records: Iterable[EventRecord]) -> None:
+async def copy_kept_events(connection: Connection, events: Iterable[EventOfContact]) -> None:
     """The same for events that are older than the retention and stay as long as their contact."""
-    await connection.copy_records_to_table("kept_events", columns=EVENT_COLUMNS, records=records)
+    await connection.copy_records_to_table("kept_events", columns=EVENT_COLUMNS, records=map(_values, events))
 
 
 async def insert_nameless_event(connection: Connection, event: FeedbackEvent) -> bool:
     """True when this event, which names no contact, was new."""
-    return await connection.fetchval(_INSERT_ONE, *event_record(event, None)) is not None
+    return await connection.fetchval(_INSERT_ONE, *_values((event, None))) is not None
+
+
+def _values(event_of_contact: EventOfContact) -> tuple[Any, ...]:
+    """A row of `events` or `kept_events`, in the order of EVENT_COLUMNS."""
+    event, contact_id = event_of_contact
+    return (*_said_by_event(event), event.tags or None, contact_id)

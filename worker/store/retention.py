@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from schemas.feedback_event import FeedbackEvent
-from worker.store.contact_rows import ContactRow, lock_contacts_where
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.pool import Connection
 
@@ -32,12 +31,8 @@ async def contacts_with_events_in(
     connection: Connection, since: datetime, until: datetime, after: int, limit: int
 ) -> list[int]:
     """The ids of contacts with events in [since, until), in their order, behind `after`."""
-    return [number for (number,) in await connection.fetch(_CONTACTS_WITH_EVENTS, since, until, after, limit)]
-
-
-async def lock_contacts_by_id(connection: Connection, contact_ids: Sequence[int]) -> list[ContactRow]:
-    """The rows, locked in the order of their ids until the transaction ends."""
-    return await lock_contacts_where(connection, "c.id = ANY ($1::bigint[])", list(contact_ids))
+    records = await connection.fetch(_CONTACTS_WITH_EVENTS, since, until, after, limit)
+    return [record["contact_id"] for record in records]
 
 
 async def keep_only(

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct
-
+from worker.store.contact_rows import ContactKey
 from worker.store.pool import Connection
+from worker.store.row import Row
 
 
-class StatusChangeRow(Struct, frozen=True, kw_only=True, gc=False):
-    """A line of the history, as it is written."""
+class StatusChange(Row, frozen=True):
+    """One change of one contact's standing, as it is written. What is told of it is schemas.outgoing.StatusChanged."""
 
+    contact: ContactKey  # for the log; in the table its id stands for it
     contact_id: int
     recorded_at: datetime
     since: datetime | None
@@ -23,42 +24,24 @@ class StatusChangeRow(Struct, frozen=True, kw_only=True, gc=False):
     cause: str
     rule: str | None
     event_key: bytes | None
-    delivery_id: UUID | None
-    actor: str
-    note: str | None = None
-    bulk: bool = False  # fresh changes are told before it
+    delivery_id: UUID | None  # the webhook whose event brought it about
+    actor: str  # 'events', 'time', 'policy', or a person's name
+    note: str | None
+    bulk: bool  # fresh changes are told before it
+
+    @classmethod
+    def columns(cls) -> tuple[str, ...]:
+        """Those of `status_changes`."""
+        return tuple(field for field in super().columns() if field != "contact")
 
 
-_APPEND = """
-    INSERT INTO status_changes (contact_id, recorded_at, since, until, old_status, new_status, old_blocks,
-        new_blocks, cause, rule, event_key, delivery_id, actor, note, bulk)
-    SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::text[],
-        $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bytea[], $12::uuid[], $13::text[],
-        $14::text[], $15::boolean[])
-"""
+_APPEND = f"""
+    INSERT INTO status_changes ({StatusChange.select_list()})
+    SELECT {StatusChange.select_list()} FROM {StatusChange.unnest("n")}
+"""  # noqa: S608 - the column list is made of the names above
 
 
-async def append_status_changes(connection: Connection, rows: Sequence[StatusChangeRow]) -> None:
-    """Adds lines to the history, in this order."""
-    values = [
-        (
-            row.contact_id,
-            row.recorded_at,
-            row.since,
-            row.until,
-            row.old_status,
-            row.new_status,
-            row.old_blocks,
-            row.new_blocks,
-            row.cause,
-            row.rule,
-            row.event_key,
-            row.delivery_id,
-            row.actor,
-            row.note,
-            row.bulk,
-        )
-        for row in rows
-    ]
-    if values:
-        await connection.execute(_APPEND, *zip(*values, strict=True))
+async def append_status_changes(connection: Connection, changes: Sequence[StatusChange]) -> None:
+    """Adds the changes to the history, in this order."""
+    if changes:
+        await connection.execute(_APPEND, *StatusChange.arrays(changes))

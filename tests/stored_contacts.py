@@ -1,0 +1,10 @@
+"""The contacts of a database, as a test finds them."""
+
+from worker.store.contact_rows import ContactRow, lock_contacts_by_id
+from worker.store.pool import Connection
+
+
+async def all_contacts(connection: Connection) -> list[ContactRow]:
+    """Every row of `contacts`, in the order of the ids."""
+    records = await connection.fetch("SELECT id FROM contacts")
+    return await lock_contacts_by_id(connection, [record["id"] for record in records])

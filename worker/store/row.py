@@ -1,0 +1,77 @@
+"""Rows as records whose fields are the columns: written and read by name, made by position.
+
+Made by name, a row of twenty columns takes twenty times as long (CPython builds a dict for a call with more than
+fifteen names), and a batch has thousands of rows. So the type checker sees records that are made by name alone, and a
+swap of two columns is an error or impossible:
+
+- code names each field when it makes a row,
+- `rows` makes them by position, from a statement that selects `select_list`, which is made of the same fields,
+- `unnest` and `arrays` hand many rows to a statement, one array for each column, made of the same fields too.
+
+tests/store/test_row.py compares the fields of each record with the columns of its table, names and types.
+"""
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from types import NoneType
+from typing import Any, Self, dataclass_transform, get_args, get_type_hints
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+_SQL_TYPES: dict[Any, str] = {
+    bool: "boolean",
+    bytes: "bytea",
+    datetime: "timestamptz",
+    dict[str, str]: "jsonb",
+    int: "bigint",
+    str: "text",
+    UUID: "uuid",
+}
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Row(Struct, frozen=True, gc=False):
+    """What rows of every table share."""
+
+    @classmethod
+    def columns(cls) -> tuple[str, ...]:
+        """Their names, in the order of the fields."""
+        return cls.__struct_fields__
+
+    @classmethod
+    def select_list(cls, table: str = "") -> str:
+        """The columns between SELECT and FROM; `table` is the table's alias where a name alone is ambiguous."""
+        prefix = f"{table}." if table else ""
+        return ", ".join(f"{prefix}{column}" for column in cls.columns())
+
+    @classmethod
+    def rows(cls, records: Iterable[asyncpg.Record]) -> list[Self]:
+        """The rows of a statement that selects `select_list` and nothing else."""
+        make: Callable[..., Self] = cls
+        return [make(*record) for record in records]
+
+    @classmethod
+    def unnest(cls, alias: str, *, first_parameter: int = 1, with_place: bool = False) -> str:
+        """`unnest(...) AS alias (...)`, for FROM: many rows as parameters, given by `arrays`.
+
+        Its parameters are numbered from `first_parameter`. `with_place` adds the column `place`, which counts from 1.
+        """
+        types = [_sql_type(cls, column) for column in cls.columns()]
+        parameters = ", ".join(f"${number}::{name}[]" for number, name in enumerate(types, start=first_parameter))
+        place = (" WITH ORDINALITY", ", place") if with_place else ("", "")
+        return f"unnest({parameters}){place[0]} AS {alias} ({cls.select_list()}{place[1]})"
+
+    @classmethod
+    def arrays(cls, rows: Sequence[Self]) -> list[list[Any]]:
+        """One list for each column, for the parameters of `unnest`."""
+        return [list(map(operator.attrgetter(column), rows)) for column in cls.columns()]
+
+
+def _sql_type(row_type: type[Row], column: str) -> str:
+    hint = get_type_hints(row_type)[column]
+    if NoneType in get_args(hint):
+        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+    return _SQL_TYPES[hint]
