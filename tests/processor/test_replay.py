@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from schemas.envelope import Envelope, decode_envelope, decode_parcel, encode_envelope, encode_parcel, new_delivery_id
 from schemas.lane import Lane
-from worker.processor.parsing import SetAsideDelivery, unreadable
+from worker.processor.parsing import unreadable
 from worker.processor.replay import replay_dead_letters
 from worker.queue.postgres import PostgresReader, PostgresWriter
-from worker.store.dead_letters import discard_dead_letters, list_dead_letters, put_aside
+from worker.store.dead_letters import SetAsideDelivery, discard_dead_letters, list_dead_letters, put_aside
 from worker.store.pool import Pool
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

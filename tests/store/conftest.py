@@ -23,7 +23,7 @@ async def pool(database_dsn: str) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def contact_id(pool: Pool) -> int:
     """A contact that is blocklisted since noon."""
-    number: int = await pool.fetchval(
+    inserted: int = await pool.fetchval(
         """
         INSERT INTO contacts (account, channel, address, status, blocks, status_since, cause, rule, lift_by,
             first_seen_at)
@@ -33,4 +33,4 @@ async def contact_id(pool: Pool) -> int:
         """,
         NOON,
     )
-    return number
+    return inserted

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from msgspec import Struct
 
 from schemas.envelope import Envelope, new_delivery_id
 from worker.store.dead_letters import (
+    SetAsideDelivery,
     count_open_dead_letters,
     discard_dead_letters,
     list_dead_letters,
@@ -19,15 +19,9 @@ from worker.store.pool import Pool
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-class Delivery(Struct, frozen=True):
-    """A delivery with the reason why it could not be processed."""
-
-    envelope: Envelope
-    reason: str = "unreadable_payload"
-    detail: str = "no JSON"
-
-
-def delivery(source: str = "ses-main", body: bytes = b"{", **reason: str) -> Delivery:
+def delivery(
+    source: str = "ses-main", body: bytes = b"{", *, reason: str = "unreadable_payload", detail: str = "no JSON"
+) -> SetAsideDelivery:
     envelope = Envelope(
         delivery_id=new_delivery_id(),
         source=source,
@@ -38,10 +32,10 @@ def delivery(source: str = "ses-main", body: bytes = b"{", **reason: str) -> Del
         headers={"x-amz-sns-message-type": "Notification"},
         body=body,
     )
-    return Delivery(envelope, **reason)
+    return SetAsideDelivery(envelope=envelope, reason=reason, detail=detail)
 
 
-async def set_aside(pool: Pool, *deliveries: Delivery, at: datetime = NOON) -> None:
+async def set_aside(pool: Pool, *deliveries: SetAsideDelivery, at: datetime = NOON) -> None:
     async with pool.acquire() as connection:
         await put_aside(connection, deliveries, at=at)
 
@@ -70,7 +64,7 @@ async def test_setting_nothing_aside_does_nothing(pool: Pool) -> None:
 
 
 async def test_nul_characters_in_its_texts_never_keep_a_delivery_out(pool: Pool) -> None:
-    poison = Delivery(delivery(body=b"\x00").envelope, reason="unreadable_payload", detail="found '\x00' at 0")
+    poison = delivery(body=b"\x00", detail="found '\x00' at 0")
     await set_aside(pool, poison)
     (letter,) = await list_dead_letters(pool)
     assert letter.detail == "found '' at 0"

@@ -18,6 +18,7 @@ from worker.store.contact_rows import (
     LockedContact,
     SignOfLife,
 )
+from worker.store.event_rows import EVENT_COLUMNS, KeyInMonth, KeyOfContact
 from worker.store.pool import Pool
 from worker.store.row import Row
 from worker.store.status_history import StatusChange
@@ -55,6 +56,8 @@ class Line(Row, frozen=True):
         (FormerBase, "contacts"),
         (KnownStanding, "contacts"),
         (StatusChange, "status_changes"),
+        (KeyInMonth, "events"),
+        (KeyOfContact, "kept_events"),
     ],
 )
 async def test_each_field_is_a_column_of_its_table_with_the_same_type(pool: Pool, row: type[Row], table: str) -> None:
@@ -74,6 +77,12 @@ async def test_each_field_is_a_column_of_its_table_with_the_same_type(pool: Pool
 async def test_a_whole_contact_has_every_column(pool: Pool) -> None:
     records = await pool.fetch("SELECT column_name FROM information_schema.columns WHERE table_name = 'contacts'")
     assert set(ContactRow.columns()) == {record["column_name"] for record in records}
+
+
+@pytest.mark.parametrize("table", ["events", "kept_events"])
+async def test_an_event_is_written_with_every_column(pool: Pool, table: str) -> None:
+    records = await pool.fetch("SELECT column_name FROM information_schema.columns WHERE table_name = $1", table)
+    assert set(EVENT_COLUMNS) == {record["column_name"] for record in records}
 
 
 async def test_what_goes_in_as_arrays_comes_out_as_rows(pool: Pool) -> None:

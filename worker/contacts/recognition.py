@@ -14,6 +14,7 @@ from schemas.feedback_event import FeedbackEvent
 from worker.policy.event_order import is_inert
 from worker.policy.facts import Facts
 from worker.store import event_rows
+from worker.store.event_rows import FormerKey, KeyInMonth, KeyOfContact
 from worker.store.pool import Connection
 
 # The retention keeps whole months, at least one: no event is moved out of its month before it is this old.
@@ -67,22 +68,29 @@ class Recognition(Struct, frozen=True, kw_only=True):
         """The keys of those events that are stored."""
         if not doubts:
             return set()
-        in_months: list[tuple[datetime, bytes]] = []
-        beyond: list[tuple[int, bytes]] = []
-        former: list[tuple[datetime, bytes, bytes, int | None]] = []
+        in_months: list[KeyInMonth] = []
+        beyond: list[KeyOfContact] = []
+        former: list[FormerKey] = []
         for doubt in doubts:
             event, key = doubt.event, doubt.event.event_key
             if not (self.trust_watermarks and is_known_by_key(event)):  # which would be registered
-                in_months.append((event.occurred_at, key))
+                in_months.append(KeyInMonth(occurred_at=event.occurred_at, event_key=key))
             if event.claimed_at is not None:
                 # Another copy may have met a clock to which the vendor's time was no future, and be stored under it.
-                in_months.append((event.claimed_at, key))
+                in_months.append(KeyInMonth(occurred_at=event.claimed_at, event_key=key))
             if doubt.contact_id is not None and (self._may_be_kept(event) or is_known_by_key(event)):
-                beyond.append((doubt.contact_id, key))
+                beyond.append(KeyOfContact(contact_id=doubt.contact_id, event_key=key))
             if self._may_be_former(event):
-                former.append((event.occurred_at, key, key, doubt.contact_id))
-                if event.former_key is not None:
-                    former.append((event.occurred_at, key, event.former_key, doubt.contact_id))
+                former += [
+                    FormerKey(
+                        occurred_at=event.occurred_at,
+                        event_key=key,
+                        former_key=former_key,
+                        contact_id=doubt.contact_id,
+                    )
+                    for former_key in (key, event.former_key)
+                    if former_key is not None
+                ]
         known = await event_rows.known_event_keys(self.connection, in_months)
         if beyond:
             known |= await event_rows.kept_event_keys(self.connection, beyond)

@@ -14,8 +14,8 @@ from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.errors import BouncekeeperError, StoreUnavailable
 from worker.process.logs import get_logger
 from worker.process.pause import pause
-from worker.processor.parsing import ParsedParcels, SetAsideDelivery, used_token
-from worker.store.dead_letters import put_aside
+from worker.processor.parsing import ParsedParcels, used_token
+from worker.store.dead_letters import SetAsideDelivery, put_aside
 from worker.store.partitions import make_partitions, month_of, retired_months
 from worker.store.pool import Connection, WriterPool, store_errors
 from worker.store.replay_tokens import claim_tokens

@@ -8,9 +8,10 @@ from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
 from worker.processor.dead_parcel import dead_deliveries
 from worker.processor.parsing import SetAsideDelivery
+from worker.processor.parsing import unreadable
 from worker.processor.reporting import report_set_aside
 from worker.queue.port import Lease, QueueReader
-from worker.store.dead_letters import put_aside
+from worker.store.dead_letters import SetAsideDelivery, put_aside
 from worker.store.pool import Pool, store_errors
 
 _log = get_logger()

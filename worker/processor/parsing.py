@@ -17,6 +17,7 @@ from worker.process.logs import get_logger, text_field
 from worker.providers.account_rule import with_own_account
 from worker.providers.payload.feedback import is_malformed
 from worker.providers.provider import Provider
+from worker.store.dead_letters import SetAsideDelivery
 from worker.store.replay_tokens import UsedToken
 
 _log = get_logger()
@@ -36,18 +37,10 @@ class ParsedDelivery(Struct, frozen=True, kw_only=True, gc=False):
     events: list[FeedbackEvent]
     is_part: bool = False  # one of several of a webhook, all with the webhook's id
 
-    def set_aside(self, *, reason: str, detail: str) -> "SetAsideDelivery":
+    def set_aside(self, *, reason: str, detail: str) -> SetAsideDelivery:
         """It goes to dead_letters; a part has an id of its own there."""
         envelope = _with_body(self.envelope, self.envelope.body) if self.is_part else self.envelope
         return SetAsideDelivery(envelope=envelope, reason=reason, detail=detail)
-
-
-class SetAsideDelivery(Struct, frozen=True, kw_only=True):
-    """A delivery that goes to dead_letters, with the reason."""
-
-    envelope: Envelope
-    reason: str  # a short snake_case word
-    detail: str  # a sentence for the operator
 
 
 class ParsedParcels(Struct, kw_only=True):

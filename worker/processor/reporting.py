@@ -7,8 +7,9 @@ from worker.contacts.status_change import log_change
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.processor.batch import Committed
-from worker.processor.parsing import ParsedParcels, SetAsideDelivery, unknown_names
+from worker.processor.parsing import ParsedParcels, unknown_names
 from worker.providers.classification.operator_rules import operator_rules
+from worker.store.dead_letters import SetAsideDelivery
 
 _log = get_logger()
 

@@ -10,7 +10,7 @@ from schemas.outgoing import HistoryLine
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor, store_errors
 from worker.store.row import Row
-from worker.store.status_feed import history_line
+from worker.store.status_feed import CHANGE_COLUMNS, history_line
 
 
 class KnownStanding(Row, frozen=True):
@@ -50,11 +50,11 @@ _ELSEWHERE = """
      ORDER BY address, account LIMIT $4
 """
 
-_HISTORY = """
-    SELECT s.*, c.account, c.channel, c.address FROM status_changes s JOIN contacts c ON c.id = s.contact_id
+_HISTORY = f"""
+    SELECT {CHANGE_COLUMNS} FROM status_changes s JOIN contacts c ON c.id = s.contact_id
      WHERE s.contact_id = $1
      ORDER BY s.id DESC LIMIT $2
-"""
+"""  # noqa: S608 - as above
 
 
 async def look_up(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[KnownStanding]:

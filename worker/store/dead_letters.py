@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 import asyncpg
@@ -10,25 +9,15 @@ from msgspec import Struct
 
 from schemas.envelope import Envelope
 from worker.store.pool import Connection, Executor, store_errors, without_nul
+from worker.store.row import Row
 
 
-class SetAsideDelivery(Protocol):
-    """A delivery with the reason why it could not be processed."""
+class SetAsideDelivery(Struct, frozen=True, kw_only=True):
+    """A delivery that could not be processed, with the reason."""
 
-    @property
-    def envelope(self) -> Envelope:
-        """What the receiver took; an empty provider marks bytes that could not be read as an envelope."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """A short snake_case word."""
-        ...
-
-    @property
-    def detail(self) -> str:
-        """A sentence for the operator."""
-        ...
+    envelope: Envelope  # what the receiver took; an empty provider marks bytes that could not be read as an envelope
+    reason: str  # a short snake_case word
+    detail: str  # a sentence for the operator
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
@@ -69,20 +58,38 @@ _COLUMNS = (
     " content_type, octet_length(body) AS body_bytes, replayed_at, discarded_at, closed_by, note"
 )
 
+
+class _NewLetter(Row, frozen=True):
+    """What is written of a delivery that is put aside."""
+
+    delivery_id: UUID
+    source: str
+    provider: str
+    account: str
+    received_at: datetime
+    reason: str
+    detail: str
+    content_type: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class _Attempt(Row, frozen=True):
+    """A letter, and how often it had been set aside when it was read."""
+
+    id: int
+    attempts: int
+
+
 # A delivery that fails again is open again, whatever was done about it before: nothing rests unseen.
-_PUT_ASIDE = """
-    INSERT INTO dead_letters AS d (delivery_id, source, provider, account, received_at, set_aside_at, reason,
-        detail, content_type, headers, body)
-    SELECT n.delivery_id, n.source, n.provider, n.account, n.received_at, $11, n.reason, n.detail,
-        n.content_type, n.headers, n.body
-      FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
-        $8::text[], $9::jsonb[], $10::bytea[])
-        AS n (delivery_id, source, provider, account, received_at, reason, detail, content_type, headers, body)
+_PUT_ASIDE = f"""
+    INSERT INTO dead_letters AS d (set_aside_at, {_NewLetter.select_list()})
+    SELECT $1, {_NewLetter.select_list("n")} FROM {_NewLetter.unnest("n", first_parameter=2)}
      ORDER BY n.delivery_id
     ON CONFLICT (delivery_id) DO UPDATE SET
         attempts = d.attempts + 1, set_aside_at = excluded.set_aside_at, reason = excluded.reason,
         detail = excluded.detail, replayed_at = NULL, discarded_at = NULL, closed_by = NULL
-"""
+"""  # noqa: S608 - the column list is made of the names above
 
 _LIST = f"""
     SELECT {_COLUMNS} FROM dead_letters
@@ -96,12 +103,12 @@ _SHOW = f"SELECT {_COLUMNS}, headers, body FROM dead_letters WHERE id = ANY ($1:
 _COUNT_OPEN = "SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL AND discarded_at IS NULL"
 
 # `attempts` tells whether the letter was set aside once more since it was read: then it is open anew, and stays.
-_MARK_REPLAYED = """
-    UPDATE dead_letters d SET replayed_at = $3, closed_by = $4, note = coalesce($5, d.note)
-      FROM unnest($1::bigint[], $2::integer[]) AS n (id, attempts)
+_MARK_REPLAYED = f"""
+    UPDATE dead_letters d SET replayed_at = $1, closed_by = $2, note = coalesce($3, d.note)
+      FROM {_Attempt.unnest("n", first_parameter=4)}
      WHERE d.id = n.id AND d.attempts = n.attempts
     RETURNING d.id
-"""
+"""  # noqa: S608 - as above
 
 _DISCARD = """
     UPDATE dead_letters SET discarded_at = $2, closed_by = $3, note = $4
@@ -115,23 +122,23 @@ async def put_aside(connection: Connection, deliveries: Iterable[SetAsideDeliver
     by_id = {delivery.envelope.delivery_id: delivery for delivery in deliveries}
     if not by_id:
         return
-    rows = [
-        (
-            delivery_id,
-            without_nul(delivery.envelope.source),
-            without_nul(delivery.envelope.provider),
-            without_nul(delivery.envelope.account),
-            delivery.envelope.received_at,
-            without_nul(delivery.reason),
-            without_nul(delivery.detail),
-            without_nul(delivery.envelope.content_type),
-            delivery.envelope.headers,
-            delivery.envelope.body,
+    letters = [
+        _NewLetter(
+            delivery_id=delivery_id,
+            source=without_nul(delivery.envelope.source),
+            provider=without_nul(delivery.envelope.provider),
+            account=without_nul(delivery.envelope.account),
+            received_at=delivery.envelope.received_at,
+            reason=without_nul(delivery.reason),
+            detail=without_nul(delivery.detail),
+            content_type=without_nul(delivery.envelope.content_type),
+            headers=delivery.envelope.headers,
+            body=delivery.envelope.body,
         )
         for delivery_id, delivery in by_id.items()
     ]
     with store_errors("setting deliveries aside"):
-        await connection.execute(_PUT_ASIDE, *zip(*rows, strict=True), at)
+        await connection.execute(_PUT_ASIDE, at, *_NewLetter.arrays(letters))
 
 
 async def list_dead_letters(
@@ -181,9 +188,10 @@ async def mark_replayed(
     executor: Executor, letters: Sequence[DeadLetter], *, at: datetime, person: str, note: str | None = None
 ) -> list[int]:
     """The ids that are closed now. A letter that was set aside again since it was read stays open."""
-    ids, attempts = [letter.id for letter in letters], [letter.attempts for letter in letters]
+    attempts = [_Attempt(id=letter.id, attempts=letter.attempts) for letter in letters]
     with store_errors("marking dead letters as replayed"):
-        return [number for (number,) in await executor.fetch(_MARK_REPLAYED, ids, attempts, at, person, note)]
+        records = await executor.fetch(_MARK_REPLAYED, at, person, note, *_Attempt.arrays(attempts))
+    return [record["id"] for record in records]
 
 
 async def discard_dead_letters(
@@ -191,7 +199,8 @@ async def discard_dead_letters(
 ) -> list[int]:
     """The ids that are discarded now: those that were open. They stay readable."""
     with store_errors("discarding dead letters"):
-        return [number for (number,) in await executor.fetch(_DISCARD, list(ids), at, person, note)]
+        records = await executor.fetch(_DISCARD, list(ids), at, person, note)
+    return [record["id"] for record in records]
 
 
 def _letter(record: asyncpg.Record) -> DeadLetter:

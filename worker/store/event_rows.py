@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.feedback_event import FeedbackEvent
 from worker.store.pool import Connection
+from worker.store.row import Row
 
 EventOfContact = tuple[FeedbackEvent, int | None]  # with its contact's id; None: it names nobody
 
@@ -38,32 +39,55 @@ _SAID_BY_EVENT = (
 EVENT_COLUMNS = (*_SAID_BY_EVENT, "tags", "contact_id")
 _said_by_event: Callable[[FeedbackEvent], tuple[Any, ...]] = operator.attrgetter(*_SAID_BY_EVENT)
 
-_KNOWN = """
-    SELECT e.event_key
-      FROM unnest($1::timestamptz[], $2::bytea[]) AS k (occurred_at, event_key)
-      JOIN events e ON e.occurred_at = k.occurred_at AND e.event_key = k.event_key
-"""
 
-_KEPT = """
+class KeyInMonth(Row, frozen=True):
+    """What is unique in the months."""
+
+    occurred_at: datetime
+    event_key: bytes
+
+
+class KeyOfContact(Row, frozen=True):
+    """What is unique among the events that outlive their month."""
+
+    contact_id: int
+    event_key: bytes
+
+
+class FormerKey(Row, frozen=True):
+    """An event's key, and one that a former version may have stored it under."""
+
+    occurred_at: datetime
+    event_key: bytes
+    former_key: bytes
+    contact_id: int | None  # None where nothing of its contact is stored
+
+
+_KNOWN = f"""
     SELECT e.event_key
-      FROM unnest($1::bigint[], $2::bytea[]) AS k (contact_id, event_key)
+      FROM {KeyInMonth.unnest("k")}
+      JOIN events e ON e.occurred_at = k.occurred_at AND e.event_key = k.event_key
+"""  # noqa: S608 - the column list is made of the names above
+
+_KEPT = f"""
+    SELECT e.event_key
+      FROM {KeyOfContact.unnest("k")}
       JOIN kept_events e ON e.contact_id = k.contact_id AND e.event_key = k.event_key
-"""
+"""  # noqa: S608 - as above
 
 # What the first byte of a key was while it told the place of the event's kind, and what it is today: the parts behind
 # it may be a former version's too.
 _FORMER_FIRST_BYTES = [*range(13), 0x80]
-_KNOWN_BY_FORMER_KEY = """
+_KNOWN_BY_FORMER_KEY = f"""
     SELECT k.event_key
-      FROM unnest($1::timestamptz[], $2::bytea[], $3::bytea[], $4::bigint[])
-           AS k (occurred_at, event_key, former_key, contact_id)
+      FROM {FormerKey.unnest("k", first_parameter=2)}
      WHERE EXISTS (
-            SELECT FROM unnest($5::integer[]) AS form (first_byte) JOIN events e
+            SELECT FROM unnest($1::integer[]) AS form (first_byte) JOIN events e
                 ON e.occurred_at = k.occurred_at AND e.event_key = set_byte(k.former_key, 0, form.first_byte))
         OR EXISTS (
-            SELECT FROM unnest($5::integer[]) AS form (first_byte) JOIN kept_events e
+            SELECT FROM unnest($1::integer[]) AS form (first_byte) JOIN kept_events e
                 ON e.contact_id = k.contact_id AND e.event_key = set_byte(k.former_key, 0, form.first_byte))
-"""
+"""  # noqa: S608 - as above
 
 # Events that name nobody have no contact whose lock would keep two writers apart: the primary keys do.
 _INSERT_ONE = f"""
@@ -73,11 +97,10 @@ _INSERT_ONE = f"""
     RETURNING 1
 """  # noqa: S608 - the column list is a constant above
 
-_REGISTER = """
+_REGISTER = f"""
     INSERT INTO arrival_dated_events (event_key, occurred_at)
-    SELECT n.event_key, n.occurred_at FROM unnest($1::bytea[], $2::timestamptz[]) AS n (event_key, occurred_at)
-     ORDER BY n.event_key
-"""
+    SELECT n.event_key, n.occurred_at FROM {KeyInMonth.unnest("n")} ORDER BY n.event_key
+"""  # noqa: S608 - as above
 _REGISTER_NEW = f"{_REGISTER} ON CONFLICT (event_key) DO NOTHING RETURNING event_key"
 
 _REGISTERED = """
@@ -96,41 +119,39 @@ async def registered_keys(connection: Connection, keys: Sequence[bytes]) -> set[
 async def register(connection: Connection, events: Sequence[FeedbackEvent]) -> None:
     """Registers events whose key alone decides. Raises asyncpg.UniqueViolationError when one is registered already."""
     if events:
-        await connection.execute(_REGISTER, *_keys_and_times(events))
+        await connection.execute(_REGISTER, *_keys_in_months(events))
 
 
 async def register_new(connection: Connection, events: Sequence[FeedbackEvent]) -> set[bytes]:
     """Registers those of the events that are not registered, and gives their keys."""
     if not events:
         return set()
-    return {key for (key,) in await connection.fetch(_REGISTER_NEW, *_keys_and_times(events))}
+    return {key for (key,) in await connection.fetch(_REGISTER_NEW, *_keys_in_months(events))}
 
 
-def _keys_and_times(events: Sequence[FeedbackEvent]) -> tuple[list[bytes], list[datetime]]:
-    return [event.event_key for event in events], [event.occurred_at for event in events]
+def _keys_in_months(events: Sequence[FeedbackEvent]) -> list[list[Any]]:
+    return KeyInMonth.arrays([KeyInMonth(occurred_at=event.occurred_at, event_key=event.event_key) for event in events])
 
 
-async def known_event_keys(connection: Connection, asked: Sequence[tuple[datetime, bytes]]) -> set[bytes]:
+async def known_event_keys(connection: Connection, asked: Sequence[KeyInMonth]) -> set[bytes]:
     """The keys of those that are stored in a month, each asked for with the time that it would be stored under."""
     if not asked:
         return set()
-    return {key for (key,) in await connection.fetch(_KNOWN, *zip(*asked, strict=True))}
+    return {key for (key,) in await connection.fetch(_KNOWN, *KeyInMonth.arrays(asked))}
 
 
-async def kept_event_keys(connection: Connection, asked: Sequence[tuple[int, bytes]]) -> set[bytes]:
-    """The keys of those that are kept beyond the retention, each asked for with its contact's id."""
+async def kept_event_keys(connection: Connection, asked: Sequence[KeyOfContact]) -> set[bytes]:
+    """The keys of those that are kept beyond the retention."""
     if not asked:
         return set()
-    return {key for (key,) in await connection.fetch(_KEPT, *zip(*asked, strict=True))}
+    return {key for (key,) in await connection.fetch(_KEPT, *KeyOfContact.arrays(asked))}
 
 
-async def known_by_former_keys(
-    connection: Connection, asked: Sequence[tuple[datetime, bytes, bytes, int | None]]
-) -> set[bytes]:
-    """The keys of those that a former version has stored: asked for as (time, key, former key, contact's id)."""
+async def known_by_former_keys(connection: Connection, asked: Sequence[FormerKey]) -> set[bytes]:
+    """The keys of those that a former version has stored, whichever first byte it gave them."""
     if not asked:
         return set()
-    records = await connection.fetch(_KNOWN_BY_FORMER_KEY, *zip(*asked, strict=True), _FORMER_FIRST_BYTES)
+    records = await connection.fetch(_KNOWN_BY_FORMER_KEY, _FORMER_FIRST_BYTES, *FormerKey.arrays(asked))
     return {key for (key,) in records}
 
 

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from msgspec import Struct
 
 from worker.store.pool import Connection
+from worker.store.row import Row
 
 
 class UsedToken(Struct, frozen=True, kw_only=True, gc=False):
@@ -25,30 +26,32 @@ class UsedToken(Struct, frozen=True, kw_only=True, gc=False):
         return blake2b(self.token.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+class _Claim(Row, frozen=True):
+    token_hash: bytes
+    fingerprint: str
+    expires_at: datetime
+
+
 # The first use is the one that counts, whoever brings it; in the order of the key, so that two batches never wait
 # for each other in a circle. The column `source` is empty: a token is used up for all of them.
-_CLAIM = """
+_CLAIM = f"""
     INSERT INTO replay_tokens AS t (source, token_hash, fingerprint, expires_at)
     SELECT DISTINCT ON (n.token_hash) '', n.token_hash, n.fingerprint, n.expires_at
-      FROM unnest($1::bytea[], $2::text[], $3::timestamptz[]) WITH ORDINALITY
-        AS n (token_hash, fingerprint, expires_at, place)
+      FROM {_Claim.unnest("n", with_place=True)}
      ORDER BY n.token_hash, n.place
     ON CONFLICT (source, token_hash) DO UPDATE SET fingerprint = t.fingerprint
     RETURNING token_hash, fingerprint
-"""
+"""  # noqa: S608 - the column list is made of the names above
 
 
 async def claim_tokens(connection: Connection, tokens: Sequence[UsedToken]) -> list[bool]:
     """For each token, in order, whether this use of it is the first one or the same as the first one."""
-    keys = [token.key for token in tokens]
-    records = await connection.fetch(
-        _CLAIM,
-        keys,
-        [token.fingerprint for token in tokens],
-        [token.expires_at for token in tokens],
-    )
+    claims = [
+        _Claim(token_hash=token.key, fingerprint=token.fingerprint, expires_at=token.expires_at) for token in tokens
+    ]
+    records = await connection.fetch(_CLAIM, *_Claim.arrays(claims))
     first = {record["token_hash"]: record["fingerprint"] for record in records}
-    return [first[key] == token.fingerprint for key, token in zip(keys, tokens, strict=True)]
+    return [first[claim.token_hash] == claim.fingerprint for claim in claims]
 
 
 async def forget_expired_tokens(connection: Connection, now: datetime) -> None:

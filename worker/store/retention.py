@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from schemas.feedback_event import FeedbackEvent
-from worker.store.event_rows import EVENT_COLUMNS
+from worker.store.event_rows import EVENT_COLUMNS, KeyInMonth
 from worker.store.pool import Connection
 
 _CONTACTS_WITH_EVENTS = """
@@ -16,7 +16,7 @@ _CONTACTS_WITH_EVENTS = """
 _MOVE = f"""
     INSERT INTO kept_events ({", ".join(EVENT_COLUMNS)})
     SELECT {", ".join(f"e.{name}" for name in EVENT_COLUMNS)}
-      FROM unnest($1::timestamptz[], $2::bytea[]) AS k (occurred_at, event_key)
+      FROM {KeyInMonth.unnest("k")}
       JOIN events e ON e.occurred_at = k.occurred_at AND e.event_key = k.event_key
     ON CONFLICT (contact_id, event_key) DO NOTHING
 """  # noqa: S608 - the column list is a constant
@@ -39,9 +39,9 @@ async def keep_only(
     connection: Connection, contact_ids: Sequence[int], until: datetime, kept: Sequence[FeedbackEvent]
 ) -> None:
     """Of what these contacts' events were before `until`, these and no others are among the kept ones."""
-    keys = [event.event_key for event in kept]
-    await connection.execute(_MOVE, [event.occurred_at for event in kept], keys)
-    await connection.execute(_FORGET_OTHERS, list(contact_ids), until, keys)
+    keys = [KeyInMonth(occurred_at=event.occurred_at, event_key=event.event_key) for event in kept]
+    await connection.execute(_MOVE, *KeyInMonth.arrays(keys))
+    await connection.execute(_FORGET_OTHERS, list(contact_ids), until, [key.event_key for key in keys])
 
 
 async def forget_arrival_dates(connection: Connection, before: datetime) -> None:

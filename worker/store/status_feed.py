@@ -29,12 +29,17 @@ _HIGHEST_POSITION = 2**63 - 1
 _NUMBERED_AT_ONCE = 5000
 
 _GLANCE = """
-    SELECT (SELECT message_id FROM status_changes WHERE position = $1),
+    SELECT (SELECT message_id FROM status_changes WHERE position = $1) AS message_id,
            EXISTS (SELECT FROM status_changes WHERE position IS NULL)
-               AND current_setting('transaction_read_only') = 'off'
+               AND current_setting('transaction_read_only') = 'off' AS some_wait
 """
-# What status_changed makes a change of.
-CHANGE_COLUMNS = "s.*, c.account, c.channel, c.address"
+# Where each field of a HistoryLine comes from: of a status change `s`, or of its contact `c`.
+_FROM_CONTACT = {"account", "channel", "address"}
+_LINE_COLUMNS = {
+    **{field: f"{'c' if field in _FROM_CONTACT else 's'}.{field}" for field in HistoryLine.__struct_fields__},
+    "event_key": "encode(s.event_key, 'hex') AS event_key",
+}
+CHANGE_COLUMNS = ", ".join(["s.position", *_LINE_COLUMNS.values()])
 
 _AFTER = f"""
     SELECT {CHANGE_COLUMNS}
@@ -91,12 +96,12 @@ def parse_cursor(cursor: str) -> tuple[int, str]:
 
 
 def status_changed(record: asyncpg.Record) -> StatusChanged:
-    """The change of a row of status_changes that has its place, joined with its contact's account, channel, address."""
+    """The change of a record with CHANGE_COLUMNS; it has its place in the feed."""
     return StatusChanged(cursor=cursor_of(record["position"], record["message_id"]), **_line(record))
 
 
 def history_line(record: asyncpg.Record) -> HistoryLine:
-    """The same of a row that may not have its place in the feed yet."""
+    """The same of a record that may not have its place in the feed yet."""
     return HistoryLine(**_line(record))
 
 
@@ -106,35 +111,19 @@ def cursor_of(position: int, message_id: UUID) -> str:
 
 
 def _line(record: asyncpg.Record) -> dict[str, Any]:
-    key: bytes | None = record["event_key"]
-    return {
-        "message_id": record["message_id"],
-        "recorded_at": record["recorded_at"],
-        "account": record["account"],
-        "channel": record["channel"],
-        "address": record["address"],
-        "old_status": record["old_status"],
-        "new_status": record["new_status"],
-        "old_blocks": record["old_blocks"],
-        "new_blocks": record["new_blocks"],
-        "since": record["since"],
-        "until": record["until"],
-        "cause": record["cause"],
-        "rule": record["rule"],
-        "event_key": key.hex() if key is not None else None,
-        "delivery_id": record["delivery_id"],
-        "actor": record["actor"],
-        "note": record["note"],
-    }
+    return {field: record[field] for field in _LINE_COLUMNS}
 
 
 async def _place_of(executor: Executor, cursor: str) -> tuple[int, bool]:
     """The cursor's position, and whether changes wait for theirs."""
     position, check = parse_cursor(cursor)
-    message_id, some_wait = await executor.fetchrow(_GLANCE, position) or (None, False)
+    glance = await executor.fetchrow(_GLANCE, position)
+    if glance is None:
+        raise AssertionError("a SELECT without FROM gives one record")
+    message_id: UUID | None = glance["message_id"]
     if check and (message_id is None or _check_of(message_id) != check):
         raise CursorGone(cursor)
-    return position, some_wait
+    return position, glance["some_wait"]
 
 
 def _check_of(message_id: UUID) -> str:
