@@ -67,6 +67,19 @@ def test_rooms_are_few_and_stand_one_above_the_other() -> None:
     TopologicalSorter({room: {name.split(".")[0] for name in below} for room, below in MAY_IMPORT.items()}).prepare()
 
 
+def test_errors_of_the_database_are_translated_in_the_store_alone() -> None:
+    """Who imports the translator elsewhere does a statement's work there. The queue has a database of its own."""
+    own = {"store", "queue", "local_services"}
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{line} imports {module}"
+        for path in SOURCES
+        if room_of(path) not in own
+        for line, module in imported_modules(path)
+        if module.split(".")[0] == "asyncpg" or module.endswith((".store_errors", ".opening_errors"))
+    ]
+    assert not found
+
+
 def test_settings_tree_knows_only_the_records_of_policy_and_classification() -> None:
     ours = {
         module for _, module in imported_modules(REPOSITORY / "worker" / "settings" / "tree.py") if "worker" in module

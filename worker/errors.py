@@ -11,6 +11,9 @@ BouncekeeperError
 │       └── TooManyAtOnce           one caller has too many requests under way
 ├── SetAside                this one delivery goes to dead_letters, whole; its neighbours go on
 │   └── UnreadablePayload       not the format that its vendor documents
+├── WriteRefused            the batch is divided until the event at fault is found; that one goes to dead_letters
+│   ├── AlreadyStored           a row with this key is there: the batch asks about every event, and is tried again
+│   └── MonthClosed             the event's month has no partition: the batch looks for it, and is tried again
 ├── RequestRefused          an API request is wrong in itself; it is answered with a problem (RFC 9457)
 │   ├── BodyCutOff              a body comes too slowly, or with more framing than body
 │   └── CursorGone              this database does not have the change that a reader of the feed has read last
@@ -62,6 +65,18 @@ class SetAside(BouncekeeperError):  # noqa: N818 - named after what is done abou
 
 class UnreadablePayload(SetAside):
     """An authentic webhook whose body is not what its vendor documents."""
+
+
+class WriteRefused(BouncekeeperError):  # noqa: N818 - as the others of this tree
+    """Postgres refuses what a batch writes, for its content. The text is asyncpg's name for it: no address is in it."""
+
+
+class AlreadyStored(WriteRefused):
+    """A row that was taken for new is there."""
+
+
+class MonthClosed(WriteRefused):
+    """Nothing can be written to the month of an event: it has no partition yet, or is being retired."""
 
 
 class RequestRefused(BouncekeeperError):  # noqa: N818 - named after what is done about it

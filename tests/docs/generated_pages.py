@@ -31,6 +31,10 @@ _FAMILIES = {
         "This one delivery goes to `dead_letters`, whole, with the reason; its neighbours in the batch go on "
         "([operating.md](operating.md#dead-letters))."
     ),
+    "WriteRefused": (
+        "Only a worker meets it. It divides the batch until the event at fault is found; that event's delivery goes to "
+        "`dead_letters`, and the others are stored."
+    ),
     "RequestRefused": (
         "Whoever asked the API must change the question; the answer is a problem of RFC 9457 with the remedy "
         "([the API's description](../schemas/openapi.yaml))."

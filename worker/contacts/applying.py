@@ -78,11 +78,11 @@ async def apply_events(
     that were inserted, would break the one order of locking that keeps batches out of deadlocks.
 
     trust_watermarks=False asks the database about every event, where otherwise those that lie behind all that
-    their contact has folded are known to be new. The caller uses it after asyncpg.UniqueViolationError, which
+    their contact has folded are known to be new. The caller uses it after AlreadyStored, which
     happens when this version folds an event that an older one stored and passed over.
 
     `retired_months` are those that the retention of another process is about to drop, though ours would keep them:
-    asyncpg.CheckViolationError says so.
+    MonthClosed says so.
     """
     applied = Applied()
     by_contact: dict[ContactKey, list[FeedbackEvent]] = {}

@@ -13,13 +13,14 @@ from worker.store.partitions import (
     months_later,
     retire_partition,
 )
-from worker.store.pool import Connection, Pool, store_errors
+from worker.store.pool import Connection, Pool
 from worker.store.replay_tokens import forget_expired_tokens
 from worker.store.retention import (
     contacts_with_events_in,
     forget_arrival_dates,
     keep_only,
 )
+from worker.store.sessions import session
 from worker.store.stored_events import stored_events_by_contact
 
 _log = get_logger()
@@ -34,10 +35,9 @@ def oldest_kept(now: datetime, retention_months: int) -> datetime:
 async def make_months_ahead(pool: Pool, *, now: datetime, ahead: int) -> None:
     """Partitions exist from this month to `ahead` months on. Quick. Raises StoreUnavailable."""
     month = month_of(now)
-    with store_errors("making partitions of events"):
-        async with pool.acquire() as connection:
-            for made in await make_partitions(connection, [months_later(month, count) for count in range(ahead + 1)]):
-                _log.info("partition.made", month=f"{made:%Y-%m}")
+    async with session(pool, "making partitions of events") as connection:
+        for made in await make_partitions(connection, [months_later(month, count) for count in range(ahead + 1)]):
+            _log.info("partition.made", month=f"{made:%Y-%m}")
 
 
 async def drop_old_months(pool: Pool, *, now: datetime, retention_months: int) -> None:
@@ -47,16 +47,15 @@ async def drop_old_months(pool: Pool, *, now: datetime, retention_months: int) -
     that still have a say are kept, and no others are written to it meanwhile. Raises StoreUnavailable.
     """
     horizon = oldest_kept(now, retention_months)
-    with store_errors("dropping old partitions of events"):
-        async with pool.acquire() as connection:
-            for old in await existing_partitions(connection):
-                if old < horizon:
-                    await retire_partition(connection, old)
-                    contacts, kept = await _keep_what_has_a_say(connection, old)
-                    await drop_partition(connection, old)
-                    _log.info("partition.dropped", month=f"{old:%Y-%m}", contacts=contacts, kept_events=kept)
-            await forget_arrival_dates(connection, horizon)
-            await forget_expired_tokens(connection, now)
+    async with session(pool, "dropping old partitions of events") as connection:
+        for old in await existing_partitions(connection):
+            if old < horizon:
+                await retire_partition(connection, old)
+                contacts, kept = await _keep_what_has_a_say(connection, old)
+                await drop_partition(connection, old)
+                _log.info("partition.dropped", month=f"{old:%Y-%m}", contacts=contacts, kept_events=kept)
+        await forget_arrival_dates(connection, horizon)
+        await forget_expired_tokens(connection, now)
 
 
 async def _keep_what_has_a_say(connection: Connection, month: datetime) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from worker.policy.facts_encoding import facts_from_row
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.store.contact_rows import lock_due_contacts, update_contacts
-from worker.store.pool import WriterPool, store_errors
+from worker.store.pool import WriterPool
 from worker.store.status_history import StatusChange, append_status_changes
 from worker.store.writer_pool import writing
 
@@ -33,25 +33,24 @@ async def sweep(pool: WriterPool, rules: BatchRules, *, now: datetime | None = N
 
 async def _sweep_some(pool: WriterPool, rules: BatchRules, now: datetime) -> int:
     changes: list[StatusChange] = []
-    with store_errors("sweeping holds that ended"):
-        async with writing(pool) as connection:
-            due = await lock_due_contacts(connection, now, _CONTACTS_AT_ONCE)
-            states = {row.id: contact_state(facts_from_row(row), rules.policy, now) for row in due}
-            await update_contacts(connection, states)
-            changes = [
-                status_change(
-                    row,
-                    states[row.id].standing,
-                    contact_id=row.id,
-                    contact=row.key,
-                    now=now,
-                    actor="time",
-                    bulk=row.next_change_at is not None and is_bulk(row.next_change_at, now),
-                )
-                for row in due
-                if is_status_change(row, states[row.id].standing)
-            ]
-            await append_status_changes(connection, changes)
+    async with writing(pool, "sweeping holds that ended") as connection:
+        due = await lock_due_contacts(connection, now, _CONTACTS_AT_ONCE)
+        states = {row.id: contact_state(facts_from_row(row), rules.policy, now) for row in due}
+        await update_contacts(connection, states)
+        changes = [
+            status_change(
+                row,
+                states[row.id].standing,
+                contact_id=row.id,
+                contact=row.key,
+                now=now,
+                actor="time",
+                bulk=row.next_change_at is not None and is_bulk(row.next_change_at, now),
+            )
+            for row in due
+            if is_status_change(row, states[row.id].standing)
+        ]
+        await append_status_changes(connection, changes)
     for change in changes:
         log_change(change)
         metrics.STATUS_CHANGES.labels(change.new_status).inc()

@@ -6,20 +6,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-import asyncpg
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from worker.contacts.applying import Applied, BatchRules, apply_events
-from worker.errors import BouncekeeperError, StoreUnavailable
+from worker.errors import AlreadyStored, BouncekeeperError, MonthClosed, StoreUnavailable, WriteRefused
 from worker.process.logs import get_logger
 from worker.process.pause import pause
 from worker.processor.parsing import ParsedParcels, used_token
 from worker.store.dead_letters import SetAsideDelivery, put_aside
 from worker.store.partitions import make_partitions, month_of, retired_months
-from worker.store.pool import Connection, WriterPool, store_errors
+from worker.store.pool import DATABASE_ERRORS, Connection, WriterPool
 from worker.store.replay_tokens import claim_tokens
-from worker.store.writer_pool import writing
+from worker.store.sessions import session, transaction
+from worker.store.writer_pool import refused_writes, writing
 
 _log = get_logger()
 
@@ -28,9 +28,6 @@ _LONGEST_WAIT_SECONDS = 1.0
 # A restart or a fail-over of Postgres is sat out with the parcels in hand. What takes longer is no work for us.
 _PATIENCE_SECONDS = 5.0
 _MOST_LOOKS_AT_MONTHS = 3
-
-# What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
-_POISON = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
 _Result = TypeVar("_Result")
 
@@ -78,9 +75,9 @@ class BatchWriter:
             part = work.pop()
             try:
                 await self._commit_until_done(part, committed)
-            except _POISON as error:
-                found = f"Postgres refuses an event of it ({type(error).__name__})"  # its text may hold an address
-            except (BouncekeeperError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except WriteRefused as error:
+                found = f"Postgres refuses an event of it ({error})"
+            except (BouncekeeperError, *DATABASE_ERRORS):
                 raise
             except Exception as error:  # noqa: BLE001 - a defect of ours must not stop every worker lent this batch
                 found = f"an event of it cannot be applied ({type(error).__name__})"
@@ -133,9 +130,8 @@ class BatchWriter:
         patience = _Patience(self._stop)
         while True:
             try:
-                with store_errors(doing):
-                    async with self._pool.acquire() as connection, connection.transaction():
-                        return await work(connection)
+                async with transaction(self._pool, doing) as connection:
+                    return await work(connection)
             except StoreUnavailable as error:
                 await patience.wait(error, 1)
 
@@ -146,17 +142,16 @@ class BatchWriter:
         while events:
             committed.attempts += 1
             try:
-                with store_errors("writing a batch"):
-                    if months_looked_at:
-                        retired = await self._look_at_months(events)
-                    applied = await self._commit_once(events, trust_watermarks=trust_watermarks, retired_months=retired)
+                if months_looked_at:
+                    retired = await self._look_at_months(events)
+                applied = await self._commit_once(events, trust_watermarks=trust_watermarks, retired_months=retired)
                 committed.applied.append(applied)
                 events = applied.leftover
-            except asyncpg.UniqueViolationError:
+            except AlreadyStored:
                 if not trust_watermarks:
                     raise
                 trust_watermarks = False  # see apply_events
-            except asyncpg.CheckViolationError:
+            except MonthClosed:
                 # A month has no partition yet, or is being retired by a process whose retention is shorter.
                 if months_looked_at == _MOST_LOOKS_AT_MONTHS:
                     raise
@@ -168,20 +163,21 @@ class BatchWriter:
         self, events: Sequence[FeedbackEvent], *, trust_watermarks: bool, retired_months: frozenset[datetime]
     ) -> Applied:
         now = datetime.now(UTC)
-        async with writing(self._pool) as connection:
-            return await apply_events(
-                connection,
-                events,
-                rules=self.rules,
-                now=now,
-                trust_watermarks=trust_watermarks,
-                retired_months=retired_months,
-            )
+        with refused_writes():
+            async with writing(self._pool) as connection:
+                return await apply_events(
+                    connection,
+                    events,
+                    rules=self.rules,
+                    now=now,
+                    trust_watermarks=trust_watermarks,
+                    retired_months=retired_months,
+                )
 
     async def _look_at_months(self, events: Sequence[FeedbackEvent]) -> frozenset[datetime]:
         """Every month of the events that is to be kept has a partition; gives those that nothing is written to."""
         months = {month_of(event.occurred_at) for event in events if event.occurred_at >= self.rules.oldest_kept}
-        async with self._pool.acquire() as connection:
+        async with session(self._pool, "looking at the months of a batch") as connection:
             for month in await make_partitions(connection, months):
                 _log.info("partition.made", month=f"{month:%Y-%m}")
             return frozenset(await retired_months(connection))

@@ -26,14 +26,9 @@ from worker.processor.batch import BatchWriter
 from worker.processor.load import Load, LoadWriter
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import MOST_ATTEMPTS, Trials
-from worker.processor.batch import BatchWriter, Committed
-from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts
-from worker.processor.parsing import ParsedParcels, parse_parcel
-from worker.processor.reporting import report_load, report_unknown
 from worker.providers.provider import Provider
 from worker.queue.port import Lease, QueueReader, Share
 from worker.settings.tree import ProcessorSettings
-from worker.store.dead_letters import SetAsideDelivery
 
 _log = get_logger()
 

@@ -7,12 +7,11 @@ from worker.errors import TryAgainLater
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
 from worker.processor.dead_parcel import dead_deliveries
-from worker.processor.parsing import SetAsideDelivery
-from worker.processor.parsing import unreadable
 from worker.processor.reporting import report_set_aside
 from worker.queue.port import Lease, QueueReader
-from worker.store.dead_letters import SetAsideDelivery, put_aside
-from worker.store.pool import Pool, store_errors
+from worker.store.dead_letters import put_aside
+from worker.store.pool import Pool
+from worker.store.sessions import transaction
 
 _log = get_logger()
 _PARCELS_AT_ONCE = 16
@@ -33,8 +32,8 @@ async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event
             leases = await reader.take(max_parcels=_PARCELS_AT_ONCE, max_wait_seconds=_WAIT_SECONDS)
             while leases:
                 deliveries = dead_deliveries(leases[0].parcel, reason=_REASON, detail=_DETAIL, now=datetime.now(UTC))
-                with store_errors("moving dead letters"):
-                    await _store(pool, deliveries)
+                async with transaction(pool, "moving dead letters") as connection:
+                    await put_aside(connection, deliveries, at=datetime.now(UTC))
                 await reader.acknowledge([leases.pop(0)])
                 report_set_aside(deliveries)
             reminder.over()
@@ -45,8 +44,3 @@ async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event
                 _log.warning("task.failed", task="dead_mover", reason=str(error), wait_seconds=_PAUSE_SECONDS)
             await pause(stop, _PAUSE_SECONDS)
             await reader.resume()
-
-
-async def _store(pool: Pool, deliveries: list[SetAsideDelivery]) -> None:
-    async with pool.acquire() as connection, connection.transaction():
-        await put_aside(connection, deliveries, at=datetime.now(UTC))

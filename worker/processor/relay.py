@@ -22,7 +22,7 @@ from worker.store.feed_followers import (
     next_changes,
     read_follower,
 )
-from worker.store.pool import Pool, store_errors
+from worker.store.pool import Pool
 from worker.store.status_feed import number_changes
 from worker.store.turns import Turns
 
@@ -77,24 +77,23 @@ class Relay:
         published = 0
         if not await self._turns.take(EXCHANGE):
             return published
-        with store_errors("relaying the feed"):
-            follower = await read_follower(self._pool, EXCHANGE)
-            if follower is None:
-                return published
-            portion = await self._read(follower)
-            while portion.end != follower and not stop.is_set():
-                # The next ones are read while the broker is busy with these.
-                reading = asyncio.create_task(self._read(portion.end))
-                try:
-                    await self._publish(portion.changes)
-                    if not (self._turns.mine(EXCHANGE) and await move_follower(self._pool, follower, portion.end)):
-                        return published  # another has taken over, and publishes these again
-                    published += len(portion.steps)
-                    follower = portion.end
-                    portion = await reading
-                finally:
-                    reading.cancel()
-                    await asyncio.gather(reading, return_exceptions=True)
+        follower = await read_follower(self._pool, EXCHANGE)
+        if follower is None:
+            return published
+        portion = await self._read(follower)
+        while portion.end != follower and not stop.is_set():
+            # The next ones are read while the broker is busy with these.
+            reading = asyncio.create_task(self._read(portion.end))
+            try:
+                await self._publish(portion.changes)
+                if not (self._turns.mine(EXCHANGE) and await move_follower(self._pool, follower, portion.end)):
+                    return published  # another has taken over, and publishes these again
+                published += len(portion.steps)
+                follower = portion.end
+                portion = await reading
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
         return published
 
     async def _read(self, follower: Follower) -> Portion:

@@ -41,7 +41,7 @@ from worker.store.event_rows import former_keys_until
 from worker.store.feed_followers import EXCHANGE, ensure_follower
 from worker.store.migrations import require_current_schema
 from worker.store.parcel_attempts import forget_attempts
-from worker.store.pool import Pool, WriterPool, store_errors
+from worker.store.pool import Pool, WriterPool
 from worker.store.turns import Turns
 from worker.store.writer_pool import open_writer_pool
 
@@ -87,9 +87,8 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         await _make_months_ahead(pool, settings)
         turns = Turns(settings.postgres.url.reveal())
         stack.push_async_callback(turns.close)
-        with store_errors("taking the followers' places in the feed"):
-            for follower in _followers(settings):
-                await ensure_follower(pool, follower)
+        for follower in _followers(settings):
+            await ensure_follower(pool, follower)
         queues = await open_queues(settings, stack)
         address = await stack.enter_async_context(serving_probes(settings.processor, pool, queues.readers))
         served = {"address": address} if address else {}
@@ -171,13 +170,10 @@ async def worker_pool(settings: Settings) -> AsyncIterator[WriterPool]:
 
 async def batch_rules(pool: Pool, settings: Settings) -> BatchRules:
     """What holds for every batch today. Raises StoreUnavailable."""
-    with store_errors("asking for the form of event keys"):
-        async with pool.acquire() as connection:
-            former_until = await former_keys_until(connection)
     return BatchRules(
         policy=settings.policy,
         oldest_kept=oldest_kept(datetime.now(UTC), settings.processor.retention_months),
-        former_keys_until=former_until,
+        former_keys_until=await former_keys_until(pool),
     )
 
 

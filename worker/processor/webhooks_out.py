@@ -16,7 +16,7 @@ from worker.process.pause import pause
 from worker.processor.endpoint_client import Answer
 from worker.store.endpoint_states import EndpointState, endpoint_state, follower_name, note_failure, note_told
 from worker.store.feed_followers import Follower, Portion, ensure_follower, next_changes
-from worker.store.pool import Pool, store_errors
+from worker.store.pool import Pool
 from worker.store.status_feed import number_changes
 from worker.store.turns import Turns
 
@@ -74,19 +74,18 @@ class EndpointSender:
         taken = 0
         if not await self._turns.take(self._name):
             return taken
-        with store_errors("sending webhooks"):
-            while not stop.is_set():
-                state = await self._state()
-                if state is None or not _is_due(state):
-                    break
-                await number_changes(self._pool)
-                portion = await next_changes(self._pool, state.place, limit=_CHANGES_AT_ONCE)
-                if portion.end == state.place:
-                    break
-                sent, goes_on = await self._send(portion, state, stop)
-                taken += sent
-                if not goes_on:
-                    break
+        while not stop.is_set():
+            state = await self._state()
+            if state is None or not _is_due(state):
+                break
+            await number_changes(self._pool)
+            portion = await next_changes(self._pool, state.place, limit=_CHANGES_AT_ONCE)
+            if portion.end == state.place:
+                break
+            sent, goes_on = await self._send(portion, state, stop)
+            taken += sent
+            if not goes_on:
+                break
         return taken
 
     async def _state(self) -> EndpointState | None:

@@ -137,8 +137,7 @@ async def put_aside(connection: Connection, deliveries: Iterable[SetAsideDeliver
         )
         for delivery_id, delivery in by_id.items()
     ]
-    with store_errors("setting deliveries aside"):
-        await connection.execute(_PUT_ASIDE, at, *_NewLetter.arrays(letters))
+    await connection.execute(_PUT_ASIDE, at, *_NewLetter.arrays(letters))
 
 
 async def list_dead_letters(

@@ -75,20 +75,25 @@ async def endpoint_state(executor: Executor, endpoint: str, *, counted: bool = F
 async def note_told(executor: Executor, before: Follower, after: Follower) -> bool:
     """Keeps the place that an endpoint has reached, and that it answers.
 
-    False when somebody else has moved it meanwhile, or disabled it.
+    False when somebody else has moved it meanwhile, or disabled it. Raises StoreUnavailable.
     """
-    done = await executor.execute(
-        *(_TOLD, before.name),
-        *(before.fresh_position, before.bulk_position, after.fresh_position, after.bulk_position),
-    )
+    with store_errors("moving an endpoint's place in the feed"):
+        done = await executor.execute(
+            *(_TOLD, before.name),
+            *(before.fresh_position, before.bulk_position, after.fresh_position, after.bulk_position),
+        )
     return done == "UPDATE 1"
 
 
 async def note_failure(
     executor: Executor, name: str, *, now: datetime, next_attempt_at: datetime, failure: str, disable: bool
 ) -> None:
-    """Keeps that an attempt has failed and when the next one is due; with `disable` there is none."""
-    await executor.execute(_FAILED, name, now, next_attempt_at, failure, disable)
+    """Keeps that an attempt has failed and when the next one is due; with `disable` there is none.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors("noting that an endpoint has failed"):
+        await executor.execute(_FAILED, name, now, next_attempt_at, failure, disable)
 
 
 async def enable_endpoint(

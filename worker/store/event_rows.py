@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.feedback_event import FeedbackEvent
-from worker.store.pool import Connection
+from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
 EventOfContact = tuple[FeedbackEvent, int | None]  # with its contact's id; None: it names nobody
@@ -117,7 +117,7 @@ async def registered_keys(connection: Connection, keys: Sequence[bytes]) -> set[
 
 
 async def register(connection: Connection, events: Sequence[FeedbackEvent]) -> None:
-    """Registers events whose key alone decides. Raises asyncpg.UniqueViolationError when one is registered already."""
+    """Registers events whose key alone decides. Refused when one is registered already."""
     if events:
         await connection.execute(_REGISTER, *_keys_in_months(events))
 
@@ -155,14 +155,18 @@ async def known_by_former_keys(connection: Connection, asked: Sequence[FormerKey
     return {key for (key,) in records}
 
 
-async def former_keys_until(connection: Connection) -> datetime | None:
-    """Events that occurred before this moment may be stored by a former key; None where none can be."""
-    until: datetime | None = await connection.fetchval("SELECT max(until) FROM former_event_keys")
+async def former_keys_until(executor: Executor) -> datetime | None:
+    """Events that occurred before this moment may be stored by a former key; None where none can be.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors("asking for the form of event keys"):
+        until: datetime | None = await executor.fetchval("SELECT max(until) FROM former_event_keys")
     return until
 
 
 async def copy_events(connection: Connection, events: Iterable[EventOfContact]) -> None:
-    """Writes events that are known to be new. Raises asyncpg.UniqueViolationError when one is not."""
+    """Writes events that are known to be new. Refused when one is not."""
     await connection.copy_records_to_table("events", columns=EVENT_COLUMNS, records=map(_values, events))
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.outgoing import StatusChanged
-from worker.store.pool import Executor
+from worker.store.pool import Executor, store_errors
 from worker.store.status_feed import CHANGE_COLUMNS, status_changed
 
 EXCHANGE = "exchange"
@@ -66,22 +66,28 @@ class Portion(Struct, frozen=True, kw_only=True):
 
 
 async def ensure_follower(executor: Executor, name: str) -> None:
-    """There is a follower of this name; a new one is told what changes from now on."""
-    await executor.execute(_ADD, name)
+    """There is a follower of this name; a new one is told what changes from now on. Raises StoreUnavailable."""
+    with store_errors("taking a place in the feed"):
+        await executor.execute(_ADD, name)
 
 
 async def read_follower(executor: Executor, name: str) -> Follower | None:
-    """The follower as it is stored; None when there is none of this name."""
-    record = await executor.fetchrow(_READ, name)
+    """The follower as it is stored; None when there is none of this name. Raises StoreUnavailable."""
+    with store_errors("reading a follower's place in the feed"):
+        record = await executor.fetchrow(_READ, name)
     return None if record is None else Follower(**record)
 
 
 async def move_follower(executor: Executor, before: Follower, after: Follower) -> bool:
-    """Keeps the place that the follower has reached; False when somebody else has moved it meanwhile."""
-    done = await executor.execute(
-        *(_MOVE, before.name),
-        *(before.fresh_position, before.bulk_position, after.fresh_position, after.bulk_position),
-    )
+    """Keeps the place that the follower has reached; False when somebody else has moved it meanwhile.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors("moving a follower's place in the feed"):
+        done = await executor.execute(
+            *(_MOVE, before.name),
+            *(before.fresh_position, before.bulk_position, after.fresh_position, after.bulk_position),
+        )
     return done == "UPDATE 1"
 
 
@@ -89,8 +95,13 @@ async def next_changes(executor: Executor, follower: Follower, *, limit: int) ->
     """Up to `limit` changes that the follower has not had.
 
     Without steps and with a later place: there is nothing for it up to there. Number the changes first: those without
-    a position are not seen (worker.store.status_feed.number_changes).
+    a position are not seen (worker.store.status_feed.number_changes). Raises StoreUnavailable.
     """
+    with store_errors("reading the feed of status changes"):
+        return await _next_changes(executor, follower, limit)
+
+
+async def _next_changes(executor: Executor, follower: Follower, limit: int) -> Portion:
     if (begun := min(follower.fresh_position, follower.bulk_position)) < follower.one_order_until:
         until = follower.one_order_until
         records = await executor.fetch(_NEXT, begun, until, limit)

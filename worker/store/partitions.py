@@ -60,7 +60,7 @@ async def make_partitions(connection: Connection, months: Iterable[datetime]) ->
 
 
 async def retire_partition(connection: Connection, month: datetime) -> None:
-    """Nothing is written to the month any more: whoever tries gets asyncpg.CheckViolationError.
+    """Nothing is written to the month any more: whoever tries gets MonthClosed.
 
     Waits for whoever is writing to it. What is in it can be read until it is dropped.
     """

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Session: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a connection that the pool has lent
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Executor: TypeAlias = "Pool | Connection"  # a pool lends a connection for the one statement
 
@@ -28,6 +29,8 @@ _JSONB_VERSION = b"\x01"  # the first byte of jsonb on the wire
 _json_encoder = msgspec.json.Encoder()
 _json_decoder = msgspec.json.Decoder()
 
+# All that asyncpg raises. What store_errors lets pass of it is a mistake of ours.
+DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
 # What Postgres, or the way to it, says when the work is sound and only the moment is wrong.
 _LATER = (
     OSError,  # refused, reset, no route, name not found, and TimeoutError

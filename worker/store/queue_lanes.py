@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from schemas.lane import Lane
 from worker.store.pool import Pool, store_errors
+from worker.store.sessions import session
 
 # A worker renews its lanes far more often. A younger one may be about to make its queue.
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -19,11 +20,10 @@ _FORGET = "DELETE FROM queue_lanes WHERE name = ANY ($1::text[]) AND configured_
 async def note_lanes(pool: Pool, lanes: Collection[Lane], *, now: datetime) -> list[Lane]:
     """Writes down the lanes that are about to have queues; gives all others. Raises StoreUnavailable."""
     own = {lane.name for lane in lanes}
-    with store_errors("noting the lanes of the queue"):
-        async with pool.acquire() as connection:
-            await connection.execute(_NOTE, sorted(own), now)
-            names = [name for (name,) in await connection.fetch("SELECT name FROM queue_lanes ORDER BY name")]
-    return [Lane.of_name(name) for name in names if name not in own]
+    async with session(pool, "noting the lanes of the queue") as connection:
+        await connection.execute(_NOTE, sorted(own), now)
+        records = await connection.fetch("SELECT name FROM queue_lanes ORDER BY name")
+    return [Lane.of_name(record["name"]) for record in records if record["name"] not in own]
 
 
 async def forget_lanes(pool: Pool, lanes: Collection[Lane], *, now: datetime) -> None:

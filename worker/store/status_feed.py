@@ -72,8 +72,12 @@ async def require_cursor(executor: Executor, cursor: str) -> int:
 
 
 async def number_changes(executor: Executor) -> int:
-    """Gives committed changes their positions, a few thousand at most; gives how many, 0 while another is at it."""
-    numbered: int = await executor.fetchval("SELECT number_status_changes($1)", _NUMBERED_AT_ONCE)
+    """Gives committed changes their positions, a few thousand at most; gives how many, 0 while another is at it.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors("giving status changes their place in the feed"):
+        numbered: int = await executor.fetchval("SELECT number_status_changes($1)", _NUMBERED_AT_ONCE)
     return numbered
 
 

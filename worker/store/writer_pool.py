@@ -4,11 +4,18 @@ A pool of them has a type of its own, and what writes contacts takes nothing els
 tables is found by mypy, and not by the first batch.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 
+import asyncpg
+
+from worker.errors import AlreadyStored, MonthClosed, WriteRefused
 from worker.store.contact_rows import STAGING
 from worker.store.pool import Connection, WriterConnection, WriterPool, open_pool
+from worker.store.sessions import transaction
+
+# What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
+_REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
 
 async def open_writer_pool(
@@ -35,10 +42,29 @@ async def open_writer_pool(
 
 
 @asynccontextmanager
-async def writing(pool: WriterPool) -> AsyncIterator[WriterConnection]:
-    """A transaction in which contacts can be written. It is committed at the end, or rolled back by an error."""
-    async with pool.acquire() as connection, connection.transaction():
+async def writing(pool: WriterPool, doing: str = "writing a batch") -> AsyncIterator[WriterConnection]:
+    """A transaction in which contacts can be written. It is committed at the end, or rolled back by an error.
+
+    Raises StoreUnavailable, SchemaOutOfDate, with `doing` in the message.
+    """
+    async with transaction(pool, doing) as connection:
         yield WriterConnection(connection)
+
+
+@contextmanager
+def refused_writes() -> Iterator[None]:
+    """What Postgres refuses for its content leaves the block as WriteRefused. Around `writing`, for a batch alone.
+
+    Elsewhere a refusal is a mistake of ours, which is to show its traceback.
+    """
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise AlreadyStored(type(error).__name__) from error
+    except asyncpg.CheckViolationError as error:
+        raise MonthClosed(type(error).__name__) from error
+    except _REFUSALS as error:
+        raise WriteRefused(type(error).__name__) from error
 
 
 async def _make_staging_tables(connection: Connection) -> None:

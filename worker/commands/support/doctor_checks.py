@@ -52,6 +52,7 @@ async def look_at_database(settings: Settings) -> list[Finding]:
     from worker.store.migrations import migrate  # noqa: PLC0415 - costs time that --help has not
     from worker.store.overview import server_version  # noqa: PLC0415
     from worker.store.pool import open_pool  # noqa: PLC0415
+    from worker.store.sessions import session  # noqa: PLC0415
 
     url = settings.postgres.url.reveal()
     try:
@@ -67,7 +68,7 @@ async def look_at_database(settings: Settings) -> list[Finding]:
         if missing := await migrate(url, dry_run=True):
             return [*findings, wrong("schema", f"lacks {', '.join(missing)}", "run `bouncekeeper migrate`")]
         findings.append(well("schema", "up to date"))
-        async with pool.acquire() as connection:
+        async with session(pool, "looking into the database") as connection:
             return findings + await _look_into_database(connection, settings)
     except BouncekeeperError as error:
         return [wrong("postgres", str(error), "see the log of Postgres")]

@@ -1,0 +1,28 @@
+"""A session of the pool for several statements: with `transaction` they happen together or not at all.
+
+Errors are translated in this room and nowhere else (tests/test_house.py): by every function that takes an Executor,
+and by these blocks, and `writing`, for the functions that take a Connection.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from worker.store.pool import Pool, Session, store_errors
+
+
+@asynccontextmanager
+async def session(pool: Pool, doing: str) -> AsyncIterator[Session]:
+    """A connection for the length of the block. `doing` completes the message of an error, as in store_errors.
+
+    Raises StoreUnavailable, SchemaOutOfDate.
+    """
+    with store_errors(doing):
+        async with pool.acquire() as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def transaction(pool: Pool, doing: str) -> AsyncIterator[Session]:
+    """The same in a transaction, which is committed at the end, or rolled back by an error."""
+    async with session(pool, doing) as connection, connection.transaction():
+        yield connection
