@@ -14,6 +14,7 @@ from worker.commands.support.demo_result import DemoResult, tell_result, wait_fo
 from worker.commands.support.demo_sending import is_running, post_all
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.instance import QUEUE_IN_POSTGRES
+from worker.commands.support.listeners import base_url
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.running import Stop, run_service
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of

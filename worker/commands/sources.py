@@ -6,9 +6,9 @@ from schemas.source import Source
 from worker.commands.catalogue import Command
 from worker.commands.support import sources_test, sources_try
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.listeners import base_url
 from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.commands.support.welcome import base_url
 from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
 from worker.settings.tree import Settings
 

@@ -6,7 +6,7 @@ from worker.commands.catalogue import Command
 from worker.commands.support.instance import QUEUE_IN_POSTGRES, add_instance_flags, instance_configuration
 from worker.commands.support.running import Stop, run_service
 from worker.commands.support.setting_flags import settings_of
-from worker.commands.support.welcome import tell_welcome
+from worker.commands.support.startup_notice import print_startup_notice
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def _run(arguments: Namespace) -> int:
 
     async def work(stop: Stop) -> None:
         async with running_instance(settings, arguments, stop) as (complete, ended):
-            tell_welcome(complete, arguments, config_file=config_file)
+            print_startup_notice(complete, arguments, config_file=config_file)
             await ended
 
     return run_service(settings, "up", work)

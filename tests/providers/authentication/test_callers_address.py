@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.source import Secret, Source
-from worker.providers.authentication.callers_address import check_addresses, refuse_address
+from worker.providers.authentication.callers_address import address_problems, refuse_address
 from worker.providers.provider import WebhookRequest
 
 
@@ -33,5 +33,5 @@ def test_a_callers_address_is_let_in_when_a_network_holds_it(
 
 def test_a_network_that_is_none_is_reported() -> None:
     source = Source(name="s", provider="p", secrets=(Secret("x"),), allowed_addresses=("192.0.2.0/99", "192.0.2.0/24"))
-    (problem,) = check_addresses(source)
+    (problem,) = address_problems(source)
     assert "192.0.2.0/99" in problem

@@ -8,8 +8,8 @@ from typing import Any
 
 from worker.commands.support.doctor_sources import look_at_sources
 from worker.commands.support.finding import Finding, note, well, wrong
+from worker.commands.support.listeners import base_url
 from worker.commands.support.output import moment
-from worker.commands.support.welcome import base_url
 from worker.errors import BouncekeeperError
 from worker.settings.tree import Settings
 

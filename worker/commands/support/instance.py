@@ -10,8 +10,8 @@ import msgspec
 from schemas.source import Secret
 from worker.commands.support.demo_folder import demo_configuration
 from worker.commands.support.first_run import configuration_file
+from worker.commands.support.listeners import base_url
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, overrides_of
-from worker.commands.support.welcome import base_url
 from worker.errors import ImpossibleSetting
 from worker.local_services.instance import Instance, InstanceRecord
 from worker.settings.configuration import ALL_SECTIONS

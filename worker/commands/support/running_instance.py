@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from worker.api.service import run_api
 from worker.commands.mailbox import fetch_beside_others
 from worker.commands.support.instance import held_instance, with_migrated_postgres
+from worker.commands.support.listeners import require_free_ports, wait_until_listening
 from worker.commands.support.running import Stop, run_together
-from worker.commands.support.welcome import require_free_ports, wait_until_listening
 from worker.processor.service import run_processor
 from worker.providers.mail.imap_options import has_mailbox
 from worker.receiver.service import run_receiver

@@ -11,10 +11,11 @@ import msgspec
 
 from schemas.source import Secret
 from worker.commands.support.instance import held_instance, with_migrated_postgres
+from worker.commands.support.listeners import require_free_ports, wait_until_listening
 from worker.commands.support.running import Stop
 from worker.commands.support.setting_flags import overrides_of
+from worker.commands.support.startup_notice import print_startup_notice
 from worker.commands.support.supervisor import WatchedProcess, supervise
-from worker.commands.support.welcome import require_free_ports, tell_welcome, wait_until_listening
 from worker.local_services.folder import told_as_mistakes
 from worker.local_services.instance import Instance
 from worker.local_services.rabbitmq import start_rabbitmq
@@ -38,7 +39,7 @@ async def run_stack(settings: Settings, arguments: Namespace, stop: Stop, *, con
         watching = asyncio.ensure_future(supervise(_processes(arguments, environment, complete), stop))
         try:
             await stop.unless_set(wait_until_listening(complete))
-            tell_welcome(complete, arguments, config_file=config_file, broker_url_file=broker_url_file)
+            print_startup_notice(complete, arguments, config_file=config_file, broker_url_file=broker_url_file)
             await asyncio.wait({watching})
         finally:
             stop.set()

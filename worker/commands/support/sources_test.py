@@ -13,9 +13,9 @@ from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_deliv
 from schemas.lane import Lane
 from schemas.source import Source
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.listeners import base_url
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.setting_flags import settings_of
-from worker.commands.support.welcome import base_url
 from worker.providers.mail.imap_options import can_be_posted_to
 from worker.settings.tree import Settings
 
@@ -48,7 +48,7 @@ _TIMEOUT_SECONDS = 15.0
 _LOOK_EVERY_SECONDS = 0.1
 
 
-class Finding(Struct, kw_only=True):
+class SourceResult(Struct, kw_only=True):
     """What the test of one source found."""
 
     name: str
@@ -91,28 +91,28 @@ def run(arguments: Namespace) -> int:
         settings = settings_of(arguments, needs=(*_NEEDS, "postgres"))
     chosen = [known[name] for name in arguments.names] if arguments.names else list(settings.sources)
     url = (arguments.url or base_url(settings.receiver.host, settings.receiver.port)).rstrip("/")
-    findings = asyncio.run(_test(url, chosen, settings, arguments))
+    results = asyncio.run(_test(url, chosen, settings, arguments))
     if arguments.json:
-        print_json({"url": url, "sources": [_as_json(finding) for finding in findings]})
-    if any(finding.unreachable for finding in findings):
+        print_json({"url": url, "sources": [_as_json(result) for result in results]})
+    if any(result.unreachable for result in results):
         return ExitCode.UNAVAILABLE
-    return ExitCode.OK if all(finding.well for finding in findings) else ExitCode.NO
+    return ExitCode.OK if all(result.well for result in results) else ExitCode.NO
 
 
-async def _test(url: str, sources: Sequence[Source], settings: Settings, arguments: Namespace) -> list[Finding]:
+async def _test(url: str, sources: Sequence[Source], settings: Settings, arguments: Namespace) -> list[SourceResult]:
     import aiohttp  # noqa: PLC0415 - costs time that --help has not
 
-    findings = []
+    results = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)) as session:
         for source in sources:
             trial = _Trial(session, url, source, settings)
             await trial.post_forgery()
-            if not arguments.forged_only and not trial.finding.unreachable:
+            if not arguments.forged_only and not trial.result.unreachable:
                 await trial.follow_sample(wait_seconds=arguments.wait)
             if not arguments.json:
-                _tell(trial.finding)
-            findings.append(trial.finding)
-    return findings
+                _tell(trial.result)
+            results.append(trial.result)
+    return results
 
 
 class _Trial:
@@ -126,11 +126,11 @@ class _Trial:
         self._source = source
         self._settings = settings
         self._provider = PROVIDERS[source.provider]
-        self.finding = Finding(name=source.name, provider=self._provider.title)
+        self.result = SourceResult(name=source.name, provider=self._provider.title)
 
     async def post_forgery(self) -> None:
         """A forged request must be refused."""
-        tell, step = self.finding.tell, "forged webhook"
+        tell, step = self.result.tell, "forged webhook"
         if self._source.authentication == "none":
             # An open source would take the forgery in; it is only the sample that is sent there.
             tell(
@@ -160,7 +160,7 @@ class _Trial:
         envelope = _envelope(self._source, sample.request, self._provider.kept_headers)
         event = next((event for event in events_of(envelope, self._provider, self._source) if event.address), None)
         if event is None:
-            self.finding.tell("sample", f"not sent: {_why_no_sample(self._source)}")
+            self.result.tell("sample", f"not sent: {_why_no_sample(self._source)}")
             return
         async with opened_database(self._settings) as pool:
             if sample.signed:
@@ -168,17 +168,17 @@ class _Trial:
                     return
             else:
                 await _queue(self._settings, envelope)
-                self.finding.tell("sample", _why_past_the_receiver(self._source))
-            await _follow(pool, event, self._settings, self.finding, wait_seconds=wait_seconds)
+                self.result.tell("sample", _why_past_the_receiver(self._source))
+            await _follow(pool, event, self._settings, self.result, wait_seconds=wait_seconds)
 
     async def _post_sample(self, request: "WebhookRequest") -> bool:
         status = await self._post("signed sample", request.body, request.headers, request.query)
         if status == self._provider.success_status:
-            self.finding.tell("signed sample", f"accepted ({status})")
+            self.result.tell("signed sample", f"accepted ({status})")
             return True
         if status:
             detail = f"{self._target} answers {status}: see the receiver's log"
-            self.finding.tell("signed sample", detail, well=False)
+            self.result.tell("signed sample", detail, well=False)
         return False
 
     async def _post(self, step: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> int:
@@ -187,12 +187,12 @@ class _Trial:
 
         try:
             async with self._session.post(self._target, data=body, headers=headers, params=query) as answer:
-                self.finding.http_status = answer.status
+                self.result.http_status = answer.status
         except (aiohttp.ClientError, OSError) as error:
-            self.finding.http_status = 0
+            self.result.http_status = 0
             detail = f"{self._target} cannot be reached ({error}): start the receiver, or give --url"
-            self.finding.tell(step, detail, well=False)
-        return self.finding.http_status
+            self.result.tell(step, detail, well=False)
+        return self.result.http_status
 
 
 def _why_no_sample(source: Source) -> str:
@@ -235,7 +235,7 @@ async def _queue(settings: Settings, envelope: Envelope) -> None:
 
 
 async def _follow(
-    pool: "Pool", event: "FeedbackEvent", settings: Settings, finding: Finding, *, wait_seconds: float
+    pool: "Pool", event: "FeedbackEvent", settings: Settings, result: SourceResult, *, wait_seconds: float
 ) -> None:
     from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.store.contact_lookup import find_contact  # noqa: PLC0415
@@ -246,7 +246,7 @@ async def _follow(
     while time.monotonic() - started < wait_seconds:
         row = await find_contact(pool, event.account, event.channel, address)
         if row is not None and any(one.event_key == event.event_key for one in await stored_events(pool, row.id)):
-            finding.tell("event", f"stored after {time.monotonic() - started:.1f} s: {event.kind} ({event.cause})")
+            result.tell("event", f"stored after {time.monotonic() - started:.1f} s: {event.kind} ({event.cause})")
             report = await contact_report(
                 pool,
                 address,
@@ -256,10 +256,10 @@ async def _follow(
                 channel=event.channel,
             )
             if report is not None:
-                finding.tell("status", f"{address} is {report.status}: {report.sentence}")
+                result.tell("status", f"{address} is {report.status}: {report.sentence}")
             return
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
-    finding.tell(
+    result.tell(
         "event",
         f"not stored after {wait_seconds:g} s: see that a worker runs, and whether `bouncekeeper dead-letters list` "
         "has it",
@@ -267,17 +267,17 @@ async def _follow(
     )
 
 
-def _tell(finding: Finding) -> None:
-    print_line(f"{finding.name} ({finding.provider}): {'well' if finding.well else 'NOT WELL'}", style="bold")
-    for step, outcome in finding.steps:
+def _tell(result: SourceResult) -> None:
+    print_line(f"{result.name} ({result.provider}): {'well' if result.well else 'NOT WELL'}", style="bold")
+    for step, outcome in result.steps:
         print_line(f"  {step:<14}  {outcome}")
 
 
-def _as_json(finding: Finding) -> dict[str, object]:
+def _as_json(result: SourceResult) -> dict[str, object]:
     return {
-        "name": finding.name,
-        "provider": finding.provider,
-        "well": finding.well,
-        "http_status": finding.http_status,
-        "steps": [{"step": step, "outcome": outcome} for step, outcome in finding.steps],
+        "name": result.name,
+        "provider": result.provider,
+        "well": result.well,
+        "http_status": result.http_status,
+        "steps": [{"step": step, "outcome": outcome} for step, outcome in result.steps],
     }

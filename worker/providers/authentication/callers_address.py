@@ -33,7 +33,7 @@ def refuse_address(request: WebhookRequest, source: Source) -> Refused | None:
     )
 
 
-def check_addresses(source: Source) -> list[str]:
+def address_problems(source: Source) -> list[str]:
     """What cannot be read in allowed_addresses, each with its remedy."""
     return [
         f"allowed_addresses: {text!r} is no IP address or network: write it as 192.0.2.0/24"
@@ -44,7 +44,7 @@ def check_addresses(source: Source) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _networks(allowed: tuple[str, ...]) -> _Networks:
-    # One that cannot be read lets nobody in: check_addresses reports it when the configuration is read.
+    # One that cannot be read lets nobody in: address_problems reports it when the configuration is read.
     return tuple(network for text in allowed if (network := _network(text)) is not None)
 
 

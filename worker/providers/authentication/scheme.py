@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 
 from schemas.source import Source
 from worker.process.spelling import closest
-from worker.providers.authentication.callers_address import check_addresses
+from worker.providers.authentication.callers_address import address_problems
 from worker.providers.provider import Refused, WebhookRequest
 
 OPEN = "none"  # Source.authentication of a source that anybody may post to, said in so many words
@@ -60,7 +60,7 @@ def check_common(
         )
     if any(not secret.reveal() for secret in source.secrets):
         problems.append("one of the secrets is empty: take it out or fill it in")
-    return problems + check_addresses(source)
+    return problems + address_problems(source)
 
 
 def _scheme_remedy(given: str, known: list[str]) -> str:

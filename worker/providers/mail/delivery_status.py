@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from schemas.vocabulary import Cause, Kind
 from worker.providers.classification.failure import classify
 from worker.providers.mail.bounce_signs import looks_like_bounce
-from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart, read_headers
 from worker.providers.mail.mail_text import addresses_in, mail_time, typed_address, typed_value
 from worker.providers.mail.quoted_words import notice_and_copy, prose_of, returned_headers, words_about
+from worker.providers.mail.report import Report, ReportEntry
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, WORD_LIMIT, fit_text
 
 # RFC 3464, 2.3.3; servers write more than the word, and OpenSMTPD writes "error". A failure's kind is classified.
@@ -77,13 +77,13 @@ def _report(mail: MailPart, text: str) -> Report | None:
     returned = returned_headers(mail) or copied
     named = [_recipients_of(mail, fields) for fields in recipients]
     everybody = {address for addresses in named for address in addresses}
-    findings = tuple(
-        _finding(
+    entries = tuple(
+        _entry(
             mail, message, fields, addresses, words_about(notice, _final(addresses), others=everybody - set(addresses))
         )
         for fields, addresses in zip(recipients, named, strict=True)
     )
-    return Report(findings=findings, fields=text, returned=returned)
+    return Report(entries=entries, fields=text, returned=returned)
 
 
 def _has_report(mail: MailPart) -> bool:
@@ -179,9 +179,9 @@ def _final(recipients: tuple[str, ...]) -> str | None:
     return recipients[-1] if recipients else None
 
 
-def _finding(
+def _entry(
     mail: MailPart, message: Headers, fields: Headers, recipients: tuple[str, ...], words: str | None
-) -> Finding:
+) -> ReportEntry:
     action = _action(fields)
     kind, cause = ACTIONS.get(action, (Kind.OTHER, Cause.NONE))
     said = typed_value(fields.get("diagnostic-code"))[1]
@@ -206,7 +206,7 @@ def _finding(
         "final_recipient": final if len(recipients) > 1 else "",
         "status": fields.get("status"),
     }
-    return Finding(
+    return ReportEntry(
         what=f"dsn/{action or 'no_action'}",
         word=fit_text(fields.get("action").strip().lower() or fields.get("status").strip(), WORD_LIMIT),
         kind=kind,

@@ -12,10 +12,10 @@ import re
 import msgspec
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart, read_headers
 from worker.providers.mail.mail_text import addresses_in, mail_time
 from worker.providers.mail.quoted_words import prose_of
+from worker.providers.mail.report import Report, ReportEntry
 from worker.providers.payload.json_payload import WORD_LIMIT, fit_text
 
 # What becomes of each feedback type. "other" is a complaint only in the mouth of a known reporter (reading.py).
@@ -108,7 +108,7 @@ def _report(
         "reporter": fit_text(fields.get("source") or fields.get("user-agent"), WORD_LIMIT),
         "incidents": fit_text(fields.get("incidents"), 20),
     }
-    finding = Finding(
+    entry = ReportEntry(
         what=f"{form}/{name or 'untyped'}",
         word=fit_text(told_type if word is None else word, WORD_LIMIT),
         kind=kind,
@@ -118,7 +118,7 @@ def _report(
         recognised=known,
         told={key: value for key, value in told.items() if value},
     )
-    return Report(findings=(finding,), fields=text, returned=returned or Headers(), redactable=True)
+    return Report(entries=(entry,), fields=text, returned=returned or Headers(), redactable=True)
 
 
 def _is_trap(mail: MailPart, fields: Headers) -> bool:

@@ -8,10 +8,10 @@ import re
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.mail.bounce_signs import is_from_daemon, refuses
-from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import Headers, MailPart
 from worker.providers.mail.mail_text import addresses_in, mail_time
 from worker.providers.mail.quoted_words import notice_and_copy, prose_of, returned_headers
+from worker.providers.mail.report import Report, ReportEntry
 
 # What such mail is called, and what becomes of it.
 OTHER_MAIL: dict[str, tuple[Kind, Cause]] = {
@@ -61,7 +61,7 @@ def read_request_to_unsubscribe(mail: MailPart) -> Report | None:
         return None
     apple = mail.headers.get("x-apple-unsubscribe").strip().lower() == "true"
     what = "mail/apple_unsubscribe" if apple else "mail/unsubscribe"
-    return Report(findings=(_finding(mail, what, tuple(addresses_in(mail.headers.get("from"))[:1])),))
+    return Report(entries=(_entry(mail, what, tuple(addresses_in(mail.headers.get("from"))[:1])),))
 
 
 def read_auto_reply(mail: MailPart) -> Report | None:
@@ -69,7 +69,7 @@ def read_auto_reply(mail: MailPart) -> Report | None:
     if not is_auto_reply(mail) or (is_from_daemon(mail) and refuses(mail)):
         return None
     changed = _ADDRESS_CHANGED.search(_beginning(mail))
-    return Report(findings=(_finding(mail, "mail/address_changed" if changed else "mail/auto_reply"),))
+    return Report(entries=(_entry(mail, "mail/address_changed" if changed else "mail/auto_reply"),))
 
 
 def is_auto_reply(mail: MailPart) -> bool:
@@ -87,7 +87,7 @@ def is_auto_reply(mail: MailPart) -> bool:
 
 def read_remaining(mail: MailPart) -> Report:
     """What is left when a mail is neither complaint nor bounce: named for what it seems to be."""
-    return Report(findings=(_finding(mail, _name_of(mail)),), returned=returned_headers(mail) or Headers())
+    return Report(entries=(_entry(mail, _name_of(mail)),), returned=returned_headers(mail) or Headers())
 
 
 def is_read_receipt(mail: MailPart) -> bool:
@@ -127,8 +127,8 @@ def _beginning(mail: MailPart) -> str:
     return f"{mail.headers.readable('subject')}\n{notice_and_copy(prose_of(mail))[0][:4_000]}"
 
 
-def _finding(mail: MailPart, what: str, recipients: tuple[str, ...] = ()) -> Finding:
+def _entry(mail: MailPart, what: str, recipients: tuple[str, ...] = ()) -> ReportEntry:
     kind, cause = OTHER_MAIL[what]
-    return Finding(
+    return ReportEntry(
         what=what, kind=kind, cause=cause, recipients=recipients, occurred_at=mail_time(mail.headers.get("date"))
     )

@@ -17,13 +17,13 @@ from msgspec import Struct
 
 from worker.providers.mail.authentication_results import dkim_domains
 from worker.providers.mail.dkim_verdict import passed_named, signed_fields
-from worker.providers.mail.finding import Report
 from worker.providers.mail.known_reporters import believed_reporter
 from worker.providers.mail.mail_part import Headers, MailPart, read_headers
 from worker.providers.mail.mail_text import addresses_in
 from worker.providers.mail.mail_token import MailToken, genuine_tokens
 from worker.providers.mail.options import MailOptions
 from worker.providers.mail.received_mail import ReceivedMail
+from worker.providers.mail.report import Report
 
 TOKEN_HEADER = "x-bouncekeeper-token"  # noqa: S105 - the name of a header
 # Where servers note whom they took a mail for.

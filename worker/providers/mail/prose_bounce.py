@@ -17,11 +17,11 @@ from schemas.address import normalise_address
 from schemas.vocabulary import Kind
 from worker.providers.classification.failure import classify
 from worker.providers.mail.bounce_signs import has_bounce_subject, looks_like_bounce
-from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import RETURNED_TYPES, Headers, MailPart
 from worker.providers.mail.mail_text import addresses_in, html_as_text, mail_time
 from worker.providers.mail.named_recipients import named_recipients, senders_of
 from worker.providers.mail.quoted_words import notice_and_copy, prose_of, returned_headers, words_about
+from worker.providers.mail.report import Report, ReportEntry
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each detector that it tries or that stumbles
 
@@ -44,7 +44,7 @@ def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
     """What a bounce in prose says of each recipient, None when the mail is none.
 
     `null_sender`: its envelope had no sender, as that of all servers' messages, and of some people's replies. Its
-    findings name nobody where it plainly is a bounce, but whose remains unsaid.
+    entries name nobody where it plainly is a bounce, but whose remains unsaid.
     """
     is_bounce = looks_like_bounce(mail, null_sender=null_sender)
     if not (is_bounce or null_sender):
@@ -60,9 +60,7 @@ def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
         goes_on = _STILL_TRYING.search(notice) is not None
         final = {address: not goes_on for address in named_recipients(notice, returned) if address not in ours}
     if final:
-        findings = [
-            _finding(mail, notice, address, final=is_final, others=final) for address, is_final in final.items()
-        ]
+        entries = [_entry(mail, notice, address, final=is_final, others=final) for address, is_final in final.items()]
     else:
         words = words_about(notice, None)
         if words is None and not has_bounce_subject(mail):
@@ -70,11 +68,11 @@ def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
         # The returned mail tells after whose name the words stand, and no more: it is not believed for whom they blame.
         addressed = next((address for address in addresses_in(returned.get("to")) if address in notice.lower()), None)
         words = words or words_about(notice, addressed)
-        findings = [_finding(mail, notice, None, final=not _STILL_TRYING.search(notice), words=words)]
-    return Report(findings=tuple(findings[:_MOST_RECIPIENTS]), returned=returned)
+        entries = [_entry(mail, notice, None, final=not _STILL_TRYING.search(notice), words=words)]
+    return Report(entries=tuple(entries[:_MOST_RECIPIENTS]), returned=returned)
 
 
-def _finding(
+def _entry(
     mail: MailPart,
     notice: str,
     address: str | None,
@@ -82,10 +80,10 @@ def _finding(
     final: bool,
     words: str | None = None,
     others: Collection[str] = (),
-) -> Finding:
+) -> ReportEntry:
     diagnostic = words or words_about(notice, address, others=[other for other in others if other != address])
     failure = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=final, recipient=address)
-    return Finding(
+    return ReportEntry(
         what="bounce/failed" if final else "bounce/delayed",
         kind=failure.kind if final else Kind.DEFERRED,
         cause=failure.cause,

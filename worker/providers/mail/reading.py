@@ -19,7 +19,6 @@ from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.mail.delivery_status import ACTIONS, read_delivery_status
 from worker.providers.mail.feedback_report import FEEDBACK_TYPES, read_feedback_report
-from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import MailPart, read_mail_part
 from worker.providers.mail.options import MailOptions, read_mail_options
 from worker.providers.mail.other_mail import (
@@ -32,6 +31,7 @@ from worker.providers.mail.proof import Proof, find_proof, sent_message_id
 from worker.providers.mail.prose_bounce import read_prose_bounce
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.providers.mail.recipient import find_recipient
+from worker.providers.mail.report import Report, ReportEntry
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, fit_text, metadata
 
@@ -71,8 +71,7 @@ def read_mail(mail: ReceivedMail, envelope: Envelope, source: Source) -> list[Fe
     )
     bearer = _bearer_of_the_token(report, proof)
     events = [
-        _event(reading, finding, has_token=place == bearer, place=place)
-        for place, finding in enumerate(report.findings)
+        _event(reading, entry, has_token=place == bearer, place=place) for place, entry in enumerate(report.entries)
     ]
     return list({event.event_key: event for event in reversed(events)}.values())[::-1]
 
@@ -103,22 +102,22 @@ def _what_it_is(part: MailPart, mail: ReceivedMail) -> Report:
 
 
 def _bearer_of_the_token(report: Report, proof: Proof) -> int | None:
-    """Which of the findings the token speaks for: the one that names its address, else the gravest."""
+    """Which of the entries the token speaks for: the one that names its address, else the gravest."""
     if proof.token is None or proof.tokens_disagree:
         return None
     address = proof.token.address
-    findings = list(enumerate(report.findings))
-    for place, finding in findings:
-        if address in finding.recipients:
+    entries = list(enumerate(report.entries))
+    for place, entry in entries:
+        if address in entry.recipients:
             return place
-    return next((place for place, finding in findings if finding.what.endswith("/failed")), 0)
+    return next((place for place, entry in entries if entry.what.endswith("/failed")), 0)
 
 
-def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) -> FeedbackEvent:
+def _event(reading: _Reading, entry: ReportEntry, *, has_token: bool, place: int) -> FeedbackEvent:
     proof, report, envelope = reading.proof, reading.report, reading.envelope
     token = proof.token if has_token else None
-    kind, cause = finding.kind, finding.cause
-    if finding.what == "arf/other" and proof.reporter is not None:
+    kind, cause = entry.kind, entry.cause
+    if entry.what == "arf/other" and proof.reporter is not None:
         kind, cause = Kind.COMPLAINT, Cause.ABUSE_REPORT  # from who sends nothing but complaints
     if token is not None:
         address: str | None = token.address
@@ -127,24 +126,24 @@ def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) 
             envelope = msgspec.structs.replace(envelope, account=token.account)
     else:
         address, via = find_recipient(
-            finding,
+            entry,
             report,
             reading.options,
             envelope_recipient=reading.mail.envelope_recipient,
             trusts_returned=proof.trusts_returned,
         )
-    who = address or next(iter(finding.recipients), None) or str(place)
-    what, diagnostic, claimed = finding.what, finding.diagnostic, None
-    doubt = _doubt(finding, kind, reading, has_token=has_token)
+    who = address or next(iter(entry.recipients), None) or str(place)
+    what, diagnostic, claimed = entry.what, entry.diagnostic, None
+    doubt = _doubt(entry, kind, reading, has_token=has_token)
     if doubt is not None:
-        kind, cause, address, claimed = Kind.OTHER, Cause.NONE, None, address or next(iter(finding.recipients), None)
+        kind, cause, address, claimed = Kind.OTHER, Cause.NONE, None, address or next(iter(entry.recipients), None)
         what, diagnostic, via = f"{UNVERIFIED}/{what}", f"not believed: {doubt}", ""
     elif address is None and kind is not Kind.OTHER:
         kind, cause, what = Kind.OTHER, Cause.NONE, f"{UNMATCHED}/{what}"
         diagnostic = diagnostic or "nothing in the report tells whom it is about: send your mail with a token in it"
     elif kind is Kind.OTHER and token is None:
         address, via = None, ""  # what anybody can write makes no contact
-    told = {**finding.told, "recipient_via": via, "claimed_recipient": claimed, "reporter_signature": proof.reporter}
+    told = {**entry.told, "recipient_via": via, "claimed_recipient": claimed, "reporter_signature": proof.reporter}
     stated = sent_message_id(reading.report)
     message_id = (token.message_id if token is not None else None) or stated
     return new_event(
@@ -152,7 +151,7 @@ def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) 
         reading.raw,
         kind=kind,
         cause=cause,
-        key=_key(reading, finding, who, place, has_token=has_token),
+        key=_key(reading, entry, who, place, has_token=has_token),
         former_key=(
             "mail",
             what.rpartition("/")[2] if doubt is None else what,
@@ -161,28 +160,28 @@ def _event(reading: _Reading, finding: Finding, *, has_token: bool, place: int) 
         ),
         address=address,
         vendor_event=what,
-        vendor_time=finding.occurred_at,
-        recognised=finding.recognised or doubt is not None,
-        failure=finding.failure,
+        vendor_time=entry.occurred_at,
+        recognised=entry.recognised or doubt is not None,
+        failure=entry.failure,
         message_id=fit_text(message_id, MESSAGE_ID_LIMIT) if message_id else None,
         diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
         metadata=metadata({name: value for name, value in told.items() if value}),
     )
 
 
-def _key(reading: _Reading, finding: Finding, who: str, place: int, *, has_token: bool) -> tuple[str | bytes, ...]:
+def _key(reading: _Reading, entry: ReportEntry, who: str, place: int, *, has_token: bool) -> tuple[str | bytes, ...]:
     """What names the event. One that nothing proves has a key of its own: it must not shadow the genuine one."""
     proof = reading.proof
     disputed = proof.tokens_disagree or (proof.token is not None and not has_token)
     proven = has_token or (proof.reporter is not None and not disputed) or reading.options.accepts_all
     mark = "mail" if proven else "unproven mail"
-    if finding.word is None:
-        return (mark, reading.own_identity, next(iter(finding.recipients), None) or str(place))
-    return (mark, finding.word, reading.identity, who)
+    if entry.word is None:
+        return (mark, reading.own_identity, next(iter(entry.recipients), None) or str(place))
+    return (mark, entry.word, reading.identity, who)
 
 
-def _doubt(finding: Finding, kind: Kind, reading: _Reading, *, has_token: bool) -> str | None:
-    """Why a finding is not believed, None when it is or when nothing would follow from it."""
+def _doubt(entry: ReportEntry, kind: Kind, reading: _Reading, *, has_token: bool) -> str | None:
+    """Why an entry is not believed, None when it is or when nothing would follow from it."""
     proof = reading.proof
     if kind is Kind.OTHER or reading.options.accepts_all or has_token:
         return None
@@ -190,7 +189,7 @@ def _doubt(finding: Finding, kind: Kind, reading: _Reading, *, has_token: bool) 
         return "it carries tokens that name different people"
     if proof.token is not None:
         return "its token names another recipient"
-    if proof.reporter is not None and finding.what not in OTHER_MAIL:
+    if proof.reporter is not None and entry.what not in OTHER_MAIL:
         return None
     if not reading.options.token_secrets:
         return "no known reporter's signature was verified, and the source has no token_secrets to look for tokens"

@@ -7,11 +7,11 @@ taken for one.
 import re
 from collections.abc import Iterator
 
-from worker.providers.mail.finding import Finding, Report
 from worker.providers.mail.mail_part import Headers, read_headers
 from worker.providers.mail.mail_text import addresses_in, is_blacked_out
 from worker.providers.mail.named_recipients import is_role
 from worker.providers.mail.options import MailOptions
+from worker.providers.mail.report import Report, ReportEntry
 
 # What receiving servers write into a mail, the surest first.
 _RETURNED_FIELDS = (
@@ -29,13 +29,13 @@ _MOST_FIELDS = 5
 
 
 def find_recipient(
-    finding: Finding, report: Report, options: MailOptions, *, envelope_recipient: str | None, trusts_returned: bool
+    entry: ReportEntry, report: Report, options: MailOptions, *, envelope_recipient: str | None, trusts_returned: bool
 ) -> tuple[str | None, str]:
     """The address and where it was found; (None, "") when nothing tells it.
 
     What the returned mail says counts only when `trusts_returned`: it may be of anybody's making.
     """
-    for address, via in _candidates(finding, report, options, envelope_recipient, trusts_returned=trusts_returned):
+    for address, via in _candidates(entry, report, options, envelope_recipient, trusts_returned=trusts_returned):
         if report.redactable and (is_blacked_out(address) or is_role(address)):
             continue
         return address, via
@@ -43,14 +43,14 @@ def find_recipient(
 
 
 def _candidates(
-    finding: Finding, report: Report, options: MailOptions, envelope_recipient: str | None, *, trusts_returned: bool
+    entry: ReportEntry, report: Report, options: MailOptions, envelope_recipient: str | None, *, trusts_returned: bool
 ) -> Iterator[tuple[str, str]]:
     returned = report.returned
     fields: Headers = read_headers(report.fields.lstrip("\n").encode("utf-8", "replace"))[0]
-    if trusts_returned and options.bounce_domain and len(report.findings) == 1:
+    if trusts_returned and options.bounce_domain and len(report.entries) == 1:
         places = (returned.get("return-path"), fields.get("original-mail-from"), envelope_recipient or "")
         yield from _unsigned_verp(places, options)
-    named = finding.recipients
+    named = entry.recipients
     if report.redactable and len(named) > 1:
         # A feedback loop may list all whom the mail went to, and not all of them complained.
         addressed = addresses_in(returned.get("to")) if trusts_returned else []
@@ -60,7 +60,7 @@ def _candidates(
         return
     for address in named:
         yield address, "report"
-    if trusts_returned and len(report.findings) == 1:
+    if trusts_returned and len(report.entries) == 1:
         yield from _from_returned(returned, fields)
 
 

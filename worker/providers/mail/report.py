@@ -10,7 +10,7 @@ from worker.providers.classification.failure import Classification
 from worker.providers.mail.mail_part import Headers
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class ReportEntry(Struct, frozen=True, kw_only=True):
     """One thing that a mail reports."""
 
     what: str  # the name of its event: "arf/abuse", "dsn/failed"
@@ -26,9 +26,9 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What a mail is, and its findings: one for each recipient that it reports of."""
+    """What a mail is, and its entries: one for each recipient that it reports of."""
 
-    findings: tuple[Finding, ...]
+    entries: tuple[ReportEntry, ...]
     fields: str = ""  # the machine-readable part, as text
     returned: Headers = Headers()  # of the mail that was reported, as far as it came back
     redactable: bool = False  # its writer may have blacked addresses out

@@ -1,0 +1,50 @@
+"""Where receiver and API listen: whether the ports are free, whether they accept connections, how to reach them."""
+
+import asyncio
+
+from worker.errors import ImpossibleSetting
+from worker.local_services.process import listens
+from worker.settings.tree import Settings
+
+_READY_TIMEOUT_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+
+
+async def require_free_ports(settings: Settings) -> None:
+    """Raises ImpossibleSetting when somebody listens there: on Linux two receivers would share a port unseen."""
+    for section, host, port in (
+        ("receiver", settings.receiver.host, settings.receiver.port),
+        ("api", settings.api.host, settings.api.port),
+    ):
+        if await listens(port, reachable_host(host)):
+            raise ImpossibleSetting(
+                f"another program listens on {host}, port {port}: end it, or choose another port with --{section}-port"
+            )
+
+
+async def wait_until_listening(settings: Settings) -> None:
+    """Returns once receiver and API accept connections, or when they have had half a minute for it."""
+    await asyncio.gather(
+        _wait_for_port(settings.receiver.host, settings.receiver.port),
+        _wait_for_port(settings.api.host, settings.api.port),
+    )
+
+
+async def _wait_for_port(host: str, port: int) -> bool:
+    deadline = asyncio.get_running_loop().time() + _READY_TIMEOUT_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        if await listens(port, reachable_host(host)):
+            return True
+        await asyncio.sleep(_POLL_SECONDS)
+    return False
+
+
+def reachable_host(host: str) -> str:
+    """Where to reach what listens on `host`, from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def base_url(host: str, port: int) -> str:
+    """`http://host:port`, for this machine."""
+    name = reachable_host(host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
