@@ -3,7 +3,8 @@
 BouncekeeperError
 ├── TryAgainLater           the work is kept and done again; a receiver answers 503 with Retry-After
 │   ├── QueueUnavailable        the broker or the queue table did not confirm
-│   ├── StoreUnavailable        Postgres is away, or asked for the transaction to be repeated
+│   ├── StoreUnavailable        Postgres is away, or cannot do its part now
+│   │   └── Deadlocked              Postgres rolled one of two transactions back that were in each other's way
 │   ├── CertificateUnavailable  a signing certificate could not be fetched
 │   ├── SubscriptionUnconfirmed a vendor's handshake could not be finished
 │   ├── MailboxUnavailable      an IMAP server is away, or ended the connection
@@ -36,7 +37,11 @@ class QueueUnavailable(TryAgainLater):
 
 
 class StoreUnavailable(TryAgainLater):
-    """Postgres is away, or asked for the transaction to be repeated."""
+    """Postgres is away, or cannot do its part now."""
+
+
+class Deadlocked(StoreUnavailable):
+    """Postgres rolled one of two transactions back that were in each other's way: repeated at once, it goes through."""
 
 
 class CertificateUnavailable(TryAgainLater):

@@ -22,7 +22,7 @@ from worker.policy.facts_encoding import encode_facts, facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
 from worker.processor.batch import BatchWriter
-from worker.store.contact_rows import lock_contacts_where
+from worker.store.contact_rows import lock_contacts_by_id
 from worker.store.contact_spelling import ONE_SPELLING
 from worker.store.partitions import month_of, retire_partition
 from worker.store.pool import WriterPool
@@ -59,7 +59,8 @@ async def statuses(pool: WriterPool) -> dict[str, str]:
 
 async def facts_of(pool: WriterPool, address: str) -> Facts:
     async with pool.acquire() as connection:
-        (row,) = await lock_contacts_where(connection, "c.address = $1", address)
+        contact_id = await connection.fetchval("SELECT id FROM contacts WHERE address = $1", address)
+        (row,) = await lock_contacts_by_id(connection, [contact_id])
     return facts_from_row(row)
 
 

@@ -18,7 +18,6 @@ from worker.commands.support.listeners import base_url
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.running import Stop, run_service
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.commands.support.welcome import base_url
 from worker.errors import ImpossibleSetting
 from worker.settings.configuration import embedded_postgres_url
 from worker.settings.tree import Settings

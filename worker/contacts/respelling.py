@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.address import normalise_address
 from schemas.feedback_event import FeedbackEvent
-from worker.contacts.applying import write_changes
-from worker.contacts.contact_state import is_status_change, row_with, unknown_contact
-from worker.contacts.status_change import StatusChange, log_change
+from worker.contacts.contact_state import contact_state
+from worker.contacts.status_change import UNKNOWN, is_status_change, log_change, status_change
+from worker.errors import AlreadyStored, Deadlocked, MonthClosed
 from worker.policy.event_order import order_key
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import decode_facts, encode_facts
@@ -31,13 +30,20 @@ from worker.policy.rule import Policy
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.store import contact_spelling
-from worker.store.contact_rows import ContactRow, update_contacts
+from worker.store.contact_rows import (
+    ContactKey,
+    ContactRow,
+    ContactStanding,
+    ContactState,
+    lock_contacts_by_id,
+    update_contacts,
+)
 from worker.store.contact_spelling import AccountAddress, contact_page, contacts_under
 from worker.store.partitions import retired_months
-from worker.store.pool import Executor, WriterConnection, WriterPool, store_errors
-from worker.store.retention import lock_contacts_by_id
+from worker.store.pool import Executor, WriterConnection, WriterPool
+from worker.store.status_history import StatusChange, append_status_changes
 from worker.store.stored_events import stored_events_by_contact
-from worker.store.writer_pool import writing
+from worker.store.writer_pool import refused_writes, writing
 
 _log = get_logger()
 _ACTOR = "migration"
@@ -48,7 +54,7 @@ _LOOKED_AT_AGAIN = 50_000
 _MOST_ATTEMPTS = 20
 _TELL_EVERY_SECONDS = 5.0
 # Somebody stored a contact under that very address meanwhile, or retired a month, or waited for what we have locked.
-_ONCE_MORE = (asyncpg.UniqueViolationError, asyncpg.CheckViolationError, asyncpg.DeadlockDetectedError)
+_ONCE_MORE = (AlreadyStored, MonthClosed, Deadlocked)
 
 Progress = Callable[[int, int], None]  # up to which id the contacts are done, and the last id
 
@@ -79,25 +85,24 @@ async def respell_contacts(
     then stays done.
     """
     done, told_at = Respelled(), time.monotonic()
-    with store_errors("giving contacts today's spelling"):
-        last_id = await contact_spelling.highest_contact_id(pool)
-        after_id = await _begin(pool) or 0
-        while after_id < last_id and (page := await contact_page(pool, after_id=after_id, most=_LOOKED_AT_AT_ONCE)):
-            formers = _formers(page.odd, done)
-            for start in range(0, len(formers), _RESPELLED_AT_ONCE):
-                some = formers[start : start + _RESPELLED_AT_ONCE]
-                respelling = await _respell_some(pool, policy, some, now)
-                done.renamed += respelling.renamed
-                done.joined += len(respelling.into)
-                if progress is not None:
-                    progress(some[-1].id, last_id)
-                told_at = _tell(done, some[-1].id, last_id, told_at)
-            await contact_spelling.note_looked_at(pool, page.last_id)
-            after_id = page.last_id
-            done.looked_at += page.contacts
+    last_id = await contact_spelling.highest_contact_id(pool)
+    after_id = await _begin(pool) or 0
+    while after_id < last_id and (page := await contact_page(pool, after_id=after_id, most=_LOOKED_AT_AT_ONCE)):
+        formers = _formers(page.odd, done)
+        for start in range(0, len(formers), _RESPELLED_AT_ONCE):
+            some = formers[start : start + _RESPELLED_AT_ONCE]
+            respelling = await _respell_some(pool, policy, some, now)
+            done.renamed += respelling.renamed
+            done.joined += len(respelling.into)
             if progress is not None:
-                progress(min(after_id, last_id), last_id)
-            told_at = _tell(done, after_id, last_id, told_at)
+                progress(some[-1].id, last_id)
+            told_at = _tell(done, some[-1].id, last_id, told_at)
+        await contact_spelling.note_looked_at(pool, page.last_id)
+        after_id = page.last_id
+        done.looked_at += page.contacts
+        if progress is not None:
+            progress(min(after_id, last_id), last_id)
+        told_at = _tell(done, after_id, last_id, told_at)
     if done.renamed or done.joined:
         _log.info("contacts.respelled", renamed=done.renamed, joined=done.joined, no_address=done.no_address)
     return done
@@ -120,20 +125,17 @@ def _tell(done: Respelled, contact_id: int, last_id: int, told_at: float) -> flo
 async def count_respellings(executor: Executor) -> Respelled:
     """What `respell_contacts` would do. Changes nothing; also for a database that is yet to be migrated."""
     would = Respelled()
-    with store_errors("looking for contacts under former spellings"):
-        after_id = await _begin(executor)
-        taken: set[AccountAddress] = set()
-        while after_id is not None and (
-            page := await contact_page(executor, after_id=after_id, most=_LOOKED_AT_AT_ONCE)
-        ):
-            keys = [former.today for former in _formers(page.odd, would)]
-            taken.update(await contacts_under(executor, keys))
-            for key in keys:
-                would.joined += key in taken
-                would.renamed += key not in taken
-                taken.add(key)
-            after_id = page.last_id
-            would.looked_at += page.contacts
+    after_id = await _begin(executor)
+    taken: set[AccountAddress] = set()
+    while after_id is not None and (page := await contact_page(executor, after_id=after_id, most=_LOOKED_AT_AT_ONCE)):
+        keys = [former.today for former in _formers(page.odd, would)]
+        taken.update(await contacts_under(executor, keys))
+        for key in keys:
+            would.joined += key in taken
+            would.renamed += key not in taken
+            taken.add(key)
+        after_id = page.last_id
+        would.looked_at += page.contacts
     return would
 
 
@@ -160,17 +162,18 @@ async def _respell_some(
     """One transaction, and again if others were in the way; gives what came of it."""
     for attempt in range(1, _MOST_ATTEMPTS + 1):
         try:
-            async with writing(pool) as connection:
-                respelling = _Respelling(connection, policy, now or datetime.now(UTC))
-                await respelling.run(formers)
-                await contact_spelling.note_looked_at(connection, formers[-1].id)
+            with refused_writes():
+                async with writing(pool, "giving contacts today's spelling") as connection:
+                    respelling = _Respelling(connection, policy, now or datetime.now(UTC))
+                    await respelling.run(formers)
+                    await contact_spelling.note_looked_at(connection, formers[-1].id)
             break
         except _ONCE_MORE:
             if attempt == _MOST_ATTEMPTS:
                 raise
     for change in respelling.changes:
         log_change(change)
-        metrics.STATUS_CHANGES.labels(change.new.status).inc()
+        metrics.STATUS_CHANGES.labels(change.new_status).inc()
     return respelling
 
 
@@ -194,13 +197,13 @@ class _Respelling:
         for key, rows in groups.items():
             self.into.update({row.id: stays[key].id for row in rows if row is not stays[key]})
         several = {key: rows for key, rows in groups.items() if len(rows) > 1}
-        new = {key: replace(row, address=key[1]) for key, row in stays.items()}
+        standings = {key: _standing_of(row) for key, row in stays.items()}
         if several:
-            new |= await self._join(several, stays)
-        renamed = [new[key] for key, row in stays.items() if row.address != key[1]]
+            standings |= await self._join(several, stays)
+        renamed = [replace(row, address=key[1]) for key, row in stays.items() if row.address != key[1]]
         await contact_spelling.rename_contacts(self._connection, renamed)
         self.renamed = len(renamed)
-        await self._tell(groups, stays, new)
+        await self._tell(groups, stays, standings)
 
     async def _lock_groups(self, formers: Sequence[_Former]) -> dict[AccountAddress, list[ContactRow]]:
         """The locked rows of contacts that are one, by what they will be stored under, in the order of their ids."""
@@ -218,64 +221,68 @@ class _Respelling:
 
     async def _join(
         self, groups: Mapping[AccountAddress, Sequence[ContactRow]], stays: Mapping[AccountAddress, ContactRow]
-    ) -> dict[AccountAddress, ContactRow]:
-        """The contacts that stay, with the events and the history of all; gives them as they are now."""
+    ) -> dict[AccountAddress, ContactStanding]:
+        """The contacts that stay get the events and the history of all; gives where they stand now."""
         ids = [row.id for rows in groups.values() for row in rows]
         events_of = await stored_events_by_contact(self._connection, ids)
         copies: list[tuple[int, datetime, bytes]] = []
-        new: dict[AccountAddress, ContactRow] = {}
+        origins: list[ContactRow] = []
+        states: dict[int, ContactState] = {}
         for key, rows in groups.items():
             copies += _copies({row.id: events_of.get(row.id, []) for row in rows})
             base, until = _base(rows, events_of, self._policy)
-            stayed = replace(
-                stays[key],
-                address=key[1],
-                first_seen_at=min(row.first_seen_at for row in rows),
-                base=base,
-                base_until=until,
-            )
+            first_seen_at = min(row.first_seen_at for row in rows)
+            origins.append(replace(stays[key], first_seen_at=first_seen_at, base=base, base_until=until))
             events = [event for row in rows for event in events_of.get(row.id, ())]
             if until is not None:
                 events = events_since(events, until)
-            new[key] = row_with(stayed, fold_all(decode_facts(base), events, self._policy), self._policy, self._now)
+            facts = fold_all(decode_facts(base), events, self._policy)
+            states[stays[key].id] = contact_state(facts, self._policy, self._now)
         await contact_spelling.delete_copies(self._connection, copies)
         retired = await retired_months(self._connection)
         await contact_spelling.move_to(self._connection, self.into, retired_months=retired)
-        await contact_spelling.store_origins(self._connection, list(new.values()))
-        await update_contacts(self._connection, list(new.values()))
-        return new
+        await contact_spelling.store_origins(self._connection, origins)
+        await update_contacts(self._connection, states)
+        return {key: states[stays[key].id].standing for key in groups}
 
     async def _tell(
         self,
         groups: Mapping[AccountAddress, Sequence[ContactRow]],
         stays: Mapping[AccountAddress, ContactRow],
-        new: Mapping[AccountAddress, ContactRow],
+        standings: Mapping[AccountAddress, ContactStanding],
     ) -> None:
         """A line in the history wherever a reader of the feed could hold another status for this address."""
         told = await contact_spelling.last_told(self._connection, list(set(self.into.values())))
         for key, rows in groups.items():
             row = stays[key]
-            known = row if row.address == key[1] else unknown_contact((key[1], key[0], row.channel), row.first_seen_at)
+            known = _standing_of(row) if row.address == key[1] else UNKNOWN
             befores = [known]
             if row.id in told:
                 # The last line may have been told of another spelling, and whoever reads it yet is told this one.
                 status, blocks, until = told[row.id]
                 befores.append(replace(known, status=status, blocks=blocks, status_until=until))
-            before = next((before for before in befores if is_status_change(before, new[key])), None)
+            before = next((before for before in befores if is_status_change(before, standings[key])), None)
             if before is None:
                 continue
             spellings = ", ".join(other.address for other in rows if other.address != key[1])
             self.changes.append(
-                StatusChange(
+                status_change(
+                    before,
+                    standings[key],
                     contact_id=row.id,
-                    old=before,
-                    new=new[key],
+                    contact=ContactKey(address=key[1], account=key[0], channel=row.channel),
+                    now=self._now,
                     actor=_ACTOR,
                     note=f"was also stored under another spelling of this address: {spellings}",
                     bulk=True,
                 )
             )
-        await write_changes(self._connection, self.changes, now=self._now)
+        await append_status_changes(self._connection, self.changes)
+
+
+def _standing_of(row: ContactRow) -> ContactStanding:
+    """The standing as it is stored."""
+    return ContactStanding(**{name: getattr(row, name) for name in ContactStanding.columns()})
 
 
 def _copies(events_of: Mapping[int, Sequence[FeedbackEvent]]) -> list[tuple[int, datetime, bytes]]:

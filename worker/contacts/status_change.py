@@ -41,6 +41,7 @@ def status_change(
     now: datetime,
     actor: str,
     delivery_id: UUID | None = None,
+    note: str | None = None,
     bulk: bool = False,
 ) -> StatusChange:
     """The change from one standing to the other, by `actor` at `now`."""
@@ -59,7 +60,7 @@ def status_change(
         event_key=new.status_event_key,
         delivery_id=delivery_id,
         actor=actor,
-        note=None,
+        note=note,
         bulk=bulk,
     )
 

@@ -11,8 +11,8 @@ from msgspec import Struct
 from schemas.feedback_event import FeedbackEvent
 from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.errors import AlreadyStored, BouncekeeperError, MonthClosed, StoreUnavailable, WriteRefused
+from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
-from worker.process.pause import pause
 from worker.processor.parsing import ParsedParcels, used_token
 from worker.store.dead_letters import SetAsideDelivery, put_aside
 from worker.store.partitions import make_partitions, month_of, retired_months
@@ -188,7 +188,7 @@ class _Patience:
 
     def __init__(self, stop: asyncio.Event) -> None:
         self._stop = stop
-        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._backoff = Backoff(first_seconds=_FIRST_WAIT_SECONDS, longest_seconds=_LONGEST_WAIT_SECONDS)
         self._ends_at: float | None = None
 
     async def wait(self, error: StoreUnavailable, attempt: int) -> None:
@@ -197,6 +197,5 @@ class _Patience:
             self._ends_at = time.monotonic() + _PATIENCE_SECONDS
         if self._stop.is_set() or time.monotonic() > self._ends_at:
             raise error
-        _log.warning("batch.retried", attempt=attempt, reason=str(error), wait_seconds=round(self._wait_seconds, 3))
-        await pause(self._stop, self._wait_seconds)
-        self._wait_seconds = min(self._wait_seconds * 2, _LONGEST_WAIT_SECONDS)
+        _log.warning("batch.retried", attempt=attempt, reason=str(error), wait_seconds=round(self._backoff.seconds, 3))
+        await self._backoff.wait(self._stop)

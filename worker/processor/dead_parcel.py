@@ -5,7 +5,8 @@ from datetime import datetime
 import msgspec
 
 from schemas.envelope import decode_envelope, decode_parcel
-from worker.processor.parsing import SetAsideDelivery, unreadable
+from worker.processor.parsing import unreadable
+from worker.store.dead_letters import SetAsideDelivery
 
 
 def dead_deliveries(parcel: bytes, *, reason: str, detail: str, now: datetime) -> list[SetAsideDelivery]:

@@ -22,11 +22,12 @@ from schemas.source import Source
 from worker.processor.batch import BatchWriter, Committed
 from worker.processor.dead_parcel import dead_deliveries
 from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts
-from worker.processor.parsing import ParsedParcels, SetAsideDelivery, parse_parcel
+from worker.processor.parsing import ParsedParcels, parse_parcel
 from worker.processor.reporting import report_load, report_set_aside, report_unknown
 from worker.processor.trials import parcel_hash
 from worker.providers.provider import Provider
 from worker.queue.port import Lease
+from worker.store.dead_letters import SetAsideDelivery
 
 _BATCHES_OF_A_LOAD = 4
 _MOST_LOAD_BYTES = 4 * 1024 * 1024  # what is set aside makes no events, but is held

@@ -8,9 +8,10 @@ from msgspec import Struct
 from worker.store.contact_rows import ContactRow
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.partitions import months_later
-from worker.store.pool import Connection, Executor, WriterConnection
+from worker.store.pool import Connection, Executor, WriterConnection, store_errors
 
 AccountAddress = tuple[str, str]
+_DOING = "giving contacts today's spelling"
 
 # An address that has but one spelling: `normalise_address` gives it back as it is, or refuses it. Postgres and Python
 # read the pattern alike; what does not fit it, such as quotes or other alphabets, is looked at in Python.
@@ -64,33 +65,37 @@ class ContactPage(Struct, frozen=True, kw_only=True):
 
 async def looked_at_to(executor: Executor) -> int | None:
     """Up to which id the contacts were looked at; None while the database has none, or nowhere to note it."""
-    tables = "SELECT to_regclass('contacts') IS NULL, to_regclass('contact_spelling') IS NULL"
-    no_contacts, no_note = await executor.fetchrow(tables) or (True, True)
-    if no_contacts or no_note:
-        return None if no_contacts else 0
-    noted: int | None = await executor.fetchval("SELECT looked_at_to FROM contact_spelling")
-    return noted or 0
+    with store_errors(_DOING):
+        tables = "SELECT to_regclass('contacts') IS NULL, to_regclass('contact_spelling') IS NULL"
+        no_contacts, no_note = await executor.fetchrow(tables) or (True, True)
+        if no_contacts or no_note:
+            return None if no_contacts else 0
+        noted: int | None = await executor.fetchval("SELECT looked_at_to FROM contact_spelling")
+        return noted or 0
 
 
 async def highest_contact_id(executor: Executor) -> int:
     """The id of the contact that was stored last, 0 without any."""
-    return int(await executor.fetchval("SELECT max(id) FROM contacts") or 0)
+    with store_errors(_DOING):
+        return int(await executor.fetchval("SELECT max(id) FROM contacts") or 0)
 
 
 async def contact_page(executor: Executor, *, after_id: int, most: int) -> ContactPage | None:
     """Up to `most` contacts behind this id; None when there are no more."""
-    row = await executor.fetchrow(_PAGE, after_id, most, ONE_SPELLING)
-    if row is None or row["last_id"] is None:
-        return None
-    of_address = zip(row["accounts"] or (), row["addresses"] or (), strict=True)
-    odd = dict(zip(row["ids"] or (), of_address, strict=True))
-    return ContactPage(last_id=row["last_id"], contacts=row["contacts"], odd=odd)
+    with store_errors(_DOING):
+        row = await executor.fetchrow(_PAGE, after_id, most, ONE_SPELLING)
+        if row is None or row["last_id"] is None:
+            return None
+        of_address = zip(row["accounts"] or (), row["addresses"] or (), strict=True)
+        odd = dict(zip(row["ids"] or (), of_address, strict=True))
+        return ContactPage(last_id=row["last_id"], contacts=row["contacts"], odd=odd)
 
 
 async def contacts_under(executor: Executor, keys: Collection[AccountAddress]) -> dict[AccountAddress, int]:
     """The ids of those contacts that are stored under exactly these addresses."""
-    rows = await executor.fetch(_UNDER, [account for account, _ in keys], [address for _, address in keys])
-    return {(row["account"], row["address"]): row["id"] for row in rows}
+    with store_errors(_DOING):
+        rows = await executor.fetch(_UNDER, [account for account, _ in keys], [address for _, address in keys])
+        return {(row["account"], row["address"]): row["id"] for row in rows}
 
 
 async def lock_spelling(connection: Connection) -> None:
@@ -100,7 +105,8 @@ async def lock_spelling(connection: Connection) -> None:
 
 async def note_looked_at(executor: Executor, contact_id: int) -> None:
     """Every contact up to this one has today's spelling."""
-    await executor.execute("UPDATE contact_spelling SET looked_at_to = $1 WHERE looked_at_to < $1", contact_id)
+    with store_errors(_DOING):
+        await executor.execute("UPDATE contact_spelling SET looked_at_to = $1 WHERE looked_at_to < $1", contact_id)
 
 
 async def delete_copies(connection: WriterConnection, copies: Sequence[tuple[int, datetime, bytes]]) -> None:

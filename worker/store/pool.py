@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 import asyncpg
 import msgspec
 
-from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.errors import Deadlocked, ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -39,7 +39,6 @@ _LATER = (
     asyncpg.InternalClientError,  # the protocol was cut off in the middle
     asyncpg.OperatorInterventionError,  # class 57: shutdown, starting up, cancelled
     asyncpg.InsufficientResourcesError,  # class 53: too many connections, disk full, out of memory
-    asyncpg.TransactionRollbackError,  # class 40: deadlock, serialization failure
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby: the fail-over is still under way
@@ -128,6 +127,8 @@ def store_errors(doing: str) -> Iterator[None]:
             f"the database lacks what is needed for {doing} ({error}): run `bouncekeeper migrate`, or wait until it is"
             " restored"
         ) from error
+    except asyncpg.TransactionRollbackError as error:
+        raise Deadlocked(f"Postgres rolled a transaction back while {doing} ({error}): it is tried again") from error
     except _LATER as error:
         said = str(error) or type(error).__name__
         raise StoreUnavailable(

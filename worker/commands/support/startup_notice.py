@@ -9,9 +9,8 @@ from pathlib import Path
 
 from schemas.queue_topology import CONTACTS_EXCHANGE
 from worker.commands.support.first_run import TOKEN_NAME
-from worker.commands.support.output import print_json, print_line, print_to_copy
 from worker.commands.support.listeners import base_url
-from worker.commands.support.output import print_json, print_line
+from worker.commands.support.output import print_json, print_line, print_to_copy
 from worker.commands.support.setting_flags import overrides_of
 from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
 from worker.settings.configuration_file import find_config_file
