@@ -4,10 +4,13 @@ import os
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from schemas.one_time_token import OneTimeToken
 
 PARCEL_CONTENT_TYPE = "application/vnd.bouncekeeper.parcel+msgpack"
 
@@ -23,10 +26,28 @@ class Envelope(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     content_type: str
     headers: dict[str, str]  # lower-case names; only those the provider's parser needs
     body: bytes
-    replay_token: str = ""  # the vendor's one-time token, where it signs that instead of the body
-    replay_fingerprint: str = ""  # what the token was used for
+    replay_token: str = ""  # of `one_time_token`: on the wire its fields stand one after the other
+    replay_fingerprint: str = ""
     replay_window_seconds: int = 0
     account_from: str = ""  # the rule of its source for the account of each event, as the receiver knew it
+
+    @property
+    def one_time_token(self) -> OneTimeToken | None:
+        """The token that the vendor signed; None for vendors that sign the body."""
+        if not self.replay_token:
+            return None
+        return OneTimeToken(
+            signed=self.replay_token, used_for=self.replay_fingerprint, window_seconds=self.replay_window_seconds
+        )
+
+    def using(self, token: OneTimeToken) -> Self:
+        """The same webhook, with the token that the vendor signed."""
+        return structs.replace(
+            self,
+            replay_token=token.signed,
+            replay_fingerprint=token.used_for,
+            replay_window_seconds=token.window_seconds,
+        )
 
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from urllib.parse import quote_from_bytes
 
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 BOUNDARY = "xYzZy"
 FORM = "application/x-www-form-urlencoded"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from schemas.log_events import LOG_EVENTS
-from tests.rooms import MAY_IMPORT, MOST_ROOMS, SINGLE_MODULES
+from tests.rooms import EDGES, MAY_IMPORT, MOST_ROOMS, SINGLE_MODULES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = sorted([*(REPOSITORY / "worker").rglob("*.py"), *(REPOSITORY / "schemas").rglob("*.py")])
@@ -101,6 +101,16 @@ def test_providers_and_policy_do_no_input_or_output_and_read_no_clock(path: Path
     modules = {module for _, module in imported_modules(path)}
     assert not modules & IMPURE_MODULES
     assert not re.search(r"datetime\.now\(|time\.time\(|\bopen\(", path.read_text())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SOURCES if room_of(path) in EDGES | {"commands", "settings", "contacts"}],
+    ids=lambda path: str(path.relative_to(REPOSITORY)),
+)
+def test_nobody_outside_the_providers_asks_which_provider_it_is(path: Path) -> None:
+    asked = re.search(r"""\bprovider(\.name)? *([!=]=|(not )?in *[({\[]|: *case) *["'(]?""", path.read_text())
+    assert not asked, "let the provider say it: worker/providers/provider.py"
 
 
 def test_no_file_is_too_long() -> None:

@@ -123,7 +123,7 @@ def callbacks(*told: tuple[int, dict[str, str]]) -> list[FeedbackEvent]:
             headers={},
             body=request.body,
         )
-        events += PROVIDER.parse(envelope, Source(name="texts", provider="twilio"))
+        events += PROVIDER.bind(Source(name="texts", provider="twilio")).parse(envelope)
     return events
 
 

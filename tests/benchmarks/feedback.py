@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.sample import SampleEvent, SampleSender
 
 BATCH_EVENTS = 100

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tests.benchmarks.load_generator import LENGTH, LoadReport
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 CONNECTIONS = 64
 _GENERATOR = Path(__file__).with_name("load_generator.py")

@@ -123,11 +123,11 @@ def _is_json(body: bytes) -> bool:
 
 
 def _parse(provider: Provider, envelopes: list[Envelope], source: Source) -> tuple[int, float]:
-    parse = provider.parse
+    parse = provider.bind(source).parse
     started = time.perf_counter()
     events = 0
     for envelope in envelopes:
-        events += len(parse(envelope, source))
+        events += len(parse(envelope))
     return events, time.perf_counter() - started
 
 

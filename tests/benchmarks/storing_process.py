@@ -33,7 +33,7 @@ from worker.processor.consumer import Consumer
 from worker.processor.service import GARBAGE_THRESHOLDS, batch_rules, worker_pool
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import Trials
-from worker.providers.registry import PROVIDERS
+from worker.providers.bound_sources import BoundSources
 from worker.queue.port import Lease, Share
 from worker.settings.configuration import load_settings
 from worker.settings.tree import Settings
@@ -122,8 +122,7 @@ async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
             writer=BatchWriter(pool, await batch_rules(pool, settings)),
             trials=Trials(pool),
             room=TrialRoom(),
-            providers=PROVIDERS,
-            sources={},
+            sources=BoundSources(),
             settings=settings.processor,
         )
         stop = asyncio.Event()

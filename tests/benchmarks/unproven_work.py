@@ -18,8 +18,10 @@ from schemas.source import Source
 from tests.attack_bodies import unproven
 from tests.benchmarks.benchmark import Bench, Goal, Measurement, Outcome
 from tests.benchmarks.feedback import sample_events
-from worker.providers.provider import Provider, Refused, WebhookRequest
+from worker.providers.provider import Provider
 from worker.providers.registry import PROVIDERS
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.receiver.content_coding import MAX_RATIO, unfold
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.settings.tree import ReceiverSettings
@@ -51,12 +53,12 @@ class _Target(Struct, frozen=True, kw_only=True):
         body = unfold(attack.wire, "gzip", max_bytes=_LARGEST_BODY_BYTES)
         assert isinstance(body, bytes), body
         request = msgspec.structs.replace(attack.head, body=body)
-        self.provider.authenticate(request, self.source, now=now, certificates={})
+        self.provider.bind(self.source).authenticate(request, now=now, certificates={})
 
     def refuses_head(self, request: WebhookRequest, *, now: datetime) -> bool:
         """True when the body is not even read."""
         head = msgspec.structs.replace(request, body=b"")
-        return isinstance(self.provider.refuse_head(head, self.source, now=now), Refused)
+        return isinstance(self.provider.bind(self.source).refuse_head(head, now=now), Refused)
 
 
 async def measure(bench: Bench) -> Outcome:
@@ -81,7 +83,7 @@ async def measure(bench: Bench) -> Outcome:
 
 
 def _measure_provider(bench: Bench, outcome: Outcome, target: _Target, request: WebhookRequest, now: datetime) -> None:
-    most = target.provider.unproven_bytes(target.source)
+    most = target.provider.bind(target.source).unproven_bytes
     size = min(most or _LARGEST_BODY_BYTES, _LARGEST_BODY_BYTES, bench.size(_LARGEST_BODY_BYTES, 1_000_000))
     worst, worst_seconds, most_bytes = None, 0.0, 0
     for what, content_type, body in unproven(request, size - _padding_bytes(size)):

@@ -21,7 +21,7 @@ from schemas.vocabulary import Cause, Kind
 from worker.commands.support.demo_folder import demo_senders, source_name
 from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import free_port
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.sample import SampleEvent
 
 pytestmark = pytest.mark.slow

@@ -166,7 +166,7 @@ async def test_of_events_about_nobody_two_workers_store_one_too(
 
 
 def own(body: bytes, received_at: datetime) -> FeedbackEvent:
-    (event,) = OWN_JSON.parse(envelope(received_at, body), Source(name="first", provider="bouncekeeper"))
+    (event,) = OWN_JSON.bind(Source(name="first", provider="bouncekeeper")).parse(envelope(received_at, body))
     return event
 
 

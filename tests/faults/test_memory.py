@@ -15,7 +15,7 @@ from tests.attack_bodies import JSON_VALUES, MAILS, MULTIPARTS
 from tests.benchmarks.servers import Server, our_command, stop_all
 from tests.providers.sample_events import NOW, sample
 from worker.local_services.process import free_port
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.receiver.content_coding import MAX_RATIO
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.settings.sources import write_source

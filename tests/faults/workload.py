@@ -11,8 +11,8 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.reading import parse_envelope
-from worker.providers.provider import WebhookRequest
 from worker.providers.registry import PROVIDERS
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sample import SampleEvent, SampleSender
 

@@ -2,20 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
 
 from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from tests.providers.sample_events import NOW
 from worker.processor.parsing import ParsedParcels, parse_parcel
+from worker.providers.bound_sources import BoundSources
+from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import read_elements
 from worker.providers.provider import Provider
 from worker.providers.registry import PROVIDERS
-from worker.providers.vendors.sendgrid.sendgrid import SendGrid
+from worker.providers.vendors.sendgrid.sendgrid import PROVIDER as SENDGRID
 
 SURROGATE = b'{"email":"\\ud800","event":"bounce"}'
 
@@ -46,7 +47,7 @@ def webhook(*elements: bytes | dict[str, Any], provider: str = "sendgrid") -> En
 def parsed(*envelopes: Envelope, providers: Mapping[str, Provider] = PROVIDERS) -> ParsedParcels:
     into = ParsedParcels()
     parcel = encode_parcel([encode_envelope(one) for one in envelopes])
-    parse_parcel(parcel, into, providers=providers, sources={}, now=NOW)
+    parse_parcel(parcel, into, sources=BoundSources(providers=providers), now=NOW)
     return into
 
 
@@ -116,25 +117,23 @@ def test_a_vendors_own_event_of_the_name_malformed_is_no_bad_one() -> None:
     assert found.set_aside == []
 
 
-class _Stumbling(SendGrid):
-    """A parser with a defect."""
+def stumble(envelope: Envelope) -> list[FeedbackEvent]:
+    def read(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
+        if values["email"] == "jane13@example.org":
+            raise ZeroDivisionError
+        [event] = SENDGRID.parse(msgspec.structs.replace(envelope, body=raw))
+        return event
 
-    stumbles_at: ClassVar[str] = "jane13@example.org"
+    return read_elements(BatchBody("SendGrid webhook").elements(envelope.body), envelope, read)
 
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        def read(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
-            if values["email"] == self.stumbles_at:
-                raise ZeroDivisionError
-            [event] = super(_Stumbling, self).parse(msgspec.structs.replace(envelope, body=raw), source)
-            return event
 
-        return read_elements(self.batch.elements(envelope.body), envelope, read)
+STUMBLING = {"sendgrid": msgspec.structs.replace(SENDGRID, parse=stumble)}  # a parser with a defect
 
 
 @pytest.mark.parametrize("count", [2, 20, 33])
 def test_a_defect_that_one_event_meets_costs_that_event_alone(count: int) -> None:
     elements = [event(number) for number in [13, *range(100, 99 + count)]]
-    found = parsed(webhook(*elements), providers={"sendgrid": _Stumbling()})
+    found = parsed(webhook(*elements), providers=STUMBLING)
     assert addresses(found) == [element["email"] for element in elements[1:]]
     [aside] = found.set_aside
     assert aside.reason == "parser_defect"
@@ -144,7 +143,7 @@ def test_a_defect_that_one_event_meets_costs_that_event_alone(count: int) -> Non
 
 def test_a_defect_that_all_meet_sets_the_webhook_aside_whole() -> None:
     given = webhook(event(13), event(13))
-    found = parsed(given, providers={"sendgrid": _Stumbling()})
+    found = parsed(given, providers=STUMBLING)
     [aside] = found.set_aside
     assert (aside.envelope, aside.reason) == (given, "parser_defect")
 

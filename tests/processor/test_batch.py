@@ -15,7 +15,7 @@ from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import Trials
-from worker.providers.registry import PROVIDERS
+from worker.providers.bound_sources import BoundSources
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.settings.tree import ProcessorSettings
 from worker.store.pool import WriterPool
@@ -62,8 +62,7 @@ async def test_a_worker_that_stops_while_postgres_is_away_gives_back_what_it_hol
         writer=BatchWriter(away, rules, stop),
         trials=Trials(away),
         room=TrialRoom(),
-        providers=PROVIDERS,
-        sources={},
+        sources=BoundSources(),
         settings=ProcessorSettings(),
     )
     running = asyncio.create_task(consumer.run(stop))

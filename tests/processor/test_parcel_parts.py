@@ -14,7 +14,7 @@ from tests.processor.test_bad_events import addresses, event, webhook
 from tests.providers.sample_events import NOW, sample
 from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts
 from worker.processor.parsing import ParsedParcels, parse_parcel
-from worker.providers.registry import PROVIDERS
+from worker.providers.bound_sources import BoundSources
 from worker.samples.registry import SAMPLE_SENDERS
 
 MIB = 1024 * 1024
@@ -28,7 +28,7 @@ EACH_WAY_OF_READING = (
 
 def parts_of(*envelopes: Envelope) -> list[ParsedParcels]:
     parcel = encode_parcel([encode_envelope(one) for one in envelopes])
-    return list(parcel_parts(parcel, providers=PROVIDERS, sources={}, now=NOW))
+    return list(parcel_parts(parcel, sources=BoundSources(), now=NOW))
 
 
 def large_event(number: int) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_the_parts_together_are_what_the_whole_is() -> None:
     whole = ParsedParcels()
     parcel = encode_parcel([encode_envelope(given)])
     assert len(parcel) > LARGE_PARCEL_BYTES
-    parse_parcel(parcel, whole, providers=PROVIDERS, sources={}, now=NOW)
+    parse_parcel(parcel, whole, sources=BoundSources(), now=NOW)
     parts = parts_of(given)
     assert len(parts) > 2
     assert [one for part in parts for delivery in part.deliveries for one in delivery.events] == [
@@ -85,7 +85,7 @@ def test_small_webhooks_in_a_large_parcel_share_their_parts() -> None:
 
 @pytest.mark.parametrize("bytes_given", [b"no parcel", encode_parcel([b"no envelope"])])
 def test_what_is_no_parcel_is_set_aside_as_ever(bytes_given: bytes) -> None:
-    [part] = parcel_parts(bytes_given, providers=PROVIDERS, sources={}, now=NOW)
+    [part] = parcel_parts(bytes_given, sources=BoundSources(), now=NOW)
     [aside] = part.set_aside
     assert aside.reason == "unreadable_envelope"
 
@@ -111,7 +111,7 @@ def test_memory_for_parsing_is_bounded_whatever_an_authentic_body_holds(name: st
         parcel = encode_parcel([encode_envelope(given)])
         tracemalloc.start()
         try:
-            for _ in parcel_parts(parcel, providers=PROVIDERS, sources={"main": source}, now=NOW):
+            for _ in parcel_parts(parcel, sources=BoundSources([source]), now=NOW):
                 pass
             _, peak = tracemalloc.get_traced_memory()
         finally:
@@ -126,7 +126,7 @@ def test_a_batch_is_never_decoded_whole() -> None:
     parcel = encode_parcel([encode_envelope(given)])
     tracemalloc.start()
     try:
-        count = sum(part.event_count for part in parcel_parts(parcel, providers=PROVIDERS, sources={}, now=NOW))
+        count = sum(part.event_count for part in parcel_parts(parcel, sources=BoundSources(), now=NOW))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

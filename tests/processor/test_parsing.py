@@ -9,7 +9,7 @@ import pytest
 from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
 from schemas.source import Source
 from worker.processor.parsing import ParsedParcels, parse_parcel
-from worker.providers.registry import PROVIDERS
+from worker.providers.bound_sources import BoundSources
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -39,8 +39,7 @@ def envelope(customer: str | None, *, account_from: str = "") -> Envelope:
 def account_of(one: Envelope, *sources: Source) -> str:
     parsed = ParsedParcels()
     parcel = encode_parcel([encode_envelope(one)])
-    known = {source.name: source for source in sources}
-    parse_parcel(parcel, parsed, providers=PROVIDERS, sources=known, now=NOW)
+    parse_parcel(parcel, parsed, sources=BoundSources(sources), now=NOW)
     (delivery,) = parsed.deliveries
     (event,) = delivery.events
     return event.account
@@ -62,5 +61,5 @@ def test_what_was_queued_without_a_rule_follows_the_sources_own() -> None:
 def test_an_envelope_of_an_older_version_is_still_read() -> None:
     older = msgspec.msgpack.decode(encode_envelope(envelope("7")))[:11]  # before it had a rule
     parsed = ParsedParcels()
-    parse_parcel(encode_parcel([msgspec.msgpack.encode(older)]), parsed, providers=PROVIDERS, sources={}, now=NOW)
+    parse_parcel(encode_parcel([msgspec.msgpack.encode(older)]), parsed, sources=BoundSources(), now=NOW)
     assert [event.account for delivery in parsed.deliveries for event in delivery.events] == ["own"]

@@ -30,7 +30,7 @@ def reported(*bodies: Any, provider: str = "bouncekeeper") -> list[dict[str, Any
             headers={},
             body=json.dumps(body).encode(),
         )
-        events = PROVIDERS[provider].parse(envelope, BouncekeeperSamples().source("scripts"))
+        events = PROVIDERS[provider].bind(BouncekeeperSamples().source("scripts")).parse(envelope)
         parsed.deliveries.append(ParsedDelivery(envelope=envelope, events=events))
     with capture_logs() as lines:
         report_unknown(parsed)

@@ -16,7 +16,7 @@ from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import MOST_ATTEMPTS, MOST_ATTEMPTS_TOGETHER, Trials
-from worker.providers.registry import PROVIDERS
+from worker.providers.bound_sources import BoundSources
 from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.queue.rabbitmq import RabbitMQWriter
@@ -121,8 +121,7 @@ async def test_a_parcel_under_trial_is_not_to_blame_for_what_fails_elsewhere_in_
         writer=BatchWriter(pool, rules),
         trials=Trials(pool),
         room=TrialRoom(),
-        providers=PROVIDERS,
-        sources={},
+        sources=BoundSources(),
         settings=ProcessorSettings(),
     )
     async with _locked(database_dsn, "LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE"):

@@ -7,8 +7,8 @@ import msgspec
 from schemas.source import Secret
 from tests.providers.provider_under_test import ProviderUnderTest
 from tests.providers.sample_events import NOW
-from worker.providers.provider import Accepted, Refused
 from worker.providers.registry import PROVIDERS
+from worker.providers.verdict import Accepted, Refused
 
 
 class AuthenticationConformance(ProviderUnderTest):

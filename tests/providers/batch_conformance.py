@@ -4,7 +4,7 @@ import json
 from typing import Any, ClassVar
 
 from tests.providers.conformance import ProviderConformance
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 
 class BatchConformance(ProviderConformance):

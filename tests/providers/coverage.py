@@ -83,5 +83,5 @@ def _tell(provider: Provider, sender: SampleSender, kind: Kind, cause: Cause) ->
             headers=headers,
             body=request.body,
         )
-        causes |= {event.cause for event in provider.parse(envelope, source)}
+        causes |= {event.cause for event in provider.bind(source).parse(envelope)}
     return len(requests), causes

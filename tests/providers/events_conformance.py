@@ -15,7 +15,8 @@ from tests.providers.other_reading import forget_every_word, read_everything_as
 from tests.providers.provider_under_test import ProviderUnderTest
 from tests.providers.sample_events import EARLIER, NOW, assert_sound, one_of_each, sample
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Verdict, WebhookRequest
+from worker.providers.verdict import Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 _patient = settings(
     max_examples=examples(150),

@@ -12,8 +12,10 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.sample_events import ALL_KINDS, NOW, one_of_each, sample
-from worker.providers.provider import Provider, Verdict, WebhookRequest
+from worker.providers.provider import Provider
 from worker.providers.registry import provider_named
+from worker.providers.verdict import Judgement
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.sample import SampleSender
 
 _PLAIN_HEADERS = frozenset({"content-type", "user-agent"})
@@ -99,9 +101,9 @@ class ProviderUnderTest:
         """The provider under test."""
         return provider_named(self.provider_name)
 
-    def judge(self, request: WebhookRequest, source: Source, sender: SampleSender, *, now: datetime = NOW) -> Verdict:
+    def judge(self, request: WebhookRequest, source: Source, sender: SampleSender, *, now: datetime = NOW) -> Judgement:
         """The provider's verdict."""
-        return self.provider.authenticate(request, source, now=now, certificates=self.certificates(sender))
+        return self.provider.bind(source).authenticate(request, now=now, certificates=self.certificates(sender))
 
     def envelope(self, request: WebhookRequest, body: bytes | None = None) -> Envelope:
         """The request as the receiver wraps it."""
@@ -119,7 +121,7 @@ class ProviderUnderTest:
 
     def read(self, envelope: Envelope) -> list[FeedbackEvent]:
         """The events of one envelope, as the provider's own make-believe vendor is configured."""
-        return self.provider.parse(envelope, self.new_sender().source("first"))
+        return self.provider.bind(self.new_sender().source("first")).parse(envelope)
 
     def parse(self, requests: Sequence[WebhookRequest]) -> list[FeedbackEvent]:
         """The events of all requests."""

@@ -9,4 +9,4 @@ from worker.providers.provider import Provider
 def parse_envelope(provider: Provider, envelope: Envelope) -> list[FeedbackEvent]:
     """The events of the envelope."""
     source = Source(name=envelope.source, provider=envelope.provider, account=envelope.account)
-    return provider.parse(envelope, source)
+    return provider.bind(source).parse(envelope)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tests.providers.conformance import ProviderConformance
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 
 class SnsConformance(ProviderConformance):

@@ -32,16 +32,16 @@ class Batch(msgspec.Struct, frozen=True):
     envelope: Envelope
 
     def of(self, elements: Sequence[bytes]) -> Envelope:
-        body = self.provider.body_of(elements, self.source)
+        body = self.provider.bind(self.source).body_of(elements)
         return msgspec.structs.replace(self.envelope, body=body)
 
     def elements(self) -> list[bytes]:
-        elements = self.provider.elements(self.envelope, self.source)
+        elements = self.provider.bind(self.source).elements(self.envelope)
         assert elements is not None
         return [bytes(element) for element in elements]
 
     def read(self, envelope: Envelope) -> list[FeedbackEvent]:
-        return self.provider.parse(envelope, self.source)
+        return self.provider.bind(self.source).parse(envelope)
 
 
 def batches() -> dict[str, Batch]:
@@ -60,7 +60,7 @@ def batches() -> dict[str, Batch]:
                 headers={},
                 body=request.body,
             )
-            if provider.elements(envelope, source) is not None:
+            if provider.bind(source).elements(envelope) is not None:
                 found[name] = Batch(provider, source, envelope)
                 break
     return found

@@ -11,12 +11,14 @@ import pytest
 
 from schemas.source import Secret
 from tests.providers.mail_conformance import BOUNCE, MailConformance
+from tests.providers.one_time_tokens import token_of
 from tests.providers.sample_events import NOW
 from tests.providers.sns_conformance import SnsConformance
 from worker.errors import UnreadablePayload
 from worker.providers.payload.multipart_payload import decode_any_form
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vendors.amazon import sns
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.mail import (
     AmazonSesInboundSamples,
     MailgunInboundSamples,
@@ -149,11 +151,11 @@ class TestMailgunInbound(FormConformance):
             for name in ("recipient", "sender")
         ]
         accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
-        assert {verdict.replay_token for verdict in accepted} == {f"mailgun {int(NOW.timestamp())}{'t' * 50}"}
-        fingerprints = [verdict.replay_fingerprint for verdict in accepted]
+        assert {token_of(verdict).signed for verdict in accepted} == {f"mailgun {int(NOW.timestamp())}{'t' * 50}"}
+        fingerprints = [token_of(verdict).used_for for verdict in accepted]
         assert fingerprints[0] == fingerprints[1]
         assert len(set(fingerprints)) == 4  # another mail, another recipient and another sender are none of them it
-        assert accepted[0].replay_window_seconds == 9 * 3600 + 300
+        assert token_of(accepted[0]).window_seconds == 9 * 3600 + 300
 
     def test_a_form_with_the_mail_taken_apart_says_how_the_url_must_end(self) -> None:
         with pytest.raises(UnreadablePayload, match="end in mime"):

@@ -104,6 +104,6 @@ def test_a_word_alone_becomes_what_the_list_says(name: str, word: str) -> None:
         headers={},
         body=body.encode(),
     )
-    (event,) = PROVIDERS[name].parse(envelope, Source(name="main", provider=name))
+    (event,) = PROVIDERS[name].bind(Source(name="main", provider=name)).parse(envelope)
     assert (event.kind, event.cause) == PROVIDERS[name].vocabulary[word]
     assert event.recognised

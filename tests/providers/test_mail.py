@@ -18,7 +18,8 @@ from worker.providers.mail.mail_webhook import (
     TOKEN_HEADER,
     envelope_address,
 )
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.mail import MailSamples
 from worker.samples.mail_message import delivery_status
 from worker.samples.speaking import sample_webhook
@@ -62,9 +63,9 @@ class TestMail(MailConformance):
             msgspec.structs.replace(self.request(), headers={"content-type": "message/rfc822", **shown})
             for shown in ({header: value}, {header: value + "x"}, {})
         )
-        assert isinstance(PROVIDER.authenticate(good, source, now=NOW, certificates={}), Accepted)
+        assert isinstance(PROVIDER.bind(source).authenticate(good, now=NOW, certificates={}), Accepted)
         for request in (bad, missing):
-            assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Refused)
+            assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Refused)
 
     def test_what_only_fetch_mail_knows_is_taken_from_no_request(self) -> None:
         assert not {DKIM_PASS_HEADER, DELIVERED_AT_HEADER} & PROVIDER.kept_headers
@@ -93,7 +94,7 @@ class TestMail(MailConformance):
     def test_a_worker_that_lacks_the_source_sets_mail_aside_instead_of_believing_none_of_it(self) -> None:
         envelope = self.envelope(self.new_sender().posted(BOUNCE, now=NOW))
         with pytest.raises(UnreadablePayload, match="not configured here"):
-            PROVIDER.parse(envelope, Source(name=envelope.source, provider="mail"))
+            PROVIDER.bind(Source(name=envelope.source, provider="mail")).parse(envelope)
 
 
 def test_the_null_sender_is_known_however_it_is_written() -> None:
@@ -117,7 +118,7 @@ def mailbox_source(**options: Any) -> Source:
 def test_a_source_with_a_mailbox_needs_no_secret_and_then_lets_nobody_post() -> None:
     source = mailbox_source()
     assert PROVIDER.check_source(source) == []
-    verdict = PROVIDER.authenticate(MailSamples().posted(BOUNCE, now=NOW), source, now=NOW, certificates={})
+    verdict = PROVIDER.bind(source).authenticate(MailSamples().posted(BOUNCE, now=NOW), now=NOW, certificates={})
     assert isinstance(verdict, Refused)
 
 
@@ -167,5 +168,5 @@ def test_a_sample_carries_a_token_of_the_source_however_it_is_proven(scheme: str
     )
     sample_of_it = sample_webhook(source, PROVIDER, now=NOW)
     assert sample_of_it.signed
-    (event,) = PROVIDER.parse(TestMail().envelope(sample_of_it.request), source)
+    (event,) = PROVIDER.bind(source).parse(TestMail().envelope(sample_of_it.request))
     assert (event.kind, event.address) == (Kind.HARD_BOUNCE, "sample-of-mail@bouncekeeper.invalid")

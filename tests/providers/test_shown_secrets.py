@@ -4,8 +4,9 @@ import pytest
 
 from schemas.source import Secret, Source
 from tests.providers.sample_events import NOW
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.registry import PROVIDERS
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import basic, bearer, post
 
 SECRET = "user:s3cret"
@@ -47,4 +48,4 @@ def test_the_right_secret_gets_in_and_another_or_none_does_not(name: str, authen
         (showing(name, way, SECRET + "x"), Refused),
         (post(name, b"{}", {}), Refused),
     ):
-        assert isinstance(provider.authenticate(request, source, now=NOW, certificates={}), expected)
+        assert isinstance(provider.bind(source).authenticate(request, now=NOW, certificates={}), expected)

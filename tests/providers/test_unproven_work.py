@@ -14,9 +14,11 @@ from schemas.source import Secret, Source
 from tests.attack_bodies import unproven
 from tests.providers.sample_events import NOW, sample
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
-from worker.providers.provider import Answered, Provider, Refused, Verdict, WebhookRequest
+from worker.providers.provider import Provider
 from worker.providers.registry import PROVIDERS
 from worker.providers.vendors.mailersend import PING_SECRET
+from worker.providers.verdict import Answered, Judgement, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sample import SampleSender
 
@@ -32,18 +34,18 @@ def genuine(sender: SampleSender) -> WebhookRequest:
     return request
 
 
-def judge(provider: Provider, source: Source, request: WebhookRequest) -> Verdict:
+def judge(provider: Provider, source: Source, request: WebhookRequest) -> Judgement:
     """As the receiver does it: the head by itself before the body."""
     head = msgspec.structs.replace(request, body=b"")
-    refused = provider.refuse_head(head, source, now=NOW)
-    return refused or provider.authenticate(request, source, now=NOW, certificates={})
+    refused = provider.bind(source).refuse_head(head, now=NOW)
+    return refused or provider.bind(source).authenticate(request, now=NOW, certificates={})
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLE_SENDERS))
 def test_memory_for_an_unproven_body_is_a_few_times_its_size_whatever_stands_in_it(name: str) -> None:
     sender, provider = SAMPLE_SENDERS[name](), PROVIDERS[name]
     source, request = sender.source("main"), genuine(sender)
-    size = min(provider.unproven_bytes(source) or LARGEST_BODY_BYTES, LARGEST_BODY_BYTES)
+    size = min(provider.bind(source).unproven_bytes or LARGEST_BODY_BYTES, LARGEST_BODY_BYTES)
     stranger = msgspec.structs.replace(source, secrets=SAMPLE_SENDERS[name]().secrets_for_source() or source.secrets)
     for what, content_type, body in unproven(request, size):
         changed = msgspec.structs.replace(request, body=body, headers={**request.headers, "content-type": content_type})
@@ -54,7 +56,7 @@ def test_memory_for_an_unproven_body_is_a_few_times_its_size_whatever_stands_in_
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert isinstance(verdict, Verdict), what
+        assert isinstance(verdict, Judgement), what
         assert peak <= MOST_COPIES * size + MOST_BESIDE_BYTES, (what, peak, size)
 
 
@@ -77,7 +79,7 @@ def test_a_stranger_to_a_source_with_credentials_is_known_by_the_head_alone() ->
 
 
 def judge_head(sender: SampleSender, of_another: WebhookRequest) -> Refused | None:
-    return PROVIDERS[sender.provider].refuse_head(of_another, sender.source("main"), now=NOW)
+    return PROVIDERS[sender.provider].bind(sender.source("main")).refuse_head(of_another, now=NOW)
 
 
 def test_the_owner_passes_the_look_at_the_head() -> None:
@@ -123,7 +125,7 @@ def test_of_endless_signatures_few_are_tried_on_a_large_body() -> None:
         headers = {"webhook-id": "a", "webhook-timestamp": f"{NOW.timestamp():.0f}", "webhook-signature": given}
         request = msgspec.structs.replace(genuine(SAMPLE_SENDERS["postmark"]()), body=b"x" * 2_000_000, headers=headers)
         started = time.process_time()
-        assert scheme.refuse(request, source, now=NOW) is not None
+        assert scheme.bind(source)(request, NOW) is not None
         return time.process_time() - started
 
     assert min(seconds(100) for _ in range(3)) < 10 * min(seconds(1) for _ in range(3))

@@ -15,8 +15,8 @@ from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.connections.listening import listening
 from worker.connections.remote_address import RemoteAddress
-from worker.providers.provider import WebhookRequest
 from worker.providers.registry import PROVIDERS
+from worker.providers.webhook_request import WebhookRequest
 from worker.queue.port import QueueReader, QueueWriter
 from worker.receiver.application import build_receiver
 from worker.samples.sample import SampleEvent

@@ -6,7 +6,7 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.providers.provider import Refused
+from worker.providers.verdict import Refused
 from worker.receiver.content_coding import unfold
 
 _LIMIT = 50_000

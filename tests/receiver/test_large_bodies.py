@@ -13,7 +13,7 @@ from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now
 from tests.receiver.test_refusing import shown
 from worker.errors import TryAgainLater
-from worker.providers.provider import Refused
+from worker.providers.verdict import Refused
 from worker.receiver.large_bodies import LargeBodies
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples

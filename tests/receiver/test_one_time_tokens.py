@@ -6,7 +6,7 @@ import msgspec
 
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now, take_envelopes
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.mail import MailgunInboundSamples
 from worker.samples.mailgun import MailgunSamples

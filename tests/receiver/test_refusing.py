@@ -14,8 +14,8 @@ from tests.providers.reading import parse_envelope
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, is_empty, now, take_envelopes
 from worker.errors import UnreadablePayload
-from worker.providers.provider import WebhookRequest
 from worker.providers.registry import PROVIDERS
+from worker.providers.webhook_request import WebhookRequest
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.kumomta import KumoMtaSamples

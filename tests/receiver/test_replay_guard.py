@@ -1,10 +1,15 @@
 """A one-time token serves one piece of data, for as long as its vendor's requests may be old."""
 
+from schemas.one_time_token import OneTimeToken
 from worker.receiver.replay_guard import ReplayGuard
 
 
+def _token(token: str, data: str, window: int = 60) -> OneTimeToken:
+    return OneTimeToken(signed=token, used_for=data, window_seconds=window)
+
+
 def _claim(guard: ReplayGuard, token: str, data: str, *, now: float = 0.0, window: int = 60) -> bool:
-    return guard.claim(token, data, now=now, window_seconds=window)
+    return guard.claim(_token(token, data, window), now=now)
 
 
 def test_a_token_serves_its_own_data_again_and_nothing_else() -> None:
@@ -18,7 +23,7 @@ def test_a_token_serves_its_own_data_again_and_nothing_else() -> None:
 def test_a_released_token_is_as_good_as_new() -> None:
     guard = ReplayGuard()
     assert _claim(guard, "t", "a")
-    guard.release("t")
+    guard.release(_token("t", "a"))
     assert _claim(guard, "t", "b")
 
 
@@ -26,8 +31,8 @@ def test_a_token_is_remembered_after_its_twin_released_it() -> None:
     guard = ReplayGuard()
     assert _claim(guard, "t", "a")
     assert _claim(guard, "t", "a")
-    guard.release("t")
-    guard.remember("t", "a", now=0.0, window_seconds=60)
+    guard.release(_token("t", "a"))
+    guard.remember(_token("t", "a"), now=0.0)
     assert not _claim(guard, "t", "b")
 
 

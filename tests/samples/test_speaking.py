@@ -6,10 +6,9 @@ import msgspec
 import pytest
 
 from schemas.source import Secret, Source
-from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
-from worker.providers.provider import Accepted
+from worker.providers.authentication.configured_header import HEADER, ConfiguredHeader
 from worker.providers.registry import PROVIDERS
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.verdict import Accepted
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.signing import can_sign
 from worker.samples.speaking import sample_webhook
@@ -34,15 +33,13 @@ def test_the_sources_own_secret_signs_a_sample_that_the_source_accepts(provider:
     sample = sample_webhook(source, PROVIDERS[provider], now=NOW)
     assert sample.signed == (provider not in ONLY_THE_VENDOR_SIGNS)
     if sample.signed:
-        verdict = PROVIDERS[provider].authenticate(sample.request, source, now=NOW, certificates={})
+        verdict = PROVIDERS[provider].bind(source).authenticate(sample.request, now=NOW, certificates={})
         assert isinstance(verdict, Accepted)
 
 
 def other_ways(provider: str) -> list[Source]:
     """The provider's source, once for each of its other schemes that a secret of the operator's opens."""
     known = PROVIDERS[provider]
-    if not isinstance(known, WebhookProvider):
-        return []
     source = SAMPLE_SENDERS[provider]().source("first")
     return [
         msgspec.structs.replace(source, authentication=name)
@@ -67,14 +64,14 @@ def test_every_other_scheme_of_a_provider_is_signed_too(source: Source) -> None:
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
 def test_a_header_that_the_operator_has_named_carries_the_secret(provider: str) -> None:
     known = PROVIDERS[provider]
-    schemes = known.schemes if isinstance(known, WebhookProvider) else {}
+    schemes = known.schemes
     for name in [name for name, scheme in schemes.items() if isinstance(scheme, ConfiguredHeader)]:
         source = Source(
             name="named",
             provider=provider,
             authentication=name,
             secrets=(Secret("a-long-secret"),),
-            options={HEADER_OPTION: "X-Of-Our-Own"},
+            options={HEADER.name: "X-Of-Our-Own"},
         )
         assert known.check_source(source) == []
         sample = sample_webhook(source, known, now=NOW)

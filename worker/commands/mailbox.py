@@ -69,11 +69,7 @@ def _run(arguments: Namespace) -> int:
 
 def mailboxes_of(settings: Settings) -> list[tuple[Source, ImapMailbox]]:
     """The sources that mail is fetched for, each with its mailbox."""
-    return [
-        (source, mailbox)
-        for source in settings.sources
-        if source.provider == "mail" and (mailbox := imap_mailbox(source)) is not None
-    ]
+    return [(source, mailbox) for source in settings.sources if (mailbox := imap_mailbox(source)) is not None]
 
 
 def _chosen(settings: Settings, names: list[str]) -> list[tuple[Source, ImapMailbox]]:

@@ -12,13 +12,12 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 
 from schemas.envelope import decode_parcel, encode_parcel
-from schemas.source import Source
 from worker.errors import BouncekeeperError, QueueUnavailable, StoreUnavailable
 from worker.process.logs import get_logger
 from worker.process.pause import pause
@@ -26,7 +25,7 @@ from worker.processor.batch import BatchWriter
 from worker.processor.load import Load, LoadWriter
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import MOST_ATTEMPTS, Trials
-from worker.providers.provider import Provider
+from worker.providers.bound_sources import BoundSources
 from worker.queue.port import Lease, QueueReader, Share
 from worker.settings.tree import ProcessorSettings
 
@@ -84,8 +83,7 @@ class Consumer:
         writer: BatchWriter,
         trials: Trials,
         room: TrialRoom,
-        providers: Mapping[str, Provider],
-        sources: Mapping[str, Source],
+        sources: BoundSources,
         settings: ProcessorSettings,
         large_parcels: asyncio.Semaphore | None = None,
     ) -> None:
@@ -97,7 +95,6 @@ class Consumer:
         self._loads = LoadWriter(
             queue=name,
             writer=writer,
-            providers=providers,
             sources=sources,
             most_events_of_a_batch=settings.batch_max_events,
             large_parcels=large_parcels or asyncio.Semaphore(1),

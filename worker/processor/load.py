@@ -8,7 +8,7 @@ A large parcel is a load of its own, parsed and committed part by part, one such
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from random import randrange
 from typing import Any, TypeVar
@@ -18,14 +18,13 @@ import msgspec
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from worker.processor.batch import BatchWriter, Committed
 from worker.processor.dead_parcel import dead_deliveries
 from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts
 from worker.processor.parsing import ParsedParcels, parse_parcel
 from worker.processor.reporting import report_load, report_set_aside, report_unknown
 from worker.processor.trials import parcel_hash
-from worker.providers.provider import Provider
+from worker.providers.bound_sources import BoundSources
 from worker.queue.port import Lease
 from worker.store.dead_letters import SetAsideDelivery
 
@@ -60,15 +59,13 @@ class LoadWriter:
         *,
         queue: str,
         writer: BatchWriter,
-        providers: Mapping[str, Provider],
-        sources: Mapping[str, Source],
+        sources: BoundSources,
         most_events_of_a_batch: int,
         large_parcels: asyncio.Semaphore,
     ) -> None:
         """`queue` is what the log calls it; `large_parcels` says how many of them a process has in work at a time."""
         self._queue = queue
         self._writer = writer
-        self._providers = providers
         self._sources = sources
         self._most_events_of_a_batch = most_events_of_a_batch
         self._large_parcels = large_parcels
@@ -94,7 +91,6 @@ class LoadWriter:
         parse_parcel(
             lease.parcel,
             load.parsed,
-            providers=self._providers,
             sources=self._sources,
             now=datetime.now(UTC),
         )
@@ -121,7 +117,7 @@ class LoadWriter:
 
     async def _store_parts(self, load: Load, transactions: asyncio.Semaphore) -> int:
         """Each part is in effect before the next one is parsed."""
-        parts = parcel_parts(load.large_parcel, providers=self._providers, sources=self._sources, now=datetime.now(UTC))
+        parts = parcel_parts(load.large_parcel, sources=self._sources, now=datetime.now(UTC))
         load.large_parcel = b""
         contacts = 0
         while True:

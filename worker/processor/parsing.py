@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,12 +10,12 @@ from msgspec import Struct
 
 from schemas.envelope import Envelope, decode_envelope, decode_parcel
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from worker.errors import SetAside, UnreadablePayload
 from worker.process.logs import get_logger, text_field
 from worker.providers.account_rule import with_own_account
+from worker.providers.bound_source import BoundSource
+from worker.providers.bound_sources import BoundSources
 from worker.providers.payload.feedback import is_malformed
-from worker.providers.provider import Provider
 from worker.store.dead_letters import SetAsideDelivery
 from worker.store.replay_tokens import UsedToken
 
@@ -56,14 +55,10 @@ def parse_parcel(
     parcel: bytes,
     into: ParsedParcels,
     *,
-    providers: Mapping[str, Provider],
-    sources: Mapping[str, Source],
+    sources: BoundSources,
     now: datetime,
 ) -> None:
-    """Adds the parcel's deliveries to `into`, as events or as set aside; never raises.
-
-    A delivery of a source that is configured no more is read as one without options.
-    """
+    """Adds the parcel's deliveries to `into`, as events or as set aside; never raises."""
     try:
         blobs = decode_parcel(parcel)
     except msgspec.MsgspecError as error:
@@ -75,23 +70,23 @@ def parse_parcel(
         except msgspec.MsgspecError as error:
             into.set_aside.append(unreadable(blob, f"the parcel holds something that is no envelope: {error}", now=now))
             continue
-        parse_envelope(envelope, into, providers, sources)
+        parse_envelope(envelope, into, sources)
 
 
-def events_of(envelope: Envelope, provider: Provider, source: Source) -> list[FeedbackEvent]:
+def events_of(envelope: Envelope, source: BoundSource) -> list[FeedbackEvent]:
     """The delivery's events, each under the account that it belongs to, and what is malformed; raises SetAside.
 
     The rule comes along with the envelope, as a worker may have been started before the source had one.
     """
-    events = provider.parse(envelope, source)
+    events = source.parse(envelope)
     if len(envelope.body) > _SMALL_BODY_BYTES and sum(len(event.raw) for event in events) > _MOST_RAW_BYTES:
         raise UnreadablePayload(
             f"its {len(events)} events would take over {_MOST_RAW_BYTES} bytes: an event that names many people is "
             "kept with each of them, and no vendor writes so large ones"
         )
-    if rule := envelope.account_from or source.account_from:
+    if rule := envelope.account_from or source.source.account_from:
         return [
-            event if is_malformed(event) else with_own_account(event, rule, provider.account_paths) for event in events
+            event if is_malformed(event) else with_own_account(event, rule, source.account_paths) for event in events
         ]
     return events
 
@@ -99,8 +94,7 @@ def events_of(envelope: Envelope, provider: Provider, source: Source) -> list[Fe
 def parse_envelope(
     envelope: Envelope,
     into: ParsedParcels,
-    providers: Mapping[str, Provider],
-    sources: Mapping[str, Source],
+    sources: BoundSources,
     *,
     is_part: bool = False,
 ) -> None:
@@ -108,14 +102,13 @@ def parse_envelope(
     if into.oldest_received_at is None or envelope.received_at < into.oldest_received_at:
         into.oldest_received_at = envelope.received_at
     whole = ParsedDelivery(envelope=envelope, events=[], is_part=is_part)
-    provider = providers.get(envelope.provider)
-    if provider is None:
+    source = sources.of(envelope)
+    if source is None:
         detail = f"this version knows no provider {envelope.provider!r}: upgrade the workers, then replay"
         into.set_aside.append(whole.set_aside(reason="unknown_provider", detail=detail))
         return
-    source = source_of(envelope, sources)
     try:
-        events = events_of(envelope, provider, source)
+        events = events_of(envelope, source)
     except SetAside as error:
         into.set_aside.append(whole.set_aside(reason=UNREADABLE, detail=str(error)))
         return
@@ -127,14 +120,14 @@ def parse_envelope(
             delivery_id=str(envelope.delivery_id),
             exc_info=error,
         )
-        events, failed = _around_the_defect(envelope, provider, source)
+        events, failed = _around_the_defect(envelope, source)
         defect = f"({type(error).__name__}): a defect, please report it; replay after the fix"
         if not events:
             into.set_aside.append(whole.set_aside(reason=DEFECT, detail=f"the parser failed on it {defect}"))
             return
         if failed:
             told = f"the parser failed on {len(failed)} events of delivery {envelope.delivery_id} {defect}"
-            body = provider.body_of(failed, source)
+            body = source.body_of(failed)
             into.set_aside.append(SetAsideDelivery(envelope=_with_body(envelope, body), reason=DEFECT, detail=told))
     bad = [event for event in events if not event.recognised and is_malformed(event)]
     if bad:
@@ -144,20 +137,13 @@ def parse_envelope(
             into.set_aside.append(whole.set_aside(reason=UNREADABLE, detail=f"{_first_of(len(bad))}{reason}"))
             return
         told = f"{len(bad)} of the {len(events)} events of delivery {envelope.delivery_id} cannot be read; the first: "
-        body = provider.body_of([event.raw for event in bad], source)
+        body = source.body_of([event.raw for event in bad])
         into.set_aside.append(
             SetAsideDelivery(envelope=_with_body(envelope, body), reason=UNREADABLE_EVENTS, detail=told + reason)
         )
         events = [event for event in events if not is_malformed(event)]
     into.deliveries.append(ParsedDelivery(envelope=envelope, events=events, is_part=is_part))
     into.event_count += len(events)
-
-
-def source_of(envelope: Envelope, sources: Mapping[str, Source]) -> Source:
-    """The source that the envelope came in by, as it is configured now; one without options where it is no more."""
-    return sources.get(envelope.source) or Source(
-        name=envelope.source, provider=envelope.provider, account=envelope.account
-    )
 
 
 def _first_of(count: int) -> str:
@@ -170,9 +156,7 @@ def _with_body(envelope: Envelope, body: bytes) -> Envelope:
     return msgspec.structs.replace(envelope, delivery_id=UUID(bytes=name), body=body)
 
 
-def _around_the_defect(
-    envelope: Envelope, provider: Provider, source: Source
-) -> tuple[list[FeedbackEvent], list[bytes]]:
+def _around_the_defect(envelope: Envelope, source: BoundSource) -> tuple[list[FeedbackEvent], list[bytes]]:
     """The events of those elements that the parser does not fail on, and the others' bytes.
 
     No events where the body cannot be divided, or where the parser fails on every element.
@@ -180,15 +164,13 @@ def _around_the_defect(
     events: list[FeedbackEvent] = []
     failed: list[bytes] = []
     try:
-        work = [[bytes(element) for element in provider.elements(envelope, source) or ()]]
+        work = [[bytes(element) for element in source.elements(envelope) or ()]]
     except Exception:  # noqa: BLE001 - then the whole is set aside
         return [], []
     while work:
         part = work.pop()
         try:
-            events += events_of(
-                msgspec.structs.replace(envelope, body=provider.body_of(part, source)), provider, source
-            )
+            events += events_of(msgspec.structs.replace(envelope, body=source.body_of(part)), source)
         except Exception:  # noqa: BLE001 - the same as before, and told already
             if len(part) == 1:
                 failed += part
@@ -214,13 +196,11 @@ def unreadable(body: bytes, detail: str, *, now: datetime, reason: str = "unread
 
 def used_token(envelope: Envelope) -> UsedToken | None:
     """The one-time token that the delivery's vendor signed; None for vendors that sign the body."""
-    if not envelope.replay_token:
+    token = envelope.one_time_token
+    if token is None:
         return None
-    return UsedToken(
-        token=envelope.replay_token,
-        fingerprint=envelope.replay_fingerprint,
-        expires_at=envelope.received_at + timedelta(seconds=envelope.replay_window_seconds),
-    )
+    expires_at = envelope.received_at + timedelta(seconds=token.window_seconds)
+    return UsedToken(token=token.signed, fingerprint=token.used_for, expires_at=expires_at)
 
 
 def unknown_names(parsed: ParsedParcels) -> Counter[tuple[str, str, str]]:

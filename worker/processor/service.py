@@ -30,6 +30,7 @@ from worker.processor.schema_watch import work_while_schema_lasts
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import Trials
 from worker.processor.webhooks_out import EndpointSender
+from worker.providers.bound_sources import BoundSources
 from worker.providers.classification.operator_rules import use_operator_rules
 from worker.providers.registry import PROVIDERS
 from worker.queue.opening import open_queues
@@ -95,6 +96,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         _log.info("process.started", role="processor", version=version("bouncekeeper"), **served)
         large_parcels = asyncio.Semaphore(1)
         room = TrialRoom()
+        sources = BoundSources(settings.sources)
         async with asyncio.TaskGroup() as tasks:
             for name, reader in queues.readers.items():
                 consumer = Consumer(
@@ -103,8 +105,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                     writer=writer,
                     trials=Trials(pool),
                     room=room,
-                    providers=PROVIDERS,
-                    sources={source.name: source for source in settings.sources},
+                    sources=sources,
                     settings=settings.processor,
                     large_parcels=large_parcels,
                 )

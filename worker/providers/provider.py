@@ -1,145 +1,136 @@
-"""What every provider module offers: two pure steps that can be called apart.
+"""What every ESP's module ends in: one Provider, which says what the vendor is, and how its webhooks are read.
 
-`authenticate` proves who sent a request from its raw bytes; `parse` turns an accepted envelope into events.
-Neither does I/O nor reads a clock: what they need to know is handed in.
+Nothing here does I/O or reads a clock: what must be known is handed in.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from schemas.envelope import Envelope
-from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from worker.providers.authentication.callers_address import allowed_addresses
+from worker.providers.authentication.configured_header import check_header_option
+from worker.providers.authentication.scheme import Scheme, check_common, is_open
+from worker.providers.authentication.source_options import Option, check_options
+from worker.providers.bound_source import AnswerProbe, BoundSource, Divide, Join, Parse, Welcome
+from worker.providers.payload.batch_body import BatchBody, Element, json_array
+from worker.providers.remark import Remark
+from worker.providers.verdict import Accepted, Answered, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 
-class WebhookRequest(Struct, frozen=True, kw_only=True):
-    """An HTTP request as authentication sees it."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]  # found by their names in lower case
-    body: bytes  # raw, after transfer and content decoding
-    remote_address: str
-    raw_query: str = ""  # what stood behind the URL's `?`, for vendors that sign it: one query has many spellings
+def accept(_request: WebhookRequest) -> Verdict:
+    """Most vendors shake no hands: whatever is authentic carries events."""
+    return Accepted()
 
 
-class Accepted(Struct, frozen=True, kw_only=True):
-    """The request is authentic: queue it, and answer with success once that is done."""
-
-    answer: bytes = b""  # JSON that the caller is told in the answer
-    body: bytes | None = None  # what to queue in the place of the request's body: the same without a secret inside
-    # All that was signed, where it is not the body, with a name for the vendor before it: for all sources together.
-    # Seen again with other data, it is a replay.
-    replay_token: str | None = None
-    replay_fingerprint: str = ""  # what the token was used for
-    replay_window_seconds: int = 0
-    bulk: bool = False  # it waits behind live events: the sender says that nobody is in a hurry
+def answer_no_probe(_request: WebhookRequest) -> Answered | Refused | None:
+    """Most vendors try a URL by HEAD, which the receiver answers for all, or not at all."""
+    return None
 
 
-class Refused(Struct, frozen=True, kw_only=True):
-    """The request is not authentic: answer `http_status`, queue nothing."""
-
-    reason: str  # a short snake_case word for the log and the metric: `bad_signature`
-    detail: str  # one sentence for the operator, without secrets
-    http_status: int = 401
-    challenge: str | None = None  # a WWW-Authenticate header
-    remedy: str = ""  # what the caller is told to do; "" = what its status and reason say
+def leave(bound: BoundSource) -> BoundSource:
+    """Most vendors' webhooks are read alike whatever a source says."""
+    return bound
 
 
-class CertificateNeeded(Struct, frozen=True, kw_only=True):
-    """Cannot decide before this certificate is at hand; the URL has passed the provider's host checks."""
-
-    url: str
-
-
-class ConfirmSubscription(Struct, frozen=True, kw_only=True):
-    """An authentic handshake: GET this URL (it has passed the provider's host checks), then answer 200."""
-
-    url: str
-    topic: str
+def demand_secret(_source: Source) -> bool:
+    """Most vendors' webhooks cannot be proved without a secret of the operator's."""
+    return True
 
 
-class Answered(Struct, frozen=True, kw_only=True):
-    """An authentic request that carries no event: answer it, queue nothing, log the reason."""
-
-    reason: str
-    detail: str
-    http_status: int = 200
-    body: bytes = b""
-    content_type: str = "text/plain"
-    headers: Mapping[str, str] = {}  # further ones that the vendor waits for
+def find_nothing_else(_source: Source) -> list[str]:
+    """Most vendors' sources have nothing that is not checked for all."""
+    return []
 
 
-Verdict = Accepted | Refused | CertificateNeeded | ConfirmSubscription | Answered
+def remark_nothing(_source: Source) -> list[Remark]:
+    """Of most vendors' sources there is nothing to say that does not stand in the configuration."""
+    return []
 
 
-class Provider(Protocol):
-    """One ESP. A module in `worker/providers/` offers one instance of this as `PROVIDER`."""
+class Provider(Struct, frozen=True, kw_only=True):
+    """One ESP. Whatever has a default need not be said of most."""
 
-    name: ClassVar[str]  # "sendgrid": what sources and events are labelled with
-    title: ClassVar[str]  # "Twilio SendGrid"
-    success_status: ClassVar[int]  # the one answer that this vendor surely counts as success
-    later_status: ClassVar[int]  # the answer that makes this vendor send again
-    kept_headers: ClassVar[frozenset[str]]  # request headers that `parse` needs, lower case
-    secret_help: ClassVar[str]  # what a secret of this provider looks like and where the vendor shows it
-    proof: ClassVar[str]  # how a request proves itself, in a few words: "HMAC-SHA256 of the body"
-    documentation: ClassVar[str]  # the address of the vendor's page about its webhooks
-    marks_bulk: ClassVar[bool]  # a request of it may be Accepted as bulk work
-    batches: ClassVar[bool]  # one request may carry events of many recipients
-    # A GET with a query carries an event as well: it is read as a POST whose body is the raw query.
-    takes_get: ClassVar[bool]
+    name: str  # "sendgrid": what sources and events are labelled with
+    title: str  # "Twilio SendGrid"
+    documentation: str  # the address of the vendor's page about its webhooks
+    proof: str  # how a request proves itself, in a few words: "HMAC-SHA256 of the body"
+    secret_help: str  # what a secret of this provider looks like and where the vendor shows it
     # Every event and class of bounce that the vendor documents ("bounce/blocked"), and what it becomes. Where the
     # server's words or codes have the last say, this is what it becomes without any.
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]]
+    vocabulary: Mapping[str, tuple[Kind, Cause]]
+    parse: Parse  # the events of an envelope; see BoundSource
+    schemes: Mapping[str, Scheme] = {}  # by Source.authentication; "" is the vendor's own way
+    own_proof: bool = False  # `tailor` gives a proof that is no scheme, where `authentication` is left out
+    success_status: int = 200  # the one answer that this vendor surely counts as success
+    later_status: int = 503  # the answer that makes this vendor send again
+    kept_headers: frozenset[str] = frozenset()  # request headers that `parse` needs, lower case
+    marks_bulk: bool = False  # a request of it may be Accepted as bulk work
+    batches: bool = False  # one request may carry events of many recipients
+    # A GET with a query carries an event as well: it is read as a POST whose body is the raw query.
+    takes_get: bool = False
     # Where an event's JSON tells whose mail it was, as JMESPath: "subaccount" (the vendor's own division of one
     # account) and "sending_domain" (an address or a domain). What the vendor does not tell is not in here.
-    account_paths: ClassVar[Mapping[str, str]]
+    account_paths: Mapping[str, str] = {}
+    options: tuple[Option[Any], ...] = ()  # what a source may set, beside those of its scheme
+    batch: BatchBody | None = None  # how a body carries several events; None where it never does
+    elements: Divide | None = None  # see BoundSource; None: as `batch` has them
+    body_of: Join | None = None  # as above
+    welcome: Welcome = accept  # the verdict on an authentic request, where the vendor has handshakes or tests
+    answer_probe: AnswerProbe = answer_no_probe  # the answer to a GET or OPTIONS by which the vendor tries a URL
+    tailor: Callable[[BoundSource], BoundSource] = leave  # what of the above a source's configuration changes
+    needs_secret: Callable[[Source], bool] = demand_secret
+    check_also: Callable[[Source], list[str]] = find_nothing_else  # what only this vendor's sources may have wrong
+    remark: Callable[[Source], list[Remark]] = remark_nothing  # see remarks_on
+    no_sample: str = ""  # why no event can be made up for some sources, and what to do instead
 
     def check_source(self, source: Source) -> list[str]:
         """What is wrong or missing in the source's configuration, each with its remedy; [] when nothing."""
-        ...
+        problems = check_common(
+            source,
+            secret_help=f"add {self.secret_help}",
+            schemes=["", *self.schemes] if self.own_proof else self.schemes,
+            secret_required=self.needs_secret(source),
+        )
+        of_schemes = [option for scheme in self.schemes.values() for option in scheme.options]
+        problems += check_options(source, [*self.options, *of_schemes])
+        problems += check_header_option(source, self.schemes)
+        if scheme := self.schemes.get(source.authentication):
+            problems += scheme.check_secrets(source)
+        return problems + self.check_also(source)
 
-    def authenticate(
-        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
-    ) -> Verdict:
-        """Who sent this. `certificates` maps a URL asked for by CertificateNeeded to its PEM bytes."""
-        ...
+    def remarks_on(self, source: Source) -> list[Remark]:
+        """What the operator should know of a source that `check_source` finds nothing wrong with."""
+        return self.remark(source)
 
-    def refuse_head(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
-        """What `authenticate` would say of any request with this head; None where the body decides too.
+    def bind(self, source: Source) -> BoundSource:
+        """The source with its configuration read; never raises, as envelopes outlive the sources that they came in by.
 
-        `request` has an empty body: the real one has not been read, and need not be.
+        A source that `check_source` finds fault with lets nobody in, or takes what cannot be used for not given.
         """
-        ...
+        return self.tailor(self.bind_usually(source))
 
-    def unproven_bytes(self, source: Source) -> int | None:
-        """The largest body, unfolded, that is read of a request before it is proved; None: as large as any."""
-        ...
+    def bind_usually(self, source: Source) -> BoundSource:
+        """The same, before anything is changed that the source's configuration changes."""
+        bound = BoundSource(
+            source=source,
+            allowed_addresses=allowed_addresses(source),
+            account_paths=self.account_paths,
+            parse=self.parse,
+            elements=self.elements or self._divide,
+            body_of=self.body_of or self._join,
+            welcome=self.welcome,
+            answer_probe=self.answer_probe,
+        )
+        scheme = None if is_open(source) else self.schemes.get(source.authentication)
+        return bound if scheme is None else bound.proved_by(scheme)
 
-    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
-        """The answer to a GET or OPTIONS by which the vendor tries a URL; None where it has no such custom."""
-        ...
+    def _divide(self, envelope: Envelope) -> Iterable[Element] | None:
+        return None if self.batch is None else self.batch.elements(envelope.body)
 
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events inside; raises UnreadablePayload when the body is not what the vendor documents.
-
-        An element that cannot be read among others that can is in the list too, as worker.providers.payload.feedback's
-        `malformed`. `source` is the entry that the envelope came in by, as it is configured now.
-        """
-        ...
-
-    def elements(self, envelope: Envelope, source: Source) -> Iterable[bytes | Raw] | None:
-        """The events of a batch as the vendor wrote them, one after the other; None where the body cannot be divided.
-
-        Raises UnreadablePayload, at once or on the way.
-        """
-        ...
-
-    def body_of(self, elements: Sequence[bytes | Raw], source: Source) -> bytes:
-        """A body of these elements alone: `parse` makes the same events of it."""
-        ...
+    def _join(self, elements: Sequence[Element]) -> bytes:
+        return json_array(elements) if self.batch is None else self.batch.of(elements)

@@ -3,17 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
-from schemas.source import Source
-from worker.providers.provider import (
-    Accepted,
-    Answered,
-    CertificateNeeded,
-    ConfirmSubscription,
-    Provider,
-    Refused,
-    Verdict,
-    WebhookRequest,
-)
+from worker.providers.bound_source import BoundSource
+from worker.providers.verdict import CertificateNeeded, Judgement, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 from worker.receiver.certificates import Certificates
 
 # One certificate is what every vendor needs; a provider that never has enough is a mistake of ours.
@@ -21,13 +13,12 @@ MAX_CERTIFICATES_PER_REQUEST = 3
 
 
 async def authenticate(
-    provider: Provider,
-    source: Source,
+    source: BoundSource,
     request: WebhookRequest,
     certificates: Certificates,
     *,
-    in_thread: Callable[[Callable[[], Verdict]], Awaitable[Verdict]] | None = None,
-) -> Accepted | Refused | ConfirmSubscription | Answered:
+    in_thread: Callable[[Callable[[], Judgement]], Awaitable[Judgement]] | None = None,
+) -> Verdict:
     """The provider's verdict, with the certificates that it asks for fetched.
 
     `in_thread` runs the check elsewhere, for bodies that would hold up the event loop. Raises CertificateUnavailable
@@ -35,20 +26,20 @@ async def authenticate(
     """
     now = datetime.now(UTC)
 
-    async def judge(at_hand: Mapping[str, bytes]) -> Verdict:
+    async def judge(at_hand: Mapping[str, bytes]) -> Judgement:
         if in_thread is None:
-            return provider.authenticate(request, source, now=now, certificates=at_hand)
-        return await in_thread(lambda: provider.authenticate(request, source, now=now, certificates=at_hand))
+            return source.authenticate(request, now=now, certificates=at_hand)
+        return await in_thread(lambda: source.authenticate(request, now=now, certificates=at_hand))
 
-    verdict = await judge(certificates.at_hand)
+    judged = await judge(certificates.at_hand)
     fetched: dict[str, bytes] = {}
     for _ in range(MAX_CERTIFICATES_PER_REQUEST):
-        if not isinstance(verdict, CertificateNeeded):
-            return verdict
-        fetched[verdict.url] = await certificates.get(verdict.url)
-        verdict = await judge(fetched)
-    if not isinstance(verdict, CertificateNeeded):
-        return verdict
+        if not isinstance(judged, CertificateNeeded):
+            return judged
+        fetched[judged.url] = await certificates.get(judged.url)
+        judged = await judge(fetched)
+    if not isinstance(judged, CertificateNeeded):
+        return judged
     return Refused(
         reason="too_many_certificates",
         detail=f"the request names more than {MAX_CERTIFICATES_PER_REQUEST} certificates: no vendor does that",

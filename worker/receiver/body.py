@@ -10,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from worker.connections.crowd import DETAILS
 from worker.errors import BodyCutOff, TryAgainLater
-from worker.providers.provider import Refused
+from worker.providers.verdict import Refused
 from worker.receiver.answers import refusal
 from worker.receiver.content_coding import is_plain
 

@@ -2,7 +2,7 @@
 
 import zlib
 
-from worker.providers.provider import Refused
+from worker.providers.verdict import Refused
 
 KNOWN_CODINGS = "gzip, deflate"
 TOO_LARGE = "decompressed_too_large"  # the reason of a refusal

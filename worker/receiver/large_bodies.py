@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from worker.errors import TryAgainLater
-from worker.providers.provider import Refused
+from worker.providers.verdict import Refused
 from worker.receiver.body import unproven_too_large
 from worker.receiver.content_coding import TOO_LARGE, is_plain, is_ratio_limit, most_unfolded, unfold
 

@@ -7,6 +7,8 @@ data is the vendor's own retry. A token is all that was signed: were it a part, 
 
 from collections import OrderedDict
 
+from schemas.one_time_token import OneTimeToken
+
 MAX_TOKENS = 200_000
 
 
@@ -22,28 +24,28 @@ class ReplayGuard:
         self._max_tokens = max_tokens
         self._used: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
-    def claim(self, token: str, fingerprint: str, *, now: float, window_seconds: int) -> bool:
+    def claim(self, token: OneTimeToken, *, now: float) -> bool:
         """False when the token was used for other data. `now` is any clock that only goes forward, in seconds.
 
         A claim holds from now on, so that two requests at the same time cannot both use a token.
         """
         self._forget_expired(now)
-        known = self._used.get(token)
+        known = self._used.get(token.signed)
         if known is not None and known[1] > now:
-            return known[0] == fingerprint
-        self.remember(token, fingerprint, now=now, window_seconds=window_seconds)
+            return known[0] == token.used_for
+        self.remember(token, now=now)
         return True
 
-    def remember(self, token: str, fingerprint: str, *, now: float, window_seconds: int) -> None:
+    def remember(self, token: OneTimeToken, *, now: float) -> None:
         """Makes a claim last: what the token was used for is stored, whatever became of its twins."""
-        self._used[token] = (fingerprint, now + window_seconds)
-        self._used.move_to_end(token)
+        self._used[token.signed] = (token.used_for, now + token.window_seconds)
+        self._used.move_to_end(token.signed)
         if len(self._used) > self._max_tokens:
             self._used.popitem(last=False)
 
-    def release(self, token: str) -> None:
+    def release(self, token: OneTimeToken) -> None:
         """Takes a claim back: what it was used for was not stored, so the token is as good as new."""
-        self._used.pop(token, None)
+        self._used.pop(token.signed, None)
 
     def _forget_expired(self, now: float) -> None:
         # Sources differ in their windows, so one that lasts may stand before some that do not: they go later.

@@ -2,7 +2,7 @@
 
 from worker.errors import SubscriptionUnconfirmed, TryAgainLater
 from worker.process.logs import get_logger
-from worker.providers.provider import ConfirmSubscription
+from worker.providers.verdict import ConfirmSubscription
 from worker.receiver.outbound import Outbound
 
 log = get_logger()

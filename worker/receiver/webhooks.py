@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from schemas.envelope import Envelope, encode_envelope, new_delivery_id
 from schemas.lane import Lane
+from schemas.one_time_token import OneTimeToken
 from schemas.source import Source
 from worker.connections.connection import connection_of
 from worker.connections.remote_address import RemoteAddress
@@ -25,14 +26,9 @@ from worker.errors import (
 )
 from worker.process import metrics
 from worker.process.logs import get_logger
-from worker.providers.provider import (
-    Accepted,
-    Answered,
-    ConfirmSubscription,
-    Provider,
-    Refused,
-    WebhookRequest,
-)
+from worker.providers.provider import Provider
+from worker.providers.verdict import Accepted, Answered, ConfirmSubscription, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 from worker.receiver.answers import postponement, refusal
 from worker.receiver.authentication import authenticate
 from worker.receiver.body import BodyReader
@@ -56,6 +52,12 @@ _POSTPONED: dict[type[TryAgainLater], str] = {
 }
 
 
+_REPLAYED = Refused(
+    reason="replayed_token",
+    detail="its one-time token was used for other data before: somebody sends an old request anew",
+)
+
+
 class Tools(Struct, frozen=True, kw_only=True):
     """What all sources of one receiver share."""
 
@@ -76,6 +78,7 @@ class SourceWebhooks:
     def __init__(self, source: Source, provider: Provider, tools: Tools) -> None:
         self._source = source
         self._provider = provider
+        self._bound = provider.bind(source)
         self._tools = tools
         # All that is the same for every request of this source is looked up here, once.
         self._put = tools.group_commit.put
@@ -117,18 +120,18 @@ class SourceWebhooks:
         if body is None:
             return await self._receive_large(request, started)
         webhook = self._as_webhook(request, body)
-        verdict = await authenticate(self._provider, self._source, webhook, self._tools.certificates)
+        verdict = await authenticate(self._bound, webhook, self._tools.certificates)
         return await self._conclude(request, webhook, verdict, started)
 
     async def _receive_large(self, request: web.Request, started: float) -> web.Response:
         """The same for a body that is large, compressed, or still on its way: nothing of it is done for strangers
         whom their head gives away, and nothing on the event loop.
         """
-        tools, source = self._tools, self._source
+        tools, source = self._tools, self._bound
         head = self._as_webhook(request, b"")
-        if refused := self._provider.refuse_head(head, source, now=datetime.now(UTC)):
+        if refused := source.refuse_head(head, now=datetime.now(UTC)):
             return self._refuse(request, refused, started)
-        most = self._provider.unproven_bytes(source)
+        most = source.unproven_bytes
         coding = request.headers.get(hdrs.CONTENT_ENCODING, "")
         raw = await tools.body_reader.read(request, max_bytes=most)
         if isinstance(raw, Refused):
@@ -143,7 +146,7 @@ class SourceWebhooks:
             place.shrink(len(body))
             webhook = msgspec.structs.replace(head, body=body)
             verdict = await authenticate(
-                self._provider, source, webhook, tools.certificates, in_thread=tools.large_bodies.in_thread
+                self._bound, webhook, tools.certificates, in_thread=tools.large_bodies.in_thread
             )
             return await self._conclude(request, webhook, verdict, started)
 
@@ -151,24 +154,30 @@ class SourceWebhooks:
         self,
         request: web.Request,
         webhook: WebhookRequest,
-        verdict: Accepted | Refused | ConfirmSubscription | Answered,
+        verdict: Verdict,
         started: float,
     ) -> web.Response:
-        if isinstance(verdict, Accepted):
-            replayed = self._claim_token(verdict)
-            if replayed is None:
+        match verdict:
+            case Accepted(one_time_token=OneTimeToken() as token) if not self._tools.replay_guard.claim(
+                token, now=monotonic()
+            ):
+                return self._refuse(request, _REPLAYED, started)
+            case Accepted():
                 return await self._accept(request, webhook, verdict, started)
-            verdict = replayed
-        if isinstance(verdict, Refused):
-            return self._refuse(request, verdict, started)
-        if isinstance(verdict, ConfirmSubscription):
-            await confirm_subscription(verdict, source=self._source.name, outbound=self._tools.outbound)
-            verdict = Answered(
-                reason="subscription_confirmed",
-                detail=f"{verdict.topic} sends here from now on",
-                http_status=self._success.http_status,
-            )
-        return self._answer(request, verdict, started)
+            case Refused():
+                return self._refuse(request, verdict, started)
+            case ConfirmSubscription():
+                return self._answer(request, await self._confirm(verdict), started)
+            case Answered():
+                return self._answer(request, verdict, started)
+
+    async def _confirm(self, handshake: ConfirmSubscription) -> Answered:
+        await confirm_subscription(handshake, source=self._source.name, outbound=self._tools.outbound)
+        return Answered(
+            reason="subscription_confirmed",
+            detail=f"{handshake.topic} sends here from now on",
+            http_status=self._success.http_status,
+        )
 
     def _as_webhook(self, request: web.Request, body: bytes) -> WebhookRequest:
         headers = request.headers  # finds a name in whatever case, so nothing need be lowered here
@@ -188,27 +197,23 @@ class SourceWebhooks:
         delivery_id = new_delivery_id()
         headers = webhook.headers
         body = webhook.body if verdict.body is None else verdict.body
-        blob = encode_envelope(
-            Envelope(
-                delivery_id=delivery_id,
-                source=self._source.name,
-                provider=self._provider.name,
-                account=self._source.account,
-                received_at=datetime.now(UTC),
-                content_type=_encodable(headers.get("content-type", "")),
-                headers={name: _encodable(headers[name]) for name in self._kept_headers if name in headers},
-                body=body,
-                replay_token=verdict.replay_token or "",
-                replay_fingerprint=verdict.replay_fingerprint,
-                replay_window_seconds=verdict.replay_window_seconds,
-                account_from=self._source.account_from,
-            )
+        envelope = Envelope(
+            delivery_id=delivery_id,
+            source=self._source.name,
+            provider=self._provider.name,
+            account=self._source.account,
+            received_at=datetime.now(UTC),
+            content_type=_encodable(headers.get("content-type", "")),
+            headers={name: _encodable(headers[name]) for name in self._kept_headers if name in headers},
+            body=body,
+            account_from=self._source.account_from,
         )
         lane = self._bulk_lane if verdict.bulk else self._lane
-        if verdict.replay_token is None:
-            await self._put(blob, lane)
+        token = verdict.one_time_token
+        if token is None:
+            await self._put(encode_envelope(envelope), lane)
         else:
-            await self._put_once(blob, lane, verdict, verdict.replay_token)
+            await self._put_once(encode_envelope(envelope.using(token)), lane, token)
         seconds = perf_counter() - started
         body_bytes = len(webhook.body)
         if (connection := connection_of(request)) is not None:
@@ -230,20 +235,7 @@ class SourceWebhooks:
 
     # ── tokens that may be used once ────────────────────────────────────────────────────────────────────
 
-    def _claim_token(self, verdict: Accepted) -> Refused | None:
-        if verdict.replay_token is None or self._tools.replay_guard.claim(
-            verdict.replay_token,
-            verdict.replay_fingerprint,
-            now=monotonic(),
-            window_seconds=verdict.replay_window_seconds,
-        ):
-            return None
-        return Refused(
-            reason="replayed_token",
-            detail="its one-time token was used for other data before: somebody sends an old request anew",
-        )
-
-    async def _put_once(self, blob: bytes, lane: Lane, verdict: Accepted, token: str) -> None:
+    async def _put_once(self, blob: bytes, lane: Lane, token: OneTimeToken) -> None:
         guard = self._tools.replay_guard
         try:
             await self._put(blob, lane)
@@ -251,12 +243,7 @@ class SourceWebhooks:
             # The vendor's next try, whatever it then says, is the first one that counts.
             guard.release(token)
             raise
-        guard.remember(
-            token,
-            verdict.replay_fingerprint,
-            now=monotonic(),
-            window_seconds=verdict.replay_window_seconds,
-        )
+        guard.remember(token, now=monotonic())
 
     # ── everything but success ──────────────────────────────────────────────────────────────────────────
 
@@ -266,7 +253,7 @@ class SourceWebhooks:
             return web.Response(status=HTTPStatus.OK)
         if request.method in {hdrs.METH_GET, hdrs.METH_OPTIONS}:
             started = perf_counter()
-            answer = self._provider.answer_probe(self._as_webhook(request, b""), self._source)
+            answer = self._bound.answer_probe(self._as_webhook(request, b""))
             if isinstance(answer, Refused):
                 return self._refuse(request, answer, started)
             if answer is not None:

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.ahasend import BOUNCED, EVENTS, SUPPRESSION
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import iso_time, made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -75,3 +75,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "webhook_id": "aaaaaaaa-0000-4000-8000-000000000001",
         "data": data,
     }
+
+
+SENDERS = (AhaSendSamples,)

@@ -20,10 +20,10 @@ from cryptography.x509.oid import NameOID
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.amazon import sns
 from worker.providers.vendors.amazon.amazon_ses import RAW_DELIVERY_HEADER
 from worker.providers.vendors.amazon.ses_event_bridge import DETAIL_TYPES
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import post
 from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
 from worker.samples.server_reply import reply_for
@@ -292,3 +292,6 @@ def _preferences(event: SampleEvent) -> dict[str, Any]:
 def _feedback_id(event: SampleEvent) -> str:
     made_up = uuid5(NAMESPACE_URL, f"{event.message_id} {event.address} {event.kind} {event.occurred_at}")
     return event.vendor_event_id or f"0102019fb0c0ffee-{made_up}-000000"
+
+
+SENDERS = (AmazonSesSamples,)

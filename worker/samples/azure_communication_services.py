@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.azure_communication_services import (
     DELIVERY_REPORT,
     ENGAGEMENT_REPORT,
@@ -13,6 +12,7 @@ from worker.providers.vendors.azure_communication_services import (
     SUBSCRIPTION_VALIDATION,
     VALIDATION_EVENT,
 )
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -131,3 +131,6 @@ def _name_and_data(event: SampleEvent) -> tuple[str, dict[str, Any]]:
 def _stamp(moment: datetime) -> str:
     """Seven fraction digits, as Azure writes them."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+
+
+SENDERS = (AzureCommunicationServicesSamples,)

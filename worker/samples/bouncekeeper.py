@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.bouncekeeper.bouncekeeper import SIGNATURE_HEADER, TIMESTAMP_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import hex_hmac, iso_time, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -60,3 +60,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "metadata": event.metadata,
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+SENDERS = (BouncekeeperSamples,)

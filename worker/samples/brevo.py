@@ -84,3 +84,6 @@ def sample_object(event: SampleEvent) -> dict[str, Any]:
     elif event.kind is Kind.CLICKED:
         values["link"] = "https://example.org/offer"
     return values
+
+
+SENDERS = (BrevoSamples,)

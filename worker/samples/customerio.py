@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.customerio import SIGNATURE_HEADER, TIMESTAMP_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import hex_hmac, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -69,3 +69,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "timestamp": int(event.occurred_at.timestamp()),
         "data": data,
     }
+
+
+SENDERS = (CustomerIoSamples,)

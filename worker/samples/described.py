@@ -11,7 +11,7 @@ import msgspec
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.described.description import BOUNCE, Description, Meaning, compile_description
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import iso_time, made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -155,3 +155,6 @@ def _place(document: dict[str, Any], path: str, value: Any) -> None:
     for parent in parents:
         document = document.setdefault(parent, {})
     document[last] = value
+
+
+SENDERS = (DescribedSamples,)

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.elastic_email import CATEGORIES
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.untimed_vendor import UntimedVendor
@@ -75,3 +75,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
     elif values["status"] == "Clicked":
         values["target"] = "https://example.org/offer"
     return values
+
+
+SENDERS = (ElasticEmailSamples,)

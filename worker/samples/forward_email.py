@@ -58,3 +58,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         },
         "bounced_at": iso_time(event.occurred_at),
     }
+
+
+SENDERS = (ForwardEmailSamples,)

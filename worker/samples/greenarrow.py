@@ -63,3 +63,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
     if event.kind is Kind.CLICKED:
         values["click_url"] = "https://example.org/"
     return values
+
+
+SENDERS = (GreenArrowSamples,)

@@ -50,3 +50,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "attempt": {"result": result, "duration": 1.012},
         "time": event.occurred_at.timestamp(),
     }
+
+
+SENDERS = (HalonSamples,)

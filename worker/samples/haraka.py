@@ -49,3 +49,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "tags": list(event.tags),
         "metadata": event.metadata or {},
     }
+
+
+SENDERS = (HarakaSamples,)

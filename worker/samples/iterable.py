@@ -61,3 +61,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
     if name == "emailUnSubscribe" and event.scope is None:
         data["unsubSource"] = "EmailLink"
     return {"email": event.address, "eventName": name, "dataFields": data}
+
+
+SENDERS = (IterableSamples,)

@@ -79,3 +79,6 @@ def _report(event: SampleEvent) -> dict[str, Any]:
         "extensions": {},
         "supplemental_trace": {"recipient": event.address},
     }
+
+
+SENDERS = (KumoMtaSamples,)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.lettermint import EVENTS, SIGNATURE_HEADER, SUPPRESSED, SUPPRESSIONS
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import hex_hmac, iso_time, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -75,3 +75,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "context": {"scope": "route", "team_id": "team_1", "project_id": "project_1", "route_id": "route_1"},
         "data": data,
     }
+
+
+SENDERS = (LettermintSamples,)

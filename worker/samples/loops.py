@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
 from worker.providers.authentication.standard_webhooks import SECRET_PREFIX
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.loops import EVENTS
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.vendor import MakeBelieveVendor
@@ -59,3 +59,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         return values | {"contact": identity | {"source": "API", "subscribed": True, "mailingLists": {}}}
     sent = {"id": event.message_id, "emailMessageId": "version-1", "subject": "Hello"}
     return values | {"sourceType": "campaign", "campaignId": "campaign-1", "email": sent}
+
+
+SENDERS = (LoopsSamples,)

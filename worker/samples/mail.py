@@ -13,7 +13,7 @@ import msgspec
 from schemas.source import Secret, Source
 from worker.providers.mail.mail_webhook import MAIL_CONTENT_TYPE, RECIPIENT_HEADER, SENDER_HEADER
 from worker.providers.mail.options import TOKEN_SECRETS, read_mail_options
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.amazon_ses import AmazonSesSamples
 from worker.samples.mail_message import BOUNCE_ADDRESS, sample_mail
 from worker.samples.posting import basic, hex_hmac, iso_time, made_up_secret, post
@@ -33,7 +33,7 @@ class MailSender(MakeBelieveVendor):
     def source(self, name: str) -> Source:
         """A source that accepts this sender's requests and reads its tokens."""
         source = super().source(name)
-        return msgspec.structs.replace(source, options={TOKEN_SECRETS: (Secret(self.token_secret),)})
+        return msgspec.structs.replace(source, options={TOKEN_SECRETS.name: (Secret(self.token_secret),)})
 
     def speaking_as(self, source: Source) -> Self:
         """A sender with this source's first secret and first token secret."""
@@ -167,7 +167,9 @@ class AmazonSesInboundSamples(AmazonSesSamples):
     def source(self, name: str) -> Source:
         """A source that lists this sender's topic, pins its certificate and reads its tokens."""
         source = super().source(name)
-        return msgspec.structs.replace(source, options={**source.options, TOKEN_SECRETS: (Secret(self.token_secret),)})
+        return msgspec.structs.replace(
+            source, options={**source.options, TOKEN_SECRETS.name: (Secret(self.token_secret),)}
+        )
 
     def requests(self, events: Sequence[SampleEvent], *, now: datetime) -> list[WebhookRequest]:
         """One signed notification for each event."""
@@ -227,3 +229,12 @@ def multipart_body(fields: Mapping[str, bytes]) -> bytes:
         for name, value in fields.items()
     ]
     return b"".join([*parts, f"--{_BOUNDARY}--\r\n".encode()])
+
+
+SENDERS = (
+    MailSamples,
+    PostmarkInboundSamples,
+    SendGridInboundSamples,
+    MailgunInboundSamples,
+    AmazonSesInboundSamples,
+)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from schemas.source import Secret
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -92,3 +92,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
     if reply := reply_for(event):
         values |= {"status": str(reply.smtp_code), "reason": f"{reply.enhanced_status} {reply.text}"}
     return values
+
+
+SENDERS = (MailChannelsSamples,)

@@ -65,3 +65,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "tags": event.metadata,
         "event_data": data,
     }
+
+
+SENDERS = (MailerooSamples,)

@@ -66,3 +66,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
             "morph": morph,
         },
     }
+
+
+SENDERS = (MailerSendSamples,)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import hex_hmac, made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import ServerReply, reply_for
@@ -180,3 +180,6 @@ def sample_form(event: SampleEvent) -> list[tuple[str, str]]:
     elif event.kind is Kind.CLICKED:
         fields += [("url", "https://example.org/offer"), ("ip", "198.51.100.7")]
     return fields
+
+
+SENDERS = (MailgunSamples,)

@@ -109,3 +109,6 @@ def _error(event: SampleEvent) -> dict[str, Any]:
         "blocked": event.kind in {Kind.HARD_BOUNCE, Kind.DROPPED},
         "comment": reply.line if reply else "",
     }
+
+
+SENDERS = (MailjetSamples,)

@@ -3,8 +3,8 @@
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.mailtrap import CATEGORIES, EVENTS, SIGNATURE_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import hex_hmac, made_up_id
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -68,3 +68,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         values["response_code"] = reply.smtp_code
         values["bounce_category"] = _CATEGORIES.get(event.cause, "other")
     return values
+
+
+SENDERS = (MailtrapSamples,)

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.mandrill import EVENTS_FIELD, REJECT_REASONS, SAMPLE_ADDRESS, SIGNATURE_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -100,3 +100,6 @@ def sample_element(event: SampleEvent) -> dict[str, Any]:
     if event.kind is Kind.CLICKED:
         element["url"] = "https://example.org/offer"
     return element
+
+
+SENDERS = (MandrillSamples,)

@@ -95,3 +95,6 @@ def _details(event: SampleEvent) -> str:
     if event.kind is Kind.DROPPED:
         return f"Recipient ({event.address}) is on the suppression list (reason: too many hard fails)"
     return "An SMTP delivery error occurred when sending to mx.example.org"
+
+
+SENDERS = (PostalSamples,)

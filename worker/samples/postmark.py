@@ -10,8 +10,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.postmark.postmark import BOUNCE_TYPES
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
 from worker.samples.server_reply import reply_for
 
@@ -142,3 +142,6 @@ def _bounce(event: SampleEvent, bounce_type: str, details: str) -> dict[str, Any
 def _stamp(moment: datetime) -> str:
     """Seven fraction digits, as Postmark writes them."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+
+
+SENDERS = (PostmarkSamples,)

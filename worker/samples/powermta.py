@@ -6,8 +6,8 @@ from datetime import UTC
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.powermta import CATEGORIES
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import bearer
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -74,3 +74,6 @@ def sample_row(event: SampleEvent) -> dict[str, Any]:
     if event.kind is Kind.COMPLAINT:
         row |= {"orig": "", "feedbackType": "fraud" if event.cause is Cause.FRAUD_REPORT else "abuse"}
     return row
+
+
+SENDERS = (PowerMtaSamples,)

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.authentication.standard_webhooks import SECRET_PREFIX
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.amazon.ses_vocabulary import BOUNCES
 from worker.providers.vendors.resend import BOUNCED, EVENTS, SUPPRESSED
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import iso_time, made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -80,3 +80,6 @@ def _bounce(event: SampleEvent) -> dict[str, Any]:
     reply = reply_for(event)
     lines = [f"smtp; {reply.line}"] if reply is not None and event.cause is not Cause.UNDETERMINED else []
     return {"type": bounce_type, "subType": subtype, "message": "Resend's own words.", "diagnosticCode": lines}
+
+
+SENDERS = (ResendSamples,)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 SAMPLE_REMOTE_ADDRESS = "192.0.2.10"  # RFC 5737: a network for documentation
 

@@ -14,9 +14,9 @@ from cryptography.x509.oid import NameOID
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.amazon import sns
 from worker.providers.vendors.scaleway_tem import EVENTS, issuers_url
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import iso_time, made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -143,3 +143,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         said = reply.line.removeprefix(f"{reply.smtp_code} ")
         values |= {"email_response_code": reply.smtp_code, "email_response_message": said}
     return values
+
+
+SENDERS = (ScalewayTemSamples,)

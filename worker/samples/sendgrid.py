@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.sendgrid.sendgrid import SIGNATURE_HEADER, TEST_ADDRESS, TEST_SMTP_ID, TIMESTAMP_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.sample import SAMPLE_REMOTE_ADDRESS, SampleEvent
 from worker.samples.server_reply import ServerReply, reply_for
 
@@ -58,7 +58,7 @@ _KEY_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 
 
 
 class SendGridSamples:
-    """See worker.samples.sample.SampleSender. The same seed makes the same key pair; without one it is random."""
+    """Posts batches, signed by a key pair of its own: the same seed makes the same one, without one it is random."""
 
     provider: ClassVar[str] = "sendgrid"
 
@@ -174,3 +174,6 @@ def _details(event: SampleEvent) -> dict[str, Any]:
             "event": "group_unsubscribe" if event.kind is Kind.UNSUBSCRIBE else "group_resubscribe",
         }
     return fields
+
+
+SENDERS = (SendGridSamples,)

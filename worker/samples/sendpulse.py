@@ -61,3 +61,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
             "smtp_server_response": reply.text,
         }
     return values
+
+
+SENDERS = (SendPulseSamples,)

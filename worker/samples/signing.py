@@ -14,7 +14,7 @@ from worker.providers.authentication.hmac_signature import HmacSignature, encode
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.signed_time import TimeFormat
 from worker.providers.authentication.standard_webhooks import PUBLIC_KEY_PREFIX, StandardWebhooks
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import basic, iso_time, standard_signature, unix_time
 
 SIGNABLE = (BasicCredentials, HeaderToken, ConfiguredHeader, QueryToken, HmacSignature, StandardWebhooks)

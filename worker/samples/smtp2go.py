@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.smtp2go import EVENTS
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import basic, iso_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -71,3 +71,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
     elif name == "click":
         values["url"] = "https://example.org/offer"
     return values
+
+
+SENDERS = (Smtp2goSamples,)

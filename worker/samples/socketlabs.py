@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Self
 
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
-from worker.providers.vendors.socketlabs import SERVERS_OPTION
+from worker.providers.vendors.socketlabs import SERVERS
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import iso_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -55,9 +55,8 @@ class SocketLabsSamples(UntimedVendor):
     def speaking_as(self, source: Source) -> Self:
         """A sender with the source's key, and of a server that the source takes."""
         speaking = super().speaking_as(source)
-        servers = source.options.get(SERVERS_OPTION)
-        if isinstance(servers, list) and servers:
-            speaking.server = servers[0]
+        if servers := SERVERS.of(source):
+            speaking.server = min(servers)
         return speaking
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
@@ -100,3 +99,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "DiagnosticCode": reply.line if reply else "",
         "Reason": "what SocketLabs says of every failure with this code",
     }
+
+
+SENDERS = (SocketLabsSamples,)

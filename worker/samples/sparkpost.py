@@ -125,3 +125,6 @@ def _failure(event: SampleEvent) -> dict[str, Any]:
         "raw_reason": words,
         "num_retries": "0",
     }
+
+
+SENDERS = (SparkPostSamples,)

@@ -9,8 +9,9 @@ from msgspec import Struct
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.authentication.scheme import is_open
-from worker.providers.provider import Accepted, Provider, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Accepted
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sample import SampleEvent, SampleSender
 from worker.samples.signing import can_sign, sign
@@ -37,7 +38,7 @@ def sample_webhook(source: Source, provider: Provider, *, now: datetime) -> Samp
     unproven = _bounce(sender, source, now)
     if is_open(source):
         return SampleWebhook(request=unproven, signed=True)
-    scheme = provider.scheme_of(source) if isinstance(provider, WebhookProvider) else None
+    scheme = provider.bind(source).scheme
     secret = source.secrets[0].reveal() if source.secrets else ""
     if scheme is not None and can_sign(scheme, secret):
         candidates.append(sign(unproven, scheme, secret, now=now, source=source))
@@ -64,4 +65,4 @@ def _bounce(sender: SampleSender, source: Source, now: datetime) -> WebhookReque
 def _is_accepted(request: WebhookRequest, source: Source, provider: Provider, now: datetime) -> bool:
     anywhere = msgspec.structs.replace(source, allowed_addresses=())
     certificates: Mapping[str, bytes] = {}
-    return isinstance(provider.authenticate(request, anywhere, now=now, certificates=certificates), Accepted)
+    return isinstance(provider.bind(anywhere).authenticate(request, now=now, certificates=certificates), Accepted)

@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.stalwart import SIGNATURE_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import iso_time, made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -71,3 +71,6 @@ def sample_event(event: SampleEvent, *, now: datetime) -> dict[str, Any]:
             "total": 1,
         },
     }
+
+
+SENDERS = (StalwartSamples,)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.sweego import SIGNATURE_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import iso_time, made_up_id, post, standard_signature, unix_time
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -81,3 +81,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
     elif name in {"email_opened", "email_clicked"}:
         values["open" if name == "email_opened" else "click"] = {"ip_address": "192.0.2.1", "proxy": False}
     return values
+
+
+SENDERS = (SweegoSamples,)

@@ -10,8 +10,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.telnyx import SEPARATOR, SIGNATURE_HEADER, TIMESTAMP_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.phone_number import NOBODYS_NUMBER, made_up_number
 from worker.samples.posting import iso_time, made_up_id, post, unix_time
 from worker.samples.sample import SampleEvent
@@ -111,3 +111,6 @@ def sample_document(event: SampleEvent) -> dict[str, Any]:
         "data": {**data, "payload": payload},
         "meta": {"attempt": 1, "delivered_to": "https://bouncekeeper.example.org/webhooks/telnyx"},
     }
+
+
+SENDERS = (TelnyxSamples,)

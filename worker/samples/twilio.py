@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.twilio.twilio import STREAM_PREFIX
 from worker.providers.vendors.twilio.twilio_errors import TWILIO_CODES
 from worker.providers.vendors.twilio.twilio_signature import BODY_HASH_PARAMETER, SIGNATURE_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.phone_number import NOBODYS_NUMBER, made_up_number
 from worker.samples.posting import iso_time, post
 from worker.samples.sample import SampleEvent
@@ -142,3 +142,6 @@ def sample_element(event: SampleEvent) -> dict[str, Any]:
             "tags": event.metadata or {},
         },
     }
+
+
+SENDERS = (TwilioSamples,)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from schemas.vocabulary import Cause, Kind
 from worker.providers.authentication.hmac_signature import body_hash
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.unisender_go import DELIVERY_STATUSES, SPAM_BLOCK_EVENT, STATUS_EVENT
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -79,3 +79,6 @@ def sample_element(event: SampleEvent) -> dict[str, Any]:
     elif status == "clicked":
         data["url"] = "https://example.org/offer"
     return {"event_name": STATUS_EVENT, "event_data": data}
+
+
+SENDERS = (UnisenderGoSamples,)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import post
 from worker.samples.sample import SampleEvent
 from worker.samples.vendor import MakeBelieveVendor

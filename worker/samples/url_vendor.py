@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from msgspec import structs
 
 from schemas.source import Source
-from worker.providers.authentication.signed_form import URL_OPTION, signed_message, source_urls
+from worker.providers.authentication.signed_form import URL, signed_message, source_urls
 from worker.samples.untimed_vendor import UntimedVendor
 
 
@@ -24,7 +24,7 @@ class UrlVendor(UntimedVendor):
 
     def source(self, name: str) -> Source:
         """A source that accepts this sender's requests."""
-        return structs.replace(super().source(name), options={URL_OPTION: self.url})
+        return structs.replace(super().source(name), options={URL.name: self.url})
 
     def speaking_as(self, source: Source) -> Self:
         """A sender with this source's first secret and URL."""

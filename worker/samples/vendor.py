@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import ClassVar, Self
 
 from schemas.source import Secret, Source
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import made_up_secret
 from worker.samples.sample import SampleEvent
 
 
 class MakeBelieveVendor(ABC):
-    """See worker.samples.sample.SampleSender. The same seed makes the same secret; without one it is random."""
+    """A SampleSender with one secret. The same seed makes the same secret; without one it is random."""
 
     provider: ClassVar[str]
     authentication: ClassVar[str] = ""  # the scheme by which it proves itself

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from schemas.vocabulary import Cause, Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.vonage import PAYLOAD_HASH, signed_token
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.phone_number import NOBODYS_NUMBER, made_up_number
 from worker.samples.posting import iso_time, post
 from worker.samples.sample import SampleEvent
@@ -92,3 +92,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
             "instance": message_id.replace("-", ""),
         }
     return values
+
+
+SENDERS = (VonageSamples,)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from schemas.vocabulary import Kind
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.zeptomail import EVENTS, SIGNATURE_HEADER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import made_up_id, post
 from worker.samples.sample import SampleEvent
 from worker.samples.server_reply import reply_for
@@ -86,3 +86,6 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "mailagent_key": "agent-1",
         "webhook_request_id": made_up_id(event),
     }
+
+
+SENDERS = (ZeptoMailSamples,)

@@ -3,8 +3,11 @@
 import pytest
 
 from schemas.source import Secret, Source
-from worker.providers.authentication.callers_address import address_problems, refuse_address
-from worker.providers.provider import WebhookRequest
+from worker.providers.authentication.callers_address import (
+    address_problems,
+    allowed_addresses,
+)
+from worker.providers.webhook_request import WebhookRequest
 
 
 @pytest.mark.parametrize(
@@ -26,7 +29,7 @@ def test_a_callers_address_is_let_in_when_a_network_holds_it(
     address: str, allowed: tuple[str, ...], *, let_in: bool
 ) -> None:
     request = WebhookRequest(method="POST", path="/", query={}, headers={}, body=b"body", remote_address=address)
-    refused = refuse_address(request, Source(name="s", provider="p", allowed_addresses=allowed))
+    refused = allowed_addresses(Source(name="s", provider="p", allowed_addresses=allowed)).refuse(request)
     assert (refused is None) is let_in
     assert refused is None or refused.http_status == 403
 

@@ -10,7 +10,7 @@ from schemas.source import Secret, Source
 from worker.providers.authentication.configured_header import ConfiguredHeader, check_header_option
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.scheme import Scheme
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 SCHEMES: dict[str, Scheme] = {"": BasicCredentials(), "header": ConfiguredHeader()}
@@ -30,7 +30,7 @@ def outcome(source: Source, headers: Mapping[str, str], scheme: ConfiguredHeader
     request = WebhookRequest(
         method="POST", path="/", query={}, headers=headers, body=b"body", remote_address="192.0.2.10"
     )
-    refused = (scheme or ConfiguredHeader()).refuse(request, source, now=NOW)
+    refused = (scheme or ConfiguredHeader()).bind(source)(request, NOW)
     assert refused is None or all(secret.reveal() not in refused.detail for secret in source.secrets if secret.reveal())
     return "accepted" if refused is None else refused.reason
 

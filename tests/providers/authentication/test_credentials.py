@@ -16,7 +16,7 @@ from worker.providers.authentication.credentials import (
     refuse_basic_auth,
 )
 from worker.providers.authentication.scheme import Scheme
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 REQUEST = WebhookRequest(method="POST", path="/", query={}, headers={}, body=b"body", remote_address="192.0.2.10")
@@ -38,7 +38,7 @@ def outcome(
     query: Mapping[str, str] | None = None,
 ) -> str:
     request = msgspec.structs.replace(REQUEST, headers=headers or {}, query=query or {})
-    refused = scheme.refuse(request, source_with(*secrets), now=NOW)
+    refused = scheme.bind(source_with(*secrets))(request, NOW)
     assert refused is None or all(secret not in refused.detail for secret in secrets if secret)
     return "accepted" if refused is None else refused.reason
 

@@ -5,15 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.source import Source
-from worker.providers.authentication.freshness import refuse_expired, refuse_stale, seconds_of_use
+from worker.providers.authentication.freshness import freshness_of, refuse_expired, refuse_stale
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
 def stale(signed_at: datetime, **options: object) -> bool:
-    refused = refuse_stale(
-        signed_at, Source(name="s", provider="p", options=options), now=NOW, default_max_age_seconds=300
-    )
+    source = Source(name="s", provider="p", options=options)
+    refused = refuse_stale(signed_at, freshness_of(source, default_max_age_seconds=300), now=NOW)
     assert refused is None or refused.reason == "stale"
     return refused is not None
 
@@ -46,19 +45,20 @@ def test_a_refusal_tells_which_of_the_two_limits_it_was() -> None:
         (NOW - timedelta(hours=1), "max_age_seconds"),
         (NOW + timedelta(hours=1), "max_ahead_seconds"),
     ):
-        refused = refuse_stale(signed_at, source, now=NOW, default_max_age_seconds=300)
+        refused = refuse_stale(signed_at, freshness_of(source, default_max_age_seconds=300), now=NOW)
         assert refused is not None
         assert f"{option} = 300" in refused.detail
 
 
 def test_an_end_that_the_vendor_sets_holds_with_what_clocks_may_differ_by() -> None:
     source = Source(name="s", provider="p", options={"max_ahead_seconds": 60})
-    assert refuse_expired(NOW - timedelta(seconds=60), source, now=NOW) is None
-    refused = refuse_expired(NOW - timedelta(seconds=61), source, now=NOW)
+    freshness = freshness_of(source, default_max_age_seconds=300)
+    assert refuse_expired(NOW - timedelta(seconds=60), freshness, now=NOW) is None
+    refused = refuse_expired(NOW - timedelta(seconds=61), freshness, now=NOW)
     assert refused is not None
     assert refused.reason == "stale"
 
 
 def test_a_request_signed_as_far_ahead_as_allowed_can_be_used_for_both_limits_together() -> None:
     source = Source(name="s", provider="p", options={"max_ahead_seconds": 60})
-    assert seconds_of_use(source, default_max_age_seconds=300) == 360
+    assert freshness_of(source, default_max_age_seconds=300).seconds_of_use == 360

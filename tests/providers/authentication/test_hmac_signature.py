@@ -17,7 +17,7 @@ from worker.providers.authentication.hmac_signature import (
     hmac_matches,
 )
 from worker.providers.authentication.signed_time import TimeFormat
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 BODY = b'{"event": "bounce"}'
@@ -28,7 +28,7 @@ def outcome(
     scheme: HmacSignature, headers: Mapping[str, str], *, body: bytes = BODY, secrets: tuple[str, ...] = (KEY,)
 ) -> str:
     request = WebhookRequest(method="POST", path="/", query={}, headers=headers, body=body, remote_address="192.0.2.10")
-    refused = scheme.refuse(request, Source(name="s", provider="p", secrets=tuple(map(Secret, secrets))), now=NOW)
+    refused = scheme.bind(Source(name="s", provider="p", secrets=tuple(map(Secret, secrets))))(request, NOW)
     return "accepted" if refused is None else refused.reason
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from schemas.source import Secret, Source
 from worker.providers.authentication.http_message_signature import HttpMessageSignature
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -49,7 +49,7 @@ def signed(
 
 
 def reason(request: WebhookRequest, now: datetime = NOW, source: Source = SOURCE) -> str | None:
-    refused = SCHEME.refuse(request, source, now=now)
+    refused = SCHEME.bind(source)(request, now)
     return refused.reason if refused else None
 
 

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from schemas.source import Secret, Source
 from worker.providers.authentication.json_web_token import JsonWebToken
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 SHARED = "a shared key that is long enough for HMAC with SHA-256"
@@ -50,7 +51,7 @@ def refusal(shown: str | None, *secrets: str, now: datetime = NOW, **options: An
     source = Source(
         name="s", provider="sendgrid", secrets=tuple(Secret(text) for text in secrets or (SHARED,)), options=options
     )
-    return JsonWebToken().refuse(request, source, now=now)
+    return JsonWebToken().bind(source)(request, now)
 
 
 def reason(shown: str | None, *secrets: str, now: datetime = NOW, **options: Any) -> str:
@@ -163,3 +164,8 @@ def test_a_published_key_set_is_taken_whole() -> None:
 def test_a_broken_key_set_opens_nothing_and_is_reported(broken: str) -> None:
     assert reason(f"Bearer {token()}", broken) == "bad_credentials"
     assert JsonWebToken().check_secrets(Source(name="s", provider="p", secrets=(Secret(broken),)))
+
+
+@pytest.mark.parametrize("issuer", ["", 5])
+def test_an_issuer_that_cannot_be_read_lets_nobody_in(issuer: object) -> None:
+    assert reason(f"Bearer {token()}", issuer=issuer) == "bad_credentials"

@@ -22,7 +22,7 @@ from worker.providers.authentication.public_key import (
     rsa_key_matches,
     rsa_pkcs1v15_matches,
 )
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 _FORM = serialization.PublicFormat.SubjectPublicKeyInfo
@@ -169,7 +169,7 @@ def test_the_scheme_takes_a_signature_of_the_body_in_its_header(algorithm: Algor
         request = WebhookRequest(
             method="POST", path="/", query={}, headers=named, body=body, remote_address="192.0.2.10"
         )
-        refused = scheme.refuse(request, source, now=NOW)
+        refused = scheme.bind(source)(request, NOW)
         return "accepted" if refused is None else refused.reason
 
     assert outcome(b"body", x_signature=signature) == "accepted"
@@ -205,7 +205,7 @@ def test_where_a_time_is_signed_it_stands_before_the_body_and_must_be_recent() -
         request = WebhookRequest(
             method="POST", path="/", query={}, headers=headers, body=b"{}", remote_address="192.0.2.10"
         )
-        refused = scheme.refuse(request, source, now=now)
+        refused = scheme.bind(source)(request, now)
         return refused.reason if refused else None
 
     seconds = str(int(NOW.timestamp()))
@@ -243,12 +243,12 @@ def test_a_time_that_is_signed_with_the_body_must_be_recent(written: str, expect
         remote_address="192.0.2.10",
     )
     source = Source(name="s", provider="p", secrets=(Secret(public),))
-    refused = scheme.refuse(request, source, now=NOW)
+    refused = scheme.bind(source)(request, NOW)
     assert (refused.reason if refused else "accepted") == expected
     later = msgspec.structs.replace(
         request, headers={"x-signature": signature, "x-time": str(int(NOW.timestamp()) + 1)}
     )
-    refused = scheme.refuse(later, source, now=NOW)
+    refused = scheme.bind(source)(later, NOW)
     assert refused is not None
     assert refused.reason == "bad_signature"
 
@@ -263,7 +263,7 @@ def test_another_form_of_time_is_read_where_the_scheme_names_it() -> None:
         request = WebhookRequest(
             method="POST", path="/", query={}, headers=headers, body=b"body", remote_address="192.0.2.10"
         )
-        refused = scheme.refuse(request, Source(name="s", provider="p", secrets=(Secret(public),)), now=NOW)
+        refused = scheme.bind(Source(name="s", provider="p", secrets=(Secret(public),)))(request, NOW)
         assert (refused.reason if refused else None) == expected
 
 
@@ -287,6 +287,6 @@ def test_what_stands_between_time_and_body_is_signed_with_them() -> None:
     )
     source = Source(name="s", provider="p", secrets=(Secret(public),))
     scheme = PublicKeySignature(header="x-signature", algorithm="ed25519", timestamp_header="x-time", separator="|")
-    assert scheme.refuse(request, source, now=NOW) is None
+    assert scheme.bind(source)(request, NOW) is None
     without = PublicKeySignature(header="x-signature", algorithm="ed25519", timestamp_header="x-time")
-    assert without.refuse(request, source, now=NOW) is not None
+    assert without.bind(source)(request, NOW) is not None

@@ -13,8 +13,8 @@ from schemas.source import Secret, Source
 from tests.properties import examples
 from tests.providers.sample_events import NOW
 from worker.providers.authentication.signed_form import signed_message
-from worker.providers.provider import Refused
 from worker.providers.vendors.mandrill import PROVIDER
+from worker.providers.verdict import Refused
 from worker.samples.mandrill import MandrillSamples
 
 URL = "https://bouncekeeper.example.org/webhooks/mandrill"
@@ -29,7 +29,7 @@ def outcome(fields: list[tuple[bytes, bytes]], signed: bytes, url: str = URL) ->
         MandrillSamples().posted([]), body=urlencode(fields).encode(), headers={"x-mandrill-signature": proof}
     )
     source = msgspec.structs.replace(SOURCE, options={"url": url})
-    verdict = PROVIDER.authenticate(posted, source, now=NOW, certificates={})
+    verdict = PROVIDER.bind(source).authenticate(posted, now=NOW, certificates={})
     return verdict.reason if isinstance(verdict, Refused) else "accepted"
 
 

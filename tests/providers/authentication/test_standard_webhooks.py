@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from schemas.source import Secret, Source
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 # The example that the specification's own libraries are tested with.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -49,7 +50,7 @@ def refusal(
     source = Source(
         name="main", provider="any", secrets=tuple(map(Secret, secrets or (SECRET,))), options=options or {}
     )
-    return (scheme or StandardWebhooks()).refuse(posted, source, now=now)
+    return (scheme or StandardWebhooks()).bind(source)(posted, now)
 
 
 def reason(refused: Refused | None) -> str | None:

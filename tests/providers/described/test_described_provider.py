@@ -15,7 +15,8 @@ from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.described.described_provider import PROVIDER
 from worker.providers.described.description import compile_description
-from worker.providers.provider import Accepted, Refused, WebhookRequest
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.described import DESCRIPTION, DescribedSamples
 from worker.samples.posting import post
 from worker.samples.sample import SampleSender
@@ -61,7 +62,7 @@ back = "bounce"
 
 def described(description: str, body: bytes) -> list[FeedbackEvent]:
     source = Source(name="first", provider="described", options={"description": description})
-    return PROVIDER.parse(TestDescribedConformance().envelope(post("described", body, {})), source)
+    return PROVIDER.bind(source).parse(TestDescribedConformance().envelope(post("described", body, {})))
 
 
 def test_events_are_labelled_with_the_descriptions_own_name() -> None:
@@ -151,10 +152,10 @@ def test_each_scheme_lets_in_who_has_the_secret_and_nobody_else(authentication: 
     request = post("described", b"{}", {})
     scheme = compile_description(description).description.authentication
     signed = sign(request, scheme, secret, now=NOW)
-    assert isinstance(PROVIDER.authenticate(signed, source, now=NOW, certificates={}), Accepted)
-    assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Refused)
+    assert isinstance(PROVIDER.bind(source).authenticate(signed, now=NOW, certificates={}), Accepted)
+    assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Refused)
     wrong = msgspec.structs.replace(source, secrets=(Secret(secret.swapcase() + "x:y"),))
-    assert isinstance(PROVIDER.authenticate(signed, wrong, now=NOW, certificates={}), Refused)
+    assert isinstance(PROVIDER.bind(wrong).authenticate(signed, now=NOW, certificates={}), Refused)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_a_source_without_a_description_is_reported_and_its_webhooks_are_set_asi
     assert any("no description" in problem for problem in PROVIDER.check_source(source))
     envelope = TestDescribedConformance().envelope(post("described", b"{}", {}))
     with pytest.raises(UnreadablePayload, match="configure it for the workers too"):
-        PROVIDER.parse(envelope, source)
+        PROVIDER.bind(source).parse(envelope)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from worker.providers.mail.mail_token import make_token, make_verp_sender
+from worker.providers.mail.options import read_mail_options
 from worker.providers.mail.reading import read_mail
 from worker.providers.mail.received_mail import ReceivedMail
 
@@ -46,7 +47,7 @@ def read(
         body=content,
     )
     source = Source(name="loops", provider="mail", options=dict(options))
-    return read_mail(ReceivedMail(message=content, **received), envelope, source)
+    return read_mail(ReceivedMail(message=content, **received), envelope, read_mail_options(source))
 
 
 def read_one(message: str | bytes, **others: Any) -> FeedbackEvent:

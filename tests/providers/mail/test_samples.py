@@ -5,7 +5,7 @@ import msgspec
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.vocabulary import Cause, Kind
 from tests.providers.sample_events import NOW, one_of_each
-from worker.providers.mail.options import check_mail_options
+from worker.providers.mail.options import check_mail_options, read_mail_options
 from worker.providers.mail.reading import VOCABULARY, read_mail
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.samples.mail import MailSamples
@@ -39,7 +39,7 @@ def test_each_kind_that_mail_can_tell_arrives_as_what_it_was() -> None:
             headers={},
             body=request.body,
         )
-        (event,) = read_mail(ReceivedMail(message=request.body), envelope, source)
+        (event,) = read_mail(ReceivedMail(message=request.body), envelope, read_mail_options(source))
         assert (event.kind, event.cause, event.address) == (sample.kind, sample.cause, sample.address)
         assert event.occurred_at == sample.occurred_at
         assert event.vendor_event in VOCABULARY

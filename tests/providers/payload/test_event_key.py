@@ -82,7 +82,7 @@ def test_what_two_accounts_are_told_is_an_event_for_each(provider: str) -> None:
     keys = {
         event.event_key
         for account in ("shop", "newsletter", "shop")
-        for event in reader.parse(
+        for event in reader.bind(sender.source("main")).parse(
             Envelope(
                 delivery_id=new_delivery_id(),
                 source="main",
@@ -92,8 +92,7 @@ def test_what_two_accounts_are_told_is_an_event_for_each(provider: str) -> None:
                 content_type=request.headers.get("content-type", ""),
                 headers={name: value for name, value in request.headers.items() if name in reader.kept_headers},
                 body=request.body,
-            ),
-            sender.source("main"),
+            )
         )
     }
     assert len(keys) == 2

@@ -11,13 +11,14 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
-from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
 from worker.providers.vendors.azure_communication_services import (
     DELIVERY_STATUSES,
     ENGAGEMENTS,
     PROVIDER,
     VALIDATION_EVENT,
 )
+from worker.providers.verdict import Accepted, Answered, Judgement, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.azure_communication_services import (
     AzureCommunicationServicesSamples,
     as_cloud_event,
@@ -58,8 +59,8 @@ class TestAzureCommunicationServices(BatchConformance):
         ]
 
 
-def judge(request: WebhookRequest, source: Source) -> Verdict:
-    return PROVIDER.authenticate(request, source, now=NOW, certificates={})
+def judge(request: WebhookRequest, source: Source) -> Judgement:
+    return PROVIDER.bind(source).authenticate(request, now=NOW, certificates={})
 
 
 def read(element: dict[str, Any]) -> FeedbackEvent:
@@ -164,14 +165,14 @@ class TestHandshakes:
     def test_cloud_events_ask_by_options(self) -> None:
         sender = AzureCommunicationServicesSamples()
         asked = options({"webhook-request-origin": "eventgrid.azure.net", "webhook-request-rate": "120"})
-        answer = PROVIDER.answer_probe(asked, sender.source("first"))
+        answer = PROVIDER.bind(sender.source("first")).answer_probe(asked)
         assert isinstance(answer, Answered)
         assert answer.http_status == 200
         assert answer.headers == {"WebHook-Allowed-Origin": "eventgrid.azure.net", "WebHook-Allowed-Rate": "*"}
 
     @pytest.mark.parametrize("headers", [{}, {"webhook-request-origin": "a\r\nSet-Cookie: b"}])
     def test_other_options_are_none_of_ours(self, headers: dict[str, str]) -> None:
-        assert PROVIDER.answer_probe(options(headers), AzureCommunicationServicesSamples().source("first")) is None
+        assert PROVIDER.bind(AzureCommunicationServicesSamples().source("first")).answer_probe(options(headers)) is None
 
 
 def options(headers: dict[str, str]) -> WebhookRequest:

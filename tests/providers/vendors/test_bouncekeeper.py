@@ -22,8 +22,8 @@ from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import check_account_rule, with_own_account
 from worker.providers.payload.event_key import make_event_key
-from worker.providers.provider import Accepted, Answered, Refused, Verdict
 from worker.providers.vendors.bouncekeeper.bouncekeeper import PROVIDER
+from worker.providers.verdict import Accepted, Answered, Judgement, Refused
 from worker.samples.bouncekeeper import BouncekeeperSamples
 from worker.samples.posting import post
 
@@ -50,10 +50,10 @@ def one(**values: Any) -> FeedbackEvent:
     return event
 
 
-def judge(body: str, source: Source | None = None) -> Verdict:
+def judge(body: str, source: Source | None = None) -> Judgement:
     sender = BouncekeeperSamples()
     request = sender.signed_text(body.encode(), now=NOW)
-    return PROVIDER.authenticate(request, source or sender.source("x"), now=NOW, certificates={})
+    return PROVIDER.bind(source or sender.source("x")).authenticate(request, now=NOW, certificates={})
 
 
 class TestBouncekeeper(ProviderConformance):
@@ -300,7 +300,9 @@ class TestSchemes:
             source = Source(name="x", provider="bouncekeeper", authentication=scheme, secrets=(Secret(secret),))
             assert PROVIDER.check_source(source) == []
             for headers, expected in ((good, Accepted), (bad, Refused), ({}, Refused)):
-                verdict = PROVIDER.authenticate(post("bouncekeeper", body, headers), source, now=NOW, certificates={})
+                verdict = PROVIDER.bind(source).authenticate(
+                    post("bouncekeeper", body, headers), now=NOW, certificates={}
+                )
                 assert isinstance(verdict, expected)
 
     def test_a_signature_of_another_time_does_not_fit(self) -> None:
@@ -309,7 +311,7 @@ class TestSchemes:
         moved = msgspec.structs.replace(
             request, headers={**request.headers, "bouncekeeper-timestamp": str(int(NOW.timestamp()) + 1)}
         )
-        verdict = PROVIDER.authenticate(moved, sender.source("x"), now=NOW, certificates={})
+        verdict = PROVIDER.bind(sender.source("x")).authenticate(moved, now=NOW, certificates={})
         assert isinstance(verdict, Refused)
         assert verdict.reason == "bad_signature"
 
@@ -349,4 +351,4 @@ def test_an_event_may_name_the_account_that_it_is_kept_under_anyway() -> None:
         (msgspec.structs.replace(sender.source("x"), account="customer-7"), Accepted),
         (sender.source("x"), Answered),
     ):
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), verdict)
+        assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), verdict)

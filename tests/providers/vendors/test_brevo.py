@@ -55,7 +55,7 @@ class TestBrevo(BatchConformance):
 
 def read(document: Any) -> list[FeedbackEvent]:
     suite = TestBrevo()
-    return PROVIDER.parse(suite.envelope(BrevoSamples().posted(document)), Source(name="first", provider="brevo"))
+    return PROVIDER.bind(Source(name="first", provider="brevo")).parse(suite.envelope(BrevoSamples().posted(document)))
 
 
 def one(event: str, **values: Any) -> FeedbackEvent:

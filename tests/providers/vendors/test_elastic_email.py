@@ -14,8 +14,9 @@ from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.payload.form_payload import decode_form
-from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.providers.vendors.elastic_email import CATEGORIES, OTHER_NAMES, PROVIDER, STATUSES
+from worker.providers.verdict import Accepted, Answered, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.elastic_email import ElasticEmailSamples, sample_values
 
 # What Elastic Email's pages list; the last two categories stand only in the lists of its API and of its reports.
@@ -147,11 +148,11 @@ def test_the_get_that_tries_a_url_is_answered_with_or_without_the_token_in_it() 
     sender = ElasticEmailSamples()
     source = sender.source("first")
     bare = msgspec.structs.replace(sender.as_get({}), query={}, body=b"")
-    answer = PROVIDER.answer_probe(bare, source)
+    answer = PROVIDER.bind(source).answer_probe(bare)
     assert isinstance(answer, Answered)
     assert answer.http_status == 200
-    assert PROVIDER.answer_probe(msgspec.structs.replace(bare, method="OPTIONS"), source) is None
-    assert PROVIDER.authenticate(sender.as_get({}), source, now=NOW, certificates={}) == answer
+    assert PROVIDER.bind(source).answer_probe(msgspec.structs.replace(bare, method="OPTIONS")) is None
+    assert PROVIDER.bind(source).authenticate(sender.as_get({}), now=NOW, certificates={}) == answer
 
 
 def test_an_event_by_get_is_read_from_the_url_and_leaves_the_token_there() -> None:
@@ -161,11 +162,11 @@ def test_an_event_by_get_is_read_from_the_url_and_leaves_the_token_there() -> No
     assert PROVIDER.takes_get
     empty_post = msgspec.structs.replace(request, method="POST", body=b"")
     for asked in (request, empty_post):
-        verdict = PROVIDER.authenticate(asked, source, now=NOW, certificates={})
+        verdict = PROVIDER.bind(source).authenticate(asked, now=NOW, certificates={})
         assert isinstance(verdict, Accepted)
         assert verdict.body is not None
         (event,) = read(msgspec.structs.replace(asked, body=verdict.body))
         assert event.event_key == read(sender.posted(values))[0].event_key
         assert sender.secret.encode() not in event.raw
     stranger = msgspec.structs.replace(request, query={**values, "token": "guess"})
-    assert isinstance(PROVIDER.authenticate(stranger, source, now=NOW, certificates={}), Refused)
+    assert isinstance(PROVIDER.bind(source).authenticate(stranger, now=NOW, certificates={}), Refused)

@@ -18,8 +18,9 @@ from tests.docs.pages import REPOSITORY, snippets_of
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, WebhookRequest
 from worker.providers.vendors.haraka import PROVIDER
+from worker.providers.verdict import Accepted
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.haraka import HarakaSamples, sample_values
 from worker.samples.posting import post
 
@@ -182,7 +183,7 @@ def test_the_plugin_keeps_reports_until_they_are_taken_and_they_are_read_as_what
     source = Source(name="h", provider="haraka", secrets=(Secret("s3cret"),))
     events = []
     for request in requests[1:]:
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Accepted)
+        assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Accepted)
         envelope = msgspec.structs.replace(SUITE.envelope(request), received_at=NOW)
         events += SUITE.read(envelope)
     assert {event.address: (event.kind, event.cause) for event in events} == {

@@ -13,8 +13,8 @@ from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Accepted, Refused
 from worker.providers.vendors.iterable import EVENTS, OTHER_CHANNELS, PROVIDER, RECIPIENT_STATES
+from worker.providers.verdict import Accepted, Refused
 from worker.samples.iterable import IterableSamples, sample_values
 
 
@@ -147,7 +147,7 @@ def test_each_authentication_type_is_known_with_its_own_header(authentication: s
     assert PROVIDER.check_source(source) == []
     for given, verdict in ((header, Accepted), (header + "x", Refused), ("", Refused)):
         changed = msgspec.structs.replace(request, headers={"authorization": given})
-        assert isinstance(PROVIDER.authenticate(changed, source, now=NOW, certificates={}), verdict)
+        assert isinstance(PROVIDER.bind(source).authenticate(changed, now=NOW, certificates={}), verdict)
 
 
 @pytest.mark.parametrize(

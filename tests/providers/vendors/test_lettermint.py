@@ -12,8 +12,8 @@ from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import EARLIER, NOW, all_kinds_but
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Accepted, Refused
 from worker.providers.vendors.lettermint import SIGNATURE_HEADER
+from worker.providers.verdict import Accepted, Refused
 from worker.samples.lettermint import LettermintSamples
 
 # https://docs.lettermint.co/platform/webhooks/events and Lettermint's own libraries.

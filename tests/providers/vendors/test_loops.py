@@ -14,8 +14,8 @@ from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Accepted, Refused
-from worker.providers.vendors.loops import EVENTS, PROVIDER, UNSUBSCRIBED_OPTION
+from worker.providers.vendors.loops import EVENTS, PROVIDER, UNSUBSCRIBED_COUNTS
+from worker.providers.verdict import Accepted, Refused
 from worker.samples.loops import LoopsSamples, sample_values
 
 # https://loops.so/docs/webhooks#event-types
@@ -77,7 +77,7 @@ def read(document: dict[str, Any], *, event_id: str = "msg_1", options: dict[str
     vendor = LoopsSamples()
     source = msgspec.structs.replace(vendor.source("first"), options=options or {})
     assert PROVIDER.check_source(source) == []
-    (event,) = PROVIDER.parse(TestLoops().envelope(vendor.signed(document, event_id, now=NOW)), source)
+    (event,) = PROVIDER.bind(source).parse(TestLoops().envelope(vendor.signed(document, event_id, now=NOW)))
     return event
 
 
@@ -108,18 +108,18 @@ def test_a_person_who_leaves_by_the_link_is_told_of_twice_and_leaves_once() -> N
 
 
 def test_where_the_source_says_so_whoever_leaves_the_audience_has_unsubscribed() -> None:
-    event = read(values("contact.unsubscribed"), options={UNSUBSCRIBED_OPTION: True})
+    event = read(values("contact.unsubscribed"), options={UNSUBSCRIBED_COUNTS.name: True})
     assert (event.kind, event.cause) == (Kind.UNSUBSCRIBE, Cause.NONE)
-    listed = read(values("contact.mailingList.unsubscribed"), options={UNSUBSCRIBED_OPTION: True})
+    listed = read(values("contact.mailingList.unsubscribed"), options={UNSUBSCRIBED_COUNTS.name: True})
     assert listed.kind is Kind.OTHER
-    assert read(values("contact.unsubscribed"), options={UNSUBSCRIBED_OPTION: False}).kind is Kind.OTHER
+    assert read(values("contact.unsubscribed"), options={UNSUBSCRIBED_COUNTS.name: False}).kind is Kind.OTHER
 
 
 @pytest.mark.parametrize("value", ["true", 1, None])
 def test_the_option_is_true_or_false(value: object) -> None:
-    source = msgspec.structs.replace(LoopsSamples().source("first"), options={UNSUBSCRIBED_OPTION: value})
+    source = msgspec.structs.replace(LoopsSamples().source("first"), options={UNSUBSCRIBED_COUNTS.name: value})
     (problem,) = PROVIDER.check_source(source)
-    assert UNSUBSCRIBED_OPTION in problem
+    assert UNSUBSCRIBED_COUNTS.name in problem
 
 
 # -- how it is read
@@ -172,7 +172,7 @@ def test_one_good_signature_among_several_is_enough() -> None:
     request = vendor.signed(values("email.delivered"), "msg_1", now=NOW)
     listed = f"v1,{'A' * 43}= {request.headers['webhook-signature']}"
     both = msgspec.structs.replace(request, headers={**request.headers, "webhook-signature": listed})
-    assert isinstance(PROVIDER.authenticate(both, vendor.source("first"), now=NOW, certificates={}), Accepted)
+    assert isinstance(PROVIDER.bind(vendor.source("first")).authenticate(both, now=NOW, certificates={}), Accepted)
 
 
 @pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
@@ -180,8 +180,8 @@ def test_each_of_the_three_headers_is_needed(missing: str) -> None:
     vendor = LoopsSamples()
     request = vendor.signed(values("email.delivered"), "msg_1", now=NOW)
     headers = {name: value for name, value in request.headers.items() if name != missing}
-    verdict = PROVIDER.authenticate(
-        msgspec.structs.replace(request, headers=headers), vendor.source("first"), now=NOW, certificates={}
+    verdict = PROVIDER.bind(vendor.source("first")).authenticate(
+        msgspec.structs.replace(request, headers=headers), now=NOW, certificates={}
     )
     assert isinstance(verdict, Refused)
 

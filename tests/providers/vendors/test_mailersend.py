@@ -11,8 +11,9 @@ from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import EARLIER, sample
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.providers.vendors.mailersend import EVENTS, PING_SECRET
+from worker.providers.verdict import Accepted, Answered, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.mailersend import MailerSendSamples, sample_values
 
 # https://developers.mailersend.com/api/v1/webhooks.html#available-events

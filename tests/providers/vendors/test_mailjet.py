@@ -135,7 +135,9 @@ class TestMailjet(BatchConformance):
 
 def read(document: Any) -> list[FeedbackEvent]:
     suite = TestMailjet()
-    return PROVIDER.parse(suite.envelope(MailjetSamples().posted(document)), Source(name="first", provider="mailjet"))
+    return PROVIDER.bind(Source(name="first", provider="mailjet")).parse(
+        suite.envelope(MailjetSamples().posted(document))
+    )
 
 
 def one(event: str, **values: Any) -> FeedbackEvent:

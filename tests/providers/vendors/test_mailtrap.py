@@ -12,7 +12,7 @@ from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.sample_events import ALL_KINDS, NOW, one_of_each, sample
-from worker.providers.provider import Accepted, Refused
+from worker.providers.verdict import Accepted, Refused
 from worker.samples.mailtrap import MailtrapSamples, sample_values
 
 # The categories that Mailtrap describes, and what each makes of a bounce without a response.

@@ -17,8 +17,9 @@ from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.signed_form import signed_message
 from worker.providers.payload.form_payload import decode_form
-from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.providers.vendors.mandrill import BOUNCE_CODES, EVENTS, PROVIDER, REJECT_REASONS
+from worker.providers.verdict import Accepted, Answered, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.mandrill import SAMPLE_URL, MandrillSamples, sample_element
 
 VENDOR_EVENTS = {
@@ -83,7 +84,7 @@ def form(elements: Any) -> bytes:
 def read(*elements: Any) -> list[FeedbackEvent]:
     suite = TestMandrill()
     envelope = suite.envelope(MandrillSamples().posted([]), form(elements))
-    return PROVIDER.parse(envelope, Source(name="first", provider="mandrill"))
+    return PROVIDER.bind(Source(name="first", provider="mandrill")).parse(envelope)
 
 
 def one(event: str, **message: Any) -> FeedbackEvent:
@@ -95,7 +96,7 @@ def one(event: str, **message: Any) -> FeedbackEvent:
 
 def judge(request: WebhookRequest, sender: MandrillSamples, **options: Any) -> type:
     source = msgspec.structs.replace(sender.source("first"), options=options)
-    return type(PROVIDER.authenticate(request, source, now=NOW, certificates={}))
+    return type(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}))
 
 
 class TestSignature:
@@ -108,7 +109,7 @@ class TestSignature:
         source = Source(
             name="first", provider="mandrill", secrets=(Secret("k"),), options={"url": "https://example.org/hook"}
         )
-        assert isinstance(PROVIDER.authenticate(signed, source, now=NOW, certificates={}), Answered)
+        assert isinstance(PROVIDER.bind(source).authenticate(signed, now=NOW, certificates={}), Answered)
 
     def test_holds_for_the_url_as_entered_and_for_no_other(self) -> None:
         sender = MandrillSamples()
@@ -304,8 +305,8 @@ def test_the_messages_own_id_stands_in_for_a_missing_outer_one() -> None:
 @pytest.mark.parametrize("body", [b"", b"mandrill_events=", b"mandrill_events=null", b"[]", b"mandrill_events=%ff"])
 def test_a_form_without_events_is_set_aside(body: bytes) -> None:
     with pytest.raises(UnreadablePayload, match="Mandrill webhook"):
-        PROVIDER.parse(
-            TestMandrill().envelope(MandrillSamples().posted([]), body), Source(name="a", provider="mandrill")
+        PROVIDER.bind(Source(name="a", provider="mandrill")).parse(
+            TestMandrill().envelope(MandrillSamples().posted([]), body)
         )
 
 

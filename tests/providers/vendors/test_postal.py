@@ -14,8 +14,8 @@ from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import EARLIER, all_kinds_but, sample
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Accepted, Refused
 from worker.providers.vendors.postal import SHA1_HEADER, SHA256_HEADER
+from worker.providers.verdict import Accepted, Refused
 from worker.samples.postal import PostalSamples, sample_values
 from worker.samples.sample import SampleSender
 

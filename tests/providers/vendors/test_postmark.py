@@ -16,8 +16,8 @@ from tests.providers.conformance import ProviderConformance
 from tests.providers.reading import parse_envelope
 from tests.providers.sample_events import all_kinds_but
 from worker.errors import UnreadablePayload
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.postmark.postmark import BOUNCE_TYPES, PROVIDER
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.postmark import PostmarkSamples
 
 HAPPENED = datetime(2026, 3, 4, 5, 6, 7, 123_456, tzinfo=UTC)
@@ -309,7 +309,7 @@ class TestOnlySubscriptionChanges:
     ) -> None:
         body = json.dumps(change(suppress=True, reason=reason, origin="Recipient")).encode()
         source = Source(name="postmark", provider="postmark", options={"only_subscription_changes": True})
-        (event,) = PROVIDER.parse(envelope(body), source)
+        (event,) = PROVIDER.bind(source).parse(envelope(body))
         assert (event.kind, event.cause, event.scope) == (kind, cause, None)
 
 

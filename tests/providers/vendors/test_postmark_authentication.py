@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from schemas.source import Secret, Source
-from worker.providers.provider import Accepted, Refused
 from worker.providers.vendors.postmark.postmark import PROVIDER
+from worker.providers.verdict import Accepted, Refused
 from worker.samples.postmark import PostmarkSamples
 
 NOW = datetime(2026, 3, 4, 5, 6, 9, tzinfo=UTC)
@@ -25,7 +25,7 @@ class TestAuthentication:
         if credentials is not None:
             headers["authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
         request = msgspec.structs.replace(request, headers=headers, remote_address=address)
-        verdict = PROVIDER.authenticate(request, source, now=NOW, certificates={})
+        verdict = PROVIDER.bind(source).authenticate(request, now=NOW, certificates={})
         if isinstance(verdict, Refused):
             assert verdict.http_status in (401, 403)
             assert (verdict.challenge is not None) == (verdict.http_status == 401)

@@ -26,8 +26,9 @@ from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vendors.powermta import ACTIONS, CATEGORIES, FEEDBACK_TYPES, PROVIDER, RECORDS
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.posting import post
 from worker.samples.powermta import PowerMtaSamples, sample_row
 
@@ -262,7 +263,7 @@ def test_the_script_cuts_no_record_apart_keeps_columns_and_shows_nobody_the_secr
     source = Source(name="p", provider="powermta", secrets=(Secret(secret),))
     events: dict[bytes, FeedbackEvent] = {}
     for request in requests:
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Accepted)
+        assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Accepted)
         events |= {event.event_key: event for event in SUITE.read(SUITE.envelope(request))}
     assert len(events) == len(rows) + 1
     assert {event.cause for event in events.values()} == {Cause.MAILBOX_DOES_NOT_EXIST}

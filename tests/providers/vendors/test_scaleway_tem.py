@@ -15,16 +15,9 @@ from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from tests.providers.sns_conformance import SnsConformance
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import (
-    Accepted,
-    Answered,
-    CertificateNeeded,
-    ConfirmSubscription,
-    Refused,
-    Verdict,
-    WebhookRequest,
-)
 from worker.providers.vendors.scaleway_tem import ENDPOINTS, EVENTS, PROVIDER, issuers_url
+from worker.providers.verdict import Accepted, Answered, CertificateNeeded, ConfirmSubscription, Judgement, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.scaleway_tem import CERTIFICATE_URL, TOPIC, ScalewayTemSamples, sample_values
 
 # Scaleway's list of event types.
@@ -60,8 +53,8 @@ class TestScalewayTem(SnsConformance):
     )
 
 
-def judge(request: WebhookRequest, source: Source | None = None, *, now: datetime = NOW) -> Verdict:
-    return PROVIDER.authenticate(request, source or shared_sender().source("first"), now=now, certificates={})
+def judge(request: WebhookRequest, source: Source | None = None, *, now: datetime = NOW) -> Judgement:
+    return PROVIDER.bind(source or shared_sender().source("first")).authenticate(request, now=now, certificates={})
 
 
 def notification() -> WebhookRequest:
@@ -142,9 +135,9 @@ class TestProof:
         needed: list[str] = []
         certificates: dict[str, bytes] = {}
         held = {CERTIFICATE_URL: shared_sender().certificate_pem, issuers_url(TOPIC): shared_sender().authority_pem}
-        verdict: Verdict = CertificateNeeded(url="")
+        verdict: Judgement = CertificateNeeded(url="")
         for _ in range(3):
-            verdict = PROVIDER.authenticate(notification(), source, now=NOW, certificates=certificates)
+            verdict = PROVIDER.bind(source).authenticate(notification(), now=NOW, certificates=certificates)
             if isinstance(verdict, CertificateNeeded):
                 needed.append(verdict.url)
                 certificates[verdict.url] = held[verdict.url]

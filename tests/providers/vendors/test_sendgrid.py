@@ -15,8 +15,8 @@ from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.reading import parse_envelope
 from tests.providers.sample_events import EARLIER, NOW, sample
-from worker.providers.provider import Accepted, Refused
 from worker.providers.vendors.sendgrid.sendgrid import EVENT_KINDS, PROVIDER, SIGNATURE_HEADER, TIMESTAMP_HEADER
+from worker.providers.verdict import Accepted, Refused
 from worker.samples.sample import SampleSender
 from worker.samples.sendgrid import SendGridSamples
 
@@ -256,7 +256,7 @@ def test_the_final_line_break_is_part_of_what_is_signed() -> None:
     request = sender.requests([sample()], now=NOW)[0]
     assert request.body.endswith(b"]\r\n")
     trimmed = msgspec.structs.replace(request, body=request.body.strip())
-    verdict = PROVIDER.authenticate(trimmed, sender.source("s"), now=NOW, certificates={})
+    verdict = PROVIDER.bind(sender.source("s")).authenticate(trimmed, now=NOW, certificates={})
     assert isinstance(verdict, Refused)
     assert verdict.reason == "bad_signature"
 
@@ -274,7 +274,7 @@ def test_a_spoiled_header_is_a_refusal(header: str, value: str) -> None:
     sender = SendGridSamples()
     request = sender.requests([sample()], now=NOW)[0]
     spoiled = msgspec.structs.replace(request, headers={**request.headers, header: value})
-    assert isinstance(PROVIDER.authenticate(spoiled, sender.source("s"), now=NOW, certificates={}), Refused)
+    assert isinstance(PROVIDER.bind(sender.source("s")).authenticate(spoiled, now=NOW, certificates={}), Refused)
 
 
 def test_user_and_password_can_stand_in_for_the_signature() -> None:
@@ -283,8 +283,8 @@ def test_user_and_password_can_stand_in_for_the_signature() -> None:
     request = SendGridSamples().requests([sample()], now=NOW)[0]
     header = "Basic " + base64.b64encode(b"me:pass:word").decode()
     known = msgspec.structs.replace(request, headers={"authorization": header})
-    assert isinstance(PROVIDER.authenticate(known, source, now=NOW, certificates={}), Accepted)
-    verdict = PROVIDER.authenticate(request, source, now=NOW, certificates={})
+    assert isinstance(PROVIDER.bind(source).authenticate(known, now=NOW, certificates={}), Accepted)
+    verdict = PROVIDER.bind(source).authenticate(request, now=NOW, certificates={})
     assert isinstance(verdict, Refused)
     assert verdict.challenge is not None
 
@@ -307,7 +307,7 @@ def test_a_token_of_the_operators_identity_provider_can_stand_in_for_the_signatu
     request = SendGridSamples().requests([sample()], now=NOW)[0]
     for token, verdict in ((shown, Accepted), (strange, Refused), ("", Refused)):
         shows = msgspec.structs.replace(request, headers={"authorization": f"Bearer {token}"} if token else {})
-        assert isinstance(PROVIDER.authenticate(shows, source, now=NOW, certificates={}), verdict)
+        assert isinstance(PROVIDER.bind(source).authenticate(shows, now=NOW, certificates={}), verdict)
 
 
 def test_a_token_for_somebody_else_is_refused() -> None:
@@ -323,7 +323,7 @@ def test_a_token_for_somebody_else_is_refused() -> None:
             options={"audience": audience},
         )
         assert PROVIDER.check_source(source) == []
-        assert isinstance(PROVIDER.authenticate(shows, source, now=NOW, certificates={}), verdict)
+        assert isinstance(PROVIDER.bind(source).authenticate(shows, now=NOW, certificates={}), verdict)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import EARLIER, all_kinds_but, sample
 from worker.errors import UnreadablePayload
-from worker.providers.provider import WebhookRequest
 from worker.providers.vendors.smtp2go import BOUNCES, EVENTS, OTHER_NAMES, SMS_EVENTS
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.smtp2go import Smtp2goSamples, sample_values
 
 # SMTP2GO's list of events, and its two sorts of bounces.

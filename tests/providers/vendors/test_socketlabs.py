@@ -12,8 +12,9 @@ from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
 from worker.providers.vendors.socketlabs import EVENTS, FAILURE_CODES, PROVIDER
+from worker.providers.verdict import Accepted, Answered, Judgement, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.socketlabs import SocketLabsSamples, sample_values
 
 
@@ -53,10 +54,10 @@ def failed(code: int, kind: str = "Permanent", status: str = "", words: str = ""
     )
 
 
-def judge(sender: SocketLabsSamples, body: bytes, **options: Any) -> Verdict:
+def judge(sender: SocketLabsSamples, body: bytes, **options: Any) -> Judgement:
     request = msgspec.structs.replace(sender.posted({}), body=body)
     source = msgspec.structs.replace(sender.source("main"), options=options)
-    return PROVIDER.authenticate(request, source, now=NOW, certificates={})
+    return PROVIDER.bind(source).authenticate(request, now=NOW, certificates={})
 
 
 # https://help.socketlabs.com/docs/event-webhooks-events and the vendor's library, Utilities/FailureCodes.cs
@@ -223,7 +224,7 @@ class TestAuthentication:
     def test_a_sample_for_a_source_is_of_a_server_that_it_takes(self) -> None:
         source = msgspec.structs.replace(SocketLabsSamples().source("main"), options={"server_ids": [77]})
         request = SocketLabsSamples().speaking_as(source).requests([sample()], now=NOW)[0]
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Accepted)
+        assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Accepted)
 
     @pytest.mark.parametrize("servers", ["12345", [], ["12345"], 12345])
     def test_servers_that_are_no_list_of_numbers_are_reported(self, servers: object) -> None:

@@ -12,8 +12,8 @@ from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Refused
 from worker.providers.vendors.sparkpost import BOUNCE_CLASSES, EVENTS, PROVIDER
+from worker.providers.verdict import Accepted, Refused
 from worker.samples.sparkpost import SparkPostSamples, sample_element
 
 # The vendor's table of bounce classifications, and what each means here when the server's words say nothing.
@@ -82,7 +82,7 @@ class TestSparkPost(BatchConformance):
 def read(*elements: Any) -> list[FeedbackEvent]:
     suite = TestSparkPost()
     request = SparkPostSamples().posted(elements)
-    return PROVIDER.parse(suite.envelope(request), Source(name="first", provider="sparkpost"))
+    return PROVIDER.bind(Source(name="first", provider="sparkpost")).parse(suite.envelope(request))
 
 
 def one(name: str, **values: Any) -> FeedbackEvent:
@@ -303,5 +303,5 @@ def test_each_way_of_proof_takes_its_secret_and_nothing_else(scheme: str, secret
     for given in (value, value[:-2] + "zz", ""):
         headers = {"content-type": "application/json"} | ({header: given} if given else {})
         shown = msgspec.structs.replace(request, headers=headers)
-        verdicts.append(PROVIDER.authenticate(shown, source, now=NOW, certificates={}))
+        verdicts.append(PROVIDER.bind(source).authenticate(shown, now=NOW, certificates={}))
     assert [type(verdict) for verdict in verdicts] == [Accepted, Refused, Refused]

@@ -14,8 +14,8 @@ from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Refused
 from worker.providers.vendors.sweego import EVENTS, PROVIDER
+from worker.providers.verdict import Accepted, Refused
 from worker.samples.sweego import SweegoSamples, sample_values
 
 
@@ -132,7 +132,7 @@ def test_one_signature_of_several_is_enough_with_and_without_their_version() -> 
     good = request.headers["webhook-signature"]
     for given in (f"c3RyYW5nZXI= {good}", f"{good} c3RyYW5nZXI=", f"v1,c3RyYW5nZXI= v1,{good}"):
         changed = msgspec.structs.replace(request, headers={**request.headers, "webhook-signature": given})
-        verdict = PROVIDER.authenticate(changed, vendor.source("first"), now=NOW, certificates={})
+        verdict = PROVIDER.bind(vendor.source("first")).authenticate(changed, now=NOW, certificates={})
         assert isinstance(verdict, Accepted)
 
 
@@ -142,7 +142,7 @@ def test_the_signature_may_stand_with_and_without_its_version() -> None:
     bare = request.headers["webhook-signature"]
     for given, verdict in ((bare, Accepted), (f"v1,{bare}", Accepted), (f"v2,{bare}", Refused), ("", Refused)):
         changed = msgspec.structs.replace(request, headers={**request.headers, "webhook-signature": given})
-        assert isinstance(PROVIDER.authenticate(changed, sender.source("main"), now=NOW, certificates={}), verdict)
+        assert isinstance(PROVIDER.bind(sender.source("main")).authenticate(changed, now=NOW, certificates={}), verdict)
 
 
 def test_a_secret_that_is_no_base64_is_reported() -> None:

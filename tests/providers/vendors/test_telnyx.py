@@ -13,8 +13,9 @@ from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vendors.telnyx import CODES, PROVIDER, STATUSES
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.phone_number import made_up_number
 from worker.samples.telnyx import TelnyxSamples
 
@@ -191,7 +192,7 @@ def test_what_is_signed_is_the_time_and_the_body_with_a_line_between() -> None:
             body=b"{}",
             remote_address="192.0.2.10",
         )
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), verdict)
+        assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), verdict)
 
 
 def test_keys_are_of_the_event_and_its_recipient() -> None:

@@ -15,9 +15,10 @@ from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.payload.form_payload import decode_form
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vendors.twilio.twilio import PROVIDER, STATUSES
 from worker.providers.vendors.twilio.twilio_errors import CARRIER_CODES, CHANNEL_CODES, CODES, TWILIO_CODES
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.phone_number import made_up_number
 from worker.samples.sample import SampleSender
 from worker.samples.twilio import SAMPLE_URL, TwilioSamples, sample_element, sample_fields
@@ -128,7 +129,7 @@ def incoming(**other: str) -> FeedbackEvent:
 
 def judge(request: WebhookRequest, sender: TwilioSamples, **options: Any) -> type:
     source = msgspec.structs.replace(sender.source("first"), options=options)
-    return type(PROVIDER.authenticate(request, source, now=NOW, certificates={}))
+    return type(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}))
 
 
 class TestSignature:
@@ -141,7 +142,7 @@ class TestSignature:
         source = Source(
             name="first", provider="twilio", secrets=(Secret("k"),), options={"url": "https://example.org/hook"}
         )
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Accepted)
+        assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Accepted)
 
     @pytest.mark.parametrize(
         "signed",
@@ -218,7 +219,7 @@ class TestSignature:
         request = TwilioSamples().posted({})
         for credentials, verdict in (("bWU6cGFzc3dvcmQ=", Accepted), ("bWU6b3RoZXI=", Refused)):
             shown = msgspec.structs.replace(request, headers={"authorization": f"Basic {credentials}"})
-            assert isinstance(PROVIDER.authenticate(shown, source, now=NOW, certificates={}), verdict)
+            assert isinstance(PROVIDER.bind(source).authenticate(shown, now=NOW, certificates={}), verdict)
 
 
 class TestStatus:

@@ -18,8 +18,9 @@ from tests.providers.sample_events import NOW
 from tests.providers.vendors.test_twilio import TestTwilio as TwilioSuite
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vendors.twilio.twilio import PROVIDER
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.twilio import TwilioSamples
 
 URL = "https://bouncekeeper.example.org/webhooks/twilio"
@@ -94,13 +95,13 @@ def as_bytes(fields: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 def is_accepted(posted: WebhookRequest) -> bool:
-    return isinstance(PROVIDER.authenticate(posted, SOURCE, now=NOW, certificates={}), Accepted)
+    return isinstance(PROVIDER.bind(SOURCE).authenticate(posted, now=NOW, certificates={}), Accepted)
 
 
 def told(posted: WebhookRequest) -> Any:
     """What becomes of a form: who, what, by which key and in whose account."""
     try:
-        (event,) = PROVIDER.parse(TwilioSuite().envelope(posted), SOURCE)
+        (event,) = PROVIDER.bind(SOURCE).parse(TwilioSuite().envelope(posted))
     except UnreadablePayload:
         return None
     event = with_own_account(event, "subaccount", PROVIDER.account_paths)
@@ -288,14 +289,14 @@ def test_a_name_that_repeats_is_signed_with_its_different_values_in_order() -> N
     ]  # fmt: skip
     source = msgspec.structs.replace(SOURCE, options={"url": "https://example.org/hook"})
     posted = request(fields, "jgl2U2ffeGCvzTcx9PavtIafaIg=")
-    assert isinstance(PROVIDER.authenticate(posted, source, now=NOW, certificates={}), Accepted)
+    assert isinstance(PROVIDER.bind(source).authenticate(posted, now=NOW, certificates={}), Accepted)
 
 
 @pytest.mark.parametrize("name", ["To", "From", "MessageStatus", "ErrorCode", "AccountSid", "Body"])
 def test_a_name_that_is_read_has_one_value(name: str) -> None:
     fields = [*as_bytes({**STATUS, "Body": "a"}), (name.encode(), b"0" if name == "ErrorCode" else b"AC0")]
-    verdict = PROVIDER.authenticate(
-        request(fields, signature(URL.encode() + signed_bytes(fields))), SOURCE, now=NOW, certificates={}
+    verdict = PROVIDER.bind(SOURCE).authenticate(
+        request(fields, signature(URL.encode() + signed_bytes(fields))), now=NOW, certificates={}
     )
     assert isinstance(verdict, Refused)
     assert verdict.reason == "ambiguous_form"

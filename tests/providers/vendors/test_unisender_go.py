@@ -13,8 +13,9 @@ from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.providers.vendors.unisender_go import DELIVERY_STATUSES, PROVIDER, STATUS_EVENT, STATUSES
+from worker.providers.verdict import Accepted, Answered, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.unisender_go import UnisenderGoSamples, sample_element
 
 # What godocs.unisender.ru/email-statuses and docs.unione.io list.
@@ -171,20 +172,20 @@ def test_what_could_trick_the_hash_is_refused() -> None:
 def test_the_get_of_a_new_webhook_is_answered() -> None:
     request = msgspec.structs.replace(UnisenderGoSamples().posted([]), method="GET", body=b"")
     source = UnisenderGoSamples().source("first")
-    answer = PROVIDER.answer_probe(request, source)
+    answer = PROVIDER.bind(source).answer_probe(request)
     assert isinstance(answer, Answered)
     assert answer.http_status == 200
-    assert PROVIDER.answer_probe(msgspec.structs.replace(request, method="OPTIONS"), source) is None
+    assert PROVIDER.bind(source).answer_probe(msgspec.structs.replace(request, method="OPTIONS")) is None
 
 
 def judge(request: WebhookRequest, sender: UnisenderGoSamples) -> object:
-    return PROVIDER.authenticate(request, sender.source("first"), now=NOW, certificates={})
+    return PROVIDER.bind(sender.source("first")).authenticate(request, now=NOW, certificates={})
 
 
 def test_the_hash_with_the_key_inside_is_not_queued() -> None:
     sender = UnisenderGoSamples()
     request = TestUnisenderGo().request(sender)
-    verdict = PROVIDER.authenticate(request, sender.source("first"), now=NOW, certificates={})
+    verdict = PROVIDER.bind(sender.source("first")).authenticate(request, now=NOW, certificates={})
     assert isinstance(verdict, Accepted)
     assert verdict.body is not None
     given = json.loads(request.body)

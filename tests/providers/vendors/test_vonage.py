@@ -16,8 +16,9 @@ from schemas.vocabulary import Cause, Channel, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vendors.vonage import CODES, PROVIDER, STATUSES, signed_token
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.phone_number import made_up_number
 from worker.samples.vonage import VonageSamples
 
@@ -89,7 +90,7 @@ class TestToken:
     CLAIMS: ClassVar[dict[str, Any]] = {"iat": int(NOW.timestamp()), "payload_hash": HASH, "iss": "Vonage"}
 
     def reason(self, request: WebhookRequest) -> str:
-        verdict = PROVIDER.authenticate(request, self.SOURCE, now=NOW, certificates={})
+        verdict = PROVIDER.bind(self.SOURCE).authenticate(request, now=NOW, certificates={})
         return verdict.reason if isinstance(verdict, Refused) else type(verdict).__name__
 
     def test_of_the_body_under_the_secret_is_accepted(self) -> None:
@@ -133,7 +134,7 @@ class TestToken:
 
     def test_that_is_missing_is_asked_for_again(self) -> None:
         request = msgspec.structs.replace(token_request({}, {}, b"{}"), headers={})
-        verdict = PROVIDER.authenticate(request, self.SOURCE, now=NOW, certificates={})
+        verdict = PROVIDER.bind(self.SOURCE).authenticate(request, now=NOW, certificates={})
         assert isinstance(verdict, Refused)
         assert (verdict.reason, verdict.http_status) == ("missing_signature", 503)
 

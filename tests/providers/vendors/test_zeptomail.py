@@ -13,8 +13,9 @@ from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Answered, Refused, WebhookRequest
 from worker.providers.vendors.zeptomail import EVENTS, PROVIDER, SIGNATURE_HEADER
+from worker.providers.verdict import Accepted, Answered, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.zeptomail import ZeptoMailSamples, sample_values
 
 # Those on ZeptoMail's page, the right spelling of one of them, and the one that its form offers besides.
@@ -166,10 +167,10 @@ def test_a_body_that_names_no_event_is_set_aside(body: bytes) -> None:
 def test_the_get_before_a_webhook_is_saved_is_answered() -> None:
     request = msgspec.structs.replace(ZeptoMailSamples().signed(b"{}", now=NOW), method="GET", headers={}, body=b"")
     source = ZeptoMailSamples().source("first")
-    answer = PROVIDER.answer_probe(request, source)
+    answer = PROVIDER.bind(source).answer_probe(request)
     assert isinstance(answer, Answered)
     assert answer.http_status == 200
-    assert PROVIDER.answer_probe(msgspec.structs.replace(request, method="OPTIONS"), source) is None
+    assert PROVIDER.bind(source).answer_probe(msgspec.structs.replace(request, method="OPTIONS")) is None
 
 
 @pytest.mark.parametrize(
@@ -182,12 +183,12 @@ def test_the_other_schemes_take_their_token_and_no_other(scheme: str, changes: d
         source = Source(name="first", provider="zeptomail", authentication=scheme, secrets=(Secret(secret),))
         assert PROVIDER.check_source(source) == []
         shown = msgspec.structs.replace(request, **changes)
-        assert isinstance(PROVIDER.authenticate(shown, source, now=NOW, certificates={}), expected)
-        assert isinstance(PROVIDER.authenticate(request, source, now=NOW, certificates={}), Refused)
+        assert isinstance(PROVIDER.bind(source).authenticate(shown, now=NOW, certificates={}), expected)
+        assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Refused)
 
 
 def judge(request: WebhookRequest, sender: ZeptoMailSamples) -> object:
-    return PROVIDER.authenticate(request, sender.source("first"), now=NOW, certificates={})
+    return PROVIDER.bind(sender.source("first")).authenticate(request, now=NOW, certificates={})
 
 
 @pytest.mark.parametrize("place", ["event_message", "event_data", "details"])

@@ -13,7 +13,7 @@ from msgspec import Struct
 from worker.commands.support.output import console, print_line
 from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.process.backoff import Backoff
-from worker.providers.provider import WebhookRequest
+from worker.providers.webhook_request import WebhookRequest
 
 _CONNECTIONS = 32
 _TRIES = 20

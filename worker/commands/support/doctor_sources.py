@@ -12,7 +12,6 @@ from worker.settings.tree import Settings
 
 # Whoever is fetched from has no mail that is older, unless it waits for the DNS or is too large.
 _PATIENCE = timedelta(hours=1)
-_TELLING_KINDS = {"bounce", "hard_bounce", "soft_bounce", "dropped", "complaint", "unsubscribe"}
 
 
 async def look_at_sources(settings: Settings) -> list[Finding]:
@@ -40,63 +39,17 @@ def _look_at_source(source: Source) -> list[Finding]:
         ways = [f"{len(source.secrets)} secret{'s' * (len(source.secrets) != 1)}"] if source.secrets else []
         ways += ["fetched from a mailbox"] if imap_mailbox(source) is not None else []
         findings = [well(what, ", ".join([source.provider, *(ways or ["no secret of its own"])]))]
-    return [*findings, *_look_at_description(source), *_look_at_mail(source)]
+    return [*findings, *_remarks(source)]
 
 
-def _look_at_description(source: Source) -> list[Finding]:
-    if source.provider != "described":
-        return []
-    from worker.providers.described.description import compile_description  # noqa: PLC0415 - costs time that --help has not
+def _remarks(source: Source) -> list[Finding]:
+    """What its provider says of the source."""
+    from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - costs time that --help has not
 
-    description = compile_description(str(source.options.get("description"))).description
-    what = f"description of {source.name}"
-    findings = [well(what, f"{description.title or description.name}, events: {len(description.events)}")]
-    if not any(meaning.kind in _TELLING_KINDS for meaning in description.events.values()):
-        findings.append(
-            note(
-                what,
-                "none of its [events] is a bounce, a complaint or an unsubscribe: it can block nobody",
-                "name the vendor's events for them, and try one with `bouncekeeper sources try`",
-            )
-        )
-    if not description.fields.occurred_at:
-        findings.append(
-            note(
-                what,
-                "tells no time of an event: each counts for when it came in",
-                "name the field as occurred_at in [fields], if the vendor tells it",
-            )
-        )
-    return findings
-
-
-def _look_at_mail(source: Source) -> list[Finding]:
-    """What reports a source of mail believes; one that could believe none was told with the settings."""
-    from worker.providers.mail.mail_provider import MailProvider  # noqa: PLC0415 - costs time that --help has not
-    from worker.providers.mail.options import read_mail_options  # noqa: PLC0415 - as above
-    from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - as above
-
-    provider = PROVIDERS[source.provider]
-    if not isinstance(provider, MailProvider):
-        return []
-    what, options = f"reports to {source.name}", read_mail_options(source)
-    if options.accepts_all:
-        remedy = 'fine if nothing forged can reach it; else give it token_secrets and take accept_reports = "all" out'
-        return [note(what, "all are believed, whoever wrote them", remedy)]
-    verifies = bool(options.known_reporters) and (
-        provider.believes_dkim(source) or bool(options.authentication_results_from)
-    )
-    signed = f"signatures of {len(options.known_reporters)} known reporters"
-    if not options.token_secrets:
-        return [
-            note(
-                what,
-                f"are believed for {signed} alone: bounces, which hardly any server signs, change nothing",
-                "give it token_secrets, and your mail the tokens that `bouncekeeper mail-token` makes",
-            )
-        ]
-    keys = f"tokens of {len(options.token_secrets)} key{'s' * (len(options.token_secrets) != 1)}"
-    return [well(what, f"are believed for {keys}{f', or {signed}' if verifies else ''}")]
+    return [
+        note(remark.what, remark.detail, remark.remedy) if remark.remedy else well(remark.what, remark.detail)
+        for remark in PROVIDERS[source.provider].remarks_on(source)
+    ]
 
 
 async def look_at_mailbox(name: str, mailbox: ImapMailbox, *, timeout_seconds: float) -> Finding:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from schemas.feedback_event import FeedbackEvent
-    from worker.providers.provider import WebhookRequest
+    from worker.providers.webhook_request import WebhookRequest
     from worker.store.pool import Pool
 
 DESCRIPTION = """\
@@ -158,9 +158,9 @@ class _Trial:
 
         sample = sample_webhook(self._source, self._provider, now=datetime.now(UTC))
         envelope = _envelope(self._source, sample.request, self._provider.kept_headers)
-        event = next((event for event in events_of(envelope, self._provider, self._source) if event.address), None)
+        event = next((event for event in events_of(envelope, self._provider.bind(self._source)) if event.address), None)
         if event is None:
-            self.result.tell("sample", f"not sent: {_why_no_sample(self._source)}")
+            self.result.tell("sample", f"not sent: {self._provider.no_sample}")
             return
         async with opened_database(self._settings) as pool:
             if sample.signed:
@@ -193,15 +193,6 @@ class _Trial:
             detail = f"{self._target} cannot be reached ({error}): start the receiver, or give --url"
             self.result.tell(step, detail, well=False)
         return self.result.http_status
-
-
-def _why_no_sample(source: Source) -> str:
-    if source.provider == "described":
-        return "none can be made for this description; use `sources try`"
-    return (
-        "a mail of our own making is believed for its token alone, and this source has no token_secrets; try a report "
-        "that came in with `sources try`"
-    )
 
 
 def _why_past_the_receiver(source: Source) -> str:

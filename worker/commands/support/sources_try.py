@@ -162,7 +162,7 @@ def _events(envelope: Envelope, source: Source) -> "list[FeedbackEvent]":
     from worker.processor.parsing import events_of  # noqa: PLC0415 - costs time that --help has not
     from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - as above
 
-    return events_of(envelope, PROVIDERS[source.provider], source)
+    return events_of(envelope, PROVIDERS[source.provider].bind(source))
 
 
 def _view(event: "FeedbackEvent", policy: "Policy") -> dict[str, object]:

@@ -4,13 +4,17 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
 from schemas.source import Secret, Source
 from worker.providers.authentication.comparison import as_bytes, texts_match
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.authentication.scheme import Refuse
+from worker.providers.authentication.source_options import Option
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 _BASIC = "basic "
 _CHALLENGE = 'Basic realm="bouncekeeper", charset="UTF-8"'
@@ -20,11 +24,15 @@ class BasicCredentials(Struct, frozen=True, tag_field="scheme", tag="basic", for
     """`Authorization: Basic` with one of the secrets, each written `user:password` (RFC 7617)."""
 
     unproven_bytes: ClassVar[int | None] = 0
+    options: ClassVar[tuple[Option[Any], ...]] = ()
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets."""
+        return partial(self._refuse, secrets=source.secrets)
+
+    def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
         """None when user and password are one of the source's secrets."""
-        del now  # nothing in them says when they were sent
-        return refuse_basic_auth(request, source.secrets)
+        return refuse_basic_auth(request, secrets)
 
     def check_secrets(self, source: Source) -> list[str]:
         """Each secret needs its colon, and a password after it."""
@@ -37,13 +45,17 @@ class HeaderToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="he
     """A request header that carries one of the secrets, after an optional prefix (`Bearer `)."""
 
     unproven_bytes: ClassVar[int | None] = 0
+    options: ClassVar[tuple[Option[Any], ...]] = ()
 
     header: str = "authorization"  # in lower case
     prefix: str = ""  # compared without regard to case
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets."""
+        return partial(self._refuse, secrets=source.secrets)
+
+    def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
         """None when the header's value is one of the source's secrets."""
-        del now  # nothing in it says when it was sent
         given = request.headers.get(self.header, "")
         if not given:
             return Refused(
@@ -55,7 +67,7 @@ class HeaderToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="he
                 reason="unreadable_credentials",
                 detail=f"the header {self.header} does not begin with {self.prefix.strip()!r}",
             )
-        return _refuse_token(given[len(self.prefix) :].strip(), source, f"the header {self.header}")
+        return _refuse_token(given[len(self.prefix) :].strip(), secrets, f"the header {self.header}")
 
     def check_secrets(self, source: Source) -> list[str]:
         """Any text will do that a header can carry."""
@@ -73,12 +85,16 @@ class QueryToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="que
     """A parameter of the webhook's URL that carries one of the secrets; the last resort, as URLs are logged."""
 
     unproven_bytes: ClassVar[int | None] = 0
+    options: ClassVar[tuple[Option[Any], ...]] = ()
 
     parameter: str = "token"
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets."""
+        return partial(self._refuse, secrets=source.secrets)
+
+    def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
         """None when the parameter's value is one of the source's secrets."""
-        del now  # nothing in it says when it was sent
         given = request.query.get(self.parameter, "")
         if not given:
             return Refused(
@@ -86,16 +102,15 @@ class QueryToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="que
                 detail=f"the URL has no parameter {self.parameter}: append ?{self.parameter}=… with the secret "
                 "to the webhook's URL at the vendor",
             )
-        return _refuse_token(given, source, f"the URL's parameter {self.parameter}")
+        return _refuse_token(given, secrets, f"the URL's parameter {self.parameter}")
 
-    def check_secrets(self, source: Source) -> list[str]:
+    def check_secrets(self, _source: Source) -> list[str]:
         """Any text will do."""
-        del source
         return []
 
 
-def _refuse_token(given: str, source: Source, where: str) -> Refused | None:
-    matches = [texts_match(given, secret.reveal()) for secret in source.secrets if secret.reveal()]
+def _refuse_token(given: str, secrets: Sequence[Secret], where: str) -> Refused | None:
+    matches = [texts_match(given, secret.reveal()) for secret in secrets if secret.reveal()]
     if any(matches):
         return None
     return Refused(

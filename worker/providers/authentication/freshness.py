@@ -2,46 +2,57 @@
 
 from datetime import datetime, timedelta
 
-from schemas.source import Source
-from worker.providers.authentication.source_options import seconds_option
-from worker.providers.provider import Refused
+from msgspec import Struct
 
-MAX_AGE_OPTION = "max_age_seconds"
-MAX_AHEAD_OPTION = "max_ahead_seconds"
-TIME_OPTIONS = (MAX_AGE_OPTION, MAX_AHEAD_OPTION)  # of every provider whose vendor signs a time
+from schemas.source import Source
+from worker.providers.authentication.source_options import seconds
+from worker.providers.verdict import Refused
 
 # A vendor's clock may be ahead of ours by so much, as in the vendors' own libraries.
 DEFAULT_MAX_AHEAD_SECONDS = 300
 
+MAX_AGE = seconds("max_age_seconds", None)  # each scheme has a default of its own
+MAX_AHEAD = seconds("max_ahead_seconds", DEFAULT_MAX_AHEAD_SECONDS)
+TIME_OPTIONS = (MAX_AGE, MAX_AHEAD)  # of every scheme that signs a time
 
-def refuse_stale(signed_at: datetime, source: Source, *, now: datetime, default_max_age_seconds: int) -> Refused | None:
-    """None when the time lies within the source's `max_age_seconds` and `max_ahead_seconds`."""
-    max_age_seconds = seconds_option(source, MAX_AGE_OPTION, default_max_age_seconds)
-    max_ahead_seconds = seconds_option(source, MAX_AHEAD_OPTION, DEFAULT_MAX_AHEAD_SECONDS)
+
+class Freshness(Struct, frozen=True, kw_only=True):
+    """How far from ours a signed time may lie."""
+
+    max_age_seconds: int
+    max_ahead_seconds: int = DEFAULT_MAX_AHEAD_SECONDS
+
+    @property
+    def seconds_of_use(self) -> int:
+        """For how long after its arrival a request with a signed time may be accepted again."""
+        return self.max_age_seconds + self.max_ahead_seconds
+
+
+def freshness_of(source: Source, *, default_max_age_seconds: int) -> Freshness:
+    """What the source sets, in `max_age_seconds` and `max_ahead_seconds`."""
+    return Freshness(
+        max_age_seconds=MAX_AGE.of(source) or default_max_age_seconds, max_ahead_seconds=MAX_AHEAD.of(source)
+    )
+
+
+def refuse_stale(signed_at: datetime, freshness: Freshness, *, now: datetime) -> Refused | None:
+    """None when the time lies within what is fresh."""
     age = now - signed_at
-    if age > timedelta(seconds=max_age_seconds):
-        return _stale(signed_at, now, f"older than {MAX_AGE_OPTION} = {max_age_seconds}: a replay")
-    if age < -timedelta(seconds=max_ahead_seconds):
-        return _stale(signed_at, now, f"more than {MAX_AHEAD_OPTION} = {max_ahead_seconds} ahead: a forgery")
+    if age > timedelta(seconds=freshness.max_age_seconds):
+        return _stale(signed_at, now, f"older than {MAX_AGE.name} = {freshness.max_age_seconds}: a replay")
+    if age < -timedelta(seconds=freshness.max_ahead_seconds):
+        return _stale(signed_at, now, f"more than {MAX_AHEAD.name} = {freshness.max_ahead_seconds} ahead: a forgery")
     return None
 
 
-def refuse_expired(expires: datetime, source: Source, *, now: datetime) -> Refused | None:
+def refuse_expired(expires: datetime, freshness: Freshness, *, now: datetime) -> Refused | None:
     """None until the time at which the vendor lets its signature end; clocks may differ by `max_ahead_seconds`."""
-    max_ahead_seconds = seconds_option(source, MAX_AHEAD_OPTION, DEFAULT_MAX_AHEAD_SECONDS)
-    if now <= expires + timedelta(seconds=max_ahead_seconds):
+    if now <= expires + timedelta(seconds=freshness.max_ahead_seconds):
         return None
     return Refused(
         reason="stale",
         detail=f"the signature ended at {expires:%Y-%m-%d %H:%M:%S} UTC, as it says itself: a replay, or this "
         "machine's clock is wrong",
-    )
-
-
-def seconds_of_use(source: Source, *, default_max_age_seconds: int) -> int:
-    """For how long after its arrival a request with a signed time may be accepted again."""
-    return seconds_option(source, MAX_AGE_OPTION, default_max_age_seconds) + seconds_option(
-        source, MAX_AHEAD_OPTION, DEFAULT_MAX_AHEAD_SECONDS
     )
 
 

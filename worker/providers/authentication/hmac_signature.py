@@ -5,16 +5,20 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
 from schemas.source import Secret, Source
 from worker.providers.authentication.comparison import as_bytes, texts_match
-from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.freshness import TIME_OPTIONS, Freshness, freshness_of, refuse_stale
+from worker.providers.authentication.scheme import Refuse
 from worker.providers.authentication.signed_template import BODY, ID, TIMESTAMP, read_template
 from worker.providers.authentication.signed_time import TimeFormat, bad_time, read_signed_time
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.authentication.source_options import Option
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 Digest = Literal["md5", "sha1", "sha256", "sha384", "sha512"]
 Encoding = Literal["hex", "base64"]
@@ -63,7 +67,19 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
     id_header: str = ""
     max_age_seconds: int = 24 * 3600
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    @property
+    def options(self) -> tuple[Option[Any], ...]:
+        """How old a request may be, where a time is signed."""
+        return TIME_OPTIONS if self.timestamp_header else ()
+
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets, and with what is fresh there."""
+        freshness = freshness_of(source, default_max_age_seconds=self.max_age_seconds)
+        return partial(self._refuse, secrets=source.secrets, freshness=freshness)
+
+    def _refuse(
+        self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
+    ) -> Refused | None:
         """None when the signature fits under one of the source's secrets, and is recent where a time is signed."""
         given = request.headers.get(self.header, "")
         timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
@@ -73,19 +89,19 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
         if self.timestamp_header and signed_at is None:
             return bad_time(timestamp, self.timestamp_format)
         message = self.message(request)
-        if message is None or not any([self._fits(one, message, source) for one in self._listed(given)]):  # noqa: C419 - all are compared
+        if message is None or not any([self._fits(one, message, secrets) for one in self._listed(given)]):  # noqa: C419 - all are compared
             return bad_signature()
         if signed_at is None:
             return None
-        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=self.max_age_seconds)
+        return refuse_stale(signed_at, freshness, now=now)
 
     def _listed(self, given: str) -> list[str]:
         """The signatures in the header, without their prefix."""
         texts = [given] if "," in self.prefix else given.split(",", _MOST_SIGNATURES)[:_MOST_SIGNATURES]
         return [text.strip()[len(self.prefix) :].strip() for text in texts if text.strip().startswith(self.prefix)]
 
-    def _fits(self, signature: str, message: bytes, source: Source) -> bool:
-        return hmac_matches(signature, message, source.secrets, digest=self.digest, encoding=self.encoding)
+    def _fits(self, signature: str, message: bytes, secrets: Sequence[Secret]) -> bool:
+        return hmac_matches(signature, message, secrets, digest=self.digest, encoding=self.encoding)
 
     def message(self, request: WebhookRequest) -> bytes | None:
         """The bytes that are signed; None when they could be cut into other fields as well."""
@@ -99,9 +115,8 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
             }
         )
 
-    def check_secrets(self, source: Source) -> list[str]:
+    def check_secrets(self, _source: Source) -> list[str]:
         """Any text can be a key."""
-        del source
         return []
 
 

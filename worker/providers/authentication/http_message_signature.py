@@ -8,20 +8,30 @@ signature over it are checked here, as neither proves anything without the other
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from schemas.source import Source
+from schemas.source import Secret, Source
 from worker.providers.authentication.comparison import as_bytes, texts_match
-from worker.providers.authentication.freshness import refuse_expired, refuse_stale
+from worker.providers.authentication.freshness import (
+    TIME_OPTIONS,
+    Freshness,
+    freshness_of,
+    refuse_expired,
+    refuse_stale,
+)
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
 from worker.providers.authentication.public_key import ed25519_matches, load_ed25519_key
+from worker.providers.authentication.scheme import Refuse
 from worker.providers.authentication.signed_time import bad_time, read_signed_time
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.authentication.source_options import Option
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 DIGEST_HEADER = "content-digest"
 INPUT_HEADER = "signature-input"
@@ -58,10 +68,18 @@ class HttpMessageSignature(Struct, frozen=True, kw_only=True):
     """
 
     unproven_bytes: ClassVar[int | None] = None
+    options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
     max_age_seconds: int = 300
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets, and with what is fresh there."""
+        freshness = freshness_of(source, default_max_age_seconds=self.max_age_seconds)
+        return partial(self._refuse, secrets=source.secrets, freshness=freshness)
+
+    def _refuse(
+        self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
+    ) -> Refused | None:
         """None when the digest is the body's and a recent signature over it fits under one of the keys."""
         headers = request.headers
         for name in (DIGEST_HEADER, INPUT_HEADER, SIGNATURE_HEADER):
@@ -78,10 +96,10 @@ class HttpMessageSignature(Struct, frozen=True, kw_only=True):
             expires = created if signed.expires is None else read_signed_time(signed.expires)
             if created is None or expires is None:
                 refused = bad_time(signed.created if created is None else signed.expires or "")
-            elif ed25519_matches(signed.signature, _base(signed, request), source.secrets):
-                if signed.expires is not None and (refused := refuse_expired(expires, source, now=now)):
+            elif ed25519_matches(signed.signature, _base(signed, request), secrets):
+                if signed.expires is not None and (refused := refuse_expired(expires, freshness, now=now)):
                     return refused
-                return refuse_stale(created, source, now=now, default_max_age_seconds=self.max_age_seconds)
+                return refuse_stale(created, freshness, now=now)
         return refused or bad_signature()
 
     def check_secrets(self, source: Source) -> list[str]:

@@ -6,7 +6,7 @@ the body.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import jwt
@@ -16,11 +16,20 @@ from msgspec import Struct
 
 from schemas.source import Secret, Source
 from worker.providers.authentication.public_key import load_public_key
+from worker.providers.authentication.scheme import Refuse
 from worker.providers.authentication.signed_time import numeric_date
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.authentication.source_options import Option, checked_elsewhere
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
-ISSUER_OPTION, AUDIENCE_OPTION = "issuer", "audience"
-TOKEN_OPTIONS = (AUDIENCE_OPTION, ISSUER_OPTION)
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""  # which no token carries: what cannot be read lets nobody in
+
+
+ISSUER: Option[str | None] = checked_elsewhere("issuer", None, _text)
+AUDIENCE: Option[str | None] = checked_elsewhere("audience", None, _text)
+TOKEN_OPTIONS = (AUDIENCE, ISSUER)
 
 _BEARER = "bearer "
 _CHALLENGE = 'Bearer realm="bouncekeeper"'
@@ -52,8 +61,21 @@ class JsonWebToken(Struct, frozen=True):
     """
 
     unproven_bytes: ClassVar[int | None] = 0
+    options: ClassVar[tuple[Option[Any], ...]] = TOKEN_OPTIONS
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's keys, and the issuer and audience that it asks for."""
+        return partial(self._refuse, secrets=source.secrets, issuer=ISSUER.of(source), audience=AUDIENCE.of(source))
+
+    def _refuse(
+        self,
+        request: WebhookRequest,
+        now: datetime,
+        *,
+        secrets: Sequence[Secret],
+        issuer: str | None,
+        audience: str | None,
+    ) -> Refused | None:
         """None when the token's signature fits, it is in its time, and issuer and audience are those configured."""
         header = request.headers.get("authorization", "")
         if header[: len(_BEARER)].lower() != _BEARER:
@@ -63,7 +85,7 @@ class JsonWebToken(Struct, frozen=True):
                 "webhook at the vendor",
                 challenge=_CHALLENGE,
             )
-        claims = _claims(header[len(_BEARER) :].strip(), source.secrets)
+        claims = _claims(header[len(_BEARER) :].strip(), secrets)
         if claims is None:
             return Refused(
                 reason="bad_credentials",
@@ -71,7 +93,7 @@ class JsonWebToken(Struct, frozen=True):
                 "the identity provider whose token URL was entered at the vendor",
                 challenge=_CHALLENGE,
             )
-        return _refuse_times(claims, now) or _refuse_parties(claims, source)
+        return _refuse_times(claims, now) or _refuse_parties(claims, issuer, audience)
 
     def check_secrets(self, source: Source) -> list[str]:
         """A shared key must be long, else it can be guessed from a token; options must be texts."""
@@ -82,9 +104,9 @@ class JsonWebToken(Struct, frozen=True):
                 "characters or more: copy the key by which your identity provider signs its tokens"
             )
         problems += [
-            f"{name} = {source.options[name]!r}: give the text that the tokens carry"
-            for name in TOKEN_OPTIONS
-            if name in source.options and not (isinstance(source.options[name], str) and source.options[name])
+            f"{option.name} = {source.options[option.name]!r}: give the text that the tokens carry"
+            for option in TOKEN_OPTIONS
+            if option.name in source.options and not option.of(source)
         ]
         return problems
 
@@ -146,8 +168,7 @@ def _refuse_times(claims: dict[str, Any], now: datetime) -> Refused | None:
     )
 
 
-def _refuse_parties(claims: dict[str, Any], source: Source) -> Refused | None:
-    issuer, audience = source.options.get(ISSUER_OPTION), source.options.get(AUDIENCE_OPTION)
+def _refuse_parties(claims: dict[str, Any], issuer: str | None, audience: str | None) -> Refused | None:
     named = claims.get("aud")
     audiences = named if isinstance(named, list) else [named]
     if (issuer is None or claims.get("iss") == issuer) and (audience is None or audience in audiences):

@@ -4,8 +4,8 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import ClassVar, Literal
+from functools import lru_cache, partial
+from typing import Any, ClassVar, Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -19,10 +19,13 @@ from msgspec import Struct
 from schemas.source import Secret, Source
 from worker.providers.authentication.comparison import as_bytes
 from worker.providers.authentication.encoded_key import decode_key
-from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.freshness import TIME_OPTIONS, Freshness, freshness_of, refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
+from worker.providers.authentication.scheme import Refuse
 from worker.providers.authentication.signed_time import TimeFormat, bad_time, read_signed_time
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.authentication.source_options import Option
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 _ED25519_KEY_BYTES = 32
 _HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -52,7 +55,19 @@ class PublicKeySignature(
     separator: str = ""
     max_age_seconds: int = 24 * 3600
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    @property
+    def options(self) -> tuple[Option[Any], ...]:
+        """How old a request may be, where a time is signed."""
+        return TIME_OPTIONS if self.timestamp_header else ()
+
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets, and with what is fresh there."""
+        freshness = freshness_of(source, default_max_age_seconds=self.max_age_seconds)
+        return partial(self._refuse, secrets=source.secrets, freshness=freshness)
+
+    def _refuse(
+        self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
+    ) -> Refused | None:
         """None when the signature fits under one of the keys, and is recent where a time is signed."""
         given = request.headers.get(self.header, "")
         timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
@@ -62,11 +77,11 @@ class PublicKeySignature(
         if self.timestamp_header and signed_at is None:
             return bad_time(timestamp, self.timestamp_format)
         before = as_bytes(timestamp + self.separator) if timestamp else b""
-        if not self._fits(given, before + request.body, source.secrets):
+        if not self._fits(given, before + request.body, secrets):
             return bad_signature()
         if signed_at is None:
             return None
-        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=self.max_age_seconds)
+        return refuse_stale(signed_at, freshness, now=now)
 
     def _fits(self, signature: str, message: bytes, keys: Sequence[Secret]) -> bool:
         if self.algorithm == "ecdsa_p256":

@@ -4,16 +4,24 @@ All of a source's secrets are tried each time, so that the number of configured 
 long an answer takes. Pure: no clock, no I/O.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
+
+from msgspec import Struct
 
 from schemas.source import Source
 from worker.process.spelling import closest
 from worker.providers.authentication.callers_address import address_problems
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.authentication.source_options import Option
+from worker.providers.verdict import Answered, CertificateNeeded, Refused
+from worker.providers.webhook_request import WebhookRequest
 
 OPEN = "none"  # Source.authentication of a source that anybody may post to, said in so many words
+
+
+# None when a request is authentic at this moment.
+Refuse = Callable[[WebhookRequest, datetime], Refused | None]
 
 
 class Scheme(Protocol):
@@ -24,13 +32,55 @@ class Scheme(Protocol):
     # costs the same whatever the bytes are.
     unproven_bytes: ClassVar[int | None]
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
-        """None when the request is authentic under one of the source's secrets."""
+    @property
+    def options(self) -> tuple[Option[Any], ...]:
+        """What a source may set for it."""
         ...
 
-    def check_secrets(self, source: Source) -> list[str]:
+    def bind(self, source: Source, /) -> Refuse:
+        """The scheme with the secrets and options of one source."""
+        ...
+
+    def check_secrets(self, source: Source, /) -> list[str]:
         """What is wrong with the form of the source's secrets, each with its remedy; [] when nothing."""
         ...
+
+
+class Proof(Protocol):
+    """A way of proof, bound to one source."""
+
+    def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
+        """What `refuse` would say of any request with this head; None where the body decides too."""
+        ...
+
+    def refuse(
+        self, request: WebhookRequest, *, now: datetime, certificates: Mapping[str, bytes]
+    ) -> Refused | Answered | CertificateNeeded | None:
+        """None when the request is authentic. Mostly Refused; Answered where the vendor waits for it though nothing
+        is proved. `certificates` are those at hand, by their URLs.
+        """
+        ...
+
+
+class SchemeProof(Struct, frozen=True, kw_only=True):
+    """A scheme that was bound: its keys are the source's, and need no certificates."""
+
+    judge: Refuse
+    unproven_bytes: int | None
+
+    def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
+        """The scheme's refusal where the head proves all."""
+        return self.judge(request, now) if self.unproven_bytes == 0 else None
+
+    def refuse(
+        self,
+        request: WebhookRequest,
+        *,
+        now: datetime,
+        certificates: Mapping[str, bytes],  # noqa: ARG002 - of other proofs
+    ) -> Refused | None:
+        """The scheme's refusal."""
+        return self.judge(request, now)
 
 
 def is_open(source: Source) -> bool:

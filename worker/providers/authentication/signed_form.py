@@ -11,7 +11,8 @@ have taken https, the host or the port away. So the source says it, in its optio
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -19,35 +20,45 @@ from schemas.source import Secret, Source
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.comparison import as_bytes
 from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches, missing_signature
+from worker.providers.authentication.scheme import Refuse
+from worker.providers.authentication.source_options import Option, checked_elsewhere, texts
 from worker.providers.payload.form_payload import decode_form_pairs
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 Field = tuple[str, bytes]
 
-URL_OPTION = "url"
-URLS_OPTION = "urls"
+URL = checked_elsewhere("url", None, lambda value: value if isinstance(value, str) and value else None)
+URLS = texts("urls")
+URL_OPTIONS = (URL, URLS)
 
 
 class SignedForm(Struct, frozen=True, kw_only=True):
     """A header that carries such a signature; see the module. Each vendor's own says which fields may be signed."""
 
+    options: ClassVar[tuple[Option[Any], ...]] = URL_OPTIONS
     unproven_bytes: ClassVar[int | None] = 8 * 1024 * 1024  # all fields are signed: the whole form is read
 
     header: str  # in lower case
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets and URLs."""
+        return partial(self._refuse, secrets=source.secrets, urls=source_urls(source))
+
+    def _refuse(
+        self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret], urls: Sequence[str]
+    ) -> Refused | None:
         """None when the signature fits one of the source's URLs under one of its secrets."""
-        del now  # no time is signed
         given = request.headers.get(self.header, "")
         if not given:
             return missing_signature(self.header)
         fields = self.signed_fields(request)
         if isinstance(fields, Refused):
             return fields
-        secrets, form = self.keys(source, fields), joined_fields(fields)
+        keys, form = self.keys(secrets, fields), joined_fields(fields)
         matches = [
-            hmac_matches(given, as_bytes(url) + form, secrets, digest="sha1", encoding="base64")
-            for url in self.signed_urls(request, source)
+            hmac_matches(given, as_bytes(url) + form, keys, digest="sha1", encoding="base64")
+            for url in self.signed_urls(request, urls)
         ]
         return None if any(matches) else _NO_MATCH
 
@@ -58,28 +69,24 @@ class SignedForm(Struct, frozen=True, kw_only=True):
         except UnreadablePayload:
             return bad_signature()
 
-    def signed_urls(self, request: WebhookRequest, source: Source) -> Sequence[str]:
+    def signed_urls(self, _request: WebhookRequest, urls: Sequence[str], /) -> Sequence[str]:
         """The URLs that may have been signed: those of the source, where the vendor has no custom beside."""
-        del request
-        return source_urls(source)
+        return urls
 
-    def keys(self, source: Source, fields: Sequence[Field]) -> Sequence[Secret]:
+    def keys(self, secrets: Sequence[Secret], _fields: Sequence[Field], /) -> Sequence[Secret]:
         """What these fields may be signed with: one of the source's secrets, where the vendor has no custom beside."""
-        del fields
-        return source.secrets
+        return secrets
 
     def check_secrets(self, source: Source) -> list[str]:
         """Any text can be a key; but what is signed must be known."""
         if not source_urls(source):
-            return [f'{URL_OPTION} is missing: give the webhook\'s URL as it was entered at the vendor, "https://…"']
+            return [f'{URL.name} is missing: give the webhook\'s URL as it was entered at the vendor, "https://…"']
         return [problem for url in source_urls(source) if (problem := _url_problem(url))]
 
 
 def source_urls(source: Source) -> list[str]:
     """The URLs that lead to this source, as they were entered at the vendor."""
-    single, several = source.options.get(URL_OPTION), source.options.get(URLS_OPTION)
-    urls = [single, *several] if isinstance(several, (list, tuple)) else [single, several]
-    return [url for url in urls if isinstance(url, str) and url]
+    return [url for url in (URL.of(source), *URLS.of(source)) if url]
 
 
 def _url_problem(url: str) -> str | None:
@@ -115,5 +122,5 @@ def ambiguous_form(what: str) -> Refused:
 _NO_MATCH = Refused(
     reason="bad_signature",
     detail="the signature fits none of this source's secrets and URLs: compare the key with the one at the vendor, and "
-    f"{URL_OPTION} with the webhook's URL there, to the last slash, for it is signed too",
+    f"{URL.name} with the webhook's URL there, to the last slash, for it is signed too",
 )

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Refused
+from worker.providers.verdict import Refused
 
 TimeFormat = Literal["seconds", "milliseconds", "rfc3339"]
 

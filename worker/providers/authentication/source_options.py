@@ -1,6 +1,11 @@
-"""What an operator may set in `options` of a source, read and checked in one way."""
+"""What an operator may set in `options` of a source: each is declared once, read when a source is bound, and checked
+when the configuration is read.
+"""
 
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from schemas.source import Source
 from worker.process.spelling import did_you_mean
@@ -15,36 +20,88 @@ _OF_EVERY_SOURCE = (
     "secrets",
     "secrets_files",
 )
-# Options that are lists, whichever provider knows them.
-_LISTS = ("aws_domains", "signature_versions", "topics", "urls")
+
+Value = TypeVar("Value")
 
 
-def seconds_option(source: Source, name: str, default: int) -> int:
-    """The option as whole seconds; the default when it is missing or unusable (check_options reports that)."""
-    value = source.options.get(name)
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    return default
+class Option(Struct, Generic[Value], frozen=True, kw_only=True):
+    """One setting that only some sources have."""
+
+    name: str
+    default: Value  # of a source that has none, or one that cannot be used
+    read: Callable[[Any], Value | None]  # None for a value that cannot be used
+    mistake: Callable[[Any], str]  # what stands behind the name, with the remedy; "" for a value that is written right
+
+    def of(self, source: Source) -> Value:
+        """What the source sets."""
+        if self.name not in source.options:
+            return self.default
+        value = self.read(source.options[self.name])
+        return self.default if value is None else value
+
+    def check(self, source: Source) -> list[str]:
+        """What is wrong with what the source sets, with its remedy; [] when nothing."""
+        if self.name not in source.options or not (mistake := self.mistake(source.options[self.name])):
+            return []
+        return [self.name + mistake]
 
 
-def check_options(source: Source, *, seconds: Collection[str] = (), others: Collection[str] = ()) -> list[str]:
+def seconds(name: str, default: Value) -> Option[int | Value]:
+    """A time, in whole seconds above 0."""
+    return Option(
+        name=name,
+        default=default,
+        read=_whole_seconds,
+        mistake=lambda value: (
+            f" = {value!r}: give a whole number of seconds above 0" if _whole_seconds(value) is None else ""
+        ),
+    )
+
+
+def flag(name: str) -> Option[bool]:
+    """True only where it is set so."""
+    return Option(
+        name=name,
+        default=False,
+        read=lambda value: value is True,
+        mistake=lambda value: "" if isinstance(value, bool) else " must be true or false, without quotes",
+    )
+
+
+def texts(name: str) -> Option[tuple[str, ...]]:
+    """A list of texts; one bare text counts as a list of one, never as its letters."""
+    return Option(
+        name=name,
+        default=(),
+        read=_texts,
+        mistake=lambda value: f' is one text: write a list, {name} = ["…"]' if isinstance(value, str) else "",
+    )
+
+
+def checked_elsewhere(name: str, default: Value, read: Callable[[Any], Value | None]) -> Option[Value]:
+    """One whose mistakes are told together with other things that they have to do with."""
+    return Option(name=name, default=default, read=read, mistake=lambda _: "")
+
+
+def check_options(source: Source, known: Iterable[Option[Any]]) -> list[str]:
     """What is wrong with the source's options, each with its remedy; [] when nothing."""
-    known = sorted({*seconds, *others})
+    by_name = {option.name: option for option in known}
+    names = sorted(by_name)
     problems = [
-        f"{name} is not known to {source.provider}: {_instead(name, known)}"
-        for name in sorted(set(source.options) - set(known))
+        f"{name} is not known to {source.provider}: {_instead(name, names)}"
+        for name in sorted(set(source.options) - set(names))
     ]
-    problems.extend(
-        f"{name} = {source.options[name]!r}: give a whole number of seconds above 0"
-        for name in sorted(seconds)
-        if name in source.options and seconds_option(source, name, 0) == 0
-    )
-    problems.extend(
-        f'{name} is one text: write a list, {name} = ["…"]'
-        for name in _LISTS
-        if name in known and isinstance(source.options.get(name), str)
-    )
-    return problems
+    return problems + [problem for _, option in sorted(by_name.items()) for problem in option.check(source)]
+
+
+def _whole_seconds(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return tuple(str(item) for item in value)
+    return None if value is None or value == "" else (str(value),)
 
 
 def _instead(name: str, known: list[str]) -> str:

@@ -10,21 +10,26 @@ as that is what divides them in what is signed.
 import base64
 import binascii
 import hmac
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
-from schemas.source import Source
+from schemas.source import Secret, Source
 from worker.providers.authentication.comparison import as_bytes, texts_match
 from worker.providers.authentication.encoded_key import decode_key
-from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.freshness import TIME_OPTIONS, Freshness, freshness_of, refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
+from worker.providers.authentication.scheme import Refuse
 from worker.providers.authentication.signed_time import bad_time, read_signed_time
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.authentication.source_options import Option
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the mark of a secret, not one
 PUBLIC_KEY_PREFIX = "whpk_"
@@ -47,11 +52,19 @@ class StandardWebhooks(
     """The scheme itself; see the module."""
 
     unproven_bytes: ClassVar[int | None] = None
+    options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
     max_age_seconds: int = _DEFAULT_MAX_AGE_SECONDS
     raw_secret: bool = False  # True: the key is the secret's own characters, all of them, and never base64
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets, and with what is fresh there."""
+        freshness = freshness_of(source, default_max_age_seconds=self.max_age_seconds)
+        return partial(self._refuse, secrets=source.secrets, freshness=freshness)
+
+    def _refuse(
+        self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
+    ) -> Refused | None:
         """None when one of the signatures fits under one of the source's secrets and the time is recent."""
         headers = request.headers
         prefix = next((prefix for prefix in _PREFIXES if headers.get(f"{prefix}signature")), _PREFIXES[0])
@@ -73,10 +86,10 @@ class StandardWebhooks(
         for versioned in islice(signatures.split(), _MOST_SIGNATURES):
             version, _, signature = versioned.partition(",")
             given.get(version, []).append(signature)
-        matches = [self._fits(given, message, secret.reveal()) for secret in source.secrets]
+        matches = [self._fits(given, message, secret.reveal()) for secret in secrets]
         if not any(matches):
             return bad_signature()
-        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=self.max_age_seconds)
+        return refuse_stale(signed_at, freshness, now=now)
 
     def _fits(self, given: dict[str, list[str]], message: bytes, secret: str) -> bool:
         key = self.key(secret)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
@@ -19,8 +19,9 @@ from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import ImpossibleSetting, UnreadablePayload
 from worker.providers.authentication.freshness import TIME_OPTIONS
-from worker.providers.authentication.scheme import Scheme, check_common, is_open
-from worker.providers.authentication.source_options import check_options
+from worker.providers.authentication.scheme import is_open
+from worker.providers.authentication.source_options import checked_elsewhere
+from worker.providers.bound_source import BoundSource
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.described.description import (
     BOUNCE,
@@ -28,14 +29,16 @@ from worker.providers.described.description import (
     Meaning,
     compile_description,
 )
+from worker.providers.described.description_remarks import remarks_on
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody, Element, json_array
 from worker.providers.payload.feedback import malformed, new_event, read_elements
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.remark import Remark
 
-DESCRIPTION_OPTION = "description"
+DESCRIPTION = checked_elsewhere("description", None, lambda value: value if isinstance(value, str) else None)
 _MOST_ADDRESSES = 1_000  # of one event
 _MOST_VALUES = 250_000  # where an expression looks at the whole body
 _NAME_OR_NOTHING = re.compile(r"(?:[A-Za-z_]\w*)?", re.ASCII)
@@ -50,76 +53,80 @@ _USUAL_CAUSES: dict[Kind, Cause] = {
 }
 
 
-class Described(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider; nearly all of it is told by the source."""
-
-    name: ClassVar[str] = "described"
-    title: ClassVar[str] = "A provider that you describe"
-    documentation: ClassVar[str] = "https://jmespath.org"
-    proof: ClassVar[str] = "as described: HMAC, public key, Standard Webhooks, basic, bearer, header, query"
-    secret_help: ClassVar[str] = "the secret that the description's scheme asks for"  # noqa: S105 - a text about secrets
-    schemes: ClassVar[Mapping[str, Scheme]] = {}
-    batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {}
-
-    def check_source(self, source: Source) -> list[str]:
-        """What is wrong with the source or with its description, each with its remedy."""
-        problems = check_common(source, secret_help=f"add {self.secret_help}")
-        problems += check_options(source, seconds=TIME_OPTIONS, others=(DESCRIPTION_OPTION,))
-        text = source.options.get(DESCRIPTION_OPTION)
-        if not isinstance(text, str):
-            return [*problems, 'no description: write description = "FILE.toml", see docs/providers/described.md']
-        try:
-            compiled = compile_description(text)
-        except ImpossibleSetting as mistake:
-            return [*problems, f"description: {mistake}"]
-        return problems + compiled.description.authentication.check_secrets(source)
-
-    def scheme_of(self, source: Source) -> Scheme | None:
-        """The scheme of the source's description."""
-        return None if is_open(source) else _compiled(source).description.authentication
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """An event for each recipient of each described element; raises UnreadablePayload."""
-        compiled = _compiled(source)
-        labelled = msgspec.structs.replace(envelope, provider=compiled.description.name)
-        if compiled.description.payload.format == "json_lines":
-            return [event for line in _lines(compiled, envelope.body) for event in _read_line(compiled, line, labelled)]
-        elements = _array(compiled, envelope.body)
-        if elements is not None:
-            return read_elements(elements, labelled, partial(_read_element, compiled))
-        found = _search(compiled, _document(compiled, envelope.body))
-        return [event for element in found for event in _read(compiled, element, labelled)]
-
-    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element] | None:
-        """Those of an array, or the lines of NDJSON, each perhaps of several; None where an expression finds them."""
-        compiled = _compiled(source)
-        is_lines = compiled.description.payload.format == "json_lines"
-        return _lines(compiled, envelope.body) if is_lines else _array(compiled, envelope.body)
-
-    def body_of(self, elements: Sequence[Element], source: Source) -> bytes:
-        """A body in the shape that is described."""
-        payload = _compiled(source).description.payload
-        if payload.format == "json_lines":
-            return b"\n".join(bytes(element) for element in elements)
-        array = json_array(elements)
-        return b"{%b:%b}" % (msgspec.json.encode(payload.events), array) if payload.events else array
-
-
-PROVIDER = Described()
-
-
-def _compiled(source: Source) -> Compiled:
-    text = source.options.get(DESCRIPTION_OPTION)
-    if not isinstance(text, str):
-        raise UnreadablePayload(
-            f"source {source.name!r} has no description here: configure it for the workers too, then replay"
-        )
+def check_description(source: Source) -> list[str]:
+    """What is wrong with the description, or with the secrets for its scheme."""
+    text = DESCRIPTION.of(source)
+    if text is None:
+        return ['no description: write description = "FILE.toml", see docs/providers/described.md']
     try:
-        return compile_description(text)
+        compiled = compile_description(text)
     except ImpossibleSetting as mistake:
-        raise UnreadablePayload(f"the description of source {source.name!r} cannot be used: {mistake}") from mistake
+        return [f"description: {mistake}"]
+    return compiled.description.authentication.check_secrets(source)
+
+
+def remark(source: Source) -> list[Remark]:
+    """What the description says, and what it leaves out."""
+    text = DESCRIPTION.of(source)
+    what = f"description of {source.name}"
+    return [] if text is None else remarks_on(compile_description(text).description, what)
+
+
+def tailor(bound: BoundSource) -> BoundSource:
+    """Proves and reads as the source's description says."""
+    text = DESCRIPTION.of(bound.source)
+    if text is None:
+        return bound
+    try:
+        compiled = compile_description(text)
+    except ImpossibleSetting as mistake:
+        return msgspec.structs.replace(bound, parse=partial(_refuse_to_parse, mistake=str(mistake)))
+    if not is_open(bound.source):
+        bound = bound.proved_by(compiled.description.authentication)
+    return msgspec.structs.replace(
+        bound,
+        parse=partial(_parse, compiled),
+        elements=partial(_elements, compiled),
+        body_of=partial(_body_of, compiled),
+    )
+
+
+def parse_undescribed(envelope: Envelope) -> list[FeedbackEvent]:
+    """Never the events: raises UnreadablePayload."""
+    raise UnreadablePayload(
+        f"source {envelope.source!r} has no description here: configure it for the workers too, then replay"
+    )
+
+
+def _refuse_to_parse(envelope: Envelope, *, mistake: str) -> list[FeedbackEvent]:
+    raise UnreadablePayload(f"the description of source {envelope.source!r} cannot be used: {mistake}")
+
+
+def _parse(compiled: Compiled, envelope: Envelope) -> list[FeedbackEvent]:
+    """An event for each recipient of each described element; raises UnreadablePayload."""
+    labelled = msgspec.structs.replace(envelope, provider=compiled.description.name)
+    if compiled.description.payload.format == "json_lines":
+        return [event for line in _lines(compiled, envelope.body) for event in _read_line(compiled, line, labelled)]
+    elements = _array(compiled, envelope.body)
+    if elements is not None:
+        return read_elements(elements, labelled, partial(_read_element, compiled))
+    found = _search(compiled, _document(compiled, envelope.body))
+    return [event for element in found for event in _read(compiled, element, labelled)]
+
+
+def _elements(compiled: Compiled, envelope: Envelope) -> Iterable[Element] | None:
+    """Those of an array, or the lines of NDJSON, each perhaps of several; None where an expression finds them."""
+    is_lines = compiled.description.payload.format == "json_lines"
+    return _lines(compiled, envelope.body) if is_lines else _array(compiled, envelope.body)
+
+
+def _body_of(compiled: Compiled, elements: Sequence[Element]) -> bytes:
+    """A body in the shape that is described."""
+    payload = compiled.description.payload
+    if payload.format == "json_lines":
+        return b"\n".join(bytes(element) for element in elements)
+    array = json_array(elements)
+    return b"{%b:%b}" % (msgspec.json.encode(payload.events), array) if payload.events else array
 
 
 def _lines(compiled: Compiled, body: bytes) -> list[bytes]:
@@ -255,3 +262,21 @@ def _from_mail_date(value: Any) -> datetime | None:
         return from_iso(parsedate_to_datetime(value).isoformat())
     except (ValueError, IndexError, OverflowError, TypeError):
         return None
+
+
+PROVIDER = Provider(
+    name="described",
+    title="A provider that you describe",
+    documentation="https://jmespath.org",
+    proof="as described: HMAC, public key, Standard Webhooks, basic, bearer, header, query",
+    secret_help="the secret that the description's scheme asks for",
+    own_proof=True,  # the scheme of the description
+    batches=True,
+    vocabulary={},  # each description has its own
+    options=(DESCRIPTION, *TIME_OPTIONS),
+    parse=parse_undescribed,
+    tailor=tailor,
+    check_also=check_description,
+    remark=remark,
+    no_sample="none can be made for this description; use `sources try`",
+)

@@ -6,23 +6,34 @@ from msgspec import Struct
 
 from schemas.host import is_loopback
 from schemas.source import Secret, Source
+from worker.providers.authentication.source_options import Option, checked_elsewhere
 
 Tls = Literal["tls", "starttls", "none"]
 
-IMAP_OPTIONS = (
-    "imap_host",
-    "imap_port",
-    "imap_user",
-    "imap_password",
-    "imap_folder",
-    "imap_tls",
-    "imap_verify_dkim",
-    "after_fetch",
-)
 _PORTS: dict[Tls, int] = {"tls": 993, "starttls": 143, "none": 143}
 _LAST_PORT = 65_535
 _MOVE = "move:"
-_TEXTS = ("imap_host", "imap_user", "imap_folder", "imap_tls", "after_fetch")
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _secret(value: object) -> Secret | None:
+    return value if isinstance(value, Secret) else Secret(value) if isinstance(value, str) else None
+
+
+HOST = checked_elsewhere("imap_host", "", _text)
+PORT = checked_elsewhere("imap_port", None, lambda value: value if isinstance(value, int) else None)
+USER = checked_elsewhere("imap_user", "", _text)
+PASSWORD = checked_elsewhere("imap_password", Secret(""), _secret)
+FOLDER = checked_elsewhere("imap_folder", "INBOX", _text)
+TLS: Option[Tls] = checked_elsewhere("imap_tls", "tls", lambda value: value if value in get_args(Tls) else None)
+VERIFY_DKIM = checked_elsewhere("imap_verify_dkim", True, lambda value: value)  # noqa: FBT003 - the default
+AFTER_FETCH = checked_elsewhere("after_fetch", "flag", _text)
+_TEXTS = (HOST, USER, FOLDER, TLS, AFTER_FETCH)
+# check_imap_options tells what is wrong with them.
+IMAP_OPTIONS: tuple[Option[Any], ...] = (HOST, PORT, USER, PASSWORD, FOLDER, TLS, VERIFY_DKIM, AFTER_FETCH)
 
 
 class ImapMailbox(Struct, frozen=True, kw_only=True):
@@ -46,7 +57,7 @@ class ImapMailbox(Struct, frozen=True, kw_only=True):
 
 def has_mailbox(source: Source) -> bool:
     """True when mail is to be fetched for this source."""
-    return "imap_host" in source.options
+    return HOST.name in source.options
 
 
 def can_be_posted_to(source: Source) -> bool:
@@ -58,18 +69,16 @@ def imap_mailbox(source: Source) -> ImapMailbox | None:
     """The mailbox of a source that `check_imap_options` finds nothing wrong with; None when it has none."""
     if not has_mailbox(source) or check_imap_options(source):
         return None
-    options = source.options
-    tls = cast("Tls", options.get("imap_tls", "tls"))
-    after_fetch, _, folder = str(options.get("after_fetch", "flag")).partition(":")
-    password = options["imap_password"]
+    tls = TLS.of(source)
+    after_fetch, _, folder = AFTER_FETCH.of(source).partition(":")
     return ImapMailbox(
-        host=options["imap_host"],
-        port=options.get("imap_port", _PORTS[tls]),
-        user=options["imap_user"],
-        password=password if isinstance(password, Secret) else Secret(password),
-        folder=options.get("imap_folder", "INBOX"),
+        host=HOST.of(source),
+        port=PORT.of(source) or _PORTS[tls],
+        user=USER.of(source),
+        password=PASSWORD.of(source),
+        folder=FOLDER.of(source),
         tls=tls,
-        verify_dkim=options.get("imap_verify_dkim", True),
+        verify_dkim=VERIFY_DKIM.of(source),
         after_fetch=cast("Literal['flag', 'delete', 'move']", after_fetch),
         move_to=folder.strip(),
     )
@@ -78,15 +87,15 @@ def imap_mailbox(source: Source) -> ImapMailbox | None:
 def check_imap_options(source: Source) -> list[str]:
     """What is wrong with the options of the mailbox, each with its remedy; [] when nothing."""
     options = source.options
-    given = [name for name in IMAP_OPTIONS if name in options]
+    given = [option.name for option in IMAP_OPTIONS if option.name in options]
     if not given:
         return []
     if not has_mailbox(source):
         return [f"imap_host is missing, but {given[0]} is set: name the IMAP server, or take the others out"]
     problems = [
-        f"{name} = {options[name]!r}: it must be a text, in quotes, and not empty"
-        for name in _TEXTS
-        if name in options and not (isinstance(options[name], str) and options[name].strip())
+        f"{option.name} = {options[option.name]!r}: it must be a text, in quotes, and not empty"
+        for option in _TEXTS
+        if option.name in options and not (isinstance(options[option.name], str) and options[option.name].strip())
     ]
     if problems:
         return problems

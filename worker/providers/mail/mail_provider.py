@@ -1,47 +1,99 @@
 """What all ways share by which mail comes in: it is unwrapped, and read as every mail is."""
 
-from abc import abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from msgspec import structs
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.mail.options import MAIL_OPTIONS, check_mail_options
+from worker.providers.authentication.source_options import Option
+from worker.providers.bound_source import BoundSource, Parse
+from worker.providers.mail.options import MAIL_OPTIONS, MailOptions, check_mail_options, read_mail_options
 from worker.providers.mail.reading import VOCABULARY, read_mail
 from worker.providers.mail.received_mail import ReceivedMail
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.remark import Remark
+
+Unwrap = Callable[[Envelope], ReceivedMail]
 
 
-class MailProvider(WebhookProvider):
+def read_without_keys(envelope: Envelope) -> list[FeedbackEvent]:
+    """Never the events: read without its keys, a genuine report would be kept as unverified for good."""
+    raise UnreadablePayload(
+        f"mail: source {envelope.source!r} is not configured here: start the workers with the configuration of"
+        " receivers and the mailbox process, then replay"
+    )
+
+
+def verifies_dkim(_source: Source) -> bool:
+    """The vendor verifies DKIM signatures of whatever comes in, and says whose they are."""
+    return True
+
+
+def verifies_no_dkim(_source: Source) -> bool:
+    """Nothing that the vendor says of DKIM signatures is beyond doubt."""
+    return False
+
+
+class MailProvider(Provider, frozen=True, kw_only=True):
     """A provider whose webhooks carry whole mails: reports of feedback loops, and bounces."""
 
-    batches: ClassVar[bool] = True  # a bounce may tell of several recipients
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
-    other_options: ClassVar[tuple[str, ...]] = MAIL_OPTIONS
-    tells_dkim: ClassVar[bool] = False  # the vendor says whose DKIM signature it verified
+    unwrap: Unwrap  # the mail that was posted; raises UnreadablePayload when there is none
+    unwrap_for: Callable[[Source], Unwrap] | None = None  # the same, where the source's options have a say
+    # Whether mail that comes in by a source tells, beyond doubt, whose DKIM signature holds.
+    believes_dkim: Callable[[Source], bool] = verifies_no_dkim
+    parse: Parse = read_without_keys  # of a source that is configured, see bind_usually
+    batches: bool = True  # a bounce may tell of several recipients
+    vocabulary: Mapping[str, tuple[Kind, Cause]] = MappingProxyType(VOCABULARY)
+    options: tuple[Option[Any], ...] = MAIL_OPTIONS
+    no_sample: str = (
+        "a mail of our own making is believed for its token alone, and this source has no token_secrets; try a report "
+        "that came in with `sources try`"
+    )
 
     def check_source(self, source: Source) -> list[str]:
-        """What is wrong with the source, each with its remedy."""
+        """What is wrong or missing in the source's configuration, each with its remedy."""
         return super().check_source(source) + check_mail_options(source, verifies_dkim=self.believes_dkim(source))
 
-    def believes_dkim(self, source: Source) -> bool:
-        """True when mail that comes in by this source tells, beyond doubt, whose DKIM signature holds."""
-        del source
-        return self.tells_dkim
+    def remarks_on(self, source: Source) -> list[Remark]:
+        """What reports the source believes; one that could believe none is told by `check_source`."""
+        return [_remark(source, verifies_dkim=self.believes_dkim(source))]
 
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events that the mail tells of; raises UnreadablePayload."""
+    def bind_usually(self, source: Source) -> BoundSource:
+        """The source with its keys; one that is configured no more has none."""
+        bound = super().bind_usually(source)
         if not (source.options or source.secrets or source.authentication):
-            # Read without its keys, a genuine report would be kept as unverified for good.
-            raise UnreadablePayload(
-                f"mail: source {source.name!r} is not configured here: start the workers with the configuration of"
-                " receivers and the mailbox process, then replay"
-            )
-        return read_mail(self.unwrap(envelope, source), envelope, source)
+            return bound
+        unwrap = self.unwrap if self.unwrap_for is None else self.unwrap_for(source)
+        return structs.replace(bound, parse=partial(_parse, unwrap=unwrap, options=read_mail_options(source)))
 
-    @abstractmethod
-    def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:
-        """The mail that was posted; raises UnreadablePayload when there is none."""
+
+def _remark(source: Source, *, verifies_dkim: bool) -> Remark:
+    what, options = f"reports to {source.name}", read_mail_options(source)
+    if options.accepts_all:
+        return Remark(
+            what=what,
+            detail="all are believed, whoever wrote them",
+            remedy="fine if nothing forged can reach it; else give it token_secrets and take accept_reports = "
+            '"all" out',
+        )
+    verifies = bool(options.known_reporters) and (verifies_dkim or bool(options.authentication_results_from))
+    signed = f"signatures of {len(options.known_reporters)} known reporters"
+    if not options.token_secrets:
+        return Remark(
+            what=what,
+            detail=f"are believed for {signed} alone: bounces, which hardly any server signs, change nothing",
+            remedy="give it token_secrets, and your mail the tokens that `bouncekeeper mail-token` makes",
+        )
+    keys = f"tokens of {len(options.token_secrets)} key{'s' * (len(options.token_secrets) != 1)}"
+    return Remark(what=what, detail=f"are believed for {keys}{f', or {signed}' if verifies else ''}")
+
+
+def _parse(envelope: Envelope, *, unwrap: Unwrap, options: MailOptions) -> list[FeedbackEvent]:
+    return read_mail(unwrap(envelope), envelope, options)

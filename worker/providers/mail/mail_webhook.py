@@ -4,8 +4,7 @@
 headers that no HTTP request can set, as they are not among `kept_headers`.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
+from functools import partial
 
 import msgspec
 
@@ -14,9 +13,10 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, bearer_token
-from worker.providers.authentication.scheme import Scheme
+from worker.providers.bound_source import BoundSource, Parse
 from worker.providers.mail.imap_options import IMAP_OPTIONS, check_imap_options, has_mailbox, imap_mailbox
 from worker.providers.mail.mail_provider import MailProvider
+from worker.providers.mail.options import MAIL_OPTIONS
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.providers.payload.vendor_time import from_iso
 
@@ -37,61 +37,41 @@ DKIM_PASS_HEADER = "x-bouncekeeper-dkim-pass"  # noqa: S105 - the name of a head
 DELIVERED_AT_HEADER = "x-bouncekeeper-delivered-at"
 
 
-class Mail(MailProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
+def needs_secret(source: Source) -> bool:
+    """False for a source that has a mailbox: nobody can then post to it."""
+    return not has_mailbox(source)
 
-    name: ClassVar[str] = "mail"
-    title: ClassVar[str] = "Mail (ARF, DSN)"
-    documentation: ClassVar[str] = "https://www.rfc-editor.org/rfc/rfc5965"
-    proof: ClassVar[str] = "user and password, a bearer token, or a header"
-    kept_headers: ClassVar[frozenset[str]] = frozenset({RECIPIENT_HEADER, SENDER_HEADER})
-    secret_help: ClassVar[str] = (
-        "a user and a long password of your own, written user:password (a token alone with authentication = "  # noqa: S105 - says what it is
-        '"bearer" or "header")'
+
+def fetches_with_dkim(source: Source) -> bool:
+    """True when the mailbox process verifies signatures for this source."""
+    mailbox = imap_mailbox(source)
+    return mailbox is not None and mailbox.verify_dkim
+
+
+def tailor(bound: BoundSource) -> BoundSource:
+    """Dates what is fetched by the mailbox."""
+    return msgspec.structs.replace(bound, parse=partial(_parse_as_delivered, parse=bound.parse))
+
+
+def _parse_as_delivered(envelope: Envelope, *, parse: Parse) -> list[FeedbackEvent]:
+    """The events that the mail tells of, received when the mailbox took it; raises UnreadablePayload."""
+    delivered_at = from_iso(envelope.headers.get(DELIVERED_AT_HEADER))
+    if delivered_at is not None and delivered_at < envelope.received_at:
+        # Fetched again after a crash it is dated alike, and what lay in a mailbox for a year is no news.
+        envelope = msgspec.structs.replace(envelope, received_at=delivered_at)
+    return parse(envelope)
+
+
+def unwrap(envelope: Envelope) -> ReceivedMail:
+    """The body is the mail."""
+    if not envelope.body.strip():
+        raise UnreadablePayload("mail: the body is empty: post the message itself, with its headers")
+    return ReceivedMail(
+        message=envelope.body,
+        envelope_recipient=envelope_address(envelope.headers.get(RECIPIENT_HEADER)),
+        envelope_sender=envelope_address(envelope.headers.get(SENDER_HEADER)),
+        dkim_pass=tuple(envelope.headers.get(DKIM_PASS_HEADER, "").split()),
     )
-    schemes: ClassVar[Mapping[str, Scheme]] = {
-        "": BasicCredentials(),
-        "bearer": bearer_token(),
-        "header": HeaderToken(header=TOKEN_HEADER),
-    }
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    other_options: ClassVar[tuple[str, ...]] = (*MailProvider.other_options, *IMAP_OPTIONS)
-
-    def check_source(self, source: Source) -> list[str]:
-        """What is wrong with the source, each with its remedy."""
-        return super().check_source(source) + check_imap_options(source)
-
-    def needs_secret(self, source: Source) -> bool:
-        """False for a source that has a mailbox: nobody can then post to it."""
-        return not has_mailbox(source)
-
-    def believes_dkim(self, source: Source) -> bool:
-        """True when the mailbox process verifies signatures for this source."""
-        mailbox = imap_mailbox(source)
-        return mailbox is not None and mailbox.verify_dkim
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events that the mail tells of, received when the mailbox took it; raises UnreadablePayload."""
-        delivered_at = from_iso(envelope.headers.get(DELIVERED_AT_HEADER))
-        if delivered_at is not None and delivered_at < envelope.received_at:
-            # Fetched again after a crash it is dated alike, and what lay in a mailbox for a year is no news.
-            envelope = msgspec.structs.replace(envelope, received_at=delivered_at)
-        return super().parse(envelope, source)
-
-    def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:
-        """The body is the mail."""
-        del source  # all that is needed stands in the envelope
-        if not envelope.body.strip():
-            raise UnreadablePayload("mail: the body is empty: post the message itself, with its headers")
-        return ReceivedMail(
-            message=envelope.body,
-            envelope_recipient=envelope_address(envelope.headers.get(RECIPIENT_HEADER)),
-            envelope_sender=envelope_address(envelope.headers.get(SENDER_HEADER)),
-            dkim_pass=tuple(envelope.headers.get(DKIM_PASS_HEADER, "").split()),
-        )
-
-
-PROVIDER = Mail()
 
 
 def envelope_address(written: str | None) -> str | None:
@@ -101,3 +81,27 @@ def envelope_address(written: str | None) -> str | None:
     address = written.strip().removeprefix("<").removesuffix(">").strip()
     # What Postfix's pipe(8) writes for the null sender, unless told otherwise.
     return "" if address.upper() == "MAILER-DAEMON" else address
+
+
+PROVIDER = MailProvider(
+    name="mail",
+    title="Mail (ARF, DSN)",
+    documentation="https://www.rfc-editor.org/rfc/rfc5965",
+    proof="user and password, a bearer token, or a header",
+    kept_headers=frozenset({RECIPIENT_HEADER, SENDER_HEADER}),
+    secret_help=(
+        "a user and a long password of your own, written user:password (a token alone with authentication = "
+        '"bearer" or "header")'
+    ),
+    schemes={
+        "": BasicCredentials(),
+        "bearer": bearer_token(),
+        "header": HeaderToken(header=TOKEN_HEADER),
+    },
+    options=(*MAIL_OPTIONS, *IMAP_OPTIONS),
+    needs_secret=needs_secret,
+    believes_dkim=fetches_with_dkim,
+    unwrap=unwrap,
+    tailor=tailor,
+    check_also=check_imap_options,
+)

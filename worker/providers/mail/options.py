@@ -15,23 +15,53 @@ from typing import Any
 from msgspec import Struct
 
 from schemas.source import Secret, Source
+from worker.providers.authentication.source_options import Option, checked_elsewhere
 from worker.providers.mail.known_reporters import DEFAULTS, KNOWN_REPORTERS
 
-TOKEN_SECRETS = "token_secrets"  # noqa: S105 - the name of an option
-MAIL_OPTIONS: tuple[str, ...] = (
-    TOKEN_SECRETS,
-    "bounce_domain",
-    "verp_separator",
-    "known_reporters",
-    "report_addresses",
-    "authentication_results_from",
-    "accept_reports",
-)
 SHORTEST_TOKEN_SECRET = 16
 
-_LISTS = (TOKEN_SECRETS, "known_reporters", "report_addresses", "authentication_results_from")
-_TEXTS = ("bounce_domain", "verp_separator", "accept_reports")
 _SEPARATORS = ("+", "-", "=", "_", ".", "/", "#")
+
+
+def _values(value: object) -> list[str | Secret]:
+    return [item for item in value if isinstance(item, (str, Secret))] if isinstance(value, (list, tuple)) else []
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item.strip() for item in _values(value) if isinstance(item, str) and item.strip())
+
+
+def _lower_texts(value: object) -> frozenset[str]:
+    return frozenset(text.lower() for text in _texts(value))
+
+
+def _text(value: object) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def _secrets(value: object) -> tuple[Secret, ...]:
+    return tuple(secret if isinstance(secret, Secret) else Secret(secret) for secret in _values(value))
+
+
+def _reporters(value: object) -> tuple[str, ...]:
+    return tuple(
+        entry for name in _texts(value) for entry in (KNOWN_REPORTERS if name == DEFAULTS else (name.lower(),))
+    )
+
+
+_NOBODY: frozenset[str] = frozenset()
+_NO_SECRETS: tuple[Secret, ...] = ()
+TOKEN_SECRETS = checked_elsewhere("token_secrets", _NO_SECRETS, _secrets)
+BOUNCE_DOMAIN = checked_elsewhere("bounce_domain", "", _text)
+VERP_SEPARATOR = checked_elsewhere("verp_separator", "+", _text)
+KNOWN = checked_elsewhere("known_reporters", KNOWN_REPORTERS, _reporters)
+REPORT_ADDRESSES = checked_elsewhere("report_addresses", _NOBODY, _lower_texts)
+RESULTS_FROM = checked_elsewhere("authentication_results_from", _NOBODY, _lower_texts)
+ACCEPTS_ALL = checked_elsewhere("accept_reports", False, lambda value: value == "all")  # noqa: FBT003 - the default
+
+_LISTS = (TOKEN_SECRETS, KNOWN, REPORT_ADDRESSES, RESULTS_FROM)
+_TEXTS = (BOUNCE_DOMAIN, VERP_SEPARATOR, ACCEPTS_ALL)
+MAIL_OPTIONS: tuple[Option[Any], ...] = (*_LISTS, *_TEXTS)  # check_mail_options tells what is wrong with them
 
 
 class MailOptions(Struct, frozen=True, kw_only=True):
@@ -48,22 +78,14 @@ class MailOptions(Struct, frozen=True, kw_only=True):
 
 def read_mail_options(source: Source) -> MailOptions:
     """The options as they are used; what is unusable counts as not given (check_mail_options reports it)."""
-    options = source.options
-    known = _texts(options.get("known_reporters", (DEFAULTS,)))
     return MailOptions(
-        token_secrets=tuple(
-            secret if isinstance(secret, Secret) else Secret(secret) for secret in _values(options.get(TOKEN_SECRETS))
-        ),
-        bounce_domain=_text(options.get("bounce_domain")).lower(),
-        verp_separator=_text(options.get("verp_separator")) or "+",
-        known_reporters=tuple(
-            entry for name in known for entry in (KNOWN_REPORTERS if name == DEFAULTS else (name.lower(),))
-        ),
-        report_addresses=frozenset(address.lower() for address in _texts(options.get("report_addresses"))),
-        authentication_results_from=frozenset(
-            name.lower() for name in _texts(options.get("authentication_results_from"))
-        ),
-        accepts_all=options.get("accept_reports") == "all",
+        token_secrets=TOKEN_SECRETS.of(source),
+        bounce_domain=BOUNCE_DOMAIN.of(source).lower(),
+        verp_separator=VERP_SEPARATOR.of(source),
+        known_reporters=KNOWN.of(source),
+        report_addresses=REPORT_ADDRESSES.of(source),
+        authentication_results_from=RESULTS_FROM.of(source),
+        accepts_all=ACCEPTS_ALL.of(source),
     )
 
 
@@ -74,14 +96,14 @@ def check_mail_options(source: Source, *, verifies_dkim: bool = False) -> list[s
     """
     options = source.options
     problems = [
-        f'{name} must be a list of texts: {name} = ["…"]'
-        for name in _LISTS
-        if name in options and not _is_list(options[name])
+        f'{option.name} must be a list of texts: {option.name} = ["…"]'
+        for option in _LISTS
+        if option.name in options and not _is_list(options[option.name])
     ]
     problems += [
-        f'{name} must be a text: {name} = "…"'
-        for name in _TEXTS
-        if name in options and not isinstance(options[name], str)
+        f'{option.name} must be a text: {option.name} = "…"'
+        for option in _TEXTS
+        if option.name in options and not isinstance(options[option.name], str)
     ]
     if problems:
         return problems
@@ -129,15 +151,3 @@ def _check_values(options: dict[str, Any], read: MailOptions) -> list[str]:
 
 def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(item, (str, Secret)) for item in value)
-
-
-def _values(value: object) -> list[str | Secret]:
-    return [item for item in value if isinstance(item, (str, Secret))] if isinstance(value, (list, tuple)) else []
-
-
-def _texts(value: object) -> list[str]:
-    return [item.strip() for item in _values(value) if isinstance(item, str) and item.strip()]
-
-
-def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""

@@ -15,12 +15,11 @@ import msgspec
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.mail.delivery_status import ACTIONS, read_delivery_status
 from worker.providers.mail.feedback_report import FEEDBACK_TYPES, read_feedback_report
 from worker.providers.mail.mail_part import MailPart, read_mail_part
-from worker.providers.mail.options import MailOptions, read_mail_options
+from worker.providers.mail.options import MailOptions
 from worker.providers.mail.other_mail import (
     OTHER_MAIL,
     read_auto_reply,
@@ -53,11 +52,10 @@ _RAW_CHARACTERS = 16_000
 _RAW_FIELDS = ("from", "to", "date", "subject", "message-id", "auto-submitted", "x-failed-recipients")
 
 
-def read_mail(mail: ReceivedMail, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
+def read_mail(mail: ReceivedMail, envelope: Envelope, options: MailOptions) -> list[FeedbackEvent]:
     """One event for each recipient that the mail reports of; raises UnreadablePayload when it is no mail at all."""
     part = read_mail_part(mail.message)
     report = _what_it_is(part, mail)
-    options = read_mail_options(source)
     proof = find_proof(mail, part, report, options)
     reading = _Reading(
         mail=mail,

@@ -9,11 +9,10 @@ it documented what the console's test events are about, so that they are not kno
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.scheme import Scheme
@@ -24,7 +23,7 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://ahasend.com/docs/api-reference/webhooks/security
@@ -61,36 +60,13 @@ _FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE})
 # -- How it is read ------------------------------------------------------------------------------------------
 
 
-class AhaSend(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "ahasend"
-    title: ClassVar[str] = "AhaSend"
-    documentation: ClassVar[str] = "https://ahasend.com/docs/api-reference/webhooks"
-    proof: ClassVar[str] = "HMAC-SHA256 of id, time and body (Standard Webhooks)"
-    secret_help: ClassVar[str] = "the webhook's secret as it stands, aha-whsec- included: Webhooks, the webhook"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    kept_headers: ClassVar[frozenset[str]] = frozenset(ID_HEADERS)
-    account_paths: ClassVar[Mapping[str, str]] = {
-        "subaccount": "data.account_id",
-        "sending_domain": "data.from || data.sending_domain",
-    }
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | {
-        f"{BOUNCED}/delivery_attempt": REFUSED,
-        f"{SUPPRESSION}/{_COMPLAINED}": COMPLAINT,
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload and in the event's id
-        values = json_payload.decode_object(envelope.body, "AhaSend webhook")
-        name = text(values, "type", WORD_LIMIT)
-        if name is None:
-            raise UnreadablePayload("AhaSend webhook: it has no type")
-        return [_read_event(name, values, envelope)]
-
-
-PROVIDER = AhaSend()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, "AhaSend webhook")
+    name = text(values, "type", WORD_LIMIT)
+    if name is None:
+        raise UnreadablePayload("AhaSend webhook: it has no type")
+    return [_read_event(name, values, envelope)]
 
 
 def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> FeedbackEvent:
@@ -129,3 +105,24 @@ def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> Fee
         diagnostic=diagnostic,
         machine=json_payload.flag(data, "is_bot"),
     )
+
+
+PROVIDER = Provider(
+    name="ahasend",
+    title="AhaSend",
+    documentation="https://ahasend.com/docs/api-reference/webhooks",
+    proof="HMAC-SHA256 of id, time and body (Standard Webhooks)",
+    secret_help="the webhook's secret as it stands, aha-whsec- included: Webhooks, the webhook",
+    schemes=SCHEMES,
+    kept_headers=frozenset(ID_HEADERS),
+    account_paths={
+        "subaccount": "data.account_id",
+        "sending_domain": "data.from || data.sending_domain",
+    },
+    vocabulary=EVENTS
+    | {
+        f"{BOUNCED}/delivery_attempt": REFUSED,
+        f"{SUPPRESSION}/{_COMPLAINED}": COMPLAINT,
+    },
+    parse=parse,
+)

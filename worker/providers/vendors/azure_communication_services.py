@@ -8,28 +8,26 @@ Microsoft Entra's bearer tokens are not verified: the keys that sign them change
 """
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
-from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
+from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import QueryToken
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import HARD_CAUSES, classify
 from worker.providers.classification.vendor_verdict import kind_of_drop
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Accepted, Answered, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://learn.microsoft.com/azure/event-grid/security-authentication (secrets in the URL; nothing is signed)
@@ -93,71 +91,46 @@ _NOT_FOR_US = frozenset({VALIDATION_EVENT, "Microsoft.EventGrid.SubscriptionDele
 # -- How it is read ------------------------------------------------------------------------------------------
 # Times have seven fraction digits, and both spellings of their fields are published.
 
+_BATCH = BatchBody("Event Grid webhook")
 
-class AzureCommunicationServices(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
 
-    name: ClassVar[str] = "azure_communication_services"
-    title: ClassVar[str] = "Azure Communication Services"
-    documentation: ClassVar[str] = "https://learn.microsoft.com/azure/event-grid/communication-services-email-events"
-    proof: ClassVar[str] = "a token in the URL or in a header"
-    secret_help: ClassVar[str] = (
-        "a long random text of your own: append ?token=… with it to the endpoint's URL in the event subscription, or, "  # noqa: S105 - says where to enter it
-        'with authentication = "header", enter it there as a delivery property'
+def welcome(request: WebhookRequest) -> Verdict:
+    """Sends the code of Event Grid's own handshake back; anything else is accepted."""
+    announced = request.headers.get(EVENT_TYPE_HEADER, "")
+    if announced != SUBSCRIPTION_VALIDATION and (announced or VALIDATION_EVENT.encode() not in request.body):
+        return Accepted()
+    code = _validation_code(request.body)
+    if code is None and not announced:
+        return Accepted()  # reports that only quote the handshake's name
+    if code is None:
+        return Refused(
+            reason="unreadable_handshake",
+            detail="Event Grid's handshake holds no validationCode: create the event subscription again",
+            http_status=400,
+        )
+    return Answered(
+        reason="subscription_validated",
+        detail="Event Grid sends here from now on",
+        body=msgspec.json.encode({"validationResponse": code}),
+        content_type="application/json",
     )
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": QueryToken(), "header": ConfiguredHeader()}
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
-    batch: ClassVar[BatchBody] = BatchBody("Event Grid webhook")
-    batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "topic || source", "sending_domain": "data.sender"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **{f"{DELIVERY_REPORT}/{status}": meaning for status, meaning in DELIVERY_STATUSES.items()},
-        **{f"{ENGAGEMENT_REPORT}/{engagement}": meaning for engagement, meaning in ENGAGEMENTS.items()},
-        **dict.fromkeys(sorted(_NOT_FOR_US), (Kind.OTHER, Cause.NONE)),
-    }
-
-    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """Sends the code of Event Grid's own handshake back; anything else is accepted."""
-        del source, now
-        announced = request.headers.get(EVENT_TYPE_HEADER, "")
-        if announced != SUBSCRIPTION_VALIDATION and (announced or VALIDATION_EVENT.encode() not in request.body):
-            return Accepted()
-        code = _validation_code(request.body)
-        if code is None and not announced:
-            return Accepted()  # reports that only quote the handshake's name
-        if code is None:
-            return Refused(
-                reason="unreadable_handshake",
-                detail="Event Grid's handshake holds no validationCode: create the event subscription again",
-                http_status=400,
-            )
-        return Answered(
-            reason="subscription_validated",
-            detail="Event Grid sends here from now on",
-            body=msgspec.json.encode({"validationResponse": code}),
-            content_type="application/json",
-        )
-
-    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
-        """The leave that CloudEvents' handshake asks for: anybody gets it, as each POST must prove itself anyway."""
-        del source
-        origin = request.headers.get("webhook-request-origin", "")
-        if request.method != "OPTIONS" or not _ORIGIN.fullmatch(origin):
-            return None
-        return Answered(
-            reason="subscription_validated",
-            detail=f"{origin} may send CloudEvents here",
-            headers={"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"},
-        )
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of the array, or the one of a bare object; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
 
 
-PROVIDER = AzureCommunicationServices()
+def answer_probe(request: WebhookRequest) -> Answered | Refused | None:
+    """The leave that CloudEvents' handshake asks for: anybody gets it, as each POST must prove itself anyway."""
+    origin = request.headers.get("webhook-request-origin", "")
+    if request.method != "OPTIONS" or not _ORIGIN.fullmatch(origin):
+        return None
+    return Answered(
+        reason="subscription_validated",
+        detail=f"{origin} may send CloudEvents here",
+        headers={"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"},
+    )
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events of the array, or the one of a bare object; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
 def _validation_code(body: bytes) -> str | None:
@@ -250,3 +223,27 @@ def _message_id(data: dict[str, Any]) -> str | None:
     return json_payload.text(data, "messageId", json_payload.MESSAGE_ID_LIMIT) or json_payload.text(
         data, "internetMessageId", json_payload.MESSAGE_ID_LIMIT
     )
+
+
+PROVIDER = Provider(
+    name="azure_communication_services",
+    title="Azure Communication Services",
+    documentation="https://learn.microsoft.com/azure/event-grid/communication-services-email-events",
+    proof="a token in the URL or in a header",
+    secret_help=(
+        "a long random text of your own: append ?token=… with it to the endpoint's URL in the event subscription, or, "
+        'with authentication = "header", enter it there as a delivery property'
+    ),
+    schemes={"": QueryToken(), "header": ConfiguredHeader()},
+    batch=_BATCH,
+    batches=True,
+    account_paths={"subaccount": "topic || source", "sending_domain": "data.sender"},
+    vocabulary={
+        **{f"{DELIVERY_REPORT}/{status}": meaning for status, meaning in DELIVERY_STATUSES.items()},
+        **{f"{ENGAGEMENT_REPORT}/{engagement}": meaning for engagement, meaning in ENGAGEMENTS.items()},
+        **dict.fromkeys(sorted(_NOT_FOR_US), (Kind.OTHER, Cause.NONE)),
+    },
+    welcome=welcome,
+    answer_probe=answer_probe,
+    parse=parse,
+)

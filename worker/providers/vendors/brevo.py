@@ -8,18 +8,17 @@ has the address or the id of the documentation's samples counts for nothing), an
 is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
+from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
@@ -29,7 +28,7 @@ from worker.providers.payload.batch_body import BatchBody, Element
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://developers.brevo.com/docs/secured-webhooks
@@ -115,39 +114,14 @@ _ARRAY = BatchBody(_WHAT)
 _decode_text = msgspec.json.Decoder().decode
 
 
-class Brevo(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "brevo"
-    title: ClassVar[str] = "Brevo"
-    documentation: ClassVar[str] = "https://developers.brevo.com/docs/how-to-use-webhooks"
-    proof: ClassVar[str] = "user and password, a bearer token, or a header"
-    secret_help: ClassVar[str] = (
-        "`user:password`, both of your own choosing: put them into the webhook's URL at Brevo, "  # noqa: S105 - a text about secrets
-        "https://user:password@host/webhooks/…"
-    )
-    later_status: ClassVar[int] = 429  # the one refusal that Brevo surely sends again
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
-    batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "sender_email"}  # as seen; the pages do not show it
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | {
-        f"blocked/{words}": (Kind.DROPPED, cause) for words, cause in BLOCK_REASONS.items()
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """One event for each object; an unreadable one becomes an event `malformed` that changes nothing."""
-        del source  # all that is read stands in the payload
-        return read_elements(_batch(envelope.body).elements(envelope.body), envelope, _read_element)
-
-    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element]:
-        """Those of the array, wherever it stands."""
-        del source
-        return _batch(envelope.body).elements(envelope.body)
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """One event for each object; an unreadable one becomes an event `malformed` that changes nothing."""
+    return read_elements(_batch(envelope.body).elements(envelope.body), envelope, _read_element)
 
 
-PROVIDER = Brevo()
+def elements(envelope: Envelope) -> Iterable[Element]:
+    """Those of the array, wherever it stands."""
+    return _batch(envelope.body).elements(envelope.body)
 
 
 def _batch(body: bytes) -> BatchBody:
@@ -277,3 +251,22 @@ def _decoded(text: str, opening: str) -> Any:
         return _decode_text(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return text
+
+
+PROVIDER = Provider(
+    name="brevo",
+    title="Brevo",
+    documentation="https://developers.brevo.com/docs/how-to-use-webhooks",
+    proof="user and password, a bearer token, or a header",
+    secret_help=(
+        "`user:password`, both of your own choosing: put them into the webhook's URL at Brevo, "
+        "https://user:password@host/webhooks/…"
+    ),
+    later_status=429,  # the one refusal that Brevo surely sends again
+    schemes=SCHEMES,
+    batches=True,
+    account_paths={"sending_domain": "sender_email"},  # as seen; the pages do not show it
+    vocabulary=EVENTS | {f"blocked/{words}": (Kind.DROPPED, cause) for words, cause in BLOCK_REASONS.items()},
+    parse=parse,
+    elements=elements,
+)

@@ -7,22 +7,19 @@ older format, with one `event_type`, are as public programs read them. Events of
 are kept by their names alone: their recipients are no e-mail addresses.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.hmac_signature import HmacSignature
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://docs.customer.io/api/webhooks (securely verify requests)
@@ -63,37 +60,10 @@ _FAILURES = frozenset({"email/deferred", "email/bounced"})
 _WHAT = "Customer.io webhook"
 
 
-class CustomerIo(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "customerio"
-    title: ClassVar[str] = "Customer.io"
-    documentation: ClassVar[str] = "https://docs.customer.io/api/webhooks"
-    proof: ClassVar[str] = "HMAC-SHA256 of time and body"
-    secret_help: ClassVar[str] = "the webhook signing key: Integrations > Reporting Webhooks > the webhook"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = {
-        "": HmacSignature(
-            header=SIGNATURE_HEADER,
-            signed="v0:{timestamp}:{body}",
-            timestamp_header=TIMESTAMP_HEADER,
-            max_age_seconds=MAX_AGE_SECONDS,
-        )
-    }
-    # 503 is not among the answers after which Customer.io holds all events back for an hour, as 500 and 502 are.
-    account_paths: ClassVar[Mapping[str, str]] = {}  # a webhook is of one workspace, and does not name it
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **EVENTS,
-        **{f"{name}/*": (Kind.OTHER, Cause.NONE) for name in OTHER_OBJECTS},
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        values = json_payload.decode_object(envelope.body, _WHAT)
-        return [_read_event(values, envelope)]
-
-
-PROVIDER = CustomerIo()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, _WHAT)
+    return [_read_event(values, envelope)]
 
 
 def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
@@ -158,3 +128,27 @@ def _address(data: dict[str, Any]) -> str | None:
         or json_payload.text(json_payload.child(data, "identifiers"), "email")
         or json_payload.text(data, "email_address")
     )
+
+
+PROVIDER = Provider(
+    name="customerio",
+    title="Customer.io",
+    documentation="https://docs.customer.io/api/webhooks",
+    proof="HMAC-SHA256 of time and body",
+    secret_help="the webhook signing key: Integrations > Reporting Webhooks > the webhook",
+    schemes={
+        "": HmacSignature(
+            header=SIGNATURE_HEADER,
+            signed="v0:{timestamp}:{body}",
+            timestamp_header=TIMESTAMP_HEADER,
+            max_age_seconds=MAX_AGE_SECONDS,
+        )
+    },
+    # 503 is not among the answers after which Customer.io holds all events back for an hour, as 500 and 502 are.
+    account_paths={},  # a webhook is of one workspace, and does not name it
+    vocabulary={
+        **EVENTS,
+        **{f"{name}/*": (Kind.OTHER, Cause.NONE) for name in OTHER_OBJECTS},
+    },
+    parse=parse,
+)

@@ -10,12 +10,11 @@ told.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, QueryToken
@@ -24,8 +23,9 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Accepted, Answered, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://help.elasticemail.com/en/articles/4804685-notification-settings names no way: the URL is all that one chooses
@@ -81,58 +81,34 @@ _LONGEST_TIME = 40
 _URL_TRIED = Answered(reason="url_tried", detail="the URL answers; each notification must prove itself anyway")
 
 
-class ElasticEmail(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "elastic_email"
-    title: ClassVar[str] = "Elastic Email"
-    documentation: ClassVar[str] = "https://help.elasticemail.com/en/articles/4804685-notification-settings"
-    proof: ClassVar[str] = "a token or credentials in the URL"
-    secret_help: ClassVar[str] = (
-        "a long random text of your own: append ?token=… with it to the notification URL at Elastic Email; "  # noqa: S105 - says where it goes
-        'with authentication = "basic" `user:password`, as in https://user:password@host/webhooks/…'
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = _SCHEMES
-    takes_get: ClassVar[bool] = True
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "account", "sending_domain": '"from"'}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **STATUSES,
-        **{f"Error/{category}": meaning for category, meaning in CATEGORIES.items()},
-    }
-
-    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """Accepts what stands in the body, or in the URL without the token; a GET without an event tries the URL."""
-        del source, now
-        if request.method != "GET" and request.body.strip():
-            return Accepted()
-        if {"status", "to"} <= {name.lower() for name in request.query}:
-            told = [(name, value) for name, value in request.query.items() if name != _TOKEN.parameter]
-            return Accepted(body=urlencode(told, errors="replace").encode())
-        return _URL_TRIED if request.method == "GET" else Accepted()
-
-    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
-        """200 to the GET by which a URL is tried that has no parameters."""
-        del source
-        return _URL_TRIED if request.method == "GET" else None
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event inside; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        what = "Elastic Email notification"
-        if envelope.body.lstrip()[:1] == b"{":
-            given: Mapping[str, Any] = json_payload.decode_object(envelope.body, what)
-        else:
-            given = decode_form(envelope.body, what)
-        values = {name.lower(): value for name, value in given.items()}
-        written = json_payload.text(values, "status", json_payload.WORD_LIMIT)
-        address = json_payload.text(values, "to")
-        if written is None or address is None:
-            raise UnreadablePayload(f"{what}: it names no status, or nobody in to")
-        return [_read_event(values, written, address, envelope)]
+def welcome(request: WebhookRequest) -> Verdict:
+    """Accepts what stands in the body, or in the URL without the token; a GET without an event tries the URL."""
+    if request.method != "GET" and request.body.strip():
+        return Accepted()
+    if {"status", "to"} <= {name.lower() for name in request.query}:
+        told = [(name, value) for name, value in request.query.items() if name != _TOKEN.parameter]
+        return Accepted(body=urlencode(told, errors="replace").encode())
+    return _URL_TRIED if request.method == "GET" else Accepted()
 
 
-PROVIDER = ElasticEmail()
+def answer_probe(request: WebhookRequest) -> Answered | Refused | None:
+    """200 to the GET by which a URL is tried that has no parameters."""
+    return _URL_TRIED if request.method == "GET" else None
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event inside; raises UnreadablePayload."""
+    what = "Elastic Email notification"
+    if envelope.body.lstrip()[:1] == b"{":
+        given: Mapping[str, Any] = json_payload.decode_object(envelope.body, what)
+    else:
+        given = decode_form(envelope.body, what)
+    values = {name.lower(): value for name, value in given.items()}
+    written = json_payload.text(values, "status", json_payload.WORD_LIMIT)
+    address = json_payload.text(values, "to")
+    if written is None or address is None:
+        raise UnreadablePayload(f"{what}: it names no status, or nobody in to")
+    return [_read_event(values, written, address, envelope)]
 
 
 def _read_event(values: dict[str, Any], written: str, address: str, envelope: Envelope) -> FeedbackEvent:
@@ -178,3 +154,25 @@ def _american_time(text: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return from_iso(time.isoformat())  # only what can be the time of a mail
+
+
+PROVIDER = Provider(
+    name="elastic_email",
+    title="Elastic Email",
+    documentation="https://help.elasticemail.com/en/articles/4804685-notification-settings",
+    proof="a token or credentials in the URL",
+    secret_help=(
+        "a long random text of your own: append ?token=… with it to the notification URL at Elastic Email; "
+        'with authentication = "basic" `user:password`, as in https://user:password@host/webhooks/…'
+    ),
+    schemes=_SCHEMES,
+    takes_get=True,
+    account_paths={"subaccount": "account", "sending_domain": '"from"'},
+    vocabulary={
+        **STATUSES,
+        **{f"Error/{category}": meaning for category, meaning in CATEGORIES.items()},
+    },
+    welcome=welcome,
+    answer_probe=answer_probe,
+    parse=parse,
+)

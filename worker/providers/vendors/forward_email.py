@@ -6,22 +6,19 @@ often a webhook is sent again is not documented; nor are the categories that its
 rules as they are, so that one unknown here leaves the judgement to the server's words.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.hmac_signature import HmacSignature
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://forwardemail.net/en/faq#do-you-support-bounce-webhooks
@@ -62,30 +59,10 @@ _TEMPORARY_CODES = range(400, 500)
 _BARRACUDA_BLOCK = ":blocked)"
 
 
-class ForwardEmail(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "forward_email"
-    title: ClassVar[str] = "Forward Email"
-    documentation: ClassVar[str] = "https://forwardemail.net/en/faq#do-you-support-bounce-webhooks"
-    proof: ClassVar[str] = "HMAC-SHA256 of the body"
-    secret_help: ClassVar[str] = "the webhook key of the domain: My Account > Domains > Advanced Settings"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": HmacSignature(header=SIGNATURE_HEADER)}
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "headers.From || headers.from"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **ACTIONS,
-        **{f"reject/{category}": meaning for category, meaning in CATEGORIES.items()},
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        values = json_payload.decode_object(envelope.body, "Forward Email webhook")
-        return [_read_event(values, envelope)]
-
-
-PROVIDER = ForwardEmail()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, "Forward Email webhook")
+    return [_read_event(values, envelope)]
 
 
 def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
@@ -140,3 +117,19 @@ def _message_id(headers: dict[str, Any]) -> str | None:
 def _own_headers(headers: dict[str, Any]) -> dict[str, Any]:
     """The sender's variables can only be in header fields of its own: `X-Order` is found as it was sent."""
     return {name: value for name, value in headers.items() if name[:2].lower() == "x-" and isinstance(value, str)}
+
+
+PROVIDER = Provider(
+    name="forward_email",
+    title="Forward Email",
+    documentation="https://forwardemail.net/en/faq#do-you-support-bounce-webhooks",
+    proof="HMAC-SHA256 of the body",
+    secret_help="the webhook key of the domain: My Account > Domains > Advanced Settings",
+    schemes={"": HmacSignature(header=SIGNATURE_HEADER)},
+    account_paths={"sending_domain": "headers.From || headers.from"},
+    vocabulary={
+        **ACTIONS,
+        **{f"reject/{category}": meaning for category, meaning in CATEGORIES.items()},
+    },
+    parse=parse,
+)

@@ -8,11 +8,10 @@ modern destination posts a bare array, and which other events Studio has, could 
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, QueryToken
@@ -22,7 +21,7 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Event-Delivery-Methods
@@ -75,35 +74,12 @@ _TIMES = ("event_time", "timestamp", "bounce_time")
 _PARTS_OF_THE_KEY = ("sendid", "listid", "msguid", "click_tracking_id", "click_url")
 _ABOUT_THE_MAIL = ("listid", "list_name", "list_label", "sendid", "click_tracking_id", "msguid")
 
-
-class GreenArrow(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "greenarrow"
-    title: ClassVar[str] = "GreenArrow Engine"
-    documentation: ClassVar[str] = (
-        "https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Types-of-Events"
-    )
-    proof: ClassVar[str] = "basic, or a token in the URL"
-    secret_help: ClassVar[str] = "`user:password`, both of your own choosing: put them into the destination's URL"  # noqa: S105 - a hint
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()
-    batch: ClassVar[BatchBody] = BatchBody("GreenArrow event", lines=True)
-    batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "from_address || sender"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
-        EVENTS
-        | {f"bounce_all/{name}": meaning for name, meaning in BOUNCE_TYPES.items()}
-        | {f"delivery_attempt/{name}": meaning for name, meaning in STATUSES.items()}
-    )
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of one object or an array of them; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
+_BATCH = BatchBody("GreenArrow event", lines=True)
 
 
-PROVIDER = GreenArrow()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events of one object or an array of them; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
 def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
@@ -178,3 +154,22 @@ def _text(values: Mapping[str, Any], key: str) -> str | None:
 
 def _message_id(values: Mapping[str, Any], key: str) -> str | None:
     return json_payload.text(values, key, json_payload.MESSAGE_ID_LIMIT)
+
+
+PROVIDER = Provider(
+    name="greenarrow",
+    title="GreenArrow Engine",
+    documentation="https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Types-of-Events",
+    proof="basic, or a token in the URL",
+    secret_help="`user:password`, both of your own choosing: put them into the destination's URL",
+    schemes=SCHEMES,
+    batch=_BATCH,
+    batches=True,
+    account_paths={"sending_domain": "from_address || sender"},
+    vocabulary=(
+        EVENTS
+        | {f"bounce_all/{name}": meaning for name, meaning in BOUNCE_TYPES.items()}
+        | {f"delivery_attempt/{name}": meaning for name, meaning in STATUSES.items()}
+    ),
+    parse=parse,
+)

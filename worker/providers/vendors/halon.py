@@ -8,11 +8,10 @@ Halon.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
@@ -24,7 +23,7 @@ from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # docs/providers/halon.md
@@ -43,30 +42,12 @@ ACTIONS: dict[str, tuple[Kind, Cause]] = {
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
-
-class Halon(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "halon"
-    title: ClassVar[str] = "Halon"
-    documentation: ClassVar[str] = "https://docs.halon.io/hsl/postdelivery.html"
-    proof: ClassVar[str] = "a bearer token, or basic"
-    secret_help: ClassVar[str] = "a long random text of your own, the same as in the post-delivery script"  # noqa: S105 - a hint
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()
-    batch: ClassVar[BatchBody] = BatchBody("Halon post-delivery report", lines=True)
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "tenantid", "sending_domain": "sender"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = ACTIONS | {
-        "BOUNCE/expired": (Kind.SOFT_BOUNCE, Cause.EXPIRED)
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body, or those of an array or of lines; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_report)
+_BATCH = BatchBody("Halon post-delivery report", lines=True)
 
 
-PROVIDER = Halon()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body, or those of an array or of lines; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_report)
 
 
 def _read_report(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
@@ -139,3 +120,17 @@ def _reason(result: Mapping[str, Any]) -> str | None:
 
 def _word(values: Mapping[str, Any], key: str) -> str | None:
     return json_payload.text(values, key, WORD_LIMIT)
+
+
+PROVIDER = Provider(
+    name="halon",
+    title="Halon",
+    documentation="https://docs.halon.io/hsl/postdelivery.html",
+    proof="a bearer token, or basic",
+    secret_help="a long random text of your own, the same as in the post-delivery script",
+    schemes=SCHEMES,
+    batch=_BATCH,
+    account_paths={"subaccount": "tenantid", "sending_domain": "sender"},
+    vocabulary=ACTIONS | {"BOUNCE/expired": (Kind.SOFT_BOUNCE, Cause.EXPIRED)},
+    parse=parse,
+)

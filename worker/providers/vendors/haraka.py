@@ -6,12 +6,10 @@ Haraka posts nothing by itself. The plugin posts an array with one object for ea
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
@@ -22,7 +20,7 @@ from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # docs/providers/haraka.md
@@ -44,29 +42,12 @@ GAVE_UP = (Kind.SOFT_BOUNCE, Cause.EXPIRED)  # `bounce` of a recipient that was 
 
 _TOO_MANY = re.compile(r"Too many failures(?: \((.*)\))?\s*", re.DOTALL)
 
-
-class Haraka(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "haraka"
-    title: ClassVar[str] = "Haraka"
-    documentation: ClassVar[str] = "https://github.com/haraka/Haraka/blob/master/docs/Outbound.md"
-    proof: ClassVar[str] = "a bearer token, or basic"
-    secret_help: ClassVar[str] = "a long random text of your own, the same as in the plugin's bouncekeeper.ini"  # noqa: S105 - a hint
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()
-    batch: ClassVar[BatchBody] = BatchBody("Haraka plugin's report", lines=True)
-    batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "sender"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = HOOKS | {"bounce/gave_up": GAVE_UP}
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of an array; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_report)
+_BATCH = BatchBody("Haraka plugin's report", lines=True)
 
 
-PROVIDER = Haraka()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events of an array; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_report)
 
 
 def _read_report(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
@@ -111,3 +92,18 @@ def _read_report(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         tags=json_payload.tags(values, "tags"),
         metadata=json_payload.metadata(values.get("metadata")),
     )
+
+
+PROVIDER = Provider(
+    name="haraka",
+    title="Haraka",
+    documentation="https://github.com/haraka/Haraka/blob/master/docs/Outbound.md",
+    proof="a bearer token, or basic",
+    secret_help="a long random text of your own, the same as in the plugin's bouncekeeper.ini",
+    schemes=SCHEMES,
+    batch=_BATCH,
+    batches=True,
+    account_paths={"sending_domain": "sender"},
+    vocabulary=HOOKS | {"bounce/gave_up": GAVE_UP},
+    parse=parse,
+)

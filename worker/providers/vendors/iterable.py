@@ -8,14 +8,13 @@ too is not said. Events of other channels are kept by their names alone.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
+from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
@@ -23,7 +22,7 @@ from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://support.iterable.com/hc/en-us/articles/208013936 (system webhook request headers)
@@ -88,35 +87,10 @@ _WHAT = "Iterable webhook"
 _SCOPES = (("messageTypeIds", "message type"), ("channelIds", "channel"), ("emailListIds", "list"))
 
 
-class Iterable(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "iterable"
-    title: ClassVar[str] = "Iterable"
-    documentation: ClassVar[str] = "https://support.iterable.com/hc/en-us/articles/208013936"
-    proof: ClassVar[str] = "Authorization header, or one of your own naming"
-    secret_help: ClassVar[str] = (
-        "a long text of your own choosing, entered as Auth Token: Integrations > System Webhooks"  # noqa: S105 - says where to enter it
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
-    account_paths: ClassVar[Mapping[str, str]] = {}  # a webhook is of one project, and does not name it
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **EVENTS,
-        **{f"emailBounce/{state}": meaning for state, meaning in RECIPIENT_STATES.items()},
-        **{f"emailUnSubscribe/{how}": meaning for how, meaning in UNASKED.items()},
-        **{f"{channel}…": (Kind.OTHER, Cause.NONE) for channel in OTHER_CHANNELS},
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        values = json_payload.decode_object(envelope.body, _WHAT)
-        return [_read_event(values, envelope)]
-
-
-PROVIDER = Iterable()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, _WHAT)
+    return [_read_event(values, envelope)]
 
 
 def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
@@ -189,3 +163,21 @@ def _scope(data: dict[str, Any]) -> str | None:
         if numbers:
             return json_payload.fit_text(f"{title} {', '.join(numbers)}", json_payload.WORD_LIMIT)
     return None
+
+
+PROVIDER = Provider(
+    name="iterable",
+    title="Iterable",
+    documentation="https://support.iterable.com/hc/en-us/articles/208013936",
+    proof="Authorization header, or one of your own naming",
+    secret_help="a long text of your own choosing, entered as Auth Token: Integrations > System Webhooks",
+    schemes=SCHEMES,
+    account_paths={},  # a webhook is of one project, and does not name it
+    vocabulary={
+        **EVENTS,
+        **{f"emailBounce/{state}": meaning for state, meaning in RECIPIENT_STATES.items()},
+        **{f"emailUnSubscribe/{how}": meaning for how, meaning in UNASKED.items()},
+        **{f"{channel}…": (Kind.OTHER, Cause.NONE) for channel in OTHER_CHANNELS},
+    },
+    parse=parse,
+)

@@ -7,12 +7,11 @@ one's own (`per_record`) is not. KumoMTA signs nothing; the script on docs/provi
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.address import normalise_address
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
@@ -24,7 +23,7 @@ from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.event_key import former_event_key, make_event_key
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://docs.kumomta.com/reference/kumo.http/Request/ (the script may set any header)
@@ -103,38 +102,12 @@ _NO_BOUNCE = frozenset({"AutoReply", "ChallengeResponse", "Subscribe", "Unsubscr
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
-
-class KumoMta(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "kumomta"
-    title: ClassVar[str] = "KumoMTA"
-    documentation: ClassVar[str] = "https://docs.kumomta.com/userguide/operation/webhooks/"
-    proof: ClassVar[str] = "a bearer token, or basic"
-    secret_help: ClassVar[str] = "the token that the log hook's script sends as Authorization: Bearer"  # noqa: S105 - a hint
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()
-    batch: ClassVar[BatchBody] = BatchBody("KumoMTA log hook", lines=True)
-    batches: ClassVar[bool] = True
-    # `sender` is the envelope's; in a complaint it is the reporter's, and the report tells ours.
-    account_paths: ClassVar[Mapping[str, str]] = {
-        "subaccount": "meta.tenant",
-        "sending_domain": "(type != 'Feedback' && sender) || feedback_report.original_mail_from || "
-        "feedback_report.reported_domain[0]",
-    }
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
-        TYPES
-        | {f"Bounce/{name}": meaning for name, meaning in CLASSES.items()}
-        | {f"Feedback/{name}": meaning for name, meaning in FEEDBACK_TYPES.items()}
-    )
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of one record, an array of them, or one on each line; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_record)
+_BATCH = BatchBody("KumoMTA log hook", lines=True)
 
 
-PROVIDER = KumoMta()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events of one record, an array of them, or one on each line; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_record)
 
 
 def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[FeedbackEvent]:
@@ -244,3 +217,27 @@ def _campaign(values: dict[str, Any]) -> tuple[str, ...]:
 
 def _word(values: Mapping[str, Any], key: str) -> str | None:
     return json_payload.text(values, key, json_payload.WORD_LIMIT)
+
+
+PROVIDER = Provider(
+    name="kumomta",
+    title="KumoMTA",
+    documentation="https://docs.kumomta.com/userguide/operation/webhooks/",
+    proof="a bearer token, or basic",
+    secret_help="the token that the log hook's script sends as Authorization: Bearer",
+    schemes=SCHEMES,
+    batch=_BATCH,
+    batches=True,
+    # `sender` is the envelope's; in a complaint it is the reporter's, and the report tells ours.
+    account_paths={
+        "subaccount": "meta.tenant",
+        "sending_domain": "(type != 'Feedback' && sender) || feedback_report.original_mail_from || "
+        "feedback_report.reported_domain[0]",
+    },
+    vocabulary=(
+        TYPES
+        | {f"Bounce/{name}": meaning for name, meaning in CLASSES.items()}
+        | {f"Feedback/{name}": meaning for name, meaning in FEEDBACK_TYPES.items()}
+    ),
+    parse=parse,
+)

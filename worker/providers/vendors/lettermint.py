@@ -7,28 +7,31 @@ and for how long a webhook is sent again, could not be found.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
+from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.comparison import as_bytes
-from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.freshness import TIME_OPTIONS, Freshness, freshness_of, refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches, missing_signature
-from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.scheme import Refuse, Scheme
 from worker.providers.authentication.signed_time import bad_time, read_signed_time
+from worker.providers.authentication.source_options import Option
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Refused, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://docs.lettermint.co/platform/webhooks/signing. The secret looks like one of Standard Webhooks and is used
@@ -46,8 +49,16 @@ class LettermintSignature(Struct, frozen=True, kw_only=True):
     """
 
     unproven_bytes: ClassVar[int | None] = None
+    options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets, and with what is fresh there."""
+        freshness = freshness_of(source, default_max_age_seconds=_MAX_AGE_SECONDS)
+        return partial(self._refuse, secrets=source.secrets, freshness=freshness)
+
+    def _refuse(
+        self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
+    ) -> Refused | None:
         """None when one of the signatures fits under one of the secrets and the time is recent."""
         given = request.headers.get(SIGNATURE_HEADER, "")
         if not given:
@@ -59,14 +70,13 @@ class LettermintSignature(Struct, frozen=True, kw_only=True):
         if signed_at is None:
             return bad_time(timestamp)
         message = as_bytes(timestamp) + b"." + request.body
-        matches = [hmac_matches(value, message, source.secrets) for name, _, value in parts if name == "v1"]
+        matches = [hmac_matches(value, message, secrets) for name, _, value in parts if name == "v1"]
         if not any(matches):
             return bad_signature()
-        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=_MAX_AGE_SECONDS)
+        return refuse_stale(signed_at, freshness, now=now)
 
-    def check_secrets(self, source: Source) -> list[str]:
+    def check_secrets(self, _source: Source) -> list[str]:
         """Any text can be a key."""
-        del source
         return []
 
 
@@ -122,35 +132,13 @@ SUPPRESSIONS: dict[str, Cause] = {
 _MOST_RECIPIENTS = 1_000  # of one message.created
 
 
-class Lettermint(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "lettermint"
-    title: ClassVar[str] = "Lettermint"
-    documentation: ClassVar[str] = "https://docs.lettermint.co/platform/webhooks/introduction"
-    proof: ClassVar[str] = "HMAC-SHA256 of time and body"
-    secret_help: ClassVar[str] = (
-        "the webhook's secret, whsec_ included: Project, Routes, the route, Webhooks, the webhook"  # noqa: S105 - says where to find it
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "context.project_id"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
-        EVENTS
-        | {f"{SUPPRESSED}/{reason}": (Kind.DROPPED, cause) for reason, cause in SUPPRESSIONS.items()}
-        | {f"{SUPPRESSION_ADDED}/{reason}": (Kind.OTHER, cause) for reason, cause in SUPPRESSIONS.items()}
-    )
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The event of the body, or one for each recipient of a new message; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        values = json_payload.decode_object(envelope.body, "Lettermint webhook")
-        name = text(values, "event", WORD_LIMIT)
-        if name is None:
-            raise UnreadablePayload("Lettermint webhook: it names no event")
-        return [_read_event(name, address, values, envelope) for address in _recipients(name, child(values, "data"))]
-
-
-PROVIDER = Lettermint()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The event of the body, or one for each recipient of a new message; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, "Lettermint webhook")
+    name = text(values, "event", WORD_LIMIT)
+    if name is None:
+        raise UnreadablePayload("Lettermint webhook: it names no event")
+    return [_read_event(name, address, values, envelope) for address in _recipients(name, child(values, "data"))]
 
 
 def _read_event(name: str, address: str | None, values: Mapping[str, Any], envelope: Envelope) -> FeedbackEvent:
@@ -209,3 +197,20 @@ def _recipients(name: str, data: Mapping[str, Any]) -> Sequence[str | None]:
         if told:
             return list(told)[:_MOST_RECIPIENTS]
     return [text(data, "recipient") or text(data, "email")]
+
+
+PROVIDER = Provider(
+    name="lettermint",
+    title="Lettermint",
+    documentation="https://docs.lettermint.co/platform/webhooks/introduction",
+    proof="HMAC-SHA256 of time and body",
+    secret_help="the webhook's secret, whsec_ included: Project, Routes, the route, Webhooks, the webhook",
+    schemes=SCHEMES,
+    account_paths={"subaccount": "context.project_id"},
+    vocabulary=(
+        EVENTS
+        | {f"{SUPPRESSED}/{reason}": (Kind.DROPPED, cause) for reason, cause in SUPPRESSIONS.items()}
+        | {f"{SUPPRESSION_ADDED}/{reason}": (Kind.OTHER, cause) for reason, cause in SUPPRESSIONS.items()}
+    ),
+    parse=parse,
+)

@@ -10,20 +10,24 @@ again is not documented, nor whether anything follows a soft bounce that is give
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
+
+import msgspec
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.source_options import flag
 from worker.providers.authentication.standard_webhooks import ID_HEADERS, StandardWebhooks
+from worker.providers.bound_source import BoundSource
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://loops.so/docs/webhooks#verify-requests
@@ -58,62 +62,44 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
 }
 
 # Of a source where `contact.unsubscribed` is to count as the person's wish, its echoes included.
-UNSUBSCRIBED_OPTION = "contact_unsubscribed_counts"
+UNSUBSCRIBED_COUNTS = flag("contact_unsubscribed_counts")
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
 
-class Loops(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "loops"
-    title: ClassVar[str] = "Loops"
-    documentation: ClassVar[str] = "https://loops.so/docs/webhooks"
-    proof: ClassVar[str] = "HMAC-SHA256 of id, time and body (Standard Webhooks)"
-    secret_help: ClassVar[str] = "the endpoint's signing secret (whsec_…): Settings, Webhooks"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    other_options: ClassVar[tuple[str, ...]] = (UNSUBSCRIBED_OPTION,)
-    kept_headers: ClassVar[frozenset[str]] = frozenset(ID_HEADERS)
-    account_paths: ClassVar[Mapping[str, str]] = {}  # one endpoint for each account, which it does not name
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
-
-    def check_source(self, source: Source) -> list[str]:
-        """What is wrong with the source, each with its remedy."""
-        problems = super().check_source(source)
-        if not isinstance(source.options.get(UNSUBSCRIBED_OPTION, False), bool):
-            problems.append(f"{UNSUBSCRIBED_OPTION} must be true or false, without quotes")
-        return problems
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        values = json_payload.decode_object(envelope.body, "Loops webhook")
-        name = text(values, "eventName", WORD_LIMIT)
-        if name is None:
-            raise UnreadablePayload("Loops webhook: it has no eventName")
-        kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
-        if name == CONTACT_UNSUBSCRIBED and source.options.get(UNSUBSCRIBED_OPTION) is True:
-            kind, cause = Kind.UNSUBSCRIBE, Cause.NONE
-        # The id is not in the body; it stays the same when Loops sends again.
-        event_id = next((envelope.headers[header] for header in ID_HEADERS if envelope.headers.get(header)), None)
-        return [
-            new_event(
-                envelope,
-                envelope.body,
-                kind=kind,
-                cause=cause,
-                key=(event_id or envelope.body, name),
-                address=text(child(values, "contactIdentity"), "email"),
-                vendor_event=name,
-                recognised=name in EVENTS,
-                vendor_time=from_unix_seconds(values.get("eventTime")),
-                message_id=text(child(values, "email"), "id", MESSAGE_ID_LIMIT),
-                scope=text(child(values, "mailingList"), "id", WORD_LIMIT),
-                metadata=_metadata(values),
-            )
-        ]
+def tailor(bound: BoundSource) -> BoundSource:
+    """Takes `contact.unsubscribed` at its word where the operator says that it counts."""
+    counts = UNSUBSCRIBED_COUNTS.of(bound.source)
+    return msgspec.structs.replace(bound, parse=partial(parse, unsubscribed_counts=counts))
 
 
-PROVIDER = Loops()
+def parse(envelope: Envelope, *, unsubscribed_counts: bool = False) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, "Loops webhook")
+    name = text(values, "eventName", WORD_LIMIT)
+    if name is None:
+        raise UnreadablePayload("Loops webhook: it has no eventName")
+    kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
+    if name == CONTACT_UNSUBSCRIBED and unsubscribed_counts:
+        kind, cause = Kind.UNSUBSCRIBE, Cause.NONE
+    # The id is not in the body; it stays the same when Loops sends again.
+    event_id = next((envelope.headers[header] for header in ID_HEADERS if envelope.headers.get(header)), None)
+    return [
+        new_event(
+            envelope,
+            envelope.body,
+            kind=kind,
+            cause=cause,
+            key=(event_id or envelope.body, name),
+            address=text(child(values, "contactIdentity"), "email"),
+            vendor_event=name,
+            recognised=name in EVENTS,
+            vendor_time=from_unix_seconds(values.get("eventTime")),
+            message_id=text(child(values, "email"), "id", MESSAGE_ID_LIMIT),
+            scope=text(child(values, "mailingList"), "id", WORD_LIMIT),
+            metadata=_metadata(values),
+        )
+    ]
 
 
 def _metadata(values: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -121,3 +107,19 @@ def _metadata(values: Mapping[str, Any]) -> dict[str, Any] | None:
     told = {name: text(values, name, WORD_LIMIT) for name in ("sourceType", "campaignId", "loopId", "transactionalId")}
     told["userId"] = text(child(values, "contactIdentity"), "userId", WORD_LIMIT)
     return {name: value for name, value in told.items() if value is not None} or None
+
+
+PROVIDER = Provider(
+    name="loops",
+    title="Loops",
+    documentation="https://loops.so/docs/webhooks",
+    proof="HMAC-SHA256 of id, time and body (Standard Webhooks)",
+    secret_help="the endpoint's signing secret (whsec_…): Settings, Webhooks",
+    schemes=SCHEMES,
+    options=(UNSUBSCRIBED_COUNTS,),
+    kept_headers=frozenset(ID_HEADERS),
+    account_paths={},  # one endpoint for each account, which it does not name
+    vocabulary=EVENTS,
+    parse=parse,
+    tailor=tailor,
+)

@@ -6,23 +6,20 @@ can be sent again by hand. Nor is it said whether a soft bounce was the last try
 does not come with the events: it is configured, see the page.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.http_message_signature import HttpMessageSignature
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://docs.mailchannels.net/email-api/advanced/delivery-events
@@ -52,30 +49,12 @@ _BOUNCES = frozenset({"hard-bounced", "soft-bounced", "bounced"})
 
 _MOST_RECIPIENTS = 1_000  # of one event; each gets a copy of it
 
-
-class MailChannels(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "mailchannels"
-    title: ClassVar[str] = "MailChannels"
-    documentation: ClassVar[str] = "https://docs.mailchannels.net/email-api/advanced/delivery-events"
-    proof: ClassVar[str] = "Ed25519 over a digest of the body (RFC 9421)"
-    secret_help: ClassVar[str] = (
-        "MailChannels' public key, in base64 or PEM: GET https://api.mailchannels.net/tx/v1/webhook/public-key?id=…"  # noqa: S105 - says where to find it
-    )
-    batch: ClassVar[BatchBody] = BatchBody(_WHAT)
-    batches: ClassVar[bool] = True
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": HttpMessageSignature()}
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "customer_handle", "sending_domain": "email"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of the array, one for each recipient; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_element)
+_BATCH = BatchBody(_WHAT)
 
 
-PROVIDER = MailChannels()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events of the array, one for each recipient; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_element)
 
 
 def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[FeedbackEvent]:
@@ -131,3 +110,20 @@ def _recipients(values: dict[str, Any]) -> list[str | None]:
         raise UnreadablePayload(f"{_WHAT}: an element names more than {_MOST_RECIPIENTS} recipients")
     texts = [text for text in named if isinstance(text, str) and text] if isinstance(named, list) else []
     return [*texts] or [None]
+
+
+PROVIDER = Provider(
+    name="mailchannels",
+    title="MailChannels",
+    documentation="https://docs.mailchannels.net/email-api/advanced/delivery-events",
+    proof="Ed25519 over a digest of the body (RFC 9421)",
+    secret_help=(
+        "MailChannels' public key, in base64 or PEM: GET https://api.mailchannels.net/tx/v1/webhook/public-key?id=…"
+    ),
+    batch=_BATCH,
+    batches=True,
+    schemes={"": HttpMessageSignature()},
+    account_paths={"subaccount": "customer_handle", "sending_domain": "email"},
+    vocabulary=EVENTS,
+    parse=parse,
+)

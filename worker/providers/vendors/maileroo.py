@@ -6,23 +6,20 @@ that it is the hexadecimal HMAC-SHA256 of the body, and that whatever is not ans
 over half a day, is how public programs of several senders read it.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.hmac_signature import HmacSignature
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop, settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://maileroo.com/help/use-webhooks
@@ -50,28 +47,12 @@ _NAMELESS = frozenset({"opened", "clicked"})
 _WHAT = "Maileroo webhook"
 _MOST_RECIPIENTS = 1_000  # of one event; each gets a copy of it
 
-
-class Maileroo(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "maileroo"
-    title: ClassVar[str] = "Maileroo"
-    documentation: ClassVar[str] = "https://maileroo.com/docs/api-reference/emails/webhooks"
-    proof: ClassVar[str] = "HMAC-SHA256 of the body"
-    secret_help: ClassVar[str] = "the shared secret of the webhook: domain > Events"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": HmacSignature(header=SIGNATURE_HEADER)}
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    batch: ClassVar[BatchBody] = BatchBody(_WHAT)
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "domain_id", "sending_domain": "event_data.from"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The event of the body for each of its recipients; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_element)
+_BATCH = BatchBody(_WHAT)
 
 
-PROVIDER = Maileroo()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The event of the body for each of its recipients; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_element)
 
 
 def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[FeedbackEvent]:
@@ -122,3 +103,17 @@ def _recipients(data: dict[str, Any]) -> list[str]:
     if len(listed) > _MOST_RECIPIENTS:
         raise UnreadablePayload(f"{_WHAT}: an event names more than {_MOST_RECIPIENTS} people")
     return [text for text in listed if isinstance(text, str) and text]
+
+
+PROVIDER = Provider(
+    name="maileroo",
+    title="Maileroo",
+    documentation="https://maileroo.com/docs/api-reference/emails/webhooks",
+    proof="HMAC-SHA256 of the body",
+    secret_help="the shared secret of the webhook: domain > Events",
+    schemes={"": HmacSignature(header=SIGNATURE_HEADER)},
+    batch=_BATCH,
+    account_paths={"subaccount": "domain_id", "sending_domain": "event_data.from"},
+    vocabulary=EVENTS,
+    parse=parse,
+)

@@ -9,26 +9,28 @@ No time is signed: an old webhook proves as much as a new one, and its event is 
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Secret, Source
+from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.hmac_signature import HmacSignature, hmac_matches
-from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.scheme import Proof, Scheme
+from worker.providers.bound_source import BoundSource
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Answered, Refused, Verdict, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Answered, CertificateNeeded, Refused
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://developers.mailersend.com/api/v1/webhooks.html#security
@@ -89,39 +91,37 @@ _FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE})
 _WHAT = "MailerSend webhook"
 
 
-class MailerSend(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
+class SignatureOrPing(Struct, frozen=True):
+    """A proof beside which a ping under its public secret is answered, as it proves nothing and must succeed."""
 
-    name: ClassVar[str] = "mailersend"
-    title: ClassVar[str] = "MailerSend"
-    documentation: ClassVar[str] = "https://developers.mailersend.com/api/v1/webhooks.html"
-    proof: ClassVar[str] = "HMAC-SHA256 of the body"
-    secret_help: ClassVar[str] = "the webhook's signing secret: Domains, the domain, Webhooks, the webhook"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "data.email.from"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
+    signature: Proof
 
-    def authenticate(
-        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
-    ) -> Verdict:
-        """As all do; and a ping under its public secret is answered, as it proves nothing and must succeed."""
-        verdict = super().authenticate(request, source, now=now, certificates=certificates)
-        if isinstance(verdict, Refused) and verdict.reason == "bad_signature" and _is_public_ping(request):
+    def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
+        """None: the body is signed."""
+        return self.signature.refuse_head(request, now=now)
+
+    def refuse(
+        self, request: WebhookRequest, *, now: datetime, certificates: Mapping[str, bytes]
+    ) -> Refused | Answered | CertificateNeeded | None:
+        """None when the signature fits."""
+        refused = self.signature.refuse(request, now=now, certificates=certificates)
+        if isinstance(refused, Refused) and refused.reason == "bad_signature" and _is_public_ping(request):
             return Answered(reason="ping", detail="MailerSend tries the webhook out before it saves it")
-        return verdict
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        values = json_payload.decode_object(envelope.body, _WHAT)
-        name = text(values, "type", WORD_LIMIT)
-        if name is None:
-            raise UnreadablePayload(f"{_WHAT}: it has no type")
-        return [_read_event(name, values, envelope)]
+        return refused
 
 
-PROVIDER = MailerSend()
+def tailor(bound: BoundSource) -> BoundSource:
+    """Answers pings, wherever they are not accepted as they are."""
+    return bound if bound.proof is None else structs.replace(bound, proof=SignatureOrPing(bound.proof))
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, _WHAT)
+    name = text(values, "type", WORD_LIMIT)
+    if name is None:
+        raise UnreadablePayload(f"{_WHAT}: it has no type")
+    return [_read_event(name, values, envelope)]
 
 
 def _is_public_ping(request: WebhookRequest) -> bool:
@@ -167,3 +167,17 @@ def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> Fee
         diagnostic=diagnostic or text(reasons, "readable_reason"),
         tags=json_payload.tags(email, "tags") or json_payload.tags(data, "tags"),
     )
+
+
+PROVIDER = Provider(
+    name="mailersend",
+    title="MailerSend",
+    documentation="https://developers.mailersend.com/api/v1/webhooks.html",
+    proof="HMAC-SHA256 of the body",
+    secret_help="the webhook's signing secret: Domains, the domain, Webhooks, the webhook",
+    schemes=SCHEMES,
+    account_paths={"sending_domain": "data.email.from"},
+    vocabulary=EVENTS,
+    parse=parse,
+    tailor=tailor,
+)

@@ -6,15 +6,13 @@ Not documented: how many events a group has at most, how long Mailjet waits for 
 console's posts; the documentation's samples are about api@mailjet.com, and so nothing about that address counts.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.providers.authentication.credentials import BasicCredentials, QueryToken
 from worker.providers.authentication.scheme import Scheme
@@ -25,7 +23,7 @@ from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://dev.mailjet.com/email/guides/webhooks/#secure-your-endpoint-url
@@ -131,37 +129,12 @@ SAMPLE_ADDRESS = "api@mailjet.com"
 
 _decode_text = msgspec.json.Decoder().decode
 
-
-class Mailjet(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "mailjet"
-    title: ClassVar[str] = "Mailjet"
-    documentation: ClassVar[str] = "https://dev.mailjet.com/email/guides/webhooks/"
-    proof: ClassVar[str] = "user and password, or a token in the URL"
-    secret_help: ClassVar[str] = (
-        "`user:password`, both of your own choosing: put them into the endpoint's URL at Mailjet, "  # noqa: S105 - a text about secrets
-        "https://user:password@host/webhooks/…"
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    batch: ClassVar[BatchBody] = BatchBody("Mailjet webhook")
-    batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {}  # Mailjet names neither a subaccount nor the sender
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **EVENTS,
-        **{f"bounce/hard/{name}": error.hard for name, error in ERRORS.items()},
-        **{f"bounce/soft/{name}": error.soft for name, error in ERRORS.items()},
-        **{f"blocked/{name}": (kind_of_drop(error.blocked), error.blocked) for name, error in ERRORS.items()},
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
+_BATCH = BatchBody("Mailjet webhook")
 
 
-PROVIDER = Mailjet()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
 def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
@@ -252,3 +225,26 @@ def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
     if custom_id:
         told["CustomID"] = custom_id
     return json_payload.metadata(told)
+
+
+PROVIDER = Provider(
+    name="mailjet",
+    title="Mailjet",
+    documentation="https://dev.mailjet.com/email/guides/webhooks/",
+    proof="user and password, or a token in the URL",
+    secret_help=(
+        "`user:password`, both of your own choosing: put them into the endpoint's URL at Mailjet, "
+        "https://user:password@host/webhooks/…"
+    ),
+    schemes=SCHEMES,
+    batch=_BATCH,
+    batches=True,
+    account_paths={},  # Mailjet names neither a subaccount nor the sender
+    vocabulary={
+        **EVENTS,
+        **{f"bounce/hard/{name}": error.hard for name, error in ERRORS.items()},
+        **{f"bounce/soft/{name}": error.soft for name, error in ERRORS.items()},
+        **{f"blocked/{name}": (kind_of_drop(error.blocked), error.blocked) for name, error in ERRORS.items()},
+    },
+    parse=parse,
+)

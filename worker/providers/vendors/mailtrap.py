@@ -7,13 +7,12 @@ What a category of bounce means is ours: Mailtrap only describes it.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.authentication.credentials import BasicCredentials, QueryToken
 from worker.providers.authentication.hmac_signature import HmacSignature
@@ -25,7 +24,7 @@ from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, text
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://docs.mailtrap.io/email-api-smtp/advanced/webhooks#security
@@ -92,38 +91,12 @@ _FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE})
 # The `event_id` of nearly all events in the documentation.
 SAMPLE_ID = "bede7236-2284-43d6-a953-1fdcafd0fdbc"
 
-
-class Mailtrap(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "mailtrap"
-    title: ClassVar[str] = "Mailtrap"
-    documentation: ClassVar[str] = "https://docs.mailtrap.io/email-api-smtp/advanced/webhooks"
-    proof: ClassVar[str] = "HMAC-SHA256 of the body"
-    secret_help: ClassVar[str] = (
-        "the webhook's signing secret (32 hex digits, used as text): Settings, Webhooks, the webhook"  # noqa: S105 - says where to find it
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    batch: ClassVar[BatchBody] = BatchBody("Mailtrap webhook", inside="events", lines=True)
-    batches: ClassVar[bool] = True
-    success_status: ClassVar[int] = 200  # any other, 204 too, is sent again forty times
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "sending_domain_name"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
-        EVENTS
-        | {f"bounce/{category}": meaning for category, meaning in CATEGORIES.items()}
-        | {f"soft bounce/{category}": (Kind.DEFERRED, cause) for category, (_, cause) in CATEGORIES.items()}
-        | {f"reject/{word}": (Kind.DROPPED, cause) for word, cause in SUPPRESSIONS.items()}
-        | {f"{AUDIT_PREFIX}*": (Kind.OTHER, Cause.NONE)}
-    )
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of the batch; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
+_BATCH = BatchBody("Mailtrap webhook", inside="events", lines=True)
 
 
-PROVIDER = Mailtrap()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events of the batch; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
 def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
@@ -206,3 +179,25 @@ def _read_failure(name: str, values: Mapping[str, Any]) -> _Reading:
         diagnostic=diagnostic,
         failure=failure,
     )
+
+
+PROVIDER = Provider(
+    name="mailtrap",
+    title="Mailtrap",
+    documentation="https://docs.mailtrap.io/email-api-smtp/advanced/webhooks",
+    proof="HMAC-SHA256 of the body",
+    secret_help="the webhook's signing secret (32 hex digits, used as text): Settings, Webhooks, the webhook",
+    schemes=SCHEMES,
+    batch=_BATCH,
+    batches=True,
+    success_status=200,  # any other, 204 too, is sent again forty times
+    account_paths={"sending_domain": "sending_domain_name"},
+    vocabulary=(
+        EVENTS
+        | {f"bounce/{category}": meaning for category, meaning in CATEGORIES.items()}
+        | {f"soft bounce/{category}": (Kind.DEFERRED, cause) for category, (_, cause) in CATEGORIES.items()}
+        | {f"reject/{word}": (Kind.DROPPED, cause) for word, cause in SUPPRESSIONS.items()}
+        | {f"{AUDIT_PREFIX}*": (Kind.OTHER, Cause.NONE)}
+    ),
+    parse=parse,
+)

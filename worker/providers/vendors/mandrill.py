@@ -7,18 +7,16 @@ Not documented: how often and how long a refused batch is sent again, all values
 tested with the key `test-webhook` was seen in other libraries only; here it is good for an empty array alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 from urllib.parse import quote_from_bytes
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Secret, Source
+from schemas.source import Secret
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.scheme import Scheme
-from worker.providers.authentication.signed_form import URL_OPTION, URLS_OPTION, Field, SignedForm, ambiguous_form
+from worker.providers.authentication.signed_form import Field, SignedForm, ambiguous_form
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import kind_of_drop, settle
 from worker.providers.payload import json_payload
@@ -27,8 +25,9 @@ from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.form_payload import decode_form_bytes, decode_form_pairs
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.provider import Answered, Refused, Verdict, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Accepted, Answered, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests
@@ -53,9 +52,9 @@ class MandrillSignature(SignedForm, frozen=True, kw_only=True):
             return fields
         return ambiguous_form(f"the form has other fields than one {EVENTS_FIELD}")
 
-    def keys(self, source: Source, fields: Sequence[Field]) -> Sequence[Secret]:
+    def keys(self, secrets: Sequence[Secret], fields: Sequence[Field], /) -> Sequence[Secret]:
         """The source's secrets, and the test key for nothing but an empty array that stands alone."""
-        return (*source.secrets, Secret(TEST_KEY)) if fields == _NO_EVENTS else source.secrets
+        return (*secrets, Secret(TEST_KEY)) if fields == _NO_EVENTS else secrets
 
 
 # -- What its events are -------------------------------------------------------------------------------------
@@ -149,50 +148,32 @@ def _by_code(event: str, code: int | None) -> tuple[Kind, Cause]:
     return kind, coded_cause
 
 
-class Mandrill(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "mandrill"
-    title: ClassVar[str] = "Mailchimp Transactional (Mandrill)"
-    documentation: ClassVar[str] = "https://mailchimp.com/developer/transactional/docs/webhooks/"
-    proof: ClassVar[str] = "HMAC-SHA1 of the webhook's URL and the form's fields"
-    secret_help: ClassVar[str] = "the webhook's key: Settings > Webhooks > View key"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": MandrillSignature(header=SIGNATURE_HEADER)}
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    other_options: ClassVar[tuple[str, ...]] = (URL_OPTION, URLS_OPTION)
-    batches: ClassVar[bool] = True
-    batch: ClassVar[BatchBody] = BatchBody("Mandrill webhook")
-    account_paths: ClassVar[Mapping[str, str]] = {
-        "subaccount": "msg.subaccount || reject.subaccount",
-        "sending_domain": "msg.sender || reject.sender",
-    }
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = _vocabulary()
-
-    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """Accepted; but a test without events, which anybody can sign, is answered and takes no place in the queue."""
-        if len(request.body) <= _LONGEST_TEST_BYTES and decode_form_pairs(request.body, "form") == _NO_EVENTS:
-            return Answered(reason="url_tried", detail="Mandrill tries the webhook out: there are no events in it")
-        return super().welcome(request, source, now=now)
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """One event for each element of the field; an unreadable one becomes an event `malformed`."""
-        return read_elements(self.elements(envelope, source), envelope, _read_element)
-
-    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element]:
-        """Those of the array in the form's field."""
-        del source
-        events = decode_form_bytes(envelope.body, "Mandrill webhook").get(EVENTS_FIELD)
-        if not events:
-            raise UnreadablePayload(f"Mandrill webhook: the form has no field {EVENTS_FIELD}, where the events stand")
-        return self.batch.elements(events)
-
-    def body_of(self, elements: Sequence[Element], source: Source) -> bytes:
-        """The form."""
-        del source
-        return f"{EVENTS_FIELD}={quote_from_bytes(json_array(elements), safe='')}".encode()
+_BATCH = BatchBody("Mandrill webhook")
 
 
-PROVIDER = Mandrill()
+def welcome(request: WebhookRequest) -> Verdict:
+    """Accepted; but a test without events, which anybody can sign, is answered and takes no place in the queue."""
+    if len(request.body) <= _LONGEST_TEST_BYTES and decode_form_pairs(request.body, "form") == _NO_EVENTS:
+        return Answered(reason="url_tried", detail="Mandrill tries the webhook out: there are no events in it")
+    return Accepted()
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """One event for each element of the field; an unreadable one becomes an event `malformed`."""
+    return read_elements(elements(envelope), envelope, _read_element)
+
+
+def elements(envelope: Envelope) -> Iterable[Element]:
+    """Those of the array in the form's field."""
+    events = decode_form_bytes(envelope.body, "Mandrill webhook").get(EVENTS_FIELD)
+    if not events:
+        raise UnreadablePayload(f"Mandrill webhook: the form has no field {EVENTS_FIELD}, where the events stand")
+    return _BATCH.elements(events)
+
+
+def body_of(elements: Sequence[Element]) -> bytes:
+    """The form."""
+    return f"{EVENTS_FIELD}={quote_from_bytes(json_array(elements), safe='')}".encode()
 
 
 def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
@@ -307,3 +288,24 @@ def _read_sync_event(name: str, values: dict[str, Any], raw: bytes, envelope: En
         vendor_time=from_unix_seconds(values.get("ts")),
         diagnostic=json_payload.text(entry, "detail"),
     )
+
+
+PROVIDER = Provider(
+    name="mandrill",
+    title="Mailchimp Transactional (Mandrill)",
+    documentation="https://mailchimp.com/developer/transactional/docs/webhooks/",
+    proof="HMAC-SHA1 of the webhook's URL and the form's fields",
+    secret_help="the webhook's key: Settings > Webhooks > View key",
+    schemes={"": MandrillSignature(header=SIGNATURE_HEADER)},
+    batches=True,
+    batch=_BATCH,
+    account_paths={
+        "subaccount": "msg.subaccount || reject.subaccount",
+        "sending_domain": "msg.sender || reject.sender",
+    },
+    vocabulary=_vocabulary(),
+    welcome=welcome,
+    parse=parse,
+    elements=elements,
+    body_of=body_of,
+)

@@ -6,11 +6,10 @@ neither complaints nor unsubscribes.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials
@@ -22,7 +21,7 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, child, text
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://docs.postalserver.io/developer/webhooks#signatures. Version 3 sends both signatures. Each scheme looks at its
@@ -81,36 +80,13 @@ DETAILS: dict[str, dict[str, tuple[Kind, Cause]]] = {
 # -- How it is read ------------------------------------------------------------------------------------------
 
 
-class Postal(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "postal"
-    title: ClassVar[str] = "Postal"
-    documentation: ClassVar[str] = "https://docs.postalserver.io/developer/webhooks"
-    proof: ClassVar[str] = "RSA-SHA256 of the body"
-    secret_help: ClassVar[str] = (
-        "the installation's public key in base64 or PEM: what follows p= in `postal default-dkim-record`"  # noqa: S105 - says where to find it
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    account_paths: ClassVar[Mapping[str, str]] = {
-        "sending_domain": "payload.message.from || payload.original_message.from"
-    }
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | {
-        f"{name}/{words}": meaning for name, table in DETAILS.items() for words, meaning in table.items()
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        values = json_payload.decode_object(envelope.body, "Postal webhook")
-        name = text(values, "event", WORD_LIMIT)
-        if name is None:
-            raise UnreadablePayload("Postal webhook: it names no event; before version 2 there was no envelope")
-        return [_read_event(name, values, envelope)]
-
-
-PROVIDER = Postal()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, "Postal webhook")
+    name = text(values, "event", WORD_LIMIT)
+    if name is None:
+        raise UnreadablePayload("Postal webhook: it names no event; before version 2 there was no envelope")
+    return [_read_event(name, values, envelope)]
 
 
 def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> FeedbackEvent:
@@ -157,3 +133,17 @@ def _known_details(name: str, details: str | None) -> tuple[str, tuple[Kind, Cau
     if details is None or name not in DETAILS:
         return None
     return next(((words, meaning) for words, meaning in DETAILS[name].items() if words in details), None)
+
+
+PROVIDER = Provider(
+    name="postal",
+    title="Postal",
+    documentation="https://docs.postalserver.io/developer/webhooks",
+    proof="RSA-SHA256 of the body",
+    secret_help="the installation's public key in base64 or PEM: what follows p= in `postal default-dkim-record`",
+    schemes=SCHEMES,
+    account_paths={"sending_domain": "payload.message.from || payload.original_message.from"},
+    vocabulary=EVENTS
+    | {f"{name}/{words}": meaning for name, table in DETAILS.items() for words, meaning in table.items()},
+    parse=parse,
+)

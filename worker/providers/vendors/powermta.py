@@ -11,14 +11,13 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
 from schemas.address import normalise_address
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
@@ -29,7 +28,7 @@ from worker.providers.payload.batch_body import BatchBody, Element
 from worker.providers.payload.feedback import malformed, new_event, read_elements
 from worker.providers.payload.json_payload import ELEMENTS_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # docs/providers/powermta.md: the script that posts the files shows a token
@@ -100,48 +99,27 @@ _CUSTOM = "header_"  # the columns of headers that the operator asked for
 _OLD_TIME = "%m/%d/%Y %H:%M:%S%z"
 _encode = msgspec.json.Encoder(order="sorted").encode
 
-
-class PowerMta(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "powermta"
-    title: ClassVar[str] = "PowerMTA"
-    documentation: ClassVar[str] = "https://jnotes.github.io/pmta-doc"
-    proof: ClassVar[str] = "a bearer token, or basic"
-    secret_help: ClassVar[str] = "a long random text of your own, the same as in the script that posts the files"  # noqa: S105 - a hint
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()
-    batches: ClassVar[bool] = True
-    batch: ClassVar[BatchBody] = BatchBody(WHAT, lines=True)
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "vmta", "sending_domain": "orig"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
-        RECORDS
-        | {f"b/{name}": meaning for name, meaning in CATEGORIES.items()}
-        | {f"rs/{name}": meaning for name, meaning in ACTIONS.items()}
-        | {f"f/{name}": meaning for name, meaning in FEEDBACK_TYPES.items() if name}
-    )
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The records of a CSV text with its header line, or of JSON; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        if _is_json(envelope.body):
-            return read_elements(self.batch.elements(envelope.body), envelope, _read_values)
-        events: list[FeedbackEvent] = []
-        for row in _rows(envelope.body):
-            try:
-                events.append(_read_record(row, envelope))
-            except UnreadablePayload as error:
-                events.append(malformed(envelope, _encode(row), reason=str(error)))
-        return events
-
-    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element] | None:
-        """The records as JSON objects, those of CSV too."""
-        if _is_json(envelope.body):
-            return super().elements(envelope, source)
-        return (_encode(row) for row in _rows(envelope.body))
+_BATCH = BatchBody(WHAT, lines=True)
 
 
-PROVIDER = PowerMta()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The records of a CSV text with its header line, or of JSON; raises UnreadablePayload."""
+    if _is_json(envelope.body):
+        return read_elements(_BATCH.elements(envelope.body), envelope, _read_values)
+    events: list[FeedbackEvent] = []
+    for row in _rows(envelope.body):
+        try:
+            events.append(_read_record(row, envelope))
+        except UnreadablePayload as error:
+            events.append(malformed(envelope, _encode(row), reason=str(error)))
+    return events
+
+
+def elements(envelope: Envelope) -> Iterable[Element]:
+    """The records as JSON objects, those of CSV too."""
+    if _is_json(envelope.body):
+        return _BATCH.elements(envelope.body)
+    return (_encode(row) for row in _rows(envelope.body))
 
 
 def _is_json(body: bytes) -> bool:
@@ -271,3 +249,24 @@ def _message_id(row: Mapping[str, Any]) -> str | None:
 
 def _word(values: Mapping[str, Any], key: str) -> str | None:
     return json_payload.text(values, key, WORD_LIMIT)
+
+
+PROVIDER = Provider(
+    name="powermta",
+    title="PowerMTA",
+    documentation="https://jnotes.github.io/pmta-doc",
+    proof="a bearer token, or basic",
+    secret_help="a long random text of your own, the same as in the script that posts the files",
+    schemes=SCHEMES,
+    batches=True,
+    batch=_BATCH,
+    account_paths={"subaccount": "vmta", "sending_domain": "orig"},
+    vocabulary=(
+        RECORDS
+        | {f"b/{name}": meaning for name, meaning in CATEGORIES.items()}
+        | {f"rs/{name}": meaning for name, meaning in ACTIONS.items()}
+        | {f"f/{name}": meaning for name, meaning in FEEDBACK_TYPES.items() if name}
+    ),
+    parse=parse,
+    elements=elements,
+)

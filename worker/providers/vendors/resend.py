@@ -8,14 +8,13 @@ payload tells. Whether the console's sample events carry a mark of their own is 
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import Struct
 
 from schemas.address import normalise_address
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.scheme import Scheme
@@ -26,8 +25,8 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, child, fit_text, text
 from worker.providers.payload.vendor_time import from_iso
+from worker.providers.provider import Provider
 from worker.providers.vendors.amazon import ses_vocabulary
-from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://resend.com/docs/webhooks/verify-webhooks-requests
@@ -87,55 +86,33 @@ ORIGINS: dict[str, Cause] = {
 # -- How it is read ------------------------------------------------------------------------------------------
 
 
-class Resend(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "resend"
-    title: ClassVar[str] = "Resend"
-    documentation: ClassVar[str] = "https://resend.com/docs/webhooks/introduction"
-    proof: ClassVar[str] = "HMAC-SHA256 of id, time and body (Standard Webhooks, by Svix)"
-    secret_help: ClassVar[str] = "the webhook's signing secret (whsec_…): Webhooks, the webhook, Signing Secret"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    kept_headers: ClassVar[frozenset[str]] = frozenset(ID_HEADERS)
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "data.from"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = (
-        EVENTS
-        | {f"{CONTACT_UPDATED}/unsubscribed": UNSUBSCRIBED}
-        | {f"{BOUNCED}/{words[0]}/{words[1]}": meaning for words, meaning in ses_vocabulary.BOUNCES.items()}
-        | {f"suppression.added/{origin}": (Kind.OTHER, cause) for origin, cause in ORIGINS.items()}
-    )
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload and in the event's id
-        values = json_payload.decode_object(envelope.body, "Resend webhook")
-        name = text(values, "type", WORD_LIMIT)
-        if name is None:
-            raise UnreadablePayload("Resend webhook: it has no type")
-        data = child(values, "data")
-        reading = _read(name, data)
-        # The id is not in the body; it stays the same when Resend sends again or somebody replays the event.
-        message = next((envelope.headers[header] for header in ID_HEADERS if envelope.headers.get(header)), None)
-        return [
-            new_event(
-                envelope,
-                envelope.body,
-                kind=reading.kind,
-                cause=reading.cause,
-                key=(message or envelope.body, name),
-                address=_recipient(name, data, reading.diagnostic),
-                vendor_event="/".join((name, *reading.words)),
-                recognised=reading.recognised,
-                vendor_time=from_iso(values.get("created_at")),
-                failure=reading.failure,
-                message_id=text(data, "email_id", MESSAGE_ID_LIMIT),
-                diagnostic=reading.diagnostic,
-                metadata=_metadata(data),
-            )
-        ]
-
-
-PROVIDER = Resend()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, "Resend webhook")
+    name = text(values, "type", WORD_LIMIT)
+    if name is None:
+        raise UnreadablePayload("Resend webhook: it has no type")
+    data = child(values, "data")
+    reading = _read(name, data)
+    # The id is not in the body; it stays the same when Resend sends again or somebody replays the event.
+    message = next((envelope.headers[header] for header in ID_HEADERS if envelope.headers.get(header)), None)
+    return [
+        new_event(
+            envelope,
+            envelope.body,
+            kind=reading.kind,
+            cause=reading.cause,
+            key=(message or envelope.body, name),
+            address=_recipient(name, data, reading.diagnostic),
+            vendor_event="/".join((name, *reading.words)),
+            recognised=reading.recognised,
+            vendor_time=from_iso(values.get("created_at")),
+            failure=reading.failure,
+            message_id=text(data, "email_id", MESSAGE_ID_LIMIT),
+            diagnostic=reading.diagnostic,
+            metadata=_metadata(data),
+        )
+    ]
 
 
 class _Reading(Struct, frozen=True, kw_only=True):
@@ -233,3 +210,22 @@ def _metadata(data: Mapping[str, Any]) -> dict[str, Any] | None:
         pairs = [(tag.get("name"), tag.get("value")) for tag in tags if isinstance(tag, dict)]
         tags = {name: value for name, value in pairs if isinstance(name, str)}
     return json_payload.metadata(tags)
+
+
+PROVIDER = Provider(
+    name="resend",
+    title="Resend",
+    documentation="https://resend.com/docs/webhooks/introduction",
+    proof="HMAC-SHA256 of id, time and body (Standard Webhooks, by Svix)",
+    secret_help="the webhook's signing secret (whsec_…): Webhooks, the webhook, Signing Secret",
+    schemes=SCHEMES,
+    kept_headers=frozenset(ID_HEADERS),
+    account_paths={"sending_domain": "data.from"},
+    vocabulary=(
+        EVENTS
+        | {f"{CONTACT_UPDATED}/unsubscribed": UNSUBSCRIBED}
+        | {f"{BOUNCED}/{words[0]}/{words[1]}": meaning for words, meaning in ses_vocabulary.BOUNCES.items()}
+        | {f"suppression.added/{origin}": (Kind.OTHER, cause) for origin, cause in ORIGINS.items()}
+    ),
+    parse=parse,
+)

@@ -6,9 +6,7 @@ How often a topic of Scaleway's tries again is not documented, nor which headers
 """
 
 import re
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import Struct
 
@@ -18,16 +16,15 @@ from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import QueryToken
-from worker.providers.authentication.scheme import Scheme, check_common, is_open
-from worker.providers.authentication.source_options import check_options
+from worker.providers.authentication.scheme import is_open
+from worker.providers.bound_source import BoundSource
 from worker.providers.classification.failure import classify
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Refused, Verdict, WebhookRequest
+from worker.providers.provider import Provider
 from worker.providers.vendors.amazon import sns
 from worker.providers.vendors.amazon.sns_endpoints import confirms_topic
-from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://www.scaleway.com/en/docs/topics-and-events/reference-content/verifying-webhooks
@@ -35,13 +32,11 @@ from worker.providers.webhook_provider import WebhookProvider
 # the authority that each region publishes. A topic's region is told by its ARN, and `topics` lists the ARNs that may
 # speak.
 
-OPTIONS = ("topics", "signature_versions", "pinned_certificates")
 TOPIC_ARN = re.compile(r"arn:scw:sns:(?P<region>[a-z]{2}-[a-z]{3}):[A-Za-z0-9-]{1,64}:[A-Za-z0-9_.-]{1,256}")
 
 _CERTIFICATES = "https://messaging.s3.fr-par.scw.cloud/"
 _CERTIFICATE_URL = re.compile(re.escape(_CERTIFICATES) + r"(?:[A-Za-z0-9_-]{1,100}/){1,3}[A-Za-z0-9_-]{1,200}\.pem")
 _SUBSCRIBE_URL = re.compile(r"https://sns\.mnq\.[a-z]{2}-[a-z]{3}\.scaleway\.com/\?(?P<query>[A-Za-z0-9%&=:._~+/-]+)")
-_TOKEN = QueryToken()
 
 
 def issuers_url(topic_arn: str) -> str:
@@ -51,7 +46,7 @@ def issuers_url(topic_arn: str) -> str:
 
 
 class ScalewayEndpoints(Struct, frozen=True):
-    """See worker.providers.vendors.amazon.sns_endpoints.SnsEndpoints."""
+    """Where Topics and Events keeps its certificates and takes confirmations."""
 
     @property
     def where(self) -> str:
@@ -94,79 +89,39 @@ _REFINED = frozenset({"email_deferred", "email_dropped"})
 # The event is a text inside of the SNS message: JSON in JSON.
 
 
-class ScalewayTem(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider; SNS has its own proof, beside the schemes."""
-
-    name: ClassVar[str] = "scaleway_tem"
-    title: ClassVar[str] = "Scaleway Transactional Email"
-    documentation: ClassVar[str] = (
-        "https://www.scaleway.com/en/docs/transactional-email/reference-content/webhook-events-payloads"
-    )
-    proof: ClassVar[str] = "signature of SNS, its issuer, and the topic"
-    later_status: ClassVar[int] = sns.LATER_STATUS
-    secret_help: ClassVar[str] = (
-        "none is needed: Topics and Events signs, and `topics` lists the ARNs that may speak. A secret adds a token in "  # noqa: S105 - a text about secrets
-        "the subscription's URL, as in ?token=…"
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = {}  # SNS signs; see authenticate
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # SNS may send again for long
-    other_options: ClassVar[tuple[str, ...]] = OPTIONS
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "project_id", "sending_domain": "domain_name"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
-
-    def check_source(self, source: Source) -> list[str]:
-        """What is wrong in a source: above all a missing topic, without which every topic may speak."""
-        problems = check_common(source, secret_help=self.secret_help, secret_required=False)
-        if not is_open(source):
-            topics = sns.listed(source.options, "topics")
-            if not topics:
-                problems.append(
-                    "topics is empty: list the ARNs of your topics, because a good signature proves only that somebody "
-                    "at Scaleway sent a message"
-                )
-            problems += [
-                f"topics: {topic!r} is no ARN of a topic at Scaleway: copy it from the console "
-                "(arn:scw:sns:fr-par:project-…:name)"
-                for topic in topics
-                if not TOPIC_ARN.fullmatch(topic)
-            ]
-            problems += sns.check_proof_options(source.options, ENDPOINTS)
-        return problems + check_options(source, others=self.other_options)
-
-    def refuse_head(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
-        """The caller's address, and the URL's token."""
-        refused = super().refuse_head(request, source, now=now)
-        if refused is None and source.secrets and not is_open(source):
-            refused = _TOKEN.refuse(request, source, now=now)
-        return refused
-
-    def unproven_bytes(self, source: Source) -> int | None:
-        """A message of SNS is read before it is proved, and never larger."""
-        del source
-        return sns.LARGEST_MESSAGE_BYTES
-
-    def authenticate(
-        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
-    ) -> Verdict:
-        """Addresses and the URL's token where they are configured, then the SNS signature."""
-        if refused := self.refuse_head(request, source, now=now):
-            return refused
-        if is_open(source):
-            return sns.take_unproven(request, source.options, ENDPOINTS)
-        return sns.authenticate_sns(request, source.options, now=now, certificates=certificates, endpoints=ENDPOINTS)
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event inside; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        message = sns.read_sns_message(envelope.body)
-        if message.type != sns.NOTIFICATION:
-            raise UnreadablePayload(f"SNS message: a {message.type[:40]} carries no feedback")
-        raw = message.message.encode("utf-8", "surrogatepass")
-        values = json_payload.decode_object(raw, "Scaleway event")
-        return [_read_event(values, raw, message.message_id, envelope)]
+def check_topics(source: Source) -> list[str]:
+    """What is wrong in a source: above all a missing topic, without which every topic may speak."""
+    if is_open(source):
+        return []
+    problems = []
+    topics = sns.TOPICS.of(source)
+    if not topics:
+        problems.append(
+            "topics is empty: list the ARNs of your topics, because a good signature proves only that somebody "
+            "at Scaleway sent a message"
+        )
+    problems += [
+        f"topics: {topic!r} is no ARN of a topic at Scaleway: copy it from the console "
+        "(arn:scw:sns:fr-par:project-…:name)"
+        for topic in topics
+        if not TOPIC_ARN.fullmatch(topic)
+    ]
+    return problems + sns.check_proof_options(source, ENDPOINTS)
 
 
-PROVIDER = ScalewayTem()
+def tailor(bound: BoundSource) -> BoundSource:
+    """Proves by the signature of SNS, and by the URL's token where it is configured."""
+    return sns.prove_by_sns(bound, sns.sns_proof(bound.source, ENDPOINTS, QueryToken()), ENDPOINTS)
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event inside; raises UnreadablePayload."""
+    message = sns.read_sns_message(envelope.body)
+    if message.type != sns.NOTIFICATION:
+        raise UnreadablePayload(f"SNS message: a {message.type[:40]} carries no feedback")
+    raw = message.message.encode("utf-8", "surrogatepass")
+    values = json_payload.decode_object(raw, "Scaleway event")
+    return [_read_event(values, raw, message.message_id, envelope)]
 
 
 def _read_event(values: dict[str, Any], raw: bytes, message_id: str, envelope: Envelope) -> FeedbackEvent:
@@ -217,3 +172,24 @@ def _headers(values: dict[str, Any]) -> dict[str, Any] | None:
     return json_payload.metadata(
         {header["key"]: header.get("value") for header in named if header["key"].lower().startswith("x-")}
     )
+
+
+PROVIDER = Provider(
+    name="scaleway_tem",
+    title="Scaleway Transactional Email",
+    documentation="https://www.scaleway.com/en/docs/transactional-email/reference-content/webhook-events-payloads",
+    proof="signature of SNS, its issuer, and the topic",
+    later_status=sns.LATER_STATUS,
+    secret_help=(
+        "none is needed: Topics and Events signs, and `topics` lists the ARNs that may speak. A secret adds a token in "
+        "the subscription's URL, as in ?token=…"
+    ),
+    own_proof=True,
+    needs_secret=sns.needs_no_secret,
+    options=sns.PROOF_OPTIONS,
+    account_paths={"subaccount": "project_id", "sending_domain": "domain_name"},
+    vocabulary=EVENTS,
+    parse=parse,
+    tailor=tailor,
+    check_also=check_topics,
+)

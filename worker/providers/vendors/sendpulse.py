@@ -6,23 +6,20 @@ the bounces and the complaint in several ways: all of these are known here. How 
 answer that is no 2xx is not documented.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import QueryToken
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://github.com/sendpulse/sendpulse-skills, sendpulse-smtp-skill/references/webhooks.md (security)
@@ -72,29 +69,12 @@ _PERMANENT = frozenset(name for name, meaning in EVENTS.items() if meaning == _H
 _WHAT = "SendPulse webhook"
 _FALSE = (False, 0, "0", "false")
 
-
-class SendPulse(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "sendpulse"
-    title: ClassVar[str] = "SendPulse"
-    documentation: ClassVar[str] = "https://sendpulse.com/knowledge-base/smtp/smtp-webhooks"
-    proof: ClassVar[str] = "secret in the URL"
-    secret_help: ClassVar[str] = "a long text of your own choosing, at the end of the URL: ?token=…"  # noqa: S105 - says where to put it
-    batch: ClassVar[BatchBody] = BatchBody(_WHAT)
-    batches: ClassVar[bool] = True
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": TOKEN}
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # nothing is signed
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "sender"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of the array; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_element)
+_BATCH = BatchBody(_WHAT)
 
 
-PROVIDER = SendPulse()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events of the array; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_element)
 
 
 def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
@@ -154,3 +134,18 @@ def _scope(values: dict[str, Any]) -> str | None:
     """The address book that somebody left, where it was not all of them."""
     book = json_payload.text(values, "book_id", json_payload.WORD_LIMIT)
     return f"address book {book}" if book is not None and values.get("from_all") in _FALSE else None
+
+
+PROVIDER = Provider(
+    name="sendpulse",
+    title="SendPulse",
+    documentation="https://sendpulse.com/knowledge-base/smtp/smtp-webhooks",
+    proof="secret in the URL",
+    secret_help="a long text of your own choosing, at the end of the URL: ?token=…",
+    batch=_BATCH,
+    batches=True,
+    schemes={"": TOKEN},
+    account_paths={"sending_domain": "sender"},
+    vocabulary=EVENTS,
+    parse=parse,
+)

@@ -8,11 +8,10 @@ otherwise than the documentation does; both names are read.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials, QueryToken, bearer_token
@@ -24,7 +23,7 @@ from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://support.smtp2go.com/hc/en-gb/articles/223087967 (credentials in the URL, or an Authorization header)
@@ -104,45 +103,21 @@ _FIELDS = frozenset(
 )
 
 
-class Smtp2go(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "smtp2go"
-    title: ClassVar[str] = "SMTP2GO"
-    documentation: ClassVar[str] = "https://developers.smtp2go.com/docs/webhooks-overview"
-    proof: ClassVar[str] = "basic or bearer credentials, or a token in the URL"
-    secret_help: ClassVar[str] = (
-        "`user:password`, both of your own choosing: put them into the webhook's URL at SMTP2GO, "  # noqa: S105 - a text about secrets
-        'https://user:password@host/webhooks/…; with authentication = "bearer" the token of its Authorization header'
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = _SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "auth", "sending_domain": "sender || from"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **{name: meaning for name, meaning in EVENTS.items() if name != "bounce"},
-        **{f"bounce/{word}": meaning for word, meaning in BOUNCES.items()},
-        **dict.fromkeys(SMS_EVENTS, (Kind.OTHER, Cause.NONE)),
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The event of each recipient, of whom only a `processed` has several; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        if envelope.body.lstrip()[:1] == b"{":
-            values: dict[str, Any] = json_payload.decode_object(envelope.body, _WHAT)
-        else:
-            values = dict(decode_form(envelope.body, _WHAT))
-        written = json_payload.text(values, "event", json_payload.WORD_LIMIT)
-        if written in SMS_EVENTS:
-            return [_text_message(values, written, envelope)]
-        recipients = _recipients(values)
-        if len(recipients) > 1 and written != "processed":
-            recipients = []  # one of them, and nobody knows which
-        if written is None or not recipients:
-            raise UnreadablePayload(f"{_WHAT}: it names no event, or nobody in rcpt or recipients")
-        return [_read_event(values, written, recipient, envelope) for recipient in recipients]
-
-
-PROVIDER = Smtp2go()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The event of each recipient, of whom only a `processed` has several; raises UnreadablePayload."""
+    if envelope.body.lstrip()[:1] == b"{":
+        values: dict[str, Any] = json_payload.decode_object(envelope.body, _WHAT)
+    else:
+        values = dict(decode_form(envelope.body, _WHAT))
+    written = json_payload.text(values, "event", json_payload.WORD_LIMIT)
+    if written in SMS_EVENTS:
+        return [_text_message(values, written, envelope)]
+    recipients = _recipients(values)
+    if len(recipients) > 1 and written != "processed":
+        recipients = []  # one of them, and nobody knows which
+    if written is None or not recipients:
+        raise UnreadablePayload(f"{_WHAT}: it names no event, or nobody in rcpt or recipients")
+    return [_read_event(values, written, recipient, envelope) for recipient in recipients]
 
 
 def _recipients(values: dict[str, Any]) -> list[str]:
@@ -218,3 +193,23 @@ def _read_event(values: dict[str, Any], written: str, recipient: str, envelope: 
         diagnostic=diagnostic,
         metadata=json_payload.metadata({key: value for key, value in values.items() if key not in _FIELDS}),
     )
+
+
+PROVIDER = Provider(
+    name="smtp2go",
+    title="SMTP2GO",
+    documentation="https://developers.smtp2go.com/docs/webhooks-overview",
+    proof="basic or bearer credentials, or a token in the URL",
+    secret_help=(
+        "`user:password`, both of your own choosing: put them into the webhook's URL at SMTP2GO, "
+        'https://user:password@host/webhooks/…; with authentication = "bearer" the token of its Authorization header'
+    ),
+    schemes=_SCHEMES,
+    account_paths={"subaccount": "auth", "sending_domain": "sender || from"},
+    vocabulary={
+        **{name: meaning for name, meaning in EVENTS.items() if name != "bounce"},
+        **{f"bounce/{word}": meaning for word, meaning in BOUNCES.items()},
+        **dict.fromkeys(SMS_EVENTS, (Kind.OTHER, Cause.NONE)),
+    },
+    parse=parse,
+)

@@ -6,8 +6,9 @@ How often SocketLabs sends again is not documented. Nor is the exact form of the
 for "this secret key", so the key is answered as plain text. Form-encoded endpoints of before June 2021 are not read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,11 +16,12 @@ from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
+from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.comparison import texts_match
-from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.scheme import Refuse
+from worker.providers.authentication.source_options import Option
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
@@ -27,13 +29,13 @@ from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Accepted, Answered, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://help.socketlabs.com/docs/event-webhooks-authentication-and-access
 
-SERVERS_OPTION = "server_ids"
 _WHAT = "SocketLabs webhook"
 _PROOF_FIELDS = frozenset({"secretkey", "serverid"})
 _LONGEST_PROOF_BYTES = 1_000
@@ -46,14 +48,36 @@ _decode_scalar = msgspec.json.Decoder(str | int | float | bool | None).decode
 _Fields = dict[str, msgspec.Raw]
 
 
+def _server_numbers(value: object) -> frozenset[int] | None:
+    if not isinstance(value, list) or not value or not all(isinstance(server, int) for server in value):
+        return None
+    return frozenset(value)
+
+
+SERVERS: Option[frozenset[int]] = Option(
+    name="server_ids",
+    default=frozenset(),
+    read=_server_numbers,
+    mistake=lambda value: (
+        "" if _server_numbers(value) is not None else ": give the servers' numbers as a list: [12345]"
+    ),
+)
+
+
 class SecretKeyInBody(Struct, frozen=True):
     """Each event of the body carries one of the secrets, and a server of ours where the source names some."""
 
     unproven_bytes: ClassVar[int | None] = 1024 * 1024
+    options: ClassVar[tuple[Option[Any], ...]] = (SERVERS,)
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets and servers."""
+        return partial(self._refuse, secrets=source.secrets, servers=SERVERS.of(source), name=source.name)
+
+    def _refuse(
+        self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret], servers: frozenset[int], name: str
+    ) -> Refused | None:
         """None when every event in the body shows the secret."""
-        del now  # nothing in it says when it was sent
         try:
             events = _proofs_in(request.body)
         except UnreadablePayload:
@@ -65,25 +89,22 @@ class SecretKeyInBody(Struct, frozen=True):
         keys = [json_payload.text(event, "secretkey") for event in events]
         if not keys or None in keys:
             return Refused(reason="missing_credentials", detail="the body shows no SecretKey")
-        secrets = [secret.reveal() for secret in source.secrets if secret.reveal()]
-        if not all([any([texts_match(key or "", secret) for secret in secrets]) for key in keys]):  # noqa: C419 - all are compared
+        keys_here = [secret.reveal() for secret in secrets if secret.reveal()]
+        if not all([any([texts_match(key or "", secret) for secret in keys_here]) for key in keys]):  # noqa: C419 - all are compared
             return Refused(
                 reason="bad_credentials",
                 detail="the body's SecretKey is none of this source's secrets: copy the key of this endpoint from "
                 "SocketLabs",
             )
-        servers = _configured_servers(source)
         if servers and any(json_payload.integer(event, "serverid") not in servers for event in events):
             return Refused(
                 reason="bad_credentials",
-                detail=f"an event is of a server that is not in the {SERVERS_OPTION} of source {source.name!r}",
+                detail=f"an event is of a server that is not in the {SERVERS.name} of source {name!r}",
             )
         return None
 
-    def check_secrets(self, source: Source) -> list[str]:
-        """Any text will do; servers are whole numbers."""
-        if SERVERS_OPTION in source.options and not _configured_servers(source):
-            return [f"{SERVERS_OPTION}: give the servers' numbers as a list: [12345]"]
+    def check_secrets(self, _source: Source) -> list[str]:
+        """Any text will do."""
         return []
 
 
@@ -115,13 +136,6 @@ def _proof(event: _Fields) -> dict[str, Any]:
         for written, value in event.items()
         if (name := written.lower()) in _PROOF_FIELDS and len(memoryview(value)) <= _LONGEST_PROOF_BYTES
     }
-
-
-def _configured_servers(source: Source) -> frozenset[int]:
-    value = source.options.get(SERVERS_OPTION)
-    if not isinstance(value, list) or not all(isinstance(server, int) for server in value):
-        return frozenset()
-    return frozenset(value)
 
 
 # -- What its events are -------------------------------------------------------------------------------------
@@ -179,55 +193,28 @@ SUPPRESSED = (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
-
-class SocketLabs(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "socketlabs"
-    title: ClassVar[str] = "SocketLabs"
-    documentation: ClassVar[str] = "https://help.socketlabs.com/docs/event-webhooks-overview"
-    proof: ClassVar[str] = "secret key in the body"
-    secret_help: ClassVar[str] = "the secret key of the endpoint: Configuration > Event Webhooks"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": SecretKeyInBody()}
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    other_options: ClassVar[tuple[str, ...]] = (SERVERS_OPTION,)
-    # A server is what older accounts have in the place of subaccounts; there the subaccount is 0.
-    batch: ClassVar[BatchBody] = BatchBody(_WHAT)
-    account_paths: ClassVar[Mapping[str, str]] = {
-        "subaccount": "[SubaccountId, SubaccountID, ServerId, ServerID][?@ && @ != `0`] | [0]",
-        "sending_domain": "FromAddress",
-    }
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **EVENTS,
-        **{f"Failed/{code}": meaning for code, meaning in FAILURE_CODES.items()},
-        "Failed/Suppressed": SUPPRESSED,
-    }
-
-    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """The answer to a validation is the key that it shows, which has been compared already; else it is left out."""
-        del source, now
-        try:
-            shown = json_payload.decode_json(request.body, _WHAT)
-            events = _events_in(shown)
-        except UnreadablePayload:  # of an open source: parse says what is wrong with it
-            return Accepted()
-        if len(events) == 1 and json_payload.text(events[0], "type") == "Validation":
-            # A public adapter gives back a ValidationKey beside it: so it is, where there is one.
-            key = next(
-                filter(None, (json_payload.text(events[0], name) for name in ("validationkey", "secretkey"))), ""
-            )
-            return Answered(
-                reason="validated", detail="SocketLabs validated the endpoint", body=key.encode("utf-8", "replace")
-            )
-        return Accepted(body=msgspec.json.encode(_without_secret(shown)))
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of the body, nearly always one; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
+_BATCH = BatchBody(_WHAT)
 
 
-PROVIDER = SocketLabs()
+def welcome(request: WebhookRequest) -> Verdict:
+    """The answer to a validation is the key that it shows, which has been compared already; else it is left out."""
+    try:
+        shown = json_payload.decode_json(request.body, _WHAT)
+        events = _events_in(shown)
+    except UnreadablePayload:  # of an open source: parse says what is wrong with it
+        return Accepted()
+    if len(events) == 1 and json_payload.text(events[0], "type") == "Validation":
+        # A public adapter gives back a ValidationKey beside it: so it is, where there is one.
+        key = next(filter(None, (json_payload.text(events[0], name) for name in ("validationkey", "secretkey"))), "")
+        return Answered(
+            reason="validated", detail="SocketLabs validated the endpoint", body=key.encode("utf-8", "replace")
+        )
+    return Accepted(body=msgspec.json.encode(_without_secret(shown)))
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events of the body, nearly always one; raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
 def _events_in(value: Any) -> list[dict[str, Any]]:
@@ -359,3 +346,26 @@ def _variables(details: dict[str, Any]) -> dict[str, Any]:
         for pair in (pairs if isinstance(pairs, list) else [])
         if isinstance(pair, dict) and isinstance(pair.get("Key"), str)
     }
+
+
+PROVIDER = Provider(
+    name="socketlabs",
+    title="SocketLabs",
+    documentation="https://help.socketlabs.com/docs/event-webhooks-overview",
+    proof="secret key in the body",
+    secret_help="the secret key of the endpoint: Configuration > Event Webhooks",
+    schemes={"": SecretKeyInBody()},
+    # A server is what older accounts have in the place of subaccounts; there the subaccount is 0.
+    batch=_BATCH,
+    account_paths={
+        "subaccount": "[SubaccountId, SubaccountID, ServerId, ServerID][?@ && @ != `0`] | [0]",
+        "sending_domain": "FromAddress",
+    },
+    vocabulary={
+        **EVENTS,
+        **{f"Failed/{code}": meaning for code, meaning in FAILURE_CODES.items()},
+        "Failed/Suppressed": SUPPRESSED,
+    },
+    welcome=welcome,
+    parse=parse,
+)

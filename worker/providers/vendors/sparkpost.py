@@ -7,14 +7,12 @@ events' own ids decide what is a duplicate. That `user_agent_parsed.is_prefetche
 `fbtype` a complaint can have beside "abuse", could not be verified.
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
-from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
+from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, bearer_token
 from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
@@ -24,7 +22,7 @@ from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://support.sparkpost.com/docs/tech-resources/webhook-authentication and
@@ -122,40 +120,12 @@ COMPLAINTS: dict[str, tuple[Kind, Cause]] = {
 # The recipient of every sample, in the documentation and of "Test" in the console.
 SAMPLE_ADDRESS = "recipient@example.com"
 
-
-class SparkPost(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "sparkpost"
-    title: ClassVar[str] = "SparkPost (Bird)"
-    documentation: ClassVar[str] = "https://developers.sparkpost.com/api/webhooks/"
-    proof: ClassVar[str] = "user and password, an OAuth 2.0 bearer token, or a token in a header"
-    secret_help: ClassVar[str] = (
-        "`user:password`, both of your own choosing: Webhooks > Create webhook > Authentication > Basic Auth"  # noqa: S105 - says where to enter it
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
-    batch: ClassVar[BatchBody] = BatchBody("SparkPost webhook")
-    batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {
-        "subaccount": "msys.*.subaccount_id | [0]",
-        "sending_domain": "msys.*.[sending_domain || friendly_from] | [0] | [0]",
-    }
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **EVENTS,
-        **{f"bounce/{number}": meaning for number, meaning in BOUNCE_CLASSES.items()},
-        **{f"out_of_band/{number}": meaning for number, meaning in BOUNCE_CLASSES.items()},
-        **{f"spam_complaint/{report}": meaning for report, meaning in COMPLAINTS.items()},
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
+_BATCH = BatchBody("SparkPost webhook")
 
 
-PROVIDER = SparkPost()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
 def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
@@ -289,3 +259,26 @@ def _suppression(diagnostic: str | None) -> tuple[Kind, Cause] | None:
     if _BY_SYSTEM not in policy:
         return Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER
     return Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST if _BOUNCE_RULE in policy else Cause.INVALID_ADDRESS
+
+
+PROVIDER = Provider(
+    name="sparkpost",
+    title="SparkPost (Bird)",
+    documentation="https://developers.sparkpost.com/api/webhooks/",
+    proof="user and password, an OAuth 2.0 bearer token, or a token in a header",
+    secret_help="`user:password`, both of your own choosing: Webhooks > Create webhook > Authentication > Basic Auth",
+    schemes=SCHEMES,
+    batch=_BATCH,
+    batches=True,
+    account_paths={
+        "subaccount": "msys.*.subaccount_id | [0]",
+        "sending_domain": "msys.*.[sending_domain || friendly_from] | [0] | [0]",
+    },
+    vocabulary={
+        **EVENTS,
+        **{f"bounce/{number}": meaning for number, meaning in BOUNCE_CLASSES.items()},
+        **{f"out_of_band/{number}": meaning for number, meaning in BOUNCE_CLASSES.items()},
+        **{f"spam_complaint/{report}": meaning for report, meaning in COMPLAINTS.items()},
+    },
+    parse=parse,
+)

@@ -8,15 +8,13 @@ The names of events are those of Stalwart's source; its pages list only some.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
+from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.hmac_signature import HmacSignature
 from worker.providers.authentication.scheme import Scheme
@@ -27,7 +25,7 @@ from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.event_key import former_event_key, make_event_key
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://stalw.art/docs/telemetry/webhooks, https://stalw.art/docs/ref/object/web-hook (httpHeaders)
@@ -98,30 +96,12 @@ _FAILURES = frozenset(name for name, (kind, _) in EVENTS.items() if kind in {Kin
 # `Unexpected response for RCPT TO:<x>: Code: 550, Enhanced code: 5.1.1, Message: no such user`; 0.0.0 where none came.
 _REPLY = re.compile(r"\bCode: (\d{3})(?:, Enhanced code: (\d\.\d{1,3}\.\d{1,3}))?")
 
-
-class Stalwart(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "stalwart"
-    title: ClassVar[str] = "Stalwart"
-    documentation: ClassVar[str] = "https://stalw.art/docs/telemetry/webhooks"
-    proof: ClassVar[str] = "HMAC-SHA256 of the body; bearer, basic or a header"
-    secret_help: ClassVar[str] = "the signature key of the webhook: Settings > Telemetry > Webhooks"  # noqa: S105 - a hint
-    schemes: ClassVar[Mapping[str, Scheme]] = SCHEMES
-    seconds_options: ClassVar[tuple[str, ...]] = ()
-    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
-    batch: ClassVar[BatchBody] = BatchBody("Stalwart webhook", inside="events")
-    batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "data.from"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events about mail; others of the server's telemetry are left out. Raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
+_BATCH = BatchBody("Stalwart webhook", inside="events")
 
 
-PROVIDER = Stalwart()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events about mail; others of the server's telemetry are left out. Raises UnreadablePayload."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
 def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[FeedbackEvent]:
@@ -202,3 +182,18 @@ def _failure(data: dict[str, Any], details: str | None, *, name: str, final: boo
 
 def _recipients(data: dict[str, Any]) -> list[str | None]:
     return [*json_payload.recipients(data.get("to"))] or [None]
+
+
+PROVIDER = Provider(
+    name="stalwart",
+    title="Stalwart",
+    documentation="https://stalw.art/docs/telemetry/webhooks",
+    proof="HMAC-SHA256 of the body; bearer, basic or a header",
+    secret_help="the signature key of the webhook: Settings > Telemetry > Webhooks",
+    schemes=SCHEMES,
+    batch=_BATCH,
+    batches=True,
+    account_paths={"sending_domain": "data.from"},
+    vocabulary=EVENTS,
+    parse=parse,
+)

@@ -7,8 +7,8 @@ URL; what they hold beside their names is not told well enough for us to take th
 """
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -19,15 +19,18 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.freshness import TIME_OPTIONS
+from worker.providers.authentication.scheme import Refuse
+from worker.providers.authentication.source_options import Option
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
 from worker.providers.classification.failure import classify
 from worker.providers.classification.vendor_verdict import settle
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Refused, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://learn.sweego.io/docs/webhooks/webhook_signature
@@ -41,13 +44,17 @@ class BareStandardWebhooks(Struct, frozen=True):
     """Standard Webhooks whose signature may stand without its `v1,`."""
 
     unproven_bytes: ClassVar[int | None] = None
+    options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
-        """None when the signature fits under one of the source's secrets and the time is recent."""
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets, and with what is fresh there."""
+        return partial(self._refuse, refuse_standard=_STANDARD.bind(source))
+
+    def _refuse(self, request: WebhookRequest, now: datetime, *, refuse_standard: Refuse) -> Refused | None:
         headers = {name: request.headers.get(name, "") for name in _HEADERS}
         given = headers[SIGNATURE_HEADER].split()
         headers[SIGNATURE_HEADER] = " ".join(one if "," in one else f"v1,{one}" for one in given)
-        return _STANDARD.refuse(msgspec.structs.replace(request, headers=headers), source, now=now)
+        return refuse_standard(msgspec.structs.replace(request, headers=headers), now)
 
     def check_secrets(self, source: Source) -> list[str]:
         """Each secret is base64."""
@@ -99,26 +106,10 @@ _BEFORE_REPLY = "> ("
 _WHAT = "Sweego webhook"
 
 
-class Sweego(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "sweego"
-    title: ClassVar[str] = "Sweego"
-    documentation: ClassVar[str] = "https://learn.sweego.io/docs/webhooks/payload"
-    proof: ClassVar[str] = "HMAC-SHA256 of id, time and body"
-    secret_help: ClassVar[str] = "the webhook's secret, in base64 as Sweego shows it: Webhooks > the webhook"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": BareStandardWebhooks()}
-    account_paths: ClassVar[Mapping[str, str]] = {"sending_domain": "domain_from"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        values = json_payload.decode_object(envelope.body, _WHAT)
-        return [_read_event(values, envelope)]
-
-
-PROVIDER = Sweego()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, _WHAT)
+    return [_read_event(values, envelope)]
 
 
 def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
@@ -175,3 +166,16 @@ def _logged(values: dict[str, Any]) -> tuple[str, str, str]:
     matched = _LOGGED.search(head)
     action, category = (matched[1], matched[2] or "") if matched else ("", "")
     return action, category, reply.removesuffix(")") if between else ""
+
+
+PROVIDER = Provider(
+    name="sweego",
+    title="Sweego",
+    documentation="https://learn.sweego.io/docs/webhooks/payload",
+    proof="HMAC-SHA256 of id, time and body",
+    secret_help="the webhook's secret, in base64 as Sweego shows it: Webhooks > the webhook",
+    schemes={"": BareStandardWebhooks()},
+    account_paths={"sending_domain": "domain_from"},
+    vocabulary=EVENTS,
+    parse=parse,
+)

@@ -6,21 +6,18 @@ Not documented: whether a retry is signed anew (signatures are good for a day he
 codes can come in a webhook too (all that concern a message are listed).
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.public_key import PublicKeySignature
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://developers.telnyx.com/docs/development/api-fundamentals/webhooks
@@ -134,45 +131,23 @@ def _vocabulary() -> dict[str, tuple[Kind, Cause]]:
 _TEXTS = frozenset({"SMS", "MMS"})  # RCS and WhatsApp are other channels
 
 
-class Telnyx(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "telnyx"
-    title: ClassVar[str] = "Telnyx Messaging"
-    documentation: ClassVar[str] = "https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks"
-    proof: ClassVar[str] = "Ed25519 signature over time and body"
-    secret_help: ClassVar[str] = "the account's public key: Mission Control > Keys & Credentials > Public Key"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = {
-        "": PublicKeySignature(
-            header=SIGNATURE_HEADER, algorithm="ed25519", timestamp_header=TIMESTAMP_HEADER, separator=SEPARATOR
-        )
-    }
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "data.payload.organization_id"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = _vocabulary()
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """An event for each recipient of the message; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        data = json_payload.child(json_payload.decode_object(envelope.body, "Telnyx webhook"), "data")
-        name = json_payload.text(data, "event_type", WORD_LIMIT)
-        if name is None:
-            raise UnreadablePayload("Telnyx webhook: it has no data.event_type: is it a webhook of API v2?")
-        payload = json_payload.child(data, "payload")
-        if name == INBOUND:
-            return [_read_inbound(data, payload, envelope)]
-        listed = payload.get("to")
-        recipients = [to for to in listed if isinstance(to, dict)] if isinstance(listed, list) else []
-        if name not in OUTBOUND:
-            first = json_payload.text(recipients[0], "phone_number") if recipients else None
-            return [
-                _new(data, payload, envelope, number=first, counts=False, kind=Kind.OTHER, word=name, recognised=False)
-            ]
-        if not recipients:
-            raise UnreadablePayload("Telnyx webhook: it tells of a message to nobody: data.payload.to is empty")
-        return [_read_recipient(name, to, data, payload, envelope) for to in recipients]
-
-
-PROVIDER = Telnyx()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """An event for each recipient of the message; raises UnreadablePayload."""
+    data = json_payload.child(json_payload.decode_object(envelope.body, "Telnyx webhook"), "data")
+    name = json_payload.text(data, "event_type", WORD_LIMIT)
+    if name is None:
+        raise UnreadablePayload("Telnyx webhook: it has no data.event_type: is it a webhook of API v2?")
+    payload = json_payload.child(data, "payload")
+    if name == INBOUND:
+        return [_read_inbound(data, payload, envelope)]
+    listed = payload.get("to")
+    recipients = [to for to in listed if isinstance(to, dict)] if isinstance(listed, list) else []
+    if name not in OUTBOUND:
+        first = json_payload.text(recipients[0], "phone_number") if recipients else None
+        return [_new(data, payload, envelope, number=first, counts=False, kind=Kind.OTHER, word=name, recognised=False)]
+    if not recipients:
+        raise UnreadablePayload("Telnyx webhook: it tells of a message to nobody: data.payload.to is empty")
+    return [_read_recipient(name, to, data, payload, envelope) for to in recipients]
 
 
 def _read_recipient(
@@ -269,3 +244,20 @@ def _first_error(payload: dict[str, Any]) -> dict[str, Any] | None:
 def _words(error: dict[str, Any]) -> str | None:
     said = [text for name in ("title", "detail") if (text := json_payload.text(error, name))]
     return fit_text(": ".join(said), DIAGNOSTIC_LIMIT) if said else None
+
+
+PROVIDER = Provider(
+    name="telnyx",
+    title="Telnyx Messaging",
+    documentation="https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
+    proof="Ed25519 signature over time and body",
+    secret_help="the account's public key: Mission Control > Keys & Credentials > Public Key",
+    schemes={
+        "": PublicKeySignature(
+            header=SIGNATURE_HEADER, algorithm="ed25519", timestamp_header=TIMESTAMP_HEADER, separator=SEPARATOR
+        )
+    },
+    account_paths={"subaccount": "data.payload.organization_id"},
+    vocabulary=_vocabulary(),
+    parse=parse,
+)

@@ -17,20 +17,22 @@ from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
+from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.comparison import as_bytes, texts_match
 from worker.providers.authentication.hmac_signature import bad_signature, body_hash
-from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.scheme import Refuse
+from worker.providers.authentication.source_options import Option
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody, Element, json_array
 from worker.providers.payload.feedback import is_malformed, malformed, new_event, read_elements
 from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Accepted, Answered, Refused, Verdict, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Accepted, Answered, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://godocs.unisender.ru/web-api-ref#callback-format (`auth`)
@@ -53,10 +55,14 @@ class HashInBody(Struct, frozen=True):
     """
 
     unproven_bytes: ClassVar[int | None] = 5 * 1024 * 1024
+    options: ClassVar[tuple[Option[Any], ...]] = ()
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets."""
+        return partial(self._refuse, secrets=source.secrets)
+
+    def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
         """None when the hash fits under one of the source's API keys."""
-        del now  # no time is signed
         body = request.body
         try:
             given = as_bytes(_decode_authenticated(body).auth)
@@ -74,14 +80,13 @@ class HashInBody(Struct, frozen=True):
             return bad_signature()
         matches = [
             texts_match(given, as_bytes(body_hash(body.replace(given, as_bytes(secret.reveal())), "md5")))
-            for secret in source.secrets
+            for secret in secrets
             if secret.reveal()
         ]
         return None if any(matches) else bad_signature()
 
-    def check_secrets(self, source: Source) -> list[str]:
+    def check_secrets(self, _source: Source) -> list[str]:
         """Any text can be an API key."""
-        del source
         return []
 
 
@@ -190,74 +195,49 @@ class _Body(Struct):
 _decode_body = msgspec.json.Decoder(_Body).decode
 
 
-class UnisenderGo(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "unisender_go"
-    title: ClassVar[str] = "Unisender Go"
-    documentation: ClassVar[str] = "https://godocs.unisender.ru/web-api-ref#callback-format"
-    proof: ClassVar[str] = "MD5 of the body with the API key inside"
-    secret_help: ClassVar[str] = "the API key of the user, or of the project that the webhook belongs to"  # noqa: S105 - says which one
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": HashInBody()}
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    batches: ClassVar[bool] = True
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "project_id || user_id"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **STATUSES,
-        **{f"hard_bounced/{word}": meaning for word, meaning in DELIVERY_STATUSES.items()},
-        f"spam/{SPAM_FOLDER}": (Kind.OTHER, Cause.CONTENT),
-        SPAM_BLOCK_EVENT: (Kind.OTHER, Cause.SENDER_REPUTATION),
-    }
-
-    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """Accepts the body without its hash, by which whoever reads it later could try out API keys."""
-        del source, now
-        return Accepted(body=_AUTH.sub(rb'\1"', request.body, count=1))
-
-    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
-        """200 to the GET by which Unisender Go tries a URL when the webhook is switched on."""
-        del source
-        if request.method != "GET":
-            return None
-        return Answered(reason="url_tried", detail="the URL answers; each webhook must prove itself by its own hash")
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of all users, or the one of a flat object; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        users = _users(envelope.body)
-        if users is None:
-            values = json_payload.decode_object(envelope.body, _WHAT)
-            event = _read_event(b"", values, envelope.body, envelope)
-            if event is None:
-                raise UnreadablePayload(f"{_WHAT}: it names no event, or a status and nobody in email")
-            return [event]
-        events = []
-        for user in users:
-            read = partial(_read_event, user.beside())
-            events += [
-                # What is set aside keeps its user, as every event does.
-                malformed(envelope, user.with_only(event.raw), reason=event.diagnostic)
-                if is_malformed(event)
-                else event
-                for event in read_elements(_EVENTS.elements(bytes(user.events)), envelope, read)
-            ]
-        return events
-
-    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element] | None:
-        """Each event with its user around it; None for a flat object."""
-        del source
-        users = _users(envelope.body)
-        if users is None:
-            return None
-        return (user.with_only(event) for user in users for event in _EVENTS.elements(bytes(user.events)))
-
-    def body_of(self, elements: Sequence[Element], source: Source) -> bytes:
-        """The users, each with one event."""
-        del source
-        return b'{"events_by_user":%b}' % json_array(elements)
+def welcome(request: WebhookRequest) -> Verdict:
+    """Accepts the body without its hash, by which whoever reads it later could try out API keys."""
+    return Accepted(body=_AUTH.sub(rb'\1"', request.body, count=1))
 
 
-PROVIDER = UnisenderGo()
+def answer_probe(request: WebhookRequest) -> Answered | Refused | None:
+    """200 to the GET by which Unisender Go tries a URL when the webhook is switched on."""
+    if request.method != "GET":
+        return None
+    return Answered(reason="url_tried", detail="the URL answers; each webhook must prove itself by its own hash")
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The events of all users, or the one of a flat object; raises UnreadablePayload."""
+    users = _users(envelope.body)
+    if users is None:
+        values = json_payload.decode_object(envelope.body, _WHAT)
+        event = _read_event(b"", values, envelope.body, envelope)
+        if event is None:
+            raise UnreadablePayload(f"{_WHAT}: it names no event, or a status and nobody in email")
+        return [event]
+    events = []
+    for user in users:
+        read = partial(_read_event, user.beside())
+        events += [
+            # What is set aside keeps its user, as every event does.
+            malformed(envelope, user.with_only(event.raw), reason=event.diagnostic) if is_malformed(event) else event
+            for event in read_elements(_EVENTS.elements(bytes(user.events)), envelope, read)
+        ]
+    return events
+
+
+def elements(envelope: Envelope) -> Iterable[Element] | None:
+    """Each event with its user around it; None for a flat object."""
+    users = _users(envelope.body)
+    if users is None:
+        return None
+    return (user.with_only(event) for user in users for event in _EVENTS.elements(bytes(user.events)))
+
+
+def body_of(elements: Sequence[Element]) -> bytes:
+    """The users, each with one event."""
+    return b'{"events_by_user":%b}' % json_array(elements)
 
 
 def _users(body: bytes) -> list[_User] | None:
@@ -335,3 +315,26 @@ def _bounce(status: str, word: str | None, failure: Classification) -> tuple[Kin
     if (word in _VAGUE or word not in DELIVERY_STATUSES) and failure.cause is not Cause.UNDETERMINED:
         kind, cause = failure.kind, failure.cause
     return (Kind.DEFERRED if status == "soft_bounced" else kind), cause
+
+
+PROVIDER = Provider(
+    name="unisender_go",
+    title="Unisender Go",
+    documentation="https://godocs.unisender.ru/web-api-ref#callback-format",
+    proof="MD5 of the body with the API key inside",
+    secret_help="the API key of the user, or of the project that the webhook belongs to",
+    schemes={"": HashInBody()},
+    batches=True,
+    account_paths={"subaccount": "project_id || user_id"},
+    vocabulary={
+        **STATUSES,
+        **{f"hard_bounced/{word}": meaning for word, meaning in DELIVERY_STATUSES.items()},
+        f"spam/{SPAM_FOLDER}": (Kind.OTHER, Cause.CONTENT),
+        SPAM_BLOCK_EVENT: (Kind.OTHER, Cause.SENDER_REPUTATION),
+    },
+    welcome=welcome,
+    answer_probe=answer_probe,
+    parse=parse,
+    elements=elements,
+    body_of=body_of,
+)

@@ -10,8 +10,9 @@ Not documented: whether a retry is signed anew, so signatures are good for two d
 import binascii
 import hmac
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -22,16 +23,18 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.comparison import as_bytes, texts_match
-from worker.providers.authentication.freshness import refuse_stale
+from worker.providers.authentication.freshness import TIME_OPTIONS, Freshness, freshness_of, refuse_stale
 from worker.providers.authentication.hmac_signature import bad_signature, body_hash
-from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.scheme import Refuse
 from worker.providers.authentication.signed_time import bad_time, numeric_date
+from worker.providers.authentication.source_options import Option
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.provider import Refused, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://developer.vonage.com/en/messages/concepts/signed-webhooks
@@ -56,13 +59,21 @@ class SignedToken(Struct, frozen=True):
     """
 
     unproven_bytes: ClassVar[int | None] = None
+    options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets, and with what is fresh there."""
+        freshness = freshness_of(source, default_max_age_seconds=MAX_AGE_SECONDS)
+        return partial(self._refuse, secrets=source.secrets, freshness=freshness)
+
+    def _refuse(
+        self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
+    ) -> Refused | None:
         """None when one of the secrets has signed the token, it is of this body, and it is recent."""
         shown = request.headers.get("authorization", "")
         if shown[: len(_BEARER)].lower() != _BEARER:
             return _UNSIGNED
-        claims = _claims(shown[len(_BEARER) :].strip(), source.secrets)
+        claims = _claims(shown[len(_BEARER) :].strip(), secrets)
         if claims is None:
             return bad_signature()
         stated = json_payload.text(claims, PAYLOAD_HASH) or ""
@@ -71,11 +82,10 @@ class SignedToken(Struct, frozen=True):
         signed_at = numeric_date(claims.get("iat"))
         if signed_at is None:
             return bad_time(str(claims.get("iat")))
-        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=MAX_AGE_SECONDS)
+        return refuse_stale(signed_at, freshness, now=now)
 
-    def check_secrets(self, source: Source) -> list[str]:
+    def check_secrets(self, _source: Source) -> list[str]:
         """Any text can be a key."""
-        del source
         return []
 
 
@@ -191,30 +201,10 @@ CODES: dict[str, tuple[Kind, Cause]] = {
 _TEXTS = frozenset({"sms", "mms"})  # the others are other channels
 
 
-class Vonage(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "vonage"
-    title: ClassVar[str] = "Vonage Messages"
-    documentation: ClassVar[str] = "https://developer.vonage.com/en/messages/concepts/messages-status-callbacks"
-    proof: ClassVar[str] = "signed token (JWT, HS256) with the SHA-256 of the body"
-    secret_help: ClassVar[str] = "the account's signature secret: Dashboard > API Settings"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": SignedToken()}
-    account_paths: ClassVar[Mapping[str, str]] = {}  # only the token names the account
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = {
-        **STATUSES,
-        **{f"rejected/{code}": meaning for code, meaning in CODES.items()},
-        INBOUND: _NO_NEWS,
-    }
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        values = json_payload.decode_object(envelope.body, "Vonage webhook")
-        return [_read_event(values, envelope)]
-
-
-PROVIDER = Vonage()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body; raises UnreadablePayload."""
+    values = json_payload.decode_object(envelope.body, "Vonage webhook")
+    return [_read_event(values, envelope)]
 
 
 def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
@@ -282,3 +272,20 @@ def _words(values: dict[str, Any]) -> str | None:
     error = json_payload.child(values, "error")
     said = json_payload.text(error, "detail") or json_payload.text(error, "reason")
     return fit_text(said, DIAGNOSTIC_LIMIT) if said else None
+
+
+PROVIDER = Provider(
+    name="vonage",
+    title="Vonage Messages",
+    documentation="https://developer.vonage.com/en/messages/concepts/messages-status-callbacks",
+    proof="signed token (JWT, HS256) with the SHA-256 of the body",
+    secret_help="the account's signature secret: Dashboard > API Settings",
+    schemes={"": SignedToken()},
+    account_paths={},  # only the token names the account
+    vocabulary={
+        **STATUSES,
+        **{f"rejected/{code}": meaning for code, meaning in CODES.items()},
+        INBOUND: _NO_NEWS,
+    },
+    parse=parse,
+)

@@ -12,8 +12,9 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
@@ -21,22 +22,24 @@ from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
+from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.comparison import as_bytes, texts_match
-from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
+from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import QueryToken
 from worker.providers.authentication.hmac_signature import bad_signature, missing_signature
-from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.scheme import Refuse
 from worker.providers.authentication.signed_time import read_signed_time
+from worker.providers.authentication.source_options import Option
 from worker.providers.classification.failure import classify
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.form_payload import decode_form_bytes
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.provider import Answered, Refused, WebhookRequest
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
+from worker.providers.verdict import Answered, Refused
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://www.zoho.com/zeptomail/help/webhooks.html ("Authorization headers")
@@ -50,11 +53,15 @@ _FORM = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]*=[^&]*\Z")  # one field
 class ProducerSignature(Struct, frozen=True):
     """`ts=<milliseconds>;s=<base64, percent-encoded>;s-algorithm=HmacSHA256` over the JSON."""
 
+    options: ClassVar[tuple[Option[Any], ...]] = ()
     unproven_bytes: ClassVar[int | None] = 1024 * 1024  # of one message; a form is read for the JSON in it
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets."""
+        return partial(self._refuse, secrets=source.secrets)
+
+    def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
         """None when the signature fits under one of the source's keys."""
-        del now  # the time is not surely signed
         header = request.headers.get(SIGNATURE_HEADER, "")
         parts = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in header.split(";"))}
         if not parts.get("s"):
@@ -77,15 +84,14 @@ class ProducerSignature(Struct, frozen=True):
             messages += [time.encode() + message for message in messages]
         matches = [
             texts_match(given, hmac.digest(as_bytes(secret.reveal()), message, "sha256"))
-            for secret in source.secrets
+            for secret in secrets
             if secret.reveal()
             for message in messages
         ]
         return None if any(matches) else bad_signature()
 
-    def check_secrets(self, source: Source) -> list[str]:
+    def check_secrets(self, _source: Source) -> list[str]:
         """Any text can be a key."""
-        del source
         return []
 
 
@@ -122,61 +128,33 @@ _OF_THE_ONLY_RECIPIENT = frozenset({"delivered", "email_open", "email_link_click
 _MOST_DETAILS = 100  # each gets a copy of the whole
 
 
-class ZeptoMail(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "zeptomail"
-    title: ClassVar[str] = "Zoho ZeptoMail"
-    documentation: ClassVar[str] = "https://www.zoho.com/zeptomail/help/webhooks.html"
-    proof: ClassVar[str] = "HMAC-SHA256 of the JSON"
-    secret_help: ClassVar[str] = (
-        "the authentication key of the webhook: Mail Agent > Webhooks; or, "  # noqa: S105 - says where to find it
-        'with authentication = "header", the value that you entered there for a header of your own'
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = {
-        "": ProducerSignature(),
-        "header": ConfiguredHeader(),
-        "query": QueryToken(),
-    }
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is surely signed
-    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION,)
-    account_paths: ClassVar[Mapping[str, str]] = {
-        "subaccount": "mailagent_key",
-        "sending_domain": "(event_message[0] || event_message).email_info.from.address",
-    }
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS
-
-    def answer_probe(self, request: WebhookRequest, source: Source) -> Answered | Refused | None:
-        """200 to the GET by which ZeptoMail tries a URL before it saves a webhook."""
-        del source
-        if request.method != "GET":
-            return None
-        return Answered(reason="url_tried", detail="the URL answers; each webhook must prove itself anyway")
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """One event for each of the details; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        raw = as_json(envelope.body)
-        if raw is not envelope.body:
-            raw = raw.decode("utf-8", "replace").encode()  # a form's bytes may be anything
-        values = json_payload.decode_object(raw, _WHAT)
-        named = values.get("event_name")
-        names = [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str) and name]
-        if not names:
-            raise UnreadablePayload(f"{_WHAT}: it names no event in event_name")
-        events: list[FeedbackEvent] = []
-        for place, message in enumerate(_objects(values.get("event_message"))):
-            for block in _objects(message.get("event_data")):
-                named, of_block = names[place] if place < len(names) else names[0], block.get("object")
-                words = (named, of_block if isinstance(of_block, str) else None)
-                details = _objects(block.get("details"))
-                if len(events) + len(details) > _MOST_DETAILS:
-                    raise UnreadablePayload(f"{_WHAT}: it has more than {_MOST_DETAILS} details, and is about one mail")
-                events += [_read_event(words, message, detail, raw, envelope) for detail in details]
-        return events
+def answer_probe(request: WebhookRequest) -> Answered | Refused | None:
+    """200 to the GET by which ZeptoMail tries a URL before it saves a webhook."""
+    if request.method != "GET":
+        return None
+    return Answered(reason="url_tried", detail="the URL answers; each webhook must prove itself anyway")
 
 
-PROVIDER = ZeptoMail()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """One event for each of the details; raises UnreadablePayload."""
+    raw = as_json(envelope.body)
+    if raw is not envelope.body:
+        raw = raw.decode("utf-8", "replace").encode()  # a form's bytes may be anything
+    values = json_payload.decode_object(raw, _WHAT)
+    named = values.get("event_name")
+    names = [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str) and name]
+    if not names:
+        raise UnreadablePayload(f"{_WHAT}: it names no event in event_name")
+    events: list[FeedbackEvent] = []
+    for place, message in enumerate(_objects(values.get("event_message"))):
+        for block in _objects(message.get("event_data")):
+            named, of_block = names[place] if place < len(names) else names[0], block.get("object")
+            words = (named, of_block if isinstance(of_block, str) else None)
+            details = _objects(block.get("details"))
+            if len(events) + len(details) > _MOST_DETAILS:
+                raise UnreadablePayload(f"{_WHAT}: it has more than {_MOST_DETAILS} details, and is about one mail")
+            events += [_read_event(words, message, detail, raw, envelope) for detail in details]
+    return events
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
@@ -267,3 +245,27 @@ def _read_event(
         diagnostic=diagnostic,
         metadata={"client_reference": reference} if reference is not None else None,
     )
+
+
+PROVIDER = Provider(
+    name="zeptomail",
+    title="Zoho ZeptoMail",
+    documentation="https://www.zoho.com/zeptomail/help/webhooks.html",
+    proof="HMAC-SHA256 of the JSON",
+    secret_help=(
+        "the authentication key of the webhook: Mail Agent > Webhooks; or, "
+        'with authentication = "header", the value that you entered there for a header of your own'
+    ),
+    schemes={
+        "": ProducerSignature(),
+        "header": ConfiguredHeader(),
+        "query": QueryToken(),
+    },
+    account_paths={
+        "subaccount": "mailagent_key",
+        "sending_domain": "(event_message[0] || event_message).email_info.from.address",
+    },
+    vocabulary=EVENTS,
+    answer_probe=answer_probe,
+    parse=parse,
+)

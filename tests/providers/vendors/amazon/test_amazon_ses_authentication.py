@@ -9,8 +9,9 @@ import pytest
 from schemas.source import Secret, Source
 from schemas.vocabulary import Kind
 from tests.providers.vendors.amazon.ses_payloads import HAPPENED, NOW, SECRET
-from worker.providers.provider import Accepted, ConfirmSubscription, Refused, Verdict, WebhookRequest
 from worker.providers.vendors.amazon.amazon_ses import PROVIDER
+from worker.providers.verdict import Accepted, ConfirmSubscription, Judgement, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.amazon_ses import CERTIFICATE_URL, TOPIC, AmazonSesSamples
 from worker.samples.sample import SampleEvent
 
@@ -21,8 +22,8 @@ def sender() -> AmazonSesSamples:
 
 
 class TestAuthentication:
-    def verdict(self, request: WebhookRequest, source: Source) -> Verdict:
-        return PROVIDER.authenticate(request, source, now=NOW, certificates={})
+    def verdict(self, request: WebhookRequest, source: Source) -> Judgement:
+        return PROVIDER.bind(source).authenticate(request, now=NOW, certificates={})
 
     def reason(self, request: WebhookRequest, source: Source) -> str:
         verdict = self.verdict(request, source)

@@ -19,9 +19,10 @@ from tests.providers.sample_events import NOW, one_of_each, sample
 from tests.providers.vendors.amazon.ses_payloads import bounce, envelope
 from tests.providers.vendors.amazon.test_amazon_ses_conformance import shared_sender
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vendors.amazon.amazon_ses import API_KEY_HEADER, PROVIDER
 from worker.providers.vendors.amazon.ses_event_bridge import ACCOUNT_DETAIL_TYPES, DETAIL_TYPES
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.amazon_ses import EVENT_TYPE
 from worker.samples.sample import SampleEvent
 from worker.samples.vendor import MakeBelieveVendor
@@ -95,22 +96,22 @@ def test_each_connection_of_an_api_destination_proves_itself(authentication: str
     assert PROVIDER.check_source(source) == []
     assert PROVIDER.check_source(msgspec.structs.replace(source, secrets=()))
     request = shared_sender().event_bridge_request(sample(), headers=headers)
-    assert PROVIDER.authenticate(request, source, now=NOW, certificates={}) == Accepted()
+    assert PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}) == Accepted()
     for shown in ({}, {name: value[:-1] + "!" for name, value in headers.items()}):
         other = shared_sender().event_bridge_request(sample(), headers=shown)
-        assert isinstance(PROVIDER.authenticate(other, source, now=NOW, certificates={}), Refused)
+        assert isinstance(PROVIDER.bind(source).authenticate(other, now=NOW, certificates={}), Refused)
 
 
 def test_a_source_of_sns_refuses_what_event_bridge_posts() -> None:
     request = shared_sender().event_bridge_request(sample(), headers=PROOFS["api_key"][1])
-    verdict = PROVIDER.authenticate(request, shared_sender().source("s"), now=NOW, certificates={})
+    verdict = PROVIDER.bind(shared_sender().source("s")).authenticate(request, now=NOW, certificates={})
     assert isinstance(verdict, Refused)
 
 
 def test_an_open_source_takes_it() -> None:
     request = shared_sender().event_bridge_request(sample(), headers={})
     source = Source(name="s", provider="amazon_ses", authentication="none")
-    assert PROVIDER.authenticate(request, source, now=NOW, certificates={}) == Accepted()
+    assert PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}) == Accepted()
 
 
 def test_it_says_the_same_as_sns_under_the_same_keys() -> None:

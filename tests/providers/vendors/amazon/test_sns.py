@@ -10,19 +10,14 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from schemas.source import Source
 from tests.providers.certificates import certificate_of
 from worker.errors import UnreadablePayload
-from worker.providers.provider import (
-    Accepted,
-    Answered,
-    CertificateNeeded,
-    ConfirmSubscription,
-    Refused,
-    Verdict,
-    WebhookRequest,
-)
 from worker.providers.vendors.amazon import sns
+from worker.providers.vendors.amazon.amazon_ses import PROVIDER
 from worker.providers.vendors.amazon.sns_endpoints import AwsEndpoints
+from worker.providers.verdict import Accepted, Answered, CertificateNeeded, ConfirmSubscription, Judgement, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.amazon_ses import CERTIFICATE_URL, TOPIC, AmazonSesSamples
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -35,16 +30,22 @@ def sender() -> AmazonSesSamples:
     return AmazonSesSamples()
 
 
-def authenticate(sender: AmazonSesSamples, request: WebhookRequest, **options: Any) -> Verdict:
-    return sns.authenticate_sns(
-        request,
-        {**sender.source("ses").options, **options},
-        now=NOW,
-        certificates={},
-    )
+def judge(
+    request: WebhookRequest,
+    options: dict[str, Any],
+    *,
+    now: datetime = NOW,
+    certificates: Mapping[str, bytes] | None = None,
+) -> Judgement:
+    source = Source(name="ses", provider="amazon_ses", options=options)
+    return PROVIDER.bind(source).authenticate(request, now=now, certificates=certificates or {})
 
 
-def refused(verdict: Verdict) -> Refused:
+def authenticate(sender: AmazonSesSamples, request: WebhookRequest, **options: Any) -> Judgement:
+    return judge(request, {**sender.source("ses").options, **options})
+
+
+def refused(verdict: Judgement) -> Refused:
     assert isinstance(verdict, Refused), verdict
     return verdict
 
@@ -168,12 +169,12 @@ class TestSignature:
 class TestCertificate:
     def without_pin(
         self, sender: AmazonSesSamples, certificates: Mapping[str, bytes], url: str = CERTIFICATE_URL
-    ) -> Verdict:
+    ) -> Judgement:
         request = sender.request(
             {"Type": "Notification", "MessageId": "m", "TopicArn": TOPIC, "Message": "{}", "Timestamp": "s"},
             certificate_url=url,
         )
-        return sns.authenticate_sns(request, {"topics": [TOPIC]}, now=NOW, certificates=certificates)
+        return judge(request, {"topics": [TOPIC]}, certificates=certificates)
 
     def test_is_asked_for_and_then_used(self, sender: AmazonSesSamples) -> None:
         assert self.without_pin(sender, {}) == CertificateNeeded(url=CERTIFICATE_URL)
@@ -232,13 +233,14 @@ class TestCertificate:
         url = f"https://sns.eusc-de-east-1.amazonaws.eu{PATH}"
         assert not AwsEndpoints().is_certificate_url(url)
         for setting in ("amazonaws.eu", ["amazonaws.eu"]):
-            assert AwsEndpoints(sns.domains_of({"aws_domains": setting})).is_certificate_url(url)
-            assert not AwsEndpoints(sns.domains_of({"aws_domains": setting})).is_certificate_url(CERTIFICATE_URL)
+            source = Source(name="ses", provider="amazon_ses", options={"aws_domains": setting})
+            assert AwsEndpoints(sns.domains_of(source)).is_certificate_url(url)
+            assert not AwsEndpoints(sns.domains_of(source)).is_certificate_url(CERTIFICATE_URL)
 
     @pytest.mark.parametrize("moment", [datetime(1999, 12, 31, tzinfo=UTC), datetime(2199, 1, 2, tzinfo=UTC)])
     def test_out_of_its_validity_is_refused_for_later(self, sender: AmazonSesSamples, moment: datetime) -> None:
         request = sender.notification("{}", now=NOW)
-        verdict = sns.authenticate_sns(request, sender.source("ses").options, now=moment, certificates={})
+        verdict = judge(request, sender.source("ses").options, now=moment)
         assert refused(verdict).reason == "certificate_out_of_date"
         assert refused(verdict).http_status == 503
 
@@ -256,7 +258,7 @@ class TestTopic:
 
     def test_of_a_stranger_never_makes_us_fetch_a_certificate(self, sender: AmazonSesSamples) -> None:
         request = sender.notification("{}", now=NOW, TopicArn=TOPIC + "2")
-        verdict = sns.authenticate_sns(request, {"topics": [TOPIC]}, now=NOW, certificates={})
+        verdict = judge(request, {"topics": [TOPIC]})
         assert refused(verdict).reason == "topic_not_allowed"
 
     def test_written_as_one_text_is_never_matched_in_part(self, sender: AmazonSesSamples) -> None:

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from tests.properties import examples
 from tests.providers.sample_events import NOW
-from worker.providers.provider import Refused, Verdict, WebhookRequest
 from worker.providers.vendors.amazon import sns
+from worker.providers.vendors.amazon.amazon_ses import PROVIDER
+from worker.providers.verdict import Judgement, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.amazon_ses import CERTIFICATE_URL, TOPIC, AmazonSesSamples
 from worker.samples.posting import post
 
@@ -29,12 +31,12 @@ def signed(fields: dict[str, str]) -> bytes:
     return sns.string_to_sign(sns.read_sns_message(json.dumps(fields).encode()))
 
 
-def verdict(fields: dict[str, str], signed_bytes: bytes) -> Verdict:
+def verdict(fields: dict[str, str], signed_bytes: bytes) -> Judgement:
     assert isinstance(KEY, RSAPrivateKey)
     signature = base64.b64encode(KEY.sign(signed_bytes, PKCS1v15(), hashes.SHA256())).decode()
     body = {**fields, "SignatureVersion": "2", "Signature": signature, "SigningCertURL": CERTIFICATE_URL}
     request: WebhookRequest = post("amazon_ses", json.dumps(body).encode(), {})
-    return sns.authenticate_sns(request, SENDER.source("ses").options, now=NOW, certificates={})
+    return PROVIDER.bind(SENDER.source("ses")).authenticate(request, now=NOW, certificates={})
 
 
 def notification(message: str, subject: str | None) -> dict[str, str]:

@@ -13,12 +13,14 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.one_time_tokens import token_of
 from tests.providers.reading import parse_envelope
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
-from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
 from worker.providers.vendors.mailgun.mailgun import EVENT_KINDS, PROVIDER
 from worker.providers.vendors.mailgun.mailgun_failure import OPEN_REASONS, OWN_CODES, PERMANENT_REASONS
+from worker.providers.verdict import Accepted, Judgement, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.mailgun import MailgunSamples
 
 
@@ -66,10 +68,10 @@ def failed(severity: str, reason: str, **status: Any) -> FeedbackEvent:
     return parse(event_data("failed", severity=severity, reason=reason, **{"delivery-status": status}))
 
 
-def judge(body: Any, source: Source) -> Verdict:
+def judge(body: Any, source: Source) -> Judgement:
     request = MailgunSamples().signed({}, now=NOW)
     changed = msgspec.structs.replace(request, body=json.dumps(body).encode())
-    return PROVIDER.authenticate(changed, source, now=NOW, certificates={})
+    return PROVIDER.bind(source).authenticate(changed, now=NOW, certificates={})
 
 
 def signature(key: str, timestamp: str, token: str) -> str:
@@ -311,13 +313,13 @@ def test_a_token_is_good_for_one_event_of_one_person() -> None:
 
     def verdict(fields: dict[str, Any]) -> Accepted:
         request = sender.signed(event_data("failed") | fields, now=NOW, token="t" * 50)
-        accepted = PROVIDER.authenticate(request, source, now=NOW, certificates={})
+        accepted = PROVIDER.bind(source).authenticate(request, now=NOW, certificates={})
         assert isinstance(accepted, Accepted)
         return accepted
 
     first = verdict({})
-    assert first.replay_token == f"mailgun {int(NOW.timestamp())}{'t' * 50}"  # all that was signed
-    assert first.replay_fingerprint == verdict(dict(reversed(event_data("failed").items()))).replay_fingerprint
+    assert token_of(first).signed == f"mailgun {int(NOW.timestamp())}{'t' * 50}"  # all that was signed
+    assert token_of(first).used_for == token_of(verdict(dict(reversed(event_data("failed").items())))).used_for
     for changed in (
         {"recipient": "joe@example.org"},
         {"id": "id-2"},
@@ -328,36 +330,36 @@ def test_a_token_is_good_for_one_event_of_one_person() -> None:
         {"account": {"id": "another"}},
         {"tags": ["another"]},
     ):
-        assert first.replay_fingerprint != verdict(changed).replay_fingerprint
+        assert token_of(first).used_for != token_of(verdict(changed)).used_for
 
 
 def test_a_token_is_remembered_for_as_long_as_its_timestamp_is_accepted() -> None:
     sender = MailgunSamples()
-    accepted = PROVIDER.authenticate(
-        sender.requests([sample()], now=NOW)[0], sender.source("s"), now=NOW, certificates={}
+    accepted = PROVIDER.bind(sender.source("s")).authenticate(
+        sender.requests([sample()], now=NOW)[0], now=NOW, certificates={}
     )
     assert isinstance(accepted, Accepted)
     far_ahead = sender.requests([sample()], now=NOW + timedelta(seconds=300))[0]
-    assert isinstance(PROVIDER.authenticate(far_ahead, sender.source("s"), now=NOW, certificates={}), Accepted)
-    assert accepted.replay_window_seconds == 9 * 3_600 + 300
+    assert isinstance(PROVIDER.bind(sender.source("s")).authenticate(far_ahead, now=NOW, certificates={}), Accepted)
+    assert token_of(accepted).window_seconds == 9 * 3_600 + 300
     too_far = sender.requests([sample()], now=NOW + timedelta(seconds=302))[0]
-    assert isinstance(PROVIDER.authenticate(too_far, sender.source("s"), now=NOW, certificates={}), Refused)
+    assert isinstance(PROVIDER.bind(sender.source("s")).authenticate(too_far, now=NOW, certificates={}), Refused)
 
 
 def test_a_token_is_remembered_as_long_as_another_source_with_its_key_may_take_it() -> None:
     sender = MailgunSamples()
     for max_age_seconds, window in ((60, 9 * 3_600 + 300), (86_400, 86_400 + 300)):
         source = msgspec.structs.replace(sender.source("s"), options={"max_age_seconds": max_age_seconds})
-        accepted = PROVIDER.authenticate(sender.requests([sample()], now=NOW)[0], source, now=NOW, certificates={})
+        accepted = PROVIDER.bind(source).authenticate(sender.requests([sample()], now=NOW)[0], now=NOW, certificates={})
         assert isinstance(accepted, Accepted)
-        assert accepted.replay_window_seconds == window
+        assert token_of(accepted).window_seconds == window
 
 
 def test_the_age_limit_can_be_set() -> None:
     sender = MailgunSamples()
     source = msgspec.structs.replace(sender.source("s"), options={"max_age_seconds": 60})
     request = sender.requests([sample()], now=NOW)[0]
-    verdict = PROVIDER.authenticate(request, source, now=NOW + timedelta(seconds=61), certificates={})
+    verdict = PROVIDER.bind(source).authenticate(request, now=NOW + timedelta(seconds=61), certificates={})
     assert isinstance(verdict, Refused)
     assert PROVIDER.check_source(source) == []
     for options in ({"max_age_seconds": "soon"}, {"max_age": 60}):
@@ -367,7 +369,7 @@ def test_the_age_limit_can_be_set() -> None:
 def test_a_body_that_is_neither_json_nor_a_form_is_refused_with_the_remedy() -> None:
     sender = MailgunSamples()
     request = msgspec.structs.replace(sender.signed({}, now=NOW), body=b"event=bounced&recipient=jane%40example.org")
-    verdict = PROVIDER.authenticate(request, sender.source("s"), now=NOW, certificates={})
+    verdict = PROVIDER.bind(sender.source("s")).authenticate(request, now=NOW, certificates={})
     assert isinstance(verdict, Refused)
     assert "neither as JSON nor as a form" in verdict.detail
 

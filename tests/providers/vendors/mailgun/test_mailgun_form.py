@@ -12,12 +12,14 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.one_time_tokens import token_of
 from tests.providers.reading import parse_envelope
 from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vendors.mailgun.mailgun import PROVIDER
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.sample import SampleEvent
 
@@ -116,7 +118,7 @@ def test_a_variable_with_the_name_of_a_field_comes_second_except_for_the_signatu
     shadowed = [*fields, ("event", "mine"), ("recipient", "joe@example.org")]
     shadowed = [("token", "mine"), ("timestamp", "1"), ("signature", "mine"), *shadowed]
     request = sender.signed_form(shadowed)
-    assert isinstance(PROVIDER.authenticate(request, sender.source("s"), now=NOW, certificates={}), Accepted)
+    assert isinstance(PROVIDER.bind(sender.source("s")).authenticate(request, now=NOW, certificates={}), Accepted)
     assert parse(*shadowed).address == "jane@example.org"
     assert parse(*shadowed).kind is Kind.HARD_BOUNCE
 
@@ -168,7 +170,7 @@ def test_a_form_in_parts_says_the_same_and_its_attachment_is_left_out() -> None:
     sender = MailgunSamples()
     plain = sender.form_request(sample(), now=NOW)
     in_parts = multipart(parse_qsl(plain.body.decode()))
-    assert isinstance(PROVIDER.authenticate(in_parts, sender.source("s"), now=NOW, certificates={}), Accepted)
+    assert isinstance(PROVIDER.bind(sender.source("s")).authenticate(in_parts, now=NOW, certificates={}), Accepted)
     suite = TestMailgunFormConformance()
     ((one,), (other,)) = (parse_envelope(PROVIDER, suite.envelope(request)) for request in (plain, in_parts))
     assert (one.event_key, one.raw) == (other.event_key, other.raw)
@@ -179,9 +181,10 @@ def test_a_token_is_good_for_one_event_of_one_person() -> None:
     request = sender.form_request(sample(), now=NOW)
     other = msgspec.structs.replace(request, body=request.body.replace(b"recipient=jane", b"recipient=john"))
     verdicts = [
-        PROVIDER.authenticate(one, sender.source("s"), now=NOW, certificates={}) for one in (request, request, other)
+        PROVIDER.bind(sender.source("s")).authenticate(one, now=NOW, certificates={})
+        for one in (request, request, other)
     ]
-    fingerprints = [verdict.replay_fingerprint for verdict in verdicts if isinstance(verdict, Accepted)]
+    fingerprints = [token_of(verdict).used_for for verdict in verdicts if isinstance(verdict, Accepted)]
     assert len(fingerprints) == 3
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
 
@@ -197,7 +200,7 @@ def test_json_that_is_called_a_form_is_read_as_json() -> None:
     sender = MailgunSamples()
     request = sender.requests([sample()], now=NOW)[0]
     by_curl = msgspec.structs.replace(request, headers={"content-type": "application/x-www-form-urlencoded"})
-    assert isinstance(PROVIDER.authenticate(by_curl, sender.source("s"), now=NOW, certificates={}), Accepted)
+    assert isinstance(PROVIDER.bind(sender.source("s")).authenticate(by_curl, now=NOW, certificates={}), Accepted)
     suite = TestMailgunFormConformance()
     ((one,), (other,)) = (parse_envelope(PROVIDER, suite.envelope(each)) for each in (request, by_curl))
     assert one.event_key == other.event_key

@@ -5,23 +5,27 @@ What SES writes is read in ses_notification.py; here is what it comes wrapped in
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from functools import partial
+
+from msgspec import Struct, structs
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
-from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, refuse_basic_auth
-from worker.providers.authentication.json_web_token import TOKEN_OPTIONS, JsonWebToken
-from worker.providers.authentication.scheme import Scheme, check_common, is_open
-from worker.providers.authentication.source_options import check_options
-from worker.providers.provider import Accepted, Refused, Verdict, WebhookRequest
+from worker.providers.authentication.credentials import BasicCredentials, HeaderToken
+from worker.providers.authentication.json_web_token import JsonWebToken
+from worker.providers.authentication.scheme import Scheme, is_open
+from worker.providers.bound_source import BoundSource, Welcome
+from worker.providers.provider import Provider
 from worker.providers.vendors.amazon import sns
 from worker.providers.vendors.amazon.ses_event_bridge import account_event, read_event_bridge, tells_of_a_message
 from worker.providers.vendors.amazon.ses_notification import read_notification
 from worker.providers.vendors.amazon.ses_vocabulary import VOCABULARY
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.vendors.amazon.sns import SnsProof
+from worker.providers.vendors.amazon.sns_endpoints import AwsEndpoints
+from worker.providers.verdict import Accepted, CertificateNeeded, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # SNS signs: worker.providers.vendors.amazon.sns. What EventBridge shows is the choice of its connection:
@@ -29,7 +33,12 @@ from worker.providers.webhook_provider import WebhookProvider
 
 RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
 API_KEY_HEADER = "x-api-key"
-SNS_OPTIONS = frozenset({"topics", "signature_versions", "raw_delivery", "pinned_certificates", "aws_domains"})
+
+SCHEMES: dict[str, Scheme] = {  # those of EventBridge
+    "api_key": HeaderToken(header=API_KEY_HEADER),
+    "basic": BasicCredentials(),
+    "oauth": JsonWebToken(),
+}
 
 # -- What its events are, and why ----------------------------------------------------------------------------
 # worker.providers.vendors.amazon.ses_vocabulary
@@ -37,83 +46,60 @@ SNS_OPTIONS = frozenset({"topics", "signature_versions", "raw_delivery", "pinned
 # -- How it is read ------------------------------------------------------------------------------------------
 
 
-class AmazonSes(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider; SNS has its own proof, beside the schemes."""
+class SesProof(Struct, frozen=True, kw_only=True):
+    """The proof of SNS, or the secret alone for raw delivery, to which the operator must have agreed."""
 
-    name: ClassVar[str] = "amazon_ses"
-    title: ClassVar[str] = "Amazon SES"
-    documentation: ClassVar[str] = "https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html"
-    proof: ClassVar[str] = "signature of SNS, and the topic; for EventBridge an API key, basic or an OAuth token"
-    later_status: ClassVar[int] = sns.LATER_STATUS
-    kept_headers: ClassVar[frozenset[str]] = frozenset({RAW_DELIVERY_HEADER, sns.MESSAGE_TYPE_HEADER})
-    secret_help: ClassVar[str] = (
-        "none is needed for SNS: it signs, and `topics` lists the ARNs that may speak. A secret `user:password` "  # noqa: S105 - a text about secrets
-        "adds basic authentication; put it into the subscription's URL: https://user:password@host/webhooks/… For "
-        "EventBridge it is what the API destination's connection shows"
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = {  # those of EventBridge
-        "api_key": HeaderToken(header=API_KEY_HEADER),
-        "basic": BasicCredentials(),
-        "oauth": JsonWebToken(),
-    }
-    seconds_options: ClassVar[tuple[str, ...]] = ()
-    other_options: ClassVar[tuple[str, ...]] = (*TOKEN_OPTIONS, *SNS_OPTIONS)
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
-    account_paths: ClassVar[Mapping[str, str]] = {
-        "subaccount": "mail.sendingAccountId",  # of AWS
-        "sending_domain": "mail.source",
-    }
+    sns: SnsProof
+    raw_refusal: Refused | None
 
-    def check_source(self, source: Source) -> list[str]:
-        """What is wrong in a source: above all a missing topic, without which every AWS account may speak."""
-        if source.authentication in self.schemes:
-            return super().check_source(source)
-        problems = check_common(
-            source, schemes=("", *self.schemes), secret_help=self.secret_help, secret_required=False
-        )
-        if not is_open(source):
-            problems += sns.check_sns_options(source)
-        return problems + check_options(source, others=self.other_options)
+    def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
+        """What the URL carries."""
+        return self.sns.refuse_head(request, now=now)
 
-    def refuse_head(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
-        """The caller's address, what EventBridge shows, and basic authentication where it is configured beside SNS."""
-        refused = super().refuse_head(request, source, now=now)
-        # SNS sends the credentials of its URL only once it was answered 401 with a challenge.
-        if refused is None and source.authentication not in self.schemes and not is_open(source) and source.secrets:
-            refused = refuse_basic_auth(request, source.secrets)
-        return refused
-
-    def unproven_bytes(self, source: Source) -> int | None:
-        """A message of SNS is read before it is proved, and never larger."""
-        return None if source.authentication in self.schemes else sns.LARGEST_MESSAGE_BYTES
-
-    def authenticate(
-        self, request: WebhookRequest, source: Source, *, now: datetime, certificates: Mapping[str, bytes]
-    ) -> Verdict:
-        """Addresses and basic authentication where they are configured, then the SNS signature."""
-        if source.authentication in self.schemes:
-            return super().authenticate(request, source, now=now, certificates=certificates)
-        if refused := self.refuse_head(request, source, now=now):
-            return refused
-        if is_open(source):
-            wrapped = not _is_raw(request.headers) and read_event_bridge(request.body) is None
-            return sns.take_unproven(request, source.options) if wrapped else Accepted()
-        if _is_raw(request.headers):
-            return _raw_refusal(source) or Accepted()
-        return sns.authenticate_sns(request, source.options, now=now, certificates=certificates)
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """One event for each recipient that SES reports; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        raw = _unwrapped(envelope)
-        if event := read_event_bridge(raw):
-            if not tells_of_a_message(event):
-                return [account_event(event, raw, envelope)]
-            raw = bytes(event.detail)
-        return read_notification(raw, envelope)
+    def refuse(
+        self, request: WebhookRequest, *, now: datetime, certificates: Mapping[str, bytes]
+    ) -> Refused | CertificateNeeded | None:
+        """None when the message is signed and of a topic that may speak, or raw and expected."""
+        if not _is_raw(request.headers):
+            return self.sns.refuse(request, now=now, certificates=certificates)
+        return self.refuse_head(request, now=now) or self.raw_refusal
 
 
-PROVIDER = AmazonSes()
+def needs_secret(source: Source) -> bool:
+    """True for EventBridge, which signs nothing."""
+    return source.authentication in SCHEMES
+
+
+def check_topics(source: Source) -> list[str]:
+    """What is wrong where SNS is to post: above all a missing topic, without which every AWS account may speak."""
+    return [] if source.authentication in SCHEMES or is_open(source) else sns.check_sns_options(source)
+
+
+def tailor(bound: BoundSource) -> BoundSource:
+    """Proves by SNS what is not to come from EventBridge."""
+    source = bound.source
+    if source.authentication in SCHEMES:
+        return bound
+    endpoints = AwsEndpoints(sns.domains_of(source))
+    proof = SesProof(sns=sns.sns_proof(source, endpoints, BasicCredentials()), raw_refusal=_raw_refusal(source))
+    bound = sns.prove_by_sns(bound, proof, endpoints)
+    return structs.replace(bound, welcome=partial(_welcome, bound.welcome, may_be_bare=is_open(source)))
+
+
+def _welcome(welcome_sns: Welcome, request: WebhookRequest, *, may_be_bare: bool) -> Verdict:
+    """What SNS asks for; events that come without its envelope are accepted."""
+    bare = _is_raw(request.headers) or (may_be_bare and read_event_bridge(request.body) is not None)
+    return Accepted() if bare else welcome_sns(request)
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """One event for each recipient that SES reports; raises UnreadablePayload."""
+    raw = _unwrapped(envelope)
+    if event := read_event_bridge(raw):
+        if not tells_of_a_message(event):
+            return [account_event(event, raw, envelope)]
+        raw = bytes(event.detail)
+    return read_notification(raw, envelope)
 
 
 def _is_raw(headers: Mapping[str, str]) -> bool:
@@ -121,7 +107,7 @@ def _is_raw(headers: Mapping[str, str]) -> bool:
 
 
 def _raw_refusal(source: Source) -> Refused | None:
-    if not source.options.get("raw_delivery"):
+    if not sns.RAW_DELIVERY.of(source):
         return Refused(
             reason="raw_delivery_off",
             detail="Raw delivery carries no signature. Switch it off at the subscription, or set the "
@@ -149,3 +135,30 @@ def _unwrapped(envelope: Envelope) -> bytes:
     if message.type != sns.NOTIFICATION:
         raise UnreadablePayload(f"SNS message: a {message.type[:40]} carries no feedback")
     return message.message.encode("utf-8", "surrogatepass")
+
+
+PROVIDER = Provider(
+    name="amazon_ses",
+    title="Amazon SES",
+    documentation="https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html",
+    proof="signature of SNS, and the topic; for EventBridge an API key, basic or an OAuth token",
+    later_status=sns.LATER_STATUS,
+    kept_headers=frozenset({RAW_DELIVERY_HEADER, sns.MESSAGE_TYPE_HEADER}),
+    secret_help=(
+        "none is needed for SNS: it signs, and `topics` lists the ARNs that may speak. A secret `user:password` "
+        "adds basic authentication; put it into the subscription's URL: https://user:password@host/webhooks/… For "
+        "EventBridge it is what the API destination's connection shows"
+    ),
+    schemes=SCHEMES,
+    own_proof=True,
+    options=(*sns.PROOF_OPTIONS, sns.DOMAINS, sns.RAW_DELIVERY),
+    vocabulary=VOCABULARY,
+    account_paths={
+        "subaccount": "mail.sendingAccountId",  # of AWS
+        "sending_domain": "mail.source",
+    },
+    parse=parse,
+    tailor=tailor,
+    needs_secret=needs_secret,
+    check_also=check_topics,
+)

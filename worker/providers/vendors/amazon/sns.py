@@ -10,27 +10,24 @@ publish forged feedback through it. So the topic allow-list is as much a part of
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schemas.source import Source
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.certificate_issuer import is_issued_by
 from worker.providers.authentication.public_key import load_certificate, rsa_pkcs1v15_matches
-from worker.providers.provider import (
-    Accepted,
-    Answered,
-    CertificateNeeded,
-    ConfirmSubscription,
-    Refused,
-    Verdict,
-    WebhookRequest,
-)
+from worker.providers.authentication.scheme import Proof, Refuse, Scheme, is_open
+from worker.providers.authentication.source_options import checked_elsewhere, texts
+from worker.providers.bound_source import BoundSource
 from worker.providers.vendors.amazon.sns_endpoints import AWS_DOMAINS, AwsEndpoints, SnsEndpoints
+from worker.providers.verdict import Accepted, Answered, CertificateNeeded, ConfirmSubscription, Refused, Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 # SNS takes messages of up to 256 KiB, and JSON writes a byte of it in six at the worst.
 LARGEST_MESSAGE_BYTES = 2 * 1024 * 1024
@@ -46,6 +43,17 @@ SIGNATURE_DIGESTS: dict[str, Literal["sha1", "sha256"]] = {
     "1": "sha1",
     "2": "sha256",
 }  # by SignatureVersion; "1" unless a topic says otherwise
+
+
+TOPICS = texts("topics")
+SIGNATURE_VERSIONS = texts("signature_versions")
+DOMAINS = texts("aws_domains")
+_NO_CERTIFICATES: Mapping[str, str] = {}
+PINNED_CERTIFICATES = checked_elsewhere(
+    "pinned_certificates", _NO_CERTIFICATES, lambda value: value if isinstance(value, Mapping) else None
+)
+RAW_DELIVERY = checked_elsewhere("raw_delivery", False, bool)  # noqa: FBT003 - the default
+PROOF_OPTIONS = (TOPICS, SIGNATURE_VERSIONS, PINNED_CERTIFICATES)  # of every service that speaks SNS
 
 
 class SnsMessage(Struct, frozen=True, kw_only=True, gc=False):
@@ -114,76 +122,92 @@ def _signed_pairs(message: SnsMessage) -> list[tuple[str, str]]:
     return [*pairs, ("TopicArn", message.topic_arn), ("Type", message.type)]
 
 
-def listed(options: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """The texts of an option that is a list; one bare text counts as a list of one, never as its letters."""
-    value = options.get(key)
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return tuple(str(item) for item in value)
-    return () if value is None or value == "" else (str(value),)
+def domains_of(source: Source) -> tuple[str, ...]:
+    """The domains under which AWS endpoints are trusted; `aws_domains` replaces the usual two."""
+    return DOMAINS.of(source) or AWS_DOMAINS
 
 
-def domains_of(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """The domains under which AWS endpoints are trusted; the option `aws_domains` replaces the usual two."""
-    return listed(options, "aws_domains") or AWS_DOMAINS
+class SnsProof(Struct, frozen=True, kw_only=True):
+    """The signature of SNS, and what the subscription's URL carries beside it where the source has a secret."""
+
+    endpoints: SnsEndpoints
+    topics: tuple[str, ...]  # the ARNs that may speak
+    signature_versions: tuple[str, ...]
+    pinned_certificates: Mapping[str, str]  # URL to PEM text, looked at before asking for a download
+    beside: Refuse | None
+
+    def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
+        """What the URL carries. SNS sends credentials only once it was answered 401 with a challenge."""
+        return None if self.beside is None else self.beside(request, now)
+
+    def refuse(
+        self, request: WebhookRequest, *, now: datetime, certificates: Mapping[str, bytes]
+    ) -> Refused | CertificateNeeded | None:
+        """None when the message is signed, and of a topic that may speak."""
+        return self.refuse_head(request, now=now) or self._refuse_message(request, now, certificates)
+
+    def _refuse_message(
+        self, request: WebhookRequest, now: datetime, certificates: Mapping[str, bytes]
+    ) -> Refused | CertificateNeeded | None:
+        try:
+            message = read_sns_message(request.body)
+        except UnreadablePayload as error:
+            return Refused(reason="unreadable_body", detail=str(error), http_status=400)
+        # Everything cheap comes before the certificate, so that strangers cannot make us fetch one.
+        refusal = (
+            _type_refusal(request, message)
+            or _topic_refusal(message, self.topics)
+            or _version_refusal(message, self.signature_versions)
+            or _line_refusal(message)
+            or _url_refusal(message, self.endpoints)
+        )
+        if refusal is not None:
+            return refusal
+        at_hand: dict[str, bytes] = {}
+        for url in (message.signing_url, self.endpoints.issuers_url(message.topic_arn)):
+            if url is not None:
+                pinned = self.pinned_certificates.get(url)
+                pem = pinned.encode() if pinned else certificates.get(url)
+                if pem is None:
+                    return CertificateNeeded(url=url)
+                at_hand[url] = pem
+        return _issuer_refusal(message, at_hand, self.endpoints, now) or _signature_refusal(
+            message, at_hand[message.signing_url], now
+        )
 
 
-def authenticate_sns(
-    request: WebhookRequest,
-    options: Mapping[str, Any],
-    *,
-    now: datetime,
-    certificates: Mapping[str, bytes],
-    endpoints: SnsEndpoints | None = None,
-) -> Verdict:
-    """Who sent this SNS message, by its signature, and what it asks for.
+def needs_no_secret(_source: Source) -> bool:
+    """False: SNS signs, with keys of its own."""
+    return False
 
-    Options: `topics` (ARNs that may speak, required), `signature_versions` (default "1" and "2"),
-    `aws_domains`, `pinned_certificates` (URL to PEM text, looked at before asking for a download).
-    `endpoints` are those of AWS unless another service is told.
-    """
+
+def sns_proof(source: Source, endpoints: SnsEndpoints, beside: Scheme) -> SnsProof:
+    """The proof as the source is configured; `beside` is what the URL carries where there is a secret."""
+    return SnsProof(
+        endpoints=endpoints,
+        topics=TOPICS.of(source),
+        signature_versions=SIGNATURE_VERSIONS.of(source) or tuple(SIGNATURE_DIGESTS),
+        pinned_certificates=PINNED_CERTIFICATES.of(source),
+        beside=beside.bind(source) if source.secrets else None,
+    )
+
+
+def prove_by_sns(bound: BoundSource, proof: Proof, endpoints: SnsEndpoints) -> BoundSource:
+    """The source with this proof, unless anybody may post here; either way it takes messages of SNS."""
+    return structs.replace(
+        bound,
+        proof=None if is_open(bound.source) else proof,
+        unproven_bytes=LARGEST_MESSAGE_BYTES,
+        welcome=partial(welcome, endpoints=endpoints),
+    )
+
+
+def welcome(request: WebhookRequest, *, endpoints: SnsEndpoints) -> Verdict:
+    """What an SNS message asks for that is authentic, or came to a source that is open to anybody."""
     try:
         message = read_sns_message(request.body)
     except UnreadablePayload as error:
         return Refused(reason="unreadable_body", detail=str(error), http_status=400)
-    endpoints = endpoints or AwsEndpoints(domains_of(options))
-    # Everything cheap comes before the certificate, so that strangers cannot make us fetch one.
-    refusal = (
-        _type_refusal(request, message)
-        or _topic_refusal(message, options)
-        or _version_refusal(message, options)
-        or _line_refusal(message)
-        or _url_refusal(message, endpoints)
-    )
-    if refusal is not None:
-        return refusal
-    pinned = options.get("pinned_certificates") or {}
-    at_hand: dict[str, bytes] = {}
-    for url in (message.signing_url, endpoints.issuers_url(message.topic_arn)):
-        if url is not None:
-            pem = pinned[url].encode() if pinned.get(url) else certificates.get(url)
-            if pem is None:
-                return CertificateNeeded(url=url)
-            at_hand[url] = pem
-    return (
-        _issuer_refusal(message, at_hand, endpoints, now)
-        or _signature_refusal(message, at_hand[message.signing_url], now)
-        or what_it_asks(message, endpoints)
-    )
-
-
-def take_unproven(
-    request: WebhookRequest, options: Mapping[str, Any], endpoints: SnsEndpoints | None = None
-) -> Verdict:
-    """What an SNS message asks for at a source that the operator has declared open to anybody."""
-    try:
-        message = read_sns_message(request.body)
-    except UnreadablePayload as error:
-        return Refused(reason="unreadable_body", detail=str(error), http_status=400)
-    return what_it_asks(message, endpoints or AwsEndpoints(domains_of(options)))
-
-
-def what_it_asks(message: SnsMessage, endpoints: SnsEndpoints) -> Verdict:
-    """The verdict on a message that is known to be authentic."""
     if message.type == UNSUBSCRIBE_CONFIRMATION:
         # Its SubscribeURL would subscribe again, against the will of whoever has just ended it.
         return Answered(
@@ -205,10 +229,9 @@ def what_it_asks(message: SnsMessage, endpoints: SnsEndpoints) -> Verdict:
 
 def check_sns_options(source: Source) -> list[str]:
     """What is wrong in the options that authentication needs, each with its remedy."""
-    options = source.options
     problems = []
-    topics = listed(options, "topics")
-    if not topics and not options.get("raw_delivery"):
+    topics = TOPICS.of(source)
+    if not topics and not RAW_DELIVERY.of(source):
         problems.append(
             "topics is empty: list the ARNs of your SNS topics, because a good signature proves only that some "
             "AWS account sent a message"
@@ -219,27 +242,26 @@ def check_sns_options(source: Source) -> list[str]:
         for topic in topics
         if not TOPIC_ARN.fullmatch(topic)
     ]
-    if options.get("raw_delivery") and not source.secrets:
+    if RAW_DELIVERY.of(source) and not source.secrets:
         problems.append("raw_delivery needs a secret, since raw messages carry no signature: add one as user:password")
     problems += [
         "one of the secrets is not user:password: write both, with a colon between"
         for secret in source.secrets
         if not all(secret.reveal().partition(":"))
     ]
-    return problems + check_proof_options(options, AwsEndpoints(domains_of(options)))
+    return problems + check_proof_options(source, AwsEndpoints(domains_of(source)))
 
 
-def check_proof_options(options: Mapping[str, Any], endpoints: SnsEndpoints) -> list[str]:
+def check_proof_options(source: Source, endpoints: SnsEndpoints) -> list[str]:
     """What is wrong in `signature_versions` and `pinned_certificates`, each with its remedy."""
     problems = [
         f'signature_versions: {version!r} is not known: use "1", "2" or both'
-        for version in listed(options, "signature_versions")
+        for version in SIGNATURE_VERSIONS.of(source)
         if version not in SIGNATURE_DIGESTS
     ]
-    pinned = options.get("pinned_certificates") or {}
-    if not isinstance(pinned, Mapping):
+    if not isinstance(source.options.get(PINNED_CERTIFICATES.name) or {}, Mapping):
         return [*problems, "pinned_certificates is no table: write the certificate's URL = its PEM text"]
-    for url, pem in pinned.items():
+    for url, pem in PINNED_CERTIFICATES.of(source).items():
         if not endpoints.is_certificate_url(url):
             problems.append(f"pinned_certificates: {url!r} is not where SNS keeps a certificate")
         if not isinstance(pem, str) or not is_usable_certificate(pem.encode()):
@@ -263,8 +285,7 @@ def _type_refusal(request: WebhookRequest, message: SnsMessage) -> Refused | Non
     return None
 
 
-def _topic_refusal(message: SnsMessage, options: Mapping[str, Any]) -> Refused | None:
-    topics = listed(options, "topics")
+def _topic_refusal(message: SnsMessage, topics: tuple[str, ...]) -> Refused | None:
     if not topics:
         return Refused(
             reason="no_topics_configured",
@@ -281,14 +302,14 @@ def _topic_refusal(message: SnsMessage, options: Mapping[str, Any]) -> Refused |
     return None
 
 
-def _version_refusal(message: SnsMessage, options: Mapping[str, Any]) -> Refused | None:
+def _version_refusal(message: SnsMessage, allowed: tuple[str, ...]) -> Refused | None:
     if message.signature_version not in SIGNATURE_DIGESTS:
         return Refused(
             reason="unknown_signature_version",
             detail="The SignatureVersion is neither 1 nor 2; nothing to verify.",
         )
     # The version itself is not signed, so a source that wants SHA-256 must refuse the other one outright.
-    if message.signature_version not in (listed(options, "signature_versions") or SIGNATURE_DIGESTS):
+    if message.signature_version not in allowed:
         return Refused(
             reason="signature_version_not_allowed",
             detail=f"The message is signed with version {message.signature_version}, which the source's "

@@ -30,7 +30,7 @@ class SnsEndpoints(Protocol):
         """True only for the service's confirmation of exactly this topic."""
         ...
 
-    def issuers_url(self, topic_arn: str) -> str | None:
+    def issuers_url(self, topic_arn: str, /) -> str | None:
         """Where the certificates lie that must have issued the signing one; None where its place is proof enough."""
         ...
 
@@ -53,9 +53,8 @@ class AwsEndpoints(Struct, frozen=True):
         """True only for a regional SNS endpoint's confirmation of exactly this topic."""
         return confirms_topic(_aws_subscribe_url(self.domains).fullmatch(url), topic_arn)
 
-    def issuers_url(self, topic_arn: str) -> None:
+    def issuers_url(self, _topic_arn: str, /) -> None:
         """None: only AWS can put a file at its endpoints."""
-        del topic_arn
 
 
 def confirms_topic(matched: re.Match[str] | None, topic_arn: str) -> bool:

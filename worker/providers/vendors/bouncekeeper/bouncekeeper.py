@@ -4,9 +4,8 @@ docs/providers/bouncekeeper.md. A mistake in one event is its script's: the answ
 and the others of the body are taken; a body with nothing that can be read is refused.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import ClassVar
+from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -22,8 +21,8 @@ from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
 from worker.providers.authentication.hmac_signature import HmacSignature
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
+from worker.providers.bound_source import BoundSource
 from worker.providers.classification.failure import Classification, bounce_kind, classify
 from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import is_malformed, malformed, new_event
@@ -38,9 +37,10 @@ from worker.providers.payload.json_payload import (
 )
 from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
-from worker.providers.provider import Accepted, Answered, Verdict, WebhookRequest
+from worker.providers.provider import Provider
 from worker.providers.vendors.bouncekeeper.bouncekeeper_answer import ReportedEvents
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.verdict import Accepted, Answered, Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # docs/providers/bouncekeeper.md
@@ -77,91 +77,75 @@ WHAT = "the JSON of a bouncekeeper source"
 ACCOUNT = "account"  # the field of an event, and the `account_from` of a source that believes it
 _ACCOUNT_PATHS = {ACCOUNT: ACCOUNT}
 _SHOWN_CHARACTERS = 40
+_NO_MOMENT = datetime.fromtimestamp(0, UTC)
 _decode = msgspec.json.Decoder(ReportedEvent).decode
 
+_BATCH = BatchBody(WHAT, inside="events", lines=True)
 
-class Bouncekeeper(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
 
-    name: ClassVar[str] = OWN_PROVIDER
-    title: ClassVar[str] = "Bouncekeeper's own JSON"
-    documentation: ClassVar[str] = "https://json-schema.org/draft/2020-12/schema"
-    proof: ClassVar[str] = "HMAC-SHA256 of time and body, Standard Webhooks, bearer or basic"
-    secret_help: ClassVar[str] = "a long random text of your own, the same as in the script"  # noqa: S105 - a hint
-    schemes: ClassVar[Mapping[str, Scheme]] = {
-        "": HmacSignature(
-            header=SIGNATURE_HEADER,
-            prefix="sha256=",
-            signed=SIGNED,
-            timestamp_header=TIMESTAMP_HEADER,
-            max_age_seconds=MAX_AGE_SECONDS,
-        ),
-        "standard_webhooks": StandardWebhooks(),
-        "bearer": bearer_token(),
-        "basic": BasicCredentials(),
-    }
-    batches: ClassVar[bool] = True
-    batch: ClassVar[BatchBody] = BatchBody(WHAT, inside="events", lines=True)
-    account_paths: ClassVar[Mapping[str, str]] = _ACCOUNT_PATHS
-    marks_bulk: ClassVar[bool] = True
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = EVENTS | CAUSES
+def tailor(bound: BoundSource) -> BoundSource:
+    """Keeps what events say of their account to what the source may say, and tells mistakes in the answer."""
+    source = bound.source
+    return msgspec.structs.replace(
+        bound, parse=partial(parse, account_from=source.account_from), welcome=partial(welcome, source=source)
+    )
 
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The events of an object, an array, an array in `events`, or NDJSON; raises UnreadablePayload."""
-        account_from = envelope.account_from or source.account_from
-        events = []
-        for element in self.batch.elements(envelope.body):
-            raw = bytes(element)
-            try:
-                reported = _decoded(raw)
-                event = _read_event(reported, raw, envelope)
-                if reported.account is not None and account_from != ACCOUNT:
-                    _check_account(reported.account, event, account_from)
-            except _MISTAKES as error:
-                event = malformed(envelope, raw, reason=_mistake(error))
-            events.append(event)
-        if events and all(map(is_malformed, events)):
-            raise _nothing_readable(events[0].diagnostic or "")
-        return events
 
-    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """The answer tells what is wrong with which event; 400 where none can be read.
-
-        Whoever wrote the script is there to put it right.
-        """
-        envelope = Envelope(
-            delivery_id=UUID(int=0),  # of nothing that is kept
-            source=source.name,
-            provider=self.name,
-            account=source.account,
-            received_at=now,
-            content_type="",
-            headers={},
-            body=request.body,
-        )
-        told = ReportedEvents()
+def parse(envelope: Envelope, *, account_from: str = "") -> list[FeedbackEvent]:
+    """The events of an object, an array, an array in `events`, or NDJSON; raises UnreadablePayload."""
+    account_from = envelope.account_from or account_from
+    events = []
+    for element in _BATCH.elements(envelope.body):
+        raw = bytes(element)
         try:
-            for element in self.batch.elements(request.body):
-                try:
-                    name = _check(bytes(element), envelope, source.account_from)
-                except _MISTAKES as error:
-                    told.refuse(_mistake(error))
-                else:
-                    told.take(name, known=name in EVENTS)
-            if told.refused and not told.taken:
-                raise _nothing_readable(told.refused[0].error)
-        except UnreadablePayload as error:
-            return Answered(
-                reason="unreadable_events",
-                detail=str(error),
-                http_status=400,
-                body=told.answer(error="unreadable_events", remedy=str(error)),
-                content_type="application/json",
-            )
-        return Accepted(answer=told.answer(), bulk=_is_bulk(request))
+            reported = _decoded(raw)
+            event = _read_event(reported, raw, envelope)
+            if reported.account is not None and account_from != ACCOUNT:
+                _check_account(reported.account, event, account_from)
+        except _MISTAKES as error:
+            event = malformed(envelope, raw, reason=_mistake(error))
+        events.append(event)
+    if events and all(map(is_malformed, events)):
+        raise _nothing_readable(events[0].diagnostic or "")
+    return events
 
 
-PROVIDER = Bouncekeeper()
+def welcome(request: WebhookRequest, *, source: Source) -> Verdict:
+    """The answer tells what is wrong with which event; 400 where none can be read.
+
+    Whoever wrote the script is there to put it right.
+    """
+    envelope = Envelope(
+        delivery_id=UUID(int=0),  # of nothing that is kept
+        source=source.name,
+        provider=source.provider,
+        account=source.account,
+        received_at=_NO_MOMENT,
+        content_type="",
+        headers={},
+        body=request.body,
+    )
+    told = ReportedEvents()
+    try:
+        for element in _BATCH.elements(request.body):
+            try:
+                name = _check(bytes(element), envelope, source.account_from)
+            except _MISTAKES as error:
+                told.refuse(_mistake(error))
+            else:
+                told.take(name, known=name in EVENTS)
+        if told.refused and not told.taken:
+            raise _nothing_readable(told.refused[0].error)
+    except UnreadablePayload as error:
+        return Answered(
+            reason="unreadable_events",
+            detail=str(error),
+            http_status=400,
+            body=told.answer(error="unreadable_events", remedy=str(error)),
+            content_type="application/json",
+        )
+    return Accepted(answer=told.answer(), bulk=_is_bulk(request))
+
 
 _MISTAKES = (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload)
 
@@ -348,3 +332,31 @@ def _tags(tags: list[str] | str) -> tuple[str, ...]:
     if isinstance(tags, str):
         tags = [tags]
     return tuple([fit_text(tag, WORD_LIMIT) for tag in tags[:TAGS_LIMIT] if tag])
+
+
+PROVIDER = Provider(
+    name=OWN_PROVIDER,
+    title="Bouncekeeper's own JSON",
+    documentation="https://json-schema.org/draft/2020-12/schema",
+    proof="HMAC-SHA256 of time and body, Standard Webhooks, bearer or basic",
+    secret_help="a long random text of your own, the same as in the script",
+    schemes={
+        "": HmacSignature(
+            header=SIGNATURE_HEADER,
+            prefix="sha256=",
+            signed=SIGNED,
+            timestamp_header=TIMESTAMP_HEADER,
+            max_age_seconds=MAX_AGE_SECONDS,
+        ),
+        "standard_webhooks": StandardWebhooks(),
+        "bearer": bearer_token(),
+        "basic": BasicCredentials(),
+    },
+    batches=True,
+    batch=_BATCH,
+    account_paths=_ACCOUNT_PATHS,
+    marks_bulk=True,
+    vocabulary=EVENTS | CAUSES,
+    parse=parse,
+    tailor=tailor,
+)

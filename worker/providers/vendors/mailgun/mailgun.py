@@ -4,25 +4,25 @@ https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from email.utils import getaddresses
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.scheme import Scheme, is_open
+from worker.providers.authentication.scheme import is_open
+from worker.providers.bound_source import BoundSource
 from worker.providers.classification.vendor_verdict import kind_of_drop
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, child, fit_text
 from worker.providers.payload.vendor_time import from_unix_seconds
-from worker.providers.provider import Accepted, Verdict, WebhookRequest
+from worker.providers.provider import Provider
 from worker.providers.vendors.mailgun.mailgun_failure import FAILURES, Failure, settle_failure
 from worker.providers.vendors.mailgun.mailgun_form import (
     as_json,
@@ -32,8 +32,14 @@ from worker.providers.vendors.mailgun.mailgun_form import (
     read_form,
     vendor_words,
 )
-from worker.providers.vendors.mailgun.mailgun_signature import TokenSignature, accept_once, signed_event
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.vendors.mailgun.mailgun_signature import (
+    TokenSignature,
+    accept_once,
+    seconds_remembered,
+    signed_event,
+)
+from worker.providers.verdict import Verdict
+from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # worker.providers.vendors.mailgun.mailgun_signature
@@ -111,45 +117,31 @@ class _Webhook(Struct, gc=False):
 _decode_webhook = msgspec.json.Decoder(_Webhook).decode
 
 
-class Mailgun(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "mailgun"
-    title: ClassVar[str] = "Mailgun"
-    documentation: ClassVar[str] = "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks"
-    proof: ClassVar[str] = "HMAC-SHA256 of a time and a one-time token"
-    secret_help: ClassVar[str] = (
-        "the HTTP webhook signing key of the account: Sending > Webhooks, or Settings > API security"  # noqa: S105 - says where to find it
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": TokenSignature()}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
-    account_paths: ClassVar[Mapping[str, str]] = {
-        "subaccount": "account.id",
-        "sending_domain": "domain.name || domain || message.headers.from",
-    }
-
-    def welcome(self, request: WebhookRequest, source: Source, *, now: datetime) -> Verdict:
-        """Names what was signed and the event that came with it, unless anybody may post here."""
-        del now  # judged by the scheme
-        return Accepted() if is_open(source) else accept_once(request, source, used_for=signed_event(request))
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of the body."""
-        del source  # all that is read stands in the payload
-        if is_form(envelope.body, envelope.content_type):
-            form = read_form(envelope.body, envelope.content_type)
-            raw = as_json(form)
-            values = event_in_todays_shape(form)
-            return [_read_event(values, raw, envelope, key=key_parts(form, raw), words=vendor_words(form))]
-        try:
-            raw = bytes(_decode_webhook(envelope.body).event)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise UnreadablePayload(f"Mailgun webhook body: no JSON object with event-data ({error})") from error
-        values = json_payload.decode_object(raw, "Mailgun event-data")
-        return [_read_event(values, raw, envelope, key=_key(values, raw))]
+def tailor(bound: BoundSource) -> BoundSource:
+    """Takes what was signed for one event, unless anybody may post here."""
+    if is_open(bound.source):
+        return bound
+    return msgspec.structs.replace(bound, welcome=partial(_welcome, window_seconds=seconds_remembered(bound.source)))
 
 
-PROVIDER = Mailgun()
+def _welcome(request: WebhookRequest, *, window_seconds: int) -> Verdict:
+    """Names what was signed and the event that came with it."""
+    return accept_once(request, used_for=signed_event(request), window_seconds=window_seconds)
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of the body."""
+    if is_form(envelope.body, envelope.content_type):
+        form = read_form(envelope.body, envelope.content_type)
+        raw = as_json(form)
+        values = event_in_todays_shape(form)
+        return [_read_event(values, raw, envelope, key=key_parts(form, raw), words=vendor_words(form))]
+    try:
+        raw = bytes(_decode_webhook(envelope.body).event)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise UnreadablePayload(f"Mailgun webhook body: no JSON object with event-data ({error})") from error
+    values = json_payload.decode_object(raw, "Mailgun event-data")
+    return [_read_event(values, raw, envelope, key=_key(values, raw))]
 
 
 def _read_event(
@@ -242,3 +234,20 @@ def _recipient(values: Mapping[str, Any]) -> str | None:
     to = json_payload.text(child(child(values, "message"), "headers"), "to")
     addresses = getaddresses([to]) if to else []
     return addresses[0][1] if len(addresses) == 1 else None
+
+
+PROVIDER = Provider(
+    name="mailgun",
+    title="Mailgun",
+    documentation="https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks",
+    proof="HMAC-SHA256 of a time and a one-time token",
+    secret_help="the HTTP webhook signing key of the account: Sending > Webhooks, or Settings > API security",
+    schemes={"": TokenSignature()},
+    vocabulary=VOCABULARY,
+    account_paths={
+        "subaccount": "account.id",
+        "sending_domain": "domain.name || domain || message.headers.from",
+    },
+    tailor=tailor,
+    parse=parse,
+)

@@ -9,21 +9,33 @@ Nothing stands between time and token in what is signed. Digits at the beginning
 the time: a time must have its ten digits, and what is remembered is both together.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
-from schemas.source import Source
+from schemas.one_time_token import OneTimeToken
+from schemas.source import Secret, Source
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.freshness import DEFAULT_MAX_AHEAD_SECONDS, refuse_stale, seconds_of_use
+from worker.providers.authentication.freshness import (
+    DEFAULT_MAX_AHEAD_SECONDS,
+    TIME_OPTIONS,
+    Freshness,
+    freshness_of,
+    refuse_stale,
+)
 from worker.providers.authentication.hmac_signature import bad_signature, hmac_matches
+from worker.providers.authentication.scheme import Refuse
 from worker.providers.authentication.signed_time import bad_time, read_signed_time
+from worker.providers.authentication.source_options import Option
 from worker.providers.payload.json_payload import decode_object
-from worker.providers.provider import Accepted, Refused, WebhookRequest
 from worker.providers.vendors.mailgun.mailgun_form import is_form, read_form, read_signature, without_signature
+from worker.providers.verdict import Accepted, Refused
+from worker.providers.webhook_request import WebhookRequest
 
 DEFAULT_MAX_AGE_SECONDS = 9 * 3600  # Mailgun retries for about 8 hours, perhaps with the old signature
 
@@ -54,8 +66,16 @@ class TokenSignature(Struct, frozen=True):
     """An event of a subaccount is signed twice, with its own key and with the primary account's: either is enough."""
 
     unproven_bytes: ClassVar[int | None] = 5 * 1024 * 1024  # forms carry the mail that came back
+    options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
-    def refuse(self, request: WebhookRequest, source: Source, *, now: datetime) -> Refused | None:
+    def bind(self, source: Source) -> Refuse:
+        """The scheme with the source's secrets, and with what is fresh there."""
+        freshness = freshness_of(source, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS)
+        return partial(self._refuse, secrets=source.secrets, freshness=freshness)
+
+    def _refuse(
+        self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
+    ) -> Refused | None:
         """None when a signature fits under one of the source's keys and is recent."""
         signature = _signature(request)
         timestamp, token = _timestamp_text(signature.timestamp), signature.token
@@ -70,31 +90,37 @@ class TokenSignature(Struct, frozen=True):
         if signed_at is None:
             return bad_time(timestamp)
         signed = f"{timestamp}{token}".encode("utf-8", "surrogatepass")
-        matches = [hmac_matches(given, signed, source.secrets) for given in signatures]
+        matches = [hmac_matches(given, signed, secrets) for given in signatures]
         if not any(matches):
             return bad_signature()
-        return refuse_stale(signed_at, source, now=now, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS)
+        return refuse_stale(signed_at, freshness, now=now)
 
-    def check_secrets(self, source: Source) -> list[str]:
+    def check_secrets(self, _source: Source) -> list[str]:
         """Any text can be a key."""
-        del source
         return []
 
 
-def accept_once(request: WebhookRequest, source: Source, *, used_for: bytes) -> Accepted:
+def seconds_remembered(source: Source) -> int:
+    """For how long what was signed for this source must not be taken for anything else."""
+    # Another source with this key may take it for longer than this one.
+    return max(
+        freshness_of(source, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS).seconds_of_use,
+        DEFAULT_MAX_AGE_SECONDS + DEFAULT_MAX_AHEAD_SECONDS,
+    )
+
+
+def accept_once(request: WebhookRequest, *, used_for: bytes, window_seconds: int) -> Accepted:
     """The verdict on an authentic request: it names what was signed, and what that is good for from now on.
 
     `used_for` is all that will be read from the request.
     """
     signature = _signature(request)
     return Accepted(
-        replay_token=f"mailgun {_timestamp_text(signature.timestamp)}{signature.token}",
-        replay_fingerprint=blake2b(used_for, digest_size=16).hexdigest(),
-        # Another source with this key may take it for longer than this one.
-        replay_window_seconds=max(
-            seconds_of_use(source, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS),
-            DEFAULT_MAX_AGE_SECONDS + DEFAULT_MAX_AHEAD_SECONDS,
-        ),
+        one_time_token=OneTimeToken(
+            signed=f"mailgun {_timestamp_text(signature.timestamp)}{signature.token}",
+            used_for=blake2b(used_for, digest_size=16).hexdigest(),
+            window_seconds=window_seconds,
+        )
     )
 
 

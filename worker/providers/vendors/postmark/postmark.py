@@ -8,24 +8,26 @@ sides at once, or keep the old one among the secrets until the webhook has the n
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from schemas.address import normalise_address
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.errors import UnreadablePayload
-from worker.providers.authentication.configured_header import HEADER_OPTION, ConfiguredHeader
+from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials
-from worker.providers.authentication.scheme import Scheme
+from worker.providers.authentication.source_options import flag
+from worker.providers.bound_source import BoundSource
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.payload import json_payload
 from worker.providers.payload.feedback import new_event
 from worker.providers.payload.vendor_time import from_iso
-from worker.providers.webhook_provider import WebhookProvider
+from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://postmarkapp.com/developer/webhooks/webhooks-overview#protecting-your-webhook: user and password, no more
@@ -97,7 +99,7 @@ _REPEATED = {
     "SpamComplaint": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
 }
 # True for a source whose only trigger at Postmark is "Subscription Change".
-ONLY_CHANGES_OPTION = "only_subscription_changes"
+ONLY_CHANGES = flag("only_subscription_changes")
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
@@ -120,40 +122,29 @@ class _Record(Struct, frozen=True, kw_only=True, gc=False):
 _Reader = Callable[[_Record], FeedbackEvent]
 
 
-class Postmark(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
+def tailor(bound: BoundSource) -> BoundSource:
+    """Lets changes of the suppression list be news where the operator says that nothing else comes in."""
+    is_only_news = ONLY_CHANGES.of(bound.source)
+    return msgspec.structs.replace(bound, parse=partial(parse, is_only_news=is_only_news))
 
-    name: ClassVar[str] = "postmark"
-    title: ClassVar[str] = "Postmark"
-    documentation: ClassVar[str] = "https://postmarkapp.com/developer/webhooks/webhooks-overview"
-    proof: ClassVar[str] = "user and password in the URL, or a header"
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "ServerID || ServerId", "sending_domain": "From"}
-    secret_help: ClassVar[str] = (
-        "`user:password`, both of your own choosing: put them into the webhook's URL at Postmark, "  # noqa: S105 - a text about secrets
-        "https://user:password@host/webhooks/…, or into its basic auth fields"
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": BasicCredentials(), "header": ConfiguredHeader()}
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # nothing is signed
-    other_options: ClassVar[tuple[str, ...]] = (HEADER_OPTION, ONLY_CHANGES_OPTION)
 
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event inside; raises UnreadablePayload."""
-        content = json_payload.decode_object(envelope.body, "Postmark webhook")
-        name = _word(content, "RecordType")
-        if name is None:
-            # Inbound mail has no RecordType; bounces had none either before webhooks became modular.
-            name = "Bounce" if "BouncedAt" in content else "Inbound"
-        return [
-            _READERS.get(name, _unknown)(
-                _Record(
-                    envelope=envelope,
-                    name=name,
-                    content=content,
-                    is_only_news=source.options.get(ONLY_CHANGES_OPTION) is True,
-                )
+def parse(envelope: Envelope, *, is_only_news: bool = False) -> list[FeedbackEvent]:
+    """The one event inside; raises UnreadablePayload."""
+    content = json_payload.decode_object(envelope.body, "Postmark webhook")
+    name = _word(content, "RecordType")
+    if name is None:
+        # Inbound mail has no RecordType; bounces had none either before webhooks became modular.
+        name = "Bounce" if "BouncedAt" in content else "Inbound"
+    return [
+        _READERS.get(name, _unknown)(
+            _Record(
+                envelope=envelope,
+                name=name,
+                content=content,
+                is_only_news=is_only_news,
             )
-        ]
+        )
+    ]
 
 
 def _bounce(record: _Record) -> FeedbackEvent:
@@ -331,4 +322,19 @@ def _event(
     )
 
 
-PROVIDER = Postmark()
+PROVIDER = Provider(
+    name="postmark",
+    title="Postmark",
+    documentation="https://postmarkapp.com/developer/webhooks/webhooks-overview",
+    proof="user and password in the URL, or a header",
+    vocabulary=VOCABULARY,
+    account_paths={"subaccount": "ServerID || ServerId", "sending_domain": "From"},
+    secret_help=(
+        "`user:password`, both of your own choosing: put them into the webhook's URL at Postmark, "
+        "https://user:password@host/webhooks/…, or into its basic auth fields"
+    ),
+    schemes={"": BasicCredentials(), "header": ConfiguredHeader()},
+    options=(ONLY_CHANGES,),
+    parse=parse,
+    tailor=tailor,
+)

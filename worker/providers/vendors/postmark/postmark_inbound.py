@@ -10,13 +10,11 @@ import base64
 import binascii
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import Any
 
 from schemas.envelope import Envelope
-from schemas.source import Source
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.mail.mail_provider import MailProvider
 from worker.providers.mail.mail_webhook import envelope_address
 from worker.providers.mail.received_mail import ReceivedMail
@@ -33,37 +31,21 @@ _TYPES_OF_A_FRAME = frozenset({"content-type", "content-transfer-encoding", "mim
 _ALSO_FIELDS = (("From", "From"), ("To", "To"), ("Subject", "Subject"), ("Date", "Date"))
 
 
-class PostmarkInbound(MailProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "postmark_inbound"
-    title: ClassVar[str] = "Postmark inbound"
-    documentation: ClassVar[str] = "https://postmarkapp.com/developer/webhooks/inbound-webhook"
-    proof: ClassVar[str] = "user and password in the URL"
-    secret_help: ClassVar[str] = "a user and a long password of your own, written user:password, as in the URL"  # noqa: S105 - says what it is
-    schemes: ClassVar[Mapping[str, Scheme]] = {"": BasicCredentials()}
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    success_status: ClassVar[int] = 200  # exactly 200; anything else but 403 is sent again
-
-    def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:
-        """The mail in RawEmail, or one put together from the rest; its envelope as Postmark tells it."""
-        del source  # all that is needed stands in the payload
-        values = json_payload.decode_object(envelope.body, "Postmark inbound mail")
-        if "RecordType" in values:
-            raise UnreadablePayload(
-                "Postmark webhook: it tells of mail that you sent, not of mail that came in: give it a source of its "
-                "own, with provider postmark"
-            )
-        raw = values.get("RawEmail")
-        message = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) and raw else _put_together(values)
-        return ReceivedMail(
-            message=message,
-            envelope_recipient=envelope_address(json_payload.text(values, "OriginalRecipient")),
-            envelope_sender=_return_path(values),
+def unwrap(envelope: Envelope) -> ReceivedMail:
+    """The mail in RawEmail, or one put together from the rest; its envelope as Postmark tells it."""
+    values = json_payload.decode_object(envelope.body, "Postmark inbound mail")
+    if "RecordType" in values:
+        raise UnreadablePayload(
+            "Postmark webhook: it tells of mail that you sent, not of mail that came in: give it a source of its "
+            "own, with provider postmark"
         )
-
-
-PROVIDER = PostmarkInbound()
+    raw = values.get("RawEmail")
+    message = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) and raw else _put_together(values)
+    return ReceivedMail(
+        message=message,
+        envelope_recipient=envelope_address(json_payload.text(values, "OriginalRecipient")),
+        envelope_sender=_return_path(values),
+    )
 
 
 def _headers(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -126,3 +108,15 @@ def _attachments(values: Mapping[str, Any]) -> list[tuple[str, bytes]]:
 
 def _field(name: str, value: str) -> bytes:
     return f"{name}: {' '.join(value.split())}".encode("utf-8", "replace")
+
+
+PROVIDER = MailProvider(
+    name="postmark_inbound",
+    title="Postmark inbound",
+    documentation="https://postmarkapp.com/developer/webhooks/inbound-webhook",
+    proof="user and password in the URL",
+    secret_help="a user and a long password of your own, written user:password, as in the URL",
+    schemes={"": BasicCredentials()},
+    success_status=200,  # exactly 200; anything else but 403 is sent again
+    unwrap=unwrap,
+)

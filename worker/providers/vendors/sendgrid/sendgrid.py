@@ -4,18 +4,16 @@ https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from worker.providers.authentication.credentials import BasicCredentials, bearer_token
-from worker.providers.authentication.json_web_token import TOKEN_OPTIONS, JsonWebToken
+from worker.providers.authentication.json_web_token import JsonWebToken
 from worker.providers.authentication.public_key import PublicKeySignature
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.classification.vendor_verdict import cause_of_drop, kind_of_drop
 from worker.providers.payload import json_payload
@@ -23,8 +21,8 @@ from worker.providers.payload.batch_body import BatchBody
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
 from worker.providers.payload.vendor_time import from_unix_seconds
+from worker.providers.provider import Provider
 from worker.providers.vendors.sendgrid.sendgrid_bounce import BOUNCE_CLASSES, settle_bounce
-from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
@@ -112,41 +110,12 @@ _VENDOR_FIELDS = frozenset(
     }
 )
 
-
-class SendGrid(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "sendgrid"
-    title: ClassVar[str] = "Twilio SendGrid"
-    documentation: ClassVar[str] = "https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event"
-    proof: ClassVar[str] = "ECDSA P-256 of a time and the body, an OAuth token, or basic"
-    secret_help: ClassVar[str] = (
-        "the verification key of the signed event webhook, one line of base64 that starts with MFkw: "  # noqa: S105 - says where to find it
-        "Settings > Mail Settings > Event Webhooks > Signature Verification"
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = {
-        "": PublicKeySignature(
-            header=SIGNATURE_HEADER,
-            algorithm="ecdsa_p256",
-            timestamp_header=TIMESTAMP_HEADER,
-            max_age_seconds=DEFAULT_MAX_AGE_SECONDS,
-        ),
-        "basic": BasicCredentials(),
-        "oauth": JsonWebToken(),
-        "bearer": bearer_token(),  # an identity provider whose tokens are no JWTs, and do not change
-    }
-    other_options: ClassVar[tuple[str, ...]] = TOKEN_OPTIONS
-    batch: ClassVar[BatchBody] = BatchBody("SendGrid webhook body")
-    batches: ClassVar[bool] = True
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = VOCABULARY
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
-        del source  # all that is read stands in the payload
-        return read_elements(self.batch.elements(envelope.body), envelope, _read_event)
+_BATCH = BatchBody("SendGrid webhook body")
 
 
-PROVIDER = SendGrid()
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
+    return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
 class _Reading(Struct, frozen=True, kw_only=True, gc=False):
@@ -283,3 +252,30 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], _Reading]] = {
     "group_resubscribe": _read_group_event,
     "account_status_change": _read_account_change,
 }
+
+
+PROVIDER = Provider(
+    name="sendgrid",
+    title="Twilio SendGrid",
+    documentation="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event",
+    proof="ECDSA P-256 of a time and the body, an OAuth token, or basic",
+    secret_help=(
+        "the verification key of the signed event webhook, one line of base64 that starts with MFkw: "
+        "Settings > Mail Settings > Event Webhooks > Signature Verification"
+    ),
+    schemes={
+        "": PublicKeySignature(
+            header=SIGNATURE_HEADER,
+            algorithm="ecdsa_p256",
+            timestamp_header=TIMESTAMP_HEADER,
+            max_age_seconds=DEFAULT_MAX_AGE_SECONDS,
+        ),
+        "basic": BasicCredentials(),
+        "oauth": JsonWebToken(),
+        "bearer": bearer_token(),  # an identity provider whose tokens are no JWTs, and do not change
+    },
+    batch=_BATCH,
+    batches=True,
+    vocabulary=VOCABULARY,
+    parse=parse,
+)

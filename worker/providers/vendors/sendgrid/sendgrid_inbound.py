@@ -7,17 +7,13 @@ the same two headers was read in an example of Twilio's own, not in that page.
 """
 
 import re
-from collections.abc import Mapping
-from typing import ClassVar
 
 from schemas.envelope import Envelope
-from schemas.source import Source
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials
 from worker.providers.authentication.public_key import PublicKeySignature
-from worker.providers.authentication.scheme import Scheme
 from worker.providers.mail.dkim_verdict import passed_named
-from worker.providers.mail.mail_provider import MailProvider
+from worker.providers.mail.mail_provider import MailProvider, verifies_dkim
 from worker.providers.mail.mail_webhook import envelope_address
 from worker.providers.mail.received_mail import ReceivedMail
 from worker.providers.payload import json_payload
@@ -37,50 +33,23 @@ MAX_AGE_SECONDS = 4 * 24 * 3600  # SendGrid tries for 3 days, and does not say w
 _DKIM_PASS = re.compile(r"@([A-Za-z0-9._-]+)\s*:\s*pass\b", re.IGNORECASE)
 
 
-class SendGridInbound(MailProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "sendgrid_inbound"
-    title: ClassVar[str] = "SendGrid Inbound Parse"
-    documentation: ClassVar[str] = "https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/inbound-email"
-    proof: ClassVar[str] = "user and password in the URL, or ECDSA P-256 of a time and the body"
-    secret_help: ClassVar[str] = (
-        "a user and a long password of your own, written user:password, as they stand in the URL; with "  # noqa: S105 - says where to find it
-        'authentication = "signature" the public_key of the security policy'
-    )
-    schemes: ClassVar[Mapping[str, Scheme]] = {
-        "": BasicCredentials(),
-        "signature": PublicKeySignature(
-            header=SIGNATURE_HEADER,
-            algorithm="ecdsa_p256",
-            timestamp_header=TIMESTAMP_HEADER,
-            max_age_seconds=MAX_AGE_SECONDS,
-        ),
-    }
-    tells_dkim: ClassVar[bool] = True
-    later_status: ClassVar[int] = 503  # SendGrid sends again after a 5xx; what got a 4xx may be gone
-
-    def unwrap(self, envelope: Envelope, source: Source) -> ReceivedMail:
-        """The mail in `email`, its envelope as SendGrid tells it."""
-        del source  # all that is needed stands in the payload
-        fields = decode_any_form(envelope.body, envelope.content_type, "SendGrid Inbound Parse")
-        message = fields.get("email", b"")
-        if not message.strip():
-            raise UnreadablePayload(
-                'SendGrid Inbound Parse: the form has no email: check "POST the raw, full MIME message" in the '
-                "settings of this host"
-            )
-        sender, recipient = _envelope(fields.get("envelope", b""))
-        verdicts = fields.get("dkim", b"").decode("utf-8", "replace")
-        return ReceivedMail(
-            message=message,
-            envelope_recipient=recipient,
-            envelope_sender=sender,
-            dkim_pass=passed_named(message, [domain.lower() for domain in _DKIM_PASS.findall(verdicts)]),
+def unwrap(envelope: Envelope) -> ReceivedMail:
+    """The mail in `email`, its envelope as SendGrid tells it."""
+    fields = decode_any_form(envelope.body, envelope.content_type, "SendGrid Inbound Parse")
+    message = fields.get("email", b"")
+    if not message.strip():
+        raise UnreadablePayload(
+            'SendGrid Inbound Parse: the form has no email: check "POST the raw, full MIME message" in the '
+            "settings of this host"
         )
-
-
-PROVIDER = SendGridInbound()
+    sender, recipient = _envelope(fields.get("envelope", b""))
+    verdicts = fields.get("dkim", b"").decode("utf-8", "replace")
+    return ReceivedMail(
+        message=message,
+        envelope_recipient=recipient,
+        envelope_sender=sender,
+        dkim_pass=passed_named(message, [domain.lower() for domain in _DKIM_PASS.findall(verdicts)]),
+    )
 
 
 def _envelope(written: bytes) -> tuple[str | None, str | None]:
@@ -97,3 +66,27 @@ def _envelope(written: bytes) -> tuple[str | None, str | None]:
         else None,
         envelope_address(recipients[0]) if len(recipients) == 1 else None,
     )
+
+
+PROVIDER = MailProvider(
+    name="sendgrid_inbound",
+    title="SendGrid Inbound Parse",
+    documentation="https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/inbound-email",
+    proof="user and password in the URL, or ECDSA P-256 of a time and the body",
+    secret_help=(
+        "a user and a long password of your own, written user:password, as they stand in the URL; with "
+        'authentication = "signature" the public_key of the security policy'
+    ),
+    schemes={
+        "": BasicCredentials(),
+        "signature": PublicKeySignature(
+            header=SIGNATURE_HEADER,
+            algorithm="ecdsa_p256",
+            timestamp_header=TIMESTAMP_HEADER,
+            max_age_seconds=MAX_AGE_SECONDS,
+        ),
+    },
+    believes_dkim=verifies_dkim,
+    later_status=503,  # SendGrid sends again after a 5xx; what got a 4xx may be gone
+    unwrap=unwrap,
+)

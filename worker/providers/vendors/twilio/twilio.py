@@ -7,26 +7,24 @@ documented: how a URL with user and password is signed (both ways are tried), an
 `OptOutType` (the default keywords are read from the text there).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import Struct
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.credentials import BasicCredentials
-from worker.providers.authentication.scheme import Scheme
-from worker.providers.authentication.signed_form import URL_OPTION, URLS_OPTION
 from worker.providers.payload import json_payload
 from worker.providers.payload.batch_body import BatchBody, Element
 from worker.providers.payload.feedback import new_event, read_elements
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT
 from worker.providers.payload.vendor_time import from_iso
+from worker.providers.provider import Provider
 from worker.providers.vendors.twilio.twilio_errors import (
     CARRIER_CODES,
     CHANNEL_CODES,
@@ -37,7 +35,6 @@ from worker.providers.vendors.twilio.twilio_errors import (
     UNREACHABLE_FROM_SHORT_CODE,
 )
 from worker.providers.vendors.twilio.twilio_signature import SIGNATURE_HEADER, TwilioSignature
-from worker.providers.webhook_provider import WebhookProvider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://www.twilio.com/docs/usage/webhooks/webhooks-security
@@ -99,58 +96,36 @@ def _vocabulary() -> dict[str, tuple[Kind, Cause]]:
 
 _INBOUND = frozenset({"receiving", "received"})
 
-
-class Twilio(WebhookProvider):
-    """See worker.providers.webhook_provider.WebhookProvider."""
-
-    name: ClassVar[str] = "twilio"
-    title: ClassVar[str] = "Twilio Messaging"
-    documentation: ClassVar[str] = "https://www.twilio.com/docs/messaging/guides/track-outbound-message-status"
-    proof: ClassVar[str] = "HMAC-SHA1 of the webhook's URL and the form's fields"
-    secret_help: ClassVar[str] = "the account's Auth Token: Console > Account Dashboard > Account Info"  # noqa: S105 - says where to find it
-    schemes: ClassVar[Mapping[str, Scheme]] = {
-        "": TwilioSignature(header=SIGNATURE_HEADER),
-        "basic": BasicCredentials(),
-    }
-    seconds_options: ClassVar[tuple[str, ...]] = ()  # no time is signed
-    other_options: ClassVar[tuple[str, ...]] = (URL_OPTION, URLS_OPTION)
-    batches: ClassVar[bool] = True  # Event Streams
-    batch: ClassVar[BatchBody] = BatchBody("Twilio Event Streams")
-    account_paths: ClassVar[Mapping[str, str]] = {"subaccount": "AccountSid || data.accountSid"}
-    vocabulary: ClassVar[Mapping[str, tuple[Kind, Cause]]] = _vocabulary()
-
-    def elements(self, envelope: Envelope, source: Source) -> Iterable[Element] | None:
-        """Those of Event Streams; a form is one event."""
-        return super().elements(envelope, source) if _is_stream(envelope.body) else None
-
-    def parse(self, envelope: Envelope, source: Source) -> list[FeedbackEvent]:
-        """The one event of a form, or those of Event Streams; raises UnreadablePayload."""
-        del source  # all that is read stands in the payload
-        if _is_stream(envelope.body):
-            return read_elements(self.batch.elements(envelope.body), envelope, _read_element)
-        fields = decode_form(envelope.body, "Twilio callback")
-        # An incoming message has only the older of the two names.
-        status = json_payload.text(fields, "MessageStatus", WORD_LIMIT) or json_payload.text(
-            fields, "SmsStatus", WORD_LIMIT
-        )
-        told = _Told(
-            status=(status or "").lower(),
-            sender=json_payload.text(fields, "From"),
-            recipient=json_payload.text(fields, "To"),
-            message_id=json_payload.text(fields, "MessageSid", MESSAGE_ID_LIMIT)
-            or json_payload.text(fields, "SmsSid", MESSAGE_ID_LIMIT),
-            code=json_payload.integer(fields, "ErrorCode"),
-            words=json_payload.text(fields, "ErrorMessage") or json_payload.text(fields, "ChannelStatusMessage"),
-            opt_out=_opt_out(json_payload.text(fields, "OptOutType", WORD_LIMIT), fields.get("Body")),
-        )
-        if not told.status:
-            raise UnreadablePayload(
-                "Twilio callback: it tells no MessageStatus: is it about a message, or about a call?"
-            )
-        return [_event(told, envelope.body, envelope)]
+_BATCH = BatchBody("Twilio Event Streams")
 
 
-PROVIDER = Twilio()
+def elements(envelope: Envelope) -> Iterable[Element] | None:
+    """Those of Event Streams; a form is one event."""
+    return _BATCH.elements(envelope.body) if _is_stream(envelope.body) else None
+
+
+def parse(envelope: Envelope) -> list[FeedbackEvent]:
+    """The one event of a form, or those of Event Streams; raises UnreadablePayload."""
+    if _is_stream(envelope.body):
+        return read_elements(_BATCH.elements(envelope.body), envelope, _read_element)
+    fields = decode_form(envelope.body, "Twilio callback")
+    # An incoming message has only the older of the two names.
+    status = json_payload.text(fields, "MessageStatus", WORD_LIMIT) or json_payload.text(
+        fields, "SmsStatus", WORD_LIMIT
+    )
+    told = _Told(
+        status=(status or "").lower(),
+        sender=json_payload.text(fields, "From"),
+        recipient=json_payload.text(fields, "To"),
+        message_id=json_payload.text(fields, "MessageSid", MESSAGE_ID_LIMIT)
+        or json_payload.text(fields, "SmsSid", MESSAGE_ID_LIMIT),
+        code=json_payload.integer(fields, "ErrorCode"),
+        words=json_payload.text(fields, "ErrorMessage") or json_payload.text(fields, "ChannelStatusMessage"),
+        opt_out=_opt_out(json_payload.text(fields, "OptOutType", WORD_LIMIT), fields.get("Body")),
+    )
+    if not told.status:
+        raise UnreadablePayload("Twilio callback: it tells no MessageStatus: is it about a message, or about a call?")
+    return [_event(told, envelope.body, envelope)]
 
 
 def _is_stream(body: bytes) -> bool:
@@ -247,3 +222,22 @@ def _meaning(told: _Told) -> tuple[Kind, Cause, str, bool]:
     if told.code == LANDLINE_OR_CARRIER and (told.sender or "").isdecimal():
         kind, cause = UNREACHABLE_FROM_SHORT_CODE  # which alone are written without a plus
     return kind, cause, f"{told.status}/{told.code}", told.code in CODES
+
+
+PROVIDER = Provider(
+    name="twilio",
+    title="Twilio Messaging",
+    documentation="https://www.twilio.com/docs/messaging/guides/track-outbound-message-status",
+    proof="HMAC-SHA1 of the webhook's URL and the form's fields",
+    secret_help="the account's Auth Token: Console > Account Dashboard > Account Info",
+    schemes={
+        "": TwilioSignature(header=SIGNATURE_HEADER),
+        "basic": BasicCredentials(),
+    },
+    batches=True,  # Event Streams
+    batch=_BATCH,
+    account_paths={"subaccount": "AccountSid || data.accountSid"},
+    vocabulary=_vocabulary(),
+    elements=elements,
+    parse=parse,
+)

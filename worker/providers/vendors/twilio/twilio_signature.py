@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
-from schemas.source import Source
 from worker.providers.authentication.comparison import texts_match
 from worker.providers.authentication.hmac_signature import bad_signature, body_hash
-from worker.providers.authentication.signed_form import Field, SignedForm, ambiguous_form, source_urls
-from worker.providers.provider import Refused, WebhookRequest
+from worker.providers.authentication.signed_form import Field, SignedForm, ambiguous_form
+from worker.providers.verdict import Refused
+from worker.providers.webhook_request import WebhookRequest
 
 SIGNATURE_HEADER = "x-twilio-signature"
 BODY_HASH_PARAMETER = "bodySHA256"  # of a body that is no form
@@ -71,7 +71,7 @@ class TwilioSignature(SignedForm, frozen=True, kw_only=True):
         problem = None if isinstance(fields, Refused) else ambiguity(fields)
         return fields if problem is None else ambiguous_form(problem)
 
-    def signed_urls(self, request: WebhookRequest, source: Source) -> Sequence[str]:
+    def signed_urls(self, request: WebhookRequest, urls: Sequence[str], /) -> Sequence[str]:
         """The source's URLs, each as Twilio may have called it.
 
         Its own libraries try a URL with its port and without. What each message adds behind the `?`, and the hash of a
@@ -83,14 +83,14 @@ class TwilioSignature(SignedForm, frozen=True, kw_only=True):
         queries = [query for query in (request.raw_query, *spelled) if query]
         # The body's hash proves nothing in a URL that was signed without it.
         hashed = BODY_HASH_PARAMETER in request.query
-        urls = {}
-        for url in source_urls(source):
+        called_urls = {}
+        for url in urls:
             entered = url.partition("#")[0]
             for form in (url, entered, *_forms_of(entered)):
                 if not hashed:
-                    urls[form] = True
-                urls.update({f"{form.partition('?')[0]}?{query}": True for query in queries})
-        return list(urls)
+                    called_urls[form] = True
+                called_urls.update({f"{form.partition('?')[0]}?{query}": True for query in queries})
+        return list(called_urls)
 
 
 def ambiguity(fields: Sequence[Field]) -> str | None:

@@ -1,0 +1,36 @@
+"""All sources that a worker may meet, each bound once."""
+
+from collections.abc import Iterable, Mapping
+
+from schemas.envelope import Envelope
+from schemas.source import Source
+from worker.providers.bound_source import BoundSource
+from worker.providers.provider import Provider
+from worker.providers.registry import PROVIDERS
+
+
+class BoundSources:
+    """The configured sources. One that is configured no more is bound without options when an envelope names it."""
+
+    def __init__(self, sources: Iterable[Source] = (), providers: Mapping[str, Provider] = PROVIDERS) -> None:
+        self._providers = providers
+        self._configured = {source.name: source for source in sources}
+        self._bound: dict[tuple[str, str, str], BoundSource] = {}
+        for source in self._configured.values():
+            self._bind(source.name, source.provider, source.account)
+
+    def of(self, envelope: Envelope) -> BoundSource | None:
+        """The source that the envelope came in by, as it is configured now; None for a provider that is not known.
+
+        It is read by the provider that it came in by, whichever the source has now.
+        """
+        bound = self._bound.get((envelope.source, envelope.provider, envelope.account))
+        return bound or self._bind(envelope.source, envelope.provider, envelope.account)
+
+    def _bind(self, name: str, provider: str, account: str) -> BoundSource | None:
+        known = self._providers.get(provider)
+        if known is None:
+            return None
+        source = self._configured.get(name) or Source(name=name, provider=provider, account=account)
+        bound = self._bound[name, provider, account] = known.bind(source)
+        return bound
