@@ -35,6 +35,7 @@ QUESTIONS: dict[str, tuple[Place, ...]] = {
         Place("worker/policy/sentences.py", "def standing_sentence", "says it to a person."),
     ),
     "How do I add a column to contacts?": (
+        Place("docs/architecture.md", "## Adding a column", "lists the places: at most four;"),
         Place("worker/store/contact_rows.py", "class ContactRow", "names every column."),
     ),
     "How do I add a setting?": (

@@ -16,9 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
-from worker.contacts.contact_state import contact_key, contact_standing, contact_state, sign_of_life
+from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
 from worker.contacts.recognition import Doubt, Recognition
-from worker.contacts.status_change import UNKNOWN, is_bulk, is_status_change, status_change
+from worker.contacts.status_change import is_bulk, is_status_change, status_change
 from worker.policy.event_order import can_fold_directly, is_inert
 from worker.policy.facts import Facts, is_free
 from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_row
@@ -239,7 +239,7 @@ class _Batch:
         )
         for key, contact_id in ids.items():
             self._store(contact_id, by_contact[key])
-            self._note_change(UNKNOWN, states[key].standing, by_contact[key], key=key, contact_id=contact_id)
+            self._note_change(UNKNOWN_STANDING, states[key].standing, by_contact[key], key=key, contact_id=contact_id)
         for key in states:
             if key not in ids:
                 self._applied.leftover += by_contact[key]

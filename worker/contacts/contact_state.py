@@ -3,11 +3,25 @@
 from datetime import datetime
 
 from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Blocks, Cause, Status
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_detail
 from worker.policy.rule import Policy
 from worker.policy.standing import next_change_at, standing
 from worker.store.contact_rows import ContactFacts, ContactKey, ContactStanding, ContactState, SignOfLife
+
+# Where a contact stands before anything is known of it.
+UNKNOWN_STANDING = ContactStanding(
+    status=Status.NEW,
+    blocks=Blocks.NONE,
+    status_since=None,
+    status_until=None,
+    next_change_at=None,
+    cause=Cause.NONE,
+    rule=None,
+    status_event_key=None,
+    lift_by=None,
+)
 
 
 def contact_key(event: FeedbackEvent) -> ContactKey | None:

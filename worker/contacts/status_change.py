@@ -3,26 +3,13 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Status
+from schemas.vocabulary import FREE_STATUSES
 from worker.process.logs import contact_field, get_logger
 from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact
 from worker.store.status_history import StatusChange
 
 _log = get_logger()
 _FRESH = timedelta(minutes=15)
-
-# Where a contact stands before anything is known of it.
-UNKNOWN = ContactStanding(
-    status=Status.NEW,
-    blocks=Blocks.NONE,
-    status_since=None,
-    status_until=None,
-    next_change_at=None,
-    cause=Cause.NONE,
-    rule=None,
-    status_event_key=None,
-    lift_by=None,
-)
 
 
 def is_status_change(old: ContactStanding | LockedContact | ContactRow, new: ContactStanding) -> bool:

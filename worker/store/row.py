@@ -51,7 +51,8 @@ class Row(Struct, frozen=True, gc=False):
     def rows(cls, records: Iterable[asyncpg.Record]) -> list[Self]:
         """The rows of a statement that selects `select_list` and nothing else."""
         make: Callable[..., Self] = cls
-        return [make(*record) for record in records]
+        # The whole of a record as a slice is a tuple made at once; the record itself would be unpacked one by one.
+        return [make(*record[:]) for record in records]
 
     @classmethod
     def unnest(cls, alias: str, *, first_parameter: int = 1, with_place: bool = False) -> str:
