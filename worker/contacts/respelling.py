@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from schemas.address import normalise_address
 from schemas.feedback_event import FeedbackEvent
-from worker.contacts.contact_state import contact_state
-from worker.contacts.status_change import UNKNOWN, is_status_change, log_change, status_change
+from worker.contacts.contact_state import UNKNOWN_STANDING, contact_state
+from worker.contacts.status_change import is_status_change, log_change, status_change
 from worker.errors import AlreadyStored, Deadlocked, MonthClosed
 from worker.policy.event_order import order_key
 from worker.policy.facts import Facts
@@ -255,7 +255,7 @@ class _Respelling:
         told = await contact_spelling.last_told(self._connection, list(set(self.into.values())))
         for key, rows in groups.items():
             row = stays[key]
-            known = _standing_of(row) if row.address == key[1] else UNKNOWN
+            known = _standing_of(row) if row.address == key[1] else UNKNOWN_STANDING
             befores = [known]
             if row.id in told:
                 # The last line may have been told of another spelling, and whoever reads it yet is told this one.
