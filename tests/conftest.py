@@ -24,10 +24,10 @@ from schemas.queue_topology import (
     SHARED_LANES,
     lane_queue,
 )
-from tests.feedback_events import START
 from tests.properties import load_profiles
+from tests.queue.virtual_hosts import LANES, VirtualHosts
+from tests.schemas.feedback_events import START
 from tests.surroundings import left_behind, move_to
-from tests.virtual_hosts import LANES, VirtualHosts
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, start_rabbitmq
 from worker.process.logs import configure_logging

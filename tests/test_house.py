@@ -14,7 +14,8 @@ from tests.rooms import EDGES, MAY_IMPORT, MOST_ROOMS, SINGLE_MODULES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = sorted([*(REPOSITORY / "worker").rglob("*.py"), *(REPOSITORY / "schemas").rglob("*.py")])
-TEST_SOURCES = sorted((REPOSITORY / "tests").rglob("*.py"))
+TESTS = REPOSITORY / "tests"
+TEST_SOURCES = sorted(TESTS.rglob("*.py"))
 MAX_LINES = 400
 FORBIDDEN_STEMS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "shared", "tools"}
 PURE_ROOMS = {"providers", "policy"}
@@ -132,6 +133,19 @@ def test_every_property_can_be_tried_in_short() -> None:
     assert not [name for name in found if name != Path(__file__).name], "say max_examples=examples(…)"
 
 
+def test_tests_wait_for_states_and_sleep_in_one_place_only() -> None:
+    places = (TESTS / "waiting.py", TESTS / "faults" / "attack.py")  # an attack's slowness is its own
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{node.lineno}"
+        for path in TEST_SOURCES
+        if path not in places and TESTS / "benchmarks" not in path.parents
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and re.fullmatch(r"(.*\.)?sleep", ast.unparse(node.func))
+        if [ast.unparse(word) for word in node.args] != ["0"]  # which gives up one turn of the loop
+    ]
+    assert not found, "wait for a state with tests/waiting.py"
+
+
 def logged_names(path: Path) -> Iterator[tuple[int, str, set[str] | None]]:
     """Each `log.info("noun.verb_past", field=…)`: line, name, fields; None for fields that come as **mapping."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -171,23 +185,46 @@ def test_log_events_are_sorted_and_named_as_nouns_and_past_verbs() -> None:
         assert event.says.endswith("."), name
 
 
-def test_nothing_names_a_registry_or_a_machine() -> None:
-    machines = re.compile(
-        r"(?:--index-url|--extra-index-url|--find-links|--trusted-host)\b|/root/|/home/[a-z]"
-        r"|pypi\.org/simple|files\.pythonhosted\.org|\b(?:ghcr|quay|docker)\.io/"
-    )
+# Where packages and images come from is the installer's and the machine's affair: no host is named, whichever it is.
+SOURCES_AND_MACHINES = {
+    "an option of an installer": re.compile(r"--(?:[a-z]+-)?(?:index-url|find-links|trusted-host)\b"),
+    "a page of a package index": re.compile(r"https?://[\w.-]+\.[a-z]+(?:/[\w.-]+)*/simple\b"),
+    "a package's file": re.compile(r"https?://[\w.-]+\.[a-z]+/\S*\.whl\b"),
+    "an image of a registry": re.compile(
+        r"(?:^\s*(?:- )?[Ii]mage:|^FROM|\bdocker (?:pull|run))\s[^#\n]*?\b[\w-]+(?:\.[\w-]+)+/"
+    ),
+    "somebody's folder": re.compile(r"/(?:root|home/[a-z][\w-]*)/"),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("an option of an installer", ["pip install --", "index-url x"]),
+        ("an option of an installer", ["--extra-", "index-url=x"]),
+        ("a page of a package index", ["at https://index.example/", "simple/"]),
+        ("a package's file", ["https://files.example/ab/cd/thing-1.0-py3-none-any.", "whl"]),
+        ("an image of a registry", ["    image: registry.", "example/postgres:17"]),
+        ("an image of a registry", ["FROM --platform=linux registry.", "example/python"]),
+        ("somebody's folder", ["/home/", "jane/work"]),
+    ],
+)
+def test_what_names_a_source_of_packages_or_a_machine_is_found(what: str, words: list[str]) -> None:
+    assert [name for name, pattern in SOURCES_AND_MACHINES.items() if pattern.search("".join(words))] == [what]
+
+
+def test_nothing_names_a_source_of_packages_or_a_machine() -> None:
     found = []
     for path in tracked_files():
-        if path == Path(__file__).resolve():
-            continue
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue
         found += [
-            f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()[:100]}"
+            f"{path.relative_to(REPOSITORY)}:{number}: {what}: {line.strip()[:100]}"
             for number, line in enumerate(text.splitlines(), 1)
-            if machines.search(line)
+            for what, pattern in SOURCES_AND_MACHINES.items()
+            if pattern.search(line)
         ]
     assert not found
 

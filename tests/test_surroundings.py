@@ -29,7 +29,10 @@ def test_a_folder_with_data_and_a_shell_with_settings_change_no_test(tmp_path: P
                 "--config-file",
                 str(REPOSITORY / "pyproject.toml"),
             ),
-            *(str(REPOSITORY / "tests" / name) for name in ("test_settings.py", "test_cli_sources.py")),
+            *(
+                str(REPOSITORY / "tests" / name)
+                for name in ("settings/test_configuration.py", "commands/test_cli_sources.py")
+            ),
         ],
         cwd=tmp_path,
         env={**os.environ, "BOUNCEKEEPER_RECEIVER_PORT": "none", "BOUNCEKEEPER_CONFIG": "nowhere.toml"},

@@ -8,7 +8,7 @@ from aiohttp import ClientSession
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
-from tests.feedback_events import START
+from tests.schemas.feedback_events import START
 from worker.api.application import build_api
 from worker.connections.listening import listening
 from worker.contacts.applying import BatchRules, apply_events

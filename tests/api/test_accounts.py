@@ -7,7 +7,7 @@ from aiohttp import ClientSession
 
 from schemas.vocabulary import Kind
 from tests.api.conftest import Store
-from tests.feedback_events import make_event
+from tests.schemas.feedback_events import make_event
 from worker.contacts.accounts import KnownAccounts
 from worker.errors import RequestRefused
 from worker.store.pool import Pool

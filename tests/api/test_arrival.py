@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientSession
 
+from tests.waiting import pause
+
 
 async def body_that_never_ends() -> AsyncIterator[bytes]:
     while True:
         yield b" "
-        await asyncio.sleep(0.02)
+        await pause(0.02, "the body drips in")
 
 
 async def body_in_tiny_chunks() -> AsyncIterator[bytes]:

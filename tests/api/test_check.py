@@ -8,7 +8,7 @@ from aiohttp import ClientSession
 
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.api.conftest import Store
-from tests.feedback_events import START, make_event
+from tests.schemas.feedback_events import START, make_event
 from worker.store.pool import Pool
 
 

@@ -9,7 +9,7 @@ from yarl import URL
 
 from schemas.vocabulary import Cause, Kind
 from tests.api.conftest import Store
-from tests.feedback_events import make_event
+from tests.schemas.feedback_events import make_event
 from worker.store.pool import Pool
 
 BOUNCE = make_event(

@@ -13,7 +13,7 @@ from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from tests.api.conftest import TOKEN
 from tests.benchmarks.machine import peak_memory_mib
 from tests.benchmarks.servers import Server
-from tests.feedback_events import START
+from tests.schemas.feedback_events import START
 from worker.local_services.process import free_port
 from worker.store.pool import Pool
 

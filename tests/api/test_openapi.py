@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, MailClass, Status
 from tests.api.conftest import Store
-from tests.feedback_events import make_event
+from tests.schemas.feedback_events import make_event
 from worker.api.application import build_api
 from worker.api.problems import TITLES
 from worker.api.status_changes import MAX_LIMIT, MAX_WAIT_SECONDS

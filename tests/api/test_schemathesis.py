@@ -15,7 +15,7 @@ import pytest
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.api.conftest import TOKEN, Store
 from tests.benchmarks.servers import REPOSITORY, Server
-from tests.feedback_events import make_event
+from tests.schemas.feedback_events import make_event
 from worker.local_services.process import free_port
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")

@@ -2,10 +2,12 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
 from tests.api.conftest import TOKEN
+from tests.waiting import until
 from worker.api.service import run_api
 from worker.errors import ImpossibleSetting
 from worker.local_services.process import free_port
@@ -26,16 +28,25 @@ def settings_for(dsn: str, port: int) -> Settings:
 
 
 async def http_status(port: int, path: str) -> int:
-    async with (
-        asyncio.timeout(10),
-        ClientSession(f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}) as session,
-    ):
-        while True:
-            try:
-                async with session.get(path) as response:
-                    return response.status
-            except ClientConnectionError:
-                await asyncio.sleep(0.02)
+    async with ClientSession(f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}) as session:
+
+        async def status() -> int:
+            async with session.get(path) as response:
+                return response.status
+
+        return await until(status, f"an answer to {path}", not_yet=ClientConnectionError)
+
+
+async def until_somebody_has_read_the_feed(dsn: str) -> None:
+    async def has_read() -> bool:
+        question = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE $1"
+        return bool(await connection.fetchval(question, "%FROM status_changes%"))
+
+    connection = await asyncpg.connect(dsn)
+    try:
+        await until(has_read, "the feed to be read")
+    finally:
+        await connection.close()
 
 
 async def test_it_serves_until_it_is_told_to_stop(database_dsn: str) -> None:
@@ -64,7 +75,7 @@ async def test_a_stop_answers_those_who_wait_for_news(database_dsn: str) -> None
     serving = asyncio.create_task(run_api(settings_for(database_dsn, port), stop))
     await http_status(port, "/healthz")
     waiting = asyncio.create_task(http_status(port, "/v1/status-changes?wait_seconds=30"))
-    await asyncio.sleep(0.3)
+    await until_somebody_has_read_the_feed(database_dsn)
     stop.set()
     async with asyncio.timeout(8):
         assert await waiting == 200

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+from collections import deque
 from collections.abc import Callable
 
 import prometheus_client
@@ -11,7 +12,8 @@ from aiohttp import ClientSession
 
 from schemas.vocabulary import Cause, Kind
 from tests.api.conftest import TOKEN, Store
-from tests.feedback_events import make_event
+from tests.schemas.feedback_events import make_event
+from tests.waiting import until
 from worker.api import request_body, request_edge
 
 HEAD = f"POST /v1/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
@@ -46,9 +48,8 @@ async def test_an_answer_that_is_not_read_is_given_up_after_a_while(
     monkeypatch.setattr(request_edge, "SEND_SECONDS", 0.5)
     question = HEAD.replace("POST /v1/check", "GET /v1/contacts/jane@example.org/explanation") + "\r\n"
     _, writer = await send(base_url, question * 300)  # more than the sockets between take in
-    async with asyncio.timeout(30):
-        await lasts(lambda: held() > 0)
-        await lasts(lambda: held() == 0)
+    await until(lasting(lambda: held() > 0), "the answers to be held")
+    await until(lasting(lambda: held() == 0), "the answers to be given up")
     writer.transport.abort()
 
 
@@ -56,12 +57,15 @@ def held() -> float:
     return prometheus_client.REGISTRY.get_sample_value("bouncekeeper_api_bytes_under_way") or 0.0
 
 
-async def lasts(state: Callable[[], bool]) -> None:
-    """Returns once the state is seen ten times in a row: between two answers nothing is held for a moment."""
-    seen = 0
-    while seen < 10:
-        await asyncio.sleep(0.02)
-        seen = seen + 1 if state() else 0
+def lasting(state: Callable[[], bool]) -> Callable[[], bool]:
+    """True once the state is seen ten times in a row: between two answers nothing is held for a moment."""
+    seen = deque([False], maxlen=10)
+
+    def lasts() -> bool:
+        seen.append(state())
+        return len(seen) == seen.maxlen and all(seen)
+
+    return lasts
 
 
 @pytest.mark.parametrize("headers", [{"Content-Encoding": "gzip"}, {"Content-Encoding": "deflate"}])

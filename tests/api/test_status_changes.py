@@ -8,7 +8,8 @@ from aiohttp import ClientSession
 
 from schemas.vocabulary import Cause, Kind
 from tests.api.conftest import Store
-from tests.feedback_events import make_event
+from tests.schemas.feedback_events import make_event
+from tests.waiting import stays
 
 
 async def read(client: ClientSession, expected: int = 200, **query: str) -> dict[str, Any]:
@@ -46,10 +47,9 @@ async def test_an_empty_feed_begins_at_its_beginning(client: ClientSession) -> N
     assert await read(client) == {"changes": [], "next": "0-0"}
 
 
-async def test_a_reader_who_waits_hears_of_a_change_when_it_happens(client: ClientSession, store: Store) -> None:
+async def test_a_reader_who_waits_hears_nothing_until_a_change_happens(client: ClientSession, store: Store) -> None:
     waiting = asyncio.create_task(read(client, wait_seconds="20"))
-    await asyncio.sleep(0.2)
-    assert not waiting.done()
+    await stays(lambda: not waiting.done(), "the reader waits", seconds=0.2)
     await store(bounces(1))
     async with asyncio.timeout(5):
         assert len((await waiting)["changes"]) == 1

@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from schemas.source import Source
-from tests.attack_bodies import unproven
 from tests.benchmarks.benchmark import Bench, Goal, Measurement, Outcome
 from tests.benchmarks.feedback import sample_events
+from tests.faults.attack_bodies import unproven
 from worker.providers.provider import Provider
 from worker.providers.registry import PROVIDERS
 from worker.providers.verdict import Refused

@@ -9,14 +9,16 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
 from tests.processor.application import Application, application
+from tests.schemas.feedback_events import START, make_event
+from tests.waiting import until
 from worker.commands.support.exit_code import ExitCode
 from worker.contacts.applying import BatchRules, apply_events
 from worker.policy.policy_file import recommended_policy
@@ -103,17 +105,9 @@ async def complain(pool: WriterPool, *addresses: str) -> None:
             await apply_events(connection, [event], rules=RULES, now=START)
 
 
-async def until(condition: Any, *, seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - another process changes it
-            await asyncio.sleep(0.02)
-
-
 async def until_known(pool: WriterPool) -> None:
     """Waits for a worker to have taken the endpoint's place in the feed."""
-    async with asyncio.timeout(30):
-        while not await pool.fetchval("SELECT count(*) FROM feed_followers"):  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.02)
+    await until(lambda: pool.fetchval("SELECT count(*) FROM feed_followers"), "a worker that knows the endpoint")
 
 
 async def test_workers_killed_in_the_middle_lose_nothing_and_change_no_order(
@@ -124,12 +118,12 @@ async def test_workers_killed_in_the_middle_lose_nothing_and_change_no_order(
     addresses = [f"gone{number}@example.org" for number in range(120)]
     await complain(pool, *addresses)
     for goal in (20, 60, 90):
-        await until(lambda goal=goal: len(set(app.addresses)) >= goal)
+        await until(partial(app.has_heard_of, goal), f"{goal} addresses")
         other = await installation.start_worker()
         worker.send_signal(signal.SIGKILL)
         await worker.wait()
         worker = other
-    await until(lambda: len(set(app.addresses)) == len(addresses))
+    await until(partial(app.has_heard_of, len(addresses)), "every address")
 
     assert list(dict.fromkeys(app.addresses)) == addresses
     repeated = len(app.addresses) - len(addresses)
@@ -149,10 +143,12 @@ async def test_a_person_sees_how_an_endpoint_fares_and_enables_it_again(
     await until_known(pool)
     app.status = 410
     await complain(pool, "first@example.org")
-    await until(lambda: app.attempts)
-    async with asyncio.timeout(30):
-        while (await installation.endpoint(expected=ExitCode.NO))["state"] != "disabled":
-            pass
+    await until(lambda: app.attempts, "an attempt")
+
+    async def is_disabled() -> bool:
+        return bool((await installation.endpoint(expected=ExitCode.NO))["state"] == "disabled")
+
+    await until(is_disabled, "the endpoint to be disabled")
     answer = await installation.endpoint(expected=ExitCode.NO)
     assert (answer["waiting"], answer["failure"], answer["statuses"]) == (1, "it answered 410", "all")
 
@@ -160,13 +156,15 @@ async def test_a_person_sees_how_an_endpoint_fares_and_enables_it_again(
     await installation.command("endpoints", "enable", "crn", expected=ExitCode.IMPOSSIBLE_SETTING)
     await installation.command("endpoints", "enable", "crm", "--after", "9-00000000", expected=ExitCode.NO)
     assert await installation.command("endpoints", "enable", "crm") == {"endpoint": "crm", "enabled": True}
-    await until(lambda: app.addresses == ["first@example.org"])
-    async with asyncio.timeout(30):
-        while (await installation.endpoint())["waiting"]:
-            pass
+    await until(lambda: app.addresses == ["first@example.org"], "the message that waited")
+
+    async def has_all() -> bool:
+        return not (await installation.endpoint())["waiting"]
+
+    await until(has_all, "nothing to wait any more")
     await installation.command("endpoints", "forget", "crm", expected=ExitCode.IMPOSSIBLE_SETTING)
     await installation.command("endpoints", "forget", "old-crm", expected=ExitCode.NO)
     await pool.execute("INSERT INTO feed_followers VALUES ('endpoint old-crm', 0, 0, 0)")
     assert await installation.command("endpoints", "forget", "old-crm") == {"endpoint": "old-crm", "forgotten": True}
     await installation.command("endpoints", "enable", "crm", "--after", "0-0")
-    await until(lambda: app.addresses == ["first@example.org"] * 2)
+    await until(lambda: app.addresses == ["first@example.org"] * 2, "the same message again")

@@ -6,13 +6,13 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.waiting import wait_until
 from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import free_port
 from worker.local_services.rabbitmq import URL_VARIABLE
@@ -50,11 +50,16 @@ class Stack:
         }
 
     def wait_for(self, text: str, *, times: int = 1, timeout_seconds: float = 90) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        while self.output.read_text().count(text) + self.log.read_text().count(text) < times:
+        def is_said() -> bool:
             assert self.process.poll() is None, self.log.read_text()[-3000:]
-            assert time.monotonic() < deadline, self.output.read_text()[-3000:] + self.log.read_text()[-3000:]
-            time.sleep(0.1)
+            return self.output.read_text().count(text) + self.log.read_text().count(text) >= times
+
+        wait_until(
+            is_said,
+            f"{text} to be said",
+            seconds=timeout_seconds,
+            show=lambda: self.output.read_text()[-3000:] + self.log.read_text()[-3000:],
+        )
 
     def children(self) -> dict[int, str]:
         """Process ids and command lines of the watched processes."""
@@ -109,10 +114,12 @@ def test_a_process_that_is_killed_is_started_again(stack: Stack) -> None:
     killed = next(pid for pid, arguments in before.items() if arguments.endswith("receiver"))
     os.kill(killed, signal.SIGKILL)
     stack.wait_for('"event":"process.restarted"', timeout_seconds=RESTART_TIMEOUT_SECONDS)
-    deadline = time.monotonic() + RESTART_TIMEOUT_SECONDS
-    while len(stack.children()) < len(before) or killed in stack.children():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+
+    def is_started_again() -> bool:
+        children = stack.children()
+        return len(children) >= len(before) and killed not in children
+
+    wait_until(is_started_again, "another process in its place", seconds=RESTART_TIMEOUT_SECONDS, show=stack.children)
     assert demo(stack, 40)["contacts"] == 40
 
 

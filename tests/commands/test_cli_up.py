@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any, ClassVar
 import pytest
 
 from schemas.vocabulary import Cause, Kind
+from tests.waiting import wait_until
 from worker.commands.support.demo_folder import demo_senders, source_name
 from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import free_port
@@ -126,16 +126,19 @@ def bounce(address: str) -> SampleEvent:
 
 
 def wait_until_blocked(instance: Instance, address: str) -> dict[str, Any]:
-    deadline = time.monotonic() + EFFECT_TIMEOUT_SECONDS
-    while True:
+    def blocked() -> dict[str, Any] | None:
         done = instance.run("check", address, "--json")
         assert done.returncode in {ExitCode.OK, ExitCode.NO}, done.stderr
         (result,) = json.loads(done.stdout)["results"]
-        if not result["allowed"]:
-            assert done.returncode == ExitCode.NO
-            found: dict[str, Any] = result
-            return found
-        assert time.monotonic() < deadline, f"{address} is not blocked: {(instance.folder / 'log').read_text()[-3000:]}"
+        assert result["allowed"] is (done.returncode == ExitCode.OK)
+        return None if result["allowed"] else result
+
+    log = instance.folder / "log"
+    found = wait_until(
+        blocked, f"{address} to be blocked", seconds=EFFECT_TIMEOUT_SECONDS, show=lambda: log.read_text()[-3000:]
+    )
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -223,10 +226,12 @@ def test_a_payload_that_nobody_can_read_waits_as_a_dead_letter(instance: Instanc
         remote_address=request.remote_address,
     )
     assert instance.post("postmark", broken) == 200
-    deadline = time.monotonic() + EFFECT_TIMEOUT_SECONDS
-    while (listed := instance.run("dead-letters", "list", "--json")).returncode != ExitCode.NO:
-        assert time.monotonic() < deadline, listed.stderr
-    (letter,) = json.loads(listed.stdout)["dead_letters"]
+
+    def listed() -> str:
+        done = instance.run("dead-letters", "list", "--json")
+        return done.stdout if done.returncode == ExitCode.NO else ""
+
+    (letter,) = json.loads(wait_until(listed, "the dead letter", seconds=EFFECT_TIMEOUT_SECONDS))["dead_letters"]
     number = str(letter["id"])
     assert json.loads(instance.run("dead-letters", "show", number, "--json").stdout)["body"] == '{"RecordType": '
     assert instance.run("dead-letters", "replay", number, "--dry-run").returncode == ExitCode.OK

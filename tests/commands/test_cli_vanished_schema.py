@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.commands.test_cli_up import Instance, bounce, wait_until_blocked
+from tests.waiting import wait_until
 from worker.commands.support.demo_folder import demo_senders, source_name
 
 PATIENCE_SECONDS = 30
@@ -57,12 +58,12 @@ def log_lines(instance: Instance) -> str:
 
 
 def wait_for_line(instance: Instance, event: str, count: int) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while log_lines(instance).count(event) < count:
-        assert time.monotonic() < deadline, f"{event}is not logged: {log_lines(instance)[-3000:]}"
+    def is_logged() -> bool:
         assert instance.process is not None
         assert instance.process.poll() is None, f"up has ended: {log_lines(instance)[-3000:]}"
-        time.sleep(0.1)
+        return log_lines(instance).count(event) >= count
+
+    wait_until(is_logged, f"a line of {event}", seconds=PATIENCE_SECONDS, show=lambda: log_lines(instance)[-3000:])
 
 
 def http_status_of_check(instance: Instance) -> int:
@@ -110,9 +111,7 @@ def test_up_waits_for_a_schema_that_vanishes_and_touches_nothing_meanwhile(
     postgres(instance, "pg_restore", "--exit-on-error", "--no-owner", "--dbname", "bouncekeeper", saved)
     wait_for_line(instance, "schema.returned ", before + 1)
     wait_until_blocked(instance, "gone@example.org")
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while post_bounce(instance, "again@example.org") != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    taken = "webhooks to be accepted again"
+    wait_until(lambda: post_bounce(instance, "again@example.org") == 200, taken, seconds=PATIENCE_SECONDS)
     wait_until_blocked(instance, "again@example.org")
     assert http_status_of_check(instance) == 200

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.docs.reading_order import what_make_runs
-from tests.processes import command_lines
+from tests.local_services.processes import command_lines
 from tests.surroundings import REPOSITORY
+from tests.waiting import wait_seconds, wait_until
 from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import free_port
 
@@ -56,11 +56,12 @@ class Folder:
 
     def require_that_it_runs(self) -> None:
         process = self.start()
-        deadline = time.monotonic() + COMES_UP_WITHIN_SECONDS
-        while "End with Ctrl-C." not in self.said.read_text():
+
+        def is_up() -> bool:
             assert process.poll() is None, self.said.read_text()
-            assert time.monotonic() < deadline, self.said.read_text()
-            time.sleep(0.05)
+            return "End with Ctrl-C." in self.said.read_text()
+
+        wait_until(is_up, "it to come up", seconds=COMES_UP_WITHIN_SECONDS, show=self.said.read_text)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == ExitCode.OK, self.said.read_text()
 
@@ -69,7 +70,7 @@ class Folder:
 def busy_machine() -> Iterator[None]:
     """Others want the processors too, two to each."""
     others = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(2 * (os.cpu_count() or 1))]
-    time.sleep(0.2)  # until the scheduler has given each its share
+    wait_seconds(0.2, "the scheduler gives each its share")
     try:
         yield
     finally:
@@ -96,7 +97,7 @@ def test_an_interrupt_in_the_first_moments_is_one_line(
 ) -> None:
     for hundredths in moments:
         process = folder.start()
-        time.sleep(hundredths / 100)
+        wait_seconds(hundredths / 100, "the moment of the interrupt")
         os.killpg(process.pid, number)
         status = process.wait(timeout=ENDS_WITHIN_SECONDS)
         # A shell that had not yet become our program is ended by the signal itself: a shell above calls that 130, too.
@@ -110,7 +111,7 @@ def test_make_itself_ends_as_interrupted(folder: Folder) -> None:
     make = ["make", "--file", str(REPOSITORY / "Makefile"), "--old-file", ".venv/installed", "run"]
     for hundredths in range(40, 100, 5):
         process = folder.start(*make)
-        time.sleep(hundredths / 100)
+        wait_seconds(hundredths / 100, "it is interrupted at another moment each time")
         with busy_machine():  # there the recipe is gone before make has its turn
             os.killpg(process.pid, signal.SIGINT)
             status = process.wait(timeout=ENDS_WITHIN_SECONDS)
@@ -140,10 +141,7 @@ def test_an_interrupt_at_each_stage_of_the_first_run_leaves_nothing_half_made(
         if reached():  # by the run before, in the moment that it took to tell it
             continue
         process = folder.start()
-        deadline = time.monotonic() + COMES_UP_WITHIN_SECONDS
-        while not reached():
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
+        wait_until(reached, "the stage", seconds=COMES_UP_WITHIN_SECONDS, every_seconds=0.002)
         os.killpg(process.pid, number)
         folder.require_one_line(process)
     folder.require_that_it_runs()
@@ -153,7 +151,7 @@ def test_an_interrupt_at_each_stage_of_the_first_run_leaves_nothing_half_made(
 def test_a_kill_at_each_moment_of_the_first_run_leaves_nothing_half_made(folder: Folder) -> None:
     for tenths in (4, 7, 10, 14, 20):
         process = folder.start()
-        time.sleep(tenths / 10)
+        wait_seconds(tenths / 10, "the moment of the kill")
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=ENDS_WITHIN_SECONDS)
     folder.require_that_it_runs()
@@ -170,10 +168,7 @@ def test_a_command_that_asks_is_ended_in_one_line(tmp_path: Path) -> None:
         env={**os.environ, "BOUNCEKEEPER_POSTGRES_URL": "postgresql://nobody@127.0.0.1:1/none"},
     )
     assert process.stderr is not None
-    deadline = time.monotonic() + ENDS_WITHIN_SECONDS
-    while not caught(process.pid, signal.SIGINT):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: caught(process.pid, signal.SIGINT), "a handler for the interrupt", seconds=ENDS_WITHIN_SECONDS)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=ENDS_WITHIN_SECONDS)
     assert (process.returncode, said) == (ExitCode.INTERRUPTED, "bouncekeeper: interrupted\n")

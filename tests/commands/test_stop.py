@@ -28,7 +28,7 @@ async def test_what_is_being_started_is_cancelled_and_has_ended_when_the_interru
     async def starting() -> None:
         stop.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             await asyncio.sleep(0)  # as whoever ends a server does
             ended.append("server")
@@ -43,7 +43,7 @@ async def test_what_begins_after_the_signal_is_not_begun() -> None:
     stop.set()
 
     async def starting() -> None:
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     with pytest.raises(Interrupted):
         await stop.unless_set(starting())

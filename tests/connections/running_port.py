@@ -8,6 +8,7 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.waiting import until
 from worker.connections.connection import connection_of
 from worker.connections.listening import listening
 from worker.settings.tree import ConnectionSettings
@@ -55,9 +56,7 @@ class RunningPort:
 
     async def until_answering(self, count: int) -> None:
         """Waits until so many requests are being answered."""
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while self.being_answered != count:  # noqa: ASYNC110 - handlers of the server count it
-                await asyncio.sleep(0.01)
+        await until(lambda: self.being_answered == count, f"{count} requests to be answered")
 
     async def _echo(self, request: web.Request) -> web.Response:
         return web.Response(body=await request.read())

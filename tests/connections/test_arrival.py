@@ -8,6 +8,7 @@ import pytest
 
 from tests.connections.conftest import Connect, StartPort
 from tests.connections.running_port import CHUNKED, HEAD, WHOLE, RunningPort
+from tests.waiting import pause, until
 
 ONE_BYTE_CHUNK = b"1\r\nx\r\n"
 
@@ -71,7 +72,7 @@ async def test_a_body_that_comes_byte_by_byte_is_cut_off_after_its_grace(
     started = time.monotonic()
     while stranger.hears_nothing:
         await stranger.send(b"x")
-        await asyncio.sleep(0.02)
+        await pause(0.02, "between two bytes")
     assert await stranger.status() == 408
     assert 0.5 <= time.monotonic() - started < 3
     assert cut_off_reasons(capsys.readouterr().err) == ["slow_body"]
@@ -83,7 +84,7 @@ async def test_a_body_that_comes_at_its_rate_may_take_its_time(start_port: Start
     await stranger.send(HEAD + b"Content-Length: 10000\r\n\r\n")
     for _ in range(20):
         await stranger.send(b"x" * 500)
-        await asyncio.sleep(0.1)
+        await pause(0.1, "500 bytes in this time are ten times the least rate")
     assert await stranger.status() == 200
 
 
@@ -99,7 +100,7 @@ async def test_a_head_that_comes_byte_by_byte_is_cut_off_in_time(
             if not stranger.hears_nothing:
                 break
             await stranger.send(bytes([byte]))
-            await asyncio.sleep(0.02)
+            await pause(0.02, "between two bytes")
         assert await stranger.status() == 408
     assert cut_off_reasons(capsys.readouterr().err) == ["slow_head"]
 
@@ -150,9 +151,7 @@ async def test_requests_behind_one_that_is_not_answered_are_limited(
     await port.until_answering(1)
     # One head without end: aiohttp alone would take a megabyte of it.
     await stranger.send(HEAD + b"".join(b"X-%d: %s\r\n" % (number, b"x" * 8000) for number in range(40)))
-    async with asyncio.timeout(10):
-        while "pipelined" not in capsys.readouterr().err:  # noqa: ASYNC110 - the server writes it
-            await asyncio.sleep(0.01)
+    await until(lambda: "pipelined" in capsys.readouterr().err, "the line that tells of the pipelined head")
     port.may_answer.set()
     assert await stranger.status() == 200
     assert await stranger.is_closed()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, arrivals, histories, make_event
 from tests.properties import examples
+from tests.schemas.feedback_events import START, arrivals, histories, make_event
 from tests.stored_contacts import all_contacts
 from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.policy.facts import Facts

@@ -13,8 +13,9 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
+from tests.schemas.feedback_events import START, make_event
 from tests.stored_contacts import all_contacts
+from tests.waiting import until
 from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
@@ -75,9 +76,7 @@ async def facts_of(pool: WriterPool, address: str) -> Facts:
 
 async def until_somebody_waits_for_a_lock(pool: WriterPool) -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(20):
-        while not await pool.fetchval(waiting):  # noqa: ASYNC110 - it tells only when asked
-            await asyncio.sleep(0.01)
+    await until(lambda: pool.fetchval(waiting), "a session that waits for a lock")
 
 
 # -- copies that name different times ------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from schemas.address import normalise_address
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Channel, Kind
-from tests.feedback_events import START, make_event
+from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
 from worker.contacts.respelling import Respelled, count_respellings, respell_contacts
 from worker.contacts.retention import drop_old_months

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
+from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
 from worker.contacts.sweep import sweep
 from worker.policy.policy_file import recommended_policy

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.package_index import PackageIndex
+from tests.deploy.package_index import PackageIndex
 from tests.surroundings import REPOSITORY
 
 pytestmark = pytest.mark.slow

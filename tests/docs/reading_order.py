@@ -15,10 +15,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tests.docs.pages import REPOSITORY, Snippet
+from tests.waiting import wait_until
 from worker.local_services.process import free_port
 
 STAYS_RUNNING, IN_THE_END = "stays running", "in the end"
@@ -72,26 +72,27 @@ class Reader:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def follow(self, snippet: Snippet) -> None:
-        """Runs the snippet, and raises Ran when it ends or prints otherwise than the page says."""
+        """Runs the snippet, and raises AssertionError or Ran if it ends or prints otherwise than the page says."""
         if STAYS_RUNNING in snippet.directives or snippet.text.split() == ["make", "run"]:
             self._start(snippet)
             return
         expected = next(
             (int(word.removeprefix("ends with ")) for word in snippet.directives if word.startswith("ends with ")), 0
         )
-        deadline = time.monotonic() + (_EFFECT_SECONDS if IN_THE_END in snippet.directives else 0)
-        while True:
+        screen = ""
+
+        def does_as_said() -> bool:
+            nonlocal screen
             done = self._run(snippet)
             printed = self.as_printed(done.stdout)
-            as_said = done.returncode == expected and (snippet.output is None or is_like(printed, snippet.output))
-            if as_said:
-                return
-            if time.monotonic() > deadline:
-                raise Ran(
-                    f"{snippet.place} ended with {done.returncode} instead of {expected}, or printed something else "
-                    f"than the page shows:\n{printed}\n{done.stderr}\n--- the instance\n{self.log[-2000:]}"
-                )
-            time.sleep(0.3)
+            screen = (
+                f"It ended with {done.returncode}, expected is {expected}; it printed:\n{printed}\n{done.stderr}\n"
+                f"--- the instance\n{self.log[-2000:]}"
+            )
+            return done.returncode == expected and (snippet.output is None or is_like(printed, snippet.output))
+
+        seconds = _EFFECT_SECONDS if IN_THE_END in snippet.directives else 0
+        wait_until(does_as_said, f"{snippet.place} to print what the page shows", seconds=seconds, show=lambda: screen)
 
     def as_printed(self, text: str) -> str:
         """The text with the ports of the page."""
@@ -148,11 +149,13 @@ class Reader:
                 start_new_session=True,
             )
         self._processes.append(process)
-        deadline = time.monotonic() + _START_SECONDS
-        while _READY not in self.log:
-            if process.poll() is not None or time.monotonic() > deadline:
+
+        def is_ready() -> bool:
+            if process.poll() is not None:
                 raise Ran(f"{snippet.place} does not run:\n{self.log}")
-            time.sleep(0.05)
+            return _READY in self.log
+
+        wait_until(is_ready, f"{snippet.place} to be ready", seconds=_START_SECONDS, show=lambda: self.log)
         printed = self.as_printed(self.log)
         if snippet.output is not None and not is_like(printed, f"…\n{snippet.output}\n…"):
             raise Ran(f"{snippet.place} prints something else than the page shows:\n{printed}")

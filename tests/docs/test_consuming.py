@@ -21,7 +21,8 @@ import yaml
 from schemas.queue_topology import CONTACTS_EXCHANGE, EVERY_STATUS, status_routing_key
 from schemas.vocabulary import Cause, Kind, Status
 from tests.docs.pages import REPOSITORY, snippets_of
-from tests.feedback_events import START, make_event
+from tests.schemas.feedback_events import START, make_event
+from tests.waiting import until
 from worker.api.service import run_api
 from worker.contacts.applying import BatchRules, apply_events
 from worker.local_services.process import free_port
@@ -98,15 +99,15 @@ async def change(pool: WriterPool, kind: Kind, cause: Cause, address: str, day: 
 async def until_kept(folder: Path, process: Process, expected: dict[str, str]) -> None:
     """Waits until the consumer's table says this of whom not to mail."""
     kept: dict[str, str] = {}
-    async with asyncio.timeout(30):
-        while kept != expected:
-            assert process.returncode is None, "the consumer has ended"
-            await asyncio.sleep(0.05)
-            with (
-                contextlib.suppress(sqlite3.OperationalError),
-                contextlib.closing(sqlite3.connect(folder / "suppressions.db")) as store,
-            ):
-                kept = dict(store.execute("SELECT address, blocks FROM contacts"))
+
+    def is_kept() -> bool:
+        nonlocal kept
+        assert process.returncode is None, "the consumer has ended"
+        with contextlib.closing(sqlite3.connect(folder / "suppressions.db")) as store:
+            kept = dict(store.execute("SELECT address, blocks FROM contacts"))
+        return kept == expected
+
+    await until(is_kept, f"{expected} to be kept", not_yet=sqlite3.OperationalError, show=lambda: kept)
 
 
 @pytest.mark.usefixtures("running")
@@ -128,17 +129,14 @@ async def test_the_pages_consumer_knows_whom_not_to_mail(settings: Settings, poo
 async def until_queued(settings: Settings) -> None:
     """Waits for the worker to have declared the queue and published to it: nobody has consumed yet."""
     assert settings.queue.url is not None
-    async with asyncio.timeout(30), await aio_pika.connect(settings.queue.url.reveal()) as broker:
-        while True:
+    async with await aio_pika.connect(settings.queue.url.reveal()) as broker:
+
+        async def are_queued() -> bool:
             channel = await broker.channel()
-            try:
-                queue = await channel.declare_queue("crm", passive=True)
-            except aio_pika.exceptions.ChannelNotFoundEntity:
-                await asyncio.sleep(0.05)
-                continue
-            if queue.declaration_result.message_count == 2:
-                return
-            await asyncio.sleep(0.05)
+            queue = await channel.declare_queue("crm", passive=True)
+            return queue.declaration_result.message_count == 2
+
+        await until(are_queued, "two messages in the queue", not_yet=aio_pika.exceptions.ChannelNotFoundEntity)
 
 
 def test_the_asyncapi_page_describes_the_exchange_and_every_routing_key() -> None:

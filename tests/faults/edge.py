@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -18,6 +19,7 @@ from schemas.vocabulary import Cause, Kind
 from tests.faults.attack import ATTACKS, AttackReport
 from tests.faults.drill import DrillOptions, DrillResult
 from tests.faults.genuine_caller import Ask, Figures, ask_all_the_while
+from tests.waiting import pause, until
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import ServiceProcess, free_port
 from worker.samples.mailgun import MailgunSamples
@@ -121,7 +123,7 @@ class _Target(NamedTuple):
 
 async def _row(target: _Target, attack: str, size: Size) -> Row:
     attacker = None if attack == _NO_ATTACK else await _start_attack(attack, target, size)
-    await asyncio.sleep(0.5)
+    await pause(0.5, "the attack gets under way")
     genuine, beside = await asyncio.gather(
         ask_all_the_while(target.ask, size.seconds, address=_ANOTHER_ADDRESS),
         ask_all_the_while(target.ask, size.seconds, address=_ATTACKERS_ADDRESS),
@@ -204,10 +206,9 @@ class _Edge:
                     environment=environment,
                 )
             )
-        async with aiohttp.ClientSession() as session, asyncio.timeout(_READY_SECONDS):
+        async with aiohttp.ClientSession() as session:
             for port in (self.receiver_port, self.api_port):
-                while not await _is_ready(session, port):  # noqa: ASYNC110 - a port tells of its opening only when tried
-                    await asyncio.sleep(0.05)
+                await until(partial(_is_ready, session, port), f"port {port} to be ready", seconds=_READY_SECONDS)
 
     async def __aenter__(self) -> Self:
         return self

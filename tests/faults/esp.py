@@ -9,6 +9,7 @@ import aiohttp
 from msgspec import Struct
 
 from tests.faults.workload import Webhook
+from tests.waiting import pause
 
 _CONNECTIONS = 32
 _DUPLICATE_SHARE = 0.05  # accepted webhooks that are posted once more all the same
@@ -47,7 +48,7 @@ async def post_all(
         async def post_some() -> None:
             for number in waiting:
                 due = started + posting_seconds * number / len(webhooks)
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                await pause(max(0.0, due - time.monotonic()), "this one is not due yet")
                 if await accepted(webhooks[number]):
                     outcome.accepted.add(number)
                     if chance.random() < _DUPLICATE_SHARE:
@@ -61,7 +62,7 @@ async def post_all(
                 if time.monotonic() > started + 4 * posting_seconds:
                     return False
                 outcome.again += 1
-                await asyncio.sleep(pause_seconds)
+                await pause(pause_seconds, "an ESP tries again later")
                 pause_seconds = min(pause_seconds * 2, 1.0)
             return True
 

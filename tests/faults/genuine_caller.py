@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 from msgspec import Struct
 
+from tests.waiting import pause
+
 _ASK_EVERY_SECONDS = 0.05
 _GIVEN_UP_SECONDS = 20.0
 
@@ -62,5 +64,5 @@ async def ask_all_the_while(ask: Ask, seconds: float, *, address: str) -> Figure
     ):
         for number in range(int(seconds / _ASK_EVERY_SECONDS)):
             group.create_task(one(kept if number % 2 else new))
-            await asyncio.sleep(_ASK_EVERY_SECONDS)
+            await pause(_ASK_EVERY_SECONDS, "the pace of a genuine caller")
     return Figures(seconds=took, failed=failed)

@@ -15,6 +15,7 @@ from tests.faults.esp import Outcome, post_all
 from tests.faults.topology import Topology
 from tests.faults.verdict import Verdict, judge, listen_to_announcements, wait_until_drained
 from tests.faults.workload import make_senders, make_webhooks
+from tests.waiting import pause
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import start_rabbitmq
 
@@ -94,21 +95,21 @@ async def _break_things(topology: Topology, chance: random.Random, progress: Pro
         if share > 1 / 3 and "RabbitMQ" not in topology.stops:
             topology.stops.append("RabbitMQ")
             await topology.rabbitmq.stop()
-            await asyncio.sleep(chance.uniform(1, 2))
+            await pause(chance.uniform(1, 2), "so long it is away")
             await topology.rabbitmq.restart()
         elif share > 2 / 3 and "Postgres" not in topology.stops:
             topology.stops.append("Postgres")
             await topology.postgres.stop()
-            await asyncio.sleep(chance.uniform(1, 2))
+            await pause(chance.uniform(1, 2), "so long it is away")
             await topology.postgres.restart()
         else:
             await _kill_and_restart(topology, chance.choice(names), chance)
 
 
 async def _kill_and_restart(topology: Topology, name: str, chance: random.Random) -> None:
-    await asyncio.sleep(chance.uniform(0.1, 1.2))
+    await pause(chance.uniform(0.1, 1.2), "chance chooses the moment")
     await topology.kill(name)
-    await asyncio.sleep(chance.uniform(0.05, 0.5))
+    await pause(chance.uniform(0.05, 0.5), "a supervisor is not quicker")
     topology.restart(name)
 
 

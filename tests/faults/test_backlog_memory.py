@@ -1,6 +1,5 @@
 """A worker stays under 300 MB whatever waits for it: many large bodies of several sources, in either queue."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import pytest
 from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
 from schemas.lane import Lane
 from tests.benchmarks.servers import Server, our_command
+from tests.waiting import pause, until
 from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 from worker.samples.registry import SAMPLE_SENDERS
@@ -75,9 +75,11 @@ async def peak_of_a_worker(put: Put, *, dsn: str, queue_url: str, folder: Path) 
                 "worker", our_command("processor", config), folder=folder, ready_text="process.started"
             )
             await until_it_grows_no_more(worker)
-        async with asyncio.timeout(DRAINED_SECONDS):
-            while await connection.fetchval(DONE) < count:  # noqa: ASYNC110 - the database tells nobody
-                await asyncio.sleep(0.2)
+
+        async def is_drained() -> bool:
+            return bool(await connection.fetchval(DONE) >= count)
+
+        await until(is_drained, "the backlog to be drained", seconds=DRAINED_SECONDS, every_seconds=0.2)
         return worker.peak_memory_mib()
     finally:
         await connection.close()
@@ -89,7 +91,7 @@ async def until_it_grows_no_more(worker: Server) -> None:
     """Its memory has been the same for some seconds when this returns."""
     peak, since = 0.0, time.monotonic()
     while time.monotonic() - since < STEADY_SECONDS:
-        await asyncio.sleep(0.1)
+        await pause(0.1, "its memory is looked at ten times a second")
         if worker.peak_memory_mib() > peak:
             peak, since = worker.peak_memory_mib(), time.monotonic()
 

@@ -11,9 +11,10 @@ import asyncpg
 import msgspec
 import pytest
 
-from tests.attack_bodies import JSON_VALUES, MAILS, MULTIPARTS
 from tests.benchmarks.servers import Server, our_command, stop_all
+from tests.faults.attack_bodies import JSON_VALUES, MAILS, MULTIPARTS
 from tests.providers.sample_events import NOW, sample
+from tests.waiting import pause, until
 from worker.local_services.process import free_port
 from worker.providers.webhook_request import WebhookRequest
 from worker.receiver.content_coding import MAX_RATIO
@@ -96,14 +97,16 @@ async def test_neither_receiver_nor_worker_takes_more_than_300_mb(database_dsn: 
                             status = answer.status
                         if status != 503:
                             break
-                        await asyncio.sleep(1)
+                        await pause(1, "a sender tries again later")
                     statuses.append(status)
 
             await asyncio.gather(*(post(*attack) for attack in bodies(requests)))
         connection = await asyncpg.connect(database_dsn)
-        async with asyncio.timeout(SETTLED_SECONDS):
-            while await connection.fetchval(LEFT):  # noqa: ASYNC110 - the database tells nobody
-                await asyncio.sleep(0.5)
+
+        async def is_settled() -> bool:
+            return not await connection.fetchval(LEFT)
+
+        await until(is_settled, "an empty queue", seconds=SETTLED_SECONDS, every_seconds=0.5)
         await connection.close()
         peaks = {server.name: server.peak_memory_mib() for server in servers}
     finally:

@@ -5,9 +5,11 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from schemas.source import Source
+from tests.waiting import until
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import ServiceProcess, free_port, listens
 from worker.local_services.rabbitmq import RabbitMQ
@@ -57,10 +59,8 @@ class Topology:
             )
         for name in self._commands:
             self._spawn(name)
-        async with asyncio.timeout(_READY_SECONDS):
-            for port in self.receiver_ports:
-                while not await listens(port):  # noqa: ASYNC110 - a port tells of its opening only when tried
-                    await asyncio.sleep(0.05)
+        for port in self.receiver_ports:
+            await until(partial(listens, port), f"a receiver on port {port}", seconds=_READY_SECONDS)
 
     @property
     def names(self) -> list[str]:
@@ -90,10 +90,8 @@ class Topology:
 
     async def all_started(self) -> None:
         """Returns when every process that runs is at work."""
-        async with asyncio.timeout(_READY_SECONDS):
-            for name, process in self._processes.items():
-                while process.running and not self._has_started(name):  # noqa: ASYNC110 - a log tells only when read
-                    await asyncio.sleep(0.05)
+        for name in self._processes:
+            await until(partial(self._has_started_or_ended, name), f"{name} to be at work", seconds=_READY_SECONDS)
 
     def count_in_log(self, name: str, text: str) -> int:
         """How often the process has said this."""
@@ -102,6 +100,9 @@ class Topology:
     def last_lines(self, name: str) -> str:
         """The end of a process's log."""
         return self._processes[name].last_lines()
+
+    def _has_started_or_ended(self, name: str) -> bool:
+        return not self._processes[name].running or self._has_started(name)
 
     def _has_started(self, name: str) -> bool:
         """True when the process that runs now has said so: one that is still on its way cannot be asked to stop."""

@@ -1,6 +1,5 @@
 """Was every promise kept? Compares the database with a run of the same events in order, by one process."""
 
-import asyncio
 import time
 from collections.abc import Collection, Sequence
 
@@ -14,6 +13,7 @@ from schemas.queue_topology import CONTACTS_EXCHANGE, DEAD_QUEUE, SHARED_LANES, 
 from schemas.vocabulary import FREE_STATUSES
 from tests.faults.workload import Webhook
 from tests.stored_contacts import all_contacts
+from tests.waiting import until
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
@@ -51,12 +51,14 @@ async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float, qui
 
     What is lent to workers is in no queue: while they run, they show by storing that they have something in hand.
     """
-    deadline = time.monotonic() + seconds
+    left = ""
     stored, since = -1, time.monotonic()
     connection = await asyncpg.connect(dsn)
     try:
         async with await aio_pika.connect(rabbitmq_url) as broker:
-            while True:
+
+            async def is_quiet() -> bool:
+                nonlocal left, stored, since
                 parked = await connection.fetchval("SELECT count(*) FROM parked_deliveries")
                 announcements = sum(backlog.waiting for backlog in await backlogs(connection))
                 lanes = [Lane.of_name(name) for (name,) in await connection.fetch("SELECT name FROM queue_lanes")]
@@ -67,16 +69,12 @@ async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float, qui
                 ]
                 await channel.close()
                 count = await connection.fetchval("SELECT count(*) FROM events")
+                left = f"{waiting} parcels in RabbitMQ, {parked} parked ones, {announcements} announcements"
                 if parked or announcements or any(waiting) or count != stored:
                     stored, since = count, time.monotonic()
-                if not (parked or announcements or any(waiting)) and time.monotonic() - since >= quiet_seconds:
-                    return
-                if time.monotonic() > deadline:
-                    raise AssertionError(
-                        f"after {seconds:g} s there still wait {waiting} parcels in RabbitMQ, {parked} parked ones"
-                        f" and {announcements} announcements"
-                    )
-                await asyncio.sleep(0.2)
+                return not (parked or announcements or any(waiting)) and time.monotonic() - since >= quiet_seconds
+
+            await until(is_quiet, "all to be stored", seconds=seconds, every_seconds=0.2, show=lambda: left)
     finally:
         await connection.close()
 

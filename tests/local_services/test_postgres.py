@@ -9,7 +9,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.processes import command_lines
+from tests.local_services.processes import command_lines
+from tests.waiting import until
 from worker.errors import ImpossibleSetting
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import command_of
@@ -134,9 +135,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing_running_and_nothing_half
     folder = tmp_path / "data"
     for stage in ("cluster.new.*/data/PG_VERSION", "cluster/postmaster.pid"):
         starting = asyncio.create_task(EmbeddedPostgres.start(folder))
-        async with asyncio.timeout(30):
-            while not list(folder.glob(stage)):  # noqa: ASYNC110 - another program's file sets no event
-                await asyncio.sleep(0.002)
+        await until(lambda stage=stage: list(folder.glob(stage)), stage, every_seconds=0.002)
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting

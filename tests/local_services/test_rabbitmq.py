@@ -9,7 +9,8 @@ from pathlib import Path
 import aio_pika
 import pytest
 
-from tests.processes import command_lines
+from tests.local_services.processes import command_lines
+from tests.waiting import until
 from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.local_services.process import command_of
 from worker.local_services.rabbitmq import (
@@ -85,11 +86,7 @@ async def test_it_ends_with_the_process_that_started_it_and_leaves_its_folder_us
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.communicate()
-    for _ in range(100):
-        if "beam" not in command_of(pid):
-            break
-        await asyncio.sleep(0.05)
-    assert "beam" not in command_of(pid)
+    await until(lambda: "beam" not in command_of(pid), "the node to end")
     async with await start_rabbitmq(tmp_path / "data", own=True) as rabbitmq:
         await wait_until_ready(rabbitmq.url, timeout_seconds=1)
 
@@ -134,9 +131,7 @@ async def test_a_first_start_that_is_cancelled_leaves_nothing_running_and_nothin
     """Once when the node has begun to make its tables: without the last of them nobody could log in."""
     folder = tmp_path / "data"
     starting = asyncio.create_task(start_rabbitmq(folder, own=True))
-    async with asyncio.timeout(90):
-        while not list(folder.glob("mnesia/*/schema.DAT")):  # noqa: ASYNC110 - another program's file
-            await asyncio.sleep(0.01)
+    await until(lambda: list(folder.glob("mnesia/*/schema.DAT")), "its first table", seconds=90, every_seconds=0.01)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting

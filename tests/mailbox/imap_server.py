@@ -4,16 +4,15 @@ import contextlib
 import imaplib
 import os
 import signal
-import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
 from schemas.source import Secret
+from tests.waiting import wait_until
 from worker.local_services.process import asks_for_death_signal, free_port
 from worker.providers.mail.imap_options import ImapMailbox, Tls
 
@@ -93,13 +92,11 @@ def running_imap_server(
 
 
 def _wait_until_it_answers(server: ImapServer) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while True:
-        try:
-            imaplib.IMAP4("127.0.0.1", server.port).logout()
-        except (OSError, imaplib.IMAP4.error, ssl.SSLError):
-            assert server.process.poll() is None, "the IMAP server has ended"
-            assert time.monotonic() < deadline, "the IMAP server does not answer"
-            time.sleep(0.05)
-        else:
-            return
+    def answers() -> bool:
+        assert server.process.poll() is None, "the IMAP server has ended"
+        imaplib.IMAP4("127.0.0.1", server.port).logout()
+        return True
+
+    wait_until(
+        answers, "an answer of the IMAP server", seconds=START_TIMEOUT_SECONDS, not_yet=(OSError, imaplib.IMAP4.error)
+    )

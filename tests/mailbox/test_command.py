@@ -9,6 +9,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +19,7 @@ import pytest
 from schemas.vocabulary import Cause, Kind
 from tests.mailbox.imap_server import PASSWORD, USER, ImapServer, running_imap_server
 from tests.mailbox.relay import relaying
+from tests.waiting import until
 from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import asks_for_death_signal, free_port
 from worker.processor.service import run_processor
@@ -151,9 +153,11 @@ async def test_killed_between_queue_and_flag_a_bounce_is_fetched_again_and_count
     processor = asyncio.create_task(run_processor(settings, stop))
     try:
         connection = await asyncpg.connect(database_dsn)
-        async with asyncio.timeout(30):
-            while not await connection.fetchval("SELECT count(*) FROM contacts") or await _parcels(connection):  # noqa: ASYNC110 - it tells only when asked
-                await asyncio.sleep(0.05)
+
+        async def is_processed() -> bool:
+            return await connection.fetchval("SELECT count(*) FROM contacts") == 1 and not await _parcels(connection)
+
+        await until(is_processed, "the contact, and an empty queue")
         assert await connection.fetchval("SELECT count(*) FROM events") == 1
         assert await connection.fetchval("SELECT count(*) FROM dead_letters") == 0
         await connection.close()
@@ -181,20 +185,17 @@ async def test_it_runs_on_while_the_server_is_away_and_takes_what_came_meanwhile
                         return answer.status == 200
                 return False
 
-            async def until(*, is_ready: bool) -> None:
-                async with asyncio.timeout(60):
-                    while await ready() is not is_ready:  # noqa: ASYNC110 - it tells only when asked
-                        await asyncio.sleep(0.1)
+            async def not_ready() -> bool:
+                return not await ready()
 
-            await until(is_ready=True)
+            await until(ready, "the process to be ready", seconds=60)
             server.stop()
-            await until(is_ready=False)
+            await until(not_ready, "the process to be no longer ready", seconds=60)
             with running_imap_server(port=port) as again:
                 await asyncio.to_thread(again.put, BOUNCE)
-                async with asyncio.timeout(60):
-                    while not await asyncio.to_thread(again.found, "FLAGGED"):  # noqa: ASYNC110 - as above
-                        await asyncio.sleep(0.1)
-                await until(is_ready=True)
+                flagged = partial(asyncio.to_thread, again.found, "FLAGGED")
+                await until(flagged, "the mail to be flagged", seconds=60)
+                await until(ready, "the process to be ready again", seconds=60)
                 async with client.get(f"http://127.0.0.1:{probes}/metrics") as answer:
                     shown = await answer.text()
                 assert 'bouncekeeper_fetched_mails_total{outcome="queued",source="bounces"} 1.0' in shown
@@ -215,10 +216,8 @@ async def test_up_fetches_too_and_a_mailbox_that_refuses_it_stops_nothing_else(
     words = ("--receiver-port", str(ports[0]), "--api-port", str(ports[1]), "--mailbox-poll-every-seconds", "0.5")
     async with started(config, *words, command="up") as process:
         connection = await asyncpg.connect(database_dsn)
-        async with asyncio.timeout(60):
-            question = "SELECT count(*) FROM contacts WHERE account = 'shop' AND address = 'jane@example.org'"
-            while not await connection.fetchval(question):  # noqa: ASYNC110 - it tells only when asked
-                await asyncio.sleep(0.1)
+        question = "SELECT count(*) FROM contacts WHERE account = 'shop' AND address = 'jane@example.org'"
+        await until(lambda: connection.fetchval(question), "the contact", seconds=60)
         await connection.close()
         process.send_signal(signal.SIGTERM)
         _, errors = await asyncio.wait_for(process.communicate(), 30)

@@ -14,6 +14,7 @@ from schemas.envelope import Envelope, decode_envelope, decode_parcel
 from schemas.lane import SHARED_LANE, Lane
 from schemas.source import Source
 from tests.mailbox.imap_server import ImapServer
+from tests.waiting import stays
 from worker.errors import ImpossibleSetting, MailboxUnavailable, QueueUnavailable
 from worker.mailbox.dkim_check import KeyLookup, LookupFailed
 from worker.mailbox.fetching import Limits, MailboxFetcher, waiting_mails
@@ -243,7 +244,7 @@ async def test_new_mail_ends_the_wait_at_once(imap_server: ImapServer, postgres_
     async with fetching(imap_server.mailbox(), postgres_writer) as fetcher:
         await fetcher.take_all()
         waiting = asyncio.create_task(fetcher.wait(60, otherwise))
-        await asyncio.sleep(0.3)
+        await stays(lambda: not waiting.done(), "it waits for mail", seconds=0.3)
         await asyncio.to_thread(imap_server.put, mail())
         await asyncio.wait_for(waiting, 10)
         assert (await fetcher.take_all()).queued == 1
@@ -256,6 +257,6 @@ async def test_a_stop_ends_the_wait(imap_server: ImapServer) -> None:
     async with fetching(imap_server.mailbox(), RefusingWriter()) as fetcher:
         await fetcher.take_all()
         waiting = asyncio.create_task(fetcher.wait(60, otherwise))
-        await asyncio.sleep(0.2)
+        await stays(lambda: not waiting.done(), "it waits for mail", seconds=0.2)
         fetcher.stop()
         await asyncio.wait_for(waiting, 5)

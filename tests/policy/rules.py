@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
+from tests.schemas.feedback_events import START, make_event
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy

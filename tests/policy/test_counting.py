@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.vocabulary import Cause, Kind, Status
-from tests.feedback_events import START, make_event
 from tests.policy.rules import blocked_since, delivered, hard, one_rule, opened, soft, strikes_of
+from tests.schemas.feedback_events import START, make_event
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy, recommended_policy

@@ -13,8 +13,8 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
 from tests.policy.rules import delivered, hard, opened, soft
+from tests.schemas.feedback_events import START, make_event
 from worker.policy.cause_groups import CAUSE_GROUPS
 from worker.policy.duration import write_duration
 from worker.policy.explain import explain

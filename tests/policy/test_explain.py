@@ -7,9 +7,9 @@ from hypothesis import given, settings
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind, Status
-from tests.feedback_events import START, histories, make_event
 from tests.policy.rules import day, delivered, hard, one_rule, opened, soft
 from tests.properties import examples
+from tests.schemas.feedback_events import START, histories, make_event
 from worker.policy.effect import Outcome
 from worker.policy.event_order import Reason
 from worker.policy.explain import explain

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
-from tests.feedback_events import START, histories, make_event
 from tests.policy.rules import delivered, hard, soft
 from tests.properties import examples
+from tests.schemas.feedback_events import START, histories, make_event
 from worker.contacts.contact_state import contact_facts
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, encode_facts, facts_detail, facts_from_row

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
+from tests.schemas.feedback_events import START, make_event
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.former_base import joined

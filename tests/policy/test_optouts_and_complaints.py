@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Kind, Status
-from tests.feedback_events import START, make_event
 from tests.policy.rules import delivered, hard
+from tests.schemas.feedback_events import START, make_event
 from worker.policy.facts import Facts, Standing
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy, recommended_policy

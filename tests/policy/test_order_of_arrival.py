@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind, Status
-from tests.feedback_events import START, arrivals, histories, make_event
 from tests.properties import examples
+from tests.schemas.feedback_events import START, arrivals, histories, make_event
 from worker.policy.facts import Facts
 from worker.policy.fold import can_fold_directly, fold, fold_all, is_inert
 from worker.policy.policy_file import load_policy, preset

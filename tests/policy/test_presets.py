@@ -6,8 +6,8 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Kind, Status
-from tests.feedback_events import START, make_event
 from tests.policy.rules import day, delivered, hard, opened, soft
+from tests.schemas.feedback_events import START, make_event
 from worker.policy.event_order import BOUNCE_KINDS, COUNTABLE_CAUSES
 from worker.policy.facts import Facts, Standing
 from worker.policy.fold import fold_all

@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.vocabulary import Kind
-from tests.feedback_events import make_event
 from tests.policy.rules import blocked_since, delivered, hard, one_rule, opened, soft, strikes_of
+from tests.schemas.feedback_events import make_event
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy

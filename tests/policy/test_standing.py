@@ -7,9 +7,9 @@ from hypothesis import given, settings
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Kind, Status
-from tests.feedback_events import START, histories, make_event
 from tests.policy.rules import day, delivered, hard, one_rule, opened, soft
 from tests.properties import examples
+from tests.schemas.feedback_events import START, histories, make_event
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy, preset, recommended_policy

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, histories, make_event
 from tests.policy.rules import delivered, opened, soft
 from tests.policy.test_order_of_arrival import any_history, policies
 from tests.properties import examples
+from tests.schemas.feedback_events import START, histories, make_event
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all, is_inert
 from worker.policy.policy_file import preset

@@ -37,6 +37,10 @@ class Application:
         """Whom it was told of, repeats included."""
         return [change.address for change in self.taken]
 
+    def has_heard_of(self, count: int) -> bool:
+        """True once it was told of so many addresses."""
+        return len(set(self.addresses)) >= count
+
     async def start(self) -> None:
         app = web.Application()
         app.router.add_post("/hooks", self._take)
@@ -54,7 +58,7 @@ class Application:
         body = await request.read()
         self.attempts.append(request.headers["webhook-id"])
         if self.hangs:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         if not 200 <= self.status < 300:
             return web.Response(status=self.status, headers=self.headers)
         Webhook(self._secret).verify(body, dict(request.headers))

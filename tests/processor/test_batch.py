@@ -4,11 +4,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 
 from schemas.envelope import encode_envelope, encode_parcel
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
 from tests.processor.test_service import bounce, envelopes
+from tests.schemas.feedback_events import START, make_event
+from tests.waiting import until
 from worker.contacts.applying import BatchRules
 from worker.policy.policy_file import recommended_policy
 from worker.processor.batch import BatchWriter
@@ -49,7 +51,9 @@ async def test_an_event_that_no_code_of_ours_can_handle_is_found_by_halving(pool
     assert await pool.fetchval("SELECT count(*) FROM events") == len(sound)
 
 
-async def test_a_worker_that_stops_while_postgres_is_away_gives_back_what_it_holds(database_dsn: str) -> None:
+async def test_a_worker_that_stops_while_postgres_is_away_gives_back_what_it_holds(
+    database_dsn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     queue, reader = await PostgresWriter.open(database_dsn), await PostgresReader.open(database_dsn)
     await queue.put(encode_parcel([encode_envelope(one) for one in envelopes([bounce("gone@example.org")])]))
     away = await open_writer_pool(database_dsn, connections=2, command_timeout_seconds=5, idle_connections=0)
@@ -66,7 +70,7 @@ async def test_a_worker_that_stops_while_postgres_is_away_gives_back_what_it_hol
         settings=ProcessorSettings(),
     )
     running = asyncio.create_task(consumer.run(stop))
-    await asyncio.sleep(0.5)
+    await until(lambda: "batch.retried" in capsys.readouterr().err, "the line that tells of a second try")
 
     stop.set()
     async with asyncio.timeout(5):

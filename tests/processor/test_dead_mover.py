@@ -3,8 +3,10 @@
 import asyncio
 
 import aio_pika
+import pytest
 
 from schemas.queue_topology import DEAD_EXCHANGE
+from tests.waiting import until
 from worker.processor.dead_mover import move_dead_parcels
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.store.pool import Pool, open_pool
@@ -22,7 +24,7 @@ async def _put_dead(rabbitmq_url: str, parcel: bytes) -> None:
 
 
 async def test_a_dead_parcel_that_cannot_be_stored_goes_back_to_the_broker_and_is_moved_later(
-    rabbitmq_url: str, database_dsn: str, pool: Pool
+    rabbitmq_url: str, database_dsn: str, pool: Pool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reader = await RabbitMQReader.open_dead(rabbitmq_url)
     await _put_dead(rabbitmq_url, b"no parcel at all")
@@ -31,7 +33,7 @@ async def test_a_dead_parcel_that_cannot_be_stored_goes_back_to_the_broker_and_i
 
     stop = asyncio.Event()
     mover = asyncio.create_task(move_dead_parcels(away, reader, stop))
-    await asyncio.sleep(0.5)
+    await until(lambda: "task.failed" in capsys.readouterr().err, "the line that tells of the failure")
     stop.set()
     await mover
     assert await pool.fetchval("SELECT count(*) FROM dead_letters") == 0
@@ -39,9 +41,7 @@ async def test_a_dead_parcel_that_cannot_be_stored_goes_back_to_the_broker_and_i
     # The same reader, on the same connection: nothing but giving it back lets the broker lend it again.
     stop = asyncio.Event()
     mover = asyncio.create_task(move_dead_parcels(pool, reader, stop))
-    async with asyncio.timeout(10):
-        while not await pool.fetchval("SELECT count(*) FROM dead_letters"):  # noqa: ASYNC110 - it tells only when asked
-            await asyncio.sleep(0.05)
+    await until(lambda: pool.fetchval("SELECT count(*) FROM dead_letters"), "the dead letter")
     stop.set()
     await mover
     await reader.close()

@@ -13,7 +13,8 @@ import pytest
 
 from schemas.envelope import Envelope
 from tests.processor.test_service import bounce, envelope, envelopes, parcel
-from tests.virtual_hosts import BUSY, LANES, QUIET, note_lanes
+from tests.queue.virtual_hosts import BUSY, LANES, QUIET, note_lanes
+from tests.waiting import wait_seconds
 from worker.processor.trials import MOST_ATTEMPTS, MOST_ATTEMPTS_TOGETHER
 from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresWriter
@@ -100,13 +101,13 @@ async def test_what_kills_workers_is_given_up_and_its_neighbours_are_applied(
                     assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()[-4000:]
                     if await connection.fetchval("SELECT count(*) FROM dead_letters") == 2:
                         break
-                    time.sleep(0.05)  # noqa: ASYNC251 - nothing else runs here
+                    wait_seconds(0.05, "nothing else runs here")
                 deaths += process.poll() is not None
         with _worker(tmp_path, overrides) as process:
             while await connection.fetchval("SELECT count(*) FROM contacts WHERE status = 'blocklisted'") < len(names):
                 assert time.monotonic() < deadline
                 assert process.poll() is None
-                time.sleep(0.05)  # noqa: ASYNC251 - as above
+                wait_seconds(0.05, "nothing else runs here")
         letters = await connection.fetch("SELECT reason, provider FROM dead_letters")
         assert [tuple(letter) for letter in letters] == [("stops_workers", "deadly")] * 2
         assert await connection.fetchval("SELECT count(*) FROM parcel_attempts") == 0

@@ -6,8 +6,8 @@ import msgspec
 
 from schemas.lane import Lane
 from schemas.source import Source
-from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until
-from tests.virtual_hosts import BUSY, IMPORT, LANES, QUIET
+from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until_answered
+from tests.queue.virtual_hosts import BUSY, IMPORT, LANES, QUIET
 from worker.processor.lanes import keep_lanes, lanes_of
 from worker.providers.registry import PROVIDERS
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
@@ -66,9 +66,9 @@ async def test_a_worker_reads_the_lanes_of_all_sources_known_and_unknown(databas
         for lane in (*LANES, Lane(source="unheard-of")):
             await writer.put(parcel(envelopes([bounce(f"{lane.name}@example.org")])), lane)
         # No worker of this test follows the busy one, until somebody tells of it.
-        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 3)
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 3)
         names = "SELECT string_agg(name, ' ' ORDER BY name) FROM queue_lanes"
-        await until(database_dsn, names, f"{IMPORT.name} {QUIET.name}")
+        await until_answered(database_dsn, names, f"{IMPORT.name} {QUIET.name}")
     await writer.close()
 
 
@@ -84,5 +84,7 @@ async def test_what_a_quiet_source_says_is_in_effect_while_a_backlog_is_worked_o
     settings = msgspec.structs.replace(settings_for(database_dsn, rabbitmq_url), sources=sources)
     async with processor(settings):
         # Contacts are numbered as they come.
-        await until(database_dsn, "SELECT id <= 4000 FROM contacts WHERE address = 'quiet@example.org'", answer=True)
+        await until_answered(
+            database_dsn, "SELECT id <= 4000 FROM contacts WHERE address = 'quiet@example.org'", answer=True
+        )
     await writer.close()

@@ -1,13 +1,13 @@
 """Postgres is away for longer than any broker waits: nothing is given up, and nobody has to do anything."""
 
-import asyncio
 import time
 
 import asyncpg
 import pytest
 
-from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until
-from tests.virtual_hosts import BUSY, LANES, QUIET, note_lanes
+from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until_answered
+from tests.queue.virtual_hosts import BUSY, LANES, QUIET, note_lanes
+from tests.waiting import until
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import RabbitMQ
 from worker.processor import batch
@@ -44,22 +44,24 @@ async def test_parcels_survive_more_lost_channels_than_any_limit_while_postgres_
     await connection.close()
     async with processor(settings_for(stoppable_postgres.dsn, rabbitmq_url)):
         await writer.put(parcel(envelopes([bounce("before@example.org")])), QUIET)
-        await until(stoppable_postgres.dsn, "SELECT count(*) FROM contacts", 1)
+        await until_answered(stoppable_postgres.dsn, "SELECT count(*) FROM contacts", 1)
         await stoppable_postgres.stop()
         for number in range(8):
             lane = BUSY if number % 2 else QUIET
             await writer.put(parcel(envelopes([bounce(f"user{number}@example.org")])), lane)
         await writer.close()
-        async with asyncio.timeout(30):
-            while await _depth(rabbitmq_url) < 8:  # noqa: ASYNC110 - it tells only when asked
-                await asyncio.sleep(0.1)
+
+        async def is_given_back() -> bool:
+            return await _depth(rabbitmq_url) == 8
+
+        await until(is_given_back, "all parcels to lie in the broker")
 
         await rabbitmq_server.close_connections(_LOSSES, pause_seconds=0.4)
         assert await _depth(rabbitmq_url) == 8
 
         await stoppable_postgres.restart()
-        await until(stoppable_postgres.dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 9)
-        await until(stoppable_postgres.dsn, "SELECT count(*) FROM dead_letters", 0)
+        await until_answered(stoppable_postgres.dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 9)
+        await until_answered(stoppable_postgres.dsn, "SELECT count(*) FROM dead_letters", 0)
     log = capsys.readouterr().err
     assert log.count('"event":"broker.connected","role":"reader of bouncekeeper.parcels"') > 20
     assert '"event":"consumer.resumed"' in log
@@ -74,13 +76,13 @@ async def test_a_restart_of_postgres_is_sat_out_with_the_work_in_hand(
     writer = await RabbitMQWriter.open(rabbitmq_url)
     async with processor(settings_for(stoppable_postgres.dsn, rabbitmq_url)):
         await writer.put(parcel(envelopes([bounce("before@example.org")])))
-        await until(stoppable_postgres.dsn, "SELECT count(*) FROM contacts", 1)
+        await until_answered(stoppable_postgres.dsn, "SELECT count(*) FROM contacts", 1)
         await stoppable_postgres.stop()
         await writer.put(parcel(envelopes([bounce("during@example.org")])))
         started = time.monotonic()
         await stoppable_postgres.restart()
         seconds = time.monotonic() - started
-        await until(stoppable_postgres.dsn, "SELECT count(*) FROM contacts", 2)
+        await until_answered(stoppable_postgres.dsn, "SELECT count(*) FROM contacts", 2)
     await writer.close()
     if seconds < batch._PATIENCE_SECONDS / 2:
         assert '"event":"consumer.suspended","queue":"rabbitmq"' not in capsys.readouterr().err
@@ -98,9 +100,9 @@ async def test_with_the_queue_in_postgres_a_parcel_survives_more_lost_sessions_t
         assert reader._connection is not None
         reader._connection.terminate()  # as when Postgres or the worker is gone
     async with processor(settings_for(database_dsn, None)):
-        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 1)
-        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
-        await until(database_dsn, "SELECT count(*) FROM dead_letters", 0)
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 1)
+        await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until_answered(database_dsn, "SELECT count(*) FROM dead_letters", 0)
 
 
 async def test_what_an_older_worker_has_given_up_in_postgres_takes_effect(database_dsn: str) -> None:
@@ -111,5 +113,5 @@ async def test_what_an_older_worker_has_given_up_in_postgres_takes_effect(databa
     await connection.execute("UPDATE parked_deliveries SET death_reason = 'delivery_limit', times_lent = 21")
     await connection.close()
     async with processor(settings_for(database_dsn, None)):
-        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 1)
-        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 1)
+        await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)

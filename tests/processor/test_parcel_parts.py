@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_delivery_id
-from tests.attack_bodies import authentic
+from tests.faults.attack_bodies import authentic
 from tests.processor.test_bad_events import addresses, event, webhook
 from tests.providers.sample_events import NOW, sample
 from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.outgoing import StatusChanged
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
+from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
 from worker.contacts.status_change import is_bulk
 from worker.errors import QueueUnavailable

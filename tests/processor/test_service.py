@@ -18,6 +18,7 @@ from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_deliv
 from schemas.lane import SHARED_LANE
 from schemas.queue_topology import CONTACTS_EXCHANGE, lane_queue
 from schemas.vocabulary import Cause, Kind
+from tests.waiting import until
 from worker.local_services.process import free_port
 from worker.processor.replay import replay_dead_letters
 from worker.processor.service import run_processor
@@ -58,15 +59,18 @@ async def processor(settings: Settings) -> AsyncIterator[None]:
         await task
 
 
-async def until(dsn: str, question: str, answer: object, *, within_seconds: float = 20) -> None:
+async def until_answered(dsn: str, question: str, answer: object, *, within_seconds: float = 20) -> None:
     """Waits for the database to give this answer."""
     connection = await asyncpg.connect(dsn)
+    found = None
+
+    async def is_answered() -> bool:
+        nonlocal found
+        found = await connection.fetchval(question)
+        return bool(found == answer)
+
     try:
-        async with asyncio.timeout(within_seconds):
-            while (found := await connection.fetchval(question)) != answer:  # noqa: ASYNC110 - it tells only when asked
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(f"{question}: {found!r} instead of {answer!r} after {within_seconds} s") from None
+        await until(is_answered, f"{answer!r} to {question}", seconds=within_seconds, show=lambda: f"found: {found!r}")
     finally:
         await connection.close()
 
@@ -116,14 +120,16 @@ async def test_a_parcel_in_rabbitmq_becomes_a_blocked_contact_and_an_announcemen
 
         await writer.put(parcel(envelopes([bounce("gone@example.org")])))
 
-        await until(database_dsn, "SELECT status FROM contacts WHERE address = 'gone@example.org'", "blocklisted")
+        await until_answered(
+            database_dsn, "SELECT status FROM contacts WHERE address = 'gone@example.org'", "blocklisted"
+        )
         async with asyncio.timeout(10):
             async with listener.iterator() as messages:
                 message = await anext(aiter(messages))
         assert message.routing_key == "contact.status.blocklisted"
         assert msgspec.json.decode(message.body)["address"] == "gone@example.org"
         told = "SELECT fresh_position FROM feed_followers WHERE name = 'exchange'"
-        await until(database_dsn, told, 1)
+        await until_answered(database_dsn, told, 1)
         await writer.close()
 
 
@@ -133,8 +139,8 @@ async def test_a_parcel_parked_in_postgres_is_drained_as_well(
     await postgres_writer.put(parcel(envelopes([bounce("gone@example.org")])))
 
     async with processor(settings_for(database_dsn, None)):
-        await until(database_dsn, "SELECT status FROM contacts", "blocklisted")
-        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until_answered(database_dsn, "SELECT status FROM contacts", "blocklisted")
+        await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
 
 
 async def test_poison_of_every_sort_is_set_aside_and_its_neighbours_are_applied(
@@ -148,13 +154,13 @@ async def test_poison_of_every_sort_is_set_aside_and_its_neighbours_are_applied(
         await postgres_writer.put(b"no parcel at all")
         await postgres_writer.put(encode_parcel([good[0], unreadable, b"no envelope", unknown, good[1]]))
 
-        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 2)
-        await until(
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 2)
+        await until_answered(
             database_dsn,
             "SELECT string_agg(reason, ' ' ORDER BY reason) FROM dead_letters",
             "unknown_provider unreadable_envelope unreadable_envelope unreadable_payload",
         )
-        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
 
 
 async def test_one_bad_event_is_set_aside_as_its_bytes_and_replay_brings_it_back_alone(
@@ -165,15 +171,15 @@ async def test_one_bad_event_is_set_aside_as_its_bytes_and_replay_brings_it_back
     body = b"[%b,%b,%b]" % (json.dumps(good[0]).encode(), bad, json.dumps(good[1]).encode())
     async with processor(settings_for(database_dsn, None)):
         await postgres_writer.put(encode_parcel([encode_envelope(envelope(body, provider="sendgrid"))]))
-        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 2)
-        await until(database_dsn, "SELECT reason FROM dead_letters", "unreadable_events")
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 2)
+        await until_answered(database_dsn, "SELECT reason FROM dead_letters", "unreadable_events")
         [letter] = await list_dead_letters(pool)
         [content] = await read_dead_letters(pool, [letter.id])
         assert content.envelope.body == b"[" + bad + b"]"
 
         await replay_dead_letters(pool, postgres_writer, person="ada", now=datetime.now(UTC))
-        await until(database_dsn, "SELECT attempts FROM dead_letters WHERE replayed_at IS NULL", 2)
-        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until_answered(database_dsn, "SELECT attempts FROM dead_letters WHERE replayed_at IS NULL", 2)
+        await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
         assert [one.id for one in await list_dead_letters(pool)] == [letter.id]
 
 
@@ -189,10 +195,10 @@ async def test_a_large_body_takes_effect_part_by_part_and_is_taken_off_the_queue
     body = b"[" + b",".join([*elements[:150], bad, *elements[150:]]) + b"]"
     async with processor(settings_for(database_dsn, None)):
         await postgres_writer.put(encode_parcel([encode_envelope(envelope(body, provider="sendgrid"))]))
-        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 300)
-        await until(database_dsn, "SELECT reason FROM dead_letters", "unreadable_events")
-        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
-        await until(database_dsn, "SELECT count(*) FROM events", 300)
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 300)
+        await until_answered(database_dsn, "SELECT reason FROM dead_letters", "unreadable_events")
+        await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until_answered(database_dsn, "SELECT count(*) FROM events", 300)
 
 
 async def test_a_delivery_that_postgres_refuses_is_found_and_set_aside(
@@ -207,8 +213,8 @@ async def test_a_delivery_that_postgres_refuses_is_found_and_set_aside(
     )
 
     async with processor(settings_for(database_dsn, None)):
-        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", len(names))
-        await until(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "store_refused")
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", len(names))
+        await until_answered(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "store_refused")
     await connection.close()
 
 
@@ -216,7 +222,7 @@ async def test_events_of_months_without_a_partition_get_one(database_dsn: str, p
     await postgres_writer.put(parcel(envelopes([bounce("old@example.org", days_ago=200)])))
 
     async with processor(settings_for(database_dsn, None)):
-        await until(database_dsn, "SELECT count(*) FROM events", 1)
+        await until_answered(database_dsn, "SELECT count(*) FROM events", 1)
 
 
 async def test_what_lands_in_the_brokers_dead_letter_queue_is_moved_to_dead_letters(
@@ -231,7 +237,7 @@ async def test_what_lands_in_the_brokers_dead_letter_queue_is_moved_to_dead_lett
         await message.reject(requeue=False)  # as a policy of the broker does with what is too old
 
     async with processor(settings_for(database_dsn, rabbitmq_url)):
-        await until(database_dsn, "SELECT count(*) FROM dead_letters WHERE reason = 'given_up_by_queue'", 2)
+        await until_answered(database_dsn, "SELECT count(*) FROM dead_letters WHERE reason = 'given_up_by_queue'", 2)
     await writer.close()
 
 
@@ -245,7 +251,7 @@ async def test_a_stopped_postgres_is_waited_for(database_dsn: str, postgres_writ
         await connection.close()
         await postgres_writer.put(parcel(envelopes([bounce("gone@example.org")])))
 
-        await until(database_dsn, "SELECT status FROM contacts", "blocklisted")
+        await until_answered(database_dsn, "SELECT status FROM contacts", "blocklisted")
 
 
 @pytest.mark.parametrize("batch_max_events", [1, 3, 1000])
@@ -259,10 +265,10 @@ async def test_any_batch_size_applies_every_event_once(
         await postgres_writer.put(parcel(sent[start : start + 4]))
 
     async with processor(settings_for(database_dsn, None, batch_max_events=batch_max_events)):
-        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 25)
-        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
-        await until(database_dsn, "SELECT count(*) FROM events", 25)
-        await until(database_dsn, "SELECT count(*) FROM status_changes", 25)
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 25)
+        await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until_answered(database_dsn, "SELECT count(*) FROM events", 25)
+        await until_answered(database_dsn, "SELECT count(*) FROM status_changes", 25)
 
 
 async def test_a_worker_tells_of_itself_over_http(database_dsn: str) -> None:
@@ -271,14 +277,13 @@ async def test_a_worker_tells_of_itself_over_http(database_dsn: str) -> None:
         processor(settings_for(database_dsn, None, port=port)),
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
     ):
-        async with asyncio.timeout(10):
-            while True:
-                try:
-                    async with http.get("/readyz") as ready:
-                        assert await ready.json() == {"ready": True, "missing": []}
-                    break
-                except aiohttp.ClientConnectionError:
-                    await asyncio.sleep(0.05)
+
+        async def readiness() -> Any:
+            async with http.get("/readyz") as answer:
+                return await answer.json()
+
+        ready = await until(readiness, "an answer of the probe", not_yet=aiohttp.ClientConnectionError)
+        assert ready == {"ready": True, "missing": []}
         async with http.get("/metrics") as numbers:
             assert "bouncekeeper_batches_total" in await numbers.text()
         async with http.get("/healthz") as alive:
@@ -296,16 +301,18 @@ async def test_a_one_time_token_is_good_for_one_event_whichever_receiver_took_it
     writer = await PostgresWriter.open(database_dsn)
     async with processor(settings_for(database_dsn, None)):
         await writer.put(parcel([using(first, "gone")]))
-        await until(database_dsn, "SELECT count(*) FROM contacts", 1)
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts", 1)
         # The vendor's own retry, taken by another receiver, and a forgery with the token that somebody has seen.
         again = msgspec.structs.replace(using(first, "gone"), delivery_id=new_delivery_id())
         # It is one at another source with the same key, too.
         elsewhere = msgspec.structs.replace(using(forged, "victim"), delivery_id=new_delivery_id(), source="second")
         await writer.put(parcel([again, using(forged, "victim"), elsewhere]))
 
-        await until(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "replayed_token replayed_token")
-        await until(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
-        await until(database_dsn, "SELECT string_agg(address, ' ') FROM contacts", "gone@example.org")
+        await until_answered(
+            database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "replayed_token replayed_token"
+        )
+        await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
+        await until_answered(database_dsn, "SELECT string_agg(address, ' ') FROM contacts", "gone@example.org")
     await writer.close()
 
 
@@ -317,8 +324,8 @@ async def test_two_uses_of_a_token_in_one_load_let_the_first_one_in(database_dsn
     writer = await PostgresWriter.open(database_dsn)
     await writer.put(parcel([first, forged]))
     async with processor(settings_for(database_dsn, None)):
-        await until(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "replayed_token")
-        await until(database_dsn, "SELECT string_agg(address, ' ') FROM contacts", "gone@example.org")
+        await until_answered(database_dsn, "SELECT string_agg(reason, ' ') FROM dead_letters", "replayed_token")
+        await until_answered(database_dsn, "SELECT string_agg(address, ' ') FROM contacts", "gone@example.org")
     await writer.close()
 
 
@@ -332,7 +339,7 @@ async def test_what_an_earlier_worker_stored_during_an_upgrade_is_joined(databas
     finally:
         await connection.close()
     async with processor(settings_for(database_dsn, None)):
-        await until(
+        await until_answered(
             database_dsn,
             "SELECT string_agg(address, ' ' ORDER BY address) FROM contacts",
             "jane@example.org joe@example.org",

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.waiting import pause, stays
 from worker.processor.trial_room import TrialRoom
 
 
@@ -13,14 +14,13 @@ async def test_many_are_together_and_one_waits_until_all_have_left() -> None:
     async def be_alone() -> None:
         async with room.alone():
             alone.set()
-            await asyncio.sleep(0.05)
+            await pause(0.05, "whoever waits finds it taken")
 
     await room.enter()
     await room.enter()
     waiting = asyncio.create_task(be_alone())
     room.leave()
-    await asyncio.sleep(0.01)
-    assert not alone.is_set()
+    await stays(lambda: not alone.is_set(), "one is still there", seconds=0.05)
     room.leave()
     async with asyncio.timeout(1):
         await waiting
@@ -42,8 +42,7 @@ async def test_whoever_comes_later_waits_for_the_one_who_wants_to_be_alone() -> 
     alone = asyncio.create_task(be_alone())
     await asyncio.sleep(0)
     later = asyncio.create_task(work())
-    await asyncio.sleep(0.01)
-    assert order == []
+    await stays(lambda: not order, "nobody has his turn", seconds=0.05)
     room.leave()
     async with asyncio.timeout(1):
         await asyncio.gather(alone, later)

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from tests.processor.test_batch import RULES
-from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until
+from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until_answered
+from tests.waiting import pause
 from worker.processor import batch, consumer
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
@@ -64,7 +65,7 @@ async def test_what_cannot_be_stored_while_others_can_is_given_up_alone(
     count = 0
     async with processor(_settings(database_dsn, rabbitmq_url if adapter == "rabbitmq" else None)):
         await writer.put(parcel(envelopes([bounce("stuck@example.org", days_ago=2)])))
-        await until(database_dsn, "SELECT count(*) FROM contacts", 1)
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts", 1)
         async with _locked(database_dsn, "SELECT FROM contacts FOR UPDATE"):
             neighbours = [bounce(f"neighbour{number}@example.org") for number in range(4)]
             await writer.put(parcel(envelopes([*neighbours[:2], bounce("stuck@example.org"), *neighbours[2:]])))
@@ -72,12 +73,12 @@ async def test_what_cannot_be_stored_while_others_can_is_given_up_alone(
                 while not await connection.fetchval("SELECT count(*) FROM dead_letters"):
                     await writer.put(parcel(envelopes([bounce(f"user{count}@example.org")])))
                     count += 1
-                    await asyncio.sleep(0.2)
-            await until(database_dsn, "SELECT count(*) FROM contacts", 1 + len(neighbours) + count)
+                    await pause(0.2, "other contacts are written at a calm pace")
+            await until_answered(database_dsn, "SELECT count(*) FROM contacts", 1 + len(neighbours) + count)
         letters = await connection.fetch("SELECT reason, convert_from(body, 'utf8') AS body FROM dead_letters")
         assert [letter["reason"] for letter in letters] == ["stops_workers"]
         assert "stuck@example.org" in letters[0]["body"]
-        await until(database_dsn, "SELECT count(*) FROM parcel_attempts", 0)
+        await until_answered(database_dsn, "SELECT count(*) FROM parcel_attempts", 0)
     await writer.close()
     await connection.close()
 
@@ -89,7 +90,7 @@ async def test_while_nothing_can_be_stored_nothing_is_given_up_though_postgres_a
     writer = await PostgresWriter.open(database_dsn)
     async with processor(_settings(database_dsn, None)):
         await writer.put(parcel(envelopes([bounce("before@example.org")])))
-        await until(database_dsn, "SELECT count(*) FROM contacts", 1)
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts", 1)
         async with _locked(database_dsn, "LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE"):
             for number in range(5):
                 await writer.put(parcel(envelopes([bounce(f"user{number}@example.org")])))
@@ -98,10 +99,10 @@ async def test_while_nothing_can_be_stored_nothing_is_given_up_though_postgres_a
                 while suspended < 2 + MOST_ATTEMPTS_TOGETHER + MOST_ATTEMPTS:
                     log += capsys.readouterr().err
                     suspended = log.count('"event":"consumer.suspended"')
-                    await asyncio.sleep(0.1)
-        await until(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 6)
-        await until(database_dsn, "SELECT count(*) FROM parcel_attempts", 0)
-        await until(database_dsn, "SELECT count(*) FROM dead_letters", 0)
+                    await pause(0.1, "the log is read ten times a second")
+        await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 6)
+        await until_answered(database_dsn, "SELECT count(*) FROM parcel_attempts", 0)
+        await until_answered(database_dsn, "SELECT count(*) FROM dead_letters", 0)
     await writer.close()
 
 
@@ -126,7 +127,7 @@ async def test_a_parcel_under_trial_is_not_to_blame_for_what_fails_elsewhere_in_
     )
     async with _locked(database_dsn, "LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE"):
         running = asyncio.create_task(worker.run(asyncio.Event()))
-        await until(database_dsn, "SELECT attempts FROM parcel_attempts", 1)
+        await until_answered(database_dsn, "SELECT attempts FROM parcel_attempts", 1)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert running.cancelled()

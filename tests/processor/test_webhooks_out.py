@@ -12,8 +12,8 @@ from standardwebhooks import Webhook
 from schemas.endpoint import Endpoint
 from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
 from tests.processor.application import Application, application
+from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
 from worker.policy.policy_file import recommended_policy
 from worker.processor import endpoint_client

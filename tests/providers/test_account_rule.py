@@ -8,7 +8,7 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
-from tests.feedback_events import make_event
+from tests.schemas.feedback_events import make_event
 from worker.providers.account_rule import MAX_ACCOUNT_CHARACTERS, check_account_rule, with_own_account
 
 PATHS = {"subaccount": "msg.subaccount", "sending_domain": "msg.sender"}

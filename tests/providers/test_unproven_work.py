@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from schemas.source import Secret, Source
-from tests.attack_bodies import unproven
+from tests.faults.attack_bodies import unproven
 from tests.providers.sample_events import NOW, sample
 from worker.providers.authentication.standard_webhooks import StandardWebhooks
 from worker.providers.provider import Provider

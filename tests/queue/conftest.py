@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.queue.queue_kit import Opened, PostgresKit, QueueKit, RabbitMQKit
-from tests.virtual_hosts import VirtualHosts
+from tests.queue.virtual_hosts import VirtualHosts
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import RabbitMQ, start_rabbitmq
 from worker.store.migrations import migrate

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from typing import Protocol
 
-from tests.virtual_hosts import LANES
+from tests.queue.virtual_hosts import LANES
 from worker.errors import QueueUnavailable
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import RabbitMQ
@@ -34,7 +34,7 @@ class QueueKit(Protocol):
     async def open_writer(self) -> QueueWriter: ...
 
     async def open_reader(self) -> QueueReader:
-        """A reader of the lanes in tests.virtual_hosts, beside the shared ones."""
+        """A reader of the lanes in tests.queue.virtual_hosts, beside the shared ones."""
         ...
 
     def start_hanging_reader(self, parcels: int) -> "subprocess.Popen[bytes]":

@@ -5,7 +5,8 @@ import os
 import time
 
 from tests.queue.queue_kit import Opened
-from tests.virtual_hosts import BUSY, QUIET
+from tests.queue.virtual_hosts import BUSY, QUIET
+from tests.waiting import stays, until
 from worker.queue.port import Lease, QueueReader
 
 # From then on a quorum queue without a limit of its own gives up what was lent so often.
@@ -201,7 +202,7 @@ async def test_an_empty_queue_is_waited_for_as_long_as_said(queue: Opened) -> No
 async def test_a_waiting_reader_gets_a_new_parcel_at_once(queue: Opened) -> None:
     writer, reader = await queue.writer(), await queue.reader()
     waiting = asyncio.create_task(reader.take(max_parcels=1, max_wait_seconds=10))
-    await asyncio.sleep(0.3)
+    await stays(lambda: not waiting.done(), "the reader waits", seconds=0.3)
     await writer.put(b"now")
     started = time.monotonic()
     assert [lease.parcel for lease in await waiting] == [b"now"]
@@ -212,8 +213,12 @@ async def test_depth_counts_what_waits(queue: Opened) -> None:
     writer, reader = await queue.writer(), await queue.reader()
     for _ in range(7):
         await writer.put(b"x")
-    await asyncio.sleep(0.5)  # the broker lends some ahead: those not yet taken count as well
-    assert await reader.depth() == 7
+
+    async def seven_wait() -> bool:
+        return await reader.depth() == 7
+
+    await until(seven_wait, "seven parcels that wait")
+    await stays(seven_wait, "what the broker lends ahead counts as well, until it is taken", seconds=0.5)
     leases = await _take_all(reader, 3)
     await reader.acknowledge(leases)
     assert await reader.depth() == 4

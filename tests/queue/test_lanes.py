@@ -6,18 +6,20 @@ from collections import Counter
 
 from schemas.lane import Lane
 from tests.queue.queue_kit import Opened
-from tests.virtual_hosts import BUSY, IMPORT, LANES, QUIET
+from tests.queue.virtual_hosts import BUSY, IMPORT, LANES, QUIET
+from tests.waiting import pause, stays, until
 from worker.queue.fair_shares import AHEAD_BYTES
 from worker.queue.port import Lease, QueueReader, Share
 
 
 async def _until_waiting(reader: QueueReader, count: int) -> None:
     """So many are at hand, so that what is taken next shows the order and not who was quicker."""
-    deadline = time.monotonic() + 10
-    while await reader.depth() != count:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
-    await asyncio.sleep(0.5)  # the broker has lent ahead what it lends
+
+    async def so_many_wait() -> bool:
+        return await reader.depth() == count
+
+    await until(so_many_wait, f"{count} parcels that wait")
+    await pause(0.5, "the broker lends ahead what it lends, which no count shows")
 
 
 async def _in_order(reader: QueueReader, count: int, *, share: Share = Share.ANY) -> list[Lease]:
@@ -161,7 +163,7 @@ async def test_whoever_waits_for_a_share_hears_of_it_at_once(queue: Opened) -> N
         asyncio.create_task(reader.take(max_parcels=10, max_wait_seconds=10, share=share))
         for share in (Share.REST, Share.FIRST)
     )
-    await asyncio.sleep(0.3)
+    await stays(lambda: not rest.done() and not first.done(), "both wait", seconds=0.3)
     await writer.put(b"now", BUSY)
     started = time.monotonic()
     assert [lease.parcel for lease in await rest] == [b"now"]

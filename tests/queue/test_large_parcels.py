@@ -8,7 +8,8 @@ import pytest
 
 from schemas.lane import Lane
 from tests.queue.queue_kit import RabbitMQKit
-from tests.virtual_hosts import BUSY, LANES, QUIET
+from tests.queue.virtual_hosts import BUSY, LANES, QUIET
+from tests.waiting import pause
 from worker.queue.lent_bytes import MOST_LENT_BYTES, LentBytes, NarrowQueues
 from worker.queue.port import Lease, QueueReader
 from worker.queue.postgres import PostgresReader, PostgresWriter
@@ -102,7 +103,7 @@ class TestRabbitMQ:
             await writer.put(large(number), (BUSY, QUIET)[number % 2])
         await reader.follow(LANES)
         for seconds in (0.0, 0.01, 0.03, 0.1):
-            await asyncio.sleep(seconds)
+            await pause(seconds, "it is suspended at another moment each time")
             await reader.suspend()
             assert await all_there_is(reader, 0.1) == []
             await reader.resume()

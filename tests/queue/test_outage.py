@@ -1,12 +1,12 @@
 """What both queues promise while their server is away, and when it comes back."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 
 from tests.queue.queue_kit import Opened
+from tests.waiting import pause, until
 from worker.errors import QueueUnavailable
 from worker.queue.port import QueueReader, QueueWriter
 
@@ -15,35 +15,24 @@ pytestmark = pytest.mark.slow
 _RECOVERY_SECONDS = 30
 
 
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + _RECOVERY_SECONDS
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.1)
-
-
 async def _put_until_taken(writer: QueueWriter, parcel: bytes) -> None:
-    async def succeeds() -> bool:
-        try:
-            await writer.put(parcel)
-        except QueueUnavailable:
-            return False
+    async def is_put() -> bool:
+        await writer.put(parcel)
         return True
 
-    await _until(succeeds)
+    await until(is_put, "the writer to take a parcel", not_yet=QueueUnavailable)
 
 
 async def _drain(reader: QueueReader, enough: Callable[[list[bytes]], bool]) -> list[bytes]:
     taken: list[bytes] = []
-    deadline = time.monotonic() + _RECOVERY_SECONDS
-    while not enough(taken):
-        assert time.monotonic() < deadline, f"only {taken!r} came"
-        try:
-            leases = await reader.take(max_parcels=100, max_wait_seconds=0.5)
-        except QueueUnavailable:
-            continue
-        taken += [lease.parcel for lease in leases]
+
+    async def take() -> bool:
+        leases = await reader.take(max_parcels=100, max_wait_seconds=0.5)
+        taken.extend(lease.parcel for lease in leases)
         await reader.acknowledge(leases)
+        return enough(taken)
+
+    await until(take, "enough parcels", not_yet=QueueUnavailable, show=lambda: f"only {taken!r} came")
     return taken
 
 
@@ -65,11 +54,7 @@ async def test_both_ends_say_so_while_the_server_is_stopped_and_recover_by_thems
     finally:
         await stoppable_queue.kit.start()
     await _put_until_taken(writer, b"after")
-
-    async def is_available() -> bool:
-        return writer.available()
-
-    await _until(is_available)
+    await until(writer.available, "the writer to be available")
     taken = await _drain(reader, lambda parcels: {b"before", b"after"} <= set(parcels))
     assert set(taken) == {b"before", b"after"}
 
@@ -78,6 +63,7 @@ async def test_what_was_confirmed_survives_a_kill_of_the_server(stoppable_queue:
     writer, reader = await stoppable_queue.writer(), await stoppable_queue.reader()
     confirmed: set[bytes] = set()
     offered: set[bytes] = set()
+    refused: set[int] = set()
     stopping = asyncio.Event()
 
     async def put_on_and_on(sender: int) -> None:
@@ -89,24 +75,20 @@ async def test_what_was_confirmed_survives_a_kill_of_the_server(stoppable_queue:
             try:
                 await writer.put(parcel)
             except QueueUnavailable:
-                await asyncio.sleep(0.1)
+                refused.add(sender)
+                await pause(0.1, "before the next parcel is put")
             else:
                 confirmed.add(parcel)
 
     senders = [asyncio.create_task(put_on_and_on(sender)) for sender in range(8)]
-    await asyncio.sleep(0.5)
+    await until(lambda: len(confirmed) > 100, "a hundred confirmed parcels")
     await stoppable_queue.kit.kill()
     try:
-        await asyncio.sleep(0.2)
+        await until(lambda: len(refused) == len(senders), "every sender to be refused")
         before = len(confirmed)
-        assert before > 0
     finally:
         await stoppable_queue.kit.start()
-
-    async def goes_on() -> bool:
-        return len(confirmed) > before
-
-    await _until(goes_on)
+    await until(lambda: len(confirmed) > before, "more to be confirmed")
     stopping.set()
     await asyncio.gather(*senders)
     taken = await _drain(reader, lambda parcels: confirmed <= set(parcels))

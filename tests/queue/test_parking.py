@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.queue.queue_kit import PostgresKit, RabbitMQKit
+from tests.waiting import until
 from worker.errors import QueueUnavailable
 from worker.queue.parking import ParkingWriter
 from worker.queue.port import QueueReader
@@ -48,15 +49,14 @@ async def _seconds_of(writer: ParkingWriter, parcel: bytes) -> float:
 
 async def _put_until_in_broker(writer: ParkingWriter, kit: RabbitMQKit) -> None:
     reader = await RabbitMQReader.open(kit.url)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+
+    async def comes_by_the_broker() -> bool:
         await writer.put(b"probe")
         leases = await reader.take(max_parcels=100, max_wait_seconds=0.2)
         await reader.acknowledge(leases)
-        if any(lease.parcel == b"probe" for lease in leases):
-            break
-    else:
-        pytest.fail("the broker was never used again")
+        return any(lease.parcel == b"probe" for lease in leases)
+
+    await until(comes_by_the_broker, "the broker to be used again")
     await reader.close()
 
 

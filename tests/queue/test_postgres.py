@@ -1,10 +1,9 @@
 """What only the queue table can do, or suffer."""
 
-import asyncio
-
 import asyncpg
 import pytest
 
+from tests.waiting import until
 from worker.errors import ImpossibleSetting, SchemaOutOfDate
 from worker.queue.postgres import PostgresReader, PostgresWriter
 
@@ -61,12 +60,14 @@ async def test_a_session_that_is_cut_off_loses_its_leases_and_takes_them_anew(da
     await writer.put(b"held")
     [lease] = await reader.take(max_parcels=1, max_wait_seconds=5)
     connection = await asyncpg.connect(database_dsn)
-    await connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    rows = await connection.fetch(
+        "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND application_name = 'bouncekeeper queue reader'"
     )
+    ended = [row["pid"] for row in rows]
+    gone = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = ANY($1))"
+    await until(lambda: connection.fetchval(gone, ended), "the reader's session to end")
     await connection.close()
-    await asyncio.sleep(0.2)
     await reader.acknowledge([lease])
     [again] = await reader.take(max_parcels=1, max_wait_seconds=5)
     assert again.parcel == b"held"
@@ -94,13 +95,11 @@ async def test_lending_touches_no_index(database_dsn: str) -> None:
     await reader.take(max_parcels=20, max_wait_seconds=5)
     await reader.close()  # a session tells its statistics when it ends
     connection = await asyncpg.connect(database_dsn)
-    for _ in range(50):
-        row = await connection.fetchrow(
-            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'parked_deliveries'"
-        )
-        if row is not None and row["n_tup_upd"] >= 40:
-            break
-        await asyncio.sleep(0.1)
+    updates = (
+        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables"
+        " WHERE relname = 'parked_deliveries' AND n_tup_upd >= 40"
+    )
+    row = await until(lambda: connection.fetchrow(updates), "the statistics of 40 updates")
     assert row is not None
     assert row["n_tup_upd"] == row["n_tup_hot_upd"] == 40
     await connection.close()

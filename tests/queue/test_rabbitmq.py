@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import aio_pika
@@ -21,10 +22,10 @@ from schemas.queue_topology import (
     status_routing_key,
 )
 from tests.queue.queue_kit import RabbitMQKit
-from tests.virtual_hosts import LANES, QUIET
+from tests.queue.virtual_hosts import LANES, QUIET
+from tests.waiting import pause, stays, until
 from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.local_services.rabbitmq import RabbitMQ
-from worker.queue.port import Lease
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 from worker.queue.topic_publisher import TopicPublisher
 
@@ -92,9 +93,7 @@ async def test_a_parcel_that_no_queue_takes_is_refused_and_the_queue_made_anew(r
         await queue.unbind(SHARED_EXCHANGE, "live.#")
     with pytest.raises(QueueUnavailable, match="PublishError"):
         await writer.put(b"nowhere")
-    deadline = time.monotonic() + 10
-    while not writer.available() and time.monotonic() < deadline:  # noqa: ASYNC110 - only asked here
-        await asyncio.sleep(0.05)
+    await until(writer.available, "the writer to be available")
     await writer.put(b"somewhere")
     await writer.close()
 
@@ -104,11 +103,15 @@ async def test_the_broker_lends_no_more_than_the_prefetch_ahead(rabbitmq_url: st
     await asyncio.gather(*(writer.put(b"x") for _ in range(30)))
     greedy = await RabbitMQReader.open(rabbitmq_url, prefetch=10)
     assert len(await greedy.take(max_parcels=1, max_wait_seconds=5)) == 1
-    await asyncio.sleep(0.3)
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel()
-        queue = await channel.declare_queue(SHARED_QUEUE, passive=True)
-        assert queue.declaration_result.message_count == 20
+
+        async def twenty_are_left() -> bool:
+            queue = await channel.declare_queue(SHARED_QUEUE, passive=True)
+            return queue.declaration_result.message_count == 20
+
+        await until(twenty_are_left, "ten parcels to be lent")
+        await stays(twenty_are_left, "no more than ten are lent", seconds=0.3)
     await greedy.close()
     await writer.close()
 
@@ -131,9 +134,7 @@ async def test_a_blocked_broker_is_refused_at_once_and_used_again_when_it_goes_o
         assert time.monotonic() - started < 0.1
     finally:
         await broker.clear_memory_alarm()
-    deadline = time.monotonic() + 10
-    while not writer.available() and time.monotonic() < deadline:  # noqa: ASYNC110 - only asked here
-        await asyncio.sleep(0.05)
+    await until(writer.available, "the writer to be available")
     await writer.put(b"after")
     await writer.close()
 
@@ -213,9 +214,7 @@ async def test_publishing_fails_while_the_broker_is_away_and_goes_on_afterwards(
         assert not publisher.available()
     finally:
         await stoppable_rabbitmq_kit.start()
-    deadline = time.monotonic() + 20
-    while not publisher.available() and time.monotonic() < deadline:  # noqa: ASYNC110 - only asked here
-        await asyncio.sleep(0.05)
+    await until(publisher.available, "the publisher to be available")
     await publisher.publish_many([message])
     await publisher.close()
 
@@ -254,11 +253,8 @@ async def test_a_lost_connection_takes_no_lane_away(rabbitmq_url: str) -> None:
     await reader.follow(LANES)
     reader._connection.give_up("the test says so")
     await writer.put(b"x", QUIET)
-    leases: list[Lease] = []
-    deadline = time.monotonic() + 10
-    while not leases and time.monotonic() < deadline:
-        with contextlib.suppress(QueueUnavailable):
-            leases = await reader.take(max_parcels=10, max_wait_seconds=0.5)
+    take = partial(reader.take, max_parcels=10, max_wait_seconds=0.5)
+    leases = await until(take, "the parcel", not_yet=QueueUnavailable)
     assert [(lease.parcel, lease.lane) for lease in leases] == [(b"x", QUIET)]
     await reader.close()
     await writer.close()
@@ -292,9 +288,7 @@ async def test_a_lane_whose_queue_is_removed_goes_through_the_shared_one_until_i
                             return lease.lane
 
     assert await lane_of(b"x") == SHARED_LANE
-    async with asyncio.timeout(15):
-        while not await _follows(reader, LANES):  # noqa: ASYNC110 - only asked here
-            await asyncio.sleep(0.05)
+    await until(lambda: _follows(reader, LANES), "the lanes to be followed again")
     await writer.put(b"y", QUIET)
     assert await lane_of(b"y") == QUIET
     await reader.close()
@@ -321,7 +315,7 @@ async def test_of_many_lanes_a_reader_is_lent_less_of_each(rabbitmq_url: str) ->
     await greedy.follow(LANES)
     await asyncio.gather(*(writer.put(b"x", QUIET) for _ in range(120)))
     assert len(await greedy.take(max_parcels=1, max_wait_seconds=5)) == 1
-    await asyncio.sleep(0.5)
+    await pause(0.5, "whatever the broker would lend is lent by then")
     assert len(await greedy.take(max_parcels=200, max_wait_seconds=1)) == 256 // (2 + len(LANES)) - 1
     await greedy.close()
     await writer.close()

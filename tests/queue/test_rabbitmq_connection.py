@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.waiting import pause
 from worker.errors import QueueUnavailable
 from worker.local_services.process import free_port
 from worker.process.logs import configure_logging
@@ -18,7 +19,7 @@ async def test_a_broker_that_stays_away_is_told_once_with_the_remedy_and_not_at_
     configure_logging(strict=True)
     writer = await RabbitMQWriter.open(f"amqp://nobody:nothing@127.0.0.1:{free_port()}/")
     try:
-        await asyncio.sleep(0.8)  # three attempts and more
+        await pause(0.8, "three attempts and more")
         with pytest.raises(QueueUnavailable) as told:
             await writer.put(b"parcel")
     finally:
@@ -35,6 +36,6 @@ async def test_a_reader_closes_at_once_whatever_it_is_doing(rabbitmq_url: str) -
     for milliseconds in range(0, 240, 8):
         reader = await RabbitMQReader.open(rabbitmq_url)
         reader._connection.give_up("the test says so: it connects anew, which takes a while")
-        await asyncio.sleep(milliseconds / 1000)
+        await pause(milliseconds / 1000, "it gets further and further")
         async with asyncio.timeout(10):
             await reader.close()

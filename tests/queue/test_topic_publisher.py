@@ -18,6 +18,7 @@ from pamqp.header import ContentHeader
 
 from schemas.queue_topology import CONTACTS_EXCHANGE, status_routing_key
 from tests.queue.queue_kit import RabbitMQKit
+from tests.waiting import until
 from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.queue.amqp_frames import message_frames
 from worker.queue.topic_publisher import TopicPublisher
@@ -116,14 +117,12 @@ async def test_an_exchange_that_is_gone_fails_the_batch_and_is_declared_again(ra
         await channel.exchange_delete(CONTACTS_EXCHANGE)
         with pytest.raises(QueueUnavailable):
             await publisher.publish_many([(BLOCKED, f"id-{number}", b"{}") for number in range(50)])
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    await publisher.publish_many([(BLOCKED, "id-51", b"51")])
-                except QueueUnavailable:
-                    await asyncio.sleep(0.05)
-                else:
-                    break
+
+        async def is_published() -> bool:
+            await publisher.publish_many([(BLOCKED, "id-51", b"51")])
+            return True
+
+        await until(is_published, "the exchange to be made anew", not_yet=QueueUnavailable)
         await channel.get_exchange(CONTACTS_EXCHANGE)
     await publisher.close()
 

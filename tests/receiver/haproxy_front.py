@@ -5,12 +5,12 @@ import re
 import shutil
 import signal
 import socket
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.docs.pages import REPOSITORY
+from tests.waiting import until
 from worker.errors import ImpossibleSetting
 from worker.local_services.debian_package import install_package
 from worker.local_services.process import ServiceProcess, free_port, listens
@@ -29,7 +29,7 @@ class HaproxyFront:
 
     @classmethod
     async def start(cls, folder: Path, receiver_port: int, *, connections_per_address: int | None = None) -> Self:
-        """The front, ready for connections. Raises ImpossibleSetting when there is no HAProxy or it does not start."""
+        """The front, ready for connections. Raises ImpossibleSetting if there is no HAProxy."""
         program = await asyncio.to_thread(_find_haproxy)
         port = free_port()
         path = folder / "haproxy.cfg"
@@ -37,12 +37,16 @@ class HaproxyFront:
         process = ServiceProcess.start(
             [program, "-db", "-f", str(path)], log_path=folder / "haproxy.log", working_directory=folder
         )
-        deadline = time.monotonic() + _START_SECONDS
-        while not await listens(port):
-            if not process.running or time.monotonic() > deadline:
-                process.send(signal.SIGKILL)
-                raise ImpossibleSetting(f"HAProxy does not start:\n{process.last_lines()}")
-            await asyncio.sleep(0.02)
+
+        async def is_ready() -> bool:
+            assert process.running, f"HAProxy has ended:\n{process.last_lines()}"
+            return await listens(port)
+
+        try:
+            await until(is_ready, "HAProxy to listen", seconds=_START_SECONDS, show=process.last_lines)
+        except BaseException:
+            process.send(signal.SIGKILL)
+            raise
         return cls(process, port)
 
     async def __aenter__(self) -> Self:

@@ -13,6 +13,7 @@ from schemas.envelope import Envelope, decode_envelope, decode_parcel
 from schemas.lane import SHARED_LANE, Lane
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from tests.waiting import pause
 from worker.connections.listening import listening
 from worker.connections.remote_address import RemoteAddress
 from worker.providers.registry import PROVIDERS
@@ -111,7 +112,7 @@ class RunningReceiver:
             writer.write(wire)
             await writer.drain()
             if rest:
-                await asyncio.sleep(pause_seconds)
+                await pause(pause_seconds, "between the two parts")
                 writer.write(rest)
                 await writer.drain()
             return await asyncio.wait_for(reader.read(), timeout=15)

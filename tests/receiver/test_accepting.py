@@ -12,6 +12,7 @@ import pytest
 from tests.providers.reading import parse_envelope
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now, take_envelopes
+from tests.waiting import pause, stays, until
 from worker.providers.payload.form_payload import decode_form
 from worker.providers.registry import PROVIDERS
 from worker.queue.rabbitmq import RabbitMQReader
@@ -65,9 +66,8 @@ async def test_no_answer_comes_before_the_confirm(start_receiver: Start, rabbitm
     [webhook] = sender.requests([bounce()], now=now())
     rabbitmq_writer.may_confirm.clear()
     answer = asyncio.create_task(receiver.post(webhook, "main"))
-    await asyncio.sleep(0.3)
-    assert len(rabbitmq_writer.parcels) == 1
-    assert not answer.done()
+    await until(lambda: len(rabbitmq_writer.parcels) == 1, "the parcel to be put")
+    await stays(lambda: not answer.done(), "the sender waits for the answer", seconds=0.3)
     rabbitmq_writer.may_confirm.set()
     assert (await answer)[0] == 200
 
@@ -177,7 +177,7 @@ async def test_a_body_in_many_small_pieces_is_put_together(
     async def pieces() -> Any:
         for start in range(0, len(webhook.body), 50):
             yield webhook.body[start : start + 50]
-            await asyncio.sleep(0.005)
+            await pause(0.005, "between two pieces")
 
     async with receiver.client.post("/webhooks/main", data=pieces(), headers=webhook.headers) as answer:
         assert answer.status == 200

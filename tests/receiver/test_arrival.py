@@ -7,6 +7,7 @@ import pytest
 
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now
+from tests.waiting import stays, until
 from worker.samples.mailgun import MailgunSamples
 from worker.samples.postmark import PostmarkSamples
 from worker.settings.tree import ConnectionSettings, ReceiverSettings
@@ -59,13 +60,11 @@ async def test_behind_a_trusted_proxy_each_caller_may_have_so_many_requests_unde
         asyncio.ensure_future(receiver.post(webhook, "main", x_forwarded_for=address))
         for address in ("2001:db8::1", "2001:db8::2")
     ]
-    async with asyncio.timeout(10):
-        while not rabbitmq_writer.parcels:  # noqa: ASYNC110 - the receiver fills it
-            await asyncio.sleep(0.01)
+    await until(lambda: rabbitmq_writer.parcels, "the first webhook to be put")
     status, headers, body = await receiver.post(webhook, "main", x_forwarded_for="2001:db8::3")
     assert (status, headers["Retry-After"], json.loads(body)["error"]) == (503, "30", "too_many_at_once")
     others = asyncio.ensure_future(receiver.post(webhook, "main", x_forwarded_for="2001:db8:0:1::1"))
-    await asyncio.sleep(0.1)
+    await stays(lambda: not others.done(), "the other caller waits as well, and is not refused", seconds=0.1)
     rabbitmq_writer.may_confirm.set()
     assert [status for status, _, _ in await asyncio.gather(*greedy, others)] == [200, 200, 200]
     assert (await receiver.post(webhook, "main", x_forwarded_for="2001:db8::3"))[0] == 200

@@ -6,8 +6,9 @@ import pytest
 
 from schemas.envelope import decode_parcel
 from schemas.lane import SHARED_LANE, Lane
+from tests.queue.virtual_hosts import BUSY, QUIET
 from tests.receiver.running_receiver import TallyingWriter
-from tests.virtual_hosts import BUSY, QUIET
+from tests.waiting import pause, stays, until
 from worker.errors import QueueUnavailable
 from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresReader, PostgresWriter
@@ -37,6 +38,10 @@ def _sizes(writer: TallyingWriter) -> list[int]:
     return [len(decode_parcel(parcel)) for parcel in writer.parcels]
 
 
+async def _until_sizes(writer: TallyingWriter, sizes: list[int]) -> None:
+    await until(lambda: _sizes(writer) == sizes, f"parcels of {sizes} envelopes", show=lambda: _sizes(writer))
+
+
 async def _drained(reader: PostgresReader) -> list[bytes]:
     blobs: list[bytes] = []
     while leases := await reader.take(max_parcels=100, max_wait_seconds=0.3):
@@ -58,19 +63,16 @@ async def test_newcomers_gather_while_a_confirm_is_awaited_and_leave_when_they_a
     group_commit = _group_commit(postgres_writer, in_flight=2)
     postgres_writer.may_confirm.clear()
     puts = [group_commit.put(b"first")]
-    await asyncio.sleep(0.05)
+    await _until_sizes(postgres_writer, [1])
     for _ in range(WORTH_A_MESSAGE_ENVELOPES - 1):
         puts.append(group_commit.put(b"few"))
         await asyncio.sleep(0)
-    await asyncio.sleep(0.05)
-    assert _sizes(postgres_writer) == [1]
+    await stays(lambda: _sizes(postgres_writer) == [1], "the few wait", seconds=0.05)
     puts.append(group_commit.put(b"enough"))
-    await asyncio.sleep(0.05)
-    assert _sizes(postgres_writer) == [1, WORTH_A_MESSAGE_ENVELOPES]
+    await _until_sizes(postgres_writer, [1, WORTH_A_MESSAGE_ENVELOPES])
     # Both places are taken: however many come now, they wait.
     puts += [group_commit.put(b"many") for _ in range(3 * WORTH_A_MESSAGE_ENVELOPES)]
-    await asyncio.sleep(0.05)
-    assert len(postgres_writer.parcels) == 2
+    await stays(lambda: len(postgres_writer.parcels) == 2, "the many wait", seconds=0.05)
     postgres_writer.may_confirm.set()
     await asyncio.gather(*puts)
     assert _sizes(postgres_writer) == [1, WORTH_A_MESSAGE_ENVELOPES, 3 * WORTH_A_MESSAGE_ENVELOPES]
@@ -105,8 +107,7 @@ async def test_a_confirm_that_never_came_makes_the_parcel_be_published_again(
     group_commit = _group_commit(postgres_writer, answer_timeout_seconds=1.0)
     postgres_writer.may_confirm.clear()
     put = group_commit.put(b"twice")
-    await asyncio.sleep(0.7)
-    assert _sizes(postgres_writer) == [1, 1]
+    await _until_sizes(postgres_writer, [1, 1])
     postgres_writer.may_confirm.set()
     await put
     assert await _drained(postgres_reader) == [b"twice", b"twice"]
@@ -117,7 +118,7 @@ async def test_without_any_confirm_everybody_is_told_in_time(postgres_writer: Ta
     postgres_writer.may_confirm.clear()
     began = asyncio.get_running_loop().time()
     puts = [group_commit.put(b"a"), group_commit.put(b"b")]
-    await asyncio.sleep(0.2)
+    await pause(0.2, "the third comes later")
     puts.append(group_commit.put(b"late"))
     results = await asyncio.gather(*puts, return_exceptions=True)
     assert [type(result) for result in results] == [QueueUnavailable] * 3
@@ -154,8 +155,7 @@ async def test_no_source_takes_the_memory_of_the_others(postgres_writer: Tallyin
     postgres_writer.may_confirm.clear()
     busy = [group_commit.put(b"x" * 50, BUSY) for _ in range(20)]
     quiet = group_commit.put(b"y" * 200, QUIET)
-    await asyncio.sleep(0.05)
-    assert 8 <= sum(not put.done() for put in busy) <= 10
+    await until(lambda: 8 <= sum(not put.done() for put in busy) <= 10, "eight to ten that still wait")
     assert not quiet.done()
     postgres_writer.may_confirm.set()
     await quiet
@@ -169,10 +169,10 @@ async def test_a_parcel_holds_webhooks_of_one_source_and_none_waits_for_another(
     group_commit = _group_commit(postgres_writer, in_flight=1)
     postgres_writer.may_confirm.clear()
     puts = [group_commit.put(b"first", BUSY)]
-    await asyncio.sleep(0.05)
+    await _until_sizes(postgres_writer, [1])
     puts += [group_commit.put(b"second", BUSY), group_commit.put(b"third", BUSY), group_commit.put(b"quiet", QUIET)]
-    await asyncio.sleep(0.05)
-    assert postgres_writer.lanes == [BUSY, QUIET]
+    await until(lambda: postgres_writer.lanes == [BUSY, QUIET], "the quiet source's parcel")
+    await stays(lambda: postgres_writer.lanes == [BUSY, QUIET], "the busy source's next ones wait", seconds=0.05)
     postgres_writer.may_confirm.set()
     await asyncio.gather(*puts)
     assert [

@@ -23,6 +23,7 @@ from yarl import URL
 from schemas.source import Source
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, is_empty, now
+from tests.waiting import stays, until
 from worker.providers.vendors.amazon import sns
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.amazon_ses import CERTIFICATE_URL, AmazonSesSamples
@@ -145,7 +146,8 @@ async def test_one_fetch_of_the_certificate_serves_all_who_ask_at_once_and_all_l
     receiver = await start_receiver(sources=[unpinned], writer=rabbitmq_writer, connector=sns_host.connector())
     webhooks = sender.requests([bounce(number) for number in range(10)], now=now())
     answers = asyncio.gather(*(receiver.post(webhook, "ses") for webhook in webhooks))
-    await asyncio.sleep(0.3)
+    await until(lambda: sns_host.requests, "the certificate to be asked for")
+    await stays(lambda: len(sns_host.requests) == 1, "nobody else asks for it", seconds=0.3)
     sns_host.slow.set()
     assert {status for status, _, _ in await answers} == {200}
     assert (await receiver.post(webhooks[0], "ses"))[0] == 200

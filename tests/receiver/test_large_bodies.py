@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.attack_bodies import JSON_VALUES
+from tests.faults.attack_bodies import JSON_VALUES
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import TallyingWriter, bounce, now
 from tests.receiver.test_refusing import shown

@@ -11,16 +11,27 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+import prometheus_client
 import pytest
 
+from schemas.envelope import decode_parcel
 from schemas.source import Source
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import RunningReceiver, TallyingWriter, bounce, now, take_envelopes
+from tests.waiting import pause, stays, until
 from worker.local_services.process import free_port
 from worker.queue.postgres import PostgresReader
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.samples.postmark import PostmarkSamples
 from worker.settings.tree import ReceiverSettings
+
+
+def _count_accepted(writer: TallyingWriter) -> int:
+    """How many webhooks of about the same size wait for a confirm, in parcels or to be put into one."""
+    if not writer.parcels:
+        return 0
+    waiting_bytes = prometheus_client.REGISTRY.get_sample_value("bouncekeeper_receiver_waiting_bytes") or 0.0
+    return round(waiting_bytes / len(decode_parcel(writer.parcels[0])[0]))
 
 
 async def test_what_was_accepted_before_the_stop_is_confirmed_and_answered(
@@ -31,10 +42,9 @@ async def test_what_was_accepted_before_the_stop_is_confirmed_and_answered(
     webhooks = sender.requests([bounce(number) for number in range(30)], now=now())
     rabbitmq_writer.may_confirm.clear()
     answers = asyncio.gather(*(receiver.post(webhook, "main") for webhook in webhooks))
-    await asyncio.sleep(0.3)
+    await until(lambda: _count_accepted(rabbitmq_writer) == 30, "30 webhooks that wait for a confirm")
     stopping = asyncio.create_task(receiver.stop())
-    await asyncio.sleep(0.3)
-    assert not stopping.done()
+    await stays(lambda: not stopping.done(), "the stop waits for the confirms", seconds=0.3)
     rabbitmq_writer.may_confirm.set()
     assert {status for status, _, _ in await answers} == {200}
     await stopping
@@ -51,7 +61,7 @@ async def test_a_half_sent_body_does_not_hold_the_stop_up(rabbitmq_writer: Tally
         f"Authorization: {webhook.headers['authorization']}\r\n\r\n"
     )
     half = asyncio.create_task(receiver.exchange(head.encode() + b"half"))
-    await asyncio.sleep(0.2)
+    await pause(0.2, "the receiver takes the head and half of the body")
     began = time.monotonic()
     await receiver.stop()
     assert time.monotonic() - began < 5
@@ -86,9 +96,15 @@ async def test_each_webhook_is_one_line_in_the_log_without_addresses_or_secrets(
     [webhook] = sender.requests([bounce()], now=now())
     await receiver.post(webhook, "main")
     await receiver.post(webhook, "main", authorization="Basic eDp5")
-    await asyncio.sleep(0.05)
-    text = capsys.readouterr().err
-    lines = [json.loads(line) for line in text.splitlines() if '"webhook.' in line]
+    text = ""
+
+    def logged() -> list[str]:
+        nonlocal text
+        text += capsys.readouterr().err
+        return [line for line in text.splitlines() if '"webhook.' in line]
+
+    await until(lambda: len(logged()) == 2, "two lines about webhooks")
+    lines = [json.loads(line) for line in logged()]
     assert [line["event"] for line in lines] == ["webhook.accepted", "webhook.refused"]
     assert lines[0]["source"] == "main"
     assert lines[0]["body_bytes"] == len(webhook.body)
@@ -136,9 +152,8 @@ def _start_process(source: Source, port: int, folder: Path, **given: str | None)
 
 
 async def _until_logged(event: str, folder: Path, times: int = 1) -> None:
-    async with asyncio.timeout(20):
-        while (folder / "receiver.log").read_text().count(event) < times:  # noqa: ASYNC110 - another process writes it
-            await asyncio.sleep(0.05)
+    log = folder / "receiver.log"
+    await until(lambda: log.read_text().count(event) >= times, f"{times} lines of {event}", show=log.read_text)
 
 
 async def test_two_processes_share_a_port_and_end_well_when_told_to(

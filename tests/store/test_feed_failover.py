@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from tests.store.test_status_feed import append, last_cursor, notes
+from tests.waiting import until
 from worker.errors import CursorGone
 from worker.local_services.folder import ensure_enterable
 from worker.local_services.postgres import UNPRIVILEGED_USER, EmbeddedPostgres, client_programs
@@ -89,19 +90,15 @@ async def stop_server(process: ServiceProcess) -> None:
 
 async def answers(dsn: str, question: str) -> None:
     """Waits for the server to run, and to answer this question with yes."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                connection = await asyncpg.connect(dsn, timeout=5)
-            except (OSError, asyncpg.CannotConnectNowError):
-                await asyncio.sleep(0.05)
-                continue
-            try:
-                if await connection.fetchval(question):
-                    return
-            finally:
-                await connection.close()
-            await asyncio.sleep(0.05)
+
+    async def is_so() -> bool:
+        connection = await asyncpg.connect(dsn, timeout=5)
+        try:
+            return bool(await connection.fetchval(question))
+        finally:
+            await connection.close()
+
+    await until(is_so, f"yes to {question}", not_yet=(OSError, asyncpg.CannotConnectNowError))
 
 
 def run(name: str, *arguments: str, programs: Path = PROGRAMS, folder: Path = Path("/")) -> None:

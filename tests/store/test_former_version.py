@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import make_event
+from tests.schemas.feedback_events import make_event
 from worker.contacts.applying import BatchRules
 from worker.policy.facts import OrderKey
 from worker.policy.facts_encoding import decode_facts

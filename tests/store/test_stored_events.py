@@ -7,7 +7,7 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
-from tests.feedback_events import START, make_event
+from tests.schemas.feedback_events import START, make_event
 from worker.errors import SchemaOutOfDate
 from worker.store.event_rows import copy_events
 from worker.store.partitions import make_partitions

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.waiting import until
 from worker.errors import StoreUnavailable
 from worker.store import turns
 from worker.store.pool import Pool
@@ -11,9 +12,7 @@ from worker.store.turns import Turns
 
 
 async def until_taken(waiting: Turns, name: str) -> None:
-    async with asyncio.timeout(10):
-        while not await waiting.take(name):  # noqa: ASYNC110 - only asked here
-            await asyncio.sleep(0.05)
+    await until(lambda: waiting.take(name), f"the turn {name!r}")
 
 
 async def test_each_turn_is_one_workers_alone(database_dsn: str) -> None:
@@ -37,9 +36,7 @@ async def test_every_turn_is_lost_with_the_session_and_taken_anew(pool: Pool, da
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'bouncekeeper turns' AND datname = current_database()"
     )
-    async with asyncio.timeout(10):
-        while worker.mine("a"):  # noqa: ASYNC110 - only asked here
-            await asyncio.sleep(0.01)
+    await until(lambda: not worker.mine("a"), "the turn to be lost")
     await until_taken(worker, "a")
     await worker.close()
 

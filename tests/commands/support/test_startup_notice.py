@@ -5,7 +5,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from threading import Thread
 
 import pytest
 
+from tests.waiting import wait_until
 from worker.commands.support.exit_code import ExitCode
 from worker.local_services.process import free_port
 
@@ -65,12 +65,13 @@ def running(folder: Path, *words: str, on_terminal: bool = False) -> Iterator[We
             stdout=output,
             stderr=file,
         )
-    deadline = time.monotonic() + COMES_UP_WITHIN_SECONDS
+
+    def is_up() -> bool:
+        assert process.poll() is None, said.read_text()
+        return "End with Ctrl-C." in said.read_text()
+
     try:
-        while "End with Ctrl-C." not in said.read_text():
-            assert process.poll() is None, said.read_text()
-            assert time.monotonic() < deadline, said.read_text()
-            time.sleep(0.05)
+        wait_until(is_up, "it to come up", seconds=COMES_UP_WITHIN_SECONDS, show=said.read_text)
         yield Welcome(said.read_text(), ports)
     finally:
         process.send_signal(signal.SIGTERM)

@@ -2,15 +2,13 @@
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
 from worker.commands.support.supervisor import WatchedProcess, supervise
 from worker.errors import StopTheProcess
-
-TIMEOUT_SECONDS = 20
 
 
 def python(name: str, code: str) -> WatchedProcess:
@@ -24,11 +22,12 @@ def text_of(path: Path) -> str:
 async def run_until(path: Path, text: str, processes: list[WatchedProcess]) -> None:
     stop = asyncio.Event()
     watching = asyncio.create_task(supervise(processes, stop))
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while text_of(path) != text:
-        assert time.monotonic() < deadline
+
+    def is_written() -> bool:
         assert not watching.done()
-        await asyncio.sleep(0.02)
+        return text_of(path) == text
+
+    await until(is_written, f"{text!r} in {path.name}", show=lambda: repr(text_of(path)))
     stop.set()
     await watching
 

@@ -8,6 +8,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.meanings import meanings
 from tests.providers.sample_events import ALL_KINDS, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -43,15 +44,30 @@ NAMED_CATEGORIES = (
 )
 
 
+MEANINGS = meanings(
+    {
+        (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST): "recipient",
+        (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED): "network",
+        (Kind.SOFT_BOUNCE, Cause.GREYLISTED): "greylist",
+        (Kind.SOFT_BOUNCE, Cause.UNDETERMINED): "other",
+        (Kind.BLOCKED, Cause.SENDER_REPUTATION): "block blocklist",
+        (Kind.BLOCKED, Cause.SENDER_CONFIGURATION): "envelope",
+        (Kind.BLOCKED, Cause.POLICY): "policy",
+        (Kind.BLOCKED, Cause.CONTENT): "spam message",
+        (Kind.BLOCKED, Cause.VIRUS): "virus",
+    }
+)
+
+
 def test_every_category_of_the_vendors_program_is_mapped() -> None:
     assert set(NAMED_CATEGORIES) == set(CATEGORIES)
     assert {f"reject/{category}" for category in NAMED_CATEGORIES} | set(ACTIONS) == set(PROVIDER.vocabulary)
 
 
 @pytest.mark.parametrize("category", NAMED_CATEGORIES)
-def test_a_category_without_words_is_what_the_table_says(category: str) -> None:
+def test_a_category_without_words_is_what_its_name_says(category: str) -> None:
     event = refused(550, "", category=category)
-    assert (event.kind, event.cause) == CATEGORIES[category]
+    assert (event.kind, event.cause) == MEANINGS[category]
     assert event.vendor_event == f"reject/{category}"
 
 

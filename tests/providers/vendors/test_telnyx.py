@@ -10,6 +10,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.meanings import meanings
 from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -27,6 +28,44 @@ VENDOR_CODES = {
     *range(40001, 40007), *range(40008, 40019), 40100, 40150, 40151,
     *range(40300, 40303), 40304, 40305, 40306, *range(40308, 40323), 40328, 40329,
 }  # fmt: skip
+
+
+# https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
+STATUS_MEANINGS = meanings(
+    {
+        (Kind.ACCEPTED, Cause.NONE): "scheduled queued sending sent delivery_unconfirmed",
+        (Kind.DELIVERED, Cause.NONE): "delivered",
+        (Kind.SOFT_BOUNCE, Cause.UNDETERMINED): "delivery_failed",
+        (Kind.SOFT_BOUNCE, Cause.EXPIRED): "expired",
+        (Kind.DROPPED, Cause.UNDETERMINED): "sending_failed",
+        (Kind.OTHER, Cause.NONE): "cancelled",
+    }
+)
+# https://developers.telnyx.com/docs/messaging/messages/error-codes; 40300 is the STOP of its recipient.
+CODE_MEANINGS = meanings(
+    {
+        # Not routable, an invalid number, an invalid "to" address.
+        (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS): "40001 40012 40310",
+        # Rejected by the destination, undeliverable.
+        (Kind.SOFT_BOUNCE, Cause.UNDETERMINED): "40004 40008",
+        (Kind.SOFT_BOUNCE, Cause.EXPIRED): "40005",
+        (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE): "40006",
+        # As spam for now, for its content, by Telnyx, by AT&T, for its text.
+        (Kind.BLOCKED, Cause.CONTENT): "40002 40009 40015 40017 40322",
+        # As spam for good, an unhealthy "from" address.
+        (Kind.BLOCKED, Cause.SENDER_REPUTATION): "40003 40315",
+        # 10DLC, a toll-free number that is not verified.
+        (Kind.BLOCKED, Cause.SENDER_AUTHENTICATION): "40010 40329",
+        (Kind.BLOCKED, Cause.MESSAGE_TOO_LARGE): "40302 40317 40328",
+        # The limits of Telnyx, of T-Mobile and of AT&T, a queue that is full, and one that took too long.
+        (Kind.BLOCKED, Cause.RATE_LIMITED): "40011 40014 40016 40018 40318",
+        # The number, the messaging profile and the account.
+        (Kind.BLOCKED, Cause.SENDER_CONFIGURATION): (
+            "40013 40100 40150 40151 40301 40304 40305 40306 40308 40309 40311 40312 40313 40314 40316 "
+            "40319 40320 40321"
+        ),
+    }
+)
 
 
 class TestTelnyx(ProviderConformance):
@@ -84,16 +123,16 @@ def incoming(**payload: Any) -> FeedbackEvent:
 
 class TestStatus:
     def test_each_that_the_vendor_documents_is_mapped(self) -> None:
-        assert set(STATUSES) == VENDOR_STATUSES
-        for status, meaning in STATUSES.items():
+        assert set(STATUSES) == set(STATUS_MEANINGS) == VENDOR_STATUSES
+        for status, meaning in STATUS_MEANINGS.items():
             event = sent(status)
             assert (event.kind, event.cause, event.channel) == (*meaning, Channel.SMS)
 
     def test_each_code_that_the_vendor_documents_is_mapped(self) -> None:
-        assert {int(code) for code in CODES} == VENDOR_CODES
-        for code in CODES.keys() - {"40300"}:
+        assert {int(code) for code in CODES} == VENDOR_CODES == {*map(int, CODE_MEANINGS), 40300}
+        for code, meaning in CODE_MEANINGS.items():
             event = sent("delivery_failed", code)
-            assert (event.kind, event.cause) == CODES[code]
+            assert (event.kind, event.cause) == meaning
             assert (event.vendor_event, event.recognised) == (f"delivery_failed/{code}", True)
             assert event.diagnostic == "A title: and a detail."
 

@@ -12,6 +12,7 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.sample_events import EARLIER, NOW, sample
+from tests.providers.vendors.twilio_error_codes import CODE_MEANINGS, VENDOR_CODES
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
 from worker.providers.payload.form_payload import decode_form
@@ -38,16 +39,6 @@ KINDS: tuple[tuple[Kind, Cause], ...] = (
 VENDOR_STATUSES = {
     "accepted", "scheduled", "canceled", "queued", "sending", "sent", "failed", "delivered", "undelivered",
     "receiving", "received", "read", "partially_delivered",
-}  # fmt: skip
-# The codes whose pages say that a message ends with them; WhatsApp's and RCS's are the 630nn.
-VENDOR_CODES = {
-    11751, 12300, 14107, 21211, 21212, 21265, 21266, 21268, 21408, 21606, 21608, 21610, 21611, 21612, 21614, 21617,
-    21635, 21657, 21659, 21660, 21661, 21703,
-    30001, 30002, 30003, 30004, 30005, 30006, 30007, 30008, 30009, 30010, 30011, 30012, 30017, 30018, 30019,
-    30020, 30021, 30022, 30023, 30024, 30026, 30027, 30029, 30031, 30032, 30033, 30034, 30035, 30036, 30037, 30038,
-    30039, 30040, 30041, 30044, 30046, 30400, 30404, 30410, 30450, 30453, 30454, 30485, 30500,
-    63001, 63003, 63005, 63007, 63010, 63012, 63013, 63014, 63016, 63017, 63018, 63019, 63020, 63021, 63022, 63024,
-    63025, 63027, 63028, 63029, 63030, 63032, 63033, 63038,
 }  # fmt: skip
 
 
@@ -228,10 +219,12 @@ class TestStatus:
 
     def test_each_code_that_the_vendor_documents_is_mapped(self) -> None:
         assert VENDOR_CODES - set(CODES) == set()
+        assert {*CARRIER_CODES, *TWILIO_CODES} <= VENDOR_CODES
         assert not CARRIER_CODES.keys() & TWILIO_CODES.keys()
-        for code, meaning in CODES.items():
+        assert {int(code) for code in CODE_MEANINGS} == VENDOR_CODES
+        for code, meaning in CODE_MEANINGS.items():
             for status in ("undelivered", "failed"):
-                event = callback(status, code)
+                event = callback(status, int(code))
                 assert (event.kind, event.cause) == meaning
                 assert (event.vendor_event, event.recognised) == (f"{status}/{code}", True)
 

@@ -10,6 +10,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.meanings import meanings
 from tests.providers.sample_events import NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -26,6 +27,35 @@ VENDOR_DELIVERY_STATUSES = (
     "err_destination_misconfigured err_delivery_failed err_spam_skipped err_lost not_sent skip_dup_unreachable "
     "skip_dup_temp_unreachable skip_dup_mailbox_full err_spam_removed err_resend err_unknown err_retry_letter "
     "err_src_invalid err_dest_invalid err_not_available err_internal err_no_dns err_no_smtp err_giveup"
+)
+
+
+# What godocs.unisender.ru says of each with hard_bounced, and where UniOne gives no description what its name says.
+MEANINGS = meanings(
+    {
+        (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST): "err_user_unknown",
+        (Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED): "err_user_inactive err_mailbox_discarded",
+        (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST): "err_domain_inactive",
+        (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS): "err_dest_invalid",
+        (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL): "err_mailbox_full",
+        (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE): "err_destination_misconfigured",
+        (Kind.SOFT_BOUNCE, Cause.DNS_FAILURE): "err_no_dns",
+        (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED): "err_no_smtp",
+        (Kind.SOFT_BOUNCE, Cause.EXPIRED): "err_giveup",
+        (Kind.SOFT_BOUNCE, Cause.UNDETERMINED): (
+            "err_will_retry err_unreachable err_delivery_failed err_resend err_retry_letter err_not_available "
+            "err_unknown"
+        ),
+        (Kind.BLOCKED, Cause.CONTENT): "err_spam_rejected",
+        (Kind.BLOCKED, Cause.SENDER_REPUTATION): "err_blacklisted",
+        (Kind.BLOCKED, Cause.MESSAGE_TOO_LARGE): "err_too_large",
+        (Kind.DROPPED, Cause.CONTENT): "err_spam_skipped err_spam_removed",
+        (Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER): "err_unsubscribed",
+        (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER): (
+            "err_skip_letter skip_dup_unreachable skip_dup_temp_unreachable skip_dup_mailbox_full"
+        ),
+        (Kind.DROPPED, Cause.SENDER_CONFIGURATION): "err_lost err_internal err_src_invalid not_sent",
+    }
 )
 
 
@@ -71,10 +101,10 @@ def test_every_documented_status_has_a_meaning() -> None:
     assert set(DELIVERY_STATUSES) == set(VENDOR_DELIVERY_STATUSES.split())
 
 
-@pytest.mark.parametrize("word", sorted(DELIVERY_STATUSES))
+@pytest.mark.parametrize("word", VENDOR_DELIVERY_STATUSES.split())
 def test_a_refusal_is_what_its_delivery_status_says(word: str) -> None:
     event = bounced(word)
-    assert (event.kind, event.cause) == DELIVERY_STATUSES[word]
+    assert (event.kind, event.cause) == MEANINGS[word]
     assert event.recognised
     assert event.vendor_event == f"hard_bounced/{word}"
 

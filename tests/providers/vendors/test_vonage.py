@@ -14,6 +14,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.meanings import meanings
 from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.vendors.vonage import CODES, PROVIDER, STATUSES, signed_token
@@ -28,6 +29,53 @@ VENDOR_CODES = {
     1170, 1180, 1190, 1200, 1210, 1220, 1230, 1240, 1241, 1250, 1260, 1270, 1280, 1290, 1300, 1310, 1320, 1330, 1340,
     1350, 1360, 1370,
 }  # fmt: skip
+
+
+# https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
+STATUS_MEANINGS = meanings(
+    {
+        (Kind.ACCEPTED, Cause.NONE): "submitted",
+        (Kind.DELIVERED, Cause.NONE): "delivered",
+        (Kind.OPENED, Cause.NONE): "read",
+        (Kind.SOFT_BOUNCE, Cause.UNDETERMINED): "rejected",  # by Vonage or a carrier
+        (Kind.DROPPED, Cause.SERVER_UNAVAILABLE): "undeliverable",  # its supplier was not reached
+    }
+)
+# https://developer.vonage.com/en/api-errors/messages
+CODE_MEANINGS = meanings(
+    {
+        # Absent subscriber: permanent.
+        (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST): "1190",
+        # Invalid or missing number.
+        (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS): "1170",
+        # Absent for a while, ported away, busy; unroutable and unreachable.
+        (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED): "1180 1200 1220 1250 1260",
+        # Number barred, blocked by its carrier, without prepaid credit.
+        (Kind.SOFT_BOUNCE, Cause.RECIPIENT_RESTRICTED): "1050 1280 1290",
+        # Network error.
+        (Kind.SOFT_BOUNCE, Cause.SERVER_UNAVAILABLE): "1230",
+        (Kind.SOFT_BOUNCE, Cause.EXPIRED): "1360",
+        # Unknown.
+        (Kind.SOFT_BOUNCE, Cause.UNDETERMINED): "1330",
+        # Anti-spam rejection, age restriction.
+        (Kind.BLOCKED, Cause.CONTENT): "1210 1270",
+        # Throttled, too many to one number.
+        (Kind.BLOCKED, Cause.RATE_LIMITED): "1000 1241",
+        (Kind.BLOCKED, Cause.MESSAGE_TOO_LARGE): "1090",
+        # Illegal sender address.
+        (Kind.BLOCKED, Cause.SENDER_AUTHENTICATION): "1120",
+        # Parameters, account, quota, signature, class, and numbers that a trial may not reach.
+        (Kind.BLOCKED, Cause.SENDER_CONFIGURATION): (
+            "1010 1020 1021 1022 1040 1060 1070 1080 1110 1130 1140 1150 1160"
+        ),
+        # Internal error, communication failed.
+        (Kind.DROPPED, Cause.SERVER_UNAVAILABLE): "1030 1100",
+        # The STOP of its recipient.
+        (Kind.UNSUBSCRIBE, Cause.NONE): "1240",
+        # Other channels than texts, and what was sent before.
+        (Kind.OTHER, Cause.NONE): "1300 1310 1320 1340 1350 1370",
+    }
+)
 
 
 class TestVonage(ProviderConformance):
@@ -146,15 +194,15 @@ class TestToken:
 
 class TestStatus:
     def test_each_that_the_vendor_documents_is_mapped(self) -> None:
-        assert set(STATUSES) == VENDOR_STATUSES
-        for status, meaning in STATUSES.items():
+        assert set(STATUSES) == set(STATUS_MEANINGS) == VENDOR_STATUSES
+        for status, meaning in STATUS_MEANINGS.items():
             event = told(status)
             assert (event.kind, event.cause, event.channel) == (*meaning, Channel.SMS)
             assert event.address == "+491701234567"
 
     def test_each_code_that_the_vendor_documents_is_mapped(self) -> None:
-        assert {int(code) for code in CODES} == VENDOR_CODES
-        for code, meaning in CODES.items():
+        assert {int(code) for code in CODES} == VENDOR_CODES == {*map(int, CODE_MEANINGS)}
+        for code, meaning in CODE_MEANINGS.items():
             event = told("rejected", code)
             assert (event.kind, event.cause) == meaning
             assert (event.vendor_event, event.recognised) == (f"rejected/{code}", True)
