@@ -1,1 +1,1 @@
-"""Every contract: events, envelopes, words, log events, messages, the API's description, the tables."""
+"""Every contract: events, envelopes, vocabulary, log events, messages, the API's description, the tables."""

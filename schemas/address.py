@@ -1,4 +1,4 @@
-"""One spelling for each address, so that a block and a look-up always meet."""
+"""Each address has one spelling, so that a look-up always finds its block."""
 
 import re
 import unicodedata
@@ -8,16 +8,16 @@ import idna
 from schemas.vocabulary import Channel
 
 MAX_ADDRESS_BYTES = 320
-_LONGEST_TEXT = 2_000  # of what an address may be written in
+_LONGEST_TEXT = 2_000  # characters around and in an address
 
 _PLAIN = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9][a-z0-9.-]{0,252}[a-z0-9]\Z")
 _BETWEEN_DIGITS = re.compile(r"[\s().\-]")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _WITHIN_TEXT = re.compile(r"[^\s<>\"'`,;:()\[\]]+@[^\s<>\"'`,;:()\[\]]+")
-# Seven digits and more, however they are grouped: dates go too, which is the safe side.
+# Seven digits and more, however they are grouped. Dates are hidden too, which is the safe side.
 _DIGITS_WITHIN_TEXT = re.compile(r"\+?\(?[0-9](?:[\s().\-/]{0,3}[0-9]){6,}")
 _IN_BRACKETS = re.compile(r"<([^<>]*)>?\s*\Z")
-# RFC 5321, 4.1.2: between quotes every printable character may stand, and a backslash before any of them.
+# RFC 5321, 4.1.2: quotes may hold every printable character, each with a backslash before it.
 _QUOTED_LOCAL = re.compile(r'"((?:[^"\\]|\\.)*)"(?=@)')
 _COMMENT = re.compile(r"\([^()]*\)")  # RFC 5322, 3.2.2
 # RFC 5322's atext, with letters of all alphabets (RFC 6531) and dots wherever some servers had them.
@@ -42,17 +42,17 @@ def normalise_address(address: str) -> str | None:
 
 
 def normalise_phone_number(number: str) -> str | None:
-    """The number in E.164 (`+491701234567`), or None when it is none.
+    """The phone number in E.164 (`+491701234567`), or None if the text is not one.
 
-    Blanks, hyphens, dots and brackets between the digits go, and so does the prefix of a messaging channel
-    (`whatsapp:`). A number without its country is not guessed at.
+    Spaces, hyphens, dots and brackets between the digits are removed, and so is the prefix of a messaging channel
+    (`whatsapp:`). A number without its country gives None.
     """
     digits = _BETWEEN_DIGITS.sub("", number.rpartition(":")[2])
     return digits if _E164.fullmatch(digits) else None
 
 
 def normalise_recipient(recipient: str, channel: Channel) -> str | None:
-    """An address of channel `email` or a number of `sms` in its one spelling; None when it is no such thing."""
+    """An address of channel `email` or a phone number of `sms` in its one spelling, or None if the text is neither."""
     return normalise_address(recipient) if channel is Channel.EMAIL else normalise_phone_number(recipient)
 
 
@@ -62,7 +62,7 @@ def _normalise_slowly(address: str) -> str | None:
     local, domain = _parts(address.replace("\x00", ""))
     if local is None or domain is None:
         return None
-    # A letter with an accent can be written as one sign or as two; both are the same mailbox (RFC 6532, 3.1).
+    # A letter with an accent can be one code point or two; both are the same mailbox (RFC 6532, 3.1).
     local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
     if not local.isprintable():
         return None
@@ -76,7 +76,7 @@ def _normalise_slowly(address: str) -> str | None:
 
 
 def _parts(text: str) -> tuple[str | None, str | None]:
-    """The local part without quotes, and the domain; None for what is not valid."""
+    """The local part without quotes, and the domain; None for a part that is not valid."""
     text = text.strip()
     quoted = _QUOTED_LOCAL.search(text)
     if quoted is None or text[: quoted.start()].count('"') % 2:
@@ -103,7 +103,7 @@ def _parts(text: str) -> tuple[str | None, str | None]:
 
 
 def _may_stand_before(text: str) -> bool:
-    """True for what may come before an address: nothing, `mailto:`, or a display name and a bracket."""
+    """True if the text may precede an address: nothing, `mailto:`, or a display name and a bracket."""
     text = text.strip().lower()
     return text in {"", "mailto:", "<"} or (text.endswith("<") and "@" not in text)
 
@@ -119,7 +119,7 @@ def _domain(text: str) -> str | None:
 
 
 def mask_address(address: str) -> str:
-    """The address with its local part hidden, for logs: `j***@example.org`; a number as `+49***67`."""
+    """The address with its local part hidden, for logs: `j***@example.org`; a phone number as `+49***67`."""
     local, at, domain = address.rpartition("@")
     if not at:
         return f"{address[:3]}***{address[-2:]}" if _E164.fullmatch(address) else "***"
@@ -127,6 +127,6 @@ def mask_address(address: str) -> str:
 
 
 def mask_addresses(text: str) -> str:
-    """The text with each address in it as `mask_address` shows it, and `***` for what may be a telephone number."""
-    masked = _WITHIN_TEXT.sub(lambda found: mask_address(found.group()), text)
+    """The text with each address masked by `mask_address`, and `***` for anything like a phone number."""
+    masked = _WITHIN_TEXT.sub(lambda match: mask_address(match.group()), text)
     return _DIGITS_WITHIN_TEXT.sub("***", masked)

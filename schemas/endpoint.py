@@ -1,4 +1,4 @@
-"""An endpoint: an application that is told of status changes by signed webhooks."""
+"""An endpoint: an application that receives status changes by signed webhooks."""
 
 from msgspec import Struct
 
@@ -6,7 +6,7 @@ from schemas.source import Secret
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """What the operator configured for one application."""
+    """The operator's configuration of one application."""
 
     name: str
     url: str
@@ -14,5 +14,5 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     statuses: tuple[str, ...] = ()  # only changes to these; empty = all
 
     def wants(self, new_status: str) -> bool:
-        """True if the application is to be told of changes to this status."""
+        """True if the application receives changes to this status."""
         return not self.statuses or new_status in self.statuses

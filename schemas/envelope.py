@@ -16,20 +16,20 @@ PARCEL_CONTENT_TYPE = "application/vnd.bouncekeeper.parcel+msgpack"
 
 
 class Envelope(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """One accepted webhook. Fields are only ever added at the end: older parcels must stay readable."""
+    """One accepted webhook. New fields go to the end, because older parcels must stay readable."""
 
-    delivery_id: UUID  # UUIDv7: sorts by time, runs through every log line
+    delivery_id: UUID  # UUIDv7: sorts by time, appears in every log line about the webhook
     source: str
     provider: str
     account: str
     received_at: datetime  # aware, UTC
     content_type: str
-    headers: dict[str, str]  # lower-case names; only those the provider's parser needs
+    headers: dict[str, str]  # lower-case names; only those that the provider's parser needs
     body: bytes
     replay_token: str = ""  # of `one_time_token`: on the wire its fields stand one after the other
     replay_fingerprint: str = ""
     replay_window_seconds: int = 0
-    account_from: str = ""  # the rule of its source for the account of each event, as the receiver knew it
+    account_from: str = ""  # the source's rule for the account of each event, as the receiver knew it
 
     @property
     def one_time_token(self) -> OneTimeToken | None:
@@ -61,20 +61,20 @@ def encode_envelope(envelope: Envelope) -> bytes:
 
 
 def decode_envelope(blob: bytes) -> Envelope:
-    """The envelope back; raises msgspec.MsgspecError when the blob is none."""
+    """The envelope of the blob. Raises msgspec.MsgspecError if the blob is not an envelope."""
     return _envelope_decoder.decode(blob)
 
 
 def encode_parcel(blobs: Sequence[bytes]) -> bytes:
     """Several encoded envelopes as one queue message.
 
-    Each stays a blob of its own inside, so that one that cannot be read never spoils its neighbours.
+    Each stays a blob of its own inside, so one that cannot be read does not affect its neighbours.
     """
     return _encoder.encode(blobs)
 
 
 def decode_parcel(parcel: bytes) -> list[bytes]:
-    """The encoded envelopes of a parcel; raises msgspec.MsgspecError when it is none."""
+    """The encoded envelopes of a parcel. Raises msgspec.MsgspecError if it is not a parcel."""
     return _parcel_decoder.decode(parcel)
 
 

@@ -1,4 +1,4 @@
-"""One thing an ESP reported about one recipient, in our own words."""
+"""One thing that an ESP reported about one recipient, in our own vocabulary."""
 
 from datetime import datetime
 from typing import Any
@@ -11,26 +11,26 @@ from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
 
 
 class FeedbackEvent(Struct, frozen=True, gc=False, repr_omit_defaults=True):
-    """An event is the same event when its `event_key` is the same, however often it arrives.
+    """Two events with the same `event_key` are the same event, however often it arrives.
 
-    Name the fields when you make one. Only `worker.providers.payload.feedback.new_event`, which makes all that come
-    in, hands them over in this order: with more than fifteen names CPython makes a dict for the call, and that costs
-    as much as the parsing of the event's JSON.
+    Name the fields when you make one. Only `worker.providers.payload.feedback.new_event`, which makes all incoming
+    events, passes them in this order: with more than fifteen names CPython makes a dict for the call, and that costs
+    as much as parsing the event's JSON.
 
-    Events of one contact are folded in the order of (occurred_at, rank, event_key). The rank is that of the kind, so
-    that two events of the same second keep their natural order. The key says nothing about the kind: what a vendor
-    sends again is the same event, even if a newer version reads it as something else.
+    Events of one contact are folded in the order (occurred_at, rank, event_key). The rank is that of the kind, so
+    two events of the same second keep their natural order. The key does not depend on the kind: a vendor's retry is
+    the same event, even if a newer version reads it as another kind.
     """
 
     event_key: bytes  # 16 bytes, stable over the vendor's retries and over versions of ours
     provider: str
     source: str
     account: str
-    address: str | None  # normalised (schemas.address); None when the event names nobody
+    address: str | None  # normalised (schemas.address); None if the event has no recipient
     kind: Kind
     occurred_at: datetime  # aware, UTC, never later than received_at
     received_at: datetime  # aware, UTC: when the receiver took the webhook
-    delivery_id: UUID  # the webhook this came in
+    delivery_id: UUID  # of the webhook that brought it
     cause: Cause = Cause.NONE
     channel: Channel = Channel.EMAIL
     arrival_dated: bool = False  # the vendor gave no usable time: occurred_at is the time of arrival
@@ -45,10 +45,10 @@ class FeedbackEvent(Struct, frozen=True, gc=False, repr_omit_defaults=True):
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] | None = None
     raw: bytes = b""  # the event as the vendor wrote it
-    # What recognises a repeat beside key and time; none of these is stored with the event.
-    claimed_at: datetime | None = None  # the vendor's own time, where it lay ahead of our clock
-    known_by_id: bool = False  # its key alone decides, whatever time a repeat names
-    former_key: bytes | None = None  # as a version made it that had other parts in its keys
+    # These recognise a repeat, in addition to key and time. They are not stored with the event.
+    claimed_at: datetime | None = None  # the vendor's own time, if it was ahead of our clock
+    known_by_id: bool = False  # the key alone identifies it, whatever time a repeat names
+    former_key: bytes | None = None  # the key that an older version made from other parts
 
     @property
     def rank(self) -> int:

@@ -1,10 +1,10 @@
-"""Where a host is, as the configuration names it."""
+"""Hosts as the configuration names them."""
 
 from ipaddress import ip_address
 
 
 def is_loopback(host: str) -> bool:
-    """True when only this machine can reach what listens there."""
+    """True if only this machine can reach a port on this host."""
     if host == "localhost":
         return True
     try:

@@ -1,8 +1,8 @@
 """The order among events of one contact that happened at the same instant: the lower rank comes first.
 
 The ranks follow a message's life, so that a delivery and the click on it keep their natural order within a second.
-They are part of what is stored: a rank that was given never changes, and no two kinds share one.
-tests/schemas/test_kind_rank.py pins them. The gaps leave room for new kinds.
+Stored data depend on them: a rank never changes, and no two kinds share one. tests/schemas/test_kind_rank.py pins
+them. The gaps leave room for new kinds.
 """
 
 from schemas.vocabulary import Kind
@@ -25,7 +25,7 @@ KIND_RANKS: dict[Kind, int] = {
 
 
 def rank_in_former_key(event_key: bytes) -> int | None:
-    """The rank of an event whose key has the former form, which begins with the kind's place; None for any other."""
+    """The rank in a key of the former form, which begins with the kind's place; None for any other key."""
     place = event_key[0]
     return place * 10 if place < _FORMER_PLACES else None
 

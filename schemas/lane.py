@@ -9,9 +9,9 @@ _BULK = "bulk"
 
 
 class Lane(Struct, frozen=True, kw_only=True, order=True):
-    """Whose work it is, and whether it waits behind live events.
+    """The source whose webhooks wait here, and whether they wait behind live events.
 
-    The lane without a source is shared by all sources that have none of their own.
+    Sources without a lane of their own share the lane without a source.
     """
 
     bulk: bool = False  # an import or a replay: nobody waits for it
@@ -25,7 +25,7 @@ class Lane(Struct, frozen=True, kw_only=True, order=True):
 
     @classmethod
     def of_name(cls, name: str) -> Self:
-        """The lane of this name; one that is unknown to this version counts as live."""
+        """The lane of this name. A name that this version does not know counts as live."""
         work, _, source = name.partition(".")
         return cls(source=source, bulk=work == _BULK)
 

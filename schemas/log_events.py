@@ -1,6 +1,6 @@
-"""Every line this program can log: its name, its level, its fields and what it tells the operator.
+"""Every line that this program can log: its name, its level, its fields and its meaning for the operator.
 
-Names are `noun.verb_past`. A name or field that is not declared here is refused while testing.
+Names are `noun.verb_past`. The tests refuse a name or field that is not declared here.
 """
 
 from schemas.log_event import LogEvent
@@ -9,7 +9,7 @@ from schemas.log_event import log_event as _event
 LOG_EVENTS: dict[str, LogEvent] = {
     "api.answered": _event(
         "info",
-        "A question to the API was answered: what was asked, how it went and how long it took.",
+        "The API answered a request: what was asked, the result and the time it took.",
         "method",
         "route",
         "http_status",
@@ -24,14 +24,14 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "api.failed": _event(
         "error",
-        "A question to the API met a defect of ours; the asker got 500 and nothing was allowed.",
+        "A request to the API hit a bug of ours. The caller got 500, and nothing was allowed.",
         "method",
         "route",
     ),
     "api.overloaded": _event(
         "warning",
-        "The API holds as much as api.max_bytes_under_way lets it, or too many wait: questions are answered 429. Said "
-        "once a minute while it lasts, with the count since the line before.",
+        "The API has reached api.max_bytes_under_way, or too many requests wait: it answers 429. Logged once a minute "
+        "while it lasts, with the count since the previous line.",
         "reason",
         "count",
         "bytes",
@@ -39,7 +39,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "batch.applied": _event(
         "info",
-        "A load of deliveries is committed, in one or more batches: what was in it and how long it took.",
+        "A load of deliveries is committed, in one or more batches: its content and the time it took.",
         "parcels",
         "deliveries",
         "events",
@@ -58,32 +58,33 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "batch.retried": _event(
         "warning",
-        "A batch met a deadlock, a serialization failure or a lost database and is done again.",
+        "A batch hit a deadlock, a serialization failure or a lost connection to Postgres, and is tried again.",
         "attempt",
         "reason",
         "wait_seconds",
     ),
-    "broker.connected": _event("info", "RabbitMQ is reached and its queues are as they should be.", "role", "address"),
+    "broker.connected": _event("info", "RabbitMQ is connected and its queues are declared.", "role", "address"),
     "broker.lost": _event(
         "warning",
-        "The connection to RabbitMQ is gone or could not be opened; said once a minute while it lasts.",
+        "The connection to RabbitMQ is lost or could not be opened. Logged once a minute while it lasts.",
         "role",
         "reason",
         "wait_seconds",
     ),
     "broker.misconfigured": _event(
         "error",
-        "RabbitMQ answers but refuses what we need; nothing is queued there until a person acts.",
+        "RabbitMQ answers but refuses what this process needs. Nothing is queued there until a person acts.",
         "role",
         "reason",
         "wait_seconds",
     ),
-    "certificate.fetched": _event("info", "A vendor's signing certificate was fetched over https and is kept.", "url"),
+    "certificate.fetched": _event("info", "A vendor's signing certificate was fetched over https.", "url"),
     "changes.published": _event("debug", "Status changes were published to the topic exchange.", "count", "seconds"),
     "connection.cut_off": _event(
         "warning",
-        "Connections were turned away, closed to make room for others, or cut off for how their requests came: said at "
-        "once, then once a minute with their number. `remote_address` is the first one's.",
+        "Connections were turned away, closed to make room for others, or cut off because their requests came too "
+        "slowly or in too many pieces. Logged at once, then once a minute with their number. `remote_address` is that "
+        "of the first one.",
         "role",
         "reason",
         "detail",
@@ -93,8 +94,8 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "connections.limited": _event(
         "warning",
-        "The system allows this process too few open files for connections.max_open: fewer are kept open. Raise the "
-        "hard limit (systemd: LimitNOFILE).",
+        "The system allows this process too few open files for connections.max_open, so it keeps fewer connections. "
+        "Raise the hard limit (systemd: LimitNOFILE).",
         "role",
         "max_open",
         "open_files",
@@ -126,7 +127,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "delivery.set_aside": _event(
         "warning",
-        "One delivery, or the events of one that could not be read, are kept as they came in dead_letters.",
+        "A delivery, or its events that could not be read, is kept unchanged in dead_letters.",
         "source",
         "provider",
         "reason",
@@ -134,8 +135,8 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "endpoint.disabled": _event(
         "error",
-        "An application has taken no webhook of ours for days, or asks for none (410): nothing is sent to it until a"
-        " person enables it again. What changes meanwhile waits.",
+        "An application has accepted no webhook of ours for days, or answered 410: it gets no more until a person "
+        "enables it again. Changes wait in the feed.",
         "endpoint",
         "reason",
         "failing_since",
@@ -143,28 +144,29 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "endpoint.failed": _event(
         "warning",
-        "An application has not taken a webhook of ours, and is tried again; said at first, then about once an hour.",
+        "An application has not accepted a webhook of ours, which is sent again. Logged at first, then about once an "
+        "hour.",
         "endpoint",
         "reason",
         "attempts",
         "wait_seconds",
     ),
     "endpoint.recovered": _event(
-        "info", "An application takes our webhooks again; after how many attempts.", "endpoint", "attempts"
+        "info", "An application accepts our webhooks again; after how many attempts.", "endpoint", "attempts"
     ),
     "event.expired": _event(
         "warning",
-        "Events from before the retention that change nothing, or name nobody, were counted and not stored.",
+        "Events older than the retention that change nothing, or have no contact, were counted but not stored.",
         "count",
     ),
     "event.failed": _event(
         "error",
-        "One event could not be applied: a defect of ours, or a contact's row that cannot be read. Its delivery is set "
-        "aside whole.",
+        "An event could not be applied: a bug of ours, or a contact's row that cannot be read. Its whole delivery is "
+        "set aside.",
     ),
     "event.unknown": _event(
         "warning",
-        "An ESP sent an event name or bounce class that this version does not know; it is kept as `other`.",
+        "An ESP sent an event name or bounce class that this version does not know. The event is kept as `other`.",
         "source",
         "provider",
         "vendor_event",
@@ -172,7 +174,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "folder.opened": _event(
         "warning",
-        "A folder may now be entered by other users, as the embedded Postgres does not run as root.",
+        "Other users may now enter a folder, because the embedded Postgres does not run as root.",
         "folder",
         "mode",
     ),
@@ -185,7 +187,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "mail.fetched": _event(
         "info",
-        "A mail of an IMAP mailbox is confirmed by the queue; it is flagged, moved or deleted next.",
+        "The queue has confirmed a mail of an IMAP mailbox. It is flagged, moved or deleted next.",
         "source",
         "provider",
         "uid",
@@ -194,7 +196,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "mail.passed_over": _event(
         "warning",
-        "A mail cannot be taken and stays in its mailbox; said once while the process runs.",
+        "A mail cannot be queued and stays in its mailbox. Logged once while the process runs.",
         "source",
         "provider",
         "uid",
@@ -203,7 +205,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "mail.postponed": _event(
         "info",
-        "The key of a mail's DKIM signature could not be looked up now: the mail is fetched again later.",
+        "The key of a mail's DKIM signature could not be looked up. The mail is fetched again later.",
         "source",
         "provider",
         "uid",
@@ -211,7 +213,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "mailbox.emptied": _event(
         "info",
-        "All that waited in a mailbox was taken; said when there was something.",
+        "A mailbox has no more new mail. Logged if there was any.",
         "source",
         "queued",
         "postponed",
@@ -220,14 +222,14 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "mailbox.lost": _event(
         "warning",
-        "An IMAP server is away, or does not let us in any more; said once a minute while it lasts.",
+        "An IMAP server is away, or refuses the login. Logged once a minute while it lasts.",
         "source",
         "reason",
         "wait_seconds",
     ),
     "mailbox.opened": _event(
         "info",
-        "An IMAP server has let us into a mailbox.",
+        "A mailbox on an IMAP server is open.",
         "source",
         "address",
         "folder",
@@ -235,21 +237,21 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "idle",
     ),
     "package.installing": _event(
-        "warning", "A program is not on this machine: Debian's package of it is being installed.", "command"
+        "warning", "A program is missing on this machine: its Debian package is being installed.", "command"
     ),
     "parcel.failed": _event(
         "error",
-        "The queue's writer met something it does not know; the webhooks inside are answered with 503.",
+        "A parcel could not be queued because of a bug of ours. Its webhooks are answered 503.",
         "envelopes",
     ),
     "parcel.parked": _event(
         "warning",
-        "The broker did not confirm in time, so parcels go to Postgres instead: first of a row.",
+        "The broker did not confirm in time, so parcels go to Postgres. Logged for the first parcel only.",
         "reason",
     ),
     "parcel.published_again": _event(
         "warning",
-        "The queue did not confirm a parcel, and it is offered once more; duplicates change nothing.",
+        "The queue did not confirm a parcel, which is published again. Duplicates change nothing.",
         "envelopes",
         "detail",
     ),
@@ -267,18 +269,18 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "parser.failed": _event(
         "error",
-        "A provider's parser failed on a delivery: a defect of ours. The delivery is set aside whole.",
+        "A provider failed to parse a delivery because of a bug of ours. The whole delivery is set aside.",
         "source",
         "provider",
     ),
     "partition.dropped": _event(
         "info",
-        "A month of events is past the retention and was dropped; those that still have a say are kept.",
+        "A month of events older than the retention was dropped. Events that still matter are kept.",
         "month",
         "contacts",
         "kept_events",
     ),
-    "partition.made": _event("info", "A month's partition of events was made.", "month"),
+    "partition.made": _event("info", "The partition for a month of events was made.", "month"),
     "process.restarted": _event(
         "warning",
         "A process of `bouncekeeper stack` ended by itself and is started again.",
@@ -287,17 +289,16 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "wait_seconds",
     ),
     "process.started": _event("info", "A process is ready for work.", "role", "version", "address"),
-    "process.stopped": _event("info", "A process has finished what it had accepted and ends.", "role", "seconds"),
-    "schema.returned": _event("info", "The database's tables are back and whole: the worker goes on."),
+    "process.stopped": _event("info", "A process has finished its accepted work and ends.", "role", "seconds"),
+    "schema.returned": _event("info", "The database's tables are complete again: the processor goes on."),
     "schema.vanished": _event(
         "error",
-        "Tables that were there are gone, as while a backup is restored: the worker lets go of the database until they"
-        " are back and whole.",
+        "Tables have vanished, as while a backup is restored: the processor disconnects until they are complete again.",
         "reason",
     ),
     "service.left_over": _event(
         "warning",
-        "A local service of an earlier run that was killed still ran; it is ended first.",
+        "A local service of an earlier, killed run was still running and is ended.",
         "service",
         "pid",
     ),
@@ -308,10 +309,10 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "address",
         "folder",
     ),
-    "service.stopped": _event("info", "A local Postgres or RabbitMQ of ours has ended.", "service", "signal"),
+    "service.stopped": _event("info", "A local Postgres or RabbitMQ has ended.", "service", "signal"),
     "status.changed": _event(
         "info",
-        "A contact's status is another one now, and why.",
+        "A contact's status has changed, and why.",
         "contact_id",
         "contact",
         "account",
@@ -324,20 +325,20 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "actor",
     ),
     "subscription.confirmed": _event(
-        "info", "A vendor's subscription handshake was finished; its webhooks come from now on.", "source", "topic"
+        "info", "A vendor's subscription is confirmed: its webhooks come from now on.", "source", "topic"
     ),
     "sweep.applied": _event("info", "Holds that ended by themselves were written to the history.", "contacts"),
     "task.failed": _event(
         "warning",
-        "A background task of the worker could not do its work now; it tries again after a pause.",
+        "A background task of the processor failed and tries again after a pause.",
         "task",
         "reason",
         "wait_seconds",
     ),
     "token.refused": _event(
         "warning",
-        "Questions to the API came without a valid token; with reason `guessing` it was not even looked at. Said once "
-        "a minute for each address, with the count since the line before, and 30 times a minute in all.",
+        "Requests to the API came without a valid token. With the reason `guessing` the token was not checked. Logged "
+        "once a minute for each address, with the count since the previous line, and 30 times a minute in all.",
         "remote_address",
         "reason",
         "count",
@@ -345,7 +346,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     "user.added": _event("info", "A system user was added for the embedded Postgres.", "user"),
     "webhook.accepted": _event(
         "info",
-        "A webhook is authentic, confirmed by the queue and answered with success.",
+        "A webhook is authentic, the queue has confirmed it, and the answer is a success.",
         "source",
         "provider",
         "body_bytes",
@@ -355,7 +356,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "webhook.answered": _event(
         "info",
-        "An authentic request that carries no event (a handshake, a test) is answered; nothing is queued.",
+        "An authentic request without an event (a handshake, a test) is answered. Nothing is queued.",
         "source",
         "provider",
         "reason",
@@ -366,14 +367,14 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "webhook.failed": _event(
         "error",
-        "A mistake of this program; the vendor is told to send the webhook again.",
+        "A webhook hit a bug of ours. The vendor is told to send it again.",
         "source",
         "provider",
         "body_bytes",
     ),
     "webhook.postponed": _event(
         "warning",
-        "A webhook could not be stored now; the vendor is told to send it again.",
+        "A webhook could not be stored. The vendor is told to send it again.",
         "source",
         "provider",
         "reason",
@@ -384,7 +385,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "webhook.refused": _event(
         "warning",
-        "A request is not authentic, too large, too slow or for no source of ours; nothing is queued.",
+        "A request is not authentic, too large, too slow or for an unknown source. Nothing is queued.",
         "source",
         "provider",
         "reason",

@@ -1,7 +1,7 @@
-"""What Bouncekeeper tells the sending applications when a contact's status changes.
+"""What applications receive when a contact's status changes.
 
-The feed, the messages on the exchange and the webhooks out carry the same record. schemas/status-changed.schema.json is
-made from it: `python -m schemas.outgoing` writes it anew.
+The feed, the messages on the exchange and the webhooks out carry the same record. `python -m schemas.outgoing` writes
+schemas/status-changed.schema.json from it.
 """
 
 import json
@@ -30,7 +30,7 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     """One status change of one contact."""
 
     message_id: Annotated[
-        UUID, _says("The same in the feed and in every message about this change: it tells repeated messages.")
+        UUID, _says("The same in the feed and in every message about this change: it identifies repeated messages.")
     ]
     recorded_at: Annotated[_Time, _says("When the change was written.")]
     account: str
@@ -40,8 +40,8 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     new_status: Status
     old_blocks: Annotated[Blocks, _says("Which mail was forbidden before.")]
     new_blocks: Annotated[Blocks, _says("Which mail is forbidden now.")]
-    since: Annotated[_Time | None, _says("When the new status began; it may have been learnt of later.")]
-    until: Annotated[_Time | None, _says("When it ends by itself; null: not by time.")]
+    since: Annotated[_Time | None, _says("When the new status began; Bouncekeeper may have learnt of it later.")]
+    until: Annotated[_Time | None, _says("When it ends by itself; null if time does not end it.")]
     cause: Cause
     rule: Annotated[str | None, _says("The policy's rule that decided; null where none was needed.")]
     event_key: Annotated[str | None, _says("Of the event that brought it about, hexadecimal.")]
@@ -79,7 +79,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 def json_schema() -> dict[str, Any]:
-    """The published schema of one message. Fields may be added: readers pass over those that they do not know."""
+    """The published schema of one message. Fields may be added: readers ignore those that they do not know."""
     _, definitions = msgspec.json.schema_components([StatusChanged], ref_template="#/$defs/{name}")
     record = definitions.pop("StatusChanged")
     return {
@@ -87,7 +87,7 @@ def json_schema() -> dict[str, Any]:
         "$id": SCHEMA_ID,
         "title": "A contact's status has changed",
         "description": "The body of a message on the exchange bouncekeeper.contacts, and of a webhook out. Delivered "
-        "at least once. Fields may be added: pass over those that you do not know.",
+        "at least once. Fields may be added: ignore those that you do not know.",
         "examples": [EXAMPLE],
         **{name: value for name, value in record.items() if name not in {"title", "description"}},
         "$defs": definitions,

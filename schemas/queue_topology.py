@@ -1,4 +1,4 @@
-"""The broker's objects: what exists in RabbitMQ, by name, and why.
+"""The objects in RabbitMQ: their names, and what each is for.
 
 ```
 receiver ──► exchange bouncekeeper.parcels (direct, durable)
@@ -18,10 +18,9 @@ what a policy of the broker gives up ──► exchange bouncekeeper.webhooks.de
 relay ──► exchange bouncekeeper.contacts (topic, durable), routing key contact.status.<status>
               └──► the applications' own queues, and those of queue.changes_queues (quorum, durable)
 ```
-All queues are quorum queues. Receivers and workers declare the shared ones; a worker declares one for each source
-of its configuration, and writes its name into the table queue_lanes, so that the queue of a source that is gone is
-drained all the same. Declaring is idempotent; a name that exists with other arguments stops the process with the
-remedy.
+All queues are quorum queues. Receivers and processors declare the shared ones. A processor declares one for each source
+of its configuration and writes its name into the table queue_lanes, so that the queue of a removed source is still
+drained. Declaring is idempotent. If a name exists with other arguments, the process stops and names the remedy.
 """
 
 from schemas.lane import SHARED_BULK_LANE, SHARED_LANE, Lane
@@ -33,7 +32,7 @@ DEAD_EXCHANGE = "bouncekeeper.webhooks.dead"
 DEAD_QUEUE = "bouncekeeper.webhooks.dead"
 CONTACTS_EXCHANGE = "bouncekeeper.contacts"
 
-# The one queue of all sources, of versions before there were lanes. It is drained wherever it still exists.
+# The single queue of all sources in versions without lanes. It is drained wherever it still exists.
 FORMER_QUEUE = "bouncekeeper.webhooks.parcels"
 
 PARCELS_EXCHANGE_ARGUMENTS: dict[str, str | int] = {"alternate-exchange": SHARED_EXCHANGE}
@@ -48,7 +47,7 @@ PARCELS_QUEUE_ARGUMENTS: dict[str, str | int] = {
     "x-delivery-limit": NO_DELIVERY_LIMIT,
     # For what a policy of the operator's gives up, such as parcels that are too old for him.
     "x-dead-letter-exchange": DEAD_EXCHANGE,
-    # Dead letters change queues with confirms: a crash in between loses none. Asks for reject-publish.
+    # Dead letters move to their queue with confirms, so a crash in between loses none. This needs reject-publish.
     "x-dead-letter-strategy": "at-least-once",
     "x-overflow": "reject-publish",
 }
@@ -69,5 +68,5 @@ def lane_queue(lane: Lane) -> str:
 
 
 def status_routing_key(status: str) -> str:
-    """The topic that a status change is published under."""
+    """The routing key of a status change."""
     return f"contact.status.{status}"

@@ -1,6 +1,6 @@
-"""One event as anybody's script reports it to us: the contract of the provider `bouncekeeper`.
+"""One event as a script reports it: the contract of the provider `bouncekeeper`.
 
-schemas/feedback.schema.json is made from this: `python -m schemas.reported_event` writes it anew.
+`python -m schemas.reported_event` writes schemas/feedback.schema.json from it.
 """
 
 import json
@@ -13,10 +13,10 @@ from msgspec import Meta, Struct
 from schemas.vocabulary import Cause, Channel, Kind
 
 SCHEMA_FILE = Path(__file__).with_name("feedback.schema.json")
-OWN_PROVIDER = "bouncekeeper"  # what an event's `provider` says when it was reported so
+OWN_PROVIDER = "bouncekeeper"  # the `provider` of these events
 SCHEMA_ID = "urn:bouncekeeper:schema:feedback"
 
-# A bounce of which the script does not say whether it was hard: its codes and words decide.
+# The script does not say whether the bounce was hard: its codes and words decide.
 BOUNCE = "bounce"
 EVENT_NAMES = (BOUNCE, *(kind.value for kind in Kind))
 
@@ -43,27 +43,27 @@ EXAMPLES: list[Any] = [
 
 _LONG, _SHORT, _WORD = 2_000, 500, 200
 
-# More tags and longer texts are taken, and cut: the limits here are what is kept.
+# More tags and longer texts are accepted and cut to these limits.
 _Name = Annotated[
     str,
     Meta(
-        description="What happened. Another word is kept as `other` and logged. `bounce`: the codes and the words of "
-        "the server say which bounce it was. May be left out when `smtp_code` is there: 2yz is then `delivered`, 4yz "
-        "`deferred` (unless `final` is true), 5yz `bounce`.",
+        description="What happened. An unknown word is kept as `other` and logged. With `bounce` the server's codes "
+        "and words decide which bounce it was. May be left out if `smtp_code` is present: 2yz is then `delivered`, "
+        "4yz `deferred` (unless `final` is true), 5yz `bounce`.",
         extra_json_schema={"enum": list(EVENT_NAMES)},
     ),
 ]
 _Address = Annotated[
     str,
     Meta(
-        description="Whom it happened to: an e-mail address, or a number as +491701234567 on channel `sms`.",
+        description="The recipient: an e-mail address, or on channel `sms` a phone number such as +491701234567.",
         examples=["jane@example.org"],
     ),
 ]
 
 
 class ReportedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """One event about one recipient. A field that is not listed makes the event malformed, so that none is missed."""
+    """One event about one recipient. An unknown field makes the event malformed, so that no typo goes unnoticed."""
 
     event: _Name | None = None
     kind: Annotated[_Name | None, Meta(description="Another name of `event`; give one of the two.")] = None
@@ -72,22 +72,23 @@ class ReportedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     occurred_at: Annotated[
         str | int | float | None,
         Meta(
-            description="When: RFC 3339, or seconds since 1970. The time of arrival when it is missing or lies ahead.",
+            description="When it happened: RFC 3339, or seconds since 1970. If missing or in the future, the time of "
+            "arrival counts.",
             examples=["2026-03-04T11:00:00Z", 1772622000],
         ),
     ] = None
     id: Annotated[
         str | int | None,
         Meta(
-            description="Your own id of this event, the same when it is sent again. Without one, an event is known "
-            "again by event, address, message_id, occurred_at, scope and smtp_code; without message_id and "
+            description="Your own id of this event, the same when you send it again. Without an id, the event is "
+            "recognised by event, address, message_id, occurred_at, scope and smtp_code; without message_id and "
             "occurred_at by its bytes.",
         ),
     ] = None
     message_id: Annotated[str | None, Meta(description=f"Of the mail; {_SHORT} characters are kept.")] = None
     cause: Annotated[
         Cause | None,
-        Meta(description="Why, where you know it: it is believed before the codes and words."),
+        Meta(description="Why it happened, if you know: it takes precedence over the codes and words."),
     ] = None
     smtp_code: Annotated[int, Meta(ge=200, le=599, description="The reply code (RFC 5321).")] | None = None
     enhanced_status: (
@@ -100,7 +101,7 @@ class ReportedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     final: Annotated[
         bool | None,
         Meta(
-            description="Whether the tries are over. False makes a bounce of any sort `deferred`, which never counts "
+            description="Whether delivery is no longer tried. False makes any bounce `deferred`, which never counts "
             "against a contact; true makes `deferred` a `bounce`.",
         ),
     ] = None
@@ -116,8 +117,8 @@ class ReportedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     account: Annotated[
         str | int | None,
         Meta(
-            description='Whose contact it is. Any account where the source says `account_from = "account"`; else only '
-            "the one that the event is kept under anyway: another makes it malformed."
+            description='The account of the contact. Any account if the source has `account_from = "account"`. '
+            "Otherwise only the account that the event would get anyway; another makes it malformed."
         ),
     ] = None
 
@@ -133,9 +134,9 @@ def json_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
-        "title": "What the provider bouncekeeper takes",
+        "title": "What the provider bouncekeeper accepts",
         "description": "One event, an array of them, or an object with the array in `events`. An event needs an "
-        "address and what happened to it; all else may be left out.",
+        "address and what happened; everything else may be left out.",
         "examples": EXAMPLES,
         "anyOf": [
             event,

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Secret:
-    """A text that never shows itself in a repr, a log line or a traceback."""
+    """A text that never appears in a repr, a log line or a traceback."""
 
     __slots__ = ("_text",)
 
@@ -28,14 +28,14 @@ class Secret:
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """What the operator configured for one webhook URL."""
+    """The operator's configuration of one webhook URL."""
 
     name: str
     provider: str
     account: str = "default"
-    account_from: str = ""  # where each event tells its own account; "" = all are the source's
-    authentication: str = ""  # "" = the provider's own way; "none" = open, said in so many words
+    account_from: str = ""  # the field of an event that names its account; "" = the source's account
+    authentication: str = ""  # "" = the provider's default scheme; "none" = open, explicitly
     secrets: tuple[Secret, ...] = ()  # several at once while a secret is being rotated
     allowed_addresses: tuple[str, ...] = ()  # IP networks (CIDR) that may call; empty = any
     bulk: bool = False  # its webhooks wait behind those of the other sources: for imports
-    options: dict[str, Any] = {}  # what only this provider understands, e.g. SES `topics`
+    options: dict[str, Any] = {}  # settings of this provider only, e.g. SES `topics`

@@ -1,6 +1,6 @@
-"""The words of Bouncekeeper: one vocabulary for every ESP.
+"""One vocabulary for the events of every ESP.
 
-Values are what is stored, logged and sent; a new word may be added, an old one never changes its meaning.
+The values are stored, logged and sent. A new word may be added; an old one never changes its meaning.
 """
 
 from enum import StrEnum
@@ -19,25 +19,25 @@ class Blame(StrEnum):
     RECIPIENT = "recipient"  # the address itself: gone, full, disabled, closed to us
     REMOTE = "remote"  # the receiving side's machines: down, slow, misconfigured
     SENDER = "sender"  # us: reputation, content, authentication, rate, configuration
-    NOBODY = "nobody"  # no failure at all, or an echo of an older one
+    NOBODY = "nobody"  # not a failure, or an echo of an older one
 
 
 class Kind(StrEnum):
     """What happened to a message, in the order of a message's life."""
 
-    ACCEPTED = "accepted"  # the ESP has taken the message; nothing is known of the mailbox
+    ACCEPTED = "accepted"  # the ESP has accepted the message; this says nothing about the mailbox
     DEFERRED = "deferred"  # one attempt failed and the ESP goes on trying; never a strike
     DELIVERED = "delivered"  # the receiving server said yes; a bounce may still follow
     SOFT_BOUNCE = "soft_bounce"  # final failure that may not repeat
     HARD_BOUNCE = "hard_bounce"  # final failure that will repeat
-    BLOCKED = "blocked"  # refused for the sender's sake: reputation, content, policy
+    BLOCKED = "blocked"  # refused because of the sender: reputation, content, policy
     DROPPED = "dropped"  # the ESP did not try: its own suppression list, or an invalid request
     OPENED = "opened"  # the message's pixel was fetched (by a machine: `machine` is true)
     CLICKED = "clicked"  # a link was followed
     UNSUBSCRIBE = "unsubscribe"  # the person asked for no more
     RESUBSCRIBE = "resubscribe"  # the person asked for more again
     COMPLAINT = "complaint"  # the person pressed "spam"
-    OTHER = "other"  # kept and logged by the vendor's name, changes nothing
+    OTHER = "other"  # kept and logged under the vendor's name, changes nothing
 
 
 class Cause(StrEnum):
@@ -56,9 +56,9 @@ class Cause(StrEnum):
     SERVER_UNAVAILABLE = "server_unavailable"  # down, busy, out of storage, misconfigured
     CONNECTION_FAILED = "connection_failed"  # no answer, reset, time-out, routing
     DNS_FAILURE = "dns_failure"  # the look-up failed for now
-    GREYLISTED = "greylisted"  # told to come again later
+    GREYLISTED = "greylisted"  # the server asks to try again later
     EXPIRED = "expired"  # the ESP's retries ran out
-    UNDETERMINED = "undetermined"  # a failure with no reason that anyone could read
+    UNDETERMINED = "undetermined"  # a failure without a readable reason
     # ours
     SENDER_REPUTATION = "sender_reputation"  # IP or domain on a block list, low reputation
     SENDER_AUTHENTICATION = "sender_authentication"  # SPF, DKIM, DMARC, reverse DNS, TLS
@@ -67,16 +67,16 @@ class Cause(StrEnum):
     VIRUS = "virus"  # the message or an attachment was refused as dangerous
     MESSAGE_TOO_LARGE = "message_too_large"  # too big for the server or the mailbox
     RATE_LIMITED = "rate_limited"  # too many, too fast
-    POLICY = "policy"  # refused by a rule that names no clear reason (bare 5.7.1)
-    # nobody's: echoes, replies, and things that are no failure
+    POLICY = "policy"  # refused by a rule without a clear reason (bare 5.7.1)
+    # nobody's: echoes, replies, and events that are not failures
     SUPPRESSED_BY_PROVIDER = "suppressed_by_provider"  # on the ESP's own list for an older bounce
     COMPLAINED_AT_PROVIDER = "complained_at_provider"  # on the ESP's list for an older complaint
     UNSUBSCRIBED_AT_PROVIDER = "unsubscribed_at_provider"  # on the ESP's list for an older unsubscribe
     AUTO_REPLY = "auto_reply"  # out of office and the like
     CHALLENGE_RESPONSE = "challenge_response"  # "prove that you are human"
     ADDRESS_CHANGED = "address_changed"  # a reply that names a new address
-    ABUSE_REPORT = "abuse_report"  # a complaint of the ordinary sort
-    FRAUD_REPORT = "fraud_report"  # a complaint that speaks of phishing
+    ABUSE_REPORT = "abuse_report"  # an ordinary complaint
+    FRAUD_REPORT = "fraud_report"  # a complaint about phishing
     TEST = "test"  # a sample from the vendor's console, or mail in test mode
     NONE = "none"  # nothing to explain
 
@@ -143,22 +143,22 @@ class Status(StrEnum):
     DO_NOT_CONTACT = "do_not_contact"
     DECLINED_COMMERCIAL = "declined_commercial"
     COMPLAINED = "complained"  # the person pressed "spam"
-    BLOCKLISTED = "blocklisted"  # a hard bounce, or as bad
-    MULTIPLE_SOFT_BOUNCES = "multiple_soft_bounces"  # soft bounces repeated until a rule said stop
+    BLOCKLISTED = "blocklisted"  # a hard bounce, or a failure of the same weight
+    MULTIPLE_SOFT_BOUNCES = "multiple_soft_bounces"  # soft bounces have reached a rule's limit
     UNSUBSCRIBED = "unsubscribed"
     UNSUBSCRIBED_BY_US = "unsubscribed_by_us"
     NON_MARKETABLE = "non_marketable"
     SOFT_BOUNCING = "soft_bouncing"  # strikes are counted, mail is still allowed
     ACTIVE = "active"  # something was delivered, opened or clicked
-    NEW = "new"  # nothing is known, and so nothing forbids
+    NEW = "new"  # nothing is known, so nothing is forbidden
 
 
 STATUS_GRAVITY: dict[Status, int] = {status: gravity for gravity, status in enumerate(reversed(Status))}
 
-# Nothing is held against these contacts; they differ only by engagement, of which the times of their deliveries,
-# opens and clicks tell better. So nothing began with these statuses: they have no `since`. And a move between them
-# is no change of status, neither written to the history nor announced: else the first campaign would write a line
-# for every contact.
+# Nothing is forbidden to these contacts. They differ only by engagement, which the times of their deliveries, opens
+# and clicks show better. So these statuses have no `since`, and a move between them does not count as a change of
+# status: it is neither written to the history nor published. Otherwise the first campaign would write a row for
+# every contact.
 FREE_STATUSES = frozenset({Status.ACTIVE, Status.NEW})
 
 
@@ -177,5 +177,5 @@ class Blocks(StrEnum):
     ALL = "all"
 
     def forbids(self, mail_class: MailClass) -> bool:
-        """True when mail of this class may not be sent."""
+        """True if mail of this class must not be sent."""
         return self is Blocks.ALL or (self is Blocks.MARKETING and mail_class is MailClass.MARKETING)

@@ -137,7 +137,7 @@ async def test_a_person_sees_how_an_endpoint_fares_and_enables_it_again(
     pool: WriterPool, installation: Installation, app: Application
 ) -> None:
     answer = await installation.endpoint()
-    assert (answer["name"], answer["state"]) == ("crm", "no worker knows it yet")
+    assert (answer["name"], answer["state"]) == ("crm", "no processor knows it yet")
     await installation.command("endpoints", "enable", "crm", expected=ExitCode.NO)
     await installation.start_worker()
     await until_known(pool)

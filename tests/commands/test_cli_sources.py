@@ -58,7 +58,7 @@ def test_what_was_not_understood_ends_with_1(tmp_path: Path) -> None:
     unknown = written(tmp_path, "unknown.json", json.dumps(BOUNCE | {"RecordType": "Invented"}))
     told = bouncekeeper("sources", "try", "--provider", "postmark", unknown, folder=tmp_path)
     assert told.returncode == ExitCode.NO
-    assert "NOT KNOWN" in told.stdout
+    assert "UNKNOWN" in told.stdout
     broken = written(tmp_path, "broken.json", '{"RecordType": ')
     told = bouncekeeper("sources", "try", "--provider", "postmark", broken, folder=tmp_path)
     assert told.returncode == ExitCode.NO

@@ -140,7 +140,7 @@ def test_a_command_beside_it_uses_its_broker_and_people_find_it(stack: Stack) ->
         check=False,
     )
     found = {(finding["what"], finding["detail"]) for finding in json.loads(done.stdout)["findings"]}
-    assert any(what == "rabbitmq" and "2 workers take" in detail for what, detail in found), done.stdout
+    assert any(what == "rabbitmq" and "processors connected: 2" in detail for what, detail in found), done.stdout
     assert ("receiver", f"ready at http://127.0.0.1:{stack.ports[0]}") in found
     assert url_file.read_text().strip().split("@")[0] not in done.stdout
 

@@ -68,13 +68,13 @@ def test_a_folder_without_room_is_told(kilobytes: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [("up",), ("stack",), ("demo",), ("check", "jane@example.org")])
 def test_a_file_in_its_place_is_told(words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "data").touch()
-    assert "move the file away" in refusal(bouncekeeper(*words, "--data-directory", "data"), tmp_path)
+    assert "move away the file" in refusal(bouncekeeper(*words, "--data-directory", "data"), tmp_path)
 
 
 @pytest.mark.parametrize("words", [("up",), ("check", "jane@example.org")])
 def test_a_file_in_the_place_of_the_database_is_told(words: tuple[str, ...], configured: Path, tmp_path: Path) -> None:
     (configured / "postgres").touch()
-    assert "move the file away" in refusal(bouncekeeper(*words, "--data-directory", "data"), tmp_path)
+    assert "move away the file" in refusal(bouncekeeper(*words, "--data-directory", "data"), tmp_path)
 
 
 def test_a_folder_in_the_place_of_a_file_is_told(configured: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_many_addresses_come_from_standard_input_each_with_an_id_of_its_own(fold
     told = read_token(first["token"], [Secret(KEY)])
     assert told is not None
     assert (told.address, told.message_id) == ("a@example.org", "order-1")
-    assert second == {"address": "nobody", "problem": "this is no e-mail address"}
+    assert second == {"address": "nobody", "problem": "this is not an e-mail address"}
     assert third["address"] == "b@example.org"
 
 
@@ -113,7 +113,7 @@ def test_reading_tells_what_a_token_says_and_which_key_made_it(folder: Path) -> 
     [
         (make_token("jane@example.org", secret="somebody-elses-key"), "not genuine: none of the keys of reports"),
         (make_token("jane@example.org", secret=KEY)[:-3], "not genuine: none of the keys of reports"),
-        ("jane@example.org", "there is no token in it"),
+        ("jane@example.org", "there is no token in this text"),
     ],
 )
 def test_reading_says_what_is_not_genuine(text: str, problem: str, folder: Path) -> None:

@@ -17,7 +17,7 @@ from tests.mailbox.imap_server import ImapServer
 from tests.waiting import stays
 from worker.errors import ImpossibleSetting, MailboxUnavailable, QueueUnavailable
 from worker.mailbox.dkim_check import KeyLookup, LookupFailed
-from worker.mailbox.fetching import Limits, MailboxFetcher, waiting_mails
+from worker.mailbox.mailbox_fetcher import Limits, MailboxFetcher, waiting_mails
 from worker.providers.mail.imap_options import ImapMailbox
 from worker.providers.mail.mail_webhook import DELIVERED_AT_HEADER
 from worker.queue.postgres import PostgresReader, PostgresWriter
@@ -230,7 +230,7 @@ async def test_a_server_that_is_gone_is_told_as_something_that_waiting_mends(ima
     async with fetching(imap_server.mailbox(), RefusingWriter()) as fetcher:
         await fetcher.take_all()
         imap_server.stop()
-        with pytest.raises(MailboxUnavailable, match="it is tried again"):
+        with pytest.raises(MailboxUnavailable, match="this is tried again"):
             await fetcher.take_all()
     async with fetching(imap_server.mailbox(), RefusingWriter()) as fetcher:
         with pytest.raises(MailboxUnavailable, match=f"127.0.0.1:{imap_server.port} cannot be reached"):

@@ -48,7 +48,7 @@ def test_mail_that_nobody_fetches_is_worth_a_note(imap_server: ImapServer, tmp_p
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"imap_user": "somebody@example.org"}, "does not let us in"),
+        ({"imap_user": "somebody@example.org"}, "refuses the login"),
         ({"imap_folder": "Reports"}, "there is no such folder"),
         ({"after_fetch": "move:Done"}, "there is no folder 'Done'"),
     ],
@@ -122,7 +122,7 @@ async def test_a_sample_for_a_mailbox_goes_the_way_of_fetched_mail(
         {step["step"]: step["outcome"] for step in source["steps"]} for source in json.loads(done.stdout)["sources"]
     )
     assert steps["forged webhook"] == "refused (401)"
-    assert steps["sample"].startswith("queued as the mailbox process does, since nobody can post here")
+    assert steps["sample"].startswith("queued directly, because nobody can post here")
     assert steps["event"].endswith("hard_bounce (mailbox_does_not_exist)")
     assert "is blocklisted" in steps["status"]
     assert "has no token_secrets" in signed["sample"]

@@ -12,8 +12,8 @@ import pytest
 from schemas.lane import SHARED_LANE, Lane
 from schemas.source import Secret, Source
 from worker.errors import ImpossibleSetting, MailboxUnavailable
-from worker.mailbox.fetching import Limits, MailboxFetcher
 from worker.mailbox.imap_session import ImapSession
+from worker.mailbox.mailbox_fetcher import Limits, MailboxFetcher
 from worker.providers.mail.imap_options import ImapMailbox
 
 PASSWORD = "a-password-of-the-mailbox"
@@ -140,7 +140,7 @@ async def test_a_server_that_is_busy_passes_no_mail_over() -> None:
 
 
 async def test_a_full_folder_holds_up_no_mail_that_comes_later_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.mailbox.fetching.PARCEL_MAX_MAILS", 1)
+    monkeypatch.setattr("worker.mailbox.mailbox_fetcher.PARCEL_MAX_MAILS", 1)
 
     def answer(command: str) -> list[str]:
         return ["!NO [OVERQUOTA] no room"] if command.startswith("UID COPY 1700000001") else []
@@ -190,7 +190,7 @@ def test_news_before_the_server_idles_end_the_wait() -> None:
 def test_a_server_that_refuses_to_idle_is_told() -> None:
     with serving(lambda command: ["!NO not now"] if command == "IDLE" else []) as server:
         session = ImapSession.open(server.mailbox(), timeout_seconds=5)
-        with pytest.raises(MailboxUnavailable, match="offers IDLE and refuses it"):
+        with pytest.raises(MailboxUnavailable, match="offers IDLE but refuses it"):
             session.wait_for_mail(60, lambda: False)
         session.close()
 
@@ -201,7 +201,7 @@ def test_a_folder_made_anew_is_opened_again_and_one_that_told_no_validity_is_not
 
     with serving(made_anew) as server:
         session = ImapSession.open(server.mailbox(), timeout_seconds=5)
-        with pytest.raises(MailboxUnavailable, match="made anew"):
+        with pytest.raises(MailboxUnavailable, match="recreated"):
             session.refresh()
         session.close()
     with serving(lambda command: ["* 2 EXISTS"] if command.startswith("SELECT") else []) as server:

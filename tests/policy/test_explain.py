@@ -39,7 +39,7 @@ SENTENCES: list[tuple[str, list[FeedbackEvent], str]] = [
         [soft(number) for number in range(5)],
         (
             "Counted as strike 5 of 5 for rule mailbox_full: enough, but too close together; "
-            "another one at least 10 days later would do."
+            "one more, at least 10 days later, would trigger it."
         ),
     ),
     (
@@ -79,17 +79,17 @@ SENTENCES: list[tuple[str, list[FeedbackEvent], str]] = [
     (
         "same message",
         [soft(0, "m"), soft(3, "m")],
-        "Not counted by rule mailbox_full: a failure of the same message was counted before.",
+        "Not counted by rule mailbox_full: a failure of the same message has already counted.",
     ),
     (
         "in force",
         [hard(0), hard(3)],
-        "Not counted: the block of rule bad_mailbox is in force; it is not made longer.",
+        "Not counted: the block of rule bad_mailbox is already in force.",
     ),
     (
         "held",
         [*[soft(number * 4) for number in range(5)], soft(20)],
-        "Not counted: the block of rule mailbox_full is in force until 2026-04-16 12:00 UTC; it is not made longer.",
+        "Not counted: the block of rule mailbox_full is already in force until 2026-04-16 12:00 UTC.",
     ),
     (
         "auto-reply",
@@ -102,12 +102,12 @@ SENTENCES: list[tuple[str, list[FeedbackEvent], str]] = [
     (
         "dropped",
         [make_event(Kind.DROPPED, cause=Cause.SUPPRESSED_BY_PROVIDER)],
-        "No effect: the ESP did not try, for something that it knew before.",
+        "No effect: the ESP did not try, because of an older event.",
     ),
     (
         "reply",
         [make_event(Kind.SOFT_BOUNCE, cause=Cause.AUTO_REPLY)],
-        "Not counted: it is no failure of the address.",
+        "Not counted: it is not a failure of the address.",
     ),
     ("delivered", [delivered(0)], "A sign of life: delivered."),
     ("reset", [soft(0), opened(1)], "A sign of life: opened. It cleared the strikes of mailbox_full."),
@@ -128,7 +128,7 @@ SENTENCES: list[tuple[str, list[FeedbackEvent], str]] = [
     (
         "again",
         [make_event(Kind.COMPLAINT), make_event(Kind.COMPLAINT, day=1)],
-        "No effect: the same was known before.",
+        "No effect: the same was already known.",
     ),
     ("out", [make_event(Kind.UNSUBSCRIBE)], "The person opted out of everything."),
     ("out of", [make_event(Kind.UNSUBSCRIBE, scope="news")], "The person opted out of news."),
@@ -137,7 +137,7 @@ SENTENCES: list[tuple[str, list[FeedbackEvent], str]] = [
         [make_event(Kind.UNSUBSCRIBE, scope="news"), make_event(Kind.RESUBSCRIBE, day=1, scope="news")],
         "The person took back the opt-out of news.",
     ),
-    ("nothing", [make_event(Kind.RESUBSCRIBE)], "No opt-out of this scope was there to be taken back."),
+    ("nothing", [make_event(Kind.RESUBSCRIBE)], "No effect: there was no opt-out of this scope to take back."),
 ]
 
 

@@ -168,6 +168,6 @@ def test_what_lifts_it_is_said_in_a_sentence() -> None:
     assert lifts(standing(out, POLICY, day(1))) == "The person can subscribe again; nothing else lifts it."
     pending = folded(opened(-1), soft(0))
     assert lifts(standing(pending, POLICY, day(1))) == (
-        "Nothing is blocked; without another failure it is forgotten on 2026-08-28 12:00 UTC."
+        "Nothing is blocked; without another failure the strikes end on 2026-08-28 12:00 UTC."
     )
     assert lifts(standing(Facts(), POLICY, START)) == "Nothing is blocked."

@@ -172,10 +172,10 @@ class TestMistakes:
             ('[logs]\nlevel = "loud"\n', "it must be debug or info or warning or error"),
             ('[receiver]\ntrusted_proxies = ["10.0.0.1/8"]\n', "write 10.0.0.0/8"),
             ('[receiver]\ntrusted_proxies = ["proxy"]\n', "it must be an address or a network"),
-            ('[receiver]\ntrusted_proxies = ["0.0.0.0/0"]\n', "all callers would be believed"),
-            ('[receiver]\ntrusted_proxies = ["::/0"]\n', "name the proxy that stands before the receivers"),
+            ('[receiver]\ntrusted_proxies = ["0.0.0.0/0"]\n', "all callers could choose their address"),
+            ('[receiver]\ntrusted_proxies = ["::/0"]\n', "name only the proxy in front of the receivers"),
             ("[receiver]\nmax_body_bytes = 20_000_000\n", "is larger than receiver.max_decompressed_bytes"),
-            ("[receiver]\nmax_decompressed_bytes = 20_000_000\n", "RabbitMQ takes at most 16777216 bytes"),
+            ("[receiver]\nmax_decompressed_bytes = 20_000_000\n", "RabbitMQ accepts at most 16777216 bytes"),
             ('[api]\nhost = "0.0.0.0"\n', "api.tokens is empty, but the API listens on 0.0.0.0"),
             ("[api]\nport = 8025\n", "receiver.port and api.port are both 8025"),
             ("[receiver]\nanswer_timeout_seconds = 4\n", "queue.confirm_timeout_seconds (5) is not shorter"),
@@ -230,7 +230,7 @@ class TestMistakes:
     def test_rabbitmq_needs_a_url_and_postgres_none(self, tmp_path: Path) -> None:
         postgres = f'[postgres]\nurl = "{POSTGRES}"\n'
         assert "queue.url is missing" in mistakes(postgres, tmp_path)
-        assert "take it out" in mistakes(WHOLE + 'adapter = "postgres"\n', tmp_path)
+        assert "remove it" in mistakes(WHOLE + 'adapter = "postgres"\n', tmp_path)
         assert load(postgres + '[queue]\nadapter = "postgres"\n', folder=tmp_path).queue.url is None
 
     def test_a_misspelt_variable_is_told_with_what_was_meant(self, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ class TestMistakes:
         assert "did you mean receiver.port?" in mistakes(WHOLE, tmp_path, overrides={"receiver.prot": "1"})
 
     def test_a_file_that_is_no_toml_or_not_there_is_told(self, tmp_path: Path) -> None:
-        assert "is no TOML" in mistakes("[receiver\n", tmp_path)
+        assert "is not TOML" in mistakes("[receiver\n", tmp_path)
         with pytest.raises(ImpossibleSetting, match="cannot be read"):
             load_settings(config_file=tmp_path / "nowhere.toml", environment={}, overrides={})
 

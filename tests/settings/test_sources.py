@@ -147,10 +147,10 @@ def test_a_source_that_is_written_is_read_as_it_was(tmp_path: Path, source: Sour
         ('[sources.a]\nprovider = "sendgrid"\n', "sources.a: "),
         ('[sources.a]\nprovider = "sendgrid"\nsecrets = [""]\n', "holds an empty text"),
         ('[sources.a]\nprovider = "mailgun"\nsecrets = ["…"]\n', "holds the … of an example"),
-        ('[sources.a]\nprovider = "ahasend"\nsecrets = ["aha-whsec-…"]\n', "write the whole secret there"),
+        ('[sources.a]\nprovider = "ahasend"\nsecrets = ["aha-whsec-…"]\n', "write the whole secret"),
         ('[sources.a]\nprovider = "sendgrid"\nsecrets = [7]\n', "sources.a.secrets must be a list of texts"),
         ('[sources.a]\nprovider = "sendgrid"\nsecrets_files = ["nowhere"]\n', "which cannot be read"),
-        ('[sources."a b"]\nprovider = "sendgrid"\n', "is no name for a source"),
+        ('[sources."a b"]\nprovider = "sendgrid"\n', "is not a name for a source"),
         ('[sources.a]\nprovider = "mailgun"\nsecrets = ["k"]\ncolour = "red"\n', "colour"),
         ('[sources.a]\nprovider = "mailgun"\nsecrets = ["k"]\nallowed_addresses = ["everywhere"]\n', "everywhere"),
         (
@@ -167,7 +167,7 @@ def test_each_mistake_names_the_source(tmp_path: Path, tables: str, told: str) -
 
 def test_a_source_of_the_environment_alone_is_a_mistake(tmp_path: Path) -> None:
     told = mistakes(tmp_path, "", {"BOUNCEKEEPER_SOURCES_SHOP_SECRETS": "x"})
-    assert "name its source in the configuration file" in told
+    assert "add its source to the configuration file" in told
 
 
 def test_an_open_source_is_open_only_in_so_many_words(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""The HTTP edge for applications: JSON in, JSON out. What it answers is worked out in contacts."""
+"""The HTTP edge for applications: JSON in, JSON out. The room contacts works out the answers."""

@@ -1,13 +1,13 @@
-"""Bytes that may be held at a time, shared by all requests of a process."""
+"""A limit on the bytes that all requests of a process hold together."""
 
 import asyncio
 from collections import deque
 
 
 class Allowance:
-    """A number of bytes, taken and given back; who finds too little left waits in order.
+    """A number of bytes to take and give back. If too few are left, requests wait in order.
 
-    What is larger than the whole allowance may be taken when nothing else is: it would never fit otherwise.
+    A request larger than the whole allowance gets its bytes when nothing else is taken: otherwise it would never fit.
     """
 
     def __init__(self, most: int) -> None:
@@ -17,18 +17,18 @@ class Allowance:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many requests wait."""
         return len(self._waiting)
 
     def take_now(self, size: int) -> bool:
-        """True if the bytes are taken, False if they do not fit or others wait before."""
+        """Takes the bytes and returns True; returns False if they do not fit or others already wait."""
         if self._waiting or not self._fits(size):
             return False
         self.held += size
         return True
 
     async def take(self, size: int) -> None:
-        """Takes the bytes once those who came before have theirs and these fit. May be cancelled at any time."""
+        """Takes the bytes once all earlier requests have theirs and these fit. May be cancelled at any time."""
         if self.take_now(size):
             return
         turn = asyncio.get_running_loop().create_future()
@@ -45,7 +45,7 @@ class Allowance:
             raise
 
     def give_back(self, size: int) -> None:
-        """Gives bytes back; whoever waits for them goes on."""
+        """Gives bytes back, and lets waiting requests go on."""
         self.held -= size
         self._call_next()
 

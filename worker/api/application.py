@@ -1,4 +1,4 @@
-"""The API as an aiohttp application: its routes, and what is asked of each."""
+"""The API as an aiohttp application: its routes and their handlers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -14,9 +14,9 @@ from worker.api.authentication import Authentication
 from worker.api.check_question import most_body_bytes, question_bytes, read_question
 from worker.api.load import Load
 from worker.api.parameters import (
-    AskedContact,
-    asked_contact,
+    ContactQuery,
     checked_account,
+    contact_query,
     known_query,
     number_in_range,
     unknown_contact,
@@ -48,11 +48,11 @@ _ACCOUNTS: web.AppKey[KnownAccounts] = web.AppKey("accounts")
 _STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping")
 
 _JSON = "application/json"
-# What aiohttp reads ahead of each connection, before anything counts it.
+# aiohttp reads so much ahead on each connection, before it is counted.
 _READ_BUFFER_BYTES = 64 * 1024
-_REPORT_BYTES = 512 * 1024  # with as many events and lines of history as it shows, each at its longest
+_REPORT_BYTES = 512 * 1024  # with the largest number of events and status changes, each at its longest
 _EXPLANATION_BYTES = 16 * 1024
-_EVENT_BYTES = 3 * 1024  # of an explanation, from the row to the answer; measured with 20,000 of them
+_EVENT_BYTES = 3 * 1024  # per event of an explanation, from the row to the answer; measured with 20,000 events
 
 _encoder = msgspec.json.Encoder()
 
@@ -60,9 +60,9 @@ _encoder = msgspec.json.Encoder()
 def build_api(
     *, pool: Pool, policy: Policy, settings: ApiSettings, source_accounts: Collection[str]
 ) -> web.Application:
-    """The application, to be served on the event loop that runs now; the pool stays its caller's to close.
+    """The application for the running event loop. The caller closes the pool.
 
-    `source_accounts` are those that the configured sources name.
+    `source_accounts` are the accounts that the configured sources name.
     """
     app = web.Application(
         middlewares=[answer_request], handler_args={"access_log": None, "read_bufsize": _READ_BUFFER_BYTES}
@@ -95,23 +95,23 @@ async def _check(request: web.Request) -> web.Response:
     load, most = request[REQUEST_LOAD], request.app[_SETTINGS].check_max_addresses
     body = await read_body(request, load, most_bytes=most_body_bytes(most))
     await load.hold_answer(question_bytes(body, most_addresses=most))
-    asked = read_question(body, most_addresses=most)
-    account = checked_account(asked.account)
+    question = read_question(body, most_addresses=most)
+    account = checked_account(question.account)
     await request.app[_ACCOUNTS].require(request.app[_POOL], account)
     answer = await check_addresses(
         request.app[_POOL],
-        asked.addresses,
-        mail_class=asked.mail_class,
+        question.addresses,
+        mail_class=question.mail_class,
         policy=request.app[_POLICY],
         now=datetime.now(UTC),
         account=account,
-        channel=asked.channel,
+        channel=question.channel,
     )
     metrics.CHECKED_ADDRESSES.labels("allowed").inc(answer.allowed)
     metrics.CHECKED_ADDRESSES.labels("forbidden").inc(answer.forbidden)
     request[LINE].update(
         account=account,
-        mail_class=asked.mail_class.value,
+        mail_class=question.mail_class.value,
         allowed=answer.allowed,
         forbidden=answer.forbidden,
     )
@@ -119,37 +119,37 @@ async def _check(request: web.Request) -> web.Response:
 
 
 async def _contact(request: web.Request) -> web.Response:
-    return await _tell(request, await _asked_contact(request), contact_report, answer_bytes=_REPORT_BYTES)
+    return await _answer(request, await _read_contact_query(request), contact_report, answer_bytes=_REPORT_BYTES)
 
 
 async def _explanation(request: web.Request) -> web.Response:
-    asked = await _asked_contact(request)
-    events = await count_stored_events(request.app[_POOL], asked.account, asked.channel, asked.address)
-    expected = _EXPLANATION_BYTES + events * _EVENT_BYTES
-    return await _tell(request, asked, contact_explanation, answer_bytes=expected)
+    query = await _read_contact_query(request)
+    events = await count_stored_events(request.app[_POOL], query.account, query.channel, query.address)
+    expected_bytes = _EXPLANATION_BYTES + events * _EVENT_BYTES
+    return await _answer(request, query, contact_explanation, answer_bytes=expected_bytes)
 
 
-async def _asked_contact(request: web.Request) -> AskedContact:
-    asked = asked_contact(request)
-    request[LINE].update(account=asked.account, contact=contact_field(asked.address))
-    await request.app[_ACCOUNTS].require(request.app[_POOL], asked.account)
-    return asked
+async def _read_contact_query(request: web.Request) -> ContactQuery:
+    query = contact_query(request)
+    request[LINE].update(account=query.account, contact=contact_field(query.address))
+    await request.app[_ACCOUNTS].require(request.app[_POOL], query.account)
+    return query
 
 
-async def _tell(
-    request: web.Request, asked: AskedContact, about: Callable[..., Awaitable[Struct | None]], *, answer_bytes: int
+async def _answer(
+    request: web.Request, query: ContactQuery, look_up: Callable[..., Awaitable[Struct | None]], *, answer_bytes: int
 ) -> web.Response:
     await request[REQUEST_LOAD].hold_answer(answer_bytes)
-    answer = await about(
+    answer = await look_up(
         request.app[_POOL],
-        asked.address,
+        query.address,
         policy=request.app[_POLICY],
         now=datetime.now(UTC),
-        account=asked.account,
-        channel=asked.channel,
+        account=query.account,
+        channel=query.channel,
     )
     if answer is None:
-        raise unknown_contact(asked.account)
+        raise unknown_contact(query.account)
     return _json(answer)
 
 
@@ -177,7 +177,7 @@ async def _missing(app: web.Application) -> list[str]:
     if app[_STOPPING].is_set():
         missing.append("this API is stopping: ask another one")
     if not app[AUTHENTICATION]:
-        missing.append("no token is configured, so that nobody may ask: set api.tokens")
+        missing.append("no token is configured, so every request is refused: set api.tokens")
     return [*missing, *await missing_in_database(app[_POOL])]
 
 

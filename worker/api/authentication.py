@@ -1,4 +1,4 @@
-"""Who may ask: who sends a valid bearer token (RFC 6750)."""
+"""Only requests with a valid bearer token (RFC 6750) get an answer."""
 
 import time
 from collections.abc import Iterable
@@ -30,11 +30,11 @@ class Authentication:
         self._lines = RefusalLines()
 
     def __bool__(self) -> bool:
-        """False if no token is configured: nobody may ask then."""
+        """False if no token is configured: then every request is refused."""
         return bool(self._tokens)
 
     def refusal(self, request: web.Request) -> web.Response | None:
-        """None when the request carries a valid token, else the answer that says what is missing."""
+        """None if the request carries a valid token, else the answer that says what is missing."""
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         now = time.monotonic()
         address = self._remote_address.of_request(request)
@@ -54,8 +54,8 @@ class Authentication:
         return problem_response(
             "too-many-wrong-tokens",
             HTTPStatus.TOO_MANY_REQUESTS,
-            detail="So many wrong tokens came from this address that this one was not looked at.",
-            remedy="Send it again after the time in Retry-After; a token that was valid from here before still is.",
+            detail="So many wrong tokens came from this address that this one was not checked.",
+            remedy="Send it again after the time in Retry-After. A token that was valid from here before stays valid.",
             headers={hdrs.RETRY_AFTER: str(_SLOWED_DOWN_SECONDS)},
         )
 

@@ -1,4 +1,4 @@
-"""The tokens that are valid (RFC 6750), several at once so that they can be rotated."""
+"""The valid tokens (RFC 6750). There may be several, so that they can be rotated."""
 
 import hashlib
 import hmac
@@ -8,27 +8,27 @@ from schemas.source import Secret
 
 
 class BearerTokens:
-    """The tokens that are valid. Without any, nobody may ask."""
+    """The valid tokens. Without any, every request is refused."""
 
     def __init__(self, tokens: Iterable[Secret]) -> None:
-        # Digests have one length, so that the time of a comparison tells nothing, not even the length.
+        # All digests have the same length, so the time of a comparison reveals nothing, not even the length.
         self._digests = tuple(token_digest(token.reveal()) for token in tokens)
 
     def __bool__(self) -> bool:
         return bool(self._digests)
 
     def find(self, digest: bytes) -> int | None:
-        """Which token this is the digest of; None if of none.
+        """The index of the token with this digest, or None.
 
-        Every token is compared, so that the time does not tell which one it was.
+        It compares every token, so the time does not reveal which one it was.
         """
-        found = None
-        for number, known in enumerate(self._digests):
+        match = None
+        for index, known in enumerate(self._digests):
             if hmac.compare_digest(known, digest):
-                found = number
-        return found
+                match = index
+        return match
 
 
 def token_digest(token: str) -> bytes:
-    """What tokens are compared by."""
+    """The digest by which tokens are compared."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -1,7 +1,7 @@
-"""What one API process holds at a time: questions that came in, and answers that are made and sent.
+"""The memory that one API process holds: for questions that came in, and for answers that are made and sent.
 
-Without a bound, 200 questions of 10,000 addresses at once took 860 MiB. Questions are counted as they arrive and
-refused when there is no room; answers wait for their turn. Small answers have a share of their own, so that a single
+Without a limit, 200 simultaneous questions of 10,000 addresses took 860 MiB. Questions are counted as they arrive and
+refused if there is no room; answers wait for their turn. Small answers have a share of their own, so that a single
 address does not wait behind campaigns.
 """
 
@@ -23,7 +23,7 @@ _MOST_WAITING = 1_000
 
 
 class Load:
-    """All that this process holds for its requests."""
+    """The memory that this process holds for its requests."""
 
     def __init__(self, most_bytes: int) -> None:
         self.bodies = Allowance(most_bytes // 2)
@@ -34,30 +34,30 @@ class Load:
 
     @property
     def held(self) -> int:
-        """Bytes, as far as they are known or estimated."""
+        """The bytes held, known or estimated."""
         return self.bodies.held + self.answers.held + self.small_answers.held
 
     @property
     def waiting(self) -> int:
-        """Requests whose answer has not been begun."""
+        """The number of requests whose answer has not begun."""
         return self.answers.waiting + self.small_answers.waiting
 
     def share_for(self, size: int) -> Allowance:
-        """Where an answer of this size takes its bytes from."""
+        """The allowance from which an answer of this size takes its bytes."""
         return self.small_answers if size * 8 <= self.small_answers.most else self.answers
 
-    def overloaded(self, what: str) -> Overloaded:
-        """The error to raise; counted, and logged once a minute."""
+    def overloaded(self, reason: str) -> Overloaded:
+        """The error to raise. It is counted, and logged once a minute."""
         metrics.API_REFUSED.labels("busy").inc()
         self._refused += 1
         if self._reminder.due("busy"):
-            _log.warning("api.overloaded", reason=what, count=self._refused, bytes=self.held, waiting=self.waiting)
+            _log.warning("api.overloaded", reason=reason, count=self._refused, bytes=self.held, waiting=self.waiting)
             self._refused = 0
-        return Overloaded(f"{what[:1].upper()}{what[1:]}.")
+        return Overloaded(f"{reason[:1].upper()}{reason[1:]}.")
 
 
 class RequestLoad:
-    """What one request holds of it; all is given back at the end of the block."""
+    """The share of one request. The end of the block gives all of it back."""
 
     def __init__(self, load: Load, request: web.BaseRequest) -> None:
         self._load = load
@@ -67,16 +67,16 @@ class RequestLoad:
         self._share = load.answers
 
     def hold_body(self, size: int) -> None:
-        """This many bytes of the body are held from now on. Raises Overloaded."""
+        """Holds this many bytes for the body from now on. Raises Overloaded."""
         more = size - self._body_bytes
         if more <= 0:
             return
         if not self._load.bodies.take_now(more):
-            raise self._load.overloaded("this process holds as many questions as it may")
+            raise self._load.overloaded("this process already holds as many questions as its limit allows")
         self._body_bytes = size
 
     async def hold_answer(self, size: int) -> None:
-        """An answer that takes about this many bytes may be made now. Raises Overloaded after a while."""
+        """Waits until an answer of about this many bytes may be made. Raises Overloaded if that takes too long."""
         share = self._load.share_for(size)
         if self._load.waiting >= _MOST_WAITING:
             raise self._load.overloaded("too many questions wait for their answer")
@@ -87,10 +87,10 @@ class RequestLoad:
             raise self._load.overloaded(f"the question waited {_WAIT_SECONDS:g} s for its turn") from error
         self._share, self._answer_bytes = share, size
         if self._request.transport is None:
-            raise self._load.overloaded("the caller had gone when the turn of his question came")
+            raise self._load.overloaded("the caller disconnected before the turn of his question")
 
     def drop_answer(self) -> None:
-        """There is no answer yet after all: what was held for it is given back."""
+        """Gives back the bytes held for the answer, because there is no answer yet."""
         self._share.give_back(self._answer_bytes)
         self._answer_bytes = 0
 

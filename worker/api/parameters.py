@@ -1,4 +1,4 @@
-"""What a request asks for: every parameter in its range, and none that this API does not know."""
+"""The parameters of a request: each in its range; an unknown one is refused."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,42 +14,42 @@ _MAX_ACCOUNT_CHARACTERS = 200
 _SHOWN_CHARACTERS = 40
 
 
-class AskedContact(NamedTuple):
-    """Whom a route under /v1/contacts is about."""
+class ContactQuery(NamedTuple):
+    """The contact of a request under /v1/contacts."""
 
     address: str  # normalised
     account: str
     channel: Channel
 
 
-def asked_contact(request: web.Request) -> AskedContact:
-    """The contact that the path and the query name; raises RequestRefused."""
+def contact_query(request: web.Request) -> ContactQuery:
+    """The contact that the path and the query name. Raises RequestRefused."""
     query = known_query(request, {"account", "channel"})
-    asked = query.get("channel", Channel.EMAIL.value)
-    if asked not in set(Channel):
+    name = query.get("channel", Channel.EMAIL.value)
+    if name not in set(Channel):
         raise RequestRefused(
             "bad-parameter",
-            f"There are no contacts of channel {asked[:_SHOWN_CHARACTERS]!r}.",
-            remedy=f"Ask for one of {', '.join(f'channel={channel}' for channel in Channel)}.",
+            f"There is no channel {name[:_SHOWN_CHARACTERS]!r}.",
+            remedy=f"Use one of {', '.join(f'channel={channel}' for channel in Channel)}.",
         )
-    channel = Channel(asked)
+    channel = Channel(name)
     address = normalise_recipient(request.match_info["address"], channel)
     if address is None:
         what, example = (
-            ("e-mail address", "jane%2Bnews%40example.org")
+            ("an e-mail address", "jane%2Bnews%40example.org")
             if channel is Channel.EMAIL
-            else ("phone number with its country", "%2B491701234567?channel=sms")
+            else ("a phone number with its country", "%2B491701234567?channel=sms")
         )
         raise RequestRefused(
             "no-address",
-            f"The last part of the path is no {what}.",
+            f"The address in the path is not {what}.",
             remedy=f"Send one, percent-encoded: /v1/contacts/{example}.",
         )
-    return AskedContact(address, checked_account(query.get("account", "default")), channel)
+    return ContactQuery(address, checked_account(query.get("account", "default")), channel)
 
 
 def known_query(request: web.Request, known: set[str]) -> Mapping[str, str]:
-    """The query; a parameter that is not known is refused, because a misspelt one must not go unseen."""
+    """The query. Raises RequestRefused if it has an unknown parameter: a misspelt one must not go unnoticed."""
     if unknown := sorted(set(request.query) - known):
         raise RequestRefused(
             "bad-parameter",
@@ -60,7 +60,7 @@ def known_query(request: web.Request, known: set[str]) -> Mapping[str, str]:
 
 
 def checked_account(account: str) -> str:
-    """The account, when it can be one; raises RequestRefused."""
+    """The account. Raises RequestRefused if it is empty, too long or has a NUL character."""
     if not account or len(account) > _MAX_ACCOUNT_CHARACTERS or "\x00" in account:
         raise RequestRefused(
             "bad-parameter",
@@ -73,7 +73,7 @@ def checked_account(account: str) -> str:
 def number_in_range(
     query: Mapping[str, str], name: str, default: float, least: float, most: float, *, whole: bool = False
 ) -> float:
-    """The parameter, or the default where it is left out; raises RequestRefused outside of its range."""
+    """The parameter, or the default if it is missing. Raises RequestRefused if it is out of range."""
     text = query.get(name)
     if text is None:
         return default
@@ -85,14 +85,14 @@ def number_in_range(
         kind = "whole number" if whole else "number"
         raise RequestRefused(
             "bad-parameter",
-            f"{name} is {text[:_SHOWN_CHARACTERS]!r}, which is no {kind} from {least:g} to {most:g}.",
+            f"{name} is {text[:_SHOWN_CHARACTERS]!r}, which is not a {kind} from {least:g} to {most:g}.",
             remedy=f"Leave {name} out for {default:g}, or send a number in that range.",
         )
     return number
 
 
 def unknown_contact(account: str) -> RequestRefused:
-    """What to raise when nothing was ever reported about a contact."""
+    """The error if nothing was ever reported about a contact."""
     return RequestRefused(
         "unknown-contact",
         f"No ESP has reported anything about this address in account {account!r}.",

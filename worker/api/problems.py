@@ -1,4 +1,4 @@
-"""Errors as the API tells them: RFC 9457 problems, each with its remedy."""
+"""The API's errors: RFC 9457 problems, each with its remedy."""
 
 import secrets
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from worker.errors import RequestRefused
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
-PROBLEM_KIND = web.ResponseKey("problem", str)  # what the request's log line says went wrong
+PROBLEM_KIND = web.ResponseKey("problem", str)  # for the request's log line
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -37,13 +37,13 @@ TITLES = {
     "unknown-account": "There is no such account",
     "unknown-contact": "Nothing is known of this contact",
     "bad-cursor": "Not a cursor of this feed",
-    "cursor-gone": "This feed does not have the cursor's change",
+    "cursor-gone": "The change of this cursor is gone",
     "bad-parameter": "A parameter is out of its range",
-    "no-such-route": "There is nothing here",
-    "wrong-method": "This method is not offered here",
-    "too-busy": "Too much is asked at once",
-    "store-unavailable": "The database cannot be asked",
-    "internal": "A defect of ours",
+    "no-such-route": "There is no such route",
+    "wrong-method": "This route does not support the method",
+    "too-busy": "Too many requests at once",
+    "store-unavailable": "The database is away",
+    "internal": "A bug in Bouncekeeper",
 }
 
 
@@ -66,39 +66,39 @@ def problem_response(
 
 
 def refused_response(refused: RequestRefused) -> web.Response:
-    """What a request that is wrong in itself is answered with."""
+    """The answer to a wrong request."""
     return problem_response(refused.kind, refused.http_status, detail=refused.detail, remedy=refused.remedy)
 
 
 def unavailable_response(detail: str) -> web.Response:
-    """What every question is answered with while the database cannot be asked: nothing is allowed by default."""
+    """The answer to every question while the database is away: nothing is allowed by default."""
     return problem_response(
         "store-unavailable",
         HTTPStatus.SERVICE_UNAVAILABLE,
         detail=detail,
-        remedy="Ask again after the time in Retry-After, and send nothing before there is an answer.",
+        remedy="Ask again after the time in Retry-After, and send nothing before you have an answer.",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
 
 
 def overloaded_response(detail: str) -> web.Response:
-    """What is answered while as much is asked as this process may hold; callers come back at different moments."""
+    """The answer while the memory limit is reached. Retry-After varies, so that callers do not all return at once."""
     return problem_response(
         "too-busy",
         HTTPStatus.TOO_MANY_REQUESTS,
         detail=detail,
-        remedy="Ask again after the time in Retry-After, and ask fewer questions at once.",
+        remedy="Ask again after the time in Retry-After, and send fewer requests at once.",
         headers={"Retry-After": str(1 + secrets.randbelow(RETRY_AFTER_SECONDS))},
     )
 
 
 def framework_response(error: web.HTTPException) -> web.Response:
-    """What aiohttp's own refusals are answered with: unknown path, wrong method."""
+    """The answer to aiohttp's own refusals: unknown path, wrong method."""
     if isinstance(error, web.HTTPNotFound):
         return problem_response(
             "no-such-route",
             error.status,
-            detail="No route of this API has this path.",
+            detail="This API has no route with this path.",
             remedy="See /v1/openapi.yaml for the routes.",
         )
     if isinstance(error, web.HTTPMethodNotAllowed):
@@ -106,7 +106,7 @@ def framework_response(error: web.HTTPException) -> web.Response:
         return problem_response(
             "wrong-method",
             error.status,
-            detail=f"{error.method} is not offered here, {allowed} is.",
+            detail=f"This route does not support {error.method}; it supports {allowed}.",
             remedy="See /v1/openapi.yaml for the routes.",
             headers={"Allow": allowed},
         )
@@ -114,10 +114,10 @@ def framework_response(error: web.HTTPException) -> web.Response:
 
 
 def defect_response() -> web.Response:
-    """What a defect of ours is answered with; the log has the traceback."""
+    """The answer after a bug of ours. The log has the traceback."""
     return problem_response(
         "internal",
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        detail="This question could not be answered because of a defect in Bouncekeeper.",
-        remedy="Send nothing on the strength of it; the traceback is in the log, under `api.failed`.",
+        detail="This request could not be answered because of a bug in Bouncekeeper.",
+        remedy="Send nothing because of this answer. The traceback is in the log, under `api.failed`.",
     )

@@ -1,4 +1,4 @@
-"""Log lines about refused tokens: for each address at once, then once a minute with the count; few in all."""
+"""Log lines about refused tokens: the first of an address at once, then one a minute with the count; few in all."""
 
 from collections import OrderedDict
 
@@ -28,7 +28,7 @@ class RefusalLines:
         self._lines_left = 0
 
     def add(self, address: str, reason: str, *, now: float) -> None:
-        """One more refused; a line is written when one is due. `now` is in seconds of a clock that never goes back."""
+        """Counts one more refused token and logs a line if one is due. `now`: seconds of a monotonic clock."""
         known = self._addresses.setdefault(address, _Address())
         self._addresses.move_to_end(address)
         if len(self._addresses) > _MOST_ADDRESSES:

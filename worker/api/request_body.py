@@ -1,4 +1,4 @@
-"""The body of a question, read within its limits: what does not fit is refused before it is held."""
+"""Reads the body of a question within its limits: a body that does not fit is refused before it takes memory."""
 
 import asyncio
 from http import HTTPStatus
@@ -30,13 +30,13 @@ async def read_body(request: web.Request, load: RequestLoad, *, most_bytes: int)
         raise RequestRefused(
             "slow-request",
             f"The body was not complete after {READ_SECONDS:g} s.",
-            remedy="Look at the network between the caller and here, or ask in several requests.",
+            remedy="Check the network between the caller and this API, or ask in several requests.",
             http_status=HTTPStatus.REQUEST_TIMEOUT,
         ) from error
     except (ConnectionError, ClientError, HttpProcessingError, web.RequestPayloadError) as error:
         raise RequestRefused(
             "unreadable-request",
-            f"The body broke off, or is not coded as its headers say ({type(error).__name__}).",
+            f"The body is incomplete, or not encoded as its headers say ({type(error).__name__}).",
             remedy="Send it whole, and either plain or compressed as Content-Encoding says.",
             http_status=HTTPStatus.BAD_REQUEST,
         ) from error

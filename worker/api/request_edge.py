@@ -1,4 +1,4 @@
-"""What every request passes, whatever it asks: the token, one answer, a log line and a metric."""
+"""Shared by all requests: the token, one answer, a log line and a metric."""
 
 import asyncio
 import time
@@ -31,19 +31,19 @@ AUTHENTICATION: web.AppKey[Authentication] = web.AppKey("authentication")
 LOAD: web.AppKey[Load] = web.AppKey("load")
 SCHEMA_DOUBT: web.AppKey[SchemaDoubt] = web.AppKey("schema_doubt")
 
-# Where a handler leaves what it wants to have in the request's log line.
+# Fields that a handler adds to the request's log line.
 LINE: web.RequestKey[dict[str, Any]] = web.RequestKey("line")
-# What the request holds of the process' memory.
+# The memory that the request holds.
 REQUEST_LOAD: web.RequestKey[RequestLoad] = web.RequestKey("load")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# What probes and dashboards ask every few seconds is logged only when it goes wrong.
+# Probes and dashboards ask every few seconds: only their failures are logged.
 _QUIET_ROUTES = PROBE_ROUTES
 _PUBLIC_ROUTES = PROBE_ROUTES | {"/v1/openapi.yaml"}
 _UNKNOWN_ROUTE = "unknown"
-# Refusals that come by the thousand have lines of their own, once a minute.
-_TOLD_APART = frozenset({"unauthorized", "too-many-wrong-tokens", "too-busy"})
+# Refusals may come by the thousand. They are logged elsewhere, once a minute.
+_LOGGED_ELSEWHERE = frozenset({"unauthorized", "too-many-wrong-tokens", "too-busy"})
 SEND_SECONDS = 60.0
 
 
@@ -57,16 +57,16 @@ async def answer_request(request: web.Request, handler: Handler) -> web.StreamRe
     with RequestLoad(request.app[LOAD], request) as load:
         request[REQUEST_LOAD] = load
         response = await _respond(request, handler, route)
-        _tell(request, response, route, time.perf_counter() - started)
+        _record(request, response, route, time.perf_counter() - started)
         if load.holds_answer:
             await _send(request, response)
     return response
 
 
-def _tell(request: web.Request, response: web.StreamResponse, route: str, seconds: float) -> None:
+def _record(request: web.Request, response: web.StreamResponse, route: str, seconds: float) -> None:
     metrics.API_SECONDS.labels(route, str(response.status)).observe(seconds)
     problem = response.get(PROBLEM_KIND)
-    if problem in _TOLD_APART or (route in _QUIET_ROUTES and response.status < HTTPStatus.BAD_REQUEST):
+    if problem in _LOGGED_ELSEWHERE or (route in _QUIET_ROUTES and response.status < HTTPStatus.BAD_REQUEST):
         return
     log.info(
         "api.answered",
@@ -80,7 +80,7 @@ def _tell(request: web.Request, response: web.StreamResponse, route: str, second
 
 
 async def _send(request: web.Request, response: web.StreamResponse) -> None:
-    """Sends the answer while what it takes is still counted; a caller who does not read it is cut off."""
+    """Sends the answer while its memory still counts. A caller who does not read it is cut off."""
     try:
         async with asyncio.timeout(SEND_SECONDS):
             await response.prepare(request)
@@ -89,7 +89,7 @@ async def _send(request: web.Request, response: web.StreamResponse) -> None:
         if request.transport is not None:
             request.transport.abort()
     except ConnectionError:
-        pass  # the caller has gone
+        pass  # the caller has disconnected
     if isinstance(response, web.Response):
         response.body = None  # aiohttp keeps the last answer of a connection until the next one
 
@@ -112,6 +112,6 @@ async def _respond(request: web.Request, handler: Handler, route: str) -> web.St
     except web.HTTPException as error:
         return framework_response(error)
     except Exception:
-        # The edge of the process: the asker must not take silence for leave, and the next request is served.
+        # The edge of the process: the caller must not take silence as permission, and the next request is served.
         log.exception("api.failed", method=request.method, route=route)
         return defect_response()

@@ -1,6 +1,6 @@
-"""A database that was seen without one of its tables is not believed until it is whole.
+"""Once a table was missing, the database is not trusted until it is complete.
 
-Whoever restores a backup has made the tables before he fills them, and of an empty one everybody would be allowed.
+Restoring a backup creates the tables before it fills them, and an empty table would allow everybody.
 """
 
 from worker.errors import SchemaOutOfDate
@@ -16,11 +16,11 @@ class SchemaDoubt:
         self._doubted = False
 
     def arise(self) -> None:
-        """A table was missing just now."""
+        """Call this when a table was missing."""
         self._doubted = True
 
     async def settle(self) -> None:
-        """Returns if nothing is in doubt, or the database is whole again. Raises SchemaOutOfDate."""
+        """Raises SchemaOutOfDate if a table was missing and the database is still not complete."""
         if not self._doubted:
             return
         if missing := await missing_in_database(self._pool):

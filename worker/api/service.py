@@ -1,4 +1,4 @@
-"""The API as a process: it opens its connections, serves until it is told to stop, and finishes what it began."""
+"""The API as a process: it opens its connections, serves until it must stop, and answers open requests."""
 
 import asyncio
 import time
@@ -17,10 +17,10 @@ _SHUTDOWN_SECONDS = 10.0
 
 
 async def run_api(settings: Settings, stop: asyncio.Event) -> None:
-    """Serves the API until `stop` is set; what was asked by then is answered.
+    """Serves the API until `stop` is set; open requests are still answered.
 
-    Starts while Postgres is away: questions are then answered with 503, and /readyz names what is missing.
-    Raises ImpossibleSetting when it cannot listen.
+    It starts even if Postgres is away: then it answers 503, and /readyz names what is missing.
+    Raises ImpossibleSetting if it cannot listen.
     """
     started = time.monotonic()
     pool = await open_pool(
@@ -39,7 +39,8 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             host=settings.api.host,
             port=settings.api.port,
             role="api",
-            remedy="end what listens there, or choose another port with api.port, another address with api.host",
+            remedy="end the program that listens there, or choose another port with api.port, another address with "
+            "api.host",
             shutdown_seconds=_SHUTDOWN_SECONDS,
             connections=settings.connections,
             is_trusted=RemoteAddress(settings.api.trusted_proxies).is_trusted,
@@ -56,4 +57,4 @@ async def _close(pool: Pool) -> None:
         async with asyncio.timeout(_SHUTDOWN_SECONDS):
             await pool.close()
     except TimeoutError:
-        pool.terminate()  # a statement still runs, and nobody waits for its answer any more
+        pool.terminate()  # a statement still runs, but nobody waits for its answer

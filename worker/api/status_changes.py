@@ -1,4 +1,4 @@
-"""The feed of status changes, with an optional wait for news."""
+"""The feed of status changes, with an optional wait for the next change."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ class ChangesAnswer(Struct, frozen=True, kw_only=True):
     """The answer of `GET /v1/status-changes`."""
 
     changes: list[StatusChanged]
-    next: str  # ask with `after` set to this: the last change's cursor, or the one that was asked with
+    next: str  # the `after` of the next request: the last change's cursor, or this request's own
 
 
 async def read_changes(
@@ -32,9 +32,9 @@ async def read_changes(
     stopping: asyncio.Event,
     load: RequestLoad,
 ) -> ChangesAnswer:
-    """Up to `limit` changes after the cursor; with none yet, waits for the first up to wait_seconds.
+    """Up to `limit` changes after the cursor. If there are none yet, waits up to wait_seconds for the first.
 
-    Raises RequestRefused for what is no cursor, CursorGone for one that this database cannot honour,
+    Raises RequestRefused if `after` is not a cursor, CursorGone if this database lacks its change,
     Overloaded, StoreUnavailable.
     """
     loop = asyncio.get_running_loop()
@@ -45,7 +45,7 @@ async def read_changes(
         remaining = deadline - loop.time()
         if changes or remaining <= 0 or stopping.is_set():
             return ChangesAnswer(changes=changes, next=changes[-1].cursor if changes else after)
-        load.drop_answer()  # whoever waits for news holds nothing meanwhile
+        load.drop_answer()  # a waiting request holds no memory
         try:
             async with asyncio.timeout(min(_LOOK_EVERY_SECONDS, remaining)):
                 await stopping.wait()

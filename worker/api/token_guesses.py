@@ -1,12 +1,12 @@
-"""Who tries one token after the other is slowed down, by address; whoever has a token is not.
+"""Slows down an address that tries one token after the other, but not the callers who have a token.
 
-An address may try some wrong tokens at once and then one a second. Beyond that its tokens are not looked at: even a
-valid one would be told from the others only by being let in, and that is what a guesser waits for. Two kinds of
-callers share an address with a guesser, behind one NAT or proxy, and must not suffer for it:
+An address may try some wrong tokens at once and then one a second. Beyond that its tokens are not checked, not even a
+valid one: otherwise the guesser would learn which one is valid. Two kinds of callers may share an address with a
+guesser, behind one NAT or proxy, and must not suffer:
 
-- A token that was let in from this address before is let in always. A guesser at the same address may try at full
-  speed whether a token is one of those; this is the price of never locking its owner out.
-- A wrong token that is sent again and again, such as one that was taken out of the configuration, is one guess.
+- A token that was valid from this address before is always accepted. So a guesser at the same address can test at full
+  speed whether a token is one of those. That is the price for never locking its owner out.
+- A wrong token that is sent again and again, such as one removed from the configuration, counts as one guess.
 """
 
 from collections import OrderedDict, deque
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 
 
 class Verdict(StrEnum):
-    """What became of a token."""
+    """The result for a token."""
 
     VALID = "valid"
     WRONG = "wrong"
@@ -68,11 +68,11 @@ class TokenGuesses:
         self._familiar: OrderedDict[tuple[str, int], None] = OrderedDict()
 
     def judge(self, token: str, address: str, *, now: float) -> Verdict:
-        """What becomes of the token that came from this address. `now`: seconds of a clock that never goes back."""
+        """The verdict on a token from this address. `now`: seconds of a monotonic clock."""
         neighbourhood = _neighbourhood(address)
         digest = token_digest(token)
-        number = self._tokens.find(digest)
-        if number is not None and self._is_familiar(neighbourhood, number):
+        index = self._tokens.find(digest)
+        if index is not None and self._is_familiar(neighbourhood, index):
             return Verdict.VALID
         tries = self._tries.get(neighbourhood)
         if tries is not None:
@@ -82,8 +82,8 @@ class TokenGuesses:
             tries.refill(now)
             if tries.used_up:
                 return Verdict.NOT_LOOKED_AT
-        if number is not None:
-            _remember(self._familiar, (neighbourhood, number), None)
+        if index is not None:
+            _remember(self._familiar, (neighbourhood, index), None)
             return Verdict.VALID
         if tries is None:
             tries = _Tries(now)
@@ -91,10 +91,10 @@ class TokenGuesses:
         tries.count(digest)
         return Verdict.WRONG
 
-    def _is_familiar(self, neighbourhood: str, number: int) -> bool:
-        if (neighbourhood, number) not in self._familiar:
+    def _is_familiar(self, neighbourhood: str, index: int) -> bool:
+        if (neighbourhood, index) not in self._familiar:
             return False
-        self._familiar.move_to_end((neighbourhood, number))
+        self._familiar.move_to_end((neighbourhood, index))
         return True
 
 
@@ -105,7 +105,7 @@ def _remember(known: OrderedDict[Key, Value], key: Key, value: Value) -> None:
 
 
 def _neighbourhood(text: str) -> str:
-    """An IPv4 address; of IPv6 the network of 64 bits, any address of which a single caller may take."""
+    """An IPv4 address, or the /64 network of an IPv6 address, because one caller may use any address in it."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -1,1 +1,1 @@
-"""The commands of `bouncekeeper`, a module each, imported only when called; what they share is in support."""
+"""The commands of `bouncekeeper`: one module each, imported only when called. Shared code is in support."""

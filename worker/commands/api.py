@@ -7,7 +7,7 @@ from worker.commands.support.service_command import service_command
 from worker.settings.tree import Settings
 
 _DESCRIPTION = """Serves POST /v1/check, GET /v1/contacts/ADDRESS, GET /v1/status-changes, /healthz, /readyz and
-/metrics. Needs a token as soon as it listens beyond this machine.
+/metrics. Needs a token if it listens beyond this machine.
 
 examples:
   bouncekeeper api --config /etc/bouncekeeper.toml

@@ -1,4 +1,4 @@
-"""The commands by name. Imports none of them, so that `--help` answers at once."""
+"""The commands by name. It does not import them, so that `--help` answers at once."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -14,10 +14,10 @@ class CommandEntry(NamedTuple):
 
 
 class Command(NamedTuple):
-    """What a command's module offers as `COMMAND`."""
+    """An entry of `COMMANDS` in a command's module."""
 
     configure: Callable[[ArgumentParser], None]  # adds its arguments, description and examples
-    run: Callable[[Namespace], int]  # gives the exit status
+    run: Callable[[Namespace], int]  # returns the exit status
 
 
 COMMANDS: dict[str, CommandEntry] = {
@@ -28,17 +28,17 @@ COMMANDS: dict[str, CommandEntry] = {
     "mailbox": CommandEntry("mailbox", "takes reports and bounces from IMAP mailboxes", "run"),
     "stack": CommandEntry("stack", "the production topology on this machine, as separate processes", "run"),
     "migrate": CommandEntry("migrate", "brings the database to this version", "run"),
-    "demo": CommandEntry("demo", "sends a day of signed webhooks and shows what became of the contacts", "run"),
+    "demo": CommandEntry("demo", "sends a day of signed webhooks and shows the status of each contact", "run"),
     "check": CommandEntry("check", "may I mail these addresses?", "ask"),
     "explain": CommandEntry("explain", "an address's status: why, since when, by which rule and events", "ask"),
     "mail-token": CommandEntry(
-        "mail_token", "what a mail carries so that its reports are understood and believed", "ask"
+        "mail_token", "makes the token that lets a mail's bounces and complaints be believed", "ask"
     ),
     "policy": CommandEntry("policy", "the rules in force", "ask"),
     "dead-letters": CommandEntry("dead_letters", "webhooks that could not be processed", "look after"),
     "sources": CommandEntry("sources", "the configured ESPs: where they post, and whether they work", "look after"),
-    "endpoints": CommandEntry("endpoints", "applications that are told by webhooks, and how they fare", "look after"),
+    "endpoints": CommandEntry("endpoints", "applications that receive webhooks, and their state", "look after"),
     "doctor": CommandEntry("doctor", "what is missing or unreachable, and the remedy", "look after"),
     "postgres": CommandEntry("postgres", "runs psql, pg_dump or deploy/restore on the database", "look after"),
-    "healthcheck": CommandEntry("healthcheck", "asks a URL whether it is well, for containers", "look after"),
+    "healthcheck": CommandEntry("healthcheck", "checks that a URL answers 200, for containers", "look after"),
 }

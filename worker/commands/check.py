@@ -23,9 +23,9 @@ _DEFAULT_ACCOUNT = "default"
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Says for each address or number whether it may be sent to, and why not. Exit code 0 when all may, 1 when
-one may not. One that nobody ever reported anything about may be. An account that no source, setting or
-contact names is a mistake: exit code 1. When the database cannot be asked, nothing may be: exit code 4.
+Says for each address or phone number whether you may send to it, and why not. Exit code 0 if you may send to
+all, 1 if not. You may send to an address that nobody ever reported on. An account that no source, setting or
+contact names is a mistake: exit code 1. If the database is away, do not send: exit code 4.
 
 examples:
   bouncekeeper check jane@example.org
@@ -48,7 +48,7 @@ examples:
         "--channel",
         choices=[channel.value for channel in Channel],
         default=Channel.EMAIL.value,
-        help="how they are reached; on sms an address is a number as +491701234567 (default %(default)s)",
+        help="how they are reached; on sms an address is a phone number such as +491701234567 (default %(default)s)",
     )
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
@@ -81,7 +81,7 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
             channel=Channel(arguments.channel),
         )
         unknown = [result.address for result in answer.results if result.allowed and not result.known]
-        # Whoever names an account knows that there are several; to the others this "yes" would be a surprise.
+        # A caller who names no account may not know that there are several: this "yes" would surprise him.
         asks_elsewhere = arguments.account == _DEFAULT_ACCOUNT and unknown
         elsewhere = await _known_elsewhere(pool, unknown, Channel(arguments.channel)) if asks_elsewhere else ""
     if arguments.json:
@@ -93,7 +93,7 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
                 (
                     result.address,
                     "yes" if result.allowed else "NO",
-                    result.status or "no address",
+                    result.status or "not an address",
                     result.reason,
                     moment(result.since),
                     moment(result.until),
@@ -109,14 +109,14 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
 
 
 async def _known_elsewhere(pool: "Pool", addresses: list[str], channel: Channel) -> str:
-    """A remark where another account knows one of the addresses, "" otherwise."""
+    """A hint if another account knows one of the addresses, else ""."""
     from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415
 
     spellings = [spelling for address in addresses if (spelling := normalise_recipient(address, channel)) is not None]
     for address, account in await find_elsewhere(pool, _DEFAULT_ACCOUNT, channel, spellings, limit=1):
         return (
-            f"bouncekeeper: this was about account {_DEFAULT_ACCOUNT}, and {address} is known in account {account}:"
-            f" ask about it with --account {account}\n"
+            f"bouncekeeper: this answer is about account {_DEFAULT_ACCOUNT}, but {address} is known in account"
+            f" {account}: ask again with --account {account}\n"
         )
     return ""
 

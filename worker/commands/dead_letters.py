@@ -17,8 +17,8 @@ _NEEDS = ("postgres", "queue")
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-A webhook that could not be processed is set aside whole, with the reason. After a fix it can be replayed:
-its events are the same events as ever, so that a letter replayed twice changes nothing.
+A webhook that could not be processed is set aside whole, with the reason. After a fix you can replay it.
+Its events keep their keys, so replaying a letter twice changes nothing.
 
 examples:
   bouncekeeper dead-letters list
@@ -28,25 +28,23 @@ examples:
   bouncekeeper dead-letters discard 17 --note "a test of ours"
 """
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser(
-        "list", help="those that wait for a person, oldest first; exit code 1 when there are any"
-    )
-    listing.add_argument("--all", action="store_true", help="also those that were replayed or discarded")
+    listing = actions.add_parser("list", help="the open dead letters, oldest first; exit code 1 if there are any")
+    listing.add_argument("--all", action="store_true", help="includes those that were replayed or discarded")
     listing.add_argument("--limit", type=at_least_one, default=100, metavar="N", help="(default %(default)s)")
-    listing.add_argument("--after", type=int, default=0, metavar="ID", help="continues behind this one")
-    showing = actions.add_parser("show", help="one of them with all that was received")
+    listing.add_argument("--after", type=int, default=0, metavar="ID", help="continues after this one")
+    showing = actions.add_parser("show", help="one dead letter with everything that was received")
     showing.add_argument("id", type=int, metavar="ID")
-    replaying = actions.add_parser("replay", help="puts them back into the queue: those named, else all open ones")
-    discarding = actions.add_parser("discard", help="closes them; they stay readable")
+    replaying = actions.add_parser("replay", help="queues the named dead letters again, or else all open ones")
+    discarding = actions.add_parser("discard", help="closes the named dead letters; they stay readable")
     for choosing in (listing, replaying):
         choosing.add_argument("--source", help="only of this source")
         choosing.add_argument("--reason", help="only of this reason")
     replaying.add_argument("ids", type=int, nargs="*", metavar="ID")
-    replaying.add_argument("--note", help="kept with them")
+    replaying.add_argument("--note", help="a remark to keep with them")
     discarding.add_argument("ids", type=int, nargs="+", metavar="ID")
-    discarding.add_argument("--note", required=True, help="why, for those who come after")
+    discarding.add_argument("--note", required=True, help="why, for colleagues")
     for changing in (replaying, discarding):
-        changing.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
+        changing.add_argument("--dry-run", action="store_true", help="shows what would happen and changes nothing")
     for action in (listing, showing, replaying, discarding):
         add_shared_flags(action)
         add_setting_flags(action, _NEEDS)
@@ -108,7 +106,7 @@ async def _show(pool: Any, _settings: Settings, arguments: Namespace) -> int:
 
     contents = await read_dead_letters(pool, [arguments.id])
     if not contents:
-        return _none_of_that_id(arguments, [arguments.id])
+        return _print_unknown(arguments, [arguments.id])
     (content,) = contents
     body = content.envelope.body
     text = body.decode("utf-8", "backslashreplace")
@@ -156,14 +154,12 @@ async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
     if arguments.json:
         print_json({"dry_run": arguments.dry_run, "outcome": outcome})
     else:
-        print_line(
-            f"{'would replay' if arguments.dry_run else 'in the queue again'}: {_numbers(outcome.queued) or 'none'}"
-        )
+        print_line(f"{'would replay' if arguments.dry_run else 'queued again'}: {_join_ids(outcome.queued) or 'none'}")
         if outcome.still_unreadable:
-            print_line(f"unreadable for this version, and still open: {_numbers(outcome.still_unreadable)}")
+            print_line(f"still open, because this version cannot read them: {_join_ids(outcome.still_unreadable)}")
     missing = set(arguments.ids) - {*outcome.queued, *outcome.still_unreadable}
     if missing and not arguments.json:
-        print_line(f"there is no dead letter {_numbers(missing)}")
+        print_line(f"there is no dead letter {_join_ids(missing)}")
     return ExitCode.NO if missing or outcome.still_unreadable else ExitCode.OK
 
 
@@ -181,22 +177,22 @@ async def _discard(pool: Any, _settings: Settings, arguments: Namespace) -> int:
     if arguments.json:
         print_json({"dry_run": arguments.dry_run, "discarded": closed, "not_open": missing})
     else:
-        print_line(f"{'would discard' if arguments.dry_run else 'discarded'}: {_numbers(closed) or 'none'}")
+        print_line(f"{'would discard' if arguments.dry_run else 'discarded'}: {_join_ids(closed) or 'none'}")
         if missing:
-            print_line(f"not there, or closed before: {_numbers(missing)}")
+            print_line(f"unknown or already closed: {_join_ids(missing)}")
     return ExitCode.NO if missing else ExitCode.OK
 
 
-def _none_of_that_id(arguments: Namespace, ids: list[int]) -> int:
+def _print_unknown(arguments: Namespace, ids: list[int]) -> int:
     if arguments.json:
         print_json({"dead_letter": None})
     else:
-        print_line(f"there is no dead letter {_numbers(ids)}")
+        print_line(f"there is no dead letter {_join_ids(ids)}")
     return ExitCode.NO
 
 
-def _numbers(ids: Any) -> str:
-    return ", ".join(str(number) for number in sorted(ids))
+def _join_ids(ids: Any) -> str:
+    return ", ".join(str(letter_id) for letter_id in sorted(ids))
 
 
 COMMANDS = {"dead-letters": Command(_configure, _run)}

@@ -1,4 +1,4 @@
-"""`demo`: sends a day of signed webhooks and shows what became of the contacts."""
+"""`demo`: sends a day of signed webhooks and shows the status of each contact afterwards."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from worker.commands.catalogue import Command
 from worker.commands.support.demo_day import day_of_feedback, split_among
 from worker.commands.support.demo_folder import demo_configuration, demo_folder, demo_senders, source_name
-from worker.commands.support.demo_result import DemoResult, tell_result, wait_for_result
+from worker.commands.support.demo_result import DemoResult, print_result, wait_for_result
 from worker.commands.support.demo_sending import is_running, post_all
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.instance import QUEUE_IN_POSTGRES
@@ -25,8 +25,8 @@ from worker.settings.tree import Settings
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Sends a realistic day of webhooks of Amazon SES, SendGrid, Mailgun and Postmark, each signed as its ESP
-signs, then shows what became of the contacts. Uses an instance of its own, in the folder `demo` of the data
+Sends a realistic day of webhooks from Amazon SES, SendGrid, Mailgun and Postmark, each signed as its ESP
+signs, then shows the status of the contacts. It uses an instance of its own, in the folder `demo` of the data
 folder: the one that `bouncekeeper up --demo` (or `stack --demo`) runs, else one that it starts and ends.
 
 examples:
@@ -50,7 +50,7 @@ def _run(arguments: Namespace) -> int:
 
     @contextlib.asynccontextmanager
     async def instance(stop: Stop, url: str) -> AsyncIterator[Settings]:
-        """The settings of the demo's instance: of one that runs, or of one that is started here and ends here."""
+        """The settings of the demo's instance: one that already runs, or one that this command starts and ends."""
         if await is_running(url):
             if embedded_postgres_url(folder) is None and not settings.postgres.url.reveal():
                 raise ImpossibleSetting(
@@ -85,7 +85,7 @@ def _run(arguments: Namespace) -> int:
     if arguments.json:
         print_json(results[0])
     else:
-        tell_result(results[0], folder)
+        print_result(results[0], folder)
     return ExitCode.OK
 
 

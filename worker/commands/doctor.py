@@ -16,10 +16,10 @@ _MARKS = {Level.WELL: ("✓", "green"), Level.NOTE: ("!", "yellow"), Level.WRONG
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Looks at the configuration, every source's keys, description and mailbox, the DNS where signatures are verified,
-the receiver, the queue, Postgres, the schema, the monthly tables, dead letters, what is yet
-to be announced, the API and the disk; says what is wrong and what to do. Changes nothing.
-Exit code 0 when nothing is wrong, 1 when something is, 3 when the configuration is impossible.
+Checks the configuration, every source's keys, description and mailbox, the DNS if signatures are verified,
+the receiver, the queue, Postgres, the schema, the monthly tables, dead letters, status changes that are not
+published yet, the API and the disk. Says what is wrong and what to do. Changes nothing.
+Exit code 0 if nothing is wrong, 1 if something is, 3 if the configuration is impossible.
 
 examples:
   bouncekeeper doctor
@@ -35,7 +35,7 @@ def _run(arguments: Namespace) -> int:
     try:
         settings = settings_of(arguments)
     except ImpossibleSetting as error:
-        findings = [wrong("configuration", str(error), "correct it, then run the doctor again")]
+        findings = [wrong("configuration", str(error), "correct it, then run doctor again")]
         status = ExitCode.IMPOSSIBLE_SETTING
     else:
         findings = asyncio.run(look_at_everything(settings))
@@ -44,11 +44,11 @@ def _run(arguments: Namespace) -> int:
         print_json({"well": status == ExitCode.OK, "findings": findings})
     else:
         for finding in findings:
-            _tell(finding)
+            _print(finding)
     return status
 
 
-def _tell(finding: Finding) -> None:
+def _print(finding: Finding) -> None:
     mark, style = _MARKS[finding.level]
     print_line(f"{mark} {finding.what}: {finding.detail}", style=style if finding.level is not Level.WELL else None)
     if finding.remedy:

@@ -1,4 +1,4 @@
-"""`endpoints`: applications that are told of status changes by signed webhooks, and how they fare."""
+"""`endpoints`: applications that receive status changes by signed webhooks, and their state."""
 
 import asyncio
 from argparse import ArgumentParser, Namespace
@@ -19,24 +19,24 @@ _NEEDS = ("postgres", "endpoints")
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 An endpoint that fails is tried again for days, then disabled. `enable` sends to it again, from the first change that it
-has not taken. See docs/consuming.md.
+has not accepted. See docs/consuming.md.
 
 examples:
   bouncekeeper endpoints list
   bouncekeeper endpoints enable crm
-  bouncekeeper endpoints enable crm --from-now          what it has missed is left out
-  bouncekeeper endpoints enable crm --after 1042-0d4f6a36   again from this place in the feed
-  bouncekeeper endpoints forget old-crm                 one that is in no configuration any more
+  bouncekeeper endpoints enable crm --from-now          skips the changes that it has missed
+  bouncekeeper endpoints enable crm --after 1042-0d4f6a36   starts again from this place in the feed
+  bouncekeeper endpoints forget old-crm                 one that is no longer configured
 """
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="each endpoint and how it fares; exit code 1 when one fails")
-    enabling = actions.add_parser("enable", help="sends to it again, also before its next attempt is due")
+    listing = actions.add_parser("list", help="each endpoint and its state; exit code 1 if one fails")
+    enabling = actions.add_parser("enable", help="sends to it again, even before its next attempt is due")
     enabling.add_argument("name", metavar="NAME")
-    forgetting = actions.add_parser("forget", help="drops the place in the feed of one that is configured no more")
+    forgetting = actions.add_parser("forget", help="drops the place in the feed of one that is no longer configured")
     forgetting.add_argument("name", metavar="NAME")
     places = enabling.add_mutually_exclusive_group()
-    places.add_argument("--after", metavar="CURSOR", help="from the change after this one of the feed; 0-0 for all")
-    places.add_argument("--from-now", action="store_true", help="from what changes from now on")
+    places.add_argument("--after", metavar="CURSOR", help="starts with the change after this cursor; 0-0 for all")
+    places.add_argument("--from-now", action="store_true", help="starts with the next new change")
     for action in (listing, enabling, forgetting):
         add_shared_flags(action)
         add_setting_flags(action, ("postgres",))
@@ -66,16 +66,16 @@ async def _list(settings: Settings, arguments: Namespace) -> int:
 
 
 def _row(endpoint: Endpoint, state: Any) -> dict[str, object]:
-    shown: dict[str, object] = {
+    row: dict[str, object] = {
         "name": endpoint.name,
         "url": endpoint.url,
         "statuses": ", ".join(endpoint.statuses) or "all",
     }
     if state is None:
-        return {**shown, "state": "no worker knows it yet", **dict.fromkeys(_STATE_FIELDS)}
+        return {**row, "state": "no processor knows it yet", **dict.fromkeys(_STATE_FIELDS)}
     condition = "disabled" if state.disabled_at else "failing" if state.failing_since else "well"
     return {
-        **shown,
+        **row,
         "state": condition,
         "since": moment(state.disabled_at or state.failing_since),
         "waiting": state.waiting,
@@ -103,9 +103,9 @@ async def _enable(settings: Settings, arguments: Namespace) -> int:
     if arguments.json:
         print_json({"endpoint": name, "enabled": enabled})
     elif enabled:
-        print_line(f"{name} is sent to again by the next worker that looks")
+        print_line(f"{name} is enabled: a processor sends to it again within seconds")
     else:
-        print_line(f"no worker knows {name} yet: start one with this configuration")
+        print_line(f"no processor knows {name} yet: start one with this configuration")
     return ExitCode.OK if enabled else ExitCode.NO
 
 
@@ -116,8 +116,8 @@ async def _forget(settings: Settings, arguments: Namespace) -> int:
     name: str = arguments.name
     if name in {endpoint.name for endpoint in settings.endpoints}:
         raise ImpossibleSetting(
-            f"{name} is in the configuration, and would be told what changes from then on: take it out first, and"
-            " restart the workers"
+            f"{name} is still in the configuration, so it would receive changes again: remove it there first, and"
+            " restart the processors"
         )
     async with opened_database(settings) as pool:
         forgotten = await forget_endpoint(pool, name)

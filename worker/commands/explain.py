@@ -36,9 +36,9 @@ _HEADLINES = {
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Tells the whole story of one address: its status and what ends it, then each stored event with the server's
-own words and what the rules made of it, then the history of its status. Exit code 0 when it may be sent to,
-1 when it may not, or is not known.
+Explains one address: its status and what ends it, then each stored event with the server's own words and its
+effect under the rules, then the history of its status. Exit code 0 if you may send to it, 1 if not or if it is
+not known.
 
 examples:
   bouncekeeper explain jane@example.org
@@ -50,7 +50,7 @@ examples:
         "--channel",
         choices=[channel.value for channel in Channel],
         default=Channel.EMAIL.value,
-        help="how they are reached; on sms an address is a number as +491701234567 (default %(default)s)",
+        help="how it is reached; on sms the address is a phone number such as +491701234567 (default %(default)s)",
     )
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
@@ -60,30 +60,30 @@ def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
     address = normalise_recipient(arguments.address, Channel(arguments.channel))
     if address is None:
-        return _tell_nothing(arguments, f"is no address of channel {arguments.channel}")
+        return _print_reason(arguments, f"is not an address of channel {arguments.channel}")
     story = asyncio.run(_read(settings, address, arguments))
     if isinstance(story, str):
-        return _tell_nothing(arguments, story)
+        return _print_reason(arguments, story)
     report, explanation = story
     if arguments.json:
         print_json({"known": True, "contact": report, "explanation": explanation})
     else:
-        _tell(report, explanation)
+        _print(report, explanation)
     return ExitCode.OK if report.blocks == "none" else ExitCode.NO
 
 
-def _tell_nothing(arguments: Namespace, said: str) -> int:
+def _print_reason(arguments: Namespace, reason: str) -> int:
     if arguments.json:
-        print_json({"address": arguments.address, "known": False, "detail": said})
+        print_json({"address": arguments.address, "known": False, "detail": reason})
     else:
-        print_line(f"{arguments.address} {said}")
+        print_line(f"{arguments.address} {reason}")
     return ExitCode.NO
 
 
 async def _read(
     settings: Settings, address: str, arguments: Namespace
 ) -> "tuple[ContactReport, ExplanationAnswer] | str":
-    """The story, or why there is none."""
+    """The report and the explanation, or why there are none."""
     from worker.commands.support.account import require_account  # noqa: PLC0415
     from worker.commands.support.database import opened_database  # noqa: PLC0415
     from worker.contacts.explanation import contact_explanation  # noqa: PLC0415
@@ -102,10 +102,10 @@ async def _read(
     if not elsewhere:
         return "is not known: nobody ever reported anything about it"
     others = ", ".join(other for _, other in elsewhere)
-    return f"is not known in account {account}, but in {others}: name it with --account"
+    return f"is not known in account {account}, but in {others}: name that account with --account"
 
 
-def _tell(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
+def _print(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
     headlines = _HEADLINES[report.channel]
     headline = headlines.get(report.blocks, headlines["all"])
     print_line(f"{report.address}: {headline}", style="bold")

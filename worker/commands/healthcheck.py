@@ -1,4 +1,4 @@
-"""`healthcheck`: asks a URL whether it is well. Containers have no curl."""
+"""`healthcheck`: checks that a URL answers 200, because containers have no curl."""
 
 import urllib.error
 import urllib.request
@@ -14,8 +14,8 @@ _SHOWN_BYTES = 2000
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Exit code 0 when the URL answers 200 in time, 1 when it answers otherwise,
-4 when nobody answers.
+Exit code 0 if the URL answers 200 in time, 1 if it answers anything else,
+4 if it does not answer.
 
 example:
   bouncekeeper healthcheck http://127.0.0.1:8026/readyz
@@ -27,21 +27,21 @@ example:
 
 def _run(arguments: Namespace) -> int:
     if urlsplit(arguments.url).scheme not in {"http", "https"}:
-        _tell(arguments, 0, f"{arguments.url} is no http URL")
+        _print(arguments, 0, f"{arguments.url} is not an http URL")
         return ExitCode.USAGE
     try:
         with urllib.request.urlopen(arguments.url, timeout=arguments.timeout_seconds) as answer:  # noqa: S310 - http only
-            _tell(arguments, answer.status, answer.read(_SHOWN_BYTES).decode(errors="replace"))
+            _print(arguments, answer.status, answer.read(_SHOWN_BYTES).decode(errors="replace"))
             return ExitCode.OK
     except urllib.error.HTTPError as error:
-        _tell(arguments, error.code, error.read(_SHOWN_BYTES).decode(errors="replace"))
+        _print(arguments, error.code, error.read(_SHOWN_BYTES).decode(errors="replace"))
         return ExitCode.NO
     except OSError as error:  # also URLError
-        _tell(arguments, 0, f"nobody answers: {error}")
+        _print(arguments, 0, f"no answer: {error}")
         return ExitCode.UNAVAILABLE
 
 
-def _tell(arguments: Namespace, status: int, text: str) -> None:
+def _print(arguments: Namespace, status: int, text: str) -> None:
     if arguments.json:
         print_json({"url": arguments.url, "http_status": status, "answer": text})
     else:

@@ -1,4 +1,4 @@
-"""`mail-token`: what a mail carries so that its bounce or complaint says whom it is about, and is believed."""
+"""`mail-token`: makes tokens. A mail's bounce or complaint names its recipient by the token, and is believed."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -20,7 +20,7 @@ from worker.providers.mail.proof import TOKEN_HEADER
 
 _NEEDS = ("sources",)
 _TOKEN_FIELD = TOKEN_HEADER.title()
-_NO_ADDRESS = "this is no e-mail address"
+_NO_ADDRESS = "this is not an e-mail address"
 _REMEDY = (
     'give a source of mail token_secrets = ["…"], made with `openssl rand -hex 32` (docs/mail.md), or name another '
     "with --source"
@@ -28,26 +28,26 @@ _REMEDY = (
 
 
 class MailMarks(Struct, frozen=True, kw_only=True):
-    """What goes into one mail."""
+    """The token, envelope sender and header fields for one mail."""
 
     address: str
     token: str
-    envelope_sender: str | None  # None: without bounce_domain, or longer than a local part may be
+    envelope_sender: str | None  # None without bounce_domain, or if it would be too long for a local part
     headers: dict[str, str]
 
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Makes the token that a mail carries, so that a bounce or complaint about it tells whom it was sent to and that it
-answers a mail of yours. Printed ready to paste: the token, the envelope sender (where the source has a
-bounce_domain), and header lines. They are made with the first of the source's token_secrets, and are the same
-each time; nothing is stored or sent. Put the envelope sender and one of the header lines into the mail.
+Makes the token for a mail. By the token a bounce or complaint names the recipient and proves that the mail was
+yours. Prints, ready to paste, the token, the envelope sender (if the source has a bounce_domain), and header
+lines. They depend only on the first of the source's token_secrets and the address; nothing is stored or sent.
+Put the envelope sender and one of the header lines into the mail.
 
-- reads addresses from standard input, one a line; after a tab may follow your own id of that message. With --json
-there is one line of JSON for each. --read tells what a token says and whether it is genuine: give it the token, or
-anything that has one in it.
+- reads addresses from standard input, one per line; your own id of the message may follow after a tab. With --json
+there is one line of JSON for each. --read shows what a token holds and whether it is genuine: give it the token, or
+any text with a token in it.
 
-Exit code 1 when something is no address, or when what was read is not genuine; 3 when no source has a key.
+Exit code 1 if a text is not an address or a token is not genuine; 3 if no source has a key.
 
 examples:
   bouncekeeper mail-token jane@example.org
@@ -56,12 +56,14 @@ examples:
   bouncekeeper mail-token --read 'b+bk1g7zzxiekyzvmne32d6haq36jg3hdcrho@bounce.example.com'
 """
     parser.add_argument(
-        "addresses", nargs="*", metavar="ADDRESS", help="whom the mail goes to; - reads them from standard input"
+        "addresses", nargs="*", metavar="ADDRESS", help="the mail's recipient; - reads them from standard input"
     )
-    parser.add_argument("--source", metavar="NAME", help="whose keys (default: of the only source that has some)")
-    parser.add_argument("--account", help="the account that reports shall count for (default: the source's)")
-    parser.add_argument("--message-id", metavar="ID", help="your own id of the message, told with each event")
-    parser.add_argument("--read", metavar="TEXT", help="tells what the token in this text says; - reads a whole mail")
+    parser.add_argument(
+        "--source", metavar="NAME", help="the source whose keys to use (default: the only one with keys)"
+    )
+    parser.add_argument("--account", help="the account for which reports count (default: the source's)")
+    parser.add_argument("--message-id", metavar="ID", help="your own id of the message, shown with each event")
+    parser.add_argument("--read", metavar="TEXT", help="shows what the token in this text holds; - reads a whole mail")
     add_shared_flags(parser)
 
 
@@ -74,11 +76,11 @@ def _run(arguments: Namespace) -> int:
         return _read(arguments, sources)
     if len(sources) > 1:
         raise ImpossibleSetting(
-            f"several sources have token_secrets: {', '.join(source.name for source in sources)}: name the one that "
-            "the bounces and complaints come to, with --source"
+            f"several sources have token_secrets: {', '.join(source.name for source in sources)}: choose the one that "
+            "receives the bounces and complaints, with --source"
         )
     well = True
-    for number, (address, message_id) in enumerate(_wanted(arguments)):
+    for index, (address, message_id) in enumerate(_read_addresses(arguments)):
         marks = make_marks(sources[0], address, account=arguments.account, message_id=message_id)
         well = well and marks is not None
         if arguments.json:
@@ -86,12 +88,12 @@ def _run(arguments: Namespace) -> int:
         elif marks is None:
             print_line(f"{address}: {_NO_ADDRESS}", style="bold red")
         else:
-            _tell(marks, read_mail_options(sources[0]), first=number == 0)
+            _print(marks, read_mail_options(sources[0]), first=index == 0)
     return ExitCode.OK if well else ExitCode.NO
 
 
 def make_marks(source: Source, address: str, *, account: str | None, message_id: str | None) -> MailMarks | None:
-    """What a mail to the address carries, by this source's first key; None when it is no address."""
+    """The marks for a mail to the address, by this source's first key; None if it is not an address."""
     options = read_mail_options(source)
     normalised = normalise_address(address)
     if normalised is None:
@@ -109,7 +111,7 @@ def make_marks(source: Source, address: str, *, account: str | None, message_id:
             separator=options.verp_separator,
         )
     headers = {_TOKEN_FIELD: token}
-    # The loop's report goes to an address of ours (RFC 9477, 3.2): the registered one, else the mail's own.
+    # The loop sends its report to this address (RFC 9477, 3.2): the registered one, else the envelope sender.
     registered = next(iter(source.options.get("report_addresses", ())), sender)
     if registered is not None:
         headers["CFBL-Address"] = f"{registered}; report=arf"
@@ -118,17 +120,17 @@ def make_marks(source: Source, address: str, *, account: str | None, message_id:
 
 
 def _with_keys(sources: Sequence[Source], name: str | None) -> list[Source]:
-    """The sources that have token_secrets, or the one of this name; raises ImpossibleSetting when there is none."""
+    """The sources with token_secrets, or the one of this name. Raises ImpossibleSetting if there is none."""
     if name is not None and name not in {source.name for source in sources}:
         names = ", ".join(source.name for source in sources) or "none"
         raise ImpossibleSetting(f"there is no source {name!r}; there are: {names}")
-    found = [source for source in sources if name in (None, source.name) and read_mail_options(source).token_secrets]
-    if not found:
+    with_keys = [one for one in sources if name in (None, one.name) and read_mail_options(one).token_secrets]
+    if not with_keys:
         raise ImpossibleSetting(f"{f'source {name} has no' if name else 'no source has'} token_secrets: {_REMEDY}")
-    return found
+    return with_keys
 
 
-def _wanted(arguments: Namespace) -> Iterator[tuple[str, str | None]]:
+def _read_addresses(arguments: Namespace) -> Iterator[tuple[str, str | None]]:
     """Each address and the sender's id of its message, as they are read."""
     for word in arguments.addresses:
         for line in sys.stdin if word == "-" else (word,):
@@ -137,7 +139,7 @@ def _wanted(arguments: Namespace) -> Iterator[tuple[str, str | None]]:
                 yield address.strip(), own_id.strip() or arguments.message_id
 
 
-def _tell(marks: MailMarks, options: MailOptions, *, first: bool) -> None:
+def _print(marks: MailMarks, options: MailOptions, *, first: bool) -> None:
     if not first:
         print_line()
     print_line(marks.address, style="bold")
@@ -160,8 +162,8 @@ def _read(arguments: Namespace, sources: Sequence[Source]) -> int:
                 continue
             account = token.account or source.account
             if arguments.json:
-                told = msgspec.structs.asdict(token) | {"account": account}
-                print_json({"genuine": True, "source": source.name, "key": number, **told})
+                fields = msgspec.structs.asdict(token) | {"account": account}
+                print_json({"genuine": True, "source": source.name, "key": number, **fields})
                 return ExitCode.OK
             print_line(f"genuine: made with key {number} of {len(keys)} of source {source.name}", style="bold")
             print_line(f"address     {token.address}")
@@ -173,14 +175,14 @@ def _read(arguments: Namespace, sources: Sequence[Source]) -> int:
     problem = (
         f"not genuine: none of the keys of {names} made it, or it was cut short on the way"
         if holds_token(text)
-        else "there is no token in it: one begins with bk1"
+        else "there is no token in this text: a token begins with bk1"
     )
     print_json({"genuine": False, "problem": problem}) if arguments.json else print_line(problem)
     return ExitCode.NO
 
 
 def _print_whole(line: str) -> None:
-    """Unbroken on a terminal too: it is there to be copied."""
+    """Prints the line without breaks even on a terminal, so that it can be copied."""
     print(line)  # noqa: T201 - the output
 
 

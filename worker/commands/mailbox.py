@@ -12,7 +12,7 @@ from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.running import run_service
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
-from worker.mailbox.fetching import Limits, MailboxFetcher, Tally, outcomes, waiting_mails
+from worker.mailbox.mailbox_fetcher import Limits, MailboxFetcher, Tally, outcomes, waiting_mails
 from worker.providers.mail.imap_options import ImapMailbox, imap_mailbox
 from worker.settings.tree import Settings
 
@@ -22,21 +22,21 @@ _WORTH_A_BAR_MAILS = 100
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Takes reports of feedback loops and bounces from the IMAP mailbox of each source of provider `mail` that has an
+Takes feedback loop reports and bounces from the IMAP mailbox of each source of the provider `mail` that has an
 imap_host. A mail is flagged, moved or deleted (after_fetch) only once the queue has it on disk. Runs until it is
-asked to stop, and notices new mail at once where the server has IDLE.
+stopped, and notices new mail at once if the server supports IDLE.
 
-With --once: exit code 1 when a mail is left that is too large, that the server does not hand over or that waits for
-the DNS, 3 when a server does not let us in or a folder is missing, 4 when a server or the queue cannot be reached.
+With --once: exit code 1 if a mail is left because it is too large, the server does not deliver it or it waits for
+the DNS; 3 if a server refuses the login or a folder is missing; 4 if a server or the queue cannot be reached.
 
 examples:
   bouncekeeper mailbox --config /etc/bouncekeeper.toml
-  bouncekeeper mailbox --once            all that is there now, as from cron
+  bouncekeeper mailbox --once            all mail that is there now, for cron
   bouncekeeper mailbox --dry-run         what would be fetched
 """
     parser.add_argument("source", nargs="*", metavar="SOURCE", help="only these sources (else all that have a mailbox)")
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--once", action="store_true", help="takes what is there now, and ends")
+    mode.add_argument("--once", action="store_true", help="takes the mail that is there now, and ends")
     mode.add_argument("--dry-run", action="store_true", help="shows what would be fetched, and changes nothing")
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
@@ -45,7 +45,7 @@ examples:
 def _run(arguments: Namespace) -> int:
     needs = ("mailbox", "sources") if arguments.dry_run else _NEEDS
     settings = settings_of(arguments, needs=needs)
-    mailboxes = _chosen(settings, arguments.source)
+    mailboxes = _choose(settings, arguments.source)
     if arguments.dry_run:
         return _show_waiting(mailboxes, settings, as_json=arguments.json)
     tallies: list[Tally] = []
@@ -72,19 +72,19 @@ def mailboxes_of(settings: Settings) -> list[tuple[Source, ImapMailbox]]:
     return [(source, mailbox) for source in settings.sources if (mailbox := imap_mailbox(source)) is not None]
 
 
-def _chosen(settings: Settings, names: list[str]) -> list[tuple[Source, ImapMailbox]]:
-    found = mailboxes_of(settings)
-    if unknown := sorted(set(names) - {source.name for source, _ in found}):
+def _choose(settings: Settings, names: list[str]) -> list[tuple[Source, ImapMailbox]]:
+    mailboxes = mailboxes_of(settings)
+    if unknown := sorted(set(names) - {source.name for source, _ in mailboxes}):
         raise ImpossibleSetting(
             f'source {unknown[0]} has no mailbox: it needs provider = "mail" and imap_host; '
-            f"there is {', '.join(source.name for source, _ in found) or 'none that has'}"
+            f"sources with a mailbox: {', '.join(source.name for source, _ in mailboxes) or 'none'}"
         )
-    if not found:
+    if not mailboxes:
         raise ImpossibleSetting(
             'no source has a mailbox: give one provider = "mail", imap_host, imap_user and imap_password '
             "(docs/providers/mail.md)"
         )
-    return [entry for entry in found if not names or entry[0].name in names]
+    return [entry for entry in mailboxes if not names or entry[0].name in names]
 
 
 def _show_waiting(mailboxes: list[tuple[Source, ImapMailbox]], settings: Settings, *, as_json: bool) -> int:
@@ -118,7 +118,7 @@ def _show_waiting(mailboxes: list[tuple[Source, ImapMailbox]], settings: Setting
 
 
 async def fetch_beside_others(settings: Settings, stop: asyncio.Event) -> None:
-    """Fetches for all sources that have a mailbox, in a process that does more than that; returns when none has."""
+    """Fetches for all sources with a mailbox, beside other services. Returns at once if there are none."""
     if mailboxes := mailboxes_of(settings):
         await _fetch(settings, mailboxes, stop, None, ends_when_refused=False)
 

@@ -1,4 +1,4 @@
-"""`migrate`: the database is at this program's version afterwards."""
+"""`migrate`: brings the database to this program's version."""
 
 import asyncio
 import sys

@@ -12,15 +12,15 @@ from worker.policy.rule import Rule
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Shows the table of rules that turns failures into blocks: the built-in one, a preset, or your own from
-[policy] in the configuration file.
+Shows the rules that turn failures into blocks: the built-in ones, a preset, or your own from [policy] in the
+configuration file.
 
 examples:
   bouncekeeper policy show
-  bouncekeeper policy show --toml      to start rules of your own from
+  bouncekeeper policy show --toml      a start for rules of your own
 """
     parser.add_argument("action", choices=["show"])
-    parser.add_argument("--toml", action="store_true", help="as the TOML that would load it again")
+    parser.add_argument("--toml", action="store_true", help="prints it as TOML for the configuration file")
     add_shared_flags(parser)
 
 

@@ -22,8 +22,8 @@ _SIGNALLED = 128
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Runs a program with Postgres' own variables (PGHOST, PGUSER, PGPASSWORD …) set for the database of this
-configuration, so that no password stands on a command line. Without postgres.url that is the Postgres of `up`: where
-`up` does not run, it is started for the length of the program. Its programs are found without being installed.
+configuration, so that no password is on a command line. Without postgres.url that is the Postgres of `up`; if `up`
+does not run, this Postgres runs while the program does. Its client programs need not be installed.
 
 examples:
   bouncekeeper postgres psql
@@ -39,13 +39,13 @@ examples:
 
 def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS, starts_postgres=True)
-    configure_logging(level="warning", json_lines=False)  # what comes out is the program's alone
+    configure_logging(level="warning", json_lines=False)  # the output is the program's alone
     return asyncio.run(_run_program(settings, [arguments.program, *arguments.arguments]))
 
 
 async def _run_program(settings: Settings, command: list[str]) -> int:
     async with _client_environment(settings) as environment:
-        # Ctrl-C is the program's: it reaches it through the terminal, and we end when it does.
+        # Ctrl-C reaches the program through the terminal; this process ends when the program ends.
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
         try:
             process = await asyncio.create_subprocess_exec(*command, env=environment)
@@ -60,14 +60,14 @@ async def _run_program(settings: Settings, command: list[str]) -> int:
 
 @asynccontextmanager
 async def _client_environment(settings: Settings) -> AsyncIterator[Mapping[str, str]]:
-    """This process' environment with the database in it."""
+    """This process's environment, with the variables of the database."""
     from worker.local_services.folder import FolderLock  # noqa: PLC0415
     from worker.local_services.postgres import EmbeddedPostgres, client_programs  # noqa: PLC0415 - slow to import
 
     path = os.environ.get("PATH", os.defpath)
     programs = client_programs()
     if url := settings.postgres.url.reveal():
-        # The system's own programs first: they go with the server that somebody has chosen.
+        # The system's own programs first: they fit the server of the operator's choice.
         yield _environment(url, path if programs is None else f"{path}:{programs}")
         return
     folder = Path(settings.data_directory) / "postgres"
@@ -90,9 +90,9 @@ def _environment(url: str, path: str) -> dict[str, str]:
 
     variables = {option.keyword.decode(): option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar}
     options = conninfo_to_dict(url)
-    kept = {name: value for name, value in os.environ.items() if name not in variables.values()}
-    given = {variables[name]: str(value) for name, value in options.items() if name in variables and value is not None}
-    return {**kept, **given, "PATH": path}
+    others = {name: value for name, value in os.environ.items() if name not in variables.values()}
+    ours = {variables[name]: str(value) for name, value in options.items() if name in variables and value is not None}
+    return {**others, **ours, "PATH": path}
 
 
 COMMANDS = {"postgres": Command(_configure, _run)}

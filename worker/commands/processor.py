@@ -1,4 +1,4 @@
-"""`processor`: turns queued webhooks into statuses, and tells applications of them."""
+"""`processor`: turns queued webhooks into statuses, and publishes the changes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from worker.commands.support.service_command import service_command
 from worker.settings.tree import Settings
 
-_DESCRIPTION = """Takes webhooks off the queue in batches, works out what they mean for each contact and commits it;
-publishes status changes. Start as many as you like: any order of events gives the same statuses.
+_DESCRIPTION = """Takes webhooks from the queue in batches, derives each contact's status and commits it; publishes
+status changes. Start as many processors as you like: any order of events gives the same statuses.
 
 examples:
   bouncekeeper processor --config /etc/bouncekeeper.toml

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from worker.commands.support.service_command import service_command
 from worker.settings.tree import Settings
 
-_DESCRIPTION = """Listens for webhooks on POST /webhooks/SOURCE, authenticates them on their raw bytes and answers
+_DESCRIPTION = """Listens for webhooks on POST /webhooks/SOURCE, authenticates their raw bytes and answers with
 success only once the queue has them on disk. Several receivers may share one port on Linux.
 
 examples:

@@ -17,9 +17,8 @@ _NEEDS = ("receiver", "sources")
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-`list` shows each source with the URL its ESP posts to, or the mailbox that it is fetched from. `test` proves each
-one from its URL to a contact's status.
-`try` shows what would be made of a payload, with nothing stored or sent.
+`list` shows each source with the URL that its ESP posts to, or its mailbox. `test` checks each one from its URL to
+a contact's status. `try` shows which events a payload becomes, and stores or sends nothing.
 
 examples:
   bouncekeeper sources list
@@ -29,10 +28,10 @@ examples:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="each source, its accounts, its URL or mailbox")
     testing = actions.add_parser(
-        "test", help="a forged webhook, which must be refused, and a signed one, followed to the status"
+        "test", help="posts a forged webhook, which must be refused, and a signed one, and follows it to the status"
     )
     sources_test.configure(testing)
-    trying = actions.add_parser("try", help="what would be made of a payload")
+    trying = actions.add_parser("try", help="shows which events a payload becomes")
     sources_try.configure(trying)
     for action in (listing, testing, trying):
         add_shared_flags(action)

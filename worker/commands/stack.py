@@ -11,9 +11,9 @@ from worker.settings.configuration import ALL_SECTIONS
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Starts RabbitMQ (queue.url, else one of this machine), Postgres (postgres.url, else the embedded one),
-migrates, then runs receivers that share one port, workers and the API as processes of their own. One of them
-that crashes is started again, RabbitMQ and Postgres are not; Ctrl-C ends them all in good order.
+Starts RabbitMQ (unless queue.url names one) and Postgres (unless postgres.url names one), migrates the database,
+then runs receivers that share one port, processors and the API, each as a process of its own. If one of these
+crashes, it is started again; RabbitMQ and Postgres are not. Ctrl-C ends all of them in order.
 
 examples:
   bouncekeeper stack

@@ -1,4 +1,4 @@
-"""`up`: everything in one process, with a Postgres of its own where none is given."""
+"""`up`: everything in one process, with the embedded Postgres if none is configured."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -11,16 +11,16 @@ from worker.commands.support.startup_notice import print_startup_notice
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Starts receiver, worker and API in one process: for a first look and for small senders. Without
-postgres.url it keeps a Postgres of its own in the data folder; without a configuration file it makes
-one there, with a fresh API token. The data survives restarts.
+Starts receiver, processor and API in one process, for a first look and for small senders. Without
+postgres.url it keeps a Postgres of its own in the data folder. Without a configuration file it makes
+one there, with a fresh API token. The data survive restarts.
 
 examples:
   bouncekeeper up
   bouncekeeper up --data-directory /var/lib/bouncekeeper --receiver-port 9025
-  bouncekeeper up --demo           an instance of its own for `bouncekeeper demo`, in the folder demo
+  bouncekeeper up --demo           the instance of `bouncekeeper demo`, in the folder demo
 """
-    parser.epilog = "SIGTERM or Ctrl-C finishes what was accepted and ends; a second one ends at once."
+    parser.epilog = "SIGTERM or Ctrl-C ends it after its accepted work; a second one ends it at once."
     add_instance_flags(parser)
 
 

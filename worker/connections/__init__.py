@@ -1,1 +1,1 @@
-"""Ports and their connections: who may connect, how slowly he may speak, and who he is behind proxies."""
+"""Ports and their connections: limits on number and speed, and the caller's address behind proxies."""

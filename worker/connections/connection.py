@@ -1,7 +1,7 @@
 """One connection of a listening port, between the network and aiohttp.
 
-aiohttp parses whatever comes as fast as it comes, and waits for as long as somebody sends a little. Here is decided
-how much it is given at a time, and when a sender is cut off: with an answer where there is a request to answer.
+aiohttp parses everything as fast as it comes, and waits as long as a sender sends a little. This class limits how much
+aiohttp gets at a time, and cuts off slow senders: with an answer if there is a request to answer.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from worker.connections.seats import State
 from worker.errors import BodyCutOff
 
 _MAX_HEAD_BYTES = 32 * 1024
-# What may come behind a request that is not answered yet.
+# The most that may come after a request that is not answered yet.
 _MAX_AHEAD_BYTES = 64 * 1024
-# The framing of chunks: so much is nothing, and beyond that a body may have one byte of it for so many of its own.
+# Framing of chunks: so many bytes are free; beyond that a body may have one byte of framing per 16 of its own.
 _FREE_FRAMING_BYTES = 16 * 1024
 _BYTES_PER_FRAMING_BYTE = 16
-# What is not wanted is read away, as many senders look at the answer only when they have sent all; but no faster than
-# so many bytes at a time with a pause behind them.
+# The rest of a refused body is read and dropped, because many senders read the answer only after sending everything.
+# It is read at most so many bytes at a time, with a pause after them.
 _IGNORED_AT_ONCE_BYTES = 128 * 1024
 _IGNORING_PAUSE_SECONDS = 0.02
-# What is wrong with a body and what to do about it, for its sender.
+# For the sender of a body: what is wrong with it and what to do.
 _BODY_PROBLEMS = {
     "slow_body": (
         "slow-request",
@@ -48,7 +48,7 @@ _HEAD_END = b"\r\n\r\n"
 
 
 class Connection(asyncio.BufferedProtocol):
-    """The protocol that the event loop talks to; it hands on to aiohttp's from the first byte on."""
+    """The protocol between the event loop and aiohttp's own, which it creates at the first byte."""
 
     __slots__ = (
         "_ahead_bytes",
@@ -76,28 +76,28 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, crowd: Crowd, make_handler: Callable[[], web.RequestHandler]) -> None:
         self.address = self.address_block = ""
         self.state = State.WAITED_FOR
-        self.is_proven = False  # a request of it was genuine
+        self.is_proven = False  # True once a request on it was genuine
         self._crowd = crowd
         self._make_handler = make_handler
         self._handler: web.RequestHandler | None = None
         self._transport: asyncio.Transport | None = None
         self._content: StreamReader | None = None  # the body of the request under way
-        self._reading: asyncio.Task[Any] | None = None  # what handles that request, until its body is complete
-        self._begun_at = 0.0  # when the head or the body that is on its way began; before, when the silence did
-        self._received_bytes = 0  # handed on to aiohttp, in all
+        self._reading: asyncio.Task[Any] | None = None  # the handler of that request, until its body is complete
+        self._begun_at = 0.0  # when the current head or body began, or the silence before it
+        self._received_bytes = 0  # passed to aiohttp, in all
         self._framing_base = 0
-        self._head_bytes = 0  # of a request head that is not complete
-        self._head_end = b""  # its last bytes, as the end of a head may come in two parts
-        self._declares_length = False  # the head that came says nothing of chunks
-        self._early = b""  # what came before it was opened
+        self._head_bytes = 0  # of an incomplete request head
+        self._head_end = b""  # its last bytes, because the end of a head may come in two parts
+        self._declares_length = False  # True if the last head does not mention chunks
+        self._early = b""  # bytes that came before it was opened
         self._ahead_bytes = 0
         self._ignores = False
         self._ignored_bytes = 0
 
-    # ── what the event loop tells ───────────────────────────────────────────────────────────────────────
+    # ── called by the event loop ────────────────────────────────────────────────────────────────────────
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody has connected."""
+        """Admits the new connection, or answers 503."""
         self._transport = cast("asyncio.Transport", transport)
         self._begun_at = time.monotonic()
         peer = transport.get_extra_info("peername")
@@ -110,7 +110,7 @@ class Connection(asyncio.BufferedProtocol):
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "Retry-After: 30\r\n")
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
-        """Where to read into: much at a time of a body that is nearly all body, else little."""
+        """The buffer to read into: the large one for a body with little framing, else the small one."""
         content = self._content
         if self._ignores:
             return self._crowd.read_buffer
@@ -121,7 +121,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._crowd.read_buffer if comes_well else self._crowd.careful_read_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes have come."""
+        """Checks the received bytes and passes them to aiohttp."""
         if self._ignores:
             self._ignore(nbytes)
             return
@@ -152,11 +152,11 @@ class Connection(asyncio.BufferedProtocol):
             self._crowd.opening.wait(self)
 
     def eof_received(self) -> bool | None:
-        """The other side sends nothing more: the connection is closed, as aiohttp does it."""
+        """Closes the connection when the other side has finished sending, as aiohttp does."""
         return None
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """It is over."""
+        """Frees the connection's seat."""
         self._crowd.move(self, State.GONE)
         self._ignores = True
         if self._handler is not None:
@@ -164,19 +164,19 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = self._content = None
 
     def pause_writing(self) -> None:
-        """The other side reads more slowly than it is answered."""
+        """The other side reads more slowly than we answer."""
         if self._handler is not None:
             self._handler.pause_writing()
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """The other side has caught up."""
         if self._handler is not None:
             self._handler.resume_writing()
 
-    # ── what the server tells ───────────────────────────────────────────────────────────────────────────
+    # ── called by the server ────────────────────────────────────────────────────────────────────────────
 
     def begin(self, content: StreamReader) -> None:
-        """A request is handled from now on."""
+        """The handling of a request begins."""
         self._content = content
         self._head_bytes = self._ahead_bytes = 0
         self._head_end = b""
@@ -190,23 +190,23 @@ class Connection(asyncio.BufferedProtocol):
         content.on_eof(self._body_is_complete)
 
     def finish(self, *, ignore_rest: bool) -> None:
-        """The request is handled; what still comes of its body is read away and not looked at."""
+        """The handling of a request ends. With `ignore_rest` the rest of its body is dropped."""
         if self._content is not None and isinstance(self._content.exception(), BodyCutOff):
-            # It has been told. aiohttp reads on for a while, so that the sender gets to see the answer.
+            # The error was raised. aiohttp reads on for a while, so that the sender can read the answer.
             self._content.set_exception(cast("BaseException", None))
         self._content = self._reading = None
         self._declares_length = False
         self._ignores = self._ignores or ignore_rest
         self._begun_at = time.monotonic()
-        self._head_bytes = self._ahead_bytes  # perhaps a part of the next head, whose time begins
+        self._head_bytes = self._ahead_bytes  # these may be a part of the next head, whose time begins now
         self._crowd.move(self, State.WAITED_FOR)
 
     def vouch_for(self) -> None:
-        """Its caller has proved who he is: of two connections, one that never did is given up first."""
+        """The caller has authenticated. Connections whose callers never did are given up first."""
         self.is_proven = True
 
     def open(self) -> bool:
-        """Its turn has come; False when it did not wait so long."""
+        """Opens it when its turn has come. False if it has gone meanwhile."""
         data, self._early = self._early, b""
         if self._transport is None or self._ignores:
             return False
@@ -214,10 +214,10 @@ class Connection(asyncio.BufferedProtocol):
         self._resume()
         return True
 
-    # ── what the crowd tells ────────────────────────────────────────────────────────────────────────────
+    # ── called by the crowd ─────────────────────────────────────────────────────────────────────────────
 
     def look_at_clock(self, now: float) -> None:
-        """Ends or cuts off what takes too long."""
+        """Ends the connection, or cuts off its request, if it takes too long."""
         settings = self._crowd.settings
         seconds = now - self._begun_at
         content = self._content
@@ -231,7 +231,7 @@ class Connection(asyncio.BufferedProtocol):
             self.end()
 
     def end(self) -> None:
-        """Closes at once; what was not sent yet is not sent any more, and nobody waits for the rest of a body."""
+        """Closes at once. Drops unsent bytes, and cancels a handler that waits for the rest of a body."""
         self._ignores = True
         if self._reading is not None:
             self._reading.cancel()
@@ -240,7 +240,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def end_if_silent(self) -> None:
-        """Closes a connection that aiohttp knows nothing of."""
+        """Closes a connection that has not sent anything yet, so that aiohttp does not know it."""
         if self._handler is None:
             self.end()
 
@@ -256,9 +256,9 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _is_large_head(self, data: bytes) -> bool:
-        """Counts the bytes of a head up to its end; those behind it are of a body, or of the next request."""
+        """Counts the bytes of a head up to its end. True if it is too large."""
         if self._head_bytes == 0:
-            data = data.lstrip(b"\r\n")  # blank lines between requests are allowed, and nothing
+            data = data.lstrip(b"\r\n")  # blank lines between requests are allowed and do not count
             if not data:
                 return False
             self._begun_at = time.monotonic()
@@ -266,7 +266,7 @@ class Connection(asyncio.BufferedProtocol):
             return False
         tail = self._head_end + data
         if _HEAD_END in tail:
-            # A head that came in parts may have said it in an earlier one.
+            # If the head came in several parts, an earlier one may have mentioned chunks.
             self._declares_length = not self._head_end and _CHUNKED not in data.lower()
             self._head_end = _HEAD_END
             self._head_bytes += 1
@@ -276,9 +276,9 @@ class Connection(asyncio.BufferedProtocol):
         return self._head_bytes > _MAX_HEAD_BYTES
 
     def _framing_bytes(self, content: StreamReader) -> int:
-        """What came since the request began and is no part of its body: sizes, extensions and ends of chunks.
+        """The bytes since the request began that are not its body: sizes, extensions and ends of chunks.
 
-        aiohttp has parsed all that it was given whenever more is read: it stops the reading before it stops parsing.
+        aiohttp has parsed all its bytes whenever more are read, because it pauses reading before it pauses parsing.
         """
         return self._received_bytes - self._framing_base - content.total_bytes
 
@@ -288,7 +288,7 @@ class Connection(asyncio.BufferedProtocol):
             self._crowd.move(self, State.ANSWERING)
 
     def _cut_off_body(self, content: StreamReader, reason: str) -> None:
-        """Whoever reads this body is given the error and answers with it."""
+        """Raises BodyCutOff in the code that reads this body, which answers with it."""
         self._ignores = True
         self._crowd.count(reason, self.address)
         kind, http_status, detail, remedy = _BODY_PROBLEMS[reason]
@@ -300,14 +300,14 @@ class Connection(asyncio.BufferedProtocol):
         self._answer(http_status)
 
     def _cut_off_behind(self) -> None:
-        """The request under way is answered yet, and nothing behind it is."""
+        """Answers the request under way, but none after it."""
         self._ignores = True
         self._crowd.count("pipelined", self.address)
         if self._handler is not None:
             self._handler.close()
 
     def _answer(self, http_status: HTTPStatus, headers: str = "") -> None:
-        """An answer without a request, and the end."""
+        """Sends an answer without aiohttp, and closes."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -328,7 +328,7 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def connection_of(request: web.BaseRequest) -> Connection | None:
-    """The connection that a request came by; None once it is gone."""
+    """The connection of a request; None once it has gone."""
     transport = request.transport
     if transport is None:
         return None

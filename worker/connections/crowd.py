@@ -1,4 +1,4 @@
-"""All connections of one port: how many there may be, who makes room, and what is told when there are too many."""
+"""All connections of one port: their limit, which one makes room for a new one, and the log lines about it."""
 
 import asyncio
 import time
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 log = get_logger()
 
 _SWEEP_SECONDS = 0.25
-_TELL_AGAIN_SECONDS = 60.0
-# What one read takes at most: of bodies that come well, and of all else. In chunks of one byte, which cost aiohttp 2 µs
-# each, the smaller one takes a millisecond.
+_LOG_AGAIN_SECONDS = 60.0
+# The most that one read takes: of bodies with little framing, and of everything else. In chunks of one byte, which cost
+# aiohttp 2 µs each, the smaller one takes a millisecond.
 _READ_BYTES = 32 * 1024
 _CAREFUL_READ_BYTES = 4 * 1024
 
 DETAILS = {
     "no_room": "all connections of this port have requests that are being answered: add receivers, or raise "
     "connections.max_open and the limit of open files",
-    "no_room_for_address": "one address has too many requests that are being answered: see who it is, or raise "
+    "no_room_for_address": "one address has too many requests that are being answered: find out who it is, or raise "
     "connections.max_per_address",
-    "made_room": "as many connections are open as may be, so that the one that kept us waiting longest was closed for "
-    "a new one: see who opens them, or raise connections.max_open, connections.max_per_address and the limit of open "
-    "files",
+    "made_room": "the limit of open connections is reached, so the one that kept us waiting longest was closed for a "
+    "new one: find out who opens them, or raise connections.max_open, connections.max_per_address and the limit of "
+    "open files",
     "slow_head": "the head of a request was not complete within connections.head_timeout_seconds",
     "large_head": "the head of a request was larger than 32 KiB",
     "slow_body": "a body came more slowly than connections.min_body_bytes_per_second",
     "tiny_chunks": "a body came in chunks so small that there was more framing than body",
-    "malformed_http": "what came is no HTTP: mostly a scanner, else a broken proxy",
-    "pipelined": "requests were sent without waiting for the answers to those before",
+    "malformed_http": "the bytes are not HTTP: mostly a scanner, else a broken proxy",
+    "pipelined": "requests were sent without waiting for earlier answers",
 }
 
 
@@ -49,27 +49,27 @@ class Crowd:
         self.role = role
         self.settings = settings
         self.max_open = min(settings.max_open, self._open_files.for_connections)
-        # Whoever calls from one address leaves room for the others.
+        # One address must leave room for the others.
         self.max_per_address = min(settings.max_per_address, max(1, self.max_open // 2))
-        # What a connection reads is copied from here before anybody else reads.
+        # All connections read into this buffer and copy their bytes before the next one reads.
         self.read_buffer = memoryview(bytearray(_READ_BYTES))
         self.careful_read_buffer = self.read_buffer[:_CAREFUL_READ_BYTES]
         self.opening = Opening()
         self._is_trusted = is_trusted
         self._seats = Seats()
         self._by_address: dict[str, Seats] = {}
-        self._untold: dict[str, int] = {}  # by reason: cut off since the last line about it
-        self._tell_at: dict[str, float] = {}
+        self._unlogged: dict[str, int] = {}  # by reason: cut off since the last line about it
+        self._log_at: dict[str, float] = {}
         self._cut_off = {reason: metrics.CONNECTIONS_CUT_OFF.labels(role, reason) for reason in DETAILS}
         self._sweep: asyncio.TimerHandle | None = None
 
     @property
     def size(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return self._seats.taken
 
     def open(self) -> None:
-        """Begins to look after the connections."""
+        """Starts the regular checks of the connections."""
         self._open_files.crowds.append(self)
         metrics.CONNECTIONS.labels(self.role).set_function(lambda: float(self.size))
         if self.max_open < self.settings.max_open:
@@ -82,7 +82,7 @@ class Crowd:
         self._sweep_later()
 
     def close(self) -> None:
-        """Ends those that have not said anything yet, and looks after the others no more."""
+        """Ends connections that have not sent anything yet, and stops the regular checks."""
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
@@ -93,7 +93,7 @@ class Crowd:
     # ── coming and going ────────────────────────────────────────────────────────────────────────────────
 
     def admit(self, connection: "Connection") -> bool:
-        """True when there is a seat, or somebody who can be done without gave his up."""
+        """True if there is a free seat, or another connection could be closed for this one."""
         address = connection.address_block
         of_address = self._by_address.get(address)
         if (
@@ -115,7 +115,7 @@ class Crowd:
         return True
 
     def move(self, connection: "Connection", after: State) -> None:
-        """The connection is at something else now."""
+        """Records the new state of the connection."""
         if connection.state is State.GONE:
             return
         connection.state = after
@@ -137,7 +137,7 @@ class Crowd:
         dispensable.end()
         return True
 
-    # ── what takes too long ─────────────────────────────────────────────────────────────────────────────
+    # ── regular checks ──────────────────────────────────────────────────────────────────────────────────
 
     def _sweep_later(self) -> None:
         self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep_now)
@@ -146,30 +146,30 @@ class Crowd:
         now = time.monotonic()
         for connection in self._seats.waited_for():
             connection.look_at_clock(now)
-        for reason, count in self._untold.items():
-            if count and now >= self._tell_at[reason]:
-                self._tell(reason, now)
+        for reason, count in self._unlogged.items():
+            if count and now >= self._log_at[reason]:
+                self._log_count(reason, now)
         self._sweep_later()
 
-    # ── telling ─────────────────────────────────────────────────────────────────────────────────────────
+    # ── log lines ───────────────────────────────────────────────────────────────────────────────────────
 
     def count(self, reason: str, address: str) -> None:
-        """One was cut off or turned away: told at once, then once a minute with how many there were."""
+        """Counts a connection that was cut off or turned away. Logs the first at once, then the count once a minute."""
         self._cut_off[reason].inc()
-        self._untold[reason] = self._untold.get(reason, 0) + 1
+        self._unlogged[reason] = self._unlogged.get(reason, 0) + 1
         now = time.monotonic()
-        if now >= self._tell_at.get(reason, 0.0):
-            self._tell(reason, now, remote_address=address)
+        if now >= self._log_at.get(reason, 0.0):
+            self._log_count(reason, now, remote_address=address)
 
-    def _tell(self, reason: str, now: float, **fields: str) -> None:
+    def _log_count(self, reason: str, now: float, **fields: str) -> None:
         log.warning(
             "connection.cut_off",
             role=self.role,
             reason=reason,
             detail=DETAILS[reason],
-            count=self._untold[reason],
+            count=self._unlogged[reason],
             open=self.size,
             **fields,
         )
-        self._untold[reason] = 0
-        self._tell_at[reason] = now + _TELL_AGAIN_SECONDS
+        self._unlogged[reason] = 0
+        self._log_at[reason] = now + _LOG_AGAIN_SECONDS

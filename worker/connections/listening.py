@@ -15,17 +15,17 @@ from worker.connections.malformed_http import server_logger
 from worker.errors import BodyCutOff, ImpossibleSetting
 from worker.settings.tree import ConnectionSettings
 
-# For what answers probes alone: there are few who ask.
+# For ports with probes only, which have few callers.
 PROBE_CONNECTIONS = ConnectionSettings(max_open=64, max_per_address=64)
-# What aiohttp keeps of a body that nobody reads yet; a sixteenth of it is the number of chunks that it parses at once.
+# The part of an unread body that aiohttp buffers; it parses a sixteenth of this number of chunks at once.
 _BODY_BUFFER_BYTES = 8 * 1024
 _MAX_HEADERS = 100
-# How long the rest of a body that nobody wants is read away, so that its sender gets to see the answer.
+# How long the rest of a refused body is read and dropped, so that its sender can read the answer.
 _LINGERING_SECONDS = 3.0
 
 
 async def hide_versions(_request: web.Request, response: web.StreamResponse) -> None:
-    """For an application's on_response_prepare: nobody need know which versions of what answer here."""
+    """For an application's on_response_prepare: hides the names and versions of our libraries."""
     response.headers.pop(hdrs.SERVER, None)
 
 
@@ -43,11 +43,11 @@ async def listening(
     backlog: int = 1024,
     share_port: bool = False,
 ) -> AsyncIterator[str]:
-    """Serves the application inside the block; gives its URL.
+    """Serves the application inside the block; yields its URL.
 
-    `is_trusted` tells the addresses of proxies, behind which many callers stand: `connections.max_per_address` does
-    not hold for them. Leaving the block closes the port and gives the requests under way `shutdown_seconds` to be
-    answered. Raises ImpossibleSetting with the remedy when it cannot listen there.
+    `is_trusted` recognises the addresses of proxies: `connections.max_per_address` does not apply to them, because
+    they have many callers. Leaving the block closes the port; requests under way get `shutdown_seconds` for their
+    answers. Raises ImpossibleSetting with the remedy if it cannot listen.
     """
     crowd = Crowd(role, connections, is_trusted)
     runner = web.AppRunner(
@@ -59,7 +59,7 @@ async def listening(
         lingering_time=_LINGERING_SECONDS,
         max_headers=_MAX_HEADERS,
         read_bufsize=_BODY_BUFFER_BYTES,
-        tcp_keepalive=False,  # who says nothing is closed sooner than the system would ask
+        tcp_keepalive=False,  # a silent connection is closed before the system would probe it
     )
     await runner.setup()
     try:
@@ -75,7 +75,7 @@ async def listening(
 
 
 class _Site(web.BaseSite):
-    """A TCP port whose connections are limited before aiohttp hears of them."""
+    """A TCP port that limits connections before they reach aiohttp."""
 
     def __init__(
         self, runner: web.AppRunner, crowd: Crowd, host: str, port: int, backlog: int, *, share_port: bool
@@ -90,11 +90,11 @@ class _Site(web.BaseSite):
 
     @property
     def name(self) -> str:
-        """Where it is."""
+        """Its URL."""
         return f"http://{self._host}:{self._port}"
 
     async def start(self) -> None:
-        """Listens. Raises OSError when it cannot."""
+        """Listens. Raises OSError if it cannot."""
         await super().start()
         self._server = await asyncio.get_running_loop().create_server(
             lambda: Connection(self._crowd, self._web_server),
@@ -106,7 +106,7 @@ class _Site(web.BaseSite):
         self._crowd.open()
 
     async def stop(self) -> None:
-        """Takes no new connections and ends those that have not said anything."""
+        """Accepts no new connections, and ends those that have not sent anything."""
         await super().stop()
         self._crowd.close()
 
@@ -115,13 +115,13 @@ _Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def _followed(handle: _Handle) -> _Handle:
-    """Tells each connection which request it is at, and ends it after an answer that did not wait for the body."""
+    """Tells each connection about its requests, and closes it if the answer did not wait for the body."""
 
     async def follow(request: web.BaseRequest) -> web.StreamResponse:
         connection = connection_of(request)
         content = request.content
         if connection is None:
-            # Gone before it came to this. What has come whole is taken all the same: its sender may not know better.
+            # The connection has gone already. A complete request is still handled: its sender may expect that.
             return await handle(request) if content.is_eof() else web.Response(status=HTTPStatus.BAD_REQUEST)
         connection.begin(content)
         response: web.StreamResponse | None = None
@@ -135,7 +135,7 @@ def _followed(handle: _Handle) -> _Handle:
         except ConnectionError:
             if request.transport is not None:
                 raise
-            response = web.Response(status=HTTPStatus.BAD_REQUEST)  # nobody is there to hear it
+            response = web.Response(status=HTTPStatus.BAD_REQUEST)  # the caller has gone
         finally:
             unread = not content.is_eof()
             if unread and response is not None:

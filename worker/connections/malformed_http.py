@@ -1,4 +1,4 @@
-"""What is no HTTP at all: aiohttp answers it with 400 and would log a traceback for each scanner that knocks."""
+"""Malformed HTTP: aiohttp answers 400 and would log a traceback for each scanner. Here it is only counted."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ class _Counted(logging.Filter):
         self._count = count
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Lets through what aiohttp warns of; malformed HTTP, which it may tell more quietly, is counted."""
+        """Passes aiohttp's warnings; counts malformed HTTP, which aiohttp may log at a lower level, and drops it."""
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if not isinstance(error, HttpProcessingError):
             return record.levelno >= logging.WARNING
@@ -22,7 +22,7 @@ class _Counted(logging.Filter):
 
 
 def server_logger(count: Callable[[str], None]) -> logging.Logger:
-    """A logger for aiohttp's server, which calls `count` with the address of whoever sent malformed HTTP."""
+    """A logger for aiohttp's server, which calls `count` with the address of a sender of malformed HTTP."""
     logger = logging.Logger("aiohttp.server", level=logging.DEBUG)  # noqa: LOG001 - each port has one of its own
     logger.parent = logging.getLogger("aiohttp.server")
     logger.addFilter(_Counted(count))

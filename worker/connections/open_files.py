@@ -14,14 +14,14 @@ except ImportError:  # not on every system
 
 log = get_logger()
 
-# More than any port of ours wants. Programs that we start inherit the limit, and some reserve memory for each file.
+# More than any port needs. Programs that we start inherit the limit, and some reserve memory for each file.
 _ENOUGH = 65_536
-# For the broker, the database, certificates to fetch, log files, and connections that are just being closed.
+# For the broker, the database, fetched certificates, log files, and connections that are being closed.
 _RESERVE = 256
 
 
 class OpenFiles:
-    """The descriptors of this process, of which all its ports together may use all but a reserve."""
+    """The open files of this process. All its ports together may use them except for a reserve."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -30,7 +30,7 @@ class OpenFiles:
 
     @property
     def are_used_up(self) -> bool:
-        """True when one more connection would be one too many."""
+        """True if one more connection would be too many."""
         return sum(crowd.size for crowd in self.crowds) >= self.for_connections
 
 
@@ -38,7 +38,7 @@ _open_files: list[OpenFiles] = []
 
 
 def open_files() -> OpenFiles:
-    """The ones of this process. The soft limit is raised to the hard one, at most to 65,536, when first asked for."""
+    """The open files of this process. The first call raises the soft limit to the hard one, at most to 65,536."""
     if not _open_files:
         _open_files.append(OpenFiles(_raised_limit()))
     return _open_files[0]
@@ -50,9 +50,9 @@ def _raised_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= _ENOUGH:
         return _ENOUGH
-    wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
+    raised = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (ValueError, OSError):  # macOS allows less than its hard limit says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+    except (ValueError, OSError):  # macOS allows less than its hard limit
         return int(soft)
-    return int(wanted)
+    return int(raised)

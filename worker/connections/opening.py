@@ -1,7 +1,7 @@
-"""New connections that have begun to speak, opened a few at a time and in turns by address.
+"""Opens new connections that have sent something, a few at a time and in turns by address.
 
-What opening costs, a flood from one address pays in its own time: callers from other addresses, and those whose
-connections are open already, wait for no more than one turn.
+So a flood from one address delays only itself: callers from other addresses, and those with open connections, wait
+at most one turn.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _AT_ONCE = 8
 
 
 class Opening:
-    """Those that wait for being opened; each turn of the loop opens some."""
+    """The connections that wait to be opened; each turn of the loop opens some."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[Connection]] = {}  # by address; the first one's turn is next
@@ -24,7 +24,7 @@ class Opening:
         self._next_turn: asyncio.Handle | None = None
 
     def is_due(self) -> bool:
-        """True when one may be opened at once; it is counted then."""
+        """True if one may be opened at once, which is then counted."""
         if self._next_turn is None:
             self._next_turn = asyncio.get_running_loop().call_soon(self._take_turn)
         if self._waiting or self._opened >= _AT_ONCE:

@@ -1,4 +1,4 @@
-"""Whose address a request has: the peer's, or the one that a trusted proxy names."""
+"""The caller's address: the peer's, or the one that a trusted proxy names."""
 
 import re
 from functools import lru_cache
@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 
 _Address = IPv4Address | IPv6Address
 
-# More proxies in a row than anybody has; what stands further left was written by the caller.
+# More proxies in a row than anybody has; the caller wrote everything further left.
 _MAX_HOPS = 16
 _IPV6_HOST_BITS = 64
 _MAX_CACHED_CHARACTERS = 128  # a long list is read anew each time, so that the cache stays small
@@ -20,9 +20,9 @@ _HOP = re.compile(
 
 
 class RemoteAddress:
-    """Reads X-Forwarded-For from the right and believes it only as far as trusted proxies wrote it.
+    """Reads X-Forwarded-For from the right, and trusts it only as far as trusted proxies wrote it.
 
-    Addresses come out in their shortest form, IPv4 within IPv6 (`::ffff:192.0.2.1`) as IPv4.
+    Addresses are in their shortest form; IPv4 within IPv6 (`::ffff:192.0.2.1`) becomes IPv4.
     """
 
     def __init__(self, trusted_proxies: tuple[str, ...]) -> None:
@@ -44,15 +44,15 @@ class RemoteAddress:
         return self.of(peer, ",".join(lines) if lines else None)
 
     def of(self, peer: str, forwarded_for: str | None) -> str:
-        """The caller's address. A header from anybody but a trusted proxy is anybody's claim and ignored.
+        """The caller's address. Ignores the header unless a trusted proxy sent it.
 
-        Behind a hop that cannot be read nobody is believed: the proxy that wrote it is the caller then.
+        If a hop cannot be read, the proxy that wrote it counts as the caller.
         """
         read = self._read_cached if len(forwarded_for or "") <= _MAX_CACHED_CHARACTERS else self._read
         return read(peer, forwarded_for)
 
     def _is_trusted_peer(self, peer: str) -> bool:
-        """True when this peer is a proxy whose word is taken for the caller's address."""
+        """True if this peer is a trusted proxy."""
         address = _peer_address(peer)
         return address is not None and self._is_trusted(address)
 
@@ -65,11 +65,11 @@ class RemoteAddress:
         for hop in forwarded_for.rsplit(",", _MAX_HOPS)[: -_MAX_HOPS - 1 : -1]:
             text = hop.strip(" \t")
             if not text:
-                continue  # RFC 9110, section 5.6.1: empty elements of a list are none
-            named = _hop_address(text)
-            if named is None:
+                continue  # RFC 9110, section 5.6.1: ignore empty elements of a list
+            hop_address = _hop_address(text)
+            if hop_address is None:
                 break
-            address = named
+            address = hop_address
             if not self._is_trusted(address):
                 break
         return str(address)
@@ -79,13 +79,13 @@ class RemoteAddress:
 
 
 def _peer_address(text: str) -> _Address | None:
-    """The address of a socket's other end, without its zone id; None for a socket that has none."""
+    """The address of a socket's peer, without its zone id; None if the peer has no address."""
     return _address(text.partition("%")[0])
 
 
 def _hop_address(text: str) -> _Address | None:
-    matched = _HOP.fullmatch(text)
-    return None if matched is None else _address(matched["v4"] or matched["bracketed"] or matched["v6"])
+    match = _HOP.fullmatch(text)
+    return None if match is None else _address(match["v4"] or match["bracketed"] or match["v6"])
 
 
 def _address(text: str) -> _Address | None:
@@ -100,7 +100,7 @@ def _address(text: str) -> _Address | None:
 
 @lru_cache(maxsize=4096)
 def address_block(address: str) -> str:
-    """What belongs to one caller: an IPv4 address, or the /64 network of an IPv6 address, which one has as a whole."""
+    """The addresses of one caller: an IPv4 address, or the /64 network of an IPv6 address."""
     read = _peer_address(address)
     if isinstance(read, IPv6Address):
         return str(ip_network((int(read) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS, 128 - _IPV6_HOST_BITS)))

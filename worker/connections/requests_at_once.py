@@ -1,4 +1,4 @@
-"""How many requests of one address are under way, where all of them come by the connections of a proxy."""
+"""Limits the simultaneous requests of one address behind a proxy, where connections do not tell callers apart."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from worker.errors import TooManyAtOnce
 
 
 class RequestsAtOnce:
-    """Counts those under way by address; an IPv6 address counts as its /64."""
+    """Counts the requests under way by address. An IPv6 address counts as its /64."""
 
     def __init__(self, max_per_address: int) -> None:
         self._max = max_per_address
@@ -16,12 +16,12 @@ class RequestsAtOnce:
 
     @contextmanager
     def one(self, address: str) -> Iterator[None]:
-        """Counts one request of this address inside the block. Raises TooManyAtOnce when it has enough already."""
+        """Counts one request of this address inside the block. Raises TooManyAtOnce if the limit is reached."""
         block = address_block(address)
         count = self._under_way.get(block, 0)
         if count >= self._max:
             raise TooManyAtOnce(
-                f"{count} requests of {block} are under way already: it has to send fewer at a time, or raise "
+                f"{count} requests of {block} are already under way: send fewer at a time, or raise "
                 "connections.max_per_address"
             )
         self._under_way[block] = count + 1

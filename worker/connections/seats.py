@@ -1,4 +1,4 @@
-"""Connections in the order in which one can do without them."""
+"""Connections in the order in which they are given up."""
 
 from enum import Enum, auto
 from itertools import chain
@@ -9,35 +9,34 @@ if TYPE_CHECKING:
 
 
 class State(Enum):
-    """What a connection is at."""
+    """The state of a connection."""
 
-    WAITED_FOR = auto()  # a request of it, or the rest of one, is yet to come
-    ANSWERING = auto()  # its request has come and is being answered: it is never given up for another
+    WAITED_FOR = auto()  # we wait for a request, or the rest of one
+    ANSWERING = auto()  # its request is complete and being answered: it is never given up for another
     GONE = auto()
 
 
 class Seats:
-    """Some connections, all of a port or those of one address.
+    """Connections of a port, or of one address on it.
 
-    First those can be done without that never proved to be genuine, then the others; of each the one that has kept
-    us waiting longest.
+    Those that never sent a genuine request are given up first; within each group the one that kept us waiting longest.
     """
 
     __slots__ = ("_proven", "_unproven", "taken")
 
     def __init__(self) -> None:
-        # Dictionaries as ordered sets of those that are waited for.
+        # Dictionaries as ordered sets of the connections that we wait for.
         self._unproven: dict[Connection, None] = {}
         self._proven: dict[Connection, None] = {}
         self.taken = 0
 
     def enter(self, connection: "Connection") -> None:
-        """One more, that is waited for."""
+        """Adds a connection that we wait for."""
         self.taken += 1
         self._unproven[connection] = None
 
     def move(self, connection: "Connection", after: State) -> None:
-        """It is at something else now, or at the same thing anew; GONE frees its seat."""
+        """Records its new state, which may be the same as before; GONE frees its seat."""
         self._unproven.pop(connection, None)
         self._proven.pop(connection, None)
         if after is State.WAITED_FOR:
@@ -46,9 +45,9 @@ class Seats:
             self.taken -= 1
 
     def waited_for(self) -> tuple["Connection", ...]:
-        """Those of which something is yet to come."""
+        """The connections that we wait for."""
         return (*self._unproven, *self._proven)
 
     def most_dispensable(self) -> "Connection | None":
-        """The one to give up for another; None when all of them are being answered."""
+        """The one to give up for another; None if all of them are being answered."""
         return next(chain(self._unproven, self._proven), None)

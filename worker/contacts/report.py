@@ -9,9 +9,9 @@ from msgspec import Struct
 from schemas.feedback_event import FeedbackEvent
 from schemas.outgoing import HistoryLine
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
-from worker.policy.counting import is_in_force
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
+from worker.policy.failure_count import is_in_force
 from worker.policy.rule import Policy
 from worker.policy.sentences import lifts, standing_sentence
 from worker.policy.standing import standing

@@ -1,4 +1,4 @@
-"""Debian's package of a program that is missing on this machine."""
+"""Installs the Debian package of a program that is missing on this machine."""
 
 import os
 import shutil
@@ -9,14 +9,13 @@ from worker.process.logs import get_logger
 
 log = get_logger()
 
-_WAIT_FOR_DPKG = "DPkg::Lock::Timeout=120"  # seconds; one that we left behind when we were interrupted may still run
+_WAIT_FOR_DPKG = "DPkg::Lock::Timeout=120"  # seconds; a dpkg of an interrupted run may still be at work
 
 
 def install_package(name: str, *, otherwise: str = "") -> None:
-    """Installs the package where there is apt-get and we are root; elsewhere nothing happens.
+    """Installs the package if there is apt-get and we are root; otherwise does nothing.
 
-    Its services are not started. Raises ImpossibleSetting when apt-get fails; `otherwise` ends its sentence about
-    what to do.
+    Does not start its services. Raises ImpossibleSetting if apt-get fails; `otherwise` is appended to the remedy.
     """
     apt_get = shutil.which("apt-get")
     if apt_get is None or os.geteuid() != 0:
@@ -33,7 +32,7 @@ def install_package(name: str, *, otherwise: str = "") -> None:
             text=True,
             check=False,
             env=environment,
-            start_new_session=True,  # Ctrl-C reaches us, and dpkg comes to its end
+            start_new_session=True,  # Ctrl-C reaches only this process, and dpkg can finish
         )
         if done.returncode != 0:
             raise ImpossibleSetting(

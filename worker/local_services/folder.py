@@ -1,4 +1,4 @@
-"""The folder of a local service: ours alone while we run, and enterable by the user the service runs as."""
+"""The folder of a local service: locked while we run, and accessible to the service's user."""
 
 import contextlib
 import errno
@@ -18,22 +18,22 @@ from worker.process.logs import get_logger
 log = get_logger()
 
 _REMEDIES = {
-    errno.EACCES: "let this user write to it, or run this as the user that it belongs to",
-    errno.EPERM: "let this user write to it, or run this as the user that it belongs to",
+    errno.EACCES: "let this user write to it, or run this as its owner",
+    errno.EPERM: "let this user write to it, or run this as its owner",
     errno.EROFS: "mount it writable",
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room",
-    errno.ENOTDIR: "move the file away that stands where the folder should be",
-    errno.EEXIST: "move the file away that stands where the folder should be",
-    errno.EISDIR: "move the folder away that stands where a file should be",
-    errno.EIO: "see what the system's log says of that disk",
+    errno.ENOTDIR: "move away the file that is in place of the folder",
+    errno.EEXIST: "move away the file that is in place of the folder",
+    errno.EISDIR: "move away the folder that is in place of a file",
+    errno.EIO: "see the system's log about this disk",
 }
 _ATTEMPTS, _PAUSE_SECONDS = 5, 0.05
 
 
 @contextlib.contextmanager
 def told_as_mistakes(folder: Path) -> Iterator[None]:
-    """An OSError in the block comes out as an ImpossibleSetting that names the folder and the remedy."""
+    """Turns an OSError in the block into an ImpossibleSetting with the folder and the remedy."""
     try:
         yield
     except (ConnectionError, TimeoutError):
@@ -43,7 +43,7 @@ def told_as_mistakes(folder: Path) -> Iterator[None]:
 
 
 def folder_mistake(folder: Path, error: OSError) -> str:
-    """A sentence on what the system refused in a data folder, and what to do."""
+    """The message about an error in a data folder, with the remedy."""
     file = f" because of {error.filename}" if error.filename and str(error.filename) != str(folder) else ""
     return (
         f"the data folder {folder} cannot be used{file} ({error.strerror or error}): "
@@ -52,19 +52,19 @@ def folder_mistake(folder: Path, error: OSError) -> str:
 
 
 def remedy_of(error: OSError) -> str:
-    """What to do about what the system refused with a file or folder; "" for what is no trouble of that kind."""
+    """The remedy for an error about a file or folder; "" for any other error."""
     return _REMEDIES.get(error.errno or 0, "")
 
 
 class FolderLock:
-    """Held by the one process that runs the service of a folder; the kernel lets go of it when that dies."""
+    """Held by the process that runs the service of a folder. The kernel releases it when the process dies."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Raises ImpossibleSetting when another process holds it, OSError when the folder cannot be written to."""
+        """Raises ImpossibleSetting if another process holds it, OSError if the folder cannot be written to."""
         lock_file = self._path.open("a+")
         if not _lock(lock_file):
             lock_file.seek(0)
@@ -72,7 +72,7 @@ class FolderLock:
             lock_file.close()
             raise ImpossibleSetting(
                 f"The folder {self._path.parent} is in use by process {holder}: "
-                "stop that one first, or choose another folder."
+                "stop that process first, or choose another folder."
             )
         lock_file.truncate(0)
         lock_file.write(str(os.getpid()))
@@ -80,7 +80,7 @@ class FolderLock:
         self._file = lock_file
 
     def is_held(self) -> bool:
-        """True while a process holds it. Raises OSError when the lock is there and cannot be looked at."""
+        """True while a process holds it. Raises OSError if the lock exists but cannot be read."""
         try:
             with self._path.open("rb") as lock_file:
                 fcntl.flock(lock_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -91,14 +91,14 @@ class FolderLock:
         return False
 
     def release(self) -> None:
-        """Lets the next one in."""
+        """Releases the lock."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 def _lock(file: IO[str]) -> bool:
-    """False when another process holds it; whoever only looks whether it is held does so for a moment."""
+    """False if another process holds it. Tries several times, because is_held holds it for a moment."""
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_PAUSE_SECONDS)
@@ -111,8 +111,8 @@ def _lock(file: IO[str]) -> bool:
 
 
 def ensure_user(name: str) -> None:
-    """The system user `name` exists; made with useradd when it does not, which only root can do."""
-    import pwd  # noqa: PLC0415 - Unix only, and so is everything that gets here
+    """Adds the system user `name` with useradd if it does not exist. Only root can do this."""
+    import pwd  # noqa: PLC0415 - Unix only, like everything that comes here
 
     try:
         pwd.getpwnam(name)
@@ -120,7 +120,7 @@ def ensure_user(name: str) -> None:
         useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
         if useradd is None:
             raise ImpossibleSetting(
-                f"This runs as root, Postgres refuses to, and there is neither a user {name!r} nor useradd: "
+                f"This runs as root, which Postgres refuses, and there is neither a user {name!r} nor useradd: "
                 "run it as an ordinary user, or add that user."
             ) from None
         made = subprocess.run(  # noqa: S603 - a constant name
@@ -128,20 +128,20 @@ def ensure_user(name: str) -> None:
             capture_output=True,
             text=True,
             check=False,
-            start_new_session=True,  # Ctrl-C reaches us, and it comes to its end
+            start_new_session=True,  # Ctrl-C reaches only this process, and useradd can finish
         )
         try:
-            pwd.getpwnam(name)  # another process may have been quicker: only the outcome counts
+            pwd.getpwnam(name)  # another process may have added it: only the result counts
         except KeyError:
             raise ImpossibleSetting(
-                f"This runs as root, Postgres refuses to, and the user {name!r} could not be added "
+                f"This runs as root, which Postgres refuses, and the user {name!r} could not be added "
                 f"({made.stderr.strip()}): run it as an ordinary user, or add that user."
             ) from None
         log.info("user.added", user=name)
 
 
 def ensure_enterable(path: Path) -> None:
-    """Every folder above `path` can be entered (not listed) by other users; only root calls this."""
+    """Lets other users enter (not list) every folder above `path`. Only root calls this."""
     for folder in path.resolve().parents:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:

@@ -1,9 +1,9 @@
-"""The instance of a data folder: one `up` or `stack` at a time, which tells commands beside it where it is.
+"""The instance of a data folder: one `up` or `stack` at a time, which tells other commands its addresses and queue.
 
 ```
 <data folder>/
 ├── instance.lock    held while it runs
-└── instance.json    what it says of itself; stays when it has ended, and tells where its queue was
+└── instance.json    its record; stays after it has ended, so that its queue is known
 ```
 """
 
@@ -22,7 +22,7 @@ _RECORD, _LOCK = "instance.json", "instance.lock"
 
 
 class InstanceRecord(Struct, frozen=True, kw_only=True):
-    """What an instance says of itself. It may hold a password: only the folder's owner can read it."""
+    """The record of an instance. It may hold a password, so only the folder's owner can read it."""
 
     command: str  # `up`
     process_id: int
@@ -42,7 +42,7 @@ class Instance:
         )
 
     def hold(self) -> InstanceRecord | None:
-        """Makes the folder ours; gives the record of the one that runs there, if one does. Raises OSError."""
+        """Locks the folder. Returns the record of another instance if one runs there. Raises OSError."""
         try:
             self._lock.acquire()
         except ImpossibleSetting:
@@ -51,19 +51,19 @@ class Instance:
         return None
 
     def add(self, settings: Mapping[str, str]) -> None:
-        """Says more of itself. Raises OSError."""
+        """Adds settings to the record. Raises OSError."""
         self._record = msgspec.structs.replace(self._record, settings={**self._record.settings, **settings})
         write_anew(self._folder / _RECORD, msgspec.json.encode(self._record).decode())
 
     def release(self) -> None:
-        """Lets the next one in."""
+        """Unlocks the folder."""
         self._lock.release()
 
 
 def find_instance(folder: Path) -> InstanceRecord | None:
-    """What the folder's instance says of itself; `runs` is false for one that has ended. None where none ever ran.
+    """The record of the folder's instance, or None if none ever ran. `runs` is False if it has ended.
 
-    Raises OSError when the folder cannot be read.
+    Raises OSError if the folder cannot be read.
     """
     try:
         record = msgspec.json.decode((folder / _RECORD).read_bytes(), type=InstanceRecord)

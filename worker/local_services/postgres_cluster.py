@@ -1,4 +1,4 @@
-"""A fresh Postgres cluster: made by initdb, whole or not there at all."""
+"""Makes a new Postgres cluster with initdb, complete or not at all."""
 
 import re
 import shutil
@@ -11,13 +11,13 @@ from worker.local_services.process import ServiceProcess
 
 _NEW = "cluster.new."
 _TIMEOUT_SECONDS = 300.0
-_REASON = re.compile(r"(?:FATAL|PANIC|error): +(?P<reason>.+)")  # of the lines that complain the first says why
+_REASON = re.compile(r"(?:FATAL|PANIC|error): +(?P<reason>.+)")  # the first of these lines says why
 
 
 async def make_cluster(cluster: Path, *, initdb: Path, password: str, user: str | None, synced: bool) -> None:
-    """The cluster with the superuser `postgres`, whose configuration includes `bouncekeeper.conf`.
+    """Makes the cluster with the superuser `postgres`. Its configuration includes `bouncekeeper.conf`.
 
-    `user` is the system's user that it belongs to; None for ours. Raises ImpossibleSetting when initdb fails, OSError.
+    `user` is the system user that owns it; None for ours. Raises ImpossibleSetting if initdb fails, OSError.
     """
     folder = cluster.parent
     for left_over in folder.glob(f"{_NEW}*"):  # of a run that was killed
@@ -61,9 +61,9 @@ async def _run_initdb(initdb: Path, files: Path, password_file: Path, *, user: s
         process.kill_with_children()
         await process.wait(timeout_seconds=_TIMEOUT_SECONDS)
     if process.exit_status != 0:
-        said = process.last_lines(40)
-        reason = match["reason"] if (match := _REASON.search(said)) else said[-600:]
+        output = process.last_lines(40)
+        reason = match["reason"] if (match := _REASON.search(output)) else output[-600:]
         raise ImpossibleSetting(
-            f"Postgres could not make its files in {files.parent.parent} ({reason}): mend that, choose another folder "
-            "with --data-directory, or give the address of a Postgres of your own."
+            f"Postgres could not make its files in {files.parent.parent} ({reason}): fix that, choose another folder "
+            "with --data-directory, or set postgres.url to a Postgres of your own."
         )

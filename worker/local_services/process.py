@@ -1,4 +1,4 @@
-"""A server program of somebody else's, started by us and never outliving us."""
+"""A server program that we start and that never outlives us."""
 
 import asyncio
 import contextlib
@@ -18,10 +18,10 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class ServiceProcess:
-    """One started program, its output in a file.
+    """A running program with its output in a file.
 
-    On Linux the kernel sends it `parent_death_signal` when the thread that started it dies, so that even a
-    `kill -9` of ours leaves nothing behind. Start it from the main thread for that reason.
+    On Linux the kernel sends it `parent_death_signal` when the thread that started it dies, so even `kill -9` on us
+    leaves nothing behind. Therefore start it from the main thread.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], log_path: Path) -> None:
@@ -39,8 +39,8 @@ class ServiceProcess:
         user: str | None = None,
         parent_death_signal: signal.Signals = signal.SIGTERM,
     ) -> Self:
-        """The program, running in a session of its own: Ctrl-C in a terminal reaches us, not it."""
-        # A server writes the statement that failed into its log, and statements hold addresses.
+        """Starts the program in a session of its own: Ctrl-C in a terminal reaches only us."""
+        # A server logs failed statements, and statements hold addresses, so only the owner may read the log.
         log_path.touch(mode=0o600)
         with log_path.open("ab") as log_file:
             process = subprocess.Popen(  # noqa: S603 - commands are built by this package, never from input
@@ -65,26 +65,26 @@ class ServiceProcess:
 
     @property
     def running(self) -> bool:
-        """False once it has ended; it is reaped then."""
+        """False once it has ended; this also reaps it."""
         return self._process.poll() is None
 
     @property
     def exit_status(self) -> int | None:
-        """What it ended with, negative for a signal; None while it runs."""
+        """Its exit status, negative for a signal; None while it runs."""
         return self._process.poll()
 
     def send(self, number: signal.Signals) -> None:
-        """Sends a signal; one that has ended already is passed over."""
+        """Sends a signal, if it still runs."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
     def kill_with_children(self) -> None:
-        """Ends it and what it has started, at once; what has ended already is passed over."""
+        """Kills it and its children at once, if they still run."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def wait(self, *, timeout_seconds: float) -> bool:
-        """True when it has ended within that time."""
+        """True if it ends within that time."""
         deadline = time.monotonic() + timeout_seconds
         while self.running:
             if time.monotonic() > deadline:
@@ -101,7 +101,7 @@ class ServiceProcess:
 
 
 def asks_for_death_signal(number: signal.Signals) -> Callable[[], None] | None:
-    """A `preexec_fn` that makes the kernel send this signal to the child when we die; None where it cannot."""
+    """A `preexec_fn` that makes the kernel send this signal to the child when we die; None if it cannot."""
     if sys.platform != "linux":
         return None
     # Loaded before the fork: between fork and exec nothing may take a lock.
@@ -123,7 +123,7 @@ def free_port() -> int:
 
 
 def port_is_free(port: int) -> bool:
-    """True when this port of 127.0.0.1 could be listened on."""
+    """True if nobody listens on this port of 127.0.0.1."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -134,7 +134,7 @@ def port_is_free(port: int) -> bool:
 
 
 async def listens(port: int, host: str = "127.0.0.1") -> bool:
-    """True when somebody accepts connections there."""
+    """True if a program accepts connections there."""
     try:
         _, writer = await asyncio.open_connection(host, port)
     except OSError:
@@ -144,7 +144,7 @@ async def listens(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def command_of(pid: int) -> str:
-    """The command line of a running process, or "" when there is none of that id."""
+    """The command line of a running process, or "" if there is no such process."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

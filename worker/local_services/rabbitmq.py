@@ -1,4 +1,4 @@
-"""RabbitMQ for tests, drills and `make stack`: the one given, else one of our own on this machine."""
+"""RabbitMQ for tests, drills and `make stack`: a configured one, else one that we start on this machine."""
 
 import asyncio
 import os
@@ -16,10 +16,10 @@ from worker.errors import ImpossibleSetting, QueueUnavailable
 from worker.local_services.debian_package import install_package
 
 URL_VARIABLE = "BOUNCEKEEPER_QUEUE_URL"
-# Errors of a broker that is away, is only just starting, or refuses us for now.
+# Errors of a broker that is away, is starting, or refuses us for now.
 CONNECT_ERRORS = (AMQPError, OSError, TimeoutError, EOFError)
 
-# What `rabbitmqctl eval` is given to play out a broker that runs out of memory.
+# With these, `rabbitmqctl eval` makes a broker behave as if it ran out of memory.
 RAISE_MEMORY_ALARM = "rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []})."
 CLEAR_MEMORY_ALARM = "rabbit_alarm:clear_alarm({resource_limit, memory, node()})."
 
@@ -35,36 +35,36 @@ def close_connections_expression(times: int, pause_seconds: float) -> str:
 
 
 class RabbitMQ(Protocol):
-    """A broker in use. Only an owned one can be stopped, killed and given virtual hosts."""
+    """A broker in use. Only an owned one can be stopped, be killed and get virtual hosts."""
 
     @property
     def url(self) -> str:
-        """Where it is, with user and password: `amqp://user:password@127.0.0.1:5672/`."""
+        """Its URL with user and password: `amqp://user:password@127.0.0.1:5672/`."""
         ...
 
     @property
     def owned(self) -> bool:
-        """True when it was started by us."""
+        """True if we started it."""
         ...
 
     async def create_virtual_hosts(self, names: Sequence[str]) -> list[str]:
-        """Makes empty virtual hosts in one go and gives back their URLs."""
+        """Makes empty virtual hosts in one step and returns their URLs."""
         ...
 
     async def stop(self) -> None:
-        """Ends it in good order; the data stays for `restart`."""
+        """Ends it in order; the data stay for `restart`."""
         ...
 
     async def kill(self) -> None:
-        """Ends it as a crash does."""
+        """Ends it like a crash."""
         ...
 
     async def restart(self) -> None:
-        """The same broker with its data on the same port, stopped first when it runs."""
+        """Starts the same broker with its data on the same port; stops it first if it runs."""
         ...
 
     async def pause(self) -> None:
-        """Freezes it: connections stay open and nothing is answered, until `resume`."""
+        """Freezes it: connections stay open, but it does not answer until `resume`."""
         ...
 
     async def resume(self) -> None:
@@ -72,7 +72,7 @@ class RabbitMQ(Protocol):
         ...
 
     async def raise_memory_alarm(self) -> None:
-        """Makes it block its publishers, as it does when it runs out of memory."""
+        """Makes it block publishers, as if it ran out of memory."""
         ...
 
     async def clear_memory_alarm(self) -> None:
@@ -84,7 +84,7 @@ class RabbitMQ(Protocol):
         ...
 
     async def close(self) -> None:
-        """Ends it for good. A broker that was given is left alone."""
+        """Ends it for good, if it is ours."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -95,7 +95,7 @@ class RabbitMQ(Protocol):
 
 
 class GivenRabbitMQ:
-    """Somebody else's broker: used, never stopped."""
+    """A configured broker, which we use but never stop."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -158,10 +158,9 @@ async def start_rabbitmq(
 ) -> RabbitMQ:
     """The broker to use, ready for connections.
 
-    In this order: `url`, or the environment's BOUNCEKEEPER_QUEUE_URL (neither when it must be our own, to be
-    stopped and killed); a node of our own from the binaries on this machine; a container, where a Docker
-    engine runs; Debian's package, installed with apt-get where we are root. Raises ImpossibleSetting, which
-    says what to install, when there is none of these.
+    In this order: `url`, or BOUNCEKEEPER_QUEUE_URL (neither with `own`, which asks for a broker that may be stopped and
+    killed); a node of our own from the binaries on this machine; a container, if a Docker engine runs; Debian's
+    package, installed with apt-get if we are root. Raises ImpossibleSetting with the remedy if none is available.
     """
     from worker.local_services.rabbitmq_container import (  # noqa: PLC0415 - both of these import this file
         RabbitMQContainer,
@@ -169,10 +168,10 @@ async def start_rabbitmq(
     )
     from worker.local_services.rabbitmq_node import RabbitMQNode, find_server  # noqa: PLC0415
 
-    given = None if own else url or os.environ.get(URL_VARIABLE)
-    if given:
-        await wait_until_ready(given, timeout_seconds=10)
-        return GivenRabbitMQ(given)
+    existing_url = None if own else url or os.environ.get(URL_VARIABLE)
+    if existing_url:
+        await wait_until_ready(existing_url, timeout_seconds=10)
+        return GivenRabbitMQ(existing_url)
     if server := find_server():
         return await RabbitMQNode.start(data_directory, server=server, port=port)
     if await asyncio.to_thread(docker_runs):
@@ -187,13 +186,13 @@ async def start_rabbitmq(
 
 
 async def wait_until_ready(url: str, *, timeout_seconds: float) -> None:
-    """Returns once an AMQP connection has been opened; raises QueueUnavailable when none could be."""
+    """Returns once an AMQP connection opens. Raises QueueUnavailable if none opens in time."""
     deadline = time.monotonic() + timeout_seconds
     parts = URL(url)
     while True:
         connection = aio_pika.Connection(parts)
         try:
-            # First without the library, which complains aloud of every attempt.
+            # First without the library, which logs every failed attempt.
             _, probe = await asyncio.open_connection(parts.host, parts.port or 5672)
             probe.close()
             await connection.connect(timeout=5)
@@ -210,6 +209,6 @@ async def wait_until_ready(url: str, *, timeout_seconds: float) -> None:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
+    """The URL without user and password, for messages."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"

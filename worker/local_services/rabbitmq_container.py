@@ -1,4 +1,4 @@
-"""RabbitMQ in a container, where no binary is installed but a Docker engine runs."""
+"""RabbitMQ in a container, if no binary is installed but a Docker engine runs."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ START_TIMEOUT_SECONDS = 180.0
 
 
 class RabbitMQContainer:
-    """A broker in a container that is removed with this object; its data live as long as it does."""
+    """A broker in a container. Closing this object removes the container and its data."""
 
     def __init__(self, name: str, port: int, password: str) -> None:
         self.owned = True

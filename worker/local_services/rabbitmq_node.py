@@ -3,8 +3,8 @@
 ```
 <data_directory>/
 ├── rabbitmq.conf  enabled_plugins  environment     written at each start
-├── identity          node name, ports, user and password, remembered
-├── mnesia/           queues and their logs; `unfinished` is there until they have been made
+├── identity          node name, ports, user and password
+├── mnesia/           queues and their logs; the file `unfinished` exists until they are complete
 ├── rabbitmq.log  epmd.log
 └── lock              held while we run
 ```
@@ -42,8 +42,8 @@ START_TIMEOUT_SECONDS = 90.0
 STOP_TIMEOUT_SECONDS = 45.0
 _ANSWER_SECONDS = 0.5
 
-# Debian's /usr/sbin/rabbitmq-server is a wrapper that changes the user and then cannot read private folders:
-# the script of the release itself is wanted.
+# Debian's /usr/sbin/rabbitmq-server is a wrapper that changes the user and then cannot read private folders, so the
+# script of the release itself is used.
 _PLACES = (
     ("/usr/lib/rabbitmq/lib", "rabbitmq_server-*/sbin/rabbitmq-server"),
     ("/usr/local/opt/rabbitmq", "sbin/rabbitmq-server"),
@@ -79,15 +79,15 @@ class RabbitMQNode:
 
     @classmethod
     async def start(cls, data_directory: Path, *, server: Path | None = None, port: int | None = None) -> Self:
-        """The node, ready for connections on 127.0.0.1; data of an earlier run is taken up again.
+        """The node, ready for connections on 127.0.0.1, with the data of an earlier run.
 
-        Raises ImpossibleSetting when there is no server, it does not start, or the folder is in use or cannot be
-        written to. Cancelled, it leaves nothing running and nothing half-made.
+        Raises ImpossibleSetting if there is no server, it does not start, or the folder is in use or cannot be
+        written to. If cancelled, it leaves nothing running and nothing incomplete.
         """
-        found = server or find_server()
-        if found is None:
+        script = server or find_server()
+        if script is None:
             raise ImpossibleSetting("There is no RabbitMQ on this machine: install rabbitmq-server.")
-        node = cls(data_directory, found)
+        node = cls(data_directory, script)
         with told_as_mistakes(node.data_directory):
             node.data_directory.mkdir(parents=True, exist_ok=True)
             node._lock.acquire()
@@ -96,7 +96,7 @@ class RabbitMQNode:
                 node._identity = node._remember_identity(port)
                 await node._run()
             except BaseException:
-                await node.close(signal.SIGKILL)  # in good order it would first come up
+                await node.close(signal.SIGKILL)  # on SIGTERM it would first finish starting
                 raise
             node._unfinished.unlink(missing_ok=True)
         return node
@@ -114,7 +114,7 @@ class RabbitMQNode:
         return self._node.pid
 
     async def create_virtual_hosts(self, names: Sequence[str]) -> list[str]:
-        """Makes empty virtual hosts in one go and gives back their URLs."""
+        """Makes empty virtual hosts in one step and returns their URLs."""
         each = ", ".join(f'<<"{name}">>' for name in names)
         await asyncio.to_thread(
             self._evaluate,
@@ -184,7 +184,7 @@ class RabbitMQNode:
         return self.data_directory / "unfinished"
 
     def _forget_half_made_data(self) -> None:
-        """Data whose making was interrupted lacks whatever had not been made yet, such as the user."""
+        """Removes data of an interrupted first start, which may lack the user, for example."""
         mnesia = self.data_directory / "mnesia"
         if self._unfinished.exists():
             shutil.rmtree(mnesia, ignore_errors=True)
@@ -251,7 +251,7 @@ class RabbitMQNode:
             log_path=self.data_directory / "rabbitmq.log",
             working_directory=self.data_directory,
             environment=self._environment(),
-            parent_death_signal=signal.SIGKILL,  # quorum queues are made for it, and a slow end would linger
+            parent_death_signal=signal.SIGKILL,  # quorum queues survive it, and an orderly end would take long
         )
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while True:
@@ -274,7 +274,7 @@ class RabbitMQNode:
         )
 
     def _start_names(self) -> ServiceProcess:
-        """Erlang's name server, one of our own: a shared one would be left behind, or belong to somebody."""
+        """Starts Erlang's name server for this node alone: a shared one would be left behind, or not be ours."""
         return ServiceProcess.start(
             [_find_epmd(), "-port", self._identity["names_port"], "-address", "127.0.0.1"],
             log_path=self.data_directory / "epmd.log",

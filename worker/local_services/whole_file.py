@@ -1,4 +1,4 @@
-"""Small files that are there whole or not at all, whenever we are killed; only their owner can read them."""
+"""Writes small files completely or not at all, even if we are killed. Only their owner can read them."""
 
 import os
 from contextlib import suppress
@@ -7,7 +7,7 @@ from tempfile import NamedTemporaryFile
 
 
 def write_once(path: Path, text: str) -> None:
-    """Writes the file; one that is there already stays as it is, also when two write it at once. Raises OSError."""
+    """Writes the file unless it exists, even if two processes write it at once. Raises OSError."""
     if path.exists():
         return
     fresh = _written_beside(path, text)

@@ -1,6 +1,6 @@
-"""Whose DKIM signatures of a mail hold (RFC 6376), by dkimpy, with keys from the DNS by dnspython.
+"""Which DKIM signatures of a mail are valid (RFC 6376), by dkimpy, with keys from the DNS by dnspython.
 
-A key that cannot be looked up now says nothing about a signature: then the answer is "later", not "no".
+If a key cannot be looked up now, the answer is "later", not "no".
 """
 
 import logging
@@ -15,28 +15,28 @@ from msgspec import Struct
 from worker.providers.mail.dkim_verdict import header_values, signing_domains
 
 MAX_SIGNATURES = 5  # real mail has one to three; each costs a look-up that its sender chooses
-_silent = logging.getLogger("worker.mailbox.dkim")  # dkimpy tells of every bad signature as an error
+_silent = logging.getLogger("worker.mailbox.dkim")  # dkimpy logs every bad signature as an error
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
 
 
 class LookupFailed(Exception):  # noqa: N818 - named after what happened
-    """The DNS gave no answer now; asked later it may."""
+    """The DNS did not answer now; it may answer later."""
 
 
-# The TXT record of a name, None when there is none; raises LookupFailed.
+# The TXT record of a name, or None if there is none; raises LookupFailed.
 KeyLookup = Callable[[str], bytes | None]
 
 
 class DkimResult(Struct, frozen=True, kw_only=True):
-    """What can be said of a mail's signatures now."""
+    """What is known about a mail's signatures now."""
 
-    passed: tuple[str, ...] = ()  # the d= domains whose signature holds and covers the whole body
-    undecided: str = ""  # why the key of some other signature is not known; "" when all is decided
+    passed: tuple[str, ...] = ()  # the d= domains whose signature is valid and covers the whole body
+    undecided: str = ""  # why the key of another signature is not known; "" if all are decided
 
 
 def check_dkim(message: bytes, look_up: KeyLookup) -> DkimResult:
-    """The mail's signatures, each by itself. Blocks while keys are looked up; never raises for what a mail holds."""
+    """Checks each signature of the mail. Blocks while keys are looked up; does not raise, whatever the mail holds."""
     domains = signing_domains(message)
     if not domains:
         return DkimResult()
@@ -59,14 +59,14 @@ def check_dkim(message: bytes, look_up: KeyLookup) -> DkimResult:
         verifier = dkim.DKIM(message, logger=_silent)
         try:
             holds = verifier.verify(idx=number, dnsfunc=key)
-        except Exception:  # noqa: BLE001 - a stranger's mail and key: whatever dkimpy trips over, the signature fails
+        except Exception:  # noqa: BLE001 - a stranger's mail and key: if dkimpy fails, so does the signature
             holds = False
         domain = bytes(verifier.domain or b"").decode("ascii", "replace").lower()
         is_weak = verifier.signature_fields.get(b"a") == b"rsa-sha1"  # RFC 8301, 3.1
         if holds and not is_weak and domains.get(domain, False):
             passed[domain] = None
         if undecided:
-            break  # the mail is asked about again as a whole; one time-out a mail is enough
+            break  # the whole mail is checked again later; one time-out per mail is enough
     return DkimResult(passed=tuple(passed), undecided=undecided)
 
 
@@ -80,7 +80,7 @@ def dns_lookup(timeout_seconds: float) -> KeyLookup:
             return None
         except (dns.exception.DNSException, OSError) as error:
             if isinstance(error, dns.exception.SyntaxError | dns.exception.FormError):
-                return None  # no name that the DNS could hold
+                return None  # the DNS cannot hold such a name
             raise LookupFailed(f"{name} cannot be looked up now ({error})") from error
         return b"".join(answer[0].strings)
 

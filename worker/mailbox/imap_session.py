@@ -1,7 +1,7 @@
 """One connection to an IMAP mailbox, by the standard library's client. Everything here blocks: call it in a thread.
 
-RFC 3501, with UIDPLUS (RFC 4315), MOVE (RFC 6851) and IDLE (RFC 2177) where the server has them. UIDs are good for
-as long as the session's `uid_validity` is the mailbox's.
+RFC 3501, with UIDPLUS (RFC 4315), MOVE (RFC 6851) and IDLE (RFC 2177) if the server supports them. UIDs are valid as
+long as the session's `uid_validity` is that of the mailbox.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from worker.errors import ImpossibleSetting, MailboxUnavailable
 from worker.mailbox.imap_syntax import internal_date, quoted_folder, uid_set
 from worker.providers.mail.imap_options import ImapMailbox
 
-_MAILS_PER_SEARCH = 50_000  # what a SEARCH answers is one line, and the client reads no endless ones
+_MAILS_PER_SEARCH = 50_000  # the answer to a SEARCH is one line, and the client limits the length of lines
 _MAILS_PER_QUESTION = 500
 _IDLE_SLICE_SECONDS = 0.5
 _ITEM = re.compile(rb"UID (\d+)|RFC822\.SIZE (\d+)|INTERNALDATE \"([^\"]+)\"")
@@ -28,7 +28,7 @@ _LATER_CODES = (b"[UNAVAILABLE]", b"[INUSE]", b"[LIMIT]", b"[SERVERBUG]", b"[CON
 
 
 class WaitingMail(Struct, frozen=True, kw_only=True):
-    """A mail that is not taken yet, before its bytes are fetched."""
+    """A mail that waits in the mailbox, before its bytes are fetched."""
 
     uid: int
     size_bytes: int
@@ -36,7 +36,7 @@ class WaitingMail(Struct, frozen=True, kw_only=True):
 
 
 class MailRefused(Exception):  # noqa: N818 - named after what happened
-    """The server has this mail and does not hand it over; others it may."""
+    """The server does not deliver this mail, but may deliver others."""
 
 
 class ImapSession:
@@ -47,14 +47,14 @@ class ImapSession:
         self._mailbox = mailbox
         self._capabilities: frozenset[str] = frozenset()
         self.uid_validity = 0
-        self.mails = 0  # in the folder when it was last asked for, taken ones too
+        self.mails = 0  # in the folder when last asked, including mails already queued
 
     @classmethod
     def open(cls, mailbox: ImapMailbox, *, timeout_seconds: float, read_only: bool = False) -> Self:
-        """Connected, logged in, folder chosen.
+        """A session that is connected, logged in and in its folder.
 
-        Raises MailboxUnavailable, and ImpossibleSetting for what only a person can mend: a certificate that does
-        not hold, a wrong password, a folder that is not there.
+        Raises MailboxUnavailable, and ImpossibleSetting if only a person can help: an invalid certificate, a wrong
+        password, a missing folder.
         """
         connection = _connect(mailbox, timeout_seconds)
         session = cls(connection, mailbox)
@@ -68,31 +68,31 @@ class ImapSession:
 
     @property
     def has_idle(self) -> bool:
-        """True when the server tells of new mail by itself."""
+        """True if the server reports new mail by itself."""
         return "IDLE" in self._capabilities
 
     def waiting(self) -> Iterator[WaitingMail]:
-        """What is to be fetched, oldest first. Asks the server piece by piece while it is gone through."""
+        """The mails to fetch, oldest first. Asks the server in pieces during the iteration."""
         uids = self.waiting_uids()
         for start in range(0, len(uids), _MAILS_PER_QUESTION):
             yield from self._describe(uids[start : start + _MAILS_PER_QUESTION])
 
     def waiting_uids(self) -> list[int]:
-        """The same, with nothing known but the UIDs."""
-        wanted = "UNDELETED UNFLAGGED" if self._mailbox.after_fetch == "flag" else "UNDELETED"
+        """The UIDs of the mails to fetch."""
+        criteria = "UNDELETED UNFLAGGED" if self._mailbox.after_fetch == "flag" else "UNDELETED"
         if self.mails <= _MAILS_PER_SEARCH:
-            return sorted({int(uid) for uid in self._search("UID 1:*", wanted)})  # good in an empty folder too
-        # By place and not by UID: some servers make UIDs of the time, with millions of them between two mails.
-        found: list[bytes] = []
+            return sorted({int(uid) for uid in self._search("UID 1:*", criteria)})  # works in an empty folder too
+        # By sequence number, not by UID: some servers make UIDs from the time, with millions between two mails.
+        uids: list[bytes] = []
         for first in range(1, self.mails + 1, _MAILS_PER_SEARCH):
             last = "*" if first + _MAILS_PER_SEARCH > self.mails else str(first + _MAILS_PER_SEARCH - 1)
-            found += self._search(f"{first}:{last}", wanted)
-        return sorted({int(uid) for uid in found})
+            uids += self._search(f"{first}:{last}", criteria)
+        return sorted({int(uid) for uid in uids})
 
     def fetch(self, uid: int) -> bytes | None:
-        """The mail's bytes, with nothing changed on the server; None when it is gone meanwhile.
+        """The mail's bytes, or None if the mail has gone. Changes nothing on the server.
 
-        Raises MailRefused where the server cannot give this one, as Exchange cannot where its conversion fails.
+        Raises MailRefused if the server cannot deliver this mail, as Exchange if its conversion fails.
         """
         try:
             status, data = self._uid("FETCH", str(uid), "(UID BODY.PEEK[])")
@@ -102,13 +102,13 @@ class ImapSession:
             words = _words(data)
             if any(code.decode() in words.upper() for code in _LATER_CODES):
                 raise MailboxUnavailable(
-                    f"{self._where}: the server refuses to fetch a mail: {words}: it is tried again"
+                    f"{self._where}: the server refuses to fetch a mail: {words}: this is tried again"
                 )
             raise MailRefused(words[:200])
         return next((part[1] for part in data if isinstance(part, tuple)), None)
 
     def settle(self, uids: Sequence[int]) -> None:
-        """Flags, moves or deletes what is taken, as the operator chose. Mails that are gone are passed over."""
+        """Flags, moves or deletes queued mails, as `after_fetch` says. Ignores mails that have gone."""
         chosen = uid_set(uids)
         match self._mailbox.after_fetch:
             case "flag":
@@ -124,16 +124,16 @@ class ImapSession:
                     self._delete(chosen)
 
     def wait_for_mail(self, seconds: float, stopped: Callable[[], bool]) -> None:
-        """Returns when the server says anything, after so many seconds, or once `stopped` is true."""
-        connection: Any = self._connection  # imaplib knows IDLE from Python 3.14 on; this is what it does there
+        """Returns when the server sends anything, after so many seconds, or once `stopped` is true."""
+        connection: Any = self._connection  # imaplib supports IDLE since Python 3.14; this does the same
         try:
             tag = connection._new_tag()  # noqa: SLF001 - as above
             connection.send(tag + b" IDLE\r\n")
             remaining = seconds
             while not (line := connection.readline()).startswith(b"+"):
                 if not line.startswith(b"* ") or line.upper().startswith(b"* BYE"):
-                    raise MailboxUnavailable(f"{self._where}: the server offers IDLE and refuses it")
-                remaining = 0.0  # news, told before it began to idle
+                    raise MailboxUnavailable(f"{self._where}: the server offers IDLE but refuses it")
+                remaining = 0.0  # the server has reported news before it began to idle
             while remaining > 0 and not stopped() and not _readable(connection.sock, _IDLE_SLICE_SECONDS):
                 remaining -= _IDLE_SLICE_SECONDS
             connection.send(b"DONE\r\n")
@@ -145,20 +145,20 @@ class ImapSession:
         raise MailboxUnavailable(f"{self._where}: the server ended the connection")
 
     def refresh(self) -> None:
-        """Asks for news, so that mail which came since is found; raises MailboxUnavailable when nobody answers."""
+        """Asks for news, so that `waiting` sees new mail. Raises MailboxUnavailable."""
         folder = quoted_folder(self._mailbox.folder)
         self._ask("ask for news", self._connection.noop)
-        told = self._ask("ask for news", lambda: self._connection.status(folder, "(MESSAGES UIDVALIDITY)"))
-        line = b" ".join(part for part in told if isinstance(part, bytes))
+        answer = self._ask("ask for news", lambda: self._connection.status(folder, "(MESSAGES UIDVALIDITY)"))
+        line = b" ".join(part for part in answer if isinstance(part, bytes))
         mails = _number(rb"MESSAGES (\d+)", line)
         self.mails = self.mails if mails is None else mails
         validity = _number(rb"UIDVALIDITY (\d+)", line) or self.uid_validity
-        self.uid_validity = self.uid_validity or validity  # a server may have kept it to itself at first
+        self.uid_validity = self.uid_validity or validity  # some servers do not send it at first
         if validity != self.uid_validity:
-            raise MailboxUnavailable(f"{self._where}: the folder was made anew, and is opened again")
+            raise MailboxUnavailable(f"{self._where}: the folder was recreated; it is opened again")
 
     def close(self) -> None:
-        """Ends the connection; one that is gone already is passed over."""
+        """Ends the connection, if it still exists."""
         try:
             self._connection.logout()
         except (OSError, imaplib.IMAP4.error):
@@ -171,7 +171,7 @@ class ImapSession:
         return f"the folder {self._mailbox.folder} at {self._mailbox.host}:{self._mailbox.port}"
 
     def _lost(self, error: Exception) -> MailboxUnavailable:
-        return MailboxUnavailable(f"{self._where}: {error or type(error).__name__}: it is tried again")
+        return MailboxUnavailable(f"{self._where}: {error or type(error).__name__}: this is tried again")
 
     def _uid(self, command: str, *arguments: str) -> tuple[str, list[Any]]:
         return self._connection.uid(command, *arguments)
@@ -182,7 +182,9 @@ class ImapSession:
         except (OSError, imaplib.IMAP4.error) as error:
             raise self._lost(error) from error
         if status != "OK":
-            raise MailboxUnavailable(f"{self._where}: the server refuses to {what}: {_words(data)}: it is tried again")
+            raise MailboxUnavailable(
+                f"{self._where}: the server refuses to {what}: {_words(data)}: this is tried again"
+            )
         return data
 
     def _log_in(self) -> None:
@@ -193,7 +195,7 @@ class ImapSession:
                 connection.authenticate("PLAIN", lambda _: f"\0{mailbox.user}\0{password}".encode())
             else:
                 connection.login(_quoted(mailbox.user), password)  # which quotes the password itself
-            status, told = connection.capability()
+            status, capabilities = connection.capability()
         except (OSError, imaplib.IMAP4.abort) as error:
             raise self._lost(error) from error
         except (imaplib.IMAP4.error, UnicodeEncodeError) as error:
@@ -201,11 +203,11 @@ class ImapSession:
             if any(code.decode() in words.upper() for code in _LATER_CODES):
                 raise self._lost(error) from error
             raise ImpossibleSetting(
-                f"{self._where}: the server does not let us in ({words[:200]}): check imap_user and imap_password; "
-                "many providers want an app password for IMAP"
+                f"{self._where}: the server refuses the login ({words[:200]}): check imap_user and imap_password; "
+                "many providers require an app password for IMAP"
             ) from error
         if status == "OK":
-            self._capabilities = frozenset(_words(told).upper().split())
+            self._capabilities = frozenset(_words(capabilities).upper().split())
 
     def _choose_folders(self, *, read_only: bool) -> None:
         mailbox = self._mailbox
@@ -213,49 +215,49 @@ class ImapSession:
             status, data = self._connection.select(quoted_folder(mailbox.folder), readonly=read_only)
             if status != "OK":
                 raise ImpossibleSetting(
-                    f"{self._where}: there is no such folder ({_words(data)}): correct imap_folder, or make it"
+                    f"{self._where}: there is no such folder ({_words(data)}): correct imap_folder, or create it"
                 )
             self.mails = int(data[0] or 0)
-            self.uid_validity = self._told("UIDVALIDITY")
+            self.uid_validity = self._response_number("UIDVALIDITY")
             if mailbox.move_to:
                 status, data = self._connection.status(quoted_folder(mailbox.move_to), "(UIDNEXT)")
                 if status != "OK":
                     raise ImpossibleSetting(
                         f"{self._where}: there is no folder {mailbox.move_to!r} to move mail to ({_words(data)}): "
-                        "make it, or correct after_fetch"
+                        "create it, or correct after_fetch"
                     )
         except imaplib.IMAP4.readonly as error:
             raise ImpossibleSetting(
-                f"{self._where}: the folder may only be read, so that nothing could be marked as taken: give "
-                "imap_user the right to write there"
+                f"{self._where}: the folder is read-only, so mails cannot be flagged, moved or deleted: give imap_user "
+                "the right to write there"
             ) from error
         except (OSError, imaplib.IMAP4.error) as error:
             raise self._lost(error) from error
 
-    def _search(self, span: str, wanted: str) -> list[bytes]:
-        data = self._ask("look for mail", lambda: self._uid("SEARCH", *span.split(" "), wanted))
+    def _search(self, span: str, criteria: str) -> list[bytes]:
+        data = self._ask("search mail", lambda: self._uid("SEARCH", *span.split(" "), criteria))
         return b" ".join(line for line in data if line).split()
 
-    def _told(self, name: str) -> int:
+    def _response_number(self, name: str) -> int:
         _, data = self._connection.response(name)
         return int(data[-1]) if data and isinstance(data[-1], bytes) and data[-1].isdigit() else 0
 
     def _describe(self, uids: Sequence[int]) -> Iterator[WaitingMail]:
         data = self._ask("describe mail", lambda: self._uid("FETCH", uid_set(uids), "(UID RFC822.SIZE INTERNALDATE)"))
         for line in data:
-            told: dict[str, bytes] = {}
+            items: dict[str, bytes] = {}
             for uid, size, date in _ITEM.findall(line if isinstance(line, bytes) else b""):
-                told |= {"uid": uid} if uid else {"size": size} if size else {"date": date}
-            if "uid" in told:
+                items |= {"uid": uid} if uid else {"size": size} if size else {"date": date}
+            if "uid" in items:
                 yield WaitingMail(
-                    uid=int(told["uid"]),
-                    size_bytes=int(told.get("size", b"0")),
-                    delivered_at=internal_date(told.get("date", b"").decode("ascii", "replace")),
+                    uid=int(items["uid"]),
+                    size_bytes=int(items.get("size", b"0")),
+                    delivered_at=internal_date(items.get("date", b"").decode("ascii", "replace")),
                 )
 
     def _delete(self, chosen: str) -> None:
         self._ask("delete mail", lambda: self._uid("STORE", chosen, "+FLAGS.SILENT", r"(\Deleted \Seen)"))
-        # Without UIDPLUS only all of a folder's deleted mail could be expunged, that of others too: ours stays marked.
+        # Without UIDPLUS, EXPUNGE would remove all deleted mail of the folder, even other people's: ours stays marked.
         if "UIDPLUS" in self._capabilities:
             self._ask("expunge mail", lambda: self._uid("EXPUNGE", chosen))
 
@@ -276,19 +278,19 @@ def _connect(mailbox: ImapMailbox, timeout_seconds: float) -> imaplib.IMAP4:
                 raise
     except ssl.SSLCertVerificationError as error:
         raise ImpossibleSetting(
-            f"the certificate of the IMAP server {where} does not hold ({error.verify_message}): use the name that "
-            "it is made out to, or make its issuer known to this machine (SSL_CERT_FILE)"
+            f"the certificate of the IMAP server {where} is not valid ({error.verify_message}): use the name in the "
+            "certificate, or add its issuer to this machine's trusted ones (SSL_CERT_FILE)"
         ) from error
     except (OSError, imaplib.IMAP4.error) as error:
         raise MailboxUnavailable(
             f"the IMAP server {where} cannot be reached ({error or type(error).__name__}): check imap_host, "
-            "imap_port and imap_tls; it is tried again"
+            "imap_port and imap_tls; this is tried again"
         ) from error
     return connection
 
 
 def _cut(connection: imaplib.IMAP4) -> None:
-    with contextlib.suppress(OSError):  # a socket that TLS took over, or that is closed already
+    with contextlib.suppress(OSError):  # TLS owns the socket, or it is already closed
         connection.shutdown()
 
 
@@ -304,8 +306,8 @@ def _quoted(text: str) -> str:
 
 
 def _number(pattern: bytes, line: bytes) -> int | None:
-    matched = re.search(pattern, line)
-    return int(matched[1]) if matched else None
+    match = re.search(pattern, line)
+    return int(match[1]) if match else None
 
 
 def _words(data: Sequence[Any]) -> str:

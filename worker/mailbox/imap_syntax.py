@@ -1,4 +1,4 @@
-"""How IMAP writes folders, sets of messages and times (RFC 3501)."""
+"""Folders, sets of messages and times as IMAP writes them (RFC 3501)."""
 
 import binascii
 import re
@@ -37,15 +37,15 @@ def uid_set(uids: Sequence[int]) -> str:
 
 
 def internal_date(text: str) -> datetime | None:
-    """`17-Jul-1996 02:44:25 -0700` in UTC; None for what is no such time. Months are English in every locale."""
-    matched = _INTERNAL_DATE.fullmatch(text)
-    if matched is None or matched[2].lower() not in _MONTHS:
+    """`17-Jul-1996 02:44:25 -0700` in UTC; None if the text is not such a time. Months are English in every locale."""
+    match = _INTERNAL_DATE.fullmatch(text)
+    if match is None or match[2].lower() not in _MONTHS:
         return None
-    offset = timedelta(hours=int(matched[8]), minutes=int(matched[9]))
-    month = _MONTHS.index(matched[2].lower()) + 1
-    clock = (int(matched[4]), int(matched[5]), int(matched[6]))
+    offset = timedelta(hours=int(match[8]), minutes=int(match[9]))
+    month = _MONTHS.index(match[2].lower()) + 1
+    clock = (int(match[4]), int(match[5]), int(match[6]))
     try:
-        zone = timezone(-offset if matched[7] == "-" else offset)
-        return datetime(int(matched[3]), month, int(matched[1]), *clock, tzinfo=zone).astimezone(UTC)
+        zone = timezone(-offset if match[7] == "-" else offset)
+        return datetime(int(match[3]), month, int(match[1]), *clock, tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

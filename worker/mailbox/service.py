@@ -1,4 +1,4 @@
-"""`mailbox` as a process: each source's mailbox is looked into again and again, until it is asked to stop."""
+"""`mailbox` as a process: it checks each source's mailbox again and again until it must stop."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from aiohttp import web
 
 from worker.connections.listening import listening
 from worker.errors import ImpossibleSetting, TryAgainLater
-from worker.mailbox.fetching import MailboxFetcher
+from worker.mailbox.mailbox_fetcher import MailboxFetcher
 from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
@@ -33,10 +33,10 @@ async def keep_fetching(
     *,
     ends_when_refused: bool = True,
 ) -> None:
-    """Takes mail as it comes until `stop` is set. A mailbox or a queue that is away is waited for.
+    """Takes mail as it comes until `stop` is set. Waits if a mailbox or the queue is away.
 
-    Raises ImpossibleSetting when a mailbox does not let us in from the start, unless other services share the process:
-    then that is told and tried again.
+    Raises ImpossibleSetting if a mailbox refuses the login at the start. If other services share the process
+    (`ends_when_refused` is False), logs this and tries again instead.
     """
     started = time.monotonic()
     away: set[str] = {name for name, _ in fetchers}
@@ -97,10 +97,8 @@ async def _serving_probes(settings: MailboxSettings, writer: QueueWriter, away: 
         return
 
     async def missing() -> list[str]:
-        queue = [] if writer.available() else ["the queue cannot be reached: it is tried again by itself"]
-        return queue + [
-            f"the mailbox of source {name} is not open: it is tried again by itself" for name in sorted(away)
-        ]
+        queue = [] if writer.available() else ["the queue cannot be reached: this process tries again"]
+        return queue + [f"the mailbox of source {name} is not open: this process tries again" for name in sorted(away)]
 
     app = web.Application()
     add_probes(app, missing)

@@ -1,1 +1,1 @@
-"""Pure: facts and rules give a status, and say why."""
+"""Pure: derives a contact's status from facts and rules, and says why."""

@@ -1,4 +1,4 @@
-"""Names for causes that rules treat alike: `causes = ["@temporary", "mailbox_full"]`."""
+"""Names for groups of causes in rules: `causes = ["@temporary", "mailbox_full"]`."""
 
 from schemas.vocabulary import Cause
 from worker.policy.event_order import COUNTABLE_CAUSES
@@ -20,13 +20,13 @@ _RECIPIENT_RESTRICTED = frozenset({Cause.RECIPIENT_RESTRICTED})
 _UNDETERMINED = frozenset({Cause.UNDETERMINED})
 
 CAUSE_GROUPS: dict[str, frozenset[Cause]] = {
-    "@bad_mailbox": _BAD_MAILBOX,  # no such mailbox, and never again
+    "@bad_mailbox": _BAD_MAILBOX,  # no such mailbox, for good
     "@inactive_mailbox": _INACTIVE_MAILBOX,  # disabled, suspended, abandoned
-    "@bad_domain": _BAD_DOMAIN,  # nobody takes mail for the domain
+    "@bad_domain": _BAD_DOMAIN,  # no server accepts mail for the domain
     "@mailbox_full": _MAILBOX_FULL,
     "@temporary": _TEMPORARY,  # the receiving side's machines
-    "@recipient_restricted": _RECIPIENT_RESTRICTED,  # takes no mail from us or from outside
-    "@undetermined": _UNDETERMINED,  # nobody could read why
+    "@recipient_restricted": _RECIPIENT_RESTRICTED,  # accepts no mail from us or from outside
+    "@undetermined": _UNDETERMINED,  # without a readable reason
     "@hard": _BAD_MAILBOX | _INACTIVE_MAILBOX | _BAD_DOMAIN,
     "@soft": _MAILBOX_FULL | _TEMPORARY | _RECIPIENT_RESTRICTED | _UNDETERMINED,
     "@any": COUNTABLE_CAUSES,  # every cause that can count at all

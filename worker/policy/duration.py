@@ -1,12 +1,12 @@
-"""Durations as people write them in a policy: `45s`, `90m`, `12h`, `30d`, `forever`."""
+"""Durations as a policy writes them: `45s`, `90m`, `12h`, `30d`, `forever`."""
 
 import re
 from datetime import timedelta
 
 FOREVER = "forever"
-LONGEST = timedelta(days=36_500)  # a hundred years: more is a slip of the pen, and `forever` has a word
+LONGEST = timedelta(days=36_500)  # a hundred years: more is a typo, because there is `forever`
 
-_WRITTEN = re.compile(r"([0-9]{1,9})([smhd])\Z")
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])\Z")
 _UNITS = {
     "d": timedelta(days=1),
     "h": timedelta(hours=1),
@@ -16,20 +16,20 @@ _UNITS = {
 
 
 def read_duration(text: str) -> timedelta | None:
-    """The duration, None for `forever`. Raises ValueError when the text is none."""
+    """The duration, or None for `forever`. Raises ValueError if the text is not a duration."""
     if text == FOREVER:
         return None
-    written = _WRITTEN.match(text)
-    if written is None:
-        raise ValueError(f"{text!r} is no duration")
-    duration = int(written[1]) * _UNITS[written[2]]
+    match = _DURATION.match(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration")
+    duration = int(match[1]) * _UNITS[match[2]]
     if duration > LONGEST:
         raise ValueError(f"{text!r} is longer than a hundred years")
     return duration
 
 
 def write_duration(duration: timedelta | None) -> str:
-    """The duration in the greatest unit that states it exactly; parts of a second are cut off."""
+    """The duration in the largest unit that is exact; fractions of a second are cut off."""
     if duration is None:
         return FOREVER
     for letter, unit in _UNITS.items():

@@ -1,13 +1,13 @@
-"""Which events change a contact's facts, and which of them may be folded in as they come.
+"""Which events change a contact's facts, and which of them may be folded as they arrive.
 
-Three sorts of events:
+There are three sorts of events:
 
-- *inert*: change no fact at all, not even `latest`.
-- *calm* (delivered, opened, clicked): their place among each other does not matter, only that they come after
+- *inert*: they change no fact at all, not even `latest`.
+- *calm* (delivered, opened, clicked): their order among each other does not matter, only that they come after
   the last ordered event.
 - *ordered* (bounces, complaints, unsubscribes, resubscribes): each has its place in the history.
 
-The sort depends on the event alone, not on the policy: a bounce that no rule counts has its place all the same.
+The sort depends only on the event, not on the policy: a bounce that no rule counts has its place too.
 """
 
 from enum import StrEnum
@@ -34,22 +34,22 @@ class Reason(StrEnum):
 
     TEST = "test"  # a sample or a message in test mode
     NO_NEWS = "no_news"  # accepted, deferred, other: nothing final about the mailbox
-    ECHO = "echo"  # the ESP did not try, for something it knew before
-    SENDERS_FAULT = "senders_fault"  # refused for our sake
-    NO_FAILURE = "no_failure"  # an auto-reply and the like, reported as a bounce
+    ECHO = "echo"  # the ESP did not try, because of an older event
+    SENDERS_FAULT = "senders_fault"  # refused because of the sender
+    NO_FAILURE = "no_failure"  # an auto-reply or the like, reported as a bounce
     MACHINE = "machine"  # opened or clicked by a scanner
     NO_RULE = "no_rule"  # no rule of the policy counts this kind with this cause
-    TOO_OLD = "too_old"  # arrived longer after it happened than the policy allows
+    TOO_OLD = "too_old"  # arrived later after it happened than the policy allows
     LIKELY_AUTO_REPLY = "likely_auto_reply"  # an unreadable bounce of the message that was delivered last
     BLOCK_IN_FORCE = "block_in_force"  # the rule's block is in force already
-    SAME_MESSAGE = "same_message"  # this message's failure was counted before
+    SAME_MESSAGE = "same_message"  # a failure of this message has already counted
     TOO_SOON = "too_soon"  # within min_interval of the last strike
     KNOWN_BEFORE = "known_before"  # a second complaint, or a second opt-out of the same scope
     NOTHING_TO_TAKE_BACK = "nothing_to_take_back"  # a resubscribe without an opt-out
 
 
 def _reason_by_kind(kind: Kind) -> Reason | None:
-    """Why no event of this kind can ever change anything; None where some can."""
+    """Why no event of this kind can ever change anything; None if some can."""
     match kind:
         case Kind.ACCEPTED | Kind.DEFERRED | Kind.OTHER:
             return Reason.NO_NEWS
@@ -58,7 +58,7 @@ def _reason_by_kind(kind: Kind) -> Reason | None:
         case Kind.BLOCKED:
             return Reason.SENDERS_FAULT
         case Kind.SOFT_BOUNCE | Kind.HARD_BOUNCE:
-            return None  # by its cause
+            return None  # its cause decides
         case Kind.OPENED | Kind.CLICKED:
             return None  # unless a machine did it
         case Kind.DELIVERED | Kind.UNSUBSCRIBE | Kind.RESUBSCRIBE | Kind.COMPLAINT:
@@ -67,11 +67,11 @@ def _reason_by_kind(kind: Kind) -> Reason | None:
 
 
 _INERT_KINDS: dict[Kind, Reason] = {kind: reason for kind in Kind if (reason := _reason_by_kind(kind)) is not None}
-_DELIVERED, _TEST = Kind.DELIVERED, Cause.TEST  # as attributes of their classes they take Python a quarter microsecond
+_DELIVERED, _TEST = Kind.DELIVERED, Cause.TEST  # reading them from their classes costs a quarter microsecond
 
 
 def inert_reason(event: FeedbackEvent) -> Reason | None:
-    """Why the event can change nothing under any policy; None when it may."""
+    """Why the event changes nothing under any policy; None if it may change something."""
     if event.cause is _TEST:
         return Reason.TEST
     kind = event.kind
@@ -87,7 +87,7 @@ def inert_reason(event: FeedbackEvent) -> Reason | None:
 
 
 def is_inert(event: FeedbackEvent) -> bool:
-    """True when the event changes no fact under any policy; every other one moves at least `latest`."""
+    """True if the event changes no fact under any policy. Every other event moves at least `latest`."""
     return inert_reason(event) is not None
 
 
@@ -97,10 +97,10 @@ def order_key(event: FeedbackEvent) -> OrderKey:
 
 
 def can_fold_directly(facts: Facts, event: FeedbackEvent) -> bool:
-    """True when folding the event now gives what folding it in its place would give.
+    """True if folding the event now gives the same facts as folding it in its place.
 
-    When False, the contact must be folded anew from its stored events, this one among them. Repeated calm
-    events may be folded again; a repeated ordered event answers False here.
+    If False, the contact must be folded again from its stored events, including this one. Repeated calm
+    events may be folded again; a repeated ordered event gives False.
     """
     if event.kind in CALM_KINDS:
         last = facts.latest_ordered

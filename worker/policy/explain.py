@@ -1,4 +1,4 @@
-"""Why a contact stands as it does: its events, one by one, each with what it did. Told by the fold itself."""
+"""Why a contact has its status: its events, one by one, each with its effect. The fold itself reports the effects."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -33,7 +33,7 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The whole story up to a moment."""
+    """All events up to a moment, and the status that follows."""
 
     at: datetime
     steps: tuple[Step, ...]
@@ -45,7 +45,7 @@ class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def explain(events: Iterable[FeedbackEvent], policy: Policy, at: datetime, base: Facts = _UNTOUCHED) -> Explanation:
-    """Folds the events again, in their order, from `base`, and tells what each did. Later ones than `at` wait."""
+    """Folds the events up to `at` again, in their order, from `base`, and says what each did."""
     facts = base
     steps = []
     for event in in_order(event for event in events if event.occurred_at <= at):

@@ -1,4 +1,4 @@
-"""What is known of one contact, each fact with its own time. The status is derived from these."""
+"""The facts about one contact, each with its own time. The status is derived from them."""
 
 from datetime import datetime
 
@@ -24,21 +24,21 @@ class Strike(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     kind: Kind
     cause: Cause
     message_id: str | None = None
-    # Delivered afterwards: this strike is passed over, and counts again should that very message bounce.
+    # A message delivered afterwards: this strike does not count, unless that message bounces after all.
     excused_by: str | None = None
 
 
 class RuleState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a contact stands with one rule."""
+    """A contact's state under one rule."""
 
     rule: str
     strikes: tuple[Strike, ...] = ()
-    rung: int = 0  # how many holds of the ladder were begun
+    rung: int = 0  # how many holds of the ladder have begun
     last_strike_at: datetime | None = None  # of any counted failure, for ladder_forget and stale_after
 
 
 class Block(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A rule's verdict. It is in force from `since` until `until` (None = until lifted)."""
+    """A block by one rule. It is in force from `since` until `until` (None = until lifted)."""
 
     rule: str
     status: Status
@@ -47,7 +47,7 @@ class Block(Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: datetime | None
     blocks: Blocks
     lift_by: frozenset[LiftBy]
-    event_key: bytes  # the event that brought it about
+    event_key: bytes  # the event that caused it
 
 
 class Optout(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,7 +59,7 @@ class Optout(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Complaint(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The first complaint. No event ever lowers it."""
+    """The first complaint. No event takes it back."""
 
     at: datetime
     cause: Cause
@@ -70,7 +70,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything the fold knows. An untouched contact is `Facts()`."""
 
     last_delivered_at: datetime | None = None
-    last_delivered_message: str | None = None  # whose bounce may still follow
+    last_delivered_message: str | None = None  # it may still bounce
     last_opened_at: datetime | None = None  # by a person, not a machine
     last_clicked_at: datetime | None = None
     rules: tuple[RuleState, ...] = ()  # only those with something to remember, sorted by name
@@ -78,11 +78,11 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     optouts: tuple[Optout, ...] = ()  # sorted by scope
     complaint: Complaint | None = None
     latest: OrderKey | None = None  # the last event folded
-    latest_ordered: OrderKey | None = None  # the last one whose place in the order matters
+    latest_ordered: OrderKey | None = None  # the last ordered event (see event_order)
 
 
 def is_free(facts: Facts) -> bool:
-    """True when nothing is known that could give the contact any but one of FREE_STATUSES, at whatever moment."""
+    """True if the contact has one of FREE_STATUSES at every moment."""
     return not (facts.rules or facts.blocks or facts.optouts or facts.complaint)
 
 
@@ -95,5 +95,5 @@ class Standing(Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: datetime | None  # when it ends by itself
     cause: Cause = Cause.NONE
     rule: str | None = None
-    event_key: bytes | None = None  # the event that brought it about
+    event_key: bytes | None = None  # the event that caused it
     lift_by: frozenset[LiftBy] = frozenset()

@@ -1,4 +1,4 @@
-"""Facts as they are stored: the times in columns of their own, the rest as JSON where there is any."""
+"""Facts as they are stored: the times in columns of their own, the rest, if any, as JSON."""
 
 from datetime import datetime
 from typing import Protocol, cast
@@ -11,15 +11,15 @@ from worker.policy.facts import Block, Complaint, Facts, Optout, OrderKey, RuleS
 
 
 class StoredFacts(Protocol):
-    """What a contact's row holds of its facts: a column for each time, and what `facts_detail` writes."""
+    """The facts in a contact's row: a column for each time, and the detail that `facts_detail` writes."""
 
     @property
     def last_delivered_at(self) -> datetime | None:
-        """Aware, as all times here."""
+        """Aware UTC, like all times here."""
 
     @property
     def last_delivered_message(self) -> str | None:
-        """Whose bounce may still follow."""
+        """The id of the message that was delivered last."""
 
     @property
     def last_opened_at(self) -> datetime | None:
@@ -35,31 +35,31 @@ class StoredFacts(Protocol):
 
     @property
     def latest_rank(self) -> int | None:
-        """Its rank; an older version wrote none, and had it in the key."""
+        """Its rank; None in rows of an older version, which had it in the key."""
 
     @property
     def latest_key(self) -> bytes | None:
-        """Its key; None where latest_at is."""
+        """Its key; None if latest_at is None."""
 
     @property
     def latest_ordered_at(self) -> datetime | None:
-        """When the last one occurred whose place in the order matters."""
+        """When the last ordered event occurred."""
 
     @property
     def latest_ordered_rank(self) -> int | None:
-        """As latest_rank."""
+        """Its rank, like latest_rank."""
 
     @property
     def latest_ordered_key(self) -> bytes | None:
-        """Its key; None where latest_ordered_at is."""
+        """Its key; None if latest_ordered_at is None."""
 
     @property
     def facts_detail(self) -> bytes | None:
-        """The rest; None for nothing."""
+        """All other facts; None if there are none."""
 
 
 class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What most contacts have nothing of. Fields are only ever added, with a default: older rows stay readable."""
+    """Facts that few contacts have. New fields need a default, so that older rows stay readable."""
 
     rules: tuple[RuleState, ...] = ()
     blocks: tuple[Block, ...] = ()
@@ -67,7 +67,7 @@ class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     complaint: Complaint | None = None
 
 
-# Deterministic: the same facts are the same bytes, so that rows can be compared.
+# Deterministic: the same facts give the same bytes, so that rows can be compared.
 _encoder = msgspec.json.Encoder(order="deterministic")
 _detail_decoder = msgspec.json.Decoder(_Detail)
 _facts_decoder = msgspec.json.Decoder(Facts)
@@ -75,7 +75,7 @@ _NO_DETAIL = _Detail()
 
 
 def facts_detail(facts: Facts) -> bytes | None:
-    """What has no column: rules, blocks, opt-outs, the complaint. None when there is nothing of these."""
+    """The facts without a column: rules, blocks, opt-outs, the complaint. None if there are none."""
     if is_free(facts):
         return None
     return _encoder.encode(
@@ -84,10 +84,7 @@ def facts_detail(facts: Facts) -> bytes | None:
 
 
 def facts_from_row(row: StoredFacts) -> Facts:
-    """The facts in the row, exactly as they went in.
-
-    Raises msgspec.MsgspecError when its detail is not what `facts_detail` writes.
-    """
+    """The facts of the row. Raises msgspec.MsgspecError if `facts_detail` did not write its detail."""
     detail, latest_at, ordered_at = row.facts_detail, row.latest_at, row.latest_ordered_at
     known = _NO_DETAIL if detail is None else _detail_decoder.decode(detail)
     return Facts(
@@ -107,19 +104,19 @@ def facts_from_row(row: StoredFacts) -> Facts:
 
 
 def _order_key(at: datetime, rank: int | None, event_key: bytes | None) -> OrderKey:
-    key = cast("bytes", event_key)  # written with its time
-    # An older worker that still runs beside us writes its key and leaves the rank of the event before it.
+    key = cast("bytes", event_key)  # always written together with its time
+    # An older processor that still runs writes its key but leaves the rank of the event before.
     former = rank_in_former_key(key)
     return OrderKey(at, cast("int", rank) if former is None else former, key)
 
 
 def encode_facts(facts: Facts) -> bytes | None:
-    """All the facts as JSON, for a base that events are folded onto; None for an untouched contact."""
+    """All facts as JSON, as a base for folding; None for an untouched contact."""
     return None if facts == _UNTOUCHED else _encoder.encode(facts)
 
 
 def decode_facts(blob: bytes | None) -> Facts:
-    """The facts back, exactly; raises msgspec.MsgspecError when the blob is none."""
+    """The facts of the blob. Raises msgspec.MsgspecError if `encode_facts` did not write it."""
     return _UNTOUCHED if blob is None else _facts_decoder.decode(blob)
 
 

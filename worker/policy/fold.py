@@ -1,7 +1,7 @@
-"""`fold(facts, event, policy) -> facts`: what one more event makes of what is known. Pure.
+"""`fold(facts, event, policy) -> facts`: the facts after one more event. Pure.
 
-Events are folded in the order (occurred_at, rank, event_key). `can_fold_directly` says which ones may be folded as
-they come without changing the result; see event_order.py for why.
+Events are folded in the order (occurred_at, rank, event_key). `can_fold_directly` says which events may be folded as
+they arrive without changing the result; event_order.py says why.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,6 @@ from typing import assert_never
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
-from worker.policy.counting import count_failure
 from worker.policy.effect import Effect, Outcome
 from worker.policy.event_order import (
     CALM_KINDS,
@@ -20,6 +19,7 @@ from worker.policy.event_order import (
     order_key,
 )
 from worker.policy.facts import Block, Complaint, Facts, Optout, OrderKey, RuleState
+from worker.policy.failure_count import count_failure
 from worker.policy.rule import Policy
 from worker.policy.strikes import clear_strikes, excuse_strikes
 
@@ -30,7 +30,7 @@ _DELIVERED, _OPENED, _CLICKED = Kind.DELIVERED, Kind.OPENED, Kind.CLICKED
 
 
 def fold(facts: Facts, event: FeedbackEvent, policy: Policy) -> Facts:
-    """The facts after this event. The very same object comes back when nothing changed.
+    """The facts after this event; the same object if nothing changed.
 
     A resubscribe without a scope takes back every opt-out, one with a scope only that scope's.
     """
@@ -42,14 +42,14 @@ def fold(facts: Facts, event: FeedbackEvent, policy: Policy) -> Facts:
 
 
 def fold_all(facts: Facts, events: Iterable[FeedbackEvent], policy: Policy) -> Facts:
-    """The facts after all these events, in their order whatever order they are given in; repeats count once."""
+    """The facts after all these events. Sorts them first; repeats count once."""
     for event in in_order(events):
         facts = fold(facts, event, policy)
     return facts
 
 
 def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
-    """The events in the order of folding, each key once (of several the earliest)."""
+    """The events in the order of folding, each key once (the earliest event of each key)."""
     first_of: dict[bytes, FeedbackEvent] = {}
     for event in sorted(events, key=order_key):
         first_of.setdefault(event.event_key, event)
@@ -57,7 +57,7 @@ def in_order(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
 
 
 def apply(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Effect]:
-    """The facts after this event, and what it did: `fold` and `explain` both go through here."""
+    """The facts after this event, and its effect. `fold` and `explain` both use this."""
     reason = inert_reason(event)
     if reason is not None:
         return facts, Effect(outcome=Outcome.NOTHING, reason=reason)
@@ -73,7 +73,7 @@ def apply(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Ef
         case Kind.RESUBSCRIBE:
             return _resubscribe(facts, event, policy)
         case Kind.ACCEPTED | Kind.DEFERRED | Kind.BLOCKED | Kind.DROPPED | Kind.OTHER:
-            raise AssertionError(f"{event.kind.value} changes facts, and inert_reason has a reason why it never does")
+            raise AssertionError(f"inert_reason must have a reason for {event.kind.value}: it never changes facts")
         case _:
             assert_never(event.kind)
 
@@ -90,7 +90,7 @@ def _sign_of_life(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[F
 
 
 def _move_times(facts: Facts, event: FeedbackEvent, rules: tuple[RuleState, ...]) -> Facts:
-    """Every time is the latest of its sort, whatever order calm events come in."""
+    """Moves each time to the latest one, so the order of calm events does not matter."""
     at = event.occurred_at
     kind = event.kind
     delivered_at = facts.last_delivered_at
@@ -99,8 +99,8 @@ def _move_times(facts: Facts, event: FeedbackEvent, rules: tuple[RuleState, ...]
     clicked_at = facts.last_clicked_at
     moved = rules is not facts.rules
     if kind is _DELIVERED:
-        # Of two messages delivered at the same instant the greater id is kept: any rule will do that does
-        # not depend on which came first.
+        # Of two messages delivered at the same instant the greater id is kept. Any choice works that does
+        # not depend on which event came first.
         if (
             delivered_at is None
             or at > delivered_at
@@ -177,7 +177,7 @@ def _in_its_place(
     optouts: tuple[Optout, ...] | None = None,
     complaint: Complaint | None = None,
 ) -> Facts:
-    """The facts with what changed, after an event whose place in the order matters."""
+    """The facts with these changes, after an ordered event."""
     key = order_key(event)
     return Facts(
         last_delivered_at=facts.last_delivered_at,

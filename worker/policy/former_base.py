@@ -1,6 +1,6 @@
-"""A base: what a former version knew of a contact before its oldest event, whose older events are gone.
+"""A base: the facts that a former version kept of a contact's dropped events.
 
-None is made any more. Where a contact has one, its events are folded onto it.
+No new base is made. If a contact has one, its events are folded onto it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,12 +22,12 @@ _RESTRICTIVE = frozenset({Kind.UNSUBSCRIBE, Kind.COMPLAINT})
 
 
 def since(events: Iterable[FeedbackEvent], base_until: datetime) -> list[FeedbackEvent]:
-    """Those of the events that the base does not hold."""
+    """The events that the base does not contain."""
     return [event for event in events if event.occurred_at >= base_until]
 
 
 def with_late(base: Facts, base_until: datetime, new: Sequence[FeedbackEvent], policy: Policy) -> Facts:
-    """The base with those of the new events that belong into it; itself when none does."""
+    """The base with the new events that belong into it; the base itself if there are none."""
     late = [event for event in new if event.occurred_at < base_until and event.kind in _RESTRICTIVE]
     return fold_all(base, late, policy) if late else base
 

@@ -1,4 +1,4 @@
-"""The `[policy]` table of the configuration, read into a Policy; and back.
+"""Reads the `[policy]` table of the configuration into a Policy.
 
 ```toml
 [policy]
@@ -9,7 +9,7 @@ max_event_age = "14d"
 strikes = 8
 
 [policy.rules.undetermined]
-remove = true                   # a rule of the preset that is not wanted
+remove = true                   # drops a rule of the preset
 
 [policy.rules.unreadable]       # a new rule
 causes = ["@undetermined"]
@@ -25,7 +25,7 @@ from msgspec import structs
 
 from schemas.vocabulary import Blocks
 from worker.errors import ImpossibleSetting
-from worker.policy.mistakes import collected_in, impossible, instead_of, mistake, raise_all
+from worker.policy.mistakes import collect_mistakes, impossible, instead_of, mistake, raise_all
 from worker.policy.presets import NO_PRESET, RECOMMENDED, preset_names, preset_tables
 from worker.policy.rule import Action, Policy, Rule
 from worker.policy.rule_check import rule_mistakes
@@ -42,7 +42,7 @@ POLICY_KEYS = (
     "rules",
 )
 _WHERE = "policy"
-# What only a hold uses: left behind when a preset's rule is given another action.
+# Only a hold uses these keys: they are dropped if the preset's rule gets another action.
 _HOLD_KEYS = frozenset({"hold_ladder", "trial_strikes", "ladder_forget", "lift_by"})
 
 
@@ -54,7 +54,7 @@ def load_policy(table: Mapping[str, Any]) -> Policy:
     mistakes: list[str] = []
     base_name = table.get("preset", RECOMMENDED)
     base: Mapping[str, Any] | None = None
-    with collected_in(mistakes):
+    with collect_mistakes(mistakes):
         base = _base_table(base_name)
     mistakes += [_unknown_key(key, value, base or {}) for key, value in table.items() if key not in POLICY_KEYS]
     name = table.get("name", base_name if base_name != NO_PRESET else "custom")
@@ -63,9 +63,9 @@ def load_policy(table: Mapping[str, Any]) -> Policy:
     settings = _settings_of_all_rules({**(base or {}), **table}, mistakes)
     own_tables = _own_rule_tables(table.get("rules", {}), mistakes)
     if base is None:
-        # The preset's keys are not known, so each rule's own ones are only read: causes may have come from the preset.
+        # The preset is unknown, so only the own keys of each rule are checked: its causes may be the preset's.
         for rule, own in own_tables.items():
-            with collected_in(mistakes):
+            with collect_mistakes(mistakes):
                 read_rule(rule, {"causes": ["@any"], **_without_remove(own)})
     rules = () if base is None else _read_rules(base.get("rules", {}), own_tables, base_name, mistakes)
     raise_all(mistakes)
@@ -75,24 +75,24 @@ def load_policy(table: Mapping[str, Any]) -> Policy:
 def _unknown_key(key: str, value: Any, base: Mapping[str, Any]) -> str:
     if isinstance(value, Mapping) and key in base.get("rules", {}):
         return mistake(_WHERE, key, "is a rule", f"write its table as [policy.rules.{key}]")
-    return mistake(_WHERE, key, "is no key of a policy", instead_of(key, list(POLICY_KEYS)))
+    return mistake(_WHERE, key, "is not a key of a policy", instead_of(key, list(POLICY_KEYS)))
 
 
 def _settings_of_all_rules(whole: Mapping[str, Any], mistakes: list[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     if "max_event_age" in whole:
-        with collected_in(mistakes):
+        with collect_mistakes(mistakes):
             settings["max_event_age"] = read_open_span(_WHERE, "max_event_age", whole["max_event_age"])
     for key in ("complaint_applies_to", "scoped_unsubscribe_applies_to"):
         if key in whole:
-            with collected_in(mistakes):
+            with collect_mistakes(mistakes):
                 settings[key] = read_word(_WHERE, key, whole[key], Blocks)
     if settings.get("complaint_applies_to") is Blocks.NONE:
         mistakes.append(
             mistake(
                 _WHERE,
                 "complaint_applies_to",
-                'is "none", but whoever complains is heeded',
+                'is "none", but a complaint always forbids some mail',
                 'write "marketing" or "all"',
             )
         )
@@ -101,10 +101,10 @@ def _settings_of_all_rules(whole: Mapping[str, Any], mistakes: list[str]) -> dic
 
 def _own_rule_tables(rules: Any, mistakes: list[str]) -> dict[str, Mapping[str, Any]]:
     if not isinstance(rules, Mapping):
-        mistakes.append(mistake(_WHERE, "rules", "is no table of tables", "write [policy.rules.<name>] for each rule"))
+        mistakes.append(mistake(_WHERE, "rules", "is not a table", "write [policy.rules.<name>] for each rule"))
         return {}
     mistakes += [
-        mistake(_WHERE, f"rules.{name}", f"is {own!r} and no table", f"write [policy.rules.{name}], its keys below it")
+        mistake(_WHERE, f"rules.{name}", f"is {own!r}, not a table", f"write [policy.rules.{name}], its keys below it")
         for name, own in rules.items()
         if not isinstance(own, Mapping)
     ]
@@ -117,26 +117,26 @@ def _read_rules(
     preset_name: str,
     mistakes: list[str],
 ) -> tuple[Rule, ...]:
-    """The preset's rules with the own ones laid over them."""
+    """The preset's rules, changed by the configuration's own rules."""
     tables = {name: table for name, table in preset_rules.items() if own_tables.get(name, {}).get("remove") is not True}
     for name, own in own_tables.items():
-        with collected_in(mistakes):
-            if (kept := _laid_over(name, own, preset_rules, preset_name)) is not None:
-                tables[name] = kept
+        with collect_mistakes(mistakes):
+            if (table := _merge_rule(name, own, preset_rules, preset_name)) is not None:
+                tables[name] = table
     if not tables and not mistakes:
-        mistakes.append("policy: it has no rule, so no bounce would ever count; add one or choose a preset")
+        mistakes.append("policy: it has no rule, so no bounce would count; add a rule or choose a preset")
     rules = []
     for name in sorted(tables):
-        with collected_in(mistakes):
+        with collect_mistakes(mistakes):
             rules.append(read_rule(name, tables[name]))
     mistakes += rule_mistakes(rules)
     return tuple(rules)
 
 
-def _laid_over(
+def _merge_rule(
     name: str, own: Mapping[str, Any], preset_rules: Mapping[str, Mapping[str, Any]], preset_name: str
 ) -> dict[str, Any] | None:
-    """The keys of a rule that the configuration names; None if it takes the preset's rule out."""
+    """The keys of a rule from preset and configuration; None if the configuration removes the rule."""
     where = rule_place(name)
     if own.get("remove", False) is not False:
         if own["remove"] is not True:
@@ -145,27 +145,27 @@ def _laid_over(
             known = list(preset_rules)
             close = closest(name, known)
             remedy = f"did you mean [policy.rules.{close}]?" if close else "drop the table"
-            raise impossible(where, "remove", f"finds no such rule in preset {preset_name!r}", remedy)
+            raise impossible(where, "remove", f"names a rule that preset {preset_name!r} does not have", remedy)
         if len(own) > 1:
-            raise impossible(where, "remove", "stands beside other keys", "keep one of the two")
+            raise impossible(where, "remove", "is next to other keys", "keep either remove or the other keys")
         return None
-    if name not in preset_rules and "causes" not in own and (meant := closest(name, preset_rules)):
-        # A new rule has causes: this one was to change a rule of the preset.
+    if name not in preset_rules and "causes" not in own and (similar := closest(name, preset_rules)):
+        # A new rule needs causes, so this table was meant to change a rule of the preset.
         raise ImpossibleSetting(
-            f"{where}: preset {preset_name!r} has no such rule; did you mean [policy.rules.{meant}]? "
-            "A rule of your own names its causes"
+            f"{where}: preset {preset_name!r} has no such rule; did you mean [policy.rules.{similar}]? "
+            "A rule of your own needs causes"
         )
-    return _overridden(preset_rules.get(name, {}), own)
+    return _merge_keys(preset_rules.get(name, {}), own)
 
 
 @cache
 def preset(name: str) -> Policy:
-    """The preset of this name, always the same object. Raises ImpossibleSetting when there is none."""
+    """The preset of this name, always the same object. Raises ImpossibleSetting if there is no such preset."""
     return load_policy({"preset": name})
 
 
 def recommended_policy() -> Policy:
-    """What runs when nothing is configured."""
+    """The default policy."""
     return preset(RECOMMENDED)
 
 
@@ -178,11 +178,10 @@ def _base_table(name: Any) -> Mapping[str, Any]:
     return preset_tables()[name]
 
 
-def _overridden(preset_rule: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    given = _without_remove(own)
+def _merge_keys(preset_rule: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     action = preset_rule.get("action", Action.BLOCK)
-    left_behind = _HOLD_KEYS if own.get("action", action) != action else frozenset()
-    return {**{key: value for key, value in preset_rule.items() if key not in left_behind}, **given}
+    dropped = _HOLD_KEYS if own.get("action", action) != action else frozenset()
+    return {**{key: value for key, value in preset_rule.items() if key not in dropped}, **_without_remove(own)}
 
 
 def _without_remove(own: Mapping[str, Any]) -> dict[str, Any]:

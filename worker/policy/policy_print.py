@@ -1,4 +1,4 @@
-"""The effective policy, printed as the TOML that would load it again."""
+"""The policy in force, printed as TOML that loads as the same policy."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from worker.policy.rule import Action, Policy, Rule
 
 
 def policy_as_toml(policy: Policy) -> str:
-    """The whole table with every default written out; `load_policy` reads it back as an equal policy."""
+    """The whole table with every default. `load_policy` reads it as an equal policy."""
     lines = [
         "[policy]",
         f"preset = {_text(NO_PRESET)}",
@@ -26,7 +26,7 @@ def policy_as_toml(policy: Policy) -> str:
 
 
 def rule_values(rule: Rule) -> dict[str, str]:
-    """The rule's keys with their values as TOML; keys that the rule's action has no use for are left out."""
+    """The rule's keys with their values as TOML, without keys that the rule's action does not use."""
     values = {
         "causes": _words(rule.causes),
         "kinds": _words(rule.kinds),

@@ -1,4 +1,4 @@
-"""The policies that come with the program, as they stand in presets.toml."""
+"""The policies that come with the program, from presets.toml."""
 
 import tomllib
 from functools import cache
@@ -11,12 +11,12 @@ NO_PRESET = "none"  # an empty table to begin with
 
 @cache
 def preset_tables() -> dict[str, dict[str, Any]]:
-    """Every preset's table by name, the recommended one first. Not to be changed: it is read once."""
+    """Every preset's table by name, the recommended one first. Do not change it: the file is read only once."""
     return tomllib.loads(files("worker.policy").joinpath("presets.toml").read_text(encoding="utf-8"))
 
 
 def preset_names() -> tuple[str, ...]:
-    """What `preset = "…"` may name, besides `none`."""
+    """The values of `preset = "…"`, except `none`."""
     return tuple(preset_tables())
 
 

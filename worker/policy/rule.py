@@ -1,4 +1,4 @@
-"""A policy is a table of rules; each says which failures count, how many, and what follows."""
+"""A policy is a table of rules. Each says which failures count, how many are needed, and what follows."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ from schemas.vocabulary import Blocks, Cause, Kind, Status
 
 
 class Action(StrEnum):
-    """What follows when a rule's strikes are reached."""
+    """What follows when a contact reaches a rule's strikes."""
 
     RECORD = "record"  # counted and shown, nothing is blocked
     HOLD = "hold"  # blocked for the next duration of the ladder
@@ -33,7 +33,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     causes: frozenset[Cause]
     kinds: frozenset[Kind] = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE})
     strikes: int = 1  # how many counted failures trigger the rule
-    weights: dict[Kind, float] = {}  # a strike's weight by kind, 1 when not named
+    weights: dict[Kind, float] = {}  # a strike's weight by kind; the default is 1
     min_interval: timedelta = timedelta(0)  # at most one strike in this time
     min_span: timedelta = timedelta(0)  # first and last strike at least this far apart
     window: timedelta | None = None  # older strikes are forgotten
@@ -42,11 +42,11 @@ class Rule(Struct, frozen=True, kw_only=True):
     engaged_extra: int = 0  # extra strikes for people who were engaged lately
     engaged_within: timedelta = timedelta(days=90)
     engaged_by: frozenset[Kind] = frozenset({Kind.OPENED, Kind.CLICKED})
-    engaged_min_interval: timedelta | None = None  # min_interval for them, when it differs
+    engaged_min_interval: timedelta | None = None  # min_interval for them, if it differs
     action: Action = Action.BLOCK
     hold_ladder: tuple[timedelta | None, ...] = ()  # None = for good; the last rung repeats
     trial_strikes: int = 1  # strikes that trigger again after a hold has ended
-    ladder_forget: timedelta | None = None  # clean time after which the ladder starts at its first rung
+    ladder_forget: timedelta | None = None  # time without a strike after which the ladder starts at its first rung
     status: Status = Status.MULTIPLE_SOFT_BOUNCES  # the status shown while blocked
     applies_to: Blocks = Blocks.ALL  # which mail is forbidden while blocked
     lift_by: frozenset[LiftBy] = frozenset({LiftBy.ADMIN})

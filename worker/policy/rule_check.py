@@ -1,4 +1,4 @@
-"""Whether a policy's rules can do what they say. Every mistake is found, before the first event is folded."""
+"""Checks that a policy's rules make sense. It reports every mistake before the first event is folded."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -15,7 +15,7 @@ _NOTHING = timedelta(0)
 
 
 def rule_mistakes(rules: Sequence[Rule]) -> Iterator[str]:
-    """Where a rule contradicts itself or another, each with its remedy."""
+    """The contradictions within a rule or between two, each with its remedy."""
     claimed: dict[tuple[Kind, Cause], str] = {}
     for rule in rules:
         where = rule_place(rule.name)
@@ -27,7 +27,7 @@ def rule_mistakes(rules: Sequence[Rule]) -> Iterator[str]:
 
 
 def _check_others(where: str, rule: Rule, claimed: dict[tuple[Kind, Cause], str]) -> Iterator[str]:
-    """Adds what the rule counts to `claimed`. One message for each rule that counts some of the same."""
+    """Adds the rule's kinds and causes to `claimed`. One message for each other rule that counts some of them."""
     shared: dict[str, list[tuple[Kind, Cause]]] = {}
     for counted in sorted(product(rule.kinds, rule.causes)):
         owner = claimed.setdefault(counted, rule.name)
@@ -35,12 +35,12 @@ def _check_others(where: str, rule: Rule, claimed: dict[tuple[Kind, Cause], str]
             shared.setdefault(owner, []).append(counted)
     for owner, both in shared.items():
         causes = sorted({cause for _, cause in both})
-        told = ", ".join(f"{kind.value} with {cause.value}" for kind, cause in both)
+        overlap = ", ".join(f"{kind.value} with {cause.value}" for kind, cause in both)
         yield mistake(
             where,
             "causes",
-            f"counts {told}, which rule {owner!r} counts already",
-            f"take {', '.join(causes)} out of one of the two, limit their kinds, "
+            f"counts {overlap}, which rule {owner!r} already counts",
+            f"remove {', '.join(causes)} from one of the two, limit their kinds, "
             f"or remove the other with [policy.rules.{owner}] remove = true",
         )
 
@@ -49,19 +49,19 @@ def _check_what_counts(where: str, rule: Rule) -> Iterator[str]:
     if not rule.causes:
         yield mistake(where, "causes", "is empty, so it would count nothing", "name causes or remove the rule")
     if not rule.kinds:
-        yield mistake(where, "kinds", "is empty, so it would count nothing", "leave it out to count both")
+        yield mistake(where, "kinds", "is empty, so it would count nothing", "remove the key to count both")
     for cause in sorted(rule.causes - COUNTABLE_CAUSES):
         blame = CAUSE_BLAME[cause]
         if blame is Blame.SENDER:
             why = f"names {cause.value}, which is the sender's fault and never counts against a contact"
         elif cause in {Cause.ABUSE_REPORT, Cause.FRAUD_REPORT}:
-            why = f"names {cause.value}, but complaints are always heeded and need no rule"
+            why = f"names {cause.value}, but complaints always count and need no rule"
         else:
-            why = f"names {cause.value}, which is no failure of the address"
-        yield mistake(where, "causes", why, "take it out")
+            why = f"names {cause.value}, which is not a failure of the address"
+        yield mistake(where, "causes", why, "remove it")
     for kind in sorted(set(rule.weights) - rule.kinds):
         yield mistake(
-            where, "weights", f"weighs {kind.value}, which is not among its kinds", "take it out or add the kind"
+            where, "weights", f"weighs {kind.value}, which is not among its kinds", "remove it or add the kind"
         )
     if rule.most_strikes() > MOST_STRIKES:
         yield mistake(
@@ -75,17 +75,17 @@ def _check_what_counts(where: str, rule: Rule) -> Iterator[str]:
 def _check_spacing(where: str, rule: Rule) -> Iterator[str]:
     for key, span in (("window", rule.window), ("stale_after", rule.stale_after)):
         if span == _NOTHING:
-            yield mistake(where, key, "is nothing, so every strike would be forgotten at once", "leave it out")
-    # A span of nothing is told above; whatever is compared with it would be wrong as well.
+            yield mistake(where, key, "is zero, so every strike would be forgotten at once", "remove the key")
+    # A zero span is reported above; comparing it with other keys would only add messages.
     window, stale_after = rule.window or None, rule.stale_after or None
     single = rule.strikes + rule.engaged_extra == 1
     if single and rule.min_span:
-        yield mistake(where, "min_span", "cannot be reached by a single strike", "raise strikes or leave it out")
+        yield mistake(where, "min_span", "cannot be reached by a single strike", "raise strikes or remove the key")
     if window is not None and rule.min_span >= window:
         yield mistake(
             where,
             "min_span",
-            "is not below window, so the first strike is forgotten before the last may count",
+            "is not below window, so the first strike would be forgotten before the last can count",
             "shorten min_span or lengthen window",
         )
     heaviest = max((rule.weights.get(kind, 1.0) for kind in rule.kinds), default=1.0)
@@ -107,7 +107,7 @@ def _check_spacing(where: str, rule: Rule) -> Iterator[str]:
             yield mistake(
                 where,
                 key,
-                "is not below stale_after, so each strike would be forgotten before the next may count",
+                "is not below stale_after, so each strike would be forgotten before the next can count",
                 f"shorten {key} or lengthen stale_after",
             )
 
@@ -119,7 +119,7 @@ def _check_engagement(where: str, rule: Rule) -> Iterator[str]:
         )
     if rule.engaged_extra and not rule.engaged_within:
         yield mistake(
-            where, "engaged_within", "is nothing, so engaged_extra never applies", "lengthen it or drop engaged_extra"
+            where, "engaged_within", "is zero, so engaged_extra never applies", "lengthen it or remove engaged_extra"
         )
 
 
@@ -131,16 +131,19 @@ def _check_consequence(where: str, rule: Rule) -> Iterator[str]:
         )
     if rule.hold_ladder and not holds:
         yield mistake(
-            where, "hold_ladder", f"has no effect with action {rule.action.value!r}", 'write action = "hold" or drop it'
+            where,
+            "hold_ladder",
+            f"has no effect with action {rule.action.value!r}",
+            'write action = "hold" or remove hold_ladder',
         )
     if not holds and (rule.trial_strikes != 1 or rule.ladder_forget is not None):
         key = "ladder_forget" if rule.ladder_forget is not None else "trial_strikes"
-        yield mistake(where, key, f"has no effect with action {rule.action.value!r}", "drop it")
+        yield mistake(where, key, f"has no effect with action {rule.action.value!r}", "remove it")
     if _NOTHING in rule.hold_ladder:
-        yield mistake(where, "hold_ladder", "has a hold of no length", "give each rung a length")
+        yield mistake(where, "hold_ladder", "has a hold of zero length", "give each rung a length")
     if None in rule.hold_ladder[:-1]:
         yield mistake(
-            where, "hold_ladder", 'goes on after "forever", which never ends', 'put "forever" last or drop it'
+            where, "hold_ladder", 'goes on after "forever", which never ends', 'put "forever" last or remove it'
         )
     if rule.action is not Action.RECORD and rule.applies_to is Blocks.NONE:
         yield mistake(
@@ -148,10 +151,10 @@ def _check_consequence(where: str, rule: Rule) -> Iterator[str]:
         )
     ends = any(rung is not None for rung in rule.hold_ladder)
     if holds and ends and LiftBy.EXPIRY not in rule.lift_by:
-        yield mistake(where, "lift_by", "leaves out expiry, yet its holds end by time", 'add "expiry"')
+        yield mistake(where, "lift_by", "lacks expiry, but its holds end by time", 'add "expiry"')
     if rule.action is Action.BLOCK and LiftBy.EXPIRY in rule.lift_by:
         yield mistake(
-            where, "lift_by", "names expiry, yet a block never ends by time", 'drop it or write action = "hold"'
+            where, "lift_by", "names expiry, but a block never ends by time", 'remove it or write action = "hold"'
         )
     if holds and rule.hold_ladder and not ends and LiftBy.EXPIRY in rule.lift_by:
-        yield mistake(where, "lift_by", "names expiry, yet no rung of hold_ladder ends", "drop it or add a rung")
+        yield mistake(where, "lift_by", "names expiry, but no rung of hold_ladder ends", "remove it or add a rung")

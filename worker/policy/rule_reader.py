@@ -1,4 +1,4 @@
-"""One rule's table in TOML, read key by key. Each mistake names the rule, the key and the remedy."""
+"""Reads one rule's table in TOML, key by key. Each mistake names the rule, the key and the remedy."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +11,7 @@ from schemas.vocabulary import Blocks, Cause, Kind, Status
 from worker.policy.cause_groups import CAUSE_GROUPS
 from worker.policy.duration import read_duration
 from worker.policy.event_order import BOUNCE_KINDS
-from worker.policy.mistakes import collected_in, impossible, instead_of, mistake, raise_all
+from worker.policy.mistakes import collect_mistakes, impossible, instead_of, mistake, raise_all
 from worker.policy.rule import Action, LiftBy, Rule
 
 RESET_KINDS = frozenset({Kind.DELIVERED, Kind.OPENED, Kind.CLICKED, Kind.RESUBSCRIBE})
@@ -27,7 +27,7 @@ _DURATION_REMEDY = 'write a number and a unit: "45s", "90m", "12h", "30d"'
 
 
 def read_rule(name: str, table: Mapping[str, Any]) -> Rule:
-    """The rule, each key of the right sort; whether the keys fit together is checked in rule_check.
+    """The rule, each key of the right type; rule_check checks whether the keys fit together.
 
     Raises ImpossibleSetting with every mistake.
     """
@@ -37,10 +37,10 @@ def read_rule(name: str, table: Mapping[str, Any]) -> Rule:
         mistakes.append(f"{where}: a rule's name is lower-case letters, digits and underscores; rename it")
     fields: dict[str, Any] = {}
     for key, value in table.items():
-        with collected_in(mistakes):
+        with collect_mistakes(mistakes):
             reader = _READERS.get(key)
             if reader is None:
-                raise impossible(where, key, "is no key of a rule", instead_of(key, sorted(_READERS)))
+                raise impossible(where, key, "is not a key of a rule", instead_of(key, sorted(_READERS)))
             fields[key] = reader(where, key, value)
     if "causes" not in table:
         groups = ", ".join(CAUSE_GROUPS)
@@ -53,7 +53,7 @@ def read_rule(name: str, table: Mapping[str, Any]) -> Rule:
 
 
 def rule_place(name: str) -> str:
-    """How messages name a rule."""
+    """The name of a rule in messages."""
     return f"policy rule {name!r}"
 
 
@@ -102,14 +102,14 @@ def _strings(where: str, key: str, value: Any) -> list[str]:
 
 
 def _each(values: Iterable[str], read: Callable[[str], Read]) -> list[Read]:
-    """Every value as it is read; raises ImpossibleSetting with the mistakes of all that cannot be."""
+    """Reads every value. Raises ImpossibleSetting with the mistakes of all that cannot be read."""
     mistakes: list[str] = []
-    found: list[Read] = []
+    results: list[Read] = []
     for value in values:
-        with collected_in(mistakes):
-            found.append(read(value))
+        with collect_mistakes(mistakes):
+            results.append(read(value))
     raise_all(mistakes)
-    return found
+    return results
 
 
 def _causes(where: str, key: str, value: Any) -> frozenset[Cause]:
@@ -117,7 +117,7 @@ def _causes(where: str, key: str, value: Any) -> frozenset[Cause]:
         if not word.startswith("@"):
             return frozenset({read_word(where, key, word, Cause)})
         if word not in CAUSE_GROUPS:
-            raise impossible(where, key, f"names no group {word!r}", instead_of(word, list(CAUSE_GROUPS)))
+            raise impossible(where, key, f"names an unknown group {word!r}", instead_of(word, list(CAUSE_GROUPS)))
         return CAUSE_GROUPS[word]
 
     return frozenset().union(*_each(_strings(where, key, value), read))

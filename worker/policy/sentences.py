@@ -1,4 +1,4 @@
-"""What the policy did and decided, in sentences for a person."""
+"""Sentences for people about the policy's decisions."""
 
 from datetime import datetime, timedelta
 
@@ -18,25 +18,25 @@ _FORBIDS = {
 _NOT_COUNTED = {
     Reason.TEST: "No effect: it is a test.",
     Reason.NO_NEWS: "No effect: it says nothing final about the address.",
-    Reason.ECHO: "No effect: the ESP did not try, for something that it knew before.",
+    Reason.ECHO: "No effect: the ESP did not try, because of an older event.",
     Reason.SENDERS_FAULT: "Not counted: the refusal was the sender's fault.",
-    Reason.NO_FAILURE: "Not counted: it is no failure of the address.",
+    Reason.NO_FAILURE: "Not counted: it is not a failure of the address.",
     Reason.MACHINE: "No effect: a machine did this, not the person.",
     Reason.NO_RULE: "Not counted: no rule of the policy counts it.",
     Reason.LIKELY_AUTO_REPLY: (
         "Not counted: this message was reported delivered, so an unreadable bounce of it is mostly an auto-reply."
     ),
-    Reason.SAME_MESSAGE: "Not counted by rule {rule}: a failure of the same message was counted before.",
+    Reason.SAME_MESSAGE: "Not counted by rule {rule}: a failure of the same message has already counted.",
     Reason.TOO_OLD: "Not counted by rule {rule}: it arrived more than {limit} after it happened.",
     Reason.TOO_SOON: "Not counted by rule {rule}: it is within {limit} of the last strike.",
-    Reason.BLOCK_IN_FORCE: "Not counted: the block of rule {rule} is in force{until}; it is not made longer.",
-    Reason.KNOWN_BEFORE: "No effect: the same was known before.",
-    Reason.NOTHING_TO_TAKE_BACK: "No opt-out of this scope was there to be taken back.",
+    Reason.BLOCK_IN_FORCE: "Not counted: the block of rule {rule} is already in force{until}.",
+    Reason.KNOWN_BEFORE: "No effect: the same was already known.",
+    Reason.NOTHING_TO_TAKE_BACK: "No effect: there was no opt-out of this scope to take back.",
 }
 
 
 def effect_sentence(event: FeedbackEvent, effect: Effect) -> str:
-    """What one event did: one sentence, and one more for each other thing that it brought about."""
+    """What one event did: one sentence, and one more for each side effect."""
     parts = [_main_sentence(event, effect)]
     if effect.restored:
         rules = ", ".join(effect.restored)
@@ -51,16 +51,16 @@ def effect_sentence(event: FeedbackEvent, effect: Effect) -> str:
 
 def standing_sentence(standing: Standing) -> str:
     """The standing in one sentence."""
-    said = f"{standing.status.value}"
+    sentence = f"{standing.status.value}"
     if standing.since is not None:
-        said += f" since {moment_text(standing.since)}"
+        sentence += f" since {moment_text(standing.since)}"
     if standing.until is not None:
-        said += f" until {moment_text(standing.until)}"
+        sentence += f" until {moment_text(standing.until)}"
     if standing.rule is not None:
-        said += f" by rule {standing.rule}"
+        sentence += f" by rule {standing.rule}"
     if standing.cause is not Cause.NONE:
-        said += f" ({standing.cause.value})"
-    return f"{said}; {_FORBIDS[standing.blocks]}."
+        sentence += f" ({standing.cause.value})"
+    return f"{sentence}; {_FORBIDS[standing.blocks]}."
 
 
 def lifts(standing: Standing) -> str:
@@ -69,8 +69,8 @@ def lifts(standing: Standing) -> str:
         return "The person can subscribe again; nothing else lifts it."
     if standing.status is Status.SOFT_BOUNCING:
         if standing.until is None:
-            return "Nothing is blocked; its strikes stay until the rule's resets clear them."
-        return f"Nothing is blocked; without another failure it is forgotten on {moment_text(standing.until)}."
+            return "Nothing is blocked; the strikes stay until an event of the rule's reset_on clears them."
+        return f"Nothing is blocked; without another failure the strikes end on {moment_text(standing.until)}."
     ways = []
     if LiftBy.CONFIRMED_OPTIN in standing.lift_by:
         ways.append("a new opt-in that the person has confirmed")
@@ -86,7 +86,7 @@ def lifts(standing: Standing) -> str:
 
 
 def moment_text(moment: datetime) -> str:
-    """A time as sentences show it, to the minute: `2025-03-01 09:30 UTC`."""
+    """A time to the minute: `2025-03-01 09:30 UTC`."""
     return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
 
 
@@ -101,22 +101,24 @@ def _main_sentence(event: FeedbackEvent, effect: Effect) -> str:
     match effect.outcome:
         case Outcome.STRIKE if effect.span_missing is not None:
             missing = _roughly(effect.span_missing)
-            said = f"{strike}: enough, but too close together; another one at least {missing} later would do."
+            sentence = (
+                f"{strike}: enough, but too close together; one more, at least {missing} later, would trigger it."
+            )
         case Outcome.STRIKE:
-            said = f"{strike}."
+            sentence = f"{strike}."
         case Outcome.HOLD_BEGAN if effect.until is not None:
-            said = f"{strike}: a hold began, until {moment_text(effect.until)}."
+            sentence = f"{strike}: a hold began, until {moment_text(effect.until)}."
         case Outcome.HOLD_BEGAN | Outcome.BLOCK_BEGAN:
-            said = f"{strike}: a block began, until it is lifted."
+            sentence = f"{strike}: a block began, until it is lifted."
         case Outcome.COMPLAINED:
-            said = "The person complained; no event takes that back."
+            sentence = "The person complained; no event takes that back."
         case Outcome.UNSUBSCRIBED:
-            said = f"The person opted out of {event.scope or 'everything'}."
+            sentence = f"The person opted out of {event.scope or 'everything'}."
         case Outcome.RESUBSCRIBED:
-            said = f"The person took back the opt-out of {event.scope or 'everything'}."
+            sentence = f"The person took back the opt-out of {event.scope or 'everything'}."
         case _:
-            said = f"A sign of life: {event.kind.value}."
-    return said
+            sentence = f"A sign of life: {event.kind.value}."
+    return sentence
 
 
 def _roughly(duration: timedelta) -> str:

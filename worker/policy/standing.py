@@ -1,4 +1,4 @@
-"""The status that follows from the facts at one moment, and when time alone will change it."""
+"""The status that follows from the facts at one moment, and when time alone changes it."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,8 +6,8 @@ from datetime import datetime
 import msgspec
 
 from schemas.vocabulary import STATUS_GRAVITY, Blocks, Cause, Status
-from worker.policy.counting import is_in_force
 from worker.policy.facts import Facts, Standing, is_free
+from worker.policy.failure_count import is_in_force
 from worker.policy.rule import LiftBy, Policy
 from worker.policy.strikes import forgotten_at, live_strikes
 
@@ -16,24 +16,24 @@ _BY_THE_PERSON_OR_US = frozenset({LiftBy.CONFIRMED_OPTIN, LiftBy.ADMIN})
 
 
 def standing(facts: Facts, policy: Policy, at: datetime) -> Standing:
-    """The gravest fact at that moment, shown; what mail is forbidden is the union over all facts.
+    """The gravest fact at that moment gives the status; all facts together give the forbidden mail.
 
-    `since` is the shown fact's own beginning: the complaint, the event that began the block, the opt-out, the
-    first strike pending. `active` and `new` are shown where there is no such fact, and have none. `until` is the
-    shown fact's own end. Of several facts with the same status the one that lasts longest is shown.
+    `since` is the beginning of the gravest fact: the complaint, the event that began the block, the opt-out, the
+    first pending strike. `until` is its end. Without such a fact the status is `active` or `new`, and `since` is
+    None. Of several facts with the same status the one that lasts longest counts.
     """
-    found = () if is_free(facts) else list(_standings(facts, policy, at))
-    if not found:
+    standings = () if is_free(facts) else list(_standings(facts, policy, at))
+    if not standings:
         return Standing(status=_free_status(facts), blocks=Blocks.NONE, since=None, until=None)
-    shown = max(found, key=_precedence)
-    blocks = max((one.blocks for one in found), key=_WIDTH.__getitem__)
-    return shown if blocks is shown.blocks else msgspec.structs.replace(shown, blocks=blocks)
+    gravest = max(standings, key=_precedence)
+    blocks = max((one.blocks for one in standings), key=_WIDTH.__getitem__)
+    return gravest if blocks is gravest.blocks else msgspec.structs.replace(gravest, blocks=blocks)
 
 
 def next_change_at(facts: Facts, policy: Policy, at: datetime) -> datetime | None:
-    """The first moment after `at` when the standing will be another one by time alone; None for never.
+    """The first moment after `at` when time alone changes the standing; None for never.
 
-    A hold ends then, or strikes are forgotten. `since` alone is no change.
+    A hold ends then, or strikes are forgotten. A change of `since` alone does not count.
     """
     if not (facts.rules or facts.blocks):
         return None
@@ -45,7 +45,7 @@ def next_change_at(facts: Facts, policy: Policy, at: datetime) -> datetime | Non
 
 
 def _standings(facts: Facts, policy: Policy, at: datetime) -> Iterator[Standing]:
-    """One for each fact that says more than `active` or `new` at that moment."""
+    """One for each fact that gives a status other than `active` or `new` at that moment."""
     if facts.complaint is not None:
         yield Standing(
             status=Status.COMPLAINED,
@@ -95,7 +95,7 @@ def _standings(facts: Facts, policy: Policy, at: datetime) -> Iterator[Standing]
 
 
 def _precedence(one: Standing) -> tuple[int, bool, float, int, float, bytes]:
-    """Sorts standings by which is shown: gravity, how long it lasts, how wide it is, how old it is."""
+    """Sorts standings by gravity, how long they last, how much mail they forbid, and their age."""
     return (
         STATUS_GRAVITY[one.status],
         one.until is None,

@@ -1,4 +1,4 @@
-"""A rule's strikes: what clears them, what excuses them, what brings them back."""
+"""A rule's strikes: what clears them, what excuses them, what makes them count again."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ def live_strikes(state: RuleState, rule: Rule, at: datetime) -> tuple[Strike, ..
 
 
 def remembered_strikes(state: RuleState, rule: Rule, at: datetime) -> tuple[Strike, ...]:
-    """The strikes that time has not taken: younger than `window`, and no gap of `stale_after` since the last.
+    """The strikes that are not forgotten: younger than `window`, and no gap of `stale_after` since the last.
 
     A strike exactly as old as the window is forgotten, so that `forgotten_at` is exact.
     """
@@ -28,7 +28,7 @@ def remembered_strikes(state: RuleState, rule: Rule, at: datetime) -> tuple[Stri
 
 
 def forgotten_at(live: tuple[Strike, ...], strikes: tuple[Strike, ...], rule: Rule) -> datetime | None:
-    """When the live ones among the strikes will all be forgotten if nothing else happens; None for never."""
+    """When all live strikes are forgotten if nothing else happens; None for never."""
     ends = []
     if rule.window is not None:
         ends.append(live[-1].at + rule.window)
@@ -38,15 +38,15 @@ def forgotten_at(live: tuple[Strike, ...], strikes: tuple[Strike, ...], rule: Ru
 
 
 def span_of(strikes: tuple[Strike, ...]) -> timedelta:
-    """The time from the first to the last."""
+    """The time from the first strike to the last."""
     return strikes[-1].at - strikes[0].at
 
 
 def add_strike(strikes: tuple[Strike, ...], strike: Strike, most: int) -> tuple[Strike, ...]:
     """The strikes with one more, and at most `most`.
 
-    An excused one goes first. Else the second-oldest does: the oldest proves how long it has been failing,
-    and without it a mailbox that fails often would never fill `min_span`.
+    If there are too many, an excused one is dropped, else the second-oldest. The oldest stays, because it shows how
+    long the address has been failing: without it a mailbox that fails often would never reach `min_span`.
     """
     grown = (*strikes, strike)
     while len(grown) > most:
@@ -59,7 +59,7 @@ def add_strike(strikes: tuple[Strike, ...], strike: Strike, most: int) -> tuple[
 def clear_strikes(
     states: tuple[RuleState, ...], names: frozenset[str]
 ) -> tuple[tuple[RuleState, ...], tuple[str, ...]]:
-    """The states with no strikes in the named rules, and which of them had any. The rung of a ladder stays."""
+    """The states without strikes in the named rules, and the rules that had any. The rung of a ladder stays."""
     cleared = tuple(state.rule for state in states if state.strikes and state.rule in names)
     if not cleared:
         return states, ()
@@ -70,11 +70,11 @@ def clear_strikes(
 def excuse_strikes(
     states: tuple[RuleState, ...], names: frozenset[str], message_id: str
 ) -> tuple[tuple[RuleState, ...], tuple[str, ...], tuple[str, ...]]:
-    """The states after a message was delivered; which rules have excused strikes now, and which lost some.
+    """The states after a message was delivered, the rules that now have excused strikes, and those that lost some.
 
     `delivered` only means that a server has accepted the message; its bounce may still follow. So the delivery
     of another message than the strike's own excuses the strike, and only a second such delivery clears it.
-    The set of messages delivered since decides, not their order: deliveries can be folded as they come.
+    The set of delivered messages decides, not their order, so deliveries can be folded as they arrive.
     """
     excused: list[str] = []
     cleared: list[str] = []
@@ -83,7 +83,7 @@ def excuse_strikes(
         if not state.strikes or state.rule not in names:
             after.append(state)
             continue
-        strikes = tuple(kept for strike in state.strikes if (kept := _excused(strike, message_id)) is not None)
+        strikes = tuple(after_it for strike in state.strikes if (after_it := _excuse(strike, message_id)) is not None)
         if strikes == state.strikes:
             after.append(state)
             continue
@@ -94,8 +94,8 @@ def excuse_strikes(
     return _worth_keeping(after), tuple(excused), tuple(cleared)
 
 
-def _excused(strike: Strike, message_id: str) -> Strike | None:
-    """The strike after a message was delivered; None when that clears it."""
+def _excuse(strike: Strike, message_id: str) -> Strike | None:
+    """The strike after a message was delivered; None if the delivery clears it."""
     if message_id in (strike.message_id, strike.excused_by):
         return strike
     return replace(strike, excused_by=message_id) if strike.excused_by is None else None
@@ -104,16 +104,16 @@ def _excused(strike: Strike, message_id: str) -> Strike | None:
 def restore_strikes(
     states: tuple[RuleState, ...], message_id: str | None
 ) -> tuple[tuple[RuleState, ...], tuple[str, ...]]:
-    """The states after a message bounced: the strikes that its delivery had excused count again."""
+    """The states after a message bounced: the strikes that its delivery excused count again."""
     if message_id is None:
         return states, ()
     restored = tuple(state.rule for state in states if any(strike.excused_by == message_id for strike in state.strikes))
     if not restored:
         return states, ()
-    return tuple(_restored(state, message_id) if state.rule in restored else state for state in states), restored
+    return tuple(_restore(state, message_id) if state.rule in restored else state for state in states), restored
 
 
-def _restored(state: RuleState, message_id: str) -> RuleState:
+def _restore(state: RuleState, message_id: str) -> RuleState:
     return replace(
         state,
         strikes=tuple(

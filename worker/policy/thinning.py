@@ -1,8 +1,8 @@
-"""Which of a contact's old events must stay, so that its facts can be folded anew under any policy.
+"""Which of a contact's old events must stay, so that its facts can be folded again under any policy.
 
 Ordered events (bounces, complaints, opt-outs, resubscribes) stay for good. Calm ones (delivered, opened, clicked) come
-by the million, and few of those between two ordered events have a say: they clear and excuse strikes, and they tell
-when the person was last engaged. What is inert has none.
+by the million, and few of those between two ordered events matter: they clear and excuse strikes, and show when the
+person was last engaged. Inert events never matter.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,20 +11,20 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
 from worker.policy.event_order import CALM_KINDS, is_inert, order_key
 
-# Deliveries of so many messages decide on every strike: that of its own message and that of the one which excuses it
-# do not clear it, and a third does.
+# Deliveries of three messages decide about every strike: those of its own message and of the message that excuses it
+# do not clear it, but a third does.
 _DECIDING_MESSAGES = 3
 
 
 def thin_out(events: Iterable[FeedbackEvent], *, after_strikes: bool = False) -> set[bytes]:
-    """The keys of those that must stay; the events are of one contact, in any order.
+    """The keys of the events that must stay. The events are those of one contact, in any order.
 
-    Between two ordered events stay: the first delivery of each of the first three messages, the first of no known
-    message, and the last delivery, open and click. Before the first ordered event there is no strike, so only the
-    last ones do, unless something older is gone that may have left strikes (`after_strikes`).
+    Between two ordered events these stay: the first delivery of each of the first three messages, the first delivery
+    without a message id, and the last delivery, open and click. Before the first ordered event there is no strike, so
+    only the last ones stay, unless older events that may have left strikes are gone (`after_strikes`).
 
-    What stays folds to the same facts under every policy, with any later events, and with opt-outs, complaints,
-    resubscribes and calm events that come in late. Thinning may be repeated as more events grow old.
+    The remaining events give the same facts under every policy, with any later events, and with opt-outs, complaints,
+    resubscribes and calm events that arrive late. Thinning may be repeated as more events grow old.
     """
     kept: set[bytes] = set()
     gap: list[FeedbackEvent] = []

@@ -1,1 +1,1 @@
-"""What every process has: logs, metrics, probes, stopping, waiting between tries."""
+"""Shared by all processes: logs, metrics, probes, signals, waits between tries."""

@@ -1,4 +1,4 @@
-"""How long to wait between tries of what fails for now: the one way in which everything here waits."""
+"""How long to wait between tries. All code here that tries again uses this."""
 
 import asyncio
 
@@ -6,19 +6,19 @@ from worker.process.pause import pause
 
 
 class Backoff:
-    """Twice as long after each failure, up to a limit; after a success the first wait again."""
+    """Doubles the wait after each failure, up to a limit. A success resets it."""
 
     def __init__(self, *, first_seconds: float, longest_seconds: float) -> None:
         self._first_seconds = first_seconds
         self._longest_seconds = longest_seconds
-        self.seconds = first_seconds  # the wait that comes after the next failure
+        self.seconds = first_seconds  # the wait after the next failure
 
     def succeeded(self) -> None:
-        """A failure that comes now is the first one."""
+        """Resets the wait."""
         self.seconds = self._first_seconds
 
     def failed(self) -> float:
-        """How long to wait now; the next wait is longer."""
+        """Returns the seconds to wait now, and makes the next wait longer."""
         seconds = self.seconds
         self.seconds = min(seconds * 2, self._longest_seconds)
         return seconds

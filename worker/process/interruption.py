@@ -1,6 +1,6 @@
-"""SIGINT and SIGTERM while there is nothing to finish: one line, exit status 130, at once.
+"""SIGINT and SIGTERM while there is nothing to finish: print one line and end at once with exit status 130.
 
-This is the first thing that the program does, so it imports little.
+The program does this first, so it imports little.
 """
 
 import os
@@ -17,14 +17,14 @@ _MAKE_ANSWERS_WITHIN_SECONDS = 0.1
 
 
 def end_at_once_when_asked() -> None:
-    """From here on either signal ends the process; also one that was sent, and held back, before."""
+    """From now on either signal ends the process, even one that was sent earlier and held back."""
     for number in SIGNALS:
         signal.signal(number, _end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def end_interrupted() -> NoReturn:
-    """Says so and ends the process, whatever its threads still do."""
+    """Prints `interrupted` and ends the process, whatever its threads still do."""
     # A terminal has written ^C at the beginning of the line.
     begin = b"\n" if os.isatty(_STDERR) else b""
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Logging: structlog, one JSON line per thing that happened, every name declared in schemas/log_events.py."""
+"""Logging: structlog, one JSON line per event, every name declared in schemas/log_events.py."""
 
 import asyncio
 import atexit
@@ -26,19 +26,19 @@ _process_fields: dict[str, Any] = {}
 def get_logger() -> structlog.typing.FilteringBoundLogger:
     """The program's logger: `get_logger().info("webhook.accepted", source="...")`.
 
-    It looks the configuration up at each call, so that it may be made before logging is set up. Where lines
-    are many, `get_logger().bind()` gives one that has it at hand.
+    It looks up the configuration at each call, so it may be created before logging is set up. For many lines,
+    `get_logger().bind()` gives a logger that keeps the configuration.
     """
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())
 
 
 def contact_field(address: str) -> str:
-    """An address as it may stand in a log line: masked, unless the operator asked for it in clear."""
+    """An address for a log line: masked, unless `logs.show_addresses` is set."""
     return address if _options["show_addresses"] else mask_address(address)
 
 
 def text_field(text: str) -> str:
-    """Words that may quote an address, as they may stand in a log line: see contact_field."""
+    """A text for a log line, its addresses masked unless `logs.show_addresses` is set."""
     return text if _options["show_addresses"] else mask_addresses(text)
 
 
@@ -50,9 +50,9 @@ def configure_logging(
     strict: bool = False,
     **bound: Any,
 ) -> None:
-    """Sets logging up once per process; `bound` stands in every line.
+    """Sets up logging once per process; every line has the fields of `bound`.
 
-    `strict` makes an undeclared name or field an error: the tests run so.
+    `strict` makes an undeclared name or field an error; the tests use it.
     """
     _options.update(show_addresses=show_addresses, strict=strict)
     _process_fields.clear()
@@ -65,21 +65,21 @@ def configure_logging(
         logger_factory=LineWriter,
         cache_logger_on_first_use=False,
     )
-    # Libraries speak through the standard library; only their warnings are an operator's business.
+    # Libraries log through the standard library; only their warnings matter to an operator.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
-    # asyncpg's pool writes a traceback at each attempt while Postgres is away; whoever needs Postgres says so itself.
+    # asyncpg's pool logs a traceback at each attempt while Postgres is away; our own code logs that already.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
 
 
 class Reminder:
-    """Says whether a trouble that lasts is due to be logged: at first, when it is another one, and once a minute."""
+    """Decides when to log a lasting problem: at first, when it changes, and once a minute."""
 
     def __init__(self) -> None:
         self._trouble = ""
         self._next_at = 0.0
 
     def due(self, trouble: str) -> bool:
-        """True when the line should be written now; the caller then writes it."""
+        """True if the caller must log the line now."""
         now = time.monotonic()
         if trouble == self._trouble and now < self._next_at:
             return False
@@ -88,35 +88,35 @@ class Reminder:
         return True
 
     def over(self) -> None:
-        """The trouble has ended: the next one is told at once."""
+        """The problem has ended: the next one is logged at once."""
         self._trouble = ""
 
 
 class LineWriter:
-    """Writes lines to stderr, those of one turn of the event loop with a single system call.
+    """Writes lines to stderr, all lines of one turn of the event loop with a single system call.
 
     A receiver logs thousands of lines a second, and a system call for each would cost more than the line.
-    Warnings and worse, and lines from outside an event loop, are written at once.
+    Warnings and errors, and lines from outside an event loop, are written at once.
     """
 
     def __init__(self, *_names: Any) -> None:
         self._lines = _shared_lines
 
     def debug(self, line: str) -> None:
-        """A line that may wait for the end of this turn of the event loop."""
+        """Writes the line at the end of this turn of the event loop."""
         self._lines.add(line)
 
     info = msg = debug
 
     def warning(self, line: str) -> None:
-        """A line that is written at once, with all before it."""
+        """Writes the line at once, after all earlier lines."""
         self._lines.add(line, at_once=True)
 
     error = critical = exception = warning
 
 
 class _SharedLines:
-    """The lines of the whole process that are not written yet, so that their order is kept."""
+    """The unwritten lines of the whole process, in order."""
 
     def __init__(self) -> None:
         self._waiting: list[str] = []
@@ -130,9 +130,9 @@ class _SharedLines:
                 try:
                     loop = asyncio.get_running_loop()
                 except RuntimeError:
-                    pass  # a thread without a loop: nobody would come back to write it
+                    pass  # a thread without a loop: nothing would flush the line later
                 else:
-                    # A loop that ended before it came to our call has left its lines to the next one.
+                    # If a loop ended before its flush, the next loop writes its lines.
                     if self._flushed_by is not loop:
                         self._flushed_by = loop
                         loop.call_soon(self.flush)
@@ -165,7 +165,7 @@ def _refuse_undeclared(_logger: Any, _method: str, event_dict: MutableMapping[st
 
 
 def _add_common_fields(_logger: Any, method: str, event_dict: MutableMapping[str, Any]) -> dict[str, Any]:
-    # The same four in front of every line, so that a screen full of them reads as columns.
+    # The same fields come first in every line, so that many lines read as columns.
     return {
         "timestamp": datetime.now(UTC),
         "level": "error" if method == "exception" else method,
@@ -188,7 +188,7 @@ def _json_renderers() -> list[structlog.typing.Processor]:
 
 def _console_renderers() -> list[structlog.typing.Processor]:
     def spell_values(_logger: Any, _method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        # As JSON would spell them, without what has no value: `http_status=413`, and no `until=None`.
+        # As in JSON, without empty fields: `http_status=413`, but not `until=None`.
         spelt = {
             name: value if name == "exc_info" else msgspec.to_builtins(value, enc_hook=repr)
             for name, value in event_dict.items()

@@ -1,8 +1,8 @@
-"""Every number that this program shows at /metrics, for all processes; each says one thing in one line.
+"""Every metric at /metrics, for all processes.
 
 Names follow https://prometheus.io/docs/practices/naming/: a prefix, base units, `_total` on counters. Labels
-hold only words that the operator or this program chose, never what a caller sent. A child is looked up once
-and kept where it is counted often: `labels()` costs more than counting.
+hold only words of the operator or of this program, never a caller's. Code that counts often looks up a child once and
+keeps it, because `labels()` costs more than counting.
 """
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -18,7 +18,7 @@ WEBHOOKS = Counter(
 )
 WEBHOOK_SECONDS = Histogram(
     f"{_PREFIX}_webhook_seconds",
-    "From a webhook's head being read to its answer: with the time that the body and the confirm took.",
+    "From reading a webhook's head to its answer, including the time of body and confirm.",
     ["source"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0),
 )
@@ -33,23 +33,22 @@ PARCEL_ENVELOPES = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
 )
 PARCELS_PUBLISHED_AGAIN = Counter(
-    f"{_PREFIX}_parcels_published_again_total", "Parcels offered a second time, for want of a confirm."
+    f"{_PREFIX}_parcels_published_again_total", "Parcels published again because the confirm was missing."
 )
-WAITING_BYTES = Gauge(
-    f"{_PREFIX}_receiver_waiting_bytes", "Bytes of webhooks that are authentic and not confirmed yet."
-)
+WAITING_BYTES = Gauge(f"{_PREFIX}_receiver_waiting_bytes", "Bytes of authentic webhooks that are not confirmed yet.")
 
 # ── connections of the receiver, the API and the probes ─────────────────────────────────────────────────
 CONNECTIONS = Gauge(f"{_PREFIX}_connections", "Connections that are open.", ["role"])
 CONNECTIONS_CUT_OFF = Counter(
     f"{_PREFIX}_connections_cut_off_total",
-    "Connections that were turned away, closed to make room for others, or cut off for how their requests came.",
+    "Connections turned away, closed to make room for others, or cut off because their requests came too slowly or in "
+    "too many pieces.",
     ["role", "reason"],
 )
 
 # ── queue ───────────────────────────────────────────────────────────────────────────────────────────────
 QUEUE_AVAILABLE = Gauge(
-    f"{_PREFIX}_queue_available", "1 while this queue takes parcels, 0 while it is away or blocked.", ["queue"]
+    f"{_PREFIX}_queue_available", "1 while this queue accepts parcels, 0 while it is away or blocked.", ["queue"]
 )
 PARKED_PARCELS = Counter(
     f"{_PREFIX}_parked_parcels_total", "Parcels kept in Postgres because the broker was away or too slow."
@@ -78,16 +77,16 @@ BATCH_EVENTS = Histogram(
     buckets=(1, 5, 10, 50, 100, 500, 1000, 2500, 5000, 10_000),
 )
 EVENTS = Counter(f"{_PREFIX}_events_total", "Events applied, without duplicates.", ["provider", "kind"])
-DUPLICATE_EVENTS = Counter(f"{_PREFIX}_duplicate_events_total", "Events that were known already and dropped.")
+DUPLICATE_EVENTS = Counter(f"{_PREFIX}_duplicate_events_total", "Events dropped because they were already known.")
 CLASSIFICATION_RULES = Counter(
     f"{_PREFIX}_classification_rules_total", "Failures that a rule of `[classification.rules]` has decided.", ["rule"]
 )
 SET_ASIDE = Counter(f"{_PREFIX}_set_aside_total", "Deliveries kept in dead_letters.", ["reason"])
-STATUS_CHANGES = Counter(f"{_PREFIX}_status_changes_total", "Contacts whose status became another one.", ["status"])
-REFOLDED_CONTACTS = Counter(f"{_PREFIX}_refolded_contacts_total", "Contacts folded anew because an event came late.")
+STATUS_CHANGES = Counter(f"{_PREFIX}_status_changes_total", "Contacts whose status changed to this one.", ["status"])
+REFOLDED_CONTACTS = Counter(f"{_PREFIX}_refolded_contacts_total", "Contacts folded again because an event came late.")
 WEBHOOK_TO_STATUS_SECONDS = Histogram(
     f"{_PREFIX}_webhook_to_status_seconds",
-    "From a webhook's arrival to the commit of what it changed.",
+    "From a webhook's arrival to the commit of its changes.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
 )
 
@@ -98,7 +97,7 @@ FETCHED_MAILS = Counter(
     ["source", "outcome"],
 )
 MAILBOX_AVAILABLE = Gauge(
-    f"{_PREFIX}_mailbox_available", "1 while the mailbox's IMAP server lets us in, 0 while it is away.", ["source"]
+    f"{_PREFIX}_mailbox_available", "1 while the mailbox is open, 0 while its IMAP server is away.", ["source"]
 )
 
 # ── relay and API ───────────────────────────────────────────────────────────────────────────────────────
@@ -113,13 +112,13 @@ CHECKED_ADDRESSES = Counter(
 )
 API_REFUSED = Counter(
     f"{_PREFIX}_api_refused_total",
-    "Questions refused before they were looked at; reason is no_token, no_token_configured, wrong_token, guessing or "
+    "Requests refused before they were handled; reason is no_token, no_token_configured, wrong_token, guessing or "
     "busy.",
     ["reason"],
 )
 API_BYTES_UNDER_WAY = Gauge(
     f"{_PREFIX}_api_bytes_under_way",
-    "About how many bytes the API holds for questions and answers under way; at most api.max_bytes_under_way.",
+    "Roughly the bytes that the API holds for requests and answers under way; at most api.max_bytes_under_way.",
 )
 API_SECONDS = Histogram(
     f"{_PREFIX}_api_seconds",

@@ -1,4 +1,4 @@
-"""A pause that a stop cuts short."""
+"""A pause that a stop ends early."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What every process tells of itself over HTTP: that it lives, whether it can work, and its numbers."""
+"""The probes of every process: whether it lives, whether it is ready, and its metrics."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -9,25 +9,24 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 PROBE_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 
-# What the process lacks for its work, each with the remedy; [] when it is ready.
+# What the process lacks for its work, each with the remedy; [] if it is ready.
 Missing = Callable[[], Awaitable[list[str]]]
-# What it works without, though it should not have to; [] when all is well.
+# What the process can do without for a while; [] if nothing is missing.
 Degraded = Callable[[], list[str]]
 
 
 def add_probes(app: web.Application, missing: Missing, degraded: Degraded = list) -> None:
     """Answers GET on PROBE_ROUTES.
 
-    /healthz says 200 as long as anything is answered at all; /readyz says 200, or 503 with what is missing; what
-    it works without stands there as `degraded`, which is left out when there is none. /metrics gives every metric of
-    this process in Prometheus' text format.
+    /healthz answers 200 as long as the process answers at all. /readyz answers 200, or 503 with what is missing; it
+    also lists `degraded`, if there is anything. /metrics gives every metric of this process in Prometheus' text format.
     """
 
     async def readyz(_request: web.Request) -> web.Response:
-        found = await missing()
-        http_status = HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK
-        without = {"degraded": lacking} if (lacking := degraded()) else {}
-        return _state(http_status, ready=not found, missing=found, **without)
+        problems = await missing()
+        http_status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+        extra = {"degraded": lacking} if (lacking := degraded()) else {}
+        return _state(http_status, ready=not problems, missing=problems, **extra)
 
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", readyz)

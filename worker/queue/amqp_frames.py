@@ -1,6 +1,6 @@
 """Messages as the frames of AMQP 0-9-1 that publish them, written in one go.
 
-The client library writes a message through a dozen objects, which is most of the time that publishing many takes.
+The client library writes a message through a dozen objects, which takes most of the time of publishing many.
 Source: the AMQP 0-9-1 specification, sections 2.3.5 (frames), 2.3.5.2 and 4.2.6.1 (content header).
 """
 

@@ -1,4 +1,4 @@
-"""The one place that knows which queue the settings name: whatever reads or writes parcels is opened here."""
+"""Opens the readers and writers of the queue that the settings name. Only this module knows which one that is."""
 
 from contextlib import AsyncExitStack
 
@@ -14,7 +14,7 @@ from worker.settings.tree import QueueSettings, Settings
 
 
 class OpenQueues(Struct, frozen=True, kw_only=True):
-    """What a worker reads and announces by."""
+    """The readers and the publisher of a processor."""
 
     readers: dict[str, QueueReader]  # by the name of the broker
     dead_readers: list[QueueReader]  # of parcels that a broker gave up
@@ -22,9 +22,9 @@ class OpenQueues(Struct, frozen=True, kw_only=True):
 
 
 def broker_url(queue: QueueSettings) -> str | None:
-    """The URL of the RabbitMQ that the settings name, with its password; None where Postgres is the queue.
+    """The URL of the configured RabbitMQ, with its password; None if Postgres is the queue.
 
-    Raises ImpossibleSetting for a RabbitMQ without a URL.
+    Raises ImpossibleSetting if RabbitMQ is configured without a URL.
     """
     if queue.adapter != "rabbitmq":
         return None
@@ -34,7 +34,7 @@ def broker_url(queue: QueueSettings) -> str | None:
 
 
 async def open_writer(settings: Settings, *, postgres_connections: int = 1) -> QueueWriter:
-    """A writer to the queue, ready or connecting by itself; behind RabbitMQ stands Postgres as the parking place.
+    """A writer to the queue, ready or connecting by itself. With RabbitMQ it parks parcels in Postgres.
 
     Raises ImpossibleSetting if the broker refuses us.
     """
@@ -55,7 +55,7 @@ async def open_writer(settings: Settings, *, postgres_connections: int = 1) -> Q
 
 
 async def open_queues(settings: Settings, stack: AsyncExitStack) -> OpenQueues:
-    """All that a worker drains; the stack closes it. What receivers park in Postgres is drained beside the broker.
+    """All queues that a processor drains: the broker and the parcels parked in Postgres. The stack closes them.
 
     Raises ImpossibleSetting if the broker refuses us.
     """
@@ -79,7 +79,7 @@ async def open_queues(settings: Settings, stack: AsyncExitStack) -> OpenQueues:
 
 
 async def open_depth_reader(settings: Settings) -> QueueReader:
-    """A reader of the queue that tells how much waits, and takes nothing unless asked. Raises ImpossibleSetting."""
+    """A reader that measures the queue, and takes nothing unless told to. Raises ImpossibleSetting."""
     url = broker_url(settings.queue)
     if url is None:
         return await PostgresReader.open(settings.postgres.url.reveal())

@@ -1,4 +1,4 @@
-"""A writer that never lets a request wait for a broker that is slow, blocked or away: Postgres takes over."""
+"""A writer that parks parcels in Postgres if the broker is slow, blocked or away, so that requests do not wait."""
 
 import asyncio
 import time
@@ -18,9 +18,9 @@ _LONGEST_RETRY_SECONDS = 5.0
 class ParkingWriter:
     """A QueueWriter in front of two: `primary` is the broker, `parking` the queue in Postgres.
 
-    A parcel whose confirm does not come within park_after_seconds is parked; it may then be in both, which
-    is harmless. After that only one put at a time tries the broker, ever more seldom, until one succeeds;
-    all others are parked at once.
+    A parcel without a confirm within park_after_seconds is parked; it may then be in both, which is harmless. After
+    that only one put at a time tries the broker, at growing intervals, until one succeeds. All others are parked at
+    once.
     """
 
     def __init__(self, primary: QueueWriter, parking: QueueWriter, *, park_after_seconds: float) -> None:
@@ -33,7 +33,7 @@ class ParkingWriter:
         self._parked = 0
 
     async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
-        """The parcel is on disk in one of the two when this returns; raises QueueUnavailable otherwise."""
+        """Returns when the parcel is on disk in one of the two. Raises QueueUnavailable otherwise."""
         reason = "the broker is away or blocked"
         tries = self._may_try_primary()
         if tries:
@@ -54,11 +54,11 @@ class ParkingWriter:
         await self._park(parcel, lane, reason, primary_refused=tries)
 
     def available(self) -> bool:
-        """False only while both are away."""
+        """False if both are away."""
         return self._primary.available() or self._parking.available()
 
     def parks(self) -> bool:
-        """True while the broker is away, blocked or too slow, so that a parcel that comes now is parked."""
+        """True while the broker is away, blocked or too slow, so that new parcels are parked."""
         return not self._primary.available() or (self._parking_since is not None and time.monotonic() < self._retry_at)
 
     async def close(self) -> None:
@@ -76,7 +76,7 @@ class ParkingWriter:
         now = time.monotonic()
         if now < self._retry_at:
             return False
-        # This put is the one that tries; the others go on parking while it waits.
+        # This put tries the broker; the others are parked while it waits.
         self._retry_at = now + self._retry_seconds + self._park_after_seconds
         return True
 
@@ -101,9 +101,9 @@ class ParkingWriter:
         except QueueUnavailable as error:
             if primary_refused or not self._primary.available():
                 raise QueueUnavailable(
-                    f"Neither the broker ({reason}) nor the parking place ({error}) took the parcel."
+                    f"Neither the broker ({reason}) nor Postgres ({error}) accepted the parcel."
                 ) from error
-            # Kept off the broker a moment ago, but now it is the only one left.
+            # This put did not try the broker, which is now the only one left.
             await self._primary.put(parcel, lane)
             self._back_to_normal()
         else:

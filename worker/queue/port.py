@@ -1,7 +1,7 @@
 """The durable queue as the rest of the program sees it. Adapters: rabbitmq.py, postgres.py.
 
-Parcels wait in lanes, one for each source. A reader takes turns among them by bytes, so that a source with much to
-say makes itself wait and nobody else (worker.queue.fair_shares).
+Parcels wait in lanes, one for each source. A reader takes turns among them by bytes, so that a busy source delays only
+itself (worker.queue.fair_shares).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 class Share(Enum):
-    """Which of the waiting parcels are asked for."""
+    """Which of the waiting parcels a reader takes."""
 
     ANY = auto()
     # While any lane is busy (worker.queue.fair_shares.InWork): the first parcels of each live lane that is not. They
@@ -48,10 +48,10 @@ class QueueWriter(Protocol):
     """The receiver's side."""
 
     async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
-        """The parcel is on disk when this returns.
+        """Returns when the parcel is on disk.
 
-        Raises QueueUnavailable when that could not be confirmed; the parcel may then be in the queue all the
-        same, and putting it again is harmless.
+        Raises QueueUnavailable if the queue does not confirm. The parcel may still be in the queue; putting it again
+        is harmless.
         """
         ...
 
@@ -60,7 +60,7 @@ class QueueWriter(Protocol):
         ...
 
     async def close(self) -> None:
-        """Waits for what is under way and lets go of the connection."""
+        """Waits for the puts under way and closes the connection."""
         ...
 
 
@@ -72,13 +72,13 @@ class QueueReader(Protocol):
     ) -> list[Lease]:
         """Up to max_parcels, as soon as there is one, or [] after max_wait_seconds.
 
-        They end with the one that reaches max_bytes. Raises QueueUnavailable while the queue is away; leases given
-        out before are then void and their parcels will be lent again, to this reader or another.
+        The parcel that reaches max_bytes is the last. Raises QueueUnavailable while the queue is away. Earlier leases
+        are then void, and their parcels are lent again, to this reader or another.
         """
         ...
 
     async def acknowledge(self, leases: Sequence[Lease]) -> None:
-        """Takes the parcels off the queue for good. Void leases are passed over."""
+        """Removes the parcels from the queue. Ignores void leases."""
         ...
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
@@ -94,13 +94,13 @@ class QueueReader(Protocol):
         ...
 
     async def depths(self) -> Mapping[Lane, int] | None:
-        """How many parcels wait in each lane, or None when that cannot be told. Empty lanes may be left out."""
+        """How many parcels wait in each lane, or None if that is unknown. Empty lanes may be missing."""
         ...
 
     async def depth(self) -> int | None:
-        """How many parcels wait in all, or None when that cannot be told."""
+        """How many parcels wait in all, or None if that is unknown."""
         ...
 
     async def close(self) -> None:
-        """Gives back what is lent and lets go of the connection."""
+        """Gives back the lent parcels and closes the connection."""
         ...

@@ -1,8 +1,8 @@
-"""The queue port on a Postgres table: all of the queue without a broker, the parking place beside one.
+"""The queue port on a Postgres table: the whole queue without a broker, the place for parked parcels with one.
 
-A parcel is lent by writing reader and end of the loan into its row. A reader holds an advisory lock of its
-number for as long as its session lives, so that the parcels of one that died are lent again at once, and
-not only when their time is over. Not for PgBouncer in transaction mode, which keeps no such locks.
+To lend a parcel, the reader's id and the end of the lease are written into its row. A reader holds an advisory lock on
+its id as long as its session lives, so the parcels of a dead reader are lent again at once, not only when their lease
+ends. This does not work with PgBouncer in transaction mode, which does not keep such locks.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEO
 from worker.queue.under_way import UnderWay
 
 DEFAULT_LEASE_SECONDS = 60.0
-_LOCK_CLASS = 0x626B  # first half of the advisory locks of readers; the second is the reader's number
+_LOCK_CLASS = 0x626B  # first half of the advisory locks of readers; the second is the reader's id
 _SHORTEST_POLL_SECONDS = 0.005
 _LONGEST_POLL_SECONDS = 0.1
 _RECLAIM_SECONDS = 1.0
@@ -33,18 +33,18 @@ _ANY_BYTES = 2**62
 
 
 class PostgresWriter:
-    """A QueueWriter; as many puts are under way at once as there are connections."""
+    """A QueueWriter. At most as many puts are under way at once as there are connections."""
 
     def __init__(self, dsn: str, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._dsn = dsn
         self._pool = pool
         self._under_way = UnderWay()
         self._prober: asyncio.Task[None] | None = None
-        self._table_gone = False  # somebody restores a backup: a row of ours would be in his way
+        self._table_gone = False  # a backup is being restored, and a row of ours would disturb that
 
     @classmethod
     async def open(cls, dsn: str, *, connections: int = 4) -> Self:
-        """The writer. Nothing is connected before the first put, so that Postgres may come later."""
+        """The writer. It connects at the first put, so Postgres may come later."""
         pool = asyncpg.create_pool(
             dsn,
             min_size=0,
@@ -61,7 +61,7 @@ class PostgresWriter:
         return cls(dsn, pool)
 
     async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
-        """The parcel is on disk when this returns; raises QueueUnavailable otherwise, SchemaOutOfDate without table."""
+        """Returns when the parcel is on disk. Raises QueueUnavailable, or SchemaOutOfDate if the table is missing."""
         if self._table_gone:
             raise QueueUnavailable(f"The queue in Postgres at {place(self._dsn)} waits for its table to be restored.")
         try:
@@ -75,7 +75,7 @@ class PostgresWriter:
             raise
 
     def available(self) -> bool:
-        """False from a failed put until Postgres answers again."""
+        """False after a failed put, until Postgres answers again."""
         return self._prober is None
 
     async def close(self) -> None:
@@ -111,22 +111,22 @@ class PostgresReader:
         self._dsn = dsn
         self._lease_seconds = lease_seconds
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
-        self._number = 0
+        self._reader_id = 0
         self._reclaimed_at = 0.0
         self._in_work = InWork()
         self._bytes = LentBytes()
         self._shares = FairShares()
-        self._one_at_a_time = asyncio.Lock()  # a session does one statement at a time
+        self._one_at_a_time = asyncio.Lock()  # a session runs one statement at a time
 
     @classmethod
     async def open(cls, dsn: str, *, lease_seconds: float = DEFAULT_LEASE_SECONDS) -> Self:
-        """A reader of the parcels. A batch must be done within lease_seconds, or others get it as well.
+        """A reader of the parcels. A batch must be done within lease_seconds, or its parcels are lent again.
 
-        Raises SchemaOutOfDate or ImpossibleSetting when a person must act.
+        Raises SchemaOutOfDate or ImpossibleSetting if a person must act.
         """
         reader = cls(dsn, lease_seconds=lease_seconds)
         try:
-            await reader.depths()  # None while Postgres is away: it is tried again with each take
+            await reader.depths()  # None while Postgres is away: each take tries again
         except BaseException:
             await reader.close()
             raise
@@ -155,12 +155,12 @@ class PostgresReader:
             poll_seconds = min(poll_seconds * 2, _LONGEST_POLL_SECONDS)
 
     async def acknowledge(self, leases: Sequence[Lease]) -> None:
-        """Takes the parcels off the queue; a lost acknowledgement means that they are lent once more."""
+        """Removes the parcels from the queue. If the acknowledgement is lost, they are lent once more."""
         await self._settle(statements.ACKNOWLEDGE, leases)
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
         """Puts the parcels back to be lent again, with one lending more on their count."""
-        await self._settle(statements.GIVE_BACK, leases, self._number)
+        await self._settle(statements.GIVE_BACK, leases, self._reader_id)
 
     async def suspend(self) -> None:
         """Gives back all that is lent; nothing is lent ahead here."""
@@ -171,7 +171,7 @@ class PostgresReader:
             return
         with contextlib.suppress(QueueUnavailable), queue_errors(self._dsn):
             async with self._one_at_a_time:
-                await connection.execute(statements.GIVE_ALL_BACK, self._number)
+                await connection.execute(statements.GIVE_ALL_BACK, self._reader_id)
 
     async def resume(self) -> None:
         """Goes on."""
@@ -188,20 +188,20 @@ class PostgresReader:
         return {Lane.of_name(row["lane"]): row["parcels"] for row in rows}
 
     async def depth(self) -> int | None:
-        """How many parcels wait in all; None while that cannot be told."""
+        """How many parcels wait in all; None if that is unknown."""
         depths = await self.depths()
         return None if depths is None else sum(depths.values())
 
     async def close(self) -> None:
-        """Gives back what is lent and closes the connection."""
+        """Gives back the lent parcels and closes the connection."""
         connection, self._connection = self._connection, None
         if connection is None or connection.is_closed():
             return
-        # What cannot be given back comes free with the end of the session.
+        # Parcels that cannot be given back become free when the session ends.
         try:
             with contextlib.suppress(QueueUnavailable, StopTheProcess), queue_errors(self._dsn):
                 async with self._one_at_a_time:
-                    await connection.execute(statements.GIVE_ALL_BACK, self._number)
+                    await connection.execute(statements.GIVE_ALL_BACK, self._reader_id)
                     await connection.close(timeout=CONNECT_TIMEOUT_SECONDS)
         finally:
             if not connection.is_closed():
@@ -209,7 +209,7 @@ class PostgresReader:
 
     async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is not None and not self._connection.is_closed():
-            if self._number:
+            if self._reader_id:
                 return self._connection
             self._connection.terminate()
         connection = await asyncpg.connect(
@@ -218,20 +218,20 @@ class PostgresReader:
             command_timeout=COMMAND_TIMEOUT_SECONDS,
             server_settings={
                 "application_name": "bouncekeeper queue reader",
-                "enable_seqscan": "off",  # on a table that was empty a moment ago the planner trusts in that
-                # A loan or an acknowledgement that a crash forgets means one more duplicate, nothing else.
+                "enable_seqscan": "off",  # the planner believes that the table is still empty
+                # A lease or an acknowledgement lost in a crash only means one more duplicate.
                 "synchronous_commit": "off",
             },
         )
         self._connection = connection
-        # A new number makes all leases of the lost session void, and free for everybody.
-        self._number = 0
+        # A new id makes all leases of the lost session void.
+        self._reader_id = 0
         self._in_work.clear()
         self._bytes.clear()
-        while not self._number:
-            number = random.randint(1, 2**31 - 1)  # noqa: S311 - no secret
-            if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, number):
-                self._number = number
+        while not self._reader_id:
+            reader_id = random.randint(1, 2**31 - 1)  # noqa: S311 - no secret
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, reader_id):
+                self._reader_id = reader_id
         await self._reclaim(connection)
         return connection
 
@@ -242,7 +242,7 @@ class PostgresReader:
         rows = await connection.fetch(
             statements.TAKE,
             max_parcels,
-            self._number,
+            self._reader_id,
             self._lease_seconds,
             min(max_bytes, MOST_LENT_BYTES),
             [lane.name for lane in ahead],
@@ -268,7 +268,7 @@ class PostgresReader:
         return leases
 
     async def _reclaim(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        """Frees what readers hold whose sessions are gone."""
+        """Frees the parcels of readers whose sessions have ended."""
         self._reclaimed_at = time.monotonic()
         await connection.execute(statements.RECLAIM, _LOCK_CLASS)
 
@@ -278,7 +278,7 @@ class PostgresReader:
         connection = self._connection
         if not leases or connection is None or connection.is_closed():
             return
-        # A loss on the way makes them void; `take` tells of it.
+        # If the connection is lost, the leases are void, and `take` raises.
         with contextlib.suppress(QueueUnavailable), queue_errors(self._dsn):
             async with self._one_at_a_time:
                 await connection.execute(statement, [lease.tag for lease in leases], *values)

@@ -1,4 +1,4 @@
-"""Which errors of Postgres mean that the queue table is away, and which that a person must act."""
+"""Tells Postgres errors that pass by themselves from those for which a person must act."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ _WRONG_SCHEMA = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 @contextmanager
 def queue_errors(dsn: str) -> Iterator[None]:
-    """Turns what asyncpg raises into QueueUnavailable, SchemaOutOfDate or ImpossibleSetting."""
+    """Turns asyncpg's errors into QueueUnavailable, SchemaOutOfDate or ImpossibleSetting."""
     try:
         yield
     except _WRONG_SCHEMA as error:
@@ -39,6 +39,6 @@ def queue_errors(dsn: str) -> Iterator[None]:
 
 
 def place(dsn: str) -> str:
-    """Where the database is, without user and password."""
+    """Host, port and name of the database, without user and password."""
     parts = urlsplit(dsn)
     return f"{parts.hostname or 'the local socket'}:{parts.port or 5432}{parts.path}"

@@ -1,4 +1,4 @@
-"""What the queue in Postgres asks of its table, parked_deliveries."""
+"""The SQL statements of the Postgres queue, on its table parked_deliveries."""
 
 PUT = "INSERT INTO parked_deliveries (lane, parcel) VALUES ($1, $2)"
 
@@ -51,8 +51,8 @@ TAKE = """
     RETURNING parked.id, parked.lane, free.turn, parked.times_lent, parked.parcel
 """
 
-# Whoever acknowledges has committed what is inside. Should the loan have run out meanwhile and another reader hold
-# the parcel now, it is done all the same: two slow readers would else take turns and never be rid of it.
+# A reader that acknowledges has committed the parcel. It is removed even if the lease has ended and another reader
+# holds it now: otherwise two slow readers would take turns and never finish it.
 ACKNOWLEDGE = "DELETE FROM parked_deliveries WHERE id = ANY ($1::bigint[]) AND lent_to <> 0"
 
 GIVE_BACK = """

@@ -35,7 +35,7 @@ DEFAULT_CONFIRM_TIMEOUT_SECONDS = 10.0
 
 
 class RabbitMQWriter:
-    """A QueueWriter; any number of puts may be under way at once."""
+    """A QueueWriter. Any number of puts may be under way at once."""
 
     def __init__(self, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS) -> None:
         self._confirm_timeout_seconds = confirm_timeout_seconds
@@ -53,12 +53,12 @@ class RabbitMQWriter:
         return writer
 
     async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
-        """The parcel is on the disks of the quorum when this returns; raises QueueUnavailable otherwise."""
+        """Returns when the parcel is on the disks of the quorum. Raises QueueUnavailable otherwise."""
         connection = self._connection
         channel = connection.channel
         if connection.blocked():
             raise QueueUnavailable(
-                f"RabbitMQ at {connection.address} blocks its publishers: it is short of memory or disk."
+                f"RabbitMQ at {connection.address} blocks publishers: it is short of memory or disk."
             )
         try:
             with self._under_way, lost_means_unavailable(connection.address):
@@ -71,7 +71,7 @@ class RabbitMQWriter:
                     ),
                     mandatory=True,
                     timeout=self._confirm_timeout_seconds,
-                    wait=False,  # the confirm says all; waiting for the socket would only serialise the puts
+                    wait=False,  # the confirm is enough; waiting for the socket would only serialise the puts
                 )
         except QueueUnavailable as error:
             if isinstance(error.__cause__, PublishError):
@@ -95,12 +95,12 @@ class RabbitMQReader:
         self._dead = dead
         what = DEAD_QUEUE if dead else PARCELS_EXCHANGE
         self._connection = BrokerConnection(url, role=f"reader of {what}", prepare=self._prepare, on_lost=self._forget)
-        # Every queue that is read, with the lane that its parcels belong to.
+        # Every queue that is read, with the lane of its parcels.
         self._queues = {DEAD_QUEUE: SHARED_LANE} if dead else {lane_queue(lane): lane for lane in SHARED_LANES}
         self._tags = itertools.count(1)
         self._waiting: dict[Lane, deque[Lease]] = {}  # what is lent and not handed out; no lane is empty
         # Our tag of every message the broker has lent us -> its delivery tag, in the order of both.
-        # Our tags are never used twice, so that those of an earlier connection are known to be void.
+        # Our tags are never reused, so those of an earlier connection are recognised as void.
         self._lent: dict[int, int] = {}
         self._in_work = InWork()
         self._bytes = LentBytes()  # of _lent, but for what goes back because of its size
@@ -113,7 +113,7 @@ class RabbitMQReader:
             give_back=self._give_tags_back,
         )
         self._shares = FairShares()
-        self._changed = asyncio.Event()  # what _in_share says may be another thing now
+        self._changed = asyncio.Event()  # the result of _in_share may have changed
 
     @classmethod
     async def open(cls, url: str, *, prefetch: int = DEFAULT_PREFETCH) -> Self:
@@ -126,7 +126,7 @@ class RabbitMQReader:
 
     @classmethod
     async def open_dead(cls, url: str, *, prefetch: int = DEFAULT_PREFETCH) -> Self:
-        """A reader of the parcels that the broker gave up; each lease says why in `death_reason`."""
+        """A reader of the parcels that the broker gave up. Each lease has a `death_reason`."""
         return await cls._open(url, dead=True, prefetch=prefetch)
 
     @classmethod
@@ -161,7 +161,7 @@ class RabbitMQReader:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            _ = self._connection.channel  # away all the while: QueueUnavailable
+            _ = self._connection.channel  # raises QueueUnavailable if the broker was away all the time
             return []
         leases: list[Lease] = []
         size = 0
@@ -174,7 +174,7 @@ class RabbitMQReader:
         return leases
 
     async def acknowledge(self, leases: Sequence[Lease]) -> None:
-        """Takes the parcels off the queue; a lost acknowledgement means that they are lent once more."""
+        """Removes the parcels from the queue. If the acknowledgement is lost, they are lent once more."""
         await self._settle(leases, _acknowledge)
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
@@ -209,7 +209,7 @@ class RabbitMQReader:
             self._connection.give_up(str(error))
 
     async def depths(self) -> Mapping[Lane, int] | None:
-        """How many parcels of each lane wait in the broker and here; None while it is away."""
+        """How many parcels of each lane wait in the broker and here; None while the broker is away."""
         depths = Counter({lane: len(waiting) for lane, waiting in self._waiting.items()})
         try:
             channel = self._connection.channel
@@ -224,12 +224,12 @@ class RabbitMQReader:
         return depths
 
     async def depth(self) -> int | None:
-        """How many parcels wait in all; None while that cannot be told."""
+        """How many parcels wait in all; None if that is unknown."""
         depths = await self.depths()
         return None if depths is None else sum(depths.values())
 
     async def close(self) -> None:
-        """Closes the connection; the broker puts back what is lent."""
+        """Closes the connection. The broker puts the lent parcels back."""
         await self._connection.close()
         self._forget()
         await self._consumers.ended()
@@ -244,7 +244,7 @@ class RabbitMQReader:
             if await queue_exists(channel, queue):
                 await self._consumers.consume(channel, queue)
             else:
-                del self._queues[queue]  # somebody removed it, and who follows its lane will make it anew
+                del self._queues[queue]  # somebody has removed it; a processor with this lane makes it again
 
     async def _read_from(self, channel: Channel, lanes: Collection[Lane]) -> None:
         self._queues.update({lane_queue(lane): lane for lane in lanes})
@@ -318,7 +318,7 @@ class RabbitMQReader:
             if tag not in mine:
                 break
             upto = delivery_tag
-        # One frame for the unbroken run from the oldest on, one for each that stands behind a gap.
+        # One frame for the unbroken run from the oldest, one for each lease after a gap.
         behind = sorted(lent[tag] for tag in mine if lent[tag] > upto)
         for tag in mine:
             del lent[tag]
@@ -329,7 +329,7 @@ class RabbitMQReader:
                 for delivery_tag in behind:
                     await settle(channel, delivery_tag, False)  # noqa: FBT003 - AMQP's own flag
         except QueueUnavailable:
-            return  # the leases went void on the way; `take` tells of the loss
+            return  # the connection is lost and the leases are void; `take` raises
 
 
 _Settle = Callable[[Channel, int, bool], Any]

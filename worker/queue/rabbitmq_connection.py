@@ -31,16 +31,16 @@ from worker.process.logs import Reminder, get_logger
 
 log = get_logger()
 
-# What the library complains about on the way is said once, with the remedy, by `broker.lost`.
+# `broker.lost` logs the library's complaints once, with the remedy.
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 logging.getLogger("aio_pika").setLevel(logging.CRITICAL)
 
-# Everything that means "not now" when it comes out of the library. The RuntimeErrors say "closed".
+# Errors of the library that mean "not now". The RuntimeErrors say "closed".
 _AWAY_ERRORS = (AMQPError, RuntimeError, OSError, TimeoutError, EOFError)
 _REFUSALS = (AuthenticationError, ProbableAuthenticationError, ConnectionNotAllowed)
 
 _CONNECT_TIMEOUT_SECONDS = 10.0
-_HEARTBEAT_SECONDS = 10  # a broker that says nothing for three of these is given up
+_HEARTBEAT_SECONDS = 10  # the connection is dropped after three missing heartbeats
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 2.0
 
@@ -48,7 +48,7 @@ Prepare = Callable[[Channel], Awaitable[None]]
 
 
 class BrokerConnection:
-    """Keeps a prepared channel at hand. `role` names it in logs and in the broker's list of connections."""
+    """Keeps a prepared channel open. `role` is its name in logs and in the broker's list of connections."""
 
     def __init__(self, url: str, *, role: str, prepare: Prepare, on_lost: Callable[[], None] | None = None) -> None:
         self._url = URL(url)
@@ -81,7 +81,7 @@ class BrokerConnection:
 
     @property
     def channel(self) -> Channel:
-        """The open channel; raises QueueUnavailable while there is none."""
+        """The open channel. Raises QueueUnavailable while there is none."""
         if self._channel is None or self._channel.is_closed:
             raise QueueUnavailable(self._lost_reason)
         return self._channel
@@ -91,7 +91,7 @@ class BrokerConnection:
         return self._channel is not None and not self._channel.is_closed
 
     def blocked(self) -> bool:
-        """True while the broker has asked its publishers to stop: out of memory or disk."""
+        """True while the broker blocks publishers because it is short of memory or disk."""
         connection = self._connection
         if connection is None or connection.transport is None:
             return False
@@ -105,7 +105,7 @@ class BrokerConnection:
         return True
 
     async def wait_up(self, timeout_seconds: float) -> None:
-        """Returns once the channel is open; raises QueueUnavailable when it is not within that time."""
+        """Returns once the channel is open. Raises QueueUnavailable if that takes longer."""
         if not self.up():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_seconds):
@@ -149,7 +149,7 @@ class BrokerConnection:
                 self._tell_away("broker.lost", self._lost_reason, backoff.seconds)
             if not first.done():
                 first.set_result(None)
-            # Spread, so that many receivers do not all come back in the same moment.
+            # Randomised, so that many receivers do not all come back at the same moment.
             await asyncio.sleep(backoff.failed() * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
     async def _connect(self) -> None:
@@ -186,7 +186,7 @@ class BrokerConnection:
         try:
             await connection.connect()
         except InvalidFrameError as error:
-            # The library expects no Connection.Close at this point, which says that the virtual host is none.
+            # The library does not expect Connection.Close here, which means that the virtual host does not exist.
             if "OpenOk" not in str(error):
                 raise
             raise ImpossibleSetting(
@@ -204,7 +204,7 @@ class BrokerConnection:
         generation = self._generation
 
         def lose(reason: str) -> None:
-            if generation == self._generation:  # a late word about an older connection concerns nobody
+            if generation == self._generation:  # ignore late news about an older connection
                 self._lose(reason)
 
         connection.close_callbacks.add(lambda _sender, error: lose(repr(error)))
@@ -246,13 +246,13 @@ class BrokerConnection:
 
 @contextlib.contextmanager
 def lost_means_unavailable(address: str) -> Iterator[None]:
-    """Turns whatever the library raises when the broker is away into QueueUnavailable."""
+    """Turns the library's errors while the broker is away into QueueUnavailable."""
     try:
         yield
     except _AWAY_ERRORS as error:
         raise _unavailable(address, error) from error
     except asyncio.CancelledError as error:
-        # The library cancels what waits on a closed connection; only a cancellation of ours goes on.
+        # The library cancels tasks that wait on a closed connection; only our own cancellations are passed on.
         task = asyncio.current_task()
         if task is not None and task.cancelling() > 0:
             raise

@@ -1,4 +1,4 @@
-"""Declares the broker's objects of schemas/queue_topology.py, each as often as one likes."""
+"""Declares the broker's objects of schemas/queue_topology.py. Declaring again is harmless."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,9 +24,9 @@ from schemas.queue_topology import (
 )
 from worker.errors import ImpossibleSetting
 
-# A node writes down the names of new quorum queues a moment later than it confirms their first messages
-# (Ra's directory, a dets table): killed in between, it comes back with an empty queue that never elects a
-# leader. Measured on 3.10: 0.7 seconds are too few, 1.2 enough. See rabbitmq-server issue 15725.
+# A node saves the names of new quorum queues a moment after it confirms their first messages (Ra's directory, a dets
+# table). If it is killed in between, it comes back with an empty queue that never elects a leader. Measured on 3.10:
+# 0.7 seconds are too few, 1.2 are enough. See rabbitmq-server issue 15725.
 _NEWBORN_SECONDS = 2.0
 
 
@@ -80,7 +80,7 @@ async def declare_contacts(channel: Channel, queues: Sequence[str] = ()) -> None
 
 async def queue_exists(channel: Channel, queue: str) -> bool:
     """True if the broker has a queue of this name, whatever its properties."""
-    # On a channel of its own, which the broker closes when the answer is no.
+    # On a channel of its own, which the broker closes if the queue does not exist.
     asking = await channel.connection.channel(publisher_confirms=False)
     try:
         await asking.queue_declare(queue, passive=True)

@@ -1,4 +1,4 @@
-"""Publishes status changes to the exchange that the sending applications bind their queues to."""
+"""Publishes status changes to the exchange to which applications bind their queues."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from worker.queue.rabbitmq_topology import declare_contacts
 
 
 class TopicPublisher:
-    """Publishes many messages with one wait for all of their confirms."""
+    """Publishes many messages and waits once for all their confirms."""
 
     def __init__(
         self, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS, queues: Sequence[str] = ()
@@ -46,7 +46,9 @@ class TopicPublisher:
         connection = self._connection
         channel = connection.channel
         if connection.blocked():
-            raise QueueUnavailable(f"RabbitMQ at {connection.address} blocks its publishers.")
+            raise QueueUnavailable(
+                f"RabbitMQ at {connection.address} blocks publishers: it is short of memory or disk."
+            )
         if not messages:
             return
         with lost_means_unavailable(connection.address):
@@ -58,7 +60,7 @@ class TopicPublisher:
                     async with asyncio.timeout(self._confirm_timeout_seconds):
                         await asyncio.shield(confirms.all)
                 except TimeoutError:
-                    # A broker that is slow is given time, for as long as it confirms any.
+                    # A slow broker gets more time as long as it confirms any message.
                     if confirms.waiting == waiting:
                         raise
                 else:
@@ -74,7 +76,7 @@ class TopicPublisher:
 
 
 class _Confirms:
-    """The confirms of many messages, where the library keeps one future for each."""
+    """The confirms of many messages, in place of the library's one future per message."""
 
     def __init__(self, everything: "asyncio.Future[None]", count: int) -> None:
         self.all = everything  # fails when the channel is closed

@@ -1,4 +1,4 @@
-"""Counts what is under way, so that closing can wait for it."""
+"""Counts the work under way, so that closing can wait for it."""
 
 import asyncio
 from types import TracebackType

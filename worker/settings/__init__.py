@@ -1,1 +1,1 @@
-"""The configuration: declared, read, checked, told."""
+"""The configuration: declares, reads and checks the settings."""

@@ -16,7 +16,7 @@ _Word = TypeVar("_Word", Cause, Stage, Subject)
 
 
 def read_operator_rules(table: Any, mistakes: list[str]) -> tuple[OperatorRule, ...]:
-    """The rules of the table `[classification]`; what is wrong with them is added to `mistakes`."""
+    """The rules of the table `[classification]`. Adds their mistakes to `mistakes`."""
     if not isinstance(table, Mapping):
         mistakes.append("classification must be a table: write `[classification.rules.NAME]`, then its fields below it")
         return ()
@@ -42,7 +42,7 @@ def _read_rule(name: str, table: Mapping[str, Any], mistakes: list[str]) -> Oper
     words = _texts(f"{where}.words", table.get("words", ()), mistakes)
     text = _texts(f"{where}.text", table.get("text", ()), mistakes)
     if not words and not text and len(mistakes) == count:
-        mistakes.append(f"{where} says nothing to look for: add words or text")
+        mistakes.append(f"{where} has neither words nor text: add one of them")
     parts = tuple(_parts(f"{where}.words", phrase, mistakes) for phrase in words)
     cause = _one_of(f"{where}.cause", table.get("cause"), Cause, mistakes)
     if cause is None and "cause" not in table:
@@ -70,7 +70,7 @@ def _texts(where: str, value: Any, mistakes: list[str]) -> tuple[str, ...]:
         mistakes.append(f'{where} must be a list of texts: write {where.rpartition(".")[2]} = ["…"]')
         return ()
     if not all(one.strip() for one in value):
-        mistakes.append(f"{where} holds an empty text, which every reply would fit: take it out")
+        mistakes.append(f"{where} holds an empty text, which would match every reply: remove it")
         return ()
     return tuple(value)
 
@@ -82,7 +82,7 @@ def _parts(where: str, phrase: str, mistakes: list[str]) -> tuple[str, ...]:
         if words := read.statement or read.advice:
             parts.append(words)
     if not parts:
-        mistakes.append(f"{where}: {phrase!r} has no word in it; to look for numbers and signs, use text instead")
+        mistakes.append(f"{where}: {phrase!r} has no word in it; to match numbers and signs, use text instead")
     return tuple(parts)
 
 

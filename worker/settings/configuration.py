@@ -1,6 +1,6 @@
-"""The configuration, read once: flag over environment over TOML file over default.
+"""Reads the configuration once: flag over environment over TOML file over default.
 
-Whatever is wrong is told all at once, each mistake with its remedy, and no secret is ever repeated.
+It reports all mistakes at once, each with its remedy, and never shows a secret.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -26,7 +26,7 @@ from worker.settings.tree import Settings
 from worker.settings.values import Mistake, read_value
 
 ALL_SECTIONS = frozenset({*section_types(), "sources", "endpoints"})
-_UNREADABLE = object()  # stands where a mistake was told already
+_UNREADABLE = object()  # the value of a setting whose mistake is already reported
 
 
 def load_settings(
@@ -40,16 +40,16 @@ def load_settings(
     fallbacks: Mapping[str, str] | None = None,
     looked_for: Sequence[Path] = (),
 ) -> Settings:
-    """The settings, whole and consistent.
+    """The settings, complete and consistent.
 
     `overrides` maps `receiver.port` (or `postgres.url_file`) to the text of its flag. Relative file names in the
-    TOML file are relative to its folder, all others to the current one. What a command does not need is neither
-    missed nor compared: `migrate` works without a broker's URL, and without the sources' secrets. For whom
-    starts_postgres is true, the URL is empty where none was given.
+    TOML file are relative to its folder, all others to the current one. `needs` are the sections that a command uses;
+    others may be incomplete: `migrate` works without a broker's URL and the sources' secrets. With `starts_postgres`
+    the URL may be missing and is then empty.
 
-    With `joins_instance` the addresses and services of the instance that runs in the data folder with this very file
-    go before the file's. `fallbacks` is like `overrides`, but for what is written nowhere. `looked_for` are the files
-    of which none was found, for the message. Raises ImpossibleSetting with every mistake.
+    With `joins_instance` the addresses and services of the instance that runs in the data folder with the same file
+    win over the file's. `fallbacks` is like `overrides`, but only for settings that are set nowhere. `looked_for` are
+    the missing configuration files, for the message. Raises ImpossibleSetting with every mistake.
     """
     tables = read_config_file(config_file) if config_file is not None else {}
     base_directory = config_file.parent if config_file is not None else Path()
@@ -84,7 +84,7 @@ def load_settings(
         endpoints = read_endpoints(tables["endpoints"], environment, base_directory, mistakes)
     classification = _read_classification(tables.get("classification", {}), mistakes)
     if mistakes or policy is None:
-        raise ImpossibleSetting(f"{_tell(mistakes)}\n{_tell_file(config_file, looked_for)}")
+        raise ImpossibleSetting(f"{_list_mistakes(mistakes)}\n{_name_file(config_file, looked_for)}")
     accounts = source_accounts(tables.get("sources", {}), environment)
     return _build(
         values,
@@ -97,11 +97,11 @@ def load_settings(
 
 
 def _with_instance(places: Places, config_file: Path | None) -> Places:
-    """The places, with that of the data folder's instance where it was started with this very file."""
+    """The places, with the settings of the data folder's instance if it uses the same file."""
     try:
         record = find_instance(Path(_data_directory(places)))
     except OSError:
-        return places  # whoever needs something of that folder says what is wrong with it
+        return places  # code that needs the folder reports the error
     if record is None or config_file is None or record.config_file != str(config_file.resolve()):
         return places
     return places.with_instance(record.settings) if record.runs else places.with_fallbacks(record.settings)
@@ -114,7 +114,7 @@ def _data_directory(places: Places) -> str:
 
 
 def _read_values(places: Places, mistakes: list[str]) -> dict[str, Any]:
-    """Every setting by its path that is written or has a default; `_UNREADABLE` stands for a mistake."""
+    """Every setting that is set or has a default, by its path; `_UNREADABLE` for a mistake."""
     values: dict[str, Any] = {}
     for declaration in setting_declarations():
         try:
@@ -132,9 +132,9 @@ def _read_values(places: Places, mistakes: list[str]) -> dict[str, Any]:
 
 
 def embedded_postgres_url(data_directory: Path) -> Secret | None:
-    """How to reach the Postgres that `up` keeps in the data folder, or None when it has never been started.
+    """The URL of the Postgres that `up` keeps in the data folder, or None if it was never started.
 
-    Raises OSError when that cannot be read.
+    Raises OSError if its files cannot be read.
     """
     folder = data_directory / "postgres"
     try:
@@ -161,8 +161,8 @@ def _use_embedded_postgres(values: dict[str, Any], mistakes: list[str], *, start
         values["postgres.url"] = url
         return
     mistakes.append(
-        "postgres.url is missing: write postgresql://user:password@host:5432/database there (or name a file "
-        f"that holds it, postgres.url_file), or let `bouncekeeper up` make a Postgres in {folder}"
+        "postgres.url is missing: set it to postgresql://user:password@host:5432/database (or set postgres.url_file "
+        f"to a file with the URL), or let `bouncekeeper up` make a Postgres in {folder}"
     )
 
 
@@ -187,26 +187,26 @@ def _read_classification(table: Any, mistakes: list[str]) -> tuple[OperatorRule,
     return read_operator_rules(table, mistakes)
 
 
-def _tell(mistakes: list[str]) -> str:
+def _list_mistakes(mistakes: list[str]) -> str:
     if len(mistakes) == 1:
         return f"the configuration has a mistake: {mistakes[0]}"
     return "\n  - ".join([f"the configuration has {len(mistakes)} mistakes:", *mistakes])
 
 
-def _tell_file(config_file: Path | None, looked_for: Sequence[Path]) -> str:
-    """Which file was read, or where one was looked for: it may not be the one that was meant."""
+def _name_file(config_file: Path | None, looked_for: Sequence[Path]) -> str:
+    """Names the file that was read, or the missing ones: the operator may have meant another."""
     if config_file is not None:
         return f"The configuration file is {config_file.absolute()}."
-    looked = " or ".join(str(path.absolute()) for path in looked_for)
-    nowhere = f": there is no {looked}" if looked else ""
-    return f"No configuration file was read{nowhere}. Name one with --config or {CONFIG_VARIABLE}."
+    paths = " or ".join(str(path.absolute()) for path in looked_for)
+    missing = f": there is no {paths}" if paths else ""
+    return f"No configuration file was read{missing}. Name one with --config or {CONFIG_VARIABLE}."
 
 
-def _build(values: Mapping[str, Any], **handled_apart: Any) -> Settings:
+def _build(values: Mapping[str, Any], **other_fields: Any) -> Settings:
     top_level: dict[str, Any] = {path: value for path, value in values.items() if "." not in path}
     for section, struct in section_types().items():
         prefix = f"{section}."
         top_level[section] = struct(
             **{path.removeprefix(prefix): value for path, value in values.items() if path.startswith(prefix)}
         )
-    return Settings(**top_level, **handled_apart)
+    return Settings(**top_level, **other_fields)

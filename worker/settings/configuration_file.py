@@ -1,4 +1,4 @@
-"""The TOML file: which one is read, and what stands in it."""
+"""The TOML file: which one is read, and its tables."""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ CONFIG_NAME = "bouncekeeper.toml"
 def find_config_file(
     *, flag: str | None, environment: Mapping[str, str], data_directory: str | None = None
 ) -> Path | None:
-    """The file that was named, else the first of `config_places` that is there.
+    """The file of the flag or the variable, else the first of `config_places` that exists.
 
-    Raises ImpossibleSetting when that cannot be looked at.
+    Raises ImpossibleSetting if a folder cannot be read.
     """
     if named := flag or environment.get(CONFIG_VARIABLE):
         return Path(named).expanduser()
@@ -25,25 +25,25 @@ def find_config_file(
         return next((path for path in config_places(environment, data_directory) if path.is_file()), None)
     except OSError as error:
         raise ImpossibleSetting(
-            f"the configuration file {error.filename} cannot be looked at ({error.strerror}): run this as the user "
-            f"that it belongs to, or name another with --config or {CONFIG_VARIABLE}"
+            f"the configuration file {error.filename} cannot be accessed ({error.strerror}): run this as its owner, "
+            f"or name another with --config or {CONFIG_VARIABLE}"
         ) from error
 
 
 def config_places(environment: Mapping[str, str], data_directory: str | None = None) -> list[Path]:
-    """Where a file that nobody named is looked for: here, then where `up` makes one, in the data folder."""
+    """The default places of the file: the current folder, then the data folder, where `up` makes one."""
     in_data = data_folder(environment=environment, flag=data_directory) / CONFIG_NAME
-    # A data folder that was named brings its own configuration; else the one beside the caller comes first.
+    # If --data-directory names a folder, its own configuration counts; else the current folder comes first.
     return [in_data] if data_directory is not None else [Path(CONFIG_NAME), in_data]
 
 
 def data_folder(*, environment: Mapping[str, str], flag: str | None) -> Path:
-    """The data folder, as far as it is known before a configuration file was read."""
+    """The data folder, before a configuration file is read."""
     return Path(flag or environment.get("BOUNCEKEEPER_DATA_DIRECTORY") or DEFAULT_DATA_DIRECTORY).expanduser()
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """The file's tables. Raises ImpossibleSetting when it cannot be read or is no TOML."""
+    """The file's tables. Raises ImpossibleSetting if it cannot be read or is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -54,4 +54,4 @@ def read_config_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ImpossibleSetting(f"the configuration file {path} is not UTF-8 text: save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise ImpossibleSetting(f"the configuration file {path} is no TOML: {error}; correct it there") from error
+        raise ImpossibleSetting(f"the configuration file {path} is not TOML: {error}; correct it there") from error

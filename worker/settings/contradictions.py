@@ -1,4 +1,4 @@
-"""What single settings cannot know: where they contradict each other."""
+"""Contradictions between settings, which no single setting can check."""
 
 from collections.abc import Mapping
 from ipaddress import ip_network
@@ -17,9 +17,9 @@ _MAX_ACCOUNT_CHARACTERS = 200
 
 
 def contradictions(values: Mapping[str, Any]) -> list[str]:
-    """Every contradiction, each with its remedy. `values` maps `receiver.port` and the like to read values.
+    """Every contradiction, each with its remedy. `values` maps `receiver.port` and the like to their values.
 
-    A setting that could not be read is not in `values`; what depends on it is passed over.
+    A setting that could not be read is not in `values`; checks that need it are skipped.
     """
     return [
         *_of_urls(values),
@@ -40,97 +40,94 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
 
 
 def _of_urls(values: Mapping[str, Any]) -> list[str]:
-    found = []
+    mistakes = []
     if "postgres.url" in values and not _has_scheme(values["postgres.url"], ("postgresql", "postgres")):
-        found.append(
+        mistakes.append(
             "postgres.url is not the URL of a Postgres: "
             "write postgresql://user:password@host:5432/database (its value is not shown here)"
         )
     adapter, url = values.get("queue.adapter"), values.get("queue.url")
     if adapter == "rabbitmq":
         if url is None and "queue.url" in values:
-            found.append(
+            mistakes.append(
                 "queue.url is missing: queue.adapter is `rabbitmq`, so write "
                 'amqp://user:password@host:5672/ there, or choose adapter = "postgres"'
             )
         elif url is not None and not _has_scheme(url, ("amqp", "amqps")):
-            found.append(
+            mistakes.append(
                 "queue.url is not the URL of a RabbitMQ: "
                 "write amqp://user:password@host:5672/vhost (its value is not shown here)"
             )
     elif adapter == "postgres" and url is not None:
-        found.append(
+        mistakes.append(
             "queue.url is set, but queue.adapter is `postgres`, which uses postgres.url: "
-            'take it out, or choose adapter = "rabbitmq"'
+            'remove it, or choose adapter = "rabbitmq"'
         )
-    return found
+    return mistakes
 
 
 def _of_sizes(values: Mapping[str, Any]) -> list[str]:
-    found = []
+    mistakes = []
     body, unpacked = values.get("receiver.max_body_bytes"), values.get("receiver.max_decompressed_bytes")
     if body and unpacked and body > unpacked:
-        found.append(
+        mistakes.append(
             f"receiver.max_body_bytes ({body}) is larger than receiver.max_decompressed_bytes ({unpacked}): "
             "raise the second or lower the first"
         )
     largest = max(body or 0, unpacked or 0) + _PARCEL_OVERHEAD_BYTES
     if values.get("queue.adapter") == "rabbitmq" and largest > RABBITMQ_MAX_MESSAGE_BYTES:
-        found.append(
-            f"a webhook of {largest - _PARCEL_OVERHEAD_BYTES} bytes would be accepted, but RabbitMQ takes at most "
+        mistakes.append(
+            f"a webhook of {largest - _PARCEL_OVERHEAD_BYTES} bytes would be accepted, but RabbitMQ accepts at most "
             f"{RABBITMQ_MAX_MESSAGE_BYTES} bytes in one message: lower receiver.max_body_bytes and "
             f"receiver.max_decompressed_bytes to {RABBITMQ_MAX_MESSAGE_BYTES - _PARCEL_OVERHEAD_BYTES} or less"
         )
     park, confirm = values.get("queue.park_after_seconds"), values.get("queue.confirm_timeout_seconds")
     answer = values.get("receiver.answer_timeout_seconds")
     if answer and confirm and confirm >= answer:
-        found.append(
+        mistakes.append(
             f"queue.confirm_timeout_seconds ({confirm:g}) is not shorter than receiver.answer_timeout_seconds "
             f"({answer:g}): a slow broker would leave no time to answer; lower the first"
         )
     if park and answer and park >= answer:
-        found.append(
+        mistakes.append(
             f"queue.park_after_seconds ({park:g}) is not shorter than receiver.answer_timeout_seconds ({answer:g}): "
-            "nothing would ever be parked in time; lower the first"
+            "no webhook would be parked in time; lower the first"
         )
-    return found
+    return mistakes
 
 
 def _of_exposure(values: Mapping[str, Any]) -> list[str]:
-    found = []
+    mistakes = []
     host = values.get("api.host")
     if host is not None and "api.tokens" in values and not values["api.tokens"] and not is_loopback(host):
-        found.append(
-            f"api.tokens is empty, but the API listens on {host}, where others can reach it: set api.tokens (or "
+        mistakes.append(
+            f"api.tokens is empty, but the API listens on {host}, where other machines reach it: set api.tokens (or "
             "api.tokens_files) to a long random text, or api.host to 127.0.0.1"
         )
     if any(len(token.reveal()) < _MIN_TOKEN_CHARACTERS for token in values.get("api.tokens", ())):
-        found.append(
+        mistakes.append(
             f"api.tokens holds a token of fewer than {_MIN_TOKEN_CHARACTERS} characters, which can be guessed: "
-            "use a longer one, such as what `openssl rand -hex 24` prints"
+            "use a longer one, such as the output of `openssl rand -hex 24`"
         )
     if (
         values.get("receiver.port") is not None
         and values["receiver.port"] == values.get("api.port")
         and values.get("receiver.host") == host
     ):
-        found.append(
+        mistakes.append(
             f"receiver.port and api.port are both {values['receiver.port']} on {host}: give one of them another port"
         )
-    return found
+    return mistakes
 
 
 def _network_remedy(network: str) -> str:
-    """What is wrong with a network written as CIDR, "" when nothing."""
+    """What is wrong with a network in CIDR notation; "" if nothing."""
     try:
         if ip_network(network).prefixlen == 0:
-            return (
-                "all callers would be believed whatever they say about their address; name the proxy that stands "
-                "before the receivers"
-            )
+            return "all callers could choose their address; name only the proxy in front of the receivers"
     except ValueError:
         try:
-            return f"it has bits set beyond its mask; write {ip_network(network, strict=False)}"
+            return f"it has bits set outside its mask; write {ip_network(network, strict=False)}"
         except ValueError:
             return "it must be an address or a network, such as 203.0.113.7 or 10.0.0.0/8"
     return ""

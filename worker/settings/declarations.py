@@ -1,4 +1,4 @@
-"""Every setting by name, with its variable and its flag: read off worker.settings.tree, never kept by hand."""
+"""Every setting by name, with its variable and its flag, derived from worker.settings.tree."""
 
 from functools import cache
 from types import UnionType
@@ -11,7 +11,7 @@ from schemas.source import Secret
 from worker.settings.tree import Settings
 
 ENVIRONMENT_PREFIX = "BOUNCEKEEPER_"
-_HANDLED_APART = frozenset({"policy", "sources", "source_accounts", "endpoints", "classification"})
+_READ_ELSEWHERE = frozenset({"policy", "sources", "source_accounts", "endpoints", "classification"})
 
 
 class SettingDeclaration(Struct, frozen=True, kw_only=True):
@@ -32,17 +32,17 @@ class SettingDeclaration(Struct, frozen=True, kw_only=True):
 
     @property
     def environment_name(self) -> str:
-        """The twin among the environment variables."""
+        """The name of its environment variable."""
         return ENVIRONMENT_PREFIX + self.path.replace(".", "_").upper()
 
     @property
     def flag(self) -> str:
-        """The twin on the command line. A secret has none: command lines are readable by every user."""
+        """Its flag. That of a secret names a file, because every user can read a command line."""
         return "--" + (self.file_path if self.secret else self.path).replace(".", "-").replace("_", "-")
 
     @property
     def secret(self) -> bool:
-        """True when the value must never be shown."""
+        """True if the value must never be shown."""
         return self.plain_type is Secret or self.plain_type == tuple[Secret, ...]
 
     @property
@@ -52,22 +52,22 @@ class SettingDeclaration(Struct, frozen=True, kw_only=True):
 
     @property
     def file_path(self) -> str:
-        """The TOML name under which a secret is read from a file (for a list: one file for each)."""
+        """The TOML name of the file with the secret (for a list: one file for each)."""
         return f"{self.path}_files" if self.several else f"{self.path}_file"
 
     @property
     def file_environment_name(self) -> str:
-        """The variable under which a secret is read from a file."""
+        """The variable that names the file with the secret."""
         return ENVIRONMENT_PREFIX + self.file_path.replace(".", "_").upper()
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The only values allowed, or () when any is."""
+        """The allowed values, or () if any value is."""
         return get_args(self.plain_type) if get_origin(self.plain_type) is Literal else ()
 
     @property
     def limits(self) -> tuple[str, ...]:
-        """The least and greatest value, in words."""
+        """The smallest and largest value, in words."""
         words = []
         for meta in _metas(self.annotation):
             if meta.ge is not None:
@@ -80,7 +80,7 @@ class SettingDeclaration(Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> str:
-        """What a value looks like, in words."""
+        """The type of the value, in words."""
         if self.choices:
             return " or ".join(self.choices)
         if self.several:
@@ -95,7 +95,7 @@ def setting_declarations() -> tuple[SettingDeclaration, ...]:
     """All settings outside `[policy]` and `[sources]`, in the order of the tree."""
     declarations = []
     for field in msgspec.structs.fields(Settings):
-        if field.name in _HANDLED_APART:
+        if field.name in _READ_ELSEWHERE:
             continue
         if isinstance(field.type, type) and issubclass(field.type, Struct):
             declarations += [_declare(field.name, inner) for inner in msgspec.structs.fields(field.type)]
@@ -110,7 +110,7 @@ def section_types() -> dict[str, type[Struct]]:
     return {
         field.name: field.type
         for field in msgspec.structs.fields(Settings)
-        if field.name not in _HANDLED_APART and isinstance(field.type, type) and issubclass(field.type, Struct)
+        if field.name not in _READ_ELSEWHERE and isinstance(field.type, type) and issubclass(field.type, Struct)
     }
 
 

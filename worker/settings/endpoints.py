@@ -1,4 +1,4 @@
-"""The `[endpoints.NAME]` tables: applications that are told of status changes by signed webhooks."""
+"""The `[endpoints.NAME]` tables: applications that receive status changes by signed webhooks."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ from worker.settings.declarations import ENVIRONMENT_PREFIX
 from worker.settings.values import Mistake, read_secret_file, text_list
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
-_SECRET_PREFIX = "whsec_"  # noqa: S105 - the mark of a secret, not one
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of a secret
 _LEAST_KEY_BYTES = 24  # of the specification: 24 to 64
 _TWINS = {"secrets": "secrets_files", "secrets_files": "secrets"}
 ENDPOINT_FIELDS = ("url", "secrets", "secrets_files", "statuses")
@@ -32,7 +32,7 @@ def endpoint_environment_name(endpoint: str, field: str) -> str:
 def read_endpoints(
     tables: Any, environment: Mapping[str, str], base_directory: Path, mistakes: list[str]
 ) -> tuple[Endpoint, ...]:
-    """The endpoints that could be read; what is wrong with the others is added to `mistakes`."""
+    """The endpoints without mistakes. Adds the mistakes of the others to `mistakes`."""
     if not isinstance(tables, Mapping):
         mistakes.append("endpoints must be tables: write `[endpoints.NAME]`, then `url = …` below it")
         return ()
@@ -49,12 +49,12 @@ def _read_endpoint(
         return None
     before = len(mistakes)
     if not _NAME.match(name):
-        mistakes.append(f"{where} is no name for an endpoint: use letters, digits, - and _, at most 64")
+        mistakes.append(f"{where} is not a name for an endpoint: use letters, digits, - and _, at most 64")
     values = dict(table)
     for field in ENDPOINT_FIELDS:
         if (text := environment.get(endpoint_environment_name(name, field))) is not None:
             values[field] = text if field == "url" else [part.strip() for part in text.split(",") if part.strip()]
-            values.pop(_TWINS.get(field, ""), None)  # one replaces the other wherever it stood
+            values.pop(_TWINS.get(field, ""), None)  # the variable replaces both forms
     mistakes += [f"{where}.{key} is unknown: {did_you_mean(key, _KNOWN)}" for key in values if key not in _KNOWN]
     allow_http = values.get("allow_http", False)
     if not isinstance(allow_http, bool):
@@ -70,21 +70,21 @@ def _read_endpoint(
 
 
 def _url_remedy(url: object, *, allow_http: bool) -> str:
-    """What is wrong with an endpoint's URL, "" if nothing. Its value is not shown: it may hold a token."""
+    """What is wrong with an endpoint's URL; "" if nothing. Never shows the URL, which may hold a token."""
     if not isinstance(url, str) or not url:
-        return "is missing: name where the application takes webhooks, such as https://crm.example.org/hooks"
+        return "is missing: set the URL of the application's webhooks, such as https://crm.example.org/hooks"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return "is no URL: write https://host/path"
+        return "is not a URL: write https://host/path"
     if parts.scheme not in {"http", "https"} or not host or parts.fragment:
-        return "is no URL of a web server: write https://host/path"
+        return "is not a URL of a web server: write https://host/path"
     if parts.username or parts.password:
-        return "holds a user or a password: webhooks are signed instead; take it out"
+        return "holds a user or a password, but webhooks are signed instead: remove it"
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
         return (
-            "is not https: whoever listens on the way reads the addresses; use https, or set allow_http = true where"
+            "is not https, so others on the network could read the addresses: use https, or set allow_http = true if"
             " the network is yours alone"
         )
     return ""
@@ -103,7 +103,7 @@ def _read_secrets(values: dict[str, Any], base_directory: Path, where: str, mist
         return ()
     make = "make one with `echo whsec_$(openssl rand -base64 32)`"
     if not secrets:
-        mistakes.append(f"{where}.secrets (or secrets_files) is missing: {make}, and give it to the application, too")
+        mistakes.append(f"{where}.secrets (or secrets_files) is missing: {make}, and give it to the application too")
     elif not all(_is_signing_secret(secret.reveal()) for secret in secrets):
         mistakes.append(f"{where}.secrets holds a text that is not whsec_ and base64 of 24 bytes or more: {make}")
     return tuple(secrets)
@@ -128,7 +128,7 @@ def _read_statuses(values: dict[str, Any], where: str, mistakes: list[str]) -> t
         mistakes.append(str(mistake))
         return ()
     mistakes += [
-        f"{where}.statuses holds {status!r}, which is no status: {did_you_mean(status, known)}"
+        f"{where}.statuses holds {status!r}, which is not a status: {did_you_mean(status, known)}"
         for status in statuses
         if status not in known
     ]

@@ -1,4 +1,4 @@
-"""Names that somebody wrote and that set nothing: most of them are slips of the pen, so none is passed over."""
+"""Reports unknown names of settings, because most of them are typos."""
 
 import re
 from collections.abc import Mapping
@@ -10,31 +10,32 @@ from worker.settings.declarations import ENVIRONMENT_PREFIX, section_types, sett
 from worker.settings.endpoints import ENDPOINT_FIELDS, endpoint_environment_name
 from worker.settings.sources import SOURCE_FIELDS, source_environment_name
 
-# Variables of the program's own tests and drills, which are no settings.
+# Variables of the program's own tests and drills are not settings.
 _FOREIGN_PREFIXES = ("BOUNCEKEEPER_TEST_", "BOUNCEKEEPER_BENCH_", "BOUNCEKEEPER_DRILL_")
-_READ_APART = frozenset({"policy", "sources", "endpoints", "classification"})
+_READ_ELSEWHERE = frozenset({"policy", "sources", "endpoints", "classification"})
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_TCP")
 
 
 def unknown_in_file(tables: Mapping[str, Any], origin: str) -> list[str]:
-    """The keys of the file that set nothing, each with what was probably meant."""
+    """The unknown keys of the file, each with a similar known one."""
     sections = section_types()
     top_level = {declaration.name for declaration in setting_declarations() if not declaration.section}
-    found = []
+    mistakes = []
     for key, table in tables.items():
         if key in sections:
             if not isinstance(table, Mapping):
-                found.append(f"{key} in {origin} must be a table: write `[{key}]`, then its settings below it")
+                mistakes.append(f"{key} in {origin} must be a table: write `[{key}]`, then its settings below it")
                 continue
             known = _names_in_file(key)
-            found += [
+            mistakes += [
                 f"{key}.{name} in {origin} is unknown: {did_you_mean(name, known)}"
                 for name in table
                 if name not in known
             ]
-        elif key not in top_level | _READ_APART:
-            found.append(f"{key} in {origin} is unknown: {did_you_mean(key, {*sections, *top_level, *_READ_APART})}")
-    return found
+        elif key not in top_level | _READ_ELSEWHERE:
+            known = {*sections, *top_level, *_READ_ELSEWHERE}
+            mistakes.append(f"{key} in {origin} is unknown: {did_you_mean(key, known)}")
+    return mistakes
 
 
 def _names_in_file(section: str) -> set[str]:
@@ -44,7 +45,7 @@ def _names_in_file(section: str) -> set[str]:
 
 
 def unknown_in_environment(environment: Mapping[str, str], tables: Mapping[str, Any]) -> list[str]:
-    """The variables of ours that set nothing, each with what was probably meant."""
+    """The unknown variables with our prefix, each with a similar known one."""
     known = {CONFIG_VARIABLE}
     for declaration in setting_declarations():
         known.add(declaration.environment_name)
@@ -67,15 +68,15 @@ def _variable_remedy(name: str, known: set[str]) -> str:
     if _SERVICE_LINK.search(name):
         return "it is a service link of Kubernetes; set `enableServiceLinks: false` in the pod"
     if name.startswith(f"{ENVIRONMENT_PREFIX}SOURCES_"):
-        return "name its source in the configuration file, as `[sources.NAME]`"
+        return "add its source to the configuration file, as `[sources.NAME]`"
     if name.startswith(f"{ENVIRONMENT_PREFIX}ENDPOINTS_"):
-        return "name its endpoint in the configuration file, as `[endpoints.NAME]`"
+        return "add its endpoint to the configuration file, as `[endpoints.NAME]`"
     close = did_you_mean(name, known)
-    return close if close.startswith("did") else "docs/configuration.md lists all there are"
+    return close if close.startswith("did") else "docs/configuration.md lists all variables"
 
 
 def unknown_overrides(overrides: Mapping[str, str]) -> list[str]:
-    """The overrides that set nothing."""
+    """The overrides with an unknown name."""
     known = {
         name
         for declaration in setting_declarations()

@@ -22,7 +22,7 @@ def settings_tables() -> str:
 
 
 def renewed(page: str) -> str:
-    """The page with its generated part made anew. Raises ValueError when it has no such part."""
+    """The page with its generated part renewed. Raises ValueError if it has no such part."""
     before, begin, rest = page.partition(BEGIN)
     _old, end, after = rest.partition(END)
     if not begin or not end:

@@ -1,4 +1,4 @@
-"""All places in which a setting may stand, and which of them counts."""
+"""All places where a setting may be set, and which of them counts."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -13,33 +13,33 @@ from worker.settings.values import Mistake, RawValue
 
 
 class Places(Struct, frozen=True, kw_only=True):
-    """What stands in each of them; the first that has a setting wins."""
+    """The settings of each place; the first place that has a setting wins."""
 
     overrides: Mapping[str, str]  # `receiver.port` and the text of its flag
     environment: Mapping[str, str]
-    instance: Mapping[str, str] = {}  # of the `up` or `stack` that runs beside us with the same file: as overrides
+    instance: Mapping[str, str] = {}  # like overrides, from the `up` or `stack` that runs with the same file
     tables: Mapping[str, Any]  # of the TOML file
     file_name: str
-    base_directory: Path  # what relative file names in the TOML file are relative to
-    fallbacks: Mapping[str, str] = {}  # as overrides; they win over the default alone
+    base_directory: Path  # the folder of relative file names in the TOML file
+    fallbacks: Mapping[str, str] = {}  # like overrides; they win only over the default
 
     def with_instance(self, settings: Mapping[str, str]) -> Self:
-        """These, with what the running instance uses. A queue that was named by a flag or variable stays whole."""
-        if self._named_to_us() & _queue_names():
+        """These, with the settings of the running instance. If a flag or variable sets the queue, that queue stays."""
+        if self._set_names() & _queue_names():
             settings = {path: text for path, text in settings.items() if not path.startswith("queue.")}
         return msgspec.structs.replace(self, instance=settings)
 
     def with_fallbacks(self, settings: Mapping[str, str]) -> Self:
-        """These, with a queue where none is named anywhere."""
+        """These, with a queue if no place names one."""
         table = self.tables.get("queue", {})
         in_table = {f"queue.{name}" for name in table} if isinstance(table, Mapping) else set()
-        if (self._named_to_us() | in_table) & _queue_names():
+        if (self._set_names() | in_table) & _queue_names():
             return self
         queue = {path: text for path, text in settings.items() if path in _queue_names()}
         return msgspec.structs.replace(self, fallbacks=queue)
 
-    def _named_to_us(self) -> set[str]:
-        """Every flag and variable; an empty one is one that was not set."""
+    def _set_names(self) -> set[str]:
+        """The names of all flags and variables that are set; an empty one counts as not set."""
         return {name for place in (self.overrides, self.environment) for name, text in place.items() if text}
 
     def find(self, declaration: SettingDeclaration) -> RawValue | None:
@@ -60,7 +60,7 @@ class Places(Struct, frozen=True, kw_only=True):
         for origin, place, (name, name_of_file) in places:
             is_text = place is not table
             direct, from_file = place.get(name), place.get(name_of_file) if declaration.secret else None
-            if is_text:  # an empty variable is one that was not set
+            if is_text:  # an empty variable counts as not set
                 direct, from_file = direct or None, from_file or None
             if direct is not None and from_file is not None:
                 raise Mistake(f"{declaration.path}: {name} and {name_of_file} are both set; keep one of them")
@@ -78,8 +78,8 @@ class Places(Struct, frozen=True, kw_only=True):
 
 @cache
 def _queue_names() -> frozenset[str]:
-    """Under which names the queue is chosen, as overrides and as variables."""
-    chosen = [one for one in setting_declarations() if one.path in {"queue.adapter", "queue.url"}]
+    """The names of the overrides and variables that choose the queue."""
+    settings = [one for one in setting_declarations() if one.path in {"queue.adapter", "queue.url"}]
     return frozenset(
-        name for one in chosen for name in (one.path, one.file_path, one.environment_name, one.file_environment_name)
+        name for one in settings for name in (one.path, one.file_path, one.environment_name, one.file_environment_name)
     )

@@ -1,6 +1,6 @@
 """The `[sources.NAME]` tables, read and written: one for each webhook URL.
 
-What is no field of schemas.source.Source goes into its `options`, which only the provider understands and checks.
+Keys that are not fields of schemas.source.Source go into its `options`, which only the provider knows and checks.
 """
 
 import json
@@ -16,7 +16,7 @@ from worker.settings.values import Mistake, read_secret_file, text_list
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 DEFAULT_ACCOUNT = "default"
-# What a source may also be told by the environment, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>.
+# The environment may also set these, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>.
 _TEXT_FIELDS = ("provider", "account", "account_from", "authentication")
 _LIST_FIELDS = ("secrets", "secrets_files", "allowed_addresses", "token_secrets", "token_secrets_files")
 _PASSWORD_FIELDS = ("imap_password", "imap_password_file")  # options: only sources of mail know them
@@ -41,7 +41,7 @@ def source_environment_name(source: str, field: str) -> str:
 def read_sources(
     tables: Any, environment: Mapping[str, str], base_directory: Path, mistakes: list[str]
 ) -> tuple[Source, ...]:
-    """The sources that could be read; what is wrong with the others is added to `mistakes`."""
+    """The sources without mistakes. Adds the mistakes of the others to `mistakes`."""
     if not isinstance(tables, Mapping):
         mistakes.append("sources must be tables: write `[sources.NAME]`, then `provider = …` below it")
         return ()
@@ -58,7 +58,7 @@ def read_sources(
 def source_accounts(tables: Any, environment: Mapping[str, str]) -> tuple[str, ...]:
     """The accounts that the sources name, in order; `default` if there is no source yet.
 
-    Needs none of the sources' secrets. What is wrong with a table is for read_sources to say.
+    Needs no secrets of the sources. read_sources reports mistakes in the tables.
     """
     if not isinstance(tables, Mapping) or not tables:
         return (DEFAULT_ACCOUNT,)
@@ -71,9 +71,9 @@ def source_accounts(tables: Any, environment: Mapping[str, str]) -> tuple[str, .
 
 
 def write_source(source: Source, *, certificate_file: str = "") -> str:
-    """The table that `read_sources` makes this source of, its secrets in clear.
+    """The TOML table from which `read_sources` makes this source, with its secrets in clear.
 
-    `certificate_file` is what the certificates that the source pins were written to.
+    `certificate_file` is the file with the source's pinned certificates.
     """
     usual = Source(name=source.name, provider="")
     values: dict[str, Any] = {
@@ -99,7 +99,7 @@ def _in_clear(option: Any) -> Any:
 
 
 def _toml(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)  # texts, numbers and lists of them are written alike in both
+    return json.dumps(value, ensure_ascii=False)  # texts, numbers and lists look the same in JSON and TOML
 
 
 def _read_source(
@@ -111,13 +111,13 @@ def _read_source(
         return None
     if not _NAME.match(name):
         mistakes.append(
-            f"{where} is no name for a source: it stands in the URL; use letters, digits, - and _, at most 64"
+            f"{where} is not a name for a source, because it is part of a URL: use letters, digits, - and _, at most 64"
         )
     values = dict(table)
     for field in SOURCE_FIELDS:
         if (text := environment.get(source_environment_name(name, field))) is not None:
             values[field] = _split(text) if field in _LIST_FIELDS else text
-            if field in _SECRET_TWINS:  # one replaces the other wherever it stood
+            if field in _SECRET_TWINS:  # the variable replaces both forms
                 values.pop(_SECRET_TWINS[field], None)
 
     texts = {field: _take_text(values, field, where, mistakes) for field in _TEXT_FIELDS}
@@ -158,9 +158,9 @@ def _take_secrets(
     try:
         texts = [text.strip() for text in text_list(inline, f"{where}.{field}")]
         if not all(texts):
-            mistakes.append(f"{where}.{field} holds an empty text: fill it in, or leave it out")
-        if any("…" in text for text in texts):  # else whoever has read the documentation could post
-            mistakes.append(f"{where}.{field} holds the … of an example: write the whole secret there")
+            mistakes.append(f"{where}.{field} holds an empty text: fill it in, or remove it")
+        if any("…" in text for text in texts):  # otherwise every reader of the documentation could post
+            mistakes.append(f"{where}.{field} holds the … of an example: write the whole secret")
         secrets += [Secret(text) for text in texts if text]
         secrets += [
             read_secret_file(name, base_directory, f"{where}.{field}_files")
@@ -213,7 +213,7 @@ def _read_certificates(values: dict[str, Any], base_directory: Path, where: str,
     if pinned is None:
         return values
     if not isinstance(pinned, Mapping) or not all(isinstance(path, str) for path in pinned.values()):
-        mistakes.append(f"{where}.pinned_certificates must be a table of URLs and the PEM files they stand for")
+        mistakes.append(f"{where}.pinned_certificates must be a table of URLs and their PEM files")
         return values
     certificates = {}
     for url, path in pinned.items():
@@ -236,7 +236,7 @@ def _read_description(values: dict[str, Any], base_directory: Path, where: str, 
     try:
         return {**values, "description": path.read_text(encoding="utf-8")}
     except (OSError, UnicodeError) as error:
-        mistakes.append(f"{where}.description: {path} cannot be read ({error}): name the vendor's file")
+        mistakes.append(f"{where}.description: {path} cannot be read ({error}): name a file that can be read")
         return values
 
 

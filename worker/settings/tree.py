@@ -1,7 +1,7 @@
-"""The configuration as the program uses it: one frozen tree, validated when configuration.py loaded it.
+"""The configuration as the program uses it: one frozen tree, validated when configuration.py loads it.
 
-Each field carries its one sentence and its limits: flags, environment variables and docs/configuration.md are
-generated from here.
+Each field carries its description and its limits. Flags, environment variables and docs/configuration.md are
+generated from them.
 """
 
 from typing import Annotated, Literal
@@ -22,11 +22,11 @@ def _says(sentence: str) -> Meta:
 
 
 class PostgresSettings(Struct, frozen=True, kw_only=True):
-    """Where the contacts are."""
+    """The database of contacts."""
 
     url: Annotated[
         Secret,
-        _says("`postgresql://user:password@host:port/database`; without it the embedded Postgres is used."),
+        _says("`postgresql://user:password@host:port/database`; if missing, the embedded Postgres is used."),
     ]
     pool_connections: Annotated[int, Meta(ge=2, le=200), _says("Connections that one process keeps to Postgres.")] = 8
     command_timeout_seconds: Annotated[float, _Seconds, _says("A statement that takes longer is given up.")] = 60.0
@@ -38,22 +38,22 @@ class QueueSettings(Struct, frozen=True, kw_only=True):
     adapter: Annotated[
         Literal["rabbitmq", "postgres"],
         _says(
-            "`rabbitmq`, or `postgres` for a first look and for small senders, which `up` takes where none is named."
+            "`rabbitmq`, or `postgres` for a first look and for small senders; `up` uses `postgres` if none is named."
         ),
     ] = "rabbitmq"
     url: Annotated[Secret | None, _says("`amqp://user:password@host:port/vhost`; only for the adapter `rabbitmq`.")] = (
         None
     )
     confirm_timeout_seconds: Annotated[
-        float, _Seconds, _says("A parcel that the broker has not confirmed by then is offered again.")
+        float, _Seconds, _says("A parcel that the broker has not confirmed by then is published again.")
     ] = 5.0
     park_after_seconds: Annotated[
-        float, _Seconds, _says("A broker that takes longer is passed over: the parcel is parked in Postgres.")
+        float, _Seconds, _says("If the broker takes longer, the parcel is parked in Postgres.")
     ] = 1.0
     changes_queues: Annotated[
         tuple[str, ...],
         _says(
-            "Durable queues that a worker declares, one for each application; each keeps every status change until"
+            "Durable queues that a processor declares, one for each application; each keeps every status change until"
             " it is consumed."
         ),
     ] = ()
@@ -83,10 +83,10 @@ class ReceiverSettings(Struct, frozen=True, kw_only=True):
     answer_timeout_seconds: Annotated[
         float,
         _Seconds,
-        _says("A webhook is answered within this time, with 503 if need be; SNS gives up at 15."),
+        _says("A webhook is answered within this time, with 503 if it is not stored by then; SNS gives up at 15."),
     ] = 12.0
     retry_after_seconds: Annotated[
-        int, Meta(ge=1, le=86_400), _says("What a 503 tells the ESP to wait before it sends again.")
+        int, Meta(ge=1, le=86_400), _says("How long a 503 asks the ESP to wait before it sends again.")
     ] = 30
     group_max_envelopes: Annotated[
         int, Meta(ge=1, le=10_000), _says("Webhooks that share one queue message and its confirm.")
@@ -99,55 +99,55 @@ class ReceiverSettings(Struct, frozen=True, kw_only=True):
     ] = 4
     trusted_proxies: Annotated[
         tuple[str, ...],
-        _says("Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed; empty believes nobody."),
+        _says("Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed; none if empty."),
     ] = ()
     drain_seconds: Annotated[
-        float, _Seconds, _says("How long a stopping receiver may take to finish what it accepted.")
+        float, _Seconds, _says("How long a stopping receiver may take to finish accepted requests.")
     ] = 20.0
 
 
 class ConnectionSettings(Struct, frozen=True, kw_only=True):
-    """Who may keep a port busy: the receiver's, the API's and those of the probes alike."""
+    """Limits on connections, for every port: the receiver's, the API's and those of the probes."""
 
     max_open: Annotated[
         int,
         Meta(ge=8, le=60_000),
-        _says("Connections that a port keeps open; fewer where the system allows this process fewer open files."),
+        _says("Connections that a port keeps open; fewer if the system allows this process fewer open files."),
     ] = 4096
     max_per_address: Annotated[
         int,
         Meta(ge=1, le=60_000),
         _says(
-            "Connections of one address, and requests at once of one behind a trusted proxy; at most half of "
-            "`max_open`. An IPv6 address counts as its /64."
+            "Connections of one address, and simultaneous requests of one address behind a trusted proxy; at most half "
+            "of `max_open`. An IPv6 address counts as its /64."
         ),
     ] = 1024
-    idle_seconds: Annotated[float, _Seconds, _says("A connection that asks for nothing for so long is closed.")] = 75.0
+    idle_seconds: Annotated[float, _Seconds, _says("A connection without a request for so long is closed.")] = 75.0
     head_timeout_seconds: Annotated[
         float, _Seconds, _says("A request whose head is not complete by then is cut off.")
     ] = 10.0
     body_grace_seconds: Annotated[
-        float, _Seconds, _says("So long a body may come as slowly as it likes; then its rate counts.")
+        float, _Seconds, _says("For so long a body may come at any rate; then the minimum rate applies.")
     ] = 5.0
     min_body_bytes_per_second: Annotated[
-        int, Meta(ge=1, le=1024 * 1024), _says("A body that has come more slowly than this on the whole is cut off.")
+        int, Meta(ge=1, le=1024 * 1024), _says("A body whose average rate is lower is cut off.")
     ] = 500
 
 
 class ProcessorSettings(Struct, frozen=True, kw_only=True):
-    """The worker, which turns webhooks into statuses."""
+    """The processor turns webhooks into statuses."""
 
-    host: Annotated[str, _says("Address of the worker's own /healthz, /readyz and /metrics.")] = "127.0.0.1"
+    host: Annotated[str, _says("Address of the processor's own /healthz, /readyz and /metrics.")] = "127.0.0.1"
     port: Annotated[
-        int, Meta(ge=0, le=65_535), _says("Their port; 0 for none. Each worker of a machine needs its own.")
+        int, Meta(ge=0, le=65_535), _says("Their port; 0 for none. Each processor on a machine needs its own.")
     ] = 0
     batch_max_events: Annotated[
-        int, Meta(ge=1, le=100_000), _says("About how many events are committed in one transaction.")
+        int, Meta(ge=1, le=100_000), _says("Roughly how many events are committed in one transaction.")
     ] = 1000
     batch_max_wait_seconds: Annotated[float, Meta(gt=0, le=60), _says("How long a batch may wait to become full.")] = (
         0.05
     )
-    batches_in_flight: Annotated[int, Meta(ge=1, le=16), _says("Batches that are prepared or committed at a time.")] = 2
+    batches_in_flight: Annotated[int, Meta(ge=1, le=16), _says("Batches prepared or committed at the same time.")] = 2
     retention_months: Annotated[
         int, Meta(ge=1, le=1200), _says("Events older than this many whole months are dropped.")
     ] = 24
@@ -179,57 +179,56 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     max_bytes_under_way: Annotated[
         int,
         Meta(ge=8 * 1024 * 1024, le=64 * 1024 * 1024 * 1024),
-        _says("About how many bytes one process holds for questions and answers; what is asked beyond gets 429."),
+        _says("Roughly how many bytes one process holds for requests and answers; requests beyond get 429."),
     ] = 64 * 1024 * 1024
     trusted_proxies: Annotated[
         tuple[str, ...],
         _says(
-            "Networks (CIDR) whose X-Forwarded-For is believed: wrong tokens are slowed down by the caller's address."
+            "Addresses or networks (CIDR) of the proxies whose X-Forwarded-For is believed; the limit on wrong tokens "
+            "is per caller's address."
         ),
     ] = ()
     accounts: Annotated[
         tuple[str, ...],
         _says(
-            "Accounts that may be asked about before they have contacts, beside those of the sources; `customer-*` "
-            "names all that begin so."
+            "Accounts that callers may ask about before they have contacts, in addition to those of the sources; "
+            "`customer-*` names all with this prefix."
         ),
     ] = ()
 
 
 class MailboxSettings(Struct, frozen=True, kw_only=True):
-    """`mailbox`, which takes reports and bounces from the IMAP mailboxes that sources name."""
+    """`mailbox` takes reports and bounces from the IMAP mailboxes that sources name."""
 
     host: Annotated[str, _says("Address of its own /healthz, /readyz and /metrics.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535), _says("Their port; 0 for none.")] = 0
     poll_every_seconds: Annotated[
-        float, Meta(gt=0, le=1_500), _says("How often a mailbox is looked into; new mail is noticed sooner by IDLE.")
+        float, Meta(gt=0, le=1_500), _says("How often a mailbox is checked; with IDLE new mail is noticed sooner.")
     ] = 60.0
     timeout_seconds: Annotated[
         float, _Seconds, _says("An IMAP server that does not answer by then counts as away.")
     ] = 30.0
     dns_timeout_seconds: Annotated[
-        float, _Seconds, _says("A DKIM key that is not found by then is asked for later.")
+        float, _Seconds, _says("A DKIM key whose look-up takes longer is looked up again later.")
     ] = 5.0
     max_message_bytes: Annotated[
-        int, Meta(ge=1024, le=15 * 1024 * 1024), _says("A larger mail is left where it is, and told once.")
+        int, Meta(ge=1024, le=15 * 1024 * 1024), _says("A larger mail stays in the mailbox and is logged once.")
     ] = 5 * 1024 * 1024
 
 
 class LogSettings(Struct, frozen=True, kw_only=True):
-    """How the program speaks to the operator."""
+    """How the program writes its log."""
 
-    level: Annotated[Literal["debug", "info", "warning", "error"], _says("The least grave line that is shown.")] = (
-        "info"
-    )
+    level: Annotated[Literal["debug", "info", "warning", "error"], _says("The lowest level that is logged.")] = "info"
     format: Annotated[Literal["json", "console"], _says("`json` for machines, `console` for people.")] = "json"
-    show_addresses: Annotated[bool, _says("Shows e-mail addresses in clear instead of `j***@example.org`.")] = False
+    show_addresses: Annotated[bool, _says("Logs whole e-mail addresses instead of `j***@example.org`.")] = False
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything the operator decided."""
 
     data_directory: Annotated[
-        str, _says("Folder for what is kept on this machine: embedded Postgres, generated configuration.")
+        str, _says("Folder for data on this machine: embedded Postgres, generated configuration.")
     ] = ".data"
     postgres: PostgresSettings
     queue: QueueSettings
@@ -241,6 +240,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     logs: LogSettings
     policy: Policy
     sources: tuple[Source, ...] = ()
-    source_accounts: tuple[str, ...] = ()  # told by the sources' tables, also where the sources were not read
+    source_accounts: tuple[str, ...] = ()  # those of the sources' tables, even if the sources were not read
     endpoints: tuple[Endpoint, ...] = ()
     classification: tuple[OperatorRule, ...] = ()  # the operator's own verdicts on replies

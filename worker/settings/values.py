@@ -1,6 +1,6 @@
-"""One raw value, from a file, a variable or a flag, becomes a setting's value; or a mistake with its remedy.
+"""Turns a raw value from a file, a variable or a flag into a setting's value, or into a mistake with its remedy.
 
-Nothing here ever repeats the value of a secret.
+Never shows the value of a secret.
 """
 
 from pathlib import Path
@@ -14,17 +14,17 @@ from worker.settings.declarations import SettingDeclaration
 
 
 class RawValue(Struct, frozen=True, kw_only=True):
-    """What somebody wrote, and where."""
+    """A value as it was written, and where."""
 
     value: Any
     origin: str  # "--receiver-port", "BOUNCEKEEPER_RECEIVER_PORT", "bouncekeeper.toml"
     is_text: bool  # from a flag or variable: numbers are still digits, lists still joined by commas
     from_file: bool = False  # the value names the file (for a list: the files) that holds the secret
-    base_directory: Path = Path()  # what a relative file name is relative to
+    base_directory: Path = Path()  # the folder of a relative file name
 
 
 class Mistake(Exception):  # noqa: N818 - collected, never raised across the edge of the settings modules
-    """One thing that is wrong, with its remedy."""
+    """One mistake, with its remedy."""
 
 
 def read_value(declaration: SettingDeclaration, raw: RawValue) -> Any:
@@ -42,12 +42,12 @@ def read_value(declaration: SettingDeclaration, raw: RawValue) -> Any:
 
 
 def read_secret_file(name: str, base_directory: Path, where: str) -> Secret:
-    """What the file holds, without the line break at its end. Raises Mistake."""
+    """The file's text without the line break at its end. Raises Mistake."""
     path = base_directory / Path(name).expanduser()
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        # Only the kind of error: a message could carry what was in the file.
+        # Only the kind of error: its message could hold a part of the file.
         problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise Mistake(f"{where} names the file {path}, which cannot be read: {problem}") from None
     if not text:
@@ -56,9 +56,9 @@ def read_secret_file(name: str, base_directory: Path, where: str) -> Secret:
 
 
 def text_list(value: Any, where: str) -> list[str]:
-    """A list of texts. Raises Mistake, which does not show the value: it may be a secret."""
+    """A list of texts. Raises Mistake, which does not show the value, because it may be a secret."""
     if isinstance(value, str):
-        # One text is refused too: a reader who sees it cannot tell that several are possible.
+        # A single text is refused too, because it would hide from readers that several are possible.
         raise Mistake(f'{where} is one text: write a list, {_name_of(where)} = ["…"]')
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
         raise Mistake(f'{where} must be a list of texts: ["…", "…"]')
@@ -81,7 +81,7 @@ def _read_secret(declaration: SettingDeclaration, raw: RawValue, value: Any, whe
         secrets = tuple(read_secret_file(part, raw.base_directory, where) for part in values)
     else:
         if not all(part.strip() for part in values):
-            raise Mistake(f"{where} is empty: give it a value, or leave it out")
+            raise Mistake(f"{where} is empty: set a value, or remove it")
         secrets = tuple(Secret(part.strip()) for part in values)
     return secrets if declaration.several else secrets[0]
 
@@ -93,11 +93,11 @@ def _split(value: Any) -> Any:
 def _expectation(declaration: SettingDeclaration, raw: RawValue) -> str:
     if isinstance(raw.value, str) and raw.value.startswith("tcp://"):
         return (
-            "that is a service link which Kubernetes put into the environment; "
+            "this is a service link that Kubernetes put into the environment; "
             "set `enableServiceLinks: false` in the pod"
         )
     article = "" if declaration.choices or declaration.plain_type is bool else "a "
-    wanted = f"it must be {article}{declaration.kind}"
+    expectation = f"it must be {article}{declaration.kind}"
     if declaration.several:
-        wanted += ', such as ["10.0.0.0/8"]' if not raw.is_text else ", joined by commas"
-    return ", ".join([wanted, *declaration.limits])
+        expectation += ', such as ["10.0.0.0/8"]' if not raw.is_text else ", joined by commas"
+    return ", ".join([expectation, *declaration.limits])

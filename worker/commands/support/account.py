@@ -1,4 +1,4 @@
-"""The account that a command was asked about."""
+"""The account that a command is about."""
 
 from worker.contacts.accounts import KnownAccounts
 from worker.settings.tree import Settings
@@ -6,6 +6,6 @@ from worker.store.pool import Pool
 
 
 async def require_account(pool: Pool, settings: Settings, account: str) -> None:
-    """Returns if a source, a setting or a contact names it. Raises RequestRefused, StoreUnavailable."""
+    """Raises RequestRefused if no source, setting or contact names the account; StoreUnavailable."""
     known = KnownAccounts(of_sources=settings.source_accounts, of_settings=settings.api.accounts)
     await known.require(pool, account)

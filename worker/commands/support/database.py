@@ -1,4 +1,4 @@
-"""The database for the length of one command."""
+"""The database of one command."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from worker.store.pool import Pool, open_pool
 
 @contextlib.asynccontextmanager
 async def opened_database(settings: Settings) -> AsyncIterator[Pool]:
-    """A small pool, on a database of this program's version. Raises StoreUnavailable, SchemaOutOfDate."""
+    """A small pool on a database of this program's version. Raises StoreUnavailable, SchemaOutOfDate."""
     url = settings.postgres.url.reveal()
     await require_current_schema(url)
     pool = await open_pool(

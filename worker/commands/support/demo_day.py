@@ -1,4 +1,4 @@
-"""A day of feedback as a sender of newsletters knows it, with some addresses that have been failing for weeks."""
+"""A typical day of feedback for a newsletter, with some addresses that have been failing for weeks."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -40,12 +40,12 @@ _LAST_NAMES = (
     "kaya",
 )
 _DOMAINS = ("example.org", "example.net", "example.com")
-# One strike a day is all that a rule counts: these fail on every one of so many days.
+# A rule counts at most one strike a day, so these addresses fail on this many days.
 _FAILING_DAYS = 13
 
 
 class Fate(Struct, frozen=True, kw_only=True):
-    """What happens to some of the recipients, and what a server says about it."""
+    """What happens to a share of the recipients, and the server's reply."""
 
     share: float
     kind: Kind
@@ -77,12 +77,12 @@ FATES: tuple[Fate, ...] = (
     Fate(share=0.01, kind=Kind.SOFT_BOUNCE, cause=Cause.SERVER_UNAVAILABLE, smtp_code=421, enhanced_status="4.3.2",
          diagnostic="421 4.3.2 System not accepting network messages"),
 )  # fmt: skip
-# These come after the message was taken in by the recipient's server.
+# These come after the recipient's server has accepted the message.
 _AFTER_DELIVERY = frozenset({Kind.OPENED, Kind.CLICKED, Kind.UNSUBSCRIBE, Kind.COMPLAINT, Kind.DEFERRED})
 
 
 def day_of_feedback(contacts: int, *, now: datetime, seed: int, tag: str) -> dict[str, list[SampleEvent]]:
-    """The events of each address, in order, all before `now`. `tag` makes this day's messages its own."""
+    """The events of each address, in order, all before `now`. `tag` makes this day's message ids unique."""
     chance = random.Random(seed)  # noqa: S311 - a story, not a secret
     day = {}
     for number in range(contacts):
@@ -124,7 +124,7 @@ def _event(address: str, kind: Kind, occurred_at: datetime, message: str) -> Sam
 
 
 def split_among(day: dict[str, list[SampleEvent]], count: int) -> Sequence[list[SampleEvent]]:
-    """The day's events dealt out to so many ESPs; all of one address go to one of them, as in life."""
+    """The day's events, divided among so many ESPs. All events of an address go to one ESP."""
     parts: list[list[SampleEvent]] = [[] for _ in range(count)]
     for number, events in enumerate(day.values()):
         parts[number % count] += events

@@ -1,11 +1,11 @@
-"""The demo's own folder: an instance apart, whose sources trust keys that the demo signs with.
+"""The demo's own folder: a separate instance whose sources trust the demo's keys.
 
 ```
 <data folder>/demo/
-├── bouncekeeper.toml    made once; its sources accept the four senders below
+├── bouncekeeper.toml    made once; its sources accept the four sample senders
 ├── api-token
 ├── seed                 SendGrid's, Mailgun's and Postmark's keys come from it
-├── sns-key.pem          the key that speaks for SNS, and sns-certificate.pem for its source
+├── sns-key.pem          the key that signs as SNS, and sns-certificate.pem for its source
 └── postgres/
 ```
 The demo's contacts never mix with real ones, and its keys open no other instance.
@@ -36,12 +36,12 @@ _SEED, _SNS_KEY, _SNS_CERTIFICATE = "seed", "sns-key.pem", "sns-certificate.pem"
 
 
 def demo_folder(arguments: Namespace) -> Path:
-    """Where the demo keeps everything: beside the data of the real instance, never in it."""
+    """The folder of the demo: beside the data of the real instance, never among them."""
     return data_folder(environment=os.environ, flag=overrides_of(arguments).get("data_directory")) / "demo"
 
 
 def demo_configuration(arguments: Namespace) -> Path:
-    """The demo's configuration file, made with keys and all when it is not there yet. Raises ImpossibleSetting."""
+    """The demo's configuration file. Makes it and its keys if it does not exist yet. Raises ImpossibleSetting."""
     folder = demo_folder(arguments)
     if (folder / CONFIG_NAME).is_file():
         return folder / CONFIG_NAME
@@ -56,7 +56,7 @@ def demo_configuration(arguments: Namespace) -> Path:
 
 
 def demo_senders(folder: Path) -> list[SampleSender]:
-    """The four make-believe ESPs whose keys the folder holds. Raises OSError when it holds none."""
+    """The four sample senders, with the keys of the folder. Raises OSError if the folder has no keys."""
     seed = bytes.fromhex((folder / _SEED).read_text())
     postmark = blake2b(seed, person=b"postmark", digest_size=16).hexdigest()
     return [

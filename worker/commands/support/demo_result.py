@@ -1,4 +1,4 @@
-"""What became of the demo's contacts: counted, and some of them told in full."""
+"""The demo's result: how many contacts have which status, and some of them in full."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ _EXAMPLES_PER_STATUS = 1
 
 
 class DemoResult(Struct, frozen=True, kw_only=True):
-    """The end of the story."""
+    """The statuses of the demo's contacts, and some explanations."""
 
     sent: Sent
     contacts: int
@@ -38,9 +38,9 @@ class DemoResult(Struct, frozen=True, kw_only=True):
 
 
 async def wait_for_result(settings: Settings, addresses: Sequence[str], sent: Sent, *, quiet: bool) -> DemoResult:
-    """Waits until everything sent is in effect. Raises StoreUnavailable when that never comes."""
+    """Waits until all webhooks have taken effect. Raises StoreUnavailable if that takes too long."""
     if not quiet:
-        print_line("waiting until all of it is in effect …")
+        print_line("waiting until all webhooks have taken effect …")
     async with opened_database(settings) as pool:
         answer = await _settled(pool, settings, addresses)
         transactional = await _check(pool, settings, addresses, MailClass.TRANSACTIONAL)
@@ -60,7 +60,7 @@ async def wait_for_result(settings: Settings, addresses: Sequence[str], sent: Se
 
 
 async def _settled(pool: Pool, settings: Settings, addresses: Sequence[str]) -> CheckAnswer:
-    """The answer once everybody is known, nothing waits and nothing has changed for a while."""
+    """The answer once every contact is known, the queue is empty and nothing has changed for a while."""
     reader = await open_depth_reader(settings)
     try:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
@@ -76,7 +76,7 @@ async def _settled(pool: Pool, settings: Settings, addresses: Sequence[str]) -> 
     finally:
         await reader.close()
     raise StoreUnavailable(
-        "the webhooks were accepted, but are not in effect yet: see whether a worker runs, and its log"
+        "the webhooks were accepted but have not taken effect yet: check that a processor runs, and its log"
     )
 
 
@@ -97,8 +97,8 @@ def _is_refusal(event: EventView) -> bool:
     return bool(event.diagnostic) and event.kind in {Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED}
 
 
-def tell_result(result: DemoResult, folder: Path) -> None:
-    """Prints it for people."""
+def print_result(result: DemoResult, folder: Path) -> None:
+    """Prints the result for people."""
     rate = result.sent.webhooks / max(result.sent.seconds, 0.001)
     print_line()
     print_line(
@@ -107,15 +107,15 @@ def tell_result(result: DemoResult, folder: Path) -> None:
     )
     rows = sorted(result.statuses.items(), key=lambda row: -STATUS_GRAVITY[Status(row[0])])
     print_table(("status", "contacts"), rows)
-    print_line(f"{result.may_be_mailed} may be sent the next newsletter, {result.contacts - result.may_be_mailed} not;")
-    print_line(f"{result.may_be_mailed_transactional} may be sent a receipt or a password reset.")
+    print_line(f"{result.may_be_mailed} may get the next newsletter, {result.contacts - result.may_be_mailed} may not;")
+    print_line(f"{result.may_be_mailed_transactional} may get a receipt or a password reset.")
     for example in result.examples:
         print_line()
         print_line(f"{example.address}", style="bold")
         print_line(f"  {example.sentence}")
-        said = next((step.event.diagnostic for step in reversed(example.steps) if _is_refusal(step.event)), None)
-        if said:
-            print_line(f'  the server said: "{said}"')
+        reply = next((step.event.diagnostic for step in reversed(example.steps) if _is_refusal(step.event)), None)
+        if reply:
+            print_line(f'  the server said: "{reply}"')
         print_line(f"  {example.lifts}")
     print_line()
     print_line("Look around: `bouncekeeper up --demo` keeps this instance running; then, in another terminal,")

@@ -1,4 +1,4 @@
-"""Posting the demo's webhooks as ESPs do: many at a time, again when told to come later."""
+"""Posts the demo's webhooks as ESPs do: many at a time, and again after a 503."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ _LONGEST_WAIT_SECONDS = 2.0
 
 
 class Sent(Struct, frozen=True, kw_only=True):
-    """What the receiver did with them."""
+    """How many webhooks the receiver accepted, and the time it took."""
 
     webhooks: int
     seconds: float
@@ -32,7 +32,7 @@ class _Progress(Protocol):
 
 
 async def is_running(url: str) -> bool:
-    """True when a receiver answers there."""
+    """True if a receiver answers at this URL."""
     timeout = aiohttp.ClientTimeout(total=3)
     with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{url}/healthz") as answer:
@@ -41,7 +41,7 @@ async def is_running(url: str) -> bool:
 
 
 async def post_all(requests: Sequence[tuple[str, WebhookRequest]], *, quiet: bool) -> Sent:
-    """Posts every request until it is accepted. Raises ImpossibleSetting when one is refused for good."""
+    """Posts every request until it is accepted. Raises ImpossibleSetting if one is refused for good."""
     started = time.monotonic()
     waiting = iter(requests)
     with _progress(len(requests), quiet=quiet) as advance:
@@ -75,7 +75,7 @@ async def _post(session: aiohttp.ClientSession, url: str, request: WebhookReques
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             problem = str(error) or type(error).__name__
         await asyncio.sleep(backoff.failed())
-    raise QueueUnavailable(f"the receiver at {url} took a webhook not even after {_TRIES} tries: {problem}")
+    raise QueueUnavailable(f"the receiver at {url} did not accept a webhook in {_TRIES} tries: {problem}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What `doctor` looks at. Every check gives findings and raises nothing for what may be wrong out there."""
+"""The checks of `doctor`. Each returns findings, and does not raise if something is wrong."""
 
 import asyncio
 import shutil
@@ -21,7 +21,7 @@ _RELAY_PATIENCE_SECONDS = 60
 
 
 async def look_at_everything(settings: Settings) -> list[Finding]:
-    """All findings, in the order of a webhook's way."""
+    """All findings, in the order in which a webhook passes."""
     return [
         *await look_at_sources(settings),
         *await look_at_process("receiver", base_url(settings.receiver.host, settings.receiver.port)),
@@ -33,22 +33,22 @@ async def look_at_everything(settings: Settings) -> list[Finding]:
 
 
 async def look_at_process(what: str, url: str) -> list[Finding]:
-    """Whether it runs where the settings say, and what it says of itself."""
+    """Whether the process runs where the settings say, and whether it is ready."""
     import aiohttp  # noqa: PLC0415 - costs time that --help has not
 
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{url}/readyz") as answer:
-            said = (await answer.text()).strip()[:500]
+            text = (await answer.text()).strip()[:500]
             if answer.status == 200:  # noqa: PLR2004 - the HTTP status
                 return [well(what, f"ready at {url}")]
-            return [wrong(what, f"answers at {url}, but is not ready: {said}", "see what it names, and its log")]
+            return [wrong(what, f"answers at {url}, but is not ready: {text}", "see the reason, and its log")]
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         return [note(what, f"does not run at {url} ({type(error).__name__})", "fine if it runs on another machine")]
 
 
 async def look_at_database(settings: Settings) -> list[Finding]:
-    """Postgres, its version, the migrations, the partitions and what waits for a person."""
+    """Postgres, its version, the migrations, the partitions, dead letters and backlogs."""
     from worker.store.migrations import migrate  # noqa: PLC0415 - costs time that --help has not
     from worker.store.overview import server_version  # noqa: PLC0415
     from worker.store.pool import open_pool  # noqa: PLC0415
@@ -82,18 +82,20 @@ async def _look_into_database(connection: Any, settings: Settings) -> list[Findi
     from worker.store.partitions import existing_partitions, month_of, months_later  # noqa: PLC0415
 
     this_month = month_of(datetime.now(UTC))
-    wanted = [months_later(this_month, ahead) for ahead in range(settings.processor.partitions_ahead_months + 1)]
+    needed = [months_later(this_month, ahead) for ahead in range(settings.processor.partitions_ahead_months + 1)]
     months = await existing_partitions(connection)
-    lacking = [f"{month:%Y-%m}" for month in wanted if month not in months]
+    missing = [f"{month:%Y-%m}" for month in needed if month not in months]
     findings = []
-    if lacking and this_month not in months:
+    if missing and this_month not in months:
         findings.append(
-            note("partitions", f"lacks {', '.join(lacking)}", "a worker makes them when it starts: start one")
+            note("partitions", f"missing: {', '.join(missing)}", "a processor makes them when it starts: start one")
         )
-    elif lacking:
-        findings.append(note("partitions", f"lacks {', '.join(lacking)}", "a worker makes them: see that one runs"))
+    elif missing:
+        findings.append(
+            note("partitions", f"missing: {', '.join(missing)}", "a processor makes them: check that one runs")
+        )
     else:
-        findings.append(well("partitions", f"{len(months)} months, made ahead until {max(months):%Y-%m}"))
+        findings.append(well("partitions", f"{len(months)} months, the last is {max(months):%Y-%m}"))
     letters = await count_open_dead_letters(connection)
     findings.append(
         note("dead letters", f"{letters} wait for a person", "see `bouncekeeper dead-letters list`")
@@ -103,16 +105,16 @@ async def _look_into_database(connection: Any, settings: Settings) -> list[Findi
     patience = timedelta(seconds=_RELAY_PATIENCE_SECONDS + settings.processor.relay_every_seconds)
     for backlog in await backlogs(connection):
         if backlog.oldest_at is not None and datetime.now(UTC) - backlog.oldest_at > patience:
-            said = f"{backlog.waiting} status changes wait since {moment(backlog.oldest_at)}"
-            remedy = "see that a worker and RabbitMQ run, and `bouncekeeper endpoints list`"
-            findings.append(note(backlog.follower, said, remedy))
+            detail = f"{backlog.waiting} status changes have waited since {moment(backlog.oldest_at)}"
+            remedy = "check that a processor and RabbitMQ run, and see `bouncekeeper endpoints list`"
+            findings.append(note(backlog.follower, detail, remedy))
         else:
             findings.append(well(backlog.follower, f"{backlog.waiting} status changes wait"))
     return findings
 
 
 async def look_at_queue(settings: Settings) -> list[Finding]:
-    """The queue: reachable, its version, what waits in it. Takes nothing out of it."""
+    """The queue: whether it is reachable, its version, how much waits. Takes nothing out of it."""
     from worker.queue.opening import broker_url, open_depth_reader  # noqa: PLC0415 - costs time that --help has not
 
     if (url := broker_url(settings.queue)) is not None:
@@ -126,7 +128,7 @@ async def look_at_queue(settings: Settings) -> list[Finding]:
     except BouncekeeperError as error:
         return [wrong("queue", str(error), "see postgres below")]
     if depth is None:
-        return [wrong("queue", "in Postgres, which cannot be asked", "see postgres below")]
+        return [wrong("queue", "in Postgres, which is away", "see postgres below")]
     return [well("queue", f"in Postgres, {depth} parcels wait")]
 
 
@@ -163,19 +165,19 @@ async def _look_into_rabbitmq(connection: Any, settings: Settings) -> list[Findi
     ):
         queues = {name: await _queue_in_rabbitmq(connection, name) for name in (*names, *optional)}
         if missing := [name for name in names if queues[name] is None]:
-            remedy = "a receiver or worker makes it when it starts"
+            remedy = "a receiver or processor makes it when it starts"
             findings.append(note("rabbitmq", f"has no queue {missing[0]} yet", remedy))
             continue
         waiting = {name: queue.message_count or 0 for name, queue in queues.items() if queue is not None}
         most = max(waiting, key=lambda name: waiting[name])
         where = f", {waiting[most]} of them in {most}" if waiting[most] and optional else ""
-        workers = queues[names[0]].consumer_count
-        findings.append(well("rabbitmq", f"{sum(waiting.values())} {about}{where}, {workers} workers take"))
+        readers = queues[names[0]].consumer_count
+        findings.append(well("rabbitmq", f"{sum(waiting.values())} {about}{where}; processors connected: {readers}"))
     return findings
 
 
 async def _queue_in_rabbitmq(connection: Any, name: str) -> Any:
-    """What the broker tells of it; None if it does not exist."""
+    """The broker's answer about the queue; None if the queue does not exist."""
     import aiormq  # noqa: PLC0415 - costs time that --help has not
 
     channel = await connection.channel()
@@ -192,7 +194,7 @@ def _text(value: object) -> str:
 
 
 def look_at_disk(settings: Settings) -> list[Finding]:
-    """Room in the data folder, where there is one."""
+    """The free space of the data folder, if there is one."""
     folder = Path(settings.data_directory)
     if not folder.is_dir():
         return []

@@ -1,4 +1,4 @@
-"""What `doctor` looks at in each source: its keys, the vendor it describes, what it believes, its mailbox."""
+"""The checks of `doctor` for each source: its keys, its description, the reports it believes, its mailbox."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -10,12 +10,12 @@ from worker.errors import BouncekeeperError
 from worker.providers.mail.imap_options import ImapMailbox, imap_mailbox
 from worker.settings.tree import Settings
 
-# Whoever is fetched from has no mail that is older, unless it waits for the DNS or is too large.
+# A mailbox that is fetched has no older mail, unless it waits for the DNS or is too large.
 _PATIENCE = timedelta(hours=1)
 
 
 async def look_at_sources(settings: Settings) -> list[Finding]:
-    """Each source, then the mailboxes and the DNS; what makes a source impossible was told with the settings."""
+    """Findings on each source, then on mailboxes and DNS. Loading the settings has already refused impossible ones."""
     if not settings.sources:
         remedy = "add a [sources.NAME] table for each ESP"
         return [note("sources", "no source is configured: nothing can be received", remedy)]
@@ -33,7 +33,7 @@ async def look_at_sources(settings: Settings) -> list[Finding]:
 def _look_at_source(source: Source) -> list[Finding]:
     what = f"source {source.name}"
     if source.authentication == "none":
-        remedy = 'give it a secret and take authentication = "none" out'
+        remedy = 'give it a secret and remove authentication = "none"'
         findings = [note(what, "is open: anybody may post", remedy)]
     else:
         ways = [f"{len(source.secrets)} secret{'s' * (len(source.secrets) != 1)}"] if source.secrets else []
@@ -54,7 +54,7 @@ def _remarks(source: Source) -> list[Finding]:
 
 async def look_at_mailbox(name: str, mailbox: ImapMailbox, *, timeout_seconds: float) -> Finding:
     """Whether it lets us in, has its folders, and is being emptied. Changes nothing in it."""
-    from worker.mailbox.fetching import waiting_in_short  # noqa: PLC0415 - costs time that --help has not
+    from worker.mailbox.mailbox_fetcher import waiting_in_short  # noqa: PLC0415 - costs time that --help has not
 
     what = f"mailbox of {name}"
     try:

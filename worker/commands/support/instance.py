@@ -1,4 +1,4 @@
-"""What `up` and `stack` share: whose configuration they run with, their data folder, and the Postgres they keep."""
+"""Shared by `up` and `stack`: their configuration, their data folder and their Postgres."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from worker.local_services.instance import Instance, InstanceRecord
 from worker.settings.configuration import ALL_SECTIONS
 from worker.settings.tree import Settings
 
-# Where `up` queues as long as nobody has chosen.
+# The queue of `up` if the configuration names none.
 QUEUE_IN_POSTGRES = {"queue.adapter": "postgres"}
-_TOLD_SECTIONS = ("receiver.", "api.", "queue.", "postgres.")
+_SHARED_SECTIONS = ("receiver.", "api.", "queue.", "postgres.")
 
 
 def add_instance_flags(parser: ArgumentParser) -> None:
@@ -27,30 +27,30 @@ def add_instance_flags(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--demo",
         action="store_true",
-        help="uses the demo's own folder, with a source for each ESP and keys to sign with",
+        help="uses the demo's own folder, with a source for each ESP and keys to sign",
     )
     add_shared_flags(parser)
     add_setting_flags(parser, ALL_SECTIONS)
 
 
 def instance_configuration(arguments: Namespace) -> Path:
-    """The configuration file, made when there is none, or the demo's; `arguments` name it from here on.
+    """The configuration file, or the demo's. Makes it if there is none, and sets `arguments.config` to it.
 
     Raises ImpossibleSetting.
     """
     if arguments.demo:
         arguments.config = str(demo_configuration(arguments))
-    found = configuration_file(arguments)
-    arguments.config = str(found)
-    return found
+    file = configuration_file(arguments)
+    arguments.config = str(file)
+    return file
 
 
 @contextmanager
 def held_instance(settings: Settings, arguments: Namespace) -> Iterator[Instance]:
-    """The data folder is this process's inside the block, and says to commands beside it where everything is.
+    """Locks the data folder inside the block, and tells other commands there the addresses and the queue.
 
-    A folder that cannot be made or written to is passed over: whoever keeps something in it will say so.
-    Raises ImpossibleSetting when another instance runs there.
+    Ignores a folder that cannot be made or written to: code that stores something there reports it.
+    Raises ImpossibleSetting if another instance runs there.
     """
     folder = Path(settings.data_directory)
     instance = Instance(
@@ -83,11 +83,11 @@ def _addresses(settings: Settings) -> dict[str, str]:
 
 
 def _flags_to_repeat(arguments: Namespace) -> dict[str, str]:
-    """The flags without which a command beside this one would look elsewhere; names of files from any folder."""
-    told = {path: text for path, text in overrides_of(arguments).items() if path.startswith(_TOLD_SECTIONS)}
+    """The flags that other commands need to find the same services, with absolute file names."""
+    flags = {path: text for path, text in overrides_of(arguments).items() if path.startswith(_SHARED_SECTIONS)}
     return {
         path: str(Path(text).expanduser().absolute()) if path in {"postgres.url_file", "queue.url_file"} else text
-        for path, text in told.items()
+        for path, text in flags.items()
         if path != "api.tokens_files"
     }
 
@@ -106,9 +106,9 @@ def _already_running(folder: Path, other: InstanceRecord) -> str:
 
 
 async def with_migrated_postgres(settings: Settings, services: AsyncExitStack) -> Settings:
-    """The settings with the URL of a migrated Postgres: the given one, else the embedded one, which `services` end.
+    """The settings with the URL of a migrated Postgres: the configured one, else the embedded one.
 
-    Raises what starting and migrating raise.
+    `services` ends the embedded one. Raises the errors of starting and migrating.
     """
     from worker.commands.support.upgrade import upgrade_database  # noqa: PLC0415 - costs time that --help has not
 

@@ -1,4 +1,4 @@
-"""What commands show: JSON for scripts, tables and colours for people."""
+"""The output of commands: JSON for scripts, tables and colours for people."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,14 +11,14 @@ import msgspec
 if TYPE_CHECKING:
     from rich.console import Console
 
-REACHED = {"email": "mailed", "sms": "texted"}  # how one says that a message was sent on a channel
+REACHED = {"email": "mailed", "sms": "texted"}  # the verb for a message on each channel
 
-_LONGEST_WORD = 44  # longer ones, mostly URLs, may be broken
+_LONGEST_WORD = 44  # longer words, mostly URLs, may be broken
 
 
 @cache
 def console() -> "Console":
-    """The terminal, or whatever standard output is; colours only on the first."""
+    """Standard output, with colours if it is a terminal."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, and not needed with --json
 
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -31,7 +31,7 @@ def print_json(value: Any) -> None:
 
 
 def print_line(text: str = "", *, style: str | None = None) -> None:
-    """One line, exactly as it is: no markup is read out of it."""
+    """Prints one line without interpreting markup."""
     console().print(text, style=style, markup=False)
 
 
@@ -41,7 +41,7 @@ def print_to_copy(text: str) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table on a terminal, or a paragraph a row where it is too narrow for one; tab-separated lines elsewhere."""
+    """Prints a table on a terminal, or a paragraph per row if it is too narrow; tab-separated lines elsewhere."""
     cells = [[_cell(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [list(headings), *cells]:
@@ -64,7 +64,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, ti
 
 
 def _column_widths(columns: Sequence[Sequence[str]], available: int) -> list[int]:
-    """How wide each column becomes, with no word broken that a person might look for; [] when that cannot be."""
+    """The width of each column such that no word is broken; [] if that is impossible."""
     from rich.cells import cell_len  # noqa: PLC0415 - slow to import, and not needed with --json
 
     widths = [max(map(cell_len, column)) for column in columns]

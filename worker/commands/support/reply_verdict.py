@@ -1,4 +1,4 @@
-"""How a reply was read and judged, for `sources try`: so that an operator can argue with it."""
+"""How a reply was read and judged, for `sources try`, so that an operator can check it."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def verdict_on_reply(
     text: str | None, *, smtp_code: int | None = None, status: str | None = None, stage: "Stage | None" = None
 ) -> dict[str, object]:
-    """Speaker, stage, codes, subject, predicate and the rule that decided, of a reply alone."""
+    """The speaker, stage, codes, subject and predicate of a reply, and the rule that decided."""
     from worker.providers.classification.failure import bounce_kind, judge_reply  # noqa: PLC0415 - slow for --help
     from worker.providers.classification.reply import Stage  # noqa: PLC0415 - as above
     from worker.providers.classification.reply_reader import read_reply  # noqa: PLC0415 - as above
@@ -25,9 +25,9 @@ def verdict_on_reply(
 
 
 def verdict_on_event(event: "FeedbackEvent") -> dict[str, object] | None:
-    """The same of a failure's reply; None for an event that is no failure.
+    """The same for the reply of a failure; None for an event that is not a failure.
 
-    A vendor's own class may have the last word: then the event has another cause than this verdict.
+    A vendor's own class may decide instead: then the event has another cause than this verdict.
     """
     from schemas.vocabulary import Kind  # noqa: PLC0415 - beside its use
 
@@ -48,13 +48,13 @@ def _view(reply: "Reply", judgement: "Judgement") -> dict[str, object]:
         "enhanced_status": reply.enhanced_status,
         "subject": judgement.subject,
         "predicate": judgement.predicate,
-        "decided_by": judgement.rule or "nothing: no rule reads these words, and no code says more",
+        "decided_by": judgement.rule or "nothing: no rule knows these words, and the codes say no more",
         "words_of_the_speaker": reply.text,
     }
 
 
-def tell_verdict(verdict: dict[str, object], *, cause: object = None) -> None:
-    """The verdict in lines; `cause` is the event's, where there is an event."""
+def print_verdict(verdict: dict[str, object], *, cause: object = None) -> None:
+    """Prints the verdict; `cause` is that of the event, if there is one."""
     speaker = "the receiving server" if verdict["speaker"] == "remote" else "the sending server, for itself"
     about = " ".join(str(word) for word in (verdict["subject"], verdict["predicate"]) if word)
     for label, value in (

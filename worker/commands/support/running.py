@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: what was being started is ended, and then the process is
-    """Asked to end while there was nothing yet to finish. Comes out of no command: run_service ends the process."""
+    """The process must end and has nothing to finish yet. run_service catches this and ends the process."""
 
 
 class Stop(asyncio.Event):
-    """Set when the process is asked to end."""
+    """Set when the process must end."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.finishes = True  # False while there is nothing yet that would have to be finished
+        self.finishes = True  # False while there is no work to finish yet
 
     async def unless_set(self, starting: Coroutine[Any, Any, T]) -> T:
-        """What `starting` gives; set before that, it is cancelled, and Interrupted raised once it has ended."""
+        """The result of `starting`. If this is set first, cancels it and raises Interrupted once it has ended."""
         task = asyncio.ensure_future(starting)
         asked = asyncio.ensure_future(self.wait())
         self.finishes = False
@@ -49,11 +49,11 @@ Service = Callable[[asyncio.Event], Awaitable[None]]
 
 
 def run_service(settings: Settings, role: str, work: Work) -> int:
-    """Runs `work` until it ends or a signal asks it to; gives the exit status.
+    """Runs `work` until it ends or a signal stops it; returns the exit status.
 
-    The first SIGTERM or SIGINT sets the event that `work` was handed, so that it finishes what it accepted. The
-    second ends the process at once, and so does one that finds nothing to finish, once what was started is ended.
-    Errors come out as they are.
+    The first SIGTERM or SIGINT sets `work`'s event, so that it finishes its accepted work. The second ends the process
+    at once. If there is nothing to finish yet, the first one ends it after stopping the services that it started.
+    Errors are passed on.
     """
     configure_logging(
         level=settings.logs.level,
@@ -65,15 +65,15 @@ def run_service(settings: Settings, role: str, work: Work) -> int:
         try:
             runner.run(_until_stopped(work))
         except Interrupted:
-            # No thread is waited for: one that still migrates a database of somebody else's would take its time.
+            # This does not wait for threads: one may still be migrating a remote database.
             end_interrupted()
     return ExitCode.OK
 
 
 async def run_together(stop: asyncio.Event, *services: Service) -> None:
-    """Runs the services side by side. When one of them ends or fails, the others are asked to stop in good order.
+    """Runs the services side by side. If one of them ends or fails, stops the others in order.
 
-    Raises what failed: the error itself when there is one, else an ExceptionGroup.
+    Raises the error, or an ExceptionGroup if there are several.
     """
 
     async def run(service: Service) -> None:
@@ -96,10 +96,10 @@ async def _until_stopped(work: Work) -> None:
 
     def asked_to_stop() -> None:
         if stop.is_set():
-            end_interrupted()  # what we started ends with us: the kernel sees to that
+            end_interrupted()  # the kernel ends our child processes
         stop.set()
         if stop.finishes and sys.stderr.isatty():
-            print("\nbouncekeeper: finishing what was accepted; press Ctrl-C again to end at once", file=sys.stderr)  # noqa: T201 - the terminal
+            print("\nbouncekeeper: finishing accepted work; press Ctrl-C again to end at once", file=sys.stderr)  # noqa: T201 - the terminal
 
     for number in SIGNALS:
         loop.add_signal_handler(number, asked_to_stop)

@@ -1,4 +1,4 @@
-"""Everything in this process, as `up` runs it; `demo` does where none runs. Slow to import."""
+"""All services in this process, for `up`, and for `demo` if no instance runs. Slow to import."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,10 @@ from worker.settings.tree import Settings
 async def running_instance(
     settings: Settings, arguments: Namespace, stop: Stop
 ) -> AsyncIterator[tuple[Settings, asyncio.Future[None]]]:
-    """The instance, ready for work: the settings with the database's URL, and when it has ended.
+    """A running instance: the settings with the database's URL, and a future that is done when it has ended.
 
-    The embedded Postgres is started where no URL is given, and ends last. Leaving the block ends it all. Raises
-    ImpossibleSetting, what starting and migrating raise, and Interrupted.
+    Starts the embedded Postgres if no URL is configured. Leaving the block ends everything, Postgres last. Raises
+    ImpossibleSetting, the errors of starting and migrating, and Interrupted.
     """
     with held_instance(settings, arguments):
         async with contextlib.AsyncExitStack() as stack:

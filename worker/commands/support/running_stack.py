@@ -1,4 +1,4 @@
-"""The production topology as `stack` runs it: services found or started, processes watched. Slow to import."""
+"""The production topology of `stack`: it finds or starts the services and watches the processes. Slow to import."""
 
 import asyncio
 import contextlib
@@ -29,12 +29,12 @@ BROKER_URL_NAME = "rabbitmq-url"
 
 
 async def run_stack(settings: Settings, arguments: Namespace, stop: Stop, *, config_file: Path) -> None:
-    """Runs it until `stop`. Raises what starting and migrating raise, StopTheProcess, and Interrupted."""
+    """Runs the stack until `stop`. Raises the errors of starting and migrating, StopTheProcess, and Interrupted."""
     settings = _with_queue(settings, settings.queue.url)
     async with contextlib.AsyncExitStack() as services:
         instance = services.enter_context(held_instance(settings, arguments))
         complete = await stop.unless_set(_with_services(settings, services))
-        broker_url_file = _tell_neighbours(instance, complete)
+        broker_url_file = _publish_broker_url(instance, complete)
         environment = _environment(arguments, complete)
         watching = asyncio.ensure_future(supervise(_processes(arguments, environment, complete), stop))
         try:
@@ -52,7 +52,7 @@ def _with_queue(settings: Settings, url: Secret | None) -> Settings:
 
 
 async def _with_services(settings: Settings, services: contextlib.AsyncExitStack) -> Settings:
-    """The settings with a Postgres and a RabbitMQ that run, found or started; the database migrated."""
+    """The settings with a running RabbitMQ and a running, migrated Postgres; starts them if necessary."""
     await require_free_ports(settings)
     folder = Path(settings.data_directory) / "rabbitmq"
     url = settings.queue.url
@@ -60,8 +60,8 @@ async def _with_services(settings: Settings, services: contextlib.AsyncExitStack
     return await with_migrated_postgres(_with_queue(settings, Secret(broker.url)), services)
 
 
-def _tell_neighbours(instance: Instance, settings: Settings) -> Path:
-    """Commands beside us use this broker; gives the file, readable by its owner alone, in which people find its URL."""
+def _publish_broker_url(instance: Instance, settings: Settings) -> Path:
+    """Lets other commands use this broker. Returns the file with its URL, which only the owner can read."""
     url = settings.queue.url.reveal() if settings.queue.url else ""
     folder = Path(settings.data_directory)
     with told_as_mistakes(folder):
@@ -71,11 +71,11 @@ def _tell_neighbours(instance: Instance, settings: Settings) -> Path:
 
 
 def _environment(arguments: Namespace, settings: Settings) -> dict[str, str]:
-    """What the processes are told: our flags as variables, and where the services are."""
+    """The environment of the processes: our flags as variables, and the URLs of the services."""
     flags = {
         ENVIRONMENT_PREFIX + path.replace(".", "_").upper(): text for path, text in overrides_of(arguments).items()
     }
-    # Files of secrets give way to the secrets themselves: both at once would be a contradiction.
+    # The secrets themselves replace the files of secrets: both together would be a contradiction.
     for replaced in ("POSTGRES_URL_FILE", "QUEUE_URL_FILE"):
         flags[ENVIRONMENT_PREFIX + replaced] = ""
     return {
@@ -88,7 +88,7 @@ def _environment(arguments: Namespace, settings: Settings) -> dict[str, str]:
 
 
 def _processes(arguments: Namespace, environment: Mapping[str, str], settings: Settings) -> list[WatchedProcess]:
-    wanted = [
+    specs = [
         *(("receiver", f"receiver-{number}", {}) for number in range(1, arguments.receivers + 1)),
         *(
             ("processor", f"processor-{number}", _probe_port(settings, number))
@@ -99,14 +99,14 @@ def _processes(arguments: Namespace, environment: Mapping[str, str], settings: S
     ]
     return [
         WatchedProcess(
-            name=name, command=(sys.executable, "-m", "worker", command), environment={**environment, **its_own}
+            name=name, command=(sys.executable, "-m", "worker", command), environment={**environment, **extra}
         )
-        for command, name, its_own in wanted
+        for command, name, extra in specs
     ]
 
 
 def _probe_port(settings: Settings, number: int) -> dict[str, str]:
-    """The workers of one machine tell of themselves on ports side by side, from the configured one on."""
+    """Each processor of this machine has its own probe port, counted from the configured one."""
     if not settings.processor.port:
         return {}
     return {f"{ENVIRONMENT_PREFIX}PROCESSOR_PORT": str(settings.processor.port + number - 1)}

@@ -1,4 +1,4 @@
-"""What the commands share that run one service in one process, as many processes as one likes."""
+"""Shared by the commands that run one service per process."""
 
 import asyncio
 from argparse import ArgumentParser, Namespace
@@ -17,15 +17,15 @@ def service_command(
     needs: Collection[str],
     find_service: Callable[[], Callable[[Settings, asyncio.Event], Awaitable[None]]],
 ) -> Command:
-    """The command that runs the service until a signal asks it to stop.
+    """The command that runs the service until a signal stops it.
 
-    `needs` are the sections of the configuration that it reads. `find_service` imports the service: `--help` needs
-    nothing of it.
+    `needs` are the sections of the configuration that it reads. `find_service` imports the service, which `--help`
+    does not need.
     """
 
     def configure(parser: ArgumentParser) -> None:
         parser.description = description
-        parser.epilog = "SIGTERM or Ctrl-C finishes what was accepted and ends; a second one ends at once."
+        parser.epilog = "SIGTERM or Ctrl-C ends it after its accepted work; a second one ends it at once."
         add_shared_flags(parser)
         add_setting_flags(parser, needs)
 

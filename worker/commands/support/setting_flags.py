@@ -1,4 +1,4 @@
-"""The flags that every command shares, and those that are generated from the settings it uses."""
+"""The flags of every command, and those generated from the settings that it uses."""
 
 import os
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
@@ -14,12 +14,12 @@ _DESTINATION = "setting:"
 
 
 class _ShortUsageFormatter(RawDescriptionHelpFormatter):
-    """Leaves the settings out of the usage line: dozens of them would hide the few arguments a command has."""
+    """Leaves the settings out of the usage line, where they would hide the few arguments of a command."""
 
     def add_usage(
         self, usage: str | None, actions: Iterable[Action], groups: Iterable[Any], prefix: str | None = None
     ) -> None:
-        """The usage of what is no setting."""
+        """Adds the usage without the settings."""
         super().add_usage(usage, [action for action in actions if _DESTINATION not in action.dest], groups, prefix)
 
 
@@ -30,14 +30,14 @@ def add_shared_flags(parser: ArgumentParser) -> None:
         metavar="FILE",
         help=f"the TOML file (else {CONFIG_VARIABLE}, ./bouncekeeper.toml, or the data folder's)",
     )
-    parser.add_argument("--json", action="store_true", help="answers in JSON, for scripts")
+    parser.add_argument("--json", action="store_true", help="prints JSON, for scripts")
 
 
 def add_setting_flags(parser: ArgumentParser, sections: Collection[str]) -> None:
     """A flag for each setting of these sections, and for the data folder."""
     parser.formatter_class = _ShortUsageFormatter
     group = parser.add_argument_group(
-        "settings", "each has its twin in the environment and in the TOML file; see docs/configuration.md"
+        "settings", "each also has an environment variable and a key in the TOML file; see docs/configuration.md"
     )
     for declaration in setting_declarations():
         if declaration.section and declaration.section not in sections:
@@ -68,9 +68,9 @@ def settings_of(
     joins_instance: bool = True,
     fallbacks: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The settings as this command line, the environment and the file give them. `defaults` are weak overrides.
+    """The settings from this command line, the environment and the file. Flags win over `defaults`.
 
-    See load_settings. Raises ImpossibleSetting.
+    The other arguments are those of load_settings. Raises ImpossibleSetting.
     """
     overrides = overrides_of(arguments)
     environment = dict(os.environ)
@@ -88,7 +88,7 @@ def settings_of(
 
 
 def overrides_of(arguments: Namespace) -> dict[str, str]:
-    """The settings that were given as flags: `receiver.port` and its text."""
+    """The settings that have a flag on the command line: `receiver.port` and its text."""
     return {
         destination.removeprefix(_DESTINATION): value
         for destination, value in vars(arguments).items()
@@ -109,6 +109,6 @@ def _metavar(declaration: SettingDeclaration) -> str:
 def _help(declaration: SettingDeclaration) -> str:
     says = declaration.says.rstrip(".").replace("%", "%%")
     if declaration.secret:
-        return f"a file that holds it: {says}"
+        return f"a file with the secret: {says}"
     shown = ",".join(declaration.default) if declaration.several else declaration.default
     return says if shown in ("", None) else f"{says} (default {shown})"

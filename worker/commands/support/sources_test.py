@@ -1,4 +1,4 @@
-"""`sources test`: proves a source from its URL to a contact's status, with a forged webhook and a signed one."""
+"""`sources test`: checks a source from its URL to a contact's status, with a forged webhook and a signed one."""
 
 import asyncio
 import time
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from worker.store.pool import Pool
 
 DESCRIPTION = """\
-Proves each source from its URL to a contact's status. A forged webhook is posted to the running receiver, which
-must refuse it. Then a sample is posted, signed with the source's own secret, about an address that nobody can
-have (…@bouncekeeper.invalid, or +999…), and followed until its event is stored and the contact has its status.
-Where only the vendor can sign (SendGrid, Amazon SES …), and where mail is fetched from a mailbox, the sample goes
+Checks each source from its URL to a contact's status. It posts a forged webhook to the running receiver, which
+must refuse it. Then it posts a sample, signed with the source's own secret, about an address that nobody can
+have (…@bouncekeeper.invalid, or +999…), and waits until the event is stored and the contact has its status.
+If only the vendor can sign (SendGrid, Amazon SES …), or if mail is fetched from a mailbox, the sample goes
 straight to the queue instead.
 
 examples:
@@ -39,7 +39,7 @@ examples:
   bouncekeeper sources test --forged-only
 """
 
-# With a proof that is none: Vonage has its own unsigned webhooks come again, so that one without any is answered 503.
+# The forgery needs some proof: Vonage repeats its own unsigned webhooks, so its provider answers 503 to those.
 FORGED_BODY, FORGED_HEADERS = b"{}", {"content-type": "application/json", "authorization": "Bearer forged"}
 REFUSED_STATUSES = frozenset({400, 401, 403, 406})
 
@@ -54,33 +54,33 @@ class SourceResult(Struct, kw_only=True):
     name: str
     provider: str
     well: bool = True
-    http_status: int | None = None  # of the last answer; 0 when nobody answered
-    steps: list[tuple[str, str]] = []  # what was done, and what came of it
+    http_status: int | None = None  # of the last answer; 0 without an answer
+    steps: list[tuple[str, str]] = []  # each step and its outcome
 
-    def tell(self, step: str, outcome: str, *, well: bool = True) -> None:
-        """Adds a step; one that is not well makes the source not well."""
+    def add(self, step: str, outcome: str, *, well: bool = True) -> None:
+        """Adds a step. If `well` is False, the source has failed the test."""
         self.steps.append((step, outcome))
         self.well = self.well and well
 
     @property
     def unreachable(self) -> bool:
-        """True when nobody answered at the URL."""
+        """True if the URL did not answer."""
         return self.http_status == 0
 
 
 def configure(parser: ArgumentParser) -> None:
     """The arguments of `sources test`."""
     parser.description = DESCRIPTION
-    parser.add_argument("names", nargs="*", metavar="SOURCE", help="only these")
-    parser.add_argument("--url", help="how the ESPs reach the receiver (default: where it listens)")
-    parser.add_argument("--forged-only", action="store_true", help="send no sample: nothing is stored")
+    parser.add_argument("names", nargs="*", metavar="SOURCE", help="only these sources")
+    parser.add_argument("--url", help="the URL by which ESPs reach the receiver (default: its own address)")
+    parser.add_argument("--forged-only", action="store_true", help="sends no sample, so that nothing is stored")
     parser.add_argument(
         "--wait", type=float, default=30.0, metavar="SECONDS", help="how long to follow a sample (default %(default)s)"
     )
 
 
 def run(arguments: Namespace) -> int:
-    """Tests the sources; raises ImpossibleSetting, StoreUnavailable."""
+    """Tests the sources. Raises ImpossibleSetting, StoreUnavailable."""
     settings = settings_of(arguments, needs=_NEEDS)
     known = {source.name: source for source in settings.sources}
     if unknown := [name for name in arguments.names if name not in known]:
@@ -130,25 +130,25 @@ class _Trial:
 
     async def post_forgery(self) -> None:
         """A forged request must be refused."""
-        tell, step = self.result.tell, "forged webhook"
+        add, step = self.result.add, "forged webhook"
         if self._source.authentication == "none":
-            # An open source would take the forgery in; it is only the sample that is sent there.
-            tell(
+            # An open source would accept the forgery, so only the sample is sent there.
+            add(
                 step,
-                'not sent: the source is open, anybody may post; give it a secret and take authentication = "none" out',
+                'not sent: the source is open, anybody may post; give it a secret and remove authentication = "none"',
                 well=False,
             )
             return
         status = await self._post(step, FORGED_BODY, FORGED_HEADERS, {})
         if status in REFUSED_STATUSES:
-            tell(step, f"refused ({status})")
+            add(step, f"refused ({status})")
         elif status in {404, 405}:
             detail = f"{self._target} answers {status}: another program, or a receiver without this source"
-            tell(step, detail, well=False)
+            add(step, detail, well=False)
         elif 0 < status < 300:  # noqa: PLR2004 - the 2xx class
-            tell(step, f"taken ({status}): {self._target} does not lead to this receiver", well=False)
+            add(step, f"accepted ({status}): {self._target} does not lead to this receiver", well=False)
         elif status:
-            tell(step, f"{self._target} answers {status}: see the receiver's log", well=False)
+            add(step, f"{self._target} answers {status}: see the receiver's log", well=False)
 
     async def follow_sample(self, *, wait_seconds: float) -> None:
         """A signed sample must be accepted, stored, and become its contact's status."""
@@ -160,7 +160,7 @@ class _Trial:
         envelope = _envelope(self._source, sample.request, self._provider.kept_headers)
         event = next((event for event in events_of(envelope, self._provider.bind(self._source)) if event.address), None)
         if event is None:
-            self.result.tell("sample", f"not sent: {self._provider.no_sample}")
+            self.result.add("sample", f"not sent: {self._provider.no_sample}")
             return
         async with opened_database(self._settings) as pool:
             if sample.signed:
@@ -168,21 +168,21 @@ class _Trial:
                     return
             else:
                 await _queue(self._settings, envelope)
-                self.result.tell("sample", _why_past_the_receiver(self._source))
+                self.result.add("sample", _why_past_the_receiver(self._source))
             await _follow(pool, event, self._settings, self.result, wait_seconds=wait_seconds)
 
     async def _post_sample(self, request: "WebhookRequest") -> bool:
         status = await self._post("signed sample", request.body, request.headers, request.query)
         if status == self._provider.success_status:
-            self.result.tell("signed sample", f"accepted ({status})")
+            self.result.add("signed sample", f"accepted ({status})")
             return True
         if status:
             detail = f"{self._target} answers {status}: see the receiver's log"
-            self.result.tell("signed sample", detail, well=False)
+            self.result.add("signed sample", detail, well=False)
         return False
 
     async def _post(self, step: str, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> int:
-        """The answer's status; 0 when there was none."""
+        """The answer's status; 0 without an answer."""
         import aiohttp  # noqa: PLC0415 - costs time that --help has not
 
         try:
@@ -191,14 +191,14 @@ class _Trial:
         except (aiohttp.ClientError, OSError) as error:
             self.result.http_status = 0
             detail = f"{self._target} cannot be reached ({error}): start the receiver, or give --url"
-            self.result.tell(step, detail, well=False)
+            self.result.add(step, detail, well=False)
         return self.result.http_status
 
 
 def _why_past_the_receiver(source: Source) -> str:
     if not can_be_posted_to(source):
-        return "queued as the mailbox process does, since nobody can post here; `mailbox --dry-run` tries the mailbox"
-    return "queued past the receiver: only the vendor can sign; its own test button tries the signature"
+        return "queued directly, because nobody can post here; `mailbox --dry-run` tests the mailbox"
+    return "queued directly, because only the vendor can sign; the vendor's own test button tests the signature"
 
 
 def _envelope(source: Source, request: "WebhookRequest", kept_headers: frozenset[str]) -> Envelope:
@@ -237,7 +237,7 @@ async def _follow(
     while time.monotonic() - started < wait_seconds:
         row = await find_contact(pool, event.account, event.channel, address)
         if row is not None and any(one.event_key == event.event_key for one in await stored_events(pool, row.id)):
-            result.tell("event", f"stored after {time.monotonic() - started:.1f} s: {event.kind} ({event.cause})")
+            result.add("event", f"stored after {time.monotonic() - started:.1f} s: {event.kind} ({event.cause})")
             report = await contact_report(
                 pool,
                 address,
@@ -247,13 +247,12 @@ async def _follow(
                 channel=event.channel,
             )
             if report is not None:
-                result.tell("status", f"{address} is {report.status}: {report.sentence}")
+                result.add("status", f"{address} is {report.status}: {report.sentence}")
             return
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
-    result.tell(
+    result.add(
         "event",
-        f"not stored after {wait_seconds:g} s: see that a worker runs, and whether `bouncekeeper dead-letters list` "
-        "has it",
+        f"not stored after {wait_seconds:g} s: check that a processor runs, and see `bouncekeeper dead-letters list`",
         well=False,
     )
 

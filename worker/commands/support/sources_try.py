@@ -1,4 +1,4 @@
-"""`sources try`: what would be made of a payload, with nothing queued, stored or sent."""
+"""`sources try`: shows which events a payload becomes, and queues, stores or sends nothing."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -13,7 +13,7 @@ from schemas.envelope import Envelope, new_delivery_id
 from schemas.source import Source
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line
-from worker.commands.support.reply_verdict import tell_verdict, verdict_on_event, verdict_on_reply
+from worker.commands.support.reply_verdict import print_verdict, verdict_on_event, verdict_on_reply
 from worker.commands.support.setting_flags import settings_of
 from worker.errors import ImpossibleSetting, SetAside
 
@@ -22,14 +22,12 @@ if TYPE_CHECKING:
     from worker.policy.rule import Policy
 
 DESCRIPTION = """\
-Reads a webhook's body as the workers would, and shows each event: what it is, why, about whom, and what it
-would mean for a contact of whom nothing else is known. Of a failure it shows how the server's reply was read:
-who speaks, at which stage, of what, and which rule decided. With --reply, a reply alone is read so.
-Nothing is queued, stored or sent, and no signature is asked for. Exit code 0 when all of it was understood,
-1 when something was not.
+Reads a webhook's body as a processor would, and shows each event: its kind, cause and recipient, and its effect
+on a contact without other events. For a failure it shows how the server's reply was read: the speaker, the stage,
+the subject, and the rule that decided. With --reply it reads only a reply. It queues, stores or sends nothing, and
+checks no signature. Exit code 0 if everything was understood, 1 if not.
 
-A verdict that is wrong can be mended by a rule of your own: see [classification.rules] in
-docs/classification.md.
+A rule of your own can correct a wrong verdict: see [classification.rules] in docs/classification.md.
 
 examples:
   bouncekeeper sources try --source sendgrid payload.json
@@ -45,19 +43,19 @@ def configure(parser: ArgumentParser) -> None:
     """The arguments of `sources try`."""
     parser.description = DESCRIPTION
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--source", metavar="NAME", help="as this configured source would read it")
-    which.add_argument("--provider", metavar="NAME", help="as this provider would, without any configuration")
+    which.add_argument("--source", metavar="NAME", help="reads the body as this configured source")
+    which.add_argument("--provider", metavar="NAME", help="reads the body as this provider, without a configuration")
     parser.add_argument("--description", metavar="FILE", help="with --provider described: the vendor's description")
-    parser.add_argument("--content-type", metavar="TYPE", help="(default: seen from the body)")
+    parser.add_argument("--content-type", metavar="TYPE", help="(default: guessed from the body)")
     parser.add_argument(
         "--header", action="append", default=[], metavar="NAME:VALUE", help="a request header that the provider reads"
     )
-    which.add_argument("--reply", metavar="TEXT", help="a server's reply alone, as a report quotes it")
-    parser.add_argument("--status", metavar="CODE", help="with --reply: the report's own Status, as 5.1.1")
+    which.add_argument("--reply", metavar="TEXT", help="reads only a server's reply, as a report quotes it")
+    parser.add_argument("--status", metavar="CODE", help="with --reply: the report's own Status, such as 5.1.1")
     parser.add_argument(
         "--stage",
         choices=("lookup", "connect", "helo", "auth", "mail_from", "rcpt_to", "data", "after"),
-        help="with --reply: what was refused, where the text does not say",
+        help="with --reply: the command that was refused, if the text does not say",
     )
     parser.add_argument(
         "payload", metavar="FILE", nargs="?", help="the webhook's body, as it was posted; - reads standard input"
@@ -65,7 +63,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Shows what would be made of it; raises ImpossibleSetting."""
+    """Shows which events the payload becomes. Raises ImpossibleSetting."""
     from worker.providers.classification.operator_rules import use_operator_rules  # noqa: PLC0415 - slow for --help
 
     settings = settings_of(arguments, needs=("sources",) if arguments.source else ())
@@ -90,7 +88,7 @@ def run(arguments: Namespace) -> int:
     try:
         events = _events(envelope, source)
     except SetAside as error:
-        return _tell_set_aside(str(error), json=arguments.json)
+        return _print_set_aside(str(error), json=arguments.json)
     views = [_view(event, settings.policy) for event in events]
     if arguments.json:
         print_json({"events": views})
@@ -98,7 +96,7 @@ def run(arguments: Namespace) -> int:
         print_line("understood; there is no event in it")
     else:
         for view in views:
-            _tell(view)
+            _print(view)
     return ExitCode.OK if all(event.recognised for event in events) else ExitCode.NO
 
 
@@ -114,7 +112,7 @@ def _try_reply(arguments: Namespace) -> int:
         for label, key in (("reply code", "smtp_code"), ("enhanced status", "enhanced_status")):
             if verdict[key]:
                 print_line(f"  {label:<18}  {verdict[key]}")
-        tell_verdict(verdict)
+        print_verdict(verdict)
     return ExitCode.NO if verdict["cause"] == "undetermined" else ExitCode.OK
 
 
@@ -168,7 +166,7 @@ def _events(envelope: Envelope, source: Source) -> "list[FeedbackEvent]":
 def _view(event: "FeedbackEvent", policy: "Policy") -> dict[str, object]:
     from worker.policy.explain import explain  # noqa: PLC0415 - costs time that --help has not
 
-    # A payload out of a drawer is judged as it was when it was fresh: late events count for less.
+    # An old payload is judged as if it had just arrived, because late events do not count.
     fresh = msgspec.structs.replace(event, received_at=event.occurred_at)
     alone = explain([fresh], policy, event.occurred_at)
     return {
@@ -193,18 +191,18 @@ def _view(event: "FeedbackEvent", policy: "Policy") -> dict[str, object]:
         "metadata": event.metadata,
         "event_key": event.event_key,
         "verdict": verdict_on_event(event),
-        "effect": alone.steps[0].sentence if event.address else "it names nobody, and so changes no contact",
+        "effect": alone.steps[0].sentence if event.address else "it has no recipient, so it changes no contact",
         "status": alone.standing.status if event.address else None,
     }
 
 
-def _tell(view: Mapping[str, object]) -> None:
+def _print(view: Mapping[str, object]) -> None:
     cause = "" if view["cause"] == "none" else f" ({view['cause']}, blame: {view['blame']})"
-    print_line(f"{view['address'] or 'nobody'}: {view['kind']}{cause}", style="bold")
-    unknown = "" if view["recognised"] else "; NOT KNOWN to this version"
+    print_line(f"{view['address'] or 'no recipient'}: {view['kind']}{cause}", style="bold")
+    unknown = "" if view["recognised"] else "; UNKNOWN to this version"
     print_line(f"  the vendor's words  {view['vendor_event']}{unknown}")
     when = view["occurred_at"]
-    dated = ", the time of arrival: the vendor gave none" if view["arrival_dated"] else ""
+    dated = ", the time of arrival, because the vendor gives no usable time" if view["arrival_dated"] else ""
     print_line(f"  occurred at         {moment(when) if isinstance(when, datetime) else when}{dated}")
     for label, key in (
         ("account", "account"),
@@ -220,17 +218,17 @@ def _tell(view: Mapping[str, object]) -> None:
             shown = ", ".join(value) if isinstance(value, tuple) else value
             print_line(f"  {label:<18}  {shown}")
     if isinstance(view["verdict"], dict):
-        tell_verdict(view["verdict"], cause=view["cause"])
+        print_verdict(view["verdict"], cause=view["cause"])
     if view["machine"]:
         print_line("  opened by           a machine")
-    print_line(f"  alone it would mean {view['effect']}")
+    print_line(f"  effect if alone     {view['effect']}")
     if view["status"]:
         print_line(f"  status              {view['status']}")
 
 
-def _tell_set_aside(detail: str, *, json: bool) -> int:
+def _print_set_aside(detail: str, *, json: bool) -> int:
     if json:
         print_json({"events": [], "set_aside": detail})
     else:
-        print_line(f"it would be set aside whole, to be replayed after a fix: {detail}")
+        print_line(f"it would be set aside whole, so that you can replay it after a fix: {detail}")
     return ExitCode.NO

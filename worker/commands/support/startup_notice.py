@@ -1,4 +1,4 @@
-"""What `up` and `stack` say once everything listens: where to post, and what to look at."""
+"""The message of `up` and `stack` once everything listens: the URLs to post to and the commands to try."""
 
 import os
 import shlex
@@ -20,11 +20,11 @@ from worker.settings.tree import Settings
 def print_startup_notice(
     settings: Settings, arguments: Namespace, *, config_file: Path, broker_url_file: Path | None = None
 ) -> None:
-    """Prints it, and flushes: whoever reads a pipe waits for this line. `broker_url_file` is where consumers look."""
+    """Prints the message and flushes, because readers of a pipe wait for it. Consumers read `broker_url_file`."""
     if arguments.json:
         print_json(_for_scripts(settings, config_file, broker_url_file))
     else:
-        _tell_people(settings, arguments, config_file, broker_url_file)
+        _print_for_people(settings, arguments, config_file, broker_url_file)
     sys.stdout.flush()
 
 
@@ -41,12 +41,14 @@ def _for_scripts(settings: Settings, config_file: Path, broker_url_file: Path | 
     }
 
 
-def _tell_people(settings: Settings, arguments: Namespace, config_file: Path, broker_url_file: Path | None) -> None:
+def _print_for_people(
+    settings: Settings, arguments: Namespace, config_file: Path, broker_url_file: Path | None
+) -> None:
     print_line()
     print_line("Bouncekeeper is running.", style="bold green")
     print_line()
-    fetched = {source.name: mailbox.place for source in settings.sources if (mailbox := imap_mailbox(source))}
-    for heading, places in (("Your ESPs post to", _webhook_urls(settings)), ("Mail is fetched from", fetched)):
+    mailboxes = {source.name: mailbox.place for source in settings.sources if (mailbox := imap_mailbox(source))}
+    for heading, places in (("Your ESPs post to", _webhook_urls(settings)), ("Mail is fetched from", mailboxes)):
         if places:
             print_line(heading)
             width = max(len(name) for name in places)
@@ -57,14 +59,14 @@ def _tell_people(settings: Settings, arguments: Namespace, config_file: Path, br
         print_line("To see it work first, in another terminal:")
         print_to_copy(f"  {_program(from_anywhere=False)} demo")
     print_line()
-    _tell_what_to_look_at(settings, arguments, config_file)
+    _print_next_steps(settings, arguments, config_file)
     if broker_url_file is not None:
-        _tell_broker(settings, broker_url_file)
+        _print_broker(settings, broker_url_file)
     print_to_copy(f"Configuration: {config_file}    Data: {settings.data_directory}    End with Ctrl-C.")
     print_line()
 
 
-def _tell_what_to_look_at(settings: Settings, arguments: Namespace, config_file: Path) -> None:
+def _print_next_steps(settings: Settings, arguments: Namespace, config_file: Path) -> None:
     api = base_url(settings.api.host, settings.api.port)
     flags = flags_to_find(config_file, named_folder=overrides_of(arguments).get("data_directory"))
     program = _program(from_anywhere=bool(flags))
@@ -85,7 +87,7 @@ def _tell_what_to_look_at(settings: Settings, arguments: Namespace, config_file:
     print_line()
 
 
-def _tell_broker(settings: Settings, url_file: Path) -> None:
+def _print_broker(settings: Settings, url_file: Path) -> None:
     from worker.local_services.rabbitmq import without_password  # noqa: PLC0415 - imports the broker's library
 
     url = "" if settings.queue.url is None else without_password(settings.queue.url.reveal())
@@ -96,10 +98,10 @@ def _tell_broker(settings: Settings, url_file: Path) -> None:
 
 
 def flags_to_find(config_file: Path, *, named_folder: str | None) -> list[str]:
-    """What a command beside this one must be told, so that it finds the same configuration and data folder."""
-    found = find_config_file(flag=None, environment=os.environ)
+    """The flags by which another command finds the same configuration and data folder."""
+    default_file = find_config_file(flag=None, environment=os.environ)
     flags = []
-    if found is None or found.resolve() != config_file.resolve():
+    if default_file is None or default_file.resolve() != config_file.resolve():
         flags += ["--config", str(config_file.absolute())]
     if named_folder is not None and Path(named_folder).resolve() != config_file.parent.resolve():
         flags += ["--data-directory", str(Path(named_folder).absolute())]
@@ -114,9 +116,9 @@ def _webhook_urls(settings: Settings) -> dict[str, str]:
 
 
 def _program(*, from_anywhere: bool) -> str:
-    """How the reader's shell finds this program, here or from anywhere: it may be on nobody's PATH."""
-    called = Path(sys.argv[0])
-    if called.name != "bouncekeeper" or shutil.which(called.name):
+    """The name or path by which the reader's shell finds this program, which may not be on the PATH."""
+    program = Path(sys.argv[0])
+    if program.name != "bouncekeeper" or shutil.which(program.name):
         return "bouncekeeper"
-    relative = os.path.relpath(called)
-    return str(called.absolute()) if from_anywhere or relative.startswith("..") else relative
+    relative = os.path.relpath(program)
+    return str(program.absolute()) if from_anywhere or relative.startswith("..") else relative

@@ -1,4 +1,4 @@
-"""Several processes of ours, watched: one that crashes is started again, and all of them end together."""
+"""Watches several processes: starts one again if it crashes, and ends all of them together."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ _LONGEST_WAIT_SECONDS = 15.0
 _HEALTHY_AFTER_SECONDS = 30.0
 _GRACE_SECONDS = 30.0
 _COLOURS = ("36", "32", "33", "35", "34", "31")
-# After these no restart can help: the same command line and configuration would end the same way.
+# A restart does not help after these: the same command line and configuration would fail again.
 _FINAL = frozenset({ExitCode.USAGE, ExitCode.IMPOSSIBLE_SETTING})
 
 
@@ -38,10 +38,10 @@ class WatchedProcess(Struct, frozen=True, kw_only=True):
 
 
 async def supervise(processes: Sequence[WatchedProcess], stop: asyncio.Event) -> None:
-    """Keeps them alive until `stop`, then ends them in good order.
+    """Keeps the processes alive until `stop`, then ends them in order.
 
-    Their output comes out line by line behind their name. Raises StopTheProcess when one of them says that no
-    restart can help.
+    Prints their output line by line, each after the name of its process. Raises StopTheProcess if one of them ends
+    with an exit code after which a restart does not help.
     """
     width = max(len(process.name) for process in processes)
 
@@ -53,7 +53,7 @@ async def supervise(processes: Sequence[WatchedProcess], stop: asyncio.Event) ->
 
 
 class _Prefix:
-    """Writes lines behind a process's name."""
+    """Writes lines after a process's name."""
 
     def __init__(self, text: str, colour: str) -> None:
         self._text = (f"\x1b[{colour}m{text}\x1b[0m" if colour else text).encode()
@@ -71,7 +71,7 @@ async def _keep_alive(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Ev
         if stop.is_set():
             return
         if status in _FINAL:
-            raise StopTheProcess(f"{watched.name} cannot run (exit code {status}); its lines above say why")
+            raise StopTheProcess(f"{watched.name} cannot run (exit code {status}): see its lines above")
         if time.monotonic() - started > _HEALTHY_AFTER_SECONDS:
             backoff.succeeded()
         log.warning("process.restarted", role=watched.name, exit_code=status, wait_seconds=backoff.seconds)
@@ -79,14 +79,14 @@ async def _keep_alive(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Ev
 
 
 async def _run_once(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Event) -> int:
-    """Runs it until it ends or we stop; gives its exit status, negative for a signal."""
+    """Runs the process until it ends or `stop` is set; returns its exit status, negative for a signal."""
     process = await asyncio.create_subprocess_exec(
         *watched.command,
         env={**os.environ, **watched.environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C reaches us, and we end it in good order
+        start_new_session=True,  # Ctrl-C reaches only this process, which ends the other in order
         preexec_fn=asks_for_death_signal(signal.SIGTERM),
         limit=1024 * 1024,  # a line longer than this is cut
     )
@@ -116,7 +116,7 @@ async def _copy_lines(process: asyncio.subprocess.Process, prefix: _Prefix, stop
     while True:
         try:
             line = await process.stdout.readline()
-        except ValueError:  # longer than the limit; what was read is gone, the next line goes on
+        except ValueError:  # a line longer than the limit is lost; the next one is read
             continue
         if not line:
             return

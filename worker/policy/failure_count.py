@@ -1,4 +1,4 @@
-"""Whether a failure counts, and what follows when enough have counted."""
+"""Whether a failure counts as a strike, and what follows from enough strikes."""
 
 from datetime import datetime, timedelta
 
@@ -73,17 +73,17 @@ def count_failure(facts: Facts, event: FeedbackEvent, rule: Rule, policy: Policy
 def is_in_force(block: Block, at: datetime) -> bool:
     """True until just before the block's end.
 
-    Its beginning is not asked: facts hold only what has happened. A moment before it can only come from a clock
-    that runs behind the one that dated the event, and must not let the mail through.
+    The beginning does not matter, because facts hold only past events. A moment before it can only come from a clock
+    that runs behind the one that dated the event, and must not allow the mail.
     """
     return block.until is None or at < block.until
 
 
 def is_engaged(facts: Facts, event: FeedbackEvent, rule: Rule) -> bool:
-    """True when the person was engaged within `engaged_within` before the failure.
+    """True if the person was engaged within `engaged_within` before the failure.
 
-    The delivery of the very message that failed is no engagement: the server took it and then gave it back.
-    Only the newest delivery is remembered, so a failure of that message finds no engagement by delivery.
+    The delivery of the failed message itself does not count: the server accepted it and then returned it.
+    Only the newest delivery is remembered, so if that message fails, there is no engagement by delivery.
     """
     at = event.occurred_at
     times: list[datetime | None] = []
@@ -108,7 +108,7 @@ def _is_likely_auto_reply(facts: Facts, event: FeedbackEvent) -> bool:
 
 
 def _ladder_forgotten(state: RuleState, block: Block | None, rule: Rule, at: datetime) -> bool:
-    """True when there was neither a hold nor a counted failure for `ladder_forget`."""
+    """True if there was neither a hold nor a counted failure for `ladder_forget`."""
     if rule.ladder_forget is None or state.last_strike_at is None:
         return False
     clean_since = state.last_strike_at
@@ -120,7 +120,7 @@ def _ladder_forgotten(state: RuleState, block: Block | None, rule: Rule, at: dat
 def _follow(
     state: RuleState, strike: Strike, rule: Rule, *, engaged: bool, restored: tuple[str, ...]
 ) -> tuple[RuleState | None, Block | None, Effect]:
-    """What the newest strike brings about. On trial after a hold, neither engagement nor min_span is asked."""
+    """What follows from the newest strike. On trial after a hold, engagement and min_span do not matter."""
     at = strike.at
     on_trial = state.rung > 0
     live = live_strikes(state, rule, at)

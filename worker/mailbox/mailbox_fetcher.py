@@ -1,7 +1,6 @@
-"""From a mailbox into the queue: a mail is flagged, moved or deleted only after the queue has it on disk.
+"""Moves mail from a mailbox into the queue. A mail is flagged, moved or deleted only after the queue has it on disk.
 
-A crash between the two leaves the mail where it was; it is fetched once more, and as its events have the keys they
-had, it counts once.
+After a crash between the two steps the mail is fetched once more. Its events have the same keys, so it counts once.
 """
 
 import asyncio
@@ -28,36 +27,36 @@ from worker.queue.port import QueueWriter
 
 PARCEL_MAX_MAILS = 50
 PARCEL_MAX_BYTES = 1024 * 1024
-# Whoever's DNS has not answered for so long will not: the mail is taken as one whose signature does not hold.
+# A DNS that has not answered for so long never will: the mail is queued as one whose signature is not valid.
 DKIM_PATIENCE = timedelta(days=3)
-# A sender chooses where his keys are looked up: his mail must not make all other mail wait at each look.
+# A sender chooses the DNS of his keys: his mail must not delay all other mail each time.
 _FIRST_POSTPONEMENT_SECONDS = 60.0
 _LONGEST_POSTPONEMENT_SECONDS = 3_600.0
 
 Progress = Callable[[int, int], None]  # how many are done, of how many
-_Found = TypeVar("_Found")
+_Answer = TypeVar("_Answer")
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What the operator allows a mailbox."""
+    """The operator's limits for a mailbox."""
 
     timeout_seconds: float
     max_message_bytes: int
 
 
 class Tally(Struct, kw_only=True):
-    """What became of the mails of one look into a mailbox."""
+    """How many mails of one pass over a mailbox were queued or left."""
 
     queued: int = 0
     postponed: int = 0  # the key of a signature cannot be looked up now
-    passed_over: int = 0  # too large, or the server does not hand it over
+    passed_over: int = 0  # too large, or the server does not deliver them
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
-    """What lies in a mailbox, in short."""
+    """How many mails wait in a mailbox, and since when."""
 
     mails: int
-    oldest_at: datetime | None  # when the server took the first of them
+    oldest_at: datetime | None  # when the server accepted the first of them
 
 
 class _Fetched(Struct, frozen=True, kw_only=True):
@@ -72,7 +71,7 @@ class _Postponement(Struct, frozen=True, kw_only=True):
 
 
 class MailboxFetcher:
-    """Takes the mails of one source's mailbox. One task uses it at a time."""
+    """Queues the mails of one source's mailbox. Only one task at a time may use it."""
 
     def __init__(
         self, source: Source, mailbox: ImapMailbox, *, writer: QueueWriter, look_up: KeyLookup, limits: Limits
@@ -85,14 +84,14 @@ class MailboxFetcher:
         self._log = get_logger().bind(source=source.name)
         self._session: ImapSession | None = None
         self._stopped = threading.Event()
-        # Known by (UIDVALIDITY, UID), which no other mail of this folder ever has.
+        # By (UIDVALIDITY, UID), which no other mail of this folder ever has.
         self._queued_unsettled: set[tuple[int, int]] = set()
-        self._told_of: set[tuple[int, int]] = set()
+        self._logged: set[tuple[int, int]] = set()
         self._postponed: dict[tuple[int, int], _Postponement] = {}
-        self._unsettled: MailboxUnavailable | None = None  # why what is queued could not be flagged, moved or deleted
+        self._unsettled: MailboxUnavailable | None = None  # why a queued mail could not be flagged, moved or deleted
 
     async def open(self) -> ImapSession:
-        """The session, made if there is none. Raises MailboxUnavailable and ImpossibleSetting."""
+        """The session; opens it if there is none. Raises MailboxUnavailable and ImpossibleSetting."""
         if self._session is None:
             self._session = await asyncio.to_thread(
                 ImapSession.open, self._mailbox, timeout_seconds=self._limits.timeout_seconds
@@ -110,9 +109,9 @@ class MailboxFetcher:
         return self._session
 
     async def take_all(self, progress: Progress | None = None) -> Tally:
-        """Queues and settles all that waits now.
+        """Queues and settles all mails that wait now.
 
-        Raises MailboxUnavailable, QueueUnavailable and ImpossibleSetting; what was taken until then is taken.
+        Raises MailboxUnavailable, QueueUnavailable and ImpossibleSetting; mails settled before stay settled.
         """
         started = time.monotonic()
         session = await self.open()
@@ -127,7 +126,7 @@ class MailboxFetcher:
             done += len(load)
             if progress is not None:
                 progress(done, len(waiting))
-        if tally.queued:  # what stays where it is would be told at each look
+        if tally.queued:  # otherwise mails that stay in the mailbox would be logged again and again
             self._log.info(
                 "mailbox.emptied",
                 queued=tally.queued,
@@ -140,14 +139,14 @@ class MailboxFetcher:
         return tally
 
     async def wait(self, seconds: float, otherwise: Callable[[float], Awaitable[None]]) -> None:
-        """Returns when the server tells of mail, or after so many seconds (`otherwise`: how to wait without IDLE)."""
+        """Returns when the server reports mail, or after so many seconds. Uses `otherwise` if there is no IDLE."""
         if self._session is not None and self._session.has_idle:
             await asyncio.to_thread(self._session.wait_for_mail, seconds, self._stopped.is_set)
         else:
             await otherwise(seconds)
 
     def stop(self) -> None:
-        """Begins nothing new: what is being queued is queued and settled."""
+        """Begins nothing new; mails under way are still queued and settled."""
         self._stopped.set()
 
     async def close(self) -> None:
@@ -167,7 +166,7 @@ class MailboxFetcher:
             if mail.size_bytes > self._limits.max_message_bytes:
                 limit = self._limits.max_message_bytes
                 reason = (
-                    f"it is larger than mailbox.max_message_bytes = {limit}: raise that, or take it out of the folder"
+                    f"it is larger than mailbox.max_message_bytes = {limit}: raise that, or move it out of the folder"
                 )
                 self._pass_over(mail, validity, tally, reason)
             elif (waits := self._postponed.get((validity, mail.uid))) is not None and time.monotonic() < waits.until:
@@ -175,24 +174,24 @@ class MailboxFetcher:
             elif (message := await self._fetch(session, mail, tally)) is not None:
                 fetched.append((mail, message))
         checked = await asyncio.gather(*(self._check(mail, message) for mail, message in fetched))
-        ready = [found for found in checked if not self._must_wait(found, validity, tally)]
+        ready = [fetched_mail for fetched_mail in checked if not self._must_wait(fetched_mail, validity, tally)]
         if ready:
-            envelopes = [self._envelope(found) for found in ready]
+            envelopes = [self._envelope(fetched_mail) for fetched_mail in ready]
             lane = Lane(source=self._source.name, bulk=self._source.bulk)
             await self._writer.put(encode_parcel([encode_envelope(envelope) for envelope in envelopes]), lane)
-            for found, envelope in zip(ready, envelopes, strict=True):
-                self._queued_unsettled.add((validity, found.mail.uid))
-                self._tell_fetched(found, envelope)
+            for fetched_mail, envelope in zip(ready, envelopes, strict=True):
+                self._queued_unsettled.add((validity, fetched_mail.mail.uid))
+                self._log_fetched(fetched_mail, envelope)
             tally.queued += len(ready)
-        if uids := sorted([*settled, *(found.mail.uid for found in ready)]):
+        if uids := sorted([*settled, *(fetched_mail.mail.uid for fetched_mail in ready)]):
             await self._settle(session, uids)
 
     async def _fetch(self, session: ImapSession, mail: WaitingMail, tally: Tally) -> bytes | None:
-        """The mail's bytes; None when somebody has taken it away meanwhile, or when the server keeps it."""
+        """The mail's bytes; None if the mail has gone, or the server does not deliver it."""
         try:
             return await asyncio.to_thread(session.fetch, mail.uid)
         except MailRefused as error:
-            reason = f"the server does not hand it over ({error}): look at it in the folder, and take it out"
+            reason = f"the server does not deliver it ({error}): check it in the folder, and move it out"
             self._pass_over(mail, session.uid_validity, tally, reason)
             return None
 
@@ -200,7 +199,7 @@ class MailboxFetcher:
         try:
             await asyncio.to_thread(session.settle, uids)
         except MailboxUnavailable as error:
-            # A folder that is full holds up no mail but what waits to go there: the rest is queued, then this is told.
+            # A full target folder must not hold up the other mails: they are queued first, then this is raised.
             self._unsettled = error
         else:
             self._queued_unsettled -= {(session.uid_validity, uid) for uid in uids}
@@ -211,27 +210,27 @@ class MailboxFetcher:
             dkim = await asyncio.to_thread(check_dkim, message, self._look_up)
         return _Fetched(mail=mail, message=message, dkim=dkim)
 
-    def _must_wait(self, found: _Fetched, validity: int, tally: Tally) -> bool:
-        before = self._postponed.pop((validity, found.mail.uid), None)
-        if not found.dkim.undecided:
+    def _must_wait(self, fetched: _Fetched, validity: int, tally: Tally) -> bool:
+        before = self._postponed.pop((validity, fetched.mail.uid), None)
+        if not fetched.dkim.undecided:
             return False
-        delivered_at = found.mail.delivered_at
+        delivered_at = fetched.mail.delivered_at
         if delivered_at is not None and datetime.now(UTC) - delivered_at > DKIM_PATIENCE:
             return False
         seconds = min(before.seconds * 2, _LONGEST_POSTPONEMENT_SECONDS) if before else _FIRST_POSTPONEMENT_SECONDS
-        self._postponed[(validity, found.mail.uid)] = _Postponement(until=time.monotonic() + seconds, seconds=seconds)
+        self._postponed[(validity, fetched.mail.uid)] = _Postponement(until=time.monotonic() + seconds, seconds=seconds)
         tally.postponed += 1
         metrics.FETCHED_MAILS.labels(self._source.name, "postponed").inc()
         self._log.info(
-            "mail.postponed", provider=self._source.provider, uid=found.mail.uid, reason=found.dkim.undecided
+            "mail.postponed", provider=self._source.provider, uid=fetched.mail.uid, reason=fetched.dkim.undecided
         )
         return True
 
     def _pass_over(self, mail: WaitingMail, validity: int, tally: Tally, reason: str) -> None:
         tally.passed_over += 1
-        if (validity, mail.uid) in self._told_of:
+        if (validity, mail.uid) in self._logged:
             return
-        self._told_of.add((validity, mail.uid))
+        self._logged.add((validity, mail.uid))
         metrics.FETCHED_MAILS.labels(self._source.name, "passed_over").inc()
         self._log.warning(
             "mail.passed_over",
@@ -241,12 +240,12 @@ class MailboxFetcher:
             body_bytes=mail.size_bytes,
         )
 
-    def _envelope(self, found: _Fetched) -> Envelope:
+    def _envelope(self, fetched: _Fetched) -> Envelope:
         headers = {}
-        if found.dkim.passed:
-            headers[DKIM_PASS_HEADER] = " ".join(found.dkim.passed)
-        if found.mail.delivered_at is not None:
-            headers[DELIVERED_AT_HEADER] = found.mail.delivered_at.isoformat()
+        if fetched.dkim.passed:
+            headers[DKIM_PASS_HEADER] = " ".join(fetched.dkim.passed)
+        if fetched.mail.delivered_at is not None:
+            headers[DELIVERED_AT_HEADER] = fetched.mail.delivered_at.isoformat()
         return Envelope(
             delivery_id=new_delivery_id(),
             source=self._source.name,
@@ -255,29 +254,29 @@ class MailboxFetcher:
             received_at=datetime.now(UTC),
             content_type=MAIL_CONTENT_TYPE,
             headers=headers,
-            body=found.message,
+            body=fetched.message,
             account_from=self._source.account_from,
         )
 
-    def _tell_fetched(self, found: _Fetched, envelope: Envelope) -> None:
+    def _log_fetched(self, fetched: _Fetched, envelope: Envelope) -> None:
         metrics.FETCHED_MAILS.labels(self._source.name, "queued").inc()
         self._log.info(
             "mail.fetched",
             provider=self._source.provider,
             delivery_id=envelope.delivery_id,
-            uid=found.mail.uid,
-            body_bytes=len(found.message),
-            dkim_pass=" ".join(found.dkim.passed),
+            uid=fetched.mail.uid,
+            body_bytes=len(fetched.message),
+            dkim_pass=" ".join(fetched.dkim.passed),
         )
 
 
 async def waiting_mails(mailbox: ImapMailbox, *, timeout_seconds: float) -> list[WaitingMail]:
-    """What would be fetched now; changes nothing. Raises MailboxUnavailable and ImpossibleSetting."""
+    """The mails that would be fetched now. Changes nothing. Raises MailboxUnavailable and ImpossibleSetting."""
     return await _look(mailbox, timeout_seconds, lambda session: list(session.waiting()))
 
 
 async def waiting_in_short(mailbox: ImapMailbox, *, timeout_seconds: float) -> Waiting:
-    """How much would be fetched now, however much it is; changes nothing and raises as waiting_mails does."""
+    """How many mails would be fetched now, however many. Changes nothing; raises the same as waiting_mails."""
 
     def count(session: ImapSession) -> Waiting:
         first = next(session.waiting(), None)
@@ -286,8 +285,8 @@ async def waiting_in_short(mailbox: ImapMailbox, *, timeout_seconds: float) -> W
     return await _look(mailbox, timeout_seconds, count)
 
 
-async def _look(mailbox: ImapMailbox, timeout_seconds: float, ask: Callable[[ImapSession], _Found]) -> _Found:
-    def look() -> _Found:
+async def _look(mailbox: ImapMailbox, timeout_seconds: float, ask: Callable[[ImapSession], _Answer]) -> _Answer:
+    def look() -> _Answer:
         session = ImapSession.open(mailbox, timeout_seconds=timeout_seconds, read_only=True)
         try:
             return ask(session)
