@@ -19,7 +19,7 @@ run: $(VENV)/installed ## everything in one process: prints where to POST and wh
 demo: $(VENV)/installed ## a day of signed webhooks of four ESPs, and what became of the contacts
 	@exec deploy/start demo $(ARGS)
 
-stack: $(VENV)/installed ## the production topology without Docker: RabbitMQ, two receivers, two workers, the API
+stack: $(VENV)/installed ## the production topology without Docker: RabbitMQ, two receivers, two processors, the API
 	@exec deploy/start stack $(ARGS)
 
 test: lint ## lint, types and every test; installs and starts what they need

@@ -101,11 +101,11 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "open_files",
     ),
     "consumer.resumed": _event(
-        "info", "Postgres answers again, and the worker takes parcels from this queue again.", "queue", "seconds"
+        "info", "Postgres answers again, and the processor takes parcels from this queue again.", "queue", "seconds"
     ),
     "consumer.suspended": _event(
         "warning",
-        "Postgres is away for longer than a restart takes: the worker gives back what it holds, and takes nothing.",
+        "Postgres is away for longer than a restart takes: the processor gives back what it holds, and takes nothing.",
         "queue",
         "reason",
     ),
@@ -180,7 +180,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "load.given_back": _event(
         "warning",
-        "Postgres is away: what the worker could not store goes back to the queue and is lent again.",
+        "Postgres is away: what the processor could not store goes back to the queue and is lent again.",
         "queue",
         "parcels",
         "reason",
@@ -257,7 +257,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "parcel.tried": _event(
         "warning",
-        "A parcel that a worker had when it died, or could not store, is tried alone: as a whole, then delivery by"
+        "A parcel that a processor had when it died, or could not store, is tried alone: as a whole, then delivery by"
         " delivery. Another death would say which one it is.",
         "queue",
         "source",

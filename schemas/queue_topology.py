@@ -39,7 +39,7 @@ PARCELS_EXCHANGE_ARGUMENTS: dict[str, str | int] = {"alternate-exchange": SHARED
 
 # As good as none: from RabbitMQ 4.0 on a quorum queue without a limit of its own has one of 20. Version 3 takes no word
 # for "unlimited". A broker counts how often it lent a parcel, and each lost channel counts for all that was lent on it;
-# how often a worker tried a parcel is counted by the workers: worker/processor/trials.py.
+# how often a processor tried a parcel is counted by the processors: worker/processor/trials.py.
 NO_DELIVERY_LIMIT = 2**31 - 1
 
 PARCELS_QUEUE_ARGUMENTS: dict[str, str | int] = {

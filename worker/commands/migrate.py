@@ -25,7 +25,7 @@ def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Applies the SQL files of schemas/database that this database has not seen, in order. Then contacts that a
 former version stored under another spelling of their address get today's; two that are one are joined, with the
-events of both. Safe to run at any time, beside workers and by several at once, and to be killed: the next run
+events of both. Safe to run at any time, beside processors and by several at once, and to be killed: the next run
 goes on. Run it before the new version's processes start.
 
 examples:

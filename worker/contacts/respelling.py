@@ -1,8 +1,8 @@
 """One contact has one key, also after an upgrade: contacts under a former spelling get today's, or are joined.
 
 A contact that turns out to be the same as another gives it its events and its history, and is gone; the events of both
-are folded anew. That can go on beside workers of any version: rows are locked as batches lock them, and what a worker
-of an earlier version stores meanwhile is found by the next run.
+are folded anew. That can go on beside processors of any version: rows are locked as batches lock them, and what an
+earlier processor stores meanwhile is found by the next run.
 
 How far a run has got is noted in the transaction that did it, so that one that was killed goes on where it stopped, and
 one that follows looks at what is new.

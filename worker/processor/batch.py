@@ -79,7 +79,7 @@ class BatchWriter:
                 found = f"Postgres refuses an event of it ({error})"
             except (BouncekeeperError, *DATABASE_ERRORS):
                 raise
-            except Exception as error:  # noqa: BLE001 - a defect of ours must not stop every worker lent this batch
+            except Exception as error:  # noqa: BLE001 - a defect of ours must not stop every processor lent this batch
                 found = f"an event of it cannot be applied ({type(error).__name__})"
                 if len(part) == 1:
                     _log.exception("event.failed", delivery_id=str(part[0].delivery_id))

@@ -4,8 +4,8 @@ Loads go two ways. Large loads are filled in turns from the lanes. While one is 
 that have none in it go ahead, in small loads that wait for nothing; what a lane has beyond them is its backlog, and
 waits its turn. So what a quiet source says is in effect at once, however long the large loads take.
 
-What could not be stored goes back to the queue, and nothing is taken until Postgres answers again. What stops workers
-is found by trying it alone (worker.processor.trials).
+What could not be stored goes back to the queue, and nothing is taken until Postgres answers again. What stops
+processors is found by trying it alone (worker.processor.trials).
 """
 
 import asyncio
@@ -43,8 +43,8 @@ _LONGEST_AWAY_SECONDS = 10.0
 _PARTING_SECONDS = 2.0
 _REASON = "stops_workers"
 _DETAIL = (
-    f"each of the {MOST_ATTEMPTS} times that it was tried alone the worker died, or could not store it while it stored"
-    " others: look for the reason in the workers' log, and replay it after the fix"
+    f"each of the {MOST_ATTEMPTS} times that it was tried alone the processor died, or could not store it while it"
+    " stored others: look for the reason in the processors' log, and replay it after the fix"
 )
 
 

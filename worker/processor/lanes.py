@@ -1,4 +1,4 @@
-"""Which lanes a worker reads: a queue for each source of its configuration, and whatever others have made."""
+"""Which lanes a processor reads: a queue for each source of its configuration, and whatever others have made."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime

@@ -164,7 +164,7 @@ async def all_of(work: Iterable[Coroutine[Any, Any, _Result]]) -> list[_Result]:
 def divide_by_contact(parsed: ParsedParcels, most_events: int) -> list[list[FeedbackEvent]]:
     """The events in batches of about `most_events`, all of a contact's in the same one; none of them empty.
 
-    Which batch a contact is in follows from its address alone and is the same in every process: two workers
+    Which batch a contact is in follows from its address alone and is the same in every process: two processors
     that are each at another part of their loads do not meet. Each begins at a part of its own choosing.
     """
     if parsed.event_count <= most_events:

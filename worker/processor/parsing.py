@@ -76,7 +76,7 @@ def parse_parcel(
 def events_of(envelope: Envelope, source: BoundSource) -> list[FeedbackEvent]:
     """The delivery's events, each under the account that it belongs to, and what is malformed; raises SetAside.
 
-    The rule comes along with the envelope, as a worker may have been started before the source had one.
+    The rule comes along with the envelope, as a processor may have been started before the source had one.
     """
     events = source.parse(envelope)
     if len(envelope.body) > _SMALL_BODY_BYTES and sum(len(event.raw) for event in events) > _MOST_RAW_BYTES:
@@ -104,7 +104,7 @@ def parse_envelope(
     whole = ParsedDelivery(envelope=envelope, events=[], is_part=is_part)
     source = sources.of(envelope)
     if source is None:
-        detail = f"this version knows no provider {envelope.provider!r}: upgrade the workers, then replay"
+        detail = f"this version knows no provider {envelope.provider!r}: upgrade the processors, then replay"
         into.set_aside.append(whole.set_aside(reason="unknown_provider", detail=detail))
         return
     try:

@@ -33,7 +33,7 @@ async def serving_probes(
         host=settings.host,
         port=settings.port,
         role="processor",
-        remedy="give each worker of a machine a processor.port of its own, or 0 for none",
+        remedy="give each processor of a machine a processor.port of its own, or 0 for none",
     ) as address:
         yield address
 

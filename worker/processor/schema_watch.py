@@ -1,4 +1,4 @@
-"""A worker whose tables vanish under it lets go of the database, and begins anew when they are back."""
+"""A processor whose tables vanish under it lets go of the database, and begins anew when they are back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The worker process: consumers of both queues, and the tasks that keep the house in order beside them."""
+"""The processor: consumers of both queues, and the tasks that keep the house in order beside them."""
 
 import asyncio
 import gc
@@ -132,7 +132,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                 writer.rules = await batch_rules(pool, settings)  # what counts as old moves on with the calendar
                 months = settings.processor.retention_months
                 await drop_old_months(pool, now=datetime.now(UTC), retention_months=months)
-                await respell_contacts(pool, writer.rules.policy)  # what an earlier worker stored during an upgrade
+                await respell_contacts(pool, writer.rules.policy)  # what an earlier processor stored during an upgrade
                 await forget_attempts(pool, now=datetime.now(UTC))
 
             tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))

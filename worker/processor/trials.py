@@ -1,15 +1,15 @@
-"""Which parcels stop the workers that try them, found without a word from the dead.
+"""Which parcels stop the processors that try them, found without a word from the dead.
 
-A parcel that was lent before is no suspect by itself: channels are lost, workers are stopped and killed, and all that
-they held is lent again. So there are steps.
+A parcel that was lent before is no suspect by itself: channels are lost, processors are stopped and killed, and all
+that they held is lent again. So there are steps.
 
 1. A parcel that was lent before is noted, and goes with others as usual. When it is done, the note is struck out.
-2. If it is lent once more and the note is there still, a worker died, or was killed, while it had it among others. It
-   is then tried alone, with nothing else under way in the process, and each attempt is on record before it is made.
+2. If it is lent once more and the note is there still, a processor died, or was killed, while it had it among others.
+   It is then tried alone, with nothing else under way in the process, and each attempt is on record before it is made.
 3. When it has been tried in vain as a whole, its deliveries are tried one by one, each with attempts of its own. One
    that has had all of them is set aside.
 
-So whatever kills a worker is given up after a few more, and what it was lent together with is not. Attempts that end
+So whatever kills a processor is given up after a few more, and what it was lent together with is not. Attempts that end
 in good order, as when Postgres goes away in the middle, are taken back.
 """
 

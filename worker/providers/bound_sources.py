@@ -1,4 +1,4 @@
-"""All sources that a worker may meet, each bound once."""
+"""All sources that a processor may meet, each bound once."""
 
 from collections.abc import Iterable, Mapping
 

@@ -7,7 +7,7 @@ lent a few parcels at a time, in turns with other narrow queues, until its parce
 from collections import Counter, deque
 from collections.abc import Iterable
 
-# Of what is held in parcels that are not small: those of one worker, in either queue.
+# Of what is held in parcels that are not small: those of one processor, in either queue.
 MOST_LENT_BYTES = 32 * 1024 * 1024
 # Smaller parcels never wait for larger ones, and a few hundred of them are not much.
 SMALL_BYTES = 64 * 1024

@@ -14,7 +14,7 @@ from worker.errors import QueueUnavailable
 from worker.queue.lent_bytes import SMALL_BYTES, LentBytes, NarrowQueues
 from worker.queue.rabbitmq_connection import BrokerConnection, lost_means_unavailable
 
-# A worker keeps what it was lent in memory: of many lanes it is lent less of each. Fewer than four cost throughput.
+# A processor keeps what it was lent in memory: of many lanes it is lent less of each. Fewer than four cost throughput.
 _MOST_LENT = 256
 _LEAST_PREFETCH = 4
 _CANCEL_SECONDS = 10.0

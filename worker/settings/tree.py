@@ -60,7 +60,7 @@ class QueueSettings(Struct, frozen=True, kw_only=True):
     prefetch_parcels: Annotated[
         int,
         Meta(ge=1, le=10_000),
-        _says("Parcels of one source that the broker lends one worker at a time; fewer if the sources are many."),
+        _says("Parcels of one source that the broker lends one processor at a time; fewer if the sources are many."),
     ] = 16
 
 

@@ -63,7 +63,7 @@ def follower_name(endpoint: str) -> str:
 
 
 async def endpoint_state(executor: Executor, endpoint: str, *, counted: bool = False) -> EndpointState | None:
-    """How the endpoint fares; None when no worker has met it yet. Raises StoreUnavailable.
+    """How the endpoint fares; None when no processor has met it yet. Raises StoreUnavailable.
 
     What waits for it is counted only when asked for: that takes a while where much waits.
     """
@@ -101,7 +101,7 @@ async def enable_endpoint(
 ) -> bool:
     """The endpoint is sent to again, from where it stopped, after a position, or from now on.
 
-    False when no worker has met it yet. Raises StoreUnavailable.
+    False when no processor has met it yet. Raises StoreUnavailable.
     """
     with store_errors("enabling an endpoint"):
         done = await executor.execute(_ENABLE, follower_name(endpoint), after_position, from_now)

@@ -7,7 +7,7 @@ from schemas.lane import Lane
 from worker.store.pool import Pool, store_errors
 from worker.store.sessions import session
 
-# A worker renews its lanes far more often. A younger one may be about to make its queue.
+# A processor renews its lanes far more often. A younger one may be about to make its queue.
 _FORGOTTEN_AFTER = timedelta(days=1)
 
 _NOTE = """
@@ -27,7 +27,7 @@ async def note_lanes(pool: Pool, lanes: Collection[Lane], *, now: datetime) -> l
 
 
 async def forget_lanes(pool: Pool, lanes: Collection[Lane], *, now: datetime) -> None:
-    """Strikes out lanes whose queues are gone, if no worker has named them of late. Raises StoreUnavailable."""
+    """Strikes out lanes whose queues are gone, if no processor has named them of late. Raises StoreUnavailable."""
     if lanes:
         with store_errors("forgetting lanes of the queue"):
             await pool.execute(_FORGET, [lane.name for lane in lanes], now - _FORGOTTEN_AFTER)

@@ -1,7 +1,7 @@
-"""Which of the workers does what only one may do at a time, such as sending to one endpoint.
+"""Which of the processors does what only one may do at a time, such as sending to one endpoint.
 
-A turn is an advisory lock of a session that has nothing else to do. It ends with the session: at once when the worker
-dies, and after a while when it hangs, for Postgres ends a session that says nothing.
+A turn is an advisory lock of a session that has nothing else to do. It ends with the session: at once when the
+processor dies, and after a while when it hangs, for Postgres ends a session that says nothing.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from worker.store.pool import store_errors
 _LOCK_CLASS = 0x626B7475  # first half of these advisory locks; the second is made of the turn's name
 _CONNECT_SECONDS = 5.0
 _COMMAND_SECONDS = 5.0
-_SILENCE_SECONDS = 30.0  # after which Postgres takes a worker for hung
+_SILENCE_SECONDS = 30.0  # after which Postgres takes a processor for hung
 _SIGN_OF_LIFE_SECONDS = 5.0
 
 

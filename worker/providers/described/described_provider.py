@@ -94,7 +94,7 @@ def tailor(bound: BoundSource) -> BoundSource:
 def parse_undescribed(envelope: Envelope) -> list[FeedbackEvent]:
     """Never the events: raises UnreadablePayload."""
     raise UnreadablePayload(
-        f"source {envelope.source!r} has no description here: configure it for the workers too, then replay"
+        f"source {envelope.source!r} has no description here: configure it for the processors too, then replay"
     )
 
 

@@ -26,7 +26,7 @@ Unwrap = Callable[[Envelope], ReceivedMail]
 def read_without_keys(envelope: Envelope) -> list[FeedbackEvent]:
     """Never the events: read without its keys, a genuine report would be kept as unverified for good."""
     raise UnreadablePayload(
-        f"mail: source {envelope.source!r} is not configured here: start the workers with the configuration of"
+        f"mail: source {envelope.source!r} is not configured here: start the processors with the configuration of"
         " receivers and the mailbox process, then replay"
     )
 
