@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from tests.waiting import stays, until, wait_until
+from tests.waiting import stays, stays_meanwhile, until, wait_until
 
 
 async def test_the_first_true_answer_is_given_back_whether_it_is_awaited_or_not() -> None:
@@ -57,3 +57,7 @@ async def test_a_state_that_ends_is_noticed_before_the_time_is_over() -> None:
     with pytest.raises(AssertionError, match="no longer so: it is quiet"):
         await stays(lambda: next(answers), "it is quiet", seconds=60)
     await stays(lambda: True, "it is quiet", seconds=0.05)
+    answers = iter([True, True, False])
+    with pytest.raises(AssertionError, match="no longer so: it is quiet"):
+        stays_meanwhile(lambda: next(answers), "it is quiet", seconds=60)
+    stays_meanwhile(lambda: True, "it is quiet", seconds=0.05)

@@ -1,7 +1,7 @@
 """How tests wait: for a state, with a deadline and a message. No other module of the tests sleeps.
 
-`until` and `stays` are for coroutines, `wait_until` for code that blocks. `pause` and `wait_seconds` are for the few
-times where the seconds themselves are what is tried, and take the reason.
+`until` and `stays` are for coroutines, `wait_until` and `stays_meanwhile` for code that blocks. `pause` and
+`wait_seconds` are for the few times where the seconds themselves are what is tried, and take the reason.
 """
 
 import asyncio
@@ -108,6 +108,16 @@ async def stays(condition: Callable[[], Awaitable[bool] | bool], what: str, *, s
         if time.monotonic() > ends:
             return
         await asyncio.sleep(min(_EVERY_SECONDS, seconds))
+
+
+def stays_meanwhile(condition: Callable[[], bool], what: str, *, seconds: float) -> None:
+    """The same for code that blocks."""
+    ends = time.monotonic() + seconds
+    while True:
+        assert condition(), f"no longer so: {what}"
+        if time.monotonic() > ends:
+            return
+        time.sleep(min(_EVERY_SECONDS, seconds))
 
 
 async def pause(seconds: float, why: str) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.commands.test_cli_up import Instance, bounce, wait_until_blocked
-from tests.waiting import wait_until
+from tests.waiting import stays_meanwhile, wait_until
 from worker.commands.support.demo_folder import demo_senders, source_name
 
 PATIENCE_SECONDS = 30
@@ -101,12 +100,14 @@ def test_up_waits_for_a_schema_that_vanishes_and_touches_nothing_meanwhile(
     for command in vanishing:
         postgres(instance, *command)
     wait_for_line(instance, "schema.vanished ", before + 1)
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline:
+
+    def is_away_and_untouched() -> bool:
         assert post_bounce(instance, "again@example.org") == 503
         assert http_status_of_check(instance) == 503
         tables = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-        assert postgres(instance, "psql", "--tuples-only", "--no-align", "--command", tables) == "0\n"
+        return postgres(instance, "psql", "--tuples-only", "--no-align", "--command", tables) == "0\n"
+
+    stays_meanwhile(is_away_and_untouched, "there is no table", seconds=3)
 
     postgres(instance, "pg_restore", "--exit-on-error", "--no-owner", "--dbname", "bouncekeeper", saved)
     wait_for_line(instance, "schema.returned ", before + 1)
