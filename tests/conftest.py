@@ -29,7 +29,8 @@ from tests.queue.virtual_hosts import LANES, VirtualHosts
 from tests.schemas.feedback_events import START
 from tests.surroundings import left_behind, move_to
 from worker.local_services.postgres import EmbeddedPostgres
-from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, start_rabbitmq
+from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ
+from worker.local_services.rabbitmq_choice import start_rabbitmq
 from worker.process.logs import configure_logging
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.store.partitions import make_partitions, month_of, months_later

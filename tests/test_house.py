@@ -39,8 +39,13 @@ def room_of(path: Path) -> str:
     return "schemas" if inside[0] == "schemas" else inside[1]
 
 
-def imported_modules(path: Path) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(ast.parse(path.read_text())):
+def imported_modules(path: Path, *, for_types: bool = True) -> Iterator[tuple[int, str]]:
+    """Each import's line and module; without `for_types` not those of `if TYPE_CHECKING:`."""
+    tree = ast.parse(path.read_text())
+    if not for_types:
+        blocks = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+        tree.body = [node for node in tree.body if node not in blocks]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -66,6 +71,16 @@ def test_rooms_are_few_and_stand_one_above_the_other() -> None:
     assert rooms == {*MAY_IMPORT, "schemas"}
     assert len(rooms - {"cli", "__main__", "errors"}) <= MOST_ROOMS
     TopologicalSorter({room: {name.split(".")[0] for name in below} for room, below in MAY_IMPORT.items()}).prepare()
+
+
+def test_no_module_imports_itself_over_others() -> None:
+    """Imports inside functions count as well, for they would only hide a circle; what only mypy reads does not."""
+    modules = {".".join(path.relative_to(REPOSITORY).with_suffix("").parts): path for path in SOURCES}
+    below = {
+        name: {module for _, module in imported_modules(path, for_types=False)} & modules.keys()
+        for name, path in modules.items()
+    }
+    TopologicalSorter(below).prepare()
 
 
 def test_errors_of_the_database_are_translated_in_the_store_alone() -> None:

@@ -7,7 +7,8 @@ import asyncpg
 
 from schemas.envelope import decode_parcel
 from worker.local_services.postgres import EmbeddedPostgres
-from worker.local_services.rabbitmq import RabbitMQ, start_rabbitmq
+from worker.local_services.rabbitmq import RabbitMQ
+from worker.local_services.rabbitmq_choice import start_rabbitmq
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.store.migrations import migrate
 

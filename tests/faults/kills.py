@@ -17,7 +17,7 @@ from tests.faults.verdict import Verdict, judge, listen_to_announcements, wait_u
 from tests.faults.workload import make_senders, make_webhooks
 from tests.waiting import pause
 from worker.local_services.postgres import EmbeddedPostgres
-from worker.local_services.rabbitmq import start_rabbitmq
+from worker.local_services.rabbitmq_choice import start_rabbitmq
 
 _DRAIN_SECONDS = 180.0
 

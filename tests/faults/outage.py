@@ -18,7 +18,7 @@ from tests.faults.topology import Topology
 from tests.faults.verdict import Verdict, judge, listen_to_announcements, wait_until_drained
 from tests.faults.workload import make_senders, make_webhooks
 from worker.local_services.postgres import EmbeddedPostgres
-from worker.local_services.rabbitmq import start_rabbitmq
+from worker.local_services.rabbitmq_choice import start_rabbitmq
 
 _DRAIN_SECONDS = 180.0
 _WORKERS = ("worker-1", "worker-2")

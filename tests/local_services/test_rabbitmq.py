@@ -12,21 +12,16 @@ import pytest
 from tests.local_services.processes import command_lines
 from tests.waiting import until
 from worker.errors import ImpossibleSetting, QueueUnavailable
+from worker.local_services.given_rabbitmq import GivenRabbitMQ
 from worker.local_services.process import command_of
-from worker.local_services.rabbitmq import (
-    URL_VARIABLE,
-    GivenRabbitMQ,
-    RabbitMQ,
-    start_rabbitmq,
-    wait_until_ready,
-    without_password,
-)
+from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ, wait_until_ready, without_password
+from worker.local_services.rabbitmq_choice import start_rabbitmq
 
 pytestmark = pytest.mark.slow
 
 _PROGRAM = textwrap.dedent("""
     import asyncio, pathlib, sys
-    from worker.local_services.rabbitmq import start_rabbitmq
+    from worker.local_services.rabbitmq_choice import start_rabbitmq
     from worker.process.logs import configure_logging
     configure_logging(level="error")
     async def main():

@@ -10,7 +10,8 @@ import pytest
 from tests.queue.queue_kit import Opened, PostgresKit, QueueKit, RabbitMQKit
 from tests.queue.virtual_hosts import VirtualHosts
 from worker.local_services.postgres import EmbeddedPostgres
-from worker.local_services.rabbitmq import RabbitMQ, start_rabbitmq
+from worker.local_services.rabbitmq import RabbitMQ
+from worker.local_services.rabbitmq_choice import start_rabbitmq
 from worker.store.migrations import migrate
 
 _QUEUES = ("rabbitmq", "postgres")

@@ -1,10 +1,8 @@
 """RabbitMQ for tests, drills and `make stack`: a configured one, else one that we start on this machine."""
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -12,8 +10,7 @@ import aio_pika
 from aiormq.exceptions import AMQPError
 from yarl import URL
 
-from worker.errors import ImpossibleSetting, QueueUnavailable
-from worker.local_services.debian_package import install_package
+from worker.errors import QueueUnavailable
 
 URL_VARIABLE = "BOUNCEKEEPER_QUEUE_URL"
 # Errors of a broker that is away, is starting, or refuses us for now.
@@ -92,97 +89,6 @@ class RabbitMQ(Protocol):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-
-
-class GivenRabbitMQ:
-    """A configured broker, which we use but never stop."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.owned = False
-
-    async def create_virtual_hosts(self, names: Sequence[str]) -> list[str]:
-        """Refused."""
-        raise self._refusal(f"be given the virtual hosts {', '.join(names)}")
-
-    async def stop(self) -> None:
-        """Refused."""
-        raise self._refusal("be stopped")
-
-    async def kill(self) -> None:
-        """Refused."""
-        raise self._refusal("be killed")
-
-    async def restart(self) -> None:
-        """Refused."""
-        raise self._refusal("be restarted")
-
-    async def pause(self) -> None:
-        """Refused."""
-        raise self._refusal("be paused")
-
-    async def resume(self) -> None:
-        """Refused."""
-        raise self._refusal("be resumed")
-
-    async def raise_memory_alarm(self) -> None:
-        """Refused."""
-        raise self._refusal("be blocked")
-
-    async def clear_memory_alarm(self) -> None:
-        """Refused."""
-        raise self._refusal("be unblocked")
-
-    async def close_connections(self, times: int, *, pause_seconds: float) -> None:
-        """Refused."""
-        del pause_seconds
-        raise self._refusal(f"close its connections {times} times")
-
-    async def close(self) -> None:
-        """Leaves it alone."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    def _refusal(self, what: str) -> ImpossibleSetting:
-        return ImpossibleSetting(f"The RabbitMQ of {URL_VARIABLE} is not ours to {what}: unset {URL_VARIABLE}.")
-
-
-async def start_rabbitmq(
-    data_directory: Path, *, url: str | None = None, port: int | None = None, own: bool = False
-) -> RabbitMQ:
-    """The broker to use, ready for connections.
-
-    In this order: `url`, or BOUNCEKEEPER_QUEUE_URL (neither with `own`, which asks for a broker that may be stopped and
-    killed); a node of our own from the binaries on this machine; a container, if a Docker engine runs; Debian's
-    package, installed with apt-get if we are root. Raises ImpossibleSetting with the remedy if none is available.
-    """
-    from worker.local_services.rabbitmq_container import (  # noqa: PLC0415 - both of these import this file
-        RabbitMQContainer,
-        docker_runs,
-    )
-    from worker.local_services.rabbitmq_node import RabbitMQNode, find_server  # noqa: PLC0415
-
-    existing_url = None if own else url or os.environ.get(URL_VARIABLE)
-    if existing_url:
-        await wait_until_ready(existing_url, timeout_seconds=10)
-        return GivenRabbitMQ(existing_url)
-    if server := find_server():
-        return await RabbitMQNode.start(data_directory, server=server, port=port)
-    if await asyncio.to_thread(docker_runs):
-        return await RabbitMQContainer.start(port=port)
-    await asyncio.to_thread(install_package, "rabbitmq-server", otherwise=f", or start Docker, or set {URL_VARIABLE}")
-    if server := find_server():
-        return await RabbitMQNode.start(data_directory, server=server, port=port)
-    raise ImpossibleSetting(
-        "There is no RabbitMQ: install rabbitmq-server (Debian, Ubuntu: `apt-get install rabbitmq-server`; "
-        f"macOS: `brew install rabbitmq`), or start Docker, or set {URL_VARIABLE}."
-    )
 
 
 async def wait_until_ready(url: str, *, timeout_seconds: float) -> None:

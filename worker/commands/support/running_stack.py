@@ -18,7 +18,7 @@ from worker.commands.support.startup_notice import print_startup_notice
 from worker.commands.support.supervisor import WatchedProcess, supervise
 from worker.local_services.folder import told_as_mistakes
 from worker.local_services.instance import Instance
-from worker.local_services.rabbitmq import start_rabbitmq
+from worker.local_services.rabbitmq_choice import start_rabbitmq
 from worker.local_services.whole_file import write_anew
 from worker.providers.mail.imap_options import has_mailbox
 from worker.settings.configuration_file import CONFIG_VARIABLE
