@@ -40,7 +40,7 @@ async def base_url(pool: Pool, api_settings: ApiSettings) -> AsyncIterator[str]:
         pool=pool, policy=recommended_policy(), settings=api_settings, source_accounts=("default", "shop-eu")
     )
     connections = ConnectionSettings(body_grace_seconds=0.5)
-    async with listening(app, host="127.0.0.1", port=0, role="API", remedy="", connections=connections) as url:
+    async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url:
         yield url
 
 

@@ -22,8 +22,9 @@ from worker.local_services.rabbitmq_choice import start_rabbitmq
 
 _DRAIN_SECONDS = 180.0
 _WORKERS = ("worker-1", "worker-2")
-_READS = '"event":"broker.connected","process":"work","role":"reader of bouncekeeper.parcels"'
+_READS = '"event":"broker.connected","process":"processor","role":"reader of bouncekeeper.parcels"'
 _LOSSES_AT_ONCE = 10
+_GIVE_UP_SECONDS = 300.0
 _PAUSE_SECONDS = 0.7  # a worker has to be connected for its channel to be lost
 
 
@@ -74,7 +75,9 @@ async def run_outage(options: DrillOptions) -> Report:
                         )
                     )
                     before = _connections(topology)
+                    give_up_at = time.monotonic() + _GIVE_UP_SECONDS
                     while min(lost := _losses(topology, before)) < losses:
+                        assert time.monotonic() < give_up_at, f"{lost} channels lost instead of {losses}"
                         times = min(_LOSSES_AT_ONCE, losses - min(lost))
                         await rabbitmq.close_connections(times, pause_seconds=_PAUSE_SECONDS)
                     outcome = await posting
