@@ -177,7 +177,7 @@ def test_who_is_known_in_another_account_only_is_not_said_to_be_unknown(instance
     told = instance.run("explain", "tenant@example.org", "--account", "shop-7", **named)
     assert (told.returncode, told.stdout) == (
         ExitCode.NO,
-        "tenant@example.org is not known in account shop-7, but in default: name it with --account\n",
+        "tenant@example.org is not known in account shop-7, but in default: name that account with --account\n",
     )
     assert "nobody ever reported" in instance.run("explain", "nobody@example.org").stdout
 

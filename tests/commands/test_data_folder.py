@@ -81,4 +81,4 @@ def test_a_folder_in_the_place_of_a_file_is_told(configured: Path, tmp_path: Pat
     (configured / "postgres" / "password").mkdir(parents=True)
     said = refusal(bouncekeeper("up", "--data-directory", "data"), tmp_path)
     assert f"because of {configured / 'postgres' / 'password'}" in said
-    assert "move the folder away" in said
+    assert "move away the folder that is in place of a file" in said
