@@ -19,6 +19,7 @@ from worker.local_services.process import free_port
 
 ENDS_WITHIN_SECONDS = 20.0
 COMES_UP_WITHIN_SECONDS = 90.0
+_OF_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"}
 ALLOWED = ("[info ", "[warning ")  # what it did until then
 
 
@@ -38,7 +39,8 @@ class Folder:
             return subprocess.Popen(
                 command or ["sh", "-c", what_make_runs("run")],
                 cwd=self.path,
-                env={**os.environ, **ports},
+                # Run by make itself, the make that is tried would print where it works.
+                env={name: text for name, text in os.environ.items() if name not in _OF_MAKE} | ports,
                 stdout=said,
                 stderr=said,
                 start_new_session=True,  # a group of its own: a terminal's interrupt reaches all of it

@@ -192,7 +192,7 @@ async def test_nothing_is_touched_while_a_process_of_ours_is_connected(database_
     worker = await asyncpg.connect(database_dsn, server_settings={"application_name": "bouncekeeper-worker"})
     try:
         said = await run([RESTORE, saved], database_dsn, expected=1)
-        assert "in use by: bouncekeeper-worker. Stop receivers, workers and API first" in said
+        assert "in use by: bouncekeeper-worker. Stop receivers, processors and API first" in said
         assert await worker.fetchval("SELECT note FROM status_changes") == "still here"
     finally:
         await worker.close()

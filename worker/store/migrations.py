@@ -53,13 +53,14 @@ def _migrate(dsn: str) -> list[str]:
 def _apply(dsn: str) -> list[str]:
     backend: DatabaseBackend = yoyo.get_backend(_yoyo_url(dsn))
     try:
+        # The advisory lock above is the real one. yoyo's is a row that a killed run leaves behind, and that it waits
+        # for even to look.
+        backend.break_lock()
         with as_file(files("schemas") / "database") as folder:
             migrations: MigrationList = yoyo.read_migrations(str(folder))
             todo = backend.to_apply(migrations)
             names = [migration.id for migration in todo]
             if todo:
-                # The advisory lock above is the real one; yoyo's is a row that a killed run leaves behind.
-                backend.break_lock()
                 with backend.lock():
                     for migration in todo:
                         # yoyo's own way commits what a file does before it notes that it was done: a process killed

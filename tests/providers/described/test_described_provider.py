@@ -182,7 +182,7 @@ def test_a_source_without_a_description_is_reported_and_its_webhooks_are_set_asi
     source = Source(name="first", provider="described", secrets=(Secret("s"),))
     assert any("no description" in problem for problem in PROVIDER.check_source(source))
     envelope = TestDescribedConformance().envelope(post("described", b"{}", {}))
-    with pytest.raises(UnreadablePayload, match="configure it for the workers too"):
+    with pytest.raises(UnreadablePayload, match="configure it for the processors too"):
         PROVIDER.bind(source).parse(envelope)
 
 
