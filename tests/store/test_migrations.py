@@ -79,6 +79,20 @@ async def test_a_migration_that_ends_before_it_is_noted_has_changed_nothing(post
     assert await migrate(postgres_dsn, dry_run=True) == []
 
 
+async def test_the_lock_that_a_killed_migration_has_left_holds_nobody_up(postgres_dsn: str) -> None:
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        # Killed at this moment it has made nothing else: the library makes this table first, and locks to look.
+        await connection.execute(
+            "CREATE TABLE yoyo_lock (locked int DEFAULT 1, ctime timestamp, pid int NOT NULL, PRIMARY KEY (locked))"
+        )
+        await connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 4711)")
+    finally:
+        await connection.close()
+    async with asyncio.timeout(8):  # the library itself waits for ten seconds, in vain
+        assert await migrate(postgres_dsn)
+
+
 def make_notebook(dsn: str) -> None:
     """The table in which migrations are noted, as the first of them makes it."""
     backend = yoyo.get_backend(dsn.replace("postgresql://", "postgresql+psycopg://"))
