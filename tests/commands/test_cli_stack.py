@@ -153,7 +153,7 @@ def test_every_line_of_a_process_stands_behind_its_name(stack: Stack) -> None:
     json.loads(lines[0].partition("│")[2])
 
 
-@pytest.mark.parametrize("words", [("--receivers", "0"), ("--workers", "none")])
+@pytest.mark.parametrize("words", [("--receivers", "0"), ("--processors", "none")])
 def test_fewer_than_one_process_is_a_usage_error(words: tuple[str, str], tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "worker", "stack", *words],
