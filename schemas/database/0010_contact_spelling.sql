@@ -1,5 +1,5 @@
 -- One contact has one key: how far the contacts were looked through for addresses in a former spelling, which `migrate`
--- gives today's, joining contacts that turn out to be one (worker/processor/respelling.py).
+-- gives today's, joining contacts that turn out to be one (worker/contacts/respelling.py).
 -- depends: 0004_event_identity
 
 -- One row; whoever renames or joins contacts holds its lock. A version that spells addresses another way again sets

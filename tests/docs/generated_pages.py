@@ -32,7 +32,7 @@ _FAMILIES = {
         "([operating.md](operating.md#dead-letters))."
     ),
     "WriteRefused": (
-        "Only a worker meets it. It divides the batch until the event at fault is found; that event's delivery goes to "
+        "Only a processor meets it. It divides the batch until the event at fault is found; that event's delivery goes to "
         "`dead_letters`, and the others are stored."
     ),
     "RequestRefused": (

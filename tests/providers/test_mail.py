@@ -67,7 +67,7 @@ class TestMail(MailConformance):
         for request in (bad, missing):
             assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Refused)
 
-    def test_what_only_fetch_mail_knows_is_taken_from_no_request(self) -> None:
+    def test_what_only_the_mailbox_knows_is_taken_from_no_request(self) -> None:
         assert not {DKIM_PASS_HEADER, DELIVERED_AT_HEADER} & PROVIDER.kept_headers
         posted = self.new_sender().posted(BOUNCE, now=NOW)
         claiming = msgspec.structs.replace(posted, headers={**posted.headers, DKIM_PASS_HEADER: "arf.mail.yahoo.com"})

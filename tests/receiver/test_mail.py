@@ -74,7 +74,7 @@ async def test_whatever_goes_wrong_the_mail_server_tries_again(
     assert postgres_writer.parcels == []
 
 
-async def test_nobody_can_claim_by_http_what_only_fetch_mail_finds_out(
+async def test_nobody_can_claim_by_http_what_only_the_mailbox_finds_out(
     start_receiver: Start, postgres_writer: TallyingWriter, database_dsn: str
 ) -> None:
     sender = MailSamples()

@@ -15,7 +15,7 @@ from msgspec import Struct
 from worker.providers.mail.dkim_verdict import header_values, signing_domains
 
 MAX_SIGNATURES = 5  # real mail has one to three; each costs a look-up that its sender chooses
-_silent = logging.getLogger("worker.mailbox.dkim")  # dkimpy logs every bad signature as an error
+_silent = logging.getLogger("worker.mailbox.dkim_check")  # dkimpy logs every bad signature as an error
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False
 
