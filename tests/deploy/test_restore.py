@@ -189,10 +189,10 @@ async def test_the_old_database_is_kept_under_another_name_or_dropped_when_asked
 async def test_nothing_is_touched_while_a_process_of_ours_is_connected(database_dsn: str, tmp_path: Path) -> None:
     await change(database_dsn, "still here")
     saved = await dump(database_dsn, tmp_path / "dump")
-    processor = await asyncpg.connect(database_dsn, server_settings={"application_name": "bouncekeeper-processor"})
+    processor = await asyncpg.connect(database_dsn, server_settings={"application_name": "bouncekeeper processor"})
     try:
         said = await run([RESTORE, saved], database_dsn, expected=1)
-        assert "in use by: bouncekeeper-processor. Stop receivers, processors and API first" in said
+        assert "in use by: bouncekeeper processor. Stop receivers, processors and API first" in said
         assert await processor.fetchval("SELECT note FROM status_changes") == "still here"
     finally:
         await processor.close()

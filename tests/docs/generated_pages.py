@@ -32,8 +32,8 @@ _FAMILIES = {
         "([operating.md](operating.md#dead-letters))."
     ),
     "WriteRefused": (
-        "Only a processor meets it. It divides the batch until the event at fault is found; that event's delivery goes to "
-        "`dead_letters`, and the others are stored."
+        "Only a processor meets it. It divides the batch until the event at fault is found; that event's delivery goes "
+        "to `dead_letters`, and the others are stored."
     ),
     "RequestRefused": (
         "Whoever asked the API must change the question; the answer is a problem of RFC 9457 with the remedy "

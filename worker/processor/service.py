@@ -160,7 +160,7 @@ async def worker_pool(settings: Settings) -> AsyncIterator[WriterPool]:
         settings.postgres.url.reveal(),
         connections=settings.postgres.pool_connections,
         command_timeout_seconds=settings.postgres.command_timeout_seconds,
-        application_name="bouncekeeper-processor",
+        application_name="bouncekeeper processor",
         server_settings=_ONE_PLAN,
     )
     try:
