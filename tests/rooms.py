@@ -22,4 +22,4 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 MOST_ROOMS = 20
 # Of a room that may not be imported as a whole, these modules may.
-SINGLE_MODULES = {room: tuple(name for name in names if "." in name) or ("-",) for room, names in MAY_IMPORT.items()}
+SINGLE_MODULES = {room: tuple(name for name in names if "." in name) for room, names in MAY_IMPORT.items()}

@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from schemas.envelope import decode_parcel, encode_parcel
 from worker.errors import BouncekeeperError, QueueUnavailable, StoreUnavailable
+from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
-from worker.process.pause import pause
 from worker.processor.batch import BatchWriter
 from worker.processor.load import Load, LoadWriter
 from worker.processor.trial_room import TrialRoom
@@ -109,7 +109,7 @@ class Consumer:
         )
         self._stop = asyncio.Event()
         self._store_lost: StoreUnavailable | None = None
-        self._away_seconds = _FIRST_AWAY_SECONDS
+        self._backoff = Backoff(first_seconds=_FIRST_AWAY_SECONDS, longest_seconds=_LONGEST_AWAY_SECONDS)
         self._unstored: set[bytes] = set()  # the parcels of loads that could not be stored, since the store is lost
         self._doubt: _Doubt | None = None
 
@@ -225,7 +225,7 @@ class Consumer:
 
     async def _acquit_store(self) -> None:
         """Something about a contact was stored: if another parcel could not be, that parcel is to blame."""
-        self._away_seconds = _FIRST_AWAY_SECONDS
+        self._backoff.succeeded()
         doubt, self._doubt = self._doubt, None
         if doubt is not None:
             self._trials.tried([doubt.lease])
@@ -308,8 +308,7 @@ class Consumer:
         _log.warning("consumer.suspended", queue=self._name, reason=str(error))
         failures = 0
         while not self._stop.is_set():
-            await pause(self._stop, self._away_seconds)
-            self._away_seconds = min(self._away_seconds * 2, _LONGEST_AWAY_SECONDS)
+            await self._backoff.wait(self._stop)
             try:
                 await self._trials.write(ask=True)
             except StoreUnavailable:

@@ -1,6 +1,7 @@
 """Opens the readers and writers of the queue that the settings name. Only this module knows which one that is."""
 
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -9,8 +10,10 @@ from worker.process import metrics
 from worker.queue.parking import ParkingWriter
 from worker.queue.port import QueueReader, QueueWriter
 from worker.queue.postgres import PostgresReader, PostgresWriter
-from worker.queue.topic_publisher import TopicPublisher
 from worker.settings.tree import QueueSettings, Settings
+
+if TYPE_CHECKING:
+    from worker.queue.topic_publisher import TopicPublisher  # imports the broker's library
 
 
 class OpenQueues(Struct, frozen=True, kw_only=True):
@@ -18,7 +21,7 @@ class OpenQueues(Struct, frozen=True, kw_only=True):
 
     readers: dict[str, QueueReader]  # by the name of the broker
     dead_readers: list[QueueReader]  # of parcels that a broker gave up
-    publisher: TopicPublisher | None  # announces changes of status; None without a broker that has exchanges
+    publisher: "TopicPublisher | None"  # announces changes of status; None without a broker that has exchanges
 
 
 def broker_url(queue: QueueSettings) -> str | None:
@@ -64,6 +67,7 @@ async def open_queues(settings: Settings, stack: AsyncExitStack) -> OpenQueues:
     publisher = None
     if (url := broker_url(settings.queue)) is not None:
         from worker.queue.rabbitmq import RabbitMQReader  # noqa: PLC0415 - only the adapter that is used
+        from worker.queue.topic_publisher import TopicPublisher  # noqa: PLC0415 - as above
 
         readers["rabbitmq"] = await RabbitMQReader.open(url, prefetch=settings.queue.prefetch_parcels)
         dead_readers.append(await RabbitMQReader.open_dead(url))

@@ -104,14 +104,6 @@ class BrokerConnection:
         waiting.close()
         return True
 
-    async def wait_up(self, timeout_seconds: float) -> None:
-        """Returns once the channel is open. Raises QueueUnavailable if that takes longer."""
-        if not self.up():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout_seconds):
-                    await self._up.wait()
-        _ = self.channel
-
     def give_up(self, reason: str) -> None:
         """Drops the connection, so that a new one is opened and everything is declared again."""
         self._lose(reason)
