@@ -161,6 +161,24 @@ def test_tests_wait_for_states_and_sleep_in_one_place_only() -> None:
     assert not found, "wait for a state with tests/waiting.py"
 
 
+def test_classes_of_tests_are_made_by_pytest_alone() -> None:
+    """What several tests need is a function beside them, as in tests/providers/reading.py."""
+    trees = {path: ast.parse(path.read_text()) for path in TEST_SOURCES}
+    classes = {
+        node.name
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test")
+    }
+    made = [
+        f"{path.relative_to(REPOSITORY)}:{node.lineno} makes a {name}"
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and (name := ast.unparse(node.func).rpartition(".")[2]) in classes
+    ]
+    assert not made
+
+
 def logged_names(path: Path) -> Iterator[tuple[int, str, set[str] | None]]:
     """Each `log.info("noun.verb_past", field=…)`: line, name, fields; None for fields that come as **mapping."""
     for node in ast.walk(ast.parse(path.read_text())):

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from schemas.envelope import Envelope, new_delivery_id
+from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
+from tests.providers.reading import wrap
 from tests.providers.sample_events import ALL_KINDS, NOW, one_of_each, sample
 from worker.providers.provider import Provider
 from worker.providers.registry import provider_named
@@ -24,9 +25,9 @@ _SIGNED_REQUESTS: dict[type, tuple[SampleSender, list[WebhookRequest]]] = {}  # 
 
 
 class ProviderUnderTest:
-    """See tests.providers.conformance.ProviderConformance.
+    """What the suite of all providers knows of one of them.
 
-    Most vendors are told by class variables; where one is not as simple as that, its class overrides a method.
+    Class variables describe most vendors; where one is not as simple as that, its class overrides a method.
     """
 
     provider_name: ClassVar[str]
@@ -106,18 +107,8 @@ class ProviderUnderTest:
         return self.provider.bind(source).authenticate(request, now=now, certificates=self.certificates(sender))
 
     def envelope(self, request: WebhookRequest, body: bytes | None = None) -> Envelope:
-        """The request as the receiver wraps it."""
-        kept = self.provider.kept_headers
-        return Envelope(
-            delivery_id=new_delivery_id(),
-            source="first",
-            provider=self.provider_name,
-            account="default",
-            received_at=NOW,
-            content_type=request.headers.get("content-type", ""),
-            headers={name: value for name, value in request.headers.items() if name in kept},
-            body=request.body if body is None else body,
-        )
+        """The request, or one with another body, as the receiver wraps it."""
+        return wrap(self.provider, request if body is None else msgspec.structs.replace(request, body=body))
 
     def read(self, envelope: Envelope) -> list[FeedbackEvent]:
         """The events of one envelope, as the provider's own make-believe vendor is configured."""

@@ -9,6 +9,7 @@ import pytest
 from schemas.source import Secret, Source
 from schemas.vocabulary import Kind
 from tests.providers.mail_conformance import BOUNCE, TOKEN_SECRET, MailConformance
+from tests.providers.reading import wrap
 from tests.providers.sample_events import NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.mail.mail_webhook import (
@@ -168,5 +169,5 @@ def test_a_sample_carries_a_token_of_the_source_however_it_is_proven(scheme: str
     )
     sample_of_it = sample_webhook(source, PROVIDER, now=NOW)
     assert sample_of_it.signed
-    (event,) = PROVIDER.bind(source).parse(TestMail().envelope(sample_of_it.request))
+    (event,) = PROVIDER.bind(source).parse(wrap(PROVIDER, sample_of_it.request))
     assert (event.kind, event.address) == (Kind.HARD_BOUNCE, "sample-of-mail@bouncekeeper.invalid")

@@ -11,6 +11,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import wrap
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.described.described_provider import PROVIDER
@@ -62,7 +63,7 @@ back = "bounce"
 
 def described(description: str, body: bytes) -> list[FeedbackEvent]:
     source = Source(name="first", provider="described", options={"description": description})
-    return PROVIDER.bind(source).parse(TestDescribedConformance().envelope(post("described", body, {})))
+    return PROVIDER.bind(source).parse(wrap(PROVIDER, post("described", body, {})))
 
 
 def test_events_are_labelled_with_the_descriptions_own_name() -> None:
@@ -181,7 +182,7 @@ def test_a_description_that_cannot_be_used_says_where_and_why(description: str, 
 def test_a_source_without_a_description_is_reported_and_its_webhooks_are_set_aside() -> None:
     source = Source(name="first", provider="described", secrets=(Secret("s"),))
     assert any("no description" in problem for problem in PROVIDER.check_source(source))
-    envelope = TestDescribedConformance().envelope(post("described", b"{}", {}))
+    envelope = wrap(PROVIDER, post("described", b"{}", {}))
     with pytest.raises(UnreadablePayload, match="configure it for the processors too"):
         PROVIDER.bind(source).parse(envelope)
 

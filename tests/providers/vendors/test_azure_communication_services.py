@@ -10,6 +10,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.providers.vendors.azure_communication_services import (
     DELIVERY_STATUSES,
@@ -64,8 +65,7 @@ def judge(request: WebhookRequest, source: Source) -> Judgement:
 
 
 def read(element: dict[str, Any]) -> FeedbackEvent:
-    suite = TestAzureCommunicationServices()
-    (event,) = suite.read(suite.envelope(AzureCommunicationServicesSamples().posted([element])))
+    (event,) = parse_request(PROVIDER, AzureCommunicationServicesSamples().posted([element]))
     return event
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -54,8 +54,7 @@ class TestBrevo(BatchConformance):
 
 
 def read(document: Any) -> list[FeedbackEvent]:
-    suite = TestBrevo()
-    return PROVIDER.bind(Source(name="first", provider="brevo")).parse(suite.envelope(BrevoSamples().posted(document)))
+    return parse_request(PROVIDER, BrevoSamples().posted(document))
 
 
 def one(event: str, **values: Any) -> FeedbackEvent:

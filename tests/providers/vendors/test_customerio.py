@@ -9,6 +9,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import parse_body
 from tests.providers.sample_events import sample
 from worker.errors import UnreadablePayload
 from worker.providers.vendors.customerio import EVENTS, OTHER_OBJECTS, PROVIDER
@@ -24,8 +25,7 @@ class TestCustomerIo(ProviderConformance):
 
 
 def one(values: dict[str, Any]) -> FeedbackEvent:
-    suite = TestCustomerIo()
-    (event,) = suite.read(suite.envelope(suite.request(), json.dumps(values).encode()))
+    (event,) = parse_body(PROVIDER, json.dumps(values).encode())
     return event
 
 

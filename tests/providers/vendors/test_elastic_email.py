@@ -11,6 +11,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.meanings import meanings
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -85,8 +86,7 @@ class TestElasticEmail(ProviderConformance):
 
 
 def read(request: WebhookRequest) -> list[FeedbackEvent]:
-    suite = TestElasticEmail()
-    return suite.read(suite.envelope(request))
+    return parse_request(PROVIDER, request)
 
 
 def one(**values: Any) -> FeedbackEvent:

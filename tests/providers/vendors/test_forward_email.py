@@ -9,6 +9,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.meanings import meanings
+from tests.providers.reading import parse_body
 from tests.providers.sample_events import ALL_KINDS, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -27,9 +28,8 @@ class TestForwardEmail(ProviderConformance):
 
 
 def one(**fields: Any) -> FeedbackEvent:
-    suite = TestForwardEmail()
     body = json.dumps(sample_values(sample()) | fields).encode()
-    (event,) = suite.read(suite.envelope(suite.request(), body))
+    (event,) = parse_body(PROVIDER, body)
     return event
 
 

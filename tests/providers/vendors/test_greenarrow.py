@@ -8,6 +8,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.meanings import meanings
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.greenarrow import BOUNCE_TYPES, EVENTS, PROVIDER, STATUSES
@@ -58,11 +59,8 @@ class TestGreenArrow(BatchConformance):
     signs_body = False
 
 
-SUITE = TestGreenArrow()
-
-
 def read(*events: Any) -> list[FeedbackEvent]:
-    return SUITE.parse([GreenArrowSamples().posted(events)])
+    return parse_request(PROVIDER, GreenArrowSamples().posted(events))
 
 
 def event(name: str, **other: Any) -> dict[str, Any]:
@@ -163,7 +161,7 @@ def test_an_attempt_tells_the_sending_domain() -> None:
 
 
 def test_an_object_alone_is_read_and_one_without_a_type_is_malformed_among_others() -> None:
-    (alone,) = SUITE.parse([GreenArrowSamples().posted(event("scomp"))])
+    (alone,) = parse_request(PROVIDER, GreenArrowSamples().posted(event("scomp")))
     assert alone.kind is Kind.COMPLAINT
     first, second = read({"email": "x@example.org"}, event("scomp"))
     assert (first.vendor_event, second.kind) == ("malformed", Kind.COMPLAINT)

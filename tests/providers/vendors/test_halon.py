@@ -7,6 +7,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import parse_body, parse_request
 from tests.providers.sample_events import ALL_KINDS, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.halon import ACTIONS, PROVIDER
@@ -24,14 +25,13 @@ class TestHalon(ProviderConformance):
     signs_body = False
 
 
-SUITE = TestHalon()
 GONE = {"result": {"code": 550, "enhanced": [5, 1, 1], "reason": ["no such", "user"]}}
 FULL = {"result": {"code": 452, "enhanced": [4, 2, 2], "reason": ["mailbox full"]}}
 UNREACHABLE = {"error": {"temporary": True, "message": "connection timed out"}}
 
 
 def read(**other: Any) -> FeedbackEvent:
-    (event,) = SUITE.parse([HalonSamples().posted(sample_values(sample()) | other)])
+    (event,) = parse_request(PROVIDER, HalonSamples().posted(sample_values(sample()) | other))
     return event
 
 
@@ -100,7 +100,7 @@ def test_reports_kept_in_a_log_may_be_posted_together() -> None:
     lines = b"\n".join(
         HalonSamples().posted(sample_values(sample(address=address))).body for address in ("a@b.de", "c@d.de")
     )
-    events = SUITE.read(SUITE.envelope(SUITE.request(), lines))
+    events = parse_body(PROVIDER, lines)
     assert [event.address for event in events] == ["a@b.de", "c@d.de"]
 
 

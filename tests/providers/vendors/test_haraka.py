@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
@@ -16,6 +15,7 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.docs.pages import REPOSITORY, snippets_of
 from tests.providers.batch_conformance import BatchConformance
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.haraka import PROVIDER
@@ -36,11 +36,8 @@ class TestHaraka(BatchConformance):
     signs_body = False
 
 
-SUITE = TestHaraka()
-
-
 def read(**other: Any) -> FeedbackEvent:
-    (event,) = SUITE.parse([HarakaSamples().posted([sample_values(sample()) | other])])
+    (event,) = parse_request(PROVIDER, HarakaSamples().posted([sample_values(sample()) | other]))
     return event
 
 
@@ -184,8 +181,7 @@ def test_the_plugin_keeps_reports_until_they_are_taken_and_they_are_read_as_what
     events = []
     for request in requests[1:]:
         assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Accepted)
-        envelope = msgspec.structs.replace(SUITE.envelope(request), received_at=NOW)
-        events += SUITE.read(envelope)
+        events += parse_request(PROVIDER, request)
     assert {event.address: (event.kind, event.cause) for event in events} == {
         "ok@example.org": (Kind.DELIVERED, Cause.NONE),
         "full@example.org": (Kind.DEFERRED, Cause.MAILBOX_FULL),

@@ -12,6 +12,7 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.meanings import meanings
+from tests.providers.reading import parse_body
 from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.vendors.iterable import EVENTS, OTHER_CHANNELS, PROVIDER, RECIPIENT_STATES
@@ -29,9 +30,8 @@ class TestIterable(ProviderConformance):
 
 
 def one(**fields: Any) -> FeedbackEvent:
-    suite = TestIterable()
     body = json.dumps({**sample_values(sample()), **fields}).encode()
-    (event,) = suite.read(suite.envelope(suite.request(), body))
+    (event,) = parse_body(PROVIDER, body)
     return event
 
 

@@ -10,7 +10,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.meanings import meanings
-from tests.providers.reading import parse_envelope
+from tests.providers.reading import parse_envelope, parse_request
 from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.kumomta import CLASSES, PROVIDER, TYPES
@@ -226,9 +226,8 @@ def test_lines_and_arrays_are_read_alike() -> None:
     records = [record(), record(id="2")]
     lines = "\n".join(json.dumps(one) for one in records).encode()
     sender = KumoMtaSamples()
-    suite = TestKumoMta()
     request = post("kumomta", lines, {"authorization": f"Bearer {sender.secret}"})
-    by_lines = suite.read(suite.envelope(request))
+    by_lines = parse_request(PROVIDER, request)
     assert [event.event_key for event in by_lines] == [event.event_key for event in read(*records)]
 
 

@@ -9,6 +9,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
+from tests.providers.reading import parse_body
 from tests.providers.sample_events import ALL_KINDS, EARLIER, NOW, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.mailchannels import EVENTS, PROVIDER
@@ -27,8 +28,7 @@ class TestMailChannels(BatchConformance):
 
 
 def read(*elements: Any) -> list[FeedbackEvent]:
-    suite = TestMailChannels()
-    return suite.read(suite.envelope(suite.request(), json.dumps(elements).encode()))
+    return parse_body(PROVIDER, json.dumps(elements).encode())
 
 
 def bounced(name: str, status: str, reason: str) -> FeedbackEvent:

@@ -8,6 +8,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import parse_body
 from tests.providers.sample_events import EARLIER, all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.maileroo import EVENTS, PROVIDER
@@ -23,8 +24,7 @@ class TestMaileroo(ProviderConformance):
 
 
 def read(values: Any) -> list[FeedbackEvent]:
-    suite = TestMaileroo()
-    return suite.read(suite.envelope(suite.request(), json.dumps(values).encode()))
+    return parse_body(PROVIDER, json.dumps(values).encode())
 
 
 def one(event_type: str, **data: Any) -> FeedbackEvent:

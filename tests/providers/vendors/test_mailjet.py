@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import ALL_KINDS, EARLIER, all_kinds_but, sample
 from worker.providers.vendors.mailjet import ERRORS, EVENTS, PROVIDER
 from worker.samples.mailjet import MailjetSamples, sample_object
@@ -134,10 +134,7 @@ class TestMailjet(BatchConformance):
 
 
 def read(document: Any) -> list[FeedbackEvent]:
-    suite = TestMailjet()
-    return PROVIDER.bind(Source(name="first", provider="mailjet")).parse(
-        suite.envelope(MailjetSamples().posted(document))
-    )
+    return parse_request(PROVIDER, MailjetSamples().posted(document))
 
 
 def one(event: str, **values: Any) -> FeedbackEvent:

@@ -13,6 +13,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import parse_body
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.signed_form import signed_message
@@ -77,14 +78,15 @@ class TestMandrill(ProviderConformance):
         return form([document])
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
 def form(elements: Any) -> bytes:
     return urlencode({"mandrill_events": json.dumps(elements)}).encode()
 
 
 def read(*elements: Any) -> list[FeedbackEvent]:
-    suite = TestMandrill()
-    envelope = suite.envelope(MandrillSamples().posted([]), form(elements))
-    return PROVIDER.bind(Source(name="first", provider="mandrill")).parse(envelope)
+    return parse_body(PROVIDER, form(elements), FORM)
 
 
 def one(event: str, **message: Any) -> FeedbackEvent:
@@ -312,9 +314,7 @@ def test_the_messages_own_id_stands_in_for_a_missing_outer_one() -> None:
 @pytest.mark.parametrize("body", [b"", b"mandrill_events=", b"mandrill_events=null", b"[]", b"mandrill_events=%ff"])
 def test_a_form_without_events_is_set_aside(body: bytes) -> None:
     with pytest.raises(UnreadablePayload, match="Mandrill webhook"):
-        PROVIDER.bind(Source(name="a", provider="mandrill")).parse(
-            TestMandrill().envelope(MandrillSamples().posted([]), body)
-        )
+        parse_body(PROVIDER, body, FORM)
 
 
 def test_the_test_of_a_new_webhook_has_no_events() -> None:

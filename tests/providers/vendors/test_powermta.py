@@ -24,6 +24,7 @@ from schemas.vocabulary import Cause, Kind
 from tests.docs.pages import REPOSITORY
 from tests.providers.conformance import ProviderConformance
 from tests.providers.meanings import meanings
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -105,15 +106,12 @@ class TestPowerMta(ProviderConformance):
             assert isinstance(self.judge(request, sender.source("first"), sender), Refused)
 
 
-SUITE = TestPowerMta()
-
-
 def read(*rows: dict[str, Any]) -> list[FeedbackEvent]:
-    return SUITE.parse([PowerMtaSamples().posted(rows)])
+    return parse_request(PROVIDER, PowerMtaSamples().posted(rows))
 
 
 def read_text(text: str) -> list[FeedbackEvent]:
-    return SUITE.parse([PowerMtaSamples().posted_body(text.encode(), "text/csv")])
+    return parse_request(PROVIDER, PowerMtaSamples().posted_body(text.encode(), "text/csv"))
 
 
 def row(**other: Any) -> dict[str, Any]:
@@ -204,7 +202,7 @@ def test_quoted_cells_keep_commas_and_line_breaks() -> None:
 
 def test_a_reply_in_another_charset_costs_no_record() -> None:
     rows = b"type,rcpt,dsnDiag\nb,jane@example.org,smtp;550 5.1.1 utilisateur cr\xe9\xe9 inconnu\nd,john@example.org,\n"
-    bounce, delivery = SUITE.parse([PowerMtaSamples().posted_body(rows, "text/csv")])
+    bounce, delivery = parse_request(PROVIDER, PowerMtaSamples().posted_body(rows, "text/csv"))
     assert (bounce.address, bounce.cause) == ("jane@example.org", Cause.MAILBOX_DOES_NOT_EXIST)
     assert (delivery.address, delivery.kind) == ("john@example.org", Kind.DELIVERED)
 
@@ -229,7 +227,7 @@ def test_a_line_without_a_type_is_malformed_among_others() -> None:
 def test_whatever_stands_below_the_header_is_read_or_set_aside(text: str) -> None:
     body = ("type,rcpt,dsnDiag\n" + text).encode("utf-8", "surrogatepass")
     try:
-        events = SUITE.read(SUITE.envelope(PowerMtaSamples().posted_body(body, "text/csv")))
+        events = parse_request(PROVIDER, PowerMtaSamples().posted_body(body, "text/csv"))
     except UnreadablePayload:
         return
     assert all(len(event.event_key) == 16 for event in events)
@@ -306,7 +304,7 @@ def test_the_script_cuts_no_record_apart_keeps_columns_and_shows_nobody_the_secr
     events: dict[bytes, FeedbackEvent] = {}
     for request in requests:
         assert isinstance(PROVIDER.bind(source).authenticate(request, now=NOW, certificates={}), Accepted)
-        events |= {event.event_key: event for event in SUITE.read(SUITE.envelope(request))}
+        events |= {event.event_key: event for event in parse_request(PROVIDER, request)}
     assert len(events) == len(rows) + 1
     assert {event.cause for event in events.values()} == {Cause.MAILBOX_DOES_NOT_EXIST}
     assert {"broken@example.org", "last@example.org", "other@example.org"} < {e.address for e in events.values()}

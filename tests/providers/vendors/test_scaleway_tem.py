@@ -11,6 +11,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from tests.providers.sns_conformance import SnsConformance
 from worker.errors import UnreadablePayload
@@ -62,9 +63,8 @@ def notification() -> WebhookRequest:
 
 
 def read(**other: Any) -> FeedbackEvent:
-    suite = TestScalewayTem()
     request = shared_sender().notification(json.dumps(sample_values(sample()) | other), now=NOW)
-    (event,) = suite.read(suite.envelope(request))
+    (event,) = parse_request(PROVIDER, request)
     return event
 
 
@@ -124,9 +124,8 @@ def test_without_an_id_the_sns_message_names_the_event() -> None:
 
 
 def test_a_confirmation_carries_no_event() -> None:
-    suite = TestScalewayTem()
     with pytest.raises(UnreadablePayload, match="carries no feedback"):
-        suite.read(suite.envelope(shared_sender().confirmation(_CONFIRM, now=NOW)))
+        parse_request(PROVIDER, shared_sender().confirmation(_CONFIRM, now=NOW))
 
 
 class TestProof:

@@ -13,7 +13,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
-from tests.providers.reading import parse_envelope
+from tests.providers.reading import parse_envelope, parse_request, wrap
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.providers.vendors.sendgrid.sendgrid import EVENT_KINDS, PROVIDER, SIGNATURE_HEADER, TIMESTAMP_HEADER
 from worker.providers.verdict import Accepted, Refused
@@ -34,7 +34,7 @@ class TestSendGridConformance(BatchConformance):
 def parse(*elements: Any, account: str = "default") -> list[FeedbackEvent]:
     body = json.dumps(elements).encode()
     request = SendGridSamples(seed=b"any").signed(body, now=NOW)
-    envelope = TestSendGridConformance().envelope(request)
+    envelope = wrap(PROVIDER, request)
     return parse_envelope(PROVIDER, msgspec.structs.replace(envelope, account=account))
 
 
@@ -172,7 +172,7 @@ def test_one_malformed_element_does_not_lose_the_others(broken: Any) -> None:
 
 def test_text_that_is_not_utf8_spoils_only_its_own_element() -> None:
     request = SendGridSamples().signed(b'[{"event":"open","email":"\xff"},{"event":"click"}]', now=NOW)
-    malformed, after = parse_envelope(PROVIDER, TestSendGridConformance().envelope(request))
+    malformed, after = parse_request(PROVIDER, request)
     assert malformed.vendor_event == "malformed"
     assert after.kind is Kind.CLICKED
 
@@ -180,7 +180,7 @@ def test_text_that_is_not_utf8_spoils_only_its_own_element() -> None:
 def test_raw_is_the_elements_own_bytes() -> None:
     own = b'{ "event" : "open",\t"email":"jane@example.org" }'
     request = SendGridSamples().signed(b"[" + own + b",\r\n{}]\r\n", now=NOW)
-    first, _ = parse_envelope(PROVIDER, TestSendGridConformance().envelope(request))
+    first, _ = parse_request(PROVIDER, request)
     assert first.raw == own
 
 
@@ -190,7 +190,7 @@ def test_an_empty_array_has_no_events() -> None:
 
 def test_a_bare_object_is_an_array_of_one() -> None:
     request = SendGridSamples().signed(json.dumps(element("open")).encode(), now=NOW)
-    (event,) = parse_envelope(PROVIDER, TestSendGridConformance().envelope(request))
+    (event,) = parse_request(PROVIDER, request)
     assert event.kind is Kind.OPENED
 
 

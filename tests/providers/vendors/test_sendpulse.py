@@ -8,6 +8,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
+from tests.providers.reading import parse_body
 from tests.providers.sample_events import EARLIER, NOW, all_kinds_but, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.sendpulse import CAMPAIGN_EVENTS, PROVIDER, SMTP_EVENTS
@@ -24,8 +25,7 @@ class TestSendPulse(BatchConformance):
 
 
 def read(*elements: Any) -> list[FeedbackEvent]:
-    suite = TestSendPulse()
-    return suite.read(suite.envelope(suite.request(), json.dumps(elements).encode()))
+    return parse_body(PROVIDER, json.dumps(elements).encode())
 
 
 def smtp(event: str, **fields: Any) -> FeedbackEvent:

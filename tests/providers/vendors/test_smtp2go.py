@@ -9,9 +9,10 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import EARLIER, all_kinds_but, sample
 from worker.errors import UnreadablePayload
-from worker.providers.vendors.smtp2go import BOUNCES, EVENTS, SMS_EVENTS
+from worker.providers.vendors.smtp2go import BOUNCES, EVENTS, PROVIDER, SMS_EVENTS
 from worker.providers.webhook_request import WebhookRequest
 from worker.samples.smtp2go import Smtp2goSamples, sample_values
 
@@ -46,8 +47,7 @@ class TestSmtp2go(ProviderConformance):
 
 
 def read(request: WebhookRequest) -> list[FeedbackEvent]:
-    suite = TestSmtp2go()
-    return suite.read(suite.envelope(request))
+    return parse_request(PROVIDER, request)
 
 
 def one(**values: Any) -> FeedbackEvent:

@@ -9,6 +9,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import parse_body
 from tests.providers.sample_events import NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -35,9 +36,8 @@ class TestSocketLabs(ProviderConformance):
 
 
 def one(values: Any) -> FeedbackEvent:
-    suite = TestSocketLabs()
     body = values if isinstance(values, bytes) else json.dumps(values).encode()
-    (event,) = suite.read(suite.envelope(suite.request(), body))
+    (event,) = parse_body(PROVIDER, body)
     return event
 
 
@@ -143,8 +143,7 @@ def test_the_secret_key_is_not_even_queued() -> None:
         assert isinstance(verdict, Accepted)
         assert verdict.body is not None
         assert key.encode() not in verdict.body
-        suite = TestSocketLabs()
-        for read in suite.read(suite.envelope(suite.request(), verdict.body)):
+        for read in parse_body(PROVIDER, verdict.body):
             assert read.vendor_event == "malformed"
 
 

@@ -10,6 +10,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.sparkpost import BOUNCE_CLASSES, EVENTS, PROVIDER
@@ -80,9 +81,7 @@ class TestSparkPost(BatchConformance):
 
 
 def read(*elements: Any) -> list[FeedbackEvent]:
-    suite = TestSparkPost()
-    request = SparkPostSamples().posted(elements)
-    return PROVIDER.bind(Source(name="first", provider="sparkpost")).parse(suite.envelope(request))
+    return parse_request(PROVIDER, SparkPostSamples().posted(elements))
 
 
 def one(name: str, **values: Any) -> FeedbackEvent:

@@ -9,6 +9,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.meanings import meanings
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import ALL_KINDS, NOW, sample
 from worker.providers.account_rule import with_own_account
 from worker.providers.vendors.stalwart import EVENTS, PROVIDER
@@ -62,11 +63,8 @@ class TestStalwart(BatchConformance):
     kinds = tuple(pair for pair in ALL_KINDS if pair[0] in SAYABLE)
 
 
-SUITE = TestStalwart()
-
-
 def read(*events: Any) -> list[FeedbackEvent]:
-    return SUITE.parse([StalwartSamples().signed(events)])
+    return parse_request(PROVIDER, StalwartSamples().signed(events))
 
 
 def event(name: str, **data: Any) -> dict[str, Any]:

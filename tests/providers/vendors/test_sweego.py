@@ -11,6 +11,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import parse_body
 from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -29,9 +30,8 @@ class TestSweego(ProviderConformance):
 
 
 def one(**fields: Any) -> FeedbackEvent:
-    suite = TestSweego()
     body = json.dumps({**sample_values(sample()), **fields}).encode()
-    (event,) = suite.read(suite.envelope(suite.request(), body))
+    (event,) = parse_body(PROVIDER, body)
     return event
 
 

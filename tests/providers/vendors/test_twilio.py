@@ -11,6 +11,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import EARLIER, NOW, sample
 from tests.providers.vendors.twilio_error_codes import CODE_MEANINGS, VENDOR_CODES
 from worker.errors import UnreadablePayload
@@ -104,8 +105,7 @@ class StreamSamples(TwilioSamples):
 
 
 def read(fields: dict[str, str]) -> FeedbackEvent:
-    suite = TestTwilio()
-    (event,) = suite.read(suite.envelope(TwilioSamples().posted(fields)))
+    (event,) = parse_request(PROVIDER, TwilioSamples().posted(fields))
     return event
 
 
@@ -318,34 +318,30 @@ class TestOptOut:
         assert incoming(OptOutType="STOP", From="whatsapp:+491701234567").kind is Kind.OTHER
 
     def test_comes_by_event_streams_too(self) -> None:
-        suite = TestTwilio()
         data = {"messageSid": "SM1", "from": "+491701234567", "to": "+15005550006", "body": "Stop"}
         element = {"type": "com.twilio.messaging.inbound-message.received", "data": data}
-        (event,) = suite.read(suite.envelope(TwilioSamples().streamed([element])))
+        (event,) = parse_request(PROVIDER, TwilioSamples().streamed([element]))
         assert (event.kind, event.address) == (Kind.UNSUBSCRIBE, "+491701234567")
         assert event.event_key == incoming(Body="Stop").event_key
 
 
 class TestStreams:
     def test_and_forms_tell_of_the_same_event(self) -> None:
-        suite = TestTwilio()
         told = sample(metadata={"campaign": "spring"})
-        (streamed,) = suite.read(suite.envelope(TwilioSamples().streamed([sample_element(told)])))
+        (streamed,) = parse_request(PROVIDER, TwilioSamples().streamed([sample_element(told)]))
         posted = read(sample_fields(told))
         assert streamed.event_key == posted.event_key
         assert (streamed.kind, streamed.cause, streamed.address) == (posted.kind, posted.cause, posted.address)
         assert (streamed.occurred_at, streamed.metadata) == (EARLIER, {"campaign": "spring"})
 
     def test_of_a_sink_that_is_tried_are_tests(self) -> None:
-        suite = TestTwilio()
         element = {"type": "com.twilio.eventstreams.test-event", "source": "Sink", "data": {"test_id": "t1"}}
-        (event,) = suite.read(suite.envelope(TwilioSamples().streamed([element])))
+        (event,) = parse_request(PROVIDER, TwilioSamples().streamed([element]))
         assert (event.kind, event.cause, event.address, event.recognised) == (Kind.OTHER, Cause.TEST, None, True)
 
     def test_of_other_products_change_nothing(self) -> None:
-        suite = TestTwilio()
         elements = [{"type": "com.twilio.voice.status-callback.call", "data": {"to": "+491701234567"}}, {"data": {}}, 7]
-        events = suite.read(suite.envelope(TwilioSamples().streamed(elements)))
+        events = parse_request(PROVIDER, TwilioSamples().streamed(elements))
         assert [(event.kind, event.recognised) for event in events] == [(Kind.OTHER, False)] * 3
         assert events[0].vendor_event == "com.twilio.voice.status-callback.call"
 

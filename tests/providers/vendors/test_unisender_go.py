@@ -11,6 +11,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.meanings import meanings
+from tests.providers.reading import parse_body, parse_request
 from tests.providers.sample_events import NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -83,8 +84,7 @@ class TestUnisenderGo(ProviderConformance):
 
 
 def read(request: WebhookRequest) -> list[FeedbackEvent]:
-    suite = TestUnisenderGo()
-    return suite.read(suite.envelope(request))
+    return parse_request(PROVIDER, request)
 
 
 def bounced(word: str | None, words: str | None = None, status: str = "hard_bounced") -> FeedbackEvent:
@@ -214,14 +214,13 @@ def judge(request: WebhookRequest, sender: UnisenderGoSamples) -> object:
 
 def test_the_hash_with_the_key_inside_is_not_queued() -> None:
     sender = UnisenderGoSamples()
-    request = TestUnisenderGo().request(sender)
+    (request,) = sender.requests([sample()], now=NOW)
     verdict = PROVIDER.bind(sender.source("first")).authenticate(request, now=NOW, certificates={})
     assert isinstance(verdict, Accepted)
     assert verdict.body is not None
     given = json.loads(request.body)
     assert json.loads(verdict.body) == given | {"auth": ""}
-    suite = TestUnisenderGo()
-    keys = [[event.event_key for event in suite.read(suite.envelope(request, body))] for body in (None, verdict.body)]
+    keys = [[event.event_key for event in parse_body(PROVIDER, body)] for body in (request.body, verdict.body)]
     assert keys[0] == keys[1]
 
 

@@ -15,6 +15,7 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.meanings import meanings
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.vendors.vonage import CODES, PROVIDER, STATUSES, signed_token
@@ -106,8 +107,7 @@ class TestVonage(ProviderConformance):
 
 
 def read(values: dict[str, Any]) -> FeedbackEvent:
-    suite = TestVonage()
-    (event,) = suite.read(suite.envelope(VonageSamples().signed(values, now=NOW)))
+    (event,) = parse_request(PROVIDER, VonageSamples().signed(values, now=NOW))
     return event
 
 

@@ -10,6 +10,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -40,8 +41,7 @@ class TestZeptoMail(ProviderConformance):
 
 
 def read(request: WebhookRequest) -> list[FeedbackEvent]:
-    suite = TestZeptoMail()
-    return suite.read(suite.envelope(request))
+    return parse_request(PROVIDER, request)
 
 
 def read_values(values: dict[str, Any]) -> list[FeedbackEvent]:

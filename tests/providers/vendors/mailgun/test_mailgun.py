@@ -14,7 +14,7 @@ from schemas.source import Secret, Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.one_time_tokens import token_of
-from tests.providers.reading import parse_envelope
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import EARLIER, NOW, sample
 from worker.errors import UnreadablePayload
 from worker.providers.vendors.mailgun.mailgun import EVENT_KINDS, PROVIDER
@@ -60,7 +60,7 @@ def event_data(event: str, **fields: Any) -> dict[str, Any]:
 
 def parse(data: Any) -> FeedbackEvent:
     request = MailgunSamples(seed=b"any").signed(data, now=NOW)
-    (event,) = parse_envelope(PROVIDER, TestMailgunConformance().envelope(request))
+    (event,) = parse_request(PROVIDER, request)
     return event
 
 
@@ -237,7 +237,7 @@ def test_a_limit_of_our_own_account_blames_no_recipient(reason: str) -> None:
 def test_raw_is_the_event_without_its_signature() -> None:
     body = b'{"signature": {"token": "t"}, "event-data": { "event":"opened",  "id":"1" }}'
     request = msgspec.structs.replace(MailgunSamples().signed({}, now=NOW), body=body)
-    (event,) = parse_envelope(PROVIDER, TestMailgunConformance().envelope(request))
+    (event,) = parse_request(PROVIDER, request)
     assert event.raw == b'{ "event":"opened",  "id":"1" }'
 
 
@@ -245,7 +245,7 @@ def test_raw_is_the_event_without_its_signature() -> None:
 def test_a_body_without_an_event_is_set_aside(body: bytes) -> None:
     request = msgspec.structs.replace(MailgunSamples().signed({}, now=NOW), body=body)
     with pytest.raises(UnreadablePayload, match="Mailgun"):
-        parse_envelope(PROVIDER, TestMailgunConformance().envelope(request))
+        parse_request(PROVIDER, request)
 
 
 def test_the_primary_accounts_signature_is_as_good() -> None:

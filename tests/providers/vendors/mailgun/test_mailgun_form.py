@@ -13,7 +13,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.providers.conformance import ProviderConformance
 from tests.providers.one_time_tokens import token_of
-from tests.providers.reading import parse_envelope
+from tests.providers.reading import parse_request
 from tests.providers.sample_events import NOW, all_kinds_but, sample
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import with_own_account
@@ -80,7 +80,7 @@ def _as_text(value: Any) -> str:
 
 def parse(*fields: tuple[str, str]) -> FeedbackEvent:
     request = MailgunSamples().signed_form(fields)
-    (event,) = parse_envelope(PROVIDER, TestMailgunFormConformance().envelope(request))
+    (event,) = parse_request(PROVIDER, request)
     return event
 
 
@@ -131,7 +131,7 @@ def test_the_senders_variables_are_metadata_and_tags_may_repeat() -> None:
 
 def test_raw_is_json_without_the_signature_and_tells_the_sending_domain() -> None:
     request = MailgunSamples().form_request(sample(), now=NOW)
-    (event,) = parse_envelope(PROVIDER, TestMailgunFormConformance().envelope(request))
+    (event,) = parse_request(PROVIDER, request)
     raw = json.loads(event.raw)
     assert raw["recipient"] == "jane@example.org"
     assert not {"token", "signature"} & set(raw)
@@ -171,8 +171,7 @@ def test_a_form_in_parts_says_the_same_and_its_attachment_is_left_out() -> None:
     plain = sender.form_request(sample(), now=NOW)
     in_parts = multipart(parse_qsl(plain.body.decode()))
     assert isinstance(PROVIDER.bind(sender.source("s")).authenticate(in_parts, now=NOW, certificates={}), Accepted)
-    suite = TestMailgunFormConformance()
-    ((one,), (other,)) = (parse_envelope(PROVIDER, suite.envelope(request)) for request in (plain, in_parts))
+    ((one,), (other,)) = (parse_request(PROVIDER, request) for request in (plain, in_parts))
     assert (one.event_key, one.raw) == (other.event_key, other.raw)
 
 
@@ -193,7 +192,7 @@ def test_a_token_is_good_for_one_event_of_one_person() -> None:
 def test_a_form_without_an_event_is_set_aside(body: bytes) -> None:
     request = msgspec.structs.replace(MailgunSamples().signed_form([]), body=body)
     with pytest.raises(UnreadablePayload, match="Mailgun"):
-        parse_envelope(PROVIDER, TestMailgunFormConformance().envelope(request))
+        parse_request(PROVIDER, request)
 
 
 def test_json_that_is_called_a_form_is_read_as_json() -> None:
@@ -201,6 +200,5 @@ def test_json_that_is_called_a_form_is_read_as_json() -> None:
     request = sender.requests([sample()], now=NOW)[0]
     by_curl = msgspec.structs.replace(request, headers={"content-type": "application/x-www-form-urlencoded"})
     assert isinstance(PROVIDER.bind(sender.source("s")).authenticate(by_curl, now=NOW, certificates={}), Accepted)
-    suite = TestMailgunFormConformance()
-    ((one,), (other,)) = (parse_envelope(PROVIDER, suite.envelope(each)) for each in (request, by_curl))
+    ((one,), (other,)) = (parse_request(PROVIDER, each) for each in (request, by_curl))
     assert one.event_key == other.event_key
