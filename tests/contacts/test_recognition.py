@@ -114,7 +114,7 @@ async def test_two_workers_whose_clocks_disagree_store_an_event_once(
     assert sum(applied.new_events for applied in committed.applied) == 0
     assert committed.refused == []
     assert await stored(pool) == 1 + known
-    assert len((await facts_of(pool, "user1@example.org")).rules[0].strikes) == 1
+    assert len((await facts_of(pool, "user1@example.org")).deliverability.rules[0].strikes) == 1
 
 
 async def test_a_flood_of_copies_through_two_workers_is_stored_once(pool: WriterPool) -> None:

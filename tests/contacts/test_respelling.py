@@ -152,7 +152,10 @@ async def test_nobody_is_told_of_contacts_who_may_be_mailed_as_before(pool: Writ
     await respell(pool)
     assert await told(pool) == []
     facts = await facts_of(pool, JANE)
-    assert (facts.last_delivered_at, facts.last_opened_at) == (START + timedelta(days=1), START + timedelta(days=2))
+    assert (facts.engagement.last_delivered_at, facts.engagement.last_opened_at) == (
+        START + timedelta(days=1),
+        START + timedelta(days=2),
+    )
 
 
 @pytest.mark.parametrize("kept", [JANE, QUOTED])
@@ -166,7 +169,7 @@ async def test_an_event_that_both_have_stored_counts_once(pool: WriterPool, kept
             await pool.execute("DELETE FROM events")
     await store(pool, JANE, FULL[2])
     await respell(pool)
-    (state,) = (await facts_of(pool, JANE)).rules
+    (state,) = (await facts_of(pool, JANE)).deliverability.rules
     assert len(state.strikes) == 2
     assert len(await events_of(pool, JANE)) == 2
     copies = "SELECT (SELECT count(*) FROM kept_events), (SELECT count(*) FROM events)"
@@ -213,7 +216,7 @@ async def test_what_one_spelling_knew_before_its_oldest_event_and_the_other_by_e
 
     async def holds() -> bool:
         facts = await facts_of(pool, JANE)
-        return bool(facts.blocks) and [optout.scope for optout in facts.optouts] == ["news"]
+        return bool(facts.deliverability.blocks) and [optout.scope for optout in facts.consent.optouts] == ["news"]
 
     assert await holds()
     await store(pool, JANE, make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=18))  # folds anew

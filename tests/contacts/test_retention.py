@@ -130,7 +130,7 @@ async def test_an_opt_out_of_years_ago_is_taken_back_by_the_opt_in_that_followed
         assert (await apply(pool, batch, now=NOW)).expired == 0
 
     assert await pool.fetchval("SELECT status FROM contacts") == "new"
-    assert (await facts_of(pool)).optouts == ()
+    assert (await facts_of(pool)).consent.optouts == ()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ async def test_the_id_of_own_json_is_recognised_after_its_month_was_dropped_thou
     again = make_event(Kind.UNSUBSCRIBE, key="k", day=199, known_by_id=True, arrival_dated=True)
 
     assert (await apply(pool, [again], now=NOW)).new_events == 0
-    assert (await facts_of(pool)).optouts == ()
+    assert (await facts_of(pool)).consent.optouts == ()
 
 
 async def test_what_changes_nothing_or_names_nobody_is_counted_and_not_stored_when_it_is_so_old(
@@ -272,7 +272,10 @@ async def test_a_run_that_was_killed_is_finished_by_the_next_and_told_events_are
     await keep_house(pool, NOW)
     assert [event.event_key for event in await stored_events(pool, contact_id)] == keys
     await apply(pool, [of_years_ago(Kind.OPENED)], now=NOW)
-    assert fold_all(Facts(), await stored_events(pool, contact_id), POLICY).rules == before.rules
+    assert (
+        fold_all(Facts(), await stored_events(pool, contact_id), POLICY).deliverability.rules
+        == before.deliverability.rules
+    )
 
 
 async def test_few_of_a_busy_contacts_events_are_kept(pool: WriterPool) -> None:
@@ -305,6 +308,6 @@ async def test_a_base_of_the_former_version_is_folded_onto_and_takes_in_what_for
     late = [make_event(Kind.UNSUBSCRIBE, scope="offers", day=3), make_event(Kind.RESUBSCRIBE, day=4)]
     await apply(pool, late, now=NOW)
 
-    assert [optout.scope for optout in (await facts_of(pool)).optouts] == ["news", "offers"]
+    assert [optout.scope for optout in (await facts_of(pool)).consent.optouts] == ["news", "offers"]
     await apply(pool, [make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=189)], now=NOW)
-    assert [optout.scope for optout in (await facts_of(pool)).optouts] == ["news", "offers"]
+    assert [optout.scope for optout in (await facts_of(pool)).consent.optouts] == ["news", "offers"]

@@ -47,11 +47,16 @@ def opened(day: float, *, machine: bool = False) -> FeedbackEvent:
 def strikes_of(policy: Policy, *events: FeedbackEvent, rule: str = "full") -> int:
     """How many strikes stand after these events, excused ones not counted."""
     facts = fold_all(Facts(), events, policy)
-    return sum(strike.excused_by is None for state in facts.rules if state.rule == rule for strike in state.strikes)
+    return sum(
+        strike.excused_by is None
+        for state in facts.deliverability.rules
+        if state.rule == rule
+        for strike in state.strikes
+    )
 
 
 def blocked_since(policy: Policy, *events: FeedbackEvent, rule: str = "full") -> FeedbackEvent | None:
     """The event that began the block in the facts after these events, or None."""
     facts = fold_all(Facts(), events, policy)
-    keys = {block.event_key for block in facts.blocks if block.rule == rule}
+    keys = {block.event_key for block in facts.deliverability.blocks if block.rule == rule}
     return next((event for event in events if event.event_key in keys), None)

@@ -134,19 +134,19 @@ def test_engaged_min_interval_replaces_min_interval_for_the_engaged() -> None:
 
 def test_an_event_older_than_max_event_age_on_arrival_is_no_strike() -> None:
     late = START + timedelta(days=14, seconds=1)
-    assert fold_all(Facts(), [soft(0, received_at=late)], recommended_policy()).rules == ()
+    assert fold_all(Facts(), [soft(0, received_at=late)], recommended_policy()).deliverability.rules == ()
     in_time = START + timedelta(days=14)
-    assert fold_all(Facts(), [soft(0, received_at=in_time)], recommended_policy()).rules != ()
+    assert fold_all(Facts(), [soft(0, received_at=in_time)], recommended_policy()).deliverability.rules != ()
 
 
 def test_a_failure_in_our_own_json_counts_however_old_it_is() -> None:
     late = soft(0, received_at=START + timedelta(days=900), provider="bouncekeeper")
-    assert fold_all(Facts(), [late], recommended_policy()).rules != ()
+    assert fold_all(Facts(), [late], recommended_policy()).deliverability.rules != ()
 
 
 def test_without_max_event_age_however_old_an_event_is_counts() -> None:
     policy = load_policy({"max_event_age": "forever"})
-    assert fold_all(Facts(), [soft(0, received_at=START + timedelta(days=900))], policy).rules != ()
+    assert fold_all(Facts(), [soft(0, received_at=START + timedelta(days=900))], policy).deliverability.rules != ()
 
 
 def test_a_complaint_counts_however_late_it_arrives() -> None:
@@ -165,7 +165,7 @@ def test_an_unreadable_soft_bounce_of_the_message_delivered_last_is_an_auto_repl
 def test_a_rule_that_records_counts_and_shows_but_never_blocks() -> None:
     policy = one_rule(strikes=2, action="record")
     facts = fold_all(Facts(), [soft(day) for day in range(6)], policy)
-    assert facts.blocks == ()
+    assert facts.deliverability.blocks == ()
     shown = standing(facts, policy, START + timedelta(days=6))
     assert (shown.status, shown.blocks) == (Status.SOFT_BOUNCING, "none")
 
@@ -173,7 +173,7 @@ def test_a_rule_that_records_counts_and_shows_but_never_blocks() -> None:
 def test_the_strikes_kept_are_bounded_and_the_oldest_stays() -> None:
     policy = one_rule(strikes=3, min_span="300d")
     events = [soft(day) for day in range(200)]
-    (state,) = fold_all(Facts(), events, policy).rules
+    (state,) = fold_all(Facts(), events, policy).deliverability.rules
     assert [strike.at - START for strike in state.strikes] == [
         timedelta(days=0),
         timedelta(days=198),
@@ -197,12 +197,12 @@ def test_strikes_of_one_rule_do_not_feed_another() -> None:
         }
     )
     events = [soft(0), soft(1, cause=Cause.SERVER_UNAVAILABLE)]
-    assert fold_all(Facts(), events, policy).blocks == ()
+    assert fold_all(Facts(), events, policy).deliverability.blocks == ()
 
 
 def test_the_block_says_which_event_cause_and_rule_began_it() -> None:
     last = hard(3)
-    (block,) = fold_all(Facts(), [last], recommended_policy()).blocks
+    (block,) = fold_all(Facts(), [last], recommended_policy()).deliverability.blocks
     assert (block.rule, block.cause, block.event_key) == ("bad_mailbox", last.cause, last.event_key)
     assert (block.since, block.until, block.status) == (last.occurred_at, None, Status.BLOCKLISTED)
 

@@ -10,8 +10,7 @@ from schemas.vocabulary import Cause, Kind, Status
 from tests.policy.rules import day, delivered, hard, one_rule, opened, soft
 from tests.properties import examples
 from tests.schemas.feedback_events import START, histories, make_event
-from worker.policy.effect import Outcome
-from worker.policy.event_order import Reason
+from worker.policy.effect import Outcome, Reason
 from worker.policy.explain import explain
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all

@@ -37,8 +37,8 @@ def test_microseconds_and_every_byte_of_a_key_survive() -> None:
     event = replace(soft(0), event_key=bytes(range(240, 256)), occurred_at=START + timedelta(microseconds=1))
     facts = fold_all(Facts(), [event], recommended_policy())
     again = through_a_row(facts)
-    assert again.rules[0].strikes[0].at.microsecond == 1
-    assert again.rules[0].strikes[0].event_key == bytes(range(240, 256))
+    assert again.deliverability.rules[0].strikes[0].at.microsecond == 1
+    assert again.deliverability.rules[0].strikes[0].event_key == bytes(range(240, 256))
     assert again == facts
 
 
@@ -76,3 +76,37 @@ def test_a_row_of_the_former_version_has_its_ranks_in_its_keys() -> None:
         )
         assert facts_from_row(row).latest == OrderKey(START + timedelta(days=1), 70, opened)
         assert facts_from_row(row).latest_ordered == OrderKey(START, 40, bounced)
+
+
+# As the version before wrote them, when facts had no dimensions.
+FORMER_DETAIL = (
+    b'{"blocks":[{"blocks":"all","cause":"mailbox_does_not_exist","event_key":"AAAAAAAAAAAAAAAAAAAAAA==",'
+    b'"lift_by":["admin","confirmed_optin"],"rule":"bad_mailbox","since":"2026-03-01T12:00:00Z",'
+    b'"status":"blocklisted","until":null}],'
+    b'"complaint":{"at":"2026-03-03T12:00:00Z","cause":"abuse_report","event_key":"AQEBAQEBAQEBAQEBAQEBAQ=="},'
+    b'"optouts":[{"at":"2026-03-02T12:00:00Z","event_key":"AgICAgICAgICAgICAgICAg==","scope":"news"}],'
+    b'"rules":[{"last_strike_at":"2026-03-01T12:00:00Z","rule":"mailbox_full","strikes":['
+    b'{"at":"2026-03-01T12:00:00Z","cause":"mailbox_full","event_key":"AwMDAwMDAwMDAwMDAwMDAw==","kind":"soft_bounce"}]}]}'
+)
+
+
+def test_facts_of_the_version_before_which_had_no_dimensions_are_read() -> None:
+    facts = facts_from_row(replace(UNTOUCHED, facts_detail=FORMER_DETAIL, last_delivered_at=START))
+    assert facts.engagement.last_delivered_at == START
+    assert [block.rule for block in facts.deliverability.blocks] == ["bad_mailbox"]
+    assert [state.strikes[0].cause for state in facts.deliverability.rules] == ["mailbox_full"]
+    assert [optout.scope for optout in facts.consent.optouts] == ["news"]
+    assert facts.complaint is not None
+    assert facts.complaint.at == START + timedelta(days=2)
+    assert through_a_row(facts) == facts
+
+
+def test_a_base_of_the_version_before_is_read() -> None:
+    times = b'{"last_clicked_at":"2026-03-01T12:00:00Z","last_delivered_message":"m1",'
+    latest = b'"latest":["2026-03-01T12:00:00Z",80,"AwMDAwMDAwMDAwMDAwMDAw=="],'
+    facts = decode_facts(times + latest + FORMER_DETAIL[1:])
+    assert facts.engagement.last_clicked_at == START
+    assert facts.engagement.last_delivered_message == "m1"
+    assert facts.latest == OrderKey(START, 80, b"\x03" * 16)
+    assert [optout.scope for optout in facts.consent.optouts] == ["news"]
+    assert decode_facts(encode_facts(facts)) == facts

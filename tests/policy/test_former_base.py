@@ -22,10 +22,10 @@ def test_opt_outs_complaints_and_blocks_of_both_hold() -> None:
     one = facts((Kind.UNSUBSCRIBE, Cause.NONE, 1), (Kind.DELIVERED, Cause.NONE, 2))
     other = facts((Kind.COMPLAINT, Cause.ABUSE_REPORT, 3), (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST, 4))
     for both in (joined(one, other), joined(other, one)):
-        assert [optout.scope for optout in both.optouts] == [""]
+        assert [optout.scope for optout in both.consent.optouts] == [""]
         assert both.complaint == other.complaint
-        assert both.blocks == other.blocks
-        assert both.last_delivered_at == START + timedelta(days=2)
+        assert both.deliverability.blocks == other.deliverability.blocks
+        assert both.engagement.last_delivered_at == START + timedelta(days=2)
         assert both.latest == other.latest
 
 
@@ -33,7 +33,7 @@ def test_strikes_of_both_count_each_once() -> None:
     full = Cause.MAILBOX_FULL
     one = facts((Kind.SOFT_BOUNCE, full, 0), (Kind.SOFT_BOUNCE, full, 4))
     other = facts((Kind.SOFT_BOUNCE, full, 4), (Kind.SOFT_BOUNCE, full, 8))
-    (state,) = joined(one, other).rules
+    (state,) = joined(one, other).deliverability.rules
     assert [strike.at for strike in state.strikes] == [START + timedelta(days=day) for day in (0, 4, 8)]
     assert state.last_strike_at == START + timedelta(days=8)
 

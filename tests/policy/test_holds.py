@@ -5,7 +5,8 @@ from datetime import timedelta
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Status
 from tests.policy.rules import day, delivered, one_rule, opened, soft
-from worker.policy.facts import Block, Facts
+from worker.policy.block import Block
+from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.rule import Policy
 from worker.policy.standing import next_change_at, standing
@@ -15,7 +16,7 @@ TWICE = one_rule(strikes=2, **LADDER)
 
 
 def hold_after(policy: Policy, *events: FeedbackEvent) -> Block:
-    (block,) = fold_all(Facts(), events, policy).blocks
+    (block,) = fold_all(Facts(), events, policy).deliverability.blocks
     return block
 
 

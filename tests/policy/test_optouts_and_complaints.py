@@ -9,7 +9,8 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Kind, Status
 from tests.policy.rules import delivered, hard
 from tests.schemas.feedback_events import START, make_event
-from worker.policy.facts import Facts, Standing
+from worker.policy.dimension import Standing
+from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy, recommended_policy
 from worker.policy.standing import standing
@@ -30,7 +31,7 @@ def shown(*events: FeedbackEvent) -> Standing:
 
 
 def scopes(*events: FeedbackEvent) -> list[str]:
-    return [optout.scope for optout in fold_all(Facts(), events, recommended_policy()).optouts]
+    return [optout.scope for optout in fold_all(Facts(), events, recommended_policy()).consent.optouts]
 
 
 def test_an_unsubscribe_forbids_marketing_and_nothing_else() -> None:
@@ -50,7 +51,7 @@ def test_a_scoped_unsubscribe_forbids_what_the_policy_says() -> None:
     assert shown(out(0, "list-a")).blocks is Blocks.MARKETING
     lenient = load_policy({"scoped_unsubscribe_applies_to": "none"})
     facts = fold_all(Facts(), [out(0, "list-a")], lenient)
-    assert facts.optouts
+    assert facts.consent.optouts
     assert standing(facts, lenient, LATER).status is Status.NEW
 
 

@@ -248,7 +248,7 @@ def test_of_two_deliveries_at_one_instant_the_same_message_is_kept_in_either_ord
     forth = fold(fold(Facts(), one, policy), other, policy)
     back = fold(fold(Facts(), other, policy), one, policy)
     assert forth == back
-    assert forth.last_delivered_message == "b"
+    assert forth.engagement.last_delivered_message == "b"
 
 
 def test_an_event_that_changes_nothing_gives_the_very_same_object() -> None:

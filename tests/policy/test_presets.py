@@ -8,8 +8,9 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Kind, Status
 from tests.policy.rules import day, delivered, hard, opened, soft
 from tests.schemas.feedback_events import START, make_event
+from worker.policy.dimension import Standing
 from worker.policy.event_order import BOUNCE_KINDS, COUNTABLE_CAUSES
-from worker.policy.facts import Facts, Standing
+from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy, preset, recommended_policy
 from worker.policy.presets import preset_about, preset_names

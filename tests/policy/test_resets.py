@@ -59,7 +59,7 @@ def test_the_same_delivery_told_twice_is_one_delivery() -> None:
 
 
 def test_a_delivery_without_a_message_id_clears_at_once() -> None:
-    assert fold_all(Facts(), [soft(0), delivered(1, None)], CONSECUTIVE).rules == ()
+    assert fold_all(Facts(), [soft(0), delivered(1, None)], CONSECUTIVE).deliverability.rules == ()
 
 
 def test_a_strike_without_a_message_id_is_excused_by_any_delivery() -> None:
@@ -69,7 +69,7 @@ def test_a_strike_without_a_message_id_is_excused_by_any_delivery() -> None:
 @pytest.mark.parametrize("kind", [Kind.OPENED, Kind.CLICKED])
 def test_a_person_who_opens_or_clicks_clears_for_good(kind: Kind) -> None:
     policy = one_rule(strikes=3, reset_on=["opened", "clicked"])
-    assert fold_all(Facts(), [soft(0), make_event(kind, day=1)], policy).rules == ()
+    assert fold_all(Facts(), [soft(0), make_event(kind, day=1)], policy).deliverability.rules == ()
 
 
 def test_a_machine_open_or_click_clears_nothing() -> None:
@@ -101,4 +101,7 @@ def test_an_excused_strike_does_not_count_towards_the_block() -> None:
 def test_a_reset_never_lifts_a_block() -> None:
     policy = one_rule(strikes=1, reset_on=["delivered", "opened", "clicked", "resubscribe"])
     life = [delivered(1), delivered(2), opened(3), make_event(Kind.CLICKED, day=4), make_event(Kind.RESUBSCRIBE, day=5)]
-    assert fold_all(Facts(), [soft(0), *life], policy).blocks == fold_all(Facts(), [soft(0)], policy).blocks
+    assert (
+        fold_all(Facts(), [soft(0), *life], policy).deliverability.blocks
+        == fold_all(Facts(), [soft(0)], policy).deliverability.blocks
+    )

@@ -54,12 +54,12 @@ def contact_standing(facts: Facts, policy: Policy, now: datetime) -> ContactStan
 
 def contact_facts(facts: Facts) -> ContactFacts:
     """The columns of the facts; `facts_from_row` makes the facts of them again."""
-    latest, ordered = facts.latest, facts.latest_ordered
+    latest, ordered, known = facts.latest, facts.latest_ordered, facts.engagement
     return ContactFacts(
-        last_delivered_at=facts.last_delivered_at,
-        last_delivered_message=facts.last_delivered_message,
-        last_opened_at=facts.last_opened_at,
-        last_clicked_at=facts.last_clicked_at,
+        last_delivered_at=known.last_delivered_at,
+        last_delivered_message=known.last_delivered_message,
+        last_opened_at=known.last_opened_at,
+        last_clicked_at=known.last_clicked_at,
         latest_at=latest.occurred_at if latest else None,
         latest_rank=latest.rank if latest else None,
         latest_key=latest.event_key if latest else None,
@@ -72,13 +72,13 @@ def contact_facts(facts: Facts) -> ContactFacts:
 
 def sign_of_life(contact_id: int, facts: Facts) -> SignOfLife:
     """What has to be written for a contact who was and is free, after a delivery, an open or a click."""
-    latest = facts.latest
+    latest, known = facts.latest, facts.engagement
     return SignOfLife(
         id=contact_id,
-        last_delivered_at=facts.last_delivered_at,
-        last_delivered_message=facts.last_delivered_message,
-        last_opened_at=facts.last_opened_at,
-        last_clicked_at=facts.last_clicked_at,
+        last_delivered_at=known.last_delivered_at,
+        last_delivered_message=known.last_delivered_message,
+        last_opened_at=known.last_opened_at,
+        last_clicked_at=known.last_clicked_at,
         latest_at=latest.occurred_at if latest else None,
         latest_rank=latest.rank if latest else None,
         latest_key=latest.event_key if latest else None,

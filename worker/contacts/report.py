@@ -9,9 +9,9 @@ from msgspec import Struct
 from schemas.feedback_event import FeedbackEvent
 from schemas.outgoing import HistoryLine
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
+from worker.policy.block import is_in_force
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
-from worker.policy.failure_count import is_in_force
 from worker.policy.rule import Policy
 from worker.policy.sentences import lifts, standing_sentence
 from worker.policy.standing import standing
@@ -187,11 +187,11 @@ def _report(
 def _facts_view(facts: Facts, now: datetime) -> FactsView:
     complaint = facts.complaint
     return FactsView(
-        last_delivered_at=facts.last_delivered_at,
-        last_opened_at=facts.last_opened_at,
-        last_clicked_at=facts.last_clicked_at,
+        last_delivered_at=facts.engagement.last_delivered_at,
+        last_opened_at=facts.engagement.last_opened_at,
+        last_clicked_at=facts.engagement.last_clicked_at,
         complaint=None if complaint is None else ComplaintView(at=complaint.at, reason=complaint.cause),
-        optouts=tuple(OptoutView(scope=optout.scope, at=optout.at) for optout in facts.optouts),
+        optouts=tuple(OptoutView(scope=optout.scope, at=optout.at) for optout in facts.consent.optouts),
         blocks=tuple(
             BlockView(
                 rule=block.rule,
@@ -203,11 +203,11 @@ def _facts_view(facts: Facts, now: datetime) -> FactsView:
                 in_force=is_in_force(block, now),
                 lifted_by=tuple(sorted(block.lift_by)),
             )
-            for block in facts.blocks
+            for block in facts.deliverability.blocks
         ),
         strikes=tuple(
             StrikesView(rule=state.rule, at=tuple(strike.at for strike in state.strikes))
-            for state in facts.rules
+            for state in facts.deliverability.rules
             if state.strikes
         ),
     )

@@ -5,7 +5,24 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from worker.policy.event_order import Reason
+
+class Reason(StrEnum):
+    """Why an event did not count."""
+
+    TEST = "test"  # a sample or a message in test mode
+    NO_NEWS = "no_news"  # accepted, deferred, other: nothing final about the mailbox
+    ECHO = "echo"  # the ESP did not try, because of an older event
+    SENDERS_FAULT = "senders_fault"  # refused because of the sender
+    NO_FAILURE = "no_failure"  # an auto-reply or the like, reported as a bounce
+    MACHINE = "machine"  # opened or clicked by a scanner
+    NO_RULE = "no_rule"  # no rule of the policy counts this kind with this cause
+    TOO_OLD = "too_old"  # arrived later after it happened than the policy allows
+    LIKELY_AUTO_REPLY = "likely_auto_reply"  # an unreadable bounce of the message that was delivered last
+    BLOCK_IN_FORCE = "block_in_force"  # the rule's block is in force already
+    SAME_MESSAGE = "same_message"  # a failure of this message has already counted
+    TOO_SOON = "too_soon"  # within min_interval of the last strike
+    KNOWN_BEFORE = "known_before"  # a second complaint, or a second opt-out of the same scope
+    NOTHING_TO_TAKE_BACK = "nothing_to_take_back"  # a resubscribe without an opt-out
 
 
 class Outcome(StrEnum):

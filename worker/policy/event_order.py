@@ -10,12 +10,12 @@ There are three sorts of events:
 The sort depends only on the event, not on the policy: a bounce that no rule counts has its place too.
 """
 
-from enum import StrEnum
 from typing import assert_never
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.kind_rank import KIND_RANKS
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from worker.policy.effect import Reason
 from worker.policy.facts import Facts, OrderKey
 
 CALM_KINDS = frozenset({Kind.DELIVERED, Kind.OPENED, Kind.CLICKED})
@@ -27,25 +27,6 @@ COUNTABLE_CAUSES = frozenset(
     for cause, blame in CAUSE_BLAME.items()
     if blame in {Blame.RECIPIENT, Blame.REMOTE} and cause not in {Cause.ABUSE_REPORT, Cause.FRAUD_REPORT}
 )
-
-
-class Reason(StrEnum):
-    """Why an event did not count."""
-
-    TEST = "test"  # a sample or a message in test mode
-    NO_NEWS = "no_news"  # accepted, deferred, other: nothing final about the mailbox
-    ECHO = "echo"  # the ESP did not try, because of an older event
-    SENDERS_FAULT = "senders_fault"  # refused because of the sender
-    NO_FAILURE = "no_failure"  # an auto-reply or the like, reported as a bounce
-    MACHINE = "machine"  # opened or clicked by a scanner
-    NO_RULE = "no_rule"  # no rule of the policy counts this kind with this cause
-    TOO_OLD = "too_old"  # arrived later after it happened than the policy allows
-    LIKELY_AUTO_REPLY = "likely_auto_reply"  # an unreadable bounce of the message that was delivered last
-    BLOCK_IN_FORCE = "block_in_force"  # the rule's block is in force already
-    SAME_MESSAGE = "same_message"  # a failure of this message has already counted
-    TOO_SOON = "too_soon"  # within min_interval of the last strike
-    KNOWN_BEFORE = "known_before"  # a second complaint, or a second opt-out of the same scope
-    NOTHING_TO_TAKE_BACK = "nothing_to_take_back"  # a resubscribe without an opt-out
 
 
 def _reason_by_kind(kind: Kind) -> Reason | None:

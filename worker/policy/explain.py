@@ -7,8 +7,9 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Kind, Status
+from worker.policy.dimension import Standing
 from worker.policy.effect import Effect
-from worker.policy.facts import Facts, Standing
+from worker.policy.facts import Facts
 from worker.policy.fold import apply, in_order
 from worker.policy.rule import Policy
 from worker.policy.sentences import effect_sentence, lifts, standing_sentence

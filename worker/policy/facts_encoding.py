@@ -7,7 +7,13 @@ import msgspec
 from msgspec import Struct
 
 from schemas.kind_rank import rank_in_former_key
-from worker.policy.facts import Block, Complaint, Facts, Optout, OrderKey, RuleState, is_free
+from worker.policy.block import Block
+from worker.policy.complaint import Complaint
+from worker.policy.consent import NO_CONSENT, Consent, Optout
+from worker.policy.deliverability import NO_FAILURES, Deliverability
+from worker.policy.engagement import NO_ENGAGEMENT, Engagement
+from worker.policy.facts import Facts, OrderKey
+from worker.policy.strikes import RuleState
 
 
 class StoredFacts(Protocol):
@@ -61,26 +67,44 @@ class StoredFacts(Protocol):
 class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Facts that few contacts have. New fields need a default, so that older rows stay readable."""
 
+    deliverability: Deliverability = NO_FAILURES
+    consent: Consent = NO_CONSENT
+    complaint: Complaint | None = None
+
+
+class _FormerDetail(_Detail, frozen=True, kw_only=True):
+    """As an older version wrote it: without dimensions. Only read."""
+
     rules: tuple[RuleState, ...] = ()
     blocks: tuple[Block, ...] = ()
     optouts: tuple[Optout, ...] = ()
-    complaint: Complaint | None = None
+
+
+class _FormerFacts(_FormerDetail, frozen=True, kw_only=True):
+    """All facts, as today or as an older version wrote them."""
+
+    engagement: Engagement = NO_ENGAGEMENT
+    latest: OrderKey | None = None
+    latest_ordered: OrderKey | None = None
+    last_delivered_at: datetime | None = None
+    last_delivered_message: str | None = None
+    last_opened_at: datetime | None = None
+    last_clicked_at: datetime | None = None
 
 
 # Deterministic: the same facts give the same bytes, so that rows can be compared.
 _encoder = msgspec.json.Encoder(order="deterministic")
-_detail_decoder = msgspec.json.Decoder(_Detail)
-_facts_decoder = msgspec.json.Decoder(Facts)
-_NO_DETAIL = _Detail()
+_detail_decoder = msgspec.json.Decoder(_FormerDetail)
+_facts_decoder = msgspec.json.Decoder(_FormerFacts)
+_NOTHING = _Detail()
+_NO_DETAIL = _FormerDetail()
+_UNTOUCHED = Facts()
 
 
 def facts_detail(facts: Facts) -> bytes | None:
-    """The facts without a column: rules, blocks, opt-outs, the complaint. None if there are none."""
-    if is_free(facts):
-        return None
-    return _encoder.encode(
-        _Detail(rules=facts.rules, blocks=facts.blocks, optouts=facts.optouts, complaint=facts.complaint)
-    )
+    """The facts without a column: deliverability, consent, the complaint. None if there are none."""
+    detail = _Detail(deliverability=facts.deliverability, consent=facts.consent, complaint=facts.complaint)
+    return None if detail == _NOTHING else _encoder.encode(detail)
 
 
 def facts_from_row(row: StoredFacts) -> Facts:
@@ -88,19 +112,30 @@ def facts_from_row(row: StoredFacts) -> Facts:
     detail, latest_at, ordered_at = row.facts_detail, row.latest_at, row.latest_ordered_at
     known = _NO_DETAIL if detail is None else _detail_decoder.decode(detail)
     return Facts(
-        last_delivered_at=row.last_delivered_at,
-        last_delivered_message=row.last_delivered_message,
-        last_opened_at=row.last_opened_at,
-        last_clicked_at=row.last_clicked_at,
-        rules=known.rules,
-        blocks=known.blocks,
-        optouts=known.optouts,
+        engagement=Engagement(
+            last_delivered_at=row.last_delivered_at,
+            last_delivered_message=row.last_delivered_message,
+            last_opened_at=row.last_opened_at,
+            last_clicked_at=row.last_clicked_at,
+        ),
+        deliverability=_deliverability(known),
+        consent=_consent(known),
         complaint=known.complaint,
         latest=None if latest_at is None else _order_key(latest_at, row.latest_rank, row.latest_key),
         latest_ordered=None
         if ordered_at is None
         else _order_key(ordered_at, row.latest_ordered_rank, row.latest_ordered_key),
     )
+
+
+def _deliverability(known: _FormerDetail) -> Deliverability:
+    if known.rules or known.blocks:
+        return Deliverability(rules=known.rules, blocks=known.blocks)
+    return known.deliverability
+
+
+def _consent(known: _FormerDetail) -> Consent:
+    return Consent(optouts=known.optouts) if known.optouts else known.consent
 
 
 def _order_key(at: datetime, rank: int | None, event_key: bytes | None) -> OrderKey:
@@ -117,7 +152,20 @@ def encode_facts(facts: Facts) -> bytes | None:
 
 def decode_facts(blob: bytes | None) -> Facts:
     """The facts of the blob. Raises msgspec.MsgspecError if `encode_facts` did not write it."""
-    return _UNTOUCHED if blob is None else _facts_decoder.decode(blob)
-
-
-_UNTOUCHED = Facts()
+    if blob is None:
+        return _UNTOUCHED
+    known = _facts_decoder.decode(blob)
+    former = Engagement(
+        last_delivered_at=known.last_delivered_at,
+        last_delivered_message=known.last_delivered_message,
+        last_opened_at=known.last_opened_at,
+        last_clicked_at=known.last_clicked_at,
+    )
+    return Facts(
+        engagement=known.engagement if former == NO_ENGAGEMENT else former,
+        deliverability=_deliverability(known),
+        consent=_consent(known),
+        complaint=known.complaint,
+        latest=known.latest,
+        latest_ordered=known.latest_ordered,
+    )

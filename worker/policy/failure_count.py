@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from schemas.feedback_event import FeedbackEvent
 from schemas.reported_event import OWN_PROVIDER
 from schemas.vocabulary import Cause, Kind
-from worker.policy.effect import Effect, Outcome
-from worker.policy.event_order import Reason
-from worker.policy.facts import Block, Facts, RuleState, Strike
+from worker.policy.block import Block, is_in_force
+from worker.policy.effect import Effect, Outcome, Reason
+from worker.policy.engagement import Engagement
 from worker.policy.rule import Action, Policy, Rule
 from worker.policy.strikes import (
+    RuleState,
+    Strike,
     add_strike,
     live_strikes,
     remembered_strikes,
@@ -23,33 +25,41 @@ Verdict = tuple[tuple[RuleState, ...], tuple[Block, ...], Effect]
 _ROUNDING = 1e-9
 
 
-def count_failure(facts: Facts, event: FeedbackEvent, rule: Rule, policy: Policy) -> Verdict:
+def count_failure(
+    before: tuple[RuleState, ...],
+    blocks: tuple[Block, ...],
+    engagement: Engagement,
+    event: FeedbackEvent,
+    *,
+    rule: Rule,
+    policy: Policy,
+) -> Verdict:
     """The rule states and blocks after a bounce that `rule` claims, and what it did."""
     at = event.occurred_at
     most_age = policy.max_event_age
     # An ESP may empty an old queue over us. Whoever reports old failures in our own JSON knows that they are.
     if most_age is not None and event.received_at - at > most_age and event.provider != OWN_PROVIDER:
-        return facts.rules, facts.blocks, _not_counted(rule, Reason.TOO_OLD, limit=most_age)
-    if _is_likely_auto_reply(facts, event):
-        return facts.rules, facts.blocks, _not_counted(rule, Reason.LIKELY_AUTO_REPLY)
+        return before, blocks, _not_counted(rule, Reason.TOO_OLD, limit=most_age)
+    if _is_likely_auto_reply(engagement, event):
+        return before, blocks, _not_counted(rule, Reason.LIKELY_AUTO_REPLY)
 
-    states, restored = restore_strikes(facts.rules, event.message_id)
+    states, restored = restore_strikes(before, event.message_id)
     state = next((state for state in states if state.rule == rule.name), RuleState(rule=rule.name))
-    block = next((block for block in facts.blocks if block.rule == rule.name), None)
+    block = next((block for block in blocks if block.rule == rule.name), None)
     if block is not None and is_in_force(block, at):
         effect = _not_counted(rule, Reason.BLOCK_IN_FORCE, until=block.until, restored=restored)
-        return states, facts.blocks, effect
+        return states, blocks, effect
 
-    engaged = is_engaged(facts, event, rule)
+    engaged = is_engaged(engagement, event, rule)
     strikes = remembered_strikes(state, rule, at)
     if event.message_id is not None and any(strike.message_id == event.message_id for strike in strikes):
-        return states, facts.blocks, _not_counted(rule, Reason.SAME_MESSAGE, restored=restored)
+        return states, blocks, _not_counted(rule, Reason.SAME_MESSAGE, restored=restored)
     interval = rule.min_interval
     if engaged and rule.engaged_min_interval is not None:
         interval = rule.engaged_min_interval
     if strikes and at - strikes[-1].at < interval:
         effect = _not_counted(rule, Reason.TOO_SOON, limit=interval, restored=restored)
-        return states, facts.blocks, effect
+        return states, blocks, effect
 
     strike = Strike(at=at, event_key=event.event_key, kind=event.kind, cause=event.cause, message_id=event.message_id)
     grown = RuleState(
@@ -60,7 +70,6 @@ def count_failure(facts: Facts, event: FeedbackEvent, rule: Rule, policy: Policy
     )
     after, begun, effect = _follow(grown, strike, rule, engaged=engaged, restored=restored)
     states = (*(other for other in states if other.rule != rule.name), *((after,) if after else ()))
-    blocks = facts.blocks
     if begun is not None:
         blocks = (*(other for other in blocks if other.rule != rule.name), begun)
     return (
@@ -70,16 +79,7 @@ def count_failure(facts: Facts, event: FeedbackEvent, rule: Rule, policy: Policy
     )
 
 
-def is_in_force(block: Block, at: datetime) -> bool:
-    """True until just before the block's end.
-
-    The beginning does not matter, because facts hold only past events. A moment before it can only come from a clock
-    that runs behind the one that dated the event, and must not allow the mail.
-    """
-    return block.until is None or at < block.until
-
-
-def is_engaged(facts: Facts, event: FeedbackEvent, rule: Rule) -> bool:
+def is_engaged(engagement: Engagement, event: FeedbackEvent, rule: Rule) -> bool:
     """True if the person was engaged within `engaged_within` before the failure.
 
     The delivery of the failed message itself does not count: the server accepted it and then returned it.
@@ -88,22 +88,22 @@ def is_engaged(facts: Facts, event: FeedbackEvent, rule: Rule) -> bool:
     at = event.occurred_at
     times: list[datetime | None] = []
     if Kind.OPENED in rule.engaged_by:
-        times.append(facts.last_opened_at)
+        times.append(engagement.last_opened_at)
     if Kind.CLICKED in rule.engaged_by:
-        times.append(facts.last_clicked_at)
+        times.append(engagement.last_clicked_at)
     if Kind.DELIVERED in rule.engaged_by and (
-        event.message_id is None or event.message_id != facts.last_delivered_message
+        event.message_id is None or event.message_id != engagement.last_delivered_message
     ):
-        times.append(facts.last_delivered_at)
+        times.append(engagement.last_delivered_at)
     return any(time is not None and at - time <= rule.engaged_within for time in times)
 
 
-def _is_likely_auto_reply(facts: Facts, event: FeedbackEvent) -> bool:
+def _is_likely_auto_reply(engagement: Engagement, event: FeedbackEvent) -> bool:
     return (
         event.kind is Kind.SOFT_BOUNCE
         and event.cause in {Cause.UNDETERMINED, Cause.AUTO_REPLY}
         and event.message_id is not None
-        and event.message_id == facts.last_delivered_message
+        and event.message_id == engagement.last_delivered_message
     )
 
 

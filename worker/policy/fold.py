@@ -7,26 +7,26 @@ they arrive without changing the result; event_order.py says why.
 from collections.abc import Iterable
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
+from worker.policy import consent, deliverability, engagement
+from worker.policy.complaint import Complaint, after_complaint
+from worker.policy.consent import Consent
+from worker.policy.deliverability import NO_FAILURES, Deliverability
 from worker.policy.effect import Effect, Outcome
 from worker.policy.event_order import (
     CALM_KINDS,
-    Reason,
     can_fold_directly,
     inert_reason,
     is_inert,
     order_key,
 )
-from worker.policy.facts import Block, Complaint, Facts, Optout, OrderKey, RuleState
-from worker.policy.failure_count import count_failure
+from worker.policy.facts import Facts, OrderKey
 from worker.policy.rule import Policy
-from worker.policy.strikes import clear_strikes, excuse_strikes
 
 __all__ = ["apply", "can_fold_directly", "fold", "fold_all", "is_inert"]
-
-# For the way of nearly every event: as attributes of their classes they take Python a quarter of a microsecond each.
-_DELIVERED, _OPENED, _CLICKED = Kind.DELIVERED, Kind.OPENED, Kind.CLICKED
 
 
 def fold(facts: Facts, event: FeedbackEvent, policy: Policy) -> Facts:
@@ -34,10 +34,11 @@ def fold(facts: Facts, event: FeedbackEvent, policy: Policy) -> Facts:
 
     A resubscribe without a scope takes back every opt-out, one with a scope only that scope's.
     """
-    if not facts.rules and event.kind in CALM_KINDS:
+    known = facts.deliverability
+    if (known is NO_FAILURES or not known.rules) and event.kind in CALM_KINDS:
         # Nearly every event is a sign of life of a contact without strikes: there is nothing to clear or to excuse,
         # and `apply` would move the times as well, after it had asked the policy and made an effect that nobody reads.
-        return facts if inert_reason(event) is not None else _move_times(facts, event, facts.rules)
+        return facts if inert_reason(event) is not None else _move_times(facts, event, known)
     return apply(facts, event, policy)[0]
 
 
@@ -79,52 +80,22 @@ def apply(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Ef
 
 
 def _sign_of_life(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Effect]:
-    names = policy.rules_reset_by[event.kind]
-    excused: tuple[str, ...] = ()
-    if event.kind is Kind.DELIVERED and event.message_id is not None:
-        rules, excused, reset = excuse_strikes(facts.rules, names, event.message_id)
-    else:
-        rules, reset = clear_strikes(facts.rules, names)
-    effect = Effect(outcome=Outcome.SIGN_OF_LIFE, reset=reset, excused=excused)
-    return _move_times(facts, event, rules), effect
+    known, effect = deliverability.after_sign_of_life(facts.deliverability, event, policy)
+    return _move_times(facts, event, known), effect
 
 
-def _move_times(facts: Facts, event: FeedbackEvent, rules: tuple[RuleState, ...]) -> Facts:
+def _move_times(facts: Facts, event: FeedbackEvent, known: Deliverability) -> Facts:
     """Moves each time to the latest one, so the order of calm events does not matter."""
-    at = event.occurred_at
-    kind = event.kind
-    delivered_at = facts.last_delivered_at
-    delivered_message = facts.last_delivered_message
-    opened_at = facts.last_opened_at
-    clicked_at = facts.last_clicked_at
-    moved = rules is not facts.rules
-    if kind is _DELIVERED:
-        # Of two messages delivered at the same instant the greater id is kept. Any choice works that does
-        # not depend on which event came first.
-        if (
-            delivered_at is None
-            or at > delivered_at
-            or (at == delivered_at and (event.message_id or "") > (delivered_message or ""))
-        ):
-            delivered_at, delivered_message, moved = at, event.message_id, True
-    elif kind is _OPENED:
-        if opened_at is None or at > opened_at:
-            opened_at, moved = at, True
-    elif kind is _CLICKED and (clicked_at is None or at > clicked_at):
-        clicked_at, moved = at, True
-    latest = facts.latest
+    moved = engagement.after_sign_of_life(facts.engagement, event)
+    latest, at = facts.latest, event.occurred_at
     if latest is None or at > latest.occurred_at or (at == latest.occurred_at and order_key(event) > latest):
-        latest, moved = order_key(event), True
-    if not moved:
+        latest = order_key(event)
+    elif moved is facts.engagement and known is facts.deliverability:
         return facts
     return Facts(
-        last_delivered_at=delivered_at,
-        last_delivered_message=delivered_message,
-        last_opened_at=opened_at,
-        last_clicked_at=clicked_at,
-        rules=rules,
-        blocks=facts.blocks,
-        optouts=facts.optouts,
+        engagement=moved,
+        deliverability=known,
+        consent=facts.consent,
         complaint=facts.complaint,
         latest=latest,
         latest_ordered=facts.latest_ordered,
@@ -132,61 +103,40 @@ def _move_times(facts: Facts, event: FeedbackEvent, rules: tuple[RuleState, ...]
 
 
 def _bounce(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Effect]:
-    rule = policy.rule_by_failure.get((event.kind, event.cause))
-    if rule is None:
-        return _in_its_place(facts, event), Effect(outcome=Outcome.NOTHING, reason=Reason.NO_RULE)
-    rules, blocks, effect = count_failure(facts, event, rule, policy)
-    return _in_its_place(facts, event, rules=rules, blocks=blocks), effect
+    known, effect = deliverability.after_bounce(facts.deliverability, facts.engagement, event, policy)
+    return _in_its_place(facts, event, deliverability=known), effect
 
 
 def _complaint(facts: Facts, event: FeedbackEvent) -> tuple[Facts, Effect]:
-    complaint = Complaint(at=event.occurred_at, cause=event.cause, event_key=event.event_key)
-    known = facts.complaint
-    if known is not None and (known.at, known.event_key) <= (complaint.at, complaint.event_key):
-        return _in_its_place(facts, event), Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
-    return _in_its_place(facts, event, complaint=complaint), Effect(outcome=Outcome.COMPLAINED)
+    complaint, effect = after_complaint(facts.complaint, event)
+    return _in_its_place(facts, event, complaint=complaint), effect
 
 
 def _unsubscribe(facts: Facts, event: FeedbackEvent) -> tuple[Facts, Effect]:
-    scope = event.scope or ""
-    if any(optout.scope == scope for optout in facts.optouts):
-        return _in_its_place(facts, event), Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
-    optout = Optout(scope=scope, at=event.occurred_at, event_key=event.event_key)
-    optouts = tuple(sorted((*facts.optouts, optout), key=lambda optout: optout.scope))
-    return _in_its_place(facts, event, optouts=optouts), Effect(outcome=Outcome.UNSUBSCRIBED)
+    known, effect = consent.after_unsubscribe(facts.consent, event)
+    return _in_its_place(facts, event, consent=known), effect
 
 
 def _resubscribe(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Effect]:
-    optouts = tuple(optout for optout in facts.optouts if event.scope and optout.scope != event.scope)
-    rules, reset = clear_strikes(facts.rules, policy.rules_reset_by[Kind.RESUBSCRIBE])
-    took_back = len(optouts) < len(facts.optouts)
-    effect = Effect(
-        outcome=Outcome.RESUBSCRIBED if took_back else Outcome.NOTHING,
-        reason=None if took_back else Reason.NOTHING_TO_TAKE_BACK,
-        reset=reset,
-    )
-    return _in_its_place(facts, event, rules=rules, optouts=optouts), effect
+    agreed, effect = consent.after_resubscribe(facts.consent, event)
+    known, reset = deliverability.after_resubscribe(facts.deliverability, policy)
+    return _in_its_place(facts, event, consent=agreed, deliverability=known), replace(effect, reset=reset)
 
 
 def _in_its_place(
     facts: Facts,
     event: FeedbackEvent,
     *,
-    rules: tuple[RuleState, ...] | None = None,
-    blocks: tuple[Block, ...] | None = None,
-    optouts: tuple[Optout, ...] | None = None,
+    deliverability: Deliverability | None = None,
+    consent: Consent | None = None,
     complaint: Complaint | None = None,
 ) -> Facts:
     """The facts with these changes, after an ordered event."""
     key = order_key(event)
     return Facts(
-        last_delivered_at=facts.last_delivered_at,
-        last_delivered_message=facts.last_delivered_message,
-        last_opened_at=facts.last_opened_at,
-        last_clicked_at=facts.last_clicked_at,
-        rules=facts.rules if rules is None else rules,
-        blocks=facts.blocks if blocks is None else blocks,
-        optouts=facts.optouts if optouts is None else optouts,
+        engagement=facts.engagement,
+        deliverability=facts.deliverability if deliverability is None else deliverability,
+        consent=facts.consent if consent is None else consent,
         complaint=facts.complaint if complaint is None else complaint,
         latest=_later(facts.latest, key),
         latest_ordered=_later(facts.latest_ordered, key),

@@ -9,9 +9,14 @@ from typing import TypeVar
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
-from worker.policy.facts import Block, Facts, RuleState
+from worker.policy.block import Block
+from worker.policy.consent import Consent
+from worker.policy.deliverability import Deliverability
+from worker.policy.engagement import Engagement
+from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.rule import Policy
+from worker.policy.strikes import RuleState
 
 _Named = TypeVar("_Named", RuleState, Block)
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -38,16 +43,19 @@ def joined(one: Facts, other: Facts) -> Facts:
     Each says what its events came to, and not in which order those of both happened: whatever forbids in either
     forbids, the later times and the longer ladder count, and no strike counts twice.
     """
-    newer = max(one, other, key=lambda facts: _sortable(facts.last_delivered_at))
     return Facts(
-        last_delivered_at=newer.last_delivered_at,
-        last_delivered_message=newer.last_delivered_message,
-        last_opened_at=max(one.last_opened_at, other.last_opened_at, key=_sortable),
-        last_clicked_at=max(one.last_clicked_at, other.last_clicked_at, key=_sortable),
-        rules=_by_name([*one.rules, *other.rules], _joined_rule),
-        blocks=_by_name([*one.blocks, *other.blocks], _longer_block),
-        optouts=tuple(
-            sorted({o.scope: o for o in (*other.optouts, *one.optouts)}.values(), key=lambda optout: optout.scope)
+        engagement=_later_times(one.engagement, other.engagement),
+        deliverability=Deliverability(
+            rules=_by_name([*one.deliverability.rules, *other.deliverability.rules], _joined_rule),
+            blocks=_by_name([*one.deliverability.blocks, *other.deliverability.blocks], _longer_block),
+        ),
+        consent=Consent(
+            optouts=tuple(
+                sorted(
+                    {optout.scope: optout for optout in (*other.consent.optouts, *one.consent.optouts)}.values(),
+                    key=lambda optout: optout.scope,
+                )
+            )
         ),
         complaint=min(
             (facts.complaint for facts in (one, other) if facts.complaint is not None),
@@ -58,6 +66,16 @@ def joined(one: Facts, other: Facts) -> Facts:
         latest_ordered=max(
             (key for key in (one.latest_ordered, other.latest_ordered) if key is not None), default=None
         ),
+    )
+
+
+def _later_times(one: Engagement, other: Engagement) -> Engagement:
+    newer = max(one, other, key=lambda known: _sortable(known.last_delivered_at))
+    return Engagement(
+        last_delivered_at=newer.last_delivered_at,
+        last_delivered_message=newer.last_delivered_message,
+        last_opened_at=max(one.last_opened_at, other.last_opened_at, key=_sortable),
+        last_clicked_at=max(one.last_clicked_at, other.last_clicked_at, key=_sortable),
     )
 
 

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Status
+from worker.policy import complaint, consent, engagement
+from worker.policy.dimension import Standing
 from worker.policy.duration import write_duration
-from worker.policy.effect import Effect, Outcome
-from worker.policy.event_order import Reason
-from worker.policy.facts import Standing
+from worker.policy.effect import Effect, Outcome, Reason
 from worker.policy.rule import LiftBy
 
 _FORBIDS = {
@@ -111,13 +111,11 @@ def _main_sentence(event: FeedbackEvent, effect: Effect) -> str:
         case Outcome.HOLD_BEGAN | Outcome.BLOCK_BEGAN:
             sentence = f"{strike}: a block began, until it is lifted."
         case Outcome.COMPLAINED:
-            sentence = "The person complained; no event takes that back."
-        case Outcome.UNSUBSCRIBED:
-            sentence = f"The person opted out of {event.scope or 'everything'}."
-        case Outcome.RESUBSCRIBED:
-            sentence = f"The person took back the opt-out of {event.scope or 'everything'}."
+            sentence = complaint.sentence()
+        case Outcome.UNSUBSCRIBED | Outcome.RESUBSCRIBED:
+            sentence = consent.sentence(event, effect.outcome)
         case _:
-            sentence = f"A sign of life: {event.kind.value}."
+            sentence = engagement.sentence(event)
     return sentence
 
 

@@ -3,10 +3,32 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from worker.policy.facts import RuleState, Strike
+from schemas.vocabulary import Cause, Kind
 from worker.policy.rule import Rule
+
+
+class Strike(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One failure that counted."""
+
+    at: datetime
+    event_key: bytes
+    kind: Kind
+    cause: Cause
+    message_id: str | None = None
+    # A message delivered afterwards: this strike does not count, unless that message bounces after all.
+    excused_by: str | None = None
+
+
+class RuleState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A contact's state under one rule."""
+
+    rule: str
+    strikes: tuple[Strike, ...] = ()
+    rung: int = 0  # how many holds of the ladder have begun
+    last_strike_at: datetime | None = None  # of any counted failure, for ladder_forget and stale_after
 
 
 def live_strikes(state: RuleState, rule: Rule, at: datetime) -> tuple[Strike, ...]:

@@ -1,0 +1,49 @@
+"""The complaint: the person pressed "spam"."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Cause, Status
+from worker.policy.dimension import Standing
+from worker.policy.effect import Effect, Outcome, Reason
+from worker.policy.rule import LiftBy, Policy
+
+_LIFT_BY = frozenset({LiftBy.CONFIRMED_OPTIN, LiftBy.ADMIN})
+
+
+class Complaint(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The first complaint. No event takes it back."""
+
+    at: datetime
+    cause: Cause
+    event_key: bytes
+
+
+def after_complaint(known: Complaint | None, event: FeedbackEvent) -> tuple[Complaint, Effect]:
+    """The complaint that counts, and what the event did."""
+    complaint = Complaint(at=event.occurred_at, cause=event.cause, event_key=event.event_key)
+    if known is not None and (known.at, known.event_key) <= (complaint.at, complaint.event_key):
+        return known, Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
+    return complaint, Effect(outcome=Outcome.COMPLAINED)
+
+
+def standings(known: Complaint | None, policy: Policy) -> Iterator[Standing]:
+    """One while there is a complaint."""
+    if known is not None:
+        yield Standing(
+            status=Status.COMPLAINED,
+            blocks=policy.complaint_applies_to,
+            since=known.at,
+            until=None,
+            cause=known.cause,
+            event_key=known.event_key,
+            lift_by=_LIFT_BY,
+        )
+
+
+def sentence() -> str:
+    """What a complaint did."""
+    return "The person complained; no event takes that back."
