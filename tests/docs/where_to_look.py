@@ -31,8 +31,12 @@ QUESTIONS: dict[str, tuple[Place, ...]] = {
     ),
     "How do I add a status?": (
         Place("schemas/vocabulary.py", "class Status", "is the word, in the order of gravity;"),
-        Place("worker/policy/standing.py", "def standing", "derives it from the facts;"),
-        Place("worker/policy/sentences.py", "def standing_sentence", "says it to a person."),
+        Place(
+            "worker/policy/dimension.py",
+            '"""What each dimension',
+            "names the dimensions: one file each, with its facts, its fold, its standings and its sentences;",
+        ),
+        Place("worker/policy/standing.py", "def standing", "takes the gravest of all standings."),
     ),
     "How do I add a column to contacts?": (
         Place("docs/architecture.md", "## Adding a column", "lists the places: at most four;"),
