@@ -27,6 +27,7 @@ from schemas.queue_topology import (
 from tests.properties import load_profiles
 from tests.queue.virtual_hosts import LANES, VirtualHosts
 from tests.schemas.feedback_events import START
+from tests.side_by_side import how_many, register, shares_out
 from tests.surroundings import left_behind, move_to
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ
@@ -62,11 +63,19 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = TemporaryDirectory(prefix="bouncekeeper-tests-", ignore_cleanup_errors=True)
         config.option.basetemp = folder.name
         config.add_cleanup(folder.cleanup)
+    register(config)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `-n auto` means."""
+    return how_many()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Moves to an empty folder, before any test's module is imported; goes back in the end."""
     config = session.config
+    if shares_out(config):
+        return
     empty = TemporaryDirectory(prefix="bouncekeeper-surroundings-")
     config.add_cleanup(empty.cleanup)
     config.add_cleanup(partial(os.chdir, config.invocation_params.dir))
