@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-# Fields that any line may carry: bound once per process or added by the logging set-up itself.
+# Fields that any line may have: bound once per process or added by the logging set-up.
 COMMON_FIELDS = frozenset({"event", "level", "timestamp", "process", "exception", "delivery_id"})
 
 

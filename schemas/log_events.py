@@ -264,9 +264,7 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "parcel_bytes",
         "one_by_one",
     ),
-    "parking.ended": _event(
-        "info", "The broker confirms again; how many parcels were parked meanwhile.", "parcels", "seconds"
-    ),
+    "parking.ended": _event("info", "The broker confirms again; how many parcels were parked.", "parcels", "seconds"),
     "parser.failed": _event(
         "error",
         "A provider failed to parse a delivery because of a bug of ours. The whole delivery is set aside.",

@@ -43,9 +43,9 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     since: Annotated[_Time | None, _says("When the new status began; Bouncekeeper may have learnt of it later.")]
     until: Annotated[_Time | None, _says("When it ends by itself; null if time does not end it.")]
     cause: Cause
-    rule: Annotated[str | None, _says("The policy's rule that decided; null where none was needed.")]
-    event_key: Annotated[str | None, _says("Of the event that brought it about, hexadecimal.")]
-    delivery_id: Annotated[UUID | None, _says("Of the webhook that brought it about, as in the log.")]
+    rule: Annotated[str | None, _says("The policy's rule that decided; null if no rule was needed.")]
+    event_key: Annotated[str | None, _says("Of the event that caused the change, hexadecimal.")]
+    delivery_id: Annotated[UUID | None, _says("Of the webhook that caused the change, as in the log.")]
     actor: Annotated[str, _says("`events`, `time`, `policy`, `migration`, or a person.")]
     note: str | None
 

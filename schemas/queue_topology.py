@@ -57,7 +57,7 @@ DEAD_QUEUE_ARGUMENTS: dict[str, str | int] = {
 }
 
 
-# A queue of an application: nothing is given up, however often the application fails.
+# A queue of an application keeps every message, however often the application fails.
 CHANGES_QUEUE_ARGUMENTS: dict[str, str | int] = {"x-queue-type": "quorum", "x-delivery-limit": NO_DELIVERY_LIMIT}
 EVERY_STATUS = "contact.status.#"
 

@@ -11,11 +11,11 @@ BouncekeeperError
 │   └── Overloaded              the process has reached its memory limit; the API answers 429 with Retry-After
 │       └── TooManyAtOnce           one caller has too many requests under way
 ├── SetAside                this one delivery goes to dead_letters, whole; its neighbours go on
-│   └── UnreadablePayload       not the format that its vendor documents
+│   └── UnreadablePayload       the body is not in the format that its vendor documents
 ├── WriteRefused            the batch is divided until the event at fault is found; that one goes to dead_letters
 │   ├── AlreadyStored           a row with this key is there: the batch asks about every event, and is tried again
 │   └── MonthClosed             the event's month has no partition: the batch looks for it, and is tried again
-├── RequestRefused          an API request is wrong in itself; it is answered with a problem (RFC 9457)
+├── RequestRefused          a request to the API is wrong; it is answered with a problem (RFC 9457)
 │   ├── BodyCutOff              a body comes too slowly, or with more framing than body
 │   └── CursorGone              the database lacks the last change that a reader of the feed has read
 └── StopTheProcess          the process cannot work until a person acts; the message says what to do

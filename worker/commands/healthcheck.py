@@ -22,7 +22,7 @@ example:
 """
     parser.add_argument("url", metavar="URL", help="for example http://127.0.0.1:8026/readyz")
     parser.add_argument("--timeout-seconds", type=float, default=5.0, help="(default %(default)s)")
-    parser.add_argument("--json", action="store_true", help="answers in JSON, for scripts")
+    parser.add_argument("--json", action="store_true", help="prints JSON, for scripts")
 
 
 def _run(arguments: Namespace) -> int:

@@ -68,7 +68,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def mailboxes_of(settings: Settings) -> list[tuple[Source, ImapMailbox]]:
-    """The sources that mail is fetched for, each with its mailbox."""
+    """The sources with a mailbox, each with its mailbox."""
     return [(source, mailbox) for source in settings.sources if (mailbox := imap_mailbox(source)) is not None]
 
 

@@ -73,11 +73,11 @@ class RabbitMQContainer:
         return [self._url(name) for name in names]
 
     async def stop(self) -> None:
-        """Ends it in good order; the data stays for `restart`."""
+        """Ends it in order; the data stay for `restart`."""
         await self._docker("stop", "--time", "45", self._name)
 
     async def kill(self) -> None:
-        """Ends it as a crash does."""
+        """Ends it like a crash."""
         await self._docker("kill", self._name)
 
     async def restart(self) -> None:
@@ -86,7 +86,7 @@ class RabbitMQContainer:
         await wait_until_ready(self.url, timeout_seconds=START_TIMEOUT_SECONDS)
 
     async def pause(self) -> None:
-        """Freezes it: connections stay open and nothing is answered, until `resume`."""
+        """Freezes it: connections stay open, but it does not answer until `resume`."""
         await self._docker("pause", self._name)
 
     async def resume(self) -> None:

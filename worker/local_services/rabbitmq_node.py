@@ -137,15 +137,15 @@ class RabbitMQNode:
         await asyncio.to_thread(self._evaluate, close_connections_expression(times, pause_seconds))
 
     async def stop(self) -> None:
-        """Ends it in good order; the data stays for `restart`."""
+        """Ends it in order; the data stay for `restart`."""
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
-        """Ends it as a crash does."""
+        """Ends it like a crash."""
         await self._end(signal.SIGKILL)
 
     async def pause(self) -> None:
-        """Freezes it: connections stay open and nothing is answered, until `resume`."""
+        """Freezes it: connections stay open, but it does not answer until `resume`."""
         os.kill(self.pid, signal.SIGSTOP)
 
     async def resume(self) -> None:
@@ -153,7 +153,7 @@ class RabbitMQNode:
         os.kill(self.pid, signal.SIGCONT)
 
     async def restart(self) -> None:
-        """The same broker with its data on the same port, stopped first when it runs."""
+        """Starts the same broker with its data on the same port; stops it first if it runs."""
         await self._end(signal.SIGTERM)
         await self._run()
 

@@ -19,7 +19,7 @@ def write_once(path: Path, text: str) -> None:
 
 
 def write_anew(path: Path, text: str) -> None:
-    """Writes the file in the place of any that is there. Raises OSError."""
+    """Writes the file, replacing an existing one. Raises OSError."""
     fresh = _written_beside(path, text)
     try:
         fresh.replace(path)

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import NoReturn
 
-EXIT_STATUS = 130  # a shell gives the same to what Ctrl-C ended
+EXIT_STATUS = 130  # as a shell reports a process that Ctrl-C ended
 MESSAGE = b"bouncekeeper: interrupted"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STDERR = 2

@@ -20,7 +20,7 @@ async def serving_probes(
 ) -> AsyncIterator[str]:
     """Answers the probes inside the block; gives the address, "" when port is 0: no server.
 
-    Raises ImpossibleSetting when it cannot listen.
+    Raises ImpossibleSetting if it cannot listen.
     """
     if not settings.port:
         yield ""

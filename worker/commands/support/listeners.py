@@ -11,7 +11,7 @@ _POLL_SECONDS = 0.05
 
 
 async def require_free_ports(settings: Settings) -> None:
-    """Raises ImpossibleSetting when somebody listens there: on Linux two receivers would share a port unseen."""
+    """Raises ImpossibleSetting if a port is taken: on Linux two receivers would share it unnoticed."""
     for section, host, port in (
         ("receiver", settings.receiver.host, settings.receiver.port),
         ("api", settings.api.host, settings.api.port),
@@ -23,7 +23,7 @@ async def require_free_ports(settings: Settings) -> None:
 
 
 async def wait_until_listening(settings: Settings) -> None:
-    """Returns once receiver and API accept connections, or when they have had half a minute for it."""
+    """Returns once receiver and API accept connections, or after half a minute."""
     await asyncio.gather(
         _wait_for_port(settings.receiver.host, settings.receiver.port),
         _wait_for_port(settings.api.host, settings.api.port),
@@ -40,7 +40,7 @@ async def _wait_for_port(host: str, port: int) -> bool:
 
 
 def reachable_host(host: str) -> str:
-    """Where to reach what listens on `host`, from this machine."""
+    """The host by which this machine reaches a port that listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
 
 

@@ -112,7 +112,7 @@ async def _run_once(watched: WatchedProcess, prefix: _Prefix, stop: asyncio.Even
 
 
 async def _copy_lines(process: asyncio.subprocess.Process, prefix: _Prefix, stop: asyncio.Event) -> None:
-    assert process.stdout is not None  # noqa: S101 - it was asked for above
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
     while True:
         try:
             line = await process.stdout.readline()

@@ -53,7 +53,7 @@ class MailProvider(Provider, frozen=True, kw_only=True):
     vocabulary: Mapping[str, tuple[Kind, Cause]] = MappingProxyType(VOCABULARY)
     options: tuple[Option[Any], ...] = MAIL_OPTIONS
     no_sample: str = (
-        "a mail of our own making is believed for its token alone, and this source has no token_secrets; try a report "
+        "a mail that we make is believed only for its token, and this source has no token_secrets; try a report "
         "that came in with `sources try`"
     )
 
