@@ -160,7 +160,7 @@ async def database_dsn(postgres_server: EmbeddedPostgres, _migrated_template: st
 
 @pytest.fixture
 async def pool(database_dsn: str) -> AsyncIterator[WriterPool]:
-    """A pool as the worker opens it, on a database with partitions for the events of the tests."""
+    """A pool as the processor opens it, on a database with partitions for the events of the tests."""
     opened = await open_writer_pool(database_dsn, connections=4, command_timeout_seconds=30)
     try:
         async with opened.acquire() as connection:

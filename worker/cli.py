@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
-from worker.commands.catalogue import COMMANDS, Command
+from worker.commands.catalogue import COMMANDS, FORMER_NAMES, Command
 from worker.commands.support.exit_code import EXIT_CODE_HELP, ExitCode
 from worker.process.spelling import did_you_mean
 
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _print_version()
     entry = COMMANDS.get(words[0])
     if entry is None:
-        hint = did_you_mean(words[0], COMMANDS, otherwise="`bouncekeeper --help` lists all there are")
+        named = FORMER_NAMES.get(words[0], words[0])
+        hint = did_you_mean(named, COMMANDS, otherwise="`bouncekeeper --help` lists all there are")
         print(f"bouncekeeper: there is no command {words[0]!r}: {hint}", file=sys.stderr)  # noqa: T201 - the terminal
         return ExitCode.USAGE
     return _run(words[0], entry.module, words[1:])

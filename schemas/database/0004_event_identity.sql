@@ -8,7 +8,7 @@ ALTER TABLE contacts ADD COLUMN latest_rank smallint;
 ALTER TABLE contacts ADD COLUMN latest_ordered_rank smallint;
 
 -- Former keys differ from today's in their first byte (worker/providers/payload/event_key.py). They stay as they are:
--- events that occurred before this moment are looked for by both forms. The day is for workers of the former version
+-- events that occurred before this moment are looked for by both forms. The day is for processors of the former version
 -- that still run while the others are started. No row: this database never had any.
 CREATE TABLE former_event_keys (
     until timestamptz NOT NULL

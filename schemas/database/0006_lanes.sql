@@ -2,10 +2,10 @@
 -- depends: 0003_replay_tokens
 
 -- The lanes that have, or had, a queue of their own in the broker, for which there is no list to be had from it. A
--- worker that does not know the source any more drains its queue all the same.
+-- processor that does not know the source any more drains its queue all the same.
 CREATE TABLE queue_lanes (
     name text PRIMARY KEY,             -- schemas/lane.py
-    configured_at timestamptz NOT NULL -- when a worker last had the source in its configuration
+    configured_at timestamptz NOT NULL -- when a processor last had the source in its configuration
 );
 
 ALTER TABLE parked_deliveries ADD COLUMN lane text COLLATE "C" NOT NULL DEFAULT 'live';

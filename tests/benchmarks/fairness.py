@@ -44,7 +44,7 @@ async def measure(bench: Bench) -> Outcome:
     dsn = await bench.services.database("bench_fairness")
     await prepare_months(dsn, datetime.now(UTC))
     fairness = _Fairness(bench, dsn)
-    pipeline = await OurPipeline.start(bench, Topology(receivers=1, workers=1), sources=fairness.sources, dsn=dsn)
+    pipeline = await OurPipeline.start(bench, Topology(receivers=1, processors=1), sources=fairness.sources, dsn=dsn)
     try:
         await _wait_for_lanes(await _broker_url(bench), [source.name for source in fairness.sources])
         alone, beside, behind = await bench.in_turns(
@@ -130,7 +130,7 @@ async def _broker_url(bench: Bench) -> str:
 
 
 async def _wait_for_lanes(broker_url: str, sources: Sequence[str]) -> None:
-    """Returns when the worker reads from the queue of each source: it makes them in its first seconds."""
+    """Returns when the processor reads from the queue of each source: it makes them in its first seconds."""
     async with asyncio.timeout(_READY_SECONDS), await aio_pika.connect(broker_url) as connection:
         for name in sources:
             while True:

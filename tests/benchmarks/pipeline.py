@@ -1,4 +1,4 @@
-"""Receivers and workers as `make stack` runs them, and how fast events get through to the database."""
+"""Receivers and processors as `make stack` runs them, and how fast events get through to the database."""
 
 import asyncio
 import time
@@ -25,14 +25,14 @@ class Topology(Struct, frozen=True, kw_only=True):
     """How many processes of each kind."""
 
     receivers: int
-    workers: int
+    processors: int
 
     def __str__(self) -> str:
-        return f"receivers: {self.receivers}, workers: {self.workers}"
+        return f"receivers: {self.receivers}, processors: {self.processors}"
 
 
 class OurPipeline:
-    """Running receivers and workers with their queue and database."""
+    """Running receivers and processors with their queue and database."""
 
     def __init__(self, dsn: str, servers: list[Server]) -> None:
         self.dsn = dsn
@@ -51,9 +51,9 @@ class OurPipeline:
                 servers.append(
                     await Server.start(name, our_command("receiver", config), folder=bench.folder, ports=[port])
                 )
-            for number in range(topology.workers):
+            for number in range(topology.processors):
                 config = bench.folder / "pipeline-0.toml"
-                name = f"worker-{number + 1}"
+                name = f"processor-{number + 1}"
                 servers.append(
                     await Server.start(
                         name, our_command("processor", config), folder=bench.folder, ready_text="process.started"

@@ -38,10 +38,10 @@ from worker.samples.sendgrid import SendGridSamples
 _SOURCE = "bench"
 _OUR_PATH = f"/webhooks/{_SOURCE}"
 _TOPOLOGIES = (
-    Topology(receivers=1, workers=1),
-    Topology(receivers=2, workers=1),
-    Topology(receivers=1, workers=2),
-    Topology(receivers=2, workers=2),
+    Topology(receivers=1, processors=1),
+    Topology(receivers=2, processors=1),
+    Topology(receivers=1, processors=2),
+    Topology(receivers=2, processors=2),
 )
 _HALF_LOAD_SECONDS = 20
 _Candidate = TypeVar("_Candidate", Topology, PeerConfiguration)

@@ -27,12 +27,12 @@ async def measure(bench: Bench) -> Outcome:
     contest = _Contest(bench)
     await contest.prepare()
     rates = []
-    for workers in range(1, _LARGEST_SHARE + 1):
-        contest.workers = workers
+    for processors in range(1, _LARGEST_SHARE + 1):
+        contest.processors = processors
         await contest.process()  # warms up, too
         rates.append(await contest.process())
-        bench.progress(f"trial · processor · workers: {workers} · {rates[-1]:,.0f} events/s")
-    contest.workers = 1 + rates.index(max(rates))
+        bench.progress(f"trial · processor · processors: {processors} · {rates[-1]:,.0f} events/s")
+    contest.processors = 1 + rates.index(max(rates))
     figures = await bench.in_turns("processor", ("ours", contest.process), ("COPY", contest.copy))
     outcome = Outcome()
     outcome.measurements.append(
@@ -45,7 +45,7 @@ async def measure(bench: Bench) -> Outcome:
             goal=Goal(at_least=0.4),
         )
     )
-    cost = median(one.cpu_seconds for one in contest.runs) * contest.workers / contest.count * 1_000_000
+    cost = median(one.cpu_seconds for one in contest.runs) * contest.processors / contest.count * 1_000_000
     told = ", ".join(f"{number} → {rate:,.0f}/s" for number, rate in enumerate(rates, start=1))
     outcome.remark("processor, by number of processes", f"{told}; {cost:.0f} µs of Python per event")
     peak = max(one.peak_memory_mib for one in contest.runs)
@@ -59,8 +59,8 @@ class _Contest:
 
     def __init__(self, bench: Bench) -> None:
         self.count = bench.size(200_000, 40_000)
-        self.workers = 1
-        self.runs: list[Stored] = []  # of the processor, in the number of workers that is set
+        self.processors = 1
+        self.runs: list[Stored] = []  # of the processor, in the number of processors that is set
         self.ours = ""
         self._twin = ""
         self._bench = bench
@@ -92,7 +92,7 @@ class _Contest:
     async def process(self) -> float:
         """Events per second of our processor, from empty tables."""
         await empty_tables(self.ours)
-        self.runs = await process_parcels(self._log_file, self._config, self._shares[self.workers])
+        self.runs = await process_parcels(self._log_file, self._config, self._shares[self.processors])
         await _require_stored(self.ours, self.count)
         return self.count / seconds_of(self.runs)
 

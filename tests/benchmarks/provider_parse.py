@@ -64,7 +64,7 @@ async def measure(bench: Bench) -> Outcome:
     """The goal holds for vendors that post batches of JSON; the others' figures are for information."""
     outcome = Outcome()
     all_figures = []
-    with _collecting_as_a_worker_does():
+    with _collecting_as_a_processor_does():
         for name in SAMPLE_SENDERS:
             figures = _measure_provider(bench, name)
             all_figures.append(figures)
@@ -105,7 +105,7 @@ def _measure_provider(bench: Bench, name: str) -> _Figures:
 
 
 @contextmanager
-def _collecting_as_a_worker_does() -> Iterator[None]:
+def _collecting_as_a_processor_does() -> Iterator[None]:
     before = gc.get_threshold()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:

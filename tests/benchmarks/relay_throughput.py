@@ -26,7 +26,7 @@ _APPEND = """
 
 
 async def measure(bench: Bench) -> Outcome:
-    """A worker with nothing else to do, a quorum queue that takes every message, and the same one by bare sockets."""
+    """A processor with no other work, a quorum queue that takes every message, and the same one by bare sockets."""
     contest = _Contest(bench)
     await contest.prepare()
     try:
@@ -50,7 +50,7 @@ class _Contest:
         self._count = bench.size(20_000, 500)
         self._url = ""
         self._dsn = ""
-        self._worker: Server | None = None
+        self._processor: Server | None = None
         self._messages: list[tuple[str, str, bytes]] = []
 
     async def prepare(self) -> None:
@@ -78,7 +78,7 @@ class _Contest:
             queue_url=self._url,
             sections={"processor": {"relay_every_seconds": 0.05}},
         )
-        self._worker = await Server.start(
+        self._processor = await Server.start(
             "relay", our_command("processor", config), folder=self._bench.folder, ready_text="process.started"
         )
         await self.relay()  # warms up, and shows what the messages are
@@ -116,8 +116,8 @@ class _Contest:
         return rate
 
     async def end(self) -> None:
-        if self._worker is not None:
-            await self._worker.stop()
+        if self._processor is not None:
+            await self._processor.stop()
         async with await aio_pika.connect(self._url) as broker:
             channel = await broker.channel()
             await channel.queue_delete(_QUEUE)

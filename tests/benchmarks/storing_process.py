@@ -30,7 +30,7 @@ from tests.benchmarks.machine import peak_memory_mib
 from worker.process.logs import configure_logging
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
-from worker.processor.service import GARBAGE_THRESHOLDS, batch_rules, worker_pool
+from worker.processor.service import GARBAGE_THRESHOLDS, batch_rules, processor_pool
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import Trials
 from worker.providers.bound_sources import BoundSources
@@ -113,7 +113,7 @@ class ParcelsInMemory:
 
 async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
     reader = ParcelsInMemory(parcels)
-    async with worker_pool(settings) as pool:
+    async with processor_pool(settings) as pool:
         gc.set_threshold(*GARBAGE_THRESHOLDS)
         await _open_connections(pool, settings.processor.batches_in_flight)
         consumer = Consumer(
@@ -139,7 +139,7 @@ async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
 
 
 async def _open_connections(pool: Pool, count: int) -> None:
-    """A worker that has been at work has its connections open."""
+    """A processor that has been at work has its connections open."""
     async with AsyncExitStack() as stack:
         for _ in range(count):
             await stack.enter_async_context(pool.acquire())

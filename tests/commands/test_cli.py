@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.cli import main
 from worker.commands.catalogue import COMMANDS
 from worker.commands.support.exit_code import EXIT_CODE_HELP, ExitCode
 
@@ -68,6 +69,16 @@ def test_a_misspelt_command_is_told_with_what_was_meant(tmp_path: Path) -> None:
     done = bouncekeeper("reciever", folder=tmp_path)
     assert done.returncode == ExitCode.USAGE
     assert "did you mean receiver?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("former", "name"), [("receive", "receiver"), ("work", "processor"), ("fetch-mail", "mailbox")]
+)
+def test_a_command_by_its_former_name_is_told_todays(
+    former: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([former, "--config", "bouncekeeper.toml"]) == ExitCode.USAGE
+    assert f"did you mean {name}?" in capsys.readouterr().err
 
 
 def test_no_command_at_all_is_a_usage_error_with_help(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Webhooks out from real worker processes: killed in the middle, taken over, listed and enabled by a person."""
+"""Webhooks out from running processors: killed in the middle, taken over, listed and enabled by a person."""
 
 import asyncio
 import base64
@@ -41,7 +41,7 @@ class Installation:
 
     def __init__(self, folder: Path, dsn: str, app: Application) -> None:
         self._folder = folder
-        self._workers: list[Process] = []
+        self._processors: list[Process] = []
         (folder / "bouncekeeper.toml").write_text(
             f"""
 [postgres]
@@ -56,9 +56,9 @@ secrets = ["{SECRET}"]
 """
         )
 
-    async def start_worker(self) -> Process:
+    async def start_processor(self) -> Process:
         process = await self._start("processor", stdout=DEVNULL)
-        self._workers.append(process)
+        self._processors.append(process)
         return process
 
     async def command(self, *words: str, expected: int = 0) -> Any:
@@ -75,10 +75,10 @@ secrets = ["{SECRET}"]
         return found
 
     async def stop(self) -> None:
-        for worker in self._workers:
-            if worker.returncode is None:
-                worker.kill()
-                await worker.wait()
+        for processor in self._processors:
+            if processor.returncode is None:
+                processor.kill()
+                await processor.wait()
 
     async def _start(self, *words: str, stdout: int) -> Process:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BOUNCEKEEPER_")}
@@ -106,23 +106,23 @@ async def complain(pool: WriterPool, *addresses: str) -> None:
 
 
 async def until_known(pool: WriterPool) -> None:
-    """Waits for a worker to have taken the endpoint's place in the feed."""
-    await until(lambda: pool.fetchval("SELECT count(*) FROM feed_followers"), "a worker that knows the endpoint")
+    """Waits for a processor to have taken the endpoint's place in the feed."""
+    await until(lambda: pool.fetchval("SELECT count(*) FROM feed_followers"), "a processor that knows the endpoint")
 
 
-async def test_workers_killed_in_the_middle_lose_nothing_and_change_no_order(
+async def test_processors_killed_in_the_middle_lose_nothing_and_change_no_order(
     pool: WriterPool, installation: Installation, app: Application
 ) -> None:
-    worker = await installation.start_worker()
+    processor = await installation.start_processor()
     await until_known(pool)
     addresses = [f"gone{number}@example.org" for number in range(120)]
     await complain(pool, *addresses)
     for goal in (20, 60, 90):
         await until(partial(app.has_heard_of, goal), f"{goal} addresses")
-        other = await installation.start_worker()
-        worker.send_signal(signal.SIGKILL)
-        await worker.wait()
-        worker = other
+        other = await installation.start_processor()
+        processor.send_signal(signal.SIGKILL)
+        await processor.wait()
+        processor = other
     await until(partial(app.has_heard_of, len(addresses)), "every address")
 
     assert list(dict.fromkeys(app.addresses)) == addresses
@@ -139,7 +139,7 @@ async def test_a_person_sees_how_an_endpoint_fares_and_enables_it_again(
     answer = await installation.endpoint()
     assert (answer["name"], answer["state"]) == ("crm", "no processor knows it yet")
     await installation.command("endpoints", "enable", "crm", expected=ExitCode.NO)
-    await installation.start_worker()
+    await installation.start_processor()
     await until_known(pool)
     app.status = 410
     await complain(pool, "first@example.org")

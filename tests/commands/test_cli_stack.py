@@ -97,7 +97,7 @@ def demo(stack: Stack, contacts: int) -> dict[str, Any]:
     return result
 
 
-def test_two_receivers_two_workers_and_the_api_take_a_day_of_feedback(stack: Stack) -> None:
+def test_two_receivers_two_processors_and_the_api_take_a_day_of_feedback(stack: Stack) -> None:
     commands = [arguments.rpartition(" ")[2] for arguments in stack.children().values()]
     assert sorted(commands) == ["api", "processor", "processor", "receiver", "receiver"]
     result = demo(stack, 300)
@@ -168,7 +168,7 @@ def test_fewer_than_one_process_is_a_usage_error(words: tuple[str, str], tmp_pat
 
 def test_a_signal_ends_all_of_them_in_good_order(tmp_path: Path, given_broker_url: str | None) -> None:
     stack = Stack(tmp_path, given_broker_url)
-    stack.wait_for('"process.started"', times=5)  # a worker that is stopped earlier has nothing to finish or to tell
+    stack.wait_for('"process.started"', times=5)  # a processor that is stopped earlier has nothing to finish or to tell
     children = stack.children()
     assert len(children) == 5
     stack.process.send_signal(signal.SIGINT)

@@ -192,7 +192,7 @@ async def test_nothing_is_touched_while_a_process_of_ours_is_connected(database_
     processor = await asyncpg.connect(database_dsn, server_settings={"application_name": "bouncekeeper processor"})
     try:
         said = await run([RESTORE, saved], database_dsn, expected=1)
-        assert "in use by: bouncekeeper processor. Stop receivers, processors and API first" in said
+        assert "in use by: bouncekeeper processor. Stop receivers, processors, API and `mailbox` first" in said
         assert await processor.fetchval("SELECT note FROM status_changes") == "still here"
     finally:
         await processor.close()

@@ -57,7 +57,7 @@ def settings(database_dsn: str, rabbitmq_url: str) -> Settings:
 
 @pytest.fixture
 async def running(settings: Settings) -> AsyncIterator[None]:
-    """A worker and the API."""
+    """A processor and the API."""
     stop = asyncio.Event()
     tasks = [asyncio.create_task(run_processor(settings, stop)), asyncio.create_task(run_api(settings, stop))]
     yield
@@ -127,7 +127,7 @@ async def test_the_pages_consumer_knows_whom_not_to_mail(settings: Settings, poo
 
 
 async def until_queued(settings: Settings) -> None:
-    """Waits for the worker to have declared the queue and published to it: nobody has consumed yet."""
+    """Waits for the processor to have declared the queue and published to it: nobody has consumed yet."""
     assert settings.queue.url is not None
     async with await aio_pika.connect(settings.queue.url.reveal()) as broker:
 

@@ -21,11 +21,11 @@ from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq_choice import start_rabbitmq
 
 _DRAIN_SECONDS = 180.0
-_WORKERS = ("worker-1", "worker-2")
+_PROCESSORS = ("processor-1", "processor-2")
 _READS = '"event":"broker.connected","process":"processor","role":"reader of bouncekeeper.parcels"'
 _LOSSES_AT_ONCE = 10
 _GIVE_UP_SECONDS = 300.0
-_PAUSE_SECONDS = 0.7  # a worker has to be connected for its channel to be lost
+_PAUSE_SECONDS = 0.7  # a processor has to be connected for its channel to be lost
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
     outcome: Outcome
     verdict: Verdict
-    losses: dict[str, int]  # channels that each worker has lost
+    losses: dict[str, int]  # channels that each processor has lost
     away_seconds: float
     recovery_seconds: float  # from Postgres being back to everything being in effect
     exit_statuses: dict[str, int | None]
@@ -92,7 +92,7 @@ async def run_outage(options: DrillOptions) -> Report:
             return Report(
                 outcome=outcome,
                 verdict=verdict,
-                losses=dict(zip(_WORKERS, lost, strict=True)),
+                losses=dict(zip(_PROCESSORS, lost, strict=True)),
                 away_seconds=back_at - away_since,
                 recovery_seconds=recovered_at - back_at,
                 exit_statuses=exit_statuses,
@@ -100,7 +100,7 @@ async def run_outage(options: DrillOptions) -> Report:
 
 
 def _connections(topology: Topology) -> list[int]:
-    return [topology.count_in_log(name, _READS) for name in _WORKERS]
+    return [topology.count_in_log(name, _READS) for name in _PROCESSORS]
 
 
 def _losses(topology: Topology, before: list[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""A worker stays under 300 MB whatever waits for it: many large bodies of several sources, in either queue."""
+"""A processor stays under 300 MB whatever waits for it: many large bodies of several sources, in either queue."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -36,7 +36,7 @@ def parcels() -> Iterator[tuple[Lane, bytes]]:
             for lane in LANES:
                 number += 1
                 event = b'{"email":"a%d@example.org","event":"bounce","type":"bounce","status":"5.1.1"}' % number
-                # White space is what a vendor may send, and costs a worker nothing but to hold it.
+                # White space is what a vendor may send, and costs a processor nothing but to hold it.
                 body = b"[" + event + b" " * (size - len(event) - 2) + b"]"
                 envelope = Envelope(
                     delivery_id=new_delivery_id(),
@@ -51,7 +51,7 @@ def parcels() -> Iterator[tuple[Lane, bytes]]:
                 yield lane, encode_parcel([encode_envelope(envelope)])
 
 
-async def peak_of_a_worker(put: Put, *, dsn: str, queue_url: str, folder: Path) -> float:
+async def peak_of_a_processor(put: Put, *, dsn: str, queue_url: str, folder: Path) -> float:
     """MiB, when everything that was put is in effect."""
     count = 0
     for lane, parcel in parcels():
@@ -66,34 +66,34 @@ async def peak_of_a_worker(put: Put, *, dsn: str, queue_url: str, folder: Path) 
         f"[queue]\n{queue}\n{tables}"
     )
     connection = await asyncpg.connect(dsn)
-    worker = None
+    processor = None
     try:
-        # While nothing can be stored, the worker is lent as much as it will ever be.
+        # While nothing can be stored, the processor is lent as much as it will ever be.
         async with connection.transaction():
             await connection.execute("LOCK TABLE contacts IN EXCLUSIVE MODE")
-            worker = await Server.start(
-                "worker", our_command("processor", config), folder=folder, ready_text="process.started"
+            processor = await Server.start(
+                "processor", our_command("processor", config), folder=folder, ready_text="process.started"
             )
-            await until_it_grows_no_more(worker)
+            await until_it_grows_no_more(processor)
 
         async def is_drained() -> bool:
             return bool(await connection.fetchval(DONE) >= count)
 
         await until(is_drained, "the backlog to be drained", seconds=DRAINED_SECONDS, every_seconds=0.2)
-        return worker.peak_memory_mib()
+        return processor.peak_memory_mib()
     finally:
         await connection.close()
-        if worker is not None:
-            await worker.stop()
+        if processor is not None:
+            await processor.stop()
 
 
-async def until_it_grows_no_more(worker: Server) -> None:
+async def until_it_grows_no_more(processor: Server) -> None:
     """Its memory has been the same for some seconds when this returns."""
     peak, since = 0.0, time.monotonic()
     while time.monotonic() - since < STEADY_SECONDS:
         await pause(0.1, "its memory is looked at ten times a second")
-        if worker.peak_memory_mib() > peak:
-            peak, since = worker.peak_memory_mib(), time.monotonic()
+        if processor.peak_memory_mib() > peak:
+            peak, since = processor.peak_memory_mib(), time.monotonic()
 
 
 @pytest.mark.drill
@@ -105,7 +105,7 @@ async def test_a_backlog_of_large_bodies_in_rabbitmq_is_lent_a_few_at_a_time(
     await reader.follow(LANES)
     await reader.close()
     writer = await RabbitMQWriter.open(rabbitmq_url)
-    peak = await peak_of_a_worker(writer.put, dsn=database_dsn, queue_url=rabbitmq_url, folder=tmp_path)
+    peak = await peak_of_a_processor(writer.put, dsn=database_dsn, queue_url=rabbitmq_url, folder=tmp_path)
     await writer.close()
     print(peak)
     assert peak < MOST_MIB
@@ -115,7 +115,7 @@ async def test_a_backlog_of_large_bodies_in_rabbitmq_is_lent_a_few_at_a_time(
 @pytest.mark.slow
 async def test_a_backlog_of_large_bodies_in_postgres_is_lent_a_few_at_a_time(database_dsn: str, tmp_path: Path) -> None:
     writer = await PostgresWriter.open(database_dsn)
-    peak = await peak_of_a_worker(writer.put, dsn=database_dsn, queue_url="", folder=tmp_path)
+    peak = await peak_of_a_processor(writer.put, dsn=database_dsn, queue_url="", folder=tmp_path)
     await writer.close()
     print(peak)
     assert peak < MOST_MIB

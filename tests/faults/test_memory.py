@@ -1,4 +1,4 @@
-"""A receiver and a worker stay under 300 MB, whatever is posted within the limits of a body."""
+"""A receiver and a processor stay under 300 MB, whatever is posted within the limits of a body."""
 
 import asyncio
 import gzip
@@ -62,7 +62,7 @@ def bodies(requests: dict[str, WebhookRequest]) -> list[tuple[str, str, bytes]]:
 
 @pytest.mark.drill
 @pytest.mark.slow
-async def test_neither_receiver_nor_worker_takes_more_than_300_mb(database_dsn: str, tmp_path: Path) -> None:
+async def test_neither_receiver_nor_processor_takes_more_than_300_mb(database_dsn: str, tmp_path: Path) -> None:
     senders = {name: SAMPLE_SENDERS[provider]() for name, provider in PROVIDERS.items()}
     requests = {name: sender.requests([sample()], now=NOW)[0] for name, sender in senders.items()}
     # Own JSON is signed with its body; the others show what proves them in the head.
@@ -81,7 +81,9 @@ async def test_neither_receiver_nor_worker_takes_more_than_300_mb(database_dsn: 
     )
     servers = [
         await Server.start("receiver", our_command("receiver", config), folder=tmp_path, ports=[port]),
-        await Server.start("worker", our_command("processor", config), folder=tmp_path, ready_text="process.started"),
+        await Server.start(
+            "processor", our_command("processor", config), folder=tmp_path, ready_text="process.started"
+        ),
     ]
     statuses: list[int] = []
     slots = asyncio.Semaphore(AT_ONCE)

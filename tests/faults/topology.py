@@ -20,7 +20,7 @@ _CERTIFICATE = "sns.pem"
 
 
 class Topology:
-    """Two receivers with a port each, two workers, and the services that they use."""
+    """Two receivers with a port each, two processors, and the services that they use."""
 
     def __init__(self, folder: Path, postgres: EmbeddedPostgres, rabbitmq: RabbitMQ) -> None:
         self.postgres = postgres
@@ -53,7 +53,7 @@ class Topology:
                 {**environment, "BOUNCEKEEPER_RECEIVER_PORT": str(port)},
             )
         for number in (1, 2):
-            self._commands[f"worker-{number}"] = (
+            self._commands[f"processor-{number}"] = (
                 [sys.executable, "-m", "worker", "processor", "--config", str(config)],
                 environment,
             )

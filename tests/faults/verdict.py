@@ -49,7 +49,7 @@ async def listen_to_announcements(rabbitmq_url: str) -> None:
 async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float, quiet_seconds: float = 0) -> None:
     """Returns when nothing waits, parks, or is yet to be announced, and nothing was stored for quiet_seconds.
 
-    What is lent to workers is in no queue: while they run, they show by storing that they have something in hand.
+    What is lent to processors is in no queue: while they run, they show by storing that they have something in hand.
     """
     left = ""
     stored, since = -1, time.monotonic()
@@ -80,7 +80,7 @@ async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float, qui
 
 
 async def judge(dsn: str, rabbitmq_url: str, webhooks: Sequence[Webhook], accepted: Collection[int]) -> Verdict:
-    """Checks each promise; the workers have ended, so that what is lent to them counts as waiting."""
+    """Checks each promise; the processors have ended, so that what is lent to them counts as waiting."""
     verdict = Verdict()
     connection = await asyncpg.connect(dsn)
     try:

@@ -93,7 +93,7 @@ troubled = st.lists(
 any_history = st.one_of(histories(max_size=30), troubled)
 
 
-def as_a_worker_does(batches: Sequence[Sequence[FeedbackEvent]], policy: Policy) -> tuple[Facts, int]:
+def as_a_processor_does(batches: Sequence[Sequence[FeedbackEvent]], policy: Policy) -> tuple[Facts, int]:
     """Folds as they come where that is allowed, else folds anew from everything stored; and how often the latter."""
     facts = Facts()
     stored: dict[bytes, FeedbackEvent] = {}
@@ -117,7 +117,7 @@ def test_any_permutation_duplication_and_split_gives_the_facts_of_the_sequential
     data: st.DataObject, events: list[FeedbackEvent], policy: Policy
 ) -> None:
     batches = data.draw(arrivals(events))
-    folded, refolds = as_a_worker_does(batches, policy)
+    folded, refolds = as_a_processor_does(batches, policy)
     note(f"refolds: {min(refolds, 3)}")
     expected = fold_all(Facts(), events, policy)
     note(f"status: {standing(expected, policy, START + timedelta(days=300)).status}")

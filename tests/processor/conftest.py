@@ -1,4 +1,4 @@
-"""A Postgres that tests of the worker may take away."""
+"""A Postgres that tests of the processor may take away."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

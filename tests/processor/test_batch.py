@@ -1,4 +1,4 @@
-"""A batch is committed, split or given back: it never stops the worker, and never keeps it from stopping."""
+"""A batch is committed, split or given back: it never stops the processor, and never keeps it from stopping."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -51,7 +51,7 @@ async def test_an_event_that_no_code_of_ours_can_handle_is_found_by_halving(pool
     assert await pool.fetchval("SELECT count(*) FROM events") == len(sound)
 
 
-async def test_a_worker_that_stops_while_postgres_is_away_gives_back_what_it_holds(
+async def test_a_processor_that_stops_while_postgres_is_away_gives_back_what_it_holds(
     database_dsn: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     queue, reader = await PostgresWriter.open(database_dsn), await PostgresReader.open(database_dsn)

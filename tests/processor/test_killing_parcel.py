@@ -1,4 +1,4 @@
-"""A parcel that kills every worker that tries it is given up after some tries, and nothing that was lent with it."""
+"""A parcel that kills every processor that tries it is given up after some tries, and nothing that was lent with it."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQWriter
 
-# A worker with one provider more, whose parser dies of some bodies as a defect in a library would make it die.
+# A processor with one provider more, whose parser dies of some bodies as a defect in a library would make it die.
 _WORKER = textwrap.dedent("""
     import asyncio, os, signal, sys
     from worker.process.logs import configure_logging
@@ -53,9 +53,9 @@ _MOST_DEATHS = 2 + MOST_ATTEMPTS_TOGETHER + MOST_ATTEMPTS
 
 
 @contextmanager
-def _worker(folder: Path, overrides: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+def _processor(folder: Path, overrides: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, "-c", _WORKER, *(f"{name}={value}" for name, value in overrides.items())]
-    with (folder / "worker.log").open("ab") as log:
+    with (folder / "processor.log").open("ab") as log:
         process = subprocess.Popen(command, stderr=log)
         try:
             yield process
@@ -69,7 +69,7 @@ def _deadly() -> Envelope:
 
 
 @pytest.mark.parametrize("adapter", ["postgres", "rabbitmq"])
-async def test_what_kills_workers_is_given_up_and_its_neighbours_are_applied(
+async def test_what_kills_processors_is_given_up_and_its_neighbours_are_applied(
     adapter: str, database_dsn: str, rabbitmq_url: str, tmp_path: Path
 ) -> None:
     overrides = {"postgres.url": database_dsn, "queue.adapter": adapter, "processor.relay_every_seconds": "0.1"}
@@ -96,14 +96,14 @@ async def test_what_kills_workers_is_given_up_and_its_neighbours_are_applied(
     await note_lanes(connection, LANES)
     try:
         while await connection.fetchval("SELECT count(*) FROM dead_letters") < 2:
-            with _worker(tmp_path, overrides) as process:
+            with _processor(tmp_path, overrides) as process:
                 while process.poll() is None:
-                    assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()[-4000:]
+                    assert time.monotonic() < deadline, (tmp_path / "processor.log").read_text()[-4000:]
                     if await connection.fetchval("SELECT count(*) FROM dead_letters") == 2:
                         break
                     wait_seconds(0.05, "nothing else runs here")
                 deaths += process.poll() is not None
-        with _worker(tmp_path, overrides) as process:
+        with _processor(tmp_path, overrides) as process:
             while await connection.fetchval("SELECT count(*) FROM contacts WHERE status = 'blocklisted'") < len(names):
                 assert time.monotonic() < deadline
                 assert process.poll() is None

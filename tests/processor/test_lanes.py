@@ -1,4 +1,4 @@
-"""A worker reads the lanes of its own sources and of those that it has never heard of."""
+"""A processor reads the lanes of its own sources and of those that it has never heard of."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -58,14 +58,16 @@ async def test_a_lane_that_is_about_to_be_made_is_not_struck_out(pool: Pool, rab
     await reader.close()
 
 
-async def test_a_worker_reads_the_lanes_of_all_sources_known_and_unknown(database_dsn: str, rabbitmq_url: str) -> None:
+async def test_a_processor_reads_the_lanes_of_all_sources_known_and_unknown(
+    database_dsn: str, rabbitmq_url: str
+) -> None:
     writer = await RabbitMQWriter.open(rabbitmq_url)
     quiet = Source(name="quiet", provider="bouncekeeper", authentication="none")
     settings = msgspec.structs.replace(settings_for(database_dsn, rabbitmq_url), sources=(quiet,))
     async with processor(settings):
         for lane in (*LANES, Lane(source="unheard-of")):
             await writer.put(parcel(envelopes([bounce(f"{lane.name}@example.org")])), lane)
-        # No worker of this test follows the busy one, until somebody tells of it.
+        # No processor of this test follows the busy one, until somebody tells of it.
         await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 3)
         names = "SELECT string_agg(name, ' ' ORDER BY name) FROM queue_lanes"
         await until_answered(database_dsn, names, f"{IMPORT.name} {QUIET.name}")

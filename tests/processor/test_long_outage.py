@@ -98,14 +98,14 @@ async def test_with_the_queue_in_postgres_a_parcel_survives_more_lost_sessions_t
         reader = await PostgresReader.open(database_dsn)
         assert len(await reader.take(max_parcels=1, max_wait_seconds=5)) == 1
         assert reader._connection is not None
-        reader._connection.terminate()  # as when Postgres or the worker is gone
+        reader._connection.terminate()  # as when Postgres or the processor is gone
     async with processor(settings_for(database_dsn, None)):
         await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 1)
         await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
         await until_answered(database_dsn, "SELECT count(*) FROM dead_letters", 0)
 
 
-async def test_what_an_older_worker_has_given_up_in_postgres_takes_effect(database_dsn: str) -> None:
+async def test_what_an_older_processor_has_given_up_in_postgres_takes_effect(database_dsn: str) -> None:
     writer = await PostgresWriter.open(database_dsn)
     await writer.put(parcel(envelopes([bounce("given-up@example.org")])))
     await writer.close()

@@ -1,4 +1,4 @@
-"""Each event is put under its own account, also by a worker that does not know the source."""
+"""Each event is put under its own account, also by a processor that does not know the source."""
 
 import json
 from datetime import UTC, datetime

@@ -51,8 +51,8 @@ class Listener:
         return [change.address for change in self.published]
 
 
-class Worker:
-    """A relay with its turns, as each worker has them."""
+class Processor:
+    """A relay with its turns, as each processor has them."""
 
     def __init__(self, pool: WriterPool, turns: Turns, listener: Listener, most: int) -> None:
         self._relay = Relay(pool, turns, listener, most=most)
@@ -62,22 +62,22 @@ class Worker:
         return await self._relay.publish_waiting(asyncio.Event())
 
 
-Hire = Callable[..., Worker]
+Hire = Callable[..., Processor]
 
 
 @pytest.fixture
 async def hire(pool: WriterPool, database_dsn: str) -> AsyncIterator[Hire]:
-    """Makes workers, with the relay's place at the beginning of the feed."""
+    """Makes processors, with the relay's place at the beginning of the feed."""
     await ensure_follower(pool, EXCHANGE)
-    hired: list[Worker] = []
+    hired: list[Processor] = []
 
-    def one(listener: Listener, *, most: int = 10) -> Worker:
-        hired.append(Worker(pool, Turns(database_dsn), listener, most))
+    def one(listener: Listener, *, most: int = 10) -> Processor:
+        hired.append(Processor(pool, Turns(database_dsn), listener, most))
         return hired[-1]
 
     yield one
-    for worker in hired:
-        await worker.turns.close()
+    for processor in hired:
+        await processor.turns.close()
 
 
 async def change_status(
@@ -103,14 +103,14 @@ async def complain(pool: WriterPool, *addresses: str, after: float = 0) -> None:
 async def test_what_is_not_confirmed_is_published_again(pool: WriterPool, hire: Hire) -> None:
     await complain(pool, "jane@example.org")
     listener = Listener()
-    worker = hire(listener)
+    processor = hire(listener)
     listener.away = True
     with pytest.raises(QueueUnavailable):
-        await worker.publish()
+        await processor.publish()
 
     listener.away = False
-    assert await worker.publish() == 1
-    assert await worker.publish() == 0
+    assert await processor.publish() == 1
+    assert await processor.publish() == 0
     assert listener.addresses == ["jane@example.org"]
 
 
@@ -139,11 +139,13 @@ async def test_a_relay_that_begins_is_told_what_changes_from_then_on(pool: Write
     assert listener.addresses == ["after@example.org"]
 
 
-async def test_one_worker_publishes_at_a_time_and_another_takes_over_when_it_dies(pool: WriterPool, hire: Hire) -> None:
+async def test_one_processor_publishes_at_a_time_and_another_takes_over_when_it_dies(
+    pool: WriterPool, hire: Hire
+) -> None:
     await complain(pool, "first@example.org")
     listener = Listener()
-    worker, other = hire(listener), hire(listener)
-    assert await worker.publish() == 1
+    processor, other = hire(listener), hire(listener)
+    assert await processor.publish() == 1
     await complain(pool, "second@example.org")
     assert await other.publish() == 0
     ended = await pool.fetchval(
@@ -154,11 +156,11 @@ async def test_one_worker_publishes_at_a_time_and_another_takes_over_when_it_die
     async with asyncio.timeout(5):
         while not await other.publish():
             pass
-    assert await worker.publish() == 0
+    assert await processor.publish() == 0
     assert listener.addresses == ["first@example.org", "second@example.org"]
 
 
-async def test_a_worker_that_lost_its_turn_in_the_middle_leaves_the_place_to_the_next(
+async def test_a_processor_that_lost_its_turn_in_the_middle_leaves_the_place_to_the_next(
     pool: WriterPool, hire: Hire
 ) -> None:
     """What it has published by then is published again: at least once, and in order."""
@@ -167,12 +169,12 @@ async def test_a_worker_that_lost_its_turn_in_the_middle_leaves_the_place_to_the
     other = hire(told)
 
     async def take_over() -> None:
-        await worker.turns.close()
+        await processor.turns.close()
         assert await other.publish() == 20
 
     listener = Listener(meanwhile=take_over)
-    worker = hire(listener)
-    assert await worker.publish() == 0
+    processor = hire(listener)
+    assert await processor.publish() == 0
     assert told.addresses == [f"gone{number}@example.org" for number in range(20)]
     assert len(listener.addresses) < 20
     assert await other.publish() == 0
@@ -230,8 +232,8 @@ async def test_a_contacts_fresh_change_does_not_pass_its_own_bulk_work(pool: Wri
     await change_status(pool, Kind.COMPLAINT, Cause.ABUSE_REPORT, day=1)  # Jane's, fresh
     await complain(pool, "fresh@example.org")
     listener = Listener()
-    worker = hire(listener)
-    await worker.publish()
+    processor = hire(listener)
+    await processor.publish()
 
     assert listener.addresses[0] == "fresh@example.org"
     assert [change.new_status for change in listener.published if change.address == "jane@example.org"] == [

@@ -1,4 +1,4 @@
-"""The worker as a whole, on a real Postgres and a real RabbitMQ: parcels in, statuses out."""
+"""The processor as a whole, on a real Postgres and a real RabbitMQ: parcels in, statuses out."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ def settings_for(dsn: str, rabbitmq_url: str | None, **processor: int) -> Settin
 
 @asynccontextmanager
 async def processor(settings: Settings) -> AsyncIterator[None]:
-    """A running worker that is stopped in good order."""
+    """A running processor that is stopped in good order."""
     stop = asyncio.Event()
     task = asyncio.create_task(run_processor(settings, stop))
     try:
@@ -271,7 +271,7 @@ async def test_any_batch_size_applies_every_event_once(
         await until_answered(database_dsn, "SELECT count(*) FROM status_changes", 25)
 
 
-async def test_a_worker_tells_of_itself_over_http(database_dsn: str) -> None:
+async def test_a_processor_tells_of_itself_over_http(database_dsn: str) -> None:
     port = free_port()
     async with (
         processor(settings_for(database_dsn, None, port=port)),
@@ -329,7 +329,7 @@ async def test_two_uses_of_a_token_in_one_load_let_the_first_one_in(database_dsn
     await writer.close()
 
 
-async def test_what_an_earlier_worker_stored_during_an_upgrade_is_joined(database_dsn: str) -> None:
+async def test_what_an_earlier_processor_stored_during_an_upgrade_is_joined(database_dsn: str) -> None:
     connection = await asyncpg.connect(database_dsn)
     try:
         await connection.executemany(

@@ -26,7 +26,7 @@ async def test_what_comes_for_the_first_time_is_no_suspect_and_is_not_noted(pool
 async def test_what_was_only_lent_again_goes_with_others_once(pool: Pool) -> None:
     first, second = lease(b"first"), lease(b"second")
     assert await Trials(pool).suspects([first, second, lease(b"fresh", delivery_count=0)]) == []
-    # That worker died; another one is lent the same.
+    # That processor died; another one is lent the same.
     assert await Trials(pool).suspects([first, lease(b"third")]) == [first]
 
 
@@ -40,7 +40,7 @@ async def test_what_is_done_is_no_suspect_when_it_is_lent_once_more(pool: Pool) 
 async def test_each_attempt_is_on_record_before_it_is_made_and_they_come_to_an_end(pool: Pool) -> None:
     await Trials(pool).suspects([lease(b"x")])
     for attempt in range(1, MOST_ATTEMPTS_TOGETHER + 1):
-        trials = Trials(pool)  # of a worker that is about to die
+        trials = Trials(pool)  # of a processor that is about to die
         assert await trials.suspects([lease(b"x")]) == [lease(b"x")]
         assert await trials.may_try(lease(b"x"))
         assert await pool.fetchval("SELECT attempts FROM parcel_attempts") == attempt
@@ -90,7 +90,7 @@ async def test_an_attempt_that_failed_while_others_were_stored_stands(pool: Pool
     assert await pool.fetchval("SELECT attempts FROM parcel_attempts") == 1
 
 
-async def test_an_attempt_is_counted_though_another_worker_has_struck_the_note_out(pool: Pool) -> None:
+async def test_an_attempt_is_counted_though_another_processor_has_struck_the_note_out(pool: Pool) -> None:
     other, trials = Trials(pool), Trials(pool)
     await other.suspects([lease(b"x")])
     await trials.suspects([lease(b"x")])

@@ -111,12 +111,12 @@ async def test_a_parcel_under_trial_is_not_to_blame_for_what_fails_elsewhere_in_
 ) -> None:
     queue, reader = await PostgresWriter.open(database_dsn), await PostgresReader.open(database_dsn)
     await queue.put(parcel(envelopes([bounce("tried@example.org")])))
-    for _ in range(2):  # lent, and lent and noted, by workers that died
+    for _ in range(2):  # lent, and lent and noted, by processors that died
         leases = await reader.take(max_parcels=1, max_wait_seconds=5)
         await Trials(pool).suspects(leases)
         await reader.give_back(leases)
     rules = msgspec.structs.replace(RULES, oldest_kept=datetime.now(UTC) - timedelta(days=30))
-    worker = Consumer(
+    consumer = Consumer(
         name="postgres",
         reader=reader,
         writer=BatchWriter(pool, rules),
@@ -126,7 +126,7 @@ async def test_a_parcel_under_trial_is_not_to_blame_for_what_fails_elsewhere_in_
         settings=ProcessorSettings(),
     )
     async with _locked(database_dsn, "LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE"):
-        running = asyncio.create_task(worker.run(asyncio.Event()))
+        running = asyncio.create_task(consumer.run(asyncio.Event()))
         await until_answered(database_dsn, "SELECT attempts FROM parcel_attempts", 1)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

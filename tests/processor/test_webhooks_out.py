@@ -44,8 +44,8 @@ async def client() -> AsyncIterator[EndpointClient]:
         yield one
 
 
-class Worker:
-    """A sender with turns of its own, as each worker has them."""
+class Processor:
+    """A sender with turns of its own, as each processor has them."""
 
     def __init__(self, pool: WriterPool, dsn: str, client: EndpointClient, endpoint: Endpoint, days: float) -> None:
         self.turns = Turns(dsn)
@@ -58,16 +58,16 @@ class Worker:
 
 
 class Office:
-    """Makes workers for the endpoint, which is told of everything from the beginning."""
+    """Makes processors for the endpoint, which is told of everything from the beginning."""
 
     def __init__(self, pool: WriterPool, dsn: str, client: EndpointClient, app: Application) -> None:
         self._pool, self._dsn, self._client, self._app = pool, dsn, client, app
-        self.hired: list[Worker] = []
+        self.hired: list[Processor] = []
 
-    def hire(self, *, statuses: tuple[str, ...] = (), days: float = 5, url: str | None = None) -> Worker:
+    def hire(self, *, statuses: tuple[str, ...] = (), days: float = 5, url: str | None = None) -> Processor:
         secrets = (Secret(OLDER_SECRET), Secret(SECRET))
         endpoint = Endpoint(name=NAME, url=url or self._app.url, secrets=secrets, statuses=statuses)
-        self.hired.append(Worker(self._pool, self._dsn, self._client, endpoint, days))
+        self.hired.append(Processor(self._pool, self._dsn, self._client, endpoint, days))
         return self.hired[-1]
 
 
@@ -78,8 +78,8 @@ async def office(
     await ensure_follower(pool, follower_name(NAME))
     one = Office(pool, database_dsn, client, app)
     yield one
-    for worker in one.hired:
-        await worker.turns.close()
+    for processor in one.hired:
+        await processor.turns.close()
 
 
 async def complain(pool: WriterPool, *addresses: str, after: float = 0) -> None:
@@ -126,18 +126,18 @@ async def test_a_change_that_is_not_taken_is_tried_again_and_nothing_passes_it(
     pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, "first@example.org", "second@example.org")
-    worker = office.hire()
+    processor = office.hire()
     app.status = 500
-    assert await worker.send() == 0
+    assert await processor.send() == 0
     failing = await state(pool)
     assert (failing.attempts, failing.failure, failing.waiting) == (1, "it answered 500", 2)
     assert failing.next_attempt_at is not None
-    assert await worker.send() == 0
+    assert await processor.send() == 0
     assert len(app.attempts) == 1  # not before the next attempt is due
 
     app.status = 204
     await due_now(pool)
-    assert await worker.send() == 2
+    assert await processor.send() == 2
     assert app.addresses == ["first@example.org", "second@example.org"]
     assert (await state(pool)).failing_since is None
 
@@ -146,19 +146,19 @@ async def test_the_wait_grows_from_seconds_to_minutes_and_heeds_what_the_applica
     pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, "jane@example.org")
-    worker = office.hire()
+    processor = office.hire()
     app.status = 503
     waits = []
     for _ in range(11):
         before = datetime.now(UTC)
-        await worker.send()
+        await processor.send()
         waits.append(((await state(pool)).next_attempt_at or before) - before)
         await due_now(pool)
     assert timedelta(seconds=0.7) < waits[0] < timedelta(seconds=3)
     assert all(timedelta(minutes=3.9) < wait < timedelta(minutes=6.1) for wait in waits[9:])
     app.headers = {"retry-after": "1800"}
     before = datetime.now(UTC)
-    await worker.send()
+    await processor.send()
     assert timedelta(minutes=30) <= ((await state(pool)).next_attempt_at or before) - before < timedelta(minutes=31)
 
 
@@ -175,13 +175,13 @@ async def test_an_application_that_hangs_or_is_away_fails_without_showing_its_ur
 ) -> None:
     monkeypatch.setattr(endpoint_client, "TIMEOUT_SECONDS", 0.3)
     await complain(pool, "jane@example.org")
-    worker = office.hire()
+    processor = office.hire()
     app.hangs = True
-    assert await worker.send() == 0
+    assert await processor.send() == 0
     assert (await state(pool)).failure == "no answer within 0.3 s"
     await app.stop()
     await due_now(pool)
-    assert await worker.send() == 0
+    assert await processor.send() == 0
     failure = (await state(pool)).failure or ""
     assert "ClientConnectorError" in failure
     assert "of-the-url" not in failure
@@ -189,7 +189,7 @@ async def test_an_application_that_hangs_or_is_away_fails_without_showing_its_ur
     app.hangs = False
     await app.start()
     await due_now(pool)
-    assert await worker.send() == 1
+    assert await processor.send() == 1
     assert app.addresses == ["jane@example.org"]
 
 
@@ -197,20 +197,20 @@ async def test_after_days_of_failure_it_is_disabled_and_a_person_enables_it_agai
     pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, "first@example.org")
-    worker = office.hire(days=2)
+    processor = office.hire(days=2)
     app.status = 404
-    await worker.send()
+    await processor.send()
     await pool.execute("UPDATE feed_followers SET failing_since = now() - interval '49 hours'")
     await due_now(pool)
-    await worker.send()
+    await processor.send()
     assert (await state(pool)).disabled_at is not None
 
     app.status = 200
     await due_now(pool)
     await complain(pool, "meanwhile@example.org")
-    assert await worker.send() == 0
+    assert await processor.send() == 0
     assert await enable_endpoint(pool, NAME)
-    assert await worker.send() == 2
+    assert await processor.send() == 2
     assert app.addresses == ["first@example.org", "meanwhile@example.org"]
 
 
@@ -225,16 +225,16 @@ async def test_an_application_that_is_gone_for_good_is_disabled_at_once(
 
 async def test_it_is_enabled_from_where_the_person_says(pool: WriterPool, office: Office, app: Application) -> None:
     await complain(pool, "a@example.org", "b@example.org", "c@example.org", after=30)
-    worker = office.hire()
-    await worker.send()
+    processor = office.hire()
+    await processor.send()
     assert await enable_endpoint(pool, NAME, after_position=1)
-    await worker.send()
+    await processor.send()
     assert app.addresses == [*(f"{name}@example.org" for name in "abc"), "b@example.org", "c@example.org"]
     await complain(pool, "missed@example.org")
     await changes_after(pool, BEGINNING, limit=1)  # it has its place in the feed
     assert await enable_endpoint(pool, NAME, from_now=True)
     await complain(pool, "later@example.org")
-    await worker.send()
+    await processor.send()
     assert app.addresses[5:] == ["later@example.org"]
     assert not await enable_endpoint(pool, "unheard-of")
 
@@ -250,7 +250,7 @@ async def test_only_the_statuses_that_were_asked_for_are_sent(
     assert (await state(pool)).waiting == 0
 
 
-async def test_one_worker_sends_at_a_time_and_another_takes_over_when_it_dies(
+async def test_one_processor_sends_at_a_time_and_another_takes_over_when_it_dies(
     pool: WriterPool, office: Office, app: Application
 ) -> None:
     await complain(pool, *(f"gone{number}@example.org" for number in range(30)))

@@ -92,7 +92,7 @@ class TestMail(MailConformance):
         with pytest.raises(UnreadablePayload, match="post the message itself"):
             self.read(self.envelope(self.request(), b" \r\n"))
 
-    def test_a_worker_that_lacks_the_source_sets_mail_aside_instead_of_believing_none_of_it(self) -> None:
+    def test_a_processor_that_lacks_the_source_sets_mail_aside_instead_of_believing_none_of_it(self) -> None:
         envelope = self.envelope(self.new_sender().posted(BOUNCE, now=NOW))
         with pytest.raises(UnreadablePayload, match="not configured here"):
             PROVIDER.bind(Source(name=envelope.source, provider="mail")).parse(envelope)

@@ -219,7 +219,7 @@ async def test_publishing_fails_while_the_broker_is_away_and_goes_on_afterwards(
     await publisher.close()
 
 
-async def test_a_source_that_no_worker_knows_yet_is_read_from_the_shared_queue(rabbitmq_url: str) -> None:
+async def test_a_source_that_no_processor_knows_yet_is_read_from_the_shared_queue(rabbitmq_url: str) -> None:
     writer, reader = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url)
     await writer.put(b"live", Lane(source="brand-new"))
     [live] = await reader.take(max_parcels=10, max_wait_seconds=5)
@@ -231,7 +231,7 @@ async def test_a_source_that_no_worker_knows_yet_is_read_from_the_shared_queue(r
     await writer.close()
 
 
-async def test_a_source_has_a_queue_of_its_own_once_a_worker_follows_it(bare_rabbitmq_url: str) -> None:
+async def test_a_source_has_a_queue_of_its_own_once_a_processor_follows_it(bare_rabbitmq_url: str) -> None:
     lane = Lane(source="brand-new")
     writer, reader = await RabbitMQWriter.open(bare_rabbitmq_url), await RabbitMQReader.open(bare_rabbitmq_url)
     assert await reader.follow([lane]) == []

@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 
 async def note_lanes(connection: "asyncpg.Connection[asyncpg.Record]", lanes: Iterable[Lane]) -> None:
-    """Lets workers read them, though none has their sources in its configuration."""
+    """Lets processors read them, though none has their sources in its configuration."""
     names = [lane.name for lane in lanes]
     await connection.execute("INSERT INTO queue_lanes SELECT unnest($1::text[]), now()", names)
 

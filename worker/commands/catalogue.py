@@ -20,6 +20,9 @@ class Command(NamedTuple):
     run: Callable[[Namespace], int]  # returns the exit status
 
 
+# What commands were called before: nothing in the spelling leads from these to today's names.
+FORMER_NAMES = {"receive": "receiver", "work": "processor", "fetch-mail": "mailbox"}
+
 COMMANDS: dict[str, CommandEntry] = {
     "up": CommandEntry("up", "everything in one process, with a Postgres of its own", "run"),
     "receiver": CommandEntry("receiver", "the HTTP edge: authenticates webhooks and queues them", "run"),

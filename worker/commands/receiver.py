@@ -1,10 +1,6 @@
 """`receiver`: the HTTP edge that authenticates webhooks and queues them."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
 from worker.commands.support.service_command import service_command
-from worker.settings.tree import Settings
 
 _DESCRIPTION = """Listens for webhooks on POST /webhooks/SOURCE, authenticates their raw bytes and answers with
 success only once the queue has them on disk. Several receivers may share one port on Linux.
@@ -15,18 +11,10 @@ examples:
   BOUNCEKEEPER_QUEUE_URL_FILE=/run/secrets/queue_url bouncekeeper receiver
 """
 
-
-def _service() -> Callable[[Settings, asyncio.Event], Awaitable[None]]:
-    from worker.receiver.service import run_receiver  # noqa: PLC0415 - costs time that --help has not
-
-    return run_receiver
-
-
 COMMANDS = {
     "receiver": service_command(
         "receiver",
         description=_DESCRIPTION,
         needs=("postgres", "queue", "receiver", "logs", "sources"),
-        find_service=_service,
     )
 }

@@ -2,21 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
 
 from schemas.lane import Lane
 from schemas.source import Source
 from worker.providers.provider import Provider
+from worker.queue.port import LaneReader
 from worker.store.pool import Pool
 from worker.store.queue_lanes import forget_lanes, note_lanes
-
-
-class LaneReader(Protocol):
-    """What is needed of the broker (worker.queue.rabbitmq.RabbitMQReader)."""
-
-    async def follow(self, own: Collection[Lane], others: Collection[Lane]) -> list[Lane]:
-        """Makes a queue for each own lane and reads all; gives the others that have none. Raises QueueUnavailable."""
-        ...
 
 
 def lanes_of(sources: Iterable[Source], providers: Mapping[str, Provider]) -> list[Lane]:

@@ -34,8 +34,7 @@ from worker.providers.bound_sources import BoundSources
 from worker.providers.classification.operator_rules import use_operator_rules
 from worker.providers.registry import PROVIDERS
 from worker.queue.opening import open_queues
-from worker.queue.port import QueueReader
-from worker.queue.rabbitmq import RabbitMQReader
+from worker.queue.port import LaneReader, QueueReader
 from worker.settings.tree import Settings
 from worker.store.endpoint_states import follower_name
 from worker.store.event_rows import former_keys_until
@@ -82,7 +81,7 @@ async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
 async def _work(settings: Settings, stop: asyncio.Event) -> None:
     started = time.monotonic()
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(worker_pool(settings))
+        pool = await stack.enter_async_context(processor_pool(settings))
         rules = await batch_rules(pool, settings)
         writer = BatchWriter(pool, rules, stop)
         await _make_months_ahead(pool, settings)
@@ -111,9 +110,9 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                 )
                 tasks.create_task(consumer.run(stop))
                 tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", _depth_gauge(name, reader)))
-                if isinstance(reader, RabbitMQReader):
-                    keep = partial(_keep_lanes, pool, reader, lanes_of(settings.sources, PROVIDERS))
-                    tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", keep))
+            for lane_reader in queues.lane_readers:
+                keep = partial(_keep_lanes, pool, lane_reader, lanes_of(settings.sources, PROVIDERS))
+                tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", keep))
             tasks.create_task(turns.keep(stop))
             for reader in queues.dead_readers:
                 tasks.create_task(move_dead_parcels(pool, reader, stop))
@@ -154,7 +153,7 @@ async def _schema(settings: Settings, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def worker_pool(settings: Settings) -> AsyncIterator[WriterPool]:
+async def processor_pool(settings: Settings) -> AsyncIterator[WriterPool]:
     """Connections as batches need them, open inside the block. Raises StoreUnavailable and ImpossibleSetting."""
     pool = await open_writer_pool(
         settings.postgres.url.reveal(),
@@ -201,7 +200,7 @@ async def _make_months_ahead(pool: Pool, settings: Settings) -> None:
     await make_months_ahead(pool, now=datetime.now(UTC), ahead=settings.processor.partitions_ahead_months)
 
 
-async def _keep_lanes(pool: Pool, reader: RabbitMQReader, own: list[Lane]) -> None:
+async def _keep_lanes(pool: Pool, reader: LaneReader, own: list[Lane]) -> None:
     await keep_lanes(pool, reader, own, now=datetime.now(UTC))
 
 

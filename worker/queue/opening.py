@@ -8,7 +8,7 @@ from msgspec import Struct
 from worker.errors import ImpossibleSetting
 from worker.process import metrics
 from worker.queue.parking import ParkingWriter
-from worker.queue.port import QueueReader, QueueWriter
+from worker.queue.port import LaneReader, QueueReader, QueueWriter
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.settings.tree import QueueSettings, Settings
 
@@ -20,6 +20,7 @@ class OpenQueues(Struct, frozen=True, kw_only=True):
     """The readers and the publisher of a processor."""
 
     readers: dict[str, QueueReader]  # by the name of the broker
+    lane_readers: list[LaneReader]  # those of the readers that must be told of lanes
     dead_readers: list[QueueReader]  # of parcels that a broker gave up
     publisher: "TopicPublisher | None"  # announces changes of status; None without a broker that has exchanges
 
@@ -63,13 +64,16 @@ async def open_queues(settings: Settings, stack: AsyncExitStack) -> OpenQueues:
     Raises ImpossibleSetting if the broker refuses us.
     """
     readers: dict[str, QueueReader] = {"postgres": await PostgresReader.open(settings.postgres.url.reveal())}
+    lane_readers: list[LaneReader] = []
     dead_readers: list[QueueReader] = []
     publisher = None
     if (url := broker_url(settings.queue)) is not None:
         from worker.queue.rabbitmq import RabbitMQReader  # noqa: PLC0415 - only the adapter that is used
         from worker.queue.topic_publisher import TopicPublisher  # noqa: PLC0415 - as above
 
-        readers["rabbitmq"] = await RabbitMQReader.open(url, prefetch=settings.queue.prefetch_parcels)
+        reader = await RabbitMQReader.open(url, prefetch=settings.queue.prefetch_parcels)
+        readers["rabbitmq"] = reader
+        lane_readers.append(reader)
         dead_readers.append(await RabbitMQReader.open_dead(url))
         publisher = await TopicPublisher.open(
             url,
@@ -77,9 +81,9 @@ async def open_queues(settings: Settings, stack: AsyncExitStack) -> OpenQueues:
             queues=settings.queue.changes_queues,
         )
         stack.push_async_callback(publisher.close)
-    for reader in (*readers.values(), *dead_readers):
-        stack.push_async_callback(reader.close)
-    return OpenQueues(readers=readers, dead_readers=dead_readers, publisher=publisher)
+    for opened in (*readers.values(), *dead_readers):
+        stack.push_async_callback(opened.close)
+    return OpenQueues(readers=readers, lane_readers=lane_readers, dead_readers=dead_readers, publisher=publisher)
 
 
 async def open_depth_reader(settings: Settings) -> QueueReader:

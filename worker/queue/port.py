@@ -20,7 +20,6 @@ class Lease(Struct, frozen=True, kw_only=True):
     parcel: bytes  # schemas.envelope.encode_parcel
     lane: Lane = SHARED_LANE
     delivery_count: int  # how often it was lent before, to whomever and for whatever reason; 0 the first time
-    death_reason: str = ""  # only from a reader of dead parcels: why the broker gave it up, e.g. "expired"
 
 
 class Share(Enum):
@@ -103,4 +102,12 @@ class QueueReader(Protocol):
 
     async def close(self) -> None:
         """Gives back the lent parcels and closes the connection."""
+        ...
+
+
+class LaneReader(QueueReader, Protocol):
+    """A reader for which a lane is a queue of its own: it must be told which lanes there are."""
+
+    async def follow(self, own: Collection[Lane], others: Collection[Lane] = ()) -> list[Lane]:
+        """Makes a queue for each own lane and reads all; gives the others that have none. Raises QueueUnavailable."""
         ...

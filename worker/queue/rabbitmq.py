@@ -126,7 +126,7 @@ class RabbitMQReader:
 
     @classmethod
     async def open_dead(cls, url: str, *, prefetch: int = DEFAULT_PREFETCH) -> Self:
-        """A reader of the parcels that the broker gave up. Each lease has a `death_reason`."""
+        """A reader of the parcels that the broker gave up."""
         return await cls._open(url, dead=True, prefetch=prefetch)
 
     @classmethod
@@ -267,7 +267,6 @@ class RabbitMQReader:
                 parcel=message.body,
                 lane=lane,
                 delivery_count=_times_lent(headers, redelivered=bool(message.redelivered)),
-                death_reason=_death_reason(headers) if self._dead else "",
             )
         )
         self._changed.set()
@@ -347,11 +346,3 @@ def _times_lent(headers: dict[str, Any], *, redelivered: bool) -> int:
     """How often it was lent before, whatever became of it: from RabbitMQ 4.3 on, another header than before."""
     counts = [headers.get(name) for name in ("x-acquired-count", "x-delivery-count")]
     return max(int(redelivered), *(count for count in counts if isinstance(count, int)), 0)
-
-
-def _death_reason(headers: dict[str, Any]) -> str:
-    """The reason of the latest death: `delivery_limit`, `rejected`, `expired` or `maxlen`."""
-    deaths = headers.get("x-death")
-    if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict):
-        return str(deaths[0].get("reason", "unknown"))
-    return str(headers.get("x-first-death-reason", "unknown"))

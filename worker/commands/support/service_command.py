@@ -1,6 +1,7 @@
 """Shared by the commands that run one service per process."""
 
 import asyncio
+import importlib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Collection
 
@@ -15,12 +16,11 @@ def service_command(
     *,
     description: str,
     needs: Collection[str],
-    find_service: Callable[[], Callable[[Settings, asyncio.Event], Awaitable[None]]],
 ) -> Command:
-    """The command that runs the service until a signal stops it.
+    """The command that runs the service of the room with its name until a signal stops it.
 
-    `needs` are the sections of the configuration that it reads. `find_service` imports the service, which `--help`
-    does not need.
+    For `receiver` that is run_receiver in worker/receiver/service.py. `needs` are the sections of the configuration
+    that it reads.
     """
 
     def configure(parser: ArgumentParser) -> None:
@@ -31,7 +31,15 @@ def service_command(
 
     def run(arguments: Namespace) -> int:
         settings = settings_of(arguments, needs=needs)
-        service = find_service()
+        service = _find_service(name)
         return run_service(settings, name, lambda stop: service(settings, stop))
 
     return Command(configure, run)
+
+
+def _find_service(name: str) -> Callable[[Settings, asyncio.Event], Awaitable[None]]:
+    """Imports the service, which takes time that `--help` has not."""
+    service: Callable[[Settings, asyncio.Event], Awaitable[None]] = getattr(
+        importlib.import_module(f"worker.{name}.service"), f"run_{name}"
+    )
+    return service
