@@ -3,10 +3,12 @@
 Names are `noun.verb_past`. The tests refuse a name or field that is not declared here.
 """
 
+from schemas.act_log_events import ACT_LOG_EVENTS
 from schemas.log_event import LogEvent
 from schemas.log_event import log_event as _event
 
 LOG_EVENTS: dict[str, LogEvent] = {
+    **ACT_LOG_EVENTS,
     "api.answered": _event(
         "info",
         "The API answered a request: what was asked, the result and the time it took.",

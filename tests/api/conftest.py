@@ -11,6 +11,7 @@ from schemas.source import Secret
 from tests.schemas.feedback_events import START
 from worker.api.application import build_api
 from worker.connections.listening import listening
+from worker.contacts.accounts import make_accounts
 from worker.contacts.applying import BatchRules, apply_events
 from worker.policy.policy_file import recommended_policy
 from worker.settings.tree import ApiSettings, ConnectionSettings
@@ -60,11 +61,13 @@ async def stranger(base_url: str) -> AsyncIterator[ClientSession]:
 
 @pytest.fixture
 def store(pool: WriterPool) -> Store:
-    """Applies events as the processor does."""
+    """Applies events as the processor does for a source that makes accounts."""
     rules = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=300))
 
     async def apply(events: Sequence[FeedbackEvent]) -> None:
+        now = datetime.now(UTC)
+        await make_accounts(pool, {event.account for event in events}, now=now, actor="the test")
         async with writing(pool) as connection:
-            await apply_events(connection, events, rules=rules, now=datetime.now(UTC))
+            await apply_events(connection, events, rules=rules, now=now)
 
     return apply

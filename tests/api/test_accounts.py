@@ -50,7 +50,7 @@ async def test_a_pattern_names_what_begins_so_and_a_name_itself_alone(client: Cl
     assert (await ask(client, "check", account))[0] == 422
 
 
-async def test_an_account_is_known_from_its_first_contact_on(client: ClientSession, store: Store) -> None:
+async def test_an_account_is_known_once_it_is_made(client: ClientSession, store: Store) -> None:
     assert (await ask(client, "check", "tenant-7"))[0] == 422
     await store([make_event(Kind.DELIVERED, account="tenant-7", address="joe@example.org")])
     assert (await ask(client, "check", "tenant-7"))[0] == 200
@@ -69,7 +69,7 @@ async def test_a_known_account_costs_no_look_up(pool: Pool, store: Store) -> Non
 
 async def test_where_no_source_is_of_the_default_account_leaving_it_out_is_a_mistake(pool: Pool) -> None:
     known = KnownAccounts(of_sources=("shop-eu", "shop-us"), of_settings=())
-    with pytest.raises(RequestRefused, match=r"names the account 'default'\. Known are 'shop-eu', 'shop-us'"):
+    with pytest.raises(RequestRefused, match=r"no account 'default'\. Known are 'shop-eu', 'shop-us'"):
         await known.require(pool, "default")
 
 

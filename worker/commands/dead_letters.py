@@ -1,7 +1,6 @@
 """`dead-letters`: webhooks that could not be processed, kept whole."""
 
 import asyncio
-import getpass
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from typing import Any
@@ -133,7 +132,8 @@ async def _show(pool: Any, _settings: Settings, arguments: Namespace) -> int:
 
 
 async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
-    from worker.processor.replay import replay_dead_letters  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.support.person import person_here  # noqa: PLC0415 - costs time that --help has not
+    from worker.processor.replay import replay_dead_letters  # noqa: PLC0415
     from worker.queue.opening import open_writer  # noqa: PLC0415
 
     writer = await open_writer(settings)
@@ -144,7 +144,7 @@ async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
             ids=arguments.ids or None,
             source=arguments.source,
             reason=arguments.reason,
-            person=getpass.getuser(),
+            person=person_here().name,
             now=datetime.now(UTC),
             note=arguments.note,
             dry_run=arguments.dry_run,
@@ -164,14 +164,15 @@ async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
 
 
 async def _discard(pool: Any, _settings: Settings, arguments: Namespace) -> int:
-    from worker.store.dead_letters import discard_dead_letters, read_dead_letters  # noqa: PLC0415 - as above
+    from worker.commands.support.person import person_here  # noqa: PLC0415 - as above
+    from worker.store.dead_letters import discard_dead_letters, read_dead_letters  # noqa: PLC0415
 
     if arguments.dry_run:
         contents = await read_dead_letters(pool, arguments.ids)
         closed = [content.letter.id for content in contents if content.letter.open]
     else:
         closed = await discard_dead_letters(
-            pool, arguments.ids, at=datetime.now(UTC), person=getpass.getuser(), note=arguments.note
+            pool, arguments.ids, at=datetime.now(UTC), person=person_here().name, note=arguments.note
         )
     missing = sorted(set(arguments.ids) - set(closed))
     if arguments.json:

@@ -1,59 +1,125 @@
-"""Which accounts may be asked about: of a misspelt one nothing is known, and so everybody in it would be allowed."""
+"""Which accounts there are: of a misspelt one nothing is known, and so everybody in it would be allowed."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 from worker.errors import RequestRefused
+from worker.process.logs import get_logger
 from worker.process.spelling import closest
-from worker.store.account_names import account_has_contacts, accounts_with_contacts
-from worker.store.pool import Executor
+from worker.store.accounts import account_names, add_accounts, existing_accounts
+from worker.store.pool import Executor, Pool
+
+_log = get_logger()
 
 _CACHED = 10_000
 _COMPARED = 1_000
 _SHOWN = 10
 _SHOWN_CHARACTERS = 40
+_CONFIGURATION = "configuration"
+_PATTERN = "*"
 
 
 class KnownAccounts:
-    """The accounts that a source, `api.accounts` or a contact names."""
+    """The accounts that the configuration names or the database has. One serves a whole process."""
 
-    def __init__(self, *, of_sources: Collection[str], of_settings: Collection[str]) -> None:
+    def __init__(self, *, of_sources: Collection[str] = (), of_settings: Collection[str] = ()) -> None:
         """`of_settings` may hold patterns: `customer-*` names every account that begins so."""
-        self._named = frozenset(of_sources) | {name for name in of_settings if "*" not in name}
-        self._patterns = tuple(_compile(name) for name in of_settings if "*" in name)
-        # Contacts are not taken away, so what was found once stays true.
+        self._named = configured_accounts(of_sources=of_sources, of_settings=of_settings)
+        self._patterns = tuple(_compile(name) for name in of_settings if _PATTERN in name)
+        # Accounts are not taken away, so what was found once stays true.
         self._found: set[str] = set()
 
-    async def require(self, executor: Executor, account: str) -> None:
-        """Returns if the account is known; the database is asked once for each account that only contacts name.
+    async def require(self, executor: Executor, account: str, *, only: str | None = None) -> None:
+        """Returns if the account is known. The database is asked once for each account that it alone names.
 
-        Raises RequestRefused, with the account that was probably meant; StoreUnavailable.
+        With `only` every other account is unknown, and neither the answer nor the time it takes depends on whether it
+        exists. Raises RequestRefused, with the account that was probably meant; StoreUnavailable.
         """
-        if account in self._named or account in self._found:
+        if only is not None:
+            if account != only:
+                raise _refusal(account, [only])
             return
-        if any(pattern.fullmatch(account) for pattern in self._patterns):
+        if self._is_known(account) or any(pattern.fullmatch(account) for pattern in self._patterns):
             return
-        if not await account_has_contacts(executor, account):
-            raise await self._refusal(executor, account)
+        if not await existing_accounts(executor, [account]):
+            raise _refusal(account, sorted(self._named.union(await account_names(executor, limit=_COMPARED))))
+        self._remember([account])
+
+    async def make_missing(self, pool: Pool, makers: Mapping[str, str | None], *, now: datetime) -> frozenset[str]:
+        """Makes those of the accounts that do not exist and may be made; gives those that still do not exist.
+
+        `makers` maps each account to the source that may make it, or to None. What the configuration names, or a
+        pattern of it, is made in any case. What is made is committed. Raises StoreUnavailable.
+        """
+        unsure = [account for account in makers if account not in self._found]
+        if not unsure:
+            return frozenset()
+        self._remember(existing := await existing_accounts(pool, unsure))
+        missing = {account: makers[account] for account in unsure if account not in existing}
+        made: dict[str, list[str]] = {}
+        for account, source in missing.items():
+            if not account or "\x00" in account:
+                continue
+            if account in self._named or any(pattern.fullmatch(account) for pattern in self._patterns):
+                made.setdefault(_CONFIGURATION, []).append(account)
+            elif source is not None:
+                made.setdefault(f"source {source}", []).append(account)
+        for maker, accounts in made.items():
+            await make_accounts(pool, accounts, now=now, actor=maker)
+            self._remember(accounts)
+        return frozenset(account for account in missing if account not in self._found)
+
+    def _is_known(self, account: str) -> bool:
+        return account in self._named or account in self._found
+
+    def _remember(self, accounts: Iterable[str]) -> None:
         if len(self._found) >= _CACHED:
             self._found.clear()
-        self._found.add(account)
+        self._found.update(accounts)
 
-    async def _refusal(self, executor: Executor, account: str) -> RequestRefused:
-        names = sorted(self._named.union(await accounts_with_contacts(executor, limit=_COMPARED)))
-        if close := closest(account, names):
-            remedy = f"Did you mean {close!r}?"
-        elif names:
-            more = "" if len(names) <= _SHOWN else " and others"
-            remedy = f"Known are {', '.join(map(repr, names[:_SHOWN]))}{more}."
-        else:
-            remedy = "No account is known yet."
-        return RequestRefused(
-            "unknown-account",
-            f"No source, setting or contact names the account {account[:_SHOWN_CHARACTERS]!r}.",
-            remedy=f"{remedy} An account that has no contacts yet is named in api.accounts.",
-        )
+
+def configured_accounts(*, of_sources: Collection[str], of_settings: Collection[str]) -> frozenset[str]:
+    """The accounts that the configuration names in full."""
+    return frozenset(of_sources) | {name for name in of_settings if _PATTERN not in name}
+
+
+async def make_configured_accounts(
+    executor: Executor, *, of_sources: Collection[str], of_settings: Collection[str], now: datetime
+) -> list[str]:
+    """The accounts that the configuration names exist when this returns; gives the new ones.
+
+    Raises StoreUnavailable.
+    """
+    names = configured_accounts(of_sources=of_sources, of_settings=of_settings)
+    return await make_accounts(executor, names, now=now, actor=_CONFIGURATION)
+
+
+async def make_accounts(executor: Executor, names: Collection[str], *, now: datetime, actor: str) -> list[str]:
+    """All of them exist when this returns; gives the new ones, each of which has a line in the log.
+
+    Raises StoreUnavailable.
+    """
+    added = await add_accounts(executor, names, since=now, added_by=actor)
+    for name in added:
+        _log.info("account.added", account=name, actor=actor)
+    return added
+
+
+def _refusal(account: str, names: list[str]) -> RequestRefused:
+    if close := closest(account, names):
+        remedy = f"Did you mean {close!r}?"
+    elif names:
+        more = "" if len(names) <= _SHOWN else " and others"
+        remedy = f"Known are {', '.join(map(repr, names[:_SHOWN]))}{more}."
+    else:
+        remedy = "No account is known yet."
+    return RequestRefused(
+        "unknown-account",
+        f"There is no account {account[:_SHOWN_CHARACTERS]!r}.",
+        remedy=f"{remedy} A new one is made with `bouncekeeper accounts add`.",
+    )
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
+    return re.compile(".*".join(re.escape(part) for part in pattern.split(_PATTERN)), re.DOTALL)

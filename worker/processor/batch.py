@@ -1,19 +1,22 @@
 """One batch from parsed to committed: retried when the moment is wrong, split when one event spoils it."""
 
 import asyncio
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schemas.feedback_event import FeedbackEvent
+from worker.contacts.accounts import KnownAccounts
 from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.errors import AlreadyStored, BouncekeeperError, MonthClosed, StoreUnavailable, WriteRefused
 from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
-from worker.processor.parsing import ParsedParcels, used_token
+from worker.processor.parsing import ParsedDelivery, ParsedParcels, used_token
+from worker.providers.bound_sources import BoundSources
 from worker.store.dead_letters import SetAsideDelivery, put_aside
 from worker.store.partitions import make_partitions, month_of, retired_months
 from worker.store.pool import DATABASE_ERRORS, Connection, WriterPool
@@ -28,6 +31,8 @@ _LONGEST_WAIT_SECONDS = 1.0
 # A restart or a fail-over of Postgres is sat out with the parcels in hand. What takes longer is no work for us.
 _PATIENCE_SECONDS = 5.0
 _MOST_LOOKS_AT_MONTHS = 3
+
+UNKNOWN_ACCOUNT = "unknown_account"
 
 _Result = TypeVar("_Result")
 
@@ -55,10 +60,18 @@ class Committed(Struct, kw_only=True):
 class BatchWriter:
     """Commits batches; one instance serves any number of tasks."""
 
-    def __init__(self, pool: WriterPool, rules: BatchRules, stop: asyncio.Event | None = None) -> None:
+    def __init__(
+        self,
+        pool: WriterPool,
+        rules: BatchRules,
+        stop: asyncio.Event | None = None,
+        *,
+        accounts: KnownAccounts | None = None,
+    ) -> None:
         """Once `stop` is set, an absent Postgres is not waited for any longer."""
         self._pool = pool
         self.rules = rules
+        self._accounts = accounts or KnownAccounts()
         self._stop = stop or asyncio.Event()
 
     async def commit(self, events: Sequence[FeedbackEvent]) -> Committed:
@@ -114,6 +127,28 @@ class BatchWriter:
             ]
             refused = {id(delivery) for delivery in replayed}
             parsed.deliveries = [delivery for delivery in parsed.deliveries if id(delivery) not in refused]
+
+    async def refuse_unknown_accounts(self, parsed: ParsedParcels, sources: BoundSources) -> None:
+        """Makes the accounts that `parsed` names, where their sources make accounts.
+
+        Takes the events of all other unknown accounts out of it; their deliveries are set aside, whole. Raises
+        StoreUnavailable.
+        """
+        makers: dict[str, str | None] = {}
+        for delivery in parsed.deliveries:
+            for event in delivery.events:
+                if makers.get(event.account) is None:
+                    makers[event.account] = _maker(delivery, sources)
+        patience = _Patience(self._stop)
+        while True:
+            try:
+                unknown = await self._accounts.make_missing(self._pool, makers, now=datetime.now(UTC))
+            except StoreUnavailable as error:
+                await patience.wait(error, 1)
+            else:
+                break
+        if unknown:
+            _take_out(parsed, unknown)
 
     async def set_aside(self, deliveries: Sequence[SetAsideDelivery]) -> None:
         """The deliveries are in dead_letters when this returns. Raises StoreUnavailable."""
@@ -181,6 +216,34 @@ class BatchWriter:
             for month in await make_partitions(connection, months):
                 _log.info("partition.made", month=f"{month:%Y-%m}")
             return frozenset(await retired_months(connection))
+
+
+def _maker(delivery: ParsedDelivery, sources: BoundSources) -> str | None:
+    """The name of the delivery's source if it makes accounts."""
+    bound = sources.of(delivery.envelope)
+    return bound.source.name if bound is not None and bound.source.makes_accounts else None
+
+
+def _take_out(parsed: ParsedParcels, unknown: frozenset[str]) -> None:
+    """Moves what concerns these accounts to the set-asides: a replay meets what was applied already, and skips it."""
+    kept = []
+    for delivery in parsed.deliveries:
+        refused = {event.account for event in delivery.events}.intersection(unknown)
+        if not refused:
+            kept.append(delivery)
+            continue
+        name, *others = sorted(refused)
+        more = f" and {len(others)} other accounts that do not exist" if others else ", which does not exist"
+        detail = (
+            f"it names the account {name!r}{more}, and its source makes no accounts: add it with `bouncekeeper accounts"
+            f" add {shlex.quote(name)}`, then replay"
+        )
+        parsed.set_aside.append(delivery.set_aside(reason=UNKNOWN_ACCOUNT, detail=detail))
+        events = [event for event in delivery.events if event.account not in unknown]
+        parsed.event_count -= len(delivery.events) - len(events)
+        if events:
+            kept.append(structs.replace(delivery, events=events))
+    parsed.deliveries = kept
 
 
 class _Patience:

@@ -133,6 +133,7 @@ class LoadWriter:
         started = time.perf_counter()
         parsed = load.parsed
         await self._writer.refuse_replays(parsed)
+        await self._writer.refuse_unknown_accounts(parsed, self._sources)
 
         async def commit(batch: Sequence[FeedbackEvent]) -> Committed:
             async with transactions:

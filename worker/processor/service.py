@@ -10,6 +10,7 @@ from functools import partial
 from importlib.metadata import version
 
 from schemas.lane import Lane
+from worker.contacts.accounts import KnownAccounts, make_configured_accounts
 from worker.contacts.applying import BatchRules
 from worker.contacts.respelling import respell_contacts
 from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept
@@ -83,7 +84,11 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(processor_pool(settings))
         rules = await batch_rules(pool, settings)
-        writer = BatchWriter(pool, rules, stop)
+        await make_configured_accounts(
+            pool, of_sources=settings.source_accounts, of_settings=settings.api.accounts, now=datetime.now(UTC)
+        )
+        accounts = KnownAccounts(of_sources=settings.source_accounts, of_settings=settings.api.accounts)
+        writer = BatchWriter(pool, rules, stop, accounts=accounts)
         await _make_months_ahead(pool, settings)
         turns = Turns(settings.postgres.url.reveal())
         stack.push_async_callback(turns.close)

@@ -20,7 +20,7 @@ DEFAULT_ACCOUNT = "default"
 _TEXT_FIELDS = ("provider", "account", "account_from", "authentication")
 _LIST_FIELDS = ("secrets", "secrets_files", "allowed_addresses", "token_secrets", "token_secrets_files")
 _PASSWORD_FIELDS = ("imap_password", "imap_password_file")  # options: only sources of mail know them
-_FLAG_FIELDS = ("bulk",)
+_FLAG_FIELDS = ("bulk", "makes_accounts")
 SOURCE_FIELDS = (*_TEXT_FIELDS, *_LIST_FIELDS, *_PASSWORD_FIELDS, *_FLAG_FIELDS)
 _FLAG_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _SECRET_TWINS = {
@@ -78,7 +78,15 @@ def write_source(source: Source, *, certificate_file: str = "") -> str:
     usual = Source(name=source.name, provider="")
     values: dict[str, Any] = {
         field: getattr(source, field)
-        for field in ("provider", "account", "account_from", "authentication", "allowed_addresses", "bulk")
+        for field in (
+            "provider",
+            "account",
+            "account_from",
+            "authentication",
+            "allowed_addresses",
+            "bulk",
+            "makes_accounts",
+        )
         if getattr(source, field) != getattr(usual, field)
     }
     if source.secrets:
@@ -136,6 +144,7 @@ def _read_source(
         secrets=_take_secrets(values, base_directory, where, mistakes),
         allowed_addresses=_take_networks(values, where, mistakes),
         bulk=_take_flag(values, "bulk", where, mistakes),
+        makes_accounts=_take_flag(values, "makes_accounts", where, mistakes, default=True),
         options=_read_description(
             _read_certificates(values, base_directory, where, mistakes), base_directory, where, mistakes
         ),
@@ -199,8 +208,8 @@ def _take_networks(values: dict[str, Any], where: str, mistakes: list[str]) -> t
         return ()
 
 
-def _take_flag(values: dict[str, Any], field: str, where: str, mistakes: list[str]) -> bool:
-    value = values.pop(field, False)
+def _take_flag(values: dict[str, Any], field: str, where: str, mistakes: list[str], *, default: bool = False) -> bool:
+    value = values.pop(field, default)
     flag = value if isinstance(value, bool) else _FLAG_WORDS.get(str(value).strip().lower())
     if flag is None:
         mistakes.append(f"{where}.{field} is {value!r}: write true or false")

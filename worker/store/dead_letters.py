@@ -72,6 +72,7 @@ class _NewLetter(Row, frozen=True):
     content_type: str
     headers: dict[str, str]
     body: bytes
+    account_from: str
 
 
 class _Attempt(Row, frozen=True):
@@ -98,7 +99,7 @@ _LIST = f"""
      ORDER BY id LIMIT $5
 """  # noqa: S608 - the column list is a constant above
 
-_SHOW = f"SELECT {_COLUMNS}, headers, body FROM dead_letters WHERE id = ANY ($1::bigint[]) ORDER BY id"  # noqa: S608 - the column list is a constant above
+_SHOW = f"SELECT {_COLUMNS}, headers, body, account_from FROM dead_letters WHERE id = ANY ($1::bigint[]) ORDER BY id"  # noqa: S608 - the column list is a constant above
 
 _COUNT_OPEN = "SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL AND discarded_at IS NULL"
 
@@ -134,6 +135,7 @@ async def put_aside(connection: Connection, deliveries: Iterable[SetAsideDeliver
             content_type=without_nul(delivery.envelope.content_type),
             headers=delivery.envelope.headers,
             body=delivery.envelope.body,
+            account_from=without_nul(delivery.envelope.account_from),
         )
         for delivery_id, delivery in by_id.items()
     ]
@@ -171,6 +173,7 @@ async def read_dead_letters(executor: Executor, ids: Sequence[int]) -> list[Dead
                 content_type=record["content_type"],
                 headers=record["headers"],
                 body=record["body"],
+                account_from=record["account_from"],
             ),
         )
         for record in records

@@ -1,8 +1,11 @@
 """What brings a database to this program's version: its tables, then the spelling of its contacts' addresses."""
 
+from datetime import UTC, datetime
+
 from msgspec import Struct
 
 from worker.commands.support.progress_bar import Progress
+from worker.contacts.accounts import make_configured_accounts
 from worker.contacts.respelling import Respelled, count_respellings, respell_contacts
 from worker.settings.tree import Settings
 from worker.store.migrations import migrate
@@ -37,6 +40,9 @@ async def upgrade_database(settings: Settings, *, progress: Progress | None = No
         url, connections=_CONNECTIONS, command_timeout_seconds=seconds, application_name=_NAME
     )
     try:
+        await make_configured_accounts(
+            pool, of_sources=settings.source_accounts, of_settings=settings.api.accounts, now=datetime.now(UTC)
+        )
         return Upgrade(migrations=migrations, contacts=await respell_contacts(pool, settings.policy, progress=progress))
     finally:
         await pool.close()

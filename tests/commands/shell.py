@@ -1,0 +1,42 @@
+"""Commands as a person runs them, on a database of the test."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+from msgspec import Struct
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_MOST_SECONDS = 60
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What a command left."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Shell:
+    """Runs `bouncekeeper` in a folder with this configuration; `dsn` is its Postgres."""
+
+    def __init__(self, *, folder: Path, dsn: str, configuration: str = "") -> None:
+        self._folder = folder
+        file = folder / "bouncekeeper.toml"
+        file.write_text(f'[postgres]\nurl = "{dsn}"\n[queue]\nadapter = "postgres"\n{configuration}')
+
+    async def run(self, *words: str) -> Outcome:
+        """The command's status, its standard output and what it wrote to stderr."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "worker", *words),
+            cwd=self._folder,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        async with asyncio.timeout(_MOST_SECONDS):
+            output, errors = await process.communicate()
+        return Outcome(status=process.returncode or 0, output=output.decode(), errors=errors.decode())

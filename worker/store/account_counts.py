@@ -1,0 +1,31 @@
+"""How many contacts of an account went which way."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.vocabulary import Status
+from worker.store.pool import Executor, store_errors
+
+
+class AccountCounts(Struct, frozen=True, kw_only=True):
+    """The contacts of one account that anything was reported on since a moment."""
+
+    contacts: int
+    complained: int  # since then
+    blocklisted: int  # since then
+
+
+_COUNT = """
+    SELECT count(*) FILTER (WHERE latest_at >= $2) AS contacts,
+           count(*) FILTER (WHERE status = $3 AND status_since >= $2) AS complained,
+           count(*) FILTER (WHERE status = $4 AND status_since >= $2) AS blocklisted
+      FROM contacts WHERE account = $1
+"""
+
+
+async def count_contacts(executor: Executor, account: str, *, since: datetime) -> AccountCounts:
+    """Reads all contacts of the account: seconds where they are millions. Raises StoreUnavailable."""
+    with store_errors("counting the contacts of an account"):
+        (record,) = await executor.fetch(_COUNT, account, since, Status.COMPLAINED, Status.BLOCKLISTED)
+    return AccountCounts(**record)

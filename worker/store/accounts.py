@@ -1,0 +1,94 @@
+"""The accounts that there are. One is added and changed, and never renamed or taken away."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from worker.store.pool import Executor, store_errors
+from worker.store.row import Row
+
+
+class Account(Row, frozen=True):
+    """Contacts of one account know nothing of those of another."""
+
+    name: str
+    since: datetime
+    added_by: str  # a person, `configuration`, or the source whose event named it
+    time_zone: str  # its days begin and end there
+    summary_recipients: Sequence[str]
+
+
+_ADD = """
+    INSERT INTO accounts (name, since, added_by) SELECT name, $2, $3 FROM unnest($1::text[]) AS n (name)
+    ON CONFLICT DO NOTHING RETURNING name
+"""
+_EXISTING = "SELECT name FROM accounts WHERE name = ANY ($1::text[])"
+_NAMES = "SELECT name FROM accounts ORDER BY name LIMIT $1"
+_LIST = f"SELECT {Account.select_list()} FROM accounts WHERE $1::text IS NULL OR name = $1 ORDER BY name"  # noqa: S608 - the column list is made of the names above
+_CHANGE = f"""
+    UPDATE accounts SET time_zone = coalesce($2, time_zone), summary_recipients = coalesce($3, summary_recipients)
+     WHERE name = $1 RETURNING {Account.select_list()}
+"""  # noqa: S608 - as above
+_TIME_ZONES = "SELECT name FROM pg_timezone_names WHERE name NOT LIKE 'posix/%' AND name <> 'posixrules'"
+
+
+async def add_accounts(executor: Executor, names: Collection[str], *, since: datetime, added_by: str) -> list[str]:
+    """All of them exist when this returns; gives those that did not before. Raises StoreUnavailable."""
+    if not names:
+        return []
+    with store_errors("adding accounts"):
+        # In one order: two processes that add the same accounts wait for each other, and never in a circle.
+        records = await executor.fetch(_ADD, sorted(names), since, added_by)
+    return sorted(record["name"] for record in records)
+
+
+async def existing_accounts(executor: Executor, names: Collection[str]) -> set[str]:
+    """Those of the names that are accounts. Raises StoreUnavailable."""
+    possible = [name for name in names if "\x00" not in name]  # which Postgres takes in no text
+    if not possible:
+        return set()
+    with store_errors("looking for an account"):
+        records = await executor.fetch(_EXISTING, possible)
+    return {record["name"] for record in records}
+
+
+async def account_names(executor: Executor, *, limit: int) -> list[str]:
+    """The first `limit` names, in order. Raises StoreUnavailable."""
+    with store_errors("reading the names of accounts"):
+        records = await executor.fetch(_NAMES, limit)
+    return [record["name"] for record in records]
+
+
+async def list_accounts(executor: Executor) -> list[Account]:
+    """All accounts, by name. Raises StoreUnavailable."""
+    with store_errors("reading accounts"):
+        return Account.rows(await executor.fetch(_LIST, None))
+
+
+async def read_account(executor: Executor, name: str) -> Account | None:
+    """The account of this name, or None. Raises StoreUnavailable."""
+    with store_errors("reading accounts"):
+        rows = Account.rows(await executor.fetch(_LIST, name))
+    return rows[0] if rows else None
+
+
+async def change_account(
+    executor: Executor,
+    name: str,
+    *,
+    time_zone: str | None = None,
+    summary_recipients: Sequence[str] | None = None,
+) -> Account | None:
+    """The account after the change, or None if there is none of this name. What is None stays as it is.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors("changing an account"):
+        rows = Account.rows(await executor.fetch(_CHANGE, name, time_zone, summary_recipients))
+    return rows[0] if rows else None
+
+
+async def time_zones(executor: Executor) -> list[str]:
+    """The names of the time zones that Postgres knows, in no order. Raises StoreUnavailable."""
+    with store_errors("reading the names of time zones"):
+        records = await executor.fetch(_TIME_ZONES)
+    return [record["name"] for record in records]
