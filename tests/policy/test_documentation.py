@@ -11,17 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from schemas.feedback_event import FeedbackEvent
+from schemas.decision import DecisionKind, Strength
+from schemas.entry import Entry, EntryKind
 from schemas.vocabulary import Cause, Kind
 from tests.policy.rules import delivered, hard, opened, soft
+from tests.schemas.decisions import lift, optin
 from tests.schemas.feedback_events import START, make_event
 from worker.policy.cause_groups import CAUSE_GROUPS
 from worker.policy.duration import write_duration
 from worker.policy.explain import explain
+from worker.policy.permissions import LOCKS, OPENS, By, Fact, Proof
 from worker.policy.policy_file import POLICY_KEYS, load_policy, preset, recommended_policy
 from worker.policy.policy_print import rule_values
 from worker.policy.presets import preset_about, preset_names
-from worker.policy.rule import Action, Policy, Rule
+from worker.policy.rule import RULE_LIFT_BY, Action, LiftBy, Policy, Rule
 from worker.policy.rule_reader import RULE_KEYS
 from worker.policy.sentences import moment_text
 
@@ -70,7 +73,7 @@ MEANINGS = {
 # Where the default is not a value of the record.
 DEFAULTS = {"causes": "- (must be named)", "lift_by": '`["admin"]`, and `"expiry"` where a hold ends'}
 
-EXAMPLES: dict[str, list[FeedbackEvent]] = {
+EXAMPLES: dict[str, list[Entry]] = {
     "example full": [delivered(-7), *[soft(week * 7) for week in range(5)], soft(35), soft(70)],
     "example outage": [
         delivered(-1),
@@ -91,6 +94,13 @@ EXAMPLES: dict[str, list[FeedbackEvent]] = {
         make_event(Kind.COMPLAINT, day=1, cause=Cause.ABUSE_REPORT, message="m2"),
         delivered(2),
         make_event(Kind.RESUBSCRIBE, day=3),
+    ],
+    "example lift": [
+        hard(0),
+        make_event(Kind.UNSUBSCRIBE, day=1),
+        lift(2),
+        make_event(Kind.DROPPED, day=3, cause=Cause.SUPPRESSED_BY_PROVIDER, message="m2"),
+        optin(4, Strength.SINGLE),
     ],
 }
 
@@ -169,6 +179,55 @@ def recommended_table() -> str:
     return table(head, rows)
 
 
+_FACTS = {
+    "block and strikes of a rule": None,
+    "listing by decision": LOCKS[Fact.LISTING],
+    "complaint": LOCKS[Fact.COMPLAINT],
+    "opt-out": LOCKS[Fact.UNSUBSCRIBE],
+    "unknown permission": LOCKS[Fact.UNKNOWN_PERMISSION],
+}
+_ACTS: dict[str, tuple[EntryKind, tuple[By, ...], tuple[Proof, ...]]] = {
+    "`lifted` by an operator or administrator, with a reason": (
+        DecisionKind.LIFTED,
+        (By.OPERATOR, By.ADMINISTRATOR),
+        (Proof.REASON,),
+    ),
+    "`lifted` without a reason": (DecisionKind.LIFTED, tuple(By), (Proof.NONE,)),
+    "`lifted` by a reader or by the person": (DecisionKind.LIFTED, (By.READER, By.CONTACT), (Proof.REASON,)),
+    "`opted_in` by the person, confirmed (`double`)": (DecisionKind.OPTED_IN, (By.CONTACT,), (Proof.DOUBLE,)),
+    "`opted_in` by the person, not confirmed (`single`)": (DecisionKind.OPTED_IN, (By.CONTACT,), (Proof.SINGLE,)),
+    "`opted_in` recorded by an operator or administrator, with any strength": (
+        DecisionKind.OPTED_IN,
+        (By.OPERATOR, By.ADMINISTRATOR),
+        (Proof.SINGLE, Proof.DOUBLE, Proof.RECORD),
+    ),
+    "`opted_in` recorded by a reader": (
+        DecisionKind.OPTED_IN,
+        (By.READER,),
+        (Proof.SINGLE, Proof.DOUBLE, Proof.RECORD),
+    ),
+    "`resubscribe` that an ESP reports": (Kind.RESUBSCRIBE, (By.CONTACT,), (Proof.REPORT,)),
+}
+
+
+def permissions_table() -> str:
+    def cell(opened: frozenset[LiftBy], lift_by: frozenset[LiftBy] | None) -> str:
+        if lift_by is None:
+            named = sorted(opened & RULE_LIFT_BY)
+            return f"if its `lift_by` names `{named[0]}`" if named else "-"
+        return "ends it" if opened & lift_by else "-"
+
+    rows = []
+    for name, (kind, who, proofs) in _ACTS.items():
+        (opened,) = {OPENS.get((kind, by, proof), frozenset[LiftBy]()) for by in who for proof in proofs}
+        rows.append([name, *(cell(opened, lift_by) for lift_by in _FACTS.values())])
+    named = [
+        "",
+        *(", ".join(f"`{way}`" for way in sorted(lock)) if lock else "the rule's own" for lock in _FACTS.values()),
+    ]
+    return table(["act", *_FACTS], [["*`lifted_by` says*", *named[1:]], *rows])
+
+
 def presets_table() -> str:
     return table(["preset", "what it does"], [[f"`{name}`", preset_about(name)] for name in preset_names()])
 
@@ -195,6 +254,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "groups": groups_table,
     "parameters": parameters_table,
     "recommended": recommended_table,
+    "permissions": permissions_table,
     "presets": presets_table,
     **{name: partial(example, name) for name in EXAMPLES},
 }
@@ -213,6 +273,12 @@ def written(page: str) -> str:
 def test_each_table_and_example_of_the_page_is_what_the_code_says(name: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert f"<!-- begin: {name} -->\n\n{BLOCKS[name]()}\n\n<!-- end: {name} -->" in page
+
+
+def test_the_page_names_each_act_that_ends_something() -> None:
+    told = {(kind, by, proof) for kind, who, proofs in _ACTS.values() for by in who for proof in proofs}
+    # Records of the person's own are those of a form that somebody else kept.
+    assert set(OPENS) - told == {(DecisionKind.OPTED_IN, By.CONTACT, Proof.RECORD)}
 
 
 def test_every_key_and_every_block_of_the_page_is_known() -> None:

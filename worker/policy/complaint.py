@@ -5,17 +5,20 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Status
 from worker.policy.dimension import Standing
 from worker.policy.effect import Effect, Outcome, Reason
-from worker.policy.rule import LiftBy, Policy
+from worker.policy.ending import Ending, end
+from worker.policy.permissions import LOCKS, Fact
+from worker.policy.rule import Policy
 
-_LIFT_BY = frozenset({LiftBy.CONFIRMED_OPTIN, LiftBy.ADMIN})
+_NAME = "the complaint"
 
 
 class Complaint(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The first complaint. No event takes it back."""
+    """The first complaint since it was last lifted. No event takes it back."""
 
     at: datetime
     cause: Cause
@@ -30,6 +33,14 @@ def after_complaint(known: Complaint | None, event: FeedbackEvent) -> tuple[Comp
     return complaint, Effect(outcome=Outcome.COMPLAINED)
 
 
+def after_ending(known: Complaint | None, entry: Entry) -> tuple[Complaint | None, Ending]:
+    """The complaint after a lift or an opt-in: gone if that may end it."""
+    if known is None:
+        return None, Ending()
+    ending = end(_NAME, LOCKS[Fact.COMPLAINT], entry)
+    return None if ending.ended else known, ending
+
+
 def standings(known: Complaint | None, policy: Policy) -> Iterator[Standing]:
     """One while there is a complaint."""
     if known is not None:
@@ -40,7 +51,8 @@ def standings(known: Complaint | None, policy: Policy) -> Iterator[Standing]:
             until=None,
             cause=known.cause,
             event_key=known.event_key,
-            lift_by=_LIFT_BY,
+            lift_by=LOCKS[Fact.COMPLAINT],
+            name=_NAME,
         )
 
 

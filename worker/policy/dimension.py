@@ -26,6 +26,8 @@ class Standing(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rule: str | None = None
     event_key: bytes | None = None  # the entry of the log that caused it
     lift_by: frozenset[LiftBy] = frozenset()
+    name: str = ""  # the fact, in the middle of a sentence: "the complaint"
+    scope: str | None = None  # of an opt-out; empty for everything
 
 
 def precedence(one: Standing) -> tuple[int, bool, float, int, float, bytes]:

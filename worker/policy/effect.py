@@ -1,4 +1,4 @@
-"""What one event did to a contact's facts."""
+"""What one entry of the log did to a contact's facts."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Reason(StrEnum):
-    """Why an event did not count."""
+    """Why an entry did not count."""
 
     TEST = "test"  # a sample or a message in test mode
     NO_NEWS = "no_news"  # accepted, deferred, other: nothing final about the mailbox
@@ -23,10 +23,16 @@ class Reason(StrEnum):
     TOO_SOON = "too_soon"  # within min_interval of the last strike
     KNOWN_BEFORE = "known_before"  # a second complaint, or a second opt-out of the same scope
     NOTHING_TO_TAKE_BACK = "nothing_to_take_back"  # a resubscribe without an opt-out
+    OPTED_OUT = "opted_out"  # an opt-in that is not the person's own, though the person has opted out
+    NOTHING_TO_LIFT = "nothing_to_lift"  # a lift of nothing, or of nothing that it may end
+    STILL_SUPPRESSED = "still_suppressed"  # the ESP did not try, though what its list rests on has been lifted
+    NOT_PERMITTED = "not_permitted"  # a decision of somebody who may not decide it
+    VOIDED = "voided"  # a later decision says that it never happened
+    HELD_BACK = "held_back"  # it waits for a decision
 
 
 class Outcome(StrEnum):
-    """The result of an event."""
+    """The result of an entry."""
 
     NOTHING = "nothing"  # no fact changed, except perhaps the place of the latest event
     SIGN_OF_LIFE = "sign_of_life"  # delivered, opened, clicked
@@ -36,10 +42,15 @@ class Outcome(StrEnum):
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
     RESUBSCRIBED = "resubscribed"
+    ADDED = "added"
+    OPTED_IN = "opted_in"
+    LISTED = "listed"
+    LIFTED = "lifted"
+    ANNOTATED = "annotated"  # it says something of other entries: voided, held back, released
 
 
 class Effect(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one event did. `reason` is set if it did not count."""
+    """What one entry did. `reason` is set if it did not count."""
 
     outcome: Outcome
     reason: Reason | None = None
@@ -54,3 +65,5 @@ class Effect(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reset: tuple[str, ...] = ()  # rules whose strikes were cleared
     excused: tuple[str, ...] = ()  # rules whose strikes do not count, unless the delivered message bounces
     restored: tuple[str, ...] = ()  # rules whose strikes count again: the message that excused them bounced
+    ended: tuple[str, ...] = ()  # the facts that a decision ended: "the complaint"
+    kept: tuple[str, ...] = ()  # a sentence for each fact that it could not end, with what can

@@ -1,25 +1,30 @@
-"""Which events change a contact's facts, and which of them may be folded as they arrive.
+"""Which entries change a contact's facts, and which of them may be folded as they arrive.
 
-There are three sorts of events:
+There are five sorts of entries:
 
 - *inert*: they change no fact at all, not even `latest`.
+- *suppressions* (drops because of the ESP's own list): the latest is noted; their order does not matter at all.
 - *calm* (delivered, opened, clicked): their order among each other does not matter, only that they come after
-  the last ordered event.
-- *ordered* (bounces, complaints, unsubscribes, resubscribes): each has its place in the history.
+  the last ordered entry.
+- *ordered* (bounces, complaints, unsubscribes, resubscribes, and decisions): each has its place in the log.
+- *annotations* (decisions that others never happened, or wait): each changes what the whole log is.
 
-The sort depends only on the event, not on the policy: a bounce that no rule counts has its place too.
+The sort depends only on the entry, not on the policy: a bounce that no rule counts has its place too.
 """
 
 from typing import assert_never
 
-from schemas.feedback_event import FeedbackEvent
-from schemas.kind_rank import KIND_RANKS
+from schemas.decision import ANNOTATIONS, Decision
+from schemas.entry import ENTRY_RANKS, Entry
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.policy.effect import Reason
 from worker.policy.facts import Facts, OrderKey
+from worker.policy.suppression import SUPPRESSION_CAUSES
 
 CALM_KINDS = frozenset({Kind.DELIVERED, Kind.OPENED, Kind.CLICKED})
 BOUNCE_KINDS = frozenset({Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE})
+
+_UNORDERED_KINDS = CALM_KINDS | {Kind.DROPPED}
 
 # The causes that a rule may count: the address's and the remote side's. Complaints are facts of their own.
 COUNTABLE_CAUSES = frozenset(
@@ -29,67 +34,79 @@ COUNTABLE_CAUSES = frozenset(
 )
 
 
-def _reason_by_kind(kind: Kind) -> Reason | None:
-    """Why no event of this kind can ever change anything; None if some can."""
+def _bounce_reason(cause: Cause) -> Reason | None:
+    if cause in COUNTABLE_CAUSES:
+        return None
+    return Reason.SENDERS_FAULT if CAUSE_BLAME[cause] is Blame.SENDER else Reason.NO_FAILURE
+
+
+def _reason(kind: Kind, cause: Cause) -> Reason | None:
+    """Why no event of this kind with this cause can ever change anything; None if some can."""
+    if cause is Cause.TEST:
+        return Reason.TEST
     match kind:
         case Kind.ACCEPTED | Kind.DEFERRED | Kind.OTHER:
             return Reason.NO_NEWS
-        case Kind.DROPPED:
-            return Reason.ECHO
         case Kind.BLOCKED:
             return Reason.SENDERS_FAULT
+        case Kind.DROPPED:
+            return None if cause in SUPPRESSION_CAUSES else Reason.ECHO
         case Kind.SOFT_BOUNCE | Kind.HARD_BOUNCE:
-            return None  # its cause decides
-        case Kind.OPENED | Kind.CLICKED:
-            return None  # unless a machine did it
-        case Kind.DELIVERED | Kind.UNSUBSCRIBE | Kind.RESUBSCRIBE | Kind.COMPLAINT:
+            return _bounce_reason(cause)
+        case Kind.DELIVERED | Kind.OPENED | Kind.CLICKED | Kind.UNSUBSCRIBE | Kind.RESUBSCRIBE | Kind.COMPLAINT:
             return None
     assert_never(kind)
 
 
-_INERT_KINDS: dict[Kind, Reason] = {kind: reason for kind in Kind if (reason := _reason_by_kind(kind)) is not None}
+_REASONS: dict[tuple[Kind, Cause], Reason] = {
+    (kind, cause): reason for kind in Kind for cause in Cause if (reason := _reason(kind, cause)) is not None
+}
 _DELIVERED, _TEST = Kind.DELIVERED, Cause.TEST  # reading them from their classes costs a quarter microsecond
 
 
-def inert_reason(event: FeedbackEvent) -> Reason | None:
-    """Why the event changes nothing under any policy; None if it may change something."""
-    if event.cause is _TEST:
-        return Reason.TEST
-    kind = event.kind
-    if kind is _DELIVERED:
+def inert_reason(entry: Entry) -> Reason | None:
+    """Why the entry changes nothing under any policy; None if it may change something."""
+    if isinstance(entry, Decision) or (entry.kind is _DELIVERED and entry.cause is not _TEST):
         return None
-    if kind in _INERT_KINDS:
-        return _INERT_KINDS[kind]
-    if kind in BOUNCE_KINDS and event.cause not in COUNTABLE_CAUSES:
-        return Reason.SENDERS_FAULT if event.blame is Blame.SENDER else Reason.NO_FAILURE
-    if event.machine and kind in CALM_KINDS:
+    reason = _REASONS.get((entry.kind, entry.cause))
+    if reason is None and entry.machine and entry.kind in CALM_KINDS:
         return Reason.MACHINE
-    return None
+    return reason
 
 
-def is_inert(event: FeedbackEvent) -> bool:
-    """True if the event changes no fact under any policy. Every other event moves at least `latest`."""
-    return inert_reason(event) is not None
+def is_inert(entry: Entry) -> bool:
+    """True if the entry changes no fact under any policy. Every other entry moves at least `latest`."""
+    return inert_reason(entry) is not None
 
 
-def order_key(event: FeedbackEvent) -> OrderKey:
-    """The event's place in its contact's history."""
-    return OrderKey(event.occurred_at, KIND_RANKS[event.kind], event.event_key)
+def is_ordered(entry: Entry) -> bool:
+    """True if the entry has its place in the log: bounces, complaints, opt-outs, resubscribes, decisions."""
+    return entry.kind not in _UNORDERED_KINDS and inert_reason(entry) is None
 
 
-def can_fold_directly(facts: Facts, event: FeedbackEvent) -> bool:
-    """True if folding the event now gives the same facts as folding it in its place.
+def order_key(entry: Entry) -> OrderKey:
+    """The entry's place in its contact's log."""
+    return OrderKey(entry.occurred_at, ENTRY_RANKS[entry.kind], entry.event_key)
 
-    If False, the contact must be folded again from its stored events, including this one. Repeated calm
-    events may be folded again; a repeated ordered event gives False.
+
+def can_fold_directly(facts: Facts, entry: Entry) -> bool:
+    """True if folding the entry now gives the same facts as folding it in its place.
+
+    If False, the contact must be folded again from its stored entries, including this one. Repeated calm
+    events may be folded again; a repeated ordered entry gives False.
     """
-    if event.kind in CALM_KINDS:
+    if facts.awaited and entry.event_key in facts.awaited:
+        return False
+    kind = entry.kind
+    if kind in CALM_KINDS:
         last = facts.latest_ordered
-    elif inert_reason(event) is not None:
+    elif kind in ANNOTATIONS:
+        return False
+    elif kind is Kind.DROPPED or inert_reason(entry) is not None:
         return True
     else:
         last = facts.latest
     if last is None:
         return True
-    at = event.occurred_at
-    return order_key(event) > last if at == last.occurred_at else at > last.occurred_at
+    at = entry.occurred_at
+    return order_key(entry) > last if at == last.occurred_at else at > last.occurred_at

@@ -1,40 +1,42 @@
-"""Why a contact has its status: its events, one by one, each with its effect. The fold itself reports the effects."""
+"""Why a contact has its status: the entries of its log one by one, each with the effect that the fold reports."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import Struct
 
+from schemas.entry import Entry, EntryKind
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Blocks, Cause, Kind, Status
+from schemas.vocabulary import Blocks, Cause, Status
+from worker.policy.annotations import annotations
 from worker.policy.dimension import Standing
 from worker.policy.effect import Effect
 from worker.policy.facts import Facts
-from worker.policy.fold import apply, in_order
+from worker.policy.fold import apply, in_order, pass_over
 from worker.policy.rule import Policy
-from worker.policy.sentences import effect_sentence, lifts, standing_sentence
+from worker.policy.sentences import effect_sentence, lifts, out_effect, out_sentence, standing_sentence
 from worker.policy.standing import next_change_at, standing
 
 _UNTOUCHED = Facts()
 
 
 class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event and what it did."""
+    """One entry and what it did."""
 
     event_key: bytes
     occurred_at: datetime
-    kind: Kind
+    kind: EntryKind
     cause: Cause
     message_id: str | None = None
     diagnostic: str | None = None  # the server's own words
     effect: Effect
-    status: Status  # right after the event
+    status: Status  # right after the entry
     blocks: Blocks
     sentence: str
 
 
 class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All events up to a moment, and the status that follows."""
+    """All entries up to a moment, and the status that follows."""
 
     at: datetime
     steps: tuple[Step, ...]
@@ -45,25 +47,36 @@ class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lifts: str  # what ends it, for a person
 
 
-def explain(events: Iterable[FeedbackEvent], policy: Policy, at: datetime, base: Facts = _UNTOUCHED) -> Explanation:
-    """Folds the events up to `at` again, in their order, from `base`, and says what each did."""
+def explain(entries: Iterable[Entry], policy: Policy, at: datetime, base: Facts = _UNTOUCHED) -> Explanation:
+    """Folds the entries up to `at` again, in their order, from `base`, and says what each did.
+
+    An entry that a decision up to `at` voids or holds back is a step without effect, and names the decision.
+    """
     facts = base
     steps = []
-    for event in in_order(event for event in events if event.occurred_at <= at):
-        facts, effect = apply(facts, event, policy)
-        then = standing(facts, policy, event.occurred_at)
+    ordered = in_order(entry for entry in entries if entry.occurred_at <= at)
+    known = annotations(ordered)
+    for entry in ordered:
+        annotation = known.out(entry)
+        if annotation is None:
+            facts, effect = apply(facts, entry, policy)
+            sentence = effect_sentence(entry, effect)
+        else:
+            facts, effect = pass_over(facts, entry), out_effect(annotation)
+            sentence = out_sentence(annotation)
+        then = standing(facts, policy, entry.occurred_at)
         steps.append(
             Step(
-                event_key=event.event_key,
-                occurred_at=event.occurred_at,
-                kind=event.kind,
-                cause=event.cause,
-                message_id=event.message_id,
-                diagnostic=event.diagnostic,
+                event_key=entry.event_key,
+                occurred_at=entry.occurred_at,
+                kind=entry.kind,
+                cause=entry.cause,
+                message_id=entry.message_id if isinstance(entry, FeedbackEvent) else None,
+                diagnostic=entry.diagnostic if isinstance(entry, FeedbackEvent) else None,
                 effect=effect,
                 status=then.status,
                 blocks=then.blocks,
-                sentence=effect_sentence(event, effect),
+                sentence=sentence,
             )
         )
     now = standing(facts, policy, at)

@@ -26,8 +26,9 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deliverability: Deliverability = NO_FAILURES
     consent: Consent = NO_CONSENT
     complaint: Complaint | None = None
-    latest: OrderKey | None = None  # the last event folded
-    latest_ordered: OrderKey | None = None  # the last ordered event (see event_order)
+    latest: OrderKey | None = None  # the last entry folded or annotated
+    latest_ordered: OrderKey | None = None  # the last ordered one (see event_order)
+    awaited: tuple[bytes, ...] = ()  # sorted keys of entries that are annotated, and have not arrived
 
 
 def is_free(facts: Facts) -> bool:

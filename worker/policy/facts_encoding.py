@@ -70,6 +70,7 @@ class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deliverability: Deliverability = NO_FAILURES
     consent: Consent = NO_CONSENT
     complaint: Complaint | None = None
+    awaited: tuple[bytes, ...] = ()
 
 
 class _FormerDetail(_Detail, frozen=True, kw_only=True):
@@ -103,7 +104,12 @@ _UNTOUCHED = Facts()
 
 def facts_detail(facts: Facts) -> bytes | None:
     """The facts without a column: deliverability, consent, the complaint. None if there are none."""
-    detail = _Detail(deliverability=facts.deliverability, consent=facts.consent, complaint=facts.complaint)
+    detail = _Detail(
+        deliverability=facts.deliverability,
+        consent=facts.consent,
+        complaint=facts.complaint,
+        awaited=facts.awaited,
+    )
     return None if detail == _NOTHING else _encoder.encode(detail)
 
 
@@ -125,6 +131,7 @@ def facts_from_row(row: StoredFacts) -> Facts:
         latest_ordered=None
         if ordered_at is None
         else _order_key(ordered_at, row.latest_ordered_rank, row.latest_ordered_key),
+        awaited=known.awaited,
     )
 
 
@@ -168,4 +175,5 @@ def decode_facts(blob: bytes | None) -> Facts:
         complaint=known.complaint,
         latest=known.latest,
         latest_ordered=known.latest_ordered,
+        awaited=known.awaited,
     )

@@ -19,11 +19,17 @@ class Action(StrEnum):
 
 
 class LiftBy(StrEnum):
-    """What ends a block."""
+    """What ends a fact that forbids mail: worker.policy.permissions says which act opens which way."""
 
-    CONFIRMED_OPTIN = "confirmed_optin"  # the person opts in again, confirmed
+    CONFIRMED_OPTIN = "confirmed_optin"  # the person opts in again, confirmed from the mailbox
+    OPTIN = "optin"  # the person opts in again, confirmed or not
+    RECORDED_OPTIN = "recorded_optin"  # somebody of ours, or an import, records that the person agreed
     ADMIN = "admin"  # an operator, with a reason
     EXPIRY = "expiry"  # time
+
+
+# What a rule may let end its block. An opt-in that nobody confirmed does not prove that the mailbox works.
+RULE_LIFT_BY = frozenset({LiftBy.CONFIRMED_OPTIN, LiftBy.ADMIN, LiftBy.EXPIRY})
 
 
 class Rule(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from worker.policy.cause_groups import CAUSE_GROUPS
 from worker.policy.duration import read_duration
 from worker.policy.event_order import BOUNCE_KINDS
 from worker.policy.mistakes import collect_mistakes, impossible, instead_of, mistake, raise_all
-from worker.policy.rule import Action, LiftBy, Rule
+from worker.policy.rule import RULE_LIFT_BY, Action, LiftBy, Rule
 
 RESET_KINDS = frozenset({Kind.DELIVERED, Kind.OPENED, Kind.CLICKED, Kind.RESUBSCRIBE})
 ENGAGED_KINDS = frozenset({Kind.DELIVERED, Kind.OPENED, Kind.CLICKED})
@@ -167,6 +167,6 @@ _READERS: dict[str, Callable[[str, str, Any], Any]] = {
     "ladder_forget": read_open_span,
     "status": lambda where, key, value: read_word(where, key, value, Status, BLOCK_STATUSES),
     "applies_to": lambda where, key, value: read_word(where, key, value, Blocks),
-    "lift_by": _words(LiftBy),
+    "lift_by": _words(LiftBy, RULE_LIFT_BY),
 }
 RULE_KEYS = tuple(_READERS)

@@ -1,14 +1,17 @@
-"""Sentences for people about the policy's decisions."""
+"""Sentences for people: what an entry of the log did, what a contact's standing is, and what ends it."""
 
 from datetime import datetime, timedelta
 
+from schemas.decision import Decision, DecisionKind
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Status
-from worker.policy import complaint, consent, engagement
+from worker.policy import complaint, consent, engagement, suppression
 from worker.policy.dimension import Standing
 from worker.policy.duration import write_duration
 from worker.policy.effect import Effect, Outcome, Reason
-from worker.policy.rule import LiftBy
+from worker.policy.permissions import ways
+from worker.policy.suppression import Suppression
 
 _FORBIDS = {
     Blocks.NONE: "nothing is forbidden",
@@ -32,12 +35,22 @@ _NOT_COUNTED = {
     Reason.BLOCK_IN_FORCE: "Not counted: the block of rule {rule} is already in force{until}.",
     Reason.KNOWN_BEFORE: "No effect: the same was already known.",
     Reason.NOTHING_TO_TAKE_BACK: "No effect: there was no opt-out of this scope to take back.",
+    Reason.OPTED_OUT: "No effect: the person has opted out, and only the person can take that back.",
+    Reason.NOTHING_TO_LIFT: "No effect: there was nothing that this lift may end.",
+    Reason.NOT_PERMITTED: "No effect: who decided it may not decide it.",
+    Reason.VOIDED: "No effect: it was voided.",
+    Reason.HELD_BACK: "No effect: it is held back.",
+}
+_ANNOTATED = {
+    DecisionKind.VOIDED: "voided",
+    DecisionKind.HELD_BACK: "held back",
+    DecisionKind.RELEASED: "released",
 }
 
 
-def effect_sentence(event: FeedbackEvent, effect: Effect) -> str:
-    """What one event did: one sentence, and one more for each side effect."""
-    parts = [_main_sentence(event, effect)]
+def effect_sentence(entry: Entry, effect: Effect) -> str:
+    """What one entry did: one sentence, and one more for each side effect."""
+    parts = [_main_sentence(entry, effect)]
     if effect.restored:
         rules = ", ".join(effect.restored)
         parts.append(f"Its delivery had excused strikes of {rules}: they count again.")
@@ -46,7 +59,22 @@ def effect_sentence(event: FeedbackEvent, effect: Effect) -> str:
     if effect.excused:
         rules = ", ".join(effect.excused)
         parts.append(f"It excuses the strikes of {rules}, unless this message bounces after all.")
-    return " ".join(parts)
+    if effect.ended and effect.outcome is Outcome.OPTED_IN:
+        parts.append(f"It ended {_listed(effect.ended)}.")
+    return " ".join((*parts, *effect.kept))
+
+
+def out_effect(annotation: Decision) -> Effect:
+    """What an entry did that the annotation voids or holds back."""
+    voided = annotation.kind is DecisionKind.VOIDED
+    return Effect(outcome=Outcome.NOTHING, reason=Reason.VOIDED if voided else Reason.HELD_BACK)
+
+
+def out_sentence(annotation: Decision) -> str:
+    """Why an entry that the annotation voids or holds back has no effect."""
+    done = "Voided" if annotation.kind is DecisionKind.VOIDED else "Held back"
+    note = f": {annotation.note}" if annotation.note else ""
+    return f"{done} by {annotation.actor} on {moment_text(annotation.occurred_at)}{note}."
 
 
 def standing_sentence(standing: Standing) -> str:
@@ -71,12 +99,7 @@ def lifts(standing: Standing) -> str:
         if standing.until is None:
             return "Nothing is blocked; the strikes stay until an event of the rule's reset_on clears them."
         return f"Nothing is blocked; without another failure the strikes end on {moment_text(standing.until)}."
-    ways = []
-    if LiftBy.CONFIRMED_OPTIN in standing.lift_by:
-        ways.append("a new opt-in that the person has confirmed")
-    if LiftBy.ADMIN in standing.lift_by:
-        ways.append("an operator, with a reason")
-    by_hand = " or ".join(ways)
+    by_hand = ways(standing.lift_by)
     if standing.until is not None:
         ends = f"It ends by itself on {moment_text(standing.until)}"
         return f"{ends}, or earlier by {by_hand}." if by_hand else f"{ends}."
@@ -90,7 +113,43 @@ def moment_text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".rstrip()
 
 
-def _main_sentence(event: FeedbackEvent, effect: Effect) -> str:
+def suppression_sentence(known: Suppression) -> str:
+    """What it means that an ESP did not try because of its own list, and what to do."""
+    return (
+        f"Still suppressed at the ESP on {moment_text(known.at)}, which did not try: "
+        f"{suppression.remedy(known.provider, known.source)}."
+    )
+
+
+def _main_sentence(entry: Entry, effect: Effect) -> str:
+    if isinstance(entry, Decision):
+        return _decision_sentence(entry, effect)
+    return _event_sentence(entry, effect)
+
+
+def _decision_sentence(decision: Decision, effect: Effect) -> str:
+    note = f' ("{decision.note}")' if decision.note else ""
+    match effect.outcome:
+        case Outcome.LIFTED:
+            sentence = f"{decision.actor} lifted {_listed(effect.ended)}{note}."
+        case Outcome.LISTED:
+            until = "until it is lifted" if effect.until is None else f"until {moment_text(effect.until)}"
+            sentence = f"{decision.actor} listed the contact{note}: {_FORBIDS[decision.blocks]} {until}."
+        case Outcome.ANNOTATED:
+            several = len(decision.entry_keys)
+            entries = "one entry" if several == 1 else f"{several} entries"
+            sentence = f"{decision.actor} {_ANNOTATED[decision.kind]} {entries}{note}."
+        case Outcome.NOTHING if effect.reason is not None:
+            sentence = _NOT_COUNTED[effect.reason]
+        case _:
+            sentence = consent.sentence(decision, effect)
+    return sentence
+
+
+def _event_sentence(event: FeedbackEvent, effect: Effect) -> str:
+    if effect.reason is Reason.STILL_SUPPRESSED:
+        remedy = suppression.remedy(event.provider, event.source)
+        return f"Not counted: still suppressed at the ESP since before the lift; {remedy}."
     if effect.reason is not None:
         return _NOT_COUNTED[effect.reason].format(
             rule=effect.rule,
@@ -113,10 +172,14 @@ def _main_sentence(event: FeedbackEvent, effect: Effect) -> str:
         case Outcome.COMPLAINED:
             sentence = complaint.sentence()
         case Outcome.UNSUBSCRIBED | Outcome.RESUBSCRIBED:
-            sentence = consent.sentence(event, effect.outcome)
+            sentence = consent.sentence(event, effect)
         case _:
             sentence = engagement.sentence(event)
     return sentence
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _roughly(duration: timedelta) -> str:

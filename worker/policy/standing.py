@@ -5,12 +5,13 @@ from datetime import datetime
 
 import msgspec
 
+from schemas.entry import Entry
 from schemas.vocabulary import Blocks, Cause, Status
 from worker.policy import complaint, consent, deliverability
-from worker.policy.deliverability import NO_FAILURES
 from worker.policy.dimension import WIDTH, Standing, precedence
 from worker.policy.engagement import free_status
 from worker.policy.facts import Facts, is_free
+from worker.policy.permissions import Refusal, opens, other_scope, why_not
 from worker.policy.rule import Policy
 
 
@@ -41,7 +42,7 @@ def next_change_at(facts: Facts, policy: Policy, at: datetime) -> datetime | Non
 
     A hold ends then, or strikes are forgotten. A change of `since` alone does not count.
     """
-    if facts.deliverability is NO_FAILURES:
+    if deliverability.is_free(facts.deliverability):
         return None
     now = _shape(standing(facts, policy, at))
     for moment in sorted(deliverability.ends(facts.deliverability, policy, at)):
@@ -52,3 +53,10 @@ def next_change_at(facts: Facts, policy: Policy, at: datetime) -> datetime | Non
 
 def _shape(one: Standing) -> tuple[Status, Blocks, datetime | None, Cause, str | None]:
     return one.status, one.blocks, one.until, one.cause, one.rule
+
+
+def may_end(one: Standing, entry: Entry) -> Refusal | None:
+    """None if the entry ends this standing; else why not, and what does. The fold asks the same matrix."""
+    if one.scope is not None and entry.scope and one.scope != entry.scope and opens(entry) & one.lift_by:
+        return other_scope(one.name, one.scope, entry.scope)
+    return why_not(one.name, one.lift_by, entry)

@@ -1,0 +1,78 @@
+"""Decisions as tests need them: a few words each, everything else filled in."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from schemas.decision import Decision, DecisionKind, Permission, Strength
+from schemas.entry import Entry
+from schemas.vocabulary import Cause
+from tests.schemas.feedback_events import START
+from worker.providers.payload.event_key import make_event_key
+
+
+def make_decision(
+    kind: DecisionKind,
+    *,
+    day: float = 0,
+    address: str = "jane@example.org",
+    actor: str = "anna",
+    note: str | None = "asked by phone",
+    key: str | None = None,
+    **fields: Any,
+) -> Decision:
+    """A decision `day` days after START, by an operator with a reason. Its key follows from what it says."""
+    occurred_at = START + timedelta(days=day)
+    said = key or f"{kind}|{address}|{actor}|{note}|{occurred_at.isoformat()}|{sorted(fields.items())}"
+    return Decision(
+        event_key=make_event_key([said]),
+        act_id=fields.pop("act_id", 1),
+        account=fields.pop("account", "default"),
+        address=address,
+        kind=kind,
+        occurred_at=occurred_at,
+        received_at=fields.pop("received_at", occurred_at),
+        actor=actor,
+        note=note,
+        **fields,
+    )
+
+
+def lift(day: float, **fields: Any) -> Decision:
+    """An operator's lift."""
+    return make_decision(DecisionKind.LIFTED, day=day, **fields)
+
+
+def listing(day: float, **fields: Any) -> Decision:
+    """A listing by hand."""
+    fields.setdefault("cause", Cause.MAILBOX_DOES_NOT_EXIST)
+    return make_decision(DecisionKind.LISTED, day=day, **fields)
+
+
+def optin(day: float, strength: Strength = Strength.DOUBLE, *, by_contact: bool = True, **fields: Any) -> Decision:
+    """An opt-in, the person's own and confirmed unless told otherwise."""
+    return make_decision(DecisionKind.OPTED_IN, day=day, strength=strength, by_contact=by_contact, **fields)
+
+
+def added(day: float, permission: Permission = Permission.UNKNOWN, **fields: Any) -> Decision:
+    """The contact was added."""
+    return make_decision(DecisionKind.ADDED, day=day, permission=permission, **fields)
+
+
+def void(day: float, *entries: Entry, **fields: Any) -> Decision:
+    """These entries never happened."""
+    return _annotation(DecisionKind.VOIDED, day, entries, **fields)
+
+
+def hold(day: float, *entries: Entry, **fields: Any) -> Decision:
+    """These entries wait."""
+    return _annotation(DecisionKind.HELD_BACK, day, entries, **fields)
+
+
+def release(day: float, *entries: Entry, **fields: Any) -> Decision:
+    """These entries wait no longer."""
+    return _annotation(DecisionKind.RELEASED, day, entries, **fields)
+
+
+def _annotation(kind: DecisionKind, day: float, entries: Sequence[Entry], **fields: Any) -> Decision:
+    return make_decision(kind, day=day, entry_keys=tuple(entry.event_key for entry in entries), **fields)
