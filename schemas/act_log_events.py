@@ -18,4 +18,22 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "time_zone",
         "summary_recipients",
     ),
+    "token.created": _event(
+        "info",
+        "A person made a token for the API. Its text is shown once, and never logged.",
+        "token",
+        "token_id",
+        "account",
+        "role",
+        "actor",
+    ),
+    "token.revoked": _event(
+        "info",
+        "A person revoked a token: within seconds the API refuses it.",
+        "token",
+        "token_id",
+        "account",
+        "role",
+        "actor",
+    ),
 }

@@ -4,41 +4,11 @@ Names are `noun.verb_past`. The tests refuse a name or field that is not declare
 """
 
 from schemas.act_log_events import ACT_LOG_EVENTS
+from schemas.api_log_events import API_LOG_EVENTS
 from schemas.log_event import LogEvent
 from schemas.log_event import log_event as _event
 
-LOG_EVENTS: dict[str, LogEvent] = {
-    **ACT_LOG_EVENTS,
-    "api.answered": _event(
-        "info",
-        "The API answered a request: what was asked, the result and the time it took.",
-        "method",
-        "route",
-        "http_status",
-        "seconds",
-        "problem",
-        "account",
-        "contact",
-        "mail_class",
-        "allowed",
-        "forbidden",
-        "changes",
-    ),
-    "api.failed": _event(
-        "error",
-        "A request to the API hit a bug of ours. The caller got 500, and nothing was allowed.",
-        "method",
-        "route",
-    ),
-    "api.overloaded": _event(
-        "warning",
-        "The API has reached api.max_bytes_under_way, or too many requests wait: it answers 429. Logged once a minute "
-        "while it lasts, with the count since the previous line.",
-        "reason",
-        "count",
-        "bytes",
-        "waiting",
-    ),
+WORK_LOG_EVENTS: dict[str, LogEvent] = {
     "batch.applied": _event(
         "info",
         "A load of deliveries is committed, in one or more batches: its content and the time it took.",
@@ -335,14 +305,6 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "reason",
         "wait_seconds",
     ),
-    "token.refused": _event(
-        "warning",
-        "Requests to the API came without a valid token. With the reason `guessing` the token was not checked. Logged "
-        "once a minute for each address, with the count since the previous line, and 30 times a minute in all.",
-        "remote_address",
-        "reason",
-        "count",
-    ),
     "user.added": _event("info", "A system user was added for the embedded Postgres.", "user"),
     "webhook.accepted": _event(
         "info",
@@ -396,3 +358,5 @@ LOG_EVENTS: dict[str, LogEvent] = {
         "remote_address",
     ),
 }
+
+LOG_EVENTS = dict(sorted((ACT_LOG_EVENTS | API_LOG_EVENTS | WORK_LOG_EVENTS).items()))

@@ -159,6 +159,16 @@ async def database_dsn(postgres_server: EmbeddedPostgres, _migrated_template: st
 
 
 @pytest.fixture
+async def stoppable_postgres(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """A Postgres that the test may take away, with every migration applied."""
+    from worker.store.migrations import migrate  # noqa: PLC0415 - only tests with a schema need it
+
+    async with await EmbeddedPostgres.start(tmp_path / "postgres", settings={"fsync": "off"}) as postgres:
+        await migrate(postgres.dsn)
+        yield postgres
+
+
+@pytest.fixture
 async def pool(database_dsn: str) -> AsyncIterator[WriterPool]:
     """A pool as the processor opens it, on a database with partitions for the events of the tests."""
     opened = await open_writer_pool(database_dsn, connections=4, command_timeout_seconds=30)

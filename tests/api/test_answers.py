@@ -77,7 +77,7 @@ async def test_a_database_without_the_schema_is_named_with_the_remedy(postgres_d
             missing = (await response.json())["missing"]
             assert response.status == 503
             assert any("bouncekeeper migrate" in what for what in missing)
-            assert any("api.tokens" in what for what in missing)
+            assert len(missing) == 1
     finally:
         await runner.cleanup()
         await pool.close()

@@ -3,9 +3,7 @@
 import pytest
 from aiohttp import ClientSession
 
-from schemas.source import Secret
 from tests.api.conftest import OLD_TOKEN, TOKEN
-from worker.api.bearer_tokens import BearerTokens, token_digest
 
 PROTECTED = [
     ("POST", "/v1/check"),
@@ -54,13 +52,3 @@ async def test_each_of_several_tokens_is_valid_while_they_are_rotated(
 async def test_probes_and_the_description_need_no_token(stranger: ClientSession, path: str) -> None:
     async with stranger.get(path) as response:
         assert response.status == 200
-
-
-def test_without_any_configured_token_nobody_may_ask() -> None:
-    tokens = BearerTokens([])
-    assert not tokens
-    assert tokens.find(token_digest("")) is None
-
-
-def test_tokens_never_show_themselves() -> None:
-    assert TOKEN not in repr(vars(BearerTokens([Secret(TOKEN)])))

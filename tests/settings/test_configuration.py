@@ -176,7 +176,6 @@ class TestMistakes:
             ('[receiver]\ntrusted_proxies = ["::/0"]\n', "name only the proxy in front of the receivers"),
             ("[receiver]\nmax_body_bytes = 20_000_000\n", "is larger than receiver.max_decompressed_bytes"),
             ("[receiver]\nmax_decompressed_bytes = 20_000_000\n", "RabbitMQ accepts at most 16777216 bytes"),
-            ('[api]\nhost = "0.0.0.0"\n', "api.tokens is empty, but the API listens on 0.0.0.0"),
             ("[api]\nport = 8025\n", "receiver.port and api.port are both 8025"),
             ("[receiver]\nanswer_timeout_seconds = 4\n", "queue.confirm_timeout_seconds (5) is not shorter"),
             ("[policy]\npreset = 'mailchmip'\n", "mailchimp"),

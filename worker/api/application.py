@@ -1,28 +1,41 @@
 """The API as an aiohttp application: its routes and their handlers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
 
 import msgspec
-from aiohttp import web
-from msgspec import Struct
+from aiohttp import hdrs, web
+from msgspec import UNSET, Struct
 
+from schemas.decision import Role
+from worker.api.asked_account import ACCOUNTS, asked_account
 from worker.api.authentication import Authentication
 from worker.api.check_question import most_body_bytes, question_bytes, read_question
+from worker.api.known_tokens import KnownTokens
 from worker.api.load import Load
 from worker.api.parameters import (
     ContactQuery,
-    checked_account,
     contact_query,
     known_query,
     number_in_range,
     unknown_contact,
 )
 from worker.api.request_body import read_body
-from worker.api.request_edge import AUTHENTICATION, LINE, LOAD, REQUEST_LOAD, SCHEMA_DOUBT, answer_request
+from worker.api.request_edge import (
+    ASKED_ACCOUNT,
+    AUTHENTICATION,
+    LINE,
+    LOAD,
+    PRINCIPAL,
+    REQUEST_LOAD,
+    ROUTES,
+    SCHEMA_DOUBT,
+    answer_request,
+)
+from worker.api.route import AccountScope, Route
 from worker.api.schema_doubt import SchemaDoubt
 from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, read_changes
 from worker.connections.listening import hide_versions
@@ -44,7 +57,7 @@ from worker.store.stored_events import count_stored_events
 _POOL: web.AppKey[Pool] = web.AppKey("pool")
 _POLICY: web.AppKey[Policy] = web.AppKey("policy")
 _SETTINGS: web.AppKey[ApiSettings] = web.AppKey("settings")
-_ACCOUNTS: web.AppKey[KnownAccounts] = web.AppKey("accounts")
+_TOKENS: web.AppKey[KnownTokens] = web.AppKey("tokens")
 _STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping")
 
 _JSON = "application/json"
@@ -58,32 +71,39 @@ _encoder = msgspec.json.Encoder()
 
 
 def build_api(
-    *, pool: Pool, policy: Policy, settings: ApiSettings, source_accounts: Collection[str]
+    *,
+    pool: Pool,
+    policy: Policy,
+    settings: ApiSettings,
+    source_accounts: Collection[str],
+    routes: Sequence[Route] | None = None,
 ) -> web.Application:
     """The application for the running event loop. The caller closes the pool.
 
-    `source_accounts` are the accounts that the configured sources name.
+    `source_accounts` are the accounts that the configured sources name. `routes` are ROUTES if they are left out.
     """
+    routes = ROUTES_OF_API if routes is None else routes
     app = web.Application(
         middlewares=[answer_request], handler_args={"access_log": None, "read_bufsize": _READ_BUFFER_BYTES}
     )
     app[_POOL] = pool
     app[_POLICY] = policy
     app[_SETTINGS] = settings
-    app[_ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
-    app[AUTHENTICATION] = Authentication(settings.tokens, RemoteAddress(settings.trusted_proxies))
+    app[ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
+    app[SCHEMA_DOUBT] = doubt = SchemaDoubt(pool)
+    app[_TOKENS] = tokens = KnownTokens(settings.tokens, pool, doubt)
+    app[AUTHENTICATION] = Authentication(tokens, RemoteAddress(settings.trusted_proxies))
     app[LOAD] = load = Load(settings.max_bytes_under_way)
     metrics.API_BYTES_UNDER_WAY.set_function(lambda: load.held)
     app[_STOPPING] = asyncio.Event()
-    app[SCHEMA_DOUBT] = SchemaDoubt(pool)
-    app.router.add_post("/v1/check", _check)
-    app.router.add_get("/v1/contacts/{address}", _contact)
-    app.router.add_get("/v1/contacts/{address}/explanation", _explanation)
-    app.router.add_get("/v1/status-changes", _status_changes)
-    app.router.add_get("/v1/openapi.yaml", _openapi)
+    app[ROUTES] = {(route.method, route.path): route for route in routes}
+    for route in routes:
+        add = app.router.add_get if route.method == hdrs.METH_GET else partial(app.router.add_route, route.method)
+        add(route.path, route.handler)
     add_probes(app, partial(_missing, app))
     app.on_response_prepare.append(hide_versions)
     app.on_shutdown.append(_stop_waiting)
+    app.on_cleanup.append(_close_tokens)
     return app
 
 
@@ -91,13 +111,17 @@ async def _stop_waiting(app: web.Application) -> None:
     app[_STOPPING].set()
 
 
+async def _close_tokens(app: web.Application) -> None:
+    await app[_TOKENS].close()
+
+
 async def _check(request: web.Request) -> web.Response:
     load, most = request[REQUEST_LOAD], request.app[_SETTINGS].check_max_addresses
     body = await read_body(request, load, most_bytes=most_body_bytes(most))
     await load.hold_answer(question_bytes(body, most_addresses=most))
     question = read_question(body, most_addresses=most)
-    account = checked_account(question.account)
-    await request.app[_ACCOUNTS].require(request.app[_POOL], account)
+    named = None if question.account is UNSET else question.account
+    account = await asked_account(request, request.app[_POOL], named)
     answer = await check_addresses(
         request.app[_POOL],
         question.addresses,
@@ -110,7 +134,6 @@ async def _check(request: web.Request) -> web.Response:
     metrics.CHECKED_ADDRESSES.labels("allowed").inc(answer.allowed)
     metrics.CHECKED_ADDRESSES.labels("forbidden").inc(answer.forbidden)
     request[LINE].update(
-        account=account,
         mail_class=question.mail_class.value,
         allowed=answer.allowed,
         forbidden=answer.forbidden,
@@ -124,15 +147,16 @@ async def _contact(request: web.Request) -> web.Response:
 
 async def _explanation(request: web.Request) -> web.Response:
     query = await _read_contact_query(request)
-    events = await count_stored_events(request.app[_POOL], query.account, query.channel, query.address)
+    account = request[ASKED_ACCOUNT]
+    events = await count_stored_events(request.app[_POOL], account, query.channel, query.address)
     expected_bytes = _EXPLANATION_BYTES + events * _EVENT_BYTES
     return await _answer(request, query, contact_explanation, answer_bytes=expected_bytes)
 
 
 async def _read_contact_query(request: web.Request) -> ContactQuery:
     query = contact_query(request)
-    request[LINE].update(account=query.account, contact=contact_field(query.address))
-    await request.app[_ACCOUNTS].require(request.app[_POOL], query.account)
+    request[LINE].update(contact=contact_field(query.address))
+    await asked_account(request, request.app[_POOL], request.query.get("account"))
     return query
 
 
@@ -145,11 +169,11 @@ async def _answer(
         query.address,
         policy=request.app[_POLICY],
         now=datetime.now(UTC),
-        account=query.account,
+        account=request[ASKED_ACCOUNT],
         channel=query.channel,
     )
     if answer is None:
-        raise unknown_contact(query.account)
+        raise unknown_contact(request[ASKED_ACCOUNT])
     return _json(answer)
 
 
@@ -157,6 +181,7 @@ async def _status_changes(request: web.Request) -> web.Response:
     query = known_query(request, {"after", "limit", "wait_seconds"})
     answer = await read_changes(
         request.app[_POOL],
+        account=request[PRINCIPAL].account,
         after=query.get("after", BEGINNING),
         limit=int(number_in_range(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT, whole=True)),
         wait_seconds=number_in_range(query, "wait_seconds", 0, 0, MAX_WAIT_SECONDS),
@@ -176,10 +201,26 @@ async def _missing(app: web.Application) -> list[str]:
     missing: list[str] = []
     if app[_STOPPING].is_set():
         missing.append("this API is stopping: ask another one")
-    if not app[AUTHENTICATION]:
-        missing.append("no token is configured, so every request is refused: set api.tokens")
+    if await app[_TOKENS].none_exists():
+        missing.append("there is no token, so every request is refused: make one with `bouncekeeper tokens create`")
     return [*missing, *await missing_in_database(app[_POOL])]
 
 
 def _json(answer: Struct) -> web.Response:
     return web.Response(body=_encoder.encode(answer), content_type=_JSON)
+
+
+# Every route with its least role. tests/api/test_roles.py asks each with each role, about own and foreign accounts.
+ROUTES_OF_API = (
+    Route(method="POST", path="/v1/check", handler=_check, role=Role.READER, account=AccountScope.NAMED),
+    Route(method="GET", path="/v1/contacts/{address}", handler=_contact, role=Role.READER, account=AccountScope.NAMED),
+    Route(
+        method="GET",
+        path="/v1/contacts/{address}/explanation",
+        handler=_explanation,
+        role=Role.READER,
+        account=AccountScope.NAMED,
+    ),
+    Route(method="GET", path="/v1/status-changes", handler=_status_changes, role=Role.READER, account=AccountScope.OWN),
+    Route(method="GET", path="/v1/openapi.yaml", handler=_openapi, role=None, account=AccountScope.NONE),
+)

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from schemas.vocabulary import Channel, MailClass
 from worker.errors import RequestRefused
@@ -21,7 +21,7 @@ class CheckRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     addresses: list[str]
     mail_class: MailClass = MailClass.MARKETING  # the class that is forbidden more often
-    account: str = "default"
+    account: str | UnsetType = UNSET
     channel: Channel = Channel.EMAIL
 
 

@@ -10,7 +10,6 @@ from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.errors import RequestRefused
 
-_MAX_ACCOUNT_CHARACTERS = 200
 _SHOWN_CHARACTERS = 40
 
 
@@ -18,12 +17,11 @@ class ContactQuery(NamedTuple):
     """The contact of a request under /v1/contacts."""
 
     address: str  # normalised
-    account: str
     channel: Channel
 
 
 def contact_query(request: web.Request) -> ContactQuery:
-    """The contact that the path and the query name. Raises RequestRefused."""
+    """The contact that the path and the query name; the account is read elsewhere. Raises RequestRefused."""
     query = known_query(request, {"account", "channel"})
     name = query.get("channel", Channel.EMAIL.value)
     if name not in set(Channel):
@@ -45,7 +43,7 @@ def contact_query(request: web.Request) -> ContactQuery:
             f"The address in the path is not {what}.",
             remedy=f"Send one, percent-encoded: /v1/contacts/{example}.",
         )
-    return ContactQuery(address, checked_account(query.get("account", "default")), channel)
+    return ContactQuery(address, channel)
 
 
 def known_query(request: web.Request, known: set[str]) -> Mapping[str, str]:
@@ -57,17 +55,6 @@ def known_query(request: web.Request, known: set[str]) -> Mapping[str, str]:
             remedy=f"Use {', '.join(sorted(known))}.",
         )
     return request.query
-
-
-def checked_account(account: str) -> str:
-    """The account. Raises RequestRefused if it is empty, too long or has a NUL character."""
-    if not account or len(account) > _MAX_ACCOUNT_CHARACTERS or "\x00" in account:
-        raise RequestRefused(
-            "bad-parameter",
-            "The account is empty, too long, or holds a NUL character.",
-            remedy="Use an account of one of the configured sources, or leave it out for `default`.",
-        )
-    return account
 
 
 def number_in_range(

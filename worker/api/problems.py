@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from schemas.decision import Role
 from worker.errors import RequestRefused
 
 CONTENT_TYPE = "application/problem+json"
@@ -28,6 +29,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 TITLES = {
     "unauthorized": "No valid token",
     "too-many-wrong-tokens": "Too many wrong tokens",
+    "forbidden-role": "The token's role is too low",
     "unreadable-request": "The request cannot be read",
     "too-many-addresses": "Too many addresses in one request",
     "body-too-large": "The body is too large",
@@ -63,6 +65,18 @@ def problem_response(
     )
     response[PROBLEM_KIND] = kind
     return response
+
+
+def forbidden_response(role: Role, needed: Role) -> web.Response:
+    """The answer to a token that may do less than the route needs."""
+    roles = list(Role)
+    enough = " or ".join(roles[roles.index(needed) :])
+    return problem_response(
+        "forbidden-role",
+        HTTPStatus.FORBIDDEN,
+        detail=f"This token has the role {role}; this route needs {needed}.",
+        remedy=f"Use a token with the role {enough}: `bouncekeeper tokens create NAME --role {needed}` makes one.",
+    )
 
 
 def refused_response(refused: RequestRefused) -> web.Response:

@@ -1,25 +1,29 @@
-"""Shared by all requests: the token, one answer, a log line and a metric."""
+"""Shared by all requests: the token and its role, one answer, a log line and a metric."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
+from schemas.decision import Role
 from worker.api.authentication import Authentication
 from worker.api.load import Load, RequestLoad
 from worker.api.problems import (
     PROBLEM_KIND,
     defect_response,
+    forbidden_response,
     framework_response,
     overloaded_response,
     refused_response,
     unavailable_response,
 )
+from worker.api.route import AccountScope, Route
 from worker.api.schema_doubt import SchemaDoubt
 from worker.connections.connection import connection_of
+from worker.contacts.principal import Principal
 from worker.errors import Overloaded, RequestRefused, SchemaOutOfDate, StopTheProcess, TryAgainLater
 from worker.process import metrics
 from worker.process.logs import get_logger
@@ -28,11 +32,16 @@ from worker.process.probes import PROBE_ROUTES
 log = get_logger()
 
 AUTHENTICATION: web.AppKey[Authentication] = web.AppKey("authentication")
+ROUTES: web.AppKey[Mapping[tuple[str, str], Route]] = web.AppKey("routes")
 LOAD: web.AppKey[Load] = web.AppKey("load")
 SCHEMA_DOUBT: web.AppKey[SchemaDoubt] = web.AppKey("schema_doubt")
 
 # Fields that a handler adds to the request's log line.
 LINE: web.RequestKey[dict[str, Any]] = web.RequestKey("line")
+# Who asks; of public routes nobody.
+PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal")
+# The account that the answer is about, once it is sure that the caller may know of it (worker.api.asked_account).
+ASKED_ACCOUNT: web.RequestKey[str] = web.RequestKey("asked_account")
 # The memory that the request holds.
 REQUEST_LOAD: web.RequestKey[RequestLoad] = web.RequestKey("load")
 
@@ -40,7 +49,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # Probes and dashboards ask every few seconds: only their failures are logged.
 _QUIET_ROUTES = PROBE_ROUTES
-_PUBLIC_ROUTES = PROBE_ROUTES | {"/v1/openapi.yaml"}
 _UNKNOWN_ROUTE = "unknown"
 # Refusals may come by the thousand. They are logged elsewhere, once a minute.
 _LOGGED_ELSEWHERE = frozenset({"unauthorized", "too-many-wrong-tokens", "too-busy"})
@@ -95,14 +103,10 @@ async def _send(request: web.Request, response: web.StreamResponse) -> None:
 
 
 async def _respond(request: web.Request, handler: Handler, route: str) -> web.StreamResponse:
-    if route not in _PUBLIC_ROUTES and (refusal := request.app[AUTHENTICATION].refusal(request)) is not None:
-        return refusal
     try:
-        if route not in _PUBLIC_ROUTES:
-            if (connection := connection_of(request)) is not None:
-                connection.vouch_for()
-            await request.app[SCHEMA_DOUBT].settle()
-        return await handler(request)
+        if (refusal := await _refusal(request, route)) is not None:
+            return refusal
+        return _guarded(request, route, await handler(request))
     except RequestRefused as refused:
         return refused_response(refused)
     except (TryAgainLater, StopTheProcess) as error:
@@ -115,3 +119,43 @@ async def _respond(request: web.Request, handler: Handler, route: str) -> web.St
         # The edge of the process: the caller must not take silence as permission, and the next request is served.
         log.exception("api.failed", method=request.method, route=route)
         return defect_response()
+
+
+async def _refusal(request: web.Request, route: str) -> web.Response | None:
+    """None if the caller may ask this route. Raises StoreUnavailable, SchemaOutOfDate."""
+    needed = _needed_role(request, route)
+    if needed is None:
+        return None
+    principal = await request.app[AUTHENTICATION].principal(request)
+    if isinstance(principal, web.Response):
+        return principal
+    request[PRINCIPAL] = principal
+    request[LINE].update(token=principal.name)
+    if (connection := connection_of(request)) is not None:
+        connection.vouch_for()
+    if not principal.may_act_as(needed):
+        return forbidden_response(principal.role, needed)
+    await request.app[SCHEMA_DOUBT].settle()
+    return None
+
+
+def _guarded(request: web.Request, route: str, response: web.StreamResponse) -> web.StreamResponse:
+    """The answer, of which it is sure that the caller may know of its account."""
+    declared = _declared(request, route)
+    if declared is not None and declared.account is AccountScope.NAMED and ASKED_ACCOUNT not in request:
+        raise AssertionError(f"{route} has not asked whether its caller may know of the account")
+    return response
+
+
+def _needed_role(request: web.Request, route: str) -> Role | None:
+    """The least role that may ask; None if nobody needs a token."""
+    if route in PROBE_ROUTES:
+        return None
+    if (declared := _declared(request, route)) is not None:
+        return declared.role
+    return Role.READER if route == _UNKNOWN_ROUTE else Role.ADMINISTRATOR
+
+
+def _declared(request: web.Request, route: str) -> Route | None:
+    method = hdrs.METH_GET if request.method == hdrs.METH_HEAD else request.method
+    return request.app[ROUTES].get((method, route))

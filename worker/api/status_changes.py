@@ -26,13 +26,16 @@ class ChangesAnswer(Struct, frozen=True, kw_only=True):
 async def read_changes(
     executor: Executor,
     *,
+    account: str | None,
     after: str,
     limit: int,
     wait_seconds: float,
     stopping: asyncio.Event,
     load: RequestLoad,
 ) -> ChangesAnswer:
-    """Up to `limit` changes after the cursor. If there are none yet, waits up to wait_seconds for the first.
+    """Up to `limit` changes after the cursor, of one account or of all.
+
+    If there are none yet, waits up to wait_seconds for the first.
 
     Raises RequestRefused if `after` is not a cursor, CursorGone if this database lacks its change,
     Overloaded, StoreUnavailable.
@@ -41,7 +44,7 @@ async def read_changes(
     deadline = loop.time() + wait_seconds
     while True:
         await load.hold_answer(limit * _BYTES_A_CHANGE)
-        changes = await changes_after(executor, after, limit=limit)
+        changes = await changes_after(executor, after, limit=limit, account=account)
         remaining = deadline - loop.time()
         if changes or remaining <= 0 or stopping.is_set():
             return ChangesAnswer(changes=changes, next=changes[-1].cursor if changes else after)

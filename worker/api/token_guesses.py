@@ -6,15 +6,13 @@ guesser, behind one NAT or proxy, and must not suffer:
 
 - A token that was valid from this address before is always accepted. So a guesser at the same address can test at full
   speed whether a token is one of those. That is the price for never locking its owner out.
-- A wrong token that is sent again and again, such as one removed from the configuration, counts as one guess.
+- A wrong token that is sent again and again, such as a revoked one, counts as one guess.
 """
 
 from collections import OrderedDict, deque
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TypeVar
-
-from worker.api.bearer_tokens import BearerTokens, token_digest
 
 TRIES = 10
 TRIES_A_SECOND = 1.0
@@ -60,30 +58,35 @@ class _Tries:
 
 
 class TokenGuesses:
-    """Judges tokens, and remembers for each address what was tried from there."""
+    """Remembers for each address what was tried from there. `now`: seconds of a monotonic clock."""
 
-    def __init__(self, tokens: BearerTokens) -> None:
-        self._tokens = tokens
+    def __init__(self) -> None:
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
-        self._familiar: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._familiar: OrderedDict[tuple[str, bytes], None] = OrderedDict()
 
-    def judge(self, token: str, address: str, *, now: float) -> Verdict:
-        """The verdict on a token from this address. `now`: seconds of a monotonic clock."""
+    def has_tries_left(self, address: str, *, now: float) -> bool:
+        """False if no token from this address is looked at now, unless it is familiar."""
+        tries = self._tries.get(_neighbourhood(address))
+        if tries is None:
+            return True
+        tries.refill(now)
+        return not tries.used_up
+
+    def judge(self, digest: bytes, address: str, *, is_valid: bool, now: float) -> Verdict:
+        """The verdict on the token with this digest, which comes from this address."""
         neighbourhood = _neighbourhood(address)
-        digest = token_digest(token)
-        index = self._tokens.find(digest)
-        if index is not None and self._is_familiar(neighbourhood, index):
+        if is_valid and self._is_familiar(neighbourhood, digest):
             return Verdict.VALID
         tries = self._tries.get(neighbourhood)
         if tries is not None:
             self._tries.move_to_end(neighbourhood)
-            if tries.is_known_wrong(digest):
+            if not is_valid and tries.is_known_wrong(digest):
                 return Verdict.WRONG
             tries.refill(now)
             if tries.used_up:
                 return Verdict.NOT_LOOKED_AT
-        if index is not None:
-            _remember(self._familiar, (neighbourhood, index), None)
+        if is_valid:
+            _remember(self._familiar, (neighbourhood, digest), None)
             return Verdict.VALID
         if tries is None:
             tries = _Tries(now)
@@ -91,10 +94,10 @@ class TokenGuesses:
         tries.count(digest)
         return Verdict.WRONG
 
-    def _is_familiar(self, neighbourhood: str, index: int) -> bool:
-        if (neighbourhood, index) not in self._familiar:
+    def _is_familiar(self, neighbourhood: str, digest: bytes) -> bool:
+        if (neighbourhood, digest) not in self._familiar:
             return False
-        self._familiar.move_to_end((neighbourhood, index))
+        self._familiar.move_to_end((neighbourhood, digest))
         return True
 
 

@@ -39,6 +39,7 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "policy": CommandEntry("policy", "the rules in force", "ask"),
     "accounts": CommandEntry("accounts", "whose contacts there are, and how well their mail is received", "look after"),
+    "tokens": CommandEntry("tokens", "who may use the API, for which account, in which role", "look after"),
     "dead-letters": CommandEntry("dead_letters", "webhooks that could not be processed", "look after"),
     "sources": CommandEntry("sources", "the configured ESPs: where they post, and whether they work", "look after"),
     "endpoints": CommandEntry("endpoints", "applications that receive webhooks, and their state", "look after"),

@@ -112,8 +112,7 @@ CHECKED_ADDRESSES = Counter(
 )
 API_REFUSED = Counter(
     f"{_PREFIX}_api_refused_total",
-    "Requests refused before they were handled; reason is no_token, no_token_configured, wrong_token, guessing or "
-    "busy.",
+    "Requests refused before they were handled; reason is no_token, wrong_token, guessing or busy.",
     ["reason"],
 )
 API_BYTES_UNDER_WAY = Gauge(

@@ -5,7 +5,6 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
-from schemas.host import is_loopback
 from schemas.source import Secret
 
 # A parcel also carries the names, headers and lengths around each body.
@@ -99,11 +98,6 @@ def _of_sizes(values: Mapping[str, Any]) -> list[str]:
 def _of_exposure(values: Mapping[str, Any]) -> list[str]:
     mistakes = []
     host = values.get("api.host")
-    if host is not None and "api.tokens" in values and not values["api.tokens"] and not is_loopback(host):
-        mistakes.append(
-            f"api.tokens is empty, but the API listens on {host}, where other machines reach it: set api.tokens (or "
-            "api.tokens_files) to a long random text, or api.host to 127.0.0.1"
-        )
     if any(len(token.reveal()) < _MIN_TOKEN_CHARACTERS for token in values.get("api.tokens", ())):
         mistakes.append(
             f"api.tokens holds a token of fewer than {_MIN_TOKEN_CHARACTERS} characters, which can be guessed: "

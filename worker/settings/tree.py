@@ -168,10 +168,11 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
 class ApiSettings(Struct, frozen=True, kw_only=True):
     """The API for applications and operators."""
 
-    host: Annotated[str, _says("Address to listen on; beyond loopback a token is required.")] = "127.0.0.1"
+    host: Annotated[str, _says("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, _Port, _says("Port to listen on.")] = 8026
     tokens: Annotated[
-        tuple[Secret, ...], _says("Bearer tokens of the callers; several, so that they can be rotated.")
+        tuple[Secret, ...],
+        _says("Bearer tokens, each an administrator of all accounts; `bouncekeeper tokens` makes others."),
     ] = ()
     check_max_addresses: Annotated[
         int, Meta(ge=1, le=1_000_000), _says("Addresses that one `POST /v1/check` may ask about.")
@@ -190,10 +191,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     ] = ()
     accounts: Annotated[
         tuple[str, ...],
-        _says(
-            "Accounts that callers may ask about before they have contacts, in addition to those of the sources; "
-            "`customer-*` names all with this prefix."
-        ),
+        _says("Accounts that exist in addition to those of the sources; `customer-*` names all with this prefix."),
     ] = ()
 
 

@@ -29,7 +29,8 @@ _HIGHEST_POSITION = 2**63 - 1
 _NUMBERED_AT_ONCE = 5000
 
 _GLANCE = """
-    SELECT (SELECT message_id FROM status_changes WHERE position = $1) AS message_id,
+    SELECT (SELECT message_id FROM status_changes WHERE position = $1 AND ($2::text IS NULL OR account = $2))
+               AS message_id,
            EXISTS (SELECT FROM status_changes WHERE position IS NULL)
                AND current_setting('transaction_read_only') = 'off' AS some_wait
 """
@@ -50,24 +51,41 @@ _AFTER = f"""
 """  # noqa: S608 - the column list is a constant
 
 
-async def changes_after(executor: Executor, cursor: str, *, limit: int) -> list[StatusChanged]:
+# Compared and ordered so that no index but that of accounts serves: with `s.account = $3` the planner may prefer to
+# walk along the positions of all accounts.
+_AFTER_OF_ACCOUNT = f"""
+    SELECT {CHANGE_COLUMNS}
+      FROM status_changes s JOIN contacts c ON c.id = s.contact_id
+     WHERE s.position IS NOT NULL AND (s.account, s.position) > ($3::text, $1::bigint) AND s.account <= $3
+     ORDER BY s.account, s.position
+     LIMIT $2
+"""  # noqa: S608 - as above
+
+
+async def changes_after(
+    executor: Executor, cursor: str, *, limit: int, account: str | None = None
+) -> list[StatusChanged]:
     """Up to `limit` changes after the cursor, in the feed's order; [] when there are none yet.
 
-    `cursor` is that of the last change read, or BEGINNING. Raises RequestRefused when it is no cursor of this
-    feed, CursorGone when this database does not have its change, StoreUnavailable.
+    `cursor` is that of the last change read, or BEGINNING. With `account` they are those of this account alone, and
+    the cursor of another one's change is unknown. Raises RequestRefused when it is no cursor of this feed, CursorGone
+    when this database does not have its change, StoreUnavailable.
     """
     with store_errors("reading the feed of status changes"):
-        position, some_wait = await _place_of(executor, cursor)
+        position, some_wait = await _place_of(executor, cursor, account)
         if some_wait:
             await number_changes(executor)
-        records = await executor.fetch(_AFTER, position, limit)
+        if account is None:
+            records = await executor.fetch(_AFTER, position, limit)
+        else:
+            records = await executor.fetch(_AFTER_OF_ACCOUNT, position, limit, account)
     return [status_changed(record) for record in records]
 
 
 async def require_cursor(executor: Executor, cursor: str) -> int:
     """The position that the cursor stands for. Raises as changes_after does."""
     with store_errors("reading the feed of status changes"):
-        position, _ = await _place_of(executor, cursor)
+        position, _ = await _place_of(executor, cursor, None)
     return position
 
 
@@ -118,10 +136,10 @@ def _line(record: asyncpg.Record) -> dict[str, Any]:
     return {field: record[field] for field in _LINE_COLUMNS}
 
 
-async def _place_of(executor: Executor, cursor: str) -> tuple[int, bool]:
+async def _place_of(executor: Executor, cursor: str, account: str | None) -> tuple[int, bool]:
     """The cursor's position, and whether changes wait for theirs."""
     position, check = parse_cursor(cursor)
-    glance = await executor.fetchrow(_GLANCE, position)
+    glance = await executor.fetchrow(_GLANCE, position, account)
     if glance is None:
         raise AssertionError("a SELECT without FROM gives one record")
     message_id: UUID | None = glance["message_id"]

@@ -28,6 +28,7 @@ async def look_at_everything(settings: Settings) -> list[Finding]:
         *await look_at_queue(settings),
         *await look_at_database(settings),
         *await look_at_process("api", base_url(settings.api.host, settings.api.port)),
+        *look_at_tokens(settings),
         *look_at_disk(settings),
     ]
 
@@ -191,6 +192,20 @@ async def _queue_in_rabbitmq(connection: Any, name: str) -> Any:
 
 def _text(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes | bytearray) else str(value or "unknown")
+
+
+def look_at_tokens(settings: Settings) -> list[Finding]:
+    """The tokens of the configuration, which may do everything in every account."""
+    if not (count := len(settings.api.tokens)):
+        return []
+    few = "1 token is" if count == 1 else f"{count} tokens are"
+    return [
+        note(
+            "api tokens",
+            f"{few} under api.tokens: administrator of all accounts, never noted as used, revoked by a restart",
+            "give each application its own with `bouncekeeper tokens create`, then remove api.tokens",
+        )
+    ]
 
 
 def look_at_disk(settings: Settings) -> list[Finding]:

@@ -1,0 +1,240 @@
+"""Each route with each role, about the token's own account and about others: who is answered, and what he learns.
+
+A route that is added without a role, or without a request here, fails these tests.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import product
+from typing import Any, NamedTuple
+
+import pytest
+from aiohttp import ClientSession, web
+
+from schemas.decision import Role
+from schemas.source import Secret
+from schemas.vocabulary import Cause, Kind
+from tests.api.conftest import TOKEN, Store
+from tests.schemas.feedback_events import START, make_event
+from worker.api.application import ROUTES_OF_API, build_api
+from worker.api.asked_account import asked_account
+from worker.api.request_edge import PRINCIPAL
+from worker.api.route import AccountScope, Route
+from worker.connections.listening import listening
+from worker.contacts.accounts import make_accounts
+from worker.contacts.tokens import make_token
+from worker.policy.policy_file import recommended_policy
+from worker.process.probes import PROBE_ROUTES
+from worker.settings.tree import ApiSettings, ConnectionSettings
+from worker.store.pool import Pool, WriterPool
+
+OWN, FOREIGN, NOWHERE = "shop-a", "shop-b", "shop-x"
+GONE = "gone@example.org"
+
+RequestFor = Callable[[str | None], dict[str, Any]]
+
+
+def _query(account: str | None) -> dict[str, Any]:
+    return {"params": {} if account is None else {"account": account}}
+
+
+def _question(account: str | None) -> dict[str, Any]:
+    return {"json": {"addresses": [GONE]} | ({} if account is None else {"account": account})}
+
+
+# How each route is asked about an account; None leaves the account out.
+REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
+    ("POST", "/v1/check"): ("/v1/check", _question),
+    ("GET", "/v1/contacts/{address}"): (f"/v1/contacts/{GONE}", _query),
+    ("GET", "/v1/contacts/{address}/explanation"): (f"/v1/contacts/{GONE}/explanation", _query),
+    ("GET", "/v1/status-changes"): ("/v1/status-changes", lambda _account: {}),
+    ("GET", "/v1/openapi.yaml"): ("/v1/openapi.yaml", lambda _account: {}),
+    ("POST", "/test/operator"): ("/test/operator", _query),
+    ("POST", "/test/administrator"): ("/test/administrator", _query),
+}
+
+
+def _deciding(pool: Pool) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def decide(request: web.Request) -> web.Response:
+        account = await asked_account(request, pool, request.query.get("account"))
+        return web.json_response({"account": account, "by": request[PRINCIPAL].name})
+
+    return decide
+
+
+async def _forgetful(_request: web.Request) -> web.Response:
+    return web.json_response({"secret": FOREIGN})
+
+
+def all_routes(pool: Pool) -> tuple[Route, ...]:
+    """Those of the API, and two that need more than a reader's role."""
+    decide = _deciding(pool)
+    return (
+        *ROUTES_OF_API,
+        Route(method="POST", path="/test/operator", handler=decide, role=Role.OPERATOR, account=AccountScope.NAMED),
+        Route(
+            method="POST",
+            path="/test/administrator",
+            handler=decide,
+            role=Role.ADMINISTRATOR,
+            account=AccountScope.NAMED,
+        ),
+    )
+
+
+class Answer(NamedTuple):
+    status: int
+    text: str
+    problem: str | None
+
+
+class Api(NamedTuple):
+    """An API with contacts of two accounts, and a token of each role for one of them and for all."""
+
+    client: ClientSession
+    tokens: dict[tuple[Role, str | None], str]
+
+    async def ask(self, route: tuple[str, str], role: Role, of: str | None, account: str | None) -> Answer:
+        path, request = REQUESTS[route]
+        headers = {"Authorization": f"Bearer {self.tokens[role, of]}"}
+        async with self.client.request(route[0], path, headers=headers, **request(account)) as response:
+            text = await response.text()
+            is_problem = response.content_type == "application/problem+json"
+            problem = (await response.json())["type"].rpartition(":")[2] if is_problem else None
+            return Answer(response.status, text, problem)
+
+
+@pytest.fixture
+async def api(pool: WriterPool, store: Store) -> AsyncIterator[Api]:
+    await store(
+        [
+            make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, account=account, address=GONE)
+            for account in (OWN, FOREIGN)
+        ]
+    )
+    tokens = {}
+    for role, account in product(Role, (OWN, None)):
+        made = await make_token(pool, name=f"{role} {account}", account=account, role=role, now=START, actor="the test")
+        assert made is not None
+        tokens[role, account] = made.text
+    app = build_api(
+        pool=pool,
+        policy=recommended_policy(),
+        settings=ApiSettings(),
+        source_accounts=(),
+        routes=all_routes(pool),
+    )
+    connections = ConnectionSettings()
+    async with (
+        listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url,
+        ClientSession(url) as client,
+    ):
+        yield Api(client, tokens)
+
+
+def test_every_route_declares_its_role_and_is_asked_here(pool: Pool) -> None:
+    app = build_api(
+        pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=(), routes=all_routes(pool)
+    )
+    there = {
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD" and route.resource.canonical not in PROBE_ROUTES
+    }
+    assert there == {(route.method, route.path) for route in all_routes(pool)} == set(REQUESTS)
+    for route in ROUTES_OF_API:
+        assert route.role is not None or route.account is AccountScope.NONE, f"{route.path} needs a token"
+
+
+async def test_each_role_may_do_what_its_routes_say_and_no_more(api: Api, pool: Pool) -> None:
+    ranks = list(Role)
+    for route, role, of in product(all_routes(pool), Role, (OWN, None)):
+        about: str | None = OWN if route.account is AccountScope.NAMED else None
+        answer = await api.ask((route.method, route.path), role, of, about)
+        if route.role is None or ranks.index(role) >= ranks.index(route.role):
+            assert answer.status == 200, (route.path, role, of, answer)
+        else:
+            assert (answer.status, answer.problem) == (403, "forbidden-role")
+            assert f"has the role {role}; this route needs {route.role}" in answer.text
+
+
+async def test_a_role_that_is_too_low_is_refused_alike_whichever_account_is_named(api: Api, pool: Pool) -> None:
+    for route in all_routes(pool):
+        if route.role in {Role.OPERATOR, Role.ADMINISTRATOR}:
+            key = (route.method, route.path)
+            answers = {await api.ask(key, Role.READER, OWN, about) for about in (OWN, FOREIGN, NOWHERE, None)}
+            assert len(answers) == 1
+
+
+async def test_a_foreign_account_is_answered_exactly_as_one_that_does_not_exist(api: Api, pool: Pool) -> None:
+    for route, role in product(all_routes(pool), Role):
+        if route.account is not AccountScope.NAMED or list(Role).index(role) < list(Role).index(route.role or role):
+            continue
+        key = (route.method, route.path)
+        foreign = await api.ask(key, role, OWN, FOREIGN)
+        nowhere = await api.ask(key, role, OWN, NOWHERE)
+        assert (foreign.status, foreign.problem) == (422, "unknown-account")
+        assert foreign.text.replace(FOREIGN, "?") == nowhere.text.replace(NOWHERE, "?")
+        assert (await api.ask(key, role, None, FOREIGN)).status == 200
+
+
+async def test_left_out_the_account_is_that_of_the_token(api: Api, pool: Pool) -> None:
+    """And `default` for a token of all accounts, which does not exist here."""
+    for route in all_routes(pool):
+        if route.account is AccountScope.NAMED:
+            key = (route.method, route.path)
+            own, left_out = [
+                {**json.loads((await api.ask(key, Role.ADMINISTRATOR, OWN, about)).text), "at": "", "checked_at": ""}
+                for about in (OWN, None)
+            ]
+            assert left_out == own
+            assert (await api.ask(key, Role.ADMINISTRATOR, None, None)).problem == "unknown-account"
+
+
+async def test_a_route_that_forgets_to_ask_about_the_account_answers_nobody(
+    pool: Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    undeclared = Route(
+        method="GET", path="/test/forgetful", handler=_forgetful, role=Role.READER, account=AccountScope.NAMED
+    )
+    await make_accounts(pool, [OWN], now=START, actor="the test")
+    made = await make_token(pool, name="crm", account=OWN, role=Role.READER, now=START, actor="the test")
+    assert made is not None
+    app = build_api(
+        pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=(), routes=[undeclared]
+    )
+    connections = ConnectionSettings()
+    async with (
+        listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url,
+        ClientSession(url, headers={"Authorization": f"Bearer {made.text}"}) as client,
+        client.get("/test/forgetful") as response,
+    ):
+        assert response.status == 500
+        assert FOREIGN not in await response.text()
+    assert "has not asked whether its caller may know" in capsys.readouterr().err
+
+
+async def test_a_path_without_a_route_tells_nothing_without_a_token(api: Api) -> None:
+    async with api.client.get("/v1/nosuch") as response:
+        assert response.status == 401
+    headers = {"Authorization": f"Bearer {api.tokens[Role.READER, OWN]}"}
+    async with api.client.get("/v1/nosuch", headers=headers) as response:
+        assert response.status == 404
+
+
+async def test_a_token_of_the_configuration_is_an_administrator_of_all_accounts(pool: Pool, store: Store) -> None:
+    await store([make_event(Kind.DELIVERED, account=OWN)])
+    app = build_api(
+        pool=pool,
+        policy=recommended_policy(),
+        settings=ApiSettings(tokens=(Secret(TOKEN),)),
+        source_accounts=(),
+        routes=all_routes(pool),
+    )
+    connections = ConnectionSettings()
+    async with (
+        listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url,
+        ClientSession(url, headers={"Authorization": f"Bearer {TOKEN}"}) as client,
+        client.post("/test/administrator", params={"account": OWN}) as response,
+    ):
+        assert (response.status, await response.json()) == (200, {"account": OWN, "by": "api.tokens 1"})
