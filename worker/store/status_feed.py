@@ -29,11 +29,11 @@ _HIGHEST_POSITION = 2**63 - 1
 _NUMBERED_AT_ONCE = 5000
 
 _GLANCE = """
-    SELECT (SELECT message_id FROM status_changes WHERE position = $1 AND ($2::text IS NULL OR account = $2))
-               AS message_id,
+    SELECT (SELECT message_id FROM status_changes WHERE position = $1) AS message_id,
            EXISTS (SELECT FROM status_changes WHERE position IS NULL)
                AND current_setting('transaction_read_only') = 'off' AS some_wait
 """
+_GLANCE_OF_ACCOUNT = _GLANCE.replace("position = $1", "position = $1 AND account = $2")
 # Where each field of a HistoryLine comes from: of a status change `s`, or of its contact `c`.
 _FROM_CONTACT = {"account", "channel", "address"}
 _LINE_COLUMNS = {
@@ -139,7 +139,10 @@ def _line(record: asyncpg.Record) -> dict[str, Any]:
 async def _place_of(executor: Executor, cursor: str, account: str | None) -> tuple[int, bool]:
     """The cursor's position, and whether changes wait for theirs."""
     position, check = parse_cursor(cursor)
-    glance = await executor.fetchrow(_GLANCE, position, account)
+    if account is None:
+        glance = await executor.fetchrow(_GLANCE, position)
+    else:
+        glance = await executor.fetchrow(_GLANCE_OF_ACCOUNT, position, account)
     if glance is None:
         raise AssertionError("a SELECT without FROM gives one record")
     message_id: UUID | None = glance["message_id"]
