@@ -9,10 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind, Status
 from tests.properties import examples
+from tests.schemas.decisions import logs
 from tests.schemas.feedback_events import START, arrivals, histories, make_event
+from worker.policy.annotations import effective
+from worker.policy.explain import explain
 from worker.policy.facts import Facts
 from worker.policy.fold import can_fold_directly, fold, fold_all, is_inert
 from worker.policy.policy_file import load_policy, preset
@@ -91,12 +95,14 @@ troubled = st.lists(
     unique_by=lambda event: event.event_key,
 )
 any_history = st.one_of(histories(max_size=30), troubled)
+decided = logs(any_history, annotated=False)
+any_log = st.one_of(any_history, logs(any_history))
 
 
-def as_a_processor_does(batches: Sequence[Sequence[FeedbackEvent]], policy: Policy) -> tuple[Facts, int]:
+def as_a_processor_does(batches: Sequence[Sequence[Entry]], policy: Policy) -> tuple[Facts, int]:
     """Folds as they come where that is allowed, else folds anew from everything stored; and how often the latter."""
     facts = Facts()
-    stored: dict[bytes, FeedbackEvent] = {}
+    stored: dict[bytes, Entry] = {}
     refolds = 0
     for batch in batches:
         for event in batch:
@@ -112,9 +118,9 @@ def as_a_processor_does(batches: Sequence[Sequence[FeedbackEvent]], policy: Poli
 
 
 @settings(max_examples=examples(600))
-@given(data=st.data(), events=any_history, policy=policies)
+@given(data=st.data(), events=any_log, policy=policies)
 def test_any_permutation_duplication_and_split_gives_the_facts_of_the_sequential_fold(
-    data: st.DataObject, events: list[FeedbackEvent], policy: Policy
+    data: st.DataObject, events: list[Entry], policy: Policy
 ) -> None:
     batches = data.draw(arrivals(events))
     folded, refolds = as_a_processor_does(batches, policy)
@@ -128,9 +134,9 @@ def test_any_permutation_duplication_and_split_gives_the_facts_of_the_sequential
 
 
 @settings(max_examples=examples(300))
-@given(data=st.data(), before=any_history, policy=policies)
+@given(data=st.data(), before=any_log, policy=policies)
 def test_calm_events_after_the_last_ordered_one_commute_and_repeat_harmlessly(
-    data: st.DataObject, before: list[FeedbackEvent], policy: Policy
+    data: st.DataObject, before: list[Entry], policy: Policy
 ) -> None:
     facts = fold_all(Facts(), before, policy)
     calm = data.draw(
@@ -158,9 +164,9 @@ def test_calm_events_after_the_last_ordered_one_commute_and_repeat_harmlessly(
 
 
 @settings(max_examples=examples(200))
-@given(data=st.data(), events=any_history, policy=policies)
+@given(data=st.data(), events=decided, policy=policies)
 def test_folding_up_to_any_event_and_on_from_there_is_folding_all(
-    data: st.DataObject, events: list[FeedbackEvent], policy: Policy
+    data: st.DataObject, events: list[Entry], policy: Policy
 ) -> None:
     ordered = sorted(events, key=lambda event: (event.occurred_at, event.rank, event.event_key))
     cut = data.draw(st.integers(min_value=0, max_value=len(ordered)))
@@ -215,11 +221,30 @@ def test_a_rule_that_names_a_senders_fault_still_never_counts_it(cause: Cause) -
 
 
 @settings(max_examples=examples(200))
-@given(events=any_history, policy=policies)
-def test_inert_events_can_be_left_out(events: list[FeedbackEvent], policy: Policy) -> None:
+@given(events=decided, policy=policies)
+def test_inert_events_can_be_left_out(events: list[Entry], policy: Policy) -> None:
     assert fold_all(Facts(), events, policy) == fold_all(
         Facts(), [event for event in events if not is_inert(event)], policy
     )
+
+
+@settings(max_examples=examples(300))
+@given(log=any_log, policy=policies)
+def test_what_is_voided_or_held_back_might_as_well_not_be_there(log: list[Entry], policy: Policy) -> None:
+    # Only the places of the last entries are kept, so that a repeat of what was voided is known.
+    whole, rest = fold_all(Facts(), log, policy), fold_all(Facts(), effective(log), policy)
+    assert replace(whole, latest=None, latest_ordered=None, awaited=()) == replace(
+        rest, latest=None, latest_ordered=None, awaited=()
+    )
+
+
+@settings(max_examples=examples(300))
+@given(log=any_log, policy=policies)
+def test_the_explanation_ends_in_the_facts_of_the_fold(log: list[Entry], policy: Policy) -> None:
+    told = explain(log, policy, START + timedelta(days=301))
+    assert told.facts == fold_all(Facts(), log, policy)
+    assert len(told.steps) == len(log)
+    assert all(step.sentence.endswith(".") for step in told.steps)
 
 
 def test_an_event_that_is_not_inert_moves_latest() -> None:

@@ -7,12 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from schemas.decision import ANNOTATIONS
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.policy.rules import delivered, opened, soft
-from tests.policy.test_order_of_arrival import any_history, policies
+from tests.policy.test_order_of_arrival import any_history, any_log, policies
 from tests.properties import examples
+from tests.schemas.decisions import hold, logs, release, void
 from tests.schemas.feedback_events import START, histories, make_event
+from worker.policy.event_order import is_ordered
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all, is_inert
 from worker.policy.policy_file import preset
@@ -20,42 +24,43 @@ from worker.policy.rule import Policy
 from worker.policy.thinning import thin_out
 
 
-def thinned(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
-    keys = thin_out(events)
-    return [event for event in events if event.event_key in keys]
+def thinned(old: Sequence[Entry], rest: Sequence[Entry] = ()) -> list[Entry]:
+    """What stays of the old entries; those that are not old may annotate them."""
+    keys = thin_out([*old, *(entry for entry in rest if entry.kind in ANNOTATIONS)])
+    return [entry for entry in old if entry.event_key in keys]
 
 
-def as_late_as_can_be(event: FeedbackEvent) -> FeedbackEvent:
+def as_late_as_can_be(event: Entry) -> Entry:
     """The event as it comes in years after it happened."""
     return replace(event, received_at=START + timedelta(days=2000))
 
 
 @settings(max_examples=examples(600))
-@given(data=st.data(), events=any_history, policy=policies)
+@given(data=st.data(), events=any_log, policy=policies)
 def test_old_events_fold_to_the_same_before_and_after_with_whatever_follows_them(
-    data: st.DataObject, events: list[FeedbackEvent], policy: Policy
+    data: st.DataObject, events: list[Entry], policy: Policy
 ) -> None:
     horizon = START + timedelta(days=data.draw(st.integers(0, 300)))
     old = [event for event in events if event.occurred_at < horizon]
     rest = [event for event in events if event.occurred_at >= horizon]
-    assert fold_all(Facts(), [*thinned(old), *rest], policy) == fold_all(Facts(), events, policy)
+    assert fold_all(Facts(), [*thinned(old, rest), *rest], policy) == fold_all(Facts(), events, policy)
 
 
 @settings(max_examples=examples(600))
-@given(data=st.data(), events=any_history, late=histories(max_size=8), policy=policies)
-def test_opt_outs_complaints_resubscribes_and_signs_of_life_may_come_in_later_still(
-    data: st.DataObject, events: list[FeedbackEvent], late: list[FeedbackEvent], policy: Policy
+@given(data=st.data(), events=any_log, some=logs(histories(max_size=8), annotated=False), policy=policies)
+def test_decisions_opt_outs_complaints_and_signs_of_life_may_come_in_later_still(
+    data: st.DataObject, events: list[Entry], some: list[Entry], policy: Policy
 ) -> None:
     known = {event.event_key for event in events}
     failures = {Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE}
-    late = [as_late_as_can_be(event) for event in late if event.event_key not in known and event.kind not in failures]
+    late = [as_late_as_can_be(event) for event in some if event.event_key not in known and event.kind not in failures]
     cut = START + timedelta(days=data.draw(st.integers(0, 300)))
     old = [event for event in events if event.occurred_at < cut]
     rest = [event for event in events if event.occurred_at >= cut]
-    once = fold_all(Facts(), [*thinned(old), *rest, *late], policy)
+    once = fold_all(Facts(), [*thinned(old, rest), *rest, *late], policy)
     assert once == fold_all(Facts(), [*events, *late], policy)
     # Then time goes on, and all of it grows old.
-    assert fold_all(Facts(), thinned([*thinned(old), *rest, *late]), policy) == once
+    assert fold_all(Facts(), thinned([*thinned(old, rest), *rest, *late]), policy) == once
 
 
 @settings(max_examples=examples(300))
@@ -64,9 +69,23 @@ def test_a_failure_that_comes_in_later_than_the_policy_allows_changes_nothing_ei
     events: list[FeedbackEvent], late: list[FeedbackEvent]
 ) -> None:
     known = {event.event_key for event in events}
-    late = [as_late_as_can_be(event) for event in late if event.event_key not in known]
+    too_late = [as_late_as_can_be(event) for event in late if event.event_key not in known]
     policy = preset("recommended")
-    assert fold_all(Facts(), [*thinned(events), *late], policy) == fold_all(Facts(), [*events, *late], policy)
+    assert fold_all(Facts(), [*thinned(events), *too_late], policy) == fold_all(Facts(), [*events, *too_late], policy)
+
+
+@settings(max_examples=examples(600))
+@given(data=st.data(), log=any_log, policy=policies)
+def test_what_is_voided_restored_or_held_back_after_the_thinning_folds_to_the_same(
+    data: st.DataObject, log: list[Entry], policy: Policy
+) -> None:
+    kept = thinned(log)
+    ordered = [entry for entry in kept if is_ordered(entry)]
+    annotations: list[Entry] = []
+    for number in range(data.draw(st.integers(1, 3)) if ordered else 0):
+        make = data.draw(st.sampled_from([void, hold, release]))
+        annotations.append(make(400 + number, *data.draw(st.lists(st.sampled_from(ordered), min_size=1, max_size=3))))
+    assert fold_all(Facts(), [*kept, *annotations], policy) == fold_all(Facts(), [*log, *annotations], policy)
 
 
 @settings(max_examples=examples(300))
@@ -82,10 +101,9 @@ def test_thinning_step_by_step_leaves_no_more_than_at_once(data: st.DataObject, 
 def test_what_is_inert_goes_and_what_is_ordered_stays(events: list[FeedbackEvent]) -> None:
     kept = thinned(events)
     assert not any(is_inert(event) for event in kept)
-    calm = {Kind.DELIVERED, Kind.OPENED, Kind.CLICKED}
-    assert {event.event_key for event in events if not is_inert(event) and event.kind not in calm} <= {
-        event.event_key for event in kept
-    }
+    forgettable = {Kind.DELIVERED, Kind.OPENED, Kind.CLICKED, Kind.DROPPED}
+    ordered = {event.event_key for event in events if not is_inert(event) and event.kind not in forgettable}
+    assert ordered <= {event.event_key for event in kept}
 
 
 def test_of_a_thousand_deliveries_few_stay() -> None:
@@ -100,7 +118,13 @@ def test_of_many_reports_of_one_delivery_the_first_is_enough() -> None:
     reports = [make_event(Kind.DELIVERED, day=1 + number, message="m1") for number in range(5)]
     others = [delivered(10), delivered(11), delivered(12)]
     kept = thinned([strike, *reports, *others])
-    assert [event.message_id for event in kept] == ["m0", "m1", "delivered-10", "delivered-11", "delivered-12"]
+    assert [entry.message_id for entry in kept if isinstance(entry, FeedbackEvent)] == [
+        "m0",
+        "m1",
+        "delivered-10",
+        "delivered-11",
+        "delivered-12",
+    ]
 
 
 def test_after_something_that_was_forgotten_deliveries_may_still_clear_strikes() -> None:

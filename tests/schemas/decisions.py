@@ -1,13 +1,16 @@
-"""Decisions as tests need them: a few words each, everything else filled in."""
+"""Decisions as tests need them: a few words each, everything else filled in; and a strategy that makes whole logs."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from schemas.decision import Decision, DecisionKind, Permission, Strength
+from hypothesis import strategies as st
+
+from schemas.decision import Decision, DecisionKind, Permission, Role, Strength
 from schemas.entry import Entry
-from schemas.vocabulary import Cause
-from tests.schemas.feedback_events import START
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Blocks, Cause
+from tests.schemas.feedback_events import DAYS, START
 from worker.providers.payload.event_key import make_event_key
 
 
@@ -76,3 +79,40 @@ def release(day: float, *entries: Entry, **fields: Any) -> Decision:
 
 def _annotation(kind: DecisionKind, day: float, entries: Sequence[Entry], **fields: Any) -> Decision:
     return make_decision(kind, day=day, entry_keys=tuple(entry.event_key for entry in entries), **fields)
+
+
+@st.composite
+def one_decision(draw: st.DrawFn) -> Decision:
+    """Any decision but an annotation, of the year after START, by anybody."""
+    kind = draw(st.sampled_from([DecisionKind.ADDED, DecisionKind.OPTED_IN, DecisionKind.LIFTED, DecisionKind.LISTED]))
+    day = draw(DAYS)
+    fields: dict[str, Any] = {
+        "role": draw(st.sampled_from([Role.OPERATOR, Role.OPERATOR, Role.ADMINISTRATOR, Role.READER])),
+        "by_contact": draw(st.booleans()) if kind is DecisionKind.OPTED_IN else False,
+        "note": draw(st.sampled_from(["because", "because", None])),
+        "received_at": START + timedelta(days=day + draw(st.sampled_from([0, 500]))),
+    }
+    match kind:
+        case DecisionKind.ADDED:
+            fields["permission"] = draw(st.sampled_from([None, *Permission]))
+        case DecisionKind.OPTED_IN:
+            fields["strength"] = draw(st.sampled_from([None, *Strength]))
+            fields["scope"] = draw(st.sampled_from([None, None, "list-a"]))
+        case DecisionKind.LISTED:
+            lasting = draw(st.sampled_from([None, 0, 10, 100]))
+            fields["until"] = None if lasting is None else START + timedelta(days=day + lasting)
+            fields["blocks"] = draw(st.sampled_from([Blocks.ALL, Blocks.MARKETING]))
+        case _:
+            pass
+    return make_decision(kind, day=day, **fields)
+
+
+@st.composite
+def logs(draw: st.DrawFn, events: st.SearchStrategy[list[FeedbackEvent]], *, annotated: bool = True) -> list[Entry]:
+    """The log of one contact: events, decisions and, if `annotated`, voids, holds and releases of any of them."""
+    entries: list[Entry] = [*draw(events), *draw(st.lists(one_decision(), max_size=6))]
+    for _ in range(draw(st.integers(0, 4)) if annotated and entries else 0):
+        make = draw(st.sampled_from([void, void, hold, release]))
+        several = draw(st.lists(st.sampled_from(entries), min_size=1, max_size=3))
+        entries.append(make(draw(DAYS), *several))
+    return list({entry.event_key: entry for entry in entries}.values())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -12,6 +12,7 @@ from schemas.vocabulary import Cause, Kind
 from worker.providers.payload.event_key import make_event_key
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+One = TypeVar("One")
 DELIVERY = UUID("01900000-0000-7000-8000-000000000001")
 
 
@@ -68,13 +69,17 @@ _CAUSED: Sequence[tuple[Kind, Cause]] = [
 ]
 
 
+# Of the year after START. They repeat often, so that ties are met.
+DAYS = st.sampled_from([0, 0.25, 1, 1.5, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 300])
+
+
 @st.composite
 def one_event(draw: st.DrawFn, addresses: Sequence[str] = ("jane@example.org",)) -> FeedbackEvent:
-    """Any event of the year after START; times repeat often, so that ties are met."""
+    """Any event of the year after START."""
     kind, cause = draw(st.sampled_from(_CAUSED))
     return make_event(
         kind,
-        day=draw(st.sampled_from([0, 0.25, 1, 1.5, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 300])),
+        day=draw(DAYS),
         cause=cause,
         message=draw(st.sampled_from([None, "m1", "m2", "m3"])),
         address=draw(st.sampled_from(list(addresses))),
@@ -91,11 +96,11 @@ def histories(
 
 
 @st.composite
-def arrivals(draw: st.DrawFn, events: Sequence[FeedbackEvent]) -> list[list[FeedbackEvent]]:
-    """The same events as they may come in: shuffled, some more than once, in batches of any size."""
+def arrivals(draw: st.DrawFn, events: Sequence[One]) -> list[list[One]]:
+    """The same events, or entries, as they may come in: shuffled, some more than once, in batches of any size."""
     extra = draw(st.lists(st.sampled_from(list(events)), max_size=8)) if events else []
     shuffled = draw(st.permutations([*events, *extra]))
-    batches: list[list[FeedbackEvent]] = []
+    batches: list[list[One]] = []
     while shuffled:
         size = draw(st.integers(min_value=1, max_value=len(shuffled)))
         batches.append(list(shuffled[:size]))

@@ -66,7 +66,7 @@ _DELIVERED, _TEST = Kind.DELIVERED, Cause.TEST  # reading them from their classe
 
 def inert_reason(entry: Entry) -> Reason | None:
     """Why the entry changes nothing under any policy; None if it may change something."""
-    if isinstance(entry, Decision) or (entry.kind is _DELIVERED and entry.cause is not _TEST):
+    if (entry.kind is _DELIVERED and entry.cause is not _TEST) or isinstance(entry, Decision):
         return None
     reason = _REASONS.get((entry.kind, entry.cause))
     if reason is None and entry.machine and entry.kind in CALM_KINDS:

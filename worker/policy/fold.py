@@ -5,7 +5,7 @@ they arrive without changing the result; event_order.py says why. annotations.py
 """
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import replace
 
@@ -31,13 +31,11 @@ __all__ = ["apply", "can_fold_directly", "fold", "fold_all", "in_order", "is_ine
 def fold(facts: Facts, entry: Entry, policy: Policy) -> Facts:
     """The facts after this entry; the same object if nothing changed."""
     known = facts.deliverability
-    if (
-        (known is NO_FAILURES or not (known.rules or known.suppression))
-        and isinstance(entry, FeedbackEvent)
-        and entry.kind in CALM_KINDS
-    ):
+    if entry.kind in CALM_KINDS and (known is NO_FAILURES or not (known.rules or known.suppression)):
         # Nearly every entry is a sign of life of a contact without strikes: there is nothing to clear or to excuse,
         # and `apply` would move the times as well, after it had asked the policy and made an effect that nobody reads.
+        if TYPE_CHECKING:
+            assert isinstance(entry, FeedbackEvent)
         return facts if inert_reason(entry) is not None else _move_times(facts, entry, known)
     return apply(facts, entry, policy)[0]
 

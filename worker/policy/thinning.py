@@ -1,43 +1,52 @@
-"""Which of a contact's old events must stay, so that its facts can be folded again under any policy.
+"""Which of a contact's old entries must stay, so that its facts can be folded again under any policy.
 
-Ordered events (bounces, complaints, opt-outs, resubscribes) stay for good. Calm ones (delivered, opened, clicked) come
-by the million, and few of those between two ordered events matter: they clear and excuse strikes, and show when the
-person was last engaged. Inert events never matter.
+Ordered entries (bounces, complaints, opt-outs, resubscribes, decisions) stay for good. Calm ones (delivered, opened,
+clicked) come by the million, and few of those between two ordered entries matter: they clear and excuse strikes, and
+show when the person was last engaged. Inert events never matter.
+
+A void of a single calm event that is made after its neighbours were dropped finds only those that stayed: the last
+delivery may then seem to be earlier than it was.
 """
 
 from collections.abc import Iterable, Sequence
 
+from schemas.decision import Decision
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
-from worker.policy.event_order import CALM_KINDS, is_inert, order_key
+from worker.policy.event_order import is_inert, is_ordered, order_key
 
 # Deliveries of three messages decide about every strike: those of its own message and of the message that excuses it
 # do not clear it, but a third does.
 _DECIDING_MESSAGES = 3
 
 
-def thin_out(events: Iterable[FeedbackEvent], *, after_strikes: bool = False) -> set[bytes]:
-    """The keys of the events that must stay. The events are those of one contact, in any order.
+def thin_out(entries: Iterable[Entry], *, after_strikes: bool = False) -> set[bytes]:
+    """The keys of the entries that must stay. The entries are those of one contact, in any order.
 
-    Between two ordered events these stay: the first delivery of each of the first three messages, the first delivery
-    without a message id, and the last delivery, open and click. Before the first ordered event there is no strike, so
-    only the last ones stay, unless older events that may have left strikes are gone (`after_strikes`).
+    Between two ordered entries these stay: the first delivery of each of the first three messages, the first delivery
+    without a message id, and the last delivery, open, click and drop. Before the first ordered entry there is no
+    strike, so only the last ones stay, unless older events that may have left strikes are gone (`after_strikes`).
 
-    The remaining events give the same facts under every policy, with any later events, and with opt-outs, complaints,
-    resubscribes and calm events that arrive late. Thinning may be repeated as more events grow old.
+    What an annotation names stays, so that it can come back. So the annotations of the contact must be among the
+    entries, however young they are.
+
+    The remaining entries give the same facts under every policy, with any later entries, with annotations of ordered
+    entries, and with opt-outs, complaints, resubscribes and calm events that arrive late. Thinning may be repeated as
+    more events grow old.
     """
-    kept: set[bytes] = set()
+    ordered = sorted(entries, key=order_key)
+    named = {key for entry in ordered if isinstance(entry, Decision) for key in entry.entry_keys}
+    kept = named & {entry.event_key for entry in ordered}
     gap: list[FeedbackEvent] = []
     has_strikes = after_strikes
-    for event in sorted(events, key=order_key):
-        if is_inert(event):
-            continue
-        if event.kind in CALM_KINDS:
-            gap.append(event)
-            continue
-        kept |= _of_gap(gap, has_strikes=has_strikes)
-        kept.add(event.event_key)
-        gap, has_strikes = [], True
+    for entry in ordered:
+        if is_ordered(entry):
+            kept |= _of_gap(gap, has_strikes=has_strikes)
+            kept.add(entry.event_key)
+            gap, has_strikes = [], True
+        elif isinstance(entry, FeedbackEvent) and not is_inert(entry) and entry.event_key not in named:
+            gap.append(entry)
     return kept | _of_gap(gap, has_strikes=has_strikes)
 
 
