@@ -8,7 +8,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind, Status
 
 # Nearly every event is one of these. As attributes of their class they cost Python a quarter of a microsecond each.
-_DELIVERED, _OPENED, _CLICKED = Kind.DELIVERED, Kind.OPENED, Kind.CLICKED
+_DELIVERED, _OPENED = Kind.DELIVERED, Kind.OPENED
 
 
 class Engagement(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -26,34 +26,34 @@ NO_ENGAGEMENT = Engagement()
 def after_sign_of_life(known: Engagement, event: FeedbackEvent) -> Engagement:
     """The engagement after a delivery, an open or a click; the same object if an event of that kind came later."""
     at = event.occurred_at
-    kind = event.kind
-    delivered_at = known.last_delivered_at
-    delivered_message = known.last_delivered_message
-    opened_at = known.last_opened_at
-    clicked_at = known.last_clicked_at
-    if kind is _DELIVERED:
+    if event.kind is _DELIVERED:
+        last = known.last_delivered_at
         # Of two messages delivered at the same instant the greater id is kept. Any choice works that does
         # not depend on which event came first.
-        if (
-            delivered_at is not None
-            and at <= delivered_at
-            and (at < delivered_at or (event.message_id or "") <= (delivered_message or ""))
-        ):
+        if last == at and (event.message_id or "") <= (known.last_delivered_message or ""):
             return known
-        delivered_at, delivered_message = at, event.message_id
-    elif kind is _OPENED:
-        if opened_at is not None and at <= opened_at:
+    else:
+        last = known.last_opened_at if event.kind is _OPENED else known.last_clicked_at
+        if last == at:
             return known
-        opened_at = at
-    elif kind is _CLICKED:
-        if clicked_at is not None and at <= clicked_at:
-            return known
-        clicked_at = at
+    return known if last is not None and last > at else after_newest(known, event)
+
+
+def after_newest(known: Engagement, event: FeedbackEvent) -> Engagement:
+    """The engagement after a delivery, an open or a click that is known to be the latest of its kind."""
+    kind = event.kind
+    if kind is _DELIVERED:
+        return Engagement(
+            last_delivered_at=event.occurred_at,
+            last_delivered_message=event.message_id,
+            last_opened_at=known.last_opened_at,
+            last_clicked_at=known.last_clicked_at,
+        )
     return Engagement(
-        last_delivered_at=delivered_at,
-        last_delivered_message=delivered_message,
-        last_opened_at=opened_at,
-        last_clicked_at=clicked_at,
+        last_delivered_at=known.last_delivered_at,
+        last_delivered_message=known.last_delivered_message,
+        last_opened_at=event.occurred_at if kind is _OPENED else known.last_opened_at,
+        last_clicked_at=known.last_clicked_at if kind is _OPENED else event.occurred_at,
     )
 
 

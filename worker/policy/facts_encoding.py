@@ -104,6 +104,13 @@ _UNTOUCHED = Facts()
 
 def facts_detail(facts: Facts) -> bytes | None:
     """The facts without a column: deliverability, consent, the complaint. None if there are none."""
+    if (
+        facts.deliverability is NO_FAILURES
+        and facts.consent is NO_CONSENT
+        and facts.complaint is None
+        and not facts.awaited
+    ):
+        return None  # nearly always
     detail = _Detail(
         deliverability=facts.deliverability,
         consent=facts.consent,
@@ -124,8 +131,8 @@ def facts_from_row(row: StoredFacts) -> Facts:
             last_opened_at=row.last_opened_at,
             last_clicked_at=row.last_clicked_at,
         ),
-        deliverability=_deliverability(known),
-        consent=_consent(known),
+        deliverability=NO_FAILURES if known is _NO_DETAIL else _deliverability(known),
+        consent=NO_CONSENT if known is _NO_DETAIL else _consent(known),
         complaint=known.complaint,
         latest=None if latest_at is None else _order_key(latest_at, row.latest_rank, row.latest_key),
         latest_ordered=None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 from msgspec.structs import replace
 
 from schemas.decision import Decision, DecisionKind
-from schemas.entry import Entry
+from schemas.entry import ENTRY_RANKS, Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
 from worker.policy import complaint, consent, deliverability, engagement
@@ -128,12 +128,16 @@ def _sign_of_life(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[F
 
 def _move_times(facts: Facts, event: FeedbackEvent, known: Deliverability) -> Facts:
     """Moves each time to the latest one, so the order of calm events does not matter."""
-    moved = engagement.after_sign_of_life(facts.engagement, event)
-    latest, at = facts.latest, event.occurred_at
-    if latest is None or at > latest.occurred_at or (at == latest.occurred_at and order_key(event) > latest):
-        latest = order_key(event)
-    elif moved is facts.engagement and known is facts.deliverability:
-        return facts
+    moved, latest, at = facts.engagement, facts.latest, event.occurred_at
+    if latest is None or at > latest.occurred_at:
+        moved = engagement.after_newest(moved, event)
+        latest = OrderKey(at, ENTRY_RANKS[event.kind], event.event_key)
+    else:
+        moved = engagement.after_sign_of_life(moved, event)
+        if at == latest.occurred_at and order_key(event) > latest:
+            latest = order_key(event)
+        elif moved is facts.engagement and known is facts.deliverability:
+            return facts
     return Facts(
         engagement=moved,
         deliverability=known,
