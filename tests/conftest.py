@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import aio_pika
 import asyncpg
@@ -25,9 +26,10 @@ from schemas.queue_topology import (
     lane_queue,
 )
 from tests.properties import load_profiles
+from tests.providers.coverage_line import COVERAGE_LINE
 from tests.queue.virtual_hosts import LANES, VirtualHosts
 from tests.schemas.feedback_events import START
-from tests.side_by_side import how_many, register, shares_out
+from tests.side_by_side import how_many, processes, register, shares_out
 from tests.surroundings import left_behind, move_to
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import URL_VARIABLE, RabbitMQ
@@ -66,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     register(config)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """How many processes `-n auto` means."""
     return how_many()
@@ -86,14 +89,29 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever is given a Postgres or a RabbitMQ is marked so: `-m "not services"` starts neither."""
     for item in items:
-        if isinstance(item, pytest.Function) and not _SERVICES.isdisjoint(item.fixturenames):
+        if not _SERVICES.isdisjoint(_fixtures(item)):
             item.add_marker("services")
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of tests hands the line over that the summary ends with."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["coverage"] = session.config.stash.get(COVERAGE_LINE, None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes it from the process that has it."""
+    if line := getattr(node, "workeroutput", {}).get("coverage"):
+        node.config.stash[COVERAGE_LINE] = line
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Prints what the samples covered, when the test that counts it was run."""
-    from tests.providers.test_coverage import COVERAGE_LINE  # noqa: PLC0415 - imports every provider
-
     if line := config.stash.get(COVERAGE_LINE, None):
         terminalreporter.section("providers")
         terminalreporter.write_line(line)
@@ -224,8 +242,9 @@ async def rabbitmq_server(given_broker_url: str | None) -> AsyncIterator[RabbitM
 
 
 @pytest.fixture(scope="session")
-def _virtual_hosts(rabbitmq_server: RabbitMQ) -> VirtualHosts:
-    return VirtualHosts(rabbitmq_server)
+def _virtual_hosts(request: pytest.FixtureRequest, rabbitmq_server: RabbitMQ) -> VirtualHosts:
+    asking = [item for item in request.session.items if {"rabbitmq_url", "queue_kit"} & set(_fixtures(item))]
+    return VirtualHosts(rabbitmq_server, needed=len(asking) // processes(request.config) + 1)
 
 
 @pytest.fixture

@@ -72,6 +72,12 @@ def shares_out(config: pytest.Config) -> bool:
     return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
+def processes(config: pytest.Config) -> int:
+    """How many processes share the tests out among them."""
+    given = getattr(config, "workerinput", {"workercount": 1})
+    return int(given["workercount"])
+
+
 def how_many() -> int:
     """Processes for `-n auto`: one a core; none but the first one where all would use the one RabbitMQ given."""
     if URL_VARIABLE in os.environ:

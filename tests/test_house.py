@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -41,13 +42,17 @@ def room_of(path: Path) -> str:
     return "schemas" if inside[0] == "schemas" else inside[1]
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imported_modules(path: Path, *, for_types: bool = True) -> Iterator[tuple[int, str]]:
     """Each import's line and module; without `for_types` not those of `if TYPE_CHECKING:`."""
-    tree = ast.parse(path.read_text())
+    body = tree_of(path).body
     if not for_types:
-        blocks = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-        tree.body = [node for node in tree.body if node not in blocks]
-    for node in ast.walk(tree):
+        body = [node for node in body if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")]
+    for node in ast.walk(ast.Module(body=body, type_ignores=[])):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -156,7 +161,7 @@ def test_tests_wait_for_states_and_sleep_in_one_place_only() -> None:
         f"{path.relative_to(REPOSITORY)}:{node.lineno}"
         for path in TEST_SOURCES
         if path not in places and TESTS / "benchmarks" not in path.parents
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and re.fullmatch(r"(.*\.)?sleep", ast.unparse(node.func))
         if [ast.unparse(word) for word in node.args] != ["0"]  # which gives up one turn of the loop
     ]
@@ -165,25 +170,26 @@ def test_tests_wait_for_states_and_sleep_in_one_place_only() -> None:
 
 def test_classes_of_tests_are_made_by_pytest_alone() -> None:
     """What several tests need is a function beside them, as in tests/providers/reading.py."""
-    trees = {path: ast.parse(path.read_text()) for path in TEST_SOURCES}
     classes = {
         node.name
-        for tree in trees.values()
-        for node in ast.walk(tree)
+        for path in TEST_SOURCES
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.ClassDef) and node.name.startswith("Test")
     }
     made = [
         f"{path.relative_to(REPOSITORY)}:{node.lineno} makes a {name}"
-        for path, tree in trees.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and (name := ast.unparse(node.func).rpartition(".")[2]) in classes
+        for path in TEST_SOURCES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        if isinstance(node.func, ast.Name | ast.Attribute)
+        if (name := node.func.id if isinstance(node.func, ast.Name) else node.func.attr) in classes
     ]
     assert not made
 
 
 def logged_names(path: Path) -> Iterator[tuple[int, str, set[str] | None]]:
     """Each `log.info("noun.verb_past", field=…)`: line, name, fields; None for fields that come as **mapping."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         if node.func.attr not in {"debug", "info", "warning", "error", "exception", "critical"} or not node.args:

@@ -40,6 +40,7 @@ def test_help_names_every_command_and_every_exit_code(tmp_path: Path) -> None:
         assert f"\n  {code.value:<4} " in EXIT_CODE_HELP
 
 
+@pytest.mark.alone
 def test_help_answers_at_once(tmp_path: Path) -> None:
     def seconds() -> float:
         started = time.perf_counter()

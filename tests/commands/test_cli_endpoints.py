@@ -25,6 +25,8 @@ from worker.policy.policy_file import recommended_policy
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
 SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"

@@ -17,6 +17,8 @@ from worker.commands.support.instance import with_migrated_postgres
 from worker.settings.configuration import load_settings
 from worker.store.pool import Connection
 
+pytestmark = pytest.mark.slow
+
 PAIRS = 3000
 CONTACTS = """
     INSERT INTO contacts (account, channel, address, status, first_seen_at)

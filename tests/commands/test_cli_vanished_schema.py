@@ -15,6 +15,8 @@ from tests.commands.test_cli_up import Instance, bounce, wait_until_blocked
 from tests.waiting import stays_meanwhile, wait_until
 from worker.commands.support.demo_folder import demo_senders, source_name
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_SECONDS = 30
 
 

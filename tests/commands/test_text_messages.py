@@ -23,6 +23,8 @@ from worker.providers.vendors.twilio.twilio import PROVIDER
 from worker.samples.sample import SampleEvent
 from worker.samples.twilio import TwilioSamples
 
+pytestmark = pytest.mark.slow
+
 CONFIGURATION = """
 [sources.texts]
 provider = "twilio"

@@ -20,6 +20,8 @@ from worker.store.migrations import require_current_schema
 from worker.store.pool import set_codecs
 from worker.store.status_feed import BEGINNING, changes_after
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESTORE = REPOSITORY / "deploy" / "restore"
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

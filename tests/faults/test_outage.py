@@ -7,6 +7,7 @@ from tests.faults.outage import lines_of, run_outage
 
 
 @pytest.mark.drill
+@pytest.mark.alone
 async def test_postgres_away_for_longer_than_any_limit_leaves_nothing_for_a_person_to_do() -> None:
     report = await run_outage(DrillOptions(seed=20260301, quick=True))
 

@@ -1,5 +1,6 @@
 """A parcel that kills every processor that tries it is given up after some tries, and nothing that was lent with it."""
 
+import signal
 import subprocess
 import sys
 import textwrap
@@ -20,22 +21,19 @@ from worker.queue.port import QueueWriter
 from worker.queue.postgres import PostgresWriter
 from worker.queue.rabbitmq import RabbitMQWriter
 
-# A processor with one provider more, whose parser dies of some bodies as a defect in a library would make it die.
-_WORKER = textwrap.dedent("""
+pytestmark = pytest.mark.slow
+
+# A processor with one provider more, whose parser dies as a defect in a library would make it die.
+_PROCESSOR = textwrap.dedent("""
     import asyncio, os, signal, sys
+    import msgspec
     from worker.process.logs import configure_logging
     from worker.processor.service import run_processor
     from worker.providers.registry import PROVIDERS
     from worker.settings.configuration import load_settings
 
-    class Deadly:
-        name = "deadly"
-        account_paths = {}
-
-        def parse(self, envelope, source):
-            if b"deadly" in envelope.body:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return PROVIDERS["postmark"].parse(envelope, source)
+    def die(*_):
+        os.kill(os.getpid(), signal.SIGKILL)
 
     async def main():
         stop = asyncio.Event()
@@ -44,7 +42,7 @@ _WORKER = textwrap.dedent("""
         await run_processor(load_settings(config_file=None, environment={}, overrides=overrides), stop)
 
     configure_logging(level="info")
-    PROVIDERS["deadly"] = Deadly()
+    PROVIDERS["deadly"] = msgspec.structs.replace(PROVIDERS["sendgrid"], name="deadly", parse=die)
     asyncio.run(main())
 """)
 _PATIENCE_SECONDS = 120
@@ -54,7 +52,7 @@ _MOST_DEATHS = 2 + MOST_ATTEMPTS_TOGETHER + MOST_ATTEMPTS
 
 @contextmanager
 def _processor(folder: Path, overrides: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    command = [sys.executable, "-c", _WORKER, *(f"{name}={value}" for name, value in overrides.items())]
+    command = [sys.executable, "-c", _PROCESSOR, *(f"{name}={value}" for name, value in overrides.items())]
     with (folder / "processor.log").open("ab") as log:
         process = subprocess.Popen(command, stderr=log)
         try:
@@ -102,7 +100,9 @@ async def test_what_kills_processors_is_given_up_and_its_neighbours_are_applied(
                     if await connection.fetchval("SELECT count(*) FROM dead_letters") == 2:
                         break
                     wait_seconds(0.05, "nothing else runs here")
-                deaths += process.poll() is not None
+                if process.poll() is not None:
+                    assert process.returncode == -signal.SIGKILL, (tmp_path / "processor.log").read_text()[-4000:]
+                    deaths += 1
         with _processor(tmp_path, overrides) as process:
             while await connection.fetchval("SELECT count(*) FROM contacts WHERE status = 'blocklisted'") < len(names):
                 assert time.monotonic() < deadline

@@ -28,6 +28,7 @@ async def _depth(url: str) -> int:
     return depth
 
 
+@pytest.mark.slow
 async def test_parcels_survive_more_lost_channels_than_any_limit_while_postgres_is_away(
     rabbitmq_url: str,
     rabbitmq_server: RabbitMQ,

@@ -121,6 +121,7 @@ def test_memory_for_parsing_is_bounded_whatever_an_authentic_body_holds(name: st
         assert peak <= 8 * size + 32 * MIB, (what, peak)
 
 
+@pytest.mark.slow
 def test_a_batch_is_never_decoded_whole() -> None:
     given = webhook(*[event(number) for number in range(90_000)])
     parcel = encode_parcel([encode_envelope(given)])

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -16,16 +17,25 @@ _SHARED = ("worker.providers.authentication", "worker.providers.payload", "worke
 
 def read_everything_as(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on every word of every vendor, and every reply of a server, means this kind."""
+    for module, name, other in _read_as(kind):
+        monkeypatch.setattr(module, name, other)
+
+
+@cache
+def _read_as(kind: Kind) -> list[tuple[Any, str, Any]]:
+    """What to put in the place of each table and classifier: found once, as looking at all of them takes a while."""
 
     def changed(value: Any) -> Any:
         return _with_every_kind(value, kind)
 
+    found = []
     for module in _provider_modules():
         for name, value in list(vars(module).items()):
             if name in _CLASSIFIERS and callable(value):
-                monkeypatch.setattr(module, name, _then(value, changed))
+                found.append((module, name, _then(value, changed)))
             elif not isinstance(value, type) and (other := changed(value)) is not value:
-                monkeypatch.setattr(module, name, other)
+                found.append((module, name, other))
+    return found
 
 
 def forget_every_word(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,7 @@ import pytest
 
 from schemas.vocabulary import Cause, Kind
 from tests.providers.coverage import coverage
-
-COVERAGE_LINE = pytest.StashKey[str]()
+from tests.providers.coverage_line import COVERAGE_LINE
 
 
 def test_every_kind_and_cause_is_told_by_some_vendor(pytestconfig: pytest.Config) -> None:

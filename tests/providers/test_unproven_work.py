@@ -98,6 +98,7 @@ def test_the_public_ping_secret_of_mailersend_proves_small_bodies_only() -> None
         assert isinstance(judge(provider, source, request), Answered) is answered
 
 
+@pytest.mark.alone
 def test_however_many_digests_a_header_lists_the_body_is_hashed_once_by_each_algorithm() -> None:
     sender = SAMPLE_SENDERS["mailchannels"]()
     request, body = genuine(sender), b"x" * 4_000_000
@@ -115,6 +116,7 @@ def test_however_many_digests_a_header_lists_the_body_is_hashed_once_by_each_alg
     assert min(seconds(80) for _ in range(3)) < 10 * min(seconds(1) for _ in range(3))
 
 
+@pytest.mark.alone
 def test_of_endless_signatures_few_are_tried_on_a_large_body() -> None:
     key = base64.b64encode(Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
     source = Source(name="main", provider="any", secrets=(Secret(f"whpk_{key}"),))

@@ -60,7 +60,7 @@ async def own_postgres() -> AsyncIterator[EmbeddedPostgres]:
 
 @pytest.fixture(scope="session")
 def _own_virtual_hosts(own_rabbitmq: RabbitMQ) -> VirtualHosts:
-    return VirtualHosts(own_rabbitmq)
+    return VirtualHosts(own_rabbitmq, needed=4)
 
 
 @pytest.fixture

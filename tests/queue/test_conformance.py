@@ -4,6 +4,8 @@ import asyncio
 import os
 import time
 
+import pytest
+
 from tests.queue.queue_kit import Opened
 from tests.queue.virtual_hosts import BUSY, QUIET
 from tests.waiting import stays, until
@@ -196,6 +198,7 @@ async def test_many_puts_at_once_all_arrive_once(queue: Opened) -> None:
     assert await reader.take(max_parcels=50, max_wait_seconds=0.2) == []
 
 
+@pytest.mark.alone
 async def test_an_empty_queue_is_waited_for_as_long_as_said(queue: Opened) -> None:
     reader = await queue.reader()
     started = time.monotonic()
@@ -203,6 +206,7 @@ async def test_an_empty_queue_is_waited_for_as_long_as_said(queue: Opened) -> No
     assert 0.35 <= time.monotonic() - started < 1.5
 
 
+@pytest.mark.alone
 async def test_a_waiting_reader_gets_a_new_parcel_at_once(queue: Opened) -> None:
     writer, reader = await queue.writer(), await queue.reader()
     waiting = asyncio.create_task(reader.take(max_parcels=1, max_wait_seconds=10))

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections import Counter
 
+import pytest
+
 from schemas.lane import Lane
 from tests.queue.queue_kit import Opened
 from tests.queue.virtual_hosts import BUSY, IMPORT, LANES, QUIET
@@ -157,6 +159,7 @@ async def test_only_so_much_of_a_lane_goes_ahead(queue: Opened) -> None:
     assert len(await _firsts(reader)) == 1
 
 
+@pytest.mark.alone
 async def test_whoever_waits_for_a_share_hears_of_it_at_once(queue: Opened) -> None:
     writer, reader = await queue.writer(), await queue.reader()
     rest, first = (

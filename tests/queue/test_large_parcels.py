@@ -47,6 +47,7 @@ async def drain(reader: QueueReader, count: int) -> list[tuple[Lane, bytes]]:
 
 
 class TestRabbitMQ:
+    @pytest.mark.slow
     async def test_no_more_is_lent_than_may_be_held_and_none_is_lost_or_lent_twice(self, rabbitmq_url: str) -> None:
         writer, reader = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url)
         for number in range(16):
@@ -97,6 +98,7 @@ class TestRabbitMQ:
         await reader.close()
         await writer.close()
 
+    @pytest.mark.slow
     async def test_what_was_too_much_goes_back_when_the_reader_is_suspended(self, rabbitmq_url: str) -> None:
         writer, reader = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url)
         for number in range(12):
@@ -112,6 +114,7 @@ class TestRabbitMQ:
         await reader.close()
         await writer.close()
 
+    @pytest.mark.slow
     async def test_a_lost_connection_leaves_none_behind(self, stoppable_rabbitmq_kit: RabbitMQKit) -> None:
         url = stoppable_rabbitmq_kit.url
         writer, reader = await RabbitMQWriter.open(url), await RabbitMQReader.open(url)

@@ -32,6 +32,7 @@ async def test_a_broker_that_stays_away_is_told_once_with_the_remedy_and_not_at_
     assert "nothing" not in line["reason"]
 
 
+@pytest.mark.slow
 async def test_a_reader_closes_at_once_whatever_it_is_doing(rabbitmq_url: str) -> None:
     for milliseconds in range(0, 240, 8):
         reader = await RabbitMQReader.open(rabbitmq_url)

@@ -133,6 +133,7 @@ async def publish_for(publisher: TopicPublisher, *, seconds: float) -> None:
         await publisher.publish_many([(BLOCKED, f"id-{number}", b"{}") for number in range(50)])
 
 
+@pytest.mark.slow
 async def test_a_broker_that_hangs_fails_the_batch_and_is_published_to_again_later(
     stoppable_rabbitmq_kit: RabbitMQKit,
 ) -> None:

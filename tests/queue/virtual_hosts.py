@@ -16,7 +16,7 @@ from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks
 # Lanes that tests may use, of two sources; a queue that is made on the spot would cost each of them two seconds.
 BUSY, QUIET, IMPORT = Lane(source="busy"), Lane(source="quiet"), Lane(source="quiet", bulk=True)
 LANES = (BUSY, QUIET, IMPORT)
-_AT_ONCE = 16
+_MOST_AT_ONCE = 48
 _numbers = itertools.count(1)
 
 
@@ -27,10 +27,11 @@ async def note_lanes(connection: "asyncpg.Connection[asyncpg.Record]", lanes: It
 
 
 class VirtualHosts:
-    """Virtual hosts of a broker of ours, each given out once."""
+    """Virtual hosts of a broker of ours, each given out once; `needed` are expected to be asked for."""
 
-    def __init__(self, rabbitmq: RabbitMQ) -> None:
+    def __init__(self, rabbitmq: RabbitMQ, *, needed: int) -> None:
         self._rabbitmq = rabbitmq
+        self._at_once = max(1, min(needed, _MOST_AT_ONCE))
         self._declared: list[str] = []
 
     async def one(self, *, declared: bool) -> str:
@@ -39,7 +40,7 @@ class VirtualHosts:
             [url] = await self._rabbitmq.create_virtual_hosts([_name()])
             return url
         if not self._declared:
-            urls = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(_AT_ONCE)])
+            urls = await self._rabbitmq.create_virtual_hosts([_name() for _ in range(self._at_once)])
             await asyncio.gather(*(_declare(url) for url in urls))
             self._declared = urls
         return self._declared.pop()

@@ -22,6 +22,8 @@ from worker.store.migrations import migrate
 from worker.store.pool import Pool, open_pool
 from worker.store.status_feed import BEGINNING, changes_after
 
+pytestmark = pytest.mark.slow
+
 USER = UNPRIVILEGED_USER if os.geteuid() == 0 else None
 PROGRAMS = client_programs() or Path()
 EARLIER_PROGRAMS = PROGRAMS.parent.parent / "pginstall" / "bin"

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def test_no_text_makes_it_raise(text: str) -> None:
     assert cause_of(f"host x[192.0.2.1] said: 550 {text} (in reply to RCPT TO command)")
 
 
+@pytest.mark.alone
 def test_no_text_takes_long() -> None:
     pieces = (
         "550 ",
