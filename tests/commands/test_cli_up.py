@@ -186,7 +186,7 @@ def test_who_is_known_in_another_account_only_is_not_said_to_be_unknown(instance
 def test_asking_about_a_misspelt_account_is_told_so_and_never_yes(instance: Instance, command: str) -> None:
     told = instance.run(command, "jane@example.org", "--account", "defualt")
     assert (told.returncode, told.stdout) == (ExitCode.NO, "")
-    assert "No source, setting or contact names the account 'defualt'. Did you mean 'default'?" in told.stderr
+    assert "There is no account 'defualt'. Did you mean 'default'?" in told.stderr
     told = instance.run(command, "jane@example.org", "--account", "nosuch", "--json")
     assert told.returncode == ExitCode.NO
     assert "Known are 'default'." in json.loads(told.stdout)["error"]

@@ -162,3 +162,15 @@ async def test_known_accounts_cost_no_look_up(pool: WriterPool) -> None:
 
 async def test_an_account_that_postgres_cannot_name_is_set_aside(pool: WriterPool) -> None:
     assert await KnownAccounts().make_missing(pool, {"a\x00b": "scripts", "": "scripts"}, now=START) == {"a\x00b", ""}
+
+
+async def test_more_accounts_than_are_remembered_are_made_all_the_same(
+    pool: WriterPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.contacts.accounts._CACHED", 2)
+    known = KnownAccounts(of_settings=["customer-*"])
+    makers: dict[str, str | None] = {f"shop-{number}": f"source-{number % 3}" for number in range(9)}
+    makers |= dict.fromkeys(("customer-1", "customer-2"))
+    for _ in range(2):
+        assert await known.make_missing(pool, {**makers, "nosuch": None}, now=START) == {"nosuch"}
+    assert set(await account_names(pool, limit=99)) == set(makers)

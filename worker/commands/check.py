@@ -24,8 +24,8 @@ _DEFAULT_ACCOUNT = "default"
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Says for each address or phone number whether you may send to it, and why not. Exit code 0 if you may send to
-all, 1 if not. You may send to an address that nobody ever reported on. An account that no source, setting or
-contact names is a mistake: exit code 1. If the database is away, do not send: exit code 4.
+all, 1 if not. You may send to an address that nobody ever reported on. An account that does not
+exist is a mistake: exit code 1. If the database is away, do not send: exit code 4.
 
 examples:
   bouncekeeper check jane@example.org

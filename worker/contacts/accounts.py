@@ -52,7 +52,7 @@ class KnownAccounts:
         `makers` maps each account to the source that may make it, or to None. What the configuration names, or a
         pattern of it, is made in any case. What is made is committed. Raises StoreUnavailable.
         """
-        unsure = [account for account in makers if account not in self._found]
+        unsure = self.not_found(makers)
         if not unsure:
             return frozenset()
         self._remember(existing := await existing_accounts(pool, unsure))
@@ -68,7 +68,11 @@ class KnownAccounts:
         for maker, accounts in made.items():
             await make_accounts(pool, accounts, now=now, actor=maker)
             self._remember(accounts)
-        return frozenset(account for account in missing if account not in self._found)
+        return frozenset(missing).difference(*made.values())
+
+    def not_found(self, accounts: Iterable[str]) -> set[str]:
+        """Those of which it is not known yet that the database has them."""
+        return set(accounts) - self._found
 
     def _is_known(self, account: str) -> bool:
         return account in self._named or account in self._found

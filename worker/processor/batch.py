@@ -134,11 +134,13 @@ class BatchWriter:
         Takes the events of all other unknown accounts out of it; their deliveries are set aside, whole. Raises
         StoreUnavailable.
         """
-        makers: dict[str, str | None] = {}
+        unsure = self._accounts.not_found(event.account for one in parsed.deliveries for event in one.events)
+        if not unsure:
+            return
+        makers: dict[str, str | None] = dict.fromkeys(unsure)
         for delivery in parsed.deliveries:
-            for event in delivery.events:
-                if makers.get(event.account) is None:
-                    makers[event.account] = _maker(delivery, sources)
+            for account in unsure.intersection(event.account for event in delivery.events):
+                makers[account] = makers[account] or _maker(delivery, sources)
         patience = _Patience(self._stop)
         while True:
             try:

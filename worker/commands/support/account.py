@@ -6,6 +6,6 @@ from worker.store.pool import Pool
 
 
 async def require_account(pool: Pool, settings: Settings, account: str) -> None:
-    """Raises RequestRefused if no source, setting or contact names the account; StoreUnavailable."""
+    """Raises RequestRefused if there is no such account, StoreUnavailable."""
     known = KnownAccounts(of_sources=settings.source_accounts, of_settings=settings.api.accounts)
     await known.require(pool, account)
