@@ -9,6 +9,10 @@ from msgspec import Struct
 from schemas.kind_rank import KIND_RANKS
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
 
+# Stored with each event. Raise it when any provider reads what came before in another way: it tells which rows an
+# earlier reading made.
+READER_VERSION = 1
+
 
 class FeedbackEvent(Struct, frozen=True, gc=False, repr_omit_defaults=True):
     """Two events with the same `event_key` are the same event, however often it arrives.

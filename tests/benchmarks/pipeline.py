@@ -99,7 +99,7 @@ async def wait_for_commits(dsn: str, count: int, name: str) -> float:
     deadline = time.monotonic() + _COMMIT_SECONDS
     connection = await asyncpg.connect(dsn)
     try:
-        while (stored := await connection.fetchval("SELECT count(*) FROM events")) < count:
+        while (stored := await connection.fetchval("SELECT count(*) FROM log")) < count:
             if time.monotonic() > deadline:
                 raise RuntimeError(
                     f"{name}: {stored:,} events of {count:,} are committed after {_COMMIT_SECONDS:.0f} seconds"

@@ -122,7 +122,7 @@ async def bytes_per_event(dsn: str) -> str:
                      WHERE inhparent = 'events'::regclass)::bigint,
                    (SELECT sum(pg_total_relation_size(oid)) FROM pg_class
                      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relispartition)::bigint,
-                   (SELECT count(*) FROM events), (SELECT count(*) FROM contacts)
+                   (SELECT count(*) FROM log), (SELECT count(*) FROM contacts)
         """) or (0, 0, 1, 0)
         raw = await connection.fetchval("SELECT avg(length(raw)) FROM events")
     finally:
@@ -136,7 +136,7 @@ async def bytes_per_event(dsn: str) -> str:
 async def _require_stored(dsn: str, count: int) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        stored = await connection.fetchval("SELECT count(*) FROM events")
+        stored = await connection.fetchval("SELECT count(*) FROM log")
     finally:
         await connection.close()
     if stored != count:

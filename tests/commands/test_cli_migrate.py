@@ -92,7 +92,7 @@ async def test_a_run_that_is_killed_is_finished_by_the_next(
     assert await count(database) == PAIRS
     wrong = "SELECT count(*) FROM contacts WHERE status <> 'blocklisted' OR address LIKE '\"%'"
     assert await database.fetchval(wrong) == 0
-    assert await database.fetchval("SELECT count(*) FROM events JOIN contacts ON id = contact_id") == PAIRS
+    assert await database.fetchval("SELECT count(*) FROM log JOIN contacts ON id = contact_id") == PAIRS
     lines = "SELECT count(*), count(DISTINCT contact_id) FROM status_changes WHERE new_status = 'blocklisted'"
     assert tuple(await database.fetchrow(lines) or ()) == (PAIRS, PAIRS)
 

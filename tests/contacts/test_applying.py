@@ -42,7 +42,9 @@ async def facts_by_address(pool: WriterPool) -> dict[str, Facts]:
 
 
 async def empty(pool: WriterPool) -> None:
-    await pool.execute("TRUNCATE contacts, events, kept_events, status_changes, arrival_dated_events, dead_letters")
+    await pool.execute(
+        "TRUNCATE contacts, entries, calm_events, kept_calm_events, nameless_events, status_changes, arrival_dated_events, dead_letters"
+    )
 
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -64,7 +66,7 @@ async def test_any_order_any_repeats_and_any_split_end_in_the_same_facts_and_sta
         row = await pool.fetchrow("SELECT status, blocks, status_until FROM contacts WHERE address = $1", address)
         shown = standing(expected, POLICY, NOW)
         assert (shown.status, shown.blocks, shown.until) == tuple(row or ())
-    assert await pool.fetchval("SELECT count(*) FROM events") == len(events)
+    assert await pool.fetchval("SELECT count(*) FROM log") == len(events)
 
 
 async def test_a_repeated_event_is_stored_once_and_changes_nothing(pool: WriterPool) -> None:
@@ -125,7 +127,7 @@ async def test_an_event_without_a_vendor_time_meets_its_duplicate_that_arrives_l
     repeated = await apply(pool, [later])
 
     assert repeated.duplicates == 1
-    assert await pool.fetchval("SELECT count(*) FROM events") == 1
+    assert await pool.fetchval("SELECT count(*) FROM log") == 1
 
 
 async def test_an_event_dated_by_its_arrival_meets_a_duplicate_whose_own_time_is_past_by_then(pool: WriterPool) -> None:
@@ -137,7 +139,7 @@ async def test_an_event_dated_by_its_arrival_meets_a_duplicate_whose_own_time_is
     repeated = await apply(pool, [again])
 
     assert (repeated.new_events, repeated.duplicates) == (0, 1)
-    assert await pool.fetchval("SELECT count(*) FROM events") == 1
+    assert await pool.fetchval("SELECT count(*) FROM log") == 1
 
 
 async def test_an_event_that_names_nobody_is_stored_once_without_a_contact(pool: WriterPool) -> None:
@@ -149,7 +151,7 @@ async def test_an_event_that_names_nobody_is_stored_once_without_a_contact(pool:
     assert first.kinds == {(suspended.provider, Kind.OTHER): 1}  # what the metrics count: forged mail is seen there
     assert again.kinds == {}
     assert (again.new_events, again.duplicates) == (0, 1)
-    assert await pool.fetchval("SELECT count(*) FROM events WHERE contact_id IS NULL") == 1
+    assert await pool.fetchval("SELECT count(*) FROM log WHERE contact_id IS NULL") == 1
     assert await pool.fetchval("SELECT count(*) FROM contacts") == 0
 
 
@@ -162,7 +164,7 @@ async def test_two_batches_at_once_with_the_same_new_contacts_apply_each_event_o
     results = await asyncio.gather(*(apply(pool, batch) for batch in (both, list(reversed(both)), both)))
 
     assert sum(applied.new_events for applied in results) == len(both)
-    assert await pool.fetchval("SELECT count(*) FROM events") == len(both)
+    assert await pool.fetchval("SELECT count(*) FROM log") == len(both)
     assert await pool.fetchval("SELECT count(*) FROM contacts WHERE status = 'active'") == len(addresses)
 
 
@@ -179,7 +181,7 @@ async def test_batches_that_share_new_contacts_never_wait_for_each_other_in_a_ci
 
     await asyncio.gather(*(campaign(number) for number in range(4)))
 
-    assert await pool.fetchval("SELECT count(*) FROM events") > 240
+    assert await pool.fetchval("SELECT count(*) FROM log") > 240
     await pool.execute("SELECT pg_stat_force_next_flush()")
     assert await pool.fetchval(deadlocks) == before
 

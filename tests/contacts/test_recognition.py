@@ -65,7 +65,7 @@ async def apply(pool: WriterPool, events: Sequence[FeedbackEvent], rules: BatchR
 
 
 async def stored(pool: WriterPool) -> int:
-    count: int = await pool.fetchval("SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM kept_events)")
+    count: int = await pool.fetchval("SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM kept_calm_events)")
     return count
 
 

@@ -172,7 +172,7 @@ async def test_an_event_that_both_have_stored_counts_once(pool: WriterPool, kept
     (state,) = (await facts_of(pool, JANE)).deliverability.rules
     assert len(state.strikes) == 2
     assert len(await events_of(pool, JANE)) == 2
-    copies = "SELECT (SELECT count(*) FROM kept_events), (SELECT count(*) FROM events)"
+    copies = "SELECT (SELECT count(*) FROM kept_calm_events), (SELECT count(*) FROM log)"
     assert tuple(await pool.fetchrow(copies) or ()) == (1, 1)
 
 
@@ -183,7 +183,7 @@ async def test_both_have_kept_the_same_event_beyond_the_retention(pool: WriterPo
     await store(pool, QUOTED, GONE)
     await pool.execute("INSERT INTO kept_events SELECT * FROM events")
     await respell(pool)
-    assert await pool.fetchval("SELECT count(*) FROM kept_events") == 1
+    assert await pool.fetchval("SELECT count(*) FROM kept_calm_events") == 1
     assert await statuses(pool) == {JANE: "blocklisted"}
 
 
@@ -195,7 +195,7 @@ async def test_what_lies_in_a_month_that_is_being_dropped_outlives_it(pool: Writ
         await retire_partition(connection, month_of(START))
     assert await respell(pool) == Respelled(joined=1)
     await drop_old_months(pool, now=START + timedelta(days=62), retention_months=1)
-    assert await pool.fetchval("SELECT count(*) FROM events") == 0
+    assert await pool.fetchval("SELECT count(*) FROM log") == 0
     assert Kind.HARD_BOUNCE in [event.kind for event in await events_of(pool, JANE)]
     await store(pool, JANE, make_event(Kind.DELIVERED, day=70))
     await store(pool, JANE, make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=65))  # folds anew

@@ -37,7 +37,9 @@ from worker.store.writer_pool import writing
 POLICY = recommended_policy()
 KEPT_MONTHS = 3
 LONG_KEPT = BatchRules(policy=POLICY, oldest_kept=START - timedelta(days=400))
-ALL_TABLES = "TRUNCATE contacts, events, kept_events, arrival_dated_events, status_changes"
+ALL_TABLES = (
+    "TRUNCATE contacts, entries, calm_events, kept_calm_events, nameless_events, arrival_dated_events, status_changes"
+)
 
 
 def rules_at(now: datetime) -> BatchRules:
@@ -170,7 +172,7 @@ async def test_a_failure_of_years_ago_that_an_esp_reports_is_kept_and_told_and_i
 
     assert (applied.new_events, applied.expired) == (1, 0)
     assert await pool.fetchval("SELECT status FROM contacts") == "new"
-    assert await pool.fetchval("SELECT count(*) FROM kept_events") == 1
+    assert await pool.fetchval("SELECT count(*) FROM kept_calm_events") == 1
 
 
 async def test_repeats_of_what_was_moved_out_of_its_month_are_recognised(pool: WriterPool) -> None:
@@ -182,7 +184,7 @@ async def test_repeats_of_what_was_moved_out_of_its_month_are_recognised(pool: W
     ]
     await commit(pool, *events)
     await keep_house(pool, NOW)
-    assert await pool.fetchval("SELECT count(*) FROM events") == 0
+    assert await pool.fetchval("SELECT count(*) FROM log") == 0
 
     again = await apply(pool, events, now=NOW)
     # To a worker whose settings keep more months they are recognised too.
@@ -244,7 +246,7 @@ async def test_a_writer_that_is_under_way_is_waited_for_before_its_month_is_drop
         assert not house.done()
     await house
 
-    assert await pool.fetchval("SELECT count(*) FROM kept_events") == 1
+    assert await pool.fetchval("SELECT count(*) FROM kept_calm_events") == 1
     await commit(pool, make_event(Kind.DELIVERED, day=-1))  # folds anew
     assert (await facts_of(pool)).complaint is not None
 
@@ -281,7 +283,7 @@ async def test_a_run_that_was_killed_is_finished_by_the_next_and_told_events_are
 async def test_few_of_a_busy_contacts_events_are_kept(pool: WriterPool) -> None:
     await commit(pool, *(make_event(Kind.DELIVERED, day=number / 10, message=f"m{number}") for number in range(300)))
     await keep_house(pool, NOW)
-    assert await pool.fetchval("SELECT count(*) FROM kept_events") == 1
+    assert await pool.fetchval("SELECT count(*) FROM kept_calm_events") == 1
 
 
 async def test_partitions_are_made_ahead(pool: WriterPool) -> None:

@@ -68,7 +68,7 @@ async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float, qui
                     for name in (*map(lane_queue, (*SHARED_LANES, *lanes)), DEAD_QUEUE)
                 ]
                 await channel.close()
-                count = await connection.fetchval("SELECT count(*) FROM events")
+                count = await connection.fetchval("SELECT count(*) FROM log")
                 left = f"{waiting} parcels in RabbitMQ, {parked} parked ones, {announcements} announcements"
                 if parked or announcements or any(waiting) or count != stored:
                     stored, since = count, time.monotonic()
@@ -85,7 +85,7 @@ async def judge(dsn: str, rabbitmq_url: str, webhooks: Sequence[Webhook], accept
     connection = await asyncpg.connect(dsn)
     try:
         await set_codecs(connection)
-        stored = [key for (key,) in await connection.fetch("SELECT event_key FROM events")]
+        stored = [key for (key,) in await connection.fetch("SELECT entry_key FROM log")]
         _check_events(verdict, stored, webhooks, accepted)
         async with connection.transaction():
             rows = await all_contacts(connection)

@@ -158,7 +158,7 @@ async def test_killed_between_queue_and_flag_a_bounce_is_fetched_again_and_count
             return await connection.fetchval("SELECT count(*) FROM contacts") == 1 and not await _parcels(connection)
 
         await until(is_processed, "the contact, and an empty queue")
-        assert await connection.fetchval("SELECT count(*) FROM events") == 1
+        assert await connection.fetchval("SELECT count(*) FROM log") == 1
         assert await connection.fetchval("SELECT count(*) FROM dead_letters") == 0
         await connection.close()
     finally:

@@ -48,7 +48,7 @@ async def test_an_event_that_no_code_of_ours_can_handle_is_found_by_halving(pool
     committed = await BatchWriter(pool, RULES).commit([*sound[:3], impossible, *sound[3:]])
 
     assert [refused.event for refused in committed.refused] == [impossible]
-    assert await pool.fetchval("SELECT count(*) FROM events") == len(sound)
+    assert await pool.fetchval("SELECT count(*) FROM log") == len(sound)
 
 
 async def test_a_processor_that_stops_while_postgres_is_away_gives_back_what_it_holds(

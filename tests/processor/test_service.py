@@ -198,7 +198,7 @@ async def test_a_large_body_takes_effect_part_by_part_and_is_taken_off_the_queue
         await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 300)
         await until_answered(database_dsn, "SELECT reason FROM dead_letters", "unreadable_events")
         await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
-        await until_answered(database_dsn, "SELECT count(*) FROM events", 300)
+        await until_answered(database_dsn, "SELECT count(*) FROM log", 300)
 
 
 async def test_a_delivery_that_postgres_refuses_is_found_and_set_aside(
@@ -222,7 +222,7 @@ async def test_events_of_months_without_a_partition_get_one(database_dsn: str, p
     await postgres_writer.put(parcel(envelopes([bounce("old@example.org", days_ago=200)])))
 
     async with processor(settings_for(database_dsn, None)):
-        await until_answered(database_dsn, "SELECT count(*) FROM events", 1)
+        await until_answered(database_dsn, "SELECT count(*) FROM log", 1)
 
 
 async def test_what_lands_in_the_brokers_dead_letter_queue_is_moved_to_dead_letters(
@@ -267,7 +267,7 @@ async def test_any_batch_size_applies_every_event_once(
     async with processor(settings_for(database_dsn, None, batch_max_events=batch_max_events)):
         await until_answered(database_dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 25)
         await until_answered(database_dsn, "SELECT count(*) FROM parked_deliveries", 0)
-        await until_answered(database_dsn, "SELECT count(*) FROM events", 25)
+        await until_answered(database_dsn, "SELECT count(*) FROM log", 25)
         await until_answered(database_dsn, "SELECT count(*) FROM status_changes", 25)
 
 

@@ -15,7 +15,7 @@ from worker.policy.facts_encoding import decode_facts
 from worker.policy.policy_file import recommended_policy
 from worker.processor.batch import BatchWriter
 from worker.providers.payload.event_key import former_event_key, make_event_key
-from worker.store.event_rows import former_keys_until
+from worker.store.known_keys import former_keys_until
 from worker.store.pool import Pool
 from worker.store.stored_events import stored_events
 from worker.store.writer_pool import open_writer_pool

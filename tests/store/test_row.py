@@ -1,6 +1,6 @@
 """Rows are made by name in the code, and by position only where the names were written into the statement."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -18,7 +18,9 @@ from worker.store.contact_rows import (
     LockedContact,
     SignOfLife,
 )
-from worker.store.event_rows import EVENT_COLUMNS, KeyInMonth, KeyOfContact
+from worker.store.acts import StoredAct
+from worker.store.event_rows import EVENT_COLUMNS
+from worker.store.known_keys import KeyInMonth, KeyOfContact, RegisteredKey
 from worker.store.pool import Pool
 from worker.store.row import Row
 from worker.store.status_history import StatusChange
@@ -27,6 +29,7 @@ POSTGRES_TYPES: dict[Any, set[str]] = {
     bool: {"boolean"},
     bytes: {"bytea"},
     datetime: {"timestamp with time zone"},
+    Mapping[str, Any]: {"jsonb"},
     int: {"bigint", "integer", "smallint"},
     str: {"text"},
     Sequence[str]: {"ARRAY"},
@@ -56,8 +59,11 @@ class Line(Row, frozen=True):
         (FormerBase, "contacts"),
         (KnownStanding, "contacts"),
         (StatusChange, "status_changes"),
-        (KeyInMonth, "events"),
-        (KeyOfContact, "kept_events"),
+        (KeyInMonth, "calm_events"),
+        (KeyOfContact, "entries"),
+        (KeyOfContact, "kept_calm_events"),
+        (RegisteredKey, "arrival_dated_events"),
+        (StoredAct, "acts"),
     ],
 )
 async def test_each_field_is_a_column_of_its_table_with_the_same_type(pool: Pool, row: type[Row], table: str) -> None:
@@ -79,10 +85,11 @@ async def test_a_whole_contact_has_every_column(pool: Pool) -> None:
     assert set(ContactRow.columns()) == {record["column_name"] for record in records}
 
 
-@pytest.mark.parametrize("table", ["events", "kept_events"])
+@pytest.mark.parametrize("table", ["entries", "calm_events", "kept_calm_events", "nameless_events"])
 async def test_an_event_is_written_with_every_column(pool: Pool, table: str) -> None:
     records = await pool.fetch("SELECT column_name FROM information_schema.columns WHERE table_name = $1", table)
-    assert set(EVENT_COLUMNS) == {record["column_name"] for record in records}
+    of_decisions = {"act_id", "detail"} if table == "entries" else set()
+    assert set(EVENT_COLUMNS) | of_decisions == {record["column_name"] for record in records}
 
 
 async def test_what_goes_in_as_arrays_comes_out_as_rows(pool: Pool) -> None:

@@ -52,7 +52,7 @@ from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool
 from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING
-from worker.store.stored_events import count_stored_events
+from worker.store.stored_entries import count_stored_entries
 
 _POOL: web.AppKey[Pool] = web.AppKey("pool")
 _POLICY: web.AppKey[Policy] = web.AppKey("policy")
@@ -148,7 +148,7 @@ async def _contact(request: web.Request) -> web.Response:
 async def _explanation(request: web.Request) -> web.Response:
     query = await _read_contact_query(request)
     account = request[ASKED_ACCOUNT]
-    events = await count_stored_events(request.app[_POOL], account, query.channel, query.address)
+    events = await count_stored_entries(request.app[_POOL], account, query.channel, query.address)
     expected_bytes = _EXPLANATION_BYTES + events * _EVENT_BYTES
     return await _answer(request, query, contact_explanation, answer_bytes=expected_bytes)
 

@@ -4,8 +4,9 @@ Why an event takes effect exactly once: an event belongs to one contact, the con
 only then is it asked which of the events are stored already (recognition.py). A duplicate in another batch waits for
 the lock.
 
-An event older than the retention lies in no month any more. What takes effect in its order, or has a say in that of
-others, is kept beside the months for as long as its contact, however old it is when it comes in.
+What takes effect in its order is stored for as long as its contact, however old it is when it comes in. A calm event
+that is older than the retention has no month any more: it is kept beside the months if it has a say in the order of
+others.
 """
 
 from collections import Counter
@@ -15,9 +16,11 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from schemas.entry import LASTING_KINDS
 from schemas.feedback_event import FeedbackEvent
+from schemas.raw_keeping import KeepRaw
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
-from worker.contacts.recognition import Doubt, Recognition
+from worker.contacts.recognition import Doubt, Recognition, is_known_by_key
 from worker.contacts.status_change import is_bulk, is_status_change, status_change
 from worker.policy.event_order import can_fold_directly, is_inert
 from worker.policy.facts import Facts, is_free
@@ -26,7 +29,7 @@ from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as events_since
 from worker.policy.former_base import with_late as base_with_late
 from worker.policy.rule import Policy
-from worker.store import contact_rows, event_rows
+from worker.store import contact_rows, known_keys
 from worker.store.contact_rows import (
     ContactKey,
     ContactStanding,
@@ -35,6 +38,7 @@ from worker.store.contact_rows import (
     NewContact,
     SignOfLife,
 )
+from worker.store.event_rows import EventEncoder, EventOfContact
 from worker.store.partitions import month_of
 from worker.store.pool import WriterConnection
 from worker.store.status_history import StatusChange, append_status_changes
@@ -58,8 +62,9 @@ class BatchRules(Struct, frozen=True, kw_only=True):
     """What holds for every batch."""
 
     policy: Policy
-    oldest_kept: datetime  # earlier events are past the retention: kept if they have an effect, else only counted
+    oldest_kept: datetime  # earlier calm events are past the retention: kept if they have an effect, else only counted
     former_keys_until: datetime | None = None  # earlier events may be stored by a key of the former form
+    keep_raw: KeepRaw = KeepRaw.FAILURES
 
 
 async def apply_events(
@@ -70,6 +75,7 @@ async def apply_events(
     now: datetime,
     trust_watermarks: bool = True,
     retired_months: frozenset[datetime] = frozenset(),
+    encoder: EventEncoder | None = None,
 ) -> Applied:
     """Applies the events inside the caller's transaction.
 
@@ -83,11 +89,26 @@ async def apply_events(
 
     `retired_months` are those that the retention of another process is about to drop, though ours would keep them:
     MonthClosed says so.
+
+    `encoder` is the process's own, which has learned the words of these events; without one, words that no process has
+    learned are stored beside their rows.
     """
     applied = Applied()
+    if encoder is None:
+        encoder = EventEncoder()
+        await encoder.look_up(connection, events)
+    encoder.keep_raw = rules.keep_raw
     by_contact: dict[ContactKey, list[FeedbackEvent]] = {}
     nameless: list[FeedbackEvent] = []
-    batch = _Batch(connection, rules, now, applied, trust_watermarks=trust_watermarks, retired_months=retired_months)
+    batch = _Batch(
+        connection,
+        rules,
+        now,
+        applied,
+        encoder,
+        trust_watermarks=trust_watermarks,
+        retired_months=retired_months,
+    )
     for event in _unique(events):
         key = contact_key(event)
         if batch.is_past_retention(event) and (key is None or is_inert(event)):
@@ -130,6 +151,7 @@ class _Batch:
         rules: BatchRules,
         now: datetime,
         applied: Applied,
+        encoder: EventEncoder,
         *,
         trust_watermarks: bool,
         retired_months: frozenset[datetime],
@@ -139,6 +161,7 @@ class _Batch:
         self._oldest_kept = rules.oldest_kept
         self._now = now
         self._applied = applied
+        self._encoder = encoder
         self._retired_months = retired_months
         self._recognition = Recognition(
             connection=connection,
@@ -146,8 +169,9 @@ class _Batch:
             trust_watermarks=trust_watermarks,
             former_keys_until=rules.former_keys_until,
         )
-        self._events: list[event_rows.EventOfContact] = []
-        self._kept_events: list[event_rows.EventOfContact] = []
+        self._entries: list[EventOfContact] = []
+        self._calm_events: list[EventOfContact] = []
+        self._kept_calm_events: list[EventOfContact] = []
         self._to_register: list[FeedbackEvent] = []
         self._updates: dict[int, ContactState] = {}
         self._signs: list[SignOfLife] = []
@@ -171,30 +195,28 @@ class _Batch:
         await self._fold_unknown(remaining)
 
     async def take_in_nameless(self, events: Sequence[FeedbackEvent]) -> None:
-        """Stores events that name nobody. No contact's lock keeps two writers apart: their registration does."""
+        """Stores events that name nobody. No contact's lock keeps two writers apart: their primary key does."""
         if not events:
             return
         known = await self._recognition.registered(events)
         doubts = [Doubt(event=event, contact_id=None) for event in events]
         known |= await self._recognition.known(doubts)
         new = sorted(_without(events, known), key=lambda event: event.event_key)
-        registered_now = await event_rows.register_new(self._connection, new)
         for event in new:
-            if event.event_key in registered_now and await event_rows.insert_nameless_event(self._connection, event):
+            if await self._encoder.insert_nameless(self._connection, event):
                 self._applied.new_events += 1
                 self._applied.kinds[event.provider, event.kind] += 1
 
     async def _fold_existing(self, contacts: list[_Known]) -> None:
         with_facts = [(contact, facts_from_row(contact.row)) for contact in contacts]
-        surely_new = self._recognition.surely_new
-        known = await self._recognition.known(
-            [
-                Doubt(event=event, contact_id=contact.row.id)
-                for contact, facts in with_facts
-                for event in contact.events
-                if not surely_new(facts, event)
-            ]
-        )
+        is_surely_new = self._recognition.surely_new
+        doubts: list[Doubt] = []
+        surely_new: list[Doubt] = []
+        for contact, facts in with_facts:
+            for event in contact.events:
+                asked = surely_new if is_surely_new(facts, event) else doubts
+                asked.append(Doubt(event=event, contact_id=contact.row.id))
+        known = await self._recognition.known(doubts, surely_new)
         refold: list[_Known] = []
         for contact, facts in with_facts:
             if known:
@@ -273,9 +295,12 @@ class _Batch:
     def _store(self, contact_id: int, events: Sequence[FeedbackEvent]) -> None:
         self._applied.contacts += 1
         for event in events:
-            kept_here = self._kept_events if self.is_past_retention(event) else self._events
-            kept_here.append((event, contact_id))
-            if event.arrival_dated or event.known_by_id:
+            if event.kind in LASTING_KINDS:
+                self._entries.append((event, contact_id))
+                continue
+            calm_events = self._kept_calm_events if self.is_past_retention(event) else self._calm_events
+            calm_events.append((event, contact_id))
+            if is_known_by_key(event):
                 self._to_register.append(event)
 
     def _settle(self, contact: _Known, facts: Facts) -> None:
@@ -319,13 +344,14 @@ class _Batch:
     async def write(self) -> None:
         """Writes everything that was gathered."""
         applied = self._applied
-        await event_rows.register(self._connection, self._to_register)
-        for events, copy in (
-            (self._events, event_rows.copy_events),
-            (self._kept_events, event_rows.copy_kept_events),
+        await known_keys.register(self._connection, self._to_register)
+        for table, events in (
+            ("entries", self._entries),
+            ("calm_events", self._calm_events),
+            ("kept_calm_events", self._kept_calm_events),
         ):
             if events:
-                await copy(self._connection, events)
+                await self._encoder.copy(self._connection, table, events)
                 applied.new_events += len(events)
                 applied.kinds.update((event.provider, event.kind) for event, _ in events)
         await contact_rows.write_signs_of_life(self._connection, self._signs)

@@ -2,7 +2,8 @@
 
 Nearly every event is new and can be seen to be: it lies behind all that its contact has folded. Of the others the
 database is asked, in as many ways as a repeat may differ from what is stored: it may name another time, its month may
-be gone, and a former version may have given it another key.
+be gone, and a former version may have given it another key. An earlier reading as another kind may have put it into
+another table, so that even an event that is behind all others is looked for there.
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,12 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from schemas.entry import LASTING_KINDS
 from schemas.feedback_event import FeedbackEvent
 from worker.policy.event_order import is_inert
 from worker.policy.facts import Facts
-from worker.store import event_rows
-from worker.store.event_rows import FormerKey, KeyInMonth, KeyOfContact
+from worker.store import known_keys
+from worker.store.known_keys import FormerKey, KeyInMonth, KeyOfContact
 from worker.store.pool import Connection
 
 # The retention keeps whole months, at least one: no event is moved out of its month before it is this old.
@@ -37,18 +39,18 @@ class Recognition(Struct, frozen=True, kw_only=True):
     former_keys_until: datetime | None
 
     async def registered(self, events: Sequence[FeedbackEvent]) -> set[bytes]:
-        """The keys of those events that are known by their key alone, and stored.
+        """The keys of those events that are stored and known by their key alone, of any contact or of none.
 
         A vendor's clock that runs ahead makes the first copy seem to come from the future, and not the next one: so
         it is asked of every event.
         """
         asked = [event.event_key for event in events]
         former = {event.former_key: event.event_key for event in events if event.former_key is not None}
-        found = await event_rows.registered_keys(self.connection, [*asked, *former])
+        found = await known_keys.registered_keys(self.connection, [*asked, *former])
         return {former.get(key, key) for key in found} if found else found
 
     def surely_new(self, facts: Facts, event: FeedbackEvent) -> bool:
-        """True when the event lies behind everything its contact has folded, and so cannot be stored already.
+        """True if the event lies behind everything its contact has folded, and so cannot be stored as it is read now.
 
         Events that fold into nothing leave no mark in the facts; one that was stored by such a reading of a former
         version, or by its arrival, may lie anywhere.
@@ -61,41 +63,49 @@ class Recognition(Struct, frozen=True, kw_only=True):
         return self.former_keys_until is None or at >= self.former_keys_until
 
     def surely_new_with_its_contact(self, event: FeedbackEvent) -> bool:
-        """True when the event cannot be stored because nothing is of its contact."""
-        return self.trust_watermarks and (self.former_keys_until is None or event.occurred_at >= self.former_keys_until)
+        """True if the event cannot be stored because nothing is of its contact."""
+        return self.former_keys_until is None or event.occurred_at >= self.former_keys_until
 
-    async def known(self, doubts: Sequence[Doubt]) -> set[bytes]:
-        """The keys of those events that are stored."""
-        if not doubts:
-            return set()
+    async def known(self, doubts: Sequence[Doubt], surely_new: Sequence[Doubt] = ()) -> set[bytes]:
+        """The keys of those events that are stored. `surely_new` are looked for as what they are not read as now."""
+        among_entries: list[KeyOfContact] = []
         in_months: list[KeyInMonth] = []
-        beyond: list[KeyOfContact] = []
+        among_kept: list[KeyOfContact] = []
         former: list[FormerKey] = []
+        for doubt in surely_new:
+            event, contact_id = doubt.event, doubt.contact_id
+            if contact_id is None:
+                continue
+            if event.kind in LASTING_KINDS:
+                in_months.append(_in_month(event, event.occurred_at, contact_id))
+            else:
+                among_entries.append(KeyOfContact(contact_id=contact_id, entry_key=event.event_key))
         for doubt in doubts:
-            event, key = doubt.event, doubt.event.event_key
-            if not (self.trust_watermarks and is_known_by_key(event)):  # which would be registered
-                in_months.append(KeyInMonth(occurred_at=event.occurred_at, event_key=key))
-            if event.claimed_at is not None:
-                # Another copy may have met a clock to which the vendor's time was no future, and be stored under it.
-                in_months.append(KeyInMonth(occurred_at=event.claimed_at, event_key=key))
-            if doubt.contact_id is not None and (self._may_be_kept(event) or is_known_by_key(event)):
-                beyond.append(KeyOfContact(contact_id=doubt.contact_id, event_key=key))
+            event, contact_id = doubt.event, doubt.contact_id
+            if contact_id is not None:
+                of_contact = KeyOfContact(contact_id=contact_id, entry_key=event.event_key)
+                among_entries.append(of_contact)
+                in_months.append(_in_month(event, event.occurred_at, contact_id))
+                if event.claimed_at is not None:
+                    # Another copy may have met a clock to which the vendor's time was no future.
+                    in_months.append(_in_month(event, event.claimed_at, contact_id))
+                if self._may_be_kept(event) or is_known_by_key(event):
+                    among_kept.append(of_contact)
             if self._may_be_former(event):
                 former += [
                     FormerKey(
                         occurred_at=event.occurred_at,
-                        event_key=key,
+                        entry_key=event.event_key,
                         former_key=former_key,
-                        contact_id=doubt.contact_id,
+                        contact_id=contact_id,
                     )
-                    for former_key in (key, event.former_key)
+                    for former_key in (event.event_key, event.former_key)
                     if former_key is not None
                 ]
-        known = await event_rows.known_event_keys(self.connection, in_months)
-        if beyond:
-            known |= await event_rows.kept_event_keys(self.connection, beyond)
-        if former:
-            known |= await event_rows.known_by_former_keys(self.connection, former)
+        known = await known_keys.known_among_entries(self.connection, among_entries)
+        known |= await known_keys.known_in_months(self.connection, in_months)
+        known |= await known_keys.known_among_kept(self.connection, among_kept)
+        known |= await known_keys.known_by_former_keys(self.connection, former)
         return known
 
     def _may_be_kept(self, event: FeedbackEvent) -> bool:
@@ -106,5 +116,9 @@ class Recognition(Struct, frozen=True, kw_only=True):
 
 
 def is_known_by_key(event: FeedbackEvent) -> bool:
-    """True when its key alone decides, because its repeats may name another time or none, and so it is registered."""
-    return event.arrival_dated or event.known_by_id or event.address is None
+    """True if its key alone decides, because its repeats may name another time or none."""
+    return event.arrival_dated or event.known_by_id
+
+
+def _in_month(event: FeedbackEvent, at: datetime, contact_id: int) -> KeyInMonth:
+    return KeyInMonth(contact_id=contact_id, occurred_at=at, entry_key=event.event_key)

@@ -1,10 +1,12 @@
-"""Old months leave: those of their events that still have a say are kept first, then the partition is dropped whole."""
+"""Old months leave: those of their calm events that still have a say are kept, then the partition is dropped whole."""
 
 from datetime import datetime
 
+from schemas.entry import LASTING_KINDS
 from worker.policy.thinning import thin_out
 from worker.process.logs import get_logger
 from worker.store.contact_rows import lock_contacts_by_id
+from worker.store.known_keys import KeyInMonth
 from worker.store.partitions import (
     drop_partition,
     existing_partitions,
@@ -17,7 +19,7 @@ from worker.store.pool import Connection, Pool
 from worker.store.replay_tokens import forget_expired_tokens
 from worker.store.retention import (
     contacts_with_events_in,
-    forget_arrival_dates,
+    forget_old_keys,
     keep_only,
 )
 from worker.store.sessions import session
@@ -54,24 +56,29 @@ async def drop_old_months(pool: Pool, *, now: datetime, retention_months: int) -
                 contacts, kept = await _keep_what_has_a_say(connection, old)
                 await drop_partition(connection, old)
                 _log.info("partition.dropped", month=f"{old:%Y-%m}", contacts=contacts, kept_events=kept)
-        await forget_arrival_dates(connection, horizon)
+        await forget_old_keys(connection, horizon)
         await forget_expired_tokens(connection, now)
 
 
 async def _keep_what_has_a_say(connection: Connection, month: datetime) -> tuple[int, int]:
-    """Gives how many contacts had events in the month, and how many events of theirs are kept from all time before."""
+    """Gives how many contacts had calm events in the month, and how many of theirs are kept from all time before."""
     month_end = months_later(month, 1)
     after, contacts, kept = 0, 0, 0
     while contact_ids := await contacts_with_events_in(connection, month, month_end, after, _CONTACTS_AT_ONCE):
         async with connection.transaction():
             rows = await lock_contacts_by_id(connection, contact_ids)
             stored = await stored_events_by_contact(connection, contact_ids, until=month_end)
-            old_events = []
+            old_events: list[KeyInMonth] = []
             for row in rows:
                 # A base of a former version holds what is older, strikes among it.
                 has_base = row.base_until is not None
-                keys = thin_out(stored.get(row.id, ()), after_strikes=has_base)
-                old_events += [event for event in stored.get(row.id, ()) if event.event_key in keys]
+                entries = stored.get(row.id, ())
+                keys = thin_out(entries, after_strikes=has_base)
+                old_events += [
+                    KeyInMonth(contact_id=row.id, occurred_at=entry.occurred_at, entry_key=entry.event_key)
+                    for entry in entries
+                    if entry.event_key in keys and entry.kind not in LASTING_KINDS
+                ]
             await keep_only(connection, contact_ids, month_end, old_events)
         contacts += len(contact_ids)
         kept += len(old_events)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from msgspec import Struct, structs
 
+from schemas.entry import LASTING_KINDS
 from schemas.feedback_event import FeedbackEvent
 from worker.contacts.accounts import KnownAccounts
 from worker.contacts.applying import Applied, BatchRules, apply_events
@@ -18,6 +19,7 @@ from worker.process.logs import get_logger
 from worker.processor.parsing import ParsedDelivery, ParsedParcels, used_token
 from worker.providers.bound_sources import BoundSources
 from worker.store.dead_letters import SetAsideDelivery, put_aside
+from worker.store.event_rows import EventEncoder
 from worker.store.partitions import make_partitions, month_of, retired_months
 from worker.store.pool import DATABASE_ERRORS, Connection, WriterPool
 from worker.store.replay_tokens import claim_tokens
@@ -72,6 +74,7 @@ class BatchWriter:
         self._pool = pool
         self.rules = rules
         self._accounts = accounts or KnownAccounts()
+        self._encoder = EventEncoder()
         self._stop = stop or asyncio.Event()
 
     async def commit(self, events: Sequence[FeedbackEvent]) -> Committed:
@@ -179,6 +182,7 @@ class BatchWriter:
         while events:
             committed.attempts += 1
             try:
+                await self._encoder.learn(self._pool, events)
                 if months_looked_at:
                     retired = await self._look_at_months(events)
                 applied = await self._commit_once(events, trust_watermarks=trust_watermarks, retired_months=retired)
@@ -209,11 +213,16 @@ class BatchWriter:
                     now=now,
                     trust_watermarks=trust_watermarks,
                     retired_months=retired_months,
+                    encoder=self._encoder,
                 )
 
     async def _look_at_months(self, events: Sequence[FeedbackEvent]) -> frozenset[datetime]:
-        """Every month of the events that is to be kept has a partition; gives those that nothing is written to."""
-        months = {month_of(event.occurred_at) for event in events if event.occurred_at >= self.rules.oldest_kept}
+        """Every month of calm events that is to be kept has a partition; gives those that nothing is written to."""
+        months = {
+            month_of(event.occurred_at)
+            for event in events
+            if event.kind not in LASTING_KINDS and event.occurred_at >= self.rules.oldest_kept
+        }
         async with session(self._pool, "looking at the months of a batch") as connection:
             for month in await make_partitions(connection, months):
                 _log.info("partition.made", month=f"{month:%Y-%m}")

@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from schemas.lane import Lane
 from worker.contacts.accounts import KnownAccounts, make_configured_accounts
+from schemas.raw_keeping import KeepRaw
 from worker.contacts.applying import BatchRules
 from worker.contacts.respelling import respell_contacts
 from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept
@@ -38,8 +39,8 @@ from worker.queue.opening import open_queues
 from worker.queue.port import LaneReader, QueueReader
 from worker.settings.tree import Settings
 from worker.store.endpoint_states import follower_name
-from worker.store.event_rows import former_keys_until
 from worker.store.feed_followers import EXCHANGE, ensure_follower
+from worker.store.known_keys import former_keys_until
 from worker.store.migrations import require_current_schema
 from worker.store.parcel_attempts import forget_attempts
 from worker.store.pool import Pool, WriterPool
@@ -179,6 +180,7 @@ async def batch_rules(pool: Pool, settings: Settings) -> BatchRules:
         policy=settings.policy,
         oldest_kept=oldest_kept(datetime.now(UTC), settings.processor.retention_months),
         former_keys_until=await former_keys_until(pool),
+        keep_raw=KeepRaw(settings.processor.keep_raw),
     )
 
 

@@ -149,8 +149,17 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     )
     batches_in_flight: Annotated[int, Meta(ge=1, le=16), _says("Batches prepared or committed at the same time.")] = 2
     retention_months: Annotated[
-        int, Meta(ge=1, le=1200), _says("Events older than this many whole months are dropped.")
+        int,
+        Meta(ge=1, le=1200),
+        _says("Deliveries, opens, clicks and other calm events older than this many whole months are dropped."),
     ] = 24
+    keep_raw: Annotated[
+        Literal["failures", "all", "none"],
+        _says(
+            "Which events are stored as the ESP wrote them, too: `failures` are bounces, blocks, drops, complaints and"
+            " what this version does not know."
+        ),
+    ] = "failures"
     partitions_ahead_months: Annotated[int, Meta(ge=1, le=24), _says("Monthly tables that are made ahead of time.")] = 2
     sweep_every_seconds: Annotated[
         float, _Seconds, _says("How often holds that have ended are written to the history.")

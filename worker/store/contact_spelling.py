@@ -35,8 +35,8 @@ _LAST_TOLD = """
       FROM status_changes WHERE contact_id = ANY ($1::bigint[]) ORDER BY contact_id, id DESC
 """
 _DELETE_COPIES = """
-    DELETE FROM {table} e USING unnest($1::bigint[], $2::timestamptz[], $3::bytea[]) AS k (contact_id, at, event_key)
-     WHERE e.contact_id = k.contact_id AND e.occurred_at = k.at AND e.event_key = k.event_key
+    DELETE FROM {table} e USING unnest($1::bigint[], $2::timestamptz[], $3::bytea[]) AS k (contact_id, at, entry_key)
+     WHERE e.contact_id = k.contact_id AND e.occurred_at = k.at AND e.entry_key = k.entry_key
 """
 # Looked up by a list of ids, and not joined: Postgres must not think of reading the whole table.
 _NEW_ID = "($2::bigint[])[array_position($1::bigint[], contact_id)]"
@@ -45,13 +45,13 @@ _IN_MONTHS = """
     EXISTS (SELECT FROM unnest($3::timestamptz[], $4::timestamptz[]) AS m (since, until)
              WHERE occurred_at >= m.since AND occurred_at < m.until)
 """
-_MOVE_EVENTS = f"{_MOVE.format(table='events')} AND NOT {_IN_MONTHS}"
+_MOVE_EVENTS = f"{_MOVE.format(table='calm_events')} AND NOT {_IN_MONTHS}"
 # Nothing can be written to a month that is about to be dropped.
 _KEEP = f"""
-    INSERT INTO kept_events ({", ".join(EVENT_COLUMNS)})
-    SELECT {", ".join(_NEW_ID if name == "contact_id" else name for name in EVENT_COLUMNS)} FROM events
+    INSERT INTO kept_calm_events ({", ".join(EVENT_COLUMNS)})
+    SELECT {", ".join(_NEW_ID if name == "contact_id" else name for name in EVENT_COLUMNS)} FROM calm_events
      WHERE contact_id = ANY ($1::bigint[]) AND {_IN_MONTHS}
-    ON CONFLICT (contact_id, event_key) DO NOTHING
+    ON CONFLICT (contact_id, entry_key) DO NOTHING
 """  # noqa: S608 - constants
 
 
@@ -112,7 +112,7 @@ async def note_looked_at(executor: Executor, contact_id: int) -> None:
 async def delete_copies(connection: WriterConnection, copies: Sequence[tuple[int, datetime, bytes]]) -> None:
     """Forgets what a contact has stored under this (contact's id, time, key)."""
     if copies:
-        for table in ("events", "kept_events"):
+        for table in ("entries", "calm_events", "kept_calm_events"):
             await connection.execute(_DELETE_COPIES.format(table=table), *zip(*copies, strict=True))
 
 
@@ -131,7 +131,7 @@ async def move_to(
     old, new = list(into.keys()), list(into.values())
     months = [*retired_months], [months_later(month, 1) for month in retired_months]
     await connection.execute(_MOVE_EVENTS, old, new, *months)
-    for table in ("kept_events", "status_changes"):
+    for table in ("entries", "kept_calm_events", "status_changes"):
         await connection.execute(_MOVE.format(table=table), old, new)
     if retired_months:
         # Also of those that stay: what has no say in the history of one may have it in that of both.

@@ -1,4 +1,4 @@
-"""The monthly partitions of `events`: made ahead, made when an older month turns up, retired and dropped when old."""
+"""The months of `calm_events`: made ahead, made when an older one turns up, retired and dropped when old."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -22,23 +22,23 @@ def months_later(month: datetime, count: int) -> datetime:
 
 
 def partition_name(month: datetime) -> str:
-    """`events_2026_11`."""
-    return f"events_{month:%Y_%m}"
+    """`calm_events_2026_11`."""
+    return f"calm_events_{month:%Y_%m}"
 
 
 async def existing_partitions(connection: Connection) -> list[datetime]:
     """The months that have a partition, oldest first."""
     names = await connection.fetch(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-        " WHERE i.inhparent = 'events'::regclass AND c.relname LIKE 'events\\_%' ORDER BY 1"
+        " WHERE i.inhparent = 'calm_events'::regclass AND c.relname LIKE 'calm\\_events\\_%' ORDER BY 1"
     )
-    return [datetime.strptime(name, "events_%Y_%m").replace(tzinfo=UTC) for (name,) in names]
+    return [datetime.strptime(name, "calm_events_%Y_%m").replace(tzinfo=UTC) for (name,) in names]
 
 
 async def make_partitions(connection: Connection, months: Iterable[datetime]) -> list[datetime]:
     """Each of the months has a partition when this returns; gives those that were made.
 
-    A table is made first and attached then: that holds off no reader and no writer of `events`, where CREATE
+    A table is made first and attached then: that holds off no reader and no writer of `calm_events`, where CREATE
     TABLE … PARTITION OF would wait for all of them.
     """
     wanted = sorted({month_of(month) for month in months})
@@ -50,9 +50,9 @@ async def make_partitions(connection: Connection, months: Iterable[datetime]) ->
             if month in existing:
                 continue
             name, until = partition_name(month), months_later(month, 1)
-            await connection.execute(f"CREATE TABLE {name} (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+            await connection.execute(f"CREATE TABLE {name} (LIKE calm_events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
             await connection.execute(
-                f"ALTER TABLE events ATTACH PARTITION {name}"
+                f"ALTER TABLE calm_events ATTACH PARTITION {name}"
                 f" FOR VALUES FROM ('{month:%Y-%m-%d}T00:00:00Z') TO ('{until:%Y-%m-%d}T00:00:00Z')"
             )
             made.append(month)
@@ -77,10 +77,10 @@ async def retired_months(connection: Connection) -> set[datetime]:
     names = await connection.fetch(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " JOIN pg_constraint r ON r.conrelid = c.oid AND r.conname = $1"
-        " WHERE i.inhparent = 'events'::regclass AND c.relname LIKE 'events\\_%'",
+        " WHERE i.inhparent = 'calm_events'::regclass AND c.relname LIKE 'calm\\_events\\_%'",
         _RETIRED,
     )
-    return {datetime.strptime(name, "events_%Y_%m").replace(tzinfo=UTC) for (name,) in names}
+    return {datetime.strptime(name, "calm_events_%Y_%m").replace(tzinfo=UTC) for (name,) in names}
 
 
 async def drop_partition(connection: Connection, month: datetime) -> None:

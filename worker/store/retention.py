@@ -1,49 +1,53 @@
-"""The SQL of keeping old months' effect while their events go."""
+"""The SQL of keeping old months' effect while their calm events go."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from schemas.feedback_event import FeedbackEvent
-from worker.store.event_rows import EVENT_COLUMNS, KeyInMonth
+from worker.store.event_rows import EVENT_COLUMNS
+from worker.store.known_keys import KeyInMonth
 from worker.store.pool import Connection
 
 _CONTACTS_WITH_EVENTS = """
-    SELECT DISTINCT contact_id FROM events
+    SELECT DISTINCT contact_id FROM calm_events
      WHERE occurred_at >= $1 AND occurred_at < $2 AND contact_id > $3
      ORDER BY contact_id LIMIT $4
 """
 
 _MOVE = f"""
-    INSERT INTO kept_events ({", ".join(EVENT_COLUMNS)})
+    INSERT INTO kept_calm_events ({", ".join(EVENT_COLUMNS)})
     SELECT {", ".join(f"e.{name}" for name in EVENT_COLUMNS)}
       FROM {KeyInMonth.unnest("k")}
-      JOIN events e ON e.occurred_at = k.occurred_at AND e.event_key = k.event_key
-    ON CONFLICT (contact_id, event_key) DO NOTHING
+      JOIN calm_events e
+        ON e.contact_id = k.contact_id AND e.occurred_at = k.occurred_at AND e.entry_key = k.entry_key
+    ON CONFLICT (contact_id, entry_key) DO NOTHING
 """  # noqa: S608 - the column list is a constant
 
 _FORGET_OTHERS = """
-    DELETE FROM kept_events
-     WHERE contact_id = ANY ($1::bigint[]) AND occurred_at < $2 AND event_key <> ALL ($3::bytea[])
+    DELETE FROM kept_calm_events
+     WHERE contact_id = ANY ($1::bigint[]) AND occurred_at < $2 AND entry_key <> ALL ($3::bytea[])
 """
 
 
 async def contacts_with_events_in(
     connection: Connection, since: datetime, until: datetime, after: int, limit: int
 ) -> list[int]:
-    """The ids of contacts with events in [since, until), in their order, behind `after`."""
+    """The ids of contacts with calm events in [since, until), in their order, behind `after`."""
     records = await connection.fetch(_CONTACTS_WITH_EVENTS, since, until, after, limit)
     return [record["contact_id"] for record in records]
 
 
 async def keep_only(
-    connection: Connection, contact_ids: Sequence[int], until: datetime, kept: Sequence[FeedbackEvent]
+    connection: Connection, contact_ids: Sequence[int], until: datetime, kept: Sequence[KeyInMonth]
 ) -> None:
-    """Of what these contacts' events were before `until`, these and no others are among the kept ones."""
-    keys = [KeyInMonth(occurred_at=event.occurred_at, event_key=event.event_key) for event in kept]
-    await connection.execute(_MOVE, *KeyInMonth.arrays(keys))
-    await connection.execute(_FORGET_OTHERS, list(contact_ids), until, [key.event_key for key in keys])
+    """Of what these contacts' calm events were before `until`, these and no others are among the kept ones."""
+    await connection.execute(_MOVE, *KeyInMonth.arrays(kept))
+    await connection.execute(_FORGET_OTHERS, list(contact_ids), until, [key.entry_key for key in kept])
 
 
-async def forget_arrival_dates(connection: Connection, before: datetime) -> None:
-    """Events past the retention need not be registered any more: those that are kept are found by their contact."""
+async def forget_old_keys(connection: Connection, before: datetime) -> None:
+    """Events past the retention need not be registered any more, and those that name nobody are gone.
+
+    What is kept is found by its contact.
+    """
     await connection.execute("DELETE FROM arrival_dated_events WHERE occurred_at < $1", before)
+    await connection.execute("DELETE FROM nameless_events WHERE occurred_at < $1", before)

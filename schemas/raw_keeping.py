@@ -1,0 +1,24 @@
+"""Which events' own words are kept: the setting `processor.keep_raw`."""
+
+from enum import StrEnum
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Kind
+
+
+class KeepRaw(StrEnum):
+    """Whose bytes, as the vendor wrote them, are stored with the event as it was read."""
+
+    FAILURES = "failures"  # failures, complaints, and what this version does not know
+    ALL = "all"
+    NONE = "none"
+
+
+_EVIDENCE = frozenset({Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED, Kind.DROPPED, Kind.COMPLAINT})
+
+
+def is_raw_kept(event: FeedbackEvent, keep: KeepRaw) -> bool:
+    """True if the event's `raw` is stored."""
+    if keep is KeepRaw.FAILURES:
+        return event.kind in _EVIDENCE or not event.recognised
+    return keep is KeepRaw.ALL

@@ -1,0 +1,67 @@
+"""Acts: the one command, call, import, job or run of a rule that decisions belong to."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from worker.store.pool import Connection, Executor, store_errors
+from worker.store.row import Row
+
+
+class Act(Row, frozen=True):
+    """Who did what, when, and why."""
+
+    account: str | None  # None: it is not about one account
+    token_id: int | None  # of the API token that was used
+    token_name: str | None  # its name at that time
+    actor: str  # the name that the history shows
+    role: str  # of the actor, at that time
+    what: str  # command, call, import, job, rule
+    idempotency_key: str | None  # one for each of its token's requests
+    request_hash: bytes | None  # of what was asked for
+    note: str | None
+    proof: Mapping[str, Any] | None
+    at: datetime
+
+
+class StoredAct(Act, frozen=True):
+    """The same with its id."""
+
+    id: int
+
+
+_COLUMNS = Act.columns()
+_INSERT = f"""
+    INSERT INTO acts ({", ".join(_COLUMNS)})
+    VALUES ({", ".join(f"${place}" for place in range(1, len(_COLUMNS) + 1))})
+    ON CONFLICT (token_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING id
+"""  # noqa: S608 - made of the names above
+_FIND = f"SELECT {StoredAct.select_list()} FROM acts"  # noqa: S608 - as above
+
+
+async def insert_act(connection: Connection, act: Act) -> int | None:
+    """The act's id; None if its token has used the idempotency key before: `find_act` gives what for.
+
+    Waits for a transaction that is about to use the same key.
+    """
+    values = [getattr(act, column) for column in _COLUMNS]
+    number: int | None = await connection.fetchval(_INSERT, *values)
+    return number
+
+
+async def find_act(executor: Executor, token_id: int, idempotency_key: str) -> StoredAct | None:
+    """What the token did under this idempotency key; None if nothing. Raises StoreUnavailable."""
+    with store_errors("looking up an act"):
+        records = await executor.fetch(
+            f"{_FIND} WHERE token_id = $1 AND idempotency_key = $2", token_id, idempotency_key
+        )
+    return next(iter(StoredAct.rows(records)), None)
+
+
+async def acts_by_id(executor: Executor, ids: list[int]) -> dict[int, StoredAct]:
+    """Each act by its id. Raises StoreUnavailable."""
+    with store_errors("reading acts"):
+        return {
+            act.id: act for act in StoredAct.rows(await executor.fetch(f"{_FIND} WHERE id = ANY ($1::bigint[])", ids))
+        }

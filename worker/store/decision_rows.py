@@ -1,0 +1,97 @@
+"""Decisions among the entries: how they are written, and read back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from schemas.decision import DECISION_RANKS, ConsentProof, Decision, Origin, Permission, Role, Strength
+from schemas.feedback_event import READER_VERSION
+from schemas.vocabulary import Blocks, Cause, Channel
+from worker.store.pool import WriterConnection
+
+DecisionOfContact = tuple[Decision, int]  # with its contact's id
+
+DECISION_KINDS = {rank: kind for kind, rank in DECISION_RANKS.items()}
+
+
+class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a decision has and no event."""
+
+    origin: Origin
+    role: Role
+    by_contact: bool = False
+    actor: str
+    note: str | None = None
+    blocks: Blocks = Blocks.ALL
+    until: datetime | None = None
+    permission: Permission | None = None
+    strength: Strength | None = None
+    proof: ConsentProof | None = None
+    entry_keys: tuple[bytes, ...] = ()
+
+
+# The id of a cause is looked up by the statement: all are in `words` from the start, or the cause stands beside.
+_INSERT = f"""
+    INSERT INTO entries (contact_id, occurred_at, received_at, act_id, cause, rank, reader_version, machine, entry_key,
+        scope, beside, detail)
+    SELECT d.contact_id, d.occurred_at, d.received_at, d.act_id, w.id, d.rank, {READER_VERSION}, false, d.entry_key,
+           d.scope, CASE WHEN w.id IS NULL THEN jsonb_build_object('cause', d.cause) END, d.detail
+      FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::smallint[],
+                  $7::bytea[], $8::text[], $9::jsonb[])
+        AS d (contact_id, occurred_at, received_at, act_id, cause, rank, entry_key, scope, detail)
+      LEFT JOIN words w ON w.word = d.cause
+     ORDER BY d.contact_id, d.entry_key
+    ON CONFLICT (contact_id, entry_key) DO NOTHING
+    RETURNING entry_key
+"""  # noqa: S608 - a constant
+
+
+async def insert_decisions(connection: WriterConnection, decisions: Sequence[DecisionOfContact]) -> set[bytes]:
+    """Stores decisions about contacts that this transaction has locked; gives the keys of those that were new.
+
+    Their act is stored before (worker.store.acts). A decision whose key its contact has already is known, whatever
+    else it says.
+    """
+    if not decisions:
+        return set()
+    rows = [
+        (
+            contact_id,
+            decision.occurred_at,
+            decision.received_at,
+            decision.act_id,
+            decision.cause.value,
+            decision.rank,
+            decision.event_key,
+            decision.scope,
+            msgspec.to_builtins(_detail(decision)),
+        )
+        for decision, contact_id in decisions
+    ]
+    records = await connection.fetch(_INSERT, *map(list, zip(*rows, strict=True)))
+    return {key for (key,) in records}
+
+
+def decision_of(row: asyncpg.Record, *, cause: Cause, channel: Channel) -> Decision:
+    """The decision of a row of `entries`, joined with its contact; its rank is among DECISION_KINDS."""
+    detail = msgspec.convert(row["detail"], _Detail)
+    return Decision(
+        event_key=row["entry_key"],
+        act_id=row["act_id"],
+        account=row["account"],
+        address=row["address"],
+        channel=channel,
+        kind=DECISION_KINDS[row["rank"]],
+        occurred_at=row["occurred_at"],
+        received_at=row["received_at"],
+        scope=row["scope"],
+        cause=cause,
+        **{name: getattr(detail, name) for name in _Detail.__struct_fields__},
+    )
+
+
+def _detail(decision: Decision) -> _Detail:
+    return _Detail(**{name: getattr(decision, name) for name in _Detail.__struct_fields__})

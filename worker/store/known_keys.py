@@ -1,0 +1,135 @@
+"""Which entries are stored already, by their keys.
+
+A repeat may have been read as another kind before, so that it lies in another table than it would be put into now.
+`arrival_dated_events` registers calm events that are known by their key alone, whatever time a repeat names.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from schemas.feedback_event import FeedbackEvent
+from worker.store.pool import Connection, Executor, store_errors
+from worker.store.row import Row
+
+
+class KeyInMonth(Row, frozen=True):
+    """What is unique among the calm events of the months."""
+
+    contact_id: int
+    occurred_at: datetime
+    entry_key: bytes
+
+
+class KeyOfContact(Row, frozen=True):
+    """What is unique among entries, and among the calm events that outlive their month."""
+
+    contact_id: int
+    entry_key: bytes
+
+
+class FormerKey(Row, frozen=True):
+    """An event's key, and one that a former version may have stored it under."""
+
+    occurred_at: datetime
+    entry_key: bytes
+    former_key: bytes
+    contact_id: int | None  # None where nothing of its contact is stored
+
+
+class RegisteredKey(Row, frozen=True):
+    """A calm event that is known by its key alone."""
+
+    event_key: bytes
+    occurred_at: datetime
+
+
+_IN_MONTHS = f"""
+    SELECT e.entry_key
+      FROM {KeyInMonth.unnest("k")}
+      JOIN calm_events e
+        ON e.contact_id = k.contact_id AND e.occurred_at = k.occurred_at AND e.entry_key = k.entry_key
+"""  # noqa: S608 - the column list is made of the names above
+
+_OF_CONTACT = f"""
+    SELECT e.entry_key
+      FROM {KeyOfContact.unnest("k")}
+      JOIN {{table}} e ON e.contact_id = k.contact_id AND e.entry_key = k.entry_key
+"""  # noqa: S608 - as above
+_AMONG_ENTRIES, _AMONG_KEPT = (_OF_CONTACT.format(table=table) for table in ("entries", "kept_calm_events"))
+
+# What the first byte of a key was while it told the place of the event's kind, and what it is today: the parts behind
+# it may be a former version's too.
+_FORMER_FIRST_BYTES = [*range(13), 0x80]
+_AS_FORMER = "SELECT FROM unnest($1::integer[]) AS form (first_byte) JOIN"
+_IS_FORMER = "e.entry_key = set_byte(k.former_key, 0, form.first_byte)"
+_BY_FORMER_KEY = f"""
+    SELECT k.entry_key
+      FROM {FormerKey.unnest("k", first_parameter=2)}
+     WHERE EXISTS ({_AS_FORMER} entries e ON e.contact_id = k.contact_id AND {_IS_FORMER})
+        OR EXISTS ({_AS_FORMER} calm_events e
+                        ON e.contact_id = k.contact_id AND e.occurred_at = k.occurred_at AND {_IS_FORMER})
+        OR EXISTS ({_AS_FORMER} kept_calm_events e ON e.contact_id = k.contact_id AND {_IS_FORMER})
+        OR EXISTS ({_AS_FORMER} nameless_events e ON {_IS_FORMER})
+"""  # noqa: S608 - as above
+
+_REGISTER = f"""
+    INSERT INTO arrival_dated_events ({", ".join(RegisteredKey.columns())})
+    SELECT {RegisteredKey.select_list("n")} FROM {RegisteredKey.unnest("n")} ORDER BY n.event_key
+"""  # noqa: S608 - as above
+_ANY_REGISTERED = "SELECT EXISTS (SELECT FROM arrival_dated_events) OR EXISTS (SELECT FROM nameless_events)"
+_REGISTERED = """
+    SELECT n.event_key FROM unnest($1::bytea[]) AS n (event_key)
+     WHERE EXISTS (SELECT FROM arrival_dated_events a WHERE a.event_key = n.event_key)
+        OR EXISTS (SELECT FROM nameless_events e WHERE e.entry_key = n.event_key)
+"""
+
+
+async def registered_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
+    """Those of the keys whose events are stored, whatever time and whatever contact they are said to have now."""
+    if not keys or not await connection.fetchval(_ANY_REGISTERED):
+        return set()
+    return {key for (key,) in await connection.fetch(_REGISTERED, keys)}
+
+
+async def register(connection: Connection, events: Sequence[FeedbackEvent]) -> None:
+    """Registers events whose key alone decides. Refused if one is registered already."""
+    if events:
+        rows = [RegisteredKey(event_key=event.event_key, occurred_at=event.occurred_at) for event in events]
+        await connection.execute(_REGISTER, *RegisteredKey.arrays(rows))
+
+
+async def known_in_months(connection: Connection, asked: Sequence[KeyInMonth]) -> set[bytes]:
+    """The keys of calm events that are stored in a month, each asked for with the time that it would have."""
+    return await _known(connection, _IN_MONTHS, KeyInMonth.arrays(asked)) if asked else set()
+
+
+async def known_among_entries(connection: Connection, asked: Sequence[KeyOfContact]) -> set[bytes]:
+    """The keys of those that are stored as entries that stay."""
+    return await _known(connection, _AMONG_ENTRIES, KeyOfContact.arrays(asked)) if asked else set()
+
+
+async def known_among_kept(connection: Connection, asked: Sequence[KeyOfContact]) -> set[bytes]:
+    """The keys of calm events that are kept beyond the retention."""
+    return await _known(connection, _AMONG_KEPT, KeyOfContact.arrays(asked)) if asked else set()
+
+
+async def known_by_former_keys(connection: Connection, asked: Sequence[FormerKey]) -> set[bytes]:
+    """The keys of those that a former version has stored, whichever first byte it gave them."""
+    if not asked:
+        return set()
+    return await _known(connection, _BY_FORMER_KEY, [_FORMER_FIRST_BYTES, *FormerKey.arrays(asked)])
+
+
+async def _known(connection: Connection, statement: str, parameters: list[list[Any]]) -> set[bytes]:
+    return {key for (key,) in await connection.fetch(statement, *parameters)}
+
+
+async def former_keys_until(executor: Executor) -> datetime | None:
+    """Events that occurred before this moment may be stored by a former key; None where none can be.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors("asking for the form of event keys"):
+        until: datetime | None = await executor.fetchval("SELECT max(until) FROM former_event_keys")
+    return until
