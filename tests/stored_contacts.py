@@ -3,6 +3,11 @@
 from worker.store.contact_rows import ContactRow, lock_contacts_by_id
 from worker.store.pool import Connection
 
+EMPTY_LOG = (
+    "TRUNCATE contacts, entries, calm_events, kept_calm_events, nameless_events, arrival_dated_events, status_changes,"
+    " acts, dead_letters"
+)
+
 
 async def all_contacts(connection: Connection) -> list[ContactRow]:
     """Every row of `contacts`, in the order of the ids."""

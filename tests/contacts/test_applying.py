@@ -11,7 +11,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.properties import examples
 from tests.schemas.feedback_events import START, arrivals, histories, make_event
-from tests.stored_contacts import all_contacts
+from tests.stored_contacts import EMPTY_LOG, all_contacts
 from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
@@ -42,9 +42,7 @@ async def facts_by_address(pool: WriterPool) -> dict[str, Facts]:
 
 
 async def empty(pool: WriterPool) -> None:
-    await pool.execute(
-        "TRUNCATE contacts, entries, calm_events, kept_calm_events, nameless_events, status_changes, arrival_dated_events, dead_letters"
-    )
+    await pool.execute(EMPTY_LOG)
 
 
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

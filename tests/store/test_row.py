@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from worker.store.acts import StoredAct
 from worker.store.contact_lookup import KnownStanding
 from worker.store.contact_rows import (
     ContactFacts,
@@ -18,7 +19,6 @@ from worker.store.contact_rows import (
     LockedContact,
     SignOfLife,
 )
-from worker.store.acts import StoredAct
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.known_keys import KeyInMonth, KeyOfContact, RegisteredKey
 from worker.store.pool import Pool

@@ -245,7 +245,7 @@ async def test_entries_come_in_the_order_of_the_fold_over_the_bounds_of_months(p
 
 NEWER: list[tuple[str, dict[str, Any]]] = [
     ("UPDATE entries SET rank = 47", {"match": "holds 47"}),
-    ("UPDATE entries SET cause = NULL, beside = '{\"cause\": \"teleported\"}'", {"match": "'teleported'"}),
+    ('UPDATE entries SET cause = NULL, beside = \'{"cause": "teleported"}\'', {"match": "'teleported'"}),
 ]
 
 

@@ -67,7 +67,7 @@ class Recognition(Struct, frozen=True, kw_only=True):
         return self.former_keys_until is None or event.occurred_at >= self.former_keys_until
 
     async def known(self, doubts: Sequence[Doubt], surely_new: Sequence[Doubt] = ()) -> set[bytes]:
-        """The keys of those events that are stored. `surely_new` are looked for as what they are not read as now."""
+        """The keys of those events that are stored. Of `surely_new` only another reading, or another time, may be."""
         among_entries: list[KeyOfContact] = []
         in_months: list[KeyInMonth] = []
         among_kept: list[KeyOfContact] = []
@@ -78,8 +78,8 @@ class Recognition(Struct, frozen=True, kw_only=True):
                 continue
             if event.kind in LASTING_KINDS:
                 in_months.append(_in_month(event, event.occurred_at, contact_id))
-            else:
-                among_entries.append(KeyOfContact(contact_id=contact_id, entry_key=event.event_key))
+            # Also for an entry: a repeat may name a later time.
+            among_entries.append(KeyOfContact(contact_id=contact_id, entry_key=event.event_key))
         for doubt in doubts:
             event, contact_id = doubt.event, doubt.contact_id
             if contact_id is not None:

@@ -1,0 +1,60 @@
+"""Events of the former shape become entries of the log, and everybody can see how far that is."""
+
+import time
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from schemas.raw_keeping import KeepRaw
+from worker.process.logs import get_logger
+from worker.store.event_rows import EventEncoder
+from worker.store.log_conversion import (
+    FORMER_READER,
+    conversion_is_due,
+    convert_stretch,
+    events_to_convert,
+    finish_conversion,
+    former_tables,
+)
+from worker.store.pool import Pool
+
+_log = get_logger()
+_BLOCKS_AT_ONCE = 1000  # of 8 KiB: some ten thousand events, well under a second
+_TELL_EVERY_SECONDS = 5.0
+
+Progress = Callable[[int, int], None]  # how many events are converted, and of how many
+
+
+class Converted(Struct, kw_only=True):
+    """What a run did."""
+
+    events: int = 0
+    seconds: float = 0.0
+
+
+async def convert_former_events(pool: Pool, keep_raw: KeepRaw, *, progress: Progress | None = None) -> Converted:
+    """No event of the former shape is left when this returns.
+
+    Several may run at the same time, and one that was killed is finished by the next. Raises StoreUnavailable, and
+    SchemaOutOfDate for an event of a newer version; what was converted until then stays converted.
+    """
+    done, started = Converted(), time.monotonic()
+    if not await conversion_is_due(pool):
+        return done
+    total = await events_to_convert(pool)
+    encoder = EventEncoder(keep_raw, reader_version=FORMER_READER)
+    told_at = started
+    for table in await former_tables(pool):
+        while stretch := await convert_stretch(pool, encoder, table, most_blocks=_BLOCKS_AT_ONCE):
+            if stretch.dropped:
+                break
+            done.events += stretch.events
+            if progress is not None:
+                progress(done.events, max(total, done.events))
+            if time.monotonic() - told_at >= _TELL_EVERY_SECONDS:
+                told_at = time.monotonic()
+                _log.info("log.converting", table=table, events=done.events, of_about=max(total, done.events))
+    await finish_conversion(pool)
+    done.seconds = time.monotonic() - started
+    _log.info("log.converted", events=done.events, seconds=round(done.seconds, 3))
+    return done

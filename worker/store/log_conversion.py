@@ -1,0 +1,164 @@
+"""Events of the former shape become entries of the log: read in stretches of their tables, written as new ones are.
+
+The tables of the former shape are `former_events`, in months, and `former_kept_events`. How far each is converted is
+noted in the transaction that did it, and a table is dropped when all of it is. When both are gone, `log_conversion` is
+too: as long as it is there, no processor starts (worker.store.readiness).
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+from msgspec import Struct
+
+from schemas.entry import LASTING_KINDS
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Cause, Kind
+from worker.errors import SchemaOutOfDate
+from worker.store.event_rows import EVENT_COLUMNS, EventEncoder, EventOfContact
+from worker.store.partitions import make_partitions
+from worker.store.pool import Connection, Executor, Pool, store_errors
+from worker.store.sessions import session, transaction
+
+FORMER_READER = 0  # the reader_version of what is converted
+_DOING = "converting events of the former shape"
+_KEPT = "former_kept_events"
+_MONTH = "events_%Y_%m"
+
+_IS_DUE = "SELECT to_regclass('log_conversion') IS NOT NULL"
+# The kept ones first: of two copies with one key they are the older.
+_TABLES = f"""
+    SELECT relname FROM (
+        SELECT c.relname, 1 AS place FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent = to_regclass($1)
+        UNION ALL
+        SELECT c.relname, 0 FROM pg_class c WHERE c.oid = to_regclass($2)) t
+     ORDER BY place, relname
+"""  # noqa: S608 - a constant
+_ROWS = "SELECT CASE WHEN reltuples < 100000 THEN -1 ELSE reltuples::bigint END FROM pg_class WHERE oid = $1::regclass"
+_NEXT_BLOCK = "SELECT next_block FROM log_conversion WHERE table_name = $1 FOR UPDATE"
+_NOTE = "INSERT INTO log_conversion (table_name, next_block) VALUES ($1, 0) ON CONFLICT DO NOTHING"
+_BLOCKS = "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint"
+_STRETCH = """
+    SELECT occurred_at, event_key, contact_id, kind, cause, provider, source, vendor_event, message_id, smtp_code,
+           enhanced_status, diagnostic, scope, machine, received_at, delivery_id, tags, metadata, raw
+      FROM {table} WHERE ctid >= $1::text::tid AND ctid < $2::text::tid
+     ORDER BY contact_id, occurred_at
+"""
+_STAGE = f"""
+    CREATE TEMPORARY TABLE IF NOT EXISTS staged_log ON COMMIT DELETE ROWS
+        AS SELECT {", ".join(EVENT_COLUMNS)} FROM entries WITH NO DATA
+"""  # noqa: S608 - constants
+_TAKE_OVER = f"""
+    INSERT INTO {{table}} ({", ".join(EVENT_COLUMNS)}) SELECT {", ".join(EVENT_COLUMNS)} FROM staged_log
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 - constants
+_FINISH = "DROP TABLE IF EXISTS former_events, former_kept_events, log_conversion"
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """What one transaction converted of a table."""
+
+    table: str
+    events: int
+    next_block: int
+    blocks: int  # of the table
+    dropped: bool  # all of it was converted before
+
+
+async def conversion_is_due(executor: Executor) -> bool:
+    """True as long as events of the former shape are not all converted. Raises StoreUnavailable."""
+    with store_errors(_DOING):
+        return bool(await executor.fetchval(_IS_DUE))
+
+
+async def events_to_convert(executor: Executor) -> int:
+    """How many events are of the former shape: of large tables roughly. Also for a database yet to be migrated.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors(_DOING):
+        if await executor.fetchval("SELECT to_regclass('entries') IS NULL"):
+            names = "events", "kept_events"
+        else:
+            names = "former_events", _KEPT
+        count = 0
+        for (table,) in await executor.fetch(_TABLES, *names):
+            rows: int = await executor.fetchval(_ROWS, table)
+            count += await executor.fetchval(f"SELECT count(*) FROM {table}") if rows < 0 else rows  # noqa: S608 - its name
+        return count
+
+
+async def former_tables(pool: Pool) -> list[str]:
+    """The tables that are not converted yet, in the order in which they are to be. Raises StoreUnavailable."""
+    with store_errors(_DOING):
+        return [table for (table,) in await pool.fetch(_TABLES, "former_events", _KEPT)]
+
+
+async def convert_stretch(pool: Pool, encoder: EventEncoder, table: str, *, most_blocks: int) -> Stretch | None:
+    """Converts the next stretch of the table, or drops the table when there is none; None if the table is gone.
+
+    Whoever else converts the same table waits. Raises StoreUnavailable, and SchemaOutOfDate for a word that this
+    version does not know.
+    """
+    async with transaction(pool, _DOING) as connection:
+        await connection.execute(_NOTE, table)
+        first: int = await connection.fetchval(_NEXT_BLOCK, table)
+        if await connection.fetchval("SELECT to_regclass($1) IS NULL", table):
+            return None
+        blocks: int = await connection.fetchval(_BLOCKS, table)
+        if first >= blocks:
+            await connection.execute(f"DROP TABLE {table}")
+            return Stretch(table=table, events=0, next_block=first, blocks=blocks, dropped=True)
+        following = min(first + most_blocks, blocks)
+        rows = await connection.fetch(_STRETCH.format(table=table), f"({first},0)", f"({following},0)")
+        events = [(_event(row), row["contact_id"]) for row in rows]
+        await encoder.learn(pool, [event for event, _ in events])
+        if table != _KEPT:
+            await make_partitions(connection, [datetime.strptime(table, _MONTH).replace(tzinfo=UTC)])
+        await _take_over(connection, encoder, events, calm="kept_calm_events" if table == _KEPT else "calm_events")
+        await connection.execute("UPDATE log_conversion SET next_block = $2 WHERE table_name = $1", table, following)
+        return Stretch(table=table, events=len(events), next_block=following, blocks=blocks, dropped=False)
+
+
+async def finish_conversion(pool: Pool) -> None:
+    """Nothing is left of the former shape; processors may start. All tables are converted. Raises StoreUnavailable."""
+    async with session(pool, _DOING) as connection:
+        await connection.execute(_FINISH)
+        await connection.execute("ANALYZE entries, calm_events, kept_calm_events")
+
+
+async def _take_over(
+    connection: Connection, encoder: EventEncoder, events: Sequence[EventOfContact], *, calm: str
+) -> None:
+    await connection.execute(_STAGE)
+    for table, rows in (
+        ("nameless_events", [one for one in events if one[1] is None]),
+        ("entries", [one for one in events if one[1] is not None and one[0].kind in LASTING_KINDS]),
+        (calm, [one for one in events if one[1] is not None and one[0].kind not in LASTING_KINDS]),
+    ):
+        if rows:
+            await encoder.copy(connection, "staged_log", rows)
+            await connection.execute(_TAKE_OVER.format(table=table))
+            await connection.execute("DELETE FROM staged_log")
+
+
+def _event(row: asyncpg.Record) -> FeedbackEvent:
+    """The event of a former row; whose it is, its contact's id tells."""
+    try:
+        kind, cause = Kind(row["kind"]), Cause(row["cause"])
+    except ValueError as error:
+        raise SchemaOutOfDate(
+            f"the event of delivery {row['delivery_id']} cannot be converted: {error}. A newer Bouncekeeper has written"
+            " it; migrate with that version"
+        ) from error
+    tags: list[str] | None = row["tags"]
+    fields: dict[str, Any] = {name: row[name] for name in _SAME}
+    return FeedbackEvent(account="", address=None, kind=kind, cause=cause, tags=tuple(tags or ()), **fields)
+
+
+_SAME = (
+    *("event_key", "provider", "source", "occurred_at", "received_at", "delivery_id", "vendor_event", "message_id"),
+    *("smtp_code", "enhanced_status", "diagnostic", "scope", "machine", "metadata", "raw"),
+)
