@@ -144,6 +144,8 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "vendor_event",
         "count",
     ),
+    "events.converted": _event("info", "Events of a former version have today's shape now.", "events", "seconds"),
+    "events.converting": _event("info", "As contacts.looked_at, for events.", "table", "events", "of_about"),
     "folder.opened": _event(
         "warning",
         "Other users may now enter a folder, because the embedded Postgres does not run as root.",
@@ -245,7 +247,7 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "partition.dropped": _event(
         "info",
-        "A month of events older than the retention was dropped. Events that still matter are kept.",
+        "A month of calm events older than the retention was dropped. Those that still matter are kept.",
         "month",
         "contacts",
         "kept_events",

@@ -27,10 +27,11 @@ KNOWN = """
       FROM unnest($1::text[]) address
 """
 MANY_EVENTS = """
-    INSERT INTO events (occurred_at, event_key, contact_id, kind, cause, provider, source, vendor_event, machine,
-                        received_at, delivery_id, diagnostic, raw)
-    SELECT $1::timestamptz + n * interval '1 minute', uuid_send(gen_random_uuid()), contacts.id, 'opened', 'none',
-           'postmark', 'postmark', 'Open', false, now(), gen_random_uuid(), repeat('x', 200), repeat('x', 300)::bytea
+    INSERT INTO calm_events (occurred_at, entry_key, contact_id, rank, reader_version, machine, received_at,
+                             delivery_id, diagnostic, raw, beside)
+    SELECT $1::timestamptz + n * interval '1 minute', uuid_send(gen_random_uuid()), contacts.id, 70, 1, false, now(),
+           gen_random_uuid(), repeat('x', 200), repeat('x', 300)::bytea,
+           '{"cause": "none", "provider": "postmark", "source": "postmark", "vendor_event": "Open"}'
       FROM contacts, generate_series(1, 20000) n
 """
 

@@ -15,6 +15,7 @@ from tests.benchmarks.benchmark import Bench
 from tests.benchmarks.load import require_all_accepted, send
 from tests.benchmarks.servers import Server, our_command, stop_all, write_config
 from tests.benchmarks.services import empty_tables
+from tests.benchmarks.stored_rows import OUR_ROWS
 
 _SEND_SECONDS = 600.0
 _COMMIT_SECONDS = 120.0  # after the last answer
@@ -82,24 +83,29 @@ class OurPipeline:
         await stop_all(self.servers)
 
 
-async def committed_rate(requests: Path, ports: Sequence[int], *, dsn: str, count: int, name: str) -> float:
+_LAST_COMMIT = "SELECT extract(epoch FROM max(pg_xact_commit_timestamp(xmin))) FROM {rows} e"
+
+
+async def committed_rate(
+    requests: Path, ports: Sequence[int], *, dsn: str, count: int, name: str, rows: str = OUR_ROWS
+) -> float:
     """Sends all requests to empty tables; events per second from the first request to the last commit."""
     await empty_tables(dsn)
     times = requests.with_suffix(".times")
     report = await send(requests, ports, seconds=_SEND_SECONDS, times=times)
     require_all_accepted(report, name)
-    last_commit = await wait_for_commits(dsn, count, name)
+    last_commit = await wait_for_commits(dsn, count, name, rows=rows)
     due_at = array("d")
     due_at.frombytes(times.read_bytes())
     return count / (last_commit - min(due_at))
 
 
-async def wait_for_commits(dsn: str, count: int, name: str) -> float:
+async def wait_for_commits(dsn: str, count: int, name: str, *, rows: str = OUR_ROWS) -> float:
     """When the last of so many events was committed, in Unix seconds by the server's clock, which is ours."""
     deadline = time.monotonic() + _COMMIT_SECONDS
     connection = await asyncpg.connect(dsn)
     try:
-        while (stored := await connection.fetchval("SELECT count(*) FROM log")) < count:
+        while (stored := await connection.fetchval(f"SELECT count(*) FROM {rows} e")) < count:  # noqa: S608 - a constant
             if time.monotonic() > deadline:
                 raise RuntimeError(
                     f"{name}: {stored:,} events of {count:,} are committed after {_COMMIT_SECONDS:.0f} seconds"
@@ -107,8 +113,6 @@ async def wait_for_commits(dsn: str, count: int, name: str) -> float:
             await asyncio.sleep(_POLL_SECONDS)
         if stored > count:
             raise RuntimeError(f"{name}: {stored:,} events are stored, and only {count:,} were sent")
-        return float(
-            await connection.fetchval("SELECT extract(epoch FROM max(pg_xact_commit_timestamp(xmin))) FROM events")
-        )
+        return float(await connection.fetchval(_LAST_COMMIT.format(rows=rows)))
     finally:
         await connection.close()

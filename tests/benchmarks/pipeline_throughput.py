@@ -29,8 +29,9 @@ from tests.benchmarks.peer import (
 )
 from tests.benchmarks.pipeline import OurPipeline, Topology, committed_rate
 from tests.benchmarks.pipeline_latency import latencies_text
-from tests.benchmarks.processor_throughput import bytes_per_event, prepare_months
+from tests.benchmarks.processor_throughput import prepare_months
 from tests.benchmarks.servers import Server
+from tests.benchmarks.stored_rows import PEER_ROWS, bytes_per_event, make_peer_table
 from worker.samples.postmark import PostmarkSamples
 from worker.samples.sample import SampleSender
 from worker.samples.sendgrid import SendGridSamples
@@ -108,6 +109,7 @@ class _Contest:
         self._peer_dsn = await bench.services.database("bench_peer")
         for dsn in (self._ours_dsn, self._peer_dsn):
             await prepare_months(dsn, datetime.now(UTC))
+        await make_peer_table(self._peer_dsn)
         bench.progress(f"pipeline, {shape.name}: making requests")
         ours_file = self._requests("ours", shape.ours_count, _OUR_PATH)
         peer_file = self._requests("peer", shape.peer_count, WEBHOOK_PATHS[shape.sender.provider])
@@ -163,7 +165,7 @@ class _Contest:
 
     async def _peer_rate(self, peer: Server, requests: Path) -> float:
         return await committed_rate(
-            requests, peer.ports, dsn=self._peer_dsn, count=self._shape.peer_count, name="Django"
+            requests, peer.ports, dsn=self._peer_dsn, count=self._shape.peer_count, name="Django", rows=PEER_ROWS
         )
 
     async def _fastest_topology(self, requests: Path) -> Topology:

@@ -15,6 +15,7 @@ from tests.benchmarks.feedback import sample_events
 from tests.benchmarks.parcels import copy_rows, process_parcels, seconds_of, write_parcels
 from tests.benchmarks.servers import write_config
 from tests.benchmarks.services import empty_tables
+from tests.benchmarks.stored_rows import bytes_per_event
 from tests.benchmarks.storing_process import Stored
 from worker.samples.sendgrid import SendGridSamples
 from worker.store.partitions import make_partitions, months_later
@@ -111,26 +112,6 @@ async def prepare_months(dsn: str, now: datetime) -> None:
         await make_partitions(connection, [months_later(now.replace(day=1), -1), now])
     finally:
         await connection.close()
-
-
-async def bytes_per_event(dsn: str) -> str:
-    """What the database holds, divided by its events; with and without what contacts and history take."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        events, total, count, contacts = await connection.fetchrow("""
-            SELECT (SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits
-                     WHERE inhparent = 'events'::regclass)::bigint,
-                   (SELECT sum(pg_total_relation_size(oid)) FROM pg_class
-                     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relispartition)::bigint,
-                   (SELECT count(*) FROM log), (SELECT count(*) FROM contacts)
-        """) or (0, 0, 1, 0)
-        raw = await connection.fetchval("SELECT avg(length(raw)) FROM events")
-    finally:
-        await connection.close()
-    return (
-        f"{events / count:.0f} in events with their indexes (of which {raw:.0f} are the vendor's own words, before "
-        f"compression) and {total / count:.0f} in all other tables; {count:,} events, {contacts:,} contacts"
-    )
 
 
 async def _require_stored(dsn: str, count: int) -> None:

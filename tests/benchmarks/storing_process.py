@@ -7,7 +7,7 @@ so that neither a broker nor a disk is in the figure; what follows is the worker
 commit and the acknowledgement, with its log lines.
 
 `copy`: rows are read from a database into memory first, as they were stored there by our processor; what is
-measured is asyncpg's binary COPY of them into the same table of another database, in one go.
+measured is asyncpg's binary COPY of them into the same tables of another database, each in one go.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -37,13 +38,12 @@ from worker.providers.bound_sources import BoundSources
 from worker.queue.port import Lease, Share
 from worker.settings.configuration import load_settings
 from worker.settings.tree import Settings
+from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.pool import Pool, set_codecs
 
 _decode_parcels = msgspec.msgpack.Decoder(list[bytes]).decode
-_COLUMNS = (
-    "occurred_at, event_key, contact_id, kind, cause, provider, source, vendor_event, message_id, smtp_code,"
-    " enhanced_status, diagnostic, scope, machine, received_at, delivery_id, tags, metadata, raw"
-)
+_TABLES = ("calm_events", "entries")
+_COLUMNS = ", ".join(EVENT_COLUMNS)
 
 
 class Stored(Struct, frozen=True, kw_only=True):
@@ -148,17 +148,20 @@ async def _open_connections(pool: Pool, count: int) -> None:
 async def _copy(from_dsn: str, to_dsn: str) -> Stored:
     source = await asyncpg.connect(from_dsn)
     await set_codecs(source)
-    # In the order in which they were written.
-    records = await source.fetch(f"SELECT {_COLUMNS} FROM events ORDER BY tableoid, ctid")  # noqa: S608 - constants
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for table in _TABLES:
+        # In the order in which they were written.
+        records = await source.fetch(f"SELECT {_COLUMNS} FROM {table} ORDER BY tableoid, ctid")  # noqa: S608 - constants
+        rows[table] = [tuple(record) for record in records]
+        del records
     await source.close()
-    rows = [tuple(record) for record in records]
-    del records
     target = await asyncpg.connect(to_dsn)
     await set_codecs(target)
     gc.freeze()
     await _wait_for_the_word()
     cpu_before, started = time.process_time(), time.monotonic()
-    await target.copy_records_to_table("events", columns=_COLUMNS.split(", "), records=rows)
+    for table, of_table in rows.items():
+        await target.copy_records_to_table(table, columns=EVENT_COLUMNS, records=of_table)
     stored = _stored(started, cpu_before)
     await target.close()
     return stored

@@ -245,7 +245,7 @@ async def test_a_writer_that_is_under_way_is_waited_for_before_its_month_is_drop
 
     assert await pool.fetchval("SELECT count(*) FROM kept_calm_events") == 1
     await commit(pool, make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, day=-1))  # folds anew
-    assert (await facts_of(pool)).last_opened_at == START
+    assert (await facts_of(pool)).engagement.last_opened_at == START
 
 
 async def test_a_run_that_was_killed_is_finished_by_the_next_and_told_events_are_told_once_meanwhile(

@@ -206,7 +206,7 @@ async def test_a_delivery_that_postgres_refuses_is_found_and_set_aside(
 ) -> None:
     connection = await asyncpg.connect(database_dsn)
     # Stands for any defect of ours that lets a value through which a column refuses.
-    await connection.execute("ALTER TABLE events ADD CHECK (message_id <> 'message-for-poison@example.org')")
+    await connection.execute("ALTER TABLE entries ADD CHECK (message_id <> 'message-for-poison@example.org')")
     names = [f"user{number}@example.org" for number in range(30)]
     await postgres_writer.put(
         parcel(envelopes([bounce(name) for name in [*names[:17], "poison@example.org", *names[17:]]]))

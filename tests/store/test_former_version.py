@@ -7,9 +7,11 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
+from schemas.raw_keeping import KeepRaw
 from schemas.vocabulary import Cause, Kind
 from tests.schemas.feedback_events import make_event
 from worker.contacts.applying import BatchRules
+from worker.contacts.log_upgrade import convert_former_events
 from worker.policy.facts import OrderKey
 from worker.policy.facts_encoding import decode_facts
 from worker.policy.policy_file import recommended_policy
@@ -22,6 +24,9 @@ from worker.store.writer_pool import open_writer_pool
 
 FILES = files("schemas") / "database"
 SINCE = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = sorted(
+    file.name.removesuffix(".sql") for file in FILES.iterdir() if file.name >= "0005" and file.name.endswith(".sql")
+)
 FORMER_EVENT = """
     INSERT INTO events (occurred_at, event_key, contact_id, kind, cause, provider, source, vendor_event, machine,
         received_at, delivery_id, raw)
@@ -62,9 +67,12 @@ async def test_a_database_of_the_former_version_is_read_as_it_was_and_counts_no_
     until = await former_keys_until(connection)
     assert until is not None
     assert datetime.now(UTC) < until < datetime.now(UTC) + timedelta(days=2)
+    for name in LATER:
+        await connection.execute((FILES / f"{name}.sql").read_text("utf-8"))
     await connection.close()
-    pool = await open_writer_pool(postgres_dsn, connections=1, command_timeout_seconds=5)
+    pool = await open_writer_pool(postgres_dsn, connections=2, command_timeout_seconds=5)
     try:
+        assert (await convert_former_events(pool, KeepRaw.FAILURES)).events == 1
         rules = BatchRules(policy=recommended_policy(), oldest_kept=SINCE - timedelta(days=9), former_keys_until=until)
         retry = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST)
         retries = [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from worker.commands.support.upgrade import Upgrade
 
 _NEEDS = ("postgres",)
-_WORTH_A_BAR_CONTACTS = 100_000
+_WORTH_A_BAR = 100_000
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -52,13 +52,17 @@ def _run(arguments: Namespace) -> int:
     if arguments.dry_run:
         upgrade = asyncio.run(needed_upgrade(settings))
     else:
-        with progress_bar("contacts", least=_WORTH_A_BAR_CONTACTS) as progress:
-            upgrade = asyncio.run(upgrade_database(settings, progress=progress))
+        with (
+            progress_bar("events", least=_WORTH_A_BAR) as of_events,
+            progress_bar("contacts", least=_WORTH_A_BAR) as of_contacts,
+        ):
+            upgrade = asyncio.run(upgrade_database(settings, of_events=of_events, of_contacts=of_contacts))
     if arguments.json:
         print_json(
             {
                 "dry_run": arguments.dry_run,
                 "migrations": upgrade.migrations,
+                "events": upgrade.events,
                 "contacts": upgrade.contacts,
                 "seconds": round(time.monotonic() - started, 3),
             }
@@ -73,6 +77,13 @@ def _lines(upgrade: "Upgrade", *, dry_run: bool) -> Iterator[str]:
     contacts = upgrade.contacts
     if upgrade.migrations:
         yield f"{'would apply' if dry_run else 'applied'}: {', '.join(upgrade.migrations)}"
+    if upgrade.events:
+        yield (
+            f"about {upgrade.events:,} events would be converted to the shape of this version; no processor works until"
+            " they are, and a million takes a minute or two"
+            if dry_run
+            else f"events converted to the shape of this version: {upgrade.events:,}"
+        )
     if contacts.renamed or contacts.joined:
         yield (
             f"contacts under another spelling of their address: {contacts.renamed} {'would be ' * dry_run}renamed,"

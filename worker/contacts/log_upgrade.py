@@ -53,8 +53,8 @@ async def convert_former_events(pool: Pool, keep_raw: KeepRaw, *, progress: Prog
                 progress(done.events, max(total, done.events))
             if time.monotonic() - told_at >= _TELL_EVERY_SECONDS:
                 told_at = time.monotonic()
-                _log.info("log.converting", table=table, events=done.events, of_about=max(total, done.events))
+                _log.info("events.converting", table=table, events=done.events, of_about=max(total, done.events))
     await finish_conversion(pool)
     done.seconds = time.monotonic() - started
-    _log.info("log.converted", events=done.events, seconds=round(done.seconds, 3))
+    _log.info("events.converted", events=done.events, seconds=round(done.seconds, 3))
     return done

@@ -10,8 +10,8 @@ from functools import partial
 from importlib.metadata import version
 
 from schemas.lane import Lane
-from worker.contacts.accounts import KnownAccounts, make_configured_accounts
 from schemas.raw_keeping import KeepRaw
+from worker.contacts.accounts import KnownAccounts, make_configured_accounts
 from worker.contacts.applying import BatchRules
 from worker.contacts.respelling import respell_contacts
 from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept

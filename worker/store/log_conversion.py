@@ -28,14 +28,14 @@ _MONTH = "events_%Y_%m"
 
 _IS_DUE = "SELECT to_regclass('log_conversion') IS NOT NULL"
 # The kept ones first: of two copies with one key they are the older.
-_TABLES = f"""
+_TABLES = """
     SELECT relname FROM (
         SELECT c.relname, 1 AS place FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
          WHERE i.inhparent = to_regclass($1)
         UNION ALL
         SELECT c.relname, 0 FROM pg_class c WHERE c.oid = to_regclass($2)) t
      ORDER BY place, relname
-"""  # noqa: S608 - a constant
+"""
 _ROWS = "SELECT CASE WHEN reltuples < 100000 THEN -1 ELSE reltuples::bigint END FROM pg_class WHERE oid = $1::regclass"
 _NEXT_BLOCK = "SELECT next_block FROM log_conversion WHERE table_name = $1 FOR UPDATE"
 _NOTE = "INSERT INTO log_conversion (table_name, next_block) VALUES ($1, 0) ON CONFLICT DO NOTHING"

@@ -10,7 +10,7 @@ from yoyo.backends import DatabaseBackend
 from yoyo.migrations import MigrationList
 
 from worker.errors import SchemaOutOfDate, StoreUnavailable
-from worker.store.readiness import missing_migrations
+from worker.store.readiness import missing_migrations, require_converted_log
 
 # Any constant will do, as long as every Bouncekeeper uses the same: two migrations never run side by side.
 _ADVISORY_LOCK = 0x626F756E6365
@@ -36,6 +36,7 @@ async def require_current_schema(dsn: str) -> None:
         raise SchemaOutOfDate(
             f"the database lacks {', '.join(missing)}: run `bouncekeeper migrate`, then start this again"
         )
+    await require_converted_log(dsn)
 
 
 def _migrate(dsn: str) -> list[str]:

@@ -6,6 +6,7 @@ from importlib.resources import files
 import asyncpg
 
 from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.store.log_conversion import conversion_is_due
 from worker.store.pool import Executor, opening_errors, store_errors
 
 _MIGRATIONS_TABLE = "_yoyo_migration"
@@ -20,6 +21,10 @@ _RESTORE = """
 """
 # pg_restore makes the indexes after all rows are there.
 _INDEX = "contacts_address"
+_UNCONVERTED = (
+    "the database has events in the shape of a former version: run `bouncekeeper migrate`, which goes on where it"
+    " stopped"
+)
 
 
 async def missing_in_database(executor: Executor) -> list[str]:
@@ -64,6 +69,17 @@ async def missing_migrations(dsn: str) -> list[str]:
         await connection.close()
 
 
+async def require_converted_log(dsn: str) -> None:
+    """Raises SchemaOutOfDate as long as there are events of the former shape, else as missing_migrations."""
+    with opening_errors():
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+    try:
+        if await conversion_is_due(connection):
+            raise SchemaOutOfDate(f"{_UNCONVERTED}; then start this again")
+    finally:
+        await connection.close()
+
+
 async def refuse_while_restored(executor: Executor) -> None:
     """Raises StoreUnavailable while pg_restore fills the database: a table of ours would be in its way."""
     if (pid := await executor.fetchval(_RESTORE)) is not None:
@@ -75,6 +91,8 @@ async def _missing(executor: Executor) -> list[str]:
         await refuse_while_restored(executor)
         if names := await _missing_migrations(executor):
             return [f"the database lacks {', '.join(names)}: run `bouncekeeper migrate`"]
+        if await conversion_is_due(executor):
+            return [_UNCONVERTED]
         if await executor.fetchval("SELECT to_regclass($1)", _INDEX) is None:
             return [f"the database lacks the index {_INDEX}: its restore has not ended, or failed; restore it anew"]
     return []

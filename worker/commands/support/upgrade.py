@@ -1,13 +1,17 @@
-"""What brings a database to this program's version: its tables, then the spelling of its contacts' addresses."""
+"""What brings a database to this program's version: its tables, its log, then the spelling of contacts' addresses."""
 
 from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from schemas.raw_keeping import KeepRaw
+from worker.commands.support.dictionary_training import store_dictionaries
 from worker.commands.support.progress_bar import Progress
 from worker.contacts.accounts import make_configured_accounts
+from worker.contacts.log_upgrade import convert_former_events
 from worker.contacts.respelling import Respelled, count_respellings, respell_contacts
 from worker.settings.tree import Settings
+from worker.store.log_conversion import events_to_convert
 from worker.store.migrations import migrate
 from worker.store.pool import open_pool
 from worker.store.writer_pool import open_writer_pool
@@ -20,15 +24,18 @@ class Upgrade(Struct, frozen=True, kw_only=True):
     """What was done, or would be."""
 
     migrations: list[str]
+    events: int  # of the former shape, converted; roughly, where they are yet to be
     contacts: Respelled
 
     @property
     def is_needed(self) -> bool:
         """True when there was something to do."""
-        return bool(self.migrations or self.contacts.renamed or self.contacts.joined)
+        return bool(self.migrations or self.events or self.contacts.renamed or self.contacts.joined)
 
 
-async def upgrade_database(settings: Settings, *, progress: Progress | None = None) -> Upgrade:
+async def upgrade_database(
+    settings: Settings, *, of_events: Progress | None = None, of_contacts: Progress | None = None
+) -> Upgrade:
     """The database is at this program's version when this returns.
 
     Raises StoreUnavailable, also while somebody restores the database, and ImpossibleSetting for a wrong URL. What
@@ -43,7 +50,11 @@ async def upgrade_database(settings: Settings, *, progress: Progress | None = No
         await make_configured_accounts(
             pool, of_sources=settings.source_accounts, of_settings=settings.api.accounts, now=datetime.now(UTC)
         )
-        return Upgrade(migrations=migrations, contacts=await respell_contacts(pool, settings.policy, progress=progress))
+        await store_dictionaries(pool)
+        keep_raw = KeepRaw(settings.processor.keep_raw)
+        converted = await convert_former_events(pool, keep_raw, progress=of_events)
+        respelled = await respell_contacts(pool, settings.policy, progress=of_contacts)
+        return Upgrade(migrations=migrations, events=converted.events, contacts=respelled)
     finally:
         await pool.close()
 
@@ -54,6 +65,7 @@ async def needed_upgrade(settings: Settings) -> Upgrade:
     migrations = await migrate(url, dry_run=True)
     pool = await open_pool(url, connections=_CONNECTIONS, command_timeout_seconds=seconds, application_name=_NAME)
     try:
-        return Upgrade(migrations=migrations, contacts=await count_respellings(pool))
+        events = await events_to_convert(pool)
+        return Upgrade(migrations=migrations, events=events, contacts=await count_respellings(pool))
     finally:
         await pool.close()
