@@ -27,11 +27,11 @@ CONTACTS = """
      ORDER BY number, spelling DESC
 """
 EVENTS = """
-    INSERT INTO events (occurred_at, rank, event_key, contact_id, kind, cause, provider, source, vendor_event, machine,
-        received_at, delivery_id, raw)
-    SELECT timestamptz '2026-03-02Z' + id * interval '1 second', 60, set_byte(decode(md5(id::text), 'hex'), 0, 128), id,
-           'hard_bounce', 'mailbox_does_not_exist', 'postmark', 'main', 'bounce', false, '2026-03-02Z',
-           gen_random_uuid(), 'raw'
+    INSERT INTO entries (occurred_at, rank, reader_version, entry_key, contact_id, machine, received_at, delivery_id,
+        beside)
+    SELECT timestamptz '2026-03-02Z' + id * interval '1 second', 40, 1, set_byte(decode(md5(id::text), 'hex'), 0, 128),
+           id, false, '2026-03-02Z', gen_random_uuid(),
+           '{"cause": "mailbox_does_not_exist", "provider": "postmark", "source": "main", "vendor_event": "bounce"}'
       FROM contacts WHERE address LIKE '"%'
 """
 
@@ -40,9 +40,6 @@ EVENTS = """
 async def database(database_dsn: str) -> AsyncIterator[Connection]:
     """Of each contact two spellings: one free, the other of a mailbox that does not exist."""
     connection = await asyncpg.connect(database_dsn)
-    await connection.execute(
-        "CREATE TABLE events_2026_03 PARTITION OF events FOR VALUES FROM ('2026-03-01') TO ('2026-04-01')"
-    )
     yield connection
     await connection.close()
 

@@ -36,9 +36,19 @@ _TABLES = """
         SELECT c.relname, 0 FROM pg_class c WHERE c.oid = to_regclass($2)) t
      ORDER BY place, relname
 """
-_ROWS = "SELECT CASE WHEN reltuples < 100000 THEN -1 ELSE reltuples::bigint END FROM pg_class WHERE oid = $1::regclass"
-_NEXT_BLOCK = "SELECT next_block FROM log_conversion WHERE table_name = $1 FOR UPDATE"
-_NOTE = "INSERT INTO log_conversion (table_name, next_block) VALUES ($1, 0) ON CONFLICT DO NOTHING"
+_LARGE = 100_000  # rows, beyond which they are not counted one by one
+_ROWS = """
+    SELECT reltuples::bigint AS rows, pg_relation_size(oid) / current_setting('block_size')::bigint AS blocks
+      FROM pg_class WHERE oid = $1::text::regclass
+"""
+_NEXT_BLOCK = "SELECT next_block FROM log_conversion WHERE table_name = $1"
+_NOTE = """
+    INSERT INTO log_conversion (table_name, next_block) VALUES ($1, $2)
+    ON CONFLICT (table_name) DO UPDATE SET next_block = excluded.next_block
+"""
+# One stretch at a time, whoever converts.
+_ADVISORY_LOCK = 0x6C6F67
+_TURN = "SELECT pg_advisory_xact_lock($1)"
 _BLOCKS = "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint"
 _STRETCH = """
     SELECT occurred_at, event_key, contact_id, kind, cause, provider, source, vendor_event, message_id, smtp_code,
@@ -83,10 +93,16 @@ async def events_to_convert(executor: Executor) -> int:
             names = "events", "kept_events"
         else:
             names = "former_events", _KEPT
+        is_under_way = await executor.fetchval(_IS_DUE)
         count = 0
         for (table,) in await executor.fetch(_TABLES, *names):
-            rows: int = await executor.fetchval(_ROWS, table)
-            count += await executor.fetchval(f"SELECT count(*) FROM {table}") if rows < 0 else rows  # noqa: S608 - its name
+            done = (await executor.fetchval(_NEXT_BLOCK, table) or 0) if is_under_way else 0
+            rows, blocks = await executor.fetchrow(_ROWS, table) or (0, 0)
+            if rows > _LARGE:
+                count += rows * (blocks - done) // max(1, blocks)
+            else:
+                left = f"SELECT count(*) FROM {table} WHERE ctid >= $1::text::tid"  # noqa: S608 - its name
+                count += await executor.fetchval(left, f"({done},0)")
         return count
 
 
@@ -99,14 +115,14 @@ async def former_tables(pool: Pool) -> list[str]:
 async def convert_stretch(pool: Pool, encoder: EventEncoder, table: str, *, most_blocks: int) -> Stretch | None:
     """Converts the next stretch of the table, or drops the table when there is none; None if the table is gone.
 
-    Whoever else converts the same table waits. Raises StoreUnavailable, and SchemaOutOfDate for a word that this
+    Whoever else converts waits meanwhile. Raises StoreUnavailable, and SchemaOutOfDate for a word that this
     version does not know.
     """
     async with transaction(pool, _DOING) as connection:
-        await connection.execute(_NOTE, table)
-        first: int = await connection.fetchval(_NEXT_BLOCK, table)
+        await connection.execute(_TURN, _ADVISORY_LOCK)
         if await connection.fetchval("SELECT to_regclass($1) IS NULL", table):
             return None
+        first: int = await connection.fetchval(_NEXT_BLOCK, table) or 0
         blocks: int = await connection.fetchval(_BLOCKS, table)
         if first >= blocks:
             await connection.execute(f"DROP TABLE {table}")
@@ -118,14 +134,16 @@ async def convert_stretch(pool: Pool, encoder: EventEncoder, table: str, *, most
         if table != _KEPT:
             await make_partitions(connection, [datetime.strptime(table, _MONTH).replace(tzinfo=UTC)])
         await _take_over(connection, encoder, events, calm="kept_calm_events" if table == _KEPT else "calm_events")
-        await connection.execute("UPDATE log_conversion SET next_block = $2 WHERE table_name = $1", table, following)
+        await connection.execute(_NOTE, table, following)
         return Stretch(table=table, events=len(events), next_block=following, blocks=blocks, dropped=False)
 
 
 async def finish_conversion(pool: Pool) -> None:
     """Nothing is left of the former shape; processors may start. All tables are converted. Raises StoreUnavailable."""
-    async with session(pool, _DOING) as connection:
+    async with transaction(pool, _DOING) as connection:
+        await connection.execute(_TURN, _ADVISORY_LOCK)
         await connection.execute(_FINISH)
+    async with session(pool, _DOING) as connection:
         await connection.execute("ANALYZE entries, calm_events, kept_calm_events")
 
 
