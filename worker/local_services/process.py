@@ -155,10 +155,10 @@ def command_of(pid: int) -> str:
     try:
         return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
-        shown = subprocess.run(  # noqa: S603 - a number is all that is filled in
+        listing = subprocess.run(  # noqa: S603 - a number is all that is filled in
             ["ps", "-o", "command=", "-p", str(pid)],  # noqa: S607 - where ps lies differs by system
             capture_output=True,
             text=True,
             check=False,
         )
-        return shown.stdout.strip()
+        return listing.stdout.strip()

@@ -316,8 +316,8 @@ class RabbitMQNode:
 def find_server() -> Path | None:
     """The start script of the newest RabbitMQ on this machine, or None."""
     for folder, pattern in _PLACES:
-        if found := sorted(Path(folder).glob(pattern), key=_version_of):
-            return found[-1]
+        if scripts := sorted(Path(folder).glob(pattern), key=_version_of):
+            return scripts[-1]
     on_path = shutil.which("rabbitmq-server")
     if on_path is None or Path(on_path).resolve().is_relative_to("/usr/sbin"):
         return None
@@ -330,8 +330,8 @@ def _version_of(script: Path) -> tuple[int, ...]:
 
 
 def _find_epmd() -> str:
-    if found := shutil.which("epmd"):
-        return found
+    if path := shutil.which("epmd"):
+        return path
     for pattern in ("erlang/erts-*/bin/epmd", "erlang/bin/epmd"):
         for library in ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib"):
             if places := sorted(Path(library).glob(pattern)):

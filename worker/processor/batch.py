@@ -92,11 +92,11 @@ class BatchWriter:
             try:
                 await self._commit_until_done(part, committed)
             except WriteRefused as error:
-                found = f"Postgres refuses an event of it ({error})"
+                finding = f"Postgres refuses an event of it ({error})"
             except (BouncekeeperError, *DATABASE_ERRORS):
                 raise
             except Exception as error:  # noqa: BLE001 - a defect of ours must not stop every processor lent this batch
-                found = f"an event of it cannot be applied ({type(error).__name__})"
+                finding = f"an event of it cannot be applied ({type(error).__name__})"
                 if len(part) == 1:
                     _log.exception("event.failed", delivery_id=str(part[0].delivery_id))
             else:
@@ -105,7 +105,7 @@ class BatchWriter:
                 middle = len(part) // 2
                 work += [part[middle:], part[:middle]]
             else:
-                detail = f"{found}: a defect, please report it; replay after the fix"
+                detail = f"{finding}: a defect, please report it; replay after the fix"
                 committed.refused.append(RefusedEvent(event=part[0], detail=detail))
         return committed
 

@@ -126,9 +126,9 @@ def parse_envelope(
             into.set_aside.append(whole.set_aside(reason=DEFECT, detail=f"the parser failed on it {defect}"))
             return
         if failed:
-            told = f"the parser failed on {len(failed)} events of delivery {envelope.delivery_id} {defect}"
+            message = f"the parser failed on {len(failed)} events of delivery {envelope.delivery_id} {defect}"
             body = source.body_of(failed)
-            into.set_aside.append(SetAsideDelivery(envelope=_with_body(envelope, body), reason=DEFECT, detail=told))
+            into.set_aside.append(SetAsideDelivery(envelope=_with_body(envelope, body), reason=DEFECT, detail=message))
     bad = [event for event in events if not event.recognised and is_malformed(event)]
     if bad:
         # A mail server's words may stand in a reason, and addresses in those.
@@ -136,10 +136,12 @@ def parse_envelope(
         if len(bad) == len(events):
             into.set_aside.append(whole.set_aside(reason=UNREADABLE, detail=f"{_first_of(len(bad))}{reason}"))
             return
-        told = f"{len(bad)} of the {len(events)} events of delivery {envelope.delivery_id} cannot be read; the first: "
+        message = (
+            f"{len(bad)} of the {len(events)} events of delivery {envelope.delivery_id} cannot be read; the first: "
+        )
         body = source.body_of([event.raw for event in bad])
         into.set_aside.append(
-            SetAsideDelivery(envelope=_with_body(envelope, body), reason=UNREADABLE_EVENTS, detail=told + reason)
+            SetAsideDelivery(envelope=_with_body(envelope, body), reason=UNREADABLE_EVENTS, detail=message + reason)
         )
         events = [event for event in events if not is_malformed(event)]
     into.deliveries.append(ParsedDelivery(envelope=envelope, events=events, is_part=is_part))

@@ -44,7 +44,7 @@ def _document(events: Sequence[SampleEvent]) -> Any:
 def sample_values(event: SampleEvent) -> dict[str, Any]:
     """The event in our own words."""
     reply = reply_for(event)
-    told = {
+    values = {
         "event": event.kind.value,
         "address": event.address,
         "occurred_at": iso_time(event.occurred_at),
@@ -59,7 +59,7 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
         "tags": list(event.tags) or None,
         "metadata": event.metadata,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 SENDERS = (BouncekeeperSamples,)

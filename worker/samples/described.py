@@ -111,7 +111,7 @@ class DescribedSamples(MakeBelieveVendor):
         description = self._description
         name, _, event_class = _word_for(event, description.events).partition("/")
         reply = reply_for(event)
-        told = {
+        values = {
             "event": name,
             "event_class": event_class or None,
             "address": event.address,
@@ -128,7 +128,7 @@ class DescribedSamples(MakeBelieveVendor):
             "metadata": event.metadata,
         }
         element: dict[str, Any] = {}
-        for field, value in told.items():
+        for field, value in values.items():
             path = getattr(description.fields, field)
             if value is not None and _SIMPLE_PATH.match(path):
                 _place(element, path, value)

@@ -41,8 +41,8 @@ def made_up_id(event: SampleEvent) -> str:
     """The vendor's id of the event: its own where it has one, else 32 hex digits that the event's content decides."""
     if event.vendor_event_id is not None:
         return event.vendor_event_id
-    told = f"{event.kind} {event.cause} {event.address} {event.message_id} {event.occurred_at} {event.scope}"
-    return blake2b(told.encode(), digest_size=16).hexdigest()
+    content = f"{event.kind} {event.cause} {event.address} {event.message_id} {event.occurred_at} {event.scope}"
+    return blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def iso_time(moment: datetime) -> str:

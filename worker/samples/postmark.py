@@ -122,9 +122,9 @@ def _specific(event: SampleEvent) -> dict[str, Any]:  # noqa: PLR0911 - a shape 
 
 def _bounce(event: SampleEvent, bounce_type: str, details: str) -> dict[str, Any]:
     made_up = uuid5(NAMESPACE_URL, f"{event.message_id} {event.address} {event.kind} {event.occurred_at}")
-    given = event.vendor_event_id
+    event_id = event.vendor_event_id
     return {
-        "ID": int(given) if given is not None and given.isdecimal() else made_up.int >> 75,  # 53 bits
+        "ID": int(event_id) if event_id is not None and event_id.isdecimal() else made_up.int >> 75,  # 53 bits
         "Type": bounce_type,
         "TypeCode": BOUNCE_TYPES[bounce_type].code,
         "Name": bounce_type,

@@ -140,8 +140,8 @@ def sample_values(event: SampleEvent) -> dict[str, Any]:
     }
     reply = reply_for(event)
     if reply is not None:
-        said = reply.line.removeprefix(f"{reply.smtp_code} ")
-        values |= {"email_response_code": reply.smtp_code, "email_response_message": said}
+        words = reply.line.removeprefix(f"{reply.smtp_code} ")
+        values |= {"email_response_code": reply.smtp_code, "email_response_message": words}
     return values
 
 

@@ -61,11 +61,11 @@ async def look_at_mailbox(name: str, mailbox: ImapMailbox, *, timeout_seconds: f
         waiting = await waiting_in_short(mailbox, timeout_seconds=timeout_seconds)
     except BouncekeeperError as error:
         return wrong(what, str(error), "then see `bouncekeeper mailbox --dry-run`")
-    said = f"{mailbox.place}, mails that wait: {waiting.mails}"
+    summary = f"{mailbox.place}, mails that wait: {waiting.mails}"
     if waiting.oldest_at is not None and datetime.now(UTC) - waiting.oldest_at > _PATIENCE:
         remedy = "see that `bouncekeeper mailbox` (or `up`) runs, and its log; too large mail stays where it is"
-        return note(what, f"{said}, the first since {moment(waiting.oldest_at)}", remedy)
-    return well(what, said)
+        return note(what, f"{summary}, the first since {moment(waiting.oldest_at)}", remedy)
+    return well(what, summary)
 
 
 async def look_at_dns(*, timeout_seconds: float) -> Finding:

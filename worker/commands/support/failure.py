@@ -48,8 +48,8 @@ def _gravest_of_ours(error: BaseException) -> BouncekeeperError | None:
         return error
     if not isinstance(error, BaseExceptionGroup):
         return None
-    found = [_gravest_of_ours(inner) for inner in error.exceptions]
-    ours = [inner for inner in found if inner is not None]
-    if len(ours) < len(found):
+    errors = [_gravest_of_ours(inner) for inner in error.exceptions]
+    ours = [inner for inner in errors if inner is not None]
+    if len(ours) < len(errors):
         return None
     return next((inner for inner in ours if isinstance(inner, StopTheProcess)), ours[0])

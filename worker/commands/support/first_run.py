@@ -59,8 +59,8 @@ _EXAMPLES_OF_SOURCES = """\
 def configuration_file(arguments: Namespace) -> Path:
     """The configuration file to use; made in the data folder when there is none. Raises ImpossibleSetting."""
     named_folder = overrides_of(arguments).get("data_directory")
-    found = find_config_file(flag=arguments.config, environment=os.environ, data_directory=named_folder)
-    return found or make_first_configuration(
+    path = find_config_file(flag=arguments.config, environment=os.environ, data_directory=named_folder)
+    return path or make_first_configuration(
         data_folder(environment=os.environ, flag=named_folder), first_configuration()
     )
 

@@ -110,5 +110,5 @@ def _help(declaration: SettingDeclaration) -> str:
     says = declaration.says.rstrip(".").replace("%", "%%")
     if declaration.secret:
         return f"a file with the secret: {says}"
-    shown = ",".join(declaration.default) if declaration.several else declaration.default
-    return says if shown in ("", None) else f"{says} (default {shown})"
+    default = ",".join(declaration.default) if declaration.several else declaration.default
+    return says if default in ("", None) else f"{says} (default {default})"

@@ -215,8 +215,8 @@ def _print(view: Mapping[str, object]) -> None:
         ("metadata", "metadata"),
     ):
         if value := view[key]:
-            shown = ", ".join(value) if isinstance(value, tuple) else value
-            print_line(f"  {label:<18}  {shown}")
+            text = ", ".join(value) if isinstance(value, tuple) else value
+            print_line(f"  {label:<18}  {text}")
     if isinstance(view["verdict"], dict):
         print_verdict(view["verdict"], cause=view["cause"])
     if view["machine"]:

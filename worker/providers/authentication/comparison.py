@@ -8,6 +8,6 @@ def as_bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
 
 
-def texts_match(given: str | bytes, expected: str | bytes) -> bool:
+def texts_match(text: str | bytes, expected: str | bytes) -> bool:
     """True when both are the same bytes; takes the same time wherever they differ."""
-    return hmac.compare_digest(as_bytes(given), as_bytes(expected))
+    return hmac.compare_digest(as_bytes(text), as_bytes(expected))

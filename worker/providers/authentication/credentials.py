@@ -56,18 +56,18 @@ class HeaderToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="he
 
     def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
         """None when the header's value is one of the source's secrets."""
-        given = request.headers.get(self.header, "")
-        if not given:
+        value = request.headers.get(self.header, "")
+        if not value:
             return Refused(
                 reason="missing_credentials",
                 detail=f"the request has no header {self.header}: enter it and its secret at the vendor",
             )
-        if given[: len(self.prefix)].lower() != self.prefix.lower():
+        if value[: len(self.prefix)].lower() != self.prefix.lower():
             return Refused(
                 reason="unreadable_credentials",
                 detail=f"the header {self.header} does not begin with {self.prefix.strip()!r}",
             )
-        return _refuse_token(given[len(self.prefix) :].strip(), secrets, f"the header {self.header}")
+        return _refuse_token(value[len(self.prefix) :].strip(), secrets, f"the header {self.header}")
 
     def check_secrets(self, source: Source) -> list[str]:
         """Any text will do that a header can carry."""
@@ -95,22 +95,22 @@ class QueryToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="que
 
     def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
         """None when the parameter's value is one of the source's secrets."""
-        given = request.query.get(self.parameter, "")
-        if not given:
+        value = request.query.get(self.parameter, "")
+        if not value:
             return Refused(
                 reason="missing_credentials",
                 detail=f"the URL has no parameter {self.parameter}: append ?{self.parameter}=… with the secret "
                 "to the webhook's URL at the vendor",
             )
-        return _refuse_token(given, secrets, f"the URL's parameter {self.parameter}")
+        return _refuse_token(value, secrets, f"the URL's parameter {self.parameter}")
 
     def check_secrets(self, _source: Source) -> list[str]:
         """Any text will do."""
         return []
 
 
-def _refuse_token(given: str, secrets: Sequence[Secret], where: str) -> Refused | None:
-    matches = [texts_match(given, secret.reveal()) for secret in secrets if secret.reveal()]
+def _refuse_token(token: str, secrets: Sequence[Secret], where: str) -> Refused | None:
+    matches = [texts_match(token, secret.reveal()) for secret in secrets if secret.reveal()]
     if any(matches):
         return None
     return Refused(

@@ -28,13 +28,13 @@ _MOST_SIGNATURES = 16
 
 
 def hmac_matches(
-    given: str, message: bytes, secrets: Sequence[Secret], *, digest: Digest = "sha256", encoding: Encoding = "hex"
+    signature: str, message: bytes, secrets: Sequence[Secret], *, digest: Digest = "sha256", encoding: Encoding = "hex"
 ) -> bool:
     """True when `given` is the HMAC of the message under one of the secrets' own characters, so encoded."""
     if encoding == "hex":
-        given = given.lower()
+        signature = signature.lower()
     matches = [
-        texts_match(given, encode_digest(hmac.digest(as_bytes(secret.reveal()), message, digest), encoding))
+        texts_match(signature, encode_digest(hmac.digest(as_bytes(secret.reveal()), message, digest), encoding))
         for secret in secrets
         if secret.reveal()  # an empty key is one that anybody knows
     ]
@@ -81,23 +81,23 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
         """None when the signature fits under one of the source's secrets, and is recent where a time is signed."""
-        given = request.headers.get(self.header, "")
+        header = request.headers.get(self.header, "")
         timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
-        if not given or (self.timestamp_header and not timestamp):
-            return missing_signature(self.timestamp_header if given else self.header)
+        if not header or (self.timestamp_header and not timestamp):
+            return missing_signature(self.timestamp_header if header else self.header)
         signed_at = read_signed_time(timestamp, self.timestamp_format) if self.timestamp_header else None
         if self.timestamp_header and signed_at is None:
             return bad_time(timestamp, self.timestamp_format)
         message = self.message(request)
-        if message is None or not any([self._fits(one, message, secrets) for one in self._listed(given)]):  # noqa: C419 - all are compared
+        if message is None or not any([self._fits(one, message, secrets) for one in self._listed(header)]):  # noqa: C419 - all are compared
             return bad_signature()
         if signed_at is None:
             return None
         return refuse_stale(signed_at, freshness, now=now)
 
-    def _listed(self, given: str) -> list[str]:
+    def _listed(self, header: str) -> list[str]:
         """The signatures in the header, without their prefix."""
-        texts = [given] if "," in self.prefix else given.split(",", _MOST_SIGNATURES)[:_MOST_SIGNATURES]
+        texts = [header] if "," in self.prefix else header.split(",", _MOST_SIGNATURES)[:_MOST_SIGNATURES]
         return [text.strip()[len(self.prefix) :].strip() for text in texts if text.strip().startswith(self.prefix)]
 
     def _fits(self, signature: str, message: bytes, secrets: Sequence[Secret]) -> bool:

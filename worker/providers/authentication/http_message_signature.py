@@ -111,39 +111,39 @@ class HttpMessageSignature(Struct, frozen=True, kw_only=True):
 
 def _digest_fits(header: str, body: bytes) -> bool:
     """All digests that the header gives in a way known here fit, and there is one."""
-    given = _DIGESTS.findall(header)
+    digests = _DIGESTS.findall(header)
     # However many the header lists, the body is hashed once by each algorithm.
-    expected = {name: base64.b64encode(_HASHES[name](body).digest()) for name in {name for name, _ in given}}
-    fits = [texts_match(digest, expected[name]) for name, digest in given]
+    expected = {name: base64.b64encode(_HASHES[name](body).digest()) for name in {name for name, _ in digests}}
+    fits = [texts_match(digest, expected[name]) for name, digest in digests]
     return bool(fits) and all(fits)
 
 
 def _signed(headers: Mapping[str, str]) -> list[_Signed]:
     """The signatures that cover the digest of the body, each with the parameters under its own label."""
     inputs, by_label = headers.get(INPUT_HEADER, ""), dict(_SIGNATURES.findall(headers.get(SIGNATURE_HEADER, "")))
-    found = []
+    lines = []
     for label, written, listed, parameters in islice(_INPUTS.findall(inputs), _MOST_SIGNATURES):
         names = listed.split()
         components = tuple(match[1] for name in names if (match := _COMPONENT.fullmatch(name)))
-        told = dict(_PARAMETER.findall(parameters))
+        values = dict(_PARAMETER.findall(parameters))
         if (
             label in by_label
             and len(set(components)) == len(names)
             and DIGEST_HEADER in components
             and all(name in headers and "\n" not in headers[name] for name in components)  # a line for each is signed
             and "\n" not in written
-            and told.get("alg", _ALGORITHM) == _ALGORITHM
+            and values.get("alg", _ALGORITHM) == _ALGORITHM
         ):
-            found.append(
+            lines.append(
                 _Signed(
                     components=components,
                     parameters=written,
-                    created=told.get("created", ""),
-                    expires=told.get("expires"),
+                    created=values.get("created", ""),
+                    expires=values.get("expires"),
                     signature=by_label[label],
                 )
             )
-    return found
+    return lines
 
 
 def _base(signed: _Signed, request: WebhookRequest) -> bytes:

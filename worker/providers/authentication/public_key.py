@@ -69,15 +69,15 @@ class PublicKeySignature(
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
         """None when the signature fits under one of the keys, and is recent where a time is signed."""
-        given = request.headers.get(self.header, "")
+        signature = request.headers.get(self.header, "")
         timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
-        if not given or (self.timestamp_header and not timestamp):
-            return missing_signature(self.timestamp_header if given else self.header)
+        if not signature or (self.timestamp_header and not timestamp):
+            return missing_signature(self.timestamp_header if signature else self.header)
         signed_at = read_signed_time(timestamp, self.timestamp_format) if self.timestamp_header else None
         if self.timestamp_header and signed_at is None:
             return bad_time(timestamp, self.timestamp_format)
         before = as_bytes(timestamp + self.separator) if timestamp else b""
-        if not self._fits(given, before + request.body, secrets):
+        if not self._fits(signature, before + request.body, secrets):
             return bad_signature()
         if signed_at is None:
             return None

@@ -113,10 +113,10 @@ def check_common(
     return problems + address_problems(source)
 
 
-def _scheme_remedy(given: str, known: list[str]) -> str:
+def _scheme_remedy(name: str, known: list[str]) -> str:
     named = [scheme for scheme in known if scheme]
     # An open source is never proposed: it must be meant.
-    if close := closest(given, [scheme for scheme in named if scheme != OPEN]):
+    if close := closest(name, [scheme for scheme in named if scheme != OPEN]):
         return f'did you mean "{close}"?'
     offered = " or ".join(f'"{scheme}"' for scheme in named)
     # The vendor's own way has no name.

@@ -49,15 +49,15 @@ class SignedForm(Struct, frozen=True, kw_only=True):
         self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret], urls: Sequence[str]
     ) -> Refused | None:
         """None when the signature fits one of the source's URLs under one of its secrets."""
-        given = request.headers.get(self.header, "")
-        if not given:
+        signature = request.headers.get(self.header, "")
+        if not signature:
             return missing_signature(self.header)
         fields = self.signed_fields(request)
         if isinstance(fields, Refused):
             return fields
         keys, form = self.keys(secrets, fields), joined_fields(fields)
         matches = [
-            hmac_matches(given, as_bytes(url) + form, keys, digest="sha1", encoding="base64")
+            hmac_matches(signature, as_bytes(url) + form, keys, digest="sha1", encoding="base64")
             for url in self.signed_urls(request, urls)
         ]
         return None if any(matches) else _NO_MATCH

@@ -82,24 +82,24 @@ class StandardWebhooks(
         if any((headers.get(header) or message_id) != message_id for header in ID_HEADERS):
             return bad_signature()
         message = b".".join((as_bytes(message_id), as_bytes(timestamp), request.body))
-        given: dict[str, list[str]] = {"v1": [], "v1a": []}
+        listed: dict[str, list[str]] = {"v1": [], "v1a": []}
         for versioned in islice(signatures.split(), _MOST_SIGNATURES):
             version, _, signature = versioned.partition(",")
-            given.get(version, []).append(signature)
-        matches = [self._fits(given, message, secret.reveal()) for secret in secrets]
+            listed.get(version, []).append(signature)
+        matches = [self._fits(listed, message, secret.reveal()) for secret in secrets]
         if not any(matches):
             return bad_signature()
         return refuse_stale(signed_at, freshness, now=now)
 
-    def _fits(self, given: dict[str, list[str]], message: bytes, secret: str) -> bool:
+    def _fits(self, signatures: dict[str, list[str]], message: bytes, secret: str) -> bool:
         key = self.key(secret)
         if not key:
             return False
         if not self.raw_secret and PUBLIC_KEY_PREFIX in secret:
-            tried = given["v1a"][:_MOST_ED25519_SIGNATURES]
+            tried = signatures["v1a"][:_MOST_ED25519_SIGNATURES]
             return any(_ed25519_fits(key, signature, message) for signature in tried)
         expected = base64.b64encode(hmac.digest(key, message, "sha256"))
-        return any(texts_match(signature, expected) for signature in given["v1"])
+        return any(texts_match(signature, expected) for signature in signatures["v1"])
 
     def key(self, secret: str) -> bytes | None:
         """The key's bytes; None when the secret does not have the form."""

@@ -127,8 +127,8 @@ def usual_caption(text: str) -> tuple[Captioned, frozenset[str]] | None:
             return None
         command, end = _COMMAND.match(text, place + len(_IN_REPLY)), place
     elif text.startswith(_EXIM):
-        found = _AFTER_EXIMS_CAPTION.match(text)
-        start = found.end() if found is not None else 0
+        match = _AFTER_EXIMS_CAPTION.match(text)
+        start = match.end() if match is not None else 0
         if "after " in text[start:]:
             return None
         command = _COMMAND.match(text, text.find("after ") + len("after "))

@@ -240,10 +240,10 @@ def token_in(text: str, words: frozenset[str], *, caption: str = "", remote_host
 def _find(forms: tuple[TokenForm, ...], text: str, caption: str, remote_host: str) -> Token | None:
     for form in forms:
         if form.cue in text:
-            for found in form.pattern.finditer(text):
-                cause = form.causes.get(found.group(1))
+            for match in form.pattern.finditer(text):
+                cause = form.causes.get(match.group(1))
                 if cause is not None and _is_theirs(form, caption, remote_host):
-                    return Token(provider=form.provider, name=found.group(), cause=cause)
+                    return Token(provider=form.provider, name=match.group(), cause=cause)
     return None
 
 

@@ -18,15 +18,15 @@ def remote_host(text: str | None) -> str:
 
     "" where there is no text, or an IP address or a name of one label, which do not tell whose host it is.
     """
-    found = _NAME.search(text[: 2 * _LONGEST_NAME]) if text else None
-    return found.group().lower() if found is not None else ""
+    match = _NAME.search(text[: 2 * _LONGEST_NAME]) if text else None
+    return match.group().lower() if match is not None else ""
 
 
 def host_in_caption(caption: str) -> str:
     """The host whose words a caption quotes: the last one that it names, "" if it names none. In lower case."""
     host = ""
-    for found in _SPEAKER.finditer(caption):
-        host = remote_host(found.group(1) or found.group(2)) or host
+    for match in _SPEAKER.finditer(caption):
+        host = remote_host(match.group(1) or match.group(2)) or host
     return host
 
 

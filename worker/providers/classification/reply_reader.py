@@ -69,8 +69,8 @@ def find_codes(smtp_code: int | None, enhanced_status: str | None, words: str) -
     reply = smtp_code if smtp_code is not None and 400 <= smtp_code <= 599 else None  # noqa: PLR2004
     stated = None
     if enhanced_status:
-        if found := _STATUS.match(enhanced_status):
-            stated = found.group(1)
+        if match := _STATUS.match(enhanced_status):
+            stated = match.group(1)
         elif reply is None and (bare := _REPLY.match(enhanced_status)):
             reply = int(bare.group())
     if not words:
@@ -78,8 +78,8 @@ def find_codes(smtp_code: int | None, enhanced_status: str | None, words: str) -
     if both := _BOTH.match(words):
         reply, quoted = reply or int(both.group(1)), both.group(2)
     else:
-        if reply is None and (found := _REPLY.search(words)):
-            reply = int(found.group())
+        if reply is None and (match := _REPLY.search(words)):
+            reply = int(match.group())
         quoted = _quoted_status(words)
     if quoted is None or quoted == stated:
         return reply, stated
@@ -88,14 +88,14 @@ def find_codes(smtp_code: int | None, enhanced_status: str | None, words: str) -
 
 def _quoted_status(words: str) -> str | None:
     """The first enhanced code in the words that is neither part of an IPv4 address nor a version number."""
-    for found in _ENHANCED.finditer(words):
-        before = words[max(0, found.start() - 12) : found.start()]
+    for match in _ENHANCED.finditer(words):
+        before = words[max(0, match.start() - 12) : match.start()]
         if before and (before[-1].isalnum() or before[-1] in "._/"):
             continue
         words_before = before.replace(":", " ").replace("=", " ").lower().split()
         if words_before and words_before[-1] in _VERSION_WORDS:
             continue
-        return found.group()
+        return match.group()
     return None
 
 

@@ -9,15 +9,17 @@ _INVALID = ("invalid", "not valid", "not a valid", "malformed", "syntax", "forma
 _OF_AN_ADDRESS = frozenset({Cause.INVALID_ADDRESS, Cause.MAILBOX_DOES_NOT_EXIST})
 
 
-def settle(kind: Kind, cause: Cause, found: Classification) -> tuple[Kind, Cause]:
+def settle(kind: Kind, cause: Cause, classification: Classification) -> tuple[Kind, Cause]:
     """The kind and cause to believe: the server's codes and words where they say something, else the vendor's class.
 
     A bare "refused by policy" says less than a vendor's class that puts the fault on the sender, and more than one
     that puts it on the address. What the vendor is still trying stays deferred, whatever the server's words.
     """
-    if found.cause is Cause.UNDETERMINED or (found.cause is Cause.POLICY and CAUSE_BLAME[cause] is Blame.SENDER):
+    if classification.cause is Cause.UNDETERMINED or (
+        classification.cause is Cause.POLICY and CAUSE_BLAME[cause] is Blame.SENDER
+    ):
         return kind, cause
-    return (kind if kind is Kind.DEFERRED else found.kind), found.cause
+    return (kind if kind is Kind.DEFERRED else classification.kind), classification.cause
 
 
 def kind_of_drop(cause: Cause) -> Kind:
@@ -37,5 +39,7 @@ def cause_of_drop(cause: Cause, words: str | None, *, recipient: str | None = No
     lowered = words.lower().replace("_", " ") if words else ""
     if any(echo in lowered for echo in _ECHOES) or not any(word in lowered for word in _INVALID):
         return cause
-    found = classify(smtp_code=None, enhanced_status=None, diagnostic=lowered, permanent=True, recipient=recipient)
-    return Cause.INVALID_ADDRESS if found.cause in _OF_AN_ADDRESS else cause
+    classification = classify(
+        smtp_code=None, enhanced_status=None, diagnostic=lowered, permanent=True, recipient=recipient
+    )
+    return Cause.INVALID_ADDRESS if classification.cause in _OF_AN_ADDRESS else cause

@@ -170,17 +170,17 @@ def _needs(word: str, wording: Wording) -> frozenset[str] | None:
     return frozenset({others[0].partition("'")[0]}) if others else None
 
 
-def _try(candidates: Sequence[Wording], words: str, found: list[Match]) -> None:
+def _try(candidates: Sequence[Wording], words: str, matches: list[Match]) -> None:
     for wording in candidates:
         if wording.neighbours is not None:
             if (place := wording.neighbours.find(words, wording.needle)) is not None:
-                found.append((wording.rank, *place, wording))
+                matches.append((wording.rank, *place, wording))
         elif wording.pattern is None:
             start = words.find(wording.needle)
             if start >= 0:
-                found.append((wording.rank, start, start + len(wording.needle), wording))
+                matches.append((wording.rank, start, start + len(wording.needle), wording))
         elif (fit := wording.pattern.search(words)) is not None:
-            found.append((wording.rank, fit.start(), fit.end(), wording))
+            matches.append((wording.rank, fit.start(), fit.end(), wording))
 
 
 def _wordings(groups: Iterable[Group]) -> Iterable[Wording]:

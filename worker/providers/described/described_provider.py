@@ -110,8 +110,8 @@ def _parse(compiled: Compiled, envelope: Envelope) -> list[FeedbackEvent]:
     elements = _array(compiled, envelope.body)
     if elements is not None:
         return read_elements(elements, labelled, partial(_read_element, compiled))
-    found = _search(compiled, _document(compiled, envelope.body))
-    return [event for element in found for event in _read(compiled, element, labelled)]
+    values = _search(compiled, _document(compiled, envelope.body))
+    return [event for element in values for event in _read(compiled, element, labelled)]
 
 
 def _elements(compiled: Compiled, envelope: Envelope) -> Iterable[Element] | None:
@@ -139,10 +139,10 @@ def _lines(compiled: Compiled, body: bytes) -> list[bytes]:
 
 def _read_line(compiled: Compiled, line: bytes, envelope: Envelope) -> list[FeedbackEvent]:
     try:
-        found = _search(compiled, json_payload.decode_json(line, _what(compiled)))
+        values = _search(compiled, json_payload.decode_json(line, _what(compiled)))
     except UnreadablePayload as error:
         return [malformed(envelope, line, reason=str(error))]
-    return [event for element in found for event in _read(compiled, element, envelope)]
+    return [event for element in values for event in _read(compiled, element, envelope)]
 
 
 def _array(compiled: Compiled, body: bytes) -> Sequence[Element] | None:
@@ -172,10 +172,10 @@ def _document(compiled: Compiled, body: bytes) -> Any:
 
 
 def _search(compiled: Compiled, document: Any) -> list[Any]:
-    found = document if compiled.events is None else compiled.events.search(document)
-    if not isinstance(found, (list, dict)):
+    values = document if compiled.events is None else compiled.events.search(document)
+    if not isinstance(values, (list, dict)):
         raise UnreadablePayload(f"{_what(compiled)}: no event was found in it")
-    return found if isinstance(found, list) else [found]
+    return values if isinstance(values, list) else [values]
 
 
 def _what(compiled: Compiled) -> str:

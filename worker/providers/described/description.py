@@ -132,7 +132,9 @@ def compile_description(text: str) -> Compiled:
     return Compiled(
         description=description,
         events=_expression("payload.events", description.payload.events),
-        fields={name: found for name, text in written.items() if (found := _expression(f"fields.{name}", text))},
+        fields={
+            name: expression for name, text in written.items() if (expression := _expression(f"fields.{name}", text))
+        },
     )
 
 

@@ -51,7 +51,7 @@ def _plain(value: str) -> str:
     """The value without comments; of quoted texts only what cannot be taken for a result."""
     text = _QUOTED.sub(lambda quoted: re.sub(r"[^A-Za-z0-9@._-]", "_", quoted.group(1)), value[:_LONGEST])
     for _ in range(5):  # comments in comments
-        text, found = _COMMENT.subn(" ", text)
-        if not found:
+        text, count = _COMMENT.subn(" ", text)
+        if not count:
             break
     return text.partition("(")[0]

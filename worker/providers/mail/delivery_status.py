@@ -184,9 +184,9 @@ def _entry(
 ) -> ReportEntry:
     action = _action(fields)
     kind, cause = ACTIONS.get(action, (Kind.OTHER, Cause.NONE))
-    said = typed_value(fields.get("diagnostic-code"))[1]
+    reply = typed_value(fields.get("diagnostic-code"))[1]
     final = _final(recipients)
-    diagnostic = fit_text(said or words or "", DIAGNOSTIC_LIMIT) or None
+    diagnostic = fit_text(reply or words or "", DIAGNOSTIC_LIMIT) or None
     failure = None
     if action in {"failed", "delayed", "expired"}:
         failure = classify(

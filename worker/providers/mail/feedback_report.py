@@ -123,8 +123,8 @@ def _report(
 
 def _is_trap(mail: MailPart, fields: Headers) -> bool:
     agent = fields.get("user-agent").lower()
-    said = f"{mail.headers.readable('subject')} {fields.get('abuse-type')} {fields.get('report-type')}".lower()
-    return any(word in agent for word in _TRAP_AGENTS) or any(word in said for word in _TRAPS)
+    words = f"{mail.headers.readable('subject')} {fields.get('abuse-type')} {fields.get('report-type')}".lower()
+    return any(word in agent for word in _TRAP_AGENTS) or any(word in words for word in _TRAPS)
 
 
 def _told_recipients(fields: Headers, returned: Headers | None, form: str) -> tuple[str, ...]:
@@ -150,12 +150,12 @@ def _xarf(mail: MailPart, leaves: list[MailPart], returned: Headers | None) -> R
         if leaf.content_type.startswith("text/") and _XARF_LINE.search(leaf.text()[:8_000]):
             text = leaf.text()
             values = {name.lower(): value.strip() for name, value in _XARF_LINE.findall(text[:8_000])}
-    told = (values.get("type") or values.get("reporttype") or values.get("report-type") or "").lower()
-    feedback_type = _XARF_TYPES.get(told, told)
+    kind = (values.get("type") or values.get("reporttype") or values.get("report-type") or "").lower()
+    feedback_type = _XARF_TYPES.get(kind, kind)
     if feedback_type == "abuse" and values.get("evidencesource", "").lower() == SPAMTRAP:
         feedback_type = SPAMTRAP
     fields = Headers((("feedback-type", feedback_type), ("user-agent", values.get("user-agent", ""))))
-    return _report(mail, fields, text, returned, form="xarf", word=told)
+    return _report(mail, fields, text, returned, form="xarf", word=kind)
 
 
 def _json_words(text: str) -> dict[str, str]:

@@ -87,11 +87,11 @@ def imap_mailbox(source: Source) -> ImapMailbox | None:
 def check_imap_options(source: Source) -> list[str]:
     """What is wrong with the options of the mailbox, each with its remedy; [] when nothing."""
     options = source.options
-    given = [option.name for option in IMAP_OPTIONS if option.name in options]
-    if not given:
+    names = [option.name for option in IMAP_OPTIONS if option.name in options]
+    if not names:
         return []
     if not has_mailbox(source):
-        return [f"imap_host is missing, but {given[0]} is set: name the IMAP server, or take the others out"]
+        return [f"imap_host is missing, but {names[0]} is set: name the IMAP server, or take the others out"]
     problems = [
         f"{option.name} = {options[option.name]!r}: it must be a text, in quotes, and not empty"
         for option in _TEXTS

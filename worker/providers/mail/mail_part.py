@@ -100,8 +100,8 @@ class MailPart(Struct, frozen=True, kw_only=True):
 
     def first_boundary(self) -> bytes | None:
         """The first line in the body that looks like a boundary, without its hyphens; None when none does."""
-        found = _LIKELY_BOUNDARY.search(self.mail, self.begin, self.end)
-        return found.group(1).rstrip() if found else None
+        match = _LIKELY_BOUNDARY.search(self.mail, self.begin, self.end)
+        return match.group(1).rstrip() if match else None
 
     def text(self) -> str:
         """The body in letters, lines ended by LF."""
@@ -227,8 +227,8 @@ def _content_type(value: str) -> tuple[str, dict[str, str]]:
 
 def _pieces(part: MailPart) -> list[tuple[int, int]]:
     """What stands between the boundaries; where the one told never occurs, the one that seems to be meant."""
-    told = part.parameters.get("boundary", "").strip().encode()
-    pieces = _between(part, told) if told else []
+    boundary = part.parameters.get("boundary", "").strip().encode()
+    pieces = _between(part, boundary) if boundary else []
     if not pieces and (likely := part.first_boundary()):
         pieces = _between(part, likely)
     return pieces
@@ -238,10 +238,10 @@ def _between(part: MailPart, boundary: bytes) -> list[tuple[int, int]]:
     line = re.compile(rb"^--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\n|\Z)", re.MULTILINE)
     pieces: list[tuple[int, int]] = []
     begin = None
-    for found in line.finditer(part.mail, part.begin, part.end):
+    for match in line.finditer(part.mail, part.begin, part.end):
         if begin is not None:
-            pieces.append((begin, max(begin, found.start() - 1)))
-        begin = None if found.group(1) else found.end()
+            pieces.append((begin, max(begin, match.start() - 1)))
+        begin = None if match.group(1) else match.end()
         if begin is None or len(pieces) > MAX_PARTS:
             return pieces
     if begin is not None:

@@ -23,14 +23,14 @@ _BLACKED_OUT = ("redacted", "undisclosed", "anonymi", "xxxx", "****")
 
 def addresses_in(text: str) -> list[str]:
     """The addresses in a header field or a line, in their one spelling, each once; at most 50."""
-    found = []
+    addresses = []
     for match in _ADDRESS.finditer(text[:8_000]):
         address = normalise_address(match.group().strip("."))
-        if address is not None and address not in found:
-            found.append(address)
-            if len(found) == 50:  # noqa: PLR2004 - told in the docstring
+        if address is not None and address not in addresses:
+            addresses.append(address)
+            if len(addresses) == 50:  # noqa: PLR2004 - told in the docstring
                 break
-    return found
+    return addresses
 
 
 def typed_value(value: str) -> tuple[str, str]:
@@ -59,11 +59,11 @@ def _sign(match: re.Match[str]) -> str:
 
 def mail_time(text: str) -> datetime | None:
     """A date of RFC 5322, whatever follows it; one that tells no known zone is taken as UTC."""
-    found = _DATE.search(text[:200])
-    if found is None:
+    match = _DATE.search(text[:200])
+    if match is None:
         return None
     try:
-        moment = parsedate_to_datetime(found.group())
+        moment = parsedate_to_datetime(match.group())
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
@@ -78,16 +78,16 @@ def html_as_text(markup: str) -> str:
 
 def _without_hidden(markup: str) -> str:
     """The page without what no reader sees: style, scripts, its head."""
-    lowered, shown, place = markup.lower(), [], 0
-    for found in _HIDDEN.finditer(markup):
-        if found.start() < place:
+    lowered, visible, place = markup.lower(), [], 0
+    for match in _HIDDEN.finditer(markup):
+        if match.start() < place:
             continue
-        end = lowered.find(f"</{found.group(1).lower()}", found.end())
+        end = lowered.find(f"</{match.group(1).lower()}", match.end())
         if end < 0:
             break  # it never ends: then it is taken for words
-        shown.append(markup[place : found.start()])
+        visible.append(markup[place : match.start()])
         place = end
-    return " ".join([*shown, markup[place:]])
+    return " ".join([*visible, markup[place:]])
 
 
 def is_blacked_out(address: str) -> bool:

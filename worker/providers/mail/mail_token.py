@@ -83,10 +83,10 @@ def read_token(text: str, secrets: Sequence[Secret]) -> MailToken | None:
 
 def genuine_tokens(text: str, secrets: Sequence[Secret]) -> Iterator[MailToken]:
     """All genuine tokens in a text; of what looks like one, the first ten are tried."""
-    for number, found in enumerate(_FOUND.finditer(text)):
+    for number, match in enumerate(_FOUND.finditer(text)):
         if number == _MOST_TRIED:
             return
-        token = _opened(found.group(1), secrets)
+        token = _opened(match.group(1), secrets)
         if token is not None:
             yield token
 

@@ -43,11 +43,11 @@ _MOST = 50
 
 def named_recipients(notice: str, returned: Headers) -> list[str]:
     """The recipients that the notice names, each once; [] where it names none, or where that is open."""
-    found: dict[str, None] = {}
+    recipients: dict[str, None] = {}
     for line in _LINES:
         for match in line.finditer(notice):
-            found.update(dict.fromkeys(addresses_in(match.group(1))))
-    named = [address for address in found if not is_role(address)][:_MOST]
+            recipients.update(dict.fromkeys(addresses_in(match.group(1))))
+    named = [address for address in recipients if not is_role(address)][:_MOST]
     if named:
         return named
     addressed = set(addresses_in(" ".join((*returned.all("to"), *returned.all("cc")))))
@@ -59,8 +59,8 @@ def senders_of(mail: MailPart, returned: Headers) -> frozenset[str]:
     """The addresses that are ours or the reporter's own: those are never blamed."""
     theirs = [mail.headers.get("from"), mail.headers.get("to"), mail.headers.get("reply-to")]
     own = [returned.get(name) for name in ("from", "sender", "reply-to", "return-path", "message-id", "errors-to")]
-    found = {address for value in (*theirs, *own) for address in addresses_in(value)}
-    return frozenset(found - set(addresses_in(returned.get("to"))))
+    addresses = {address for value in (*theirs, *own) for address in addresses_in(value)}
+    return frozenset(addresses - set(addresses_in(returned.get("to"))))
 
 
 def is_role(address: str) -> bool:

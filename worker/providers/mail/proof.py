@@ -47,8 +47,8 @@ def find_proof(mail: ReceivedMail, part: MailPart, report: Report, options: Mail
         for via, text in _places(mail, part, report):
             tokens += [(via, token) for token in genuine_tokens(text, options.token_secrets)]
     # A server's "pass" may be for a signature of the body's beginning (l=), behind which anything was appended.
-    told = passed_named(mail.message, dkim_domains(part.headers, options.authentication_results_from))
-    passed = (*mail.dkim_pass, *told)
+    domains = passed_named(mail.message, dkim_domains(part.headers, options.authentication_results_from))
+    passed = (*mail.dkim_pass, *domains)
     reporter = believed_reporter(part.headers, passed, options.known_reporters)
     if reporter is not None:
         covered = signed_fields(mail.message, passed)

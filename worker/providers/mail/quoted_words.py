@@ -40,7 +40,7 @@ def notice_and_copy(prose: str) -> tuple[str, Headers]:
     """What the server itself wrote, and the header of the mail that it copied below."""
     copy = _COPY.search(prose)
     fields = _FIELDS.search(prose, copy.end() if copy else 0)
-    begin = min((found.start() for found in (copy, fields) if found), default=len(prose))
+    begin = min((match.start() for match in (copy, fields) if match), default=len(prose))
     header = read_headers(prose[fields.start() :].encode("utf-8", "replace"))[0] if fields else Headers()
     return prose[:begin], header
 

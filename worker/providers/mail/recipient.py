@@ -70,8 +70,8 @@ def _from_returned(returned: Headers, fields: Headers) -> Iterator[tuple[str, st
         for value in returned.all(name)[:_MOST_FIELDS]:
             yield from ((address, name) for address in addresses_in(value)[:1])
     for value in returned.all("received")[:_MOST_FIELDS]:
-        if found := _RECEIVED_FOR.search(value):
-            yield from ((address, "received") for address in addresses_in(found.group(1)))
+        if match := _RECEIVED_FOR.search(value):
+            yield from ((address, "received") for address in addresses_in(match.group(1)))
     addressed = addresses_in(" ".join((*returned.all("to"), *returned.all("cc"))))
     local = fields.get("redacted-address").strip().rstrip("@").lower()
     domains = {address.rpartition("@")[2] for address in addressed}

@@ -129,10 +129,10 @@ def _find_elements(body: bytes, what: str, *, inside: str, lines: bool) -> list[
 def _decode_inside(body: bytes, inside: str) -> list[msgspec.Raw] | None:
     """The array in the field, found in one pass, as it is in nearly all bodies; None when the body is otherwise."""
     try:
-        found: list[msgspec.Raw] | None = _decoder_inside(inside)(body).elements
+        elements: list[msgspec.Raw] | None = _decoder_inside(inside)(body).elements
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
         return None
-    return found
+    return elements
 
 
 @lru_cache(maxsize=64)
@@ -143,8 +143,8 @@ def _decoder_inside(inside: str) -> Callable[[bytes], Any]:
 
 def _lines_in(body: bytes, what: str) -> list[msgspec.Raw]:
     """The lines of NDJSON; none where the body is one thing, perhaps in several lines."""
-    found = split_lines(body, what)
-    return [msgspec.Raw(line) for line in found] if len(found) > 1 and found[0].endswith(b"}") else []
+    lines = split_lines(body, what)
+    return [msgspec.Raw(line) for line in lines] if len(lines) > 1 and lines[0].endswith(b"}") else []
 
 
 def split_lines(body: bytes, what: str) -> list[bytes]:
@@ -236,10 +236,10 @@ def recipients(value: object) -> list[str]:
         return [value] if value else []
     if not isinstance(value, list):
         return []
-    found = list(dict.fromkeys(text for text in value if isinstance(text, str) and text))
-    if len(found) > RECIPIENTS_LIMIT:
-        raise UnreadablePayload(f"it names {len(found)} recipients, and no mail server takes over {RECIPIENTS_LIMIT}")
-    return found
+    texts = list(dict.fromkeys(text for text in value if isinstance(text, str) and text))
+    if len(texts) > RECIPIENTS_LIMIT:
+        raise UnreadablePayload(f"it names {len(texts)} recipients, and no mail server takes over {RECIPIENTS_LIMIT}")
+    return texts
 
 
 def metadata(value: object) -> dict[str, Any] | None:

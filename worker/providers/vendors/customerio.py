@@ -76,16 +76,16 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
     if address is None and kind is not Kind.OTHER and object_type == "email":
         raise UnreadablePayload(f"{_WHAT}: an {name} names nobody in data.recipient or data.identifiers.email")
     diagnostic = json_payload.text(data, "failure_message") or json_payload.text(data, "reason")
-    found = None
+    classification = None
     if name in _FAILURES:
-        found = classify(
+        classification = classify(
             smtp_code=None,
             enhanced_status=None,
             diagnostic=diagnostic,
             permanent=name == "email/bounced",
             recipient=address,
         )
-        kind, cause = settle(kind, cause, found)
+        kind, cause = settle(kind, cause, classification)
     elif kind is Kind.DROPPED:
         cause = cause_of_drop(cause, diagnostic, recipient=address)
         kind = kind_of_drop(cause)
@@ -102,7 +102,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         vendor_event=name,
         recognised=other_channel or name in EVENTS,
         vendor_time=from_unix_seconds(values.get("timestamp")),
-        failure=found,
+        failure=classification,
         message_id=json_payload.text(data, "delivery_id", json_payload.MESSAGE_ID_LIMIT)
         or json_payload.text(data, "email_id", json_payload.MESSAGE_ID_LIMIT),
         diagnostic=diagnostic,

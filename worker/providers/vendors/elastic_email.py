@@ -86,8 +86,8 @@ def welcome(request: WebhookRequest) -> Verdict:
     if request.method != "GET" and request.body.strip():
         return Accepted()
     if {"status", "to"} <= {name.lower() for name in request.query}:
-        told = [(name, value) for name, value in request.query.items() if name != _TOKEN.parameter]
-        return Accepted(body=urlencode(told, errors="replace").encode())
+        pairs = [(name, value) for name, value in request.query.items() if name != _TOKEN.parameter]
+        return Accepted(body=urlencode(pairs, errors="replace").encode())
     return _URL_TRIED if request.method == "GET" else Accepted()
 
 
@@ -127,14 +127,14 @@ def _read_event(values: dict[str, Any], written: str, address: str, envelope: En
     link = json_payload.text(values, "target")
     postback = json_payload.text(values, "postback")
     # No event has an id of its own.
-    told = (address, *((message_id, date, link) if message_id and date else (envelope.body,)))
+    identity = (address, *((message_id, date, link) if message_id and date else (envelope.body,)))
     return new_event(
         envelope,
         envelope.body,
         kind=kind,
         cause=cause,
-        key=(written, *told),
-        former_key=None if status == written else (status, *told),
+        key=(written, *identity),
+        former_key=None if status == written else (status, *identity),
         address=address,
         vendor_event=vendor_event,
         recognised=known,

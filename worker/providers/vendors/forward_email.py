@@ -74,7 +74,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
     diagnostic = json_payload.text(values, "response") or json_payload.text(values, "message")
     action = json_payload.text(bounce, "action", json_payload.WORD_LIMIT)
     category = json_payload.text(bounce, "category", json_payload.WORD_LIMIT)
-    found = classify(
+    classification = classify(
         smtp_code=code,
         enhanced_status=json_payload.text(bounce, "status"),  # false where there is none
         diagnostic=diagnostic,
@@ -87,9 +87,11 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         kind, cause = Kind.OTHER, Cause.NONE
     elif action in {"defer", "slowdown"} or code in _TEMPORARY_CODES:
         # A refusal by 4xx is tried again for days; the last one comes with another code.
-        kind, cause = settle(*ACTIONS[action if action in ACTIONS and action != "reject" else "defer"], found)
+        kind, cause = settle(*ACTIONS[action if action in ACTIONS and action != "reject" else "defer"], classification)
     else:
-        kind, cause = settle(*CATEGORIES.get("policy" if of_the_sender else category or "", ACTIONS["reject"]), found)
+        kind, cause = settle(
+            *CATEGORIES.get("policy" if of_the_sender else category or "", ACTIONS["reject"]), classification
+        )
     stamp = json_payload.text(values, "bounced_at")
     headers = json_payload.child(values, "headers")
     return new_event(
@@ -102,7 +104,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         vendor_event="/".join(word for word in (action or "bounce", category) if word),
         recognised=known,
         vendor_time=from_iso(stamp),
-        failure=found,
+        failure=classification,
         message_id=_message_id(headers) or json_payload.text(values, "email_id", json_payload.MESSAGE_ID_LIMIT),
         diagnostic=diagnostic,
         metadata=json_payload.metadata(_own_headers(headers)),

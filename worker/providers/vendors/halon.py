@@ -104,17 +104,17 @@ def _meaning(kind: Kind, failure: Classification, *, expired: bool) -> tuple[Kin
 
 def _enhanced(result: Mapping[str, Any]) -> str | None:
     """`[5, 1, 1]`, as Halon has it."""
-    told = result.get("enhanced")
-    if isinstance(told, list) and all(isinstance(digit, (int, float)) for digit in told):
-        return ".".join(f"{digit:.0f}" for digit in told) or None
+    status = result.get("enhanced")
+    if isinstance(status, list) and all(isinstance(digit, (int, float)) for digit in status):
+        return ".".join(f"{digit:.0f}" for digit in status) or None
     return json_payload.text(result, "enhanced", WORD_LIMIT)
 
 
 def _reason(result: Mapping[str, Any]) -> str | None:
     """The reply's lines."""
-    told = result.get("reason")
-    if isinstance(told, list):
-        return fit_text(" ".join(line for line in told if isinstance(line, str)), DIAGNOSTIC_LIMIT) or None
+    reason = result.get("reason")
+    if isinstance(reason, list):
+        return fit_text(" ".join(line for line in reason if isinstance(line, str)), DIAGNOSTIC_LIMIT) or None
     return json_payload.text(result, "reason")
 
 

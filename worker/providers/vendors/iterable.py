@@ -94,28 +94,28 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
 
 
 def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
-    given = json_payload.text(values, "eventName", json_payload.WORD_LIMIT)
-    if given is None:
+    event_name = json_payload.text(values, "eventName", json_payload.WORD_LIMIT)
+    if event_name is None:
         raise UnreadablePayload(f"{_WHAT}: it names no event in eventName")
-    name, (kind, cause) = _BY_LOWER_CASE.get(given.lower(), (given, (Kind.OTHER, Cause.NONE)))
+    name, (kind, cause) = _BY_LOWER_CASE.get(event_name.lower(), (event_name, (Kind.OTHER, Cause.NONE)))
     other_channel = name not in EVENTS and name.lower().startswith(OTHER_CHANNELS)
     written = json_payload.text(values, "email")
     address = None if other_channel else written
     if address is None and name in EVENTS and json_payload.text(values, "userId") is None:
         raise UnreadablePayload(f"{_WHAT}: an {name} names nobody in email")
     data = json_payload.child(values, "dataFields")
-    word, known, found = name, other_channel or name in EVENTS, None
+    word, known, classification = name, other_channel or name in EVENTS, None
     diagnostic = json_payload.text(data, "bounceMessage")
     if name == "emailBounce":
         state = json_payload.text(data, "recipientState", json_payload.WORD_LIMIT)
-        found = classify(
+        classification = classify(
             smtp_code=None,
             enhanced_status=json_payload.text(data, "status"),
             diagnostic=diagnostic,
             permanent=state == "HardBounce",
             recipient=written,
         )
-        kind, cause = settle(*_state_meaning(state), found)
+        kind, cause = settle(*_state_meaning(state), classification)
         known = state is None or state in RECIPIENT_STATES
         word = f"{name}/{state}" if state else name
     elif name == "emailUnSubscribe":
@@ -125,19 +125,19 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
             word = f"{name}/{how}"
     stamp = json_payload.text(data, "createdAt")
     message_id = json_payload.text(data, "messageId", json_payload.MESSAGE_ID_LIMIT)
-    told = (stamp or envelope.body, json_payload.text(data, "url"))
+    identity = (stamp or envelope.body, json_payload.text(data, "url"))
     return new_event(
         envelope,
         envelope.body,
         kind=kind,
         cause=cause,
-        key=(message_id, written, given, *told),
-        former_key=None if (address, name) == (written, given) else (message_id, address, name, *told),
+        key=(message_id, written, event_name, *identity),
+        former_key=None if (address, name) == (written, event_name) else (message_id, address, name, *identity),
         address=address,
         vendor_event=word,
         recognised=known,
         vendor_time=_time(stamp),
-        failure=found,
+        failure=classification,
         message_id=message_id,
         diagnostic=diagnostic or json_payload.text(data, "reason"),
         scope=_scope(data) if kind is Kind.UNSUBSCRIBE else None,

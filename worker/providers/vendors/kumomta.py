@@ -199,13 +199,13 @@ def _meaning(name: str, label: str | None, failure: Classification) -> tuple[Kin
 
 def _recipients(values: dict[str, Any], name: str) -> list[str | None]:
     """Whom the record names; [None] when it names nobody."""
-    told: object = values.get("recipient")  # of several recipients at once: an array
+    value: object = values.get("recipient")  # of several recipients at once: an array
     if name == "Feedback":
         # `recipient` is the mailbox that takes the reports. The trace is KumoMTA's own header in the mail, which
         # survives where the reporter takes the address out of the rest.
         report = json_payload.child(values, "feedback_report")
-        told = json_payload.child(report, "supplemental_trace").get("recipient") or report.get("original_rcpto_to")
-    addresses: list[str | None] = [text for text in json_payload.recipients(told) if normalise_address(text)]
+        value = json_payload.child(report, "supplemental_trace").get("recipient") or report.get("original_rcpto_to")
+    addresses: list[str | None] = [text for text in json_payload.recipients(value) if normalise_address(text)]
     return addresses or [None]
 
 

@@ -60,10 +60,10 @@ class LettermintSignature(Struct, frozen=True, kw_only=True):
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
         """None when one of the signatures fits under one of the secrets and the time is recent."""
-        given = request.headers.get(SIGNATURE_HEADER, "")
-        if not given:
+        header = request.headers.get(SIGNATURE_HEADER, "")
+        if not header:
             return missing_signature(SIGNATURE_HEADER)
-        parts = [part.lstrip().partition("=") for part in given.split(",", _MOST_PARTS)[:_MOST_PARTS]]
+        parts = [part.lstrip().partition("=") for part in header.split(",", _MOST_PARTS)[:_MOST_PARTS]]
         times = {value for name, _, value in parts if name == "t"}
         timestamp = times.pop() if len(times) == 1 else ""  # of several nobody knows which one is signed
         signed_at = read_signed_time(timestamp)
@@ -146,7 +146,7 @@ def _read_event(name: str, address: str | None, values: Mapping[str, Any], envel
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     response, reason = child(data, "response"), text(data, "reason")
     code = text(data, "reason_code", WORD_LIMIT) or reason  # newer payloads have a word beside the sentence
-    said = text(response, "content")
+    reply = text(response, "content")
     vendor_event, failure = name, None
     if name in _ANSWERED and response:
         failure = _classify(response, permanent=kind is Kind.HARD_BOUNCE, recipient=address)
@@ -168,7 +168,7 @@ def _read_event(name: str, address: str | None, values: Mapping[str, Any], envel
         vendor_time=from_iso(values.get("timestamp")) or from_iso(values.get("created_at")),
         failure=failure,
         message_id=text(data, "message_id", MESSAGE_ID_LIMIT),
-        diagnostic=said or reason,
+        diagnostic=reply or reason,
         tags=json_payload.tags(data, "tags") or json_payload.tags(data, "tag"),
         metadata=json_payload.metadata(data.get("metadata")),  # [] when there is none
     )
@@ -189,13 +189,13 @@ def _recipients(name: str, data: Mapping[str, Any]) -> Sequence[str | None]:
     if name == INBOUND:
         return [None]
     if name == CREATED and "recipient" not in data:
-        told: dict[str, None] = {}
+        recipients: dict[str, None] = {}
         for field in ("to", "cc", "bcc"):
             addresses = data.get(field)
             if isinstance(addresses, list):
-                told |= dict.fromkeys(address for address in addresses if isinstance(address, str) and address)
-        if told:
-            return list(told)[:_MOST_RECIPIENTS]
+                recipients |= dict.fromkeys(address for address in addresses if isinstance(address, str) and address)
+        if recipients:
+            return list(recipients)[:_MOST_RECIPIENTS]
     return [text(data, "recipient") or text(data, "email")]
 
 

@@ -104,9 +104,9 @@ def parse(envelope: Envelope, *, unsubscribed_counts: bool = False) -> list[Feed
 
 def _metadata(values: Mapping[str, Any]) -> dict[str, Any] | None:
     """What was sent, and the sender's own name for the contact: Loops carries no variables along."""
-    told = {name: text(values, name, WORD_LIMIT) for name in ("sourceType", "campaignId", "loopId", "transactionalId")}
-    told["userId"] = text(child(values, "contactIdentity"), "userId", WORD_LIMIT)
-    return {name: value for name, value in told.items() if value is not None} or None
+    texts = {name: text(values, name, WORD_LIMIT) for name in ("sourceType", "campaignId", "loopId", "transactionalId")}
+    texts["userId"] = text(child(values, "contactIdentity"), "userId", WORD_LIMIT)
+    return {name: value for name, value in texts.items() if value is not None} or None
 
 
 PROVIDER = Provider(

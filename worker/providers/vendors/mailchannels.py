@@ -63,15 +63,15 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
         raise UnreadablePayload(f"{_WHAT}: an element names no event")
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     reason = json_payload.text(values, "reason")
-    found = None
+    classification = None
     if name in _BOUNCES:
-        found = classify(
+        classification = classify(
             smtp_code=json_payload.integer(values, "status"),
             enhanced_status=None,
             diagnostic=reason,
             permanent=name == "hard-bounced",
         )
-        kind, cause = settle(kind, cause, found)
+        kind, cause = settle(kind, cause, classification)
     elif kind is Kind.DROPPED:
         cause = cause_of_drop(cause, reason)
         kind = kind_of_drop(cause)
@@ -92,7 +92,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
             vendor_event=name,
             recognised=name in EVENTS,
             vendor_time=time,
-            failure=found,
+            failure=classification,
             message_id=message_id,
             diagnostic=reason,
             tags=json_payload.tags(values, "campaign_id"),

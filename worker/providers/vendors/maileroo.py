@@ -65,10 +65,12 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
     if not recipients and name in EVENTS and name not in _NAMELESS:
         raise UnreadablePayload(f"{_WHAT}: a {name} names nobody in event_data.to")
     diagnostic = json_payload.text(data, "reason") or json_payload.text(data, "reject_reason")
-    found = None
+    classification = None
     if name in _FAILURES:
-        found = classify(smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=name == "failed")
-        kind, cause = settle(kind, cause, found)
+        classification = classify(
+            smtp_code=None, enhanced_status=None, diagnostic=diagnostic, permanent=name == "failed"
+        )
+        kind, cause = settle(kind, cause, classification)
     elif kind is Kind.DROPPED:
         cause = cause_of_drop(cause, diagnostic)
         kind = kind_of_drop(cause)
@@ -85,7 +87,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
             vendor_event=name,
             recognised=name in EVENTS,
             vendor_time=from_unix_seconds(values.get("event_time")) or from_iso(values.get("inserted_at")),
-            failure=found,
+            failure=classification,
             message_id=json_payload.text(values, "message_id", json_payload.MESSAGE_ID_LIMIT)
             or json_payload.text(values, "message_reference_id", json_payload.MESSAGE_ID_LIMIT),
             diagnostic=diagnostic,

@@ -125,8 +125,8 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
 
 
 def _is_public_ping(request: WebhookRequest) -> bool:
-    given = request.headers.get(SIGNATURE_HEADER, "")
-    if len(request.body) > _LARGEST_PING_BYTES or not hmac_matches(given.strip(), request.body, (PING_SECRET,)):
+    signature = request.headers.get(SIGNATURE_HEADER, "")
+    if len(request.body) > _LARGEST_PING_BYTES or not hmac_matches(signature.strip(), request.body, (PING_SECRET,)):
         return False
     try:
         ping: _Ping = _decode_ping(request.body)

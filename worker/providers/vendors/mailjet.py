@@ -201,13 +201,17 @@ def _error_of(values: dict[str, Any]) -> tuple[str, MailjetError]:
     return error or related, RELATED_TO.get(related, _NEW_ERROR)
 
 
-def _bounce(error: MailjetError, found: Classification, *, hard: bool) -> tuple[Kind, Cause]:
+def _bounce(error: MailjetError, classification: Classification, *, hard: bool) -> tuple[Kind, Cause]:
     kind, cause = error.hard if hard else error.soft
-    if kind is Kind.BLOCKED and found.cause is not Cause.POLICY and CAUSE_BLAME[found.cause] is Blame.SENDER:
-        return kind, found.cause
+    if (
+        kind is Kind.BLOCKED
+        and classification.cause is not Cause.POLICY
+        and CAUSE_BLAME[classification.cause] is Blame.SENDER
+    ):
+        return kind, classification.cause
     if kind in {Kind.BLOCKED, Kind.DROPPED} or error.related_to == "system":
         return kind, cause  # the fault lies elsewhere, whatever address the refusal quotes
-    return settle(kind, cause, found)
+    return settle(kind, cause, classification)
 
 
 def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
@@ -215,16 +219,16 @@ def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
     payload, custom_id = values.get("Payload"), values.get("CustomID")
     if not payload and not custom_id:
         return None
-    told: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
     if isinstance(payload, str) and payload:
         try:
             decoded = _decode_text(payload) if payload[0] == "{" else None
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             decoded = None
-        told = decoded if isinstance(decoded, dict) else {"Payload": payload}
+        metadata = decoded if isinstance(decoded, dict) else {"Payload": payload}
     if custom_id:
-        told["CustomID"] = custom_id
-    return json_payload.metadata(told)
+        metadata["CustomID"] = custom_id
+    return json_payload.metadata(metadata)
 
 
 PROVIDER = Provider(

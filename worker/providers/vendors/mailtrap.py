@@ -165,8 +165,8 @@ def _read_failure(name: str, values: Mapping[str, Any]) -> _Reading:
         )
         kind, cause = settle(kind, cause, failure)
     elif kind is Kind.DROPPED and diagnostic and "suppress" in diagnostic.lower():
-        told = diagnostic.lower().partition("suppress")[2]
-        word = next((word for word in SUPPRESSIONS if word in told), "suppressed")
+        words = diagnostic.lower().partition("suppress")[2]
+        word = next((word for word in SUPPRESSIONS if word in words), "suppressed")
         cause, vendor_event = SUPPRESSIONS[word], f"{name}/{word}"
     elif kind is Kind.DROPPED:
         cause = cause_of_drop(cause, diagnostic, recipient=text(values, "email"))

@@ -203,14 +203,14 @@ def _read_record(row: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         )
         kind, cause = _meaning(kind, _word(row, "bouncecat"), failure)
     raw = _encode(row)  # its keys in order, so that the same record has the same bytes however it came
-    told = json_payload.text(row, "rcpt")
+    address = json_payload.text(row, "rcpt")
     return new_event(
         envelope,
         raw,
         kind=kind,
         cause=cause,
         key=(raw,),
-        address=told if told and normalise_address(told) else None,
+        address=address if address and normalise_address(address) else None,
         vendor_event=f"{name}/{detail}" if detail else name,
         recognised=known,
         vendor_time=_time(row.get("timelogged")),

@@ -156,10 +156,10 @@ def _read_bounce(bounce: Mapping[str, Any]) -> _Reading:
         pair = (bounce_type, text(bounce, "subType", WORD_LIMIT) or bounce_type)
     codes = bounce.get("diagnosticCode")
     lines = codes if isinstance(codes, list) else [codes]
-    said = fit_text("\n".join(line for line in lines if isinstance(line, str)), DIAGNOSTIC_LIMIT)
+    words = fit_text("\n".join(line for line in lines if isinstance(line, str)), DIAGNOSTIC_LIMIT)
     # The message is Resend's own sentence on the type: shown, and never read as a server's words.
     failure = classify(
-        smtp_code=None, enhanced_status=None, diagnostic=said or None, permanent=bounce_type == "Permanent"
+        smtp_code=None, enhanced_status=None, diagnostic=words or None, permanent=bounce_type == "Permanent"
     )
     kind, cause = ses_vocabulary.BOUNCES.get(pair, ses_vocabulary.UNKNOWN_BOUNCE)
     if pair in ses_vocabulary.VAGUE_BOUNCES and failure.cause is not Cause.UNDETERMINED:
@@ -171,7 +171,7 @@ def _read_bounce(bounce: Mapping[str, Any]) -> _Reading:
         cause=cause,
         words=pair,
         recognised=pair in ses_vocabulary.BOUNCES,
-        diagnostic=said or text(bounce, "message"),
+        diagnostic=words or text(bounce, "message"),
         failure=failure,
     )
 

@@ -86,17 +86,17 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
     kind, cause = meaning or (Kind.OTHER, Cause.NONE)
     if address is None and kind is not Kind.OTHER:
         raise UnreadablePayload(f"{_WHAT}: a {name} names nobody in recipient or email")
-    found = diagnostic = None
+    classification = diagnostic = None
     if name in _BOUNCES:
         diagnostic = json_payload.text(values, "smtp_server_response")
-        found = classify(
+        classification = classify(
             smtp_code=json_payload.integer(values, "smtp_server_response_code"),
             enhanced_status=json_payload.text(values, "smtp_server_response_subcode"),
             diagnostic=diagnostic,
             permanent=name in _PERMANENT,
             recipient=address,
         )
-        kind, cause = settle(kind, cause, found)
+        kind, cause = settle(kind, cause, classification)
     stamp = values.get("timestamp")  # a number in one product, a text in the other
     time = from_unix_seconds(stamp) or from_iso(stamp)
     # A message in one product, a campaign in the other, which is why the address is part of the key.
@@ -123,7 +123,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
         vendor_event=name,
         recognised=meaning is not None,
         vendor_time=time,
-        failure=found,
+        failure=classification,
         message_id=message_id,
         diagnostic=diagnostic,
         scope=_scope(values) if kind is Kind.UNSUBSCRIBE else None,

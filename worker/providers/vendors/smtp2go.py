@@ -176,14 +176,14 @@ def _read_event(values: dict[str, Any], written: str, recipient: str, envelope: 
     time = json_payload.text(values, "time", json_payload.WORD_LIMIT)
     link = json_payload.text(values, "url") or json_payload.text(values, "link")
     # No event has an id of its own.
-    told = (recipient, *((message_id, time, link) if message_id and time else (envelope.body,)))
+    identity = (recipient, *((message_id, time, link) if message_id and time else (envelope.body,)))
     return new_event(
         envelope,
         envelope.body,
         kind=kind,
         cause=cause,
-        key=(written, *told),
-        former_key=None if name == written else (name, *told),
+        key=(written, *identity),
+        former_key=None if name == written else (name, *identity),
         address=recipient,
         vendor_event=written if bounce is None else f"{written}/{bounce}",
         recognised=name in EVENTS and (bounce is None or bounce in BOUNCES),

@@ -199,8 +199,8 @@ _BATCH = BatchBody(_WHAT)
 def welcome(request: WebhookRequest) -> Verdict:
     """The answer to a validation is the key that it shows, which has been compared already; else it is left out."""
     try:
-        shown = json_payload.decode_json(request.body, _WHAT)
-        events = _events_in(shown)
+        document = json_payload.decode_json(request.body, _WHAT)
+        events = _events_in(document)
     except UnreadablePayload:  # of an open source: parse says what is wrong with it
         return Accepted()
     if len(events) == 1 and json_payload.text(events[0], "type") == "Validation":
@@ -209,7 +209,7 @@ def welcome(request: WebhookRequest) -> Verdict:
         return Answered(
             reason="validated", detail="SocketLabs validated the endpoint", body=key.encode("utf-8", "replace")
         )
-    return Accepted(body=msgspec.json.encode(_without_secret(shown)))
+    return Accepted(body=msgspec.json.encode(_without_secret(document)))
 
 
 def parse(envelope: Envelope) -> list[FeedbackEvent]:
@@ -236,13 +236,13 @@ def _lower(values: dict[str, Any]) -> dict[str, Any]:
     return {key.lower(): value for key, value in values.items()}
 
 
-def _without_secret(shown: Any) -> Any:
+def _without_secret(document: Any) -> Any:
     """The same without the key, which travels in every event and has no business in the store."""
-    if isinstance(shown, list):
-        return [_without_secret(element) for element in shown]
+    if isinstance(document, list):
+        return [_without_secret(element) for element in document]
     return {
         key: _without_secret(value) if key == "data" and isinstance(value, dict) else value
-        for key, value in shown.items()
+        for key, value in document.items()
         if key.lower() != "secretkey"
     }
 
@@ -263,21 +263,21 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         word = f"{name}/{_word(values, 'trackingtype', _TRACKING_TYPES)}"
     kind, cause = EVENTS.get(word, (Kind.OTHER, Cause.NONE))
     known = word in EVENTS
-    found = None
+    classification = None
     if name == "Deferred":
-        found = _found(values, "deferralcode", permanent=False)
-        kind, cause = settle(kind, cause, found)
+        classification = _found(values, "deferralcode", permanent=False)
+        kind, cause = settle(kind, cause, classification)
     elif name == "Failed":
         failure = _word(values, "failuretype", _FAILURE_TYPES)
-        found = _found(values, "bouncestatus", permanent=_PERMANENT.get(failure))
+        classification = _found(values, "bouncestatus", permanent=_PERMANENT.get(failure))
         code = json_payload.integer(values, "failurecode")
         word = f"{name}/{failure if failure == 'Suppressed' or code is None else code}"
         known = failure == "Suppressed" or code is None or code in FAILURE_CODES
-        kind, cause = _failure(failure, code, found)
+        kind, cause = _failure(failure, code, classification)
     stamp = json_payload.text(values, "datetime")
     message_id = json_payload.text(values, "messageid", json_payload.MESSAGE_ID_LIMIT)
     details = json_payload.child(values, "data")
-    told = (json_payload.text(values, "url"), stamp or raw)
+    identity = (json_payload.text(values, "url"), stamp or raw)
     return new_event(
         envelope,
         raw,
@@ -290,7 +290,7 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
             address,
             name,
             *map(values.get, _WORDS_OF_THE_KEY),
-            *told,
+            *identity,
         ),
         former_key=(
             json_payload.text(values, "serverid"),
@@ -298,13 +298,13 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
             json_payload.text(values, "mailingid"),
             address,
             word,
-            *told,
+            *identity,
         ),
         address=address,
         vendor_event=word,
         recognised=known,
         vendor_time=from_iso(stamp),
-        failure=found,
+        failure=classification,
         message_id=message_id,
         diagnostic=json_payload.text(values, "diagnosticcode") or json_payload.text(values, "reason"),
         tags=json_payload.tags(details, "Tags"),
@@ -331,12 +331,12 @@ def _found(values: Mapping[str, Any], status: str, *, permanent: bool | None) ->
     )
 
 
-def _failure(failure: str, code: int | None, found: Classification) -> tuple[Kind, Cause]:
+def _failure(failure: str, code: int | None, classification: Classification) -> tuple[Kind, Cause]:
     if failure == "Suppressed":
         return SUPPRESSED
     kind, cause = FAILURE_CODES.get(code or 0, EVENTS["Failed"])
     # An answer by a machine is no bounce, whatever it quotes.
-    return (kind, cause) if kind is Kind.OTHER else settle(kind, cause, found)
+    return (kind, cause) if kind is Kind.OTHER else settle(kind, cause, classification)
 
 
 def _variables(details: dict[str, Any]) -> dict[str, Any]:

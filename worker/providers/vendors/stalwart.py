@@ -167,10 +167,10 @@ _STAGES = {
 
 
 def _failure(data: dict[str, Any], details: str | None, *, name: str, final: bool) -> Classification:
-    told = _REPLY.search(details or "")
+    match = _REPLY.search(details or "")
     return classify(
-        smtp_code=json_payload.integer(data, "code") or (int(told.group(1)) if told else None),
-        enhanced_status=told.group(2) if told else None,
+        smtp_code=json_payload.integer(data, "code") or (int(match.group(1)) if match else None),
+        enhanced_status=match.group(2) if match else None,
         diagnostic=details,
         permanent=True if final else None,
         stage=_STAGES.get(name, Stage.UNKNOWN),

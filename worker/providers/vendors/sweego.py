@@ -52,8 +52,8 @@ class BareStandardWebhooks(Struct, frozen=True):
 
     def _refuse(self, request: WebhookRequest, now: datetime, *, refuse_standard: Refuse) -> Refused | None:
         headers = {name: request.headers.get(name, "") for name in _HEADERS}
-        given = headers[SIGNATURE_HEADER].split()
-        headers[SIGNATURE_HEADER] = " ".join(one if "," in one else f"v1,{one}" for one in given)
+        signatures = headers[SIGNATURE_HEADER].split()
+        headers[SIGNATURE_HEADER] = " ".join(one if "," in one else f"v1,{one}" for one in signatures)
         return refuse_standard(msgspec.structs.replace(request, headers=headers), now)
 
     def check_secrets(self, source: Source) -> list[str]:
@@ -123,19 +123,19 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         kind, cause, address = Kind.OTHER, Cause.NONE, None
     elif address is None and name in EVENTS:
         raise UnreadablePayload(f"{_WHAT}: a {word} names nobody in recipient")
-    found = diagnostic = None
+    classification = diagnostic = None
     if name in _BOUNCES and kind is not Kind.OTHER:
         action, category, reply = _logged(values)
         diagnostic = reply or json_payload.text(values, "status")
         kind, cause = (Kind.DEFERRED, cause) if action == "DEFERRED" else CATEGORIES.get(category, (kind, cause))
-        found = classify(
+        classification = classify(
             smtp_code=json_payload.integer(values, "response_code"),
             enhanced_status=None,
             diagnostic=diagnostic,
             permanent=name == "hard_bounce",
             recipient=recipient,
         )
-        kind, cause = settle(kind, cause, found)
+        kind, cause = settle(kind, cause, classification)
     event_id = json_payload.text(values, "event_id")
     return new_event(
         envelope,
@@ -148,7 +148,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         vendor_event=word,
         recognised=name in EVENTS,
         vendor_time=from_iso(values.get("timestamp")),
-        failure=found,
+        failure=classification,
         message_id=json_payload.text(values, "swg_uid", json_payload.MESSAGE_ID_LIMIT)
         or json_payload.text(values, "transaction_id", json_payload.MESSAGE_ID_LIMIT),
         diagnostic=diagnostic,

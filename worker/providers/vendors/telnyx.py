@@ -242,8 +242,8 @@ def _first_error(payload: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _words(error: dict[str, Any]) -> str | None:
-    said = [text for name in ("title", "detail") if (text := json_payload.text(error, name))]
-    return fit_text(": ".join(said), DIAGNOSTIC_LIMIT) if said else None
+    texts = [text for name in ("title", "detail") if (text := json_payload.text(error, name))]
+    return fit_text(": ".join(texts), DIAGNOSTIC_LIMIT) if texts else None
 
 
 PROVIDER = Provider(

@@ -65,21 +65,21 @@ class HashInBody(Struct, frozen=True):
         """None when the hash fits under one of the source's API keys."""
         body = request.body
         try:
-            given = as_bytes(_decode_authenticated(body).auth)
+            hash_in_body = as_bytes(_decode_authenticated(body).auth)
         except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
             return Refused(
                 reason="unreadable_body",
                 detail="the body is no JSON object with a text in auth: set the webhook's event_format to json_post",
             )
-        if not given:
+        if not hash_in_body:
             return Refused(
                 reason="missing_signature",
                 detail="the body has no field auth: only Unisender Go and UniOne post here, and they always send it",
             )
-        if not _HASH.fullmatch(given) or body.count(given) != 1:
+        if not _HASH.fullmatch(hash_in_body) or body.count(hash_in_body) != 1:
             return bad_signature()
         matches = [
-            texts_match(given, as_bytes(body_hash(body.replace(given, as_bytes(secret.reveal())), "md5")))
+            texts_match(hash_in_body, as_bytes(body_hash(body.replace(hash_in_body, as_bytes(secret.reveal())), "md5")))
             for secret in secrets
             if secret.reveal()
         ]
@@ -291,14 +291,14 @@ def _read_event(beside: bytes, values: dict[str, Any], raw: bytes, envelope: Env
     written = address if isinstance(address, str) else None
     job_id, time = json_payload.text(data, "job_id", json_payload.MESSAGE_ID_LIMIT), data.get("event_time")
     # No event has an id of its own, and the header ID is another one each time the same events are sent.
-    told = (job_id, time, data.get("url")) if job_id and time else (raw,)
+    identity = (job_id, time, data.get("url")) if job_id and time else (raw,)
     return new_event(
         envelope,
         beside + raw[1:] if beside else raw,
         kind=kind,
         cause=cause,
-        key=(event_name, data.get("status"), word, written, *told),
-        former_key=(name, written, *told),
+        key=(event_name, data.get("status"), word, written, *identity),
+        former_key=(name, written, *identity),
         address=written,
         vendor_event=name,
         recognised=known,

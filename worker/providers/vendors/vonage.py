@@ -70,10 +70,10 @@ class SignedToken(Struct, frozen=True):
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
         """None when one of the secrets has signed the token, it is of this body, and it is recent."""
-        shown = request.headers.get("authorization", "")
-        if shown[: len(_BEARER)].lower() != _BEARER:
+        header = request.headers.get("authorization", "")
+        if header[: len(_BEARER)].lower() != _BEARER:
             return _UNSIGNED
-        claims = _claims(shown[len(_BEARER) :].strip(), secrets)
+        claims = _claims(header[len(_BEARER) :].strip(), secrets)
         if claims is None:
             return bad_signature()
         stated = json_payload.text(claims, PAYLOAD_HASH) or ""
@@ -111,10 +111,10 @@ def _claims(token: str, secrets: Sequence[Secret]) -> dict[str, Any] | None:
         return None
     try:
         stated = json_payload.decode_object(_decoded(header), "token's header")
-        said = json_payload.decode_object(_decoded(claims), "token")
+        values = json_payload.decode_object(_decoded(claims), "token")
     except (UnreadablePayload, binascii.Error, ValueError):
         return None
-    return said if stated.get("alg") == "HS256" else None
+    return values if stated.get("alg") == "HS256" else None
 
 
 def _encoded(part: bytes) -> bytes:
@@ -270,8 +270,8 @@ def _code(error: dict[str, Any]) -> str | None:
 
 def _words(values: dict[str, Any]) -> str | None:
     error = json_payload.child(values, "error")
-    said = json_payload.text(error, "detail") or json_payload.text(error, "reason")
-    return fit_text(said, DIAGNOSTIC_LIMIT) if said else None
+    text = json_payload.text(error, "detail") or json_payload.text(error, "reason")
+    return fit_text(text, DIAGNOSTIC_LIMIT) if text else None
 
 
 PROVIDER = Provider(

@@ -71,7 +71,7 @@ class ProducerSignature(Struct, frozen=True):
             return bad_signature()
         time = parts.get("ts", "")
         try:
-            given = base64.b64decode(unquote(parts["s"]), validate=True)
+            signature = base64.b64decode(unquote(parts["s"]), validate=True)
             payload = as_json(request.body)
         except (binascii.Error, ValueError, UnreadablePayload):
             return bad_signature()
@@ -83,7 +83,7 @@ class ProducerSignature(Struct, frozen=True):
         if read_signed_time(time, "milliseconds") is not None:
             messages += [time.encode() + message for message in messages]
         matches = [
-            texts_match(given, hmac.digest(as_bytes(secret.reveal()), message, "sha256"))
+            texts_match(signature, hmac.digest(as_bytes(secret.reveal()), message, "sha256"))
             for secret in secrets
             if secret.reveal()
             for message in messages
@@ -159,8 +159,8 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
 
 def _objects(value: object) -> list[dict[str, Any]]:
     """The objects of an array, or the only one; an empty one where there is none."""
-    found = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else [value]
-    return [item for item in found if isinstance(item, dict)] or [{}]
+    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, dict)] or [{}]
 
 
 def _addresses(value: object) -> Iterator[str]:
@@ -226,15 +226,15 @@ def _read_event(
         kind, cause = Kind.OTHER, Cause.NONE
     request_id = json_payload.text(message, "request_id", json_payload.MESSAGE_ID_LIMIT)
     time = json_payload.text(detail, "time", json_payload.WORD_LIMIT)
-    told = (request_id, time) if request_id and time else (raw,)
+    identity = (request_id, time) if request_id and time else (raw,)
     reference = json_payload.text(info, "client_reference")
     return new_event(
         envelope,
         raw,
         kind=kind,
         cause=cause,
-        key=(*words, own, *told),
-        former_key=(name, address, *told),
+        key=(*words, own, *identity),
+        former_key=(name, address, *identity),
         address=address,
         vendor_event=name,
         # An open of one of several recipients is no surprise; a bounce of nobody is.

@@ -75,12 +75,12 @@ def _bounce(notification: Notification) -> list[FeedbackEvent]:
     pair = (bounce_type, subtype)
     events = []
     for recipient in _recipients(bounce, "bouncedRecipients"):
-        found = _classify(recipient, permanent=bounce_type == "Permanent")
+        classification = _classify(recipient, permanent=bounce_type == "Permanent")
         kind, cause = BOUNCES.get(pair, UNKNOWN_BOUNCE)
-        if pair in VAGUE_BOUNCES and found.cause is not Cause.UNDETERMINED:
-            kind, cause = found.kind, found.cause
-        elif pair == ("Permanent", "NoEmail") and found.cause in HARD_CAUSES:
-            cause = found.cause
+        if pair in VAGUE_BOUNCES and classification.cause is not Cause.UNDETERMINED:
+            kind, cause = classification.kind, classification.cause
+        elif pair == ("Permanent", "NoEmail") and classification.cause in HARD_CAUSES:
+            cause = classification.cause
         if kind is Kind.SOFT_BOUNCE and json_payload.text(recipient, "action") == "delayed":
             kind = Kind.DEFERRED  # a warning from a server that goes on trying (RFC 3464, 2.3.3)
         events.append(
@@ -92,7 +92,7 @@ def _bounce(notification: Notification) -> list[FeedbackEvent]:
                 words=(bounce_type, subtype),
                 about=bounce,
                 feedback_id=feedback_id,
-                found=found,
+                classification=classification,
                 recognised=pair in BOUNCES,
             )
         )
@@ -140,17 +140,17 @@ def _delivery_delay(notification: Notification) -> list[FeedbackEvent]:
     delay_type = _word(delay, "delayType") or "Undetermined"
     events = []
     for recipient in _recipients(delay, "delayedRecipients"):
-        found = _classify(recipient, permanent=False)
+        classification = _classify(recipient, permanent=False)
         cause = DELAYS.get(delay_type, Cause.UNDETERMINED)
         events.append(
             _event(
                 notification,
                 recipient,
                 Kind.DEFERRED,
-                found.cause if cause is Cause.UNDETERMINED else cause,
+                classification.cause if cause is Cause.UNDETERMINED else cause,
                 words=(delay_type,),
                 about=delay,
-                found=found,
+                classification=classification,
                 recognised=delay_type in DELAYS,
             )
         )
@@ -267,7 +267,7 @@ def _event(
     about: Mapping[str, Any],
     words: tuple[str | None, ...] = (),
     feedback_id: str | None = None,
-    found: Classification | None = None,
+    classification: Classification | None = None,
     diagnostic: str | None = None,
     detail: str | None = None,
     scope: str | None = None,
@@ -302,7 +302,7 @@ def _event(
         vendor_event="/".join(word for word in (notification.name, *words) if word),
         vendor_time=vendor_time,
         recognised=recognised,
-        failure=found,
+        failure=classification,
         message_id=message_id,
         diagnostic=json_payload.text(recipient, "diagnosticCode") or diagnostic,
         scope=scope,

@@ -30,9 +30,9 @@ def preference_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[t
 
 def _topics(preferences: Mapping[str, Any]) -> dict[str, str | None]:
     statuses = preferences.get("topicSubscriptionStatus")
-    found = {}
+    topics = {}
     for status in statuses if isinstance(statuses, list) else ():
         topic = json_payload.text(status, "topicName", json_payload.WORD_LIMIT) if isinstance(status, dict) else None
         if topic is not None:
-            found[topic] = json_payload.text(status, "subscriptionStatus", json_payload.WORD_LIMIT)
-    return found
+            topics[topic] = json_payload.text(status, "subscriptionStatus", json_payload.WORD_LIMIT)
+    return topics

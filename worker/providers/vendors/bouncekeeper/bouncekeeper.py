@@ -301,7 +301,7 @@ def _told(reported: ReportedEvent, name: str, stated: Cause | None) -> _Told:
     kind, cause = known
     if name not in _FAILURES:
         return _Told(kind, stated or cause)
-    found = classify(
+    classification = classify(
         smtp_code=reported.smtp_code,
         enhanced_status=reported.enhanced_status,
         diagnostic=reported.diagnostic,
@@ -309,16 +309,16 @@ def _told(reported: ReportedEvent, name: str, stated: Cause | None) -> _Told:
         recipient=reported.address or reported.recipient,
     )
     if reported.final is False or (name == Kind.DEFERRED and not reported.final):
-        kind, cause = Kind.DEFERRED, stated or found.cause
+        kind, cause = Kind.DEFERRED, stated or classification.cause
     elif name in (BOUNCE, Kind.DEFERRED):
-        cause = stated or found.cause
-        kind = bounce_kind(cause) if stated else found.kind
+        cause = stated or classification.cause
+        kind = bounce_kind(cause) if stated else classification.kind
     elif stated is not None:
         # The sender's fault never counts against a contact, whatever the script calls it.
         kind, cause = Kind.BLOCKED if CAUSE_BLAME[stated] is Blame.SENDER else kind, stated
-    elif found.kind is kind and found.cause is not Cause.UNDETERMINED:
-        cause = found.cause
-    return _Told(kind, cause, failure=found)
+    elif classification.kind is kind and classification.cause is not Cause.UNDETERMINED:
+        cause = classification.cause
+    return _Told(kind, cause, failure=classification)
 
 
 def _time(value: str | float) -> datetime:

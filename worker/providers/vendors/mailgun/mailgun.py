@@ -187,8 +187,8 @@ def _what_happened(name: str, values: Mapping[str, Any], status: Mapping[str, An
     kind = EVENT_KINDS.get(name, Kind.OTHER)
     if kind is Kind.DROPPED:
         reject = child(values, "reject")
-        told = [json_payload.text(reject, key) for key in ("reason", "description")]
-        reason = ": ".join(word for word in told if word) or diagnostic
+        words = [json_payload.text(reject, key) for key in ("reason", "description")]
+        reason = ": ".join(word for word in words if word) or diagnostic
         cause = _reject_cause(reason)
         return Failure(
             kind=kind_of_drop(cause), cause=cause, vendor_event=name, diagnostic=reason and fit_text(reason, 2000)

@@ -82,7 +82,7 @@ def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnos
     code = json_payload.integer(status, "code")
     if code is None:
         code = json_payload.integer(status, "bounce-code")
-    found = classify(
+    classification = classify(
         smtp_code=None if code in OWN_CODES else code,
         enhanced_status=json_payload.text(status, "enhanced-code", 100),
         diagnostic=diagnostic,
@@ -92,56 +92,60 @@ def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnos
         remote_host=json_payload.text(status, "mx-host"),
     )
     if severity == "temporary":
-        kind, cause = Kind.DEFERRED, _temporary_cause(reason, code, found)
+        kind, cause = Kind.DEFERRED, _temporary_cause(reason, code, classification)
     elif severity == "permanent":
         bounce_type = (json_payload.text(status, "bounce-type", WORD_LIMIT) or "").lower()
-        kind, cause = _permanent(reason, code, bounce_type, found)
+        kind, cause = _permanent(reason, code, bounce_type, classification)
     else:  # "internal", "unknown" or nothing
         kind, cause = Kind.OTHER, Cause.NONE
     return Failure(
         kind=kind,
         cause=cause,
         vendor_event="/".join(word for word in ("failed", severity, reason) if word),
-        found=found,
+        found=classification,
         recognised=severity in _SEVERITIES and (not reason or reason in PERMANENT_REASONS or reason in OPEN_REASONS),
     )
 
 
-def _temporary_cause(reason: str, code: int | None, found: Classification) -> Cause:
+def _temporary_cause(reason: str, code: int | None, classification: Classification) -> Cause:
     if reason == "greylisted":
         return Cause.GREYLISTED
     if code == NO_MX:
         return Cause.DNS_FAILURE  # which may be found tomorrow
-    return OWN_CODES[code][1] if code in OWN_CODES else found.cause
+    return OWN_CODES[code][1] if code in OWN_CODES else classification.cause
 
 
-def _permanent(reason: str, code: int | None, bounce_type: str, found: Classification) -> tuple[Kind, Cause]:
+def _permanent(reason: str, code: int | None, bounce_type: str, classification: Classification) -> tuple[Kind, Cause]:
     decided = PERMANENT_REASONS.get(reason) or (OWN_CODES.get(code) if code is not None else None)
     if decided is not None:
         kind, cause = decided
-        names_fault = CAUSE_BLAME[found.cause] is Blame.SENDER and found.cause is not Cause.POLICY
+        names_fault = CAUSE_BLAME[classification.cause] is Blame.SENDER and classification.cause is not Cause.POLICY
         if kind is Kind.BLOCKED and names_fault:
-            cause = found.cause
+            cause = classification.cause
         return kind, cause
-    if found.cause is not Cause.UNDETERMINED and not _is_bare_policy(found):
-        if found.kind is Kind.HARD_BOUNCE and bounce_type == "soft":
+    if classification.cause is not Cause.UNDETERMINED and not _is_bare_policy(classification):
+        if classification.kind is Kind.HARD_BOUNCE and bounce_type == "soft":
             return Kind.SOFT_BOUNCE, Cause.UNDETERMINED
-        return bounce_kind(found.cause), found.cause
+        return bounce_kind(classification.cause), classification.cause
     if bounce_type in {"hard", "soft"}:
         hard = bounce_type == "hard"
     else:
-        hard = OPEN_REASONS.get(reason, False) and not _was_temporary(found) and found.cause is not Cause.POLICY
+        hard = (
+            OPEN_REASONS.get(reason, False)
+            and not _was_temporary(classification)
+            and classification.cause is not Cause.POLICY
+        )
     if hard:
         # Mailgun says the address is dead, in words that nobody could read a reason from.
         return Kind.HARD_BOUNCE, Cause.UNDETERMINED
-    return bounce_kind(found.cause), found.cause
+    return bounce_kind(classification.cause), classification.cause
 
 
-def _is_bare_policy(found: Classification) -> bool:
-    return found.cause is Cause.POLICY and (found.enhanced_status or "")[2:4] != "7."
+def _is_bare_policy(classification: Classification) -> bool:
+    return classification.cause is Cause.POLICY and (classification.enhanced_status or "")[2:4] != "7."
 
 
-def _was_temporary(found: Classification) -> bool:
-    if found.smtp_code is not None:
-        return found.smtp_code < 500  # noqa: PLR2004 - RFC 5321: 4yz is temporary
-    return found.enhanced_status is not None and found.enhanced_status[0] == "4"
+def _was_temporary(classification: Classification) -> bool:
+    if classification.smtp_code is not None:
+        return classification.smtp_code < 500  # noqa: PLR2004 - RFC 5321: 4yz is temporary
+    return classification.enhanced_status is not None and classification.enhanced_status[0] == "4"

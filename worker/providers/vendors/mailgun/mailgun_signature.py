@@ -79,7 +79,7 @@ class TokenSignature(Struct, frozen=True):
         """None when a signature fits under one of the source's keys and is recent."""
         signature = _signature(request)
         timestamp, token = _timestamp_text(signature.timestamp), signature.token
-        signatures = [given for given in (signature.signature, signature.parent_signature) if given]
+        signatures = [text for text in (signature.signature, signature.parent_signature) if text]
         if timestamp is None or not token or not signatures:
             return Refused(
                 reason="missing_signature",
@@ -90,7 +90,7 @@ class TokenSignature(Struct, frozen=True):
         if signed_at is None:
             return bad_time(timestamp)
         signed = f"{timestamp}{token}".encode("utf-8", "surrogatepass")
-        matches = [hmac_matches(given, signed, secrets) for given in signatures]
+        matches = [hmac_matches(text, signed, secrets) for text in signatures]
         if not any(matches):
             return bad_signature()
         return refuse_stale(signed_at, freshness, now=now)

@@ -151,7 +151,7 @@ def _bounce(record: _Record) -> FeedbackEvent:
     content = record.content
     named = _word(content, "Type")
     name = named if named in BOUNCE_TYPES else _NAME_BY_CODE.get(json_payload.integer(content, "TypeCode") or 0)
-    found = classify(
+    classification = classify(
         smtp_code=None,
         enhanced_status=None,
         diagnostic=json_payload.text(content, "Details"),
@@ -160,8 +160,16 @@ def _bounce(record: _Record) -> FeedbackEvent:
     )
     if name is None:
         code = _word(content, "TypeCode")
-        return _event(record, "Email", "BouncedAt", Kind.OTHER, words=(named or code,), found=found, recognised=False)
-    kind, cause = _kind_and_cause(BOUNCE_TYPES[name], found, inactive=json_payload.flag(content, "Inactive"))
+        return _event(
+            record,
+            "Email",
+            "BouncedAt",
+            Kind.OTHER,
+            words=(named or code,),
+            classification=classification,
+            recognised=False,
+        )
+    kind, cause = _kind_and_cause(BOUNCE_TYPES[name], classification, inactive=json_payload.flag(content, "Inactive"))
     return _event(
         record,
         "Email",
@@ -169,21 +177,21 @@ def _bounce(record: _Record) -> FeedbackEvent:
         kind,
         cause,
         words=(name,),
-        found=found,
+        classification=classification,
         scope=_stream(record) if kind is Kind.UNSUBSCRIBE else None,
     )
 
 
-def _kind_and_cause(bounce: BounceType, found: Classification, *, inactive: bool) -> tuple[Kind, Cause]:
+def _kind_and_cause(bounce: BounceType, classification: Classification, *, inactive: bool) -> tuple[Kind, Cause]:
     kind, cause = bounce.kind, bounce.cause
-    if bounce.refined and found.cause is not Cause.UNDETERMINED:
-        cause = found.cause
+    if bounce.refined and classification.cause is not Cause.UNDETERMINED:
+        cause = classification.cause
         if kind is not Kind.DEFERRED:
-            kind = found.kind
-    elif (bounce.kind, found.cause) == (Kind.SOFT_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST) or (
-        kind is Kind.BLOCKED and CAUSE_BLAME[found.cause] is Blame.SENDER
+            kind = classification.kind
+    elif (bounce.kind, classification.cause) == (Kind.SOFT_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST) or (
+        kind is Kind.BLOCKED and CAUSE_BLAME[classification.cause] is Blame.SENDER
     ):
-        cause = found.cause
+        cause = classification.cause
     if inactive and kind is Kind.DEFERRED:
         # Postmark has given up and suppressed the address: what was on its way is a bounce now.
         kind = Kind.SOFT_BOUNCE
@@ -283,7 +291,7 @@ def _event(
     cause: Cause = Cause.NONE,
     *,
     words: tuple[str | None, ...] = (),
-    found: Classification | None = None,
+    classification: Classification | None = None,
     detail: str | None = None,
     scope: str | None = None,
     recognised: bool = True,
@@ -313,7 +321,7 @@ def _event(
         vendor_event="/".join(word for word in (record.name, *words) if word),
         vendor_time=from_iso(stamp),
         recognised=recognised,
-        failure=found,
+        failure=classification,
         message_id=message_id,
         diagnostic=details or json_payload.text(content, "Description"),
         scope=scope,

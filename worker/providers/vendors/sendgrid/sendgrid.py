@@ -169,8 +169,14 @@ _PLAIN: dict[str, _Reading] = {
 
 
 def _read_deferred(values: Mapping[str, Any]) -> _Reading:
-    found = _classified(values, _words(values, "response"), permanent=False)
-    return _Reading(kind=Kind.DEFERRED, cause=found.cause, vendor_event="deferred", words="response", failure=found)
+    classification = _classified(values, _words(values, "response"), permanent=False)
+    return _Reading(
+        kind=Kind.DEFERRED,
+        cause=classification.cause,
+        vendor_event="deferred",
+        words="response",
+        failure=classification,
+    )
 
 
 def _read_dropped(values: Mapping[str, Any]) -> _Reading:
@@ -234,13 +240,13 @@ def _classified(values: Mapping[str, Any], diagnostic: str | None, *, permanent:
 def _read_bounce(values: Mapping[str, Any]) -> _Reading:
     bounce_type = (json_payload.text(values, "type", WORD_LIMIT) or "").lower()
     class_name = json_payload.text(values, "bounce_classification", WORD_LIMIT) or ""
-    found = _classified(values, _words(values, "reason"), permanent=True if bounce_type == "bounce" else None)
-    kind, cause = settle_bounce(bounce_type, class_name.lower(), found)
+    classification = _classified(values, _words(values, "reason"), permanent=True if bounce_type == "bounce" else None)
+    kind, cause = settle_bounce(bounce_type, class_name.lower(), classification)
     return _Reading(
         kind=kind,
         cause=cause,
         vendor_event="/".join(filter(None, ("bounce", bounce_type, class_name))),
-        failure=found,
+        failure=classification,
     )
 
 

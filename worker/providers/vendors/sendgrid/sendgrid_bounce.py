@@ -57,42 +57,42 @@ BOUNCE_CLASSES["technical"] = BOUNCE_CLASSES["technical failure"]
 BOUNCE_CLASSES["frequency"] = BOUNCE_CLASSES["frequency or volume too high"]
 
 
-def settle_bounce(bounce_type: str, class_name: str, found: Classification) -> tuple[Kind, Cause]:
+def settle_bounce(bounce_type: str, class_name: str, classification: Classification) -> tuple[Kind, Cause]:
     """Kind and cause of a `bounce` event; `type` and `bounce_classification` are given in lower case."""
     if bounce_type == "expired":
-        says_more = found.kind is Kind.SOFT_BOUNCE and _says_why(found)
-        return Kind.SOFT_BOUNCE, found.cause if says_more else Cause.EXPIRED
+        says_more = classification.kind is Kind.SOFT_BOUNCE and _says_why(classification)
+        return Kind.SOFT_BOUNCE, classification.cause if says_more else Cause.EXPIRED
     if bounce_type not in {"bounce", "blocked"}:
-        return found.kind, found.cause
+        return classification.kind, classification.cause
     bounce_class = BOUNCE_CLASSES.get(class_name, _UNCLASSIFIED)
-    if _overrules(found, bounce_class, bounce_type):
-        return found.kind, found.cause
+    if _overrules(classification, bounce_class, bounce_type):
+        return classification.kind, classification.cause
     kind, cause = bounce_class.bounce if bounce_type == "bounce" else bounce_class.blocked
-    if kind is Kind.HARD_BOUNCE and _was_temporary(found):
+    if kind is Kind.HARD_BOUNCE and _was_temporary(classification):
         return Kind.SOFT_BOUNCE, Cause.UNDETERMINED
     return kind, cause
 
 
-def _overrules(found: Classification, bounce_class: BounceClass, bounce_type: str) -> bool:
-    if not _says_why(found) or found.kind not in bounce_class.overruled_by:
+def _overrules(classification: Classification, bounce_class: BounceClass, bounce_type: str) -> bool:
+    if not _says_why(classification) or classification.kind not in bounce_class.overruled_by:
         return False
-    if found.cause is Cause.POLICY and bounce_class.bounce[0] is Kind.BLOCKED:
+    if classification.cause is Cause.POLICY and bounce_class.bounce[0] is Kind.BLOCKED:
         return False  # SendGrid's class says more than "refused by some rule"
-    if found.kind is Kind.HARD_BOUNCE and bounce_type == "blocked":
+    if classification.kind is Kind.HARD_BOUNCE and bounce_type == "blocked":
         # SendGrid goes on mailing what it calls blocked; only a plain bad address says otherwise.
         is_address_class = bounce_class is BOUNCE_CLASSES["invalid address"]
-        return is_address_class and (found.enhanced_status or "").startswith("5.1.")
+        return is_address_class and (classification.enhanced_status or "").startswith("5.1.")
     return True
 
 
-def _says_why(found: Classification) -> bool:
+def _says_why(classification: Classification) -> bool:
     """True when codes and words gave a reason: a bare 554 or "rejected" gives none, a code 5.7.x does."""
-    if found.cause is Cause.POLICY:
-        return (found.enhanced_status or "")[2:4] == "7."
-    return found.cause is not Cause.UNDETERMINED
+    if classification.cause is Cause.POLICY:
+        return (classification.enhanced_status or "")[2:4] == "7."
+    return classification.cause is not Cause.UNDETERMINED
 
 
-def _was_temporary(found: Classification) -> bool:
-    if found.smtp_code is not None:
-        return found.smtp_code < 500  # noqa: PLR2004 - RFC 5321: 4yz is temporary
-    return found.enhanced_status is not None and found.enhanced_status[0] == "4"
+def _was_temporary(classification: Classification) -> bool:
+    if classification.smtp_code is not None:
+        return classification.smtp_code < 500  # noqa: PLR2004 - RFC 5321: 4yz is temporary
+    return classification.enhanced_status is not None and classification.enhanced_status[0] == "4"

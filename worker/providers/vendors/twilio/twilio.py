@@ -113,7 +113,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
     status = json_payload.text(fields, "MessageStatus", WORD_LIMIT) or json_payload.text(
         fields, "SmsStatus", WORD_LIMIT
     )
-    told = _Told(
+    report = _Told(
         status=(status or "").lower(),
         sender=json_payload.text(fields, "From"),
         recipient=json_payload.text(fields, "To"),
@@ -123,9 +123,9 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
         words=json_payload.text(fields, "ErrorMessage") or json_payload.text(fields, "ChannelStatusMessage"),
         opt_out=_opt_out(json_payload.text(fields, "OptOutType", WORD_LIMIT), fields.get("Body")),
     )
-    if not told.status:
+    if not report.status:
         raise UnreadablePayload("Twilio callback: it tells no MessageStatus: is it about a message, or about a call?")
-    return [_event(told, envelope.body, envelope)]
+    return [_event(report, envelope.body, envelope)]
 
 
 def _is_stream(body: bytes) -> bool:
@@ -158,7 +158,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
     if name is None:
         return None
     inbound = name == STREAM_INBOUND
-    told = _Told(
+    report = _Told(
         status="received" if inbound else _status(name, json_payload.text(data, "messageStatus", WORD_LIMIT)),
         sender=json_payload.text(data, "from"),
         recipient=json_payload.text(data, "to"),
@@ -169,7 +169,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
         when=from_iso(data.get("timestamp")),
         metadata=json_payload.metadata(data.get("tags")),
     )
-    return _event(told, raw, envelope)
+    return _event(report, raw, envelope)
 
 
 def _status(name: str, stated: str | None) -> str:
@@ -179,14 +179,14 @@ def _status(name: str, stated: str | None) -> str:
     return (stated or name.removeprefix(STREAM_PREFIX)).lower()
 
 
-def _event(told: _Told, raw: bytes, envelope: Envelope) -> FeedbackEvent:
-    if told.recipient is None and told.status in STATUSES:
+def _event(report: _Told, raw: bytes, envelope: Envelope) -> FeedbackEvent:
+    if report.recipient is None and report.status in STATUSES:
         raise UnreadablePayload("Twilio callback: it tells of a message to nobody: To is missing")
-    inbound = told.status in _INBOUND or told.code in INCOMING_CODES
-    kind, cause, word, recognised = _meaning(told)
-    person = told.sender if inbound else told.recipient
+    inbound = report.status in _INBOUND or report.code in INCOMING_CODES
+    kind, cause, word, recognised = _meaning(report)
+    person = report.sender if inbound else report.recipient
     # `whatsapp:+49…`, `messenger:…`, `rcs:…` are other channels: the number's texts are not in question.
-    if any(":" in (party or "") for party in (told.sender, told.recipient)):
+    if any(":" in (party or "") for party in (report.sender, report.recipient)):
         kind, cause, person = Kind.OTHER, Cause.NONE, None
     elif inbound and kind is Kind.OTHER:
         person = None  # somebody wrote to us: no feedback about a message of ours
@@ -196,32 +196,32 @@ def _event(told: _Told, raw: bytes, envelope: Envelope) -> FeedbackEvent:
         kind=kind,
         cause=cause,
         # The same for the form and for the stream, so that a source which gets both counts once.
-        key=(told.message_id, told.status, told.recipient) if told.message_id is not None else (raw,),
+        key=(report.message_id, report.status, report.recipient) if report.message_id is not None else (raw,),
         address=person,
         vendor_event=word,
         recognised=recognised,
-        vendor_time=told.when,
-        message_id=told.message_id,
-        diagnostic=told.words,
-        metadata=told.metadata,
+        vendor_time=report.when,
+        message_id=report.message_id,
+        diagnostic=report.words,
+        metadata=report.metadata,
         channel=Channel.SMS,
     )
 
 
-def _meaning(told: _Told) -> tuple[Kind, Cause, str, bool]:
+def _meaning(report: _Told) -> tuple[Kind, Cause, str, bool]:
     """Kind and cause, Twilio's words for it, and whether they are known."""
-    if told.status in _INBOUND and told.opt_out:
-        kind, cause = OPT_OUT_TYPES.get(told.opt_out, (Kind.OTHER, Cause.NONE))
-        return kind, cause, f"{told.status}/{told.opt_out}", told.opt_out in OPT_OUT_TYPES
-    if told.status == STREAM_TEST:
+    if report.status in _INBOUND and report.opt_out:
+        kind, cause = OPT_OUT_TYPES.get(report.opt_out, (Kind.OTHER, Cause.NONE))
+        return kind, cause, f"{report.status}/{report.opt_out}", report.opt_out in OPT_OUT_TYPES
+    if report.status == STREAM_TEST:
         return *_TEST, STREAM_TEST, True
-    kind, cause = STATUSES.get(told.status, (Kind.OTHER, Cause.NONE))
-    if told.status not in {"undelivered", "failed"} or not told.code:
-        return kind, cause, told.status, told.status in STATUSES
-    kind, cause = CODES.get(told.code, (kind, cause))
-    if told.code == LANDLINE_OR_CARRIER and (told.sender or "").isdecimal():
+    kind, cause = STATUSES.get(report.status, (Kind.OTHER, Cause.NONE))
+    if report.status not in {"undelivered", "failed"} or not report.code:
+        return kind, cause, report.status, report.status in STATUSES
+    kind, cause = CODES.get(report.code, (kind, cause))
+    if report.code == LANDLINE_OR_CARRIER and (report.sender or "").isdecimal():
         kind, cause = UNREACHABLE_FROM_SHORT_CODE  # which alone are written without a plus
-    return kind, cause, f"{told.status}/{told.code}", told.code in CODES
+    return kind, cause, f"{report.status}/{report.code}", report.code in CODES
 
 
 PROVIDER = Provider(

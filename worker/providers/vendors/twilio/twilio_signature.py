@@ -99,17 +99,17 @@ def ambiguity(fields: Sequence[Field]) -> str | None:
 
 
 def _in_names(fields: Sequence[Field]) -> Iterator[str]:
-    told = dict(fields)
-    for name in (_ACCOUNT, "To", *(("From",) if _TEXT in told else ())):
-        if name not in told:
+    values = dict(fields)
+    for name in (_ACCOUNT, "To", *(("From",) if _TEXT in values else ())):
+        if name not in values:
             yield f"{name} is missing, which is in each of Twilio's forms"
     for name, count in Counter(name for name, _ in set(fields)).items():
         if not _NAME.fullmatch(name) or _LIKE_A_FIELD.search(name.encode()):
             yield f"{name[:40]!r} is no name of Twilio's"
         if count > 1 and name in _READ:
             yield f"{name} has several values"
-    consents = told.get("From", b"").startswith(b"+") and told.get(_TEXT, b"").strip().upper() in _CONSENTS
-    if consents and any(_TEXT < name < "From" for name in told):
+    consents = values.get("From", b"").startswith(b"+") and values.get(_TEXT, b"").strip().upper() in _CONSENTS
+    if consents and any(_TEXT < name < "From" for name in values):
         yield f"{_TEXT} may be the beginning of what was written"
 
 
