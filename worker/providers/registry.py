@@ -67,7 +67,7 @@ PROVIDERS: dict[str, Provider] = {module.PROVIDER.name: module.PROVIDER for modu
 
 
 def provider_named(name: str) -> Provider:
-    """The provider that a source or an envelope names; raises ImpossibleSetting when there is none."""
+    """The provider that a source or an envelope names; raises ImpossibleSetting if it is unknown."""
     provider = PROVIDERS.get(name)
     if provider is None:
         raise ImpossibleSetting(f'provider = "{name}" is not known: use one of {", ".join(sorted(PROVIDERS))}')

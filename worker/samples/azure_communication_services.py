@@ -44,7 +44,6 @@ class AzureCommunicationServicesSamples(UntimedVendor):
     events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_element."""
         return sample_element(event)
 
     def proof(self, body: bytes) -> dict[str, str]:

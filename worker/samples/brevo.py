@@ -45,7 +45,6 @@ class BrevoSamples(UntimedVendor):
         return f"brevo:{made_up[:40]}"
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_object."""
         return sample_object(event)
 
 

@@ -33,7 +33,6 @@ class ElasticEmailSamples(UntimedVendor):
     provider: ClassVar[str] = "elastic_email"
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
     def posted(self, content: Any) -> WebhookRequest:

@@ -24,7 +24,6 @@ class ForwardEmailSamples(UntimedVendor):
     provider: ClassVar[str] = "forward_email"
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
     def proof(self, body: bytes) -> dict[str, str]:

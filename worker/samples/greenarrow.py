@@ -35,7 +35,6 @@ class GreenArrowSamples(UntimedVendor):
         return f"greenarrow:{made_up}"
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
 

@@ -24,7 +24,6 @@ class HalonSamples(UntimedVendor):
     shown = staticmethod(bearer)
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
 

@@ -27,7 +27,6 @@ class HarakaSamples(UntimedVendor):
     events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
 

@@ -29,7 +29,6 @@ class KumoMtaSamples(UntimedVendor):
     shown = staticmethod(bearer)
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_record."""
         return sample_record(event)
 
 

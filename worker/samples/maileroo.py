@@ -32,7 +32,6 @@ class MailerooSamples(UntimedVendor):
     provider: ClassVar[str] = "maileroo"
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
     def proof(self, body: bytes) -> dict[str, str]:

@@ -31,7 +31,6 @@ class MailerSendSamples(UntimedVendor):
     provider: ClassVar[str] = "mailersend"
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
     def proof(self, body: bytes) -> dict[str, str]:

@@ -64,7 +64,6 @@ class MailjetSamples(UntimedVendor):
         return f"mailjet:{made_up[:40]}"
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_object."""
         return sample_object(event)
 
 

@@ -34,7 +34,6 @@ class MailtrapSamples(UntimedVendor):
         return made_up[:32]
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
     def posted(self, content: Any) -> WebhookRequest:

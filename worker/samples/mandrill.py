@@ -56,7 +56,6 @@ class MandrillSamples(UrlVendor):
     sample_url: ClassVar[str] = SAMPLE_URL
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_element."""
         return sample_element(event)
 
     def posted(self, content: Any, *, key: str | None = None) -> WebhookRequest:

@@ -45,7 +45,6 @@ class PostalSamples(UntimedVendor):
         return (Secret(base64.b64encode(public).decode()),)
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
     def proof(self, body: bytes) -> dict[str, str]:

@@ -41,7 +41,6 @@ class PowerMtaSamples(UntimedVendor):
     events_per_request: ClassVar[int | None] = RECORDS_PER_FILE
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_row."""
         return sample_row(event)
 
     def posted(self, content: Any) -> WebhookRequest:

@@ -34,7 +34,6 @@ class SendPulseSamples(UntimedVendor):
     events_per_request: ClassVar[int | None] = _MOST_EVENTS
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
     def query(self) -> dict[str, str]:

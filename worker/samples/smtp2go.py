@@ -33,7 +33,6 @@ class Smtp2goSamples(UntimedVendor):
         return f"smtp2go:{made_up}"
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
     def as_form(self, values: Mapping[str, Any]) -> WebhookRequest:

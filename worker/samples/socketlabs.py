@@ -60,7 +60,6 @@ class SocketLabsSamples(UntimedVendor):
         return speaking
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_values."""
         return sample_values(event)
 
     def posted(self, content: Any) -> WebhookRequest:

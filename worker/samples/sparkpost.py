@@ -62,7 +62,6 @@ class SparkPostSamples(UntimedVendor):
         return f"sparkpost:{made_up[:40]}"
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_element."""
         return sample_element(event)
 
     def proof(self, body: bytes) -> dict[str, str]:

@@ -66,7 +66,6 @@ class TwilioSamples(UrlVendor):
     sample_url: ClassVar[str] = SAMPLE_URL
 
     def document(self, event: SampleEvent) -> dict[str, str]:
-        """See sample_fields."""
         return sample_fields(event)
 
     def posted(self, content: Any) -> WebhookRequest:

@@ -36,7 +36,6 @@ class UnisenderGoSamples(UntimedVendor):
     events_per_request: ClassVar[int | None] = EVENTS_PER_BATCH
 
     def document(self, event: SampleEvent) -> dict[str, Any]:
-        """See sample_element."""
         return sample_element(event)
 
     def posted(self, content: Any) -> WebhookRequest:

@@ -115,7 +115,7 @@ def _refuse_token(token: str, secrets: Sequence[Secret], where: str) -> Refused 
         return None
     return Refused(
         reason="bad_credentials",
-        detail=f"{where} carries none of this source's secrets: compare it with what was entered at the vendor",
+        detail=f"{where} matches no secret of this source: compare it with what was entered at the vendor",
     )
 
 
@@ -147,7 +147,7 @@ def refuse_basic_auth(request: WebhookRequest, secrets: Sequence[Secret]) -> Ref
         return None
     return Refused(
         reason="bad_credentials",
-        detail="user or password is none of this source's secrets: compare them with the webhook's URL",
+        detail="user and password match no secret of this source: compare them with the webhook's URL",
         challenge=_CHALLENGE,
     )
 

@@ -23,7 +23,7 @@ from worker.providers.webhook_request import WebhookRequest
 Digest = Literal["md5", "sha1", "sha256", "sha384", "sha512"]
 Encoding = Literal["hex", "base64"]
 
-# A vendor lists one signature for each secret in use. Whoever lists thousands wants them all compared.
+# A vendor lists one signature for each secret in use. A caller who lists thousands wants them all compared.
 _MOST_SIGNATURES = 16
 
 
@@ -133,7 +133,7 @@ def bad_signature() -> Refused:
     """The refusal of a request whose proof does not hold."""
     return Refused(
         reason="bad_signature",
-        detail="the signature fits none of this source's secrets: compare them with the signing key at the vendor, and "
+        detail="the signature matches no secret of this source: compare them with the signing key at the vendor, and "
         "make sure that no proxy changes the body",
     )
 

@@ -100,7 +100,7 @@ class PublicKeySignature(
 
 @lru_cache(maxsize=256)
 def load_public_key(text: str) -> PublicKeyTypes | None:
-    """The public key of any sort in base64 DER (SubjectPublicKeyInfo) or PEM; None when it is none."""
+    """The public key of any sort in base64 DER (SubjectPublicKeyInfo) or PEM; None if it is not a key."""
     try:
         if "-----BEGIN" in text:
             return load_pem_public_key(text.encode())
@@ -110,7 +110,7 @@ def load_public_key(text: str) -> PublicKeyTypes | None:
 
 
 def load_rsa_key(text: str) -> rsa.RSAPublicKey | None:
-    """The RSA public key in base64 DER (SubjectPublicKeyInfo) or PEM; None when it is none."""
+    """The RSA public key in base64 DER (SubjectPublicKeyInfo) or PEM; None if it is not a key."""
     key = load_public_key(text)
     return key if isinstance(key, rsa.RSAPublicKey) else None
 
@@ -164,7 +164,7 @@ def ed25519_matches(signature_base64: str, message: bytes, keys: Sequence[Secret
 
 
 def load_p256_key(text: str) -> ec.EllipticCurvePublicKey | None:
-    """The P-256 public key in base64 DER (SubjectPublicKeyInfo) or PEM; None when it is none."""
+    """The P-256 public key in base64 DER (SubjectPublicKeyInfo) or PEM; None if it is not a key."""
     key = load_public_key(text)
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         return None

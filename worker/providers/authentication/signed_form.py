@@ -121,6 +121,6 @@ def ambiguous_form(what: str) -> Refused:
 
 _NO_MATCH = Refused(
     reason="bad_signature",
-    detail="the signature fits none of this source's secrets and URLs: compare the key with the one at the vendor, and "
+    detail="the signature matches no secret and URL of this source: compare the key with the one at the vendor, and "
     f"{URL.name} with the webhook's URL there, to the last slash, for it is signed too",
 )

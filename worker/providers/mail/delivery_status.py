@@ -50,7 +50,7 @@ _MOST_FIELDS = 40  # in a group
 
 
 def read_delivery_status(mail: MailPart, *, null_sender: bool = False) -> Report | None:
-    """What a delivery status notification says of each recipient, None when the mail is none.
+    """What a delivery status notification says of each recipient; None for another mail.
 
     Its fields may also stand in the text of a mail that presents itself as a bounce; and a bounce that was bounced
     itself, so that it came back inside of another, is read in the place of that one.

@@ -56,7 +56,7 @@ class Headers(Struct, frozen=True):
     fields: tuple[tuple[str, str], ...] = ()
 
     def get(self, name: str) -> str:
-        """The first value, "" when there is none."""
+        """The first value, or "" if the field is missing."""
         for field, value in self.fields:
             if field == name:
                 return value

@@ -44,7 +44,7 @@ def verifies_no_dkim(_source: Source) -> bool:
 class MailProvider(Provider, frozen=True, kw_only=True):
     """A provider whose webhooks carry whole mails: reports of feedback loops, and bounces."""
 
-    unwrap: Unwrap  # the mail that was posted; raises UnreadablePayload when there is none
+    unwrap: Unwrap  # the mail that was posted; raises UnreadablePayload if the request has no mail
     unwrap_for: Callable[[Source], Unwrap] | None = None  # the same, where the source's options have a say
     # Whether mail that comes in by a source tells, beyond doubt, whose DKIM signature holds.
     believes_dkim: Callable[[Source], bool] = verifies_no_dkim

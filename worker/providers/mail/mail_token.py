@@ -77,7 +77,7 @@ def make_verp_sender(
 
 
 def read_token(text: str, secrets: Sequence[Secret]) -> MailToken | None:
-    """The first genuine token in a text, None when there is none; further text may stand around it."""
+    """The first genuine token in a text, or None. Other text may stand around it."""
     return next(genuine_tokens(text, secrets), None)
 
 

@@ -1,7 +1,7 @@
 """What a source of mail may be configured with, besides what its way in has of its own.
 
 `token_secrets`: the keys of our own tokens, several while one is being replaced. They may be read from files
-(`token_secrets_files`) and are not among `secrets`, as those are shown to whoever posts the mail.
+(`token_secrets_files`) and are not among `secrets`, as those are shown to the program that posts the mail.
 `bounce_domain`, `verp_separator`: where bounces come back to, and how a local part is divided: `b+…@bounce_domain`.
 `known_reporters`: whose DKIM signature is believed in a complaint; "defaults" is the table of known loops.
 `report_addresses`: where the loops send to. A report that is believed for its signature must be addressed to one

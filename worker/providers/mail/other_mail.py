@@ -55,7 +55,7 @@ _AGGREGATE_TYPES = frozenset({"application/tlsrpt+gzip", "application/tlsrpt+jso
 
 
 def read_request_to_unsubscribe(mail: MailPart) -> Report | None:
-    """A mail to the address in List-Unsubscribe, written by a mail program, or by hand; None when it is none."""
+    """A mail to the address in List-Unsubscribe, written by a mail program or by hand; None for another mail."""
     subject = mail.headers.readable("subject").strip().lower()
     if subject != "unsubscribe":
         return None
@@ -65,7 +65,7 @@ def read_request_to_unsubscribe(mail: MailPart) -> Report | None:
 
 
 def read_auto_reply(mail: MailPart) -> Report | None:
-    """An automatic answer of a person's mailbox, None when it is none: a postmaster that quotes a refusal is none."""
+    """An automatic answer of a person's mailbox; None for another mail, such as a postmaster that quotes a refusal."""
     if not is_auto_reply(mail) or (is_from_daemon(mail) and refuses(mail)):
         return None
     changed = _ADDRESS_CHANGED.search(_beginning(mail))

@@ -41,7 +41,7 @@ _STILL_TRYING = re.compile(
 
 
 def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
-    """What a bounce in prose says of each recipient, None when the mail is none.
+    """What a bounce in prose says of each recipient; None for another mail.
 
     `null_sender`: its envelope had no sender, as that of all servers' messages, and of some people's replies. Its
     entries name nobody where it plainly is a bounce, but whose remains unsaid.

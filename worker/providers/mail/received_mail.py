@@ -4,7 +4,7 @@ from msgspec import Struct
 
 
 class ReceivedMail(Struct, frozen=True, kw_only=True):
-    """Raw bytes and what only SMTP knew; whoever took the mail in fills this, whatever way it came.
+    """Raw bytes and what only SMTP knew; the part that takes the mail in fills this, for every way of arrival.
 
     What is in `message` may be forged; the other fields must be the taker's own knowledge.
     """

@@ -99,5 +99,5 @@ def _unquote_all(quoted: bytes) -> bytes | None:
     # quoted JSON take 0.2 ms so, not 3 ms.
     signed = text.replace(b"=", b"%3D").replace(b"%", b"=")
     decoded = binascii.a2b_qp(signed.replace(b"\n", b"=0A").replace(b"\r", b"=0D"))
-    # Each escape makes one byte of three; a `%` that is none does not, and would have become another character.
+    # Each escape makes one byte of three; a `%` that begins no escape would have become another character.
     return decoded if len(decoded) == len(text) - 2 * escapes else None

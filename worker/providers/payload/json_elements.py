@@ -41,7 +41,7 @@ def split_object(text: bytes, *, most: int) -> dict[str, bytes] | None:
         try:
             values[_decode_text(key[1])] = member[key.end() :].strip()
         except (msgspec.DecodeError, UnicodeError):
-            continue  # a name that cannot be read is none that anybody looks for
+            continue  # nobody looks for a name that cannot be read
     return values
 
 

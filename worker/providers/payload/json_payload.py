@@ -79,9 +79,9 @@ def decode_array_of_raw(body: bytes, what: str) -> list[msgspec.Raw]:
 
 
 def decode_fields(body: bytes, what: str) -> Mapping[str, msgspec.Raw | bytes]:
-    """The values of the JSON object, each still as its own bytes; raises UnreadablePayload when it is none.
+    """The values of the JSON object, each still as its own bytes.
 
-    Nor is one of more than a thousand fields.
+    Raises UnreadablePayload if the body is not an object, or one of more than a thousand fields.
     """
     try:
         if len(body) <= VALUES_LIMIT:

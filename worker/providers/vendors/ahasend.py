@@ -81,7 +81,7 @@ def _read_event(name: str, values: Mapping[str, Any], envelope: Envelope) -> Fee
         if name == BOUNCED:
             (kind, cause), vendor_event = REFUSED, f"{name}/delivery_attempt"
         failure = classify(
-            smtp_code=json_payload.integer(attempt, "smtp_code"),  # 0 where there is none
+            smtp_code=json_payload.integer(attempt, "smtp_code"),  # 0 if there is no code
             enhanced_status=text(attempt, "enhanced_status_code", WORD_LIMIT),
             diagnostic=text(attempt, "response"),
             permanent=kind is Kind.HARD_BOUNCE,

@@ -76,7 +76,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
     category = json_payload.text(bounce, "category", json_payload.WORD_LIMIT)
     classification = classify(
         smtp_code=code,
-        enhanced_status=json_payload.text(bounce, "status"),  # false where there is none
+        enhanced_status=json_payload.text(bounce, "status"),  # false if there is no code
         diagnostic=diagnostic,
         permanent=action == "reject",
         recipient=address,

@@ -38,7 +38,7 @@ from worker.providers.webhook_request import WebhookRequest
 # otherwise: with its prefix, as text.
 
 SIGNATURE_HEADER = "x-lettermint-signature"
-_MOST_PARTS = 16  # whoever lists thousands wants them all computed
+_MOST_PARTS = 16  # a caller who lists thousands wants them all computed
 _MAX_AGE_SECONDS = 300  # as in Lettermint's own libraries
 
 
@@ -170,7 +170,7 @@ def _read_event(name: str, address: str | None, values: Mapping[str, Any], envel
         message_id=text(data, "message_id", MESSAGE_ID_LIMIT),
         diagnostic=reply or reason,
         tags=json_payload.tags(data, "tags") or json_payload.tags(data, "tag"),
-        metadata=json_payload.metadata(data.get("metadata")),  # [] when there is none
+        metadata=json_payload.metadata(data.get("metadata")),  # [] if there is no metadata
     )
 
 

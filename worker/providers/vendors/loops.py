@@ -2,8 +2,8 @@
 
 https://loops.so/docs/webhooks
 
-Loops takes whoever bounces hard, or is deleted, out of the audience, and tells of that by `contact.unsubscribed`, as of
-a person who leaves. The two events come in either order and share no id, so that nothing tells an echo from its
+Loops takes a contact that bounces hard, or is deleted, out of the audience, and reports that by `contact.unsubscribed`,
+as of a person who leaves. The two events come in either order and share no id, so that nothing tells an echo from its
 opposite; but a person who leaves is told of by `email.unsubscribed` too. That one counts, and `contact.unsubscribed`
 counts only where the source says so. Nothing tells whether a person left one mailing list or all. When Loops sends
 again is not documented, nor whether anything follows a soft bounce that is given up.

@@ -93,7 +93,7 @@ class SecretKeyInBody(Struct, frozen=True):
         if not all([any([texts_match(key or "", secret) for secret in keys_here]) for key in keys]):  # noqa: C419 - all are compared
             return Refused(
                 reason="bad_credentials",
-                detail="the body's SecretKey is none of this source's secrets: copy the key of this endpoint from "
+                detail="the body's SecretKey matches no secret of this source: copy the key of this endpoint from "
                 "SocketLabs",
             )
         if servers and any(json_payload.integer(event, "serverid") not in servers for event in events):
@@ -122,7 +122,7 @@ def _proofs_in(body: bytes) -> list[dict[str, Any]]:
 
 
 def _unwrapped_fields(element: _Fields) -> _Fields:
-    """As _unwrapped."""
+    """The fields of the event, without the object that may wrap them."""
     inner = element.get("data")
     if inner is None or "Type" in element or bytes(memoryview(inner)[:1]) != b"{":
         return element

@@ -81,8 +81,8 @@ CODES: dict[str, tuple[Kind, Cause]] = {
     "40009": _FILTERED,  # what it says
     "40010": _UNREGISTERED,  # 10DLC
     "40011": _TOO_FAST,
-    "40012": _NO_MOBILE,  # the number is none
-    "40013": _SET_UP_WRONG,  # our number is none
+    "40012": _NO_MOBILE,  # the recipient's number is not a phone number
+    "40013": _SET_UP_WRONG,  # our number is not a phone number
     "40014": _TOO_FAST,  # it expired in the queue, which only our own speed fills
     "40015": _FILTERED,  # by Telnyx itself
     "40016": _TOO_FAST,  # T-Mobile, 10DLC

@@ -196,7 +196,7 @@ _decode_body = msgspec.json.Decoder(_Body).decode
 
 
 def welcome(request: WebhookRequest) -> Verdict:
-    """Accepts the body without its hash, by which whoever reads it later could try out API keys."""
+    """Accepts the body without its hash, by which a later reader could try out API keys."""
     return Accepted(body=_AUTH.sub(rb'\1"', request.body, count=1))
 
 

@@ -123,7 +123,7 @@ _BOUNCES = frozenset({"softbounce", "hardbounce"})
 _OF_THE_ONLY_RECIPIENT = frozenset({"delivered", "email_open", "email_link_click"})  # their details name nobody
 
 # -- How it is read ------------------------------------------------------------------------------------------
-# Everything is an array in an array: event_message[].event_data[].details[]. Whoever has one may leave the array out.
+# Everything is an array in an array: event_message[].event_data[].details[]. For a single one the array may be missing.
 
 _MOST_DETAILS = 100  # each gets a copy of the whole
 
@@ -158,7 +158,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
-    """The objects of an array, or the only one; an empty one where there is none."""
+    """The objects of an array, or the only one; an empty one if it is missing."""
     items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, dict)] or [{}]
 

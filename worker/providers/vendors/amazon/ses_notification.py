@@ -194,7 +194,7 @@ def _subscription(notification: Notification) -> list[FeedbackEvent]:
             about=subscription,
             detail=scope,
             scope=scope,
-            # Whoever comes back may still leave out some topics: the coming back is told first.
+            # A contact that comes back may still leave out some topics: the return is the first event.
             earlier=kind is Kind.RESUBSCRIBE and scope is None,
         )
         for recipient in _recipients(notification.mail, "destination")

@@ -113,7 +113,7 @@ def parse(envelope: Envelope, *, account_from: str = "") -> list[FeedbackEvent]:
 def welcome(request: WebhookRequest, *, source: Source) -> Verdict:
     """The answer tells what is wrong with which event; 400 where none can be read.
 
-    Whoever wrote the script is there to put it right.
+    The author of the script can mend it.
     """
     envelope = Envelope(
         delivery_id=UUID(int=0),  # of nothing that is kept
@@ -180,7 +180,7 @@ def _check(raw: bytes, envelope: Envelope, account_from: str) -> str:
 def _check_account(named: str | int, event: FeedbackEvent, account_from: str) -> None:
     """Raises UnreadablePayload when the event names another account than the one it would be kept under.
 
-    Whoever holds the source's secret may write into its account alone, unless the operator has said otherwise.
+    The source's secret lets a caller write into its account alone, unless the operator allows more.
     """
     kept = with_own_account(event, account_from, _ACCOUNT_PATHS).account if account_from else event.account
     if str(named).strip() != kept:

@@ -2,8 +2,8 @@
 
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
 
-The event is not signed: whoever sees one signature can put any event beside it. So what was signed is accepted for one
-event only, for as long as its time is, and at one source or another that has the same key.
+The event is not signed: anybody who sees one signature can put any event beside it. So what was signed is accepted for
+one event only, for as long as its time is, and at one source or another that has the same key.
 
 Nothing stands between time and token in what is signed. Digits at the beginning of a token could be read as the end of
 the time: a time must have its ten digits, and what is remembered is both together.

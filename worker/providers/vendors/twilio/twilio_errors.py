@@ -60,7 +60,7 @@ TWILIO_CODES: dict[int, tuple[Kind, Cause]] = {
     12300: _FILTERED,  # the media's type
     14107: _TOO_FAST,  # too many replies between two numbers
     21211: _NO_MOBILE,  # 'To' is no valid number
-    21212: _SET_UP_WRONG,  # 'From' is none
+    21212: _SET_UP_WRONG,  # 'From' is not a number
     21265: _NO_MOBILE,  # 'To' is a short code
     21266: _SET_UP_WRONG,  # 'To' and 'From' are the same
     21268: _NO_MOBILE,  # a premium or information service
