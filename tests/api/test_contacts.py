@@ -57,11 +57,47 @@ async def test_a_contact_tells_where_it_stands_and_the_servers_own_words(client:
 async def test_events_are_explained_one_by_one(client: ClientSession, store: Store) -> None:
     await store(HISTORY)
     told = await get(client, "/v1/contacts/jane@example.org/explanation")
-    assert [step["event"]["kind"] for step in told["steps"]] == ["deferred", "hard_bounce"]
-    assert [step["outcome"] for step in told["steps"]] == ["nothing", "block_began"]
-    assert told["steps"][-1]["status"] == told["status"] == "blocklisted"
-    assert told["steps"][-1]["event"]["diagnostic"] == BOUNCE.diagnostic
+    assert [step["event"]["kind"] for step in told["steps"]] == ["hard_bounce", "deferred"]
+    assert [step["outcome"] for step in told["steps"]] == ["block_began", "nothing"]
+    assert told["steps"][0]["status"] == told["status"] == "blocklisted"
+    assert told["steps"][0]["event"]["diagnostic"] == BOUNCE.diagnostic
+    assert told["next"] is None
     assert all(step["sentence"] for step in told["steps"])
+
+
+async def test_the_story_comes_in_pages_from_the_latest_step_on(client: ClientSession, store: Store) -> None:
+    await store([make_event(Kind.SOFT_BOUNCE, day=day, cause=Cause.CONTENT, message=f"m{day}") for day in range(5)])
+    pages, query = [], "limit=2"
+    while True:
+        told = await get(client, f"/v1/contacts/jane@example.org/explanation?{query}")
+        pages.append([step["event"]["message_id"] for step in told["steps"]])
+        if told["next"] is None:
+            break
+        query = f"limit=2&before={told['next']}"
+    assert pages == [["m4", "m3"], ["m2", "m1"], ["m0"]]
+
+
+async def test_a_long_stretch_of_openings_is_summed_up(client: ClientSession, store: Store) -> None:
+    await store([make_event(Kind.OPENED, day=day, message=f"m{day}") for day in range(30)])
+    (stretch,) = (await get(client, "/v1/contacts/jane@example.org/explanation"))["steps"]
+    assert stretch == {
+        "type": "stretch",
+        "first_at": "2026-03-01T12:00:00Z",
+        "last_at": "2026-03-30T12:00:00Z",
+        "counts": {"opened": 30},
+        "status": "active",
+        "blocks": "none",
+        "sentence": "30 opened between 2026-03-01 12:00 UTC and 2026-03-30 12:00 UTC.",
+    }
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=x", "before=x", "before=", "before=1-2-3", f"before={'9' * 18}-40-aa"]
+)
+async def test_a_page_that_there_cannot_be_is_refused(client: ClientSession, store: Store, query: str) -> None:
+    await store(HISTORY)
+    problem = await get(client, f"/v1/contacts/jane@example.org/explanation?{query}", 422)
+    assert problem["type"] == "urn:bouncekeeper:problem:bad-parameter"
 
 
 async def test_the_explanation_and_the_report_agree(client: ClientSession, store: Store) -> None:

@@ -29,10 +29,10 @@ KNOWN = """
 MANY_EVENTS = """
     INSERT INTO calm_events (occurred_at, entry_key, contact_id, rank, reader_version, machine, received_at,
                              delivery_id, diagnostic, raw, beside)
-    SELECT $1::timestamptz + n * interval '1 minute', uuid_send(gen_random_uuid()), contacts.id, 70, 1, false, now(),
-           gen_random_uuid(), repeat('x', 200), repeat('x', 300)::bytea,
+    SELECT $1::timestamptz + n * interval '1 second', uuid_send(gen_random_uuid()), contacts.id, 70, 1, false, now(),
+           gen_random_uuid(), repeat('x', 200), NULL,
            '{"cause": "none", "provider": "postmark", "source": "postmark", "vendor_event": "Open"}'
-      FROM contacts, generate_series(1, 20000) n
+      FROM contacts, generate_series(1, 200000) n
 """
 
 
@@ -98,8 +98,10 @@ async def test_two_hundred_large_questions_at_once_keep_within_the_memory_and_a_
 
 
 @pytest.mark.slow
-async def test_explanations_of_many_events_take_turns(api: tuple[Server, str], pool: Pool) -> None:
-    """Ten at once took 330 MiB more than one."""
+async def test_explanations_of_very_many_events_take_no_more_memory_and_hold_up_nobody(
+    api: tuple[Server, str], pool: Pool
+) -> None:
+    """Ten at once of 20,000 events took 330 MiB more than one."""
     await pool.execute(KNOWN, ["opener@example.org"])
     await pool.execute(MANY_EVENTS, START)
     server, url = api
@@ -107,7 +109,7 @@ async def test_explanations_of_many_events_take_turns(api: tuple[Server, str], p
 
     async def ask(session: ClientSession) -> int:
         async with session.get("/v1/contacts/opener@example.org/explanation") as response:
-            assert response.status == 429 or len((await response.json())["steps"]) == 20_000
+            assert response.status == 429 or (await response.json())["steps"][0]["counts"] == {"opened": 200_000}
             return response.status
 
     async with ClientSession(url, headers=headers, timeout=timeout) as session:

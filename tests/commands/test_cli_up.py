@@ -164,6 +164,7 @@ def test_explain_tells_the_servers_own_words(instance: Instance) -> None:
     document = json.loads(instance.run("explain", "explained@example.org", "--json").stdout)
     assert document["contact"]["status"] == "blocklisted"
     assert "no such user here" in document["explanation"]["steps"][0]["event"]["diagnostic"]
+    assert instance.run("explain", "explained@example.org", "--all").stdout == told.stdout
     assert instance.run("explain", "nobody@example.org").returncode == ExitCode.NO
 
 

@@ -24,7 +24,6 @@ from worker.store.event_rows import EventEncoder
 from worker.store.partitions import make_partitions
 from worker.store.pool import Pool, WriterPool
 from worker.store.stored_entries import (
-    count_stored_entries,
     latest_entries,
     stored_entries,
     stored_entries_by_contact,
@@ -88,7 +87,6 @@ async def test_an_event_comes_back_exactly_as_it_was_stored(
     await store(pool, contact_id, event, learned=learned)
     assert await stored_entries(pool, contact_id) == [event]
     assert await latest_entries(pool, contact_id, limit=5) == [event]
-    assert await count_stored_entries(pool, "default", "email", GONE) == 1
 
 
 _TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=300)

@@ -42,7 +42,7 @@ from worker.connections.listening import hide_versions
 from worker.connections.remote_address import RemoteAddress
 from worker.contacts.accounts import KnownAccounts
 from worker.contacts.check import check_addresses
-from worker.contacts.explanation import contact_explanation
+from worker.contacts.explanation import DEFAULT_STEPS, MAX_STEPS, contact_explanation
 from worker.contacts.report import contact_report
 from worker.policy.rule import Policy
 from worker.process import metrics
@@ -52,7 +52,6 @@ from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool
 from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING
-from worker.store.stored_entries import count_stored_entries
 
 _POOL: web.AppKey[Pool] = web.AppKey("pool")
 _POLICY: web.AppKey[Policy] = web.AppKey("policy")
@@ -64,8 +63,8 @@ _JSON = "application/json"
 # aiohttp reads so much ahead on each connection, before it is counted.
 _READ_BUFFER_BYTES = 64 * 1024
 _REPORT_BYTES = 512 * 1024  # with the largest number of events and status changes, each at its longest
-_EXPLANATION_BYTES = 16 * 1024
-_EVENT_BYTES = 3 * 1024  # per event of an explanation, from the row to the answer; measured with 20,000 events
+_EXPLANATION_BYTES = 2 * 1024 * 1024  # one slice of the log, however long that is
+_STEP_BYTES = 3 * 1024  # per step of an explanation, from the row to the answer
 
 _encoder = msgspec.json.Encoder()
 
@@ -146,15 +145,14 @@ async def _contact(request: web.Request) -> web.Response:
 
 
 async def _explanation(request: web.Request) -> web.Response:
-    query = await _read_contact_query(request)
-    account = request[ASKED_ACCOUNT]
-    events = await count_stored_entries(request.app[_POOL], account, query.channel, query.address)
-    expected_bytes = _EXPLANATION_BYTES + events * _EVENT_BYTES
-    return await _answer(request, query, contact_explanation, answer_bytes=expected_bytes)
+    query = await _read_contact_query(request, {"limit", "before"})
+    limit = int(number_in_range(request.query, "limit", DEFAULT_STEPS, 1, MAX_STEPS, whole=True))
+    look_up = partial(contact_explanation, limit=limit, before=request.query.get("before"))
+    return await _answer(request, query, look_up, answer_bytes=_EXPLANATION_BYTES + limit * _STEP_BYTES)
 
 
-async def _read_contact_query(request: web.Request) -> ContactQuery:
-    query = contact_query(request)
+async def _read_contact_query(request: web.Request, more: Collection[str] = ()) -> ContactQuery:
+    query = contact_query(request, more)
     request[LINE].update(contact=contact_field(query.address))
     await asked_account(request, request.app[_POOL], request.query.get("account"))
     return query

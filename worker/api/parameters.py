@@ -1,6 +1,6 @@
 """The parameters of a request: each in its range; an unknown one is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -20,9 +20,12 @@ class ContactQuery(NamedTuple):
     channel: Channel
 
 
-def contact_query(request: web.Request) -> ContactQuery:
-    """The contact that the path and the query name; the account is read elsewhere. Raises RequestRefused."""
-    query = known_query(request, {"account", "channel"})
+def contact_query(request: web.Request, more: Collection[str] = ()) -> ContactQuery:
+    """The contact that the path and the query name; the account is read elsewhere.
+
+    `more` are the route's other parameters. Raises RequestRefused.
+    """
+    query = known_query(request, {"account", "channel", *more})
     name = query.get("channel", Channel.EMAIL.value)
     if name not in set(Channel):
         raise RequestRefused(

@@ -3,7 +3,10 @@
 import asyncio
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
@@ -16,6 +19,7 @@ from worker.settings.tree import Settings
 if TYPE_CHECKING:
     from worker.contacts.explanation import ExplanationAnswer
     from worker.contacts.report import ContactReport
+    from worker.contacts.story_items import StoryItem
 
 _NEEDS = ("postgres",)
 _ACCOUNTS_TOLD = 5
@@ -36,12 +40,13 @@ _HEADLINES = {
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Explains one address: its status and what ends it, then each stored event with the server's own words and its
-effect under the rules, then the history of its status. Exit code 0 if you may send to it, 1 if not or if it is
-not known.
+Explains one address: its status and what ends it, then its story from the latest event on, each with the server's
+own words and its effect under the rules (long stretches of calm events are summed up), then the history of its
+status. Exit code 0 if you may send to it, 1 if not or if it is not known.
 
 examples:
   bouncekeeper explain jane@example.org
+  bouncekeeper explain jane@example.org --all
   bouncekeeper explain jane@example.org --json | jq .explanation.sentence
 """
     parser.add_argument("address", metavar="ADDRESS")
@@ -52,6 +57,7 @@ examples:
         default=Channel.EMAIL.value,
         help="how it is reached; on sms the address is a phone number such as +491701234567 (default %(default)s)",
     )
+    parser.add_argument("--all", action="store_true", help="tell the whole story, not only its last steps")
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 
@@ -86,7 +92,7 @@ async def _read(
     """The report and the explanation, or why there are none."""
     from worker.commands.support.account import require_account  # noqa: PLC0415
     from worker.commands.support.database import opened_database  # noqa: PLC0415
-    from worker.contacts.explanation import contact_explanation  # noqa: PLC0415
+    from worker.contacts.explanation import MAX_STEPS, contact_explanation  # noqa: PLC0415
     from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415
 
@@ -95,7 +101,13 @@ async def _read(
     async with opened_database(settings) as pool:
         await require_account(pool, settings, account)
         report = await contact_report(pool, address, policy=policy, now=now, account=account, channel=channel)
-        explanation = await contact_explanation(pool, address, policy=policy, now=now, account=account, channel=channel)
+        explain = partial(contact_explanation, pool, address, policy=policy, now=now, account=account, channel=channel)
+        explanation = await explain(limit=MAX_STEPS) if arguments.all else await explain()
+        while arguments.all and explanation is not None and explanation.next is not None:
+            earlier = await explain(limit=MAX_STEPS, before=explanation.next)
+            if earlier is None:
+                break
+            explanation = replace(explanation, steps=explanation.steps + earlier.steps, next=earlier.next)
         if report is not None and explanation is not None:
             return report, explanation
         elsewhere = await find_elsewhere(pool, account, channel, [address], limit=_ACCOUNTS_TOLD)
@@ -113,14 +125,11 @@ def _print(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
     print_line(f"  {report.lifts}")
     if explanation.steps:
         print_line()
-        print_line("events", style="bold")
+        print_line("events and decisions, latest first", style="bold")
     for step in explanation.steps:
-        event = step.event
-        reason = "" if event.reason == "none" else f" ({event.reason})"
-        print_line(f"  {moment(event.occurred_at)}  {event.kind}{reason}, by {event.source}: {event.vendor_event}")
-        if event.diagnostic:
-            print_line(f'    the server said: "{event.diagnostic}"')
-        print_line(f"    {step.sentence}")
+        _print_item(step)
+    if explanation.next is not None:
+        print_line("  … and earlier ones: use --all")
     if report.history:
         print_line()
         print_line("history of the status, latest first", style="bold")
@@ -139,6 +148,23 @@ def _print(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
                 for change in report.history
             ],
         )
+
+
+def _print_item(item: "StoryItem") -> None:
+    from worker.contacts.story_items import StretchView  # noqa: PLC0415 - as above
+
+    if isinstance(item, StretchView):
+        print_line(f"  {moment(item.last_at)}  {item.sentence}")
+        return
+    if item.event is not None:
+        event = item.event
+        reason = "" if event.reason == "none" else f" ({event.reason})"
+        print_line(f"  {moment(event.occurred_at)}  {event.kind}{reason}, by {event.source}: {event.vendor_event}")
+        if event.diagnostic:
+            print_line(f'    the server said: "{event.diagnostic}"')
+    elif item.decision is not None:
+        print_line(f"  {moment(item.decision.occurred_at)}  {item.decision.kind}, by {item.decision.actor}")
+    print_line(f"    {item.sentence}")
 
 
 COMMANDS = {"explain": Command(_configure, _run)}

@@ -1,30 +1,43 @@
-"""Why a contact stands as it does: its stored events folded again, each with what it did."""
+"""Why a contact stands as it does: its log folded again, each entry with what it did, in pages from the latest on.
 
-from datetime import datetime
+The log is read in slices, and of each no more is kept than the page tells: a million events take no more memory than
+ten, and between two slices other questions have their turn. Of long stretches of calm events Postgres counts the rest.
+"""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Channel, Status
-from worker.contacts.report import EventView, event_view
-from worker.policy.explain import Explanation, Step, explain
-from worker.policy.facts_encoding import decode_facts
+from worker.contacts.story_items import StoryItem, step_view, stretch_view
+from worker.errors import RequestRefused
+from worker.policy.annotations import annotations
+from worker.policy.event_order import order_key
+from worker.policy.explain import Passed
+from worker.policy.facts import OrderKey
+from worker.policy.facts_encoding import decode_facts, facts_from_row
 from worker.policy.rule import Policy
+from worker.policy.sentences import lifts, standing_sentence
+from worker.policy.standing import next_change_at, standing
+from worker.policy.story import StoryPage, Stretch, first_key
+from worker.store.calm_stretches import CalmCounts, count_calm_events, next_lasting_place
 from worker.store.contact_lookup import find_contact
+from worker.store.contact_rows import ContactRow
+from worker.store.log_span import END, Place, Span, from_time
 from worker.store.pool import Executor
-from worker.store.stored_events import stored_events
+from worker.store.stored_entries import entries_at, first_entries, stored_annotations, whole_entries
 
+DEFAULT_STEPS = 50
+MAX_STEPS = 200
+# Read and folded at once: about ten milliseconds, for which other requests of the process wait.
+SLICE_ENTRIES = 500
 
-class StepView(Struct, frozen=True, kw_only=True):
-    """One event and what it did."""
-
-    event: EventView
-    outcome: str
-    not_counted: str | None  # why it did not count
-    rule: str | None
-    status: Status  # right after the event
-    blocks: Blocks
-    sentence: str
+_CURSOR = re.compile(r"(-?[0-9]{1,18})-([0-9]{1,3})-((?:[0-9a-f]{2}){0,64})")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class ExplanationAnswer(Struct, frozen=True, kw_only=True):
@@ -44,7 +57,8 @@ class ExplanationAnswer(Struct, frozen=True, kw_only=True):
     sentence: str
     lifts: str
     events_before: datetime | None  # earlier events were dropped by a former version; only their effect is known
-    steps: list[StepView]  # oldest first
+    steps: list[StoryItem]  # latest first
+    next: str | None  # the `before` of the page with the steps before these; None: there are none
 
 
 async def contact_explanation(
@@ -55,51 +69,113 @@ async def contact_explanation(
     now: datetime,
     account: str = "default",
     channel: Channel = Channel.EMAIL,
+    limit: int = DEFAULT_STEPS,
+    before: str | None = None,
+    slice_entries: int = SLICE_ENTRIES,
 ) -> ExplanationAnswer | None:
-    """The whole story of a contact up to `now`, or None when nothing was ever reported about it.
+    """The standing of a contact at `now`, and a page of its story; None when nothing was ever reported about it.
 
-    The address is normalised. Raises StoreUnavailable.
+    The address is normalised. `before` is the `next` of the page after this one. Raises StoreUnavailable, and
+    RequestRefused if `before` is no cursor.
     """
+    until = END if before is None else _place(before)
     row = await find_contact(executor, account, channel, address)
     if row is None:
         return None
-    # What occurred before base_until is in the base, even where its partition still stands.
-    events = await stored_events(executor, row.id, since=row.base_until)
-    # A clock that runs behind the receiver's must not leave out the newest event, which the status rests on.
-    at = max(now, events[-1].occurred_at) if events else now
-    told = explain(events, policy, at, decode_facts(row.base))
-    shown = told.standing
+    page = await _page(executor, row, until, policy=policy, limit=limit, slice_entries=slice_entries)
+    items = page.items()
+    facts = facts_from_row(row)
+    shown = standing(facts, policy, now)  # as in the report
     return ExplanationAnswer(
         address=row.address,
         account=row.account,
         channel=row.channel,
-        at=told.at,
+        at=now,
         status=shown.status,
         blocks=shown.blocks,
         reason=None if shown.cause is Cause.NONE else shown.cause,
         since=shown.since,
         until=shown.until,
         rule=shown.rule,
-        next_change_at=told.next_change_at,
-        sentence=told.sentence,
-        lifts=told.lifts,
+        next_change_at=next_change_at(facts, policy, now),
+        sentence=standing_sentence(shown),
+        lifts=lifts(shown),
         events_before=row.base_until,
-        steps=_steps(told, events),
+        steps=await _views(executor, row.id, items, policy),
+        next=_cursor(first_key(items[-1])) if page.more else None,
     )
 
 
-def _steps(told: Explanation, events: list[FeedbackEvent]) -> list[StepView]:
-    by_key = {event.event_key: event for event in events}
-    return [_step(step, by_key[step.event_key]) for step in told.steps]
+async def _page(
+    executor: Executor, row: ContactRow, until: Place, *, policy: Policy, limit: int, slice_entries: int
+) -> StoryPage:
+    known = annotations(await stored_annotations(executor, row.id))
+    page = StoryPage(decode_facts(row.base), known=known, policy=policy, limit=limit)
+    skipping = _Skipping(executor, row.id, page, until)
+    # What occurred before base_until is in the base, even where its partition still stands.
+    after = from_time(row.base_until)
+    while entries := await first_entries(executor, row.id, Span(after=after, before=until), limit=slice_entries):
+        page.feed(entries)
+        if len(entries) < slice_entries // 2:
+            break
+        after = await skipping.skip(_place_of(order_key(entries[-1])))
+    return page
 
 
-def _step(step: Step, event: FeedbackEvent) -> StepView:
-    return StepView(
-        event=event_view(event),
-        outcome=step.effect.outcome,
-        not_counted=step.effect.reason,
-        rule=step.effect.rule,
-        status=step.status,
-        blocks=step.blocks,
-        sentence=step.sentence,
+class _Skipping:
+    """Goes over the rest of calm stretches of which nothing is to be told."""
+
+    def __init__(self, executor: Executor, contact_id: int, page: StoryPage, until: Place) -> None:
+        self._executor, self._contact_id, self._page, self._until = executor, contact_id, page, until
+        self._end: Place | None = None  # of the stretch that was counted last
+        self._counts: CalmCounts | None = None
+
+    async def skip(self, after: Place) -> Place:
+        """Goes from this place to the one before the next entry that is not calm, or stays there."""
+        page = self._page
+        if not page.is_in_stretch:
+            return after
+        end = min(await next_lasting_place(self._executor, self._contact_id, after) or self._until, self._until)
+        if self._counts is not None and end == self._end and not page.may_skip(self._counts.counts):
+            return after  # a count reads all up to the end: only what can be skipped is worth a second one
+        rest = Span(after=after, before=end)
+        self._end, self._counts = end, await count_calm_events(self._executor, self._contact_id, rest)
+        if self._counts.counts and page.may_skip(self._counts.counts):
+            last = await entries_at(self._executor, self._contact_id, rest, self._counts.last_times)
+            page.skip(self._counts.counts, last)
+            return _place_of(order_key(last[-1]))
+        return after
+
+
+async def _views(
+    executor: Executor, contact_id: int, items: Sequence[Passed | Stretch], policy: Policy
+) -> list[StoryItem]:
+    told_alone = [item.entry for item in items if isinstance(item, Passed)]
+    whole = await whole_entries(executor, contact_id, told_alone) if told_alone else {}
+    return [
+        stretch_view(item, policy)
+        if isinstance(item, Stretch)
+        # The retention may have dropped an entry since it was folded.
+        else step_view(item, whole.get(item.entry.event_key, item.entry), policy)
+        for item in items
+    ]
+
+
+def _place_of(key: OrderKey) -> Place:
+    return key.occurred_at, key.rank, key.event_key
+
+
+def _cursor(key: OrderKey) -> str:
+    return f"{(key.occurred_at - _EPOCH) // _MICROSECOND}-{key.rank}-{key.event_key.hex()}"
+
+
+def _place(cursor: str) -> Place:
+    known = _CURSOR.fullmatch(cursor)
+    if known is not None:
+        with suppress(OverflowError):
+            return _EPOCH + int(known[1]) * _MICROSECOND, int(known[2]), bytes.fromhex(known[3])
+    raise RequestRefused(
+        "bad-parameter",
+        f"before is {cursor[:40]!r}, which is not a cursor.",
+        remedy="Send the `next` of an earlier answer, or leave it out for the latest steps.",
     )

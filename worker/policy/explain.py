@@ -5,10 +5,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from schemas.decision import Decision
 from schemas.entry import Entry, EntryKind
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Status
-from worker.policy.annotations import annotations
+from worker.policy.annotations import Annotations, annotations
 from worker.policy.dimension import Standing
 from worker.policy.effect import Effect
 from worker.policy.facts import Facts
@@ -47,6 +48,45 @@ class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lifts: str  # what ends it, for a person
 
 
+class Passed(Struct, frozen=True, kw_only=True):
+    """One entry that was folded or passed over, and the facts after it."""
+
+    entry: Entry
+    annotation: Decision | None  # because of which it was not folded
+    effect: Effect
+    facts: Facts
+
+
+def go_on(facts: Facts, entry: Entry, known: Annotations, policy: Policy) -> Passed:
+    """Goes on by the next entry of the log."""
+    annotation = known.out(entry)
+    if annotation is None:
+        facts, effect = apply(facts, entry, policy)
+    else:
+        facts, effect = pass_over(facts, entry), out_effect(annotation)
+    return Passed(entry=entry, annotation=annotation, effect=effect, facts=facts)
+
+
+def step(passed: Passed, policy: Policy) -> Step:
+    """What is told of the entry."""
+    entry = passed.entry
+    then = standing(passed.facts, policy, entry.occurred_at)
+    return Step(
+        event_key=entry.event_key,
+        occurred_at=entry.occurred_at,
+        kind=entry.kind,
+        cause=entry.cause,
+        message_id=entry.message_id if isinstance(entry, FeedbackEvent) else None,
+        diagnostic=entry.diagnostic if isinstance(entry, FeedbackEvent) else None,
+        effect=passed.effect,
+        status=then.status,
+        blocks=then.blocks,
+        sentence=(
+            effect_sentence(entry, passed.effect) if passed.annotation is None else out_sentence(passed.annotation)
+        ),
+    )
+
+
 def explain(entries: Iterable[Entry], policy: Policy, at: datetime, base: Facts = _UNTOUCHED) -> Explanation:
     """Folds the entries up to `at` again, in their order, from `base`, and says what each did.
 
@@ -57,28 +97,9 @@ def explain(entries: Iterable[Entry], policy: Policy, at: datetime, base: Facts 
     ordered = in_order(entry for entry in entries if entry.occurred_at <= at)
     known = annotations(ordered)
     for entry in ordered:
-        annotation = known.out(entry)
-        if annotation is None:
-            facts, effect = apply(facts, entry, policy)
-            sentence = effect_sentence(entry, effect)
-        else:
-            facts, effect = pass_over(facts, entry), out_effect(annotation)
-            sentence = out_sentence(annotation)
-        then = standing(facts, policy, entry.occurred_at)
-        steps.append(
-            Step(
-                event_key=entry.event_key,
-                occurred_at=entry.occurred_at,
-                kind=entry.kind,
-                cause=entry.cause,
-                message_id=entry.message_id if isinstance(entry, FeedbackEvent) else None,
-                diagnostic=entry.diagnostic if isinstance(entry, FeedbackEvent) else None,
-                effect=effect,
-                status=then.status,
-                blocks=then.blocks,
-                sentence=sentence,
-            )
-        )
+        passed = go_on(facts, entry, known, policy)
+        steps.append(step(passed, policy))
+        facts = passed.facts
     now = standing(facts, policy, at)
     return Explanation(
         at=at,

@@ -1,9 +1,10 @@
 """Sentences for people: what an entry of the log did, what a contact's standing is, and what ends it."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from schemas.decision import Decision, DecisionKind
-from schemas.entry import Entry
+from schemas.entry import Entry, EntryKind
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Status
 from worker.policy import complaint, consent, engagement, suppression
@@ -75,6 +76,12 @@ def out_sentence(annotation: Decision) -> str:
     done = "Voided" if annotation.kind is DecisionKind.VOIDED else "Held back"
     note = f": {annotation.note}" if annotation.note else ""
     return f"{done} by {annotation.actor} on {moment_text(annotation.occurred_at)}{note}."
+
+
+def stretch_sentence(counts: Mapping[EntryKind, int], first_at: datetime, last_at: datetime) -> str:
+    """What calm entries in a row were, and when."""
+    listed = _listed(tuple(f"{count} {kind.value}" for kind, count in counts.items()))
+    return f"{listed} between {moment_text(first_at)} and {moment_text(last_at)}."
 
 
 def standing_sentence(standing: Standing) -> str:

@@ -1,12 +1,13 @@
 """The log of contacts as it was stored, read back for folding anew and for explaining."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from schemas.decision import ANNOTATIONS, DECISION_RANKS
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.kind_rank import KIND_RANKS
@@ -14,9 +15,11 @@ from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import SchemaOutOfDate
 from worker.store.decision_rows import DECISION_KINDS, decision_of
 from worker.store.dictionaries import decompress, raw_decompressors
+from worker.store.log_span import Span
 from worker.store.pool import Executor, store_errors
 
 _KINDS: dict[int, Kind] = {rank: kind for kind, rank in KIND_RANKS.items()}
+_FIRST_ANNOTATING_RANK = min(DECISION_RANKS[kind] for kind in ANNOTATIONS)
 _CAUSES: dict[str, Cause] = {cause.value: cause for cause in Cause}
 _CHANNELS: dict[str, Channel] = {channel.value: channel for channel in Channel}
 
@@ -34,11 +37,13 @@ _TABLES = ("entries", "calm_events", "kept_calm_events")
 
 def _entries_where(condition: str, columns: Sequence[str], end: str = "") -> str:
     """The rows of all tables that meet the condition, each with the columns of `entries`."""
-    parts = [
-        f"(SELECT {', '.join((*columns, *_NAMES, *_of_decisions(table)))} FROM {table} WHERE {condition} {end})"  # noqa: S608 - constants
-        for table in _TABLES
-    ]
-    return " UNION ALL ".join(parts)
+    return " UNION ALL ".join(_rows_of(table, condition, columns, end) for table in _TABLES)
+
+
+def _rows_of(table: str, condition: str, columns: Sequence[str], end: str = "") -> str:
+    """The rows of one table that meet the condition, each with the columns of `entries`."""
+    selected = ", ".join((*columns, *_NAMES, *_of_decisions(table)))
+    return f"(SELECT {selected} FROM {table} WHERE {condition} {end})"  # noqa: S608 - constants
 
 
 def _of_decisions(table: str) -> Sequence[str]:
@@ -67,10 +72,18 @@ _LATEST = (
     _joined(_entries_where("contact_id = $1", _WHOLE_COLUMNS, f"{_LATEST_FIRST.format('')} LIMIT $2"), _WHOLE_COLUMNS)
     + f" {_LATEST_FIRST.format('e.')}"
 )
-_COUNT = f"""
-    SELECT {" + ".join(f"(SELECT count(*) FROM {table} e WHERE e.contact_id = c.id)" for table in _TABLES)}
-      FROM contacts c WHERE c.account = $1 AND c.channel = $2 AND c.address = $3
-"""  # noqa: S608 - constants
+# The first comparison of each pair is for the indexes, the second is exact.
+_BETWEEN = """
+    contact_id = $1
+    AND occurred_at >= $2::timestamptz AND (occurred_at, rank, entry_key) > ($2::timestamptz, $3::smallint, $4::bytea)
+    AND occurred_at <= $5::timestamptz AND (occurred_at, rank, entry_key) < ($5::timestamptz, $6::smallint, $7::bytea)
+"""
+_FIRST = "ORDER BY occurred_at, rank, entry_key LIMIT $8"
+_SLICE = f"{_joined(_entries_where(_BETWEEN, _FOLDED_COLUMNS, _FIRST), _FOLDED_COLUMNS)} {_IN_ORDER} LIMIT $8"
+_AT_TIMES = f"{_joined(_entries_where(f'{_BETWEEN} AND occurred_at = ANY ($8::timestamptz[])', _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
+_BY_KEY = f"{_joined(_entries_where('contact_id = $1 AND occurred_at = ANY ($2::timestamptz[]) AND entry_key = ANY ($3::bytea[])', _WHOLE_COLUMNS), _WHOLE_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
+_ANNOTATING = "contact_id = $1 AND rank >= $2::smallint"
+_ANNOTATIONS = f"{_joined(_rows_of('entries', _ANNOTATING, _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"
 
 
 async def stored_entries_by_contact(
@@ -109,10 +122,38 @@ async def stored_entries(
     return by_contact.get(contact_id, [])
 
 
-async def count_stored_entries(executor: Executor, account: str, channel: str, address: str) -> int:
-    """How many entries of one contact are stored; 0 of one that is not known. Raises StoreUnavailable."""
-    with store_errors("counting a contact's entries"):
-        return int(await executor.fetchval(_COUNT, account, channel, address) or 0)
+async def first_entries(executor: Executor, contact_id: int, span: Span, *, limit: int) -> list[Entry]:
+    """The first entries of the span, in their order, as the fold needs them.
+
+    At least half of `limit` if there are more than that: those of which two copies are stored count twice.
+    Raises StoreUnavailable.
+    """
+    with store_errors("reading a slice of a contact's entries"):
+        rows = await executor.fetch(_SLICE, contact_id, *span.after, *span.before, limit)
+    return _without_copies(rows)
+
+
+async def entries_at(executor: Executor, contact_id: int, span: Span, times: Collection[datetime]) -> list[Entry]:
+    """The entries of the span that occurred at one of these times, as the fold needs them. Raises StoreUnavailable."""
+    with store_errors("reading entries of certain times"):
+        rows = await executor.fetch(_AT_TIMES, contact_id, *span.after, *span.before, list(times))
+    return _without_copies(rows)
+
+
+async def whole_entries(executor: Executor, contact_id: int, entries: Collection[Entry]) -> dict[bytes, Entry]:
+    """These entries by their keys, with all that is stored of them. Raises StoreUnavailable."""
+    times, keys = [entry.occurred_at for entry in entries], [entry.event_key for entry in entries]
+    with store_errors("reading certain entries"):
+        rows = await executor.fetch(_BY_KEY, contact_id, times, keys)
+    raw = await _raw_by_place(executor, rows)
+    return {row["entry_key"]: _entry(row, raw[number]) for number, row in enumerate(rows)}
+
+
+async def stored_annotations(executor: Executor, contact_id: int) -> list[Entry]:
+    """The contact's decisions about other entries, in their order. Raises StoreUnavailable."""
+    with store_errors("reading a contact's annotations"):
+        rows = await executor.fetch(_ANNOTATIONS, contact_id, _FIRST_ANNOTATING_RANK)
+    return _without_copies(rows)
 
 
 async def latest_entries(executor: Executor, contact_id: int, *, limit: int) -> list[Entry]:
@@ -122,6 +163,17 @@ async def latest_entries(executor: Executor, contact_id: int, *, limit: int) -> 
     latest = list({row["entry_key"]: row for row in rows}.values())[:limit]
     raw = await _raw_by_place(executor, latest)
     return [_entry(row, raw[number]) for number, row in enumerate(latest)]
+
+
+def _without_copies(rows: Sequence[asyncpg.Record]) -> list[Entry]:
+    """The entries of one contact, in the order of the rows."""
+    entries: list[Entry] = []
+    before = None
+    for row in rows:
+        if row["entry_key"] != before:
+            entries.append(_entry(row, None))
+            before = row["entry_key"]
+    return entries
 
 
 async def _raw_by_place(executor: Executor, rows: Sequence[asyncpg.Record]) -> Mapping[int, bytes]:

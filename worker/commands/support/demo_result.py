@@ -15,7 +15,7 @@ from worker.commands.support.demo_sending import Sent
 from worker.commands.support.output import print_line, print_table
 from worker.contacts.check import CheckAnswer, check_addresses
 from worker.contacts.explanation import ExplanationAnswer, contact_explanation
-from worker.contacts.report import EventView
+from worker.contacts.story_items import StepView, StoryItem
 from worker.errors import StoreUnavailable
 from worker.queue.opening import open_depth_reader
 from worker.settings.tree import Settings
@@ -24,6 +24,7 @@ from worker.store.pool import Pool
 _SETTLED_SECONDS = 1.5
 _TIMEOUT_SECONDS = 180.0
 _EXAMPLES_PER_STATUS = 1
+_REFUSALS = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED})
 
 
 class DemoResult(Struct, frozen=True, kw_only=True):
@@ -93,8 +94,10 @@ def _interesting(answer: CheckAnswer) -> list[str]:
     return [address for status in gravest_first for address in by_status[status][:_EXAMPLES_PER_STATUS]]
 
 
-def _is_refusal(event: EventView) -> bool:
-    return bool(event.diagnostic) and event.kind in {Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED}
+def _refusal(item: StoryItem) -> str | None:
+    """The server's own words, if the item is a refusal."""
+    event = item.event if isinstance(item, StepView) else None
+    return event.diagnostic if event is not None and event.kind in _REFUSALS else None
 
 
 def print_result(result: DemoResult, folder: Path) -> None:
@@ -113,7 +116,7 @@ def print_result(result: DemoResult, folder: Path) -> None:
         print_line()
         print_line(f"{example.address}", style="bold")
         print_line(f"  {example.sentence}")
-        reply = next((step.event.diagnostic for step in reversed(example.steps) if _is_refusal(step.event)), None)
+        reply = next(filter(None, map(_refusal, example.steps)), None)
         if reply:
             print_line(f'  the server said: "{reply}"')
         print_line(f"  {example.lifts}")

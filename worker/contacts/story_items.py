@@ -1,0 +1,110 @@
+"""What a contact's explanation tells one by one: events, decisions, and long stretches of calm events summed up."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.decision import Decision, DecisionKind, Origin, Role
+from schemas.entry import Entry, EntryKind
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Blocks, Cause, Status
+from worker.contacts.report import EventView, event_view
+from worker.policy.explain import Passed, step
+from worker.policy.rule import Policy
+from worker.policy.sentences import stretch_sentence
+from worker.policy.standing import standing
+from worker.policy.story import Stretch
+
+
+class DecisionView(Struct, frozen=True, kw_only=True):
+    """What somebody decided."""
+
+    event_key: str  # hexadecimal
+    kind: DecisionKind
+    occurred_at: datetime
+    received_at: datetime
+    actor: str
+    role: Role
+    origin: Origin
+    by_contact: bool
+    note: str | None  # the reason, in the actor's words
+    reason: Cause | None
+    blocks: Blocks | None  # of a listing
+    until: datetime | None
+    scope: str | None
+
+
+class StepView(Struct, frozen=True, kw_only=True, tag_field="type", tag="step"):
+    """One event or one decision, and what it did."""
+
+    event: EventView | None
+    decision: DecisionView | None
+    outcome: str
+    not_counted: str | None  # why it did not count
+    rule: str | None
+    status: Status  # right after it
+    blocks: Blocks
+    sentence: str
+
+
+class StretchView(Struct, frozen=True, kw_only=True, tag_field="type", tag="stretch"):
+    """Calm events in a row that did nothing but show life."""
+
+    first_at: datetime
+    last_at: datetime
+    counts: dict[str, int]  # by kind
+    status: Status  # right after the last one
+    blocks: Blocks
+    sentence: str
+
+
+StoryItem = StepView | StretchView
+
+
+def stretch_view(stretch: Stretch, policy: Policy) -> StretchView:
+    """The stretch as the API shows it."""
+    then = standing(stretch.facts, policy, stretch.last_at)
+    counts: dict[EntryKind, int] = dict(sorted(stretch.counts.items(), key=lambda one: (-one[1], one[0].value)))
+    return StretchView(
+        first_at=stretch.first_at,
+        last_at=stretch.last_at,
+        counts={kind.value: count for kind, count in counts.items()},
+        status=then.status,
+        blocks=then.blocks,
+        sentence=stretch_sentence(counts, stretch.first_at, stretch.last_at),
+    )
+
+
+def step_view(passed: Passed, whole: Entry, policy: Policy) -> StepView:
+    """The step as the API shows it. `whole` is its entry with all that is stored of it."""
+    told = step(passed, policy)
+    return StepView(
+        event=event_view(whole) if isinstance(whole, FeedbackEvent) else None,
+        decision=decision_view(whole) if isinstance(whole, Decision) else None,
+        outcome=told.effect.outcome,
+        not_counted=told.effect.reason,
+        rule=told.effect.rule,
+        status=told.status,
+        blocks=told.blocks,
+        sentence=told.sentence,
+    )
+
+
+def decision_view(decision: Decision) -> DecisionView:
+    """The decision as the API shows it."""
+    is_listing = decision.kind is DecisionKind.LISTED
+    return DecisionView(
+        event_key=decision.event_key.hex(),
+        kind=decision.kind,
+        occurred_at=decision.occurred_at,
+        received_at=decision.received_at,
+        actor=decision.actor,
+        role=decision.role,
+        origin=decision.origin,
+        by_contact=decision.by_contact,
+        note=decision.note,
+        reason=None if decision.cause is Cause.NONE else decision.cause,
+        blocks=decision.blocks if is_listing else None,
+        until=decision.until,
+        scope=decision.scope,
+    )

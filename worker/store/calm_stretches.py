@@ -1,0 +1,63 @@
+"""How many calm events a contact has in a part of its log, counted by Postgres."""
+
+from collections import Counter
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.kind_rank import KIND_RANKS
+from schemas.vocabulary import Kind
+from worker.store.log_span import Place, Span
+from worker.store.pool import Executor, store_errors
+
+_KINDS: dict[int, Kind] = {rank: kind for kind, rank in KIND_RANKS.items()}
+
+_NEXT_LASTING = """
+    SELECT occurred_at, rank, entry_key FROM entries
+     WHERE contact_id = $1 AND occurred_at >= $2::timestamptz
+       AND (occurred_at, rank, entry_key) > ($2::timestamptz, $3::smallint, $4::bytea)
+     ORDER BY occurred_at, rank, entry_key LIMIT 1
+"""
+_WITHIN = """
+    contact_id = $1
+    AND occurred_at >= $2::timestamptz AND (occurred_at, rank, entry_key) > ($2::timestamptz, $3::smallint, $4::bytea)
+    AND occurred_at <= $5::timestamptz AND (occurred_at, rank, entry_key) < ($5::timestamptz, $6::smallint, $7::bytea)
+"""
+# Whether an event counts follows from its kind, its cause and whether a machine did it: the last of each sort decides.
+_COUNTS = f"""
+    SELECT rank, machine, cause, beside ->> 'cause' AS beside, count(*), max(occurred_at) AS last_at
+      FROM (
+        SELECT rank, machine, cause, beside, occurred_at FROM calm_events WHERE {_WITHIN}
+        UNION ALL
+        SELECT rank, machine, cause, beside, occurred_at FROM kept_calm_events kept WHERE {_WITHIN}
+           AND NOT EXISTS (
+             SELECT FROM calm_events same
+              WHERE same.contact_id = $1 AND same.occurred_at = kept.occurred_at AND same.entry_key = kept.entry_key
+           )
+      ) calm
+     GROUP BY 1, 2, 3, 4
+"""  # noqa: S608 - constants
+
+
+class CalmCounts(Struct, frozen=True, kw_only=True):
+    """What lies in a part of the log that holds calm events alone."""
+
+    counts: Counter[Kind]
+    last_times: frozenset[datetime]  # of the last event of each sort
+
+
+async def next_lasting_place(executor: Executor, contact_id: int, after: Place) -> Place | None:
+    """The place of the next entry that is not calm, or None if there is none. Raises StoreUnavailable."""
+    with store_errors("looking for a contact's next entry"):
+        row = await executor.fetchrow(_NEXT_LASTING, contact_id, *after)
+    return None if row is None else (row["occurred_at"], row["rank"], row["entry_key"])
+
+
+async def count_calm_events(executor: Executor, contact_id: int, span: Span) -> CalmCounts:
+    """The calm events in a part of the log. A million take Postgres less than a second. Raises StoreUnavailable."""
+    with store_errors("counting a contact's calm events"):
+        rows = await executor.fetch(_COUNTS, contact_id, *span.after, *span.before)
+    counts: Counter[Kind] = Counter()
+    for row in rows:
+        counts[_KINDS[row["rank"]]] += row["count"]
+    return CalmCounts(counts=counts, last_times=frozenset(row["last_at"] for row in rows))
