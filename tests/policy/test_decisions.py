@@ -14,7 +14,7 @@ from tests.schemas.feedback_events import START, make_event
 from worker.policy.dimension import Standing
 from worker.policy.explain import explain
 from worker.policy.facts import Facts
-from worker.policy.fold import fold_all
+from worker.policy.fold import fold, fold_all
 from worker.policy.policy_file import preset, recommended_policy
 from worker.policy.rule import LiftBy, Policy
 from worker.policy.standing import next_change_at, standing
@@ -207,6 +207,11 @@ def test_a_delivery_after_the_drop_shows_that_the_esp_tries_again() -> None:
     assert facts_after(dropped(2), delivered(3)).deliverability.suppression is None
     assert facts_after(delivered(3), dropped(2)).deliverability.suppression is None
     assert facts_after(delivered(3), dropped(4)).deliverability.suppression is not None
+
+
+def test_a_drop_that_comes_in_after_a_later_delivery_changes_nothing() -> None:
+    facts = facts_after(delivered(3))
+    assert fold(facts, dropped(2), POLICY) == facts_after(dropped(2), delivered(3))
 
 
 DECIDED: dict[str, tuple[list[Entry], str]] = {

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from schemas.vocabulary import Cause, Kind
+from tests.schemas.decisions import added, listing
 from tests.schemas.feedback_events import START, make_event
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
@@ -27,6 +28,16 @@ def test_opt_outs_complaints_and_blocks_of_both_hold() -> None:
         assert both.deliverability.blocks == other.deliverability.blocks
         assert both.engagement.last_delivered_at == START + timedelta(days=2)
         assert both.latest == other.latest
+
+
+def test_listings_and_unknown_permissions_of_both_hold() -> None:
+    one, other = fold_all(Facts(), [added(1), listing(3)], POLICY), fold_all(Facts(), [listing(2)], POLICY)
+    for both in (joined(one, other), joined(other, one)):
+        assert [entry.since for entry in both.deliverability.listings] == [
+            START + timedelta(days=2),
+            START + timedelta(days=3),
+        ]
+        assert both.consent.unknown == one.consent.unknown
 
 
 def test_strikes_of_both_count_each_once() -> None:

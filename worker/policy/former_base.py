@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from schemas.feedback_event import FeedbackEvent
+from schemas.decision import DecisionKind
+from schemas.entry import Entry
 from schemas.vocabulary import Kind
 from worker.policy.block import Block
 from worker.policy.consent import Consent
@@ -19,19 +20,20 @@ from worker.policy.rule import Policy
 from worker.policy.strikes import RuleState
 
 _Named = TypeVar("_Named", RuleState, Block)
+_Entry = TypeVar("_Entry", bound=Entry)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 # A base says what its events came to, and not in which order: an opt-in may be older than an opt-out in it. So of
 # events that come in after it was made only those are added that forbid.
-_RESTRICTIVE = frozenset({Kind.UNSUBSCRIBE, Kind.COMPLAINT})
+_RESTRICTIVE = frozenset({Kind.UNSUBSCRIBE, Kind.COMPLAINT, DecisionKind.LISTED})
 
 
-def since(events: Iterable[FeedbackEvent], base_until: datetime) -> list[FeedbackEvent]:
-    """The events that the base does not contain."""
-    return [event for event in events if event.occurred_at >= base_until]
+def since(entries: Iterable[_Entry], base_until: datetime) -> list[_Entry]:
+    """The entries that the base does not contain."""
+    return [entry for entry in entries if entry.occurred_at >= base_until]
 
 
-def with_late(base: Facts, base_until: datetime, new: Sequence[FeedbackEvent], policy: Policy) -> Facts:
+def with_late(base: Facts, base_until: datetime, new: Sequence[Entry], policy: Policy) -> Facts:
     """The base with the new events that belong into it; the base itself if there are none."""
     late = [event for event in new if event.occurred_at < base_until and event.kind in _RESTRICTIVE]
     return fold_all(base, late, policy) if late else base
@@ -48,6 +50,12 @@ def joined(one: Facts, other: Facts) -> Facts:
         deliverability=Deliverability(
             rules=_by_name([*one.deliverability.rules, *other.deliverability.rules], _joined_rule),
             blocks=_by_name([*one.deliverability.blocks, *other.deliverability.blocks], _longer_block),
+            listings=tuple(
+                sorted(
+                    {*one.deliverability.listings, *other.deliverability.listings},
+                    key=lambda listing: (listing.since, listing.event_key),
+                )
+            ),
         ),
         consent=Consent(
             optouts=tuple(
@@ -55,7 +63,9 @@ def joined(one: Facts, other: Facts) -> Facts:
                     {optout.scope: optout for optout in (*other.consent.optouts, *one.consent.optouts)}.values(),
                     key=lambda optout: optout.scope,
                 )
-            )
+            ),
+            permission=one.consent.permission or other.consent.permission,
+            unknown=one.consent.unknown or other.consent.unknown,
         ),
         complaint=min(
             (facts.complaint for facts in (one, other) if facts.complaint is not None),
