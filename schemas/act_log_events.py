@@ -18,6 +18,23 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "time_zone",
         "summary_recipients",
     ),
+    "policy.applied": _event(
+        "info",
+        "A policy is in force from now on: on the first start, by `policy apply`, or because `up` or `stack` was "
+        "started with it. The job folds contacts again that were folded under another one.",
+        "policy_id",
+        "name",
+        "actor",
+        "job_id",
+    ),
+    "policy.pending": _event(
+        "warning",
+        "The policy of the configuration differs from the one in force, `active_id`, and waits: see what it would "
+        "change with `bouncekeeper policy apply --dry-run`, then apply it, or take the change back.",
+        "policy_id",
+        "name",
+        "active_id",
+    ),
     "token.created": _event(
         "info",
         "A person made a token for the API. Its text is shown once, and never logged.",

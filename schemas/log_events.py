@@ -5,6 +5,7 @@ Names are `noun.verb_past`. The tests refuse a name or field that is not declare
 
 from schemas.act_log_events import ACT_LOG_EVENTS
 from schemas.api_log_events import API_LOG_EVENTS
+from schemas.job_log_events import JOB_LOG_EVENTS
 from schemas.log_event import LogEvent
 from schemas.log_event import log_event as _event
 
@@ -361,4 +362,4 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
     ),
 }
 
-LOG_EVENTS = dict(sorted((ACT_LOG_EVENTS | API_LOG_EVENTS | WORK_LOG_EVENTS).items()))
+LOG_EVENTS = dict(sorted((ACT_LOG_EVENTS | API_LOG_EVENTS | JOB_LOG_EVENTS | WORK_LOG_EVENTS).items()))

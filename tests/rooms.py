@@ -1,7 +1,7 @@
 """The plan of the house: its rooms, and what each may import."""
 
 # What a room may import of the others, schemas apart, which everybody may. A room stands above all that it names.
-EDGES = {"receiver", "mailbox", "processor", "api"}
+EDGES = {"receiver", "mailbox", "processor", "api", "jobs"}
 CORE = {"errors", "process", "policy", "providers", "queue", "store", "contacts", "settings", "connections"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),

@@ -13,6 +13,7 @@ from worker.api.application import build_api
 from worker.connections.listening import listening
 from worker.contacts.accounts import make_accounts
 from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.policy.policy_file import recommended_policy
 from worker.settings.tree import ApiSettings, ConnectionSettings
 from worker.store.pool import Pool, WriterPool
@@ -62,7 +63,7 @@ async def stranger(base_url: str) -> AsyncIterator[ClientSession]:
 @pytest.fixture
 def store(pool: WriterPool) -> Store:
     """Applies events as the processor does for a source that makes accounts."""
-    rules = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=300))
+    rules = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START - timedelta(days=300))
 
     async def apply(events: Sequence[FeedbackEvent]) -> None:
         now = datetime.now(UTC)

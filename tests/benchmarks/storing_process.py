@@ -28,6 +28,7 @@ from msgspec import Struct
 
 from schemas.lane import SHARED_LANE, Lane
 from tests.benchmarks.machine import peak_memory_mib
+from worker.contacts.policies import Policies
 from worker.process.logs import configure_logging
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
@@ -119,7 +120,7 @@ async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
         consumer = Consumer(
             name="memory",
             reader=reader,
-            writer=BatchWriter(pool, await batch_rules(pool, settings)),
+            writer=BatchWriter(pool, await batch_rules(pool, settings, Policies(settings.policy))),
             trials=Trials(pool),
             room=TrialRoom(),
             sources=BoundSources(),

@@ -21,6 +21,7 @@ from tests.schemas.feedback_events import START, make_event
 from tests.waiting import until
 from worker.commands.support.exit_code import ExitCode
 from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.policy.policy_file import recommended_policy
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing
@@ -28,7 +29,7 @@ from worker.store.writer_pool import writing
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
+RULES = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START - timedelta(days=1))
 SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 
 

@@ -13,6 +13,7 @@ from tests.properties import examples
 from tests.schemas.feedback_events import START, arrivals, histories, make_event
 from tests.stored_contacts import EMPTY_LOG, all_contacts
 from worker.contacts.applying import Applied, BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
@@ -23,7 +24,7 @@ from worker.store.writer_pool import writing
 
 NOW = START + timedelta(days=400)
 POLICY = recommended_policy()
-RULES = BatchRules(policy=POLICY, oldest_kept=START - timedelta(days=400))
+RULES = BatchRules(policies=Policies(POLICY), oldest_kept=START - timedelta(days=400))
 ADDRESSES = ("jane@example.org", "joe@example.net", "eve@example.com")
 
 

@@ -15,6 +15,7 @@ from tests.contacts.test_applying import NOW, POLICY, apply, empty
 from tests.properties import examples
 from tests.schemas.feedback_events import START, histories, make_event
 from worker.contacts.explanation import ExplanationAnswer, contact_explanation
+from worker.contacts.policies import Policies
 from worker.contacts.report import contact_report
 from worker.contacts.story_items import StepView, StoryItem, StretchView
 from worker.policy.explain import explain
@@ -28,7 +29,7 @@ async def page(
     pool: Pool, *, limit: int = 50, before: str | None = None, slice_entries: int = 500
 ) -> ExplanationAnswer:
     answer = await contact_explanation(
-        pool, JANE, policy=POLICY, now=NOW, limit=limit, before=before, slice_entries=slice_entries
+        pool, JANE, policies=Policies(POLICY), now=NOW, limit=limit, before=before, slice_entries=slice_entries
     )
     assert answer is not None
     return answer
@@ -84,7 +85,7 @@ async def test_in_any_pages_the_story_is_the_same_and_the_first_page_agrees_with
             step = told[item.event.event_key]
             assert (item.sentence, item.status, item.blocks) == (step.sentence, step.status, step.blocks)
             assert item.event.diagnostic == step.diagnostic
-    first, report = await page(pool, limit=limit), await contact_report(pool, JANE, policy=POLICY, now=NOW)
+    first, report = await page(pool, limit=limit), await contact_report(pool, JANE, policies=Policies(POLICY), now=NOW)
     assert report is not None
     assert (first.status, first.blocks, first.rule, first.since, first.until, first.sentence) == (
         report.status,

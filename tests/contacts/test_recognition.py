@@ -17,6 +17,7 @@ from tests.schemas.feedback_events import START, make_event
 from tests.stored_contacts import all_contacts
 from tests.waiting import until
 from worker.contacts.applying import Applied, BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.policy_file import recommended_policy
@@ -27,7 +28,7 @@ from worker.providers.vendors.bouncekeeper.bouncekeeper import PROVIDER as OWN_J
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing
 
-RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=20))
+RULES = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START - timedelta(days=20))
 JANE = "jane@example.org"
 
 

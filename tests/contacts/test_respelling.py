@@ -15,6 +15,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.contacts.respelling import Respelled, count_respellings, respell_contacts
 from worker.contacts.retention import drop_old_months
 from worker.policy.facts import Facts
@@ -32,7 +33,7 @@ from worker.store.stored_events import stored_events
 from worker.store.writer_pool import writing
 
 POLICY = recommended_policy()
-RULES = BatchRules(policy=POLICY, oldest_kept=START - timedelta(days=400))
+RULES = BatchRules(policies=Policies(POLICY), oldest_kept=START - timedelta(days=400))
 NOW = START + timedelta(days=20)
 JANE, QUOTED = "jane@example.org", '"jane"@example.org'
 GONE = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, day=3)
@@ -49,7 +50,7 @@ async def store(pool: WriterPool, address: str, *events: FeedbackEvent) -> None:
 
 
 async def respell(pool: WriterPool) -> Respelled:
-    done = await respell_contacts(pool, POLICY, now=NOW)
+    done = await respell_contacts(pool, Policies(POLICY), now=NOW)
     done.looked_at = 0
     return done
 
@@ -275,7 +276,7 @@ async def test_what_would_be_done_is_counted_and_not_done(pool: WriterPool) -> N
     would = await count_respellings(pool)
     assert would == Respelled(looked_at=5, renamed=1, joined=2, no_address=1)
     assert await statuses(pool) == before
-    assert await respell_contacts(pool, POLICY, now=NOW) == would
+    assert await respell_contacts(pool, Policies(POLICY), now=NOW) == would
 
 
 async def test_what_was_looked_at_is_not_looked_at_again(pool: WriterPool) -> None:
@@ -285,7 +286,7 @@ async def test_what_was_looked_at_is_not_looked_at_again(pool: WriterPool) -> No
     assert await pool.fetchval("SELECT looked_at_to FROM contact_spelling") == last
     await pool.execute("UPDATE contact_spelling SET looked_at_to = 1_000_000")
     await pool.execute("UPDATE contacts SET address = $1", QUOTED)
-    assert await respell_contacts(pool, POLICY) == Respelled(looked_at=0)
+    assert await respell_contacts(pool, Policies(POLICY)) == Respelled(looked_at=0)
 
 
 async def test_a_contact_that_a_worker_stores_while_another_gets_its_address_is_joined(pool: WriterPool) -> None:
@@ -322,7 +323,7 @@ async def test_beside_workers_of_both_versions_every_event_counts_once(pool: Wri
 
     async def respell_often() -> None:
         for _ in range(6):
-            await respell_contacts(pool, POLICY)
+            await respell_contacts(pool, Policies(POLICY))
 
     await asyncio.gather(
         *(work("{}@example.org", seed) for seed in (1, 2)),

@@ -16,6 +16,7 @@ from tests.properties import examples
 from tests.schemas.feedback_events import START, arrivals, histories, make_event
 from tests.stored_contacts import EMPTY_LOG, all_contacts
 from worker.contacts.applying import Applied, BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import encode_facts, facts_from_row
@@ -36,11 +37,11 @@ from worker.store.writer_pool import writing
 
 POLICY = recommended_policy()
 KEPT_MONTHS = 3
-LONG_KEPT = BatchRules(policy=POLICY, oldest_kept=START - timedelta(days=400))
+LONG_KEPT = BatchRules(policies=Policies(POLICY), oldest_kept=START - timedelta(days=400))
 
 
 def rules_at(now: datetime) -> BatchRules:
-    return BatchRules(policy=POLICY, oldest_kept=oldest_kept(now, KEPT_MONTHS))
+    return BatchRules(policies=Policies(POLICY), oldest_kept=oldest_kept(now, KEPT_MONTHS))
 
 
 async def apply(pool: WriterPool, events: Sequence[FeedbackEvent], *, now: datetime) -> Applied:

@@ -5,12 +5,13 @@ from datetime import timedelta
 from schemas.vocabulary import Cause, Kind
 from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.contacts.sweep import sweep
 from worker.policy.policy_file import recommended_policy
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import writing
 
-RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=400))
+RULES = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START - timedelta(days=400))
 FIFTH_STRIKE = 16.0
 
 
@@ -35,9 +36,9 @@ async def test_a_hold_that_ended_is_swept_into_the_history_once(pool: WriterPool
     await five_strikes(pool)
     after_the_hold = START + timedelta(days=FIFTH_STRIKE + 31)
 
-    assert await sweep(pool, RULES, now=START + timedelta(days=20)) == 0
-    assert await sweep(pool, RULES, now=after_the_hold) == 1
-    assert await sweep(pool, RULES, now=after_the_hold) == 0
+    assert await sweep(pool, RULES.policies, now=START + timedelta(days=20)) == 0
+    assert await sweep(pool, RULES.policies, now=after_the_hold) == 1
+    assert await sweep(pool, RULES.policies, now=after_the_hold) == 0
 
     assert await pool.fetchval("SELECT blocks FROM contacts") == "none"
     line = await pool.fetchrow("SELECT old_status, new_blocks, actor FROM status_changes ORDER BY id DESC LIMIT 1")

@@ -25,6 +25,7 @@ from tests.schemas.feedback_events import START, make_event
 from tests.waiting import until
 from worker.api.service import run_api
 from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.local_services.process import free_port
 from worker.policy.policy_file import recommended_policy
 from worker.processor.service import run_processor
@@ -35,7 +36,7 @@ from worker.store.writer_pool import writing
 
 PAGE = REPOSITORY / "docs" / "consuming.md"
 TOKEN = "a-token-of-the-test-that-is-long"
-RULES = BatchRules(policy=recommended_policy(), oldest_kept=START)
+RULES = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START)
 DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "asyncapi.yaml").read_text())
 
 

@@ -17,11 +17,11 @@ from worker.policy.fold import fold_all
 from worker.policy.policy_file import preset, recommended_policy
 from worker.providers.payload.event_key import former_event_key
 
-UNTOUCHED = contact_facts(Facts())
+UNTOUCHED = contact_facts(Facts(), policy_id=1)
 
 
 def through_a_row(facts: Facts) -> Facts:
-    return facts_from_row(contact_facts(facts))
+    return facts_from_row(contact_facts(facts, policy_id=1))
 
 
 @settings(max_examples=examples(300))

@@ -12,6 +12,7 @@ from tests.processor.test_service import bounce, envelopes
 from tests.schemas.feedback_events import START, make_event
 from tests.waiting import until
 from worker.contacts.applying import BatchRules
+from worker.contacts.policies import Policies
 from worker.policy.policy_file import recommended_policy
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
@@ -23,7 +24,7 @@ from worker.settings.tree import ProcessorSettings
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import open_writer_pool
 
-RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
+RULES = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START - timedelta(days=1))
 
 
 async def test_a_contact_that_cannot_be_read_sets_only_its_own_events_aside(pool: WriterPool) -> None:

@@ -11,6 +11,7 @@ from schemas.outgoing import StatusChanged
 from schemas.vocabulary import Cause, Kind
 from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.contacts.status_change import is_bulk
 from worker.errors import QueueUnavailable
 from worker.policy.policy_file import recommended_policy
@@ -21,7 +22,7 @@ from worker.store.status_feed import BEGINNING, changes_after, number_changes
 from worker.store.turns import Turns
 from worker.store.writer_pool import writing
 
-RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
+RULES = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START - timedelta(days=1))
 LONG_AGO = 30.0  # days between what happened and its taking effect
 
 

@@ -13,6 +13,7 @@ from schemas.source import Source
 from tests.schemas.feedback_events import START
 from worker.contacts.accounts import KnownAccounts, make_accounts
 from worker.contacts.applying import BatchRules
+from worker.contacts.policies import Policies
 from worker.policy.policy_file import recommended_policy
 from worker.processor.batch import BatchWriter
 from worker.processor.load import Load, LoadWriter
@@ -52,7 +53,7 @@ def loads(
     pool: WriterPool, *sources: Source, named: Sequence[str] = ("default",), known: Sequence[str] = ()
 ) -> LoadWriter:
     """What a processor with these sources stores loads by."""
-    rules = BatchRules(policy=recommended_policy(), oldest_kept=datetime(2020, 1, 1, tzinfo=UTC))
+    rules = BatchRules(policies=Policies(recommended_policy()), oldest_kept=datetime(2020, 1, 1, tzinfo=UTC))
     accounts = KnownAccounts(of_sources=named, of_settings=known)
     return LoadWriter(
         queue="test",

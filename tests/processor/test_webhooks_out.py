@@ -15,6 +15,7 @@ from schemas.vocabulary import Cause, Kind
 from tests.processor.application import Application, application
 from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.policies import Policies
 from worker.policy.policy_file import recommended_policy
 from worker.processor import endpoint_client
 from worker.processor.endpoint_client import EndpointClient, signed_headers
@@ -26,7 +27,7 @@ from worker.store.status_feed import BEGINNING, changes_after
 from worker.store.turns import Turns
 from worker.store.writer_pool import writing
 
-RULES = BatchRules(policy=recommended_policy(), oldest_kept=START - timedelta(days=1))
+RULES = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START - timedelta(days=1))
 SECRET = f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
 OLDER_SECRET = f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
 NAME = "crm"

@@ -12,6 +12,7 @@ from schemas.vocabulary import Cause, Kind
 from tests.schemas.feedback_events import make_event
 from worker.contacts.applying import BatchRules
 from worker.contacts.log_upgrade import convert_former_events
+from worker.contacts.policies import Policies
 from worker.policy.facts import OrderKey
 from worker.policy.facts_encoding import decode_facts
 from worker.policy.policy_file import recommended_policy
@@ -73,7 +74,9 @@ async def test_a_database_of_the_former_version_is_read_as_it_was_and_counts_no_
     pool = await open_writer_pool(postgres_dsn, connections=2, command_timeout_seconds=5)
     try:
         assert (await convert_former_events(pool, KeepRaw.FAILURES)).events == 1
-        rules = BatchRules(policy=recommended_policy(), oldest_kept=SINCE - timedelta(days=9), former_keys_until=until)
+        rules = BatchRules(
+            policies=Policies(recommended_policy()), oldest_kept=SINCE - timedelta(days=9), former_keys_until=until
+        )
         retry = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST)
         retries = [
             replace(retry, event_key=make_event_key(["default", "bounce", 1])),

@@ -43,6 +43,7 @@ from worker.connections.remote_address import RemoteAddress
 from worker.contacts.accounts import KnownAccounts
 from worker.contacts.check import check_addresses
 from worker.contacts.explanation import DEFAULT_STEPS, MAX_STEPS, contact_explanation
+from worker.contacts.policies import Policies
 from worker.contacts.report import contact_report
 from worker.policy.rule import Policy
 from worker.process import metrics
@@ -54,7 +55,7 @@ from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING
 
 _POOL: web.AppKey[Pool] = web.AppKey("pool")
-_POLICY: web.AppKey[Policy] = web.AppKey("policy")
+_POLICIES: web.AppKey[Policies] = web.AppKey("policies")
 _SETTINGS: web.AppKey[ApiSettings] = web.AppKey("settings")
 _TOKENS: web.AppKey[KnownTokens] = web.AppKey("tokens")
 _STOPPING: web.AppKey[asyncio.Event] = web.AppKey("stopping")
@@ -79,14 +80,15 @@ def build_api(
 ) -> web.Application:
     """The application for the running event loop. The caller closes the pool.
 
-    `source_accounts` are the accounts that the configured sources name. `routes` are ROUTES if they are left out.
+    `policy` is the configuration's, for a database in which none is stored yet. `source_accounts` are the accounts that
+    the configured sources name. `routes` are ROUTES if they are left out.
     """
     routes = ROUTES_OF_API if routes is None else routes
     app = web.Application(
         middlewares=[answer_request], handler_args={"access_log": None, "read_bufsize": _READ_BUFFER_BYTES}
     )
     app[_POOL] = pool
-    app[_POLICY] = policy
+    app[_POLICIES] = Policies(policy)
     app[_SETTINGS] = settings
     app[ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
     app[SCHEMA_DOUBT] = doubt = SchemaDoubt(pool)
@@ -125,7 +127,7 @@ async def _check(request: web.Request) -> web.Response:
         request.app[_POOL],
         question.addresses,
         mail_class=question.mail_class,
-        policy=request.app[_POLICY],
+        policies=request.app[_POLICIES],
         now=datetime.now(UTC),
         account=account,
         channel=question.channel,
@@ -165,7 +167,7 @@ async def _answer(
     answer = await look_up(
         request.app[_POOL],
         query.address,
-        policy=request.app[_POLICY],
+        policies=request.app[_POLICIES],
         now=datetime.now(UTC),
         account=request[ASKED_ACCOUNT],
         channel=query.channel,

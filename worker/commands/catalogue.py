@@ -37,9 +37,10 @@ COMMANDS: dict[str, CommandEntry] = {
     "mail-token": CommandEntry(
         "mail_token", "makes the token that lets a mail's bounces and complaints be believed", "ask"
     ),
-    "policy": CommandEntry("policy", "the rules in force", "ask"),
+    "policy": CommandEntry("policy", "the rules in force, what others would change, and applying them", "ask"),
     "accounts": CommandEntry("accounts", "whose contacts there are, and how well their mail is received", "look after"),
     "tokens": CommandEntry("tokens", "who may use the API, for which account, in which role", "look after"),
+    "jobs": CommandEntry("jobs", "long work in the background: how far it is, and cancelling it", "look after"),
     "dead-letters": CommandEntry("dead_letters", "webhooks that could not be processed", "look after"),
     "sources": CommandEntry("sources", "the configured ESPs: where they post, and whether they work", "look after"),
     "endpoints": CommandEntry("endpoints", "applications that receive webhooks, and their state", "look after"),

@@ -68,6 +68,7 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
     from worker.commands.support.account import require_account  # noqa: PLC0415
     from worker.commands.support.database import opened_database  # noqa: PLC0415
     from worker.contacts.check import check_addresses  # noqa: PLC0415 - costs time that --help has not
+    from worker.contacts.policies import Policies  # noqa: PLC0415
 
     async with opened_database(settings) as pool:
         await require_account(pool, settings, arguments.account)
@@ -75,7 +76,7 @@ async def _check(settings: Settings, addresses: list[str], arguments: Namespace)
             pool,
             addresses,
             mail_class=MailClass(arguments.mail_class),
-            policy=settings.policy,
+            policies=Policies(settings.policy),
             now=datetime.now(UTC),
             account=arguments.account,
             channel=Channel(arguments.channel),

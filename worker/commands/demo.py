@@ -63,7 +63,7 @@ def _run(arguments: Namespace) -> int:
             return
         if not arguments.json:
             print_line("starting an instance for the demo …")
-        async with running_instance(settings, arguments, stop) as (complete, _ended):
+        async with running_instance(settings, arguments, stop) as (complete, _ended, _upgrade):
             yield complete
 
     async def work(stop: Stop) -> None:

@@ -93,15 +93,18 @@ async def _read(
     from worker.commands.support.account import require_account  # noqa: PLC0415
     from worker.commands.support.database import opened_database  # noqa: PLC0415
     from worker.contacts.explanation import MAX_STEPS, contact_explanation  # noqa: PLC0415
+    from worker.contacts.policies import Policies  # noqa: PLC0415
     from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415
 
     now = datetime.now(UTC)
-    policy, account, channel = settings.policy, arguments.account, Channel(arguments.channel)
+    policies, account, channel = Policies(settings.policy), arguments.account, Channel(arguments.channel)
     async with opened_database(settings) as pool:
         await require_account(pool, settings, account)
-        report = await contact_report(pool, address, policy=policy, now=now, account=account, channel=channel)
-        explain = partial(contact_explanation, pool, address, policy=policy, now=now, account=account, channel=channel)
+        report = await contact_report(pool, address, policies=policies, now=now, account=account, channel=channel)
+        explain = partial(
+            contact_explanation, pool, address, policies=policies, now=now, account=account, channel=channel
+        )
         explanation = await explain(limit=MAX_STEPS) if arguments.all else await explain()
         while arguments.all and explanation is not None and explanation.next is not None:
             earlier = await explain(limit=MAX_STEPS, before=explanation.next)
@@ -123,6 +126,11 @@ def _print(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
     print_line(f"{report.address}: {headline}", style="bold")
     print_line(f"  {report.sentence}")
     print_line(f"  {report.lifts}")
+    print_line(
+        f"  by policy {report.policy.id}, {report.policy.name}"
+        if report.policy.id
+        else f"  by policy {report.policy.name}"
+    )
     if explanation.steps:
         print_line()
         print_line("events and decisions, latest first", style="bold")

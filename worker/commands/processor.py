@@ -15,5 +15,6 @@ COMMANDS = {
         "processor",
         description=_DESCRIPTION,
         needs=("postgres", "queue", "processor", "logs", "sources", "endpoints"),
+        service="worker.commands.support.processing:run_processing",
     )
 }

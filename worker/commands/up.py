@@ -31,8 +31,8 @@ def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, starts_postgres=True, joins_instance=False, fallbacks=QUEUE_IN_POSTGRES)
 
     async def work(stop: Stop) -> None:
-        async with running_instance(settings, arguments, stop) as (complete, ended):
-            print_startup_notice(complete, arguments, config_file=config_file)
+        async with running_instance(settings, arguments, stop) as (complete, ended, upgrade):
+            print_startup_notice(complete, arguments, config_file=config_file, policy=upgrade.policy)
             await ended
 
     return run_service(settings, "up", work)

@@ -20,7 +20,9 @@ from schemas.entry import LASTING_KINDS
 from schemas.feedback_event import FeedbackEvent
 from schemas.raw_keeping import KeepRaw
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
+from worker.contacts.policies import UNNUMBERED, NumberedPolicy, Policies
 from worker.contacts.recognition import Doubt, Recognition, is_known_by_key
+from worker.contacts.refolding import is_overtaken, policy_lines, standing_until_now
 from worker.contacts.status_change import is_bulk, is_status_change, status_change
 from worker.policy.event_order import can_fold_directly, is_inert
 from worker.policy.facts import Facts, is_free
@@ -28,10 +30,10 @@ from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_
 from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as events_since
 from worker.policy.former_base import with_late as base_with_late
-from worker.policy.rule import Policy
 from worker.store import contact_rows, known_keys
 from worker.store.contact_rows import (
     ContactKey,
+    ContactRow,
     ContactStanding,
     ContactState,
     LockedContact,
@@ -42,7 +44,7 @@ from worker.store.event_rows import EventEncoder, EventOfContact
 from worker.store.partitions import month_of
 from worker.store.pool import WriterConnection
 from worker.store.status_history import StatusChange, append_status_changes
-from worker.store.stored_events import stored_events_by_contact
+from worker.store.stored_entries import stored_entries_by_contact
 
 
 class Applied(Struct, kw_only=True):
@@ -61,7 +63,7 @@ class Applied(Struct, kw_only=True):
 class BatchRules(Struct, frozen=True, kw_only=True):
     """What holds for every batch."""
 
-    policy: Policy
+    policies: Policies
     oldest_kept: datetime  # earlier calm events are past the retention: kept if they have an effect, else only counted
     former_keys_until: datetime | None = None  # earlier events may be stored by a key of the former form
     keep_raw: KeepRaw = KeepRaw.FAILURES
@@ -140,6 +142,7 @@ class _Known(Struct, kw_only=True):
     key: ContactKey
     row: LockedContact
     events: list[FeedbackEvent]
+    standing: ContactStanding | None = None  # under the active policy, where the row has that of a former one
 
 
 class _Batch:
@@ -173,6 +176,7 @@ class _Batch:
         self._calm_events: list[EventOfContact] = []
         self._kept_calm_events: list[EventOfContact] = []
         self._to_register: list[FeedbackEvent] = []
+        self._active: NumberedPolicy  # set under the locks
         self._updates: dict[int, ContactState] = {}
         self._signs: list[SignOfLife] = []
 
@@ -187,6 +191,9 @@ class _Batch:
         Two batches can wait for each other only in this order, and so never in a circle.
         """
         rows = await contact_rows.lock_contacts(self._connection, list(by_contact))
+        # Another process may have heard of a later policy before this one.
+        known_id = max((row.policy_id or UNNUMBERED for row in rows.values()), default=UNNUMBERED)
+        self._active = await self._rules.policies.active(self._connection, known_id=known_id)
         registered = await self._recognition.registered([event for events in by_contact.values() for event in events])
         if registered:
             by_contact = {key: _without(events, registered) for key, events in by_contact.items()}
@@ -224,7 +231,7 @@ class _Batch:
             if not contact.events:
                 continue
             self._store(contact.row.id, contact.events)
-            folded = self._fold_in_place(facts, contact.events)
+            folded = None if is_overtaken(contact.row, self._active) else self._fold_in_place(facts, contact.events)
             if folded is None:
                 refold.append(contact)
             elif folded is facts:
@@ -247,8 +254,9 @@ class _Batch:
         ]
         if known := await self._recognition.known(doubts):
             by_contact = {key: _without(events, known) for key, events in by_contact.items()}
+        policy = self._active.policy
         states = {
-            key: contact_state(fold_all(Facts(), events, self._rules.policy), self._rules.policy, self._now)
+            key: contact_state(fold_all(Facts(), events, policy), policy, self._now, policy_id=self._active.id)
             for key, events in by_contact.items()
             if events
         }
@@ -271,25 +279,35 @@ class _Batch:
         for event in events if len(events) == 1 else in_order(events):
             if not can_fold_directly(facts, event):
                 return None
-            facts = fold(facts, event, self._rules.policy)
+            facts = fold(facts, event, self._active.policy)
         return facts
 
     async def _refold(self, contacts: Sequence[_Known]) -> None:
-        """Folds contacts anew from everything that is stored of them, because an event came late."""
+        """Folds contacts anew from everything that is stored of them.
+
+        An event came late, or the contact was folded under a former policy. In that case what the active policy alone
+        makes of it has a line of its own in the history, before that of the events.
+        """
+        policy = self._active.policy
+        overtaken = {contact.row.policy_id for contact in contacts if is_overtaken(contact.row, self._active)}
+        former_policies = await self._rules.policies.of_all(self._connection, overtaken)
         contact_ids = [contact.row.id for contact in contacts]
-        stored = await stored_events_by_contact(self._connection, contact_ids)
+        stored = await stored_entries_by_contact(self._connection, contact_ids)
         bases = await contact_rows.bases_of(self._connection, contact_ids)
         for contact in contacts:
             contact_id = contact.row.id
-            history = [*stored.get(contact_id, ()), *contact.events]
+            before = stored.get(contact_id, [])
+            history = [*before, *contact.events]
             former = bases[contact_id]
-            base = decode_facts(former.base)
+            base = with_late = decode_facts(former.base)
             if former.base_until is not None:
-                with_late = base_with_late(base, former.base_until, contact.events, self._rules.policy)
+                with_late = base_with_late(base, former.base_until, contact.events, policy)
                 if with_late is not base:
                     await contact_rows.store_base(self._connection, contact_id, encode_facts(with_late))
-                base, history = with_late, events_since(history, former.base_until)
-            self._settle(contact, fold_all(base, history, self._rules.policy))
+                before, history = events_since(before, former.base_until), events_since(history, former.base_until)
+            if contact.row.policy_id in overtaken:
+                self._begin_anew(contact, fold_all(base, before, policy), former_policies[contact.row.policy_id])
+            self._settle(contact, fold_all(with_late, history, policy))
         self._applied.refolded += len(contacts)
 
     def _store(self, contact_id: int, events: Sequence[FeedbackEvent]) -> None:
@@ -303,27 +321,37 @@ class _Batch:
             if is_known_by_key(event):
                 self._to_register.append(event)
 
+    def _begin_anew(self, contact: _Known, facts: Facts, former: NumberedPolicy) -> None:
+        """Notes what the active policy makes of a contact before this batch; `facts` are those under it."""
+        old, line = standing_until_now(contact.row, former.policy, self._now, key=contact.key)
+        contact.standing = contact_standing(facts, self._active.policy, self._now)
+        self._applied.changes += line
+        self._applied.changes += policy_lines(
+            old, contact.standing, self._active, contact_id=contact.row.id, key=contact.key, now=self._now
+        )
+
     def _settle(self, contact: _Known, facts: Facts) -> None:
         """Notes what has to be written for a contact whose facts are these now."""
-        row, policy = contact.row, self._rules.policy
-        old: LockedContact | ContactStanding = row
-        if row.next_change_at is not None and row.next_change_at <= self._now:
-            # A hold ended before this batch and the sweep has not come by: its line is written first.
-            old = contact_standing(facts_from_row(row), policy, self._now)
-            self._note_change(row, old, (), key=contact.key, contact_id=row.id, actor="time")
-        new = contact_state(facts, policy, self._now)
+        row, policy = contact.row, self._active.policy
+        old: LockedContact | ContactRow | ContactStanding
+        if contact.standing is not None:
+            old = contact.standing
+        else:
+            # A hold may have ended before this batch, and the sweep has not come by: its line is written first.
+            old, line = standing_until_now(row, policy, self._now, key=contact.key)
+            self._applied.changes += line
+        new = contact_state(facts, policy, self._now, policy_id=self._active.id)
         self._updates[row.id] = new
         self._note_change(old, new.standing, contact.events, key=contact.key, contact_id=row.id)
 
     def _note_change(
         self,
-        old: LockedContact | ContactStanding,
+        old: LockedContact | ContactRow | ContactStanding,
         new: ContactStanding,
         events: Sequence[FeedbackEvent],
         *,
         key: ContactKey,
         contact_id: int,
-        actor: str = "events",
     ) -> None:
         if not is_status_change(old, new):
             return
@@ -335,7 +363,7 @@ class _Batch:
                 contact_id=contact_id,
                 contact=key,
                 now=self._now,
-                actor=actor,
+                actor="events",
                 delivery_id=delivery_id,
                 bulk=bool(events) and is_bulk(max(event.occurred_at for event in events), self._now),
             )

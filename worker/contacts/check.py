@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status
+from worker.contacts.policies import Policies
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.rule import Policy
 from worker.policy.standing import standing
@@ -44,14 +45,15 @@ async def check_addresses(
     addresses: Sequence[str],
     *,
     mail_class: MailClass,
-    policy: Policy,
+    policies: Policies,
     now: datetime,
     account: str = "default",
     channel: Channel = Channel.EMAIL,
 ) -> CheckAnswer:
     """Which of the addresses may be mailed at `now`, each answered as it was spelt.
 
-    Other spellings of one address share its answer. What is no address is not allowed. Raises
+    Other spellings of one address share its answer. What is no address is not allowed. Each contact's status is that
+    under the policy which it was folded under. Raises
     StoreUnavailable: then nothing is known, and nothing may be sent.
     """
     spellings = [normalise_recipient(address, channel) for address in addresses]
@@ -59,8 +61,11 @@ async def check_addresses(
     rows = await look_up(executor, account, channel, asked) if asked else []
     standings = {row.address: row for row in rows}
     due = [row.address for row in rows if row.next_change_at is not None and row.next_change_at <= now]
-    for row in await find_contacts(executor, account, channel, due) if due else ():
-        standings[row.address] = _overtaken(row, policy, now)
+    if due:
+        overtaken = await find_contacts(executor, account, channel, due)
+        folded_under = await policies.of_all(executor, {row.policy_id for row in overtaken})
+        for row in overtaken:
+            standings[row.address] = _overtaken(row, folded_under[row.policy_id].policy, now)
     # Words that this version does not know forbid: only these are known to allow.
     allowing = {blocks.value for blocks in Blocks if not blocks.forbids(mail_class)}
     results = []

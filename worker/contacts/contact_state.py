@@ -31,9 +31,12 @@ def contact_key(event: FeedbackEvent) -> ContactKey | None:
     return ContactKey(address=event.address, account=event.account, channel=event.channel)
 
 
-def contact_state(facts: Facts, policy: Policy, now: datetime) -> ContactState:
-    """The columns of these facts, and of the standing that follows from them at `now`."""
-    return ContactState(standing=contact_standing(facts, policy, now), facts=contact_facts(facts))
+def contact_state(facts: Facts, policy: Policy, now: datetime, *, policy_id: int) -> ContactState:
+    """The columns of these facts, and of the standing that follows from them at `now`.
+
+    The facts are folded under this policy, and `policy_id` is its id.
+    """
+    return ContactState(standing=contact_standing(facts, policy, now), facts=contact_facts(facts, policy_id=policy_id))
 
 
 def contact_standing(facts: Facts, policy: Policy, now: datetime) -> ContactStanding:
@@ -52,8 +55,11 @@ def contact_standing(facts: Facts, policy: Policy, now: datetime) -> ContactStan
     )
 
 
-def contact_facts(facts: Facts) -> ContactFacts:
-    """The columns of the facts; `facts_from_row` makes the facts of them again."""
+def contact_facts(facts: Facts, *, policy_id: int) -> ContactFacts:
+    """The columns of the facts; `facts_from_row` makes the facts of them again.
+
+    What takes no effect in its order (a delivery, an open) folds into the same facts under any policy.
+    """
     latest, ordered, known = facts.latest, facts.latest_ordered, facts.engagement
     return ContactFacts(
         last_delivered_at=known.last_delivered_at,
@@ -67,6 +73,7 @@ def contact_facts(facts: Facts) -> ContactFacts:
         latest_ordered_rank=ordered.rank if ordered else None,
         latest_ordered_key=ordered.event_key if ordered else None,
         facts_detail=facts_detail(facts),
+        policy_id=None if ordered is None else policy_id,
     )
 
 

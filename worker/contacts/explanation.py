@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from schemas.vocabulary import Blocks, Cause, Channel, Status
+from worker.contacts.policies import Policies
+from worker.contacts.report import PolicyView, policy_view
 from worker.contacts.story_items import StoryItem, step_view, stretch_view
 from worker.errors import RequestRefused
 from worker.policy.annotations import annotations
@@ -56,6 +58,7 @@ class ExplanationAnswer(Struct, frozen=True, kw_only=True):
     next_change_at: datetime | None  # the standing changes by time alone then
     sentence: str
     lifts: str
+    policy: PolicyView
     events_before: datetime | None  # earlier events were dropped by a former version; only their effect is known
     steps: list[StoryItem]  # latest first
     next: str | None  # the `before` of the page with the steps before these; None: there are none
@@ -65,7 +68,7 @@ async def contact_explanation(
     executor: Executor,
     address: str,
     *,
-    policy: Policy,
+    policies: Policies,
     now: datetime,
     account: str = "default",
     channel: Channel = Channel.EMAIL,
@@ -82,6 +85,8 @@ async def contact_explanation(
     row = await find_contact(executor, account, channel, address)
     if row is None:
         return None
+    numbered = await policies.of(executor, row.policy_id)
+    policy = numbered.policy
     page = await _page(executor, row, until, policy=policy, limit=limit, slice_entries=slice_entries)
     items = page.items()
     facts = facts_from_row(row)
@@ -100,6 +105,7 @@ async def contact_explanation(
         next_change_at=next_change_at(facts, policy, now),
         sentence=standing_sentence(shown),
         lifts=lifts(shown),
+        policy=policy_view(numbered),
         events_before=row.base_until,
         steps=await _views(executor, row.id, items, policy),
         next=_cursor(first_key(items[-1])) if page.more else None,

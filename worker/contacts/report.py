@@ -9,10 +9,10 @@ from msgspec import Struct
 from schemas.feedback_event import FeedbackEvent
 from schemas.outgoing import HistoryLine
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
+from worker.contacts.policies import NumberedPolicy, Policies
 from worker.policy.block import is_in_force
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
-from worker.policy.rule import Policy
 from worker.policy.sentences import lifts, standing_sentence
 from worker.policy.standing import standing
 from worker.store.contact_lookup import find_contact, status_history
@@ -91,6 +91,13 @@ class EventView(Struct, frozen=True, kw_only=True):
     machine: bool
 
 
+class PolicyView(Struct, frozen=True, kw_only=True):
+    """The policy under which the contact was folded; the active one if any policy gives the same."""
+
+    id: int  # 0: the configuration's, before any is stored
+    name: str
+
+
 class ContactReport(Struct, frozen=True, kw_only=True):
     """The answer of `GET /v1/contacts/{address}`."""
 
@@ -107,6 +114,7 @@ class ContactReport(Struct, frozen=True, kw_only=True):
     lifted_by: tuple[str, ...]
     sentence: str  # the standing, for a person
     lifts: str  # what ends it, for a person
+    policy: PolicyView
     facts: FactsView
     history: list[HistoryLine]  # latest first
     events: list[EventView]  # latest first
@@ -116,7 +124,7 @@ async def contact_report(
     executor: Executor,
     address: str,
     *,
-    policy: Policy,
+    policies: Policies,
     now: datetime,
     account: str = "default",
     channel: Channel = Channel.EMAIL,
@@ -130,7 +138,7 @@ async def contact_report(
         return None
     history = await status_history(executor, row.id, limit=SHOWN_CHANGES)
     events = await latest_events(executor, row.id, limit=SHOWN_EVENTS)
-    return _report(row, history, events, policy, now)
+    return _report(row, history, events, await policies.of(executor, row.policy_id), now)
 
 
 def event_view(event: FeedbackEvent) -> EventView:
@@ -155,15 +163,20 @@ def event_view(event: FeedbackEvent) -> EventView:
     )
 
 
+def policy_view(numbered: NumberedPolicy) -> PolicyView:
+    """The policy as the API names it."""
+    return PolicyView(id=numbered.id, name=numbered.policy.name)
+
+
 def _report(
     row: ContactRow,
     history: list[HistoryLine],
     events: Sequence[FeedbackEvent],
-    policy: Policy,
+    numbered: NumberedPolicy,
     now: datetime,
 ) -> ContactReport:
     facts = facts_from_row(row)
-    shown = standing(facts, policy, now)  # not the stored one: time may have overtaken it
+    shown = standing(facts, numbered.policy, now)  # not the stored one: time may have overtaken it
     return ContactReport(
         address=row.address,
         account=row.account,
@@ -178,6 +191,7 @@ def _report(
         lifted_by=tuple(sorted(shown.lift_by)),
         sentence=standing_sentence(shown),
         lifts=lifts(shown),
+        policy=policy_view(numbered),
         facts=_facts_view(facts, now),
         history=history,
         events=[event_view(event) for event in events],

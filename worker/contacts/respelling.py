@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from schemas.address import normalise_address
 from schemas.feedback_event import FeedbackEvent
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_state
+from worker.contacts.policies import NumberedPolicy, Policies
 from worker.contacts.status_change import is_status_change, log_change, status_change
 from worker.errors import AlreadyStored, Deadlocked, MonthClosed
 from worker.policy.event_order import order_key
@@ -77,7 +78,7 @@ class _Former(Struct, frozen=True, kw_only=True):
 
 
 async def respell_contacts(
-    pool: WriterPool, policy: Policy, *, now: datetime | None = None, progress: Progress | None = None
+    pool: WriterPool, policies: Policies, *, now: datetime | None = None, progress: Progress | None = None
 ) -> Respelled:
     """Every contact that was stored when this began has its address in today's spelling when it returns.
 
@@ -91,7 +92,7 @@ async def respell_contacts(
         formers = _formers(page.odd, done)
         for start in range(0, len(formers), _RESPELLED_AT_ONCE):
             some = formers[start : start + _RESPELLED_AT_ONCE]
-            respelling = await _respell_some(pool, policy, some, now)
+            respelling = await _respell_some(pool, policies, some, now)
             done.renamed += respelling.renamed
             done.joined += len(respelling.into)
             if progress is not None:
@@ -157,14 +158,14 @@ def _formers(odd: Mapping[int, AccountAddress], done: Respelled) -> list[_Former
 
 
 async def _respell_some(
-    pool: WriterPool, policy: Policy, formers: Sequence[_Former], now: datetime | None
+    pool: WriterPool, policies: Policies, formers: Sequence[_Former], now: datetime | None
 ) -> "_Respelling":
     """One transaction, and again if others were in the way; gives what came of it."""
     for attempt in range(1, _MOST_ATTEMPTS + 1):
         try:
             with refused_writes():
                 async with writing(pool, "giving contacts today's spelling") as connection:
-                    respelling = _Respelling(connection, policy, now or datetime.now(UTC))
+                    respelling = _Respelling(connection, await policies.active(connection), now or datetime.now(UTC))
                     await respelling.run(formers)
                     await contact_spelling.note_looked_at(connection, formers[-1].id)
             break
@@ -180,9 +181,10 @@ async def _respell_some(
 class _Respelling:
     """What one transaction does."""
 
-    def __init__(self, connection: WriterConnection, policy: Policy, now: datetime) -> None:
+    def __init__(self, connection: WriterConnection, active: NumberedPolicy, now: datetime) -> None:
         self._connection = connection
-        self._policy = policy
+        self._active = active
+        self._policy = active.policy
         self._now = now
         self.renamed = 0
         self.into: dict[int, int] = {}  # the contacts that are gone, and whose they are
@@ -237,7 +239,7 @@ class _Respelling:
             if until is not None:
                 events = events_since(events, until)
             facts = fold_all(decode_facts(base), events, self._policy)
-            states[stays[key].id] = contact_state(facts, self._policy, self._now)
+            states[stays[key].id] = contact_state(facts, self._policy, self._now, policy_id=self._active.id)
         await contact_spelling.delete_copies(self._connection, copies)
         retired = await retired_months(self._connection)
         await contact_spelling.move_to(self._connection, self.into, retired_months=retired)

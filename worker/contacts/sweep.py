@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from worker.contacts.applying import BatchRules
 from worker.contacts.contact_state import contact_state
+from worker.contacts.policies import UNNUMBERED, Policies
+from worker.contacts.refolding import is_overtaken, refold_contacts
 from worker.contacts.status_change import is_bulk, is_status_change, log_change, status_change
 from worker.policy.facts_encoding import facts_from_row
 from worker.process import metrics
@@ -17,27 +18,36 @@ _log = get_logger()
 _CONTACTS_AT_ONCE = 1000
 
 
-async def sweep(pool: WriterPool, rules: BatchRules, *, now: datetime | None = None) -> int:
+async def sweep(pool: WriterPool, policies: Policies, *, now: datetime | None = None) -> int:
     """Every change that time alone has brought by `now` is in the history; gives how many contacts changed.
 
-    Several sweepers may run: each takes contacts that no other has locked. Raises StoreUnavailable.
+    A contact that was folded under a former policy is folded under the active one, too. Several sweepers may run: each
+    takes contacts that no other has locked. Raises StoreUnavailable.
     """
     now = now or datetime.now(UTC)
     total = 0
-    while swept := await _sweep_some(pool, rules, now):
+    while swept := await _sweep_some(pool, policies, now):
         total += swept
     if total:
         _log.info("sweep.applied", contacts=total)
     return total
 
 
-async def _sweep_some(pool: WriterPool, rules: BatchRules, now: datetime) -> int:
+async def _sweep_some(pool: WriterPool, policies: Policies, now: datetime) -> int:
     changes: list[StatusChange] = []
     async with writing(pool, "sweeping holds that ended") as connection:
         due = await lock_due_contacts(connection, now, _CONTACTS_AT_ONCE)
-        states = {row.id: contact_state(facts_from_row(row), rules.policy, now) for row in due}
-        await update_contacts(connection, states)
-        changes = [
+        known_id = max((row.policy_id or UNNUMBERED for row in due), default=UNNUMBERED)
+        active = await policies.active(connection, known_id=known_id)
+        overtaken = [row for row in due if is_overtaken(row, active)]
+        refolded = await refold_contacts(connection, overtaken, active=active, policies=policies, now=now)
+        states = {
+            row.id: contact_state(facts_from_row(row), active.policy, now, policy_id=active.id)
+            for row in due
+            if row.id not in refolded.states
+        }
+        await update_contacts(connection, {**states, **refolded.states})
+        changes = refolded.changes + [
             status_change(
                 row,
                 states[row.id].standing,
@@ -48,7 +58,7 @@ async def _sweep_some(pool: WriterPool, rules: BatchRules, now: datetime) -> int
                 bulk=row.next_change_at is not None and is_bulk(row.next_change_at, now),
             )
             for row in due
-            if is_status_change(row, states[row.id].standing)
+            if row.id in states and is_status_change(row, states[row.id].standing)
         ]
         await append_status_changes(connection, changes)
     for change in changes:

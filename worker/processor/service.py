@@ -13,11 +13,13 @@ from schemas.lane import Lane
 from schemas.raw_keeping import KeepRaw
 from worker.contacts.accounts import KnownAccounts, make_configured_accounts
 from worker.contacts.applying import BatchRules
+from worker.contacts.policies import Policies, configure_policy
 from worker.contacts.respelling import respell_contacts
 from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.contacts.sweep import sweep
 from worker.errors import StoreUnavailable, TryAgainLater
 from worker.process import metrics
+from worker.process.backlog import Backlog
 from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
 from worker.process.pause import pause
@@ -45,19 +47,10 @@ from worker.store.migrations import require_current_schema
 from worker.store.parcel_attempts import forget_attempts
 from worker.store.pool import Pool, WriterPool
 from worker.store.turns import Turns
-from worker.store.writer_pool import open_writer_pool
+from worker.store.writer_pool import ONE_PLAN, open_writer_pool
 
 _log = get_logger()
 
-# A batch's statements are written for one plan: a short list, then one index look-up for each of its entries. On
-# an empty table the planner would choose to scan it, keep that plan for the session, and scan it still when the
-# table has grown to millions.
-_ONE_PLAN = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-}
 _LONGEST_WAIT_SECONDS = 10.0
 _HOUSEKEEPING_SECONDS = 3600.0
 _DEPTH_SECONDS = 5.0
@@ -68,23 +61,25 @@ _LANES_SECONDS = 30.0
 GARBAGE_THRESHOLDS = (50_000, 20, 100)
 
 
-async def run_processor(settings: Settings, stop: asyncio.Event) -> None:
+async def run_processor(settings: Settings, stop: asyncio.Event, backlog: Backlog | None = None) -> None:
     """Works until `stop` is set, then finishes the batches that are under way.
 
     Waits for Postgres and RabbitMQ when they are away, and for tables that vanish meanwhile. Raises StopTheProcess
-    when a person has to act.
+    when a person has to act. `backlog` is kept up to date for whoever works beside it.
     """
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     use_operator_rules(settings.classification)
     await _schema(settings, stop)
-    await work_while_schema_lasts(settings.postgres.url.reveal(), lambda: _work(settings, stop), stop)
+    await work_while_schema_lasts(settings.postgres.url.reveal(), lambda: _work(settings, stop, backlog), stop)
 
 
-async def _work(settings: Settings, stop: asyncio.Event) -> None:
+async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None) -> None:
     started = time.monotonic()
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(processor_pool(settings))
-        rules = await batch_rules(pool, settings)
+        await configure_policy(pool, settings.policy, now=datetime.now(UTC))
+        policies = Policies(settings.policy)
+        rules = await batch_rules(pool, settings, policies)
         await make_configured_accounts(
             pool, of_sources=settings.source_accounts, of_settings=settings.api.accounts, now=datetime.now(UTC)
         )
@@ -115,7 +110,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                     large_parcels=large_parcels,
                 )
                 tasks.create_task(consumer.run(stop))
-                tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", _depth_gauge(name, reader)))
+                tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", _depth_gauge(name, reader, backlog)))
             for lane_reader in queues.lane_readers:
                 keep = partial(_keep_lanes, pool, lane_reader, lanes_of(settings.sources, PROVIDERS))
                 tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", keep))
@@ -130,14 +125,16 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
                 tasks.create_task(sender.run(every_seconds=seconds, stop=stop))
 
             async def sweep_once() -> None:
-                await sweep(pool, writer.rules)
+                await sweep(pool, policies)
 
             async def keep_house() -> None:
                 await _make_months_ahead(pool, settings)
-                writer.rules = await batch_rules(pool, settings)  # what counts as old moves on with the calendar
+                writer.rules = await batch_rules(
+                    pool, settings, policies
+                )  # what counts as old moves on with the calendar
                 months = settings.processor.retention_months
                 await drop_old_months(pool, now=datetime.now(UTC), retention_months=months)
-                await respell_contacts(pool, writer.rules.policy)  # what an earlier processor stored during an upgrade
+                await respell_contacts(pool, policies)  # what an earlier processor stored during an upgrade
                 await forget_attempts(pool, now=datetime.now(UTC))
 
             tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))
@@ -166,7 +163,7 @@ async def processor_pool(settings: Settings) -> AsyncIterator[WriterPool]:
         connections=settings.postgres.pool_connections,
         command_timeout_seconds=settings.postgres.command_timeout_seconds,
         application_name="bouncekeeper processor",
-        server_settings=_ONE_PLAN,
+        server_settings=ONE_PLAN,
     )
     try:
         yield pool
@@ -174,10 +171,10 @@ async def processor_pool(settings: Settings) -> AsyncIterator[WriterPool]:
         await pool.close()
 
 
-async def batch_rules(pool: Pool, settings: Settings) -> BatchRules:
+async def batch_rules(pool: Pool, settings: Settings, policies: Policies) -> BatchRules:
     """What holds for every batch today. Raises StoreUnavailable."""
     return BatchRules(
-        policy=settings.policy,
+        policies=policies,
         oldest_kept=oldest_kept(datetime.now(UTC), settings.processor.retention_months),
         former_keys_until=await former_keys_until(pool),
         keep_raw=KeepRaw(settings.processor.keep_raw),
@@ -211,7 +208,7 @@ async def _keep_lanes(pool: Pool, reader: LaneReader, own: list[Lane]) -> None:
     await keep_lanes(pool, reader, own, now=datetime.now(UTC))
 
 
-def _depth_gauge(name: str, reader: QueueReader) -> Callable[[], Awaitable[None]]:
+def _depth_gauge(name: str, reader: QueueReader, backlog: Backlog | None) -> Callable[[], Awaitable[None]]:
     seen: set[Lane] = set()
 
     async def measure() -> None:
@@ -223,6 +220,8 @@ def _depth_gauge(name: str, reader: QueueReader) -> Callable[[], Awaitable[None]
             work = "bulk" if lane.bulk else "live"
             metrics.LANE_DEPTH_PARCELS.labels(name, lane.source, work).set(depths.get(lane, 0))
         metrics.QUEUE_DEPTH_PARCELS.labels(name).set(sum(depths.values()))
+        if backlog is not None:
+            backlog.measured(name, sum(parcels for lane, parcels in depths.items() if not lane.bulk))
 
     return measure
 

@@ -37,6 +37,7 @@ class ContactFacts(Row, frozen=True):
     latest_ordered_rank: int | None
     latest_ordered_key: bytes | None
     facts_detail: bytes | None
+    policy_id: int | None  # whose fold has made all this; None: any policy's would have (schemas/database/0013)
 
 
 class ContactStanding(Row, frozen=True):

@@ -26,3 +26,13 @@ async def transaction(pool: Pool, doing: str) -> AsyncIterator[Session]:
     """The same in a transaction, which is committed at the end, or rolled back by an error."""
     async with session(pool, doing) as connection, connection.transaction():
         yield connection
+
+
+@asynccontextmanager
+async def snapshot(pool: Pool, doing: str) -> AsyncIterator[Session]:
+    """A transaction that only reads: all its statements see the database as of one moment."""
+    async with (
+        session(pool, doing) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection

@@ -14,6 +14,15 @@ from worker.store.contact_rows import STAGING
 from worker.store.pool import Connection, WriterConnection, WriterPool, open_pool
 from worker.store.sessions import transaction
 
+# A batch's statements are written for one plan: a short list, then one index look-up for each of its entries. On
+# an empty table the planner would choose to scan it, keep that plan for the session, and scan it still when the
+# table has grown to millions.
+ONE_PLAN = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 # What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
 _REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 

@@ -15,6 +15,7 @@ from worker.commands.support.demo_sending import Sent
 from worker.commands.support.output import print_line, print_table
 from worker.contacts.check import CheckAnswer, check_addresses
 from worker.contacts.explanation import ExplanationAnswer, contact_explanation
+from worker.contacts.policies import Policies
 from worker.contacts.story_items import StepView, StoryItem
 from worker.errors import StoreUnavailable
 from worker.queue.opening import open_depth_reader
@@ -42,13 +43,14 @@ async def wait_for_result(settings: Settings, addresses: Sequence[str], sent: Se
     """Waits until all webhooks have taken effect. Raises StoreUnavailable if that takes too long."""
     if not quiet:
         print_line("waiting until all webhooks have taken effect …")
+    policies = Policies(settings.policy)
     async with opened_database(settings) as pool:
         answer = await _settled(pool, settings, addresses)
         transactional = await _check(pool, settings, addresses, MailClass.TRANSACTIONAL)
         examples = [
             explanation
             for address in _interesting(answer)
-            if (explanation := await contact_explanation(pool, address, policy=settings.policy, now=answer.checked_at))
+            if (explanation := await contact_explanation(pool, address, policies=policies, now=answer.checked_at))
         ]
     return DemoResult(
         sent=sent,
@@ -82,7 +84,9 @@ async def _settled(pool: Pool, settings: Settings, addresses: Sequence[str]) -> 
 
 
 async def _check(pool: Pool, settings: Settings, addresses: Sequence[str], mail_class: MailClass) -> CheckAnswer:
-    return await check_addresses(pool, addresses, mail_class=mail_class, policy=settings.policy, now=datetime.now(UTC))
+    return await check_addresses(
+        pool, addresses, mail_class=mail_class, policies=Policies(settings.policy), now=datetime.now(UTC)
+    )
 
 
 def _interesting(answer: CheckAnswer) -> list[str]:

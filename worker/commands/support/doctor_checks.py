@@ -104,6 +104,7 @@ async def _look_into_database(connection: Any, settings: Settings) -> list[Findi
         else well("dead letters", "none")
     )
     patience = timedelta(seconds=_RELAY_PATIENCE_SECONDS + settings.processor.relay_every_seconds)
+    findings.append(await _look_at_policy(connection, settings))
     for backlog in await backlogs(connection):
         if backlog.oldest_at is not None and datetime.now(UTC) - backlog.oldest_at > patience:
             detail = f"{backlog.waiting} status changes have waited since {moment(backlog.oldest_at)}"
@@ -112,6 +113,22 @@ async def _look_into_database(connection: Any, settings: Settings) -> list[Findi
         else:
             findings.append(well(backlog.follower, f"{backlog.waiting} status changes wait"))
     return findings
+
+
+async def _look_at_policy(connection: Any, settings: Settings) -> Finding:
+    from worker.policy.policy_encoding import decode_policy  # noqa: PLC0415 - costs time that --help has not
+    from worker.store.policies import active_policy_row  # noqa: PLC0415
+
+    active = await active_policy_row(connection)
+    if active is None:
+        return note("policy", "none is stored yet", "a processor stores the configuration's when it starts: start one")
+    if decode_policy(active.definition) != settings.policy:
+        return note(
+            "policy",
+            f"{active.id}, {active.name}, is in force, and the configuration's, {settings.policy.name}, is another one",
+            "see `bouncekeeper policy apply --dry-run`, then apply it or take the change back",
+        )
+    return well("policy", f"{active.id}, {active.name}, is in force, as configured")
 
 
 async def look_at_queue(settings: Settings) -> list[Finding]:

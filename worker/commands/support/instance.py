@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +17,9 @@ from worker.errors import ImpossibleSetting
 from worker.local_services.instance import Instance, InstanceRecord
 from worker.settings.configuration import ALL_SECTIONS
 from worker.settings.tree import Settings
+
+if TYPE_CHECKING:
+    from worker.commands.support.upgrade import Upgrade
 
 # The queue of `up` if the configuration names none.
 QUEUE_IN_POSTGRES = {"queue.adapter": "postgres"}
@@ -105,8 +109,10 @@ def _already_running(folder: Path, other: InstanceRecord) -> str:
     )
 
 
-async def with_migrated_postgres(settings: Settings, services: AsyncExitStack) -> Settings:
-    """The settings with the URL of a migrated Postgres: the configured one, else the embedded one.
+async def with_migrated_postgres(settings: Settings, services: AsyncExitStack) -> "tuple[Settings, Upgrade]":
+    """The settings with the URL of a migrated Postgres, the configured one, else the embedded one; and what was done.
+
+    The configuration's policy is in force then.
 
     `services` ends the embedded one. Raises the errors of starting and migrating.
     """
@@ -119,5 +125,4 @@ async def with_migrated_postgres(settings: Settings, services: AsyncExitStack) -
         server = await services.enter_async_context(await EmbeddedPostgres.start(folder))
         postgres = msgspec.structs.replace(settings.postgres, url=Secret(server.dsn))
         settings = msgspec.structs.replace(settings, postgres=postgres)
-    await upgrade_database(settings)
-    return settings
+    return settings, await upgrade_database(settings, applies_policy=True)

@@ -16,6 +16,7 @@ from worker.commands.support.running import Stop
 from worker.commands.support.setting_flags import overrides_of
 from worker.commands.support.startup_notice import print_startup_notice
 from worker.commands.support.supervisor import WatchedProcess, supervise
+from worker.commands.support.upgrade import Upgrade
 from worker.local_services.folder import told_as_mistakes
 from worker.local_services.instance import Instance
 from worker.local_services.rabbitmq_choice import start_rabbitmq
@@ -33,13 +34,19 @@ async def run_stack(settings: Settings, arguments: Namespace, stop: Stop, *, con
     settings = _with_queue(settings, settings.queue.url)
     async with contextlib.AsyncExitStack() as services:
         instance = services.enter_context(held_instance(settings, arguments))
-        complete = await stop.unless_set(_with_services(settings, services))
+        complete, upgrade = await stop.unless_set(_with_services(settings, services))
         broker_url_file = _publish_broker_url(instance, complete)
         environment = _environment(arguments, complete)
         watching = asyncio.ensure_future(supervise(_processes(arguments, environment, complete), stop))
         try:
             await stop.unless_set(wait_until_listening(complete))
-            print_startup_notice(complete, arguments, config_file=config_file, broker_url_file=broker_url_file)
+            print_startup_notice(
+                complete,
+                arguments,
+                config_file=config_file,
+                broker_url_file=broker_url_file,
+                policy=upgrade.policy,
+            )
             await asyncio.wait({watching})
         finally:
             stop.set()
@@ -51,7 +58,7 @@ def _with_queue(settings: Settings, url: Secret | None) -> Settings:
     return msgspec.structs.replace(settings, queue=queue)
 
 
-async def _with_services(settings: Settings, services: contextlib.AsyncExitStack) -> Settings:
+async def _with_services(settings: Settings, services: contextlib.AsyncExitStack) -> tuple[Settings, Upgrade]:
     """The settings with a running RabbitMQ and a running, migrated Postgres; starts them if necessary."""
     await require_free_ports(settings)
     folder = Path(settings.data_directory) / "rabbitmq"

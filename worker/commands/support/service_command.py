@@ -16,10 +16,12 @@ def service_command(
     *,
     description: str,
     needs: Collection[str],
+    service: str = "",
 ) -> Command:
     """The command that runs the service of the room with its name until a signal stops it.
 
-    For `receiver` that is run_receiver in worker/receiver/service.py. `needs` are the sections of the configuration
+    For `receiver` that is run_receiver in worker/receiver/service.py, unless `service` names another function, as
+    `module:function`. `needs` are the sections of the configuration
     that it reads.
     """
 
@@ -29,17 +31,16 @@ def service_command(
         add_shared_flags(parser)
         add_setting_flags(parser, needs)
 
-    def run(arguments: Namespace) -> int:
+    def run_command(arguments: Namespace) -> int:
         settings = settings_of(arguments, needs=needs)
-        service = _find_service(name)
-        return run_service(settings, name, lambda stop: service(settings, stop))
+        run = _find_service(service or f"worker.{name}.service:run_{name}")
+        return run_service(settings, name, lambda stop: run(settings, stop))
 
-    return Command(configure, run)
+    return Command(configure, run_command)
 
 
-def _find_service(name: str) -> Callable[[Settings, asyncio.Event], Awaitable[None]]:
+def _find_service(place: str) -> Callable[[Settings, asyncio.Event], Awaitable[None]]:
     """Imports the service, which takes time that `--help` has not."""
-    service: Callable[[Settings, asyncio.Event], Awaitable[None]] = getattr(
-        importlib.import_module(f"worker.{name}.service"), f"run_{name}"
-    )
+    module, function = place.split(":")
+    service: Callable[[Settings, asyncio.Event], Awaitable[None]] = getattr(importlib.import_module(module), function)
     return service

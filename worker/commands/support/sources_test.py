@@ -228,6 +228,7 @@ async def _queue(settings: Settings, envelope: Envelope) -> None:
 async def _follow(
     pool: "Pool", event: "FeedbackEvent", settings: Settings, result: SourceResult, *, wait_seconds: float
 ) -> None:
+    from worker.contacts.policies import Policies  # noqa: PLC0415
     from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.store.contact_lookup import find_contact  # noqa: PLC0415
     from worker.store.stored_events import stored_events  # noqa: PLC0415
@@ -241,7 +242,7 @@ async def _follow(
             report = await contact_report(
                 pool,
                 address,
-                policy=settings.policy,
+                policies=Policies(settings.policy),
                 now=datetime.now(UTC),
                 account=event.account,
                 channel=event.channel,

@@ -6,6 +6,7 @@ import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas.queue_topology import CONTACTS_EXCHANGE
 from worker.commands.support.first_run import TOKEN_NAME
@@ -16,16 +17,46 @@ from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
 from worker.settings.configuration_file import find_config_file
 from worker.settings.tree import Settings
 
+if TYPE_CHECKING:
+    from worker.contacts.policies import PolicyState
+
 
 def print_startup_notice(
-    settings: Settings, arguments: Namespace, *, config_file: Path, broker_url_file: Path | None = None
+    settings: Settings,
+    arguments: Namespace,
+    *,
+    config_file: Path,
+    broker_url_file: Path | None = None,
+    policy: "PolicyState | None" = None,
 ) -> None:
-    """Prints the message and flushes, because readers of a pipe wait for it. Consumers read `broker_url_file`."""
+    """Prints the message and flushes, because readers of a pipe wait for it. Consumers read `broker_url_file`.
+
+    `policy` is what came of the configuration's policy at this start.
+    """
     if arguments.json:
-        print_json(_for_scripts(settings, config_file, broker_url_file))
+        print_json({**_for_scripts(settings, config_file, broker_url_file), **_policy_for_scripts(policy)})
     else:
         _print_for_people(settings, arguments, config_file, broker_url_file)
+        if policy is not None and policy.applied:
+            _print_policy(policy)
     sys.stdout.flush()
+
+
+def _policy_for_scripts(policy: "PolicyState | None") -> dict[str, object]:
+    if policy is None:
+        return {}
+    return {
+        "policy": {"id": policy.active.id, "name": policy.active.policy.name, "applied": policy.applied},
+        **({"job_id": policy.job_id} if policy.job_id is not None else {}),
+    }
+
+
+def _print_policy(policy: "PolicyState") -> None:
+    print_line(f"Policy {policy.active.id}, {policy.active.policy.name}, is in force from now on.")
+    if policy.job_id is not None:
+        program = _program(from_anywhere=False)
+        print_to_copy(f"  {program} jobs watch {policy.job_id}    # contacts of the former one are folded again")
+    print_line()
 
 
 def _for_scripts(settings: Settings, config_file: Path, broker_url_file: Path | None) -> dict[str, object]:

@@ -9,6 +9,7 @@ from worker.commands.support.dictionary_training import store_dictionaries
 from worker.commands.support.progress_bar import Progress
 from worker.contacts.accounts import make_configured_accounts
 from worker.contacts.log_upgrade import convert_former_events
+from worker.contacts.policies import CONFIGURATION, Policies, PolicyState, apply_policy, configure_policy
 from worker.contacts.respelling import Respelled, count_respellings, respell_contacts
 from worker.settings.tree import Settings
 from worker.store.log_conversion import events_to_convert
@@ -26,6 +27,7 @@ class Upgrade(Struct, frozen=True, kw_only=True):
     migrations: list[str]
     events: int  # of the former shape, converted; roughly, where they are yet to be
     contacts: Respelled
+    policy: PolicyState | None = None  # None: not looked at
 
     @property
     def is_needed(self) -> bool:
@@ -34,9 +36,15 @@ class Upgrade(Struct, frozen=True, kw_only=True):
 
 
 async def upgrade_database(
-    settings: Settings, *, of_events: Progress | None = None, of_contacts: Progress | None = None
+    settings: Settings,
+    *,
+    applies_policy: bool = False,
+    of_events: Progress | None = None,
+    of_contacts: Progress | None = None,
 ) -> Upgrade:
     """The database is at this program's version when this returns.
+
+    A policy of the configuration that differs from the one in force is applied or, unless `applies_policy`, pending.
 
     Raises StoreUnavailable, also while somebody restores the database, and ImpossibleSetting for a wrong URL. What
     was done until then stays done, and the next run goes on behind it.
@@ -53,8 +61,12 @@ async def upgrade_database(
         await store_dictionaries(pool)
         keep_raw = KeepRaw(settings.processor.keep_raw)
         converted = await convert_former_events(pool, keep_raw, progress=of_events)
-        respelled = await respell_contacts(pool, settings.policy, progress=of_contacts)
-        return Upgrade(migrations=migrations, events=converted.events, contacts=respelled)
+        now = datetime.now(UTC)
+        policy = await configure_policy(pool, settings.policy, now=now)
+        if policy.pending_id is not None and applies_policy:
+            policy = await apply_policy(pool, settings.policy, now=now, by=CONFIGURATION)
+        respelled = await respell_contacts(pool, Policies(settings.policy), progress=of_contacts)
+        return Upgrade(migrations=migrations, events=converted.events, contacts=respelled, policy=policy)
     finally:
         await pool.close()
 

@@ -1,0 +1,31 @@
+"""The lines about jobs: long work in the background."""
+
+from schemas.log_event import LogEvent
+from schemas.log_event import log_event as _event
+
+JOB_LOG_EVENTS: dict[str, LogEvent] = {
+    "job.cancelled": _event(
+        "info", "A job was cancelled. What it did until then stays done.", "job_id", "kind", "actor", "counts"
+    ),
+    "job.ended": _event(
+        "info",
+        "A job has done all that there was to do. `counts` says what.",
+        "job_id",
+        "kind",
+        "seconds",
+        "counts",
+    ),
+    "job.failed": _event(
+        "error",
+        "A job has hit a bug of ours, and has ended; its steps until then stay done.",
+        "job_id",
+        "kind",
+    ),
+    "job.started": _event(
+        "info",
+        "A job begins; every processor takes part. `actor` asked for it.",
+        "job_id",
+        "kind",
+        "actor",
+    ),
+}

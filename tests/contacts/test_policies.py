@@ -1,0 +1,274 @@
+"""Whatever the policy does, applied or pending, every answer about a contact is the same one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Kind, MailClass
+from tests.policy.test_order_of_arrival import POLICIES
+from tests.properties import examples
+from tests.schemas.feedback_events import START, histories, make_event
+from tests.stored_contacts import EMPTY_LOG
+from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.check import check_addresses
+from worker.contacts.explanation import contact_explanation
+from worker.contacts.foresight import foresee
+from worker.contacts.policies import Policies, apply_policy, configure_policy
+from worker.contacts.report import contact_report
+from worker.contacts.sweep import sweep
+from worker.jobs.policy_job import PolicyJob
+from worker.jobs.runner import JobRunner
+from worker.policy.facts import Facts
+from worker.policy.fold import fold_all
+from worker.policy.policy_file import load_policy, preset
+from worker.policy.rule import Policy
+from worker.policy.standing import standing
+from worker.process.backlog import Backlog
+from worker.store.jobs import list_jobs
+from worker.store.policies import policy_rows
+from worker.store.pool import WriterPool
+from worker.store.status_feed import changes_after, number_changes
+from worker.store.writer_pool import writing
+
+NOW = START + timedelta(days=400)
+OLDEST = START - timedelta(days=400)
+ADDRESSES = ("jane@example.org", "joe@example.net")
+RECOMMENDED, HARD_ONLY = preset("recommended"), preset("provider")
+EMPTY = f"{EMPTY_LOG}; TRUNCATE policies, job_parts, jobs RESTART IDENTITY"
+JANE = "jane@example.org"
+
+
+def full(day: float) -> FeedbackEvent:
+    return make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=day, message=f"m{day}")
+
+
+def full_for_weeks() -> list[FeedbackEvent]:
+    """Five strikes under the recommended policy, none under the one of ESPs."""
+    return [full(day) for day in (300.0, 304.0, 308.0, 312.0, 390.0)]
+
+
+async def take(pool: WriterPool, policies: Policies, events: Sequence[FeedbackEvent]) -> None:
+    rules = BatchRules(policies=policies, oldest_kept=OLDEST)
+    async with writing(pool) as connection:
+        applied = await apply_events(connection, events, rules=rules, now=NOW)
+    assert not applied.leftover
+
+
+async def fold_again(pool: WriterPool, policy: Policy = RECOMMENDED) -> None:
+    """What the processors do after `policy apply`."""
+    kind = PolicyJob(Policies(policy), known_everywhere_seconds=0)
+    await JobRunner(pool, {kind.name: kind}, backlog=Backlog()).work_off(asyncio.Event())
+
+
+async def require_one_answer(pool: WriterPool, address: str, configured: Policy) -> str | None:
+    """Check, report, explanation and feed say the same; gives the status."""
+    asked = Policies(configured)  # of another process
+    answer = await check_addresses(pool, [address], mail_class=MailClass.MARKETING, policies=asked, now=NOW)
+    (result,) = answer.results
+    report = await contact_report(pool, address, policies=asked, now=NOW)
+    explanation = await contact_explanation(pool, address, policies=asked, now=NOW)
+    if report is None or explanation is None:
+        assert not result.known
+        return None
+    assert result.status == report.status == explanation.status
+    assert result.allowed is not report.blocks.forbids(MailClass.MARKETING)
+    assert report.blocks is explanation.blocks
+    assert (result.since, result.until, result.rule) == (report.since, report.until, report.rule)
+    assert (report.since, report.until, report.rule) == (explanation.since, explanation.until, explanation.rule)
+    assert report.policy == explanation.policy
+    last = report.history[0] if report.history else None
+    if last is None or last.new_status in FREE_STATUSES:
+        assert report.status in FREE_STATUSES
+    else:
+        assert (last.new_status, last.new_blocks, last.until) == (report.status, report.blocks, report.until)
+    while await number_changes(pool):
+        pass
+    told = [change for change in await changes_after(pool, "0-0", limit=1000) if change.address == address]
+    assert [change.message_id for change in told] == [line.message_id for line in reversed(report.history)]
+    return report.status
+
+
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=st.data())
+async def test_every_answer_is_the_same_one_under_any_change_of_policy(pool: WriterPool, data: st.DataObject) -> None:
+    await pool.execute(EMPTY)
+    events = data.draw(histories(ADDRESSES, max_size=30))
+    left = list(data.draw(st.permutations(events)))
+    active = configured = data.draw(st.sampled_from(POLICIES))
+    await configure_policy(pool, configured, now=NOW)
+    processors = [Policies(configured), Policies(configured)]  # each hears of a new policy when it does
+
+    async def batch() -> None:
+        size = data.draw(st.integers(1, 6))
+        await take(pool, data.draw(st.sampled_from(processors)), left[:size])
+        del left[:size]
+
+    async def wait() -> None:
+        nonlocal configured
+        configured = data.draw(st.sampled_from(POLICIES))
+        await configure_policy(pool, configured, now=NOW)
+
+    async def change() -> None:
+        nonlocal active
+        active = data.draw(st.sampled_from(POLICIES))
+        await apply_policy(pool, active, now=NOW, by="jane")
+
+    async def sweep_now() -> None:
+        await sweep(pool, data.draw(st.sampled_from(processors)), now=NOW)
+
+    async def work() -> None:
+        await fold_again(pool, configured)
+
+    steps: list[Callable[[], Awaitable[None]]] = [wait, change, sweep_now, work]
+    while left:
+        await data.draw(st.sampled_from([batch, batch, *steps]))()
+        for address in ADDRESSES:
+            await require_one_answer(pool, address, configured)
+
+    await apply_policy(pool, active, now=NOW, by="jane", again=True)
+    await fold_again(pool, configured)
+    for address in ADDRESSES:
+        mine = [event for event in events if event.address == address]
+        status = await require_one_answer(pool, address, configured)
+        assert status is None or status == standing(fold_all(Facts(), mine, active), active, NOW).status
+
+
+async def test_the_first_start_puts_the_configurations_policy_in_force(pool: WriterPool) -> None:
+    state = await configure_policy(pool, HARD_ONLY, now=NOW)
+
+    assert (state.applied, state.job_id, state.pending_id) == (True, None, None)
+    assert (await Policies(RECOMMENDED).active(pool)).policy == HARD_ONLY
+
+
+async def test_another_policy_in_the_configuration_waits_until_it_is_applied(pool: WriterPool) -> None:
+    await configure_policy(pool, RECOMMENDED, now=NOW)
+    waiting = await configure_policy(pool, HARD_ONLY, now=NOW)
+    again = await configure_policy(pool, HARD_ONLY, now=NOW)
+
+    assert waiting.pending_id is not None
+    assert again.pending_id == waiting.pending_id
+    await take(pool, Policies(HARD_ONLY), full_for_weeks())
+    assert await require_one_answer(pool, JANE, HARD_ONLY) == "multiple_soft_bounces"
+
+    assert (await configure_policy(pool, RECOMMENDED, now=NOW)).pending_id is None
+    assert [row.state for row in await policy_rows(pool)] == ["active"]
+
+
+async def test_an_applied_policy_frees_by_a_job_and_the_history_says_so(pool: WriterPool) -> None:
+    await configure_policy(pool, RECOMMENDED, now=NOW)
+    await take(pool, Policies(RECOMMENDED), full_for_weeks())
+
+    state = await apply_policy(pool, HARD_ONLY, now=NOW, by="jane")
+    assert await require_one_answer(pool, JANE, HARD_ONLY) == "multiple_soft_bounces"  # until the job has come to it
+    await fold_again(pool)
+
+    assert await require_one_answer(pool, JANE, HARD_ONLY) == "new"
+    line = await pool.fetchrow("SELECT actor, new_blocks, note FROM status_changes ORDER BY id DESC LIMIT 1")
+    assert tuple(line or ()) == ("policy", "none", f"folded again under policy {state.active.id}, provider")
+    (job,) = await list_jobs(pool, limit=9)
+    assert (job.state, job.counts["contacts"], job.requested_by) == ("done", 1, "jane")
+
+
+async def test_an_event_for_a_contact_of_a_former_policy_gets_its_line_after_the_policys(pool: WriterPool) -> None:
+    await configure_policy(pool, HARD_ONLY, now=NOW)
+    await take(pool, Policies(HARD_ONLY), full_for_weeks())
+    state = await apply_policy(pool, RECOMMENDED, now=NOW, by="jane")
+
+    await take(pool, Policies(HARD_ONLY), [make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, day=395)])
+
+    lines = await pool.fetch("SELECT actor, old_status, new_status FROM status_changes ORDER BY id")
+    assert [tuple(line) for line in lines] == [
+        ("policy", "new", "multiple_soft_bounces"),
+        ("events", "multiple_soft_bounces", "complained"),
+    ]
+    assert await pool.fetchval("SELECT policy_id FROM contacts") == state.active.id
+
+
+async def test_a_sweep_folds_a_contact_of_a_former_policy_under_the_active_one(pool: WriterPool) -> None:
+    await configure_policy(pool, RECOMMENDED, now=NOW)
+    await take(pool, Policies(RECOMMENDED), full_for_weeks())
+    state = await apply_policy(pool, HARD_ONLY, now=NOW, by="jane")
+    after_the_hold = NOW + timedelta(days=60)
+
+    assert await sweep(pool, Policies(RECOMMENDED), now=after_the_hold) == 1
+
+    assert await pool.fetchval("SELECT policy_id FROM contacts") == state.active.id
+    actors = [row["actor"] for row in await pool.fetch("SELECT actor FROM status_changes ORDER BY id")]
+    assert actors[:2] == ["events", "time"]
+
+
+async def test_a_processor_that_has_not_heard_of_a_policy_never_folds_back(pool: WriterPool) -> None:
+    await configure_policy(pool, RECOMMENDED, now=NOW)
+    behind = Policies(RECOMMENDED)
+    await take(pool, behind, full_for_weeks()[:4])
+    state = await apply_policy(pool, HARD_ONLY, now=NOW, by="jane")
+    await fold_again(pool)
+
+    await take(pool, behind, full_for_weeks()[4:])
+
+    assert await pool.fetchval("SELECT policy_id FROM contacts") == state.active.id
+    assert await require_one_answer(pool, JANE, RECOMMENDED) == "new"
+
+
+async def test_contacts_without_entries_in_order_need_no_mark(pool: WriterPool) -> None:
+    await configure_policy(pool, RECOMMENDED, now=NOW)
+
+    await take(pool, Policies(RECOMMENDED), [make_event(Kind.DELIVERED), make_event(Kind.OPENED, day=1)])
+
+    assert await pool.fetchval("SELECT policy_id FROM contacts") is None
+
+
+async def test_contacts_of_a_former_version_are_folded_again_at_the_first_start(pool: WriterPool) -> None:
+    await take(pool, Policies(HARD_ONLY), full_for_weeks())  # no policy is stored yet
+    assert await pool.fetchval("SELECT policy_id FROM contacts") == 0
+
+    state = await configure_policy(pool, RECOMMENDED, now=NOW)
+    assert state.job_id is not None
+    await fold_again(pool)
+
+    assert await require_one_answer(pool, JANE, RECOMMENDED) == "multiple_soft_bounces"
+
+
+async def test_two_starts_at_once_put_one_policy_in_force(pool: WriterPool) -> None:
+    states = await asyncio.gather(
+        *(configure_policy(pool, policy, now=NOW) for policy in (RECOMMENDED, HARD_ONLY, RECOMMENDED))
+    )
+
+    assert sum(state.applied for state in states) == 1
+    assert await pool.fetchval("SELECT count(*) FROM policies WHERE state = 'active'") == 1
+
+
+async def test_a_policy_that_is_applied_again_after_another_one_is_a_later_one(pool: WriterPool) -> None:
+    ids = [
+        (await apply_policy(pool, policy, now=NOW, by="jane")).active.id
+        for policy in (RECOMMENDED, HARD_ONLY, RECOMMENDED)
+    ]
+
+    assert ids == sorted(set(ids))
+
+
+async def test_the_foresight_counts_whom_the_job_then_blocks_and_frees(pool: WriterPool) -> None:
+    await configure_policy(pool, RECOMMENDED, now=NOW)
+    bounced = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, address="joe@example.net", account="b")
+    await take(pool, Policies(RECOMMENDED), [*full_for_weeks(), bounced])
+    other = load_policy({"preset": "none", "rules": {"soft": {"causes": ["@soft"], "strikes": 50}}})
+
+    seen = await foresee(pool, other, Policies(RECOMMENDED), now=NOW)
+    of_b = await foresee(pool, other, Policies(RECOMMENDED), now=NOW, account="b")
+    back = await foresee(pool, RECOMMENDED, Policies(RECOMMENDED), now=NOW)
+
+    assert (seen.looked_at, seen.freed.contacts, seen.blocked.contacts) == (2, 2, 0)
+    assert {rule: group.contacts for rule, group in seen.freed.by_rule.items()} == {"bad_mailbox": 1, "mailbox_full": 1}
+    assert seen.freed.by_domain == {"example.org": 1, "example.net": 1}
+    assert [sample.address for sample in of_b.freed.by_rule["bad_mailbox"].samples] == ["joe@example.net"]
+    assert (of_b.looked_at, back.freed.contacts, back.blocked.contacts) == (1, 0, 0)
+
+    await apply_policy(pool, other, now=NOW, by="jane")
+    await fold_again(pool)
+    assert await pool.fetchval("SELECT count(*) FROM contacts WHERE blocks = $1", Blocks.NONE) == 2
+    undone = await foresee(pool, RECOMMENDED, Policies(RECOMMENDED), now=NOW)
+    assert (undone.blocked.contacts, list(undone.blocked.by_rule)) == (2, ["bad_mailbox", "mailbox_full"])

@@ -1,0 +1,186 @@
+"""The policies of the database, as one process knows them, and how the configuration's becomes one of them."""
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from worker.policy.policy_encoding import decode_policy, encode_policy
+from worker.policy.rule import Policy
+from worker.process.logs import get_logger
+from worker.store.contact_marks import any_contact
+from worker.store.jobs import cancel_open_jobs, insert_job, open_job_id
+from worker.store.policies import (
+    PolicyRow,
+    activate_policy,
+    active_policy_row,
+    delete_pending_policy,
+    insert_pending_policy,
+    lock_policies,
+    pending_policy_row,
+    policy_rows,
+)
+from worker.store.pool import Connection, Executor, Pool
+from worker.store.sessions import transaction
+
+POLICY_JOB = "policy"
+CONFIGURATION = "configuration"
+# contacts.policy_id of those that were folded before policies had ids, or outside any database's policy.
+UNNUMBERED = 0
+
+_log = get_logger()
+_REREAD_SECONDS = 5.0
+# A process that has not heard of a new policy folds under the former one for as long as this at most.
+KNOWN_EVERYWHERE_SECONDS = 3 * _REREAD_SECONDS
+
+
+class NumberedPolicy(Struct, frozen=True, kw_only=True):
+    """A policy with its id in the database."""
+
+    id: int
+    policy: Policy
+
+    def has_folded(self, policy_id: int | None) -> bool:
+        """True if a contact with this mark has the facts that folding under this policy would give it."""
+        return policy_id is None or policy_id == self.id
+
+
+class Policies:
+    """Reads each policy once; which one is active, every few seconds."""
+
+    def __init__(self, configured: Policy) -> None:
+        """`configured` is in force as long as no policy is stored: before the first start of a processor."""
+        self._unnumbered = NumberedPolicy(id=UNNUMBERED, policy=configured)
+        self._known: dict[int, NumberedPolicy] = {}
+        self._active: NumberedPolicy | None = None
+        self._read_at = float("-inf")
+
+    async def active(self, executor: Executor, *, known_id: int = UNNUMBERED) -> NumberedPolicy:
+        """The active policy, as of a few seconds ago, or as of now if that one is older than `known_id`.
+
+        Raises StoreUnavailable.
+        """
+        active = self._active
+        if active is None or active.id < known_id or time.monotonic() - self._read_at > _REREAD_SECONDS:
+            row = await active_policy_row(executor)
+            self._read_at = time.monotonic()
+            if row is None:
+                return self._unnumbered
+            self._active = active = self._remember(row)
+        return active
+
+    async def of(self, executor: Executor, policy_id: int | None) -> NumberedPolicy:
+        """The policy that a contact with this mark was folded under. Raises StoreUnavailable."""
+        return (await self.of_all(executor, [policy_id]))[policy_id]
+
+    async def of_all(self, executor: Executor, policy_ids: Iterable[int | None]) -> Mapping[int | None, NumberedPolicy]:
+        """The same for several marks."""
+        wanted = set(policy_ids)
+        numbered = {one for one in wanted if one is not None and one != UNNUMBERED}
+        if missing := numbered - self._known.keys():
+            for row in await policy_rows(executor, missing):
+                self._remember(row)
+        policies: dict[int | None, NumberedPolicy] = {one: self._known[one] for one in numbered}
+        for one in wanted - numbered:
+            policies[one] = await self.active(executor)
+        return policies
+
+    def _remember(self, row: PolicyRow) -> NumberedPolicy:
+        if row.id not in self._known:
+            self._known[row.id] = NumberedPolicy(id=row.id, policy=decode_policy(row.definition))
+        return self._known[row.id]
+
+
+class PolicyState(Struct, frozen=True, kw_only=True):
+    """Which policy is in force, and what came of the configuration's."""
+
+    active: NumberedPolicy
+    pending_id: int | None = None  # of the configuration's policy, which differs
+    applied: bool = False  # the configuration's has just become the active one
+    job_id: int | None = None  # folds contacts again
+
+
+async def configure_policy(pool: Pool, policy: Policy, *, now: datetime) -> PolicyState:
+    """The configuration's policy is active if there was none, and else pending if it differs.
+
+    Safe to run by several processes at once. Raises StoreUnavailable.
+    """
+    async with transaction(pool, "comparing the configuration's policy") as connection:
+        row = await active_policy_row(connection)
+        if row is not None and decode_policy(row.definition) == policy:
+            pending = await pending_policy_row(connection)
+            if pending is None:
+                return PolicyState(active=NumberedPolicy(id=row.id, policy=policy))
+        await lock_policies(connection)
+        state, row = await _configure(connection, policy, now)
+    if state.applied:
+        _log_applied(state, row, CONFIGURATION)
+    elif row is not None:
+        _log.warning("policy.pending", policy_id=row.id, name=row.name, active_id=state.active.id)
+    return state
+
+
+async def apply_policy(
+    pool: Pool, policy: Policy, *, now: datetime, by: str, first_account: str | None = None, again: bool = False
+) -> PolicyState:
+    """The policy is active, and a job folds again all contacts that were folded under another one.
+
+    The job begins with `first_account`. Of a policy that is active already there is a new job only if `again`, and none
+    is under way: for contacts that an earlier one has left. Raises StoreUnavailable.
+    """
+    async with transaction(pool, "applying a policy") as connection:
+        await lock_policies(connection)
+        row = await active_policy_row(connection)
+        if row is not None and decode_policy(row.definition) == policy:
+            await delete_pending_policy(connection)
+            active = NumberedPolicy(id=row.id, policy=policy)
+            job_id = await open_job_id(connection, POLICY_JOB)
+            if job_id is None and again:
+                job_id = await _add_job(connection, row.id, now, by, first_account)
+            return PolicyState(active=active, job_id=job_id)
+        row = await _activate(connection, policy, now, by)
+        job_id = await _add_job(connection, row.id, now, by, first_account)
+        state = PolicyState(active=NumberedPolicy(id=row.id, policy=policy), applied=True, job_id=job_id)
+    _log_applied(state, row, by)
+    return state
+
+
+async def _configure(connection: Connection, policy: Policy, now: datetime) -> tuple[PolicyState, PolicyRow | None]:
+    """Under the lock; the row is the one that was added."""
+    active = await active_policy_row(connection)
+    if active is None:
+        row = await _activate(connection, policy, now, CONFIGURATION)
+        # Contacts of a former version were folded under the configuration of their time, which may have been another.
+        some = await any_contact(connection)
+        job_id = await _add_job(connection, row.id, now, CONFIGURATION, None) if some else None
+        return PolicyState(active=NumberedPolicy(id=row.id, policy=policy), applied=True, job_id=job_id), row
+    known = NumberedPolicy(id=active.id, policy=decode_policy(active.definition))
+    pending = await pending_policy_row(connection)
+    if known.policy == policy:
+        await delete_pending_policy(connection)
+        return PolicyState(active=known), None
+    if pending is not None and decode_policy(pending.definition) == policy:
+        return PolicyState(active=known, pending_id=pending.id), None
+    await delete_pending_policy(connection)
+    row = await insert_pending_policy(connection, policy.name, encode_policy(policy), now=now, by=CONFIGURATION)
+    return PolicyState(active=known, pending_id=row.id), row
+
+
+async def _activate(connection: Connection, policy: Policy, now: datetime, by: str) -> PolicyRow:
+    """Always a row of its own, so that ids grow; also for a policy that was active before."""
+    await delete_pending_policy(connection)
+    row = await insert_pending_policy(connection, policy.name, encode_policy(policy), now=now, by=by)
+    await activate_policy(connection, row.id, now=now, by=by)
+    return row
+
+
+async def _add_job(connection: Connection, policy_id: int, now: datetime, by: str, first_account: str | None) -> int:
+    await cancel_open_jobs(connection, POLICY_JOB, by=f"policy {policy_id}")
+    plan = {"policy_id": policy_id, **({"first_account": first_account} if first_account is not None else {})}
+    return await insert_job(connection, POLICY_JOB, plan, now=now, by=by)
+
+
+def _log_applied(state: PolicyState, row: PolicyRow | None, actor: str) -> None:
+    name = row.name if row is not None else state.active.policy.name
+    _log.info("policy.applied", policy_id=state.active.id, name=name, actor=actor, job_id=state.job_id)

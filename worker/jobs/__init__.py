@@ -1,0 +1,1 @@
+"""Long work in the background: planned, divided into parts, worked off step by step by every processor, resumable."""

@@ -1,0 +1,167 @@
+"""Works off jobs beside the live events: small steps, each a transaction, and a pause when others need the machine.
+
+A step locks one part of a job, does a little of it, and notes the place it has reached, all in one transaction. So
+several processes share a job without talking to each other, a process that is killed leaves nothing half done, and the
+next step begins where the last committed one ended.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import Enum, auto
+
+from worker.contacts.status_change import log_change
+from worker.errors import StoreUnavailable
+from worker.jobs.kind import JobKind
+from worker.process import metrics
+from worker.process.backlog import Backlog
+from worker.process.backoff import Backoff
+from worker.process.logs import get_logger
+from worker.process.pause import pause
+from worker.store.jobs import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    JobRow,
+    begin_round,
+    end_job,
+    has_unfinished_parts,
+    is_open,
+    lock_job,
+    lock_part,
+    move_part,
+    open_jobs,
+    round_counts,
+)
+from worker.store.pool import WriterPool
+from worker.store.sessions import transaction
+from worker.store.writer_pool import writing
+
+_log = get_logger()
+
+_LOOK_SECONDS = 2.0  # between two looks for jobs
+_BUSY_SECONDS = 0.2  # until the next try where other processes have all parts
+_STEP_SECONDS = 0.05  # what a step should take: nobody waits longer for a contact that it has locked
+_SLOW_STEP_SECONDS = 0.5  # a step that takes this long has met a machine with other work
+_FEWEST, _MOST = 10, 1000
+_FIRST = 50
+_BEHIND_PARCELS = 50
+_BEHIND_SECONDS = 1.0
+_RESTS = 0.25  # of each step's time
+
+
+class _Outcome(Enum):
+    WORKED = auto()
+    BUSY = auto()  # others are at work on all that is left
+    ENDED = auto()
+
+
+class JobRunner:
+    """Works on the jobs of the kinds it knows."""
+
+    def __init__(
+        self,
+        pool: WriterPool,
+        kinds: Mapping[str, JobKind],
+        *,
+        backlog: Backlog,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._pool = pool
+        self._kinds = kinds
+        self._backlog = backlog
+        self._clock = clock
+        self._most = _FIRST
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set, and finishes its step then. Waits for Postgres while it is away."""
+        backoff = Backoff(first_seconds=_LOOK_SECONDS, longest_seconds=30.0)
+        while not stop.is_set():
+            try:
+                await self.work_off(stop)
+            except StoreUnavailable as error:
+                _log.warning("task.failed", task="jobs", reason=str(error), wait_seconds=backoff.seconds)
+                await backoff.wait(stop)
+            else:
+                backoff.succeeded()
+                await pause(stop, _LOOK_SECONDS)
+
+    async def work_off(self, stop: asyncio.Event) -> None:
+        """Returns when no job is open that this process knows. Raises StoreUnavailable."""
+        for job in await open_jobs(self._pool):
+            kind = self._kinds.get(job.kind)
+            if kind is not None:
+                await self._work_off(job, kind, stop)
+
+    async def _work_off(self, job: JobRow, kind: JobKind, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self._backlog.parcels > _BEHIND_PARCELS:
+                await pause(stop, _BEHIND_SECONDS)
+                continue
+            try:
+                outcome = await self._go_on(job, kind, stop)
+            except (StoreUnavailable, asyncio.CancelledError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a defect of ours must stop neither the processor nor other jobs
+                await self._fail(job, error)
+                return
+            if outcome is _Outcome.ENDED:
+                return
+            if outcome is _Outcome.BUSY:
+                await pause(stop, _BUSY_SECONDS)
+
+    async def _go_on(self, job: JobRow, kind: JobKind, stop: asyncio.Event) -> _Outcome:
+        started = time.monotonic()
+        async with writing(self._pool, f"working on job {job.id}") as connection:
+            part = await lock_part(connection, job.id)
+            if part is not None:
+                step = await kind.step(connection, job, part, self._most)
+                await move_part(connection, part, place=step.place, counts=step.counts)
+        if part is None:
+            return await self._turn(job, kind)
+        for change in step.changes:
+            log_change(change)
+            metrics.STATUS_CHANGES.labels(change.new_status).inc()
+        took = time.monotonic() - started
+        if step.done == self._most or took > _STEP_SECONDS:
+            self._most = max(_FEWEST, min(_MOST, self._most * 2, round(self._most * _STEP_SECONDS / took)))
+        await pause(stop, took if took > _SLOW_STEP_SECONDS else took * _RESTS)
+        return _Outcome.WORKED
+
+    async def _turn(self, job: JobRow, kind: JobKind) -> _Outcome:
+        """Ends the job, or begins its next round, if nobody else does and nothing is left of this one."""
+        async with writing(self._pool, f"going on with job {job.id}") as connection:
+            locked = await lock_job(connection, job.id)
+            if locked is None:
+                return _Outcome.BUSY if await is_open(connection, job.id) else _Outcome.ENDED
+            if locked.cancelled_by is not None:
+                counts = await end_job(connection, locked, CANCELLED, now=self._clock())
+            else:
+                if await has_unfinished_parts(connection, job.id):
+                    return _Outcome.BUSY
+                parts = await kind.divide(connection, locked, await round_counts(connection, job.id))
+                if parts is None:
+                    return _Outcome.BUSY
+                if parts:
+                    await begin_round(connection, locked, parts, now=self._clock())
+                else:
+                    counts = await end_job(connection, locked, DONE, now=self._clock())
+        told = {"job_id": job.id, "kind": job.kind}
+        if locked.cancelled_by is not None:
+            _log.info("job.cancelled", **told, actor=locked.cancelled_by, counts=counts)
+        elif parts:
+            if locked.started_at is None:
+                _log.info("job.started", **told, actor=locked.requested_by)
+            return _Outcome.WORKED
+        else:
+            seconds = (self._clock() - (locked.started_at or self._clock())).total_seconds()
+            _log.info("job.ended", **told, seconds=round(seconds, 3), counts=counts)
+        return _Outcome.ENDED
+
+    async def _fail(self, job: JobRow, error: Exception) -> None:
+        _log.exception("job.failed", job_id=job.id, kind=job.kind)
+        async with transaction(self._pool, f"ending job {job.id}") as connection:
+            locked = await lock_job(connection, job.id)
+            if locked is not None:
+                await end_job(connection, locked, FAILED, now=self._clock(), error=type(error).__name__)

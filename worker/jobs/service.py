@@ -1,0 +1,51 @@
+"""Jobs beside a processor: every processor's process works on them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from worker.contacts.policies import Policies
+from worker.errors import SchemaOutOfDate, StoreUnavailable
+from worker.jobs.policy_job import PolicyJob
+from worker.jobs.runner import JobRunner
+from worker.process.backlog import Backlog
+from worker.process.backoff import Backoff
+from worker.process.logs import get_logger
+from worker.settings.tree import Settings
+from worker.store.pool import WriterPool
+from worker.store.writer_pool import ONE_PLAN, open_writer_pool
+
+_log = get_logger()
+
+
+async def run_jobs(settings: Settings, stop: asyncio.Event, backlog: Backlog) -> None:
+    """Works on jobs until `stop` is set, and then finishes its step.
+
+    Waits while Postgres is away or its tables are not there: the processor beside it says what is wrong.
+    """
+    backoff = Backoff(first_seconds=0.2, longest_seconds=10.0)
+    while not stop.is_set():
+        try:
+            async with _job_pool(settings) as pool:
+                kinds = [PolicyJob(Policies(settings.policy))]
+                runner = JobRunner(pool, {kind.name: kind for kind in kinds}, backlog=backlog)
+                await runner.run(stop)
+        except (SchemaOutOfDate, StoreUnavailable) as error:
+            _log.warning("task.failed", task="jobs", reason=str(error), wait_seconds=backoff.seconds)
+            await backoff.wait(stop)
+
+
+@asynccontextmanager
+async def _job_pool(settings: Settings) -> AsyncIterator[WriterPool]:
+    """One connection for the steps of jobs: they never take one from the batches."""
+    pool = await open_writer_pool(
+        settings.postgres.url.reveal(),
+        connections=1,
+        command_timeout_seconds=settings.postgres.command_timeout_seconds,
+        application_name="bouncekeeper jobs",
+        server_settings=ONE_PLAN,
+    )
+    try:
+        yield pool
+    finally:
+        await pool.close()

@@ -1,0 +1,41 @@
+"""By which policy contacts were folded: those of another one than today's, a stretch of ids at a time."""
+
+from worker.store.contact_rows import ContactRow
+from worker.store.pool import Connection, Executor, store_errors
+
+# Contacts without an entry that takes effect in its order are the same under any policy, whatever their mark says.
+_ORDERED = f"""
+    SELECT {ContactRow.select_list()} FROM contacts
+     WHERE id BETWEEN $1 AND $2 AND latest_ordered_at IS NOT NULL AND ($3::text IS NULL OR account = $3)
+"""  # noqa: S608 - the column list is made of the names in this room
+_WITH_ORDERED = f"{_ORDERED} ORDER BY id LIMIT $4"
+_LOCK_OVERTAKEN = f"{_ORDERED} AND policy_id < $5 ORDER BY id LIMIT $4 FOR NO KEY UPDATE"
+
+
+async def any_contact(connection: Connection) -> bool:
+    """True if there is a contact."""
+    some: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM contacts)")
+    return some
+
+
+async def contact_id_range(executor: Executor) -> tuple[int, int] | None:
+    """The lowest and the highest id; None if there is no contact. Raises StoreUnavailable."""
+    with store_errors("looking for the last contact"):
+        record = await executor.fetchrow("SELECT min(id) AS lowest, max(id) AS highest FROM contacts")
+    if record is None or record["lowest"] is None:
+        return None
+    return record["lowest"], record["highest"]
+
+
+async def contacts_with_ordered_entries(
+    connection: Connection, first: int, last: int, *, account: str | None, limit: int
+) -> list[ContactRow]:
+    """The first `limit` contacts with ids from `first` to `last` to which a policy matters, in the order of ids."""
+    return ContactRow.rows(await connection.fetch(_WITH_ORDERED, first, last, account, limit))
+
+
+async def lock_overtaken_contacts(
+    connection: Connection, first: int, last: int, *, policy_id: int, account: str | None, limit: int
+) -> list[ContactRow]:
+    """Those of them that were folded under a policy before this one, locked in the order of their ids."""
+    return ContactRow.rows(await connection.fetch(_LOCK_OVERTAKEN, first, last, account, limit, policy_id))

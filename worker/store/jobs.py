@@ -1,0 +1,238 @@
+"""Jobs as rows, and the parts they are divided into. A part belongs to whoever has locked it, and to nobody after that.
+
+So there is no sign of life to give and none to miss: Postgres ends the transaction of a process that dies.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from worker.store.pool import Connection, Executor, store_errors
+from worker.store.row import Row
+
+PLANNED, RUNNING, DONE, CANCELLED, FAILED = "planned", "running", "done", "cancelled", "failed"
+
+
+class JobRow(Row, frozen=True):
+    """One job."""
+
+    id: int
+    kind: str
+    plan: dict[str, Any]
+    state: str
+    round: int  # how often it was divided into parts
+    total: int  # about how much there is to do in this round, as its kind counts
+    requested_at: datetime
+    requested_by: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    cancelled_by: str | None
+    error: str | None
+    counts: dict[str, int]  # of the rounds that have ended
+
+
+class PartRow(Row, frozen=True):
+    """A part of a job, locked by this transaction."""
+
+    job_id: int
+    number: int
+    first: int
+    last: int
+    place: int  # the next one to do
+    limited_to: str | None
+    counts: dict[str, int]
+
+
+class NewPart(Struct, frozen=True, kw_only=True):
+    """From `first` up to and with `last`."""
+
+    first: int
+    last: int
+    limited_to: str | None = None
+
+
+class JobProgress(Struct, frozen=True, kw_only=True):
+    """How far a job is."""
+
+    job: JobRow
+    done: int  # of job.total
+    counts: dict[str, int]  # of all rounds
+
+
+_JOB = f"SELECT {JobRow.select_list()} FROM jobs"  # noqa: S608 - the column list is made of the names above
+_OPEN = f"{_JOB} WHERE state IN ('planned', 'running') ORDER BY id"
+_LOCK_JOB = f"{_JOB} WHERE id = $1 AND state IN ('planned', 'running') FOR UPDATE SKIP LOCKED"
+_LOCK_PART = f"""
+    SELECT {PartRow.select_list("p")} FROM job_parts p
+     WHERE p.job_id = $1 AND p.place <= p.last
+       AND EXISTS (SELECT FROM jobs j WHERE j.id = p.job_id AND j.state = 'running' AND j.cancelled_by IS NULL)
+     ORDER BY p.number LIMIT 1
+       FOR UPDATE OF p SKIP LOCKED
+"""  # noqa: S608 - as above
+_ALL_PARTS = f"SELECT {PartRow.select_list()} FROM job_parts WHERE job_id = $1 ORDER BY number"  # noqa: S608 - as above
+
+
+async def insert_job(executor: Executor, kind: str, plan: Mapping[str, Any], *, now: datetime, by: str) -> int:
+    """Adds a job and gives its id; in the caller's transaction, if it has one. Raises StoreUnavailable."""
+    with store_errors("adding a job"):
+        job_id: int = await executor.fetchval(
+            "INSERT INTO jobs (kind, plan, state, requested_at, requested_by) VALUES ($1, $2, 'planned', $3, $4)"
+            " RETURNING id",
+            kind,
+            plan,
+            now,
+            by,
+        )
+    return job_id
+
+
+async def list_jobs(executor: Executor, *, limit: int) -> list[JobRow]:
+    """The latest ones first. Raises StoreUnavailable."""
+    with store_errors("reading jobs"):
+        return JobRow.rows(await executor.fetch(f"{_JOB} ORDER BY id DESC LIMIT $1", limit))
+
+
+async def open_jobs(executor: Executor) -> list[JobRow]:
+    """Those that have not ended, the oldest first. Raises StoreUnavailable."""
+    with store_errors("looking for jobs"):
+        return JobRow.rows(await executor.fetch(_OPEN))
+
+
+async def open_job_id(connection: Connection, kind: str) -> int | None:
+    """The latest job of this kind that is to go on, or None."""
+    job_id: int | None = await connection.fetchval(
+        "SELECT max(id) FROM jobs WHERE kind = $1 AND state IN ('planned', 'running') AND cancelled_by IS NULL", kind
+    )
+    return job_id
+
+
+async def read_job(executor: Executor, job_id: int) -> JobProgress | None:
+    """One job and how far it is, or None. Raises StoreUnavailable."""
+    with store_errors("reading a job"):
+        jobs = JobRow.rows(await executor.fetch(f"{_JOB} WHERE id = $1", job_id))
+        parts = PartRow.rows(await executor.fetch(_ALL_PARTS, job_id)) if jobs else []
+    if not jobs:
+        return None
+    (job,) = jobs
+    done = sum(part.place - part.first for part in parts) if parts or job.state == RUNNING else job.total
+    return JobProgress(job=job, done=0 if job.state == PLANNED else done, counts=_summed(job, parts))
+
+
+async def cancel_job(executor: Executor, job_id: int, *, by: str) -> bool:
+    """Nobody begins another step of it; False if it has ended or there is none. Raises StoreUnavailable."""
+    with store_errors("cancelling a job"):
+        cancelled = await executor.fetchval(
+            "UPDATE jobs SET cancelled_by = coalesce(cancelled_by, $2)"
+            " WHERE id = $1 AND state IN ('planned', 'running') RETURNING true",
+            job_id,
+            by,
+        )
+    return bool(cancelled)
+
+
+async def cancel_open_jobs(connection: Connection, kind: str, *, by: str) -> None:
+    """Nobody begins another step of any job of this kind that is there now."""
+    await connection.execute(
+        "UPDATE jobs SET cancelled_by = coalesce(cancelled_by, $2) WHERE kind = $1 AND state IN ('planned', 'running')",
+        kind,
+        by,
+    )
+
+
+async def is_open(connection: Connection, job_id: int) -> bool:
+    """True until the job has ended."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM jobs WHERE id = $1 AND state IN ('planned', 'running'))", job_id
+    )
+    return found
+
+
+async def lock_job(connection: Connection, job_id: int) -> JobRow | None:
+    """The job if it has not ended; None also while another process has it."""
+    jobs = JobRow.rows(await connection.fetch(_LOCK_JOB, job_id))
+    return jobs[0] if jobs else None
+
+
+async def lock_part(connection: Connection, job_id: int) -> PartRow | None:
+    """A part on which there is something to do and nobody at work; None when there is none."""
+    parts = PartRow.rows(await connection.fetch(_LOCK_PART, job_id))
+    return parts[0] if parts else None
+
+
+async def move_part(connection: Connection, part: PartRow, *, place: int, counts: Mapping[str, int]) -> None:
+    """Notes how far a locked part is; `counts` are those of this step."""
+    await connection.execute(
+        "UPDATE job_parts SET place = $3, counts = $4 WHERE job_id = $1 AND number = $2",
+        part.job_id,
+        part.number,
+        place,
+        dict(Counter(part.counts) + Counter(counts)),
+    )
+
+
+async def has_unfinished_parts(connection: Connection, job_id: int) -> bool:
+    """True while there is something to do, or being done, in this round."""
+    unfinished: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM job_parts WHERE job_id = $1 AND place <= last)", job_id
+    )
+    return unfinished
+
+
+async def round_counts(connection: Connection, job_id: int) -> dict[str, int]:
+    """What the steps of this round have counted so far."""
+    total: Counter[str] = Counter()
+    for part in PartRow.rows(await connection.fetch(_ALL_PARTS, job_id)):
+        total.update(part.counts)
+    return dict(total)
+
+
+async def begin_round(connection: Connection, job: JobRow, parts: Sequence[NewPart], *, now: datetime) -> None:
+    """The locked job goes on with these parts, and what it has counted so far is kept."""
+    await _end_round(connection, job)
+    await connection.execute(
+        "INSERT INTO job_parts (job_id, number, first, last, place, limited_to)"
+        " SELECT $1, n, f, l, f, o"
+        " FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::text[]) AS p (n, f, l, o)",
+        job.id,
+        list(range(len(parts))),
+        [part.first for part in parts],
+        [part.last for part in parts],
+        [part.limited_to for part in parts],
+    )
+    await connection.execute(
+        "UPDATE jobs SET state = 'running', round = round + 1, total = $2, started_at = coalesce(started_at, $3)"
+        " WHERE id = $1",
+        job.id,
+        sum(part.last - part.first + 1 for part in parts),
+        now,
+    )
+
+
+async def end_job(
+    connection: Connection, job: JobRow, state: str, *, now: datetime, error: str | None = None
+) -> dict[str, int]:
+    """The locked job has ended so; gives what it has counted."""
+    counts = await _end_round(connection, job)
+    await connection.execute(
+        "UPDATE jobs SET state = $2, ended_at = $3, error = $4 WHERE id = $1", job.id, state, now, error
+    )
+    return counts
+
+
+async def _end_round(connection: Connection, job: JobRow) -> dict[str, int]:
+    # The lock waits for steps that are under way.
+    parts = PartRow.rows(await connection.fetch(f"{_ALL_PARTS} FOR UPDATE", job.id))
+    counts = _summed(job, parts)
+    await connection.execute("UPDATE jobs SET counts = $2 WHERE id = $1", job.id, counts)
+    await connection.execute("DELETE FROM job_parts WHERE job_id = $1", job.id)
+    return counts
+
+
+def _summed(job: JobRow, parts: Sequence[PartRow]) -> dict[str, int]:
+    total = Counter(job.counts)
+    for part in parts:
+        total.update(part.counts)
+    return dict(total)
