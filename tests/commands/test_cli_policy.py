@@ -23,7 +23,7 @@ def configuration(tmp_path: Path, database_dsn: str) -> Path:
 
 
 def write(file: Path, dsn: str, policy: str) -> None:
-    file.write_text(f'[postgres]\nurl = "{dsn}"\n{policy}', encoding="utf-8")
+    file.write_text(f'[queue]\nadapter = "postgres"\n[postgres]\nurl = "{dsn}"\n{policy}', encoding="utf-8")
     file.chmod(0o600)
 
 
