@@ -9,26 +9,30 @@ that is older than the retention has no month any more: it is kept beside the mo
 others.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from schemas.entry import LASTING_KINDS
+from schemas.decision import Decision
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.raw_keeping import KeepRaw
+from worker.contacts.batch_rows import BatchRows
+from worker.contacts.batch_terms import Applied, BatchRules
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
-from worker.contacts.policies import UNNUMBERED, NumberedPolicy, Policies
-from worker.contacts.recognition import Doubt, Recognition, is_known_by_key
-from worker.contacts.refolding import is_overtaken, policy_lines, standing_until_now
+from worker.contacts.decision_result import DecisionResult, decide, with_ids
+from worker.contacts.policies import UNNUMBERED, NumberedPolicy
+from worker.contacts.recognition import Doubt, Recognition
+from worker.contacts.refolding import facts_under, is_overtaken, policy_lines, standing_until_now
 from worker.contacts.status_change import is_bulk, is_status_change, status_change
 from worker.policy.event_order import can_fold_directly, is_inert
 from worker.policy.facts import Facts, is_free
 from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_row
 from worker.policy.fold import fold, fold_all, in_order
-from worker.policy.former_base import since as events_since
+from worker.policy.former_base import since as entries_since
 from worker.policy.former_base import with_late as base_with_late
 from worker.store import contact_rows, known_keys
 from worker.store.contact_rows import (
@@ -46,27 +50,36 @@ from worker.store.pool import WriterConnection
 from worker.store.status_history import StatusChange, append_status_changes
 from worker.store.stored_entries import stored_entries_by_contact
 
+__all__ = ["Applied", "BatchRules", "apply_decisions", "apply_events"]
 
-class Applied(Struct, kw_only=True):
-    """What a batch did; for the log line, the metrics and the tests."""
-
-    new_events: int = 0
-    duplicates: int = 0
-    expired: int = 0
-    contacts: int = 0
-    refolded: int = 0
-    changes: list[StatusChange] = []
-    leftover: list[FeedbackEvent] = []
-    kinds: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (provider, kind) of new events
+_OneEntry = TypeVar("_OneEntry", FeedbackEvent, Decision, Entry)
 
 
-class BatchRules(Struct, frozen=True, kw_only=True):
-    """What holds for every batch."""
+async def apply_decisions(
+    connection: WriterConnection,
+    decisions: Sequence[Decision],
+    *,
+    rules: BatchRules,
+    now: datetime,
+    bulk: bool = False,
+) -> Applied:
+    """Applies decisions inside the caller's transaction. Their acts are stored (worker.store.acts).
 
-    policies: Policies
-    oldest_kept: datetime  # earlier calm events are past the retention: kept if they have an effect, else only counted
-    former_keys_until: datetime | None = None  # earlier events may be stored by a key of the former form
-    keep_raw: KeepRaw = KeepRaw.FAILURES
+    A decision is dated here, under its contact's lock, behind all that is known of the contact; and if it would change
+    nothing, it is not stored. Only what an import brings keeps its time, and is stored in any case: what it changes may
+    come in later. `leftover_decisions` is as `leftover` of apply_events. With `bulk` other changes are announced
+    before these.
+    """
+    applied = Applied()
+    batch = _Batch(connection, rules, now, applied, EventEncoder(), trust_watermarks=True, bulk=bulk)
+    by_contact: dict[ContactKey, list[Entry]] = {}
+    for decision in _unique(decisions):
+        if (key := contact_key(decision)) is not None:
+            by_contact.setdefault(key, []).append(decision)
+    await batch.take_in(by_contact)
+    await batch.rows.write(applied)
+    applied.duplicates = sum(result.effect is None for result in applied.results)
+    return applied
 
 
 async def apply_events(
@@ -100,7 +113,7 @@ async def apply_events(
         encoder = EventEncoder()
         await encoder.look_up(connection, events)
     encoder.keep_raw = rules.keep_raw
-    by_contact: dict[ContactKey, list[FeedbackEvent]] = {}
+    by_contact: dict[ContactKey, list[Entry]] = {}
     nameless: list[FeedbackEvent] = []
     batch = _Batch(
         connection,
@@ -113,22 +126,22 @@ async def apply_events(
     )
     for event in _unique(events):
         key = contact_key(event)
-        if batch.is_past_retention(event) and (key is None or is_inert(event)):
+        if batch.rows.is_past_retention(event) and (key is None or is_inert(event)):
             applied.expired += 1
         elif key is None:
             nameless.append(event)
         else:
             by_contact.setdefault(key, []).append(event)
     await batch.take_in(by_contact)
-    await batch.write()
+    await batch.rows.write(applied)
     await batch.take_in_nameless(nameless)
     applied.duplicates = len(events) - applied.expired - applied.new_events - len(applied.leftover)
     return applied
 
 
-def _unique(events: Sequence[FeedbackEvent]) -> list[FeedbackEvent]:
+def _unique(events: Sequence[_OneEntry]) -> list[_OneEntry]:
     """Each event once: of two copies in one batch the one that arrived first, in whatever order they lie here."""
-    by_key: dict[bytes, FeedbackEvent] = {}
+    by_key: dict[bytes, _OneEntry] = {}
     for event in events:
         other = by_key.setdefault(event.event_key, event)
         if other is not event and event.received_at < other.received_at:
@@ -141,12 +154,12 @@ class _Known(Struct, kw_only=True):
 
     key: ContactKey
     row: LockedContact
-    events: list[FeedbackEvent]
+    entries: list[Entry]
     standing: ContactStanding | None = None  # under the active policy, where the row has that of a former one
 
 
 class _Batch:
-    """Gathers what one transaction will write, so that each table is written once."""
+    """Folds the entries of one transaction, and gathers what it will write."""
 
     def __init__(
         self,
@@ -157,36 +170,26 @@ class _Batch:
         encoder: EventEncoder,
         *,
         trust_watermarks: bool,
-        retired_months: frozenset[datetime],
+        retired_months: frozenset[datetime] = frozenset(),
+        bulk: bool = False,
     ) -> None:
+        self.rows = BatchRows(connection, encoder, oldest_kept=rules.oldest_kept, retired_months=retired_months)
         self._connection = connection
         self._rules = rules
-        self._oldest_kept = rules.oldest_kept
         self._now = now
         self._applied = applied
         self._encoder = encoder
-        self._retired_months = retired_months
+        self._bulk = bulk
         self._recognition = Recognition(
             connection=connection,
             now=now,
             trust_watermarks=trust_watermarks,
             former_keys_until=rules.former_keys_until,
         )
-        self._entries: list[EventOfContact] = []
-        self._calm_events: list[EventOfContact] = []
-        self._kept_calm_events: list[EventOfContact] = []
-        self._to_register: list[FeedbackEvent] = []
         self._active: NumberedPolicy  # set under the locks
-        self._updates: dict[int, ContactState] = {}
-        self._signs: list[SignOfLife] = []
 
-    def is_past_retention(self, event: FeedbackEvent) -> bool:
-        """True when there is no month for the event."""
-        at = event.occurred_at
-        return at < self._oldest_kept or (bool(self._retired_months) and month_of(at) in self._retired_months)
-
-    async def take_in(self, by_contact: dict[ContactKey, list[FeedbackEvent]]) -> None:
-        """Folds the events of these contacts: first of those that exist, in the order of their ids, then of new ones.
+    async def take_in(self, by_contact: dict[ContactKey, list[Entry]]) -> None:
+        """Folds the entries of these contacts: first of those that exist, in the order of their ids, then of new ones.
 
         Two batches can wait for each other only in this order, and so never in a circle.
         """
@@ -194,11 +197,13 @@ class _Batch:
         # Another process may have heard of a later policy before this one.
         known_id = max((row.policy_id or UNNUMBERED for row in rows.values()), default=UNNUMBERED)
         self._active = await self._rules.policies.active(self._connection, known_id=known_id)
-        registered = await self._recognition.registered([event for events in by_contact.values() for event in events])
+        registered = await self._recognition.registered(
+            [entry for entries in by_contact.values() for entry in entries if isinstance(entry, FeedbackEvent)]
+        )
         if registered:
-            by_contact = {key: _without(events, registered) for key, events in by_contact.items()}
+            by_contact = {key: _without(entries, registered) for key, entries in by_contact.items()}
         remaining = dict(by_contact)
-        await self._fold_existing([_Known(key=key, row=row, events=remaining.pop(key)) for key, row in rows.items()])
+        await self._fold_existing([_Known(key=key, row=row, entries=remaining.pop(key)) for key, row in rows.items()])
         await self._fold_unknown(remaining)
 
     async def take_in_nameless(self, events: Sequence[FeedbackEvent]) -> None:
@@ -206,7 +211,7 @@ class _Batch:
         if not events:
             return
         known = await self._recognition.registered(events)
-        doubts = [Doubt(event=event, contact_id=None) for event in events]
+        doubts = [Doubt(entry=event, contact_id=None) for event in events]
         known |= await self._recognition.known(doubts)
         new = sorted(_without(events, known), key=lambda event: event.event_key)
         for event in new:
@@ -220,73 +225,110 @@ class _Batch:
         doubts: list[Doubt] = []
         surely_new: list[Doubt] = []
         for contact, facts in with_facts:
-            for event in contact.events:
-                asked = surely_new if is_surely_new(facts, event) else doubts
-                asked.append(Doubt(event=event, contact_id=contact.row.id))
+            for entry in contact.entries:
+                asked = surely_new if is_surely_new(facts, entry) else doubts
+                asked.append(Doubt(entry=entry, contact_id=contact.row.id))
         known = await self._recognition.known(doubts, surely_new)
+        anew = await self._facts_to_decide_by(contacts)
         refold: list[_Known] = []
         for contact, facts in with_facts:
             if known:
-                contact.events = _without(contact.events, known)
-            if not contact.events:
+                self._note_repeats(contact, facts, known)
+                contact.entries = _without(contact.entries, known)
+            contact.entries = self._decide(anew.get(contact.row.id, facts), contact.entries, contact.row.id)
+            if not contact.entries:
                 continue
-            self._store(contact.row.id, contact.events)
-            folded = None if is_overtaken(contact.row, self._active) else self._fold_in_place(facts, contact.events)
+            self._store(contact.row.id, contact.entries)
+            folded = None if is_overtaken(contact.row, self._active) else self._fold_in_place(facts, contact.entries)
             if folded is None:
                 refold.append(contact)
             elif folded is facts:
                 continue  # nothing but inert events
             elif is_free(folded) and folded.latest_ordered is facts.latest_ordered and is_free(facts):
-                self._signs.append(sign_of_life(contact.row.id, folded))
+                self.rows.signs.append(sign_of_life(contact.row.id, folded))
             else:
                 self._settle(contact, folded)
         if refold:
             await self._refold(refold)
 
-    async def _fold_unknown(self, by_contact: Mapping[ContactKey, list[FeedbackEvent]]) -> None:
+    async def _facts_to_decide_by(self, contacts: list[_Known]) -> dict[int, Facts]:
+        """Where decisions meet the facts of a former policy: those under the active one."""
+        ids = [
+            contact.row.id
+            for contact in contacts
+            if isinstance(contact.entries[0] if contact.entries else None, Decision)
+            and is_overtaken(contact.row, self._active)
+        ]
+        return await facts_under(self._connection, ids, self._active.policy) if ids else {}
+
+    def _note_repeats(self, contact: _Known, facts: Facts, known: set[bytes]) -> None:
+        self._applied.results += [
+            DecisionResult(
+                decision=entry, contact_id=contact.row.id, effect=None, facts=facts, policy=self._active.policy
+            )
+            for entry in contact.entries
+            if isinstance(entry, Decision) and entry.event_key in known
+        ]
+
+    def _decide(self, facts: Facts, entries: list[Entry], contact_id: int | None) -> list[Entry]:
+        """The entries as they are stored (see `decide`). Nobody brings decisions and events at once."""
+        if not entries or not isinstance(entries[0], Decision):
+            return entries
+        to_store, results = decide(facts, entries, contact_id=contact_id, policy=self._active.policy, now=self._now)
+        self._applied.results += results
+        return to_store
+
+    async def _fold_unknown(self, by_contact: Mapping[ContactKey, list[Entry]]) -> None:
         """Inserts contacts that were not there, with their facts folded from nothing."""
         surely_new = self._recognition.surely_new_with_its_contact
         doubts = [
-            Doubt(event=event, contact_id=None)
-            for events in by_contact.values()
-            for event in events
-            if not surely_new(event)
+            Doubt(entry=entry, contact_id=None)
+            for entries in by_contact.values()
+            for entry in entries
+            if not surely_new(entry)
         ]
         if known := await self._recognition.known(doubts):
-            by_contact = {key: _without(events, known) for key, events in by_contact.items()}
+            by_contact = {key: _without(entries, known) for key, entries in by_contact.items()}
+        asked = by_contact
+        by_contact = {key: self._decide(Facts(), entries, None) for key, entries in by_contact.items()}
         policy = self._active.policy
         states = {
-            key: contact_state(fold_all(Facts(), events, policy), policy, self._now, policy_id=self._active.id)
-            for key, events in by_contact.items()
-            if events
+            key: contact_state(fold_all(Facts(), entries, policy), policy, self._now, policy_id=self._active.id)
+            for key, entries in by_contact.items()
+            if entries
         }
         ids = await contact_rows.insert_contacts(
             self._connection,
             [
-                NewContact(key=key, first_seen_at=min(event.received_at for event in by_contact[key]), state=state)
+                NewContact(key=key, first_seen_at=min(entry.received_at for entry in by_contact[key]), state=state)
                 for key, state in states.items()
             ],
         )
         for key, contact_id in ids.items():
             self._store(contact_id, by_contact[key])
             self._note_change(UNKNOWN_STANDING, states[key].standing, by_contact[key], key=key, contact_id=contact_id)
+        self._applied.results = with_ids(self._applied.results, ids)
         for key in states:
             if key not in ids:
-                self._applied.leftover += by_contact[key]
+                for entry in asked[key]:
+                    if isinstance(entry, Decision):
+                        self._applied.leftover_decisions.append(entry)
+                    else:
+                        self._applied.leftover.append(entry)
 
-    def _fold_in_place(self, facts: Facts, events: Sequence[FeedbackEvent]) -> Facts | None:
-        """The facts with the events folded in, or None when one of them comes too late for that."""
-        for event in events if len(events) == 1 else in_order(events):
-            if not can_fold_directly(facts, event):
+    def _fold_in_place(self, facts: Facts, entries: Sequence[Entry]) -> Facts | None:
+        """The facts with the entries folded in, or None when one of them comes too late for that."""
+        for entry in entries if len(entries) == 1 else in_order(entries):
+            if not can_fold_directly(facts, entry):
                 return None
-            facts = fold(facts, event, self._active.policy)
+            facts = fold(facts, entry, self._active.policy)
         return facts
 
     async def _refold(self, contacts: Sequence[_Known]) -> None:
         """Folds contacts anew from everything that is stored of them.
 
-        An event came late, or the contact was folded under a former policy. In that case what the active policy alone
-        makes of it has a line of its own in the history, before that of the events.
+        An entry came late, or the contact was folded under a former policy. In that case what the active policy alone
+        makes of it has a line of its own in the history, before that of the entries.
         """
         policy = self._active.policy
         overtaken = {contact.row.policy_id for contact in contacts if is_overtaken(contact.row, self._active)}
@@ -297,29 +339,22 @@ class _Batch:
         for contact in contacts:
             contact_id = contact.row.id
             before = stored.get(contact_id, [])
-            history = [*before, *contact.events]
+            history = [*before, *contact.entries]
             former = bases[contact_id]
             base = with_late = decode_facts(former.base)
             if former.base_until is not None:
-                with_late = base_with_late(base, former.base_until, contact.events, policy)
+                with_late = base_with_late(base, former.base_until, contact.entries, policy)
                 if with_late is not base:
                     await contact_rows.store_base(self._connection, contact_id, encode_facts(with_late))
-                before, history = events_since(before, former.base_until), events_since(history, former.base_until)
+                before, history = entries_since(before, former.base_until), entries_since(history, former.base_until)
             if contact.row.policy_id in overtaken:
                 self._begin_anew(contact, fold_all(base, before, policy), former_policies[contact.row.policy_id])
             self._settle(contact, fold_all(with_late, history, policy))
         self._applied.refolded += len(contacts)
 
-    def _store(self, contact_id: int, events: Sequence[FeedbackEvent]) -> None:
+    def _store(self, contact_id: int, entries: Sequence[Entry]) -> None:
         self._applied.contacts += 1
-        for event in events:
-            if event.kind in LASTING_KINDS:
-                self._entries.append((event, contact_id))
-                continue
-            calm_events = self._kept_calm_events if self.is_past_retention(event) else self._calm_events
-            calm_events.append((event, contact_id))
-            if is_known_by_key(event):
-                self._to_register.append(event)
+        self.rows.add_entries(contact_id, entries)
 
     def _begin_anew(self, contact: _Known, facts: Facts, former: NumberedPolicy) -> None:
         """Notes what the active policy makes of a contact before this batch; `facts` are those under it."""
@@ -341,21 +376,26 @@ class _Batch:
             old, line = standing_until_now(row, policy, self._now, key=contact.key)
             self._applied.changes += line
         new = contact_state(facts, policy, self._now, policy_id=self._active.id)
-        self._updates[row.id] = new
-        self._note_change(old, new.standing, contact.events, key=contact.key, contact_id=row.id)
+        self.rows.updates[row.id] = new
+        self._note_change(old, new.standing, contact.entries, key=contact.key, contact_id=row.id)
 
     def _note_change(
         self,
         old: LockedContact | ContactRow | ContactStanding,
         new: ContactStanding,
-        events: Sequence[FeedbackEvent],
+        entries: Sequence[Entry],
         *,
         key: ContactKey,
         contact_id: int,
     ) -> None:
         if not is_status_change(old, new):
             return
-        delivery_id = next((event.delivery_id for event in events if event.event_key == new.status_event_key), None)
+        actor, note, delivery_id = "events", None, None
+        for entry in entries:
+            if isinstance(entry, Decision):
+                actor, note = entry.actor, entry.note
+            elif entry.event_key == new.status_event_key:
+                delivery_id = entry.delivery_id
         self._applied.changes.append(
             status_change(
                 old,
@@ -363,29 +403,13 @@ class _Batch:
                 contact_id=contact_id,
                 contact=key,
                 now=self._now,
-                actor="events",
+                actor=actor,
                 delivery_id=delivery_id,
-                bulk=bool(events) and is_bulk(max(event.occurred_at for event in events), self._now),
+                note=note,
+                bulk=self._bulk or (bool(entries) and is_bulk(max(entry.occurred_at for entry in entries), self._now)),
             )
         )
 
-    async def write(self) -> None:
-        """Writes everything that was gathered."""
-        applied = self._applied
-        await known_keys.register(self._connection, self._to_register)
-        for table, events in (
-            ("entries", self._entries),
-            ("calm_events", self._calm_events),
-            ("kept_calm_events", self._kept_calm_events),
-        ):
-            if events:
-                await self._encoder.copy(self._connection, table, events)
-                applied.new_events += len(events)
-                applied.kinds.update((event.provider, event.kind) for event, _ in events)
-        await contact_rows.write_signs_of_life(self._connection, self._signs)
-        await contact_rows.update_contacts(self._connection, self._updates)
-        await append_status_changes(self._connection, applied.changes)
 
-
-def _without(events: Sequence[FeedbackEvent], known: set[bytes]) -> list[FeedbackEvent]:
-    return [event for event in events if event.event_key not in known]
+def _without(entries: Sequence[_OneEntry], known: set[bytes]) -> list[_OneEntry]:
+    return [entry for entry in entries if entry.event_key not in known]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from schemas.feedback_event import FeedbackEvent
+from schemas.entry import Entry
 from schemas.vocabulary import Blocks, Cause, Status
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_detail
@@ -24,11 +24,11 @@ UNKNOWN_STANDING = ContactStanding(
 )
 
 
-def contact_key(event: FeedbackEvent) -> ContactKey | None:
-    """Whose event it is, or None when it names nobody."""
-    if event.address is None:
+def contact_key(entry: Entry) -> ContactKey | None:
+    """Whose entry it is, or None when it names nobody."""
+    if entry.address is None:
         return None
-    return ContactKey(address=event.address, account=event.account, channel=event.channel)
+    return ContactKey(address=entry.address, account=entry.account, channel=entry.channel)
 
 
 def contact_state(facts: Facts, policy: Policy, now: datetime, *, policy_id: int) -> ContactState:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from schemas.entry import LASTING_KINDS
+from schemas.decision import Decision
+from schemas.entry import LASTING_KINDS, Entry
 from schemas.feedback_event import FeedbackEvent
 from worker.policy.event_order import is_inert
 from worker.policy.facts import Facts
@@ -24,9 +25,9 @@ _KEPT_AT_LEAST = timedelta(days=27)
 
 
 class Doubt(Struct, frozen=True, kw_only=True, gc=False):
-    """An event of which the database must be asked; `contact_id` is None where nothing of its contact is stored."""
+    """An entry of which the database must be asked; `contact_id` is None where nothing of its contact is stored."""
 
-    event: FeedbackEvent
+    entry: Entry
     contact_id: int | None
 
 
@@ -49,12 +50,14 @@ class Recognition(Struct, frozen=True, kw_only=True):
         found = await known_keys.registered_keys(self.connection, [*asked, *former])
         return {former.get(key, key) for key in found} if found else found
 
-    def surely_new(self, facts: Facts, event: FeedbackEvent) -> bool:
+    def surely_new(self, facts: Facts, event: Entry) -> bool:
         """True if the event lies behind everything its contact has folded, and so cannot be stored as it is read now.
 
         Events that fold into nothing leave no mark in the facts; one that was stored by such a reading of a former
-        version, or by its arrival, may lie anywhere.
+        version, or by its arrival, may lie anywhere. A decision is dated only when it is known to be new.
         """
+        if isinstance(event, Decision):
+            return False
         at, latest = event.occurred_at, facts.latest
         if latest is not None and at <= latest.occurred_at:
             return False
@@ -62,9 +65,11 @@ class Recognition(Struct, frozen=True, kw_only=True):
             return False
         return self.former_keys_until is None or at >= self.former_keys_until
 
-    def surely_new_with_its_contact(self, event: FeedbackEvent) -> bool:
-        """True if the event cannot be stored because nothing is of its contact."""
-        return self.former_keys_until is None or event.occurred_at >= self.former_keys_until
+    def surely_new_with_its_contact(self, event: Entry) -> bool:
+        """True if the entry cannot be stored because nothing is of its contact."""
+        return (
+            isinstance(event, Decision) or self.former_keys_until is None or event.occurred_at >= self.former_keys_until
+        )
 
     async def known(self, doubts: Sequence[Doubt], surely_new: Sequence[Doubt] = ()) -> set[bytes]:
         """The keys of those events that are stored. Of `surely_new` only another reading, or another time, may be."""
@@ -73,25 +78,27 @@ class Recognition(Struct, frozen=True, kw_only=True):
         among_kept: list[KeyOfContact] = []
         former: list[FormerKey] = []
         for doubt in surely_new:
-            event, contact_id = doubt.event, doubt.contact_id
-            if contact_id is None:
+            event, contact_id = doubt.entry, doubt.contact_id
+            if contact_id is None or isinstance(event, Decision):
                 continue
             if event.kind in LASTING_KINDS:
                 in_months.append(_in_month(event, event.occurred_at, contact_id))
             # Also for an entry: a repeat may name a later time.
             among_entries.append(KeyOfContact(contact_id=contact_id, entry_key=event.event_key))
         for doubt in doubts:
-            event, contact_id = doubt.event, doubt.contact_id
+            event, contact_id = doubt.entry, doubt.contact_id
             if contact_id is not None:
                 of_contact = KeyOfContact(contact_id=contact_id, entry_key=event.event_key)
                 among_entries.append(of_contact)
+                if isinstance(event, Decision):
+                    continue
                 in_months.append(_in_month(event, event.occurred_at, contact_id))
                 if event.claimed_at is not None:
                     # Another copy may have met a clock to which the vendor's time was no future.
                     in_months.append(_in_month(event, event.claimed_at, contact_id))
                 if self._may_be_kept(event) or is_known_by_key(event):
                     among_kept.append(of_contact)
-            if self._may_be_former(event):
+            if isinstance(event, FeedbackEvent) and self._may_be_former(event):
                 former += [
                     FormerKey(
                         occurred_at=event.occurred_at,

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.address import normalise_address
-from schemas.feedback_event import FeedbackEvent
+from schemas.entry import Entry
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_state
 from worker.contacts.policies import NumberedPolicy, Policies
 from worker.contacts.status_change import is_status_change, log_change, status_change
@@ -26,7 +26,7 @@ from worker.policy.facts import Facts
 from worker.policy.facts_encoding import decode_facts, encode_facts
 from worker.policy.fold import fold_all
 from worker.policy.former_base import joined as joined_bases
-from worker.policy.former_base import since as events_since
+from worker.policy.former_base import since as entries_since
 from worker.policy.rule import Policy
 from worker.process import metrics
 from worker.process.logs import get_logger
@@ -43,7 +43,7 @@ from worker.store.contact_spelling import AccountAddress, contact_page, contacts
 from worker.store.partitions import retired_months
 from worker.store.pool import Executor, WriterConnection, WriterPool
 from worker.store.status_history import StatusChange, append_status_changes
-from worker.store.stored_events import stored_events_by_contact
+from worker.store.stored_entries import stored_entries_by_contact
 from worker.store.writer_pool import refused_writes, writing
 
 _log = get_logger()
@@ -226,7 +226,7 @@ class _Respelling:
     ) -> dict[AccountAddress, ContactStanding]:
         """The contacts that stay get the events and the history of all; gives where they stand now."""
         ids = [row.id for rows in groups.values() for row in rows]
-        events_of = await stored_events_by_contact(self._connection, ids)
+        events_of = await stored_entries_by_contact(self._connection, ids)
         copies: list[tuple[int, datetime, bytes]] = []
         origins: list[ContactRow] = []
         states: dict[int, ContactState] = {}
@@ -237,7 +237,7 @@ class _Respelling:
             origins.append(replace(stays[key], first_seen_at=first_seen_at, base=base, base_until=until))
             events = [event for row in rows for event in events_of.get(row.id, ())]
             if until is not None:
-                events = events_since(events, until)
+                events = entries_since(events, until)
             facts = fold_all(decode_facts(base), events, self._policy)
             states[stays[key].id] = contact_state(facts, self._policy, self._now, policy_id=self._active.id)
         await contact_spelling.delete_copies(self._connection, copies)
@@ -287,7 +287,7 @@ def _standing_of(row: ContactRow) -> ContactStanding:
     return ContactStanding(**{name: getattr(row, name) for name in ContactStanding.columns()})
 
 
-def _copies(events_of: Mapping[int, Sequence[FeedbackEvent]]) -> list[tuple[int, datetime, bytes]]:
+def _copies(events_of: Mapping[int, Sequence[Entry]]) -> list[tuple[int, datetime, bytes]]:
     """Of each event that is stored more than once all but the first: as contact's id, time and key."""
     in_order = sorted(((order_key(event), contact_id) for contact_id, events in events_of.items() for event in events))
     seen: set[bytes] = set()
@@ -300,7 +300,7 @@ def _copies(events_of: Mapping[int, Sequence[FeedbackEvent]]) -> list[tuple[int,
 
 
 def _base(
-    rows: Sequence[ContactRow], events_of: Mapping[int, Sequence[FeedbackEvent]], policy: Policy
+    rows: Sequence[ContactRow], events_of: Mapping[int, Sequence[Entry]], policy: Policy
 ) -> tuple[bytes | None, datetime | None]:
     """What was known before some moment, and that moment, from which on all events are folded onto it.
 
@@ -314,6 +314,6 @@ def _base(
     for row in rows:
         older = [event for event in events_of.get(row.id, ()) if event.occurred_at < until]
         if row.base_until is not None:
-            older = events_since(older, row.base_until)
+            older = entries_since(older, row.base_until)
         base = joined_bases(base, fold_all(decode_facts(row.base), older, policy))
     return encode_facts(base), until

@@ -1,0 +1,78 @@
+"""What one transaction will write, so that each table is written once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from schemas.decision import Decision
+from schemas.entry import LASTING_KINDS, Entry
+from schemas.feedback_event import FeedbackEvent
+from worker.contacts.batch_terms import Applied
+from worker.contacts.recognition import is_known_by_key
+from worker.store import contact_rows, known_keys
+from worker.store.contact_rows import ContactState, SignOfLife
+from worker.store.decision_rows import DecisionOfContact, insert_decisions
+from worker.store.event_rows import EventEncoder, EventOfContact
+from worker.store.partitions import month_of
+from worker.store.pool import WriterConnection
+from worker.store.status_history import append_status_changes
+
+
+class BatchRows:
+    """Gathers rows, and writes them."""
+
+    def __init__(
+        self,
+        connection: WriterConnection,
+        encoder: EventEncoder,
+        *,
+        oldest_kept: datetime,
+        retired_months: frozenset[datetime],
+    ) -> None:
+        self.updates: dict[int, ContactState] = {}
+        self.signs: list[SignOfLife] = []
+        self._connection = connection
+        self._encoder = encoder
+        self._oldest_kept = oldest_kept
+        self._retired_months = retired_months
+        self._decisions: list[DecisionOfContact] = []
+        self._entries: list[EventOfContact] = []
+        self._calm_events: list[EventOfContact] = []
+        self._kept_calm_events: list[EventOfContact] = []
+        self._to_register: list[FeedbackEvent] = []
+
+    def is_past_retention(self, event: FeedbackEvent) -> bool:
+        """True when there is no month for the event."""
+        at = event.occurred_at
+        return at < self._oldest_kept or (bool(self._retired_months) and month_of(at) in self._retired_months)
+
+    def add_entries(self, contact_id: int, entries: Sequence[Entry]) -> None:
+        """The entries of one contact, which are not stored yet."""
+        for entry in entries:
+            if isinstance(entry, Decision):
+                self._decisions.append((entry, contact_id))
+                continue
+            if entry.kind in LASTING_KINDS:
+                self._entries.append((entry, contact_id))
+                continue
+            calm_events = self._kept_calm_events if self.is_past_retention(entry) else self._calm_events
+            calm_events.append((entry, contact_id))
+            if is_known_by_key(entry):
+                self._to_register.append(entry)
+
+    async def write(self, applied: Applied) -> None:
+        """Writes everything that was gathered, and the changes; counts it in `applied`."""
+        if self._decisions:
+            applied.new_events += len(await insert_decisions(self._connection, self._decisions))
+        await known_keys.register(self._connection, self._to_register)
+        for table, events in (
+            ("entries", self._entries),
+            ("calm_events", self._calm_events),
+            ("kept_calm_events", self._kept_calm_events),
+        ):
+            if events:
+                await self._encoder.copy(self._connection, table, events)
+                applied.new_events += len(events)
+                applied.kinds.update((event.provider, event.kind) for event, _ in events)
+        await contact_rows.write_signs_of_life(self._connection, self.signs)
+        await contact_rows.update_contacts(self._connection, self.updates)
+        await append_status_changes(self._connection, applied.changes)

@@ -1,0 +1,38 @@
+"""What holds for every batch of entries, and what came of one."""
+
+from collections import Counter
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from schemas.decision import Decision
+from schemas.feedback_event import FeedbackEvent
+from schemas.raw_keeping import KeepRaw
+from worker.contacts.decision_result import DecisionResult
+from worker.contacts.policies import Policies
+from worker.store.status_history import StatusChange
+
+
+class Applied(Struct, kw_only=True):
+    """What a batch did; for the log line, the metrics and the tests."""
+
+    new_events: int = 0
+    duplicates: int = 0
+    expired: int = 0
+    contacts: int = 0
+    refolded: int = 0
+    changes: list[StatusChange] = []
+    leftover: list[FeedbackEvent] = []
+    leftover_decisions: list[Decision] = []
+    results: list[DecisionResult] = []  # of decisions that were made now, or stored before
+    kinds: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (provider, kind) of new events
+
+
+class BatchRules(Struct, frozen=True, kw_only=True):
+    """What holds for every batch."""
+
+    policies: Policies
+    oldest_kept: datetime  # earlier calm events are past the retention: kept if they have an effect, else only counted
+    former_keys_until: datetime | None = None  # earlier events may be stored by a key of the former form
+    keep_raw: KeepRaw = KeepRaw.FAILURES

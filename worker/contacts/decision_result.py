@@ -1,0 +1,81 @@
+"""What a decision comes to, given what is known of its contact: when it happened, and what it changes.
+
+Called under the contact's lock, so that the answer holds until the commit.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from schemas.decision import Decision, Origin
+from schemas.entry import Entry
+from worker.policy.effect import Effect, Outcome
+from worker.policy.facts import Facts
+from worker.policy.fold import apply
+from worker.policy.rule import Policy
+from worker.store.contact_rows import ContactKey
+
+_BEHIND = timedelta(microseconds=1)
+
+
+class DecisionResult(Struct, frozen=True, kw_only=True):
+    """What came of one decision about one contact."""
+
+    decision: Decision  # with the time that it was given, if it is stored
+    contact_id: int | None  # None: nothing is stored of the contact
+    effect: Effect | None  # None: the decision was stored before
+    facts: Facts  # as they are after it
+    policy: Policy  # under which
+
+    @property
+    def is_stored(self) -> bool:
+        """True if the decision is in the log now."""
+        return self.effect is None or self.effect.outcome is not Outcome.NOTHING
+
+
+def decide(
+    facts: Facts, entries: Sequence[Entry], *, contact_id: int | None, policy: Policy, now: datetime
+) -> tuple[list[Entry], list[DecisionResult]]:
+    """The entries to store: decisions dated, and without those that would change nothing; and what came of each.
+
+    What an import brings keeps its time, and is stored in any case: what it changes may come in later.
+    """
+    to_store: list[Entry] = []
+    results = []
+    for entry in entries:
+        if not isinstance(entry, Decision) or entry.origin is Origin.IMPORT:
+            to_store.append(entry)
+            continue
+        decision = _dated_behind(facts, entry, now)
+        after, effect = apply(facts, decision, policy)
+        if effect.outcome is not Outcome.NOTHING:
+            facts = after
+            to_store.append(decision)
+        results.append(DecisionResult(decision=decision, contact_id=contact_id, effect=effect, facts=facts, policy=policy))
+    return to_store, results
+
+
+def with_ids(results: Sequence[DecisionResult], ids: Mapping[ContactKey, int]) -> list[DecisionResult]:
+    """The results after contacts were inserted: with their ids; those of contacts that somebody else inserted are out.
+
+    They have to be decided again.
+    """
+    known: list[DecisionResult] = []
+    for result in results:
+        if result.contact_id is not None or not result.is_stored:
+            known.append(result)
+        elif (contact_id := ids.get(_key(result.decision))) is not None:
+            known.append(replace(result, contact_id=contact_id))
+    return known
+
+
+def _key(decision: Decision) -> ContactKey:
+    return ContactKey(address=decision.address, account=decision.account, channel=decision.channel)
+
+
+def _dated_behind(facts: Facts, decision: Decision, now: datetime) -> Decision:
+    """The decision with its time: now, but behind everything that is known of the contact."""
+    at = now if facts.latest is None else max(now, facts.latest.occurred_at + _BEHIND)
+    return replace(decision, occurred_at=at, received_at=now)
