@@ -4,6 +4,31 @@ from schemas.log_event import LogEvent
 from schemas.log_event import log_event as _event
 
 ACT_LOG_EVENTS: dict[str, LogEvent] = {
+    "act.finished": _event(
+        "info",
+        "All that a request or a command decides is decided. With `repeated` it came again under its idempotency key.",
+        "act_id",
+        "what",
+        "kind",
+        "account",
+        "actor",
+        "made",
+        "unchanged",
+        "skipped",
+        "repeated",
+        "seconds",
+    ),
+    "decision.made": _event(
+        "info",
+        "A person or an application decided about a contact; a line `status.changed` follows if that changed anything.",
+        "contact_id",
+        "contact",
+        "account",
+        "channel",
+        "kind",
+        "actor",
+        "act_id",
+    ),
     "account.added": _event(
         "info",
         "An account exists from now on. `actor` is a person, the configuration, or the source whose event named it.",

@@ -57,13 +57,15 @@ CREATE TABLE acts (
     actor text NOT NULL,               -- the name that the history shows
     role text NOT NULL,                -- of the actor, at that time
     what text NOT NULL,                -- command, call, import, job, rule
-    idempotency_key text,              -- one for each of its token's requests
+    idempotency_key text,              -- one for each request of its token, or of its actor without one
     request_hash bytea,                -- of what was asked for: the same key with another request is refused
     note text,
     proof jsonb,
-    at timestamptz NOT NULL
+    at timestamptz NOT NULL,
+    finished_at timestamptz            -- all is decided: a repeat decides nothing
 );
-CREATE UNIQUE INDEX acts_idempotency ON acts (token_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE UNIQUE INDEX acts_idempotency ON acts (coalesce(token_id, 0), actor, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
 
 -- Entries that take effect in their order: failures, opt-outs, opt-ins, complaints and all decisions. A contact's are
 -- unique by their key, whatever time a repeat names, and stay for as long as their contact.

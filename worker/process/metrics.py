@@ -110,6 +110,11 @@ ENDPOINT_ATTEMPTS = Counter(
 CHECKED_ADDRESSES = Counter(
     f"{_PREFIX}_checked_addresses_total", "Addresses asked about; answer is allowed or forbidden.", ["answer"]
 )
+DECISIONS = Counter(
+    f"{_PREFIX}_decisions_total",
+    "Decisions that people and applications made; kind is lifted, listed, opted_in or added.",
+    ["kind"],
+)
 API_REFUSED = Counter(
     f"{_PREFIX}_api_refused_total",
     "Requests refused before they were handled; reason is no_token, wrong_token, guessing or busy.",

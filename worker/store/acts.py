@@ -17,7 +17,7 @@ class Act(Row, frozen=True):
     actor: str  # the name that the history shows
     role: str  # of the actor, at that time
     what: str  # command, call, import, job, rule
-    idempotency_key: str | None  # one for each of its token's requests
+    idempotency_key: str | None  # one for each request of its token, or of its actor without one
     request_hash: bytes | None  # of what was asked for
     note: str | None
     proof: Mapping[str, Any] | None
@@ -28,20 +28,21 @@ class StoredAct(Act, frozen=True):
     """The same with its id."""
 
     id: int
+    finished_at: datetime | None  # from then on a repeat of it decides nothing
 
 
 _COLUMNS = Act.columns()
 _INSERT = f"""
     INSERT INTO acts ({", ".join(_COLUMNS)})
     VALUES ({", ".join(f"${place}" for place in range(1, len(_COLUMNS) + 1))})
-    ON CONFLICT (token_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    ON CONFLICT (coalesce(token_id, 0), actor, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING id
 """  # noqa: S608 - made of the names above
 _FIND = f"SELECT {StoredAct.select_list()} FROM acts"  # noqa: S608 - as above
 
 
 async def insert_act(connection: Connection, act: Act) -> int | None:
-    """The act's id; None if its token has used the idempotency key before: `find_act` gives what for.
+    """The act's id; None if its actor has used the idempotency key before: `find_act` gives what for.
 
     Waits for a transaction that is about to use the same key.
     """
@@ -50,13 +51,22 @@ async def insert_act(connection: Connection, act: Act) -> int | None:
     return number
 
 
-async def find_act(executor: Executor, token_id: int, idempotency_key: str) -> StoredAct | None:
-    """What the token did under this idempotency key; None if nothing. Raises StoreUnavailable."""
+async def find_act(executor: Executor, token_id: int | None, actor: str, idempotency_key: str) -> StoredAct | None:
+    """What the token, or the actor without one, did under this key; None if nothing. Raises StoreUnavailable."""
     with store_errors("looking up an act"):
         records = await executor.fetch(
-            f"{_FIND} WHERE token_id = $1 AND idempotency_key = $2", token_id, idempotency_key
+            f"{_FIND} WHERE coalesce(token_id, 0) = coalesce($1::bigint, 0) AND actor = $2 AND idempotency_key = $3",
+            token_id,
+            actor,
+            idempotency_key,
         )
     return next(iter(StoredAct.rows(records)), None)
+
+
+async def finish_act(executor: Executor, act_id: int, *, at: datetime) -> None:
+    """All that the act had to decide is decided. Raises StoreUnavailable."""
+    with store_errors("finishing an act"):
+        await executor.execute("UPDATE acts SET finished_at = coalesce(finished_at, $2) WHERE id = $1", act_id, at)
 
 
 async def acts_by_id(executor: Executor, ids: list[int]) -> dict[int, StoredAct]:

@@ -12,7 +12,7 @@ import asyncpg
 from worker.errors import AlreadyStored, MonthClosed, WriteRefused
 from worker.store.contact_rows import STAGING
 from worker.store.pool import Connection, WriterConnection, WriterPool, open_pool
-from worker.store.sessions import transaction
+from worker.store.sessions import session, transaction
 
 # A batch's statements are written for one plan: a short list, then one index look-up for each of its entries. On
 # an empty table the planner would choose to scan it, keep that plan for the session, and scan it still when the
@@ -58,6 +58,18 @@ async def writing(pool: WriterPool, doing: str = "writing a batch") -> AsyncIter
     """
     async with transaction(pool, doing) as connection:
         yield WriterConnection(connection)
+
+
+@asynccontextmanager
+async def rehearsing(pool: WriterPool, doing: str) -> AsyncIterator[WriterConnection]:
+    """As `writing`, and nothing of it is written: the transaction is rolled back at the end."""
+    async with session(pool, doing) as connection:
+        rehearsal = connection.transaction()
+        await rehearsal.start()
+        try:
+            yield WriterConnection(connection)
+        finally:
+            await rehearsal.rollback()
 
 
 @contextmanager

@@ -1,0 +1,142 @@
+"""What is told of an act: how many decisions it came to, what was skipped, and what to do instead."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from schemas.decision import DecisionKind
+from schemas.decision_request import RequestedKind
+from schemas.vocabulary import Blocks, Channel
+from worker.contacts.decision_result import DecisionResult
+from worker.policy.effect import Outcome, Reason
+from worker.policy.permissions import Refusal
+from worker.policy.rule import Policy
+from worker.policy.sentences import suppression_sentence
+from worker.policy.standing import may_end, standings
+
+
+class SkipReason(StrEnum):
+    """Why nothing was decided about an address. The values are sent."""
+
+    INVALID_ADDRESS = "invalid_address"
+    UNKNOWN_CONTACT = "unknown_contact"
+    NOTHING_TO_LIFT = "nothing_to_lift"
+    NOT_LIFTED_BY_THIS = "not_lifted_by_this"  # `lifted_by` names others
+    OPTED_OUT = "opted_out"  # the person has opted out, and this is not the person's own opt-in
+    NOT_PERMITTED = "not_permitted"
+    NOT_DECIDED_THEN = "not_decided_then"  # an earlier request with this Idempotency-Key had nothing to do
+
+
+class SkippedAddress(Struct, frozen=True, kw_only=True):
+    """Nothing was decided about this address."""
+
+    address: str  # as given
+    reason: SkipReason
+    sentence: str
+    remedy: str  # what to do instead
+
+
+class StillForbidden(Struct, frozen=True, kw_only=True):
+    """The decision about this address was made, and something else is in the way of mail."""
+
+    address: str  # as given
+    sentence: str
+    remedy: str
+
+
+class DecisionAnswer(Struct, frozen=True, kw_only=True):
+    """What came of one act. `made`, `unchanged`, `skipped` and `duplicates` add up to `addresses`."""
+
+    act_id: int | None  # None: a dry run
+    kind: RequestedKind
+    account: str
+    channel: Channel
+    dry_run: bool
+    repeated: bool  # the Idempotency-Key was used before, with the same request
+    addresses: int  # that were given
+    made: int  # decisions of this act that are in effect, whichever request has made them
+    unchanged: int  # known before
+    skipped: int
+    duplicates: int  # other spellings of an address that was given too
+    skipped_addresses: list[SkippedAddress]
+    still_forbidden: list[StillForbidden]
+
+
+def skip_of(address: str, result: DecisionResult, policy: Policy) -> SkippedAddress | None:
+    """Why nothing was decided, and what to do instead; None if nothing is wrong: it was made, or known before."""
+    effect = result.effect
+    if effect is None or effect.outcome is not Outcome.NOTHING or effect.reason is Reason.KNOWN_BEFORE:
+        return None
+    if effect.reason is Reason.NOT_PERMITTED:
+        return SkippedAddress(
+            address=address,
+            reason=SkipReason.NOT_PERMITTED,
+            sentence="Who asked for it may not decide it.",
+            remedy="Ask an operator.",
+        )
+    refusal = next(_refusals(result, policy), None)
+    if refusal is not None:
+        lifts = result.decision.kind is DecisionKind.LIFTED
+        reason = SkipReason.NOT_LIFTED_BY_THIS if lifts else SkipReason.OPTED_OUT
+        return SkippedAddress(address=address, reason=reason, **asdict(refusal))
+    if result.contact_id is None:
+        return SkippedAddress(
+            address=address,
+            reason=SkipReason.UNKNOWN_CONTACT,
+            sentence="Nothing is known of this contact, so nothing forbids mail.",
+            remedy="Check the spelling and the account.",
+        )
+    return SkippedAddress(
+        address=address,
+        reason=SkipReason.NOTHING_TO_LIFT,
+        sentence="Nothing forbids mail to this contact.",
+        remedy=_remedy_at_the_esp(result) or "Mail it.",
+    )
+
+
+def invalid_address(address: str, channel: Channel) -> SkippedAddress:
+    """What is told of a text that names nobody."""
+    what = "an e-mail address" if channel is Channel.EMAIL else "a phone number with its country"
+    return SkippedAddress(
+        address=address,
+        reason=SkipReason.INVALID_ADDRESS,
+        sentence=f"This is not {what}.",
+        remedy="Correct it.",
+    )
+
+
+def not_decided_then(address: str) -> SkippedAddress:
+    """What is told of a contact about whom the first request with this key had nothing to decide, and now could."""
+    return SkippedAddress(
+        address=address,
+        reason=SkipReason.NOT_DECIDED_THEN,
+        sentence="When this request was first answered, nothing was to be decided about this contact.",
+        remedy="To decide it now, send the request with a new Idempotency-Key.",
+    )
+
+
+def still_forbidden(address: str, result: DecisionResult, policy: Policy) -> Iterator[StillForbidden]:
+    """What is left in the way of mail after a lift or an opt-in that was made, and what to do about it."""
+    if result.decision.kind not in {DecisionKind.LIFTED, DecisionKind.OPTED_IN}:
+        return
+    for refusal in _refusals(result, policy):
+        yield StillForbidden(address=address, **asdict(refusal))
+    if remedy := _remedy_at_the_esp(result):
+        yield StillForbidden(
+            address=address, sentence="The ESP has the address on a list of its own and may not try.", remedy=remedy
+        )
+
+
+def _refusals(result: DecisionResult, policy: Policy) -> Iterator[Refusal]:
+    """Why the decision does not end what forbids mail after it, the gravest first as the policy tells it."""
+    decision = result.decision
+    for one in standings(result.facts, policy, decision.occurred_at):
+        if one.blocks is not Blocks.NONE and (refusal := may_end(one, decision)) is not None:
+            yield refusal
+
+
+def _remedy_at_the_esp(result: DecisionResult) -> str | None:
+    known = result.facts.deliverability.suppression
+    return None if known is None else suppression_sentence(known)

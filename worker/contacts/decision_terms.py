@@ -1,0 +1,84 @@
+"""Whether what is to be decided makes sense, whoever it is about."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from schemas.decision import ConsentProof
+from schemas.decision_request import MOST_NOTE_CHARACTERS, MOST_TEXT_CHARACTERS, DecisionTerms, RequestedKind
+from schemas.vocabulary import Blocks, Cause, Channel
+from worker.errors import RequestRefused
+
+# The fields that belong to a kind, beside the note.
+_FIELDS: dict[RequestedKind, frozenset[str]] = {
+    RequestedKind.LIFTED: frozenset(),
+    RequestedKind.LISTED: frozenset({"cause", "blocks", "until"}),
+    RequestedKind.OPTED_IN: frozenset({"scope", "by_contact", "strength", "proof"}),
+    RequestedKind.ADDED: frozenset({"permission"}),
+}
+_OF_ALL = frozenset({"kind", "note"})
+_NEED_NOTE = frozenset({RequestedKind.LIFTED, RequestedKind.LISTED})
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def require_sound_terms(terms: DecisionTerms) -> None:
+    """Returns if the terms make sense at any time. Raises RequestRefused."""
+    kind = terms.kind
+    if kind in _NEED_NOTE and not (terms.note or "").strip():
+        raise _refusal(f"A decision `{kind}` without a reason.", "Say why: others read it in the history.")
+    misplaced = [
+        field.name
+        for field in msgspec.structs.fields(DecisionTerms)
+        if field.name not in _OF_ALL | _FIELDS[kind] and getattr(terms, field.name) != field.default
+    ]
+    if misplaced:
+        fields = ", ".join(f"`{name}`" for name in sorted(_FIELDS[kind])) or "no other field than `note`"
+        raise _refusal(f"`{misplaced[0]}` says nothing about a decision `{kind}`.", f"It takes {fields}.")
+    if terms.cause is Cause.TEST:
+        raise _refusal("The cause `test` is for test messages.", "Name the real cause, or none.")
+    if kind is RequestedKind.LISTED and terms.blocks is Blocks.NONE:
+        raise _refusal("A decision `listed` that forbids no mail.", "Send `blocks` as `marketing` or `all`.")
+    if terms.until is not None and terms.until.tzinfo is None:
+        raise _refusal("`until` has no time zone.", "Send it as 2030-01-31T00:00:00Z.")
+    if terms.proof is not None and terms.proof.collected_at is not None and terms.proof.collected_at.tzinfo is None:
+        raise _refusal("`proof.collected_at` has no time zone.", "Send it as 2030-01-31T00:00:00Z.")
+    _require_storable(terms)
+
+
+def require_end_ahead(terms: DecisionTerms, now: datetime) -> None:
+    """Returns if what is decided has not ended by now. Raises RequestRefused."""
+    if terms.until is not None and terms.until <= now:
+        raise _refusal(f"`until` is {terms.until.isoformat()}, which is past.", "Name a time ahead, or none.")
+
+
+def request_hash(terms: DecisionTerms, addresses: Iterable[str], *, account: str, channel: Channel) -> bytes:
+    """The same for the same decision about the same addresses (normalised), in whatever order; else another."""
+    asked = {field.name: getattr(terms, field.name) for field in msgspec.structs.fields(DecisionTerms)}
+    digest = hashlib.sha256(_encoder.encode([asked, account, channel]))
+    for address in sorted(addresses):
+        digest.update(b"\n" + address.encode("utf-8", "surrogatepass"))
+    return digest.digest()
+
+
+def _require_storable(terms: DecisionTerms) -> None:
+    proof = terms.proof or ConsentProof()
+    texts: Sequence[tuple[str, str | None, int]] = (
+        ("note", terms.note, MOST_NOTE_CHARACTERS),
+        ("scope", terms.scope, MOST_TEXT_CHARACTERS),
+        ("proof.source", proof.source, MOST_TEXT_CHARACTERS),
+        ("proof.form", proof.form, MOST_TEXT_CHARACTERS),
+        ("proof.ip_address", proof.ip_address, MOST_TEXT_CHARACTERS),
+    )
+    for name, text, most in texts:
+        if text is None:
+            continue
+        if len(text) > most:
+            raise _refusal(f"`{name}` has {len(text)} characters; the limit is {most}.", "Shorten it.")
+        if not text.isprintable() and any(not (char.isprintable() or char in "\n\t") for char in text):
+            raise _refusal(f"`{name}` holds a character that cannot be printed.", "Take it out.")
+
+
+def _refusal(detail: str, remedy: str) -> RequestRefused:
+    return RequestRefused("bad-decision", detail, remedy=remedy)

@@ -1,0 +1,274 @@
+"""Decisions: one act, applied contact by contact by the code that applies events.
+
+An act is stored first, and what it decides afterwards, in transactions of bounded size. A request with an idempotency
+key that is sent again goes on with the same act: what it has decided about a contact is known by its key there,
+whatever the time is now. Once the act has come to its end, a repeat changes nothing at all.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from schemas.address import normalise_recipient
+from schemas.decision import Decision
+from schemas.decision_request import DecisionTerms
+from schemas.vocabulary import Channel
+from worker.contacts.applying import apply_decisions
+from worker.contacts.batch_terms import Applied, BatchRules
+from worker.contacts.decision_answer import (
+    DecisionAnswer,
+    SkippedAddress,
+    StillForbidden,
+    invalid_address,
+    not_decided_then,
+    skip_of,
+    still_forbidden,
+)
+from worker.contacts.decision_result import DecisionResult
+from worker.contacts.decision_terms import request_hash, require_end_ahead, require_sound_terms
+from worker.contacts.principal import Principal
+from worker.contacts.status_change import log_change
+from worker.errors import Deadlocked, RequestRefused
+from worker.process import metrics
+from worker.process.logs import contact_field, get_logger
+from worker.providers.payload.event_key import make_event_key
+from worker.store.acts import Act, StoredAct, find_act, finish_act, insert_act
+from worker.store.pool import WriterPool
+from worker.store.writer_pool import rehearsing, writing
+
+_log = get_logger()
+
+CONTACTS_AT_ONCE = 500
+_BULK = 100  # decisions of a larger act are announced behind fresh changes
+_TRIES = 5
+_DECISION_FIELDS = frozenset(field.name for field in fields(Decision))
+_NO_ACT = 0
+
+Progress = Callable[[int, int], None]  # how many addresses are done, of how many
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What is to be decided, about whom, and who asks."""
+
+    terms: DecisionTerms
+    addresses: Sequence[str]  # as given
+    account: str
+    channel: Channel
+    principal: Principal
+    what: str  # the sort of act: call, command
+    idempotency_key: str | None = None
+    dry_run: bool = False
+
+
+async def decide_contacts(
+    pool: WriterPool, question: Question, *, rules: BatchRules, progress: Progress | None = None
+) -> DecisionAnswer:
+    """Every decision that the answer counts as made is in effect, once, when this returns.
+
+    Killed or failed in the middle, it is to be asked again with the same idempotency key. Raises RequestRefused for
+    terms that make no sense, and for an idempotency key that was used for another request; StoreUnavailable.
+    """
+    require_sound_terms(question.terms)
+    started = time.monotonic()
+    given, skipped = _spellings(question)
+    act, repeated = await _begin(pool, question, given)
+    is_finished = act is not None and act.finished_at is not None
+    run = _Run(pool, question, rules, act_id=_NO_ACT if act is None else act.id, writes=not is_finished)
+    run.skipped += skipped
+    addresses = list(given)
+    for place in range(0, len(addresses), CONTACTS_AT_ONCE):
+        some = addresses[place : place + CONTACTS_AT_ONCE]
+        await run.decide({address: given[address] for address in some})
+        if progress is not None:
+            progress(place + len(some), len(addresses))
+    if act is not None and not is_finished:
+        await finish_act(pool, act.id, at=datetime.now(UTC))
+    answer = DecisionAnswer(
+        act_id=None if act is None else act.id,
+        kind=question.terms.kind,
+        account=question.account,
+        channel=question.channel,
+        dry_run=question.dry_run,
+        repeated=repeated,
+        addresses=len(question.addresses),
+        made=run.made,
+        unchanged=run.unchanged,
+        skipped=len(run.skipped),
+        duplicates=len(question.addresses) - len(given) - len(skipped),
+        skipped_addresses=run.skipped,
+        still_forbidden=run.still_forbidden,
+    )
+    if act is not None:
+        _log_end(question, answer, seconds=time.monotonic() - started)
+    return answer
+
+
+def _spellings(question: Question) -> tuple[dict[str, str], list[SkippedAddress]]:
+    """The addresses, normalised, each with its first spelling; and the texts that are none."""
+    given: dict[str, str] = {}
+    invalid = []
+    for spelling in question.addresses:
+        address = normalise_recipient(spelling, question.channel)
+        if address is None:
+            invalid.append(invalid_address(spelling, question.channel))
+        else:
+            given.setdefault(address, spelling)
+    return given, invalid
+
+
+async def _begin(pool: WriterPool, question: Question, given: dict[str, str]) -> tuple[StoredAct | None, bool]:
+    """The act, and whether it had begun before; None for a dry run, unless one with this key has begun."""
+    terms, principal, now = question.terms, question.principal, datetime.now(UTC)
+    asked = request_hash(terms, given, account=question.account, channel=question.channel)
+    key = question.idempotency_key
+    if key is not None and (found := await find_act(pool, principal.token_id, principal.name, key)) is not None:
+        return _require_same(found, asked, key), True
+    require_end_ahead(terms, now)
+    if question.dry_run:
+        return None, False
+    act = Act(
+        account=question.account,
+        token_id=principal.token_id,
+        token_name=None if question.what == "command" else principal.name,
+        actor=principal.name,
+        role=principal.role.value,
+        what=question.what,
+        idempotency_key=key,
+        request_hash=asked,
+        note=terms.note,
+        proof=None,
+        at=now,
+    )
+    async with writing(pool, "recording an act") as connection:
+        act_id = await insert_act(connection, act)
+    if act_id is not None:
+        return StoredAct(id=act_id, finished_at=None, **{name: getattr(act, name) for name in Act.columns()}), False
+    found = None if key is None else await find_act(pool, principal.token_id, principal.name, key)
+    if found is None or key is None:
+        raise AssertionError("an act is refused only for the one that has its idempotency key")
+    return _require_same(found, asked, key), True
+
+
+def _require_same(act: StoredAct, asked: bytes, key: str) -> StoredAct:
+    if act.request_hash != asked:
+        raise RequestRefused(
+            "idempotency-key-reused",
+            f"The idempotency key {key[:40]!r} was used before, for another request.",
+            remedy="Send the request that it was used for, or choose a new key.",
+        )
+    return act
+
+
+class _Run:
+    """The decisions of one act, some contacts at a time."""
+
+    def __init__(self, pool: WriterPool, question: Question, rules: BatchRules, *, act_id: int, writes: bool) -> None:
+        self.made = 0
+        self.unchanged = 0
+        self.skipped: list[SkippedAddress] = []
+        self.still_forbidden: list[StillForbidden] = []
+        self._pool = pool
+        self._question = question
+        self._rules = rules
+        self._act_id = act_id
+        self._is_over = not writes  # the act has come to its end: a repeat is answered, and decides nothing
+        self._writes = writes and not question.dry_run
+
+    async def decide(self, given: dict[str, str]) -> None:
+        """Decides about these addresses; each comes with its spelling."""
+        waiting = [self._decision(address) for address in given]
+        while waiting:
+            applied = await self._apply(waiting)
+            waiting = applied.leftover_decisions
+            for result in applied.results:
+                self._count(given[result.decision.address], result)
+            if self._writes:
+                self._tell(applied)
+
+    async def _apply(self, decisions: Sequence[Decision]) -> Applied:
+        for further_tries in reversed(range(_TRIES)):
+            try:
+                return await self._apply_once(decisions)
+            except Deadlocked:
+                if not further_tries:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _apply_once(self, decisions: Sequence[Decision]) -> Applied:
+        is_bulk = len(self._question.addresses) > _BULK
+        begin = writing if self._writes else rehearsing
+        async with begin(self._pool, "deciding about contacts") as connection:
+            return await apply_decisions(connection, decisions, rules=self._rules, now=datetime.now(UTC), bulk=is_bulk)
+
+    def _decision(self, address: str) -> Decision:
+        question, terms, now = self._question, self._question.terms, datetime.now(UTC)
+        asked = {
+            name: getattr(terms, name)
+            for name in terms.__struct_fields__
+            if name in _DECISION_FIELDS and name not in {"kind", "account", "channel"}
+        }
+        kind = terms.kind.decision_kind
+        return Decision(
+            event_key=make_event_key([self._act_id, question.account, question.channel, address, kind]),
+            act_id=self._act_id,
+            account=question.account,
+            address=address,
+            channel=question.channel,
+            kind=kind,
+            occurred_at=now,  # and dated under the lock
+            received_at=now,
+            role=question.principal.role,
+            actor=question.principal.name,
+            **asked,
+        )
+
+    def _count(self, spelling: str, result: DecisionResult) -> None:
+        policy = self._rules.policy
+        if (skip := skip_of(spelling, result, policy)) is not None:
+            self.skipped.append(skip)
+        elif not result.is_stored:
+            self.unchanged += 1
+        elif self._is_over and result.effect is not None:
+            self.skipped.append(not_decided_then(spelling))
+        else:
+            self.made += 1
+            self.still_forbidden += still_forbidden(spelling, result, policy)
+
+    def _tell(self, applied: Applied) -> None:
+        for result in applied.results:
+            if result.effect is None or not result.is_stored:
+                continue
+            decision = result.decision
+            _log.info(
+                "decision.made",
+                contact_id=result.contact_id,
+                contact=contact_field(decision.address),
+                account=decision.account,
+                channel=decision.channel,
+                kind=decision.kind,
+                actor=decision.actor,
+                act_id=decision.act_id,
+            )
+            metrics.DECISIONS.labels(decision.kind).inc()
+        for change in applied.changes:
+            log_change(change)
+            metrics.STATUS_CHANGES.labels(change.new_status).inc()
+
+
+def _log_end(question: Question, answer: DecisionAnswer, *, seconds: float) -> None:
+    _log.info(
+        "act.finished",
+        act_id=answer.act_id,
+        what=question.what,
+        kind=answer.kind,
+        account=answer.account,
+        actor=question.principal.name,
+        made=answer.made,
+        unchanged=answer.unchanged,
+        skipped=answer.skipped,
+        repeated=answer.repeated,
+        seconds=round(seconds, 3),
+    )
