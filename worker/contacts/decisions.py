@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from schemas.address import normalise_recipient
 from schemas.decision import Decision
@@ -129,19 +129,7 @@ async def _begin(pool: WriterPool, question: Question, given: dict[str, str]) ->
     require_end_ahead(terms, now)
     if question.dry_run:
         return None, False
-    act = Act(
-        account=question.account,
-        token_id=principal.token_id,
-        token_name=None if question.what == "command" else principal.name,
-        actor=principal.name,
-        role=principal.role.value,
-        what=question.what,
-        idempotency_key=key,
-        request_hash=asked,
-        note=terms.note,
-        proof=None,
-        at=now,
-    )
+    act = _act(question, asked, now)
     async with writing(pool, "recording an act") as connection:
         act_id = await insert_act(connection, act)
     if act_id is not None:
@@ -150,6 +138,23 @@ async def _begin(pool: WriterPool, question: Question, given: dict[str, str]) ->
     if found is None or key is None:
         raise AssertionError("an act is refused only for the one that has its idempotency key")
     return _require_same(found, asked, key), True
+
+
+def _act(question: Question, asked: bytes | None, now: datetime) -> Act:
+    principal = question.principal
+    return Act(
+        account=question.account,
+        token_id=principal.token_id,
+        token_name=None if question.what == "command" else principal.name,
+        actor=principal.name,
+        role=principal.role.value,
+        what=question.what,
+        idempotency_key=None if asked is None else question.idempotency_key,
+        request_hash=asked,
+        note=question.terms.note,
+        proof=None,
+        at=now,
+    )
 
 
 def _require_same(act: StoredAct, asked: bytes, key: str) -> StoredAct:
@@ -199,9 +204,13 @@ class _Run:
 
     async def _apply_once(self, decisions: Sequence[Decision]) -> Applied:
         is_bulk = len(self._question.addresses) > _BULK
+        now = datetime.now(UTC)
         begin = writing if self._writes else rehearsing
         async with begin(self._pool, "deciding about contacts") as connection:
-            return await apply_decisions(connection, decisions, rules=self._rules, now=datetime.now(UTC), bulk=is_bulk)
+            if self._act_id == _NO_ACT:  # a dry run; its act goes with the rest
+                act_id = await insert_act(connection, _act(self._question, None, now))
+                decisions = [replace(decision, act_id=act_id) for decision in decisions]
+            return await apply_decisions(connection, decisions, rules=self._rules, now=now, bulk=is_bulk)
 
     def _decision(self, address: str) -> Decision:
         question, terms, now = self._question, self._question.terms, datetime.now(UTC)
