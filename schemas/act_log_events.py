@@ -4,6 +4,20 @@ from schemas.log_event import LogEvent
 from schemas.log_event import log_event as _event
 
 ACT_LOG_EVENTS: dict[str, LogEvent] = {
+    "account.added": _event(
+        "info",
+        "An account exists from now on. `actor` is a person, the configuration, or the source whose event named it.",
+        "account",
+        "actor",
+    ),
+    "account.changed": _event(
+        "info",
+        "A person changed an account's time zone or the recipients of its summary.",
+        "account",
+        "actor",
+        "time_zone",
+        "summary_recipients",
+    ),
     "act.finished": _event(
         "info",
         "All that a request or a command decides is decided. With `repeated` it came again under its idempotency key.",
@@ -28,20 +42,6 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "kind",
         "actor",
         "act_id",
-    ),
-    "account.added": _event(
-        "info",
-        "An account exists from now on. `actor` is a person, the configuration, or the source whose event named it.",
-        "account",
-        "actor",
-    ),
-    "account.changed": _event(
-        "info",
-        "A person changed an account's time zone or the recipients of its summary.",
-        "account",
-        "actor",
-        "time_zone",
-        "summary_recipients",
     ),
     "policy.applied": _event(
         "info",

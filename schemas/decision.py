@@ -6,8 +6,9 @@ to an act, the one command, call or job that made it: ten thousand addresses in 
 
 from datetime import datetime
 from enum import StrEnum
+from hashlib import blake2b
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from schemas.vocabulary import Blocks, Cause, Channel
 
@@ -103,6 +104,15 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False, repr_omit_defaults=T
     def rank(self) -> int:
         """Its place among the entries of the same instant."""
         return DECISION_RANKS[self.kind]
+
+
+def decision_key(act_id: int, *, account: str, channel: str, address: str, kind: DecisionKind) -> bytes:
+    """The key of the act's decision about this contact: the same whenever the act is repeated."""
+    said = json.encode([act_id, account, channel, address, kind])
+    return _KEY_FORM + blake2b(said, digest_size=15).digest()
+
+
+_KEY_FORM = b"\x80"  # as of the keys of events
 
 
 # Behind the ranks of events (schemas.kind_rank): what is restrictive comes last. Stored data depend on them.

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import fields, replace
 
 from schemas.address import normalise_recipient
-from schemas.decision import Decision
+from schemas.decision import Decision, decision_key
 from schemas.decision_request import DecisionTerms
 from schemas.vocabulary import Channel
 from worker.contacts.applying import apply_decisions
@@ -34,7 +34,6 @@ from worker.contacts.status_change import log_change
 from worker.errors import Deadlocked, RequestRefused
 from worker.process import metrics
 from worker.process.logs import contact_field, get_logger
-from worker.providers.payload.event_key import make_event_key
 from worker.store.acts import Act, StoredAct, find_act, finish_act, insert_act
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import rehearsing, writing
@@ -221,7 +220,9 @@ class _Run:
         }
         kind = terms.kind.decision_kind
         return Decision(
-            event_key=make_event_key([self._act_id, question.account, question.channel, address, kind]),
+            event_key=decision_key(
+                self._act_id, account=question.account, channel=question.channel, address=address, kind=kind
+            ),
             act_id=self._act_id,
             account=question.account,
             address=address,
