@@ -15,6 +15,7 @@ from worker.contacts.applying import apply_events
 from worker.contacts.batch_terms import BatchRules
 from worker.contacts.decision_answer import DecisionAnswer
 from worker.contacts.decisions import CONTACTS_AT_ONCE, Question, decide_contacts
+from worker.contacts.policies import Policies
 from worker.contacts.principal import Principal
 from worker.errors import RequestRefused
 from worker.policy.facts import Facts
@@ -27,7 +28,7 @@ from worker.store.stored_entries import stored_entries
 from worker.store.writer_pool import writing
 
 POLICY = recommended_policy()
-RULES = BatchRules(policy=POLICY, oldest_kept=datetime(2020, 1, 1, tzinfo=UTC))
+RULES = BatchRules(policies=Policies(POLICY), oldest_kept=datetime(2020, 1, 1, tzinfo=UTC))
 ANNA = Principal(token_id=None, name="anna", role=Role.OPERATOR, account=None)
 LIFT = DecisionTerms(kind=RequestedKind.LIFTED, note="she called")
 BLOCK = DecisionTerms(kind=RequestedKind.LISTED, note="a spam trap", cause=Cause.MAILBOX_DOES_NOT_EXIST)

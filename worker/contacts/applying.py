@@ -11,21 +11,18 @@ others.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from schemas.decision import Decision
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
-from schemas.raw_keeping import KeepRaw
 from worker.contacts.batch_rows import BatchRows
 from worker.contacts.batch_terms import Applied, BatchRules
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
 from worker.contacts.decision_result import DecisionResult, decide, with_ids
 from worker.contacts.policies import UNNUMBERED, NumberedPolicy
-from worker.contacts.recognition import Doubt, Recognition
+from worker.contacts.recognition import Doubt, Recognition, unique, without
 from worker.contacts.refolding import facts_under, is_overtaken, policy_lines, standing_until_now
 from worker.contacts.status_change import is_bulk, is_status_change, status_change
 from worker.policy.event_order import can_fold_directly, is_inert
@@ -34,25 +31,19 @@ from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_
 from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as entries_since
 from worker.policy.former_base import with_late as base_with_late
-from worker.store import contact_rows, known_keys
+from worker.store import contact_rows
 from worker.store.contact_rows import (
     ContactKey,
     ContactRow,
     ContactStanding,
-    ContactState,
     LockedContact,
     NewContact,
-    SignOfLife,
 )
-from worker.store.event_rows import EventEncoder, EventOfContact
-from worker.store.partitions import month_of
+from worker.store.event_rows import EventEncoder
 from worker.store.pool import WriterConnection
-from worker.store.status_history import StatusChange, append_status_changes
 from worker.store.stored_entries import stored_entries_by_contact
 
 __all__ = ["Applied", "BatchRules", "apply_decisions", "apply_events"]
-
-_OneEntry = TypeVar("_OneEntry", FeedbackEvent, Decision, Entry)
 
 
 async def apply_decisions(
@@ -73,7 +64,7 @@ async def apply_decisions(
     applied = Applied()
     batch = _Batch(connection, rules, now, applied, EventEncoder(), trust_watermarks=True, bulk=bulk)
     by_contact: dict[ContactKey, list[Entry]] = {}
-    for decision in _unique(decisions):
+    for decision in unique(decisions):
         if (key := contact_key(decision)) is not None:
             by_contact.setdefault(key, []).append(decision)
     await batch.take_in(by_contact)
@@ -124,7 +115,7 @@ async def apply_events(
         trust_watermarks=trust_watermarks,
         retired_months=retired_months,
     )
-    for event in _unique(events):
+    for event in unique(events):
         key = contact_key(event)
         if batch.rows.is_past_retention(event) and (key is None or is_inert(event)):
             applied.expired += 1
@@ -137,16 +128,6 @@ async def apply_events(
     await batch.take_in_nameless(nameless)
     applied.duplicates = len(events) - applied.expired - applied.new_events - len(applied.leftover)
     return applied
-
-
-def _unique(events: Sequence[_OneEntry]) -> list[_OneEntry]:
-    """Each event once: of two copies in one batch the one that arrived first, in whatever order they lie here."""
-    by_key: dict[bytes, _OneEntry] = {}
-    for event in events:
-        other = by_key.setdefault(event.event_key, event)
-        if other is not event and event.received_at < other.received_at:
-            by_key[event.event_key] = event
-    return list(by_key.values())
 
 
 class _Known(Struct, kw_only=True):
@@ -201,7 +182,7 @@ class _Batch:
             [entry for entries in by_contact.values() for entry in entries if isinstance(entry, FeedbackEvent)]
         )
         if registered:
-            by_contact = {key: _without(entries, registered) for key, entries in by_contact.items()}
+            by_contact = {key: without(entries, registered) for key, entries in by_contact.items()}
         remaining = dict(by_contact)
         await self._fold_existing([_Known(key=key, row=row, entries=remaining.pop(key)) for key, row in rows.items()])
         await self._fold_unknown(remaining)
@@ -213,7 +194,7 @@ class _Batch:
         known = await self._recognition.registered(events)
         doubts = [Doubt(entry=event, contact_id=None) for event in events]
         known |= await self._recognition.known(doubts)
-        new = sorted(_without(events, known), key=lambda event: event.event_key)
+        new = sorted(without(events, known), key=lambda event: event.event_key)
         for event in new:
             if await self._encoder.insert_nameless(self._connection, event):
                 self._applied.new_events += 1
@@ -234,7 +215,7 @@ class _Batch:
         for contact, facts in with_facts:
             if known:
                 self._note_repeats(contact, facts, known)
-                contact.entries = _without(contact.entries, known)
+                contact.entries = without(contact.entries, known)
             contact.entries = self._decide(anew.get(contact.row.id, facts), contact.entries, contact.row.id)
             if not contact.entries:
                 continue
@@ -288,7 +269,7 @@ class _Batch:
             if not surely_new(entry)
         ]
         if known := await self._recognition.known(doubts):
-            by_contact = {key: _without(entries, known) for key, entries in by_contact.items()}
+            by_contact = {key: without(entries, known) for key, entries in by_contact.items()}
         asked = by_contact
         by_contact = {key: self._decide(Facts(), entries, None) for key, entries in by_contact.items()}
         policy = self._active.policy
@@ -409,7 +390,3 @@ class _Batch:
                 bulk=self._bulk or (bool(entries) and is_bulk(max(entry.occurred_at for entry in entries), self._now)),
             )
         )
-
-
-def _without(entries: Sequence[_OneEntry], known: set[bytes]) -> list[_OneEntry]:
-    return [entry for entry in entries if entry.event_key not in known]

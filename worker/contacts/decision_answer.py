@@ -12,7 +12,6 @@ from schemas.vocabulary import Blocks, Channel
 from worker.contacts.decision_result import DecisionResult
 from worker.policy.effect import Outcome, Reason
 from worker.policy.permissions import Refusal
-from worker.policy.rule import Policy
 from worker.policy.sentences import suppression_sentence
 from worker.policy.standing import may_end, standings
 
@@ -64,7 +63,7 @@ class DecisionAnswer(Struct, frozen=True, kw_only=True):
     still_forbidden: list[StillForbidden]
 
 
-def skip_of(address: str, result: DecisionResult, policy: Policy) -> SkippedAddress | None:
+def skip_of(address: str, result: DecisionResult) -> SkippedAddress | None:
     """Why nothing was decided, and what to do instead; None if nothing is wrong: it was made, or known before."""
     effect = result.effect
     if effect is None or effect.outcome is not Outcome.NOTHING or effect.reason is Reason.KNOWN_BEFORE:
@@ -76,7 +75,7 @@ def skip_of(address: str, result: DecisionResult, policy: Policy) -> SkippedAddr
             sentence="Who asked for it may not decide it.",
             remedy="Ask an operator.",
         )
-    refusal = next(_refusals(result, policy), None)
+    refusal = next(_refusals(result), None)
     if refusal is not None:
         lifts = result.decision.kind is DecisionKind.LIFTED
         reason = SkipReason.NOT_LIFTED_BY_THIS if lifts else SkipReason.OPTED_OUT
@@ -117,11 +116,11 @@ def not_decided_then(address: str) -> SkippedAddress:
     )
 
 
-def still_forbidden(address: str, result: DecisionResult, policy: Policy) -> Iterator[StillForbidden]:
+def still_forbidden(address: str, result: DecisionResult) -> Iterator[StillForbidden]:
     """What is left in the way of mail after a lift or an opt-in that was made, and what to do about it."""
     if result.decision.kind not in {DecisionKind.LIFTED, DecisionKind.OPTED_IN}:
         return
-    for refusal in _refusals(result, policy):
+    for refusal in _refusals(result):
         yield StillForbidden(address=address, **asdict(refusal))
     if remedy := _remedy_at_the_esp(result):
         yield StillForbidden(
@@ -129,10 +128,10 @@ def still_forbidden(address: str, result: DecisionResult, policy: Policy) -> Ite
         )
 
 
-def _refusals(result: DecisionResult, policy: Policy) -> Iterator[Refusal]:
+def _refusals(result: DecisionResult) -> Iterator[Refusal]:
     """Why the decision does not end what forbids mail after it, the gravest first as the policy tells it."""
     decision = result.decision
-    for one in standings(result.facts, policy, decision.occurred_at):
+    for one in standings(result.facts, result.policy, decision.occurred_at):
         if one.blocks is not Blocks.NONE and (refusal := may_end(one, decision)) is not None:
             yield refusal
 

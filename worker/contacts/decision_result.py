@@ -53,7 +53,9 @@ def decide(
         if effect.outcome is not Outcome.NOTHING:
             facts = after
             to_store.append(decision)
-        results.append(DecisionResult(decision=decision, contact_id=contact_id, effect=effect, facts=facts, policy=policy))
+        results.append(
+            DecisionResult(decision=decision, contact_id=contact_id, effect=effect, facts=facts, policy=policy)
+        )
     return to_store, results
 
 

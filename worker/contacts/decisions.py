@@ -236,8 +236,7 @@ class _Run:
         )
 
     def _count(self, spelling: str, result: DecisionResult) -> None:
-        policy = self._rules.policy
-        if (skip := skip_of(spelling, result, policy)) is not None:
+        if (skip := skip_of(spelling, result)) is not None:
             self.skipped.append(skip)
         elif not result.is_stored:
             self.unchanged += 1
@@ -245,7 +244,7 @@ class _Run:
             self.skipped.append(not_decided_then(spelling))
         else:
             self.made += 1
-            self.still_forbidden += still_forbidden(spelling, result, policy)
+            self.still_forbidden += still_forbidden(spelling, result)
 
     def _tell(self, applied: Applied) -> None:
         for result in applied.results:

@@ -8,6 +8,7 @@ another table, so that even an event that is behind all others is looked for the
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -19,6 +20,8 @@ from worker.policy.facts import Facts
 from worker.store import known_keys
 from worker.store.known_keys import FormerKey, KeyInMonth, KeyOfContact
 from worker.store.pool import Connection
+
+_OneEntry = TypeVar("_OneEntry", FeedbackEvent, Decision, Entry)
 
 # The retention keeps whole months, at least one: no event is moved out of its month before it is this old.
 _KEPT_AT_LEAST = timedelta(days=27)
@@ -120,6 +123,21 @@ class Recognition(Struct, frozen=True, kw_only=True):
 
     def _may_be_former(self, event: FeedbackEvent) -> bool:
         return self.former_keys_until is not None and event.occurred_at < self.former_keys_until
+
+
+def unique(events: Sequence[_OneEntry]) -> list[_OneEntry]:
+    """Each entry once: of two copies in one batch the one that arrived first, in whatever order they lie here."""
+    by_key: dict[bytes, _OneEntry] = {}
+    for event in events:
+        other = by_key.setdefault(event.event_key, event)
+        if other is not event and event.received_at < other.received_at:
+            by_key[event.event_key] = event
+    return list(by_key.values())
+
+
+def without(entries: Sequence[_OneEntry], known: set[bytes]) -> list[_OneEntry]:
+    """The entries that are not known."""
+    return [entry for entry in entries if entry.event_key not in known]
 
 
 def is_known_by_key(event: FeedbackEvent) -> bool:
