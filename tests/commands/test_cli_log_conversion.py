@@ -20,6 +20,8 @@ from worker.store.pool import Connection, set_codecs
 from worker.store.readiness import missing_in_database
 from worker.store.stored_entries import stored_entries
 
+pytestmark = pytest.mark.slow
+
 CONTACTS = 2000
 DUE = "SELECT to_regclass('log_conversion') IS NOT NULL"
 # As 0011_log.sql finds and leaves them.

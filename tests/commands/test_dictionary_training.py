@@ -19,6 +19,8 @@ from worker.store.event_rows import EventEncoder
 from worker.store.pool import Pool
 from worker.store.stored_entries import stored_entries
 
+pytestmark = pytest.mark.slow
+
 SEED = 1
 CONTACT = """
     INSERT INTO contacts (account, channel, address, first_seen_at)
