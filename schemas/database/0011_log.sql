@@ -94,7 +94,9 @@ CREATE TABLE entries (
     beside jsonb,                      -- words that have no id, by the names of their columns
     detail jsonb,                      -- what only a decision has
     raw bytea,                         -- the event as the vendor wrote it, where processor.keep_raw keeps it
-    PRIMARY KEY (contact_id, entry_key)
+    -- The key first: two indexes that begin with the contact are alike to the planner while the table is empty, and a
+    -- session would keep the wrong one.
+    PRIMARY KEY (entry_key, contact_id)
 );
 CREATE INDEX entries_in_order ON entries (contact_id, occurred_at);
 

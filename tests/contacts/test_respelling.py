@@ -29,7 +29,7 @@ from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.partitions import month_of, retire_partition
 from worker.store.pool import WriterPool
 from worker.store.status_feed import BEGINNING, changes_after
-from worker.store.stored_events import stored_events
+from worker.store.stored_entries import stored_entries
 from worker.store.writer_pool import writing
 
 POLICY = recommended_policy()
@@ -67,7 +67,7 @@ async def facts_of(pool: WriterPool, address: str) -> Facts:
 
 
 async def events_of(pool: WriterPool, address: str) -> list[FeedbackEvent]:
-    return await stored_events(pool, await pool.fetchval("SELECT id FROM contacts WHERE address = $1", address))
+    return await stored_entries(pool, await pool.fetchval("SELECT id FROM contacts WHERE address = $1", address))
 
 
 async def told(pool: WriterPool) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ from worker.store.partitions import (
     retired_months,
 )
 from worker.store.pool import WriterPool
-from worker.store.stored_events import latest_events, stored_events
+from worker.store.stored_entries import latest_entries, stored_entries
 from worker.store.writer_pool import writing
 
 POLICY = recommended_policy()
@@ -159,7 +159,7 @@ async def test_what_happened_years_ago_takes_effect_and_its_repeats_do_not(
 
     assert (first.new_events, again.new_events, once_more.new_events) == (1, 0, 0)
     assert await pool.fetchval("SELECT status FROM contacts") == status
-    told = await stored_events(pool, await pool.fetchval("SELECT id FROM contacts"))
+    told = await stored_entries(pool, await pool.fetchval("SELECT id FROM contacts"))
     assert told[0].event_key == event.event_key
 
 
@@ -231,7 +231,7 @@ async def test_what_comes_in_while_its_month_is_dropped_is_kept(pool: WriterPool
     await keep_house(pool, NOW)
 
     assert await pool.fetchval("SELECT status FROM contacts") == "unsubscribed"
-    told = await stored_events(pool, await pool.fetchval("SELECT id FROM contacts"))
+    told = await stored_entries(pool, await pool.fetchval("SELECT id FROM contacts"))
     assert [event.kind for event in told] == [Kind.DELIVERED, Kind.UNSUBSCRIBE]
 
 
@@ -265,15 +265,15 @@ async def test_a_run_that_was_killed_is_finished_by_the_next_and_told_events_are
             await keep_house(pool, NOW)
     contact_id = await pool.fetchval("SELECT id FROM contacts")
     keys = [event.event_key for event in life]
-    assert [event.event_key for event in await stored_events(pool, contact_id)] == keys
-    assert [event.event_key for event in await latest_events(pool, contact_id, limit=1)] == keys[1:]
-    assert [event.event_key for event in await latest_events(pool, contact_id, limit=9)] == keys[::-1]
+    assert [event.event_key for event in await stored_entries(pool, contact_id)] == keys
+    assert [event.event_key for event in await latest_entries(pool, contact_id, limit=1)] == keys[1:]
+    assert [event.event_key for event in await latest_entries(pool, contact_id, limit=9)] == keys[::-1]
 
     await keep_house(pool, NOW)
-    assert [event.event_key for event in await stored_events(pool, contact_id)] == keys
+    assert [event.event_key for event in await stored_entries(pool, contact_id)] == keys
     await apply(pool, [of_years_ago(Kind.OPENED)], now=NOW)
     assert (
-        fold_all(Facts(), await stored_events(pool, contact_id), POLICY).deliverability.rules
+        fold_all(Facts(), await stored_entries(pool, contact_id), POLICY).deliverability.rules
         == before.deliverability.rules
     )
 

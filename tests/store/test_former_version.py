@@ -20,7 +20,7 @@ from worker.processor.batch import BatchWriter
 from worker.providers.payload.event_key import former_event_key, make_event_key
 from worker.store.known_keys import former_keys_until
 from worker.store.pool import Pool
-from worker.store.stored_events import stored_events
+from worker.store.stored_entries import stored_entries
 from worker.store.writer_pool import open_writer_pool
 
 FILES = files("schemas") / "database"
@@ -84,7 +84,7 @@ async def test_a_database_of_the_former_version_is_read_as_it_was_and_counts_no_
         ]
         committed = await BatchWriter(pool, rules).commit(retries)
         assert (committed.refused, [applied.new_events for applied in committed.applied]) == ([], [0])
-        (event,) = await stored_events(pool, contact_id)
+        (event,) = await stored_entries(pool, contact_id)
         assert (event.event_key, event.kind) == (stored, Kind.SOFT_BOUNCE)
     finally:
         await pool.close()

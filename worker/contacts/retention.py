@@ -23,7 +23,7 @@ from worker.store.retention import (
     keep_only,
 )
 from worker.store.sessions import session
-from worker.store.stored_events import stored_events_by_contact
+from worker.store.stored_entries import stored_entries_by_contact
 
 _log = get_logger()
 _CONTACTS_AT_ONCE = 2000
@@ -67,7 +67,7 @@ async def _keep_what_has_a_say(connection: Connection, month: datetime) -> tuple
     while contact_ids := await contacts_with_events_in(connection, month, month_end, after, _CONTACTS_AT_ONCE):
         async with connection.transaction():
             rows = await lock_contacts_by_id(connection, contact_ids)
-            stored = await stored_events_by_contact(connection, contact_ids, until=month_end)
+            stored = await stored_entries_by_contact(connection, contact_ids, until=month_end)
             old_events: list[KeyInMonth] = []
             for row in rows:
                 # A base of a former version holds what is older, strikes among it.

@@ -51,25 +51,39 @@ _IN_MONTHS = f"""
         ON e.contact_id = k.contact_id AND e.occurred_at = k.occurred_at AND e.entry_key = k.entry_key
 """  # noqa: S608 - the column list is made of the names above
 
-_OF_CONTACT = f"""
+# Compared as rows, which Postgres can do by the primary key alone: with `=` it may take the index that begins with the
+# contact while the table is empty, keep this plan, and read all of a contact for each key when the table has grown.
+_AMONG_ENTRIES = f"""
     SELECT e.entry_key
       FROM {KeyOfContact.unnest("k")}
-      JOIN {{table}} e ON e.contact_id = k.contact_id AND e.entry_key = k.entry_key
+      JOIN entries e ON (e.entry_key, e.contact_id) >= (k.entry_key, k.contact_id)
+                    AND (e.entry_key, e.contact_id) <= (k.entry_key, k.contact_id)
 """  # noqa: S608 - as above
-_AMONG_ENTRIES, _AMONG_KEPT = (_OF_CONTACT.format(table=table) for table in ("entries", "kept_calm_events"))
+_AMONG_KEPT = f"""
+    SELECT e.entry_key
+      FROM {KeyOfContact.unnest("k")}
+      JOIN kept_calm_events e ON e.contact_id = k.contact_id AND e.entry_key = k.entry_key
+"""  # noqa: S608 - as above
 
 # What the first byte of a key was while it told the place of the event's kind, and what it is today: the parts behind
 # it may be a former version's too.
 _FORMER_FIRST_BYTES = [*range(13), 0x80]
 _AS_FORMER = "SELECT FROM unnest($1::integer[]) AS form (first_byte) JOIN"
-_IS_FORMER = "e.entry_key = set_byte(k.former_key, 0, form.first_byte)"
+_FORMER = "set_byte(k.former_key, 0, form.first_byte)"
+_IS_FORMER = f"e.entry_key = {_FORMER}"
+_IS_FORMER_ENTRY = f"""
+    (e.entry_key, e.contact_id) >= ({_FORMER}, k.contact_id) AND (e.entry_key, e.contact_id) <= ({_FORMER}, k.contact_id)
+"""
+_IS_FORMER_KEPT = f"""
+    (e.contact_id, e.entry_key) >= (k.contact_id, {_FORMER}) AND (e.contact_id, e.entry_key) <= (k.contact_id, {_FORMER})
+"""
 _BY_FORMER_KEY = f"""
     SELECT k.entry_key
       FROM {FormerKey.unnest("k", first_parameter=2)}
-     WHERE EXISTS ({_AS_FORMER} entries e ON e.contact_id = k.contact_id AND {_IS_FORMER})
+     WHERE EXISTS ({_AS_FORMER} entries e ON {_IS_FORMER_ENTRY})
         OR EXISTS ({_AS_FORMER} calm_events e
                         ON e.contact_id = k.contact_id AND e.occurred_at = k.occurred_at AND {_IS_FORMER})
-        OR EXISTS ({_AS_FORMER} kept_calm_events e ON e.contact_id = k.contact_id AND {_IS_FORMER})
+        OR EXISTS ({_AS_FORMER} kept_calm_events e ON {_IS_FORMER_KEPT})
         OR EXISTS ({_AS_FORMER} nameless_events e ON {_IS_FORMER})
 """  # noqa: S608 - as above
 
@@ -79,9 +93,9 @@ _REGISTER = f"""
 """  # noqa: S608 - as above
 _ANY_REGISTERED = "SELECT EXISTS (SELECT FROM arrival_dated_events) OR EXISTS (SELECT FROM nameless_events)"
 _REGISTERED = """
-    SELECT n.event_key FROM unnest($1::bytea[]) AS n (event_key)
-     WHERE EXISTS (SELECT FROM arrival_dated_events a WHERE a.event_key = n.event_key)
-        OR EXISTS (SELECT FROM nameless_events e WHERE e.entry_key = n.event_key)
+    SELECT a.event_key FROM unnest($1::bytea[]) AS n (key) JOIN arrival_dated_events a ON a.event_key = n.key
+    UNION ALL
+    SELECT e.entry_key FROM unnest($1::bytea[]) AS n (key) JOIN nameless_events e ON e.entry_key = n.key
 """
 
 

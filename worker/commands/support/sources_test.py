@@ -231,13 +231,13 @@ async def _follow(
     from worker.contacts.policies import Policies  # noqa: PLC0415
     from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.store.contact_lookup import find_contact  # noqa: PLC0415
-    from worker.store.stored_events import stored_events  # noqa: PLC0415
+    from worker.store.stored_entries import stored_entries  # noqa: PLC0415
 
     address = event.address or ""
     started = time.monotonic()
     while time.monotonic() - started < wait_seconds:
         row = await find_contact(pool, event.account, event.channel, address)
-        if row is not None and any(one.event_key == event.event_key for one in await stored_events(pool, row.id)):
+        if row is not None and any(one.event_key == event.event_key for one in await stored_entries(pool, row.id)):
             result.add("event", f"stored after {time.monotonic() - started:.1f} s: {event.kind} ({event.cause})")
             report = await contact_report(
                 pool,

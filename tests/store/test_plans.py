@@ -1,0 +1,100 @@
+"""A batch reads the rows that it asks for and no others, however empty the database was when its session began."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from schemas.vocabulary import Kind
+from tests.schemas.feedback_events import make_event
+from worker.processor.service import ONE_PLAN
+from worker.store import known_keys
+from worker.store.contact_rows import ContactKey, lock_contacts
+from worker.store.event_rows import EventEncoder
+from worker.store.known_keys import FormerKey, KeyInMonth, KeyOfContact
+from worker.store.partitions import make_partitions
+from worker.store.pool import Connection, WriterPool
+from worker.store.writer_pool import open_writer_pool
+
+CONTACTS = """
+    INSERT INTO contacts (account, channel, address, first_seen_at)
+    SELECT 'default', 'email', 'user' || n || '@example.org', now() FROM generate_series($1::integer, $2) n
+"""
+MANY = 10_000
+KINDS = {"entries": Kind.COMPLAINT, "calm_events": Kind.OPENED, "kept_calm_events": Kind.OPENED}
+OF_CONTACT = {"entries": known_keys.known_among_entries, "kept_calm_events": known_keys.known_among_kept}
+
+
+@pytest.fixture
+async def session(pool: WriterPool, database_dsn: str) -> AsyncIterator[Connection]:
+    """As a processor's, on a database that is still empty."""
+    del pool
+    writers = await open_writer_pool(database_dsn, connections=1, command_timeout_seconds=30, server_settings=ONE_PLAN)
+    try:
+        async with writers.acquire() as connection:
+            yield connection
+    finally:
+        await writers.close()
+
+
+async def rows_read(connection: Connection) -> int:
+    """Rows of all our tables that this transaction has read."""
+    return int(
+        await connection.fetchval("SELECT sum(coalesce(idx_tup_fetch, 0) + seq_tup_read) FROM pg_stat_xact_user_tables")
+    )
+
+
+@pytest.mark.parametrize("before", [0, 10])
+async def test_contacts_are_found_by_their_addresses(pool: WriterPool, session: Connection, before: int) -> None:
+    keys = [ContactKey(address=f"user{n}@example.org", account="default", channel="email") for n in range(1, 200)]
+    await pool.execute(CONTACTS, 1, before)
+    async with session.transaction():
+        assert len(await lock_contacts(session, keys)) == before
+    await pool.execute(CONTACTS, before + 1, MANY)
+    async with session.transaction():
+        assert set(await lock_contacts(session, keys)) == set(keys)
+        assert await rows_read(session) <= 3 * len(keys)
+
+
+@pytest.mark.parametrize("table", list(KINDS))
+async def test_entries_of_a_contact_with_many_are_found_by_their_keys(
+    pool: WriterPool, session: Connection, table: str
+) -> None:
+    events = [make_event(KINDS[table], key=f"k{number}", day=1) for number in range(MANY)]
+    asked = events[::100]
+    of_contact = [KeyOfContact(contact_id=7, entry_key=event.event_key) for event in asked]
+    in_month = [KeyInMonth(contact_id=7, occurred_at=event.occurred_at, entry_key=event.event_key) for event in asked]
+    former = [
+        FormerKey(contact_id=7, occurred_at=event.occurred_at, entry_key=event.event_key, former_key=event.event_key)
+        for event in asked
+    ]
+
+    async def known() -> list[set[bytes]]:
+        by_key = (
+            await OF_CONTACT[table](session, of_contact)
+            if table in OF_CONTACT
+            else await known_keys.known_in_months(session, in_month)
+        )
+        return [by_key, await known_keys.known_by_former_keys(session, former)]
+
+    assert await known() == [set(), set()]
+    encoder = EventEncoder()
+    async with pool.acquire() as connection:
+        await make_partitions(connection, [events[0].occurred_at])
+        await encoder.copy(connection, table, [(event, 7) for event in events])
+    async with session.transaction():
+        assert await known() == [{event.event_key for event in asked}] * 2
+        assert await rows_read(session) <= 10 * len(asked)
+
+
+async def test_registered_keys_are_looked_up_one_by_one(pool: WriterPool, session: Connection) -> None:
+    events = [make_event(Kind.OTHER, key=f"k{number}", address=None) for number in range(2000)]
+    asked = [event.event_key for event in events[::100]]
+    encoder = EventEncoder()
+    async with pool.acquire() as connection:
+        await encoder.copy(connection, "nameless_events", [(events[0], None)])
+        await known_keys.registered_keys(session, asked)
+        await encoder.copy(connection, "nameless_events", [(event, None) for event in events[1:1000]])
+        await known_keys.register(connection, events[1000:])
+    async with session.transaction():
+        assert await known_keys.registered_keys(session, asked) == set(asked)
+        assert await rows_read(session) <= 5 * len(asked)
