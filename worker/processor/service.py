@@ -51,18 +51,6 @@ from worker.store.writer_pool import ONE_PLAN, open_writer_pool
 
 _log = get_logger()
 
-<<<<<<< HEAD
-=======
-# A batch's statements are written for one plan: a short list, then one index look-up for each of its entries. On
-# an empty table the planner would choose to scan it, keep that plan for the session, and scan it still when the
-# table has grown to millions.
-ONE_PLAN = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-}
->>>>>>> 1110ca9 (Find contacts and entries by their keys, whichever plan a session began with)
 _LONGEST_WAIT_SECONDS = 10.0
 _HOUSEKEEPING_SECONDS = 3600.0
 _DEPTH_SECONDS = 5.0
