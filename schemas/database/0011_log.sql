@@ -74,8 +74,8 @@ CREATE TABLE entries (
     occurred_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL,
     act_id bigint REFERENCES acts,     -- of a decision
-    cause integer,                     -- these four are words; NULL: see `beside`, or not said by a decision
-    provider integer,
+    cause integer,                     -- a word; NULL: `none`, or see `beside`
+    provider integer,                  -- so are these three; NULL: see `beside`, or a decision
     source integer,
     vendor_event integer,
     rank smallint NOT NULL,            -- the kind, see `kinds`
@@ -145,7 +145,7 @@ ALTER TABLE nameless_events ALTER COLUMN contact_id DROP NOT NULL, ADD CHECK (co
 -- The whole log as people read it. For a while, before their month is dropped, kept events are in two tables.
 CREATE VIEW log AS
 SELECT e.contact_id, e.occurred_at, k.kind,
-       coalesce(cause.word, e.beside ->> 'cause') AS cause,
+       coalesce(cause.word, e.beside ->> 'cause', 'none') AS cause,
        coalesce(provider.word, e.beside ->> 'provider') AS provider,
        coalesce(source.word, e.beside ->> 'source') AS source,
        coalesce(vendor_event.word, e.beside ->> 'vendor_event') AS vendor_event,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from schemas.address import normalise_address
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Channel, Kind
 from tests.schemas.feedback_events import START, make_event
@@ -66,7 +67,7 @@ async def facts_of(pool: WriterPool, address: str) -> Facts:
     return facts_from_row(row)
 
 
-async def events_of(pool: WriterPool, address: str) -> list[FeedbackEvent]:
+async def events_of(pool: WriterPool, address: str) -> list[Entry]:
     return await stored_entries(pool, await pool.fetchval("SELECT id FROM contacts WHERE address = $1", address))
 
 

@@ -59,7 +59,7 @@ async def test_contacts_are_found_by_their_addresses(pool: WriterPool, session: 
 async def test_entries_of_a_contact_with_many_are_found_by_their_keys(
     pool: WriterPool, session: Connection, table: str
 ) -> None:
-    events = [make_event(KINDS[table], key=f"k{number}", day=1) for number in range(MANY)]
+    events = [make_event(KINDS[table], key=f"k{number}", day=1 + number / 86_400) for number in range(MANY)]
     asked = events[::100]
     of_contact = [KeyOfContact(contact_id=7, entry_key=event.event_key) for event in asked]
     in_month = [KeyInMonth(contact_id=7, occurred_at=event.occurred_at, entry_key=event.event_key) for event in asked]

@@ -145,8 +145,8 @@ STAGING = "; ".join(
 
 # The rows come locked in the order of their ids: two batches that share contacts wait for each other, and never
 # in a circle. NO KEY: nothing refers to a contact's key, and this weaker lock is the one an UPDATE takes anyway.
-# Compared as rows, which Postgres can do by the index of addresses alone: with `=` it may take that of accounts while the
-# table is empty, keep this plan for the session, and read a whole account for each address when the table has grown.
+# Compared as rows, which Postgres can do by the index of addresses alone: with `=` it may take that of accounts while
+# the table is empty, keep this plan, and read a whole account for each address when the table has grown.
 _LOCK = f"""
     SELECT {LockedContact.select_list()}
       FROM {ContactKey.unnest("k", with_place=True)}

@@ -38,11 +38,11 @@ _INSERT = f"""
     INSERT INTO entries (contact_id, occurred_at, received_at, act_id, cause, rank, reader_version, machine, entry_key,
         scope, beside, detail)
     SELECT d.contact_id, d.occurred_at, d.received_at, d.act_id, w.id, d.rank, {READER_VERSION}, false, d.entry_key,
-           d.scope, CASE WHEN w.id IS NULL THEN jsonb_build_object('cause', d.cause) END, d.detail
+           d.scope, CASE WHEN w.id IS NULL AND d.cause <> 'none' THEN jsonb_build_object('cause', d.cause) END, d.detail
       FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::smallint[],
                   $7::bytea[], $8::text[], $9::jsonb[])
         AS d (contact_id, occurred_at, received_at, act_id, cause, rank, entry_key, scope, detail)
-      LEFT JOIN words w ON w.word = d.cause
+      LEFT JOIN words w ON w.word = d.cause AND d.cause <> 'none'
      ORDER BY d.contact_id, d.entry_key
     ON CONFLICT (contact_id, entry_key) DO NOTHING
     RETURNING entry_key

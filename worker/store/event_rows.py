@@ -11,6 +11,7 @@ from typing import Any
 from schemas.feedback_event import READER_VERSION, FeedbackEvent
 from schemas.kind_rank import KIND_RANKS
 from schemas.raw_keeping import KeepRaw, is_raw_kept
+from schemas.vocabulary import Cause
 from worker.store.dictionaries import RawCompressor
 from worker.store.pool import Connection, Executor
 from worker.store.words import Words
@@ -84,8 +85,11 @@ class EventEncoder:
         """The row, in the order of EVENT_COLUMNS."""
         event, contact_id = event_of_contact
         named = self._words.of(event)
-        cause = self._words.ids.get(event.cause)
-        beside = named.beside if cause is not None else {**(named.beside or {}), "cause": event.cause.value}
+        # Nearly all events have nothing to explain: that is no word, but no column.
+        cause = None if event.cause is Cause.NONE else self._words.ids.get(event.cause)
+        beside = named.beside
+        if cause is None and event.cause is not Cause.NONE:
+            beside = {**(beside or {}), "cause": event.cause.value}
         raw, dictionary_id = (
             self._compressor.compress(event.provider, event.raw)
             if event.raw and is_raw_kept(event, self.keep_raw)

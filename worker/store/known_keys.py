@@ -72,10 +72,12 @@ _AS_FORMER = "SELECT FROM unnest($1::integer[]) AS form (first_byte) JOIN"
 _FORMER = "set_byte(k.former_key, 0, form.first_byte)"
 _IS_FORMER = f"e.entry_key = {_FORMER}"
 _IS_FORMER_ENTRY = f"""
-    (e.entry_key, e.contact_id) >= ({_FORMER}, k.contact_id) AND (e.entry_key, e.contact_id) <= ({_FORMER}, k.contact_id)
+    (e.entry_key, e.contact_id) >= ({_FORMER}, k.contact_id)
+    AND (e.entry_key, e.contact_id) <= ({_FORMER}, k.contact_id)
 """
 _IS_FORMER_KEPT = f"""
-    (e.contact_id, e.entry_key) >= (k.contact_id, {_FORMER}) AND (e.contact_id, e.entry_key) <= (k.contact_id, {_FORMER})
+    (e.contact_id, e.entry_key) >= (k.contact_id, {_FORMER})
+    AND (e.contact_id, e.entry_key) <= (k.contact_id, {_FORMER})
 """
 _BY_FORMER_KEY = f"""
     SELECT k.entry_key

@@ -23,6 +23,7 @@ _FIRST_ANNOTATING_RANK = min(DECISION_RANKS[kind] for kind in ANNOTATIONS)
 _CAUSES: dict[str, Cause] = {cause.value: cause for cause in Cause}
 _CHANNELS: dict[str, Channel] = {channel.value: channel for channel in Channel}
 
+_WITHOUT = {"cause": ", 'none'"}  # what no word and nothing beside the row means
 _NAMES = ("cause", "provider", "source", "vendor_event")
 _FOLDED_COLUMNS = (
     *("contact_id", "occurred_at", "received_at", "rank", "smtp_code", "machine", "delivery_id", "entry_key"),
@@ -52,7 +53,9 @@ def _of_decisions(table: str) -> Sequence[str]:
 
 
 def _joined(rows: str, columns: Sequence[str]) -> str:
-    words = ", ".join(f"coalesce(w_{name}.word, e.beside ->> '{name}') AS {name}" for name in _NAMES)
+    words = ", ".join(
+        f"coalesce(w_{name}.word, e.beside ->> '{name}'{_WITHOUT.get(name, '')}) AS {name}" for name in _NAMES
+    )
     joins = " ".join(f"LEFT JOIN words w_{name} ON w_{name}.id = e.{name}" for name in _NAMES)
     shown = ", ".join(f"e.{column}" for column in (*columns, *_OF_DECISIONS) if column != "beside")
     return f"SELECT {shown}, {words}, c.account, c.channel, c.address FROM ({rows}) e JOIN contacts c ON c.id = e.contact_id {joins}"  # noqa: S608, E501 - constants
