@@ -5,8 +5,9 @@
 -- may add by the names of its events is limited (worker/store/words.py); beyond that they stand in `beside`.
 CREATE TABLE words (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    word text COLLATE "C" NOT NULL UNIQUE,
-    brought_by text                    -- the provider whose event it names; NULL: a cause, provider or source
+    word text COLLATE "C" NOT NULL,
+    brought_by text COLLATE "C" NOT NULL DEFAULT '',  -- the provider whose event it names; '': a cause, provider, source
+    UNIQUE (brought_by, word)
 );
 INSERT INTO words (word) VALUES
     ('none'), ('mailbox_does_not_exist'), ('invalid_address'), ('mailbox_owner_changed'), ('mailbox_disabled'),
@@ -16,7 +17,6 @@ INSERT INTO words (word) VALUES
     ('message_too_large'), ('rate_limited'), ('policy'), ('suppressed_by_provider'), ('complained_at_provider'),
     ('unsubscribed_at_provider'), ('auto_reply'), ('challenge_response'), ('address_changed'), ('abuse_report'),
     ('fraud_report'), ('test');
-CREATE INDEX words_brought_by ON words (brought_by) WHERE brought_by IS NOT NULL;
 
 -- The kinds of entries by their ranks (schemas/kind_rank.py, schemas/decision.py), which never change: an entry holds
 -- the rank alone. For people who read the tables; the program knows them.
@@ -77,7 +77,7 @@ CREATE TABLE entries (
     cause integer,                     -- a word; NULL: `none`, or see `beside`
     provider integer,                  -- so are these three; NULL: see `beside`, or a decision
     source integer,
-    vendor_event integer,
+    vendor_event integer,              -- tells the provider, too: that is NULL then
     rank smallint NOT NULL,            -- the kind, see `kinds`
     reader_version smallint NOT NULL,  -- READER_VERSION of schemas/feedback_event.py; 0: stored before there was one
     smtp_code smallint,
@@ -146,7 +146,7 @@ ALTER TABLE nameless_events ALTER COLUMN contact_id DROP NOT NULL, ADD CHECK (co
 CREATE VIEW log AS
 SELECT e.contact_id, e.occurred_at, k.kind,
        coalesce(cause.word, e.beside ->> 'cause', 'none') AS cause,
-       coalesce(provider.word, e.beside ->> 'provider') AS provider,
+       coalesce(vendor_event.brought_by, provider.word, e.beside ->> 'provider') AS provider,
        coalesce(source.word, e.beside ->> 'source') AS source,
        coalesce(vendor_event.word, e.beside ->> 'vendor_event') AS vendor_event,
        e.message_id, e.smtp_code, e.enhanced_status, e.diagnostic, e.scope, e.machine, e.tags, e.metadata,

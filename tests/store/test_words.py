@@ -98,3 +98,12 @@ async def test_ids_are_not_used_up_by_words_that_are_there(pool: Pool) -> None:
     before = await pool.fetchval("SELECT max(id) FROM words")
     await Words().learn(pool, saying("another"))
     assert await pool.fetchval("SELECT max(id) FROM words") == before + 1
+
+
+async def test_two_providers_may_have_one_name_for_their_events(pool: Pool) -> None:
+    words = Words()
+    events = [*saying("bounce"), *saying("bounce", provider="mailgun")]
+    await words.learn(pool, events)
+    first, second = (words.of(event) for event in events)
+    assert first.vendor_event != second.vendor_event
+    assert (first.provider, second.provider) == (None, None)  # the names tell them

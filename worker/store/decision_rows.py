@@ -42,7 +42,7 @@ _INSERT = f"""
       FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::bigint[], $5::text[], $6::smallint[],
                   $7::bytea[], $8::text[], $9::jsonb[])
         AS d (contact_id, occurred_at, received_at, act_id, cause, rank, entry_key, scope, detail)
-      LEFT JOIN words w ON w.word = d.cause AND d.cause <> 'none'
+      LEFT JOIN words w ON w.word = d.cause AND w.brought_by = '' AND d.cause <> 'none'
      ORDER BY d.contact_id, d.entry_key
     ON CONFLICT (contact_id, entry_key) DO NOTHING
     RETURNING entry_key

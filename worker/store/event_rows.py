@@ -86,7 +86,7 @@ class EventEncoder:
         event, contact_id = event_of_contact
         named = self._words.of(event)
         # Nearly all events have nothing to explain: that is no word, but no column.
-        cause = None if event.cause is Cause.NONE else self._words.ids.get(event.cause)
+        cause = None if event.cause is Cause.NONE else self._words.id_of_cause(event.cause)
         beside = named.beside
         if cause is None and event.cause is not Cause.NONE:
             beside = {**(beside or {}), "cause": event.cause.value}

@@ -93,17 +93,21 @@ async def events_to_convert(executor: Executor) -> int:
             names = "events", "kept_events"
         else:
             names = "former_events", _KEPT
-        is_under_way = await executor.fetchval(_IS_DUE)
-        count = 0
-        for (table,) in await executor.fetch(_TABLES, *names):
-            done = (await executor.fetchval(_NEXT_BLOCK, table) or 0) if is_under_way else 0
-            rows, blocks = await executor.fetchrow(_ROWS, table) or (0, 0)
-            if rows > _LARGE:
-                count += rows * (blocks - done) // max(1, blocks)
-            else:
-                left = f"SELECT count(*) FROM {table} WHERE ctid >= $1::text::tid"  # noqa: S608 - its name
-                count += await executor.fetchval(left, f"({done},0)")
-        return count
+        is_under_way = bool(await executor.fetchval(_IS_DUE))
+        tables = [table for (table,) in await executor.fetch(_TABLES, *names)]
+        return sum([await _rows_left(executor, table, is_under_way=is_under_way) for table in tables])
+
+
+async def _rows_left(executor: Executor, table: str, *, is_under_way: bool) -> int:
+    try:
+        done = (await executor.fetchval(_NEXT_BLOCK, table) or 0) if is_under_way else 0
+        rows, blocks = await executor.fetchrow(_ROWS, table) or (0, 0)
+        if rows > _LARGE:
+            return int(rows * (blocks - done) // max(1, blocks))
+        left = f"SELECT count(*) FROM {table} WHERE ctid >= $1::text::tid"  # noqa: S608 - its name
+        return int(await executor.fetchval(left, f"({done},0)"))
+    except asyncpg.UndefinedTableError:
+        return 0  # somebody has just finished it
 
 
 async def former_tables(pool: Pool) -> list[str]:

@@ -5,11 +5,12 @@ events that are too long, or too many of one provider, get no id and are stored 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
+import asyncpg
 from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Cause
 from worker.store.pool import Executor, store_errors
 
 MOST_EVENT_NAMES = 2_000  # of one provider
@@ -17,21 +18,30 @@ LONGEST_WORD = 120  # characters
 # Of what got no id this process remembers so much, so as not to ask for it with each batch.
 _MOST_WITHOUT_ID = 20_000
 
-_IDS = "SELECT id, word FROM words WHERE word = ANY ($1::text[])"
 # Those that are there already are left out first: ON CONFLICT alone would use up ids.
 _INSERT = """
     INSERT INTO words (word, brought_by)
     SELECT word, $2 FROM unnest($1::text[]) AS w (word)
-     WHERE NOT EXISTS (SELECT FROM words k WHERE k.word = w.word)
+     WHERE NOT EXISTS (SELECT FROM words k WHERE k.word = w.word AND k.brought_by = $2)
      ORDER BY word
      LIMIT $3
-    ON CONFLICT (word) DO NOTHING
+    ON CONFLICT (word, brought_by) DO NOTHING
 """
+_IDS = """
+    SELECT w.word, w.brought_by, k.id
+      FROM unnest($1::text[], $2::text[]) AS w (word, brought_by)
+      JOIN words k ON k.word = w.word AND k.brought_by = w.brought_by
+"""
+_NAMES = "SELECT word, brought_by, id FROM words WHERE brought_by = ''"
 _BROUGHT = "SELECT count(*) FROM words WHERE brought_by = $1"
+NOBODYS = ""  # what `brought_by` is of a cause, a provider and a source
 
 
 class NamedBy(Struct, frozen=True, kw_only=True, gc=False):
-    """The ids of what an event names beside its cause; None of what has no id, which is in `beside` then."""
+    """How the words of an event are stored, apart from its cause: by ids, or in `beside`.
+
+    The name of an event tells its provider.
+    """
 
     provider: int | None
     source: int | None
@@ -39,6 +49,7 @@ class NamedBy(Struct, frozen=True, kw_only=True, gc=False):
     beside: Mapping[str, str] | None
 
 
+_Word = tuple[str, str]  # the word, and the provider whose event it names
 _Names = tuple[str, str, str]  # an event's provider, source and vendor_event
 
 
@@ -46,9 +57,9 @@ class Words:
     """What this process knows of the words of one database."""
 
     def __init__(self) -> None:
-        self.ids: dict[str, int] = {}
+        self._ids: dict[_Word, int] = {}
         self._of_names: dict[_Names, NamedBy] = {}
-        self._without_id: set[str] = set()
+        self._without_id: set[_Word] = set()
 
     async def learn(self, executor: Executor, events: Iterable[FeedbackEvent]) -> None:
         """Every word of the events that may have an id has one, and is known here.
@@ -56,33 +67,31 @@ class Words:
         Call it outside the transaction that stores the events: whoever adds a word holds up all others who add the
         same, and an id that is rolled back must not be remembered. Raises StoreUnavailable.
         """
-        names = self._unknown(events)
-        if not names:
+        words = _words_of(self._unknown(events))
+        if not words:
             return
         with store_errors("looking up the words of events"):
-            await self._look_up(executor, names)
-            said = {word for provider, source, _ in names for word in (provider, source)}
-            unnamed = {word for word in said if not self._is_settled(word)}
-            if unnamed:
-                await executor.execute(_INSERT, sorted(unnamed), None, len(unnamed))
-            by_provider: dict[str, set[str]] = {}
-            for provider, _, vendor_event in names:
-                if not self._is_settled(vendor_event):
-                    by_provider.setdefault(provider, set()).add(vendor_event)
-            for provider, event_names in by_provider.items():
-                room = MOST_EVENT_NAMES - int(await executor.fetchval(_BROUGHT, provider) or 0)
+            await self._look_up(executor, words)
+            by_provider: dict[str, list[str]] = {}
+            for word, brought_by in words:
+                if not self._is_settled((word, brought_by)):
+                    by_provider.setdefault(brought_by, []).append(word)
+            for brought_by, new in by_provider.items():
+                room = len(new)
+                if brought_by != NOBODYS:
+                    room = MOST_EVENT_NAMES - int(await executor.fetchval(_BROUGHT, brought_by) or 0)
                 if room > 0:
-                    await executor.execute(_INSERT, sorted(event_names), provider, room)
-            await self._look_up(executor, names)
+                    await executor.execute(_INSERT, sorted(new), brought_by, room)
+            await self._look_up(executor, words)
         if len(self._without_id) > _MOST_WITHOUT_ID:
             self._without_id.clear()
             self._of_names.clear()
-        self._without_id.update(word for three in names for word in three if word not in self.ids)
+        self._without_id.update(words - self._ids.keys())
 
     async def look_up(self, executor: Executor, events: Iterable[FeedbackEvent]) -> None:
         """Words of the events that have an id are known here. Adds none."""
-        if names := self._unknown(events):
-            await self._look_up(executor, names)
+        if words := _words_of(self._unknown(events)):
+            await self._look_up(executor, words)
 
     def of(self, event: FeedbackEvent) -> NamedBy:
         """How the event's words are stored."""
@@ -90,28 +99,49 @@ class Words:
         known = self._of_names.get(names)
         if known is None:
             known = self._named_by(names)
-            if all(map(self._is_settled, names)):
+            if all(map(self._is_settled, _words_of([names]))):
                 self._of_names[names] = known
         return known
+
+    def id_of_cause(self, cause: Cause) -> int | None:
+        """The cause's id; None if it has none."""
+        return self._ids.get((cause, NOBODYS))
 
     def _unknown(self, events: Iterable[FeedbackEvent]) -> set[_Names]:
         known = self._of_names
         return {names for event in events if (names := (event.provider, event.source, event.vendor_event)) not in known}
 
-    def _is_settled(self, word: str) -> bool:
-        return word in self.ids or word in self._without_id or len(word) > LONGEST_WORD
+    def _is_settled(self, word: _Word) -> bool:
+        return word in self._ids or word in self._without_id or len(word[0]) > LONGEST_WORD
 
-    async def _look_up(self, executor: Executor, names: Collection[_Names]) -> None:
-        wanted = {word for three in names for word in three if len(word) <= LONGEST_WORD} - self.ids.keys()
-        if not self.ids:
-            records = await executor.fetch("SELECT id, word FROM words WHERE brought_by IS NULL")
-            self.ids.update((word, number) for number, word in records)
+    async def _look_up(self, executor: Executor, words: Collection[_Word]) -> None:
+        if not self._ids:
+            self._take(await executor.fetch(_NAMES))
+        wanted = [word for word in words if word not in self._ids and len(word[0]) <= LONGEST_WORD]
         if wanted:
-            self.ids.update((word, number) for number, word in await executor.fetch(_IDS, sorted(wanted)))
+            self._take(await executor.fetch(_IDS, *map(list, zip(*wanted, strict=True))))
+
+    def _take(self, records: Iterable[asyncpg.Record]) -> None:
+        self._ids.update(((word, brought_by), number) for word, brought_by, number in records)
 
     def _named_by(self, names: _Names) -> NamedBy:
-        columns = dict(zip(("provider", "source", "vendor_event"), names, strict=True))
-        ids = {column: self.ids.get(word) for column, word in columns.items()}
-        beside = {column: columns[column] for column, number in ids.items() if number is None}
-        fields: dict[str, Any] = ids
-        return NamedBy(**fields, beside=beside or None)
+        provider, source, vendor_event = names
+        of_event = self._ids.get((vendor_event, provider))
+        of_source = self._ids.get((source, NOBODYS))
+        of_provider = None if of_event is not None else self._ids.get((provider, NOBODYS))
+        beside: dict[str, str] = {}
+        if of_event is None:
+            beside["vendor_event"] = vendor_event
+            if of_provider is None:
+                beside["provider"] = provider
+        if of_source is None:
+            beside["source"] = source
+        return NamedBy(provider=of_provider, source=of_source, vendor_event=of_event, beside=beside or None)
+
+
+def _words_of(several: Iterable[_Names]) -> set[_Word]:
+    return {
+        word
+        for provider, source, vendor_event in several
+        for word in ((provider, NOBODYS), (source, NOBODYS), (vendor_event, provider))
+    }
