@@ -6,14 +6,13 @@ import pytest
 
 from schemas.vocabulary import Kind
 from tests.schemas.feedback_events import make_event
-from worker.processor.service import ONE_PLAN
 from worker.store import known_keys
 from worker.store.contact_rows import ContactKey, lock_contacts
 from worker.store.event_rows import EventEncoder
 from worker.store.known_keys import FormerKey, KeyInMonth, KeyOfContact
 from worker.store.partitions import make_partitions
 from worker.store.pool import Connection, WriterPool
-from worker.store.writer_pool import open_writer_pool
+from worker.store.writer_pool import ONE_PLAN, open_writer_pool
 
 CONTACTS = """
     INSERT INTO contacts (account, channel, address, first_seen_at)

@@ -49,6 +49,8 @@ _NOTE = """
 # One stretch at a time, whoever converts.
 _ADVISORY_LOCK = 0x6C6F67
 _TURN = "SELECT pg_advisory_xact_lock($1)"
+# Not by to_regclass, which may still remember a table that was dropped while we waited for our turn.
+_IS_THERE = "SELECT EXISTS (SELECT FROM pg_class WHERE relname = $1 AND pg_table_is_visible(oid))"
 _BLOCKS = "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::bigint"
 _STRETCH = """
     SELECT occurred_at, event_key, contact_id, kind, cause, provider, source, vendor_event, message_id, smtp_code,
@@ -124,7 +126,7 @@ async def convert_stretch(pool: Pool, encoder: EventEncoder, table: str, *, most
     """
     async with transaction(pool, _DOING) as connection:
         await connection.execute(_TURN, _ADVISORY_LOCK)
-        if await connection.fetchval("SELECT to_regclass($1) IS NULL", table):
+        if not await connection.fetchval(_IS_THERE, table):
             return None
         first: int = await connection.fetchval(_NEXT_BLOCK, table) or 0
         blocks: int = await connection.fetchval(_BLOCKS, table)

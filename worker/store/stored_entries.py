@@ -23,7 +23,7 @@ _FIRST_ANNOTATING_RANK = min(DECISION_RANKS[kind] for kind in ANNOTATIONS)
 _CAUSES: dict[str, Cause] = {cause.value: cause for cause in Cause}
 _CHANNELS: dict[str, Channel] = {channel.value: channel for channel in Channel}
 
-_FIRST = {"provider": "w_vendor_event.brought_by, "}
+_TOLD_BY = {"provider": "w_vendor_event.brought_by, "}
 _WITHOUT = {"cause": ", 'none'"}  # what no word and nothing beside the row means
 _NAMES = ("cause", "provider", "source", "vendor_event")
 _FOLDED_COLUMNS = (
@@ -55,7 +55,7 @@ def _of_decisions(table: str) -> Sequence[str]:
 
 def _joined(rows: str, columns: Sequence[str]) -> str:
     words = ", ".join(
-        f"coalesce({_FIRST.get(name, '')}w_{name}.word, e.beside ->> '{name}'{_WITHOUT.get(name, '')}) AS {name}"
+        f"coalesce({_TOLD_BY.get(name, '')}w_{name}.word, e.beside ->> '{name}'{_WITHOUT.get(name, '')}) AS {name}"
         for name in _NAMES
     )
     joins = " ".join(f"LEFT JOIN words w_{name} ON w_{name}.id = e.{name}" for name in _NAMES)
