@@ -21,6 +21,7 @@ from worker.contacts.batch_rows import BatchRows
 from worker.contacts.batch_terms import Applied, BatchRules
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
 from worker.contacts.decision_result import DecisionResult, decide, with_ids
+from worker.contacts.late_entries import fold_late_entries, passed_checkpoints
 from worker.contacts.policies import UNNUMBERED, NumberedPolicy
 from worker.contacts.recognition import Doubt, Recognition, unique, without
 from worker.contacts.refolding import facts_under, is_overtaken, policy_lines, standing_until_now
@@ -32,13 +33,8 @@ from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as entries_since
 from worker.policy.former_base import with_late as base_with_late
 from worker.store import contact_rows
-from worker.store.contact_rows import (
-    ContactKey,
-    ContactRow,
-    ContactStanding,
-    LockedContact,
-    NewContact,
-)
+from worker.store.checkpoints import delete_checkpoints
+from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact, NewContact
 from worker.store.event_rows import EventEncoder
 from worker.store.pool import WriterConnection
 from worker.store.stored_entries import stored_entries_by_contact
@@ -220,7 +216,7 @@ class _Batch:
             if not contact.entries:
                 continue
             self._store(contact.row.id, contact.entries)
-            folded = None if is_overtaken(contact.row, self._active) else self._fold_in_place(facts, contact.entries)
+            folded = None if is_overtaken(contact.row, self._active) else self._fold_in_place(contact, facts)
             if folded is None:
                 refold.append(contact)
             elif folded is facts:
@@ -297,12 +293,14 @@ class _Batch:
                     else:
                         self._applied.leftover.append(entry)
 
-    def _fold_in_place(self, facts: Facts, entries: Sequence[Entry]) -> Facts | None:
+    def _fold_in_place(self, contact: _Known, before: Facts) -> Facts | None:
         """The facts with the entries folded in, or None when one of them comes too late for that."""
+        facts, entries = before, contact.entries
         for entry in entries if len(entries) == 1 else in_order(entries):
             if not can_fold_directly(facts, entry):
                 return None
             facts = fold(facts, entry, self._active.policy)
+        self.rows.passed_checkpoints += passed_checkpoints(contact.row.id, before, entries)
         return facts
 
     async def _refold(self, contacts: Sequence[_Known]) -> None:
@@ -315,10 +313,18 @@ class _Batch:
         overtaken = {contact.row.policy_id for contact in contacts if is_overtaken(contact.row, self._active)}
         former_policies = await self._rules.policies.of_all(self._connection, overtaken)
         contact_ids = [contact.row.id for contact in contacts]
-        stored = await stored_entries_by_contact(self._connection, contact_ids)
         bases = await contact_rows.bases_of(self._connection, contact_ids)
+        asked = [one for one in contacts if one.row.policy_id not in overtaken and not bases[one.row.id].base_until]
+        known = {one.row.id: (facts_from_row(one.row), one.entries) for one in asked}
+        long = await fold_late_entries(self._connection, known, policy, reading=self._rules.reading)
+        whole = [contact_id for contact_id in contact_ids if contact_id not in long]
+        await delete_checkpoints(self._connection, whole)  # they know nothing of what came late
+        stored = await stored_entries_by_contact(self._connection, whole)
         for contact in contacts:
             contact_id = contact.row.id
+            if contact_id in long:
+                self._settle(contact, long[contact_id])
+                continue
             before = stored.get(contact_id, [])
             history = [*before, *contact.entries]
             former = bases[contact_id]

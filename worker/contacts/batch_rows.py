@@ -9,9 +9,11 @@ from schemas.feedback_event import FeedbackEvent
 from worker.contacts.batch_terms import Applied
 from worker.contacts.recognition import is_known_by_key
 from worker.store import contact_rows, known_keys
+from worker.store.checkpoints import delete_checkpoints_since
 from worker.store.contact_rows import ContactState, SignOfLife
 from worker.store.decision_rows import DecisionOfContact, insert_decisions
 from worker.store.event_rows import EventEncoder, EventOfContact
+from worker.store.known_keys import KeyInMonth
 from worker.store.partitions import month_of
 from worker.store.pool import WriterConnection
 from worker.store.status_history import append_status_changes
@@ -30,6 +32,7 @@ class BatchRows:
     ) -> None:
         self.updates: dict[int, ContactState] = {}
         self.signs: list[SignOfLife] = []
+        self.passed_checkpoints: list[KeyInMonth] = []
         self._connection = connection
         self._encoder = encoder
         self._oldest_kept = oldest_kept
@@ -73,6 +76,7 @@ class BatchRows:
                 await self._encoder.copy(self._connection, table, events)
                 applied.new_events += len(events)
                 applied.kinds.update((event.provider, event.kind) for event, _ in events)
+        await delete_checkpoints_since(self._connection, self.passed_checkpoints)
         await contact_rows.write_signs_of_life(self._connection, self.signs)
         await contact_rows.update_contacts(self._connection, self.updates)
         await append_status_changes(self._connection, applied.changes)

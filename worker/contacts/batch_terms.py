@@ -10,6 +10,7 @@ from schemas.decision import Decision
 from schemas.feedback_event import FeedbackEvent
 from schemas.raw_keeping import KeepRaw
 from worker.contacts.decision_result import DecisionResult
+from worker.contacts.late_entries import LogReading
 from worker.contacts.policies import Policies
 from worker.store.status_history import StatusChange
 
@@ -36,3 +37,4 @@ class BatchRules(Struct, frozen=True, kw_only=True):
     oldest_kept: datetime  # earlier calm events are past the retention: kept if they have an effect, else only counted
     former_keys_until: datetime | None = None  # earlier events may be stored by a key of the former form
     keep_raw: KeepRaw = KeepRaw.FAILURES
+    reading: LogReading = LogReading()

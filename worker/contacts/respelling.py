@@ -31,6 +31,7 @@ from worker.policy.rule import Policy
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.store import contact_spelling
+from worker.store.checkpoints import delete_checkpoints
 from worker.store.contact_rows import (
     ContactKey,
     ContactRow,
@@ -240,6 +241,7 @@ class _Respelling:
                 events = entries_since(events, until)
             facts = fold_all(decode_facts(base), events, self._policy)
             states[stays[key].id] = contact_state(facts, self._policy, self._now, policy_id=self._active.id)
+        await delete_checkpoints(self._connection, ids)
         await contact_spelling.delete_copies(self._connection, copies)
         retired = await retired_months(self._connection)
         await contact_spelling.move_to(self._connection, self.into, retired_months=retired)

@@ -5,6 +5,7 @@ from datetime import datetime
 from schemas.entry import LASTING_KINDS
 from worker.policy.thinning import thin_out
 from worker.process.logs import get_logger
+from worker.store.checkpoints import forget_old_checkpoints
 from worker.store.contact_rows import lock_contacts_by_id
 from worker.store.known_keys import KeyInMonth
 from worker.store.partitions import (
@@ -57,6 +58,7 @@ async def drop_old_months(pool: Pool, *, now: datetime, retention_months: int) -
                 await drop_partition(connection, old)
                 _log.info("partition.dropped", month=f"{old:%Y-%m}", contacts=contacts, kept_events=kept)
         await forget_old_keys(connection, horizon)
+        await forget_old_checkpoints(connection, horizon)
         await forget_expired_tokens(connection, now)
 
 

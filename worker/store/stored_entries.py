@@ -15,7 +15,7 @@ from schemas.vocabulary import Cause, Channel, Kind
 from worker.errors import SchemaOutOfDate
 from worker.store.decision_rows import DECISION_KINDS, decision_of
 from worker.store.dictionaries import decompress, raw_decompressors
-from worker.store.log_span import Span
+from worker.store.log_span import Place, Span
 from worker.store.pool import Executor, store_errors
 
 _KINDS: dict[int, Kind] = {rank: kind for kind, rank in KIND_RANKS.items()}
@@ -87,6 +87,7 @@ _FIRST = "ORDER BY occurred_at, rank, entry_key LIMIT $8"
 _SLICE = f"{_joined(_entries_where(_BETWEEN, _FOLDED_COLUMNS, _FIRST), _FOLDED_COLUMNS)} {_IN_ORDER} LIMIT $8"
 _AT_TIMES = f"{_joined(_entries_where(f'{_BETWEEN} AND occurred_at = ANY ($8::timestamptz[])', _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
 _BY_KEY = f"{_joined(_entries_where('contact_id = $1 AND occurred_at = ANY ($2::timestamptz[]) AND entry_key = ANY ($3::bytea[])', _WHOLE_COLUMNS), _WHOLE_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
+_PLACES = _entries_where("contact_id = $1 AND entry_key = ANY ($2::bytea[])", ("occurred_at", "rank", "entry_key"))
 _ANNOTATING = "contact_id = $1 AND rank >= $2::smallint"
 _ANNOTATIONS = f"{_joined(_rows_of('entries', _ANNOTATING, _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"
 
@@ -152,6 +153,13 @@ async def whole_entries(executor: Executor, contact_id: int, entries: Collection
         rows = await executor.fetch(_BY_KEY, contact_id, times, keys)
     raw = await _raw_by_place(executor, rows)
     return {row["entry_key"]: _entry(row, raw[number]) for number, row in enumerate(rows)}
+
+
+async def places_of(executor: Executor, contact_id: int, keys: Collection[bytes]) -> list[Place]:
+    """The places of those of the entries that are stored. Reads all of a contact's. Raises StoreUnavailable."""
+    with store_errors("looking for certain entries of a contact"):
+        rows = await executor.fetch(_PLACES, contact_id, list(keys))
+    return [(row["occurred_at"], row["rank"], row["entry_key"]) for row in rows]
 
 
 async def stored_annotations(executor: Executor, contact_id: int) -> list[Entry]:

@@ -1,0 +1,106 @@
+"""The checkpoints of contacts with long logs. Whoever writes or deletes one has locked the contact's row."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from worker.store.known_keys import KeyInMonth
+from worker.store.log_span import Place
+from worker.store.pool import Connection
+from worker.store.row import Row
+
+
+class StoredCheckpoint(Row, frozen=True):
+    """The facts at a place of a contact's log."""
+
+    contact_id: int
+    occurred_at: datetime
+    rank: int
+    entry_key: bytes
+    policy: int  # a hash of it
+    shape: int
+    facts: bytes | None  # worker.policy.facts_encoding; None: nothing is known there yet
+
+
+_COLUMNS = StoredCheckpoint.select_list()
+_AT = "(occurred_at, rank, entry_key)"
+_BEFORE = f"""
+    SELECT {_COLUMNS} FROM checkpoints
+     WHERE contact_id = $1 AND {_AT} < ($2::timestamptz, $3::smallint, $4::bytea) AND policy = $5 AND shape = $6
+     ORDER BY occurred_at DESC, rank DESC, entry_key DESC LIMIT 1
+"""  # noqa: S608 - constants
+_AFTER = f"""
+    SELECT {_COLUMNS} FROM checkpoints
+     WHERE contact_id = $1 AND {_AT} >= ($2::timestamptz, $3::smallint, $4::bytea)
+       AND {_AT} < ($5::timestamptz, $6::smallint, $7::bytea) AND policy = $8 AND shape = $9
+     ORDER BY occurred_at, rank, entry_key LIMIT $10
+"""  # noqa: S608 - as above
+_WRITE = f"""
+    INSERT INTO checkpoints ({_COLUMNS}) SELECT {_COLUMNS} FROM {StoredCheckpoint.unnest("c")}
+    ON CONFLICT (contact_id, occurred_at, rank, entry_key)
+    DO UPDATE SET policy = excluded.policy, shape = excluded.shape, facts = excluded.facts
+"""  # noqa: S608 - as above
+_DELETE_OTHERS = "DELETE FROM checkpoints WHERE contact_id = $1 AND (policy, shape) <> ($2, $3::smallint)"
+_DELETE_SINCE = f"""
+    DELETE FROM checkpoints c USING {KeyInMonth.unnest("late")}
+     WHERE c.contact_id = late.contact_id AND c.occurred_at >= late.occurred_at
+"""  # noqa: S608 - as above
+# Counting stops where a log is long.
+_LONG = """
+    SELECT id FROM unnest($1::bigint[]) AS contact (id)
+     WHERE EXISTS (SELECT FROM checkpoints WHERE contact_id = contact.id)
+        OR (SELECT count(*) FROM (SELECT FROM calm_events WHERE contact_id = contact.id LIMIT $2) AS first) = $2
+        OR (SELECT count(*) FROM (SELECT FROM entries WHERE contact_id = contact.id LIMIT $2) AS first) = $2
+"""
+
+
+async def long_logs(connection: Connection, contact_ids: Sequence[int], *, most: int) -> set[int]:
+    """Those of the contacts that have checkpoints, or at least `most` entries of one sort."""
+    return {contact_id for (contact_id,) in await connection.fetch(_LONG, list(contact_ids), most)}
+
+
+async def checkpoint_before(
+    connection: Connection, contact_id: int, place: Place, *, policy: int, shape: int
+) -> list[StoredCheckpoint]:
+    """The last one before the place, if there is one."""
+    return StoredCheckpoint.rows(await connection.fetch(_BEFORE, contact_id, *place, policy, shape))
+
+
+async def checkpoints_from(
+    connection: Connection,
+    contact_id: int,
+    place: Place,
+    *,
+    until: Place,
+    policy: int,
+    shape: int,
+    limit: int | None,
+) -> list[StoredCheckpoint]:
+    """The first `limit` from the place on, and before `until`; None: all of them."""
+    return StoredCheckpoint.rows(await connection.fetch(_AFTER, contact_id, *place, *until, policy, shape, limit))
+
+
+async def write_checkpoints(connection: Connection, checkpoints: Sequence[StoredCheckpoint]) -> None:
+    """Each takes the place of the one that was there."""
+    if checkpoints:
+        await connection.execute(_WRITE, *StoredCheckpoint.arrays(checkpoints))
+
+
+async def delete_other_checkpoints(connection: Connection, contact_id: int, *, policy: int, shape: int) -> None:
+    """Forgets those of other policies and of other shapes of the facts, which know nothing of what came in late."""
+    await connection.execute(_DELETE_OTHERS, contact_id, policy, shape)
+
+
+async def delete_checkpoints_since(connection: Connection, late: Sequence[KeyInMonth]) -> None:
+    """Forgets those that lie at an entry of their contact that came in late, or behind it."""
+    if late:
+        await connection.execute(_DELETE_SINCE, *KeyInMonth.arrays(late))
+
+
+async def delete_checkpoints(connection: Connection, contact_ids: Sequence[int]) -> None:
+    """Forgets all of these contacts."""
+    await connection.execute("DELETE FROM checkpoints WHERE contact_id = ANY ($1::bigint[])", list(contact_ids))
+
+
+async def forget_old_checkpoints(connection: Connection, horizon: datetime) -> None:
+    """Forgets those that lie before the horizon: of what was there few entries are left."""
+    await connection.execute("DELETE FROM checkpoints WHERE occurred_at < $1", horizon)
