@@ -19,6 +19,11 @@ API_LOG_EVENTS: dict[str, LogEvent] = {
         "forbidden",
         "changes",
         "token",
+        "kind",
+        "act_id",
+        "made",
+        "unchanged",
+        "skipped",
     ),
     "api.failed": _event(
         "error",

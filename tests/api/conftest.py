@@ -39,7 +39,11 @@ def api_settings() -> ApiSettings:
 async def base_url(pool: Pool, api_settings: ApiSettings) -> AsyncIterator[str]:
     """Where the API listens."""
     app = build_api(
-        pool=pool, policy=recommended_policy(), settings=api_settings, source_accounts=("default", "shop-eu")
+        pool=pool,
+        writer_pool=WriterPool(pool),
+        policy=recommended_policy(),
+        settings=api_settings,
+        source_accounts=("default", "shop-eu"),
     )
     connections = ConnectionSettings(body_grace_seconds=0.5)
     async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url:

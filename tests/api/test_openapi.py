@@ -21,16 +21,22 @@ from worker.policy.effect import Outcome
 from worker.policy.policy_file import recommended_policy
 from worker.policy.rule import LiftBy
 from worker.settings.tree import ApiSettings
-from worker.store.pool import Pool
+from worker.store.pool import Pool, WriterPool
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))
 # What only a defect, load, or a database that is away brings about; other tests of this folder do.
-NOT_PROVOKED_HERE = {"408", "429", "500", "503"}
+NOT_PROVOKED_HERE = {"403", "408", "429", "500", "503"}
 # The receiver's, on a port of its own: tests/receiver/test_own_json.py.
 OF_THE_RECEIVER = {"/webhooks/{source}"}
 
 JANE = "/v1/contacts/{address}"
 WHY = "/v1/contacts/{address}/explanation"
+DECIDE = "/v1/contacts/{address}/decisions"
+ABOUT_JANE = {DECIDE: DECIDE.replace("{address}", "jane@example.org"), "/v1/decisions": "/v1/decisions"}
+ASKED: dict[str, dict[str, Any]] = {
+    DECIDE: {},
+    "/v1/decisions": {"addresses": ["full@example.org", "off@example.org", "none", "who@example.org"]},
+}
 REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
     (
         "post",
@@ -56,6 +62,21 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
             ("get", route, route.replace("{address}", "x"), {"headers": {"Authorization": "Bearer wrong"}}),
         )
     ],
+    *[
+        request
+        for route in (DECIDE, "/v1/decisions")
+        for request in (
+            ("post", route, ABOUT_JANE[route], {"json": ASKED[route] | {"kind": "lifted", "note": "she called"}}),
+            ("post", route, ABOUT_JANE[route], {"json": ASKED[route] | {"kind": "lifted", "note": "she called"}}),
+            ("post", route, ABOUT_JANE[route], {"json": ASKED[route] | {"kind": "opted_in", "dry_run": True}}),
+            ("post", route, ABOUT_JANE[route], {"json": ASKED[route] | {"kind": "lifted"}}),
+            ("post", route, ABOUT_JANE[route], {"data": b"{"}),
+            ("post", route, ABOUT_JANE[route], {"data": b'"' * 200_000}),
+            ("post", route, ABOUT_JANE[route], {"headers": {"Authorization": "Bearer wrong"}}),
+        )
+    ],
+    ("get", JANE, "/v1/contacts/jane@example.org", {}),
+    ("get", WHY, "/v1/contacts/jane@example.org/explanation", {}),
     ("get", "/v1/status-changes", "/v1/status-changes", {}),
     ("get", "/v1/status-changes", "/v1/status-changes?after=x", {}),
     ("get", "/v1/status-changes", "/v1/status-changes?after=77120-9f3a6c01", {}),
@@ -91,7 +112,9 @@ def test_the_description_is_valid_openapi() -> None:
 
 
 def test_every_route_is_described_and_every_description_has_a_route(pool: Pool) -> None:
-    app = build_api(pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=())
+    app = build_api(
+        pool=pool, writer_pool=WriterPool(pool), policy=recommended_policy(), settings=ApiSettings(), source_accounts=()
+    )
     routes = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()

@@ -42,11 +42,22 @@ def _question(account: str | None) -> dict[str, Any]:
     return {"json": {"addresses": [GONE]} | ({} if account is None else {"account": account})}
 
 
+def _one_lift(account: str | None) -> dict[str, Any]:
+    return {"json": {"kind": "lifted", "note": "she called", "dry_run": True}, **_query(account)}
+
+
+def _lift(account: str | None) -> dict[str, Any]:
+    asked = _question(account)
+    return {"json": asked["json"] | {"kind": "lifted", "note": "she called", "dry_run": True}}
+
+
 # How each route is asked about an account; None leaves the account out.
 REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("POST", "/v1/check"): ("/v1/check", _question),
     ("GET", "/v1/contacts/{address}"): (f"/v1/contacts/{GONE}", _query),
     ("GET", "/v1/contacts/{address}/explanation"): (f"/v1/contacts/{GONE}/explanation", _query),
+    ("POST", "/v1/contacts/{address}/decisions"): (f"/v1/contacts/{GONE}/decisions", _one_lift),
+    ("POST", "/v1/decisions"): ("/v1/decisions", _lift),
     ("GET", "/v1/status-changes"): ("/v1/status-changes", lambda _account: {}),
     ("GET", "/v1/openapi.yaml"): ("/v1/openapi.yaml", lambda _account: {}),
     ("POST", "/test/operator"): ("/test/operator", _query),
@@ -119,6 +130,7 @@ async def api(pool: WriterPool, store: Store) -> AsyncIterator[Api]:
         tokens[role, account] = made.text
     app = build_api(
         pool=pool,
+        writer_pool=WriterPool(pool),
         policy=recommended_policy(),
         settings=ApiSettings(),
         source_accounts=(),
@@ -134,7 +146,12 @@ async def api(pool: WriterPool, store: Store) -> AsyncIterator[Api]:
 
 def test_every_route_declares_its_role_and_is_asked_here(pool: Pool) -> None:
     app = build_api(
-        pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=(), routes=all_routes(pool)
+        pool=pool,
+        writer_pool=WriterPool(pool),
+        policy=recommended_policy(),
+        settings=ApiSettings(),
+        source_accounts=(),
+        routes=all_routes(pool),
     )
     there = {
         (route.method, route.resource.canonical)
@@ -201,7 +218,12 @@ async def test_a_route_that_forgets_to_ask_about_the_account_answers_nobody(
     made = await make_token(pool, name="crm", account=OWN, role=Role.READER, now=START, actor="the test")
     assert made is not None
     app = build_api(
-        pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=(), routes=[undeclared]
+        pool=pool,
+        writer_pool=WriterPool(pool),
+        policy=recommended_policy(),
+        settings=ApiSettings(),
+        source_accounts=(),
+        routes=[undeclared],
     )
     connections = ConnectionSettings()
     async with (
@@ -226,6 +248,7 @@ async def test_a_token_of_the_configuration_is_an_administrator_of_all_accounts(
     await store([make_event(Kind.DELIVERED, account=OWN)])
     app = build_api(
         pool=pool,
+        writer_pool=WriterPool(pool),
         policy=recommended_policy(),
         settings=ApiSettings(tokens=(Secret(TOKEN),)),
         source_accounts=(),

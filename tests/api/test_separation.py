@@ -85,7 +85,9 @@ class Reader:
 
 @pytest.fixture
 async def url(pool: Pool) -> AsyncIterator[str]:
-    app = build_api(pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=())
+    app = build_api(
+        pool=pool, writer_pool=WriterPool(pool), policy=recommended_policy(), settings=ApiSettings(), source_accounts=()
+    )
     connections = ConnectionSettings()
     async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as address:
         yield address

@@ -25,7 +25,7 @@ from worker.errors import StoreUnavailable
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.policy.policy_file import recommended_policy
 from worker.settings.tree import ApiSettings, ConnectionSettings
-from worker.store.pool import Connection, Pool, open_pool
+from worker.store.pool import Connection, Pool, WriterPool, open_pool
 
 WRONG = TOKEN_MARK + "0" * 64
 
@@ -45,7 +45,13 @@ async def whose(tokens: KnownTokens, text: str) -> Principal | None:
 @pytest.fixture
 async def url(pool: Pool) -> AsyncIterator[str]:
     """An API whose tokens are all in the database."""
-    app = build_api(pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=("default",))
+    app = build_api(
+        pool=pool,
+        writer_pool=WriterPool(pool),
+        policy=recommended_policy(),
+        settings=ApiSettings(),
+        source_accounts=("default",),
+    )
     connections = ConnectionSettings()
     async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as address:
         yield address
@@ -155,6 +161,7 @@ async def test_while_postgres_is_away_known_tokens_are_known_and_nobody_is_told_
         _, text = await created(pool)
         app = build_api(
             pool=pool,
+            writer_pool=WriterPool(pool),
             policy=recommended_policy(),
             settings=ApiSettings(tokens=(Secret("a-token-of-the-configuration"),)),
             source_accounts=("default",),

@@ -13,7 +13,7 @@ from worker.api.application import build_api
 from worker.connections.listening import listening
 from worker.policy.policy_file import recommended_policy
 from worker.settings.tree import ApiSettings, ConnectionSettings
-from worker.store.pool import Pool
+from worker.store.pool import Pool, WriterPool
 
 SOURCES = """
 [sources.eu]
@@ -29,7 +29,13 @@ def shell(database_dsn: str, tmp_path: Path) -> Shell:
 
 @pytest.fixture
 async def url(pool: Pool) -> AsyncIterator[str]:
-    app = build_api(pool=pool, policy=recommended_policy(), settings=ApiSettings(), source_accounts=("shop-eu",))
+    app = build_api(
+        pool=pool,
+        writer_pool=WriterPool(pool),
+        policy=recommended_policy(),
+        settings=ApiSettings(),
+        source_accounts=("shop-eu",),
+    )
     connections = ConnectionSettings()
     async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as address:
         yield address

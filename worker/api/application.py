@@ -14,6 +14,7 @@ from schemas.decision import Role
 from worker.api.asked_account import ACCOUNTS, asked_account
 from worker.api.authentication import Authentication
 from worker.api.check_question import most_body_bytes, question_bytes, read_question
+from worker.api.decisions import DESK, DecisionDesk, decide_about_many, decide_about_one
 from worker.api.known_tokens import KnownTokens
 from worker.api.load import Load
 from worker.api.parameters import (
@@ -41,6 +42,7 @@ from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS
 from worker.connections.listening import hide_versions
 from worker.connections.remote_address import RemoteAddress
 from worker.contacts.accounts import KnownAccounts
+from worker.contacts.batch_terms import BatchRules
 from worker.contacts.check import check_addresses
 from worker.contacts.explanation import DEFAULT_STEPS, MAX_STEPS, contact_explanation
 from worker.contacts.policies import Policies
@@ -50,7 +52,7 @@ from worker.process import metrics
 from worker.process.logs import contact_field
 from worker.process.probes import add_probes
 from worker.settings.tree import ApiSettings
-from worker.store.pool import Pool
+from worker.store.pool import Pool, WriterPool
 from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING
 
@@ -73,22 +75,29 @@ _encoder = msgspec.json.Encoder()
 def build_api(
     *,
     pool: Pool,
+    writer_pool: WriterPool,
     policy: Policy,
     settings: ApiSettings,
     source_accounts: Collection[str],
     routes: Sequence[Route] | None = None,
 ) -> web.Application:
-    """The application for the running event loop. The caller closes the pool.
+    """The application for the running event loop. The caller closes the pools.
 
-    `policy` is the configuration's, for a database in which none is stored yet. `source_accounts` are the accounts that
-    the configured sources name. `routes` are ROUTES if they are left out.
+    Decisions are written by `writer_pool`. `policy` is the configuration's, for a database in which none is stored yet.
+    `source_accounts` are the accounts that the configured sources name. `routes` are ROUTES if they are left out.
     """
     routes = ROUTES_OF_API if routes is None else routes
     app = web.Application(
         middlewares=[answer_request], handler_args={"access_log": None, "read_bufsize": _READ_BUFFER_BYTES}
     )
     app[_POOL] = pool
-    app[_POLICIES] = Policies(policy)
+    app[_POLICIES] = policies = Policies(policy)
+    app[DESK] = DecisionDesk(
+        pool=pool,
+        writer_pool=writer_pool,
+        rules=BatchRules(policies=policies, oldest_kept=datetime.now(UTC)),
+        most_addresses=settings.check_max_addresses,
+    )
     app[_SETTINGS] = settings
     app[ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
     app[SCHEMA_DOUBT] = doubt = SchemaDoubt(pool)
@@ -219,6 +228,20 @@ ROUTES_OF_API = (
         path="/v1/contacts/{address}/explanation",
         handler=_explanation,
         role=Role.READER,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/contacts/{address}/decisions",
+        handler=decide_about_one,
+        role=Role.OPERATOR,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/decisions",
+        handler=decide_about_many,
+        role=Role.OPERATOR,
         account=AccountScope.NAMED,
     ),
     Route(method="GET", path="/v1/status-changes", handler=_status_changes, role=Role.READER, account=AccountScope.OWN),

@@ -33,14 +33,14 @@ def most_body_bytes(most_addresses: int) -> int:
     return _AROUND_ADDRESSES_BYTES + most_addresses * _LONGEST_ADDRESS_BYTES
 
 
-def question_bytes(body: bytearray, *, most_addresses: int) -> int:
+def question_bytes(body: bytearray, *, most_addresses: int, other_texts: int = _OTHER_TEXTS) -> int:
     """The estimated number of bytes that the question needs until it is answered.
 
     The body is not decoded for this. Raises RequestRefused if it holds too many texts for the limit.
     """
     texts = (body.count(b'"') - body.count(b'\\"')) // 2
-    if texts > most_addresses + _OTHER_TEXTS:
-        raise _too_many(f"more than {most_addresses}", most_addresses)
+    if texts > most_addresses + other_texts:
+        raise too_many_addresses(f"more than {most_addresses}", most_addresses)
     return texts * _BYTES_AN_ADDRESS + len(body) * _MOST_BYTES_A_CHARACTER
 
 
@@ -62,11 +62,12 @@ def read_question(body: bytearray, *, most_addresses: int) -> CheckRequest:
             http_status=HTTPStatus.BAD_REQUEST,
         ) from error
     if len(question.addresses) > most_addresses:
-        raise _too_many(str(len(question.addresses)), most_addresses)
+        raise too_many_addresses(str(len(question.addresses)), most_addresses)
     return question
 
 
-def _too_many(count: str, most_addresses: int) -> RequestRefused:
+def too_many_addresses(count: str, most_addresses: int) -> RequestRefused:
+    """The refusal of a request with so many addresses."""
     return RequestRefused(
         "too-many-addresses",
         f"The request holds {count} addresses; the limit is {most_addresses}.",

@@ -38,6 +38,8 @@ TITLES = {
     "no-address": "Not an address",
     "unknown-account": "There is no such account",
     "unknown-contact": "Nothing is known of this contact",
+    "bad-decision": "The decision makes no sense",
+    "idempotency-key-reused": "The Idempotency-Key was used for another request",
     "bad-cursor": "Not a cursor of this feed",
     "cursor-gone": "The change of this cursor is gone",
     "bad-parameter": "A parameter is out of its range",

@@ -10,10 +10,12 @@ from worker.connections.remote_address import RemoteAddress
 from worker.process.logs import get_logger
 from worker.settings.tree import Settings
 from worker.store.pool import Pool, open_pool
+from worker.store.writer_pool import open_writer_pool
 
 log = get_logger()
 
 _SHUTDOWN_SECONDS = 10.0
+_DECIDING_AT_ONCE = 2
 
 
 async def run_api(settings: Settings, stop: asyncio.Event) -> None:
@@ -30,9 +32,20 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
         idle_connections=0,
         application_name="bouncekeeper api",
     )
+    writer_pool = await open_writer_pool(
+        settings.postgres.url.reveal(),
+        connections=min(_DECIDING_AT_ONCE, settings.postgres.pool_connections),
+        command_timeout_seconds=settings.postgres.command_timeout_seconds,
+        idle_connections=0,
+        application_name="bouncekeeper api decisions",
+    )
     try:
         app = build_api(
-            pool=pool, policy=settings.policy, settings=settings.api, source_accounts=settings.source_accounts
+            pool=pool,
+            writer_pool=writer_pool,
+            policy=settings.policy,
+            settings=settings.api,
+            source_accounts=settings.source_accounts,
         )
         async with listening(
             app,
@@ -48,6 +61,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             log.info("process.started", role="api", version=version("bouncekeeper"), address=address)
             await stop.wait()
     finally:
+        await _close(writer_pool)
         await _close(pool)
     log.info("process.stopped", role="api", seconds=round(time.monotonic() - started, 3))
 

@@ -38,6 +38,8 @@ COMMANDS: dict[str, CommandEntry] = {
         "mail_token", "makes the token that lets a mail's bounces and complaints be believed", "ask"
     ),
     "policy": CommandEntry("policy", "the rules in force, what others would change, and applying them", "ask"),
+    "lift": CommandEntry("lift", "ends what forbids mail to contacts, with a reason", "decide"),
+    "block": CommandEntry("block", "forbids mail to contacts, with a reason", "decide"),
     "accounts": CommandEntry("accounts", "whose contacts there are, and how well their mail is received", "look after"),
     "tokens": CommandEntry("tokens", "who may use the API, for which account, in which role", "look after"),
     "jobs": CommandEntry("jobs", "long work in the background: how far it is, and cancelling it", "look after"),

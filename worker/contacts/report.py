@@ -6,9 +6,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from schemas.decision import Decision
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.outgoing import HistoryLine
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
+from worker.contacts.decision_view import DecisionView, decision_view
 from worker.contacts.policies import NumberedPolicy, Policies
 from worker.policy.block import is_in_force
 from worker.policy.facts import Facts
@@ -18,7 +21,7 @@ from worker.policy.standing import standing
 from worker.store.contact_lookup import find_contact, status_history
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
-from worker.store.stored_events import latest_events
+from worker.store.stored_entries import latest_entries
 
 SHOWN_EVENTS = 50
 SHOWN_CHANGES = 200
@@ -118,6 +121,7 @@ class ContactReport(Struct, frozen=True, kw_only=True):
     facts: FactsView
     history: list[HistoryLine]  # latest first
     events: list[EventView]  # latest first
+    decisions: list[DecisionView]  # latest first
 
 
 async def contact_report(
@@ -137,8 +141,8 @@ async def contact_report(
     if row is None:
         return None
     history = await status_history(executor, row.id, limit=SHOWN_CHANGES)
-    events = await latest_events(executor, row.id, limit=SHOWN_EVENTS)
-    return _report(row, history, events, await policies.of(executor, row.policy_id), now)
+    entries = await latest_entries(executor, row.id, limit=SHOWN_EVENTS)
+    return _report(row, history, entries, await policies.of(executor, row.policy_id), now)
 
 
 def event_view(event: FeedbackEvent) -> EventView:
@@ -171,7 +175,7 @@ def policy_view(numbered: NumberedPolicy) -> PolicyView:
 def _report(
     row: ContactRow,
     history: list[HistoryLine],
-    events: Sequence[FeedbackEvent],
+    entries: Sequence[Entry],
     numbered: NumberedPolicy,
     now: datetime,
 ) -> ContactReport:
@@ -194,7 +198,8 @@ def _report(
         policy=policy_view(numbered),
         facts=_facts_view(facts, now),
         history=history,
-        events=[event_view(event) for event in events],
+        events=[event_view(entry) for entry in entries if isinstance(entry, FeedbackEvent)],
+        decisions=[decision_view(entry) for entry in entries if isinstance(entry, Decision)],
     )
 
 

@@ -4,34 +4,17 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from schemas.decision import Decision, DecisionKind, Origin, Role
+from schemas.decision import Decision
 from schemas.entry import Entry, EntryKind
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Blocks, Cause, Status
+from schemas.vocabulary import Blocks, Status
+from worker.contacts.decision_view import DecisionView, decision_view
 from worker.contacts.report import EventView, event_view
 from worker.policy.explain import Passed, step
 from worker.policy.rule import Policy
 from worker.policy.sentences import stretch_sentence
 from worker.policy.standing import standing
 from worker.policy.story import Stretch
-
-
-class DecisionView(Struct, frozen=True, kw_only=True):
-    """What somebody decided."""
-
-    event_key: str  # hexadecimal
-    kind: DecisionKind
-    occurred_at: datetime
-    received_at: datetime
-    actor: str
-    role: Role
-    origin: Origin
-    by_contact: bool
-    note: str | None  # the reason, in the actor's words
-    reason: Cause | None
-    blocks: Blocks | None  # of a listing
-    until: datetime | None
-    scope: str | None
 
 
 class StepView(Struct, frozen=True, kw_only=True, tag_field="type", tag="step"):
@@ -87,24 +70,4 @@ def step_view(passed: Passed, whole: Entry, policy: Policy) -> StepView:
         status=told.status,
         blocks=told.blocks,
         sentence=told.sentence,
-    )
-
-
-def decision_view(decision: Decision) -> DecisionView:
-    """The decision as the API shows it."""
-    is_listing = decision.kind is DecisionKind.LISTED
-    return DecisionView(
-        event_key=decision.event_key.hex(),
-        kind=decision.kind,
-        occurred_at=decision.occurred_at,
-        received_at=decision.received_at,
-        actor=decision.actor,
-        role=decision.role,
-        origin=decision.origin,
-        by_contact=decision.by_contact,
-        note=decision.note,
-        reason=None if decision.cause is Cause.NONE else decision.cause,
-        blocks=decision.blocks if is_listing else None,
-        until=decision.until,
-        scope=decision.scope,
     )

@@ -1,0 +1,110 @@
+"""Decisions over HTTP: what `lifted_by` names can do it, and no more; and everything shows who and why."""
+
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from schemas.decision import Role
+from schemas.vocabulary import Cause, Kind
+from tests.api.conftest import Store
+from tests.schemas.feedback_events import START, make_event
+from worker.contacts.accounts import make_accounts
+from worker.contacts.tokens import make_token
+from worker.store.pool import WriterPool
+
+JANE = "/v1/contacts/jane@example.org"
+LIFT = {"kind": "lifted", "note": "she called"}
+BOUNCE = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST)
+
+
+@pytest.fixture
+async def operator(pool: WriterPool) -> dict[str, str]:
+    """The token of an operator of the account."""
+    await make_accounts(pool, ["default"], now=START, actor="the test")
+    made = await make_token(pool, name="crm", account="default", role=Role.OPERATOR, now=START, actor="the test")
+    assert made is not None
+    return {"Authorization": f"Bearer {made.text}"}
+
+
+async def post(client: ClientSession, path: str, body: Any, **options: Any) -> tuple[int, dict[str, Any]]:
+    async with client.post(path, json=body, **options) as response:
+        return response.status, await response.json()
+
+
+async def get(client: ClientSession, path: str) -> dict[str, Any]:
+    async with client.get(path) as response:
+        assert response.status == 200
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+async def test_an_operator_lifts_what_the_answer_says_and_every_answer_shows_who_and_why(
+    client: ClientSession, store: Store, operator: dict[str, str]
+) -> None:
+    await store([BOUNCE])
+    assert "admin" in (await get(client, JANE))["lifted_by"]
+
+    status, answer = await post(client, f"{JANE}/decisions", LIFT, headers=operator)
+
+    assert (status, answer["made"]) == (200, 1)
+    report = await get(client, JANE)
+    assert (report["status"], report["blocks"]) == ("new", "none")
+    assert [(one["kind"], one["actor"], one["note"]) for one in report["decisions"]] == [
+        ("lifted", "crm", "she called")
+    ]
+    assert (report["history"][0]["actor"], report["history"][0]["note"]) == ("crm", "she called")
+    steps = (await get(client, f"{JANE}/explanation"))["steps"]
+    assert (steps[0]["decision"]["actor"], steps[0]["event"], steps[0]["outcome"]) == ("crm", None, "lifted")
+    assert "crm lifted the block" in steps[0]["sentence"]
+    assert '"she called"' in steps[0]["sentence"]
+    last = (await get(client, "/v1/status-changes"))["changes"][-1]
+    assert (last["new_status"], last["actor"], last["note"]) == ("new", "crm", "she called")
+    _, checked = await post(client, "/v1/check", {"addresses": ["jane@example.org"]})
+    assert checked["results"][0]["allowed"]
+
+
+async def test_an_operator_cannot_lift_what_the_answer_leaves_to_the_person(
+    client: ClientSession, store: Store, operator: dict[str, str]
+) -> None:
+    await store([make_event(Kind.UNSUBSCRIBE)])
+    assert "admin" not in (await get(client, JANE))["lifted_by"]
+
+    status, answer = await post(client, f"{JANE}/decisions", LIFT, headers=operator)
+
+    assert (status, answer["made"], answer["skipped"]) == (200, 0, 1)
+    assert answer["skipped_addresses"][0]["reason"] == "not_lifted_by_this"
+    assert answer["skipped_addresses"][0]["remedy"] == "Only a new opt-in by the person does."
+    assert (await get(client, JANE))["status"] == "unsubscribed"
+
+
+async def test_a_repeat_under_its_key_is_answered_alike_and_decides_once(
+    client: ClientSession, store: Store, pool: WriterPool, operator: dict[str, str]
+) -> None:
+    await store([BOUNCE])
+    headers = {**operator, "Idempotency-Key": "0b1f"}
+    body = {**LIFT, "addresses": ["jane@example.org", "none"]}
+
+    _, first = await post(client, "/v1/decisions", body, headers=headers)
+    _, again = await post(client, "/v1/decisions", body, headers=headers)
+    status, other = await post(client, "/v1/decisions", {**body, "note": "another"}, headers=headers)
+
+    assert again == first | {"repeated": True}
+    assert (status, other["type"].rpartition(":")[2]) == (422, "idempotency-key-reused")
+    assert await pool.fetchval("SELECT count(*) FROM entries WHERE act_id IS NOT NULL") == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "ä"])
+async def test_a_key_that_is_no_key_is_refused(client: ClientSession, key: str) -> None:
+    status, answer = await post(client, f"{JANE}/decisions", LIFT, headers={"Idempotency-Key": key})
+
+    assert (status, answer["type"].rpartition(":")[2]) == (422, "bad-parameter")
+
+
+async def test_one_request_decides_about_so_many_and_no_more(client: ClientSession, store: Store) -> None:
+    await store([make_event(Kind.DELIVERED)])
+    body = {"kind": "listed", "note": "spam traps", "addresses": [f"u{number}@example.org" for number in range(50)]}
+    assert (await post(client, "/v1/decisions", body))[1]["made"] == 50
+
+    body["addresses"] = [f"u{number}@example.org" for number in range(51)]
+    assert (await post(client, "/v1/decisions", body))[0] == 413

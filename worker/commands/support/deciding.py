@@ -1,0 +1,120 @@
+"""Shared by the commands that decide about contacts: `lift` and `block`."""
+
+import asyncio
+import sys
+import uuid
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from schemas.decision_request import DecisionTerms
+from schemas.vocabulary import Channel
+from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.output import print_json, print_line, print_table
+from worker.commands.support.progress_bar import progress_bar
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.errors import ImpossibleSetting, StoreUnavailable
+from worker.settings.tree import Settings
+
+if TYPE_CHECKING:
+    from worker.contacts.decision_answer import DecisionAnswer
+
+_NEEDS = ("postgres",)
+_WORTH_A_BAR_CONTACTS = 2_000
+
+
+def add_decision_flags(parser: ArgumentParser) -> None:
+    """The addresses, the reason, and how it is done."""
+    parser.add_argument("addresses", nargs="*", metavar="ADDRESS")
+    parser.add_argument("--file", metavar="FILE", help="a file with one address a line; - reads them from stdin")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why: others read it in the history")
+    parser.add_argument("--account", default="default", help="(default %(default)s)")
+    parser.add_argument(
+        "--channel",
+        choices=[channel.value for channel in Channel],
+        default=Channel.EMAIL.value,
+        help="how they are reached (default %(default)s)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
+    parser.add_argument(
+        "--idempotency-key",
+        metavar="KEY",
+        help="repeating the command with the same key goes on where it was cut off, and decides nothing twice",
+    )
+    add_shared_flags(parser)
+    add_setting_flags(parser, _NEEDS)
+
+
+def run_decision(arguments: Namespace, terms: DecisionTerms, *, done: str) -> int:
+    """Decides, prints what came of it, and gives the exit status. `done` is the verb: "lifted"."""
+    settings = settings_of(arguments, needs=_NEEDS)
+    addresses = [*arguments.addresses, *_from_file(arguments.file)]
+    if not addresses:
+        raise ImpossibleSetting("no address is given: name some, or a file of them with --file")
+    key = arguments.idempotency_key or str(uuid.uuid4())
+    try:
+        answer = asyncio.run(_decide(settings, arguments, terms, addresses, key))
+    except (StoreUnavailable, KeyboardInterrupt):
+        if not arguments.dry_run:
+            sys.stderr.write(f"bouncekeeper: some may be decided; to go on, repeat it with --idempotency-key {key}\n")
+        raise
+    if arguments.json:
+        print_json({**{name: getattr(answer, name) for name in answer.__struct_fields__}, "idempotency_key": key})
+    else:
+        _print(answer, done)
+    return ExitCode.NO if answer.skipped or answer.still_forbidden else ExitCode.OK
+
+
+def _from_file(name: str | None) -> list[str]:
+    if name is None:
+        return []
+    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+async def _decide(
+    settings: Settings, arguments: Namespace, terms: DecisionTerms, addresses: list[str], key: str
+) -> "DecisionAnswer":
+    from datetime import UTC, datetime  # noqa: PLC0415 - all of these cost time that --help has not
+
+    from worker.commands.support.account import require_account  # noqa: PLC0415
+    from worker.commands.support.database import opened_writer_database  # noqa: PLC0415
+    from worker.commands.support.person import log_acts, person_here  # noqa: PLC0415
+    from worker.contacts.batch_terms import BatchRules  # noqa: PLC0415
+    from worker.contacts.decisions import Question, decide_contacts  # noqa: PLC0415
+    from worker.contacts.policies import Policies  # noqa: PLC0415
+
+    log_acts(settings, arguments.command)
+    question = Question(
+        terms=terms,
+        addresses=addresses,
+        account=arguments.account,
+        channel=Channel(arguments.channel),
+        principal=person_here(),
+        what="command",
+        idempotency_key=key,
+        dry_run=arguments.dry_run,
+    )
+    rules = BatchRules(policies=Policies(settings.policy), oldest_kept=datetime.now(UTC))
+    async with opened_writer_database(settings) as pool:
+        await require_account(pool, settings, arguments.account)
+        with progress_bar("deciding", least=_WORTH_A_BAR_CONTACTS) as progress:
+            return await decide_contacts(pool, question, rules=rules, progress=progress)
+
+
+def _print(answer: "DecisionAnswer", done: str) -> None:
+    counts = [f"{'would be ' if answer.dry_run else ''}{done}: {answer.made}"]
+    counts += [f"known before: {answer.unchanged}"] if answer.unchanged else []
+    counts += [f"skipped: {answer.skipped}"] if answer.skipped else []
+    counts += [f"given twice: {answer.duplicates}"] if answer.duplicates else []
+    print_line(", ".join(counts))
+    if answer.skipped_addresses:
+        print_table(
+            ("skipped", "why", "instead"),
+            [(skip.address, skip.sentence, skip.remedy) for skip in answer.skipped_addresses],
+        )
+    if answer.still_forbidden:
+        print_table(
+            ("still forbidden", "why", "instead"),
+            [(left.address, left.sentence, left.remedy) for left in answer.still_forbidden],
+        )
