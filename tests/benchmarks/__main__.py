@@ -23,6 +23,7 @@ _BENCHMARKS = {
     "processor": "processor_throughput",
     "relay": "relay_throughput",
     "contacts": "contact_scale",
+    "policy": "policy_apply",
     "check": "check_ratio",
     "parse": "provider_parse",
     "unproven": "unproven_work",

@@ -17,7 +17,7 @@ from worker.store.migrations import migrate
 _TABLES = """
     SELECT quote_ident(relname) FROM pg_class
      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-       AND relname !~ 'yoyo|^status_feed$|^feed_followers$|^words$|^kinds$|^dictionaries$'
+       AND relname !~ 'yoyo|^status_feed$|^feed_followers$|^words$|^policies$|^kinds$|^dictionaries$'
 """
 
 # Commit times are kept so that "webhook to committed status" can be read off the rows themselves. All else is as

@@ -60,8 +60,8 @@ async def take(pool: WriterPool, policies: Policies, events: Sequence[FeedbackEv
 
 async def fold_again(pool: WriterPool, policy: Policy = RECOMMENDED) -> None:
     """What the processors do after `policy apply`."""
-    kind = PolicyJob(Policies(policy), known_everywhere_seconds=0)
-    await JobRunner(pool, {kind.name: kind}, backlog=Backlog()).work_off(asyncio.Event())
+    kind = PolicyJob(Policies(policy), known_everywhere_seconds=0, clock=lambda: NOW)
+    await JobRunner(pool, {kind.name: kind}, backlog=Backlog(), clock=lambda: NOW).work_off(asyncio.Event())
 
 
 async def require_one_answer(pool: WriterPool, address: str, configured: Policy) -> str | None:

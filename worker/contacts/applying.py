@@ -236,7 +236,8 @@ class _Batch:
             if isinstance(contact.entries[0] if contact.entries else None, Decision)
             and is_overtaken(contact.row, self._active)
         ]
-        return await facts_under(self._connection, ids, self._active.policy) if ids else {}
+        bases = await contact_rows.bases_of(self._connection, ids) if ids else {}
+        return await facts_under(self._connection, list(bases.values()), self._active.policy) if ids else {}
 
     def _note_repeats(self, contact: _Known, facts: Facts, known: set[bytes]) -> None:
         self._applied.results += [

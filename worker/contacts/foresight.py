@@ -88,7 +88,7 @@ async def foresee(
         async with snapshot(pool, "folding contacts under another policy") as connection:
             rows = await contacts_with_ordered_entries(connection, place, last, account=account, limit=_AT_ONCE)
             former = await policies.of_all(connection, {row.policy_id for row in rows})
-            facts = await facts_under(connection, [row.id for row in rows], policy) if rows else {}
+            facts = await facts_under(connection, rows, policy) if rows else {}
         for row in rows:
             old = standing(facts_from_row(row), former[row.policy_id].policy, now)
             _count(foresight, domains, row, old, standing(facts[row.id], policy, now))

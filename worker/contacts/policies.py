@@ -66,7 +66,11 @@ class Policies:
             row = await active_policy_row(executor)
             self._read_at = time.monotonic()
             if row is None:
+                self._active = None
                 return self._unnumbered
+            known = self._known.get(row.id)
+            if known is not None and encode_policy(known.policy) != row.definition:
+                self._known.clear()  # an earlier backup was restored, and its ids are given anew
             self._active = active = self._remember(row)
         return active
 

@@ -19,8 +19,8 @@ from worker.store.contact_rows import (
     ContactRow,
     ContactStanding,
     ContactState,
+    FormerBase,
     LockedContact,
-    bases_of,
 )
 from worker.store.pool import Connection
 from worker.store.status_history import StatusChange
@@ -41,16 +41,17 @@ def is_overtaken(row: LockedContact | ContactRow, active: NumberedPolicy) -> boo
     return row.latest_ordered_at is not None and not active.has_folded(row.policy_id)
 
 
-async def facts_under(connection: Connection, contact_ids: Sequence[int], policy: Policy) -> dict[int, Facts]:
+async def facts_under(
+    connection: Connection, rows: Sequence[ContactRow | FormerBase], policy: Policy
+) -> dict[int, Facts]:
     """The facts of these contacts, folded from all that is stored of them. Raises StoreUnavailable."""
-    stored = await stored_entries_by_contact(connection, contact_ids)
-    bases = await bases_of(connection, contact_ids)
+    stored = await stored_entries_by_contact(connection, [row.id for row in rows])
     facts = {}
-    for number, contact_id in enumerate(contact_ids, start=1):
-        entries, former = stored.get(contact_id, []), bases[contact_id]
-        if former.base_until is not None:
-            entries = events_since(entries, former.base_until)
-        facts[contact_id] = fold_all(decode_facts(former.base), entries, policy)
+    for number, row in enumerate(rows, start=1):
+        entries = stored.get(row.id, [])
+        if row.base_until is not None:
+            entries = events_since(entries, row.base_until)
+        facts[row.id] = fold_all(decode_facts(row.base), entries, policy)
         if number % _AT_A_STRETCH == 0:
             await asyncio.sleep(0)  # live events of this process go on meanwhile
     return facts
@@ -69,7 +70,7 @@ async def refold_contacts(
     if not rows:
         return refolded
     former = await policies.of_all(connection, {row.policy_id for row in rows})
-    facts = await facts_under(connection, [row.id for row in rows], active.policy)
+    facts = await facts_under(connection, rows, active.policy)
     for row in rows:
         old, line = standing_until_now(row, former[row.policy_id].policy, now, key=row.key)
         state = contact_state(facts[row.id], active.policy, now, policy_id=active.id)

@@ -1,6 +1,6 @@
 """Folds every contact again that was folded under a former policy: what follows `policy apply`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from worker.contacts.policies import KNOWN_EVERYWHERE_SECONDS, POLICY_JOB, Policies
@@ -23,9 +23,16 @@ class PolicyJob:
 
     name = POLICY_JOB
 
-    def __init__(self, policies: Policies, *, known_everywhere_seconds: float = KNOWN_EVERYWHERE_SECONDS) -> None:
+    def __init__(
+        self,
+        policies: Policies,
+        *,
+        known_everywhere_seconds: float = KNOWN_EVERYWHERE_SECONDS,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         """A processor that has not heard of the policy yet folds under the former one, for so long at most."""
         self._policies = policies
+        self._clock = clock
         self._known_everywhere = timedelta(seconds=known_everywhere_seconds)
 
     async def divide(
@@ -41,7 +48,7 @@ class PolicyJob:
         if job.round == 0 or job.started_at is None:
             account: str | None = job.plan.get("first_account")
             return [*(_parts(*ids, limited_to=account) if account is not None else ()), *_parts(*ids)]
-        if datetime.now(UTC) < job.started_at + self._known_everywhere:
+        if self._clock() < job.started_at + self._known_everywhere:
             return None
         return [] if job.round > 1 and not counted.get("contacts") else _parts(*ids)
 
@@ -53,9 +60,7 @@ class PolicyJob:
         rows = await lock_overtaken_contacts(
             connection, part.place, last, policy_id=policy_id, account=part.limited_to, limit=most
         )
-        refolded = await refold_contacts(
-            connection, rows, active=active, policies=self._policies, now=datetime.now(UTC)
-        )
+        refolded = await refold_contacts(connection, rows, active=active, policies=self._policies, now=self._clock())
         await update_contacts(connection, refolded.states)
         await append_status_changes(connection, refolded.changes)
         return Step(

@@ -43,12 +43,14 @@ _log = get_logger()
 _LOOK_SECONDS = 2.0  # between two looks for jobs
 _BUSY_SECONDS = 0.2  # until the next try where other processes have all parts
 _STEP_SECONDS = 0.05  # what a step should take: nobody waits longer for a contact that it has locked
-_SLOW_STEP_SECONDS = 0.5  # a step that takes this long has met a machine with other work
+_SLOWER = 1.5  # than the fastest steps lately: the machine has other work
 _FEWEST, _MOST = 10, 1000
 _FIRST = 50
 _BEHIND_PARCELS = 50
 _BEHIND_SECONDS = 1.0
 _RESTS = 0.25  # of each step's time
+_RESTS_BESIDE_OTHERS = 1.5
+_FORGETS = 1.02  # the fastest step's time grows by so much with each one, so that an odd one is forgotten
 
 
 class _Outcome(Enum):
@@ -73,6 +75,7 @@ class JobRunner:
         self._backlog = backlog
         self._clock = clock
         self._most = _FIRST
+        self._fastest = float("inf")  # seconds for one of those that a step counts
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, and finishes its step then. Waits for Postgres while it is away."""
@@ -126,8 +129,16 @@ class JobRunner:
         took = time.monotonic() - started
         if step.done == self._most or took > _STEP_SECONDS:
             self._most = max(_FEWEST, min(_MOST, self._most * 2, round(self._most * _STEP_SECONDS / took)))
-        await pause(stop, took if took > _SLOW_STEP_SECONDS else took * _RESTS)
+        await pause(stop, took * self._rests(step.done, took))
         return _Outcome.WORKED
+
+    def _rests(self, done: int, took: float) -> float:
+        """How long to rest after a step, as a part of its time."""
+        if done < _FEWEST:
+            return _RESTS
+        seconds_for_one = took / done
+        self._fastest = min(self._fastest * _FORGETS, seconds_for_one)
+        return _RESTS_BESIDE_OTHERS if seconds_for_one > self._fastest * _SLOWER else _RESTS
 
     async def _turn(self, job: JobRow, kind: JobKind) -> _Outcome:
         """Ends the job, or begins its next round, if nobody else does and nothing is left of this one."""
