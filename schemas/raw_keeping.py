@@ -14,11 +14,11 @@ class KeepRaw(StrEnum):
     NONE = "none"
 
 
-_EVIDENCE = frozenset({Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED, Kind.DROPPED, Kind.COMPLAINT})
+_EVIDENCE = frozenset(
+    kind.value for kind in (Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED, Kind.DROPPED, Kind.COMPLAINT)
+)
 
 
-def is_raw_kept(event: FeedbackEvent, keep: KeepRaw) -> bool:
-    """True if the event's `raw` is stored."""
-    if keep is KeepRaw.FAILURES:
-        return event.kind in _EVIDENCE or not event.recognised
-    return keep is KeepRaw.ALL
+def is_evidence(event: FeedbackEvent) -> bool:
+    """True for failures, complaints, and what this version does not know."""
+    return event.kind._value_ in _EVIDENCE or not event.recognised

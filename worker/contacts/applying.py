@@ -99,7 +99,7 @@ async def apply_events(
     if encoder is None:
         encoder = EventEncoder()
         await encoder.look_up(connection, events)
-    encoder.keep_raw = rules.keep_raw
+    encoder.keep_raw(rules.keep_raw)
     by_contact: dict[ContactKey, list[Entry]] = {}
     nameless: list[FeedbackEvent] = []
     batch = _Batch(

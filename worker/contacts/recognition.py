@@ -80,14 +80,22 @@ class Recognition(Struct, frozen=True, kw_only=True):
         in_months: list[KeyInMonth] = []
         among_kept: list[KeyOfContact] = []
         former: list[FormerKey] = []
+        calm: dict[int, list[bytes]] = {}
         for doubt in surely_new:
             event, contact_id = doubt.entry, doubt.contact_id
             if contact_id is None or isinstance(event, Decision):
                 continue
             if event.kind in LASTING_KINDS:
                 in_months.append(_in_month(event, event.occurred_at, contact_id))
-            # Also for an entry: a repeat may name a later time.
-            among_entries.append(KeyOfContact(contact_id=contact_id, entry_key=event.event_key))
+                # A repeat may name a later time.
+                among_entries.append(KeyOfContact(contact_id=contact_id, entry_key=event.event_key))
+            else:
+                calm.setdefault(contact_id, []).append(event.event_key)
+        among_entries += [
+            KeyOfContact(contact_id=contact_id, entry_key=key)
+            for contact_id in await known_keys.contacts_with_entries(self.connection, list(calm))
+            for key in calm[contact_id]
+        ]
         for doubt in doubts:
             event, contact_id = doubt.entry, doubt.contact_id
             if contact_id is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.feedback_event import READER_VERSION, FeedbackEvent
 from schemas.kind_rank import KIND_RANKS
-from schemas.raw_keeping import KeepRaw, is_raw_kept
+from schemas.raw_keeping import KeepRaw, is_evidence
 from schemas.vocabulary import Cause
 from worker.store.dictionaries import RawCompressor
 from worker.store.pool import Connection, Executor
@@ -53,6 +53,15 @@ EVENT_COLUMNS = (
 )
 _said_by_event: Callable[[FeedbackEvent], tuple[Any, ...]] = operator.attrgetter(*_SAID_BY_EVENT.values())
 
+# A word of an enumeration is hashed by a function in Python, and read from its class by another: a batch has thousands.
+_RANKS = {kind.value: rank for kind, rank in KIND_RANKS.items()}
+_NONE = Cause.NONE
+_RAW_KEPT: dict[KeepRaw, Callable[[FeedbackEvent], bool]] = {
+    KeepRaw.FAILURES: is_evidence,
+    KeepRaw.ALL: lambda _: True,
+    KeepRaw.NONE: lambda _: False,
+}
+
 # Events that name nobody have no contact whose lock would keep two writers apart: the primary key does.
 _INSERT_NAMELESS = f"""
     INSERT INTO nameless_events ({", ".join(EVENT_COLUMNS)})
@@ -66,10 +75,14 @@ class EventEncoder:
     """Makes rows of events: their words by ids, their raw bytes compressed. It remembers ids of one database."""
 
     def __init__(self, keep_raw: KeepRaw = KeepRaw.FAILURES, *, reader_version: int = READER_VERSION) -> None:
-        self.keep_raw = keep_raw
+        self._keeps_raw = _RAW_KEPT[keep_raw]
         self._reader_version = reader_version
         self._words = Words()
         self._compressor = RawCompressor()
+
+    def keep_raw(self, keep: KeepRaw) -> None:
+        """Which events' own words are stored from now on."""
+        self._keeps_raw = _RAW_KEPT[keep]
 
     async def learn(self, executor: Executor, events: Sequence[FeedbackEvent]) -> None:
         """New words of the events get ids. Outside the transaction that stores them (see Words.learn)."""
@@ -85,20 +98,18 @@ class EventEncoder:
         """The row, in the order of EVENT_COLUMNS."""
         event, contact_id = event_of_contact
         named = self._words.of(event)
-        # Nearly all events have nothing to explain: that is no word, but no column.
-        cause = None if event.cause is Cause.NONE else self._words.id_of_cause(event.cause)
-        beside = named.beside
-        if cause is None and event.cause is not Cause.NONE:
-            beside = {**(beside or {}), "cause": event.cause.value}
-        raw, dictionary_id = (
-            self._compressor.compress(event.provider, event.raw)
-            if event.raw and is_raw_kept(event, self.keep_raw)
-            else (None, None)
-        )
+        cause, beside = None, named.beside
+        if event.cause is not _NONE:  # nearly all events have nothing to explain, and no word for it
+            cause = self._words.id_of_cause(event.cause)
+            if cause is None:
+                beside = {**(beside or {}), "cause": event.cause.value}
+        raw = dictionary_id = None
+        if event.raw and self._keeps_raw(event):
+            raw, dictionary_id = self._compressor.compress(event.provider, event.raw)
         return (
             *_said_by_event(event),
             contact_id,
-            KIND_RANKS[event.kind],
+            _RANKS[event.kind._value_],
             self._reader_version,
             event.tags or None,
             cause,
