@@ -24,6 +24,7 @@ _BENCHMARKS = {
     "relay": "relay_throughput",
     "contacts": "contact_scale",
     "policy": "policy_apply",
+    "late": "late_entries",
     "check": "check_ratio",
     "parse": "provider_parse",
     "unproven": "unproven_work",

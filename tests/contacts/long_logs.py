@@ -8,7 +8,7 @@ _WORDS = """'{"cause": "none", "provider": "postmark", "source": "test", "vendor
 _CALM = f"""
     INSERT INTO calm_events (occurred_at, entry_key, contact_id, rank, reader_version, machine, received_at,
                              delivery_id, message_id, beside)
-    SELECT $2::timestamptz + number * $4::interval, sha256(('calm ' || number)::bytea), $1,
+    SELECT $2::timestamptz + number * $4::interval, sha256(($2::timestamptz::text || number)::bytea), $1,
            CASE WHEN number % 10 = 0 THEN 20 ELSE 70 END, 1, false, $2::timestamptz + number * $4::interval,
            gen_random_uuid(), 'm' || number, {_WORDS}
       FROM generate_series(1, $3::int) number

@@ -9,8 +9,9 @@ checkpoints, deletes them: `passed_checkpoints`.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import islice
 
 from msgspec import Struct
 
@@ -36,6 +37,7 @@ from worker.store.log_span import BEGINNING, END, Place, Span
 from worker.store.pool import Connection
 from worker.store.stored_entries import first_entries, places_of, stored_annotations
 
+_WRITTEN_AT_ONCE = 100
 _AHEAD = 8  # checkpoints that are looked at first: nearly always the facts meet one of them
 
 
@@ -95,7 +97,8 @@ async def _fold_late(
     facts = folding.finish(now)
     # What is folded as it comes lies behind `latest`: no checkpoint may lie behind that.
     made = {one.key: one for one in folding.made if facts.latest is not None and one.key <= facts.latest}
-    await write_checkpoints(connection, [_row(contact_id, one) for one in made.values()])
+    for some in _batched(made.values(), _WRITTEN_AT_ONCE):
+        await write_checkpoints(connection, [_row(contact_id, one) for one in some])
     return facts
 
 
@@ -199,6 +202,13 @@ class _Log:
             after = _place(last)
             await asyncio.sleep(0)  # whatever else this process does has its turn between two slices
         return True
+
+
+def _batched(checkpoints: Iterable[Checkpoint], size: int) -> Iterator[list[Checkpoint]]:
+    """So many at once: while more are encoded, nothing else of this process has its turn."""
+    rest = iter(checkpoints)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def _place(key: OrderKey) -> Place:
