@@ -14,6 +14,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.contacts.long_logs import add_calm_events
 from tests.contacts.test_applying import NOW, POLICY, RULES, apply, empty, facts_by_address
+from tests.contacts.test_explanation import whole_story
 from tests.policy.test_order_of_arrival import NERVOUS
 from tests.properties import examples
 from tests.schemas.decisions import void
@@ -66,6 +67,15 @@ async def test_with_checkpoints_the_facts_are_those_of_folding_anew(
         arrived += batch
         assert (await facts_by_address(pool)).get(JANE, Facts()) == fold_all(Facts(), arrived, POLICY)
     await every_checkpoint_is_right(pool, arrived, POLICY)
+    if log:
+        await pages_are_the_same_without_checkpoints(pool)
+
+
+async def pages_are_the_same_without_checkpoints(pool: WriterPool) -> None:
+    """The explanation may begin at one."""
+    told = await whole_story(pool, limit=2, slice_entries=3)
+    await pool.execute("DELETE FROM checkpoints")
+    assert await whole_story(pool, limit=2, slice_entries=3) == told
 
 
 async def every_checkpoint_is_right(pool: WriterPool, log: Sequence[FeedbackEvent], policy: Policy) -> None:

@@ -12,20 +12,23 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from schemas.vocabulary import Blocks, Cause, Channel, Status
+from worker.contacts.late_entries import policy_number
 from worker.contacts.policies import Policies
 from worker.contacts.report import PolicyView, policy_view
 from worker.contacts.story_items import StoryItem, step_view, stretch_view
 from worker.errors import RequestRefused
 from worker.policy.annotations import annotations
+from worker.policy.checkpoint import FACTS_SHAPE
 from worker.policy.event_order import order_key
 from worker.policy.explain import Passed
-from worker.policy.facts import OrderKey
+from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, facts_from_row
 from worker.policy.rule import Policy
 from worker.policy.sentences import lifts, standing_sentence
 from worker.policy.standing import next_change_at, standing
 from worker.policy.story import StoryPage, Stretch, first_key
-from worker.store.calm_stretches import CalmCounts, count_calm_events, next_lasting_place
+from worker.store.calm_stretches import CalmCounts, count_calm_events, lasting_place_back, next_lasting_place
+from worker.store.checkpoints import checkpoint_before
 from worker.store.contact_lookup import find_contact
 from worker.store.contact_rows import ContactRow
 from worker.store.log_span import END, Place, Span, from_time
@@ -116,16 +119,29 @@ async def _page(
     executor: Executor, row: ContactRow, until: Place, *, policy: Policy, limit: int, slice_entries: int
 ) -> StoryPage:
     known = annotations(await stored_annotations(executor, row.id))
-    page = StoryPage(decode_facts(row.base), known=known, policy=policy, limit=limit)
+    facts, after = await _start(executor, row, until, policy=policy, limit=limit)
+    page = StoryPage(facts, known=known, policy=policy, limit=limit)
     skipping = _Skipping(executor, row.id, page, until)
-    # What occurred before base_until is in the base, even where its partition still stands.
-    after = from_time(row.base_until)
     while entries := await first_entries(executor, row.id, Span(after=after, before=until), limit=slice_entries):
         page.feed(entries)
         if len(entries) < slice_entries // 2:
             break
         after = await skipping.skip(_place_of(order_key(entries[-1])))
     return page
+
+
+async def _start(
+    executor: Executor, row: ContactRow, until: Place, *, policy: Policy, limit: int
+) -> tuple[Facts, Place]:
+    """The facts at the last known place behind which the page surely begins."""
+    # One step more than the page tells, so that it knows that there are earlier ones.
+    begins = await lasting_place_back(executor, row.id, until, steps=limit)
+    if begins is not None:
+        number = policy_number(policy)
+        for one in await checkpoint_before(executor, row.id, begins, policy=number, shape=FACTS_SHAPE):
+            return decode_facts(one.facts), (one.occurred_at, one.rank, one.entry_key)
+    # What occurred before base_until is in the base, even where its partition still stands.
+    return decode_facts(row.base), from_time(row.base_until)
 
 
 class _Skipping:

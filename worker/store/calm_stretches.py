@@ -18,6 +18,12 @@ _NEXT_LASTING = """
        AND (occurred_at, rank, entry_key) > ($2::timestamptz, $3::smallint, $4::bytea)
      ORDER BY occurred_at, rank, entry_key LIMIT 1
 """
+_LAST_LASTING = """
+    SELECT occurred_at, rank, entry_key FROM entries
+     WHERE contact_id = $1 AND occurred_at <= $2::timestamptz
+       AND (occurred_at, rank, entry_key) < ($2::timestamptz, $3::smallint, $4::bytea)
+     ORDER BY occurred_at DESC, rank DESC, entry_key DESC OFFSET $5 LIMIT 1
+"""
 _WITHIN = """
     contact_id = $1
     AND occurred_at >= $2::timestamptz AND (occurred_at, rank, entry_key) > ($2::timestamptz, $3::smallint, $4::bytea)
@@ -50,6 +56,16 @@ async def next_lasting_place(executor: Executor, contact_id: int, after: Place) 
     """The place of the next entry that is not calm, or None if there is none. Raises StoreUnavailable."""
     with store_errors("looking for a contact's next entry"):
         row = await executor.fetchrow(_NEXT_LASTING, contact_id, *after)
+    return None if row is None else (row["occurred_at"], row["rank"], row["entry_key"])
+
+
+async def lasting_place_back(executor: Executor, contact_id: int, before: Place, *, steps: int) -> Place | None:
+    """The place of the entry that is not calm and has `steps` such entries between it and `before`, or None.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors("looking for an earlier entry of a contact"):
+        row = await executor.fetchrow(_LAST_LASTING, contact_id, *before, steps)
     return None if row is None else (row["occurred_at"], row["rank"], row["entry_key"])
 
 

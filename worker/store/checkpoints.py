@@ -5,7 +5,7 @@ from datetime import datetime
 
 from worker.store.known_keys import KeyInMonth
 from worker.store.log_span import Place
-from worker.store.pool import Connection
+from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
 
@@ -59,10 +59,12 @@ async def long_logs(connection: Connection, contact_ids: Sequence[int], *, most:
 
 
 async def checkpoint_before(
-    connection: Connection, contact_id: int, place: Place, *, policy: int, shape: int
+    executor: Executor, contact_id: int, place: Place, *, policy: int, shape: int
 ) -> list[StoredCheckpoint]:
-    """The last one before the place, if there is one."""
-    return StoredCheckpoint.rows(await connection.fetch(_BEFORE, contact_id, *place, policy, shape))
+    """The last one before the place, if there is one. Raises StoreUnavailable."""
+    with store_errors("looking for a checkpoint"):
+        records = await executor.fetch(_BEFORE, contact_id, *place, policy, shape)
+    return StoredCheckpoint.rows(records)
 
 
 async def checkpoints_from(
