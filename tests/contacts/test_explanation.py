@@ -127,7 +127,7 @@ async def longest_pause(work: asyncio.Task[object]) -> float:
 async def test_what_blocks_a_contact_is_on_the_first_page_behind_fifty_thousand_openings(pool: WriterPool) -> None:
     await blocked_giant(pool, 50_000)
     asked = asyncio.create_task(page(pool))
-    assert await longest_pause(asked) < 0.25  # the slices take some 10 ms each
+    assert await longest_pause(asked) < 0.5  # a slice takes some 10 ms; all of it at once would take more than a second
     stretch, *_, bounce = (await asked).steps
     assert isinstance(stretch, StretchView)
     assert stretch.sentence.startswith("45000 opened and 5000 delivered between ")

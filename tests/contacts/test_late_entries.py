@@ -172,13 +172,14 @@ async def test_the_loop_goes_on_while_a_long_log_is_folded_to_its_end(pool: Writ
     assert checkpointed
     late = make_event(Kind.COMPLAINT, day=1.0001, cause=Cause.ABUSE_REPORT, message=None)
     work = asyncio.create_task(apply(pool, [late]))
-    longest = 0.0
+    begun, longest = time.perf_counter(), 0.0
     while not work.done():
         started = time.perf_counter()
         await asyncio.sleep(0)
         longest = max(longest, time.perf_counter() - started)
     await work
-    assert longest < 0.25
+    # A slice takes some 10 ms; a machine that does other work as well makes all of it slower alike.
+    assert longest < (time.perf_counter() - begun) / 3
 
 
 async def test_a_void_of_an_old_entry_is_folded_from_before_that_entry(pool: WriterPool, checkpointed: int) -> None:
