@@ -6,11 +6,13 @@ import aiormq
 import asyncpg
 
 from schemas.envelope import decode_parcel
+from worker.commands.support.dictionary_training import store_dictionaries
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.rabbitmq import RabbitMQ
 from worker.local_services.rabbitmq_choice import start_rabbitmq
 from worker.queue.rabbitmq import RabbitMQReader
 from worker.store.migrations import migrate
+from worker.store.pool import open_pool
 
 # Everything an event leaves behind is in some table of ours; only the record of migrations stays, and the counters of
 # the feed, which never go back.
@@ -56,6 +58,11 @@ class Services:
             await connection.close()
         dsn = postgres.dsn_of(name)
         await migrate(dsn)
+        pool = await open_pool(dsn, connections=1, command_timeout_seconds=60)
+        try:
+            await store_dictionaries(pool)
+        finally:
+            await pool.close()
         return dsn
 
     async def drop_database(self, name: str) -> None:
