@@ -1,27 +1,41 @@
 """Decisions on a real Postgres: once in effect, with who and why, whatever is repeated or cut off."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from schemas.decision import Permission, Role, Strength
+from schemas.decision import Decision, Origin, Permission, Role, Strength
 from schemas.decision_request import DecisionTerms, RequestedKind
+from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Channel, Kind
-from tests.schemas.feedback_events import START, make_event
-from worker.contacts.applying import apply_events
+from tests.properties import examples
+from tests.providers.reading import parse_envelope, wrap
+from tests.schemas.decisions import logs
+from tests.schemas.feedback_events import START, arrivals, histories, make_event
+from tests.stored_contacts import EMPTY_LOG
+from worker.contacts.applying import apply_decisions, apply_events
 from worker.contacts.batch_terms import BatchRules
 from worker.contacts.decision_answer import DecisionAnswer
 from worker.contacts.decisions import CONTACTS_AT_ONCE, Question, decide_contacts
+from worker.contacts.explanation import contact_explanation
 from worker.contacts.policies import Policies
 from worker.contacts.principal import Principal
+from worker.contacts.story_items import StepView
 from worker.errors import RequestRefused
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
+from worker.policy.standing import standing
+from worker.providers.vendors.sendgrid.sendgrid import PROVIDER as SENDGRID
+from worker.samples.posting import post
 from worker.store.contact_lookup import find_contact
 from worker.store.pool import WriterPool
 from worker.store.stored_entries import stored_entries
@@ -321,3 +335,73 @@ async def test_a_reader_decides_nothing(pool: WriterPool) -> None:
 
     assert [skip.reason for skip in answer.skipped_addresses] == ["not_permitted"]
     assert await status(pool) == ("blocklisted", "all")
+
+
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=st.data())
+async def test_events_decisions_voids_and_holds_in_any_order_repeated_and_split_end_in_the_facts_of_the_fold(
+    pool: WriterPool, data: st.DataObject
+) -> None:
+    # What an import brings keeps its time: so here decisions come in as late as events do.
+    log = [
+        replace(entry, origin=Origin.IMPORT) if isinstance(entry, Decision) else entry
+        for entry in data.draw(logs(histories()))
+    ]
+    batches = data.draw(arrivals(log))
+    now = START + timedelta(days=1000)
+    await pool.execute(EMPTY_LOG)
+    await pool.execute(
+        "INSERT INTO acts (id, actor, role, what, at) OVERRIDING SYSTEM VALUE"
+        " VALUES (1, 'anna', 'operator', 'import', $1)",
+        now,
+    )
+
+    for batch in batches:
+        events = [entry for entry in batch if isinstance(entry, FeedbackEvent)]
+        decisions = [entry for entry in batch if isinstance(entry, Decision)]
+        async with writing(pool) as connection:
+            await apply_events(connection, events, rules=RULES, now=now)
+        async with writing(pool) as connection:
+            await apply_decisions(connection, decisions, rules=RULES, now=now)
+
+    row = await find_contact(pool, "default", "email", JANE)
+    expected = fold_all(Facts(), log, POLICY)
+    shown = standing(expected, POLICY, now)
+    assert (row is None) == (not log)
+    if row is not None:
+        assert facts_from_row(row) == expected
+        assert (row.status, row.blocks, row.status_until) == (shown.status, shown.blocks, shown.until)
+        stored = await stored_entries(pool, row.id)
+        assert {entry.event_key for entry in stored} == {entry.event_key for entry in log}
+        assert fold_all(Facts(), stored, POLICY) == expected
+
+
+async def test_a_drop_for_the_esps_older_list_after_a_lift_is_no_strike_and_is_told_with_the_remedy(
+    pool: WriterPool,
+) -> None:
+    await bounced(pool)
+    await decide(pool, LIFT)
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    payload = [
+        {
+            "email": JANE,
+            "event": "dropped",
+            "reason": "Bounced Address",
+            "timestamp": int(later.timestamp()) + 1,
+            "sg_event_id": "ZHJvcA",
+            "sg_message_id": "m9.filter",
+        }
+    ]
+    posted = wrap(SENDGRID, post("sendgrid", json.dumps(payload).encode(), {"content-type": "application/json"}))
+    (event,) = parse_envelope(SENDGRID, replace(posted, received_at=later + timedelta(seconds=5)))
+    async with writing(pool) as connection:
+        await apply_events(connection, [event], rules=RULES, now=later)
+
+    assert await status(pool) == ("new", "none")
+    told = await contact_explanation(pool, JANE, policies=RULES.policies, now=later)
+    assert told is not None
+    step = told.steps[0]
+    assert isinstance(step, StepView)
+    assert step.event is not None
+    assert (step.event.kind, step.outcome, step.not_counted) == ("dropped", "nothing", "still_suppressed")
+    assert "remove the address from the suppression list at sendgrid" in step.sentence
