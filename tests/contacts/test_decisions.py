@@ -7,20 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.decision import Decision, Origin, Permission, Role, Strength
+from schemas.decision import Permission, Role, Strength
 from schemas.decision_request import DecisionTerms, RequestedKind
-from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Channel, Kind
-from tests.properties import examples
 from tests.providers.reading import parse_envelope, wrap
-from tests.schemas.decisions import logs
-from tests.schemas.feedback_events import START, arrivals, histories, make_event
-from tests.stored_contacts import EMPTY_LOG
-from worker.contacts.applying import apply_decisions, apply_events
+from tests.schemas.feedback_events import START, make_event
+from worker.contacts.applying import apply_events
 from worker.contacts.batch_terms import BatchRules
 from worker.contacts.decision_answer import DecisionAnswer
 from worker.contacts.decisions import CONTACTS_AT_ONCE, Question, decide_contacts
@@ -33,7 +27,6 @@ from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.policy_file import recommended_policy
-from worker.policy.standing import standing
 from worker.providers.vendors.sendgrid.sendgrid import PROVIDER as SENDGRID
 from worker.samples.posting import post
 from worker.store.contact_lookup import find_contact
@@ -335,45 +328,6 @@ async def test_a_reader_decides_nothing(pool: WriterPool) -> None:
 
     assert [skip.reason for skip in answer.skipped_addresses] == ["not_permitted"]
     assert await status(pool) == ("blocklisted", "all")
-
-
-@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(data=st.data())
-async def test_events_decisions_voids_and_holds_in_any_order_repeated_and_split_end_in_the_facts_of_the_fold(
-    pool: WriterPool, data: st.DataObject
-) -> None:
-    # What an import brings keeps its time: so here decisions come in as late as events do.
-    log = [
-        replace(entry, origin=Origin.IMPORT) if isinstance(entry, Decision) else entry
-        for entry in data.draw(logs(histories()))
-    ]
-    batches = data.draw(arrivals(log))
-    now = START + timedelta(days=1000)
-    await pool.execute(EMPTY_LOG)
-    await pool.execute(
-        "INSERT INTO acts (id, actor, role, what, at) OVERRIDING SYSTEM VALUE"
-        " VALUES (1, 'anna', 'operator', 'import', $1)",
-        now,
-    )
-
-    for batch in batches:
-        events = [entry for entry in batch if isinstance(entry, FeedbackEvent)]
-        decisions = [entry for entry in batch if isinstance(entry, Decision)]
-        async with writing(pool) as connection:
-            await apply_events(connection, events, rules=RULES, now=now)
-        async with writing(pool) as connection:
-            await apply_decisions(connection, decisions, rules=RULES, now=now)
-
-    row = await find_contact(pool, "default", "email", JANE)
-    expected = fold_all(Facts(), log, POLICY)
-    shown = standing(expected, POLICY, now)
-    assert (row is None) == (not log)
-    if row is not None:
-        assert facts_from_row(row) == expected
-        assert (row.status, row.blocks, row.status_until) == (shown.status, shown.blocks, shown.until)
-        stored = await stored_entries(pool, row.id)
-        assert {entry.event_key for entry in stored} == {entry.event_key for entry in log}
-        assert fold_all(Facts(), stored, POLICY) == expected
 
 
 async def test_a_drop_for_the_esps_older_list_after_a_lift_is_no_strike_and_is_told_with_the_remedy(
