@@ -30,13 +30,17 @@ class Shell:
 
     async def run(self, *words: str) -> Outcome:
         """The command's status, its standard output and what it wrote to stderr."""
-        process = await asyncio.create_subprocess_exec(
+        process = await self.start(*words)
+        async with asyncio.timeout(_MOST_SECONDS):
+            output, errors = await process.communicate()
+        return Outcome(status=process.returncode or 0, output=output.decode(), errors=errors.decode())
+
+    async def start(self, *words: str) -> asyncio.subprocess.Process:
+        """The command as it runs."""
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "worker", *words),
             cwd=self._folder,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             stdout=PIPE,
             stderr=PIPE,
         )
-        async with asyncio.timeout(_MOST_SECONDS):
-            output, errors = await process.communicate()
-        return Outcome(status=process.returncode or 0, output=output.decode(), errors=errors.decode())

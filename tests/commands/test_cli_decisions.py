@@ -1,5 +1,6 @@
 """`lift` and `block` from a shell: what is decided, skipped and said, and who it was."""
 
+import asyncio
 import getpass
 import json
 from pathlib import Path
@@ -90,3 +91,28 @@ async def test_a_command_is_repeated_under_its_key_and_decides_once(shell: Shell
 )
 async def test_what_cannot_be_decided_has_its_exit_code(shell: Shell, words: tuple[str, ...], exit_code: int) -> None:
     assert (await shell.run(*words)).status == exit_code
+
+
+async def test_killed_in_the_middle_and_repeated_under_its_key_a_large_act_is_in_effect_once(
+    shell: Shell, pool: WriterPool, tmp_path: Path
+) -> None:
+    addresses = tmp_path / "addresses.txt"
+    addresses.write_text("".join(f"user{number}@example.org\n" for number in range(10_000)))
+    asked = ("block", "--file", str(addresses), "--reason", "traps", "--account", "shop-eu", "--idempotency-key", "k1")
+
+    process = await shell.start(*asked)
+    reading = asyncio.create_task(process.communicate())
+    async with asyncio.timeout(60):
+        while not await pool.fetchval("SELECT EXISTS (SELECT FROM entries)"):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.01)
+    process.kill()
+    await reading
+    done = await pool.fetchval("SELECT count(*) FROM entries")
+    assert 0 < done < 10_000
+
+    again = json.loads((await shell.run(*asked, "--json")).output)
+
+    assert (again["repeated"], again["made"], again["skipped"]) == (True, 10_000, 0)
+    for table in ("contacts", "entries", "status_changes"):
+        assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 10_000  # noqa: S608 - named above
+    assert await pool.fetchval("SELECT count(*) FROM acts WHERE finished_at IS NOT NULL") == 1
