@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.shell import Shell
+from tests.waiting import until
 from worker.store.pool import WriterPool
 
 SOURCES = """
@@ -102,9 +103,7 @@ async def test_killed_in_the_middle_and_repeated_under_its_key_a_large_act_is_in
 
     process = await shell.start(*asked)
     reading = asyncio.create_task(process.communicate())
-    async with asyncio.timeout(60):
-        while not await pool.fetchval("SELECT EXISTS (SELECT FROM entries)"):  # noqa: ASYNC110 - of another process
-            await asyncio.sleep(0.01)
+    await until(lambda: pool.fetchval("SELECT EXISTS (SELECT FROM entries)"), "the first decisions", seconds=60)
     process.kill()
     await reading
     done = await pool.fetchval("SELECT count(*) FROM entries")
