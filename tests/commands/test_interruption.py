@@ -108,6 +108,7 @@ def test_an_interrupt_in_the_first_moments_is_one_line(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_make_itself_ends_as_interrupted(folder: Folder) -> None:
     """It gets the same signal, and fails with another status where its recipe is gone before it has answered."""
     make = ["make", "--file", str(REPOSITORY / "Makefile"), "--old-file", ".venv/installed", "run"]

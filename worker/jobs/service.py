@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from worker.contacts.policies import Policies
-from worker.errors import SchemaOutOfDate, StoreUnavailable
+from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
 from worker.jobs.policy_job import PolicyJob
 from worker.jobs.runner import JobRunner
 from worker.process.backlog import Backlog
@@ -13,6 +13,7 @@ from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
 from worker.settings.tree import Settings
 from worker.store.pool import WriterPool
+from worker.store.readiness import schema_is_whole
 from worker.store.writer_pool import ONE_PLAN, open_writer_pool
 
 _log = get_logger()
@@ -23,16 +24,25 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, backlog: Backlog) ->
 
     Waits while Postgres is away or its tables are not there: the processor beside it says what is wrong.
     """
-    backoff = Backoff(first_seconds=0.2, longest_seconds=10.0)
+    backoff = Backoff(first_seconds=0.2, longest_seconds=2.0)
     while not stop.is_set():
         try:
-            async with _job_pool(settings) as pool:
-                kinds = [PolicyJob(Policies(settings.policy))]
-                runner = JobRunner(pool, {kind.name: kind for kind in kinds}, backlog=backlog)
-                await runner.run(stop)
+            if await schema_is_whole(settings.postgres.url.reveal()):
+                await _work(settings, stop, backlog)
         except (SchemaOutOfDate, StoreUnavailable) as error:
             _log.warning("task.failed", task="jobs", reason=str(error), wait_seconds=backoff.seconds)
-            await backoff.wait(stop)
+        except ImpossibleSetting:
+            # A database whose tables vanish while its connections are opened looks like a wrong URL.
+            if await schema_is_whole(settings.postgres.url.reveal()):
+                raise
+        await backoff.wait(stop)
+
+
+async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog) -> None:
+    async with _job_pool(settings) as pool:
+        kinds = [PolicyJob(Policies(settings.policy))]
+        runner = JobRunner(pool, {kind.name: kind for kind in kinds}, backlog=backlog)
+        await runner.run(stop)
 
 
 @asynccontextmanager
