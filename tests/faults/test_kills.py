@@ -13,5 +13,6 @@ async def test_nothing_answered_200_is_lost_or_counted_twice_whatever_is_killed_
     assert report.verdict.broken == [], lines_of(report)
     assert len(report.outcome.accepted) == report.webhooks
     assert sorted(report.stops) == ["Postgres", "RabbitMQ"]
-    assert len(report.kills) == 4
+    assert len(report.decided.answers) == report.decisions
+    assert len(report.kills) == 6
     assert set(report.exit_statuses.values()) == {0}

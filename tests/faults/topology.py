@@ -17,50 +17,58 @@ from worker.settings.sources import write_source
 
 _READY_SECONDS = 60.0
 _CERTIFICATE = "sns.pem"
+_NOTHING: Mapping[str, str] = {}
+CONFIGURED_TOKEN = "a-long-token-for-the-drill-alone"
 
 
 class Topology:
-    """Two receivers with a port each, two processors, and the services that they use."""
+    """Two receivers with a port each, two processors, perhaps APIs, and the services that they use."""
 
-    def __init__(self, folder: Path, postgres: EmbeddedPostgres, rabbitmq: RabbitMQ) -> None:
+    def __init__(self, folder: Path, postgres: EmbeddedPostgres, rabbitmq: RabbitMQ, *, apis: int = 0) -> None:
         self.postgres = postgres
         self.rabbitmq = rabbitmq
         self.receiver_ports = [free_port(), free_port()]
+        self.api_ports = [free_port() for _ in range(apis)]
         self.kills: dict[str, int] = {}
         self.stops: list[str] = []
         self._folder = folder
+        self._config = folder / "bouncekeeper.toml"
+        self._environment = {
+            "BOUNCEKEEPER_POSTGRES_URL": postgres.dsn,
+            "BOUNCEKEEPER_QUEUE_ADAPTER": "rabbitmq",
+            "BOUNCEKEEPER_QUEUE_URL": rabbitmq.url,
+            "BOUNCEKEEPER_DATA_DIRECTORY": str(folder),
+            "BOUNCEKEEPER_API_TOKENS": CONFIGURED_TOKEN,
+        }
         self._commands: dict[str, tuple[list[str], Mapping[str, str]]] = {}
         self._processes: dict[str, ServiceProcess] = {}
         self._log_begins: dict[str, int] = {}  # where in its log the process that runs now begins
 
     async def start(self, sources: list[Source]) -> None:
-        """Migrates, then starts every process and waits until the receivers listen."""
-        config = self._folder / "bouncekeeper.toml"
-        config.write_text(_configuration(self._folder, sources))
-        environment = {
-            "BOUNCEKEEPER_POSTGRES_URL": self.postgres.dsn,
-            "BOUNCEKEEPER_QUEUE_ADAPTER": "rabbitmq",
-            "BOUNCEKEEPER_QUEUE_URL": self.rabbitmq.url,
-            "BOUNCEKEEPER_DATA_DIRECTORY": str(self._folder),
-        }
-        migrating = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "worker", "migrate", "--config", str(config), env={**os.environ, **environment}
-        )
-        assert await migrating.wait() == 0
+        """Migrates, then starts every process and waits until the receivers and the APIs listen."""
+        self._config.write_text(_configuration(self._folder, sources))
+        migrating = await self.run("migrate")
+        _, errors = await migrating.communicate()
+        assert migrating.returncode == 0, errors.decode()
         for number, port in enumerate(self.receiver_ports, start=1):
-            self._commands[f"receiver-{number}"] = (
-                [sys.executable, "-m", "worker", "receiver", "--config", str(config)],
-                {**environment, "BOUNCEKEEPER_RECEIVER_PORT": str(port)},
-            )
+            self._add(f"receiver-{number}", "receiver", {"BOUNCEKEEPER_RECEIVER_PORT": str(port)})
         for number in (1, 2):
-            self._commands[f"processor-{number}"] = (
-                [sys.executable, "-m", "worker", "processor", "--config", str(config)],
-                environment,
-            )
+            self._add(f"processor-{number}", "processor")
+        for number, port in enumerate(self.api_ports, start=1):
+            self._add(f"api-{number}", "api", {"BOUNCEKEEPER_API_PORT": str(port)})
         for name in self._commands:
             self._spawn(name)
-        for port in self.receiver_ports:
-            await until(partial(listens, port), f"a receiver on port {port}", seconds=_READY_SECONDS)
+        for port in (*self.receiver_ports, *self.api_ports):
+            await until(partial(listens, port), f"a process on port {port}", seconds=_READY_SECONDS)
+
+    async def run(self, *words: str) -> asyncio.subprocess.Process:
+        """A command that was started, in the same environment as the processes; what it prints can be read."""
+        return await asyncio.create_subprocess_exec(
+            *self._command(*words),
+            env={**os.environ, **self._environment},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
 
     @property
     def names(self) -> list[str]:
@@ -112,6 +120,12 @@ class Topology:
 
     def _log_path(self, name: str) -> Path:
         return self._folder / f"{name}.log"
+
+    def _add(self, name: str, command: str, environment: Mapping[str, str] = _NOTHING) -> None:
+        self._commands[name] = (self._command(command), {**self._environment, **environment})
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "worker", *words, "--config", str(self._config)]
 
     def _spawn(self, name: str) -> None:
         command, environment = self._commands[name]

@@ -1,16 +1,20 @@
-"""Was every promise kept? Compares the database with a run of the same events in order, by one process."""
+"""Was every promise kept? Compares the database with a run of the same entries in order, by one process."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import aio_pika
 import asyncpg
 from msgspec import Struct
 
-from schemas.feedback_event import FeedbackEvent
+from schemas.decision import Decision
+from schemas.entry import Entry
 from schemas.lane import Lane
 from schemas.queue_topology import CONTACTS_EXCHANGE, DEAD_QUEUE, SHARED_LANES, lane_queue
 from schemas.vocabulary import FREE_STATUSES
+from tests.faults.deciders import DecisionOutcome
+from tests.faults.decision_verdict import judge_decisions
+from tests.faults.decision_workload import DecisionCall
 from tests.faults.workload import Webhook
 from tests.stored_contacts import all_contacts
 from tests.waiting import until
@@ -22,15 +26,19 @@ from worker.policy.standing import standing
 from worker.store.contact_rows import ContactRow
 from worker.store.overview import backlogs
 from worker.store.pool import Connection, set_codecs
+from worker.store.stored_entries import stored_entries_by_contact
 
 POLICY = recommended_policy()
 ANNOUNCEMENTS = "drill.announcements"
+_CONTACTS_AT_ONCE = 1_000
 
 
 class Verdict(Struct, kw_only=True):
     """The figures of a drill, and every promise that was broken."""
 
     events: int = 0
+    decisions: int = 0
+    acts: int = 0
     contacts: int = 0
     status_changes: int = 0
     announcements: int = 0
@@ -79,18 +87,31 @@ async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float, qui
         await connection.close()
 
 
-async def judge(dsn: str, rabbitmq_url: str, webhooks: Sequence[Webhook], accepted: Collection[int]) -> Verdict:
+async def judge(
+    dsn: str,
+    rabbitmq_url: str,
+    webhooks: Sequence[Webhook],
+    accepted: Collection[int],
+    *,
+    calls: Sequence[DecisionCall] = (),
+    decided: DecisionOutcome | None = None,
+) -> Verdict:
     """Checks each promise; the processors have ended, so that what is lent to them counts as waiting."""
     verdict = Verdict()
     connection = await asyncpg.connect(dsn)
     try:
         await set_codecs(connection)
-        stored = [key for (key,) in await connection.fetch("SELECT entry_key FROM log")]
-        _check_events(verdict, stored, webhooks, accepted)
         async with connection.transaction():
             rows = await all_contacts(connection)
-        happened = _events_by_contact(webhooks, set(stored))
-        _check_contacts(verdict, rows, happened)
+        logs = await _stored_logs(connection, rows)
+        decisions = [entry for log in logs.values() for entry in log if isinstance(entry, Decision)]
+        keys = [key for (key,) in await connection.fetch("SELECT entry_key FROM log")]
+        _check_events(verdict, keys, webhooks, accepted, decisions)
+        of_decisions = await judge_decisions(connection, calls, decided or DecisionOutcome())
+        verdict.acts, verdict.decisions = of_decisions.acts, of_decisions.decisions
+        verdict.broken += of_decisions.broken
+        _check_contacts(verdict, rows, _entries_by_contact(webhooks, decisions, set(keys)))
+        _check_logs(verdict, rows, logs)
         await _check_history(verdict, connection, rows)
         if dead := await connection.fetchval("SELECT count(*) FROM dead_letters"):
             verdict.broken.append(f"{dead} deliveries were set aside, though each is sound")
@@ -100,34 +121,52 @@ async def judge(dsn: str, rabbitmq_url: str, webhooks: Sequence[Webhook], accept
     return verdict
 
 
+async def _stored_logs(connection: Connection, rows: Sequence[ContactRow]) -> dict[int, list[Entry]]:
+    """What is stored of each contact, by its id."""
+    logs: dict[int, list[Entry]] = {}
+    for place in range(0, len(rows), _CONTACTS_AT_ONCE):
+        ids = [row.id for row in rows[place : place + _CONTACTS_AT_ONCE]]
+        logs.update(await stored_entries_by_contact(connection, ids))
+    return logs
+
+
 def _check_events(
-    verdict: Verdict, stored: Sequence[bytes], webhooks: Sequence[Webhook], accepted: Collection[int]
+    verdict: Verdict,
+    keys: Sequence[bytes],
+    webhooks: Sequence[Webhook],
+    accepted: Collection[int],
+    decisions: Sequence[Decision],
 ) -> None:
+    unique = set(keys)
+    stored = unique - {decision.event_key for decision in decisions}
     verdict.events = len(stored)
-    unique = set(stored)
-    if len(unique) != len(stored):
-        verdict.broken.append(f"{len(stored) - len(unique)} events are stored twice")
+    if len(unique) != len(keys):
+        verdict.broken.append(f"{len(keys) - len(unique)} entries are stored twice")
     promised = {event.event_key for number in accepted for event in webhooks[number].events}
-    if lost := promised - unique:
+    if lost := promised - stored:
         verdict.broken.append(f"{len(lost)} events were answered 200 and are not in effect")
-    if invented := unique - {event.event_key for webhook in webhooks for event in webhook.events}:
+    if invented := stored - {event.event_key for webhook in webhooks for event in webhook.events}:
         verdict.broken.append(f"{len(invented)} events are stored that nobody sent")
 
 
-def _events_by_contact(webhooks: Sequence[Webhook], stored: set[bytes]) -> dict[str, list[FeedbackEvent]]:
-    """What happened to each contact, once each: all that is stored, for a webhook without an answer may be, too."""
-    by_contact: dict[str, dict[bytes, FeedbackEvent]] = {}
+def _entries_by_contact(
+    webhooks: Sequence[Webhook], decisions: Sequence[Decision], stored: set[bytes]
+) -> dict[str, list[Entry]]:
+    """What happened to each contact, once each: all that is stored, for what had no answer may be, too."""
+    by_contact: dict[str, dict[bytes, Entry]] = {}
     for webhook in webhooks:
         for event in webhook.events:
             if event.event_key in stored and event.address:
                 by_contact.setdefault(event.address, {})[event.event_key] = event
-    return {address: list(events.values()) for address, events in by_contact.items()}
+    for decision in decisions:
+        by_contact.setdefault(decision.address, {})[decision.event_key] = decision
+    return {address: list(entries.values()) for address, entries in by_contact.items()}
 
 
-def _check_contacts(verdict: Verdict, rows: Sequence[ContactRow], happened: dict[str, list[FeedbackEvent]]) -> None:
+def _check_contacts(verdict: Verdict, rows: Sequence[ContactRow], happened: dict[str, list[Entry]]) -> None:
     verdict.contacts = len(rows)
     if {row.address for row in rows} != set(happened):
-        verdict.broken.append("the contacts are not those that the events name")
+        verdict.broken.append("the contacts are not those that the entries name")
     for row in rows:
         expected = fold_all(Facts(), happened.get(row.address, []), POLICY)
         shown = standing(expected, POLICY, row.latest_at or row.first_seen_at)
@@ -135,6 +174,13 @@ def _check_contacts(verdict: Verdict, rows: Sequence[ContactRow], happened: dict
             verdict.broken.append(f"{row.address}: the facts differ from a run in order")
         elif (row.status, row.blocks, row.cause) != (shown.status, shown.blocks, shown.cause):
             verdict.broken.append(f"{row.address} is {row.status}, in order it would be {shown.status}")
+
+
+def _check_logs(verdict: Verdict, rows: Sequence[ContactRow], logs: Mapping[int, Sequence[Entry]]) -> None:
+    """The stored log, folded anew, comes to the stored facts."""
+    for row in rows:
+        if fold_all(Facts(), logs.get(row.id, []), POLICY) != facts_from_row(row):
+            verdict.broken.append(f"{row.address}: the facts differ from the stored log, folded anew")
 
 
 async def _check_history(verdict: Verdict, connection: Connection, rows: Sequence[ContactRow]) -> None:
