@@ -145,7 +145,8 @@ def lines_of(report: Report) -> list[str]:
         f"Sent {decided.sent} times: {decided.again} repeated without an answer, {decided.repeats} in spite of one.",
         f"Callers cut off {decided.cut_off} requests; {decided.killed_commands} commands were killed.",
         f"kill -9: {kills}. Stopped and started: {', '.join(report.stops)}.",
-        f"{verdict.events} events and {verdict.decisions} decisions (in {verdict.acts} acts) of {verdict.contacts} contacts.",
+        f"{verdict.events} events and {verdict.decisions} decisions of {verdict.contacts} contacts.",
+        f"The calls are stored as {verdict.acts} acts.",
         f"{verdict.status_changes} status changes, {verdict.announcements} announced.",
     ]
     if not verdict.broken:
