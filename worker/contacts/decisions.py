@@ -34,8 +34,8 @@ from worker.contacts.status_change import log_change
 from worker.errors import Deadlocked, RequestRefused
 from worker.process import metrics
 from worker.process.logs import contact_field, get_logger
-from worker.store.acts import Act, StoredAct, find_act, finish_act, insert_act
-from worker.store.pool import WriterPool
+from worker.store.acts import Act, StoredAct, find_act, finish_act, insert_act, lock_unfinished_act
+from worker.store.pool import WriterConnection, WriterPool
 from worker.store.writer_pool import rehearsing, writing
 
 _log = get_logger()
@@ -80,10 +80,11 @@ async def decide_contacts(
     addresses = list(given)
     for place in range(0, len(addresses), CONTACTS_AT_ONCE):
         some = addresses[place : place + CONTACTS_AT_ONCE]
-        await run.decide({address: given[address] for address in some})
+        done = place + len(some)
+        await run.decide({address: given[address] for address in some}, is_last=done == len(addresses))
         if progress is not None:
-            progress(place + len(some), len(addresses))
-    if act is not None and not is_finished:
+            progress(done, len(addresses))
+    if act is not None and not addresses:
         await finish_act(pool, act.id, at=datetime.now(UTC))
     answer = DecisionAnswer(
         act_id=None if act is None else act.id,
@@ -181,35 +182,53 @@ class _Run:
         self._is_over = not writes  # the act has come to its end: a repeat is answered, and decides nothing
         self._writes = writes and not question.dry_run
 
-    async def decide(self, given: dict[str, str]) -> None:
-        """Decides about these addresses; each comes with its spelling."""
+    async def decide(self, given: dict[str, str], *, is_last: bool) -> None:
+        """Decides about these addresses; each comes with its spelling. After the last ones the act is finished."""
         waiting = [self._decision(address) for address in given]
         while waiting:
-            applied = await self._apply(waiting)
+            applied = await self._apply(waiting, is_last=is_last)
             waiting = applied.leftover_decisions
             for result in applied.results:
                 self._count(given[result.decision.address], result)
             if self._writes:
                 self._tell(applied)
 
-    async def _apply(self, decisions: Sequence[Decision]) -> Applied:
+    async def _apply(self, decisions: Sequence[Decision], *, is_last: bool) -> Applied:
         for further_tries in reversed(range(_TRIES)):
             try:
-                return await self._apply_once(decisions)
+                if self._writes and (applied := await self._write(decisions, is_last=is_last)) is not None:
+                    return applied
+                return await self._rehearse(decisions)
             except Deadlocked:
                 if not further_tries:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    async def _apply_once(self, decisions: Sequence[Decision]) -> Applied:
-        is_bulk = len(self._question.addresses) > _BULK
-        now = datetime.now(UTC)
-        begin = writing if self._writes else rehearsing
-        async with begin(self._pool, "deciding about contacts") as connection:
+    async def _write(self, decisions: Sequence[Decision], *, is_last: bool) -> Applied | None:
+        """What was decided; None if another request with the same key has finished the act meanwhile.
+
+        A caller who does not wait for an answer asks again while the first request is at work. They take turns, and
+        the act is finished with its last decision: what one of them has answered, the other one does not change.
+        """
+        async with writing(self._pool, "deciding about contacts") as connection:
+            if not await lock_unfinished_act(connection, self._act_id):
+                self._is_over, self._writes = True, False
+                return None
+            applied = await self._apply_to(connection, decisions)
+            if is_last and not applied.leftover_decisions:
+                await finish_act(connection, self._act_id, at=datetime.now(UTC))
+        return applied
+
+    async def _rehearse(self, decisions: Sequence[Decision]) -> Applied:
+        async with rehearsing(self._pool, "deciding about contacts") as connection:
             if self._act_id == _NO_ACT:  # a dry run; its act goes with the rest
-                act_id = await insert_act(connection, _act(self._question, None, now))
+                act_id = await insert_act(connection, _act(self._question, None, datetime.now(UTC)))
                 decisions = [replace(decision, act_id=act_id) for decision in decisions]
-            return await apply_decisions(connection, decisions, rules=self._rules, now=now, bulk=is_bulk)
+            return await self._apply_to(connection, decisions)
+
+    async def _apply_to(self, connection: WriterConnection, decisions: Sequence[Decision]) -> Applied:
+        is_bulk = len(self._question.addresses) > _BULK
+        return await apply_decisions(connection, decisions, rules=self._rules, now=datetime.now(UTC), bulk=is_bulk)
 
     def _decision(self, address: str) -> Decision:
         question, terms, now = self._question, self._question.terms, datetime.now(UTC)

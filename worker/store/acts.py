@@ -63,6 +63,12 @@ async def find_act(executor: Executor, token_id: int | None, actor: str, idempot
     return next(iter(StoredAct.rows(records)), None)
 
 
+async def lock_unfinished_act(connection: Connection, act_id: int) -> bool:
+    """True if the act is not finished, and nobody else decides for it until this transaction ends."""
+    finished_at = await connection.fetchval("SELECT finished_at FROM acts WHERE id = $1 FOR NO KEY UPDATE", act_id)
+    return finished_at is None
+
+
 async def finish_act(executor: Executor, act_id: int, *, at: datetime) -> None:
     """All that the act had to decide is decided. Raises StoreUnavailable."""
     with store_errors("finishing an act"):
