@@ -167,7 +167,7 @@ class Deciders:
                 self.outcome.killed_commands += 1
         output, errors = await reading
         if process.returncode not in {*_ANSWERED, ExitCode.UNAVAILABLE, _KILLED}:
-            raise AssertionError(f"{' '.join(words)} ended with {process.returncode}: {errors.decode()}")
+            raise AssertionError(f"{call.key}: {words[0]} ended with {process.returncode}: {errors.decode()}")
         return output if process.returncode in _ANSWERED else None
 
     def _session(self) -> aiohttp.ClientSession:

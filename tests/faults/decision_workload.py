@@ -10,11 +10,16 @@ from msgspec import Struct
 
 from schemas.decision_request import RequestedKind
 from tests.faults.workload import Webhook
+from worker.contacts.decisions import CONTACTS_AT_ONCE
 
 _COMMAND_SHARE = 0.06  # each is a process of its own, which takes as long as dozens of calls
 _MANY_SHARE = 0.4  # of the calls
 _MOST_ADDRESSES = 8
 _NEW_CONTACT_SHARE = 0.1
+# These are decided in several transactions, and cut off between them.
+_LARGE_SHARE = 0.25  # of the commands, and of the calls that list many
+_LARGE_ADDRESSES = range(CONTACTS_AT_ONCE + 100, 3 * CONTACTS_AT_ONCE)
+_MEMBERS = 2_000  # whom the large calls are about, mostly
 
 _KINDS: Mapping[RequestedKind, float] = {
     RequestedKind.LIFTED: 0.4,
@@ -58,6 +63,9 @@ def _call(chance: random.Random, known: Sequence[str], number: int, now: datetim
         kinds = {kind: _KINDS[kind] for kind in (RequestedKind.LIFTED, RequestedKind.LISTED)}
     [kind] = chance.choices(list(kinds), weights=list(kinds.values()))
     size = 1 if way is Way.ONE else chance.randint(2, _MOST_ADDRESSES)
+    members: Sequence[int] = ()
+    if (way is Way.COMMAND or (way is Way.MANY and kind is RequestedKind.LISTED)) and chance.random() < _LARGE_SHARE:
+        members = chance.sample(range(_MEMBERS), chance.choice(_LARGE_ADDRESSES))
     addresses = {
         f"stranger{number}-{place}@decided.example"
         if chance.random() < _NEW_CONTACT_SHARE
@@ -69,7 +77,7 @@ def _call(chance: random.Random, known: Sequence[str], number: int, now: datetim
         key=f"drill-{number}",
         kind=kind,
         terms=_terms(chance, kind, number, now),
-        addresses=tuple(sorted(addresses)),
+        addresses=tuple(sorted(addresses | {f"member{member}@decided.example" for member in members})),
     )
 
 
