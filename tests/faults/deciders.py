@@ -1,8 +1,8 @@
 """Those who decide in the drill: applications that call the API, and people at the command line.
 
-What is not answered well is asked again under the same idempotency key. Some calls are cut off by the caller, who asks
-again at once, perhaps another process, while the first one may be at work. Some commands are killed. Some of what was
-answered well is asked once more all the same, at once or when everything is over.
+An answer is 2xx, or the JSON of a command with exit code 0 or 1. Without one, a call is sent again under the same
+idempotency key. Callers cut some requests off and send them again, perhaps to another process, while the first one may
+be at work. Some commands are killed. Some answered calls are sent once more, at once or when everything is over.
 """
 
 import asyncio
@@ -53,16 +53,16 @@ class Answer(Struct, frozen=True, kw_only=True):
 class DecisionOutcome(Struct, kw_only=True):
     """What the callers were answered."""
 
-    answers: dict[int, list[Answer]] = {}  # all good answers to each call, by its number
+    answers: dict[int, list[Answer]] = {}  # all answers to each call, by its number
     sent: int = 0  # requests and commands
     again: int = 0  # after a refusal, a broken connection, or a killed command
     cut_off: int = 0  # by the caller
     killed_commands: int = 0
-    repeats: int = 0  # of what had been answered well
+    repeats: int = 0  # of answered calls
 
 
 class Deciders:
-    """Ask for every decision until it is answered well."""
+    """Send every call until it is answered."""
 
     def __init__(self, topology: Topology, calls: Sequence[DecisionCall], *, tokens: Sequence[str], seed: int) -> None:
         self.outcome = DecisionOutcome()
@@ -114,7 +114,7 @@ class Deciders:
             await self._send(session, number)
 
     async def _send(self, session: aiohttp.ClientSession, number: int) -> bool:
-        """True if the call was answered well; the answer is kept."""
+        """True if the call was answered; the answer is kept."""
         call = self._calls[number]
         self.outcome.sent += 1
         if call.way is Way.COMMAND:

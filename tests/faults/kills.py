@@ -41,7 +41,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 async def drill(options: DrillOptions) -> DrillResult:
-    """20,000 webhooks within two minutes, 1,500 within 20 s in the size of the test suite; and a ninth of decisions."""
+    """20,000 webhooks within two minutes, 1,500 within 20 s in the size of the test suite; beside them decisions."""
     report = await run_kills(options)
     return DrillResult(lines=lines_of(report), broken=report.verdict.broken)
 
