@@ -8,6 +8,6 @@ CREATE TABLE checkpoints (
     entry_key bytea NOT NULL,
     policy bigint NOT NULL,            -- a hash of the policy (worker/policy/policy_print.py): no other may use it
     shape smallint NOT NULL,           -- FACTS_SHAPE of worker/policy/checkpoint.py
-    facts bytea NOT NULL,              -- as worker/policy/facts_encoding.py writes them
+    facts bytea,                       -- as worker/policy/facts_encoding.py writes them; NULL: nothing is known there
     PRIMARY KEY (contact_id, occurred_at, rank, entry_key)
 );

@@ -71,6 +71,14 @@ async def test_with_checkpoints_the_facts_are_those_of_folding_anew(
         await pages_are_the_same_without_checkpoints(pool)
 
 
+async def test_a_place_of_a_long_log_before_which_nothing_is_known_is_a_checkpoint_too(pool: WriterPool) -> None:
+    nothing = [make_event(Kind.ACCEPTED, day=number, message=f"m{number}") for number in range(8)]
+    await apply(pool, [*nothing, make_event(Kind.COMPLAINT, day=20, cause=Cause.ABUSE_REPORT, message=None)])
+    await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=7.5, message=None)], rules=rules_of(POLICY))
+    stored = await stored_entries(pool, await pool.fetchval("SELECT id FROM contacts"), whole=False)
+    assert (await facts_by_address(pool))[JANE] == fold_all(Facts(), stored, POLICY)
+
+
 async def pages_are_the_same_without_checkpoints(pool: WriterPool) -> None:
     """The explanation may begin at one."""
     told = await whole_story(pool, limit=2, slice_entries=3)
