@@ -13,7 +13,7 @@ EXIT_STATUS = 130  # as a shell reports a process that Ctrl-C ended
 MESSAGE = b"bouncekeeper: interrupted"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STDERR = 2
-_MAKE_ANSWERS_WITHIN_SECONDS = 0.3
+_MAKE_ANSWERS_WITHIN_SECONDS = 0.8
 
 
 def end_at_once_when_asked() -> None:
