@@ -30,7 +30,7 @@ from worker.contacts.decision_answer import (
 from worker.contacts.decision_result import DecisionResult
 from worker.contacts.decision_terms import request_hash, require_end_ahead, require_sound_terms
 from worker.contacts.principal import Principal
-from worker.contacts.status_change import log_change
+from worker.contacts.status_change import report_changes
 from worker.errors import Deadlocked, RequestRefused
 from worker.process import metrics
 from worker.process.logs import contact_field, get_logger
@@ -281,9 +281,7 @@ class _Run:
                 act_id=decision.act_id,
             )
             metrics.DECISIONS.labels(decision.kind).inc()
-        for change in applied.changes:
-            log_change(change)
-            metrics.STATUS_CHANGES.labels(change.new_status).inc()
+        report_changes(applied.changes)
 
 
 def _log_end(question: Question, answer: DecisionAnswer, *, seconds: float) -> None:

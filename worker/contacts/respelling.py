@@ -19,7 +19,7 @@ from schemas.address import normalise_address
 from schemas.entry import Entry
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_state
 from worker.contacts.policies import NumberedPolicy, Policies
-from worker.contacts.status_change import is_status_change, log_change, status_change
+from worker.contacts.status_change import is_status_change, report_changes, status_change
 from worker.errors import AlreadyStored, Deadlocked, MonthClosed
 from worker.policy.event_order import order_key
 from worker.policy.facts import Facts
@@ -28,7 +28,6 @@ from worker.policy.fold import fold_all
 from worker.policy.former_base import joined as joined_bases
 from worker.policy.former_base import since as entries_since
 from worker.policy.rule import Policy
-from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.store import contact_spelling
 from worker.store.checkpoints import delete_checkpoints
@@ -173,9 +172,7 @@ async def _respell_some(
         except _ONCE_MORE:
             if attempt == _MOST_ATTEMPTS:
                 raise
-    for change in respelling.changes:
-        log_change(change)
-        metrics.STATUS_CHANGES.labels(change.new_status).inc()
+    report_changes(respelling.changes)
     return respelling
 
 

@@ -1,9 +1,11 @@
 """What follows from a changed standing: a line in the history, from which it is announced, and a line in the log."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from schemas.vocabulary import FREE_STATUSES
+from worker.process import metrics
 from worker.process.logs import contact_field, get_logger
 from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact
 from worker.store.status_history import StatusChange
@@ -57,8 +59,14 @@ def is_bulk(happened_at: datetime, now: datetime) -> bool:
     return now - happened_at > _FRESH
 
 
-def log_change(change: StatusChange) -> None:
-    """One line for the operator."""
+def report_changes(changes: Iterable[StatusChange]) -> None:
+    """Tells the operator of changes that are committed: each has a line in the log and counts in the metrics."""
+    for change in changes:
+        _log_change(change)
+        metrics.STATUS_CHANGES.labels(change.new_status).inc()
+
+
+def _log_change(change: StatusChange) -> None:
     contact = change.contact
     _log.info(
         "status.changed",

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from worker.contacts.contact_state import contact_state
 from worker.contacts.policies import UNNUMBERED, Policies
 from worker.contacts.refolding import is_overtaken, refold_contacts
-from worker.contacts.status_change import is_bulk, is_status_change, log_change, status_change
+from worker.contacts.status_change import is_bulk, is_status_change, report_changes, status_change
 from worker.policy.facts_encoding import facts_from_row
-from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.store.contact_rows import lock_due_contacts, update_contacts
 from worker.store.pool import WriterPool
@@ -61,7 +60,5 @@ async def _sweep_some(pool: WriterPool, policies: Policies, now: datetime) -> in
             if row.id in states and is_status_change(row, states[row.id].standing)
         ]
         await append_status_changes(connection, changes)
-    for change in changes:
-        log_change(change)
-        metrics.STATUS_CHANGES.labels(change.new_status).inc()
+    report_changes(changes)
     return len(due)

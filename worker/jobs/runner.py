@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum, auto
 
-from worker.contacts.status_change import log_change
+from worker.contacts.status_change import report_changes
 from worker.errors import StoreUnavailable
 from worker.jobs.kind import JobKind
-from worker.process import metrics
 from worker.process.backlog import Backlog
 from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
@@ -123,9 +122,7 @@ class JobRunner:
                 await move_part(connection, part, place=step.place, counts=step.counts)
         if part is None:
             return await self._turn(job, kind)
-        for change in step.changes:
-            log_change(change)
-            metrics.STATUS_CHANGES.labels(change.new_status).inc()
+        report_changes(step.changes)
         took = time.monotonic() - started
         if step.done == self._most or took > _STEP_SECONDS:
             self._most = max(_FEWEST, min(_MOST, self._most * 2, round(self._most * _STEP_SECONDS / took)))

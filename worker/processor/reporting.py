@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from worker.contacts.status_change import log_change
+from worker.contacts.status_change import report_changes
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.processor.batch import Committed
@@ -50,9 +50,7 @@ def report_load(
     all_applied = [applied for one in committed for applied in one.applied]
     attempts = sum(one.attempts for one in committed)
     for applied in all_applied:
-        for change in applied.changes:
-            log_change(change)
-            metrics.STATUS_CHANGES.labels(change.new_status).inc()
+        report_changes(applied.changes)
         for (provider, kind), count in applied.kinds.items():
             metrics.EVENTS.labels(provider, kind).inc(count)
         metrics.DUPLICATE_EVENTS.inc(applied.duplicates)
