@@ -22,7 +22,7 @@ from worker.policy.event_order import is_inert, order_key
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, encode_facts
 from worker.policy.late_fold import LateFold, changed_by
-from worker.policy.policy_print import policy_as_toml
+from worker.policy.policy_encoding import encode_policy
 from worker.policy.rule import Policy
 from worker.store.checkpoints import (
     StoredCheckpoint,
@@ -104,7 +104,7 @@ async def _fold_late(
 
 def policy_number(policy: Policy) -> int:
     """A number that only this policy has, whatever its id: 63 bits of a hash."""
-    return int.from_bytes(sha256(policy_as_toml(policy).encode()).digest()[:8]) >> 1
+    return int.from_bytes(sha256(encode_policy(policy).encode()).digest()[:8]) >> 1
 
 
 class _Log:
