@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from schemas.vocabulary import Channel, MailClass
+from worker.api.request_body import decode_body
 from worker.errors import RequestRefused
 
 _LONGEST_ADDRESS_BYTES = 800  # with every second character escaped
@@ -46,21 +47,13 @@ def question_bytes(body: bytearray, *, most_addresses: int, other_texts: int = _
 
 def read_question(body: bytearray, *, most_addresses: int) -> CheckRequest:
     """The question. Raises RequestRefused."""
-    try:
-        question = _decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise RequestRefused(
-            "unreadable-request",
-            f"The body is not what /v1/check accepts: {error}.",
-            remedy="See CheckRequest in /v1/openapi.yaml.",
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RequestRefused(
-            "unreadable-request",
-            f"The body is not JSON: {error}.",
-            remedy='Send a JSON object such as {"addresses": ["jane@example.org"]} in UTF-8.',
-            http_status=HTTPStatus.BAD_REQUEST,
-        ) from error
+    question = decode_body(
+        body,
+        _decoder,
+        accepted_by="/v1/check",
+        schema="CheckRequest",
+        example='{"addresses": ["jane@example.org"]}',
+    )
     if len(question.addresses) > most_addresses:
         raise too_many_addresses(str(len(question.addresses)), most_addresses)
     return question

@@ -1,6 +1,5 @@
 """The routes that decide: about the contact of the path, or about many at once."""
 
-from http import HTTPStatus
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +11,7 @@ from schemas.vocabulary import Channel
 from worker.api.asked_account import asked_account
 from worker.api.check_question import most_body_bytes, question_bytes, too_many_addresses
 from worker.api.parameters import contact_query
-from worker.api.request_body import read_body
+from worker.api.request_body import decode_body, read_body
 from worker.api.request_edge import LINE, PRINCIPAL, REQUEST_LOAD
 from worker.contacts.batch_terms import BatchRules
 from worker.contacts.decision_answer import DecisionAnswer
@@ -105,18 +104,5 @@ def _idempotency_key(request: web.Request) -> str | None:
 
 
 def _decoded(body: bytearray, decoder: "msgspec.json.Decoder[_Body]", schema: str) -> _Body:
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise RequestRefused(
-            "unreadable-request",
-            f"The body is not what this route accepts: {error}.",
-            remedy=f"See {schema} in /v1/openapi.yaml.",
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RequestRefused(
-            "unreadable-request",
-            f"The body is not JSON: {error}.",
-            remedy='Send a JSON object such as {"kind": "lifted", "note": "she called"} in UTF-8.',
-            http_status=HTTPStatus.BAD_REQUEST,
-        ) from error
+    example = '{"kind": "lifted", "note": "she called"}'
+    return decode_body(body, decoder, accepted_by="this route", schema=schema, example=example)

@@ -2,7 +2,9 @@
 
 import asyncio
 from http import HTTPStatus
+from typing import TypeVar
 
+import msgspec
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -10,6 +12,8 @@ from worker.api.load import RequestLoad
 from worker.errors import RequestRefused
 
 READ_SECONDS = 30.0
+
+_Body = TypeVar("_Body")
 
 
 async def read_body(request: web.Request, load: RequestLoad, *, most_bytes: int) -> bytearray:
@@ -41,6 +45,31 @@ async def read_body(request: web.Request, load: RequestLoad, *, most_bytes: int)
             http_status=HTTPStatus.BAD_REQUEST,
         ) from error
     return body
+
+
+def decode_body(
+    body: bytearray, decoder: "msgspec.json.Decoder[_Body]", *, accepted_by: str, schema: str, example: str
+) -> _Body:
+    """The body as the decoder reads it.
+
+    Raises RequestRefused, which names the route (`accepted_by`) and its schema in the API's description, or shows an
+    example of what is JSON.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise RequestRefused(
+            "unreadable-request",
+            f"The body is not what {accepted_by} accepts: {error}.",
+            remedy=f"See {schema} in /v1/openapi.yaml.",
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RequestRefused(
+            "unreadable-request",
+            f"The body is not JSON: {error}.",
+            remedy=f"Send a JSON object such as {example} in UTF-8.",
+            http_status=HTTPStatus.BAD_REQUEST,
+        ) from error
 
 
 def _too_large(most_bytes: int) -> RequestRefused:
