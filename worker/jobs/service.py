@@ -1,8 +1,6 @@
 """Jobs beside a processor: every processor's process works on them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from worker.contacts.policies import Policies
 from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
@@ -12,7 +10,6 @@ from worker.process.backlog import Backlog
 from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
 from worker.settings.tree import Settings
-from worker.store.pool import WriterPool
 from worker.store.readiness import schema_is_whole
 from worker.store.writer_pool import ONE_PLAN, open_writer_pool
 
@@ -39,23 +36,14 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, backlog: Backlog) ->
 
 
 async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog) -> None:
-    async with _job_pool(settings) as pool:
-        kinds = [PolicyJob(Policies(settings.policy))]
-        runner = JobRunner(pool, {kind.name: kind for kind in kinds}, backlog=backlog)
-        await runner.run(stop)
-
-
-@asynccontextmanager
-async def _job_pool(settings: Settings) -> AsyncIterator[WriterPool]:
-    """One connection for the steps of jobs: they never take one from the batches."""
     pool = await open_writer_pool(
         settings.postgres.url.reveal(),
-        connections=1,
+        connections=1,  # its own: a step never takes one from the batches
         command_timeout_seconds=settings.postgres.command_timeout_seconds,
         application_name="bouncekeeper jobs",
         server_settings=ONE_PLAN,
     )
-    try:
-        yield pool
-    finally:
-        await pool.close()
+    async with pool:
+        kinds = [PolicyJob(Policies(settings.policy))]
+        runner = JobRunner(pool, {kind.name: kind for kind in kinds}, backlog=backlog)
+        await runner.run(stop)

@@ -8,36 +8,27 @@ from worker.store.migrations import require_current_schema
 from worker.store.pool import Pool, WriterPool, open_pool
 from worker.store.writer_pool import open_writer_pool
 
+_CONNECTIONS = 2
+_NAME = "bouncekeeper command"
+
 
 @contextlib.asynccontextmanager
 async def opened_database(settings: Settings) -> AsyncIterator[Pool]:
     """A small pool on a database of this program's version. Raises StoreUnavailable, SchemaOutOfDate."""
-    url = settings.postgres.url.reveal()
+    url, seconds = settings.postgres.url.reveal(), settings.postgres.command_timeout_seconds
     await require_current_schema(url)
-    pool = await open_pool(
-        url,
-        connections=2,
-        command_timeout_seconds=settings.postgres.command_timeout_seconds,
-        application_name="bouncekeeper command",
-    )
-    try:
+    pool = await open_pool(url, connections=_CONNECTIONS, command_timeout_seconds=seconds, application_name=_NAME)
+    async with pool:
         yield pool
-    finally:
-        await pool.close()
 
 
 @contextlib.asynccontextmanager
 async def opened_writer_database(settings: Settings) -> AsyncIterator[WriterPool]:
     """The same, for a command that writes contacts."""
-    url = settings.postgres.url.reveal()
+    url, seconds = settings.postgres.url.reveal(), settings.postgres.command_timeout_seconds
     await require_current_schema(url)
     pool = await open_writer_pool(
-        url,
-        connections=2,
-        command_timeout_seconds=settings.postgres.command_timeout_seconds,
-        application_name="bouncekeeper command",
+        url, connections=_CONNECTIONS, command_timeout_seconds=seconds, application_name=_NAME
     )
-    try:
+    async with pool:
         yield pool
-    finally:
-        await pool.close()
