@@ -8,9 +8,8 @@ from aiohttp import ClientSession
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret
+from tests.api.serving import api_on, serving
 from tests.schemas.feedback_events import START
-from worker.api.application import build_api
-from worker.connections.listening import listening
 from worker.contacts.accounts import make_accounts
 from worker.contacts.applying import BatchRules, apply_events
 from worker.contacts.policies import Policies
@@ -38,15 +37,9 @@ def api_settings() -> ApiSettings:
 @pytest.fixture
 async def base_url(pool: Pool, api_settings: ApiSettings) -> AsyncIterator[str]:
     """Where the API listens."""
-    app = build_api(
-        pool=pool,
-        writer_pool=WriterPool(pool),
-        policy=recommended_policy(),
-        settings=api_settings,
-        source_accounts=("default", "shop-eu"),
-    )
+    app = api_on(pool, settings=api_settings, source_accounts=("default", "shop-eu"))
     connections = ConnectionSettings(body_grace_seconds=0.5)
-    async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url:
+    async with serving(app, connections) as url:
         yield url
 
 

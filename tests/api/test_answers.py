@@ -9,12 +9,11 @@ from aiohttp import ClientSession, web
 
 from schemas.source import Secret
 from tests.api.conftest import TOKEN
-from worker.api.application import build_api
+from tests.api.serving import api_on
 from worker.local_services.process import free_port
-from worker.policy.policy_file import recommended_policy
 from worker.process.logs import configure_logging
 from worker.settings.tree import ApiSettings
-from worker.store.pool import Pool, WriterPool, open_pool
+from worker.store.pool import Pool, open_pool
 
 
 @pytest.fixture
@@ -22,13 +21,7 @@ async def orphan(unused_dsn: str) -> AsyncIterator[ClientSession]:
     """A client of an API whose database is away."""
     pool = await open_pool(unused_dsn, connections=2, command_timeout_seconds=2, idle_connections=0)
     settings = ApiSettings(tokens=(Secret(TOKEN),))
-    app = build_api(
-        pool=pool,
-        writer_pool=WriterPool(pool),
-        policy=recommended_policy(),
-        settings=settings,
-        source_accounts=("default",),
-    )
+    app = api_on(pool, settings=settings)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -73,13 +66,7 @@ async def test_with_the_database_away_the_process_is_alive_and_names_what_is_mis
 
 async def test_a_database_without_the_schema_is_named_with_the_remedy(postgres_dsn: str) -> None:
     pool = await open_pool(postgres_dsn, connections=1, command_timeout_seconds=5)
-    app = build_api(
-        pool=pool,
-        writer_pool=WriterPool(pool),
-        policy=recommended_policy(),
-        settings=ApiSettings(),
-        source_accounts=("default",),
-    )
+    app = api_on(pool)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

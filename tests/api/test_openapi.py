@@ -13,15 +13,14 @@ from openapi_spec_validator import validate
 
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, MailClass, Status
 from tests.api.conftest import Store
+from tests.api.serving import api_on
 from tests.schemas.feedback_events import make_event
-from worker.api.application import build_api
 from worker.api.problems import TITLES
 from worker.api.status_changes import MAX_LIMIT, MAX_WAIT_SECONDS
 from worker.policy.effect import Outcome
-from worker.policy.policy_file import recommended_policy
 from worker.policy.rule import LiftBy
 from worker.settings.tree import ApiSettings
-from worker.store.pool import Pool, WriterPool
+from worker.store.pool import Pool
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))
 # What only a defect, load, or a database that is away brings about; other tests of this folder do.
@@ -112,9 +111,7 @@ def test_the_description_is_valid_openapi() -> None:
 
 
 def test_every_route_is_described_and_every_description_has_a_route(pool: Pool) -> None:
-    app = build_api(
-        pool=pool, writer_pool=WriterPool(pool), policy=recommended_policy(), settings=ApiSettings(), source_accounts=()
-    )
+    app = api_on(pool, source_accounts=())
     routes = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()

@@ -15,17 +15,16 @@ from schemas.decision import Role
 from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
 from tests.api.conftest import TOKEN, Store
+from tests.api.serving import api_on, serving
 from tests.schemas.feedback_events import START, make_event
-from worker.api.application import ROUTES_OF_API, build_api
+from worker.api.application import ROUTES_OF_API
 from worker.api.asked_account import asked_account
 from worker.api.request_edge import PRINCIPAL
 from worker.api.route import AccountScope, Route
-from worker.connections.listening import listening
 from worker.contacts.accounts import make_accounts
 from worker.contacts.tokens import make_token
-from worker.policy.policy_file import recommended_policy
 from worker.process.probes import PROBE_ROUTES
-from worker.settings.tree import ApiSettings, ConnectionSettings
+from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool, WriterPool
 
 OWN, FOREIGN, NOWHERE = "shop-a", "shop-b", "shop-x"
@@ -128,31 +127,16 @@ async def api(pool: WriterPool, store: Store) -> AsyncIterator[Api]:
         made = await make_token(pool, name=f"{role} {account}", account=account, role=role, now=START, actor="the test")
         assert made is not None
         tokens[role, account] = made.text
-    app = build_api(
-        pool=pool,
-        writer_pool=WriterPool(pool),
-        policy=recommended_policy(),
-        settings=ApiSettings(),
-        source_accounts=(),
-        routes=all_routes(pool),
-    )
-    connections = ConnectionSettings()
+    app = api_on(pool, source_accounts=(), routes=all_routes(pool))
     async with (
-        listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url,
+        serving(app) as url,
         ClientSession(url) as client,
     ):
         yield Api(client, tokens)
 
 
 def test_every_route_declares_its_role_and_is_asked_here(pool: Pool) -> None:
-    app = build_api(
-        pool=pool,
-        writer_pool=WriterPool(pool),
-        policy=recommended_policy(),
-        settings=ApiSettings(),
-        source_accounts=(),
-        routes=all_routes(pool),
-    )
+    app = api_on(pool, source_accounts=(), routes=all_routes(pool))
     there = {
         (route.method, route.resource.canonical)
         for route in app.router.routes()
@@ -217,17 +201,9 @@ async def test_a_route_that_forgets_to_ask_about_the_account_answers_nobody(
     await make_accounts(pool, [OWN], now=START, actor="the test")
     made = await make_token(pool, name="crm", account=OWN, role=Role.READER, now=START, actor="the test")
     assert made is not None
-    app = build_api(
-        pool=pool,
-        writer_pool=WriterPool(pool),
-        policy=recommended_policy(),
-        settings=ApiSettings(),
-        source_accounts=(),
-        routes=[undeclared],
-    )
-    connections = ConnectionSettings()
+    app = api_on(pool, source_accounts=(), routes=[undeclared])
     async with (
-        listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url,
+        serving(app) as url,
         ClientSession(url, headers={"Authorization": f"Bearer {made.text}"}) as client,
         client.get("/test/forgetful") as response,
     ):
@@ -246,17 +222,9 @@ async def test_a_path_without_a_route_tells_nothing_without_a_token(api: Api) ->
 
 async def test_a_token_of_the_configuration_is_an_administrator_of_all_accounts(pool: Pool, store: Store) -> None:
     await store([make_event(Kind.DELIVERED, account=OWN)])
-    app = build_api(
-        pool=pool,
-        writer_pool=WriterPool(pool),
-        policy=recommended_policy(),
-        settings=ApiSettings(tokens=(Secret(TOKEN),)),
-        source_accounts=(),
-        routes=all_routes(pool),
-    )
-    connections = ConnectionSettings()
+    app = api_on(pool, settings=ApiSettings(tokens=(Secret(TOKEN),)), source_accounts=(), routes=all_routes(pool))
     async with (
-        listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url,
+        serving(app) as url,
         ClientSession(url, headers={"Authorization": f"Bearer {TOKEN}"}) as client,
         client.post("/test/administrator", params={"account": OWN}) as response,
     ):

@@ -14,15 +14,12 @@ from schemas.decision import Role
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.api.conftest import TOKEN, Store
+from tests.api.serving import api_on, serving
 from tests.properties import examples
 from tests.schemas.feedback_events import START, make_event
 from tests.stored_contacts import EMPTY_LOG
-from worker.api.application import build_api
-from worker.connections.listening import listening
 from worker.contacts.accounts import make_accounts
 from worker.contacts.tokens import make_token
-from worker.policy.policy_file import recommended_policy
-from worker.settings.tree import ApiSettings, ConnectionSettings
 from worker.store import status_feed
 from worker.store.pool import Pool, WriterPool
 from worker.store.status_feed import changes_after
@@ -85,11 +82,8 @@ class Reader:
 
 @pytest.fixture
 async def url(pool: Pool) -> AsyncIterator[str]:
-    app = build_api(
-        pool=pool, writer_pool=WriterPool(pool), policy=recommended_policy(), settings=ApiSettings(), source_accounts=()
-    )
-    connections = ConnectionSettings()
-    async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as address:
+    app = api_on(pool, source_accounts=())
+    async with serving(app) as address:
         yield address
 
 

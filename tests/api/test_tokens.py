@@ -12,20 +12,18 @@ from aiohttp import ClientSession
 
 from schemas.decision import Role
 from schemas.source import Secret
+from tests.api.serving import api_on, serving
 from tests.schemas.feedback_events import START
 from tests.waiting import until
-from worker.api.application import build_api
 from worker.api.known_tokens import FRESH_SECONDS, KnownTokens
 from worker.api.schema_doubt import SchemaDoubt
-from worker.connections.listening import listening
 from worker.contacts.accounts import make_accounts
 from worker.contacts.principal import Principal
 from worker.contacts.tokens import TOKEN_MARK, end_tokens, make_token, token_digest
 from worker.errors import StoreUnavailable
 from worker.local_services.postgres import EmbeddedPostgres
-from worker.policy.policy_file import recommended_policy
-from worker.settings.tree import ApiSettings, ConnectionSettings
-from worker.store.pool import Connection, Pool, WriterPool, open_pool
+from worker.settings.tree import ApiSettings
+from worker.store.pool import Connection, Pool, open_pool
 
 WRONG = TOKEN_MARK + "0" * 64
 
@@ -45,15 +43,8 @@ async def whose(tokens: KnownTokens, text: str) -> Principal | None:
 @pytest.fixture
 async def url(pool: Pool) -> AsyncIterator[str]:
     """An API whose tokens are all in the database."""
-    app = build_api(
-        pool=pool,
-        writer_pool=WriterPool(pool),
-        policy=recommended_policy(),
-        settings=ApiSettings(),
-        source_accounts=("default",),
-    )
-    connections = ConnectionSettings()
-    async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as address:
+    app = api_on(pool)
+    async with serving(app) as address:
         yield address
 
 
@@ -159,15 +150,8 @@ async def test_while_postgres_is_away_known_tokens_are_known_and_nobody_is_told_
     pool = await open_pool(stoppable_postgres.dsn, connections=2, command_timeout_seconds=5)
     try:
         _, text = await created(pool)
-        app = build_api(
-            pool=pool,
-            writer_pool=WriterPool(pool),
-            policy=recommended_policy(),
-            settings=ApiSettings(tokens=(Secret("a-token-of-the-configuration"),)),
-            source_accounts=("default",),
-        )
-        connections = ConnectionSettings()
-        async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as url:
+        app = api_on(pool, settings=ApiSettings(tokens=(Secret("a-token-of-the-configuration"),)))
+        async with serving(app) as url:
             assert await status(url, text) == 200
             await stoppable_postgres.stop()
             capsys.readouterr()

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
+from tests.api.serving import api_on, serving
 from tests.commands.shell import Shell
-from worker.api.application import build_api
-from worker.connections.listening import listening
-from worker.policy.policy_file import recommended_policy
-from worker.settings.tree import ApiSettings, ConnectionSettings
-from worker.store.pool import Pool, WriterPool
+from worker.store.pool import Pool
 
 SOURCES = """
 [sources.eu]
@@ -29,15 +26,8 @@ def shell(database_dsn: str, tmp_path: Path) -> Shell:
 
 @pytest.fixture
 async def url(pool: Pool) -> AsyncIterator[str]:
-    app = build_api(
-        pool=pool,
-        writer_pool=WriterPool(pool),
-        policy=recommended_policy(),
-        settings=ApiSettings(),
-        source_accounts=("shop-eu",),
-    )
-    connections = ConnectionSettings()
-    async with listening(app, host="127.0.0.1", port=0, role="api", remedy="", connections=connections) as address:
+    app = api_on(pool, source_accounts=("shop-eu",))
+    async with serving(app) as address:
         yield address
 
 
