@@ -22,6 +22,7 @@ from worker.store.contact_rows import (
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.known_keys import KeyInMonth, KeyOfContact, RegisteredKey
 from worker.store.pool import Pool
+from worker.store.refolds import RefoldRow
 from worker.store.row import Row
 from worker.store.status_history import StatusChange
 
@@ -57,6 +58,7 @@ class Line(Row, frozen=True):
         (ContactRow, "contacts"),
         (SignOfLife, "contacts"),
         (FormerBase, "contacts"),
+        (RefoldRow, "refolds"),
         (KnownStanding, "contacts"),
         (StatusChange, "status_changes"),
         (KeyInMonth, "calm_events"),

@@ -42,6 +42,10 @@ _NOT_COUNTED = {
     Reason.VOIDED: "No effect: it was voided.",
     Reason.HELD_BACK: "No effect: it is held back.",
 }
+_PROVISIONAL = (
+    "Something came late and is still being worked into the history: until that has ended, the stricter of the statuses"
+    " known counts."
+)
 _ANNOTATED = {
     DecisionKind.VOIDED: "voided",
     DecisionKind.HELD_BACK: "held back",
@@ -84,8 +88,8 @@ def stretch_sentence(counts: Mapping[EntryKind, int], first_at: datetime, last_a
     return f"{listed} between {moment_text(first_at)} and {moment_text(last_at)}."
 
 
-def standing_sentence(standing: Standing) -> str:
-    """The standing in one sentence."""
+def standing_sentence(standing: Standing, *, is_provisional: bool = False) -> str:
+    """The standing in one sentence; in two if something that came late is still being folded in."""
     sentence = f"{standing.status.value}"
     if standing.since is not None:
         sentence += f" since {moment_text(standing.since)}"
@@ -95,7 +99,8 @@ def standing_sentence(standing: Standing) -> str:
         sentence += f" by rule {standing.rule}"
     if standing.cause is not Cause.NONE:
         sentence += f" ({standing.cause.value})"
-    return f"{sentence}; {_FORBIDS[standing.blocks]}."
+    sentence = f"{sentence}; {_FORBIDS[standing.blocks]}."
+    return f"{sentence} {_PROVISIONAL}" if is_provisional else sentence
 
 
 def lifts(standing: Standing) -> str:

@@ -1,6 +1,6 @@
 """The status that follows from the facts at one moment, and when time alone changes it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -25,6 +25,11 @@ def standing(facts: Facts, policy: Policy, at: datetime) -> Standing:
     several = () if is_free(facts) else list(standings(facts, policy, at))
     if not several:
         return Standing(status=free_status(facts.engagement), blocks=Blocks.NONE, since=None, until=None)
+    return gravest_of(several)
+
+
+def gravest_of(several: Sequence[Standing]) -> Standing:
+    """The gravest of the standings, of which there is at least one, forbidding all that any of them forbids."""
     gravest = max(several, key=precedence)
     blocks = max((one.blocks for one in several), key=WIDTH.__getitem__)
     return gravest if blocks is gravest.blocks else msgspec.structs.replace(gravest, blocks=blocks)
