@@ -28,4 +28,17 @@ JOB_LOG_EVENTS: dict[str, LogEvent] = {
         "kind",
         "actor",
     ),
+    "refold.ended": _event(
+        "info",
+        "What came late into a contact's long log is folded in. `seconds` is how long the contact answered with the "
+        "stricter of the statuses known.",
+        "contact_id",
+        "seconds",
+    ),
+    "refold.failed": _event(
+        "error",
+        "Folding a contact's long log again has hit a bug of ours. It is tried again every five minutes; until then "
+        "the contact answers with the stricter of the statuses known.",
+        "contact_id",
+    ),
 }

@@ -2,18 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from schemas.decision import Decision, Origin
 from schemas.feedback_event import FeedbackEvent
+from tests.contacts.refolds import finish, refolder
 from tests.properties import examples
 from tests.schemas.decisions import logs
 from tests.schemas.feedback_events import START, arrivals, histories
 from tests.stored_contacts import EMPTY_LOG
 from worker.contacts.applying import apply_decisions, apply_events
 from worker.contacts.batch_terms import BatchRules
+from worker.contacts.late_entries import LogReading
 from worker.contacts.policies import Policies
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
@@ -28,12 +31,15 @@ from worker.store.writer_pool import writing
 POLICY = recommended_policy()
 RULES = BatchRules(policies=Policies(POLICY), oldest_kept=datetime(2020, 1, 1, tzinfo=UTC))
 JANE = "jane@example.org"
+# So that short logs are long, and nearly nothing of them is read in a batch.
+IN_THE_BACKGROUND = replace(RULES, reading=LogReading(long=4, slice_entries=3, most_entries=3))
 
 
+@pytest.mark.parametrize("rules", [RULES, IN_THE_BACKGROUND], ids=["at once", "in the background"])
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 async def test_events_decisions_voids_and_holds_in_any_order_repeated_and_split_end_in_the_facts_of_the_fold(
-    pool: WriterPool, data: st.DataObject
+    pool: WriterPool, rules: BatchRules, data: st.DataObject
 ) -> None:
     # What an import brings keeps its time: so here decisions come in as late as events do.
     log = [
@@ -53,9 +59,13 @@ async def test_events_decisions_voids_and_holds_in_any_order_repeated_and_split_
         events = [entry for entry in batch if isinstance(entry, FeedbackEvent)]
         decisions = [entry for entry in batch if isinstance(entry, Decision)]
         async with writing(pool) as connection:
-            await apply_events(connection, events, rules=RULES, now=now)
+            await apply_events(connection, events, rules=rules, now=now)
         async with writing(pool) as connection:
-            await apply_decisions(connection, decisions, rules=RULES, now=now)
+            await apply_decisions(connection, decisions, rules=rules, now=now)
+        if rules is IN_THE_BACKGROUND:
+            for _ in range(data.draw(st.integers(0, 3))):
+                await refolder(pool, slice_entries=3, now=now).take_step()
+    await finish(pool, now=now)
 
     row = await find_contact(pool, "default", "email", JANE)
     expected = fold_all(Facts(), log, POLICY)

@@ -12,31 +12,32 @@ others.
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from msgspec import Struct
-
 from schemas.decision import Decision
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from worker.contacts.batch_rows import BatchRows
-from worker.contacts.batch_terms import Applied, BatchRules
+from worker.contacts.batch_terms import Applied, BatchContact, BatchRules
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
 from worker.contacts.decision_result import DecisionResult, decide, with_ids
 from worker.contacts.late_entries import fold_late_entries, passed_checkpoints
+from worker.contacts.open_refolds import OpenRefold, open_refolds
 from worker.contacts.policies import UNNUMBERED, NumberedPolicy
 from worker.contacts.recognition import Doubt, Recognition, unique, without
-from worker.contacts.refolding import facts_under, is_overtaken, policy_lines, standing_until_now
-from worker.contacts.status_change import is_bulk, is_status_change, status_change
+from worker.contacts.refolding import facts_anew, is_overtaken, policy_lines, standing_until_now
+from worker.contacts.status_change import change_by_entries, is_status_change
 from worker.policy.event_order import can_fold_directly, is_inert
 from worker.policy.facts import Facts, is_free
 from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_row
 from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as entries_since
 from worker.policy.former_base import with_late as base_with_late
+from worker.policy.provisional import stricter_facts
 from worker.store import contact_rows
 from worker.store.checkpoints import delete_checkpoints
 from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact, NewContact
 from worker.store.event_rows import EventEncoder
 from worker.store.pool import WriterConnection
+from worker.store.refolds import delete_refolds
 from worker.store.stored_entries import stored_entries_by_contact
 
 __all__ = ["Applied", "BatchRules", "apply_decisions", "apply_events"]
@@ -126,15 +127,6 @@ async def apply_events(
     return applied
 
 
-class _Known(Struct, kw_only=True):
-    """A contact that was there before the batch, locked, and what the batch brings of it."""
-
-    key: ContactKey
-    row: LockedContact
-    entries: list[Entry]
-    standing: ContactStanding | None = None  # under the active policy, where the row has that of a former one
-
-
 class _Batch:
     """Folds the entries of one transaction, and gathers what it will write."""
 
@@ -164,6 +156,7 @@ class _Batch:
             former_keys_until=rules.former_keys_until,
         )
         self._active: NumberedPolicy  # set under the locks
+        self._refolds: Mapping[int, OpenRefold] = {}  # of these contacts, as they were before; read under the locks
 
     async def take_in(self, by_contact: dict[ContactKey, list[Entry]]) -> None:
         """Folds the entries of these contacts: first of those that exist, in the order of their ids, then of new ones.
@@ -174,13 +167,16 @@ class _Batch:
         # Another process may have heard of a later policy before this one.
         known_id = max((row.policy_id or UNNUMBERED for row in rows.values()), default=UNNUMBERED)
         self._active = await self._rules.policies.active(self._connection, known_id=known_id)
+        self._refolds = await open_refolds(self._connection, [row.id for row in rows.values()])
         registered = await self._recognition.registered(
             [entry for entries in by_contact.values() for entry in entries if isinstance(entry, FeedbackEvent)]
         )
         if registered:
             by_contact = {key: without(entries, registered) for key, entries in by_contact.items()}
         remaining = dict(by_contact)
-        await self._fold_existing([_Known(key=key, row=row, entries=remaining.pop(key)) for key, row in rows.items()])
+        await self._fold_existing(
+            [BatchContact(key=key, row=row, entries=remaining.pop(key)) for key, row in rows.items()]
+        )
         await self._fold_unknown(remaining)
 
     async def take_in_nameless(self, events: Sequence[FeedbackEvent]) -> None:
@@ -196,7 +192,7 @@ class _Batch:
                 self._applied.new_events += 1
                 self._applied.kinds[event.provider, event.kind] += 1
 
-    async def _fold_existing(self, contacts: list[_Known]) -> None:
+    async def _fold_existing(self, contacts: list[BatchContact]) -> None:
         with_facts = [(contact, facts_from_row(contact.row)) for contact in contacts]
         is_surely_new = self._recognition.surely_new
         doubts: list[Doubt] = []
@@ -206,40 +202,30 @@ class _Batch:
                 asked = surely_new if is_surely_new(facts, entry) else doubts
                 asked.append(Doubt(entry=entry, contact_id=contact.row.id))
         known = await self._recognition.known(doubts, surely_new)
-        anew = await self._facts_to_decide_by(contacts)
-        refold: list[_Known] = []
+        decided = [one.row for one in contacts if one.entries and isinstance(one.entries[0], Decision)]
+        anew = await facts_anew(self._connection, decided, self._active)
+        refold: list[BatchContact] = []
         for contact, facts in with_facts:
             if known:
                 self._note_repeats(contact, facts, known)
                 contact.entries = without(contact.entries, known)
-            contact.entries = self._decide(anew.get(contact.row.id, facts), contact.entries, contact.row.id)
+            known_by = anew.get(contact.row.id) or stricter_facts(
+                facts, self._provisional(contact.row.id), self._active.policy, self._now
+            )
+            contact.entries = self._decide(known_by, contact.entries, contact.row.id)
             if not contact.entries:
                 continue
             self._store(contact.row.id, contact.entries)
-            folded = None if is_overtaken(contact.row, self._active) else self._fold_in_place(contact, facts)
-            if folded is None:
+            if not self._folds_in_place(contact, facts):
                 refold.append(contact)
-            elif folded is facts:
-                continue  # nothing but inert events
-            elif is_free(folded) and folded.latest_ordered is facts.latest_ordered and is_free(facts):
-                self.rows.signs.append(sign_of_life(contact.row.id, folded))
-            else:
-                self._settle(contact, folded)
         if refold:
             await self._refold(refold)
 
-    async def _facts_to_decide_by(self, contacts: list[_Known]) -> dict[int, Facts]:
-        """Where decisions meet the facts of a former policy: those under the active one."""
-        ids = [
-            contact.row.id
-            for contact in contacts
-            if isinstance(contact.entries[0] if contact.entries else None, Decision)
-            and is_overtaken(contact.row, self._active)
-        ]
-        bases = await contact_rows.bases_of(self._connection, ids) if ids else {}
-        return await facts_under(self._connection, list(bases.values()), self._active.policy) if ids else {}
+    def _provisional(self, contact_id: int) -> Facts | None:
+        refold = self._refolds.get(contact_id)
+        return None if refold is None else refold.provisional
 
-    def _note_repeats(self, contact: _Known, facts: Facts, known: set[bytes]) -> None:
+    def _note_repeats(self, contact: BatchContact, facts: Facts, known: set[bytes]) -> None:
         self._applied.results += [
             DecisionResult(
                 decision=entry, contact_id=contact.row.id, effect=None, facts=facts, policy=self._active.policy
@@ -294,17 +280,28 @@ class _Batch:
                     else:
                         self._applied.leftover.append(entry)
 
-    def _fold_in_place(self, contact: _Known, before: Facts) -> Facts | None:
-        """The facts with the entries folded in, or None when one of them comes too late for that."""
+    def _folds_in_place(self, contact: BatchContact, before: Facts) -> bool:
+        """Folds in the entries as they come; False when one of them comes too late for that."""
+        if is_overtaken(contact.row, self._active):
+            return False
         facts, entries = before, contact.entries
         for entry in entries if len(entries) == 1 else in_order(entries):
             if not can_fold_directly(facts, entry):
-                return None
+                return False
             facts = fold(facts, entry, self._active.policy)
+        if facts is before:
+            return True  # nothing but inert events
         self.rows.passed_checkpoints += passed_checkpoints(contact.row.id, before, entries)
-        return facts
+        refold = self._refolds.get(contact.row.id)
+        if refold is not None:
+            self._settle(contact, facts, refold=refold.with_appended(entries, self._active.policy))
+        elif is_free(facts) and facts.latest_ordered is before.latest_ordered and is_free(before):
+            self.rows.signs.append(sign_of_life(contact.row.id, facts))
+        else:
+            self._settle(contact, facts)
+        return True
 
-    async def _refold(self, contacts: Sequence[_Known]) -> None:
+    async def _refold(self, contacts: Sequence[BatchContact]) -> None:
         """Folds contacts anew from everything that is stored of them.
 
         An entry came late, or the contact was folded under a former policy. In that case what the active policy alone
@@ -317,14 +314,22 @@ class _Batch:
         bases = await contact_rows.bases_of(self._connection, contact_ids)
         asked = [one for one in contacts if one.row.policy_id not in overtaken and not bases[one.row.id].base_until]
         known = {one.row.id: (facts_from_row(one.row), one.entries) for one in asked}
-        long = await fold_late_entries(self._connection, known, policy, reading=self._rules.reading)
+        long = await fold_late_entries(
+            self._connection,
+            known,
+            self._active,
+            refolds={contact_id: one for contact_id, one in self._refolds.items() if contact_id in known},
+            reading=self._rules.reading,
+            now=self._now,
+        )
         whole = [contact_id for contact_id in contact_ids if contact_id not in long]
         await delete_checkpoints(self._connection, whole)  # they know nothing of what came late
+        await delete_refolds(self._connection, [one for one in whole if one in self._refolds])  # all is folded in now
         stored = await stored_entries_by_contact(self._connection, whole)
         for contact in contacts:
             contact_id = contact.row.id
             if contact_id in long:
-                self._settle(contact, long[contact_id])
+                self._settle(contact, long[contact_id].facts, refold=long[contact_id].refold)
                 continue
             before = stored.get(contact_id, [])
             history = [*before, *contact.entries]
@@ -344,26 +349,37 @@ class _Batch:
         self._applied.contacts += 1
         self.rows.add_entries(contact_id, entries)
 
-    def _begin_anew(self, contact: _Known, facts: Facts, former: NumberedPolicy) -> None:
+    def _begin_anew(self, contact: BatchContact, facts: Facts, former: NumberedPolicy) -> None:
         """Notes what the active policy makes of a contact before this batch; `facts` are those under it."""
-        old, line = standing_until_now(contact.row, former.policy, self._now, key=contact.key)
+        old, line = standing_until_now(
+            contact.row, former.policy, self._now, key=contact.key, provisional=self._provisional(contact.row.id)
+        )
         contact.standing = contact_standing(facts, self._active.policy, self._now)
         self._applied.changes += line
         self._applied.changes += policy_lines(
             old, contact.standing, self._active, contact_id=contact.row.id, key=contact.key, now=self._now
         )
 
-    def _settle(self, contact: _Known, facts: Facts) -> None:
-        """Notes what has to be written for a contact whose facts are these now."""
+    def _settle(self, contact: BatchContact, facts: Facts, *, refold: OpenRefold | None = None) -> None:
+        """Notes what has to be written for a contact whose facts are these now.
+
+        `refold`: how far it is folded again, while that has not ended.
+        """
         row, policy = contact.row, self._active.policy
         old: LockedContact | ContactRow | ContactStanding
         if contact.standing is not None:
             old = contact.standing
         else:
             # A hold may have ended before this batch, and the sweep has not come by: its line is written first.
-            old, line = standing_until_now(row, policy, self._now, key=contact.key)
+            old, line = standing_until_now(
+                row, policy, self._now, key=contact.key, provisional=self._provisional(row.id)
+            )
             self._applied.changes += line
-        new = contact_state(facts, policy, self._now, policy_id=self._active.id)
+        provisional = None
+        if refold is not None:
+            self.rows.refolds.append(refold)
+            provisional = refold.provisional
+        new = contact_state(facts, policy, self._now, policy_id=self._active.id, provisional=provisional)
         self.rows.updates[row.id] = new
         self._note_change(old, new.standing, contact.entries, key=contact.key, contact_id=row.id)
 
@@ -376,24 +392,8 @@ class _Batch:
         key: ContactKey,
         contact_id: int,
     ) -> None:
-        if not is_status_change(old, new):
-            return
-        actor, note, delivery_id = "events", None, None
-        for entry in entries:
-            if isinstance(entry, Decision):
-                actor, note = entry.actor, entry.note
-            elif entry.event_key == new.status_event_key:
-                delivery_id = entry.delivery_id
-        self._applied.changes.append(
-            status_change(
-                old,
-                new,
-                contact_id=contact_id,
-                contact=key,
-                now=self._now,
-                actor=actor,
-                delivery_id=delivery_id,
-                note=note,
-                bulk=self._bulk or (bool(entries) and is_bulk(max(entry.occurred_at for entry in entries), self._now)),
+        if is_status_change(old, new):
+            change = change_by_entries(
+                old, new, entries, contact_id=contact_id, contact=key, now=self._now, bulk=self._bulk
             )
-        )
+            self._applied.changes.append(change)

@@ -7,6 +7,7 @@ from schemas.decision import Decision
 from schemas.entry import LASTING_KINDS, Entry
 from schemas.feedback_event import FeedbackEvent
 from worker.contacts.batch_terms import Applied
+from worker.contacts.open_refolds import OpenRefold, save_refolds
 from worker.contacts.recognition import is_known_by_key
 from worker.store import contact_rows, known_keys
 from worker.store.checkpoints import delete_checkpoints_since
@@ -33,6 +34,7 @@ class BatchRows:
         self.updates: dict[int, ContactState] = {}
         self.signs: list[SignOfLife] = []
         self.passed_checkpoints: list[KeyInMonth] = []
+        self.refolds: list[OpenRefold] = []
         self._connection = connection
         self._encoder = encoder
         self._oldest_kept = oldest_kept
@@ -77,6 +79,7 @@ class BatchRows:
                 applied.new_events += len(events)
                 applied.kinds.update((event.provider, event.kind) for event, _ in events)
         await delete_checkpoints_since(self._connection, self.passed_checkpoints)
+        await save_refolds(self._connection, self.refolds)
         await contact_rows.write_signs_of_life(self._connection, self.signs)
         await contact_rows.update_contacts(self._connection, self.updates)
         await append_status_changes(self._connection, applied.changes)

@@ -7,11 +7,13 @@ import msgspec
 from msgspec import Struct
 
 from schemas.decision import Decision
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.raw_keeping import KeepRaw
 from worker.contacts.decision_result import DecisionResult
 from worker.contacts.late_entries import LogReading
 from worker.contacts.policies import Policies
+from worker.store.contact_rows import ContactKey, ContactStanding, LockedContact
 from worker.store.status_history import StatusChange
 
 
@@ -38,3 +40,12 @@ class BatchRules(Struct, frozen=True, kw_only=True):
     former_keys_until: datetime | None = None  # earlier events may be stored by a key of the former form
     keep_raw: KeepRaw = KeepRaw.FAILURES
     reading: LogReading = LogReading()
+
+
+class BatchContact(Struct, kw_only=True):
+    """A contact that was there before the batch, locked, and what the batch brings of it."""
+
+    key: ContactKey
+    row: LockedContact
+    entries: list[Entry]
+    standing: ContactStanding | None = None  # under the active policy, where the row has that of a former one

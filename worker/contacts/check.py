@@ -7,10 +7,12 @@ from msgspec import Struct
 
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status
+from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import Policies
+from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
+from worker.policy.provisional import shown_standing
 from worker.policy.rule import Policy
-from worker.policy.standing import standing
 from worker.store.contact_lookup import KnownStanding, find_contacts, look_up
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
@@ -53,8 +55,8 @@ async def check_addresses(
     """Which of the addresses may be mailed at `now`, each answered as it was spelt.
 
     Other spellings of one address share its answer. What is no address is not allowed. Each contact's status is that
-    under the policy which it was folded under. Raises
-    StoreUnavailable: then nothing is known, and nothing may be sent.
+    under the policy which it was folded under; while something that came late is still being folded in, the stricter of
+    those known. Raises StoreUnavailable: then nothing is known, and nothing may be sent.
     """
     spellings = [normalise_recipient(address, channel) for address in addresses]
     asked = list({spelling for spelling in spellings if spelling is not None})
@@ -64,8 +66,10 @@ async def check_addresses(
     if due:
         overtaken = await find_contacts(executor, account, channel, due)
         folded_under = await policies.of_all(executor, {row.policy_id for row in overtaken})
+        provisional = await provisional_facts(executor, [row.id for row in overtaken])
         for row in overtaken:
-            standings[row.address] = _overtaken(row, folded_under[row.policy_id].policy, now)
+            policy = folded_under[row.policy_id].policy
+            standings[row.address] = _overtaken(row, provisional.get(row.id), policy, now)
     # Words that this version does not know forbid: only these are known to allow.
     allowing = {blocks.value for blocks in Blocks if not blocks.forbids(mail_class)}
     results = []
@@ -106,9 +110,9 @@ async def check_addresses(
     )
 
 
-def _overtaken(row: ContactRow, policy: Policy, now: datetime) -> KnownStanding:
+def _overtaken(row: ContactRow, provisional: Facts | None, policy: Policy, now: datetime) -> KnownStanding:
     """Where a contact stands whose stored standing has been overtaken by time."""
-    shown = standing(facts_from_row(row), policy, now)
+    shown = shown_standing(facts_from_row(row), provisional, policy, now)
     return KnownStanding(
         address=row.address,
         status=shown.status.value,

@@ -6,8 +6,8 @@ from schemas.entry import Entry
 from schemas.vocabulary import Blocks, Cause, Status
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_detail
+from worker.policy.provisional import next_change, shown_standing
 from worker.policy.rule import Policy
-from worker.policy.standing import next_change_at, standing
 from worker.store.contact_rows import ContactFacts, ContactKey, ContactStanding, ContactState, SignOfLife
 
 # Where a contact stands before anything is known of it.
@@ -31,23 +31,30 @@ def contact_key(entry: Entry) -> ContactKey | None:
     return ContactKey(address=entry.address, account=entry.account, channel=entry.channel)
 
 
-def contact_state(facts: Facts, policy: Policy, now: datetime, *, policy_id: int) -> ContactState:
+def contact_state(
+    facts: Facts, policy: Policy, now: datetime, *, policy_id: int, provisional: Facts | None = None
+) -> ContactState:
     """The columns of these facts, and of the standing that follows from them at `now`.
 
-    The facts are folded under this policy, and `policy_id` is its id.
+    The facts are folded under this policy, and `policy_id` is its id. `provisional`: as in contact_standing.
     """
-    return ContactState(standing=contact_standing(facts, policy, now), facts=contact_facts(facts, policy_id=policy_id))
+    return ContactState(
+        standing=contact_standing(facts, policy, now, provisional), facts=contact_facts(facts, policy_id=policy_id)
+    )
 
 
-def contact_standing(facts: Facts, policy: Policy, now: datetime) -> ContactStanding:
-    """The columns of the standing that follows from the facts at `now`."""
-    shown = standing(facts, policy, now)
+def contact_standing(facts: Facts, policy: Policy, now: datetime, provisional: Facts | None = None) -> ContactStanding:
+    """The columns of the standing that follows from the facts at `now`.
+
+    `provisional`: what counts beside them while something that came late is still being folded in.
+    """
+    shown = shown_standing(facts, provisional, policy, now)
     return ContactStanding(
         status=shown.status,
         blocks=shown.blocks,
         status_since=shown.since,
         status_until=shown.until,
-        next_change_at=next_change_at(facts, policy, now),
+        next_change_at=next_change(facts, provisional, policy, now),
         cause=shown.cause,
         rule=shown.rule,
         status_event_key=shown.event_key,

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from schemas.vocabulary import Blocks, Cause, Channel, Status
 from worker.contacts.late_entries import policy_number
+from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import Policies
 from worker.contacts.report import PolicyView, policy_view
 from worker.contacts.story_items import StoryItem, step_view, stretch_view
@@ -23,9 +24,9 @@ from worker.policy.event_order import order_key
 from worker.policy.explain import Passed
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, facts_from_row
+from worker.policy.provisional import next_change, shown_standing
 from worker.policy.rule import Policy
 from worker.policy.sentences import lifts, standing_sentence
-from worker.policy.standing import next_change_at, standing
 from worker.policy.story import StoryPage, Stretch, first_key
 from worker.store.calm_stretches import CalmCounts, count_calm_events, lasting_place_back, next_lasting_place
 from worker.store.checkpoints import checkpoint_before
@@ -93,7 +94,8 @@ async def contact_explanation(
     page = await _page(executor, row, until, policy=policy, limit=limit, slice_entries=slice_entries)
     items = page.items()
     facts = facts_from_row(row)
-    shown = standing(facts, policy, now)  # as in the report
+    provisional = (await provisional_facts(executor, [row.id])).get(row.id)
+    shown = shown_standing(facts, provisional, policy, now)  # as in the report
     return ExplanationAnswer(
         address=row.address,
         account=row.account,
@@ -105,8 +107,8 @@ async def contact_explanation(
         since=shown.since,
         until=shown.until,
         rule=shown.rule,
-        next_change_at=next_change_at(facts, policy, now),
-        sentence=standing_sentence(shown),
+        next_change_at=next_change(facts, provisional, policy, now),
+        sentence=standing_sentence(shown, is_provisional=provisional is not None),
         lifts=lifts(shown),
         policy=policy_view(numbered),
         events_before=row.base_until,

@@ -4,18 +4,26 @@ A log of a few hundred entries is folded again as a whole, which takes one state
 read in slices, from the last checkpoint before what came late. Nearly always the facts are soon those of the next
 checkpoint, and what follows stays as it is (worker/policy/late_fold.py). Whatever is read anew leaves checkpoints.
 
+Where they are not soon met, or there are no checkpoints yet, a batch does not wait for it: the rest is folded in the
+background (worker/contacts/refold_steps.py), and until that has ended two facts of the contact are known
+(worker/policy/provisional.py). A batch reads no more than `LogReading.most_entries` for all its contacts together.
+
 A checkpoint says what the whole log up to its place comes to. So whoever folds an entry as it comes, and in front of
 checkpoints, deletes them: `passed_checkpoints`.
 """
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.entry import Entry
+from worker.contacts.open_refolds import OpenRefold
+from worker.contacts.policies import NumberedPolicy
 from worker.policy.annotations import NO_ANNOTATIONS, annotations
 from worker.policy.checkpoint import FACTS_SHAPE, Checkpoint
 from worker.policy.event_order import is_inert, order_key
@@ -23,11 +31,13 @@ from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, encode_facts
 from worker.policy.late_fold import LateFold, changed_by
 from worker.policy.policy_encoding import encode_policy
+from worker.policy.provisional import with_late, without_late
 from worker.policy.rule import Policy
 from worker.store.checkpoints import (
     StoredCheckpoint,
     checkpoint_before,
     checkpoints_from,
+    delete_checkpoints_since,
     delete_other_checkpoints,
     long_logs,
     write_checkpoints,
@@ -38,7 +48,7 @@ from worker.store.pool import Connection
 from worker.store.stored_entries import first_entries, places_of, stored_annotations
 
 _WRITTEN_AT_ONCE = 100
-_AHEAD = 8  # checkpoints that are looked at first: nearly always the facts meet one of them
+_AHEAD = 4  # checkpoints that are looked at first: nearly always the facts meet one of them
 
 
 class LogReading(Struct, frozen=True, kw_only=True):
@@ -46,26 +56,46 @@ class LogReading(Struct, frozen=True, kw_only=True):
 
     long: int = 1_000  # so many entries make a log long; a shorter one is folded as a whole
     slice_entries: int = 500  # so many are read at once, and between two checkpoints
+    most_entries: int = 2_000  # so many are read in a batch, some 50 ms; the rest in the background
+
+
+class LateResult(Struct, frozen=True, kw_only=True):
+    """What late entries make of a contact."""
+
+    facts: Facts  # its own; without what came late if there is a re-fold
+    refold: OpenRefold | None = None  # folds in the rest
+
+
+class _Allowance(Struct, kw_only=True):
+    """How many entries this batch may still read."""
+
+    entries: int
 
 
 async def fold_late_entries(
     connection: Connection,
     contacts: Mapping[int, tuple[Facts, Sequence[Entry]]],
-    policy: Policy,
+    active: NumberedPolicy,
     *,
+    refolds: Mapping[int, OpenRefold],
     reading: LogReading,
-) -> dict[int, Facts]:
-    """The facts of those of the contacts whose logs are long, with entries of which some come late.
+    now: datetime,
+) -> dict[int, LateResult]:
+    """What becomes of those of the contacts whose logs are long, with entries of which some come late.
 
     `contacts`: their facts without those entries, and the entries. Their rows are locked. Checkpoints that the entries
-    make invalid are written anew. Raises StoreUnavailable.
+    make invalid are written anew, or deleted. `refolds`: those of the contacts that are being folded again already.
+    The caller writes the facts and the re-folds. Raises StoreUnavailable.
     """
-    long = await long_logs(connection, list(contacts), most=reading.long)
-    return {
-        contact_id: await _fold_late(connection, contact_id, late, now, policy=policy, reading=reading)
-        for contact_id, (now, late) in contacts.items()
-        if contact_id in long
-    }
+    long = await long_logs(connection, list(contacts), most=reading.long) | refolds.keys()
+    allowance = _Allowance(entries=reading.most_entries)
+    results = {}
+    for contact_id, (known, late) in contacts.items():
+        if contact_id in long:
+            log = _Log(connection, contact_id, late, active=active, reading=reading, allowance=allowance)
+            refold = refolds.get(contact_id)
+            results[contact_id] = await (log.set_back(refold, known) if refold else log.fold(known, now))
+    return results
 
 
 def passed_checkpoints(contact_id: int, facts: Facts, entries: Iterable[Entry]) -> list[KeyInMonth]:
@@ -80,26 +110,14 @@ def passed_checkpoints(contact_id: int, facts: Facts, entries: Iterable[Entry]) 
     return [KeyInMonth(contact_id=contact_id, occurred_at=first.occurred_at, entry_key=first.event_key)]
 
 
-async def _fold_late(
-    connection: Connection,
-    contact_id: int,
-    late: Sequence[Entry],
-    now: Facts,
-    *,
-    policy: Policy,
-    reading: LogReading,
-) -> Facts:
-    number = policy_number(policy)
-    await delete_other_checkpoints(connection, contact_id, policy=number, shape=FACTS_SHAPE)
-    folding = await _Log(
-        connection, contact_id, late, policy=policy, number=number, slice_entries=reading.slice_entries
-    ).folded()
-    facts = folding.finish(now)
-    # What is folded as it comes lies behind `latest`: no checkpoint may lie behind that.
-    made = {one.key: one for one in folding.made if facts.latest is not None and one.key <= facts.latest}
-    for some in _batched(made.values(), _WRITTEN_AT_ONCE):
+async def keep_checkpoints(connection: Connection, contact_id: int, made: Iterable[Checkpoint], facts: Facts) -> None:
+    """Writes checkpoints of the contact's log; its facts are these.
+
+    What is folded as it comes lies behind `latest`: no checkpoint may lie behind that.
+    """
+    kept = {one.key: one for one in made if facts.latest is not None and one.key <= facts.latest}
+    for some in _batched(kept.values(), _WRITTEN_AT_ONCE):
         await write_checkpoints(connection, [_row(contact_id, one) for one in some])
-    return facts
 
 
 def policy_number(policy: Policy) -> int:
@@ -116,31 +134,90 @@ class _Log:
         contact_id: int,
         late: Sequence[Entry],
         *,
-        policy: Policy,
-        number: int,
-        slice_entries: int,
+        active: NumberedPolicy,
+        reading: LogReading,
+        allowance: _Allowance,
     ) -> None:
         self._connection, self._contact_id, self._late = connection, contact_id, late
-        self._policy, self._number, self._slice = policy, number, slice_entries
+        self._policy, self._policy_id, self._number = active.policy, active.id, policy_number(active.policy)
+        self._slice, self._allowance = reading.slice_entries, allowance
         self._known = NO_ANNOTATIONS
         self._changed: list[OrderKey] = []
         self._awaited: frozenset[bytes] = frozenset()
 
-    async def folded(self) -> LateFold:
-        """A fold that has come to the end of the log, or has met a checkpoint."""
+    async def fold(self, known: Facts, now: datetime) -> LateResult:
+        """Folds the late entries as far as the batch may read; the facts of the contact without them are known."""
+        await delete_other_checkpoints(self._connection, self._contact_id, policy=self._number, shape=FACTS_SHAPE)
         await self._annotate()
-        affected = sorted([*map(order_key, self._late), *self._changed])
+        affected = self._affected()
+        folding, has_ended = await self._fold_some(affected)
+        if has_ended:
+            facts = folding.finish(known)
+            await self._write(folding.made, facts)
+            return LateResult(facts=facts)
+        facts = self._without_late(known)
+        await self._delete_from(affected[0])
+        await self._write(folding.made, facts)
+        here = folding.here
+        rest = [entry for entry in self._late if here is None or order_key(entry) > here.key]
+        reached = here.facts if here is not None else Facts()
+        refold = OpenRefold(
+            contact_id=self._contact_id,
+            requested_at=now,
+            policy_id=self._policy_id,
+            policy=self._number,
+            reached=here,
+            provisional=with_late(reached, rest, self._policy, annotations=self._known),
+        )
+        return LateResult(facts=facts, refold=refold)
+
+    async def set_back(self, refold: OpenRefold, known: Facts) -> LateResult:
+        """The re-fold under way goes on from before the late entries; nothing is read here."""
+        await self._annotate()
+        first = self._affected()[0]
+        back_to = refold.reached if refold.policy == self._number else None
+        if back_to is not None and first <= back_to.key:
+            stored = await checkpoint_before(
+                self._connection, self._contact_id, _place(first), policy=self._number, shape=FACTS_SHAPE
+            )
+            back_to = _checkpoint(stored[0]) if stored else None
+            await self._delete_from(first)
+        return LateResult(
+            facts=self._without_late(known),
+            refold=replace(
+                refold.with_late(self._late, self._policy, annotations=self._known, back_to=back_to),
+                policy_id=self._policy_id,
+                policy=self._number,
+            ),
+        )
+
+    async def _fold_some(self, affected: Sequence[OrderKey]) -> tuple[LateFold, bool]:
+        """A fold, and True if it has come to the end of the log or has met a checkpoint."""
         nearest = await self._nearest(affected[0], affected[-1])
         folding = self._fold(nearest)
         if await self._feed(folding, until=max((one.key for one in nearest), default=None)):
-            return folding
+            return folding, True
+        if self._allowance.entries <= 0:
+            return folding, False
         # The facts were those of none of the nearest: all the others may have to be written anew.
         place = folding.here
         rest = await self._checkpoints(place.key if place else affected[0], limit=None)
         following = self._fold(rest, resume=place)
         following.made = folding.made
-        await self._feed(following, until=None)
-        return following
+        return following, await self._feed(following, until=None)
+
+    def _affected(self) -> list[OrderKey]:
+        return sorted([*map(order_key, self._late), *self._changed])
+
+    def _without_late(self, known: Facts) -> Facts:
+        return replace(without_late(known, self._late, self._policy), awaited=tuple(sorted(self._awaited)))
+
+    async def _delete_from(self, first: OrderKey) -> None:
+        place = KeyInMonth(contact_id=self._contact_id, occurred_at=first.occurred_at, entry_key=first.event_key)
+        await delete_checkpoints_since(self._connection, [place])
+
+    async def _write(self, made: Iterable[Checkpoint], facts: Facts) -> None:
+        await keep_checkpoints(self._connection, self._contact_id, made, facts)
 
     async def _annotate(self) -> None:
         stored = await stored_annotations(self._connection, self._contact_id)
@@ -158,6 +235,8 @@ class _Log:
         """The checkpoint before all that is affected, those within, and the first ones behind it."""
         number, place = self._number, _place(first)
         stored = await checkpoint_before(self._connection, self._contact_id, place, policy=number, shape=FACTS_SHAPE)
+        if self._allowance.entries <= 0:
+            return [*map(_checkpoint, stored)]
         within = await self._checkpoints(first, limit=None, until=last)
         return [*map(_checkpoint, stored), *within, *await self._checkpoints(last, limit=_AHEAD)]
 
@@ -191,7 +270,9 @@ class _Log:
     async def _feed(self, folding: LateFold, *, until: OrderKey | None) -> bool:
         """Feeds slices up to and with the place; None: up to the end. True if nothing more needs to be read."""
         after = BEGINNING if folding.after is None else _place(folding.after)
-        while entries := await first_entries(self._connection, self._contact_id, Span(after=after), limit=self._slice):
+        while self._allowance.entries > 0:
+            entries = await first_entries(self._connection, self._contact_id, Span(after=after), limit=self._slice)
+            self._allowance.entries -= len(entries)
             if folding.feed(entries):
                 return True
             if len(entries) < self._slice // 2:
@@ -201,7 +282,7 @@ class _Log:
                 return False
             after = _place(last)
             await asyncio.sleep(0)  # whatever else this process does has its turn between two slices
-        return True
+        return False
 
 
 def _batched(checkpoints: Iterable[Checkpoint], size: int) -> Iterator[list[Checkpoint]]:

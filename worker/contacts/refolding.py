@@ -7,6 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from worker.contacts.contact_state import contact_standing, contact_state
+from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import NumberedPolicy, Policies
 from worker.contacts.status_change import is_bulk, is_status_change, status_change
 from worker.policy.facts import Facts
@@ -21,8 +22,10 @@ from worker.store.contact_rows import (
     ContactState,
     FormerBase,
     LockedContact,
+    bases_of,
 )
 from worker.store.pool import Connection
+from worker.store.refolds import delete_refolds
 from worker.store.status_history import StatusChange
 from worker.store.stored_entries import stored_entries_by_contact
 
@@ -57,6 +60,14 @@ async def facts_under(
     return facts
 
 
+async def facts_anew(connection: Connection, rows: Sequence[LockedContact], active: NumberedPolicy) -> dict[int, Facts]:
+    """The facts under the active policy of those of these contacts that were folded under a former one."""
+    overtaken = [row.id for row in rows if is_overtaken(row, active)]
+    if not overtaken:
+        return {}
+    return await facts_under(connection, list((await bases_of(connection, overtaken)).values()), active.policy)
+
+
 async def refold_contacts(
     connection: Connection,
     rows: Sequence[ContactRow],
@@ -70,9 +81,14 @@ async def refold_contacts(
     if not rows:
         return refolded
     former = await policies.of_all(connection, {row.policy_id for row in rows})
+    ids = [row.id for row in rows]
+    provisional = await provisional_facts(connection, ids)
+    await delete_refolds(connection, ids)  # this folds in everything
     facts = await facts_under(connection, rows, active.policy)
     for row in rows:
-        old, line = standing_until_now(row, former[row.policy_id].policy, now, key=row.key)
+        old, line = standing_until_now(
+            row, former[row.policy_id].policy, now, key=row.key, provisional=provisional.get(row.id)
+        )
         state = contact_state(facts[row.id], active.policy, now, policy_id=active.id)
         refolded.states[row.id] = state
         refolded.changes += line
@@ -81,12 +97,17 @@ async def refold_contacts(
 
 
 def standing_until_now(
-    row: LockedContact | ContactRow, policy: Policy, now: datetime, *, key: ContactKey
+    row: LockedContact | ContactRow,
+    policy: Policy,
+    now: datetime,
+    *,
+    key: ContactKey,
+    provisional: Facts | None = None,
 ) -> tuple[LockedContact | ContactRow | ContactStanding, list[StatusChange]]:
     """Where a contact stands under the policy of its row, and its line if time has changed that unwritten."""
     if row.next_change_at is None or row.next_change_at > now:
         return row, []
-    then = contact_standing(facts_from_row(row), policy, now)
+    then = contact_standing(facts_from_row(row), policy, now, provisional)
     if not is_status_change(row, then):
         return then, []
     bulk = is_bulk(row.next_change_at, now)

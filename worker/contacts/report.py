@@ -12,12 +12,13 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.outgoing import HistoryLine
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
 from worker.contacts.decision_view import DecisionView, decision_view
+from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import NumberedPolicy, Policies
 from worker.policy.block import is_in_force
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
+from worker.policy.provisional import shown_standing
 from worker.policy.sentences import lifts, standing_sentence
-from worker.policy.standing import standing
 from worker.store.contact_lookup import find_contact, status_history
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
@@ -142,7 +143,8 @@ async def contact_report(
         return None
     history = await status_history(executor, row.id, limit=SHOWN_CHANGES)
     entries = await latest_entries(executor, row.id, limit=SHOWN_EVENTS)
-    return _report(row, history, entries, await policies.of(executor, row.policy_id), now)
+    provisional = (await provisional_facts(executor, [row.id])).get(row.id)
+    return _report(row, history, entries, await policies.of(executor, row.policy_id), provisional=provisional, now=now)
 
 
 def event_view(event: FeedbackEvent) -> EventView:
@@ -177,10 +179,12 @@ def _report(
     history: list[HistoryLine],
     entries: Sequence[Entry],
     numbered: NumberedPolicy,
+    *,
+    provisional: Facts | None,
     now: datetime,
 ) -> ContactReport:
     facts = facts_from_row(row)
-    shown = standing(facts, numbered.policy, now)  # not the stored one: time may have overtaken it
+    shown = shown_standing(facts, provisional, numbered.policy, now)  # not the stored one: time may have overtaken it
     return ContactReport(
         address=row.address,
         account=row.account,
@@ -193,7 +197,7 @@ def _report(
         until=shown.until,
         rule=shown.rule,
         lifted_by=tuple(sorted(shown.lift_by)),
-        sentence=standing_sentence(shown),
+        sentence=standing_sentence(shown, is_provisional=provisional is not None),
         lifts=lifts(shown),
         policy=policy_view(numbered),
         facts=_facts_view(facts, now),

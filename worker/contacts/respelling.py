@@ -42,6 +42,7 @@ from worker.store.contact_rows import (
 from worker.store.contact_spelling import AccountAddress, contact_page, contacts_under
 from worker.store.partitions import retired_months
 from worker.store.pool import Executor, WriterConnection, WriterPool
+from worker.store.refolds import delete_refolds
 from worker.store.status_history import StatusChange, append_status_changes
 from worker.store.stored_entries import stored_entries_by_contact
 from worker.store.writer_pool import refused_writes, writing
@@ -239,6 +240,7 @@ class _Respelling:
             facts = fold_all(decode_facts(base), events, self._policy)
             states[stays[key].id] = contact_state(facts, self._policy, self._now, policy_id=self._active.id)
         await delete_checkpoints(self._connection, ids)
+        await delete_refolds(self._connection, ids)  # this folds in everything
         await contact_spelling.delete_copies(self._connection, copies)
         retired = await retired_months(self._connection)
         await contact_spelling.move_to(self._connection, self.into, retired_months=retired)

@@ -1,9 +1,11 @@
 """What follows from a changed standing: a line in the history, from which it is announced, and a line in the log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from schemas.decision import Decision
+from schemas.entry import Entry
 from schemas.vocabulary import FREE_STATUSES
 from worker.process import metrics
 from worker.process.logs import contact_field, get_logger
@@ -51,6 +53,36 @@ def status_change(
         actor=actor,
         note=note,
         bulk=bulk,
+    )
+
+
+def change_by_entries(
+    old: ContactStanding | LockedContact | ContactRow,
+    new: ContactStanding,
+    entries: Sequence[Entry],
+    *,
+    contact_id: int,
+    contact: ContactKey,
+    now: datetime,
+    bulk: bool,
+) -> StatusChange:
+    """The change that these entries of the contact have made: by whom, and with whose note."""
+    actor, note, delivery_id = "events", None, None
+    for entry in entries:
+        if isinstance(entry, Decision):
+            actor, note = entry.actor, entry.note
+        elif entry.event_key == new.status_event_key:
+            delivery_id = entry.delivery_id
+    return status_change(
+        old,
+        new,
+        contact_id=contact_id,
+        contact=contact,
+        now=now,
+        actor=actor,
+        delivery_id=delivery_id,
+        note=note,
+        bulk=bulk or (bool(entries) and is_bulk(max(entry.occurred_at for entry in entries), now)),
     )
 
 

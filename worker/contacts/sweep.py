@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from worker.contacts.contact_state import contact_state
+from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import UNNUMBERED, Policies
 from worker.contacts.refolding import is_overtaken, refold_contacts
 from worker.contacts.status_change import is_bulk, is_status_change, report_changes, status_change
@@ -40,8 +41,11 @@ async def _sweep_some(pool: WriterPool, policies: Policies, now: datetime) -> in
         active = await policies.active(connection, known_id=known_id)
         overtaken = [row for row in due if is_overtaken(row, active)]
         refolded = await refold_contacts(connection, overtaken, active=active, policies=policies, now=now)
+        provisional = await provisional_facts(connection, [row.id for row in due])
         states = {
-            row.id: contact_state(facts_from_row(row), active.policy, now, policy_id=active.id)
+            row.id: contact_state(
+                facts_from_row(row), active.policy, now, policy_id=active.id, provisional=provisional.get(row.id)
+            )
             for row in due
             if row.id not in refolded.states
         }

@@ -1,10 +1,11 @@
-"""Jobs beside a processor: every processor's process works on them."""
+"""Jobs and re-folds beside a processor: every processor's process works on them."""
 
 import asyncio
 
 from worker.contacts.policies import Policies
 from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
 from worker.jobs.policy_job import PolicyJob
+from worker.jobs.refolder import Refolder
 from worker.jobs.runner import JobRunner
 from worker.process.backlog import Backlog
 from worker.process.backoff import Backoff
@@ -38,12 +39,20 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, backlog: Backlog) ->
 async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog) -> None:
     pool = await open_writer_pool(
         settings.postgres.url.reveal(),
-        connections=1,  # its own: a step never takes one from the batches
+        connections=2,  # one for jobs, one for re-folds: a step never takes one from the batches
         command_timeout_seconds=settings.postgres.command_timeout_seconds,
         application_name="bouncekeeper jobs",
         server_settings=ONE_PLAN,
     )
     async with pool:
-        kinds = [PolicyJob(Policies(settings.policy))]
+        policies = Policies(settings.policy)
+        kinds = [PolicyJob(policies)]
         runner = JobRunner(pool, {kind.name: kind for kind in kinds}, backlog=backlog)
-        await runner.run(stop)
+        refolder = Refolder(pool, policies, backlog=backlog)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(runner.run(stop))
+                tasks.create_task(refolder.run(stop))
+        except ExceptionGroup as several:
+            # What keeps one of both from working nearly always keeps the other.
+            raise several.exceptions[0] from several

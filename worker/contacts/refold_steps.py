@@ -1,0 +1,130 @@
+"""Steps of the re-folds in the background: each folds a piece of one contact's log, in a transaction of its own.
+
+A step locks the contact, reads on from the place reached, and notes the new one. So any process may take the next
+step, one that is killed leaves nothing half done, and what comes in meanwhile waits for one step at most. The step
+that comes to the end of the log holds the lock under which all that is in it was written: the facts are those of
+folding anew.
+"""
+
+import asyncio
+import time
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from worker.contacts.contact_state import contact_state
+from worker.contacts.late_entries import keep_checkpoints, policy_number
+from worker.contacts.open_refolds import OpenRefold, open_refolds, save_refolds
+from worker.contacts.policies import Policies
+from worker.contacts.refolding import standing_until_now
+from worker.contacts.status_change import is_status_change, status_change
+from worker.policy.annotations import annotations
+from worker.policy.event_order import order_key
+from worker.policy.facts_encoding import facts_from_row
+from worker.policy.late_fold import LateFold
+from worker.policy.rule import Policy
+from worker.store.contact_rows import ContactRow, update_contacts
+from worker.store.log_span import BEGINNING, Place, Span
+from worker.store.pool import Connection, WriterConnection
+from worker.store.refolds import delete_refolds
+from worker.store.status_history import StatusChange, append_status_changes
+from worker.store.stored_entries import first_entries, stored_annotations
+
+NOTE = "what came late is folded in"
+
+
+class RefoldStep(Struct, frozen=True, kw_only=True):
+    """What one step has done."""
+
+    entries: int  # so many were folded
+    has_ended: bool
+    waited_seconds: float  # since the re-fold was asked for
+    changes: list[StatusChange] = []  # written to the history by this step, to be logged when it is committed
+
+
+async def refold_some(
+    connection: WriterConnection,
+    row: ContactRow,
+    policies: Policies,
+    *,
+    now: datetime,
+    seconds: float,
+    slice_entries: int,
+) -> RefoldStep | None:
+    """Goes on with the re-fold of a locked contact for about so long; None if it has none any more.
+
+    Raises StoreUnavailable.
+    """
+    refold = (await open_refolds(connection, [row.id])).get(row.id)
+    if refold is None:
+        return None
+    policy = (await policies.of(connection, refold.policy_id)).policy
+    folding, has_ended = await _fold(
+        connection, refold, row, policy, ends_at=time.monotonic() + seconds, slice_entries=slice_entries
+    )
+    known = facts_from_row(row)
+    await keep_checkpoints(connection, row.id, folding.made, known)
+    changes: list[StatusChange] = []
+    if has_ended:
+        old, changes = standing_until_now(row, policy, now, key=row.key, provisional=refold.provisional)
+        state = contact_state(folding.finish(known), policy, now, policy_id=refold.policy_id)
+        if is_status_change(old, state.standing):
+            changes.append(
+                status_change(
+                    old,
+                    state.standing,
+                    contact_id=row.id,
+                    contact=row.key,
+                    now=now,
+                    actor="events",
+                    note=NOTE,
+                    bulk=True,
+                )
+            )
+        await update_contacts(connection, {row.id: state})
+        await delete_refolds(connection, [row.id])
+        await append_status_changes(connection, changes)
+    else:
+        await save_refolds(connection, [replace(refold, policy=policy_number(policy), reached=folding.here)])
+    return RefoldStep(
+        entries=folding.folded,
+        has_ended=has_ended,
+        waited_seconds=(now - refold.requested_at).total_seconds(),
+        changes=changes,
+    )
+
+
+async def _fold(
+    connection: Connection,
+    refold: OpenRefold,
+    row: ContactRow,
+    policy: Policy,
+    *,
+    ends_at: float,
+    slice_entries: int,
+) -> tuple[LateFold, bool]:
+    """The fold from the place reached on, and True if it has come to the end of the log."""
+    number = policy_number(policy)
+    folding = LateFold(
+        policy=policy,
+        policy_id=number,
+        annotations=annotations(await stored_annotations(connection, row.id)),
+        awaited=facts_from_row(row).awaited,
+        # Facts under another policy are of no use.
+        resume=refold.reached if refold.policy == number else None,
+        every=slice_entries,
+    )
+    after: Place = BEGINNING
+    if folding.after is not None:
+        after = (folding.after.occurred_at, folding.after.rank, folding.after.event_key)
+    while entries := await first_entries(connection, row.id, Span(after=after), limit=slice_entries):
+        folding.feed(entries)
+        last = entries[-1]
+        after = (last.occurred_at, order_key(last).rank, last.event_key)
+        if len(entries) < slice_entries // 2:
+            break
+        if time.monotonic() >= ends_at:
+            return folding, False
+        await asyncio.sleep(0)  # whatever else this process does has its turn between two slices
+    return folding, True
