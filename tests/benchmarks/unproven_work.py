@@ -1,6 +1,6 @@
 """What a stranger's request costs before it is refused: of every provider, at the worst, next to a wrong signature's.
 
-The baseline is what no receiver is spared that checks signatures: the same bytes unfolded, and hashed once.
+The baseline is what no receiver is spared that checks signatures: the same bytes decompressed, and hashed once.
 """
 
 import gzip
@@ -22,12 +22,12 @@ from worker.providers.provider import Provider
 from worker.providers.registry import PROVIDERS
 from worker.providers.verdict import Refused
 from worker.providers.webhook_request import WebhookRequest
-from worker.receiver.content_coding import MAX_RATIO, unfold
+from worker.receiver.content_coding import MAX_RATIO, decompress
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.settings.tree import ReceiverSettings
 
 _GOAL = Goal(at_most=5)
-_BASELINE = "unfolding and one HMAC-SHA256 of the same bytes"
+_BASELINE = "decompression and one HMAC-SHA256 of the same bytes"
 _LARGEST_BODY_BYTES = ReceiverSettings().max_decompressed_bytes
 _HEAD_TRIES = 200
 _KEY = b"a key of nobody's"
@@ -49,8 +49,8 @@ class _Target(Struct, frozen=True, kw_only=True):
     source: Source
 
     def refuse(self, attack: _Attack, *, now: datetime) -> None:
-        """As the receiver does it: unfolded and judged."""
-        body = unfold(attack.wire, "gzip", max_bytes=_LARGEST_BODY_BYTES)
+        """As the receiver does it: decompressed and checked."""
+        body = decompress(attack.wire, "gzip", max_bytes=_LARGEST_BODY_BYTES)
         assert isinstance(body, bytes), body
         request = msgspec.structs.replace(attack.head, body=body)
         self.provider.bind(self.source).authenticate(request, now=now, certificates={})
@@ -116,7 +116,7 @@ def _measure_provider(bench: Bench, outcome: Outcome, target: _Target, request: 
 
 
 def _padding_bytes(size: int) -> int:
-    """What does not shrink, so that the rest may unfold as far as it is let."""
+    """What does not shrink, so that the rest may expand as far as the limits allow."""
     return size * 2 // MAX_RATIO
 
 
@@ -149,7 +149,7 @@ def _seconds(target: _Target, attack: _Attack, now: datetime) -> float:
 
 def _baseline_seconds(attack: _Attack) -> float:
     started = time.thread_time()
-    body = unfold(attack.wire, "gzip", max_bytes=_LARGEST_BODY_BYTES)
+    body = decompress(attack.wire, "gzip", max_bytes=_LARGEST_BODY_BYTES)
     assert isinstance(body, bytes), body
     hmac.digest(_KEY, body, "sha256")
     return time.thread_time() - started

@@ -36,7 +36,7 @@ SETTLED_SECONDS = 120.0
 
 
 def blanks(count: int) -> bytes:
-    """White space that hardly shrinks, so that the rest may unfold as far as it is let."""
+    """White space that hardly shrinks, so that the rest may expand as far as the limits allow."""
     return bytes(b" \t\r\n"[byte % 4] for byte in os.urandom(count))
 
 

@@ -118,7 +118,7 @@ async def test_small_webhooks_are_answered_at_once_beside_large_ones_of_stranger
 
 class TestRoom:
     async def test_who_comes_first_is_let_in_first_and_those_who_go_leave_no_gap(self) -> None:
-        bodies = LargeBodies(max_unfolded_bytes=100, patience_seconds=30)
+        bodies = LargeBodies(max_decompressed_bytes=100, patience_seconds=30)
         entered: list[str] = []
         leave = {name: asyncio.Event() for name in "abcd"}
 
@@ -145,7 +145,7 @@ class TestRoom:
         bodies.close()
 
     async def test_nobody_waits_for_ever(self) -> None:
-        bodies = LargeBodies(max_unfolded_bytes=100, patience_seconds=0.05)
+        bodies = LargeBodies(max_decompressed_bytes=100, patience_seconds=0.05)
         async with bodies.room(100, "", unproven_bytes=None), bodies.room(50, "", unproven_bytes=None):
             with pytest.raises(TryAgainLater):
                 async with bodies.room(1, "", unproven_bytes=None):
@@ -155,7 +155,7 @@ class TestRoom:
         bodies.close()
 
     async def test_a_place_that_shrinks_makes_room_for_others(self) -> None:
-        bodies = LargeBodies(max_unfolded_bytes=100, patience_seconds=0.05)
+        bodies = LargeBodies(max_decompressed_bytes=100, patience_seconds=0.05)
         async with bodies.room(100, "gzip", unproven_bytes=None) as place:
             with pytest.raises(TryAgainLater):
                 async with bodies.room(60, "", unproven_bytes=None):
@@ -166,8 +166,8 @@ class TestRoom:
         bodies.close()
 
     async def test_a_coding_that_nobody_knows_is_refused(self) -> None:
-        bodies = LargeBodies(max_unfolded_bytes=100, patience_seconds=1)
-        refused = await bodies.unfold(b"x", "br", unproven_bytes=None)
+        bodies = LargeBodies(max_decompressed_bytes=100, patience_seconds=1)
+        refused = await bodies.decompress(b"x", "br", unproven_bytes=None)
         assert isinstance(refused, Refused)
         assert refused.http_status == 415
         bodies.close()

@@ -130,7 +130,7 @@ async def test_an_undeclared_oversize_is_refused_while_it_still_arrives(
     assert b"a body may have 100000 bytes" in answer
 
 
-async def test_a_body_that_unfolds_beyond_the_limit_is_refused(
+async def test_a_body_that_decompresses_beyond_the_limit_is_refused(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:
     sender = PostmarkSamples()

@@ -41,7 +41,7 @@ class BoundSource(Struct, frozen=True, kw_only=True):
     answer_probe: AnswerProbe
     scheme: Scheme | None = None  # None for an open source, and where the vendor's proof is no scheme
     proof: Proof | None = None  # None for an open source, and where nobody can be let in
-    unproven_bytes: int | None = None  # the largest body, unfolded, that is read before it is proved; None: any
+    unproven_bytes: int | None = None  # the largest body, decompressed, that is read unauthenticated; None: any
 
     def proved_by(self, scheme: Scheme) -> "BoundSource":
         """The source with this scheme in the place of its provider's."""

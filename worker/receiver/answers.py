@@ -1,4 +1,4 @@
-"""What the receiver says to a vendor's machine, and to the person who reads its delivery log."""
+"""The receiver's answers, for a vendor's machine and for the person who reads its delivery log."""
 
 import msgspec
 from aiohttp import web
@@ -47,7 +47,7 @@ def refusal(
     remedy: str = "",
     close: bool = False,
 ) -> web.Response:
-    """An answer that makes nothing happen, with the remedy; `close` ends the connection after it."""
+    """The answer to a refused request, with the remedy. `close` ends the connection after it."""
     remedy = remedy or _REMEDIES_BY_REASON.get(reason) or _REMEDIES.get(http_status, _LATER)
     if reason == "missing_credentials" and challenge is not None and challenge.startswith("Basic"):
         remedy = _NOT_EVEN_BASIC
@@ -64,7 +64,7 @@ def refusal(
 
 
 def postponement(http_status: int, reason: str, *, retry_after_seconds: int) -> web.Response:
-    """The answer that makes this vendor send the same webhook again."""
+    """The answer after which the vendor sends the same webhook again."""
     response = _json_answer(http_status, reason, _LATER)
     response.headers["Retry-After"] = str(retry_after_seconds)
     return response

@@ -45,13 +45,13 @@ def build_receiver(
     connector: aiohttp.BaseConnector | None = None,
     connections: ConnectionSettings | None = None,
 ) -> web.Application:
-    """The application, to be served on the event loop that runs now; the writer stays its caller's to close.
+    """The application for the running event loop. The caller closes the writer.
 
     `providers` are looked up by Source.provider. `connector` carries the receiver's own requests, for
     certificates and subscription confirmations.
     """
-    # Our limits hold for what a body unfolds to, so aiohttp must leave it folded; and the access log would
-    # repeat our one line per webhook.
+    # aiohttp must not decompress bodies: it does not know our limit for decompressed ones. An access log would repeat
+    # our own line of each webhook.
     app = web.Application(
         handler_args={
             "auto_decompress": False,
@@ -74,7 +74,7 @@ def build_receiver(
         requests_at_once=RequestsAtOnce((connections or ConnectionSettings()).max_per_address),
         body_reader=BodyReader(max_body_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds),
         large_bodies=LargeBodies(
-            max_unfolded_bytes=max(settings.max_body_bytes, settings.max_decompressed_bytes),
+            max_decompressed_bytes=max(settings.max_body_bytes, settings.max_decompressed_bytes),
             patience_seconds=settings.answer_timeout_seconds / 2,
         ),
         retry_after_seconds=settings.retry_after_seconds,
@@ -135,7 +135,7 @@ async def _refuse_unknown_path(request: web.Request) -> web.Response:
 async def _missing(app: web.Application, writer: QueueWriter) -> list[str]:
     missing = [*app[STOPPING]]
     if not writer.available():
-        missing.append("the queue takes nothing: look at the broker and at Postgres")
+        missing.append("the queue accepts nothing: check the broker and Postgres")
     return missing
 
 

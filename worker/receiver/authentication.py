@@ -1,4 +1,4 @@
-"""Who sent a webhook: the provider's pure check, fed with what it asks for."""
+"""Authenticates a webhook by the provider's pure check, and fetches the certificates that the check needs."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from worker.providers.verdict import CertificateNeeded, Judgement, Refused, Verd
 from worker.providers.webhook_request import WebhookRequest
 from worker.receiver.certificates import Certificates
 
-# One certificate is what every vendor needs; a provider that never has enough is a mistake of ours.
+# Every vendor needs one certificate. A provider that asks for more and more has a bug.
 MAX_CERTIFICATES_PER_REQUEST = 3
 
 
@@ -19,27 +19,27 @@ async def authenticate(
     *,
     in_thread: Callable[[Callable[[], Judgement]], Awaitable[Judgement]] | None = None,
 ) -> Verdict:
-    """The provider's verdict, with the certificates that it asks for fetched.
+    """The provider's verdict. Fetches the certificates that the provider asks for.
 
-    `in_thread` runs the check elsewhere, for bodies that would hold up the event loop. Raises CertificateUnavailable
-    when a certificate cannot be had now.
+    `in_thread` runs the check in a thread, for bodies that would hold up the event loop. Raises CertificateUnavailable
+    if a certificate cannot be pems now.
     """
     now = datetime.now(UTC)
 
-    async def judge(at_hand: Mapping[str, bytes]) -> Judgement:
+    async def judge(pems: Mapping[str, bytes]) -> Judgement:
         if in_thread is None:
-            return source.authenticate(request, now=now, certificates=at_hand)
-        return await in_thread(lambda: source.authenticate(request, now=now, certificates=at_hand))
+            return source.authenticate(request, now=now, certificates=pems)
+        return await in_thread(lambda: source.authenticate(request, now=now, certificates=pems))
 
-    judged = await judge(certificates.at_hand)
-    fetched: dict[str, bytes] = {}
+    judgement = await judge(certificates.cache)
+    pems: dict[str, bytes] = {}
     for _ in range(MAX_CERTIFICATES_PER_REQUEST):
-        if not isinstance(judged, CertificateNeeded):
-            return judged
-        fetched[judged.url] = await certificates.get(judged.url)
-        judged = await judge(fetched)
-    if not isinstance(judged, CertificateNeeded):
-        return judged
+        if not isinstance(judgement, CertificateNeeded):
+            return judgement
+        pems[judgement.url] = await certificates.get(judgement.url)
+        judgement = await judge(pems)
+    if not isinstance(judgement, CertificateNeeded):
+        return judgement
     return Refused(
         reason="too_many_certificates",
         detail=f"the request names more than {MAX_CERTIFICATES_PER_REQUEST} certificates: no vendor does that",

@@ -1,4 +1,4 @@
-"""Reading a request's body: every limit is checked before the bytes it forbids are held."""
+"""Reads the body of a request. Every limit is checked before bytes beyond it are kept."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from worker.providers.verdict import Refused
 from worker.receiver.answers import refusal
 from worker.receiver.content_coding import is_plain
 
-# What a body up to this size costs is over before anybody else has waited a millisecond: it is judged where it was
-# read, and its bytes are not counted.
+# To check a body up to this size takes less than a millisecond, so this is done on the event loop, and its bytes are
+# not counted.
 SMALL_BODY_BYTES = 64 * 1024
 
-# How much of bodies may be on its way in at a time, or wait to be judged. Nobody is known yet who sends them, so what
-# strangers can make this process hold must have an end.
+# So many bytes of bodies may arrive, or wait for their check, at a time. Their senders are not authenticated yet, so
+# the memory that strangers can make this process hold needs a limit.
 _LARGEST_BODIES_AT_ONCE = 32
 _MAX_ARRIVING_BYTES = 48 * 1024 * 1024
-# Beyond it, for small bodies alone: large ones cannot shut them out.
+# On top, for small bodies only: large ones cannot shut them out.
 _RESERVED_BYTES = 8 * 1024 * 1024
 
 
@@ -43,7 +43,7 @@ class BodyReader:
         self._stopping = False
 
     def small(self, request: web.Request) -> bytes | None:
-        """The body where it came whole with the head, small and plain, as nearly all do; else None."""
+        """The body if it is small, not compressed, and has arrived whole, as nearly all do; otherwise None."""
         content = request.content
         if not content.is_eof() or content.exception() is not None or content.total_bytes > SMALL_BODY_BYTES:
             return None
@@ -53,10 +53,10 @@ class BodyReader:
         return content.read_nowait()
 
     async def read(self, request: web.Request, *, max_bytes: int | None = None) -> bytes | Refused:
-        """The body as it stands on the wire, still in its content coding; or why it is refused.
+        """The body as it was sent, still in its content coding; or why it is refused.
 
-        `max_bytes` bounds it further than the settings do. Give it back by `holding` as soon as it is read. Raises
-        TryAgainLater when the receiver stops meanwhile, or when too much is on its way in at once.
+        `max_bytes` is a lower limit than that of the settings. The body stops counting when this returns: enter
+        `holding` at once. Raises TryAgainLater if the receiver stops meanwhile, or if too many bytes arrive at once.
         """
         most = self._max_body_bytes if max_bytes is None else min(max_bytes, self._max_body_bytes)
         if (request.content_length or 0) > most:
@@ -74,16 +74,16 @@ class BodyReader:
                     reserved = _RESERVED_BYTES if len(body) <= SMALL_BODY_BYTES else 0
                     if self._arriving_bytes > self._max_arriving_bytes + reserved:
                         raise TryAgainLater(
-                            f"bodies of more than {self._max_arriving_bytes} bytes are on their way in at once: see "
-                            "who sends them, or add receivers"
+                            f"more than {self._max_arriving_bytes} bytes of bodies arrive at once: find out who sends "
+                            "them, or add receivers"
                         )
         except TimeoutError as error:
             if self._stopping:
-                raise TryAgainLater("the receiver is stopping: the webhook has to be sent again") from error
+                raise TryAgainLater("the receiver is stopping: the vendor must send the webhook again") from error
             return Refused(
                 reason="slow_body",
-                detail=f"the body was not complete after {self._timeout_seconds:g} s: look at the network "
-                "between the vendor and here, or raise body_timeout_seconds",
+                detail=f"the body was not complete after {self._timeout_seconds:g} s: check the network between the "
+                "vendor and this receiver, or raise body_timeout_seconds",
                 http_status=HTTPStatus.REQUEST_TIMEOUT,
             )
         except BodyCutOff as cut:
@@ -91,8 +91,8 @@ class BodyReader:
         except (ConnectionError, ClientError, HttpProcessingError, web.RequestPayloadError) as error:
             return Refused(
                 reason="broken_body",
-                detail=f"the connection or its chunk coding broke off within the body ({type(error).__name__}): "
-                "the vendor will send it again",
+                detail=f"the connection or the chunk coding broke off within the body ({type(error).__name__}): the "
+                "vendor sends it again",
                 http_status=HTTPStatus.BAD_REQUEST,
             )
         finally:
@@ -102,7 +102,7 @@ class BodyReader:
 
     @contextmanager
     def holding(self, body: bytes) -> Iterator[None]:
-        """Counts a body that was read among those on their way in, for as long as it waits to be judged."""
+        """Inside the block, the body counts as one that still arrives: it waits for its check."""
         self._arriving_bytes += len(body)
         try:
             yield
@@ -110,18 +110,18 @@ class BodyReader:
             self._arriving_bytes -= len(body)
 
     def stop(self) -> None:
-        """Ends all reading at once: a server that is being shut down gives no more bytes to anybody."""
+        """Ends all reading at once, because a server that is shutting down delivers no more bytes."""
         self._stopping = True
         for timeout in self._slow:
             timeout.reschedule(0)
 
     async def refuse_unseen(self, request: web.Request) -> web.Response | None:
-        """An `Expect: 100-continue` is answered: a body that is declared too large need not be sent at all."""
+        """Answers `Expect: 100-continue`: refuses a body that is declared too large before it is sent."""
         if (request.content_length or 0) > self._max_body_bytes:
             refused = self._too_large(self._max_body_bytes)
             return refusal(refused.http_status, refused.reason, remedy=refused.remedy, close=True)
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        # Those bytes were no part of the answer that follows.
+        # These bytes do not belong to the answer that follows.
         request.writer.output_size = 0
         return None
 
@@ -137,11 +137,11 @@ class BodyReader:
 
 
 def unproven_too_large(most: int) -> Refused:
-    """The refusal of a body that its provider reads before it is proved, and only up to so many bytes."""
+    """The refusal of a body that is larger than what this provider reads of an unauthenticated webhook."""
     return Refused(
         reason="too_large",
-        detail=f"the body is larger than {most} bytes, the most that is read of this provider's webhooks before they "
-        "are proved; its vendor sends none that large",
+        detail=f"the body is larger than {most} bytes, the limit for webhooks of this provider that are not "
+        "authenticated yet; its vendor sends none that large",
         http_status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         remedy=f"Send smaller batches: a body for this URL may have {most} bytes.",
     )

@@ -1,4 +1,4 @@
-"""Signing certificates: fetched once, shared by all who ask at the same time, kept."""
+"""Caches signing certificates. Each is fetched once, however many requests need it at the same time."""
 
 import asyncio
 from collections import OrderedDict
@@ -16,36 +16,36 @@ _PEM_MARK = b"-----BEGIN CERTIFICATE-----"
 
 
 class Certificates:
-    """PEM bytes by URL. A URL names one certificate for ever (vendors put a hash into it)."""
+    """Certificates in PEM by URL. A URL always names the same certificate: vendors put a hash into it."""
 
     def __init__(self, outbound: Outbound) -> None:
         self._outbound = outbound
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._pems: OrderedDict[str, bytes] = OrderedDict()
         self._under_way: dict[str, asyncio.Task[bytes]] = {}
 
     @property
-    def at_hand(self) -> Mapping[str, bytes]:
-        """Those that need not be fetched."""
-        return MappingProxyType(self._kept)
+    def cache(self) -> Mapping[str, bytes]:
+        """The certificates that need not be fetched."""
+        return MappingProxyType(self._pems)
 
     async def get(self, url: str) -> bytes:
-        """The certificate; raises CertificateUnavailable, and a failure is never remembered."""
-        if url in self._kept:
-            return self._kept[url]
+        """The certificate. Raises CertificateUnavailable; the next call then tries again."""
+        if url in self._pems:
+            return self._pems[url]
         fetching = self._under_way.get(url)
         if fetching is None:
             fetching = self._under_way[url] = asyncio.create_task(self._fetch(url))
-            fetching.add_done_callback(lambda task: self._fetched(url, task))
-        # A caller that goes away must not take the others' certificate along.
+            fetching.add_done_callback(lambda task: self._keep(url, task))
+        # If one caller is cancelled, the others still get the certificate.
         return await asyncio.shield(fetching)
 
-    def _fetched(self, url: str, task: asyncio.Task[bytes]) -> None:
+    def _keep(self, url: str, task: asyncio.Task[bytes]) -> None:
         del self._under_way[url]
         if task.cancelled() or task.exception() is not None:
             return
-        self._kept[url] = task.result()
-        if len(self._kept) > MAX_CERTIFICATES:
-            self._kept.popitem(last=False)
+        self._pems[url] = task.result()
+        if len(self._pems) > MAX_CERTIFICATES:
+            self._pems.popitem(last=False)
 
     async def _fetch(self, url: str) -> bytes:
         try:
@@ -57,7 +57,8 @@ class Certificates:
             ) from error
         if _PEM_MARK not in pem:
             raise CertificateUnavailable(
-                f"{url} holds no certificate in PEM: something between the vendor and here answers in its place"
+                f"{url} does not answer with a certificate in PEM: check what stands between the vendor and this "
+                "receiver and answers in the vendor's place"
             )
         log.info("certificate.fetched", url=url)
         return pem

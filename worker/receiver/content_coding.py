@@ -1,4 +1,4 @@
-"""Content codings (RFC 9110, section 8.4.1) removed piece by piece, so that a bomb never unfolds."""
+"""Decompresses bodies (content codings, RFC 9110, 8.4.1) piece by piece, so that a decompression bomb is cut off."""
 
 import zlib
 
@@ -7,14 +7,14 @@ from worker.providers.verdict import Refused
 KNOWN_CODINGS = "gzip, deflate"
 TOO_LARGE = "decompressed_too_large"  # the reason of a refusal
 
-# Deflate makes up to 1032 bytes of one. Events are much alike, and shrink to a twentieth or a fiftieth; what unfolds
-# further than this was made to do so. It would let a stranger have a thousand bytes unfolded for each that he sends.
+# Deflate expands a byte to up to 1032. Events resemble each other, and shrink to a twentieth or a fiftieth; a body that
+# expands further was made to do so. It would make us decompress a thousand bytes for each that a stranger sends.
 MAX_RATIO = 100
-# So much may come of a body however small it is: a row of like events shrinks further than a long body does.
+# Any body may expand to so much, however small it is: a series of equal events shrinks further than a long body does.
 ANY_RATIO_BYTES = 256 * 1024
 
 _PIECE_BYTES = 256 * 1024
-# zlib copies all that follows a member, so a body of thousands of empty ones would cost hours.
+# zlib copies everything behind a member, so a body of thousands of empty members would cost hours.
 _MAX_MEMBERS = 16
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _ZLIB_WINDOW = zlib.MAX_WBITS
@@ -26,20 +26,20 @@ def is_plain(coding: str) -> bool:
     return coding.strip().lower() in {"", "identity"}
 
 
-def most_unfolded(compressed_bytes: int, *, max_bytes: int) -> int:
-    """What a compressed body of this size may unfold to."""
+def decompressed_limit(compressed_bytes: int, *, max_bytes: int) -> int:
+    """The limit for a compressed body of this size, decompressed."""
     return min(max_bytes, max(ANY_RATIO_BYTES, MAX_RATIO * compressed_bytes))
 
 
 def is_ratio_limit(compressed_bytes: int, max_bytes: int) -> bool:
-    """True when it is the ratio and not `max_bytes` that limits a body of this size."""
-    return most_unfolded(compressed_bytes, max_bytes=max_bytes) < max_bytes
+    """True if the ratio limits a body of this size, rather than `max_bytes`."""
+    return decompressed_limit(compressed_bytes, max_bytes=max_bytes) < max_bytes
 
 
-def unfold(raw: bytes, coding: str, *, max_bytes: int) -> bytes | Refused:
-    """The body with its one coding removed; or why it is refused: unknown coding, bomb, damaged.
+def decompress(raw: bytes, coding: str, *, max_bytes: int) -> bytes | Refused:
+    """The decompressed body; or why it is refused: its coding is unknown, or it is too large or damaged.
 
-    Takes up to five milliseconds for each MiB that comes of it, nearly all of it without Python's global lock.
+    Takes up to five milliseconds for each MiB of the result, nearly all of it without Python's global lock.
     """
     name = coding.strip().lower()
     if is_plain(name):
@@ -47,17 +47,17 @@ def unfold(raw: bytes, coding: str, *, max_bytes: int) -> bytes | Refused:
     if name in {"gzip", "x-gzip"}:
         window = _GZIP_WINDOW
     elif name == "deflate":
-        # RFC 9110 means zlib's format; some senders leave its two header bytes out.
+        # RFC 9110 means zlib's format. Some senders leave out its two header bytes.
         window = _ZLIB_WINDOW if _has_zlib_header(raw) else _RAW_WINDOW
     else:
         return Refused(
             reason="unknown_encoding",
-            detail=f"Content-Encoding {coding[:40]!r} is not understood here, only {KNOWN_CODINGS}: switch the "
-            "vendor's compression off or to gzip",
+            detail=f"Content-Encoding {coding[:40]!r} is not supported, only {KNOWN_CODINGS}: switch the vendor's "
+            "compression off or to gzip",
             http_status=415,
         )
-    unfolded = _inflate(raw, window, most_unfolded(len(raw), max_bytes=max_bytes))
-    return _bomb(len(raw), max_bytes) if unfolded is None else unfolded
+    body = _inflate(raw, window, decompressed_limit(len(raw), max_bytes=max_bytes))
+    return _bomb(len(raw), max_bytes) if body is None else body
 
 
 def _has_zlib_header(raw: bytes) -> bool:
@@ -65,7 +65,7 @@ def _has_zlib_header(raw: bytes) -> bool:
 
 
 def _inflate(raw: bytes, window: int, max_bytes: int) -> bytes | Refused | None:
-    """The plain bytes; None when they are more than may be."""
+    """The decompressed bytes; None if they are more than `max_bytes`."""
     pieces: list[bytes] = []
     size = 0
     rest, place = b"", 0
@@ -98,24 +98,24 @@ def _bomb(compressed_bytes: int, max_bytes: int) -> Refused:
     if is_ratio_limit(compressed_bytes, max_bytes):
         return Refused(
             reason=TOO_LARGE,
-            detail=f"the compressed body of {compressed_bytes} bytes unfolds to more than {MAX_RATIO} times its size, "
-            "as no events do: where it is genuine, have it sent with less compression, or none",
+            detail=f"the compressed body of {compressed_bytes} bytes expands to more than {MAX_RATIO} times its size, "
+            "as events never do: if it is genuine, let its sender compress less, or not at all",
             http_status=413,
-            remedy=f"A compressed body may unfold to {MAX_RATIO} times its size: send it with less compression, or "
+            remedy=f"A compressed body may expand to {MAX_RATIO} times its size: send it with less compression, or "
             "none.",
         )
     return Refused(
         reason=TOO_LARGE,
-        detail=f"the compressed body unfolds to more than {max_bytes} bytes: lower the vendor's batch size, or "
+        detail=f"the compressed body expands to more than {max_bytes} bytes: lower the vendor's batch size, or "
         "raise max_decompressed_bytes",
         http_status=413,
-        remedy=f"Send smaller batches: a compressed body may unfold to {max_bytes} bytes.",
+        remedy=f"Send smaller batches: a compressed body may expand to {max_bytes} bytes.",
     )
 
 
 def _damaged(why: str) -> Refused:
     return Refused(
         reason="damaged_encoding",
-        detail=f"the compressed body cannot be unfolded ({why}): the vendor will send it again",
+        detail=f"the compressed body cannot be decompressed ({why}): the vendor sends it again",
         http_status=400,
     )

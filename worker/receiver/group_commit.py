@@ -1,8 +1,8 @@
 """Group commit: webhooks that arrive together share one parcel and one confirm of the queue.
 
-No timer is involved. Whoever comes when nothing is under way leaves at the end of the same turn of the event
-loop; while parcels are under way, newcomers gather until a confirm arrives or they are enough to be worth a
-message of their own. So a lone webhook waits for nobody, and under load the parcels grow by themselves.
+There is no timer. If nothing is under way, webhooks are sent at the end of the same turn of the event loop. While
+parcels are under way, new webhooks gather until a confirm arrives or until they are worth a message of their own.
+So a single webhook does not wait, and under load the parcels grow by themselves.
 
 A parcel holds webhooks of one lane, and no lane waits for another.
 """
@@ -20,15 +20,15 @@ from worker.queue.port import QueueWriter
 log = get_logger()
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
-# A message costs receiver and broker about as much as so many webhooks cost the receiver. A group of this size
-# leaves beside others under way, so that the receiver has work while it waits for their confirms.
+# A message costs receiver and broker about as much as so many webhooks cost the receiver. A group of this size is sent
+# while others are under way, so that the receiver has work while it waits for their confirms.
 WORTH_A_MESSAGE_ENVELOPES = 16
-# A queue that has just said no is asked again after this pause; one that never answered has waited enough.
+# A queue that has refused is asked again after this pause; after a time-out the second try follows at once.
 PAUSE_BEFORE_SECOND_TRY_SECONDS = 0.1
 
 
 class _Group:
-    """Envelopes that will travel in one parcel, and who waits for them."""
+    """Envelopes for one parcel, and the futures that wait for its confirm."""
 
     __slots__ = ("blobs", "lane", "opened_at", "size_bytes", "waiters")
 
@@ -41,7 +41,7 @@ class _Group:
 
 
 class _LaneGroups:
-    """What waits in one lane and what of it is under way."""
+    """The groups of one lane: gathering, full, and under way."""
 
     __slots__ = ("departure_planned", "full", "gathering", "under_way", "waiting_bytes")
 
@@ -54,16 +54,16 @@ class _LaneGroups:
 
     @property
     def busy(self) -> bool:
-        """True while anything is not confirmed."""
+        """True while an envelope is not confirmed."""
         return bool(self.under_way or self.full or self.gathering)
 
 
 class GroupCommit:
     """Puts encoded envelopes into the queue, many at a time.
 
-    `max_envelopes` and `max_bytes` bound a parcel (a single larger envelope travels alone), `in_flight` how many
-    parcels of a lane are under way at once, `answer_timeout_seconds` how long anybody waits for the confirm, and
-    `max_waiting_bytes` the memory that all of it may take. No lane may take more of it than is left for the others.
+    `max_envelopes` and `max_bytes` limit a parcel (a single larger envelope is sent alone), `in_flight` the parcels of
+    a lane that are under way at once, `answer_timeout_seconds` the wait for a confirm, and `max_waiting_bytes` the
+    memory of all that waits. No lane takes more memory than it leaves for the others.
     """
 
     def __init__(
@@ -89,21 +89,20 @@ class GroupCommit:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes of envelopes that were put and are not confirmed yet."""
+        """The bytes of envelopes that are not confirmed yet."""
         return self._waiting_bytes
 
     def put(self, blob: bytes, lane: Lane = SHARED_LANE) -> asyncio.Future[None]:
-        """Done when the queue has confirmed the parcel that the envelope travels in.
+        """A future that is done once the queue has confirmed the envelope's parcel.
 
-        The future fails with QueueUnavailable. Cancelling it takes nothing back and hurts no neighbour: the
-        envelope travels all the same.
+        It fails with QueueUnavailable. Cancelling it has no effect on the parcel: the envelope is sent all the same.
         """
         size = len(blob)
         groups = self._lanes.get(lane)
         if groups is None:
             groups = self._lanes[lane] = _LaneGroups()
         if self._closed or groups.waiting_bytes + size > self._max_waiting_bytes - self._waiting_bytes:
-            return self._turned_away(groups)
+            return self._refusal(groups)
         group = groups.gathering
         if group is not None and (len(group.blobs) >= self._max_envelopes or group.size_bytes + size > self._max_bytes):
             groups.full.append(group)
@@ -117,27 +116,27 @@ class GroupCommit:
         confirmed = self._loop.create_future()
         group.waiters.append(confirmed)
         if not groups.departure_planned:
-            # Everything else that this turn of the loop brings shall come along.
+            # At the end of this turn of the loop, so that its other webhooks come along.
             groups.departure_planned = True
             self._loop.call_soon(self._depart, groups)
         return confirmed
 
     async def close(self) -> None:
-        """Takes nothing more and returns when all that was put is confirmed or has failed."""
+        """Accepts nothing more. Returns once every envelope is confirmed or has failed."""
         self._closed = True
         while busy := [groups for groups in self._lanes.values() if groups.busy]:
             for groups in busy:
                 self._depart(groups)
             await asyncio.wait({task for groups in busy for task in groups.under_way})
 
-    def _turned_away(self, groups: _LaneGroups) -> asyncio.Future[None]:
+    def _refusal(self, groups: _LaneGroups) -> asyncio.Future[None]:
         refusal: asyncio.Future[None] = self._loop.create_future()
         refusal.set_exception(
             QueueUnavailable(
-                "the receiver is stopping: the webhook has to be sent again"
+                "the receiver is stopping: the vendor must send the webhook again"
                 if self._closed
                 else f"{groups.waiting_bytes} bytes of this source's webhooks, of {self._waiting_bytes} in all, wait "
-                "for the queue's confirm, and no more fit into memory: look at the queue, or add receivers"
+                "for the queue's confirm, and no more fit into memory: check the queue, or add receivers"
             )
         )
         return refusal
@@ -158,19 +157,19 @@ class GroupCommit:
         task = self._loop.create_task(self._publish(groups, group))
         groups.under_way.add(task)
 
-        def arrived(_: asyncio.Task[None]) -> None:
+        def depart_next(_: asyncio.Task[None]) -> None:
             groups.under_way.discard(task)
             self._depart(groups)
 
-        task.add_done_callback(arrived)
+        task.add_done_callback(depart_next)
 
     async def _publish(self, groups: _LaneGroups, group: _Group) -> None:
-        failure = "publishing ended without an answer from the queue: the webhook has to be sent again"
+        failure = "publishing ended without an answer from the queue: the vendor must send the webhook again"
         try:
             await self._put_until_confirmed(group)
         except (QueueUnavailable, SchemaOutOfDate) as error:
             failure = str(error)
-        except Exception as error:  # a mistake of ours: told to the operator, and the vendors send again
+        except Exception as error:  # a bug of ours: the operator reads of it, and the vendors send again
             failure = f"the queue's writer failed ({type(error).__name__}): {error}"
             log.exception("parcel.failed", envelopes=len(group.blobs))
         else:
@@ -183,14 +182,14 @@ class GroupCommit:
         finally:
             groups.waiting_bytes -= group.size_bytes
             self._waiting_bytes -= group.size_bytes
-            # Whatever went wrong above, nobody is left waiting for ever. Each waiter gets an exception of its
-            # own: a shared one would gather everybody's traceback.
+            # Whatever happens above, no waiter waits for ever. Each gets an exception of its own: a shared one would
+            # collect the tracebacks of all.
             for confirmed in group.waiters:
                 if not confirmed.done():
                     confirmed.set_exception(QueueUnavailable(failure))
 
     async def _put_until_confirmed(self, group: _Group) -> None:
-        """Offers the parcel, and once more when no confirm came: duplicates are harmless, losses are not."""
+        """Puts the parcel, and once more if no confirm comes: a duplicate is harmless, a loss is not."""
         parcel = encode_parcel(group.blobs)
         last_moment = group.opened_at + self._answer_timeout_seconds
         first_try_ends = self._loop.time() + max(0.0, last_moment - self._loop.time()) / 2
@@ -211,5 +210,5 @@ class GroupCommit:
                 await self._writer.put(parcel, lane)
         except TimeoutError as error:
             raise QueueUnavailable(
-                "the queue did not confirm in time: look at the broker's disk and its alarms"
+                "the queue did not confirm in time: check the broker's disk and its alarms"
             ) from error

@@ -1,4 +1,4 @@
-"""The few requests that the receiver itself makes: signing certificates and subscription confirmations."""
+"""The receiver's own requests: it fetches signing certificates and confirms subscriptions."""
 
 import asyncio
 from http import HTTPStatus
@@ -16,10 +16,10 @@ AT_ONCE = 4
 
 
 class Outbound:
-    """GETs over https, without redirects, with every size and time bounded.
+    """Sends GET over https, without redirects, with limits for sizes and times.
 
-    The URLs come from requests of strangers; that they lead to a vendor's host is the provider's check, and
-    a redirect would lead around it. `connector` lets another resolver or trust store be used.
+    The URLs come from requests of strangers. The provider checks that they name a host of its vendor; a redirect
+    would bypass this check. `connector` brings another resolver or trust store.
     """
 
     def __init__(self, connector: aiohttp.BaseConnector | None = None) -> None:
@@ -32,7 +32,7 @@ class Outbound:
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def get(self, url: str) -> bytes:
-        """The body of a 200; raises TryAgainLater, with a few words on why, for anything else."""
+        """The body of the answer 200. Raises TryAgainLater, which says why, for any other."""
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS), self._turns:
                 return await self._get(url)
@@ -43,7 +43,7 @@ class Outbound:
 
     async def _get(self, url: str) -> bytes:
         if URL(url).scheme != "https":
-            raise TryAgainLater("only https is asked")
+            raise TryAgainLater("the URL does not begin with https")
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status != HTTPStatus.OK:
                 raise TryAgainLater(f"it answered {response.status}")

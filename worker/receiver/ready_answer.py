@@ -1,7 +1,7 @@
-"""The answer to an accepted webhook, written past aiohttp: the one place where that is done.
+"""Writes the answer to an accepted webhook to the connection, past aiohttp. This is the only place that does so.
 
-It is always the same empty answer. aiohttp composes headers anew each time, which takes longer than all that the
-authentication of a webhook with a password does; a receiver answers thousands a second.
+The answer is always the same and empty. aiohttp composes its headers anew each time, which takes longer than to check
+the password of a webhook; a receiver answers thousands a second.
 """
 
 import time
@@ -11,36 +11,35 @@ from http import HTTPStatus
 from aiohttp import HttpVersion11, web
 
 
-class _Sent(web.Response):
-    """Tells aiohttp that the handler has written its answer already and that the connection stays open."""
+class _WrittenAnswer(web.Response):
+    """Tells aiohttp that the handler has already written its answer, and that the connection stays open."""
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Nothing is left to prepare."""
+        """Does nothing: the answer is written."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to write."""
+        """Does nothing: the answer is written."""
 
     @property
     def keep_alive(self) -> bool:
-        """Always: ReadyAnswer is used for no other connections."""
+        """Always true: ReadyAnswer is used for no other connections."""
         return True
 
 
 class ReadyAnswer:
     """The empty answer with this status, composed once a second.
 
-    It is used only where nothing can differ: HTTP/1.1 on a connection that stays open. All others get an ordinary
-    answer of aiohttp.
+    It serves only HTTP/1.1 connections that stay open. All others get an ordinary answer of aiohttp.
     """
 
     def __init__(self, http_status: int) -> None:
         self.http_status = http_status
-        self._sent = _Sent(status=http_status)
+        self._sent = _WrittenAnswer(status=http_status)
         self._second = 0
         self._wire = b""
 
     def answer(self, request: web.Request) -> web.Response:
-        """What the handler returns; the answer is on its way then, or aiohttp sends it."""
+        """The handler's result: the answer is already written, or aiohttp sends it."""
         transport = request.transport
         if transport is None or request.version != HttpVersion11 or not request.keep_alive:
             return web.Response(status=self.http_status)

@@ -1,4 +1,4 @@
-"""The receiver as a process: opens the queue, listens, and stops without losing what it accepted."""
+"""The receiver as a process: it opens the queue, listens, and stops without losing a webhook that it has accepted."""
 
 import asyncio
 import gc
@@ -16,17 +16,17 @@ from worker.settings.tree import Settings
 
 log = get_logger()
 
-# What aiohttp and the queue's clients leave behind is freed without the collector; it need look less often.
+# aiohttp and the queue's clients leave few cycles behind, so the garbage collector need not run as often.
 _COLLECT_AFTER_ALLOCATIONS = 20_000
-# On Linux the kernel shares a port's connections out among the receivers that listen on it.
+# On Linux, the kernel distributes the connections among all receivers that listen on the port.
 _SHARE_PORT = sys.platform == "linux"
 
 
 async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
-    """Receives webhooks until `stop` is set; then everything that was accepted is finished and answered.
+    """Receives webhooks until `stop` is set. Webhooks that have arrived by then are still answered.
 
-    Starts while the broker or Postgres are away. Raises ImpossibleSetting when it cannot listen or the
-    broker refuses us.
+    It starts even if the broker or Postgres is away. Raises ImpossibleSetting if it cannot listen, or if the broker
+    refuses us.
     """
     started = time.monotonic()
     writer = await open_writer(settings, postgres_connections=settings.receiver.groups_in_flight)
@@ -58,7 +58,7 @@ async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def _calm_garbage_collection() -> None:
-    # What is alive now lives as long as the process: it need not be looked through each time.
+    # The objects of this moment live as long as the process: the collector need not look at them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER_ALLOCATIONS, 20, 100)

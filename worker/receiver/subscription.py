@@ -1,4 +1,4 @@
-"""Confirming a subscription: the vendor's handshake asks us to GET a URL before it sends anything."""
+"""Confirms a subscription: before a vendor sends events, its handshake asks us to fetch a URL."""
 
 from worker.errors import SubscriptionUnconfirmed, TryAgainLater
 from worker.process.logs import get_logger
@@ -9,9 +9,9 @@ log = get_logger()
 
 
 async def confirm_subscription(handshake: ConfirmSubscription, *, source: str, outbound: Outbound) -> None:
-    """Returns when the vendor has answered 200; raises SubscriptionUnconfirmed, so that it sends the handshake again.
+    """Returns once the vendor has answered 200. Raises SubscriptionUnconfirmed; the vendor then repeats its handshake.
 
-    The URL holds a token, so it never reaches the log.
+    The URL holds a token, so it is never logged.
     """
     try:
         await outbound.get(handshake.url)

@@ -54,12 +54,12 @@ _POSTPONED: dict[type[TryAgainLater], str] = {
 
 _REPLAYED = Refused(
     reason="replayed_token",
-    detail="its one-time token was used for other data before: somebody sends an old request anew",
+    detail="its one-time token was used for other data before: somebody has altered an old request and sends it again",
 )
 
 
 class Tools(Struct, frozen=True, kw_only=True):
-    """What all sources of one receiver share."""
+    """Shared by all sources of a receiver."""
 
     group_commit: GroupCommit
     certificates: Certificates
@@ -73,14 +73,14 @@ class Tools(Struct, frozen=True, kw_only=True):
 
 
 class SourceWebhooks:
-    """The handler of `/webhooks/{source.name}`."""
+    """Handles the requests to `/webhooks/{source.name}`."""
 
     def __init__(self, source: Source, provider: Provider, tools: Tools) -> None:
         self._source = source
         self._provider = provider
         self._bound = provider.bind(source)
         self._tools = tools
-        # All that is the same for every request of this source is looked up here, once.
+        # Looked up once, because it is the same for every request of this source.
         self._put = tools.group_commit.put
         self._lane = Lane(source=source.name, bulk=source.bulk)
         self._bulk_lane = Lane(source=source.name, bulk=True)
@@ -92,19 +92,19 @@ class SourceWebhooks:
         self._observe_seconds = metrics.WEBHOOK_SECONDS.labels(source.name).observe
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """The answer to one request; success is said only after the queue's confirm."""
+        """The answer to one request. Success means that the queue has confirmed the webhook."""
         if request.method != hdrs.METH_POST and not self._is_event_by_get(request):
             return self._answer_probe(request)
         started = perf_counter()
         try:
             if not self._tools.remote_address.is_trusted(request.remote or ""):
                 return await self._receive(request, started)
-            # Behind a proxy the limit of connections by address says nothing.
+            # Behind a proxy, a limit on the connections of an address has no effect.
             with self._tools.requests_at_once.one(self._tools.remote_address.of_request(request)):
                 return await self._receive(request, started)
         except TryAgainLater as error:
             return self._postpone(request, error, started)
-        except Exception:  # noqa: BLE001 - a mistake of ours must not lose an event: the vendor sends it again
+        except Exception:  # noqa: BLE001 - a bug of ours must not lose an event: the vendor sends it again
             self._log.exception("webhook.failed", body_bytes=request.content.total_bytes)
             self._count("failed", "unexpected_error", started)
             return self._later("unexpected_error")
@@ -124,8 +124,9 @@ class SourceWebhooks:
         return await self._conclude(request, webhook, verdict, started)
 
     async def _receive_large(self, request: web.Request, started: float) -> web.Response:
-        """The same for a body that is large, compressed, or still on its way: nothing of it is done for strangers
-        whom their head gives away, and nothing on the event loop.
+        """As _receive, for a body that is large, compressed, or still arriving.
+
+        The body is read only if the head of the request looks genuine, and is not processed on the event loop.
         """
         tools, source = self._tools, self._bound
         head = self._as_webhook(request, b"")
@@ -139,7 +140,7 @@ class SourceWebhooks:
         async with AsyncExitStack() as stack:
             with tools.body_reader.holding(raw):
                 place = await stack.enter_async_context(tools.large_bodies.room(len(raw), coding, unproven_bytes=most))
-            body = await tools.large_bodies.unfold(raw, coding, unproven_bytes=most)
+            body = await tools.large_bodies.decompress(raw, coding, unproven_bytes=most)
             del raw  # a second copy
             if isinstance(body, Refused):
                 return self._refuse(request, body, started)
@@ -180,7 +181,7 @@ class SourceWebhooks:
         )
 
     def _as_webhook(self, request: web.Request, body: bytes) -> WebhookRequest:
-        headers = request.headers  # finds a name in whatever case, so nothing need be lowered here
+        headers = request.headers  # ignores the case of names
         return WebhookRequest(
             method=request.method,
             path=request.path,
@@ -240,7 +241,7 @@ class SourceWebhooks:
         try:
             await self._put(blob, lane)
         except BaseException:
-            # The vendor's next try, whatever it then says, is the first one that counts.
+            # So that the vendor's next try with this token is not taken for a forgery.
             guard.release(token)
             raise
         guard.remember(token, now=monotonic())
@@ -249,7 +250,7 @@ class SourceWebhooks:
 
     def _answer_probe(self, request: web.Request) -> web.Response:
         if request.method == hdrs.METH_HEAD:
-            # Several vendors look whether the URL answers before they save it.
+            # Several vendors check that the URL answers before they save it.
             return web.Response(status=HTTPStatus.OK)
         if request.method in {hdrs.METH_GET, hdrs.METH_OPTIONS}:
             started = perf_counter()
@@ -291,7 +292,7 @@ class SourceWebhooks:
             challenge=refused.challenge,
             remedy=refused.remedy,
             accept_encoding=KNOWN_CODINGS if refused.http_status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE else None,
-            # What is left of a body that we did not read must not be taken for the next request.
+            # The unread rest of a body must not be taken for the next request.
             close=not request.content.is_eof(),
         )
 
@@ -318,5 +319,5 @@ class SourceWebhooks:
 
 
 def _encodable(header: str) -> str:
-    """The header as it is, or with its bytes that are no UTF-8 written out: none may cost a webhook."""
+    """The header, with bytes that are not UTF-8 escaped: a strange header must not lose a webhook."""
     return header if header.isascii() else header.encode("utf-8", "backslashreplace").decode()

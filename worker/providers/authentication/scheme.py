@@ -27,8 +27,8 @@ Refuse = Callable[[WebhookRequest, datetime], Refused | None]
 class Scheme(Protocol):
     """One way of proof."""
 
-    # The largest body, unfolded, that `refuse` reads before anything is proved: it is read by a decoder that skips all
-    # but the proof. 0 where the head of the request proves all. None where the body is hashed and not read: a hash
+    # The largest body, decompressed, that `refuse` reads of an unauthenticated request, with a decoder that skips all
+    # but the proof. 0 if the head of the request proves everything. None if the body is hashed and not read: a hash
     # costs the same whatever the bytes are.
     unproven_bytes: ClassVar[int | None]
 
