@@ -38,7 +38,7 @@ async def test_a_contact_that_cannot_be_read_sets_only_its_own_events_aside(pool
     committed = await writer.commit(complaints)
 
     assert [refused.event.address for refused in committed.refused] == [names[4]]
-    assert "a defect, please report it" in committed.refused[0].detail
+    assert "this is a bug, please report it" in committed.refused[0].detail
     assert await pool.fetchval("SELECT count(*) FROM contacts WHERE status = 'complained'") == 8
 
 

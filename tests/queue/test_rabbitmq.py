@@ -55,7 +55,7 @@ async def test_a_wrong_password_or_virtual_host_stops_the_process(rabbitmq_url: 
     place = rest.rpartition("@")[2]
     with pytest.raises(ImpossibleSetting, match="check user, password and virtual host"):
         await RabbitMQWriter.open(f"{scheme}://nobody:wrong@{place}")
-    with pytest.raises(ImpossibleSetting, match="does that exist"):
+    with pytest.raises(ImpossibleSetting, match="virtual host exists"):
         await RabbitMQWriter.open(f"{rabbitmq_url.rpartition('/')[0]}/no-such-virtual-host")
 
 

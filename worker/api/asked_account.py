@@ -1,6 +1,6 @@
-"""Which account a request asks about, and whether it may.
+"""The account that a request asks about. The request is refused if its token may not ask about it.
 
-A token of one account is told of every other account that it does not exist, in the same words and the same time.
+To a token of one account, every other account seems not to exist: the answer and its timing are the same.
 """
 
 from aiohttp import web

@@ -21,7 +21,7 @@ _SLOWED_DOWN_SECONDS = 2
 
 
 class Authentication:
-    """Tells who asks. Counts and logs refused requests by the caller's address."""
+    """Finds out who asks. Counts and logs refused requests by the caller's address."""
 
     def __init__(self, tokens: KnownTokens, remote_address: RemoteAddress) -> None:
         self.tokens = tokens

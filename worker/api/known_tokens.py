@@ -1,8 +1,8 @@
 """The valid tokens (RFC 6750): those of the configuration, and those of the database as they were a moment ago.
 
 All tokens of the database are held in memory, and read again if a request comes when they are older than two seconds.
-So wrong tokens cost Postgres next to nothing, however many come; a revoked one is refused seconds later; and while
-Postgres is away the known ones are known still.
+So wrong tokens cost Postgres next to nothing, however many come; a revoked token is refused seconds later; and while
+Postgres is away, known tokens stay valid.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _NEVER = -float("inf")
 
 
 class KnownTokens:
-    """Finds whose a token is. Times are seconds of the monotonic clock."""
+    """Finds the owners of tokens. Times are seconds of the monotonic clock."""
 
     def __init__(self, configured: Iterable[Secret], pool: Pool, doubt: SchemaDoubt) -> None:
         # Tokens are found by their digests: nobody can choose that of a guess, so the time tells nothing about others.
@@ -57,14 +57,14 @@ class KnownTokens:
         self._noting: asyncio.Task[None] | None = None
 
     async def none_exists(self) -> bool:
-        """True if it is sure that no token is valid."""
+        """True if no token is valid; False if this is not certain."""
         if self._configured:
             return False
         await self._read_since(time.monotonic() - FRESH_SECONDS)
         return self._stored_at > _NEVER and not self._stored
 
     async def find(self, text: str, digest: bytes, *, is_worth_reading: bool) -> Principal | None:
-        """Whose token this is; None if it is wrong. A token is known from the moment on at which it was made.
+        """The owner of the token; None if it is wrong. A new token is known at once.
 
         If `is_worth_reading` is False, a token that is not known yet is wrong. Raises StoreUnavailable if only Postgres
         could tell.
@@ -90,7 +90,7 @@ class KnownTokens:
         return None
 
     async def close(self) -> None:
-        """Notes what was used until now, if Postgres answers in time."""
+        """Notes the tokens used until now, if Postgres answers in time."""
         if self._reading is not None:
             self._reading.cancel()
         if self._noting is not None:
@@ -100,7 +100,7 @@ class KnownTokens:
             self._noting.cancel()
 
     async def _read_since(self, moment: float) -> None:
-        """The stored tokens are as they were at this moment or later; as before if Postgres does not answer."""
+        """Reads the stored tokens, unless they were read since this moment. Keeps them if Postgres does not answer."""
         ends_at = time.monotonic() + _WAIT_SECONDS
         while self._stored_at < moment:
             now = time.monotonic()
@@ -132,7 +132,7 @@ class KnownTokens:
         self._stored_at, self._failed_at = self._asked_at, _NEVER
 
     def _note(self, principal: Principal, now: float) -> None:
-        """Sees to it that the use is noted, once a minute; the request does not wait for that."""
+        """Notes the use in the background, once a minute."""
         token_id = principal.token_id
         if token_id is None or now < self._noted_at.get(token_id, _NEVER) + _NOTED_EVERY_SECONDS:
             return

@@ -21,7 +21,7 @@ class ContactQuery(NamedTuple):
 
 
 def contact_query(request: web.Request, more: Collection[str] = ()) -> ContactQuery:
-    """The contact that the path and the query name; the account is read elsewhere.
+    """The contact that the path and the query name, without its account.
 
     `more` are the route's other parameters. Raises RequestRefused.
     """

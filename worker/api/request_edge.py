@@ -140,7 +140,7 @@ async def _refusal(request: web.Request, route: str) -> web.Response | None:
 
 
 def _guarded(request: web.Request, route: str, response: web.StreamResponse) -> web.StreamResponse:
-    """The answer, of which it is sure that the caller may know of its account."""
+    """The answer. Raises an error if the route has not checked that the caller may know of its account."""
     declared = _declared(request, route)
     if declared is not None and declared.account is AccountScope.NAMED and ASKED_ACCOUNT not in request:
         raise AssertionError(f"{route} has not asked whether its caller may know of the account")

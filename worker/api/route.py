@@ -10,7 +10,7 @@ from schemas.decision import Role
 
 
 class AccountScope(StrEnum):
-    """What an answer says about accounts."""
+    """Which accounts an answer is about."""
 
     NONE = "none"  # nothing: it is the same for everybody
     NAMED = "named"  # it is about the account that the request names: see worker.api.asked_account

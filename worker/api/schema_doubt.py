@@ -1,4 +1,4 @@
-"""Once a table was missing, the database is not trusted until it is complete.
+"""Once a table was missing, no answer is given from the database until it is complete.
 
 Restoring a backup creates the tables before it fills them, and an empty table would allow everybody.
 """

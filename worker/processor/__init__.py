@@ -1,1 +1,1 @@
-"""The queue edge: takes parcels, parses them, hands batches to contacts, acknowledges; tells of what changed."""
+"""The queue edge: takes parcels, parses them, has contacts apply them, acknowledges them, and announces changes."""

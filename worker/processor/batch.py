@@ -1,4 +1,4 @@
-"""One batch from parsed to committed: retried when the moment is wrong, split when one event spoils it."""
+"""Commits a batch of events: tries again if Postgres cannot now, and splits the batch if one event spoils it."""
 
 import asyncio
 import shlex
@@ -30,7 +30,7 @@ _log = get_logger()
 
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 1.0
-# A restart or a fail-over of Postgres is sat out with the parcels in hand. What takes longer is no work for us.
+# During a restart or a fail-over of Postgres we keep the parcels and wait. If it takes longer, they go back.
 _PATIENCE_SECONDS = 5.0
 _MOST_LOOKS_AT_MONTHS = 3
 
@@ -45,14 +45,14 @@ _REPLAYED = (
 
 
 class RefusedEvent(Struct, frozen=True, kw_only=True):
-    """An event that Postgres refuses for its content."""
+    """An event that Postgres refuses because of its content."""
 
     event: FeedbackEvent
     detail: str  # a sentence for the operator
 
 
 class Committed(Struct, kw_only=True):
-    """What came of a batch."""
+    """The result of a batch."""
 
     applied: list[Applied] = []
     refused: list[RefusedEvent] = []
@@ -70,7 +70,7 @@ class BatchWriter:
         *,
         accounts: KnownAccounts | None = None,
     ) -> None:
-        """Once `stop` is set, an absent Postgres is not waited for any longer."""
+        """Once `stop` is set, stops waiting for Postgres."""
         self._pool = pool
         self.rules = rules
         self._accounts = accounts or KnownAccounts()
@@ -78,12 +78,12 @@ class BatchWriter:
         self._stop = stop or asyncio.Event()
 
     async def commit(self, events: Sequence[FeedbackEvent]) -> Committed:
-        """Everything but the refused is in the database when this returns.
+        """All events are in the database when this returns, except the refused ones.
 
-        One transaction, if all goes well. Deadlocks and serialization failures are repeated at once, an absent
-        Postgres is waited for, but not for long. An event that Postgres refuses for its content, or that a defect of
-        ours stumbles over, is found by halving. Raises StoreUnavailable when nothing can be stored now; what was
-        committed until then is known when it comes again.
+        Usually this takes one transaction. After deadlocks and serialization failures it is repeated at once; if
+        Postgres is away, this waits, but not for long. An event that Postgres refuses because of its content, or that
+        a bug of ours fails on, is found by halving the batch. Raises StoreUnavailable if nothing can be stored now;
+        events that were committed before are recognised when they come again.
         """
         committed = Committed()
         work = [events]
@@ -92,11 +92,11 @@ class BatchWriter:
             try:
                 await self._commit_until_done(part, committed)
             except WriteRefused as error:
-                finding = f"Postgres refuses an event of it ({error})"
+                reason = f"Postgres refuses an event of it ({error})"
             except (BouncekeeperError, *DATABASE_ERRORS):
                 raise
-            except Exception as error:  # noqa: BLE001 - a defect of ours must not stop every processor lent this batch
-                finding = f"an event of it cannot be applied ({type(error).__name__})"
+            except Exception as error:  # noqa: BLE001 - a bug of ours must not stop each processor with this batch
+                reason = f"an event of it cannot be applied ({type(error).__name__})"
                 if len(part) == 1:
                     _log.exception("event.failed", delivery_id=str(part[0].delivery_id))
             else:
@@ -105,36 +105,36 @@ class BatchWriter:
                 middle = len(part) // 2
                 work += [part[middle:], part[:middle]]
             else:
-                detail = f"{finding}: a defect, please report it; replay after the fix"
+                detail = f"{reason}: this is a bug, please report it; replay after the fix"
                 committed.refused.append(RefusedEvent(event=part[0], detail=detail))
         return committed
 
     async def refuse_replays(self, parsed: ParsedParcels) -> None:
-        """Moves deliveries whose one-time token was used for something else before from `parsed` to its set-asides.
+        """Sets deliveries in `parsed` aside whose one-time token was used for another webhook before.
 
-        Receivers refuse what they have seen themselves; this knows of all of them. Raises StoreUnavailable.
+        A receiver knows only the tokens that it has seen; this knows those of all receivers. Raises StoreUnavailable.
         """
-        tokens = [(delivery, used) for delivery in parsed.deliveries if (used := used_token(delivery.envelope))]
+        tokens = [(delivery, token) for delivery in parsed.deliveries if (token := used_token(delivery.envelope))]
         if not tokens:
             return
 
         async def claim(connection: Connection) -> list[bool]:
-            return await claim_tokens(connection, [used for _, used in tokens])
+            return await claim_tokens(connection, [token for _, token in tokens])
 
-        sound = await self._patiently("claiming one-time tokens", claim)
-        replayed = [delivery for (delivery, _), is_sound in zip(tokens, sound, strict=True) if not is_sound]
-        if replayed:
+        claims = await self._patiently("claiming one-time tokens", claim)
+        replays = [delivery for (delivery, _), is_first_use in zip(tokens, claims, strict=True) if not is_first_use]
+        if replays:
             parsed.set_aside += [
                 SetAsideDelivery(envelope=delivery.envelope, reason="replayed_token", detail=_REPLAYED)
-                for delivery in replayed
+                for delivery in replays
             ]
-            refused = {id(delivery) for delivery in replayed}
-            parsed.deliveries = [delivery for delivery in parsed.deliveries if id(delivery) not in refused]
+            ids = {id(delivery) for delivery in replays}
+            parsed.deliveries = [delivery for delivery in parsed.deliveries if id(delivery) not in ids]
 
     async def refuse_unknown_accounts(self, parsed: ParsedParcels, sources: BoundSources) -> None:
-        """Makes the accounts that `parsed` names, where their sources make accounts.
+        """Creates the accounts that `parsed` names, if their sources may create accounts.
 
-        Takes the events of all other unknown accounts out of it; their deliveries are set aside, whole. Raises
+        Removes the events of all other unknown accounts and sets their whole deliveries aside. Raises
         StoreUnavailable.
         """
         unsure = self._accounts.not_found(event.account for one in parsed.deliveries for event in one.events)
@@ -166,7 +166,7 @@ class BatchWriter:
         await self._patiently("setting deliveries aside", put)
 
     async def _patiently(self, doing: str, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
-        """Does the work in a transaction of its own, and again for a while when Postgres is away."""
+        """Does the work in a transaction of its own; tries again for a while if Postgres is away."""
         patience = _Patience(self._stop)
         while True:
             try:
@@ -193,7 +193,7 @@ class BatchWriter:
                     raise
                 trust_watermarks = False  # see apply_events
             except MonthClosed:
-                # A month has no partition yet, or is being retired by a process whose retention is shorter.
+                # A month has no partition yet, or a process with a shorter retention is retiring it.
                 if months_looked_at == _MOST_LOOKS_AT_MONTHS:
                     raise
                 months_looked_at += 1
@@ -217,7 +217,7 @@ class BatchWriter:
                 )
 
     async def _look_at_months(self, events: Sequence[FeedbackEvent]) -> frozenset[datetime]:
-        """Every month of calm events that is to be kept has a partition; gives those that nothing is written to."""
+        """Makes the partitions that calm events of these months need; gives the months that accept none any more."""
         months = {
             month_of(event.occurred_at)
             for event in events
@@ -230,13 +230,13 @@ class BatchWriter:
 
 
 def _maker(delivery: ParsedDelivery, sources: BoundSources) -> str | None:
-    """The name of the delivery's source if it makes accounts."""
+    """The name of the delivery's source, or None if that may not create accounts."""
     bound = sources.of(delivery.envelope)
     return bound.source.name if bound is not None and bound.source.makes_accounts else None
 
 
 def _take_out(parsed: ParsedParcels, unknown: frozenset[str]) -> None:
-    """Moves what concerns these accounts to the set-asides: a replay meets what was applied already, and skips it."""
+    """Sets deliveries that name these accounts aside, whole: a replay skips the events that are applied now."""
     kept = []
     for delivery in parsed.deliveries:
         refused = {event.account for event in delivery.events}.intersection(unknown)
@@ -246,8 +246,8 @@ def _take_out(parsed: ParsedParcels, unknown: frozenset[str]) -> None:
         name, *others = sorted(refused)
         more = f" and {len(others)} other accounts that do not exist" if others else ", which does not exist"
         detail = (
-            f"it names the account {name!r}{more}, and its source makes no accounts: add it with `bouncekeeper accounts"
-            f" add {shlex.quote(name)}`, then replay"
+            f"it names the account {name!r}{more}, and its source may not create accounts: add it with `bouncekeeper"
+            f" accounts add {shlex.quote(name)}`, then replay"
         )
         parsed.set_aside.append(delivery.set_aside(reason=UNKNOWN_ACCOUNT, detail=detail))
         events = [event for event in delivery.events if event.account not in unknown]
@@ -258,7 +258,7 @@ def _take_out(parsed: ParsedParcels, unknown: frozenset[str]) -> None:
 
 
 class _Patience:
-    """How long an absent Postgres is waited for, with the work in hand."""
+    """Waits for Postgres for a limited time while we keep the parcels."""
 
     def __init__(self, stop: asyncio.Event) -> None:
         self._stop = stop
@@ -266,7 +266,7 @@ class _Patience:
         self._ends_at: float | None = None
 
     async def wait(self, error: StoreUnavailable, attempt: int) -> None:
-        """Returns when the work may be tried again; raises the error when it shall not be."""
+        """Returns when the work may be tried again; raises the error once the time is over."""
         if self._ends_at is None:
             self._ends_at = time.monotonic() + _PATIENCE_SECONDS
         if self._stop.is_set() or time.monotonic() > self._ends_at:

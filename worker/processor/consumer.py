@@ -1,11 +1,11 @@
-"""Takes parcels off a queue, load after load, and acknowledges them when everything in them is committed.
+"""Takes parcels from a queue, load by load, and acknowledges them once everything in them is committed.
 
-Loads go two ways. Large loads are filled in turns from the lanes. While one is under way, the first parcels of lanes
-that have none in it go ahead, in small loads that wait for nothing; what a lane has beyond them is its backlog, and
-waits its turn. So what a quiet source says is in effect at once, however long the large loads take.
+There are two streams of loads. Large loads are filled from the lanes in turns. While one is under way, the first
+parcels of the other lanes go ahead in small loads that wait for nothing; the rest of a lane is its backlog and waits
+its turn. So events of a quiet source take effect at once, however long the large loads take.
 
-What could not be stored goes back to the queue, and nothing is taken until Postgres answers again. What stops
-processors is found by trying it alone (worker.processor.trials).
+Parcels that could not be stored go back to the queue, and none is taken until Postgres answers again. A parcel that
+kills processors is found by trying it alone (worker.processor.trials).
 """
 
 import asyncio
@@ -48,8 +48,8 @@ _DETAIL = (
 )
 
 
-class _Way:
-    """One of the two ways that loads go."""
+class _Stream:
+    """The settings of one stream of loads, and its parcels in hand."""
 
     def __init__(self, share: Share, *, wait_seconds: float, batches_in_flight: int) -> None:
         self.share = share
@@ -61,18 +61,18 @@ class _Way:
 
 
 class _Doubt(Struct, frozen=True, kw_only=True):
-    """A parcel that could not be stored when it was tried alone: either it is to blame, or Postgres."""
+    """A parcel that could not be stored when it was tried alone: the cause is either the parcel or Postgres."""
 
     lease: Lease
     error: StoreUnavailable
-    way: _Way
+    stream: _Stream
 
 
 class Consumer:
-    """Drains one queue. While one load is being committed the next is taken and parsed.
+    """Drains one queue. While one load is being committed, the next is taken and parsed.
 
-    What is lent and not yet committed when the process dies is lent again; applying it twice changes nothing. While
-    Postgres is away the consumer holds nothing: what it was lent goes back, and nothing is taken until it answers.
+    If the process dies, parcels that are not committed yet are lent again; applying them twice changes nothing. While
+    Postgres is away, the consumer gives all its parcels back and takes none.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Consumer:
         settings: ProcessorSettings,
         large_parcels: asyncio.Semaphore | None = None,
     ) -> None:
-        """All consumers of a process share `room`, and `large_parcels`: how many it has in work at a time."""
+        """All consumers of a process share `room` and `large_parcels`, which limits the large parcels in work."""
         self._name = name
         self._reader = reader
         self._trials = trials
@@ -99,9 +99,9 @@ class Consumer:
             most_events_of_a_batch=settings.batch_max_events,
             large_parcels=large_parcels or asyncio.Semaphore(1),
         )
-        self._ways = (
-            _Way(Share.FIRST, wait_seconds=0.0, batches_in_flight=_FIRST_BATCHES_IN_FLIGHT),
-            _Way(
+        self._streams = (
+            _Stream(Share.FIRST, wait_seconds=0.0, batches_in_flight=_FIRST_BATCHES_IN_FLIGHT),
+            _Stream(
                 Share.REST,
                 wait_seconds=settings.batch_max_wait_seconds,
                 batches_in_flight=settings.batches_in_flight,
@@ -114,19 +114,19 @@ class Consumer:
         self._doubt: _Doubt | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set, then finishes what is under way and gives the rest back."""
+        """Works until `stop` is set, then finishes the loads under way and gives the other parcels back."""
         self._stop = stop
         try:
             while not stop.is_set():
                 self._store_lost = None
                 async with asyncio.TaskGroup() as under_way:
-                    for way in self._ways:
-                        under_way.create_task(self._work(way, under_way))
+                    for stream in self._streams:
+                        under_way.create_task(self._work(stream, under_way))
                 await self._give_back_what_waits()
                 if self._store_lost is not None:
                     await self._wait_for_store(self._store_lost)
         except asyncio.CancelledError:
-            # Another part of the process failed, and nothing in our hands is to blame for it.
+            # Another part of the process failed: none of our parcels is the cause.
             self._trials.all_untried()
             with contextlib.suppress(BouncekeeperError, TimeoutError):
                 async with asyncio.timeout(_PARTING_SECONDS):
@@ -136,58 +136,58 @@ class Consumer:
 
     # ── while Postgres is there ─────────────────────────────────────────────────────────────────────────
 
-    async def _work(self, way: _Way, under_way: asyncio.TaskGroup) -> None:
+    async def _work(self, stream: _Stream, under_way: asyncio.TaskGroup) -> None:
         while self._goes_on():
-            while way.suspects and self._goes_on():
-                await self._try_alone(way.suspects.popleft(), way)
-            await way.slots.acquire()
-            load = await self._next_load(way)
+            while stream.suspects and self._goes_on():
+                await self._try_alone(stream.suspects.popleft(), stream)
+            await stream.slots.acquire()
+            load = await self._next_load(stream)
             if load is not None:
-                under_way.create_task(self._finish(load, way))
+                under_way.create_task(self._finish(load, stream))
                 continue
-            way.slots.release()
-            if self._doubt is not None and self._doubt.way is way and not way.suspects:
+            stream.slots.release()
+            if self._doubt is not None and self._doubt.stream is stream and not stream.suspects:
                 self._lose_store(self._doubt.error)  # nothing else came that would tell who is to blame
 
     def _goes_on(self) -> bool:
         return self._store_lost is None and not self._stop.is_set()
 
-    async def _next_load(self, way: _Way) -> Load | None:
-        """The next load: full, or complete after its way's wait_seconds; None when there is nothing for now."""
+    async def _next_load(self, stream: _Stream) -> Load | None:
+        """The next load, full or as large as it is after wait_seconds; None if no parcel has come."""
         load = Load()
         deadline = 0.0
         while self._goes_on() and not self._loads.is_full(load):
-            if not way.waiting:
+            if not stream.waiting:
                 wait = _IDLE_WAIT_SECONDS if not load.leases else deadline - time.monotonic()
-                if wait <= 0 or not await self._take(way, wait):
+                if wait <= 0 or not await self._take(stream, wait):
                     break
             if not load.leases:
                 await self._room.enter()
-                deadline = time.monotonic() + way.wait_seconds
-            if not self._loads.add(way.waiting[0], load):
+                deadline = time.monotonic() + stream.wait_seconds
+            if not self._loads.add(stream.waiting[0], load):
                 break
-            way.waiting.popleft()
+            stream.waiting.popleft()
             await asyncio.sleep(0)  # a parcel takes milliseconds: let the batches under way go on
         return load if load.leases else None
 
-    async def _take(self, way: _Way, wait_seconds: float) -> bool:
-        """True when parcels were lent that may go with others."""
+    async def _take(self, stream: _Stream, wait_seconds: float) -> bool:
+        """True if parcels were lent that may share a load with others."""
         try:
             leases = await self._reader.take(
                 max_parcels=_PARCELS_AT_ONCE,
                 max_wait_seconds=wait_seconds,
                 max_bytes=_BYTES_AT_ONCE,
-                share=way.share,
+                share=stream.share,
             )
         except QueueUnavailable:
-            # The adapter logs the loss and reconnects by itself; leases given before are void and come again.
-            self._trials.untried([*way.waiting, *way.suspects])
-            way.waiting.clear()
-            way.suspects.clear()
+            # The adapter logs the loss and reconnects by itself; earlier leases are void, and their parcels come again.
+            self._trials.untried([*stream.waiting, *stream.suspects])
+            stream.waiting.clear()
+            stream.suspects.clear()
             await self._write_trials()
             await asyncio.sleep(wait_seconds)
             return False
-        way.waiting.extend(leases)
+        stream.waiting.extend(leases)
         try:
             suspects = await self._trials.suspects(leases)
         except StoreUnavailable as error:
@@ -195,18 +195,18 @@ class Consumer:
             return False
         if suspects:
             alone = {lease.tag for lease in suspects}
-            way.waiting = deque(lease for lease in way.waiting if lease.tag not in alone)
-            way.suspects.extend(suspects)
-        return bool(way.waiting)
+            stream.waiting = deque(lease for lease in stream.waiting if lease.tag not in alone)
+            stream.suspects.extend(suspects)
+        return bool(stream.waiting)
 
-    async def _finish(self, load: Load, way: _Way) -> None:
+    async def _finish(self, load: Load, stream: _Stream) -> None:
         try:
-            contacts = await self._loads.store(load, way.transactions)
+            contacts = await self._loads.store(load, stream.transactions)
             await self._settle(load.leases)
             if contacts:
                 await self._acquit_store()
         except StoreUnavailable as error:
-            # What is committed of it already will be known to whoever is lent it next.
+            # Events of it that are committed already are recognised when it comes again.
             _log.warning("load.given_back", queue=self._name, parcels=len(load.leases), reason=str(error))
             if self._doubt is None:
                 self._unstored.update(load.parcel_hashes())
@@ -214,17 +214,17 @@ class Consumer:
             self._lose_store(error)
         finally:
             self._room.leave()
-            way.slots.release()
+            stream.slots.release()
 
     async def _settle(self, leases: Sequence[Lease]) -> None:
-        # What is not acknowledged will be lent again, found to be known, and acknowledged then; a note that stays
-        # means one parcel tried alone for nothing.
+        # A parcel that is not acknowledged is lent again, recognised and acknowledged then. A note that stays behind
+        # only means that one parcel is tried alone without need.
         with contextlib.suppress(QueueUnavailable):
             await self._reader.acknowledge(leases)
         await self._trials.done(leases)
 
     async def _acquit_store(self) -> None:
-        """Something about a contact was stored: if another parcel could not be, that parcel is to blame."""
+        """Postgres has stored something, so it is not the cause if another parcel could not be stored."""
         self._backoff.succeeded()
         doubt, self._doubt = self._doubt, None
         if doubt is not None:
@@ -233,23 +233,23 @@ class Consumer:
 
     # ── one parcel alone ────────────────────────────────────────────────────────────────────────────────
 
-    async def _try_alone(self, lease: Lease, way: _Way) -> None:
-        """Nothing else is under way in the process: if it dies now, this parcel is why."""
+    async def _try_alone(self, lease: Lease, stream: _Stream) -> None:
+        """Tries the parcel while nothing else is under way: if the process dies now, the parcel is the cause."""
         try:
             async with self._room.alone():
-                contacts = await self._try(lease, way)
+                contacts = await self._try(lease, stream)
                 await self._settle([lease])
                 if contacts:
                     await self._acquit_store()
         except StoreUnavailable as error:
             if self._doubt is None:
-                self._doubt = _Doubt(lease=lease, error=error, way=way)
+                self._doubt = _Doubt(lease=lease, error=error, stream=stream)
             else:
                 await self._give_back([lease])
                 self._lose_store(error)
 
-    async def _try(self, lease: Lease, way: _Way) -> int:
-        """All of it is in effect or set aside when this returns; gives how many contacts that was about."""
+    async def _try(self, lease: Lease, stream: _Stream) -> int:
+        """The whole parcel is in effect or set aside when this returns; gives the number of its contacts."""
         together = await self._trials.may_try(lease)
         _log.warning(
             "parcel.tried",
@@ -259,21 +259,21 @@ class Consumer:
             one_by_one=not together,
         )
         if together:
-            return await self._store_alone(lease, way)
+            return await self._store_alone(lease, stream)
         contacts = 0
         for blob in _deliveries(lease.parcel):
             delivery = msgspec.structs.replace(lease, parcel=encode_parcel([blob]))
             if await self._trials.may_try_delivery(lease, blob):
-                contacts += await self._store_alone(delivery, way)
+                contacts += await self._store_alone(delivery, stream)
             else:
                 await self._loads.give_up(delivery.parcel, reason=_REASON, detail=_DETAIL)
             await self._trials.delivery_done(lease, blob)
         return contacts
 
-    async def _store_alone(self, lease: Lease, way: _Way) -> int:
+    async def _store_alone(self, lease: Lease, stream: _Stream) -> int:
         load = Load()
         self._loads.add(lease, load)
-        return await self._loads.store(load, way.transactions)
+        return await self._loads.store(load, stream.transactions)
 
     # ── while it is away ────────────────────────────────────────────────────────────────────────────────
 
@@ -286,10 +286,10 @@ class Consumer:
         await self._reader.give_back(leases)
 
     async def _give_back_what_waits(self) -> None:
-        held = [lease for way in self._ways for lease in (*way.suspects, *way.waiting)]
-        for way in self._ways:
-            way.suspects.clear()
-            way.waiting.clear()
+        held = [lease for stream in self._streams for lease in (*stream.suspects, *stream.waiting)]
+        for stream in self._streams:
+            stream.suspects.clear()
+            stream.waiting.clear()
         if self._doubt is not None:
             held.append(self._doubt.lease)
             self._doubt = None
@@ -297,12 +297,12 @@ class Consumer:
             await self._give_back(held)
 
     async def _write_trials(self) -> None:
-        """Postgres knows what became of the trials, if it is there; else they are written later."""
+        """Writes the results of the trials to Postgres; later, if Postgres is away."""
         with contextlib.suppress(StoreUnavailable):
             await self._trials.write()
 
     async def _wait_for_store(self, error: StoreUnavailable) -> None:
-        """Holds nothing until Postgres answers: the broker takes back what is lent and not settled for too long."""
+        """Keeps no parcel until Postgres answers: the broker takes back parcels that are not settled for too long."""
         started = time.monotonic()
         await self._reader.suspend()
         _log.warning("consumer.suspended", queue=self._name, reason=str(error))
@@ -324,8 +324,8 @@ class Consumer:
 
 
 def _deliveries(parcel: bytes) -> list[bytes]:
-    """What is to be tried one by one."""
+    """The parcel's deliveries, to be tried one by one."""
     try:
         return decode_parcel(parcel)
     except msgspec.MsgspecError:
-        return [parcel]  # none of ours: it is set aside either way
+        return [parcel]  # not one of our parcels: it is set aside in any case

@@ -1,4 +1,4 @@
-"""Moves what landed in the broker's dead-letter queue into the table dead_letters: nothing rests unseen."""
+"""Moves parcels from the broker's dead-letter queue into the table dead_letters, where the operator sees them."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ _DETAIL = (
 
 
 async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event) -> None:
-    """Works until `stop`; a broker or database that is away is waited for."""
+    """Works until `stop` is set. Waits if the broker or the database is away."""
     reminder = Reminder()
     while not stop.is_set():
         leases: list[Lease] = []
@@ -38,7 +38,7 @@ async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event
                 report_set_aside(deliveries)
             reminder.over()
         except TryAgainLater as error:
-            # The broker would else keep them lent to us, unseen, and close the channel after a while.
+            # Otherwise the broker would keep them lent to us, unseen, and close the channel after a while.
             await reader.suspend()
             if reminder.due(type(error).__name__):
                 _log.warning("task.failed", task="dead_mover", reason=str(error), wait_seconds=_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""A parcel that is given up, as deliveries to set aside."""
+"""Turns a parcel that is given up into deliveries to set aside."""
 
 from datetime import datetime
 
@@ -10,17 +10,17 @@ from worker.store.dead_letters import SetAsideDelivery
 
 
 def dead_deliveries(parcel: bytes, *, reason: str, detail: str, now: datetime) -> list[SetAsideDelivery]:
-    """The parcel's envelopes, each as a delivery to set aside; bytes that are none are kept as they are."""
+    """The parcel's envelopes, each as a delivery to set aside; bytes that are not an envelope are kept unchanged."""
     try:
         blobs = decode_parcel(parcel)
     except msgspec.MsgspecError as error:
-        return [unreadable(parcel, f"{detail}; and it is no parcel of ours: {error}", now=now, reason=reason)]
+        return [unreadable(parcel, f"{detail}; and it is not one of our parcels: {error}", now=now, reason=reason)]
     deliveries = []
     for blob in blobs:
         try:
             deliveries.append(SetAsideDelivery(envelope=decode_envelope(blob), reason=reason, detail=detail))
         except msgspec.MsgspecError as error:
             deliveries.append(
-                unreadable(blob, f"{detail}; and it is no envelope of ours: {error}", now=now, reason=reason)
+                unreadable(blob, f"{detail}; and it is not one of our envelopes: {error}", now=now, reason=reason)
             )
     return deliveries

@@ -19,7 +19,7 @@ _LONGEST_RETRY_AFTER = timedelta(hours=1)
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What came of an attempt."""
+    """The result of an attempt."""
 
     failure: str = ""  # "" = the application has taken it
     gone: bool = False  # it asks never to be sent anything again
@@ -27,7 +27,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class EndpointClient:
-    """POSTs without redirects or cookies, with every size and time bounded."""
+    """Sends POST without redirects or cookies, with limits for sizes and times."""
 
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
@@ -38,7 +38,7 @@ class EndpointClient:
         )
 
     async def post(self, endpoint: Endpoint, message_id: str, body: bytes) -> Answer:
-        """Whether the application has taken the message: any 2xx says so. Raises nothing for what it does."""
+        """Whether the application has taken the message: any 2xx means yes. Raises nothing, whatever happens."""
         try:
             async with (
                 asyncio.timeout(TIMEOUT_SECONDS),
@@ -67,7 +67,7 @@ class EndpointClient:
 
 
 def signed_headers(endpoint: Endpoint, message_id: str, body: bytes, *, now: datetime) -> dict[str, str]:
-    """The headers by which the application knows that the message is ours, and whether it has had it already."""
+    """The headers that tell the application that we sent the message, and whether it has had it before."""
     text = body.decode()
     signatures = [Webhook(secret.reveal()).sign(message_id, now, text) for secret in endpoint.secrets]
     return {
@@ -107,5 +107,5 @@ async def _read_away(response: aiohttp.ClientResponse) -> None:
 
 
 def _without_url(text: str, endpoint: Endpoint) -> str:
-    """An URL may hold a token, and failures are logged and shown."""
+    """The text without the URL, which may hold a token: failures are logged and shown."""
     return text.replace(endpoint.url, "its URL")[:300]

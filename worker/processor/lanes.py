@@ -1,4 +1,4 @@
-"""Which lanes a processor reads: a queue for each source of its configuration, and whatever others have made."""
+"""Which lanes a processor reads: those of the sources in its configuration, and those that other processors made."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -12,9 +12,9 @@ from worker.store.queue_lanes import forget_lanes, note_lanes
 
 
 def lanes_of(sources: Iterable[Source], providers: Mapping[str, Provider]) -> list[Lane]:
-    """A lane for each source's live events, and one for its bulk work if that is to be expected.
+    """A lane for the live events of each source, and one for its bulk work if it is likely to have any.
 
-    Other bulk work, such as replayed dead letters, shares a lane.
+    All other bulk work, such as replayed dead letters, shares a lane.
     """
     lanes = []
     for source in sources:
@@ -26,10 +26,10 @@ def lanes_of(sources: Iterable[Source], providers: Mapping[str, Provider]) -> li
 
 
 async def keep_lanes(pool: Pool, reader: LaneReader, own: Collection[Lane], *, now: datetime) -> None:
-    """The reader reads every lane that there is. To be done at the start, and again and again: others make lanes, too.
+    """Makes the reader read every lane. Call it at the start and regularly, because other processors make lanes too.
 
-    A lane is written down before its queue is made: the queue of a source that nobody has in his configuration any
-    more is drained all the same. Raises StoreUnavailable and QueueUnavailable.
+    A lane is stored before its queue is made, so that its queue is drained even if no configuration has its source
+    any more. Raises StoreUnavailable and QueueUnavailable.
     """
     others = await note_lanes(pool, own, now=now)
     missing = await reader.follow(own, others)

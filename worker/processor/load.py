@@ -1,9 +1,9 @@
-"""Parcels on their way through, and how all that is in them comes into effect.
+"""Loads of parcels, and how their events take effect.
 
-A load is divided by contact into batches, and each batch is one transaction. Batches of a load have no contact in
-common, so that they never wait for each other's locks: while Postgres writes one, Python prepares the next.
+A load is divided into batches by contact; each batch is one transaction. The batches of a load share no contact, so
+they never wait for each other's locks: while Postgres writes one, Python prepares the next.
 
-A large parcel is a load of its own, parsed and committed part by part, one such parcel at a time.
+A large parcel is a load of its own. It is parsed and committed part by part, one such parcel at a time.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _Result = TypeVar("_Result")
 
 
 class Load(Struct, kw_only=True):
-    """Some parcels, parsed; or a large one, which is parsed while it is stored."""
+    """Several parcels, parsed; or a large one, which is parsed while it is stored."""
 
     leases: list[Lease] = []
     parsed: ParsedParcels = msgspec.field(default_factory=ParsedParcels)
@@ -45,14 +45,14 @@ class Load(Struct, kw_only=True):
     large_parcel_hash: bytes = b""
 
     def parcel_hashes(self) -> list[bytes]:
-        """What its parcels are known by to worker.processor.trials."""
+        """The hashes by which worker.processor.trials recognises its parcels."""
         if self.large_parcel_hash:
             return [self.large_parcel_hash]
         return [parcel_hash(lease.parcel) for lease in self.leases]
 
 
 class LoadWriter:
-    """Makes loads and brings them into effect. One serves all tasks of a consumer."""
+    """Makes loads and stores them. One serves all tasks of a consumer."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class LoadWriter:
         most_events_of_a_batch: int,
         large_parcels: asyncio.Semaphore,
     ) -> None:
-        """`queue` is what the log calls it; `large_parcels` says how many of them a process has in work at a time."""
+        """`queue` is its name in the log; `large_parcels` limits the large parcels that a process has in work."""
         self._queue = queue
         self._writer = writer
         self._sources = sources
@@ -71,7 +71,7 @@ class LoadWriter:
         self._large_parcels = large_parcels
 
     def is_full(self, load: Load) -> bool:
-        """True when nothing more is to be added."""
+        """True if no parcel should be added any more."""
         return (
             load.parsed.event_count >= self._most_events_of_a_batch * _BATCHES_OF_A_LOAD
             or load.size_bytes >= _MOST_LOAD_BYTES
@@ -79,11 +79,11 @@ class LoadWriter:
         )
 
     def add(self, lease: Lease, load: Load) -> bool:
-        """Parses the parcel into the load; False if it is a large one, and the load is not empty."""
+        """Parses the parcel into the load; False if it is large and the load is not empty."""
         if len(lease.parcel) > LARGE_PARCEL_BYTES:
             if load.leases:
                 return False
-            # The bytes belong to the load alone, so that they go as soon as they are taken apart.
+            # Only the load refers to the bytes, so that their memory is free as soon as they are parsed.
             load.large_parcel, load.large_parcel_hash = lease.parcel, parcel_hash(lease.parcel)
             load.leases.append(msgspec.structs.replace(lease, parcel=b""))
             return True
@@ -100,9 +100,9 @@ class LoadWriter:
         return True
 
     async def store(self, load: Load, transactions: asyncio.Semaphore) -> int:
-        """Everything in the load is in effect or set aside when this returns; gives how many contacts it is about.
+        """Everything in the load is in effect or set aside when this returns; gives the number of its contacts.
 
-        `transactions` bounds how many are under way at a time. Raises StoreUnavailable.
+        `transactions` limits how many are under way at a time. Raises StoreUnavailable.
         """
         if load.large_parcel:
             async with self._large_parcels:
@@ -110,13 +110,13 @@ class LoadWriter:
         return await self._store(load, transactions)
 
     async def give_up(self, parcel: bytes, *, reason: str, detail: str) -> None:
-        """What is in the parcel is set aside, unparsed. Raises StoreUnavailable."""
+        """Sets the parcel's deliveries aside, unparsed. Raises StoreUnavailable."""
         deliveries = dead_deliveries(parcel, reason=reason, detail=detail, now=datetime.now(UTC))
         await self._writer.set_aside(deliveries)
         report_set_aside(deliveries)
 
     async def _store_parts(self, load: Load, transactions: asyncio.Semaphore) -> int:
-        """Each part is in effect before the next one is parsed."""
+        """Stores each part before it parses the next one."""
         parts = parcel_parts(load.large_parcel, sources=self._sources, now=datetime.now(UTC))
         load.large_parcel = b""
         contacts = 0
@@ -156,17 +156,17 @@ class LoadWriter:
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, _Result]]) -> list[_Result]:
-    """The results of all, each of which has ended when this returns or raises what the first of them raised."""
+    """The results of all coroutines. All have ended when this returns, or raises what the first failed one raised."""
     tasks = [asyncio.ensure_future(one) for one in work]
     await asyncio.gather(*tasks, return_exceptions=True)
     return [task.result() for task in tasks]
 
 
 def divide_by_contact(parsed: ParsedParcels, most_events: int) -> list[list[FeedbackEvent]]:
-    """The events in batches of about `most_events`, all of a contact's in the same one; none of them empty.
+    """The events in batches of about `most_events`, none empty; all events of a contact are in the same batch.
 
-    Which batch a contact is in follows from its address alone and is the same in every process: two processors
-    that are each at another part of their loads do not meet. Each begins at a part of its own choosing.
+    A contact's batch follows from its address alone, so it is the same in every process: two processors that work on
+    different batches have no contact in common. Each begins with a random one.
     """
     if parsed.event_count <= most_events:
         return [events] if (events := [event for delivery in parsed.deliveries for event in delivery.events]) else []
@@ -179,7 +179,7 @@ def divide_by_contact(parsed: ParsedParcels, most_events: int) -> list[list[Feed
 
 
 def _deliveries_of_refused(parsed: ParsedParcels, committed: Sequence[Committed]) -> list[SetAsideDelivery]:
-    """The deliveries in which an event was refused, whole; the others of their events are applied all the same."""
+    """The deliveries with a refused event, whole; their other events are applied all the same."""
     details = {refused.event.delivery_id: refused.detail for one in committed for refused in one.refused}
     return [
         delivery.set_aside(reason="store_refused", detail=details[delivery.envelope.delivery_id])

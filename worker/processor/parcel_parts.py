@@ -1,4 +1,4 @@
-"""A large parcel, parsed in parts: in memory is one of them at a time, however many events a body holds."""
+"""Parses a large parcel in parts: only one part is in memory at a time, however many events a body holds."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -10,14 +10,14 @@ from worker.errors import SetAside
 from worker.processor.parsing import ParsedParcels, parse_envelope, parse_parcel
 from worker.providers.bound_sources import BoundSources
 
-# Above what webhooks that came together share (receiver.group_max_bytes): a single large body, as a rule.
+# Larger than a parcel of webhooks that arrived together (receiver.group_max_bytes): usually a single large body.
 LARGE_PARCEL_BYTES = 1_200_000
 _PART_BYTES = 1024 * 1024
 _PART_ELEMENTS = 5_000
 
 
 def parcel_parts(parcel: bytes, *, sources: BoundSources, now: datetime) -> Iterator[ParsedParcels]:
-    """What parse_parcel makes of the parcel, in parts of about a megabyte; never raises."""
+    """The result of parse_parcel in parts of about a megabyte. Never raises."""
     try:
         envelopes = [decode_envelope(blob) for blob in decode_parcel(parcel)]
     except msgspec.MsgspecError:
@@ -40,7 +40,7 @@ def parcel_parts(parcel: bytes, *, sources: BoundSources, now: datetime) -> Iter
 
 
 def _divided(envelope: Envelope, sources: BoundSources) -> Iterator[Envelope]:
-    """The envelope with some of its elements at a time; the envelope itself where it cannot or need not be divided."""
+    """The envelope with some of its elements at a time; the envelope itself if it cannot or need not be divided."""
     source = sources.of(envelope)
     is_divided = False
     if source is not None and len(envelope.body) > _PART_BYTES:
@@ -49,8 +49,8 @@ def _divided(envelope: Envelope, sources: BoundSources) -> Iterator[Envelope]:
                 yield msgspec.structs.replace(envelope, body=source.body_of(group))
                 is_divided = True
         except SetAside:
-            is_divided = False  # then all of it is, once more what was taken of it so far
-        except Exception:  # noqa: BLE001 - a defect, which the parser meets as well, and which is told there
+            is_divided = False  # then the whole envelope follows, with the elements that were already given
+        except Exception:  # noqa: BLE001 - a bug, on which the parser fails as well, and reports it
             is_divided = False
     if not is_divided:
         yield envelope

@@ -1,4 +1,4 @@
-"""From parcels to events: each delivery is parsed by itself, and one that cannot be harms no other."""
+"""Parses parcels into events. Each delivery is parsed by itself, so an unreadable one harms no other."""
 
 import hashlib
 from collections import Counter
@@ -22,7 +22,7 @@ from worker.store.replay_tokens import UsedToken
 _log = get_logger()
 
 
-# What the events of one delivery may take in all, each with its own copy of what its vendor wrote.
+# The limit for all events of one delivery together, each with its own copy of the vendor's text.
 _MOST_RAW_BYTES = 32 * 1024 * 1024
 _SMALL_BODY_BYTES = 16 * 1024  # these take less, whatever they hold
 
@@ -30,20 +30,20 @@ UNREADABLE, UNREADABLE_EVENTS, DEFECT = "unreadable_payload", "unreadable_events
 
 
 class ParsedDelivery(Struct, frozen=True, kw_only=True, gc=False):
-    """A webhook and the events that were in it."""
+    """A webhook and its events."""
 
     envelope: Envelope
     events: list[FeedbackEvent]
     is_part: bool = False  # one of several of a webhook, all with the webhook's id
 
     def set_aside(self, *, reason: str, detail: str) -> SetAsideDelivery:
-        """It goes to dead_letters; a part has an id of its own there."""
+        """The delivery as it goes to dead_letters. A part has an id of its own there."""
         envelope = _with_body(self.envelope, self.envelope.body) if self.is_part else self.envelope
         return SetAsideDelivery(envelope=envelope, reason=reason, detail=detail)
 
 
 class ParsedParcels(Struct, kw_only=True):
-    """What a number of parcels held. Grows while parcels are added."""
+    """The content of several parcels. Grows while parcels are added."""
 
     deliveries: list[ParsedDelivery] = []
     set_aside: list[SetAsideDelivery] = []
@@ -58,25 +58,27 @@ def parse_parcel(
     sources: BoundSources,
     now: datetime,
 ) -> None:
-    """Adds the parcel's deliveries to `into`, as events or as set aside; never raises."""
+    """Adds the parcel's deliveries to `into`, as events or as set-asides. Never raises."""
     try:
         blobs = decode_parcel(parcel)
     except msgspec.MsgspecError as error:
-        into.set_aside.append(unreadable(parcel, f"the queue message is no parcel of ours: {error}", now=now))
+        into.set_aside.append(unreadable(parcel, f"the queue message is not one of our parcels: {error}", now=now))
         return
     for blob in blobs:
         try:
             envelope = decode_envelope(blob)
         except msgspec.MsgspecError as error:
-            into.set_aside.append(unreadable(blob, f"the parcel holds something that is no envelope: {error}", now=now))
+            into.set_aside.append(
+                unreadable(blob, f"the parcel holds something that is not an envelope: {error}", now=now)
+            )
             continue
         parse_envelope(envelope, into, sources)
 
 
 def events_of(envelope: Envelope, source: BoundSource) -> list[FeedbackEvent]:
-    """The delivery's events, each under the account that it belongs to, and what is malformed; raises SetAside.
+    """The delivery's events, each under its account, and its malformed ones. Raises SetAside.
 
-    The rule comes along with the envelope, as a processor may have been started before the source had one.
+    The envelope brings the rule for accounts, because the source may have got its rule after this process started.
     """
     events = source.parse(envelope)
     if len(envelope.body) > _SMALL_BODY_BYTES and sum(len(event.raw) for event in events) > _MOST_RAW_BYTES:
@@ -98,7 +100,7 @@ def parse_envelope(
     *,
     is_part: bool = False,
 ) -> None:
-    """Adds the delivery to `into`, or the part of one, as events or as set aside; never raises."""
+    """Adds the delivery, or a part of one, to `into`, as events or as set-asides. Never raises."""
     if into.oldest_received_at is None or envelope.received_at < into.oldest_received_at:
         into.oldest_received_at = envelope.received_at
     whole = ParsedDelivery(envelope=envelope, events=[], is_part=is_part)
@@ -120,8 +122,8 @@ def parse_envelope(
             delivery_id=str(envelope.delivery_id),
             exc_info=error,
         )
-        events, failed = _around_the_defect(envelope, source)
-        defect = f"({type(error).__name__}): a defect, please report it; replay after the fix"
+        events, failed = _without_failures(envelope, source)
+        defect = f"({type(error).__name__}): this is a bug, please report it; replay after the fix"
         if not events:
             into.set_aside.append(whole.set_aside(reason=DEFECT, detail=f"the parser failed on it {defect}"))
             return
@@ -153,15 +155,15 @@ def _first_of(count: int) -> str:
 
 
 def _with_body(envelope: Envelope, body: bytes) -> Envelope:
-    """A part of the delivery as one of its own. The same part has the same id when the delivery comes again."""
+    """A part of the delivery as a delivery of its own. If the delivery comes again, the part has the same id."""
     name = hashlib.blake2b(envelope.delivery_id.bytes + body, digest_size=16).digest()
     return msgspec.structs.replace(envelope, delivery_id=UUID(bytes=name), body=body)
 
 
-def _around_the_defect(envelope: Envelope, source: BoundSource) -> tuple[list[FeedbackEvent], list[bytes]]:
-    """The events of those elements that the parser does not fail on, and the others' bytes.
+def _without_failures(envelope: Envelope, source: BoundSource) -> tuple[list[FeedbackEvent], list[bytes]]:
+    """The events of the elements that the parser can read, and the bytes of the others.
 
-    No events where the body cannot be divided, or where the parser fails on every element.
+    No events if the body cannot be divided, or if the parser fails on every element.
     """
     events: list[FeedbackEvent] = []
     failed: list[bytes] = []
@@ -182,7 +184,7 @@ def _around_the_defect(envelope: Envelope, source: BoundSource) -> tuple[list[Fe
 
 
 def unreadable(body: bytes, detail: str, *, now: datetime, reason: str = "unreadable_envelope") -> SetAsideDelivery:
-    """Bytes that are no envelope, as one: its id comes from the bytes, so that a redelivery meets itself."""
+    """An envelope for bytes that are not one. Its id follows from the bytes, so that a redelivery has the same id."""
     envelope = Envelope(
         delivery_id=UUID(bytes=hashlib.blake2b(body, digest_size=16).digest()),
         source="",
@@ -206,7 +208,7 @@ def used_token(envelope: Envelope) -> UsedToken | None:
 
 
 def unknown_names(parsed: ParsedParcels) -> Counter[tuple[str, str, str]]:
-    """How often each vendor's name that this version does not know occurs: (source, provider, name)."""
+    """How often each event name that this version does not know occurs: (source, provider, name)."""
     return Counter(
         (event.source, event.provider, event.vendor_event)
         for delivery in parsed.deliveries

@@ -1,4 +1,4 @@
-"""The worker's own small HTTP server, for probes alone."""
+"""The processor's small HTTP server, only for probes."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from worker.store.readiness import missing_in_database
 async def serving_probes(
     settings: ProcessorSettings, pool: Pool, readers: Mapping[str, QueueReader]
 ) -> AsyncIterator[str]:
-    """Answers the probes inside the block; gives the address, "" when port is 0: no server.
+    """Answers probes inside the block; gives the address, or "" without a server because the port is 0.
 
     Raises ImpossibleSetting if it cannot listen.
     """

@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Publisher(Protocol):
-    """What the relay needs of a broker (worker.queue.topic_publisher.TopicPublisher)."""
+    """The part of worker.queue.topic_publisher.TopicPublisher that the relay needs."""
 
     async def publish_many(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
         """Each (routing key, message id, body) is confirmed when this returns. Raises QueueUnavailable."""
@@ -41,9 +41,9 @@ class Publisher(Protocol):
 
 
 class Relay:
-    """Publishes what waits, while it is this worker's turn.
+    """Publishes the waiting changes while it is this process's turn.
 
-    One relay at a time: two side by side would publish a contact's later change before its earlier one.
+    Only one relay works at a time: two could publish a contact's later change before its earlier one.
     """
 
     def __init__(self, pool: Pool, turns: Turns, publisher: Publisher, *, most: int = _MESSAGES_AT_ONCE) -> None:
@@ -53,7 +53,7 @@ class Relay:
         self._most = most
 
     async def run(self, *, every_seconds: float, stop: asyncio.Event) -> None:
-        """Relays until `stop`; a broker or database that is away is waited for, the changes are safe meanwhile."""
+        """Relays until `stop` is set. Waits if the broker or the database is away; no change is lost."""
         backoff = Backoff(first_seconds=every_seconds * 2, longest_seconds=_LONGEST_WAIT_SECONDS)
         reminder = Reminder()
         while not stop.is_set():
@@ -69,9 +69,9 @@ class Relay:
             await pause(stop, wait_seconds)
 
     async def publish_waiting(self, stop: asyncio.Event) -> int:
-        """Publishes until nothing waits, or `stop`; gives how many. 0 while it is another's turn.
+        """Publishes until nothing waits, or `stop` is set; gives the number of changes, 0 if another process relays.
 
-        The place in the feed moves on only after every confirm: a crash in between publishes those messages again.
+        The place in the feed moves on only after all confirms: after a crash in between, the messages are sent again.
         Raises StoreUnavailable, QueueUnavailable.
         """
         published = 0
@@ -82,7 +82,7 @@ class Relay:
             return published
         portion = await self._read(follower)
         while portion.end != follower and not stop.is_set():
-            # The next ones are read while the broker is busy with these.
+            # Reads the next changes while the broker is busy with these.
             reading = asyncio.create_task(self._read(portion.end))
             try:
                 await self._publish(portion.changes)

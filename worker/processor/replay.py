@@ -1,4 +1,4 @@
-"""Dead letters back into the queue: after a fix, they are processed as if they had just come in."""
+"""Puts dead letters back into the queue: after a fix, they are processed as if they had just arrived."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,8 +15,8 @@ from worker.store.pool import Pool
 _CHUNK = 50  # bodies can be megabytes: few at a time are in memory
 
 
-class Replayed(Struct, frozen=True, kw_only=True):
-    """What became of dead letters that were to be replayed."""
+class ReplayResult(Struct, frozen=True, kw_only=True):
+    """How many dead letters were replayed, and how many could not be."""
 
     queued: tuple[int, ...]  # in the queue again, or would be (dry run)
     still_unreadable: tuple[int, ...]  # bytes that this version cannot read as an envelope either; they stay open
@@ -33,13 +33,13 @@ async def replay_dead_letters(
     now: datetime,
     note: str | None = None,
     dry_run: bool = False,
-) -> Replayed:
-    """The chosen dead letters are in the queue and marked as replayed.
+) -> ReplayResult:
+    """The chosen dead letters are in the queue and marked as replayed when this returns.
 
-    `ids` names them, closed ones included; without it all open ones of this source and reason are taken.
-    One that fails again comes back open, with one attempt more. Its events are the same events as ever, so
-    that a letter replayed twice changes nothing. Raises QueueUnavailable or StoreUnavailable; what was marked
-    until then is in the queue, the rest is still open.
+    `ids` names them, and may name closed ones; without it, all open ones of this source and reason are replayed. One
+    that fails again is open again, with one attempt more. To replay a letter twice changes nothing: its events are
+    recognised. Raises QueueUnavailable or StoreUnavailable; letters marked before are in the queue, the others still
+    open.
     """
     chosen = list(ids) if ids is not None else await _open_ids(pool, source=source, reason=reason)
     queued: list[int] = []
@@ -57,7 +57,7 @@ async def replay_dead_letters(
             if parcel is not None:
                 await writer.put(parcel, Lane(source=letter.source, bulk=True))
         await mark_replayed(pool, readable, at=now, person=person, note=note)
-    return Replayed(queued=tuple(queued), still_unreadable=tuple(still_unreadable))
+    return ReplayResult(queued=tuple(queued), still_unreadable=tuple(still_unreadable))
 
 
 async def _open_ids(pool: Pool, *, source: str | None, reason: str | None) -> list[int]:
@@ -72,7 +72,7 @@ async def _open_ids(pool: Pool, *, source: str | None, reason: str | None) -> li
 def _parcel(content: DeadLetterContent) -> bytes | None:
     if content.letter.provider:
         return encode_parcel([encode_envelope(content.envelope)])
-    # Bytes that were no parcel or no envelope: perhaps this version can read them.
+    # Bytes that were not a parcel or not an envelope: perhaps this version can read them.
     body = content.envelope.body
     try:
         decode_envelope(body)

@@ -1,4 +1,4 @@
-"""What a committed batch tells the operator: one canonical line, one per status change and set-aside, metrics."""
+"""Reports a committed batch to the operator: a log line for it, one for each status change and set-aside, metrics."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ _log = get_logger()
 
 
 def report_set_aside(deliveries: Iterable[SetAsideDelivery]) -> None:
-    """One warning and one count for each; called after the commit."""
+    """Logs and counts each delivery. Call it after the commit."""
     for delivery in deliveries:
         envelope = delivery.envelope
         _log.warning(
@@ -30,7 +30,7 @@ def report_set_aside(deliveries: Iterable[SetAsideDelivery]) -> None:
 
 
 def report_unknown(parsed: ParsedParcels) -> None:
-    """One warning for each name of a source that this version does not know; called after the commit."""
+    """Logs each event name of a source that this version does not know. Call it after the commit."""
     for (source, provider, name), count in unknown_names(parsed).items():
         _log.warning("event.unknown", source=source, provider=provider, vendor_event=name, count=count)
 
@@ -45,7 +45,7 @@ def report_load(
     parse_seconds: float,
     store_seconds: float,
 ) -> None:
-    """Called once, after the commit: what is told has happened."""
+    """Logs and counts the load. Call it once, after the commit, so that only facts are reported."""
     report_set_aside(set_aside)
     all_applied = [applied for one in committed for applied in one.applied]
     attempts = sum(one.attempts for one in committed)

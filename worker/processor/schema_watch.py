@@ -1,4 +1,4 @@
-"""A processor whose tables vanish under it lets go of the database, and begins anew when they are back."""
+"""If its tables vanish, a processor disconnects from the database, and begins again when they are back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,10 +13,10 @@ _LOOK_EVERY_SECONDS = 1.0
 
 
 async def work_while_schema_lasts(dsn: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Does the work until `stop`. While the tables are gone, nothing is done but to look for them.
+    """Does the work until `stop` is set. While the tables are gone, only checks whether they are back.
 
-    Somebody restores a backup then: a table or a row of ours would be in his way. Whatever the work held is given
-    back, and comes again. Raises what else ends the work.
+    Tables are gone while somebody restores a backup; a table or a row of ours would disturb that. The parcels of the
+    work go back to the queue and come again. Raises any other error that ends the work.
     """
     while not stop.is_set():
         try:
@@ -38,7 +38,7 @@ async def _until_whole(dsn: str, stop: asyncio.Event) -> None:
 
 
 def _schema_gone(error: BaseException) -> SchemaOutOfDate | None:
-    """What says that the tables are gone; None when the work ended for another reason as well."""
+    """The error that says that the tables are gone; None if the work ended for another reason as well."""
     if isinstance(error, SchemaOutOfDate):
         return error
     if not isinstance(error, BaseExceptionGroup):

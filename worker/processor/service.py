@@ -1,4 +1,4 @@
-"""The processor: consumers of both queues, and the tasks that keep the house in order beside them."""
+"""The processor: it consumes both queues and does the housekeeping."""
 
 import asyncio
 import gc
@@ -56,16 +56,16 @@ _HOUSEKEEPING_SECONDS = 3600.0
 _DEPTH_SECONDS = 5.0
 _LANES_SECONDS = 30.0
 
-# Batches make tens of thousands of small objects and no cycles: looking for cycles as often as Python does by
-# default takes a tenth of the time.
+# Batches make tens of thousands of small objects and no cycles. If the garbage collector ran as often as by default, it
+# would take a tenth of the time.
 GARBAGE_THRESHOLDS = (50_000, 20, 100)
 
 
 async def run_processor(settings: Settings, stop: asyncio.Event, backlog: Backlog | None = None) -> None:
-    """Works until `stop` is set, then finishes the batches that are under way.
+    """Works until `stop` is set, then finishes the batches under way.
 
-    Waits for Postgres and RabbitMQ when they are away, and for tables that vanish meanwhile. Raises StopTheProcess
-    when a person has to act. `backlog` is kept up to date for whoever works beside it.
+    Waits if Postgres or RabbitMQ is away, or if tables vanish. Raises StopTheProcess if a person must act. Keeps
+    `backlog` up to date for other parts of the process.
     """
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     use_operator_rules(settings.classification)
@@ -143,7 +143,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
 
 
 async def _schema(settings: Settings, stop: asyncio.Event) -> None:
-    """Waits until Postgres answers; raises SchemaOutOfDate when it is not migrated."""
+    """Waits until Postgres answers; raises SchemaOutOfDate if it is not migrated."""
     backoff = Backoff(first_seconds=0.2, longest_seconds=_LONGEST_WAIT_SECONDS)
     while not stop.is_set():
         try:
@@ -157,7 +157,7 @@ async def _schema(settings: Settings, stop: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def processor_pool(settings: Settings) -> AsyncIterator[WriterPool]:
-    """Connections as batches need them, open inside the block. Raises StoreUnavailable and ImpossibleSetting."""
+    """The connections for batches, open inside the block. Raises StoreUnavailable and ImpossibleSetting."""
     pool = await open_writer_pool(
         settings.postgres.url.reveal(),
         connections=settings.postgres.pool_connections,
@@ -172,7 +172,7 @@ async def processor_pool(settings: Settings) -> AsyncIterator[WriterPool]:
 
 
 async def batch_rules(pool: Pool, settings: Settings, policies: Policies) -> BatchRules:
-    """What holds for every batch today. Raises StoreUnavailable."""
+    """The rules for every batch of today. Raises StoreUnavailable."""
     return BatchRules(
         policies=policies,
         oldest_kept=oldest_kept(datetime.now(UTC), settings.processor.retention_months),
@@ -182,7 +182,7 @@ async def batch_rules(pool: Pool, settings: Settings, policies: Policies) -> Bat
 
 
 def _followers(settings: Settings) -> list[str]:
-    """Who is told of every status change."""
+    """The followers that receive every status change."""
     exchange = [EXCHANGE] if settings.queue.adapter == "rabbitmq" else []
     return [*exchange, *(follower_name(endpoint.name) for endpoint in settings.endpoints)]
 
@@ -227,7 +227,7 @@ def _depth_gauge(name: str, reader: QueueReader, backlog: Backlog | None) -> Cal
 
 
 async def _every(seconds: float, stop: asyncio.Event, task: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Does the work again and again; an error that waiting mends is logged and waited for."""
+    """Does the work at intervals. Logs an error that passes by itself, and tries again."""
     while not stop.is_set():
         try:
             await work()

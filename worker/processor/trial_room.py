@@ -1,4 +1,4 @@
-"""Where loads are worked on: many together, or one parcel that is under suspicion, alone."""
+"""The lock around work on loads: many loads at a time, or a single suspicious parcel alone."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 
 class TrialRoom:
-    """One for a process. Whoever wants to be alone goes before those who come later, and waits for those inside."""
+    """Shared by a process. A task that wants to be alone waits for the tasks inside, and enters before later ones."""
 
     def __init__(self) -> None:
         self._inside = 0
@@ -14,18 +14,18 @@ class TrialRoom:
         self._changed = asyncio.Event()
 
     async def enter(self) -> None:
-        """Returns when the caller may work beside others; he has to leave."""
+        """Returns when the caller may work beside others. The caller must `leave`."""
         async with self._alone:
             self._inside += 1
 
     def leave(self) -> None:
-        """The caller has ended his work."""
+        """The caller has finished."""
         self._inside -= 1
         self._changed.set()
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Nobody else is in the room inside the block."""
+        """Inside the block, nothing else is worked on."""
         async with self._alone:
             while self._inside:
                 self._changed.clear()

@@ -1,4 +1,4 @@
-"""Tells applications of status changes by signed webhooks: each endpoint in order, at least once, tried for days."""
+"""Sends status changes to applications by signed webhooks: in order, at least once, tried for days."""
 
 import asyncio
 import random
@@ -29,18 +29,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Client(Protocol):
-    """What a sender needs of the web (worker.processor.endpoint_client.EndpointClient)."""
+    """The part of worker.processor.endpoint_client.EndpointClient that a sender needs."""
 
     async def post(self, endpoint: Endpoint, message_id: str, body: bytes) -> Answer:
-        """Whether the application has taken the message; raises nothing for what it does."""
+        """Whether the application has taken the message. Raises nothing, whatever happens."""
         ...
 
 
 class EndpointSender:
-    """Sends to one endpoint while it is this worker's turn.
+    """Sends to one endpoint while it is this process's turn.
 
-    A change that is not taken is tried again until it is, and nothing behind it is sent before: the application
-    learns of everything in one order. Its place is kept after each change.
+    A change is tried again until the application takes it, and no later one is sent before: the application receives
+    all changes in one order. Its place in the feed is stored after each change.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class EndpointSender:
         self._give_up_after = give_up_after
 
     async def run(self, *, every_seconds: float, stop: asyncio.Event) -> None:
-        """Sends until `stop`; a database that is away is waited for."""
+        """Sends until `stop` is set. Waits if the database is away."""
         backoff = Backoff(first_seconds=every_seconds * 2, longest_seconds=_LONGEST_DATABASE_WAIT_SECONDS)
         reminder = Reminder()
         while not stop.is_set():
@@ -70,7 +70,10 @@ class EndpointSender:
             await pause(stop, wait_seconds)
 
     async def send_waiting(self, stop: asyncio.Event) -> int:
-        """Sends until nothing waits, something fails, or `stop`; gives how many were taken. Raises StoreUnavailable."""
+        """Sends until nothing waits, an attempt fails, or `stop` is set. Gives the number of changes that were taken.
+
+        Raises StoreUnavailable.
+        """
         taken = 0
         if not await self._turns.take(self._name):
             return taken
@@ -96,7 +99,7 @@ class EndpointSender:
         return state
 
     async def _send(self, portion: Portion, state: EndpointState, stop: asyncio.Event) -> tuple[int, bool]:
-        """How many were taken, and whether there is reason to go on."""
+        """The number of changes that were taken, and whether to go on."""
         taken, place = 0, state.place
         for step in portion.steps:
             if not self._endpoint.wants(step.change.new_status):
@@ -154,7 +157,7 @@ def _is_due(state: EndpointState) -> bool:
 
 
 def _backoff(attempts: int) -> timedelta:
-    """How long to wait after so many failures in a row: doubled each time up to a limit, and spread."""
+    """The wait after so many failures in a row: it doubles up to a limit, and varies at random."""
     wait: timedelta = min(_FIRST_WAIT * 2 ** min(attempts, 20), _LONGEST_WAIT)
     return wait * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
 

@@ -1,7 +1,7 @@
-"""How many bytes a reader holds, and how few parcels it may be lent of queues with large ones.
+"""Limits the bytes that a reader holds: queues with large parcels lend it only a few at a time.
 
-A broker lends by number, whatever the size. So what is too much goes back, and its queue is narrow from then on: it is
-lent a few parcels at a time, in turns with other narrow queues, until its parcels are small again.
+A broker lends a number of parcels, whatever their size. So a parcel that is too much goes back, and its queue is narrow
+from then on: it lends a few parcels at a time, in turns with other narrow queues, until its parcels are small again.
 """
 
 from collections import Counter, deque
@@ -25,27 +25,27 @@ class LentBytes:
 
     @property
     def largest_bytes(self) -> int:
-        """How large a parcel may be that is held as well; any, if all others are small."""
+        """The largest parcel that may be added; without a limit if all others are small."""
         return max(SMALL_BYTES, MOST_LENT_BYTES - self._total) if self._sizes else _ANY_BYTES
 
     @property
     def has_room(self) -> bool:
-        """False while another large parcel would be too much, as far as can be told."""
+        """False if another large parcel would probably be too much."""
         return self._total <= MOST_LENT_BYTES // 2
 
     def add(self, tag: int, size_bytes: int) -> None:
-        """This one is held; nothing new if it is held already."""
+        """Counts a parcel, once even if it is added again."""
         if size_bytes > SMALL_BYTES and tag not in self._sizes:
             self._sizes[tag] = size_bytes
             self._total += size_bytes
 
     def discard(self, tags: Iterable[int]) -> None:
-        """These are not held any more; those that never were are passed over."""
+        """Removes parcels; ignores those not held."""
         for tag in tags:
             self._total -= self._sizes.pop(tag, 0)
 
     def clear(self) -> None:
-        """Nothing is held."""
+        """Removes all."""
         self._sizes.clear()
         self._total = 0
 
@@ -62,16 +62,16 @@ class NarrowQueues:
         return queue in self._prefetch
 
     def prefetch(self, queue: str, usual: int) -> int:
-        """How many parcels may be lent of it at a time."""
+        """How many parcels the queue may lend at a time."""
         return min(usual, self._prefetch.get(queue, usual))
 
     def narrow(self, queue: str, size_bytes: int) -> None:
-        """A parcel of this size came from it, and there was no room."""
+        """Makes the queue narrow: it lent a parcel of this size, for which there was no room."""
         self._prefetch[queue] = max(1, _NARROW_BYTES // size_bytes)
         self._small.pop(queue, None)
 
     def widens(self, queue: str, size_bytes: int) -> bool:
-        """True when a parcel of this size, after others, makes a narrow queue a usual one."""
+        """True if the queue is not narrow any more after this parcel, because its latest ones were small."""
         if queue not in self._prefetch:
             return False
         if size_bytes > SMALL_BYTES:
@@ -84,5 +84,5 @@ class NarrowQueues:
         return True
 
     def clear(self) -> None:
-        """None waits for a turn; those that were narrow stay so."""
+        """No queue waits for a turn any more; narrow ones stay narrow."""
         self.waiting.clear()

@@ -87,7 +87,7 @@ async def open_queues(settings: Settings, stack: AsyncExitStack) -> OpenQueues:
 
 
 async def open_depth_reader(settings: Settings) -> QueueReader:
-    """A reader that measures the queue, and takes nothing unless told to. Raises ImpossibleSetting."""
+    """A reader to measure the queue; it takes parcels only if asked. Raises ImpossibleSetting."""
     url = broker_url(settings.queue)
     if url is None:
         return await PostgresReader.open(settings.postgres.url.reveal())

@@ -105,7 +105,7 @@ class PostgresWriter:
 
 
 class PostgresReader:
-    """A QueueReader. Nothing is given up here, however often it is lent."""
+    """A QueueReader. It never gives up a parcel, however often it was lent."""
 
     def __init__(self, dsn: str, *, lease_seconds: float) -> None:
         self._dsn = dsn

@@ -46,7 +46,7 @@ class RabbitMQWriter:
     async def open(cls, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS) -> Self:
         """The writer, connected, or connecting by itself while the broker is away.
 
-        Raises ImpossibleSetting when the broker refuses us or its queues are not as they must be.
+        Raises ImpossibleSetting if the broker refuses us, or if its queues have other properties than ours.
         """
         writer = cls(url, confirm_timeout_seconds=confirm_timeout_seconds)
         await writer._connection.open()
@@ -71,7 +71,7 @@ class RabbitMQWriter:
                     ),
                     mandatory=True,
                     timeout=self._confirm_timeout_seconds,
-                    wait=False,  # the confirm is enough; waiting for the socket would only serialise the puts
+                    wait=False,  # the confirm is enough; to wait for the socket would only serialise the puts
                 )
         except QueueUnavailable as error:
             if isinstance(error.__cause__, PublishError):
@@ -95,7 +95,7 @@ class RabbitMQReader:
         self._dead = dead
         what = DEAD_QUEUE if dead else PARCELS_EXCHANGE
         self._connection = BrokerConnection(url, role=f"reader of {what}", prepare=self._prepare, on_lost=self._forget)
-        # Every queue that is read, with the lane of its parcels.
+        # The queues to read, each with the lane of its parcels.
         self._queues = {DEAD_QUEUE: SHARED_LANE} if dead else {lane_queue(lane): lane for lane in SHARED_LANES}
         self._tags = itertools.count(1)
         self._waiting: dict[Lane, deque[Lease]] = {}  # what is lent and not handed out; no lane is empty
@@ -136,7 +136,7 @@ class RabbitMQReader:
         return reader
 
     async def follow(self, own: Collection[Lane], others: Collection[Lane] = ()) -> list[Lane]:
-        """Makes a queue for each of its own lanes, and reads those and the others'; gives the others without a queue.
+        """Makes a queue for each own lane and reads all; gives the others that have no queue.
 
         Raises QueueUnavailable, and ImpossibleSetting as RabbitMQWriter.open does.
         """
@@ -182,7 +182,7 @@ class RabbitMQReader:
         await self._settle(leases, _give_back)
 
     async def suspend(self) -> None:
-        """Gives back all that is lent, and has nothing lent until `resume`, whatever happens to the connection."""
+        """Gives back all that is lent, and holds nothing until `resume`, whatever happens to the connection."""
         channel, consumer_tags = await self._consumers.suspend()
         self._void_leases()
         if channel is None:
@@ -343,6 +343,6 @@ async def _give_back(channel: Channel, delivery_tag: int, multiple: bool) -> Non
 
 
 def _times_lent(headers: dict[str, Any], *, redelivered: bool) -> int:
-    """How often it was lent before, whatever became of it: from RabbitMQ 4.3 on, another header than before."""
+    """How often the parcel was lent before. RabbitMQ 4.3 and later say this in another header."""
     counts = [headers.get(name) for name in ("x-acquired-count", "x-delivery-count")]
     return max(int(redelivered), *(count for count in counts if isinstance(count, int)), 0)

@@ -1,8 +1,7 @@
-"""One connection to RabbitMQ with one channel, kept open: lost ones are opened anew by ourselves.
+"""One connection to RabbitMQ with one channel. If it is lost, it is opened again.
 
-aio-pika's own robust connection is not used: it restores consumers behind the program's back, and an
-acknowledgement of a delivery tag from before then settles somebody else's message. Here every new
-connection is a new start, and whoever uses it is told.
+aio-pika's own robust connection is not used: it restores consumers unseen, and then the acknowledgement of an earlier
+delivery tag settles another message. Here every new connection is a new start, and its user is notified.
 """
 
 import asyncio
@@ -48,7 +47,7 @@ Prepare = Callable[[Channel], Awaitable[None]]
 
 
 class BrokerConnection:
-    """Keeps a prepared channel open. `role` is its name in logs and in the broker's list of connections."""
+    """Keeps a prepared channel open. `role` is the connection's name in logs and in the broker's list."""
 
     def __init__(self, url: str, *, role: str, prepare: Prepare, on_lost: Callable[[], None] | None = None) -> None:
         self._url = URL(url)
@@ -67,9 +66,9 @@ class BrokerConnection:
         self._closing = False
 
     async def open(self) -> None:
-        """Returns when the channel is ready, or the first attempt has failed and more follow by themselves.
+        """Returns once the channel is ready, or once the first attempt has failed; more attempts then follow.
 
-        Raises ImpossibleSetting when the broker answers but refuses us: a person must act.
+        Raises ImpossibleSetting if the broker answers but refuses us: a person must act.
         """
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(first), name=f"rabbitmq {self._role}")
@@ -95,7 +94,7 @@ class BrokerConnection:
         connection = self._connection
         if connection is None or connection.transport is None:
             return False
-        # The library tells of it only by a wait; a first step without a second asks without waiting.
+        # The library only offers to wait for it. A single step of that wait answers without waiting.
         waiting = connection.transport.connection.ready()
         try:
             waiting.send(None)
@@ -105,12 +104,12 @@ class BrokerConnection:
         return True
 
     def give_up(self, reason: str) -> None:
-        """Drops the connection, so that a new one is opened and everything is declared again."""
+        """Drops the connection. A new one is opened, and everything is declared again."""
         self._lose(reason)
 
     async def close(self) -> None:
-        """Closes the channel and the connection and stops keeping them."""
-        # The library swallows a cancellation that meets it while it closes a channel: the keeper then goes on.
+        """Closes the channel and the connection for good."""
+        # The library swallows a cancellation while it closes a channel; the keeper then goes on.
         self._closing = True
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
@@ -141,7 +140,7 @@ class BrokerConnection:
                 self._tell_away("broker.lost", self._lost_reason, backoff.seconds)
             if not first.done():
                 first.set_result(None)
-            # Randomised, so that many receivers do not all come back at the same moment.
+            # Randomised, so that receivers do not all come back at the same moment.
             await asyncio.sleep(backoff.failed() * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
     async def _connect(self) -> None:
@@ -162,7 +161,7 @@ class BrokerConnection:
         self._up.set()
 
     async def _open_connection(self) -> AbstractConnection:
-        # Not aio_pika.connect: what it could not open it leaves to the garbage collector, unclosed.
+        # Not aio_pika.connect, which does not close a connection that it could not open.
         connection = aio_pika.Connection(
             self._url.update_query({"heartbeat": str(_HEARTBEAT_SECONDS), **self._url.query}),
             client_properties={"connection_name": f"bouncekeeper {self._role} {os.getpid()}"},
@@ -182,8 +181,8 @@ class BrokerConnection:
             if "OpenOk" not in str(error):
                 raise
             raise ImpossibleSetting(
-                f"RabbitMQ at {self.address} closes the connection when its virtual host is named: does that "
-                "exist, and may this user use it?"
+                f"RabbitMQ at {self.address} closes the connection when its virtual host is named: check that the "
+                "virtual host exists and that this user may use it"
             ) from error
         except _REFUSALS as error:
             raise ImpossibleSetting(
@@ -252,7 +251,7 @@ def lost_means_unavailable(address: str) -> Iterator[None]:
     except Exception as error:
         if type(error) is not Exception:
             raise
-        # A connection that ends without an error rejects what waits on it with a bare Exception.
+        # If a connection ends without an error, the library raises a bare Exception in everything that waits for it.
         raise _unavailable(address, error) from error
 
 

@@ -1,4 +1,4 @@
-"""The consumers of one reader: one for each queue, as wide as its parcels are small."""
+"""The consumers of one reader, one for each queue: the smaller its parcels, the more are lent ahead."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from worker.errors import QueueUnavailable
 from worker.queue.lent_bytes import SMALL_BYTES, LentBytes, NarrowQueues
 from worker.queue.rabbitmq_connection import BrokerConnection, lost_means_unavailable
 
-# A processor keeps what it was lent in memory: of many lanes it is lent less of each. Fewer than four cost throughput.
+# A processor keeps lent parcels in memory: the more lanes, the fewer of each. Fewer than four cost throughput.
 _MOST_LENT = 256
 _LEAST_PREFETCH = 4
 _CANCEL_SECONDS = 10.0
@@ -25,7 +25,7 @@ GiveBack = Callable[[Channel, list[int]], Awaitable[None]]  # our tags
 
 
 class LaneConsumers:
-    """Nothing is read before `begin`, nor while they are suspended."""
+    """The consumers of a channel. They read nothing before `begin` and while they are suspended."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class LaneConsumers:
         receive: Receive,
         give_back: GiveBack,
     ) -> None:
-        """`queues` are all that are to be read, also those that come later; `prefetch` is the most of each."""
+        """`queues` are the queues to read; others may be added to it later. `prefetch` limits what each lends."""
         self._connection = connection
         self._queues = queues
         self._prefetch = prefetch
@@ -49,7 +49,7 @@ class LaneConsumers:
         self._consumer_tags: dict[str, str] = {}  # by queue
         self._changing = asyncio.Lock()
         self._narrow = NarrowQueues()
-        # Queues whose consumers are about to be cancelled, with our tags of what came of them and had no room.
+        # Queues whose consumers are being cancelled, with our tags of their messages for which there was no room.
         self._leaving: dict[str, list[int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._gives_turns = False
@@ -57,43 +57,43 @@ class LaneConsumers:
         self._arrived = asyncio.Event()  # something came of a narrow queue
 
     def begin(self, channel: Channel) -> None:
-        """The consumers of this channel follow."""
+        """From now on, `consume` may be called for this channel."""
         self.channel = channel
 
     def forget(self) -> None:
-        """The channel is gone, and its consumers with it."""
+        """The channel and its consumers are gone."""
         self.channel = None
         self._consumer_tags = {}
         self.void()
 
     def void(self) -> None:
-        """Nothing is lent any more."""
+        """All leases are void."""
         self._narrow.clear()
         self._leaving.clear()
         self._freed.set()
 
     def freed(self) -> None:
-        """Something was settled."""
+        """A parcel was settled."""
         self._freed.set()
 
     async def ended(self) -> None:
-        """Nothing is under way when this returns; the channel is forgotten."""
+        """Forgets the channel, and returns once nothing is under way."""
         await asyncio.gather(*self._tasks)
 
     async def consume(self, channel: Channel, queue: str) -> None:
-        """The queue is read from now on, unless it is so already."""
+        """Reads the queue from now on, if it is not read yet."""
         async with self._changing:
             if self.suspended or queue in self._consumer_tags or channel is not self.channel:
                 return
             usual = min(self._prefetch, max(_LEAST_PREFETCH, _MOST_LENT // len(self._queues)))
-            # Of the consumers that come after.
+            # This prefetch holds for consumers that begin later.
             await channel.basic_qos(prefetch_count=self._narrow.prefetch(queue, usual))
             consumed = await channel.basic_consume(queue, partial(self._receive, queue))
             if channel is self.channel:
                 self._consumer_tags[queue] = consumed.consumer_tag or ""
 
     async def suspend(self) -> tuple[Channel | None, list[str]]:
-        """What is about to be read is read, and then nothing is; gives what to cancel."""
+        """Lets consumers that are starting start, then starts none; gives the tags of those to cancel."""
         self.suspended = True
         async with self._changing:
             tags, self._consumer_tags = list(self._consumer_tags.values()), {}
@@ -102,7 +102,7 @@ class LaneConsumers:
     # ── what is too much ────────────────────────────────────────────────────────────────────────────────
 
     def admits(self, queue: str, *, tag: int, size_bytes: int) -> bool:
-        """False when there is no room for what came: it is given back, and its queue waits for its turn."""
+        """False if there is no room for this message: it is given back, and its queue waits for its turn."""
         if size_bytes > self._lent.largest_bytes:
             self._narrow.narrow(queue, size_bytes)
             self._leave(queue).append(tag)
@@ -118,7 +118,7 @@ class LaneConsumers:
         return True
 
     def _leave(self, queue: str) -> list[int]:
-        """The queue is not read any more from soon on, but waits; gives the list of what goes back then."""
+        """Starts to cancel the queue's consumer; gives the list of tags that go back once it is cancelled."""
         if queue not in self._leaving:
             self._leaving[queue] = []
             self._begin(self._end_turn(queue))
@@ -131,7 +131,7 @@ class LaneConsumers:
                 return  # all of it went back meanwhile
             try:
                 with lost_means_unavailable(self._connection.address):
-                    # Not given back before the broker has cancelled: it would lend the same once more.
+                    # Given back only after the broker has cancelled: otherwise it would lend the same again.
                     await channel.basic_cancel(consumer_tag, timeout=_CANCEL_SECONDS)
                     if channel is not self.channel:
                         return
@@ -146,7 +146,7 @@ class LaneConsumers:
             self._begin(self._give_turns())
 
     async def _give_turns(self) -> None:
-        """Reads the queues that wait, one after the other, whenever there is room for what may come of them."""
+        """Reads the waiting queues one after the other, whenever there is room for their parcels."""
         try:
             while self._narrow.waiting and self.channel is not None:
                 if self._lent.has_room:

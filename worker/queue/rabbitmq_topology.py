@@ -31,10 +31,9 @@ _NEWBORN_SECONDS = 2.0
 
 
 async def declare_webhooks(channel: Channel) -> None:
-    """The way of the webhooks and of the dead ones exists when this returns, and outlives a crash.
+    """Declares the exchanges and queues for parcels and dead parcels. They outlive a crash.
 
-    Raises ImpossibleSetting when something of that name exists with other properties, or the user may not
-    declare it.
+    Raises ImpossibleSetting if one of them exists with other properties, or if the user may not declare it.
     """
     with _remedies("exchange", DEAD_EXCHANGE):
         await channel.exchange_declare(DEAD_EXCHANGE, exchange_type="fanout", durable=True)
@@ -54,9 +53,9 @@ async def declare_webhooks(channel: Channel) -> None:
 
 
 async def declare_lanes(channel: Channel, lanes: Collection[Lane]) -> None:
-    """Each lane has a queue of its own when this returns; until then its parcels go to the shared ones.
+    """Declares a queue for each lane. Until then, parcels of a lane go to the shared queues.
 
-    Raises as declare_webhooks does.
+    Raises the same as declare_webhooks.
     """
     born = [await _declare_queue(channel, lane_queue(lane), PARCELS_QUEUE_ARGUMENTS) for lane in lanes]
     if any(born):
@@ -66,9 +65,9 @@ async def declare_lanes(channel: Channel, lanes: Collection[Lane]) -> None:
 
 
 async def declare_contacts(channel: Channel, queues: Sequence[str] = ()) -> None:
-    """The exchange for the sending applications exists when this returns, and each of `queues` takes every change.
+    """Declares the exchange for sending applications, and `queues`, each of which receives every change.
 
-    Raises as declare_webhooks does.
+    Raises the same as declare_webhooks.
     """
     with _remedies("exchange", CONTACTS_EXCHANGE):
         await channel.exchange_declare(CONTACTS_EXCHANGE, exchange_type="topic", durable=True)
@@ -80,7 +79,7 @@ async def declare_contacts(channel: Channel, queues: Sequence[str] = ()) -> None
 
 async def queue_exists(channel: Channel, queue: str) -> bool:
     """True if the broker has a queue of this name, whatever its properties."""
-    # On a channel of its own, which the broker closes if the queue does not exist.
+    # Uses a channel of its own, because the broker closes the channel if the queue does not exist.
     asking = await channel.connection.channel(publisher_confirms=False)
     try:
         await asking.queue_declare(queue, passive=True)
@@ -91,7 +90,7 @@ async def queue_exists(channel: Channel, queue: str) -> bool:
 
 
 async def _declare_queue(channel: Channel, queue: str, arguments: Mapping[str, str | int]) -> bool:
-    """True if it was made just now."""
+    """True if the queue is new."""
     existed = await queue_exists(channel, queue)
     with _remedies("queue", queue):
         await channel.queue_declare(queue, durable=True, arguments=dict(arguments))

@@ -17,7 +17,7 @@ from worker.queue.rabbitmq_topology import declare_contacts
 
 
 class TopicPublisher:
-    """Publishes many messages and waits once for all their confirms."""
+    """Publishes many messages, then waits for all their confirms together."""
 
     def __init__(
         self, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS, queues: Sequence[str] = ()
@@ -29,19 +29,19 @@ class TopicPublisher:
     async def open(
         cls, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS, queues: Sequence[str] = ()
     ) -> Self:
-        """The publisher, connected, or connecting by itself; raises as RabbitMQWriter.open does.
+        """The publisher, connected, or connecting by itself. Raises the same as RabbitMQWriter.open.
 
-        Each of `queues` is declared and takes every change.
+        Each of `queues` is declared and receives every change.
         """
         publisher = cls(url, confirm_timeout_seconds=confirm_timeout_seconds, queues=queues)
         await publisher._connection.open()
         return publisher
 
     async def publish_many(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
-        """Each (routing key, message id, JSON body) is confirmed when this returns.
+        """All messages (routing key, message id, JSON body) are confirmed when this returns, with or without listeners.
 
-        Nobody need be listening. Raises QueueUnavailable when any was not confirmed: publish all of them
-        again then, their ids tell listeners the duplicates.
+        Raises QueueUnavailable if one was not confirmed: then publish all again; listeners recognise duplicates by
+        their ids.
         """
         connection = self._connection
         channel = connection.channel
@@ -83,23 +83,23 @@ class _Confirms:
         self.waiting = count
 
     def done(self) -> bool:
-        """The library asks before it sets; each message does so once."""
+        """Always false: the library asks this before it sets the result of each message."""
         return False
 
     def set_result(self, _: object) -> None:
-        """The broker has taken one of them."""
+        """The broker has confirmed a message."""
         self.waiting -= 1
         if not self.waiting and not self.all.done():
             self.all.set_result(None)
 
     def set_exception(self, error: BaseException) -> None:
-        """The broker has refused one of them."""
+        """The broker has refused a message."""
         if not self.all.done():
             self.all.set_exception(error)
 
 
 def _send(channel: Channel, messages: Sequence[tuple[str, str, bytes]]) -> _Confirms:
-    """Writes the messages as one; the caller holds the channel's lock, so that tags and messages stay in step."""
+    """Writes all messages at once. The caller holds the channel's lock, so that tags and messages stay in step."""
     payload = b"".join(
         message_frames(
             body,
