@@ -1,29 +1,22 @@
 """Whatever the policy does, applied or pending, every answer about a contact is the same one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
+from schemas.decision import Decision
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Kind, MailClass
-from tests.policy.test_order_of_arrival import POLICIES
-from tests.properties import examples
-from tests.schemas.feedback_events import START, histories, make_event
-from tests.stored_contacts import EMPTY_LOG
-from worker.contacts.applying import BatchRules, apply_events
-from worker.contacts.check import check_addresses
-from worker.contacts.explanation import contact_explanation
+from schemas.vocabulary import Blocks, Cause, Kind
+from tests.contacts.one_answer import require_one_answer
+from tests.schemas.decisions import lift, listing
+from tests.schemas.feedback_events import START, make_event
+from worker.contacts.applying import BatchRules, apply_decisions, apply_events
+from worker.contacts.decision_result import DecisionResult
 from worker.contacts.foresight import foresee
 from worker.contacts.policies import Policies, apply_policy, configure_policy
-from worker.contacts.report import contact_report
 from worker.contacts.sweep import sweep
 from worker.jobs.policy_job import PolicyJob
 from worker.jobs.runner import JobRunner
-from worker.policy.facts import Facts
-from worker.policy.fold import fold_all
 from worker.policy.policy_file import load_policy, preset
 from worker.policy.rule import Policy
 from worker.policy.standing import standing
@@ -31,15 +24,16 @@ from worker.process.backlog import Backlog
 from worker.store.jobs import list_jobs
 from worker.store.policies import policy_rows
 from worker.store.pool import WriterPool
-from worker.store.status_feed import changes_after, number_changes
 from worker.store.writer_pool import writing
 
 NOW = START + timedelta(days=400)
 OLDEST = START - timedelta(days=400)
-ADDRESSES = ("jane@example.org", "joe@example.net")
 RECOMMENDED, HARD_ONLY = preset("recommended"), preset("provider")
-EMPTY = f"{EMPTY_LOG}; TRUNCATE policies, job_parts, jobs RESTART IDENTITY"
 JANE = "jane@example.org"
+AN_ACT = (
+    "INSERT INTO acts (id, actor, role, what, at) OVERRIDING SYSTEM VALUE"
+    " VALUES (1, 'anna', 'operator', 'call', $1) ON CONFLICT DO NOTHING"
+)
 
 
 def full(day: float) -> FeedbackEvent:
@@ -64,79 +58,6 @@ async def fold_again(pool: WriterPool, policy: Policy = RECOMMENDED) -> None:
     await JobRunner(pool, {kind.name: kind}, backlog=Backlog(), clock=lambda: NOW).work_off(asyncio.Event())
 
 
-async def require_one_answer(pool: WriterPool, address: str, configured: Policy) -> str | None:
-    """Check, report, explanation and feed say the same; gives the status."""
-    asked = Policies(configured)  # of another process
-    answer = await check_addresses(pool, [address], mail_class=MailClass.MARKETING, policies=asked, now=NOW)
-    (result,) = answer.results
-    report = await contact_report(pool, address, policies=asked, now=NOW)
-    explanation = await contact_explanation(pool, address, policies=asked, now=NOW)
-    if report is None or explanation is None:
-        assert not result.known
-        return None
-    assert result.status == report.status == explanation.status
-    assert result.allowed is not report.blocks.forbids(MailClass.MARKETING)
-    assert report.blocks is explanation.blocks
-    assert (result.since, result.until, result.rule) == (report.since, report.until, report.rule)
-    assert (report.since, report.until, report.rule) == (explanation.since, explanation.until, explanation.rule)
-    assert report.policy == explanation.policy
-    last = report.history[0] if report.history else None
-    if last is None or last.new_status in FREE_STATUSES:
-        assert report.status in FREE_STATUSES
-    else:
-        assert (last.new_status, last.new_blocks, last.until) == (report.status, report.blocks, report.until)
-    while await number_changes(pool):
-        pass
-    told = [change for change in await changes_after(pool, "0-0", limit=1000) if change.address == address]
-    assert [change.message_id for change in told] == [line.message_id for line in reversed(report.history)]
-    return report.status
-
-
-@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(data=st.data())
-async def test_every_answer_is_the_same_one_under_any_change_of_policy(pool: WriterPool, data: st.DataObject) -> None:
-    await pool.execute(EMPTY)
-    events = data.draw(histories(ADDRESSES, max_size=30))
-    left = list(data.draw(st.permutations(events)))
-    active = configured = data.draw(st.sampled_from(POLICIES))
-    await configure_policy(pool, configured, now=NOW)
-    processors = [Policies(configured), Policies(configured)]  # each hears of a new policy when it does
-
-    async def batch() -> None:
-        size = data.draw(st.integers(1, 6))
-        await take(pool, data.draw(st.sampled_from(processors)), left[:size])
-        del left[:size]
-
-    async def wait() -> None:
-        nonlocal configured
-        configured = data.draw(st.sampled_from(POLICIES))
-        await configure_policy(pool, configured, now=NOW)
-
-    async def change() -> None:
-        nonlocal active
-        active = data.draw(st.sampled_from(POLICIES))
-        await apply_policy(pool, active, now=NOW, by="jane")
-
-    async def sweep_now() -> None:
-        await sweep(pool, data.draw(st.sampled_from(processors)), now=NOW)
-
-    async def work() -> None:
-        await fold_again(pool, configured)
-
-    steps: list[Callable[[], Awaitable[None]]] = [wait, change, sweep_now, work]
-    while left:
-        await data.draw(st.sampled_from([batch, batch, *steps]))()
-        for address in ADDRESSES:
-            await require_one_answer(pool, address, configured)
-
-    await apply_policy(pool, active, now=NOW, by="jane", again=True)
-    await fold_again(pool, configured)
-    for address in ADDRESSES:
-        mine = [event for event in events if event.address == address]
-        status = await require_one_answer(pool, address, configured)
-        assert status is None or status == standing(fold_all(Facts(), mine, active), active, NOW).status
-
-
 async def test_the_first_start_puts_the_configurations_policy_in_force(pool: WriterPool) -> None:
     state = await configure_policy(pool, HARD_ONLY, now=NOW)
 
@@ -152,7 +73,7 @@ async def test_another_policy_in_the_configuration_waits_until_it_is_applied(poo
     assert waiting.pending_id is not None
     assert again.pending_id == waiting.pending_id
     await take(pool, Policies(HARD_ONLY), full_for_weeks())
-    assert await require_one_answer(pool, JANE, HARD_ONLY) == "multiple_soft_bounces"
+    assert await require_one_answer(pool, JANE, HARD_ONLY, now=NOW) == "multiple_soft_bounces"
 
     assert (await configure_policy(pool, RECOMMENDED, now=NOW)).pending_id is None
     assert [row.state for row in await policy_rows(pool)] == ["active"]
@@ -163,10 +84,12 @@ async def test_an_applied_policy_frees_by_a_job_and_the_history_says_so(pool: Wr
     await take(pool, Policies(RECOMMENDED), full_for_weeks())
 
     state = await apply_policy(pool, HARD_ONLY, now=NOW, by="jane")
-    assert await require_one_answer(pool, JANE, HARD_ONLY) == "multiple_soft_bounces"  # until the job has come to it
+    assert (
+        await require_one_answer(pool, JANE, HARD_ONLY, now=NOW) == "multiple_soft_bounces"
+    )  # until the job has come to it
     await fold_again(pool)
 
-    assert await require_one_answer(pool, JANE, HARD_ONLY) == "new"
+    assert await require_one_answer(pool, JANE, HARD_ONLY, now=NOW) == "new"
     line = await pool.fetchrow("SELECT actor, new_blocks, note FROM status_changes ORDER BY id DESC LIMIT 1")
     assert tuple(line or ()) == ("policy", "none", f"folded again under policy {state.active.id}, provider")
     (job,) = await list_jobs(pool, limit=9)
@@ -186,6 +109,71 @@ async def test_an_event_for_a_contact_of_a_former_policy_gets_its_line_after_the
         ("events", "multiple_soft_bounces", "complained"),
     ]
     assert await pool.fetchval("SELECT policy_id FROM contacts") == state.active.id
+
+
+async def decide(pool: WriterPool, decision: Decision, policies: Policies) -> DecisionResult:
+    await pool.execute(AN_ACT, NOW)
+    async with writing(pool) as connection:
+        applied = await apply_decisions(
+            connection, [decision], rules=BatchRules(policies=policies, oldest_kept=OLDEST), now=NOW
+        )
+    (result,) = applied.results
+    return result
+
+
+async def history(pool: WriterPool) -> list[tuple[str, str, str]]:
+    lines = await pool.fetch("SELECT actor, old_status, new_status FROM status_changes ORDER BY id")
+    return [tuple(line) for line in lines]
+
+
+async def test_a_lift_ends_what_the_active_policy_blocks_though_the_contact_has_the_facts_of_a_former_one(
+    pool: WriterPool,
+) -> None:
+    await configure_policy(pool, HARD_ONLY, now=NOW)
+    await take(pool, Policies(HARD_ONLY), full_for_weeks())
+    state = await apply_policy(pool, RECOMMENDED, now=NOW, by="jane")
+
+    result = await decide(pool, lift(0), Policies(HARD_ONLY))
+
+    assert result.is_stored
+    assert await history(pool) == [
+        ("policy", "new", "multiple_soft_bounces"),
+        ("anna", "multiple_soft_bounces", "new"),
+    ]
+    assert await pool.fetchval("SELECT policy_id FROM contacts") == state.active.id
+    assert await require_one_answer(pool, JANE, HARD_ONLY, now=NOW) == "new"
+
+
+async def test_a_lift_of_what_only_a_former_policy_blocks_is_not_needed_and_the_contact_is_free_from_then_on(
+    pool: WriterPool,
+) -> None:
+    await configure_policy(pool, RECOMMENDED, now=NOW)
+    await take(pool, Policies(RECOMMENDED), full_for_weeks())
+    await apply_policy(pool, HARD_ONLY, now=NOW, by="jane")
+
+    result = await decide(pool, lift(0), Policies(RECOMMENDED))
+
+    assert not result.is_stored
+    assert await history(pool) == [
+        ("events", "new", "multiple_soft_bounces"),
+        ("policy", "multiple_soft_bounces", "new"),
+    ]
+    assert await require_one_answer(pool, JANE, RECOMMENDED, now=NOW) == "new"
+    assert await pool.fetchval("SELECT count(*) FROM entries WHERE act_id IS NOT NULL") == 0
+
+
+async def test_a_repeated_decision_is_answered_under_the_active_policy(pool: WriterPool) -> None:
+    await configure_policy(pool, RECOMMENDED, now=NOW)
+    await take(pool, Policies(RECOMMENDED), full_for_weeks())
+    listed = listing(0)
+    await decide(pool, listed, Policies(RECOMMENDED))
+    await apply_policy(pool, HARD_ONLY, now=NOW, by="jane")
+
+    repeat = await decide(pool, listed, Policies(RECOMMENDED))
+
+    assert repeat.effect is None
+    assert standing(repeat.facts, repeat.policy, NOW).status == await require_one_answer(pool, JANE, HARD_ONLY, now=NOW)
+    assert repeat.facts.deliverability.rules == ()
 
 
 async def test_a_sweep_folds_a_contact_of_a_former_policy_under_the_active_one(pool: WriterPool) -> None:
@@ -211,7 +199,7 @@ async def test_a_processor_that_has_not_heard_of_a_policy_never_folds_back(pool:
     await take(pool, behind, full_for_weeks()[4:])
 
     assert await pool.fetchval("SELECT policy_id FROM contacts") == state.active.id
-    assert await require_one_answer(pool, JANE, RECOMMENDED) == "new"
+    assert await require_one_answer(pool, JANE, RECOMMENDED, now=NOW) == "new"
 
 
 async def test_contacts_without_entries_in_order_need_no_mark(pool: WriterPool) -> None:
@@ -230,7 +218,7 @@ async def test_contacts_of_a_former_version_are_folded_again_at_the_first_start(
     assert state.job_id is not None
     await fold_again(pool)
 
-    assert await require_one_answer(pool, JANE, RECOMMENDED) == "multiple_soft_bounces"
+    assert await require_one_answer(pool, JANE, RECOMMENDED, now=NOW) == "multiple_soft_bounces"
 
 
 async def test_two_starts_at_once_put_one_policy_in_force(pool: WriterPool) -> None:

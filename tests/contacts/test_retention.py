@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from schemas.decision import Decision, Origin
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.properties import examples
+from tests.schemas.decisions import void
 from tests.schemas.feedback_events import START, arrivals, histories, make_event
 from tests.stored_contacts import EMPTY_LOG, all_contacts
-from worker.contacts.applying import Applied, BatchRules, apply_events
+from worker.contacts.applying import Applied, BatchRules, apply_decisions, apply_events
 from worker.contacts.policies import Policies
 from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept
 from worker.policy.facts import Facts
@@ -54,6 +56,16 @@ async def commit(pool: WriterPool, *events: FeedbackEvent, rules: BatchRules = L
     committed = await BatchWriter(pool, rules).commit(events)
     assert committed.refused == []
     return committed
+
+
+async def decide(pool: WriterPool, decision: Decision) -> None:
+    async with writing(pool) as connection:
+        await connection.execute(
+            "INSERT INTO acts (id, actor, role, what, at) OVERRIDING SYSTEM VALUE"
+            " VALUES (1, 'anna', 'operator', 'import', $1) ON CONFLICT DO NOTHING",
+            NOW,
+        )
+        await apply_decisions(connection, [decision], rules=rules_at(NOW), now=NOW)
 
 
 async def facts_of(pool: WriterPool) -> Facts:
@@ -282,6 +294,22 @@ async def test_few_of_a_busy_contacts_events_are_kept(pool: WriterPool) -> None:
     await commit(pool, *(make_event(Kind.DELIVERED, day=number / 10, message=f"m{number}") for number in range(300)))
     await keep_house(pool, NOW)
     assert await pool.fetchval("SELECT count(*) FROM kept_calm_events") == 1
+
+
+async def test_what_a_younger_decision_voids_stays_and_so_does_what_stands_in_for_it(pool: WriterPool) -> None:
+    earlier, later = (make_event(Kind.DELIVERED, day=day, message=f"m{day}") for day in (10, 20))
+    await commit(pool, earlier, later)
+    voided = replace(void(190, later), origin=Origin.IMPORT)
+    await decide(pool, voided)
+
+    await keep_house(pool, NOW)
+    nudge = make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, day=-300)
+    await apply(pool, [nudge], now=NOW)  # which folds the contact anew
+
+    assert (await facts_of(pool)).engagement.last_delivered_at == earlier.occurred_at
+    assert await facts_of(pool) == fold_all(Facts(), [earlier, later, voided, nudge], POLICY)
+    await decide(pool, replace(void(191, voided), origin=Origin.IMPORT))
+    assert (await facts_of(pool)).engagement.last_delivered_at == later.occurred_at
 
 
 async def test_partitions_are_made_ahead(pool: WriterPool) -> None:

@@ -18,7 +18,7 @@ from schemas.feedback_event import FeedbackEvent
 from worker.contacts.batch_rows import BatchRows
 from worker.contacts.batch_terms import Applied, BatchContact, BatchRules
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
-from worker.contacts.decision_result import DecisionResult, decide, with_ids
+from worker.contacts.decision_result import decide, repeats, with_ids
 from worker.contacts.late_entries import fold_late_entries, passed_checkpoints
 from worker.contacts.open_refolds import OpenRefold, open_refolds
 from worker.contacts.policies import UNNUMBERED, NumberedPolicy
@@ -206,14 +206,13 @@ class _Batch:
         anew = await facts_anew(self._connection, decided, self._active)
         refold: list[BatchContact] = []
         for contact, facts in with_facts:
-            if known:
-                self._note_repeats(contact, facts, known)
-                contact.entries = without(contact.entries, known)
             known_by = anew.get(contact.row.id) or stricter_facts(
                 facts, self._provisional(contact.row.id), self._active.policy, self._now
             )
-            contact.entries = self._decide(known_by, contact.entries, contact.row.id)
+            contact.entries = self._to_store(contact, known_by, known)
             if not contact.entries:
+                if contact.row.id in anew:
+                    refold.append(contact)  # or the next question would be answered under the former policy
                 continue
             self._store(contact.row.id, contact.entries)
             if not self._folds_in_place(contact, facts):
@@ -225,14 +224,15 @@ class _Batch:
         refold = self._refolds.get(contact_id)
         return None if refold is None else refold.provisional
 
-    def _note_repeats(self, contact: BatchContact, facts: Facts, known: set[bytes]) -> None:
-        self._applied.results += [
-            DecisionResult(
-                decision=entry, contact_id=contact.row.id, effect=None, facts=facts, policy=self._active.policy
+    def _to_store(self, contact: BatchContact, facts: Facts, known: set[bytes]) -> list[Entry]:
+        """Its entries without what is known or would change nothing; what comes of its decisions is noted."""
+        entries = contact.entries
+        if known:
+            self._applied.results += repeats(
+                entries, known, facts, contact_id=contact.row.id, policy=self._active.policy
             )
-            for entry in contact.entries
-            if isinstance(entry, Decision) and entry.event_key in known
-        ]
+            entries = without(entries, known)
+        return self._decide(facts, entries, contact.row.id)
 
     def _decide(self, facts: Facts, entries: list[Entry], contact_id: int | None) -> list[Entry]:
         """The entries as they are stored (see `decide`). Nobody brings decisions and events at once."""
@@ -304,8 +304,8 @@ class _Batch:
     async def _refold(self, contacts: Sequence[BatchContact]) -> None:
         """Folds contacts anew from everything that is stored of them.
 
-        An entry came late, or the contact was folded under a former policy. In that case what the active policy alone
-        makes of it has a line of its own in the history, before that of the entries.
+        An entry came late, or the contact was folded under a former policy. In the latter case what the active policy
+        alone makes of it has a line of its own in the history, before that of the entries.
         """
         policy = self._active.policy
         overtaken = {contact.row.policy_id for contact in contacts if is_overtaken(contact.row, self._active)}

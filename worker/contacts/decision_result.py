@@ -3,7 +3,7 @@
 Called under the contact's lock, so that the answer holds until the commit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -57,6 +57,17 @@ def decide(
             DecisionResult(decision=decision, contact_id=contact_id, effect=effect, facts=facts, policy=policy)
         )
     return to_store, results
+
+
+def repeats(
+    entries: Sequence[Entry], known: Collection[bytes], facts: Facts, *, contact_id: int, policy: Policy
+) -> list[DecisionResult]:
+    """The results of those decisions that were stored before."""
+    return [
+        DecisionResult(decision=entry, contact_id=contact_id, effect=None, facts=facts, policy=policy)
+        for entry in entries
+        if isinstance(entry, Decision) and entry.event_key in known
+    ]
 
 
 def with_ids(results: Sequence[DecisionResult], ids: Mapping[ContactKey, int]) -> list[DecisionResult]:

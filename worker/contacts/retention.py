@@ -24,7 +24,7 @@ from worker.store.retention import (
     keep_only,
 )
 from worker.store.sessions import session
-from worker.store.stored_entries import stored_entries_by_contact
+from worker.store.stored_entries import stored_annotations_by_contact, stored_entries_by_contact
 
 _log = get_logger()
 _CONTACTS_AT_ONCE = 2000
@@ -70,12 +70,14 @@ async def _keep_what_has_a_say(connection: Connection, month: datetime) -> tuple
         async with connection.transaction():
             rows = await lock_contacts_by_id(connection, contact_ids)
             stored = await stored_entries_by_contact(connection, contact_ids, until=month_end)
+            # A decision of today may name an entry of years ago.
+            annotations = await stored_annotations_by_contact(connection, contact_ids)
             old_events: list[KeyInMonth] = []
             for row in rows:
                 # A base of a former version holds what is older, strikes among it.
                 has_base = row.base_until is not None
                 entries = stored.get(row.id, ())
-                keys = thin_out(entries, after_strikes=has_base)
+                keys = thin_out([*entries, *annotations.get(row.id, ())], after_strikes=has_base)
                 old_events += [
                     KeyInMonth(contact_id=row.id, occurred_at=entry.occurred_at, entry_key=entry.event_key)
                     for entry in entries

@@ -88,7 +88,7 @@ _SLICE = f"{_joined(_entries_where(_BETWEEN, _FOLDED_COLUMNS, _FIRST), _FOLDED_C
 _AT_TIMES = f"{_joined(_entries_where(f'{_BETWEEN} AND occurred_at = ANY ($8::timestamptz[])', _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
 _BY_KEY = f"{_joined(_entries_where('contact_id = $1 AND occurred_at = ANY ($2::timestamptz[]) AND entry_key = ANY ($3::bytea[])', _WHOLE_COLUMNS), _WHOLE_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
 _PLACES = _entries_where("contact_id = $1 AND entry_key = ANY ($2::bytea[])", ("occurred_at", "rank", "entry_key"))
-_ANNOTATING = "contact_id = $1 AND rank >= $2::smallint"
+_ANNOTATING = "contact_id = ANY ($1::bigint[]) AND rank >= $2::smallint"
 _ANNOTATIONS = f"{_joined(_rows_of('entries', _ANNOTATING, _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"
 
 
@@ -164,9 +164,17 @@ async def places_of(executor: Executor, contact_id: int, keys: Collection[bytes]
 
 async def stored_annotations(executor: Executor, contact_id: int) -> list[Entry]:
     """The contact's decisions about other entries, in their order. Raises StoreUnavailable."""
-    with store_errors("reading a contact's annotations"):
-        rows = await executor.fetch(_ANNOTATIONS, contact_id, _FIRST_ANNOTATING_RANK)
-    return _without_copies(rows)
+    return (await stored_annotations_by_contact(executor, [contact_id])).get(contact_id, [])
+
+
+async def stored_annotations_by_contact(executor: Executor, contact_ids: Sequence[int]) -> dict[int, list[Entry]]:
+    """The same of several contacts, of whatever time. Raises StoreUnavailable."""
+    with store_errors("reading the annotations of contacts"):
+        rows = await executor.fetch(_ANNOTATIONS, list(contact_ids), _FIRST_ANNOTATING_RANK)
+    entries: dict[int, list[Entry]] = {}
+    for row in rows:
+        entries.setdefault(row["contact_id"], []).append(_entry(row, None))
+    return entries
 
 
 async def latest_entries(executor: Executor, contact_id: int, *, limit: int) -> list[Entry]:
