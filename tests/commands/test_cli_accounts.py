@@ -3,7 +3,6 @@
 import getpass
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,11 +10,6 @@ from tests.commands.shell import Shell
 from worker.contacts.account_standing import Standing, standing_of
 from worker.store.account_counts import AccountCounts
 from worker.store.pool import Pool
-
-
-@pytest.fixture
-def shell(database_dsn: str, tmp_path: Path) -> Shell:
-    return Shell(folder=tmp_path, dsn=database_dsn)
 
 
 async def test_an_account_is_added_once_by_a_person_whose_name_is_kept(shell: Shell, pool: Pool) -> None:

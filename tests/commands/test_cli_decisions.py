@@ -11,17 +11,6 @@ from tests.commands.shell import Shell
 from tests.waiting import until
 from worker.store.pool import WriterPool
 
-SOURCES = """
-[sources.eu]
-provider = "sendgrid"
-account = "shop-eu"
-"""
-
-
-@pytest.fixture
-def shell(database_dsn: str, tmp_path: Path) -> Shell:
-    return Shell(folder=tmp_path, dsn=database_dsn, configuration=SOURCES)
-
 
 async def status(pool: WriterPool, address: str) -> tuple[str, str] | None:
     row = await pool.fetchrow("SELECT status, blocks FROM contacts WHERE address = $1", address)

@@ -12,17 +12,6 @@ from tests.api.serving import api_on, serving
 from tests.commands.shell import Shell
 from worker.store.pool import Pool
 
-SOURCES = """
-[sources.eu]
-provider = "sendgrid"
-account = "shop-eu"
-"""
-
-
-@pytest.fixture
-def shell(database_dsn: str, tmp_path: Path) -> Shell:
-    return Shell(folder=tmp_path, dsn=database_dsn, configuration=SOURCES)
-
 
 @pytest.fixture
 async def url(pool: Pool) -> AsyncIterator[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from worker.contacts.applying import apply_events
 from worker.contacts.sweep import sweep
+from worker.errors import SchemaOutOfDate
 from worker.processor.batch import BatchWriter
 from worker.store import contact_rows
 from worker.store.pool import WriterConnection, WriterPool
@@ -39,3 +40,9 @@ async def test_every_session_of_a_writer_pool_can_write_contacts(database_dsn: s
                 assert await session.fetchval("SELECT to_regclass('pg_temp.staged_new') IS NOT NULL")
     finally:
         await pool.close()
+
+
+async def test_a_database_that_is_not_migrated_is_named_with_its_remedy(postgres_dsn: str) -> None:
+    with pytest.raises(SchemaOutOfDate, match=r"lacks .*: run `bouncekeeper migrate`") as caught:
+        await open_writer_pool(postgres_dsn, connections=1, command_timeout_seconds=5)
+    assert "postgres.url" not in str(caught.value)

@@ -3,7 +3,7 @@
 import asyncio
 
 from worker.contacts.policies import Policies
-from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.errors import SchemaOutOfDate, StoreUnavailable
 from worker.jobs.policy_job import PolicyJob
 from worker.jobs.refolder import Refolder
 from worker.jobs.runner import JobRunner
@@ -20,7 +20,8 @@ _log = get_logger()
 async def run_jobs(settings: Settings, stop: asyncio.Event, backlog: Backlog) -> None:
     """Works on jobs until `stop` is set, and then finishes its step.
 
-    Waits while Postgres is away or its tables are not there: the processor beside it says what is wrong.
+    Waits while Postgres is away or its tables are missing: the processor beside it says what is wrong. Raises
+    ImpossibleSetting.
     """
     backoff = Backoff(first_seconds=0.2, longest_seconds=2.0)
     while not stop.is_set():
@@ -29,10 +30,6 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, backlog: Backlog) ->
                 await _work(settings, stop, backlog)
         except (SchemaOutOfDate, StoreUnavailable) as error:
             _log.warning("task.failed", task="jobs", reason=str(error), wait_seconds=backoff.seconds)
-        except ImpossibleSetting:
-            # A database whose tables vanish while its connections are opened looks like a wrong URL.
-            if await schema_is_whole(settings.postgres.url.reveal()):
-                raise
         await backoff.wait(stop)
 
 

@@ -69,7 +69,8 @@ async def open_pool(
 
     idle_connections are opened at once; 0 opens none, so that a process can start while Postgres is away.
     server_settings are added to each session and win over the ones set here; `prepare` is called on each once.
-    Raises StoreUnavailable while Postgres cannot be reached, ImpossibleSetting for a wrong URL.
+    Raises StoreUnavailable while Postgres cannot be reached, ImpossibleSetting for a wrong URL, and SchemaOutOfDate
+    if `prepare` does not find its tables.
     """
     milliseconds = str(int(command_timeout_seconds * 1000))
     settings = {
@@ -119,9 +120,7 @@ def store_errors(doing: str) -> Iterator[None]:
     except _NEVER:
         raise
     except _WRONG_URL as error:
-        raise ImpossibleSetting(
-            f"Postgres refused us while {doing}: {error}. Check user, password and database name in postgres.url"
-        ) from error
+        raise ImpossibleSetting(_wrong_url(doing, error)) from error
     except _NO_SCHEMA as error:
         raise SchemaOutOfDate(
             f"the database lacks what is needed for {doing} ({error}): run `bouncekeeper migrate`, or wait until it is"
@@ -139,15 +138,16 @@ def store_errors(doing: str) -> Iterator[None]:
 
 @contextmanager
 def opening_errors() -> Iterator[None]:
-    """As store_errors, for the first connection of a process: a database that is not there is a wrong URL then."""
-    try:
-        with store_errors("opening connections"):
+    """As store_errors, for the first connection of a process: if there is no such database, the URL is wrong."""
+    with store_errors("opening connections"):
+        try:
             yield
-    except SchemaOutOfDate as error:
-        raise ImpossibleSetting(
-            f"Postgres refused us while opening connections: {error.__cause__}. Check user, password and database"
-            " name in postgres.url"
-        ) from error.__cause__
+        except asyncpg.InvalidCatalogNameError as error:
+            raise ImpossibleSetting(_wrong_url("opening connections", error)) from error
+
+
+def _wrong_url(doing: str, error: asyncpg.PostgresError) -> str:
+    return f"Postgres refused us while {doing}: {error}. Check user, password and database name in postgres.url"
 
 
 def without_nul(text: str) -> str:

@@ -36,7 +36,10 @@ async def open_writer_pool(
     application_name: str = "bouncekeeper",
     server_settings: Mapping[str, str] | None = None,
 ) -> WriterPool:
-    """As open_pool, with sessions that can write contacts. Raises StoreUnavailable and ImpossibleSetting."""
+    """As open_pool, with sessions that can write contacts.
+
+    Raises StoreUnavailable, ImpossibleSetting, and SchemaOutOfDate if the database is not migrated.
+    """
     return WriterPool(
         await open_pool(
             dsn,
