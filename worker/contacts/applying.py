@@ -206,10 +206,13 @@ class _Batch:
         anew = await facts_anew(self._connection, decided, self._active)
         refold: list[BatchContact] = []
         for contact, facts in with_facts:
-            known_by = anew.get(contact.row.id) or stricter_facts(
-                facts, self._provisional(contact.row.id), self._active.policy, self._now
-            )
-            contact.entries = self._to_store(contact, known_by, known)
+            if contact.entries and isinstance(contact.entries[0], Decision):
+                known_by = anew.get(contact.row.id) or stricter_facts(
+                    facts, self._provisional(contact.row.id), self._active.policy, self._now
+                )
+                contact.entries = self._to_store(contact, known_by, known)
+            elif known:
+                contact.entries = without(contact.entries, known)
             if not contact.entries:
                 if contact.row.id in anew:
                     refold.append(contact)  # or the next question would be answered under the former policy

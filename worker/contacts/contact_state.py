@@ -2,9 +2,12 @@
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from schemas.entry import Entry
-from schemas.vocabulary import Blocks, Cause, Status
-from worker.policy.facts import Facts
+from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Status
+from worker.policy.engagement import free_status
+from worker.policy.facts import Facts, is_free
 from worker.policy.facts_encoding import facts_detail
 from worker.policy.provisional import next_change, shown_standing
 from worker.policy.rule import Policy
@@ -22,6 +25,9 @@ UNKNOWN_STANDING = ContactStanding(
     status_event_key=None,
     lift_by=None,
 )
+
+# Where contacts stand to whom nothing is forbidden: nearly all of them.
+_FREE_STANDINGS = {status: replace(UNKNOWN_STANDING, status=status) for status in FREE_STATUSES}
 
 
 def contact_key(entry: Entry) -> ContactKey | None:
@@ -48,6 +54,8 @@ def contact_standing(facts: Facts, policy: Policy, now: datetime, provisional: F
 
     `provisional`: what counts beside them while something that came late is still being folded in.
     """
+    if provisional is None and is_free(facts):
+        return _FREE_STANDINGS[free_status(facts.engagement)]
     shown = shown_standing(facts, provisional, policy, now)
     return ContactStanding(
         status=shown.status,

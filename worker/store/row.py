@@ -6,7 +6,9 @@ swap of two columns is an error or impossible:
 
 - code names each field when it makes a row,
 - `rows` makes them by position, from a statement that selects `select_list`, which is made of the same fields,
-- `unnest` and `arrays` hand many rows to a statement, one array for each column, made of the same fields too.
+- `unnest` and `arrays` hand many rows to a statement, one array for each column, made of the same fields too. Arrays of
+  texts go as JSON: asyncpg looks at each element of an array whether it is an array itself, which costs more than
+  writing and reading JSON does on both sides.
 
 tests/store/test_row.py compares the fields of each record with the columns of its table, names and types.
 """
@@ -56,19 +58,25 @@ class Row(Struct, frozen=True, gc=False):
 
     @classmethod
     def unnest(cls, alias: str, *, first_parameter: int = 1, with_place: bool = False) -> str:
-        """`unnest(...) AS alias (...)`, for FROM: many rows as parameters, given by `arrays`.
+        """`ROWS FROM (unnest(...), ...) AS alias (...)`, for FROM: many rows as parameters, given by `arrays`.
 
         Its parameters are numbered from `first_parameter`. `with_place` adds the column `place`, which counts from 1.
         """
-        types = [_sql_type(cls, column) for column in cls.columns()]
-        parameters = ", ".join(f"${number}::{name}[]" for number, name in enumerate(types, start=first_parameter))
+        parameters = ", ".join(
+            _elements(number, _sql_type(cls, column))
+            for number, column in enumerate(cls.columns(), start=first_parameter)
+        )
         place = (" WITH ORDINALITY", ", place") if with_place else ("", "")
-        return f"unnest({parameters}){place[0]} AS {alias} ({cls.select_list()}{place[1]})"
+        return f"ROWS FROM ({parameters}){place[0]} AS {alias} ({cls.select_list()}{place[1]})"
 
     @classmethod
     def arrays(cls, rows: Sequence[Self]) -> list[list[Any]]:
         """One list for each column, for the parameters of `unnest`."""
         return [list(map(operator.attrgetter(column), rows)) for column in cls.columns()]
+
+
+def _elements(number: int, sql_type: str) -> str:
+    return f"jsonb_array_elements_text(${number}::jsonb)" if sql_type == "text" else f"unnest(${number}::{sql_type}[])"
 
 
 def _sql_type(row_type: type[Row], column: str) -> str:
