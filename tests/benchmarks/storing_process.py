@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from msgspec import Struct
 
 from schemas.lane import SHARED_LANE, Lane
 from tests.benchmarks.machine import peak_memory_mib
-from worker.contacts.policies import Policies
+from worker.contacts.policies import Policies, configure_policy
 from worker.process.logs import configure_logging
 from worker.processor.batch import BatchWriter
 from worker.processor.consumer import Consumer
@@ -116,6 +117,7 @@ async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
     reader = ParcelsInMemory(parcels)
     async with processor_pool(settings) as pool:
         gc.set_threshold(*GARBAGE_THRESHOLDS)
+        await configure_policy(pool, settings.policy, now=datetime.now(UTC))
         await _open_connections(pool, settings.processor.batches_in_flight)
         consumer = Consumer(
             name="memory",
