@@ -229,13 +229,9 @@ class _Batch:
 
     def _to_store(self, contact: BatchContact, facts: Facts, known: set[bytes]) -> list[Entry]:
         """Its entries without what is known or would change nothing; what comes of its decisions is noted."""
-        entries = contact.entries
-        if known:
-            self._applied.results += repeats(
-                entries, known, facts, contact_id=contact.row.id, policy=self._active.policy
-            )
-            entries = without(entries, known)
-        return self._decide(facts, entries, contact.row.id)
+        results = repeats(contact.entries, known, facts, contact_id=contact.row.id, policy=self._active.policy)
+        self._applied.results += results
+        return self._decide(facts, without(contact.entries, known), contact.row.id)
 
     def _decide(self, facts: Facts, entries: list[Entry], contact_id: int | None) -> list[Entry]:
         """The entries as they are stored (see `decide`). Nobody brings decisions and events at once."""
