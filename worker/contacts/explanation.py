@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from msgspec import Struct
+from msgspec import structs
 
-from schemas.vocabulary import Blocks, Cause, Channel, Status
+from schemas.vocabulary import Channel
 from worker.contacts.late_entries import policy_number
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import Policies
-from worker.contacts.report import PolicyView, policy_view
+from worker.contacts.standing_view import StandingView, standing_view
 from worker.contacts.story_items import StoryItem, step_view, stretch_view
 from worker.errors import RequestRefused
 from worker.policy.annotations import annotations
@@ -26,7 +26,6 @@ from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, facts_from_row
 from worker.policy.provisional import next_change, shown_standing
 from worker.policy.rule import Policy
-from worker.policy.sentences import lifts, standing_sentence
 from worker.policy.story import StoryPage, Stretch, first_key
 from worker.store.calm_stretches import CalmCounts, count_calm_events, lasting_place_back, next_lasting_place
 from worker.store.checkpoints import checkpoint_before
@@ -46,23 +45,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class ExplanationAnswer(Struct, frozen=True, kw_only=True):
+class ExplanationAnswer(StandingView, frozen=True, kw_only=True):
     """The answer of `GET /v1/contacts/{address}/explanation`."""
 
-    address: str
-    account: str
-    channel: str
     at: datetime
-    status: Status
-    blocks: Blocks
-    reason: Cause | None
-    since: datetime | None
-    until: datetime | None
-    rule: str | None
     next_change_at: datetime | None  # the standing changes by time alone then
-    sentence: str
-    lifts: str
-    policy: PolicyView
     events_before: datetime | None  # earlier events were dropped by a former version; only their effect is known
     steps: list[StoryItem]  # latest first
     next: str | None  # the `before` of the page with the steps before these; None: there are none
@@ -89,30 +76,18 @@ async def contact_explanation(
     row = await find_contact(executor, account, channel, address)
     if row is None:
         return None
-    numbered = await policies.of(executor, row.policy_id)
-    policy = numbered.policy
-    page = await _page(executor, row, until, policy=policy, limit=limit, slice_entries=slice_entries)
+    policy = await policies.of(executor, row.policy_id)
+    page = await _page(executor, row, until, policy=policy.policy, limit=limit, slice_entries=slice_entries)
     items = page.items()
     facts = facts_from_row(row)
     provisional = (await provisional_facts(executor, [row.id])).get(row.id)
-    shown = shown_standing(facts, provisional, policy, now)  # as in the report
+    standing = shown_standing(facts, provisional, policy.policy, now)
     return ExplanationAnswer(
-        address=row.address,
-        account=row.account,
-        channel=row.channel,
+        **structs.asdict(standing_view(row, standing, policy, is_provisional=provisional is not None)),
         at=now,
-        status=shown.status,
-        blocks=shown.blocks,
-        reason=None if shown.cause is Cause.NONE else shown.cause,
-        since=shown.since,
-        until=shown.until,
-        rule=shown.rule,
-        next_change_at=next_change(facts, provisional, policy, now),
-        sentence=standing_sentence(shown, is_provisional=provisional is not None),
-        lifts=lifts(shown),
-        policy=policy_view(numbered),
+        next_change_at=next_change(facts, provisional, policy.policy, now),
         events_before=row.base_until,
-        steps=await _views(executor, row.id, items, policy),
+        steps=await _views(executor, row.id, items, policy.policy),
         next=_cursor(first_key(items[-1])) if page.more else None,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schemas.decision import Decision
 from schemas.entry import Entry
@@ -14,11 +14,11 @@ from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
 from worker.contacts.decision_view import DecisionView, decision_view
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import NumberedPolicy, Policies
+from worker.contacts.standing_view import StandingView, standing_view
 from worker.policy.block import is_in_force
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.provisional import shown_standing
-from worker.policy.sentences import lifts, standing_sentence
 from worker.store.contact_lookup import find_contact, status_history
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
@@ -95,30 +95,11 @@ class EventView(Struct, frozen=True, kw_only=True):
     machine: bool
 
 
-class PolicyView(Struct, frozen=True, kw_only=True):
-    """The policy under which the contact was folded; the active one if any policy gives the same."""
-
-    id: int  # 0: the configuration's, before any is stored
-    name: str
-
-
-class ContactReport(Struct, frozen=True, kw_only=True):
+class ContactReport(StandingView, frozen=True, kw_only=True):
     """The answer of `GET /v1/contacts/{address}`."""
 
-    address: str
-    account: str
-    channel: str
     first_seen_at: datetime
-    status: Status
-    blocks: Blocks
-    reason: Cause | None
-    since: datetime | None
-    until: datetime | None
-    rule: str | None
     lifted_by: tuple[str, ...]
-    sentence: str  # the standing, for a person
-    lifts: str  # what ends it, for a person
-    policy: PolicyView
     facts: FactsView
     history: list[HistoryLine]  # latest first
     events: list[EventView]  # latest first
@@ -134,7 +115,7 @@ async def contact_report(
     account: str = "default",
     channel: Channel = Channel.EMAIL,
 ) -> ContactReport | None:
-    """Everything there is to tell about a contact at `now`, or None when nothing was ever reported about it.
+    """Everything that is known about a contact at `now`; None if nothing was ever reported about it.
 
     The address is normalised. Raises StoreUnavailable.
     """
@@ -169,37 +150,21 @@ def event_view(event: FeedbackEvent) -> EventView:
     )
 
 
-def policy_view(numbered: NumberedPolicy) -> PolicyView:
-    """The policy as the API names it."""
-    return PolicyView(id=numbered.id, name=numbered.policy.name)
-
-
 def _report(
     row: ContactRow,
     history: list[HistoryLine],
     entries: Sequence[Entry],
-    numbered: NumberedPolicy,
+    policy: NumberedPolicy,
     *,
     provisional: Facts | None,
     now: datetime,
 ) -> ContactReport:
     facts = facts_from_row(row)
-    shown = shown_standing(facts, provisional, numbered.policy, now)  # not the stored one: time may have overtaken it
+    standing = shown_standing(facts, provisional, policy.policy, now)
     return ContactReport(
-        address=row.address,
-        account=row.account,
-        channel=row.channel,
+        **structs.asdict(standing_view(row, standing, policy, is_provisional=provisional is not None)),
         first_seen_at=row.first_seen_at,
-        status=shown.status,
-        blocks=shown.blocks,
-        reason=None if shown.cause is Cause.NONE else shown.cause,
-        since=shown.since,
-        until=shown.until,
-        rule=shown.rule,
-        lifted_by=tuple(sorted(shown.lift_by)),
-        sentence=standing_sentence(shown, is_provisional=provisional is not None),
-        lifts=lifts(shown),
-        policy=policy_view(numbered),
+        lifted_by=tuple(sorted(standing.lift_by)),
         facts=_facts_view(facts, now),
         history=history,
         events=[event_view(entry) for entry in entries if isinstance(entry, FeedbackEvent)],

@@ -1,0 +1,53 @@
+"""A contact and where it stands, as the API shows both in its report and in its explanation."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.vocabulary import Blocks, Cause, Status
+from worker.contacts.policies import NumberedPolicy
+from worker.policy.dimension import Standing
+from worker.policy.sentences import lifts, standing_sentence
+from worker.store.contact_rows import ContactRow
+
+
+class PolicyView(Struct, frozen=True, kw_only=True):
+    """The policy under which the contact was folded; the active one if any policy gives the same."""
+
+    id: int  # 0: the configuration's, before any is stored
+    name: str
+
+
+class StandingView(Struct, frozen=True, kw_only=True):
+    """The fields that the answers of both routes begin with."""
+
+    address: str
+    account: str
+    channel: str
+    status: Status
+    blocks: Blocks
+    reason: Cause | None
+    since: datetime | None
+    until: datetime | None
+    rule: str | None
+    sentence: str  # the standing, for a person
+    lifts: str  # what ends it, for a person
+    policy: PolicyView
+
+
+def standing_view(row: ContactRow, standing: Standing, policy: NumberedPolicy, *, is_provisional: bool) -> StandingView:
+    """The contact with this standing, which is not the stored one: that may have ended since."""
+    return StandingView(
+        address=row.address,
+        account=row.account,
+        channel=row.channel,
+        status=standing.status,
+        blocks=standing.blocks,
+        reason=None if standing.cause is Cause.NONE else standing.cause,
+        since=standing.since,
+        until=standing.until,
+        rule=standing.rule,
+        sentence=standing_sentence(standing, is_provisional=is_provisional),
+        lifts=lifts(standing),
+        policy=PolicyView(id=policy.id, name=policy.policy.name),
+    )
