@@ -10,16 +10,23 @@ from hashlib import blake2b
 
 from msgspec import Struct, json
 
-from schemas.vocabulary import Blocks, Cause, Channel
+from schemas.vocabulary import Blocks, Cause, Channel, Way
 
 
 class DecisionKind(StrEnum):
-    """What was decided. The values are stored, logged and sent; an old one never changes its meaning."""
+    """What was decided. The values are stored, logged and sent; an old one never changes its meaning.
+
+    No kind of event has the same word (schemas.vocabulary.Kind): an entry's kind is known by its word alone.
+    """
 
     ADDED = "added"  # the contact is known to us, with the permission that is stated
     OPTED_IN = "opted_in"  # consent, with its proof and strength
     LIFTED = "lifted"  # ends blocks, strikes and the complaint that began before it
+    UNSUBSCRIBED_BY_US = "unsubscribed_by_us"  # we take the contact off, for a reason of ours
+    UNSUBSCRIBED = "unsubscribed"  # the person's wish, as somebody of ours was told: no marketing, or none of a list
     LISTED = "listed"  # blocklisted: by hand, by an import, by a rule
+    DECLINED_COMMERCIAL = "declined_commercial"  # the person's wish: no commercial messages
+    DO_NOT_CONTACT = "do_not_contact"  # the person's wish: no message at all, ever
     # These change no fact by themselves. They annotate the contact's entries before those are folded.
     VOIDED = "voided"  # the named entries never happened
     HELD_BACK = "held_back"  # the named entries wait for a decision
@@ -91,7 +98,8 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False, repr_omit_defaults=T
     by_contact: bool = False  # the person whom the address belongs to decided it
     actor: str  # the name shown in the history: of a token, a person at the command line, a job
     note: str | None = None  # the reason, in the actor's words
-    scope: str | None = None  # opted_in: the list or group; None for everything
+    scope: str | None = None  # opted_in, unsubscribed (by us): the list or group; None for everything
+    way: Way | None = None  # unsubscribed, declined_commercial, do_not_contact: how the person said so
     cause: Cause = Cause.NONE  # listed: why
     blocks: Blocks = Blocks.ALL  # listed: which mail it forbids
     until: datetime | None = None  # listed: ends by itself then
@@ -120,7 +128,11 @@ DECISION_RANKS: dict[DecisionKind, int] = {
     DecisionKind.ADDED: 200,
     DecisionKind.OPTED_IN: 210,
     DecisionKind.LIFTED: 220,
+    DecisionKind.UNSUBSCRIBED_BY_US: 230,
+    DecisionKind.UNSUBSCRIBED: 240,
     DecisionKind.LISTED: 260,
+    DecisionKind.DECLINED_COMMERCIAL: 270,
+    DecisionKind.DO_NOT_CONTACT: 280,
     DecisionKind.VOIDED: 300,
     DecisionKind.HELD_BACK: 310,
     DecisionKind.RELEASED: 320,

@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec import UNSET, Struct, UnsetType
 
 from schemas.decision import ConsentProof, DecisionKind, Permission, Strength
-from schemas.vocabulary import Blocks, Cause, Channel
+from schemas.vocabulary import Blocks, Cause, Channel, Way
 
 MOST_NOTE_CHARACTERS = 1_000
 MOST_TEXT_CHARACTERS = 200  # scope, and the texts of the proof
@@ -20,6 +20,10 @@ class RequestedKind(StrEnum):
     LISTED = "listed"
     OPTED_IN = "opted_in"
     ADDED = "added"
+    UNSUBSCRIBED = "unsubscribed"
+    UNSUBSCRIBED_BY_US = "unsubscribed_by_us"
+    DECLINED_COMMERCIAL = "declined_commercial"
+    DO_NOT_CONTACT = "do_not_contact"
 
     @property
     def decision_kind(self) -> DecisionKind:
@@ -31,12 +35,13 @@ class DecisionTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What is decided, whoever it is about. An unknown field is refused: a misspelt `until` must not go unnoticed."""
 
     kind: RequestedKind
-    note: str | None = None  # the reason, in the actor's words; lifted and listed need one
+    note: str | None = None  # the reason, in the actor's words; lifted, listed, unsubscribed_by_us need one
     cause: Cause = Cause.NONE  # listed: why
     blocks: Blocks = Blocks.ALL  # listed: which mail it forbids
     until: datetime | None = None  # listed: ends by itself then; aware
-    scope: str | None = None  # opted_in: the list or group; None for everything
-    by_contact: bool = False  # opted_in: the person did it, and not somebody for him
+    scope: str | None = None  # opted_in, unsubscribed (by us): the list or group; None for everything
+    by_contact: bool = False  # a person's own act or wish: the person did it, and not somebody for him
+    way: Way | None = None  # a person's wish: how it was said
     strength: Strength | None = None  # opted_in
     proof: ConsentProof | None = None  # opted_in
     permission: Permission | None = None  # added

@@ -22,6 +22,9 @@ LASTING_KINDS: frozenset[EntryKind] = frozenset(
         Kind.UNSUBSCRIBE,
         Kind.RESUBSCRIBE,
         Kind.COMPLAINT,
+        Kind.PREFERS_FEWER,
+        Kind.DECLINES_COMMERCIAL,
+        Kind.FORBIDS_CONTACT,
         *DecisionKind,
     }
 )

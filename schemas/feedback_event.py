@@ -7,11 +7,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from schemas.kind_rank import KIND_RANKS
-from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind, Way
 
 # Stored with each event. Raise it when any provider reads what came before in another way: it tells which rows an
 # earlier reading made.
-READER_VERSION = 1
+READER_VERSION = 2
 
 
 class FeedbackEvent(Struct, frozen=True, gc=False, repr_omit_defaults=True):
@@ -44,11 +44,12 @@ class FeedbackEvent(Struct, frozen=True, gc=False, repr_omit_defaults=True):
     smtp_code: int | None = None  # RFC 5321 reply code
     enhanced_status: str | None = None  # RFC 3463 code, "5.1.1"
     diagnostic: str | None = None  # the server's own words
-    scope: str | None = None  # a list or group that an unsubscribe is limited to
+    scope: str | None = None  # a list or group that an opt-out is limited to; the stream that a complaint is about
     machine: bool = False  # an open or click made by a scanner or a privacy proxy
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] | None = None
     raw: bytes = b""  # the event as the vendor wrote it
+    way: Way | None = None  # of an opt-out: how it came in; None if the source does not say
     # These recognise a repeat, in addition to key and time. They are not stored with the event.
     claimed_at: datetime | None = None  # the vendor's own time, if it was ahead of our clock
     known_by_id: bool = False  # the key alone identifies it, whatever time a repeat names

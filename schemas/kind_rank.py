@@ -21,6 +21,9 @@ KIND_RANKS: dict[Kind, int] = {
     Kind.RESUBSCRIBE: 100,
     Kind.COMPLAINT: 110,
     Kind.OTHER: 120,
+    Kind.PREFERS_FEWER: 130,
+    Kind.DECLINES_COMMERCIAL: 140,
+    Kind.FORBIDS_CONTACT: 150,
 }
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.vocabulary import Blocks, Cause, Channel, Status
+from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status
 
 SCHEMA_FILE = Path(__file__).with_name("status-changed.schema.json")
 SCHEMA_ID = "urn:bouncekeeper:schema:status-changed"
@@ -40,6 +40,8 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     new_status: Status
     old_blocks: Annotated[Blocks, _says("Which mail was forbidden before.")]
     new_blocks: Annotated[Blocks, _says("Which mail is forbidden now.")]
+    old_forbids: Annotated[tuple[MailClass, ...], _says("The same as `old_blocks`, as a list of classes of mail.")]
+    new_forbids: Annotated[tuple[MailClass, ...], _says("The same as `new_blocks`, as a list of classes of mail.")]
     since: Annotated[_Time | None, _says("When the new status began; Bouncekeeper may have learnt of it later.")]
     until: Annotated[_Time | None, _says("When it ends by itself; null if time does not end it.")]
     cause: Cause
@@ -66,6 +68,8 @@ EXAMPLE: dict[str, Any] = {
     "new_status": "blocklisted",
     "old_blocks": "none",
     "new_blocks": "all",
+    "old_forbids": [],
+    "new_forbids": ["marketing", "one_to_one", "transactional"],
     "since": "2026-03-04T05:06:05Z",
     "until": None,
     "cause": "mailbox_does_not_exist",

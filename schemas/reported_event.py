@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.vocabulary import Cause, Channel, Kind
+from schemas.vocabulary import Cause, Channel, Kind, Way
 
 SCHEMA_FILE = Path(__file__).with_name("feedback.schema.json")
 OWN_PROVIDER = "bouncekeeper"  # the `provider` of these events
@@ -39,6 +39,7 @@ EXAMPLES: list[Any] = [
         {"event": "hard_bounce", "channel": "sms", "address": "+491701234567", "occurred_at": 1772622000},
     ],
     {"events": [{"event": "complaint", "address": "ann@example.org"}]},
+    {"event": "declines_commercial", "address": "jane@example.org", "way": "form"},
 ]
 
 _LONG, _SHORT, _WORD = 2_000, 500, 200
@@ -106,7 +107,15 @@ class ReportedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = None
     scope: Annotated[
-        str | None, Meta(description=f"A list or group that an unsubscribe is limited to; {_WORD} characters.")
+        str | None,
+        Meta(
+            description=f"A list or group that an unsubscribe is limited to, or the stream that a complaint is about; "
+            f"{_WORD} characters."
+        ),
+    ] = None
+    way: Annotated[
+        Way | None,
+        Meta(description="How an unsubscribe, or another wish of the person, came in. `provider` if you do not know."),
     ] = None
     machine: Annotated[bool, Meta(description="An open or click made by a scanner or a privacy proxy.")] = False
     tags: Annotated[

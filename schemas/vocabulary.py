@@ -37,7 +37,20 @@ class Kind(StrEnum):
     UNSUBSCRIBE = "unsubscribe"  # the person asked for no more
     RESUBSCRIBE = "resubscribe"  # the person asked for more again
     COMPLAINT = "complaint"  # the person pressed "spam"
+    PREFERS_FEWER = "prefers_fewer"  # the person asked for fewer messages, not for none
+    DECLINES_COMMERCIAL = "declines_commercial"  # the person wants no commercial messages, neither bulk nor one-to-one
+    FORBIDS_CONTACT = "forbids_contact"  # the person wants no message at all, ever
     OTHER = "other"  # kept and logged under the vendor's name, changes nothing
+
+
+class Way(StrEnum):
+    """How an opt-out, or another wish of the person, came in."""
+
+    FOOTER_LINK = "footer_link"  # a link in the message
+    MAIL_CLIENT = "mail_client"  # the mail program's own button: List-Unsubscribe (RFC 2369, RFC 8058)
+    FORM = "form"  # a page of yours: a preference centre, an account's settings
+    STAFF = "staff"  # somebody of ours was told, and recorded it
+    PROVIDER = "provider"  # a source reported it, and does not say how
 
 
 class Cause(StrEnum):
@@ -140,14 +153,14 @@ CAUSE_BLAME: dict[Cause, Blame] = {
 class Status(StrEnum):
     """The status shown for a contact: its gravest fact. `STATUS_GRAVITY` orders them."""
 
-    DO_NOT_CONTACT = "do_not_contact"
-    DECLINED_COMMERCIAL = "declined_commercial"
+    DO_NOT_CONTACT = "do_not_contact"  # the person wants no message at all, ever
+    DECLINED_COMMERCIAL = "declined_commercial"  # the person wants no commercial messages
     COMPLAINED = "complained"  # the person pressed "spam"
     BLOCKLISTED = "blocklisted"  # a hard bounce, or a failure of the same weight
     MULTIPLE_SOFT_BOUNCES = "multiple_soft_bounces"  # soft bounces have reached a rule's limit
-    UNSUBSCRIBED = "unsubscribed"
-    UNSUBSCRIBED_BY_US = "unsubscribed_by_us"
-    NON_MARKETABLE = "non_marketable"
+    UNSUBSCRIBED = "unsubscribed"  # the person opted out of everything, or of one list or group
+    UNSUBSCRIBED_BY_US = "unsubscribed_by_us"  # we took the contact off, for a reason of ours
+    NON_MARKETABLE = "non_marketable"  # the contact was added, and nobody says that the person agreed
     SOFT_BOUNCING = "soft_bouncing"  # strikes are counted, mail is still allowed
     ACTIVE = "active"  # something was delivered, opened or clicked
     NEW = "new"  # nothing is known, so nothing is forbidden
@@ -163,19 +176,42 @@ FREE_STATUSES = frozenset({Status.ACTIVE, Status.NEW})
 
 
 class MailClass(StrEnum):
-    """What kind of mail a sender asks about."""
+    """What kind of mail a sender asks about. The class that is forbidden most often comes first."""
 
-    MARKETING = "marketing"  # bulk: newsletters, campaigns
-    TRANSACTIONAL = "transactional"  # one-to-one: receipts, password resets, notifications
+    MARKETING = "marketing"  # bulk: newsletters, campaigns, sequences
+    ONE_TO_ONE = "one_to_one"  # one person writes to another: a salesman's answer, an invitation
+    TRANSACTIONAL = "transactional"  # receipts, password resets, notifications
 
 
 class Blocks(StrEnum):
-    """Which mail a status or a rule forbids."""
+    """Which mail a status or a rule forbids, as one word; the words are in the order of how much they forbid.
+
+    `classes` is the same as a set. Only these sets occur: each holds the one before it.
+    """
 
     NONE = "none"
     MARKETING = "marketing"
+    COMMERCIAL = "commercial"  # marketing and one-to-one: everything but transactional mail
     ALL = "all"
+
+    @property
+    def classes(self) -> tuple[MailClass, ...]:
+        """The classes of mail that must not be sent, those forbidden most often first."""
+        return _FORBIDDEN[self]
 
     def forbids(self, mail_class: MailClass) -> bool:
         """True if mail of this class must not be sent."""
-        return self is Blocks.ALL or (self is Blocks.MARKETING and mail_class is MailClass.MARKETING)
+        return mail_class in _FORBIDDEN[self]
+
+
+_FORBIDDEN: dict[str, tuple[MailClass, ...]] = {
+    Blocks.NONE: (),
+    Blocks.MARKETING: (MailClass.MARKETING,),
+    Blocks.COMMERCIAL: (MailClass.MARKETING, MailClass.ONE_TO_ONE),
+    Blocks.ALL: tuple(MailClass),
+}
+
+
+def forbidden_classes(blocks: str) -> tuple[MailClass, ...]:
+    """The classes of mail that this word of `Blocks` forbids; a word that this version does not know forbids all."""
+    return _FORBIDDEN.get(blocks, _FORBIDDEN[Blocks.ALL])

@@ -98,5 +98,9 @@ def _terms(chance: random.Random, kind: RequestedKind, number: int, now: datetim
                 "strength": chance.choice(["single", "double", "staff"]),
                 "proof": {"source": f"form {number}"},
             }
+        case RequestedKind.UNSUBSCRIBED | RequestedKind.DECLINED_COMMERCIAL | RequestedKind.DO_NOT_CONTACT:
+            return {"by_contact": chance.random() < 0.5}
+        case RequestedKind.UNSUBSCRIBED_BY_US:
+            return {"note": f"call {number}"}
         case RequestedKind.ADDED:
             return {"permission": chance.choice(["unknown", "stated", "none_needed"])}

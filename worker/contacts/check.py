@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from schemas.address import normalise_recipient
-from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status
+from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status, forbidden_classes
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import Policies
 from worker.policy.facts import Facts
@@ -23,6 +23,7 @@ class CheckResult(Struct, frozen=True, kw_only=True, gc=False):
 
     address: str  # as given
     allowed: bool
+    forbids: Sequence[MailClass]  # all the classes of mail that must not be sent
     known: bool  # False: no ESP has ever reported anything about it
     status: str | None  # None: it is no address
     reason: str | None = None  # a Cause
@@ -70,19 +71,19 @@ async def check_addresses(
         for row in overtaken:
             policy = folded_under[row.policy_id].policy
             standings[row.address] = _overtaken(row, provisional.get(row.id), policy, now)
-    # Words that this version does not know forbid: only these are known to allow.
-    allowing = {blocks.value for blocks in Blocks if not blocks.forbids(mail_class)}
     results = []
     allowed = 0
     for address, spelling in zip(addresses, spellings, strict=True):
         known = standings.get(spelling) if spelling is not None else None
         if known is not None:
-            may = known.blocks in allowing
+            forbids = forbidden_classes(known.blocks)
+            may = mail_class not in forbids
             allowed += may
             results.append(
                 CheckResult(
                     address=address,
                     allowed=may,
+                    forbids=forbids,
                     known=True,
                     status=known.status,
                     reason=None if known.cause == "none" else known.cause,
@@ -95,12 +96,17 @@ async def check_addresses(
         elif spelling is None:
             results.append(
                 CheckResult(
-                    address=address, allowed=False, known=False, status=None, reason=Cause.INVALID_ADDRESS.value
+                    address=address,
+                    allowed=False,
+                    forbids=forbidden_classes(Blocks.ALL),
+                    known=False,
+                    status=None,
+                    reason=Cause.INVALID_ADDRESS.value,
                 )
             )
         else:
             allowed += 1
-            results.append(CheckResult(address=address, allowed=True, known=False, status=Status.NEW.value))
+            results.append(CheckResult(address=address, allowed=True, forbids=(), known=False, status=Status.NEW.value))
     return CheckAnswer(
         checked_at=now,
         mail_class=mail_class,

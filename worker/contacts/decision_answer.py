@@ -8,8 +8,9 @@ from msgspec.structs import asdict
 
 from schemas.decision import DecisionKind
 from schemas.decision_request import RequestedKind
-from schemas.vocabulary import Blocks, Channel
+from schemas.vocabulary import Blocks, Channel, MailClass
 from worker.contacts.decision_result import DecisionResult
+from worker.policy.dimension import Standing
 from worker.policy.effect import Outcome, Reason
 from worker.policy.permissions import Refusal
 from worker.policy.sentences import suppression_sentence
@@ -41,6 +42,7 @@ class StillForbidden(Struct, frozen=True, kw_only=True):
     """The decision about this address was made, and something else is in the way of mail."""
 
     address: str  # as given
+    forbids: tuple[MailClass, ...]  # the classes of mail that this forbids
     sentence: str
     remedy: str
 
@@ -75,8 +77,9 @@ def skip_of(address: str, result: DecisionResult) -> SkippedAddress | None:
             sentence="Who asked for it may not decide it.",
             remedy="Ask an operator.",
         )
-    refusal = next(_refusals(result), None)
-    if refusal is not None:
+    left = next(_left(result), None)
+    if left is not None:
+        _, refusal = left
         lifts = result.decision.kind is DecisionKind.LIFTED
         reason = SkipReason.NOT_LIFTED_BY_THIS if lifts else SkipReason.OPTED_OUT
         return SkippedAddress(address=address, reason=reason, **asdict(refusal))
@@ -120,20 +123,23 @@ def still_forbidden(address: str, result: DecisionResult) -> Iterator[StillForbi
     """What is left in the way of mail after a lift or an opt-in that was made, and what to do about it."""
     if result.decision.kind not in {DecisionKind.LIFTED, DecisionKind.OPTED_IN}:
         return
-    for refusal in _refusals(result):
-        yield StillForbidden(address=address, **asdict(refusal))
+    for one, refusal in _left(result):
+        yield StillForbidden(address=address, forbids=one.blocks.classes, **asdict(refusal))
     if remedy := _remedy_at_the_esp(result):
         yield StillForbidden(
-            address=address, sentence="The ESP has the address on a list of its own and may not try.", remedy=remedy
+            address=address,
+            forbids=(),
+            sentence="The ESP has the address on a list of its own and may not try.",
+            remedy=remedy,
         )
 
 
-def _refusals(result: DecisionResult) -> Iterator[Refusal]:
-    """Why the decision does not end what forbids mail after it, the gravest first as the policy tells it."""
+def _left(result: DecisionResult) -> Iterator[tuple[Standing, Refusal]]:
+    """What forbids mail after the decision, and why that does not end it, in the order of the policy."""
     decision = result.decision
     for one in standings(result.facts, result.policy, decision.occurred_at):
         if one.blocks is not Blocks.NONE and (refusal := may_end(one, decision)) is not None:
-            yield refusal
+            yield one, refusal
 
 
 def _remedy_at_the_esp(result: DecisionResult) -> str | None:

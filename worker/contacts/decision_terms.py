@@ -17,9 +17,13 @@ _FIELDS: dict[RequestedKind, frozenset[str]] = {
     RequestedKind.LISTED: frozenset({"cause", "blocks", "until"}),
     RequestedKind.OPTED_IN: frozenset({"scope", "by_contact", "strength", "proof"}),
     RequestedKind.ADDED: frozenset({"permission"}),
+    RequestedKind.UNSUBSCRIBED: frozenset({"scope", "by_contact", "way"}),
+    RequestedKind.UNSUBSCRIBED_BY_US: frozenset({"scope"}),
+    RequestedKind.DECLINED_COMMERCIAL: frozenset({"by_contact", "way"}),
+    RequestedKind.DO_NOT_CONTACT: frozenset({"by_contact", "way"}),
 }
 _OF_ALL = frozenset({"kind", "note"})
-_NEED_NOTE = frozenset({RequestedKind.LIFTED, RequestedKind.LISTED})
+_NEED_NOTE = frozenset({RequestedKind.LIFTED, RequestedKind.LISTED, RequestedKind.UNSUBSCRIBED_BY_US})
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
@@ -39,7 +43,9 @@ def require_sound_terms(terms: DecisionTerms) -> None:
     if terms.cause is Cause.TEST:
         raise _refusal("The cause `test` is for test messages.", "Name the real cause, or none.")
     if kind is RequestedKind.LISTED and terms.blocks is Blocks.NONE:
-        raise _refusal("A decision `listed` that forbids no mail.", "Send `blocks` as `marketing` or `all`.")
+        raise _refusal(
+            "A decision `listed` that forbids no mail.", "Send `blocks` as `marketing`, `commercial` or `all`."
+        )
     if terms.until is not None and terms.until.tzinfo is None:
         raise _refusal("`until` has no time zone.", "Send it as 2030-01-31T00:00:00Z.")
     if terms.proof is not None and terms.proof.collected_at is not None and terms.proof.collected_at.tzinfo is None:

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from schemas.decision import Decision, DecisionKind, Origin, Role
-from schemas.vocabulary import Blocks, Cause
+from schemas.decision import ConsentProof, Decision, DecisionKind, Origin, Permission, Role, Strength
+from schemas.vocabulary import Blocks, Cause, Way
 
 
 class DecisionView(Struct, frozen=True, kw_only=True):
@@ -24,6 +24,10 @@ class DecisionView(Struct, frozen=True, kw_only=True):
     blocks: Blocks | None  # of a listing
     until: datetime | None
     scope: str | None
+    way: Way | None  # how the person said it
+    permission: Permission | None  # of a contact that was added
+    strength: Strength | None  # of an opt-in
+    proof: ConsentProof | None  # of an opt-in
 
 
 def decision_view(decision: Decision) -> DecisionView:
@@ -43,4 +47,8 @@ def decision_view(decision: Decision) -> DecisionView:
         blocks=decision.blocks if is_listing else None,
         until=decision.until,
         scope=decision.scope,
+        way=decision.way,
+        permission=decision.permission,
+        strength=decision.strength,
+        proof=decision.proof,
     )

@@ -6,16 +6,18 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from schemas.decision import Decision
+from schemas.decision import Decision, Permission, Strength
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.outgoing import HistoryLine
-from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status
+from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status, Way
 from worker.contacts.decision_view import DecisionView, decision_view
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import NumberedPolicy, Policies
 from worker.contacts.standing_view import StandingView, standing_view
 from worker.policy.block import is_in_force
+from worker.policy.complaint import Complaint
+from worker.policy.consent import Consent, Wish
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.provisional import shown_standing
@@ -48,11 +50,31 @@ class StrikesView(Struct, frozen=True, kw_only=True):
     at: tuple[datetime, ...]
 
 
-class OptoutView(Struct, frozen=True, kw_only=True):
-    """An unsubscribe; an empty scope means everything."""
+class WishView(Struct, frozen=True, kw_only=True):
+    """An opt-out, or another wish that holds; an empty scope means everything."""
 
     scope: str
     at: datetime
+    way: Way  # how it came in
+
+
+class OptinView(Struct, frozen=True, kw_only=True):
+    """Consent that has not been withdrawn; an empty scope means everything."""
+
+    scope: str
+    at: datetime
+    strength: Strength
+
+
+class ConsentView(Struct, frozen=True, kw_only=True):
+    """What is known of the person's consent, beside the opt-outs."""
+
+    do_not_contact: WishView | None
+    declined_commercial: WishView | None
+    unsubscribed_by_us: tuple[WishView, ...]
+    prefers_fewer: tuple[WishView, ...]  # forbids nothing
+    opted_in: tuple[OptinView, ...]
+    permission: Permission | None  # what was said when the contact was added
 
 
 class ComplaintView(Struct, frozen=True, kw_only=True):
@@ -60,6 +82,7 @@ class ComplaintView(Struct, frozen=True, kw_only=True):
 
     at: datetime
     reason: Cause
+    stream: str  # the marketing stream that it is about; empty: other mail, or nobody says
 
 
 class FactsView(Struct, frozen=True, kw_only=True):
@@ -69,7 +92,8 @@ class FactsView(Struct, frozen=True, kw_only=True):
     last_opened_at: datetime | None
     last_clicked_at: datetime | None
     complaint: ComplaintView | None
-    optouts: tuple[OptoutView, ...]
+    optouts: tuple[WishView, ...]  # the person's
+    consent: ConsentView
     blocks: tuple[BlockView, ...]
     strikes: tuple[StrikesView, ...]
 
@@ -92,6 +116,7 @@ class EventView(Struct, frozen=True, kw_only=True):
     enhanced_status: str | None
     diagnostic: str | None  # the server's own words
     scope: str | None
+    way: Way | None
     machine: bool
 
 
@@ -146,6 +171,7 @@ def event_view(event: FeedbackEvent) -> EventView:
         enhanced_status=event.enhanced_status,
         diagnostic=event.diagnostic,
         scope=event.scope,
+        way=event.way,
         machine=event.machine,
     )
 
@@ -172,14 +198,34 @@ def _report(
     )
 
 
+def _complaint_view(complaint: Complaint) -> ComplaintView:
+    return ComplaintView(at=complaint.at, reason=complaint.cause, stream=complaint.stream)
+
+
+def _consent_view(known: Consent) -> ConsentView:
+    return ConsentView(
+        do_not_contact=next(iter(_wish_views(known.no_contact)), None),
+        declined_commercial=next(iter(_wish_views(known.declined)), None),
+        unsubscribed_by_us=_wish_views(known.taken_off),
+        prefers_fewer=_wish_views(known.fewer),
+        opted_in=tuple(OptinView(scope=one.scope, at=one.at, strength=one.strength) for one in known.optins),
+        permission=known.permission,
+    )
+
+
+def _wish_views(wishes: Sequence[Wish]) -> tuple[WishView, ...]:
+    return tuple(WishView(scope=wish.scope, at=wish.at, way=wish.way) for wish in wishes)
+
+
 def _facts_view(facts: Facts, now: datetime) -> FactsView:
     complaint = facts.complaint
     return FactsView(
         last_delivered_at=facts.engagement.last_delivered_at,
         last_opened_at=facts.engagement.last_opened_at,
         last_clicked_at=facts.engagement.last_clicked_at,
-        complaint=None if complaint is None else ComplaintView(at=complaint.at, reason=complaint.cause),
-        optouts=tuple(OptoutView(scope=optout.scope, at=optout.at) for optout in facts.consent.optouts),
+        complaint=None if complaint is None else _complaint_view(complaint),
+        optouts=_wish_views(facts.consent.optouts),
+        consent=_consent_view(facts.consent),
         blocks=tuple(
             BlockView(
                 rule=block.rule,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from schemas.vocabulary import Blocks, Cause, Status
+from schemas.vocabulary import Blocks, Cause, MailClass, Status
 from worker.contacts.policies import NumberedPolicy
 from worker.policy.dimension import Standing
 from worker.policy.sentences import lifts, standing_sentence
@@ -26,6 +26,7 @@ class StandingView(Struct, frozen=True, kw_only=True):
     channel: str
     status: Status
     blocks: Blocks
+    forbids: tuple[MailClass, ...]  # the same as a list
     reason: Cause | None
     since: datetime | None
     until: datetime | None
@@ -43,6 +44,7 @@ def standing_view(row: ContactRow, standing: Standing, policy: NumberedPolicy, *
         channel=row.channel,
         status=standing.status,
         blocks=standing.blocks,
+        forbids=standing.blocks.classes,
         reason=None if standing.cause is Cause.NONE else standing.cause,
         since=standing.since,
         until=standing.until,

@@ -7,7 +7,7 @@ from msgspec import Struct
 from schemas.decision import Decision
 from schemas.entry import Entry, EntryKind
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Blocks, Status
+from schemas.vocabulary import Blocks, MailClass, Status
 from worker.contacts.decision_view import DecisionView, decision_view
 from worker.contacts.report import EventView, event_view
 from worker.policy.explain import Passed, step
@@ -27,6 +27,7 @@ class StepView(Struct, frozen=True, kw_only=True, tag_field="type", tag="step"):
     rule: str | None
     status: Status  # right after it
     blocks: Blocks
+    forbids: tuple[MailClass, ...]
     sentence: str
 
 
@@ -38,6 +39,7 @@ class StretchView(Struct, frozen=True, kw_only=True, tag_field="type", tag="stre
     counts: dict[str, int]  # by kind
     status: Status  # right after the last one
     blocks: Blocks
+    forbids: tuple[MailClass, ...]
     sentence: str
 
 
@@ -54,6 +56,7 @@ def stretch_view(stretch: Stretch, policy: Policy) -> StretchView:
         counts={kind.value: count for kind, count in counts.items()},
         status=then.status,
         blocks=then.blocks,
+        forbids=then.blocks.classes,
         sentence=stretch_sentence(counts, stretch.first_at, stretch.last_at),
     )
 
@@ -69,5 +72,6 @@ def step_view(passed: Passed, whole: Entry, policy: Policy) -> StepView:
         rule=told.effect.rule,
         status=told.status,
         blocks=told.blocks,
+        forbids=told.blocks.classes,
         sentence=told.sentence,
     )

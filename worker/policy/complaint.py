@@ -18,19 +18,32 @@ _NAME = "the complaint"
 
 
 class Complaint(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The first complaint since it was last lifted. No event takes it back."""
+    """The first complaint since it was last lifted. No event takes it back.
+
+    If that was about a marketing stream, the first one about other mail takes its place.
+    """
 
     at: datetime
     cause: Cause
     event_key: bytes
+    stream: str = ""  # the marketing stream that it is about; empty: other mail, or nobody says
 
 
-def after_complaint(known: Complaint | None, event: FeedbackEvent) -> tuple[Complaint, Effect]:
+def after_complaint(known: Complaint | None, event: FeedbackEvent, policy: Policy) -> tuple[Complaint, Effect]:
     """The complaint that counts, and what the event did."""
-    complaint = Complaint(at=event.occurred_at, cause=event.cause, event_key=event.event_key)
-    if known is not None and (known.at, known.event_key) <= (complaint.at, complaint.event_key):
+    stream = marketing_stream(event, policy)
+    if known is not None and (stream or not known.stream):
         return known, Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
-    return complaint, Effect(outcome=Outcome.COMPLAINED)
+    complaint = Complaint(at=event.occurred_at, cause=event.cause, event_key=event.event_key, stream=stream)
+    return complaint, Effect(outcome=Outcome.COMPLAINED, stream=stream)
+
+
+def marketing_stream(event: FeedbackEvent, policy: Policy) -> str:
+    """The marketing stream of the policy that the event names as its scope, as a tag, or as its source; else empty."""
+    streams = policy.marketing_streams
+    if not streams:
+        return ""
+    return next((name for name in (event.scope, *event.tags, event.source) if name and name in streams), "")
 
 
 def after_ending(known: Complaint | None, entry: Entry) -> tuple[Complaint | None, Ending]:
@@ -46,7 +59,7 @@ def standings(known: Complaint | None, policy: Policy) -> Iterator[Standing]:
     if known is not None:
         yield Standing(
             status=Status.COMPLAINED,
-            blocks=policy.complaint_applies_to,
+            blocks=policy.marketing_complaint_applies_to if known.stream else policy.complaint_applies_to,
             since=known.at,
             until=None,
             cause=known.cause,
@@ -56,6 +69,7 @@ def standings(known: Complaint | None, policy: Policy) -> Iterator[Standing]:
         )
 
 
-def sentence() -> str:
+def sentence(stream: str) -> str:
     """What a complaint did."""
-    return "The person complained; no event takes that back."
+    about = f" about the marketing stream {stream}" if stream else ""
+    return f"The person complained{about}; no event takes that back."

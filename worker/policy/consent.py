@@ -1,4 +1,8 @@
-"""Consent: what the person asked for, and what is known of the permission to mail."""
+"""Consent: what the person asked for, and what is known of the permission to mail.
+
+What limits mail is kept as wishes: the opt-outs, those that we have made ourselves, that the person declines commercial
+messages, that there must be no contact at all, and that fewer messages are preferred. The last one forbids nothing.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,26 +11,26 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schemas.decision import Decision, Permission, Strength
-from schemas.entry import Entry
-from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Blocks, Status
+from schemas.decision import Decision, DecisionKind, Permission, Strength
+from schemas.entry import Entry, EntryKind
+from schemas.vocabulary import Blocks, Kind, Status, Way
 from worker.policy.dimension import Standing
 from worker.policy.effect import Effect, Outcome, Reason
 from worker.policy.ending import Ending, end, together
 from worker.policy.permissions import LOCKS, By, Fact, by_whom
 from worker.policy.rule import Policy
 
-_UNKNOWN_NAME = "the unknown permission"
+UNKNOWN_NAME = "the unknown permission"
 _STRENGTHS = (Strength.IMPORTED, Strength.STAFF, Strength.SINGLE, Strength.DOUBLE)  # the weakest first
 
 
-class Optout(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An unsubscribe that has not been taken back. `scope` is empty for everything."""
+class Wish(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What somebody asked for, and what holds until it ends. `scope` is empty for everything."""
 
-    scope: str
+    scope: str = ""
     at: datetime
     event_key: bytes
+    way: Way = Way.PROVIDER
 
 
 class Optin(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,9 +50,13 @@ class UnknownPermission(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of the contact's consent."""
+    """What is known of the contact's consent. Of each sort of wish there is one per scope, sorted by it."""
 
-    optouts: tuple[Optout, ...] = ()  # one per scope, sorted by it
+    optouts: tuple[Wish, ...] = ()  # the person's
+    taken_off: tuple[Wish, ...] = ()  # unsubscribed by us
+    declined: tuple[Wish, ...] = ()  # no commercial messages; at most one, of everything
+    no_contact: tuple[Wish, ...] = ()  # no message at all; at most one, of everything
+    fewer: tuple[Wish, ...] = ()  # a preference: it forbids nothing
     optins: tuple[Optin, ...] = ()  # the strongest per scope, sorted by it
     permission: Permission | None = None  # what was said when the contact was added
     unknown: UnknownPermission | None = None  # in force until somebody opts in
@@ -56,26 +64,68 @@ class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 NO_CONSENT = Consent()
 
+_FIELDS: dict[Fact, str] = {
+    Fact.UNSUBSCRIBE: "optouts",
+    Fact.UNSUBSCRIBED_BY_US: "taken_off",
+    Fact.DECLINED_COMMERCIAL: "declined",
+    Fact.DO_NOT_CONTACT: "no_contact",
+    Fact.PREFERENCE: "fewer",
+}
+_NAMES: dict[Fact, str] = {
+    Fact.UNSUBSCRIBE: "the opt-out of {}",
+    Fact.UNSUBSCRIBED_BY_US: "our own unsubscribe from {}",
+    Fact.DECLINED_COMMERCIAL: "the wish for no commercial messages",
+    Fact.DO_NOT_CONTACT: "the wish never to be contacted",
+    Fact.PREFERENCE: "the wish for fewer messages of {}",
+}
+_BEGUN_BY: dict[EntryKind, tuple[Fact, Outcome]] = {
+    Kind.UNSUBSCRIBE: (Fact.UNSUBSCRIBE, Outcome.UNSUBSCRIBED),
+    Kind.DECLINES_COMMERCIAL: (Fact.DECLINED_COMMERCIAL, Outcome.DECLINED_COMMERCIAL),
+    Kind.FORBIDS_CONTACT: (Fact.DO_NOT_CONTACT, Outcome.DO_NOT_CONTACT),
+    Kind.PREFERS_FEWER: (Fact.PREFERENCE, Outcome.PREFERS_FEWER),
+    DecisionKind.UNSUBSCRIBED: (Fact.UNSUBSCRIBE, Outcome.UNSUBSCRIBED),
+    DecisionKind.UNSUBSCRIBED_BY_US: (Fact.UNSUBSCRIBED_BY_US, Outcome.UNSUBSCRIBED_BY_US),
+    DecisionKind.DECLINED_COMMERCIAL: (Fact.DECLINED_COMMERCIAL, Outcome.DECLINED_COMMERCIAL),
+    DecisionKind.DO_NOT_CONTACT: (Fact.DO_NOT_CONTACT, Outcome.DO_NOT_CONTACT),
+}
+_OF_EVERYTHING = frozenset({Fact.DECLINED_COMMERCIAL, Fact.DO_NOT_CONTACT})
+# What an opt-in that somebody else recorded does not go against, and what withdraws opt-ins.
+_OF_THE_PERSON = frozenset({Fact.UNSUBSCRIBE, Fact.DECLINED_COMMERCIAL, Fact.DO_NOT_CONTACT})
+
 
 def is_free(known: Consent) -> bool:
     """True if it forbids nothing under any policy."""
-    return known is NO_CONSENT or not (known.optouts or known.unknown)
+    return known is NO_CONSENT or not (
+        known.optouts or known.taken_off or known.declined or known.no_contact or known.unknown
+    )
 
 
-def after_unsubscribe(known: Consent, event: FeedbackEvent) -> tuple[Consent, Effect]:
-    """The consent with one more opt-out; the first of each scope counts. It withdraws the opt-in of its scope."""
-    scope = event.scope or ""
-    if any(optout.scope == scope for optout in known.optouts):
+def wishes(known: Consent) -> Iterator[tuple[Fact, Wish]]:
+    """Every wish, with the fact that it is."""
+    for fact, field in _FIELDS.items():
+        for wish in getattr(known, field):
+            yield fact, wish
+
+
+def after_wish(known: Consent, entry: Entry) -> tuple[Consent, Effect]:
+    """The consent with one more wish; the first of each sort and scope counts. The person's withdraw opt-ins."""
+    fact, outcome = _BEGUN_BY[entry.kind]
+    scope = "" if fact in _OF_EVERYTHING else entry.scope or ""
+    field = _FIELDS[fact]
+    before: tuple[Wish, ...] = getattr(known, field)
+    if any(wish.scope == scope for wish in before):
         return known, Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
-    optout = Optout(scope=scope, at=event.occurred_at, event_key=event.event_key)
-    optouts = tuple(sorted((*known.optouts, optout), key=lambda optout: optout.scope))
-    optins = tuple(optin for optin in known.optins if scope and optin.scope != scope)
-    return replace(known, optouts=optouts, optins=optins), Effect(outcome=Outcome.UNSUBSCRIBED)
+    wish = Wish(scope=scope, at=entry.occurred_at, event_key=entry.event_key, way=way_of(entry))
+    optins = known.optins
+    if fact in _OF_THE_PERSON:
+        optins = tuple(optin for optin in optins if scope and optin.scope != scope)
+    changed = {field: tuple(sorted((*before, wish), key=lambda wish: wish.scope)), "optins": optins}
+    return replace(known, **changed), Effect(outcome=outcome)
 
 
 def after_added(known: Consent, decision: Decision) -> tuple[Consent, Effect]:
     """The consent after the contact was added: changed only if nothing was known of it."""
-    if known.permission is not None or known.optins or known.optouts:
+    if known.permission is not None or known.optins or any(fact in _OF_THE_PERSON for fact, _ in wishes(known)):
         return known, Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
     permission = decision.permission or Permission.UNKNOWN
     unknown = None
@@ -90,32 +140,19 @@ def after_optin(known: Consent, entry: Entry) -> tuple[Consent, Ending]:
     An opt-in that is not the person's own is not noted while the person has opted out of the same.
     """
     scope = entry.scope or ""
-    endings = [
-        (optout, end(_optout_name(optout.scope), LOCKS[Fact.UNSUBSCRIBE], entry))
-        for optout in known.optouts
-        if not scope or optout.scope == scope
-    ]
-    taken_back = {optout.scope for optout, ending in endings if ending.ended}
-    optouts = tuple(optout for optout in known.optouts if optout.scope not in taken_back)
-    covered = any(optout.scope in {"", scope} for optout in optouts)
-    ending = together(ending for _, ending in endings)
+    after, ending = _without_wishes(known, entry, scope)
+    covered = any(fact in _OF_THE_PERSON and wish.scope in {"", scope} for fact, wish in wishes(after))
     if covered and by_whom(entry) is not By.CONTACT:
         return known, ending
-    unknown = known.unknown
-    if unknown is not None:
-        over = end(_UNKNOWN_NAME, LOCKS[Fact.UNKNOWN_PERMISSION], entry)
-        ending = together((ending, over))
-        unknown = None if over.ended else unknown
-    optins = _with_optin(known.optins, entry, scope)
-    return replace(known, optouts=optouts, optins=optins, unknown=unknown), ending
+    after, over = _with_permission(after, entry)
+    return replace(after, optins=_with_optin(known.optins, entry, scope)), together((ending, over))
 
 
-def kept_by_lift(known: Consent, decision: Decision) -> Ending:
-    """What a lift leaves: it ends nothing that only the person can end."""
-    several = [end(_optout_name(optout.scope), LOCKS[Fact.UNSUBSCRIBE], decision) for optout in known.optouts]
-    if known.unknown is not None:
-        several.append(end(_UNKNOWN_NAME, LOCKS[Fact.UNKNOWN_PERMISSION], decision))
-    return together(several)
+def after_lift(known: Consent, decision: Decision) -> tuple[Consent, Ending]:
+    """The consent after a lift, which ends nothing that only the person can end."""
+    after, ending = _without_wishes(known, decision, "")
+    after, over = _with_permission(after, decision)
+    return after, together((ending, over))
 
 
 def resubscribed(ending: Ending, *, reset: tuple[str, ...]) -> Effect:
@@ -126,72 +163,105 @@ def resubscribed(ending: Ending, *, reset: tuple[str, ...]) -> Effect:
 
 
 def standings(known: Consent, policy: Policy) -> Iterator[Standing]:
-    """One for each opt-out that forbids something, and one while the permission is unknown."""
-    for optout in known.optouts:
-        forbids = policy.scoped_unsubscribe_applies_to if optout.scope else Blocks.MARKETING
-        if forbids is not Blocks.NONE:
+    """One for each wish that limits mail, and one while the permission is unknown.
+
+    An opt-out of one list that forbids nothing under the policy is the application's own matter: it has none.
+    """
+    for fact, wish in wishes(known):
+        shown = _shown(fact, policy, scoped=bool(wish.scope))
+        if shown is not None:
+            status, blocks = shown
             yield Standing(
-                status=Status.UNSUBSCRIBED,
-                blocks=forbids,
-                since=optout.at,
+                status=status,
+                blocks=blocks,
+                since=wish.at,
                 until=None,
-                event_key=optout.event_key,
-                lift_by=LOCKS[Fact.UNSUBSCRIBE],
-                name=_optout_name(optout.scope),
-                scope=optout.scope,
+                event_key=wish.event_key,
+                lift_by=LOCKS[fact],
+                name=_name(fact, wish),
+                scope=wish.scope,
             )
     if known.unknown is not None:
         yield Standing(
             status=Status.NON_MARKETABLE,
-            blocks=Blocks.MARKETING,
+            blocks=policy.non_marketable_applies_to,
             since=known.unknown.at,
             until=None,
             event_key=known.unknown.event_key,
             lift_by=LOCKS[Fact.UNKNOWN_PERMISSION],
-            name=_UNKNOWN_NAME,
+            name=UNKNOWN_NAME,
         )
 
 
-def sentence(entry: Entry, effect: Effect) -> str:
-    """What an entry about consent did."""
-    scope = entry.scope or "everything"
-    if effect.outcome is Outcome.UNSUBSCRIBED:
-        return f"The person opted out of {scope}."
-    if effect.outcome is Outcome.RESUBSCRIBED or not isinstance(entry, Decision):
-        if effect.ended == (_UNKNOWN_NAME,):
-            return f"The person asked for {scope}; until then no permission was known."
-        return f"The person took back the opt-out of {scope}."
-    if effect.outcome is Outcome.OPTED_IN:
-        who = "The person opted in to" if entry.by_contact else f"{entry.actor} recorded an opt-in to"
-        return f"{who} {scope} ({_strength(entry).value})."
-    return _added_sentence(entry)
+def way_of(entry: Entry) -> Way:
+    """How the wish came in: as the entry says, or else as follows from who made it."""
+    if entry.way is not None:
+        return entry.way
+    if not isinstance(entry, Decision):
+        return Way.PROVIDER
+    return Way.FORM if entry.by_contact else Way.STAFF
 
 
-def _added_sentence(entry: Decision) -> str:
-    added = f"{entry.actor} added the contact"
-    match entry.permission:
-        case Permission.STATED:
-            return f"{added} and states that the person agreed."
-        case Permission.NONE_NEEDED:
-            return f"{added}; no permission is needed."
-        case Permission.UNKNOWN | None:
-            return f"{added} without a known permission: marketing messages are forbidden until an opt-in."
-        case _:
-            assert_never(entry.permission)
-
-
-def _strength(entry: Entry) -> Strength:
+def strength_of(entry: Entry) -> Strength:
+    """How sure it is that the person agreed: as the entry says, or else as follows from who made it."""
     if not isinstance(entry, Decision):
         return Strength.SINGLE
     return entry.strength or (Strength.SINGLE if entry.by_contact else Strength.STAFF)
 
 
-def _optout_name(scope: str) -> str:
-    return f"the opt-out of {scope or 'everything'}"
+def _shown(fact: Fact, policy: Policy, *, scoped: bool) -> tuple[Status, Blocks] | None:
+    match fact:
+        case Fact.UNSUBSCRIBE | Fact.UNSUBSCRIBED_BY_US if scoped and policy.scoped_unsubscribe_applies_to is _NOTHING:
+            return None
+        case Fact.UNSUBSCRIBE:
+            blocks = policy.scoped_unsubscribe_applies_to if scoped else policy.unsubscribed_applies_to
+            return Status.UNSUBSCRIBED, blocks
+        case Fact.UNSUBSCRIBED_BY_US:
+            blocks = policy.scoped_unsubscribe_applies_to if scoped else policy.unsubscribed_by_us_applies_to
+            return Status.UNSUBSCRIBED_BY_US, blocks
+        case Fact.DECLINED_COMMERCIAL:
+            return Status.DECLINED_COMMERCIAL, policy.declined_commercial_applies_to
+        case Fact.DO_NOT_CONTACT:
+            return Status.DO_NOT_CONTACT, policy.do_not_contact_applies_to
+        case Fact.PREFERENCE | Fact.UNKNOWN_PERMISSION | Fact.COMPLAINT | Fact.LISTING | Fact.RULE:
+            return None
+        case _:
+            assert_never(fact)
+
+
+_NOTHING = Blocks.NONE
+
+
+def _without_wishes(known: Consent, entry: Entry, scope: str) -> tuple[Consent, Ending]:
+    """The consent without the wishes of this scope (empty: of any) that the entry ends."""
+    endings = []
+    rest: dict[str, tuple[Wish, ...]] = {}
+    for fact, wish in wishes(known):
+        if scope and wish.scope != scope:
+            continue
+        ending = end(_name(fact, wish), LOCKS[fact], entry)
+        if ending.ended:
+            field = _FIELDS[fact]
+            rest[field] = tuple(other for other in rest.get(field, getattr(known, field)) if other is not wish)
+        if ending.ended or fact is not Fact.PREFERENCE:  # what forbids nothing is in nobody's way
+            endings.append(ending)
+    return replace(known, **rest) if rest else known, together(endings)
+
+
+def _with_permission(known: Consent, entry: Entry) -> tuple[Consent, Ending]:
+    """The consent without the unknown permission, if the entry ends it."""
+    if known.unknown is None:
+        return known, Ending()
+    ending = end(UNKNOWN_NAME, LOCKS[Fact.UNKNOWN_PERMISSION], entry)
+    return replace(known, unknown=None) if ending.ended else known, ending
+
+
+def _name(fact: Fact, wish: Wish) -> str:
+    return _NAMES[fact].format(wish.scope or "everything")
 
 
 def _with_optin(known: tuple[Optin, ...], entry: Entry, scope: str) -> tuple[Optin, ...]:
-    strength = _strength(entry)
+    strength = strength_of(entry)
     optin = Optin(scope=scope, at=entry.occurred_at, strength=strength, event_key=entry.event_key)
     for other in known:
         if other.scope == scope and _STRENGTHS.index(other.strength) >= _STRENGTHS.index(strength):

@@ -12,7 +12,7 @@ from msgspec import Struct
 from schemas.vocabulary import STATUS_GRAVITY, Blocks, Cause, Status
 from worker.policy.rule import LiftBy
 
-WIDTH = {Blocks.NONE: 0, Blocks.MARKETING: 1, Blocks.ALL: 2}
+WIDTH = {blocks: width for width, blocks in enumerate(Blocks)}  # how much mail each forbids
 
 
 class Standing(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -21,7 +21,7 @@ class Reason(StrEnum):
     BLOCK_IN_FORCE = "block_in_force"  # the rule's block is in force already
     SAME_MESSAGE = "same_message"  # a failure of this message has already counted
     TOO_SOON = "too_soon"  # within min_interval of the last strike
-    KNOWN_BEFORE = "known_before"  # a second complaint, or a second opt-out of the same scope
+    KNOWN_BEFORE = "known_before"  # a second complaint, or the same wish of the same scope again
     NOTHING_TO_TAKE_BACK = "nothing_to_take_back"  # a resubscribe without an opt-out
     OPTED_OUT = "opted_out"  # an opt-in that is not the person's own, though the person has opted out
     NOTHING_TO_LIFT = "nothing_to_lift"  # a lift of nothing, or of nothing that it may end
@@ -41,6 +41,10 @@ class Outcome(StrEnum):
     BLOCK_BEGAN = "block_began"  # a counted failure was the last one needed: blocked until lifted
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
+    UNSUBSCRIBED_BY_US = "unsubscribed_by_us"
+    DECLINED_COMMERCIAL = "declined_commercial"
+    DO_NOT_CONTACT = "do_not_contact"
+    PREFERS_FEWER = "prefers_fewer"
     RESUBSCRIBED = "resubscribed"
     ADDED = "added"
     OPTED_IN = "opted_in"
@@ -59,6 +63,7 @@ class Effect(Struct, frozen=True, kw_only=True, omit_defaults=True):
     needed: int = 0  # the score that triggers the rule
     engaged: bool = False  # the rule needs more strikes, because the person was engaged lately
     on_trial: bool = False  # the rule needs fewer strikes, because a hold has ended
+    stream: str = ""  # the marketing stream that a complaint is about
     span_missing: timedelta | None = None  # enough strikes, but still too close together
     limit: timedelta | None = None  # the interval or age because of which it did not count
     until: datetime | None = None  # the end of the hold that began, or is in force

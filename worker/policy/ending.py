@@ -1,6 +1,6 @@
 """What a lift or an opt-in has ended, and what it had to leave."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -22,6 +22,11 @@ def end(name: str, lift_by: frozenset[LiftBy], entry: Entry) -> Ending:
     if refusal is None:
         return Ending(ended=(name,))
     return Ending(kept=(f"{refusal.sentence} {refusal.remedy}",))
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names in the middle of a sentence: "this, that and the other"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def together(endings: Iterable[Ending]) -> Ending:

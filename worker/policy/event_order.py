@@ -6,7 +6,8 @@ There are five sorts of entries:
 - *suppressions* (drops because of the ESP's own list): the latest is noted; their order does not matter at all.
 - *calm* (delivered, opened, clicked): their order among each other does not matter, only that they come after
   the last ordered entry.
-- *ordered* (bounces, complaints, unsubscribes, resubscribes, and decisions): each has its place in the log.
+- *ordered* (bounces, complaints, opt-outs and other wishes, resubscribes, and decisions): each has its place in the
+  log.
 - *annotations* (decisions that others never happened, or wait): each changes what the whole log is.
 
 The sort depends only on the entry, not on the policy: a bounce that no rule counts has its place too.
@@ -44,18 +45,23 @@ def _reason(kind: Kind, cause: Cause) -> Reason | None:
     """Why no event of this kind with this cause can ever change anything; None if some can."""
     if cause is Cause.TEST:
         return Reason.TEST
+    reason: Reason | None
     match kind:
         case Kind.ACCEPTED | Kind.DEFERRED | Kind.OTHER:
-            return Reason.NO_NEWS
+            reason = Reason.NO_NEWS
         case Kind.BLOCKED:
-            return Reason.SENDERS_FAULT
+            reason = Reason.SENDERS_FAULT
         case Kind.DROPPED:
-            return None if cause in SUPPRESSION_CAUSES else Reason.ECHO
+            reason = None if cause in SUPPRESSION_CAUSES else Reason.ECHO
         case Kind.SOFT_BOUNCE | Kind.HARD_BOUNCE:
-            return _bounce_reason(cause)
+            reason = _bounce_reason(cause)
         case Kind.DELIVERED | Kind.OPENED | Kind.CLICKED | Kind.UNSUBSCRIBE | Kind.RESUBSCRIBE | Kind.COMPLAINT:
-            return None
-    assert_never(kind)
+            reason = None
+        case Kind.PREFERS_FEWER | Kind.DECLINES_COMMERCIAL | Kind.FORBIDS_CONTACT:
+            reason = None
+        case _:
+            assert_never(kind)
+    return reason
 
 
 _REASONS: dict[tuple[Kind, Cause], Reason] = {

@@ -9,7 +9,7 @@ from msgspec import Struct
 from schemas.kind_rank import rank_in_former_key
 from worker.policy.block import Block
 from worker.policy.complaint import Complaint
-from worker.policy.consent import NO_CONSENT, Consent, Optout
+from worker.policy.consent import NO_CONSENT, Consent, Wish
 from worker.policy.deliverability import NO_FAILURES, Deliverability
 from worker.policy.engagement import NO_ENGAGEMENT, Engagement
 from worker.policy.facts import Facts, OrderKey
@@ -78,7 +78,7 @@ class _FormerDetail(_Detail, frozen=True, kw_only=True):
 
     rules: tuple[RuleState, ...] = ()
     blocks: tuple[Block, ...] = ()
-    optouts: tuple[Optout, ...] = ()
+    optouts: tuple[Wish, ...] = ()
 
 
 class _FormerFacts(_FormerDetail, frozen=True, kw_only=True):

@@ -92,9 +92,9 @@ def _apply_event(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Fa
         case Kind.DROPPED:
             return _drop(facts, event)
         case Kind.COMPLAINT:
-            return _complaint(facts, event)
-        case Kind.UNSUBSCRIBE:
-            return _unsubscribe(facts, event)
+            return _complaint(facts, event, policy)
+        case Kind.UNSUBSCRIBE | Kind.PREFERS_FEWER | Kind.DECLINES_COMMERCIAL | Kind.FORBIDS_CONTACT:
+            return _wish(facts, event)
         case Kind.RESUBSCRIBE:
             return _resubscribe(facts, event, policy)
         case Kind.ACCEPTED | Kind.DEFERRED | Kind.BLOCKED | Kind.OTHER:
@@ -112,6 +112,13 @@ def _apply_decision(facts: Facts, decision: Decision, policy: Policy) -> tuple[F
             return _optin(facts, decision, policy)
         case DecisionKind.LIFTED:
             return _lift(facts, decision, policy)
+        case (
+            DecisionKind.UNSUBSCRIBED
+            | DecisionKind.UNSUBSCRIBED_BY_US
+            | DecisionKind.DECLINED_COMMERCIAL
+            | DecisionKind.DO_NOT_CONTACT
+        ):
+            return _wish(facts, decision)
         case DecisionKind.LISTED:
             known, effect = deliverability.after_listing(facts.deliverability, decision)
             return _in_its_place(facts, decision, deliverability=known), effect
@@ -160,14 +167,14 @@ def _drop(facts: Facts, event: FeedbackEvent) -> tuple[Facts, Effect]:
     return replace(facts, deliverability=known, latest=_later(facts.latest, order_key(event))), effect
 
 
-def _complaint(facts: Facts, event: FeedbackEvent) -> tuple[Facts, Effect]:
-    complained, effect = complaint.after_complaint(facts.complaint, event)
+def _complaint(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Effect]:
+    complained, effect = complaint.after_complaint(facts.complaint, event, policy)
     return _in_its_place(facts, event, complaint=complained), effect
 
 
-def _unsubscribe(facts: Facts, event: FeedbackEvent) -> tuple[Facts, Effect]:
-    known, effect = consent.after_unsubscribe(facts.consent, event)
-    return _in_its_place(facts, event, consent=known), effect
+def _wish(facts: Facts, entry: Entry) -> tuple[Facts, Effect]:
+    known, effect = consent.after_wish(facts.consent, entry)
+    return _in_its_place(facts, entry, consent=known), effect
 
 
 def _resubscribe(facts: Facts, event: FeedbackEvent, policy: Policy) -> tuple[Facts, Effect]:
@@ -197,15 +204,16 @@ def _optin(facts: Facts, decision: Decision, policy: Policy) -> tuple[Facts, Eff
 
 
 def _lift(facts: Facts, decision: Decision, policy: Policy) -> tuple[Facts, Effect]:
+    agreed, of_consent = consent.after_lift(facts.consent, decision)
     after, of_others = _end(facts, decision, policy)
-    ending = together((of_others, consent.kept_by_lift(facts.consent, decision)))
+    ending = together((of_others, of_consent))
     effect = Effect(
         outcome=Outcome.LIFTED if ending.ended else Outcome.NOTHING,
         reason=None if ending.ended else Reason.NOTHING_TO_LIFT,
         ended=ending.ended,
         kept=ending.kept,
     )
-    return after, effect
+    return replace(after, consent=agreed), effect
 
 
 def _end(facts: Facts, decision: Decision, policy: Policy) -> tuple[Facts, Ending]:

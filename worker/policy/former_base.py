@@ -11,7 +11,7 @@ from schemas.decision import DecisionKind
 from schemas.entry import Entry
 from schemas.vocabulary import Kind
 from worker.policy.block import Block
-from worker.policy.consent import Consent
+from worker.policy.consent import Consent, Wish
 from worker.policy.deliverability import Deliverability
 from worker.policy.engagement import Engagement
 from worker.policy.facts import Facts
@@ -58,12 +58,11 @@ def joined(one: Facts, other: Facts) -> Facts:
             ),
         ),
         consent=Consent(
-            optouts=tuple(
-                sorted(
-                    {optout.scope: optout for optout in (*other.consent.optouts, *one.consent.optouts)}.values(),
-                    key=lambda optout: optout.scope,
-                )
-            ),
+            optouts=_by_scope(one.consent.optouts, other.consent.optouts),
+            taken_off=_by_scope(one.consent.taken_off, other.consent.taken_off),
+            declined=_by_scope(one.consent.declined, other.consent.declined),
+            no_contact=_by_scope(one.consent.no_contact, other.consent.no_contact),
+            fewer=_by_scope(one.consent.fewer, other.consent.fewer),
             permission=one.consent.permission or other.consent.permission,
             unknown=one.consent.unknown or other.consent.unknown,
         ),
@@ -87,6 +86,10 @@ def _later_times(one: Engagement, other: Engagement) -> Engagement:
         last_opened_at=max(one.last_opened_at, other.last_opened_at, key=_sortable),
         last_clicked_at=max(one.last_clicked_at, other.last_clicked_at, key=_sortable),
     )
+
+
+def _by_scope(one: Sequence[Wish], other: Sequence[Wish]) -> tuple[Wish, ...]:
+    return tuple(sorted({wish.scope: wish for wish in (*other, *one)}.values(), key=lambda wish: wish.scope))
 
 
 def _by_name(items: Sequence[_Named], join: Callable[[_Named, _Named], _Named]) -> tuple[_Named, ...]:

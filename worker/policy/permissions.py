@@ -18,7 +18,11 @@ from worker.policy.rule import LiftBy
 class Fact(StrEnum):
     """What forbids mail, or counts towards it."""
 
+    DO_NOT_CONTACT = "do_not_contact"
+    DECLINED_COMMERCIAL = "declined_commercial"
     UNSUBSCRIBE = "unsubscribe"
+    UNSUBSCRIBED_BY_US = "unsubscribed_by_us"
+    PREFERENCE = "preference"  # for fewer messages: it forbids nothing
     UNKNOWN_PERMISSION = "unknown_permission"
     COMPLAINT = "complaint"
     LISTING = "listing"  # blocklisted by a decision
@@ -53,8 +57,13 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 
 # How each fact can end. What a rule began ends as its `lift_by` says, and by time; a listing may have an end as well.
+_THE_PERSONS = frozenset({LiftBy.OPTIN, LiftBy.CONFIRMED_OPTIN})
 LOCKS: dict[Fact, frozenset[LiftBy]] = {
-    Fact.UNSUBSCRIBE: frozenset({LiftBy.OPTIN, LiftBy.CONFIRMED_OPTIN}),
+    Fact.DO_NOT_CONTACT: _THE_PERSONS,
+    Fact.DECLINED_COMMERCIAL: _THE_PERSONS,
+    Fact.UNSUBSCRIBE: _THE_PERSONS,
+    Fact.UNSUBSCRIBED_BY_US: _THE_PERSONS | {LiftBy.ADMIN},
+    Fact.PREFERENCE: _THE_PERSONS,
     Fact.UNKNOWN_PERMISSION: frozenset({LiftBy.OPTIN, LiftBy.CONFIRMED_OPTIN, LiftBy.RECORDED_OPTIN}),
     Fact.COMPLAINT: frozenset({LiftBy.CONFIRMED_OPTIN, LiftBy.ADMIN}),
     Fact.LISTING: frozenset({LiftBy.ADMIN}),
@@ -82,6 +91,10 @@ MAY_DECIDE: dict[DecisionKind, frozenset[By]] = {
     DecisionKind.OPTED_IN: frozenset({By.CONTACT, *_STAFF}),
     DecisionKind.LIFTED: frozenset(_STAFF),
     DecisionKind.LISTED: frozenset(_STAFF),
+    DecisionKind.UNSUBSCRIBED: frozenset({By.CONTACT, *_STAFF}),
+    DecisionKind.UNSUBSCRIBED_BY_US: frozenset(_STAFF),
+    DecisionKind.DECLINED_COMMERCIAL: frozenset({By.CONTACT, *_STAFF}),
+    DecisionKind.DO_NOT_CONTACT: frozenset({By.CONTACT, *_STAFF}),
     DecisionKind.VOIDED: frozenset(_STAFF),
     DecisionKind.HELD_BACK: frozenset(_STAFF),
     DecisionKind.RELEASED: frozenset(_STAFF),

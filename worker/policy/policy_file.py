@@ -17,6 +17,7 @@ action = "record"
 ```
 """
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -25,6 +26,7 @@ from msgspec import structs
 
 from schemas.vocabulary import Blocks
 from worker.errors import ImpossibleSetting
+from worker.policy.dimension import WIDTH
 from worker.policy.mistakes import collect_mistakes, impossible, instead_of, mistake, raise_all
 from worker.policy.presets import NO_PRESET, RECOMMENDED, preset_names, preset_tables
 from worker.policy.rule import Action, Policy, Rule
@@ -32,13 +34,25 @@ from worker.policy.rule_check import rule_mistakes
 from worker.policy.rule_reader import read_open_span, read_rule, read_word, rule_place
 from worker.process.spelling import closest
 
+# Which mail each status forbids, and the least that it can forbid.
+APPLIES_TO: dict[str, Blocks] = {
+    "do_not_contact_applies_to": Blocks.COMMERCIAL,
+    "declined_commercial_applies_to": Blocks.COMMERCIAL,
+    "complaint_applies_to": Blocks.MARKETING,
+    "marketing_complaint_applies_to": Blocks.MARKETING,
+    "unsubscribed_applies_to": Blocks.NONE,
+    "scoped_unsubscribe_applies_to": Blocks.NONE,
+    "unsubscribed_by_us_applies_to": Blocks.NONE,
+    "non_marketable_applies_to": Blocks.NONE,
+}
+_AT_LEAST = {Blocks.MARKETING: "some mail", Blocks.COMMERCIAL: "commercial mail"}
 POLICY_KEYS = (
     "preset",
     "name",
     "about",
     "max_event_age",
-    "complaint_applies_to",
-    "scoped_unsubscribe_applies_to",
+    *APPLIES_TO,
+    "marketing_streams",
     "rules",
 )
 _WHERE = "policy"
@@ -83,20 +97,52 @@ def _settings_of_all_rules(whole: Mapping[str, Any], mistakes: list[str]) -> dic
     if "max_event_age" in whole:
         with collect_mistakes(mistakes):
             settings["max_event_age"] = read_open_span(_WHERE, "max_event_age", whole["max_event_age"])
-    for key in ("complaint_applies_to", "scoped_unsubscribe_applies_to"):
+    for key, least in APPLIES_TO.items():
         if key in whole:
             with collect_mistakes(mistakes):
-                settings[key] = read_word(_WHERE, key, whole[key], Blocks)
-    if settings.get("complaint_applies_to") is Blocks.NONE:
+                settings[key] = _forbidden_mail(key, whole[key], least)
+    if "marketing_streams" in whole:
+        with collect_mistakes(mistakes):
+            settings["marketing_streams"] = _streams(whole["marketing_streams"])
+    if "complaint_applies_to" in settings:
+        settings.setdefault("marketing_complaint_applies_to", settings["complaint_applies_to"])
+    _check_streams(settings, mistakes)
+    return settings
+
+
+def _forbidden_mail(key: str, value: Any, least: Blocks) -> Blocks:
+    blocks = read_word(_WHERE, key, value, Blocks)
+    enough = [word for word in Blocks if WIDTH[word] >= WIDTH[least]]
+    if blocks not in enough:
+        raise impossible(
+            _WHERE,
+            key,
+            f"is {blocks.value!r}, but this status always forbids {_AT_LEAST[least]}",
+            f"write {' or '.join(json.dumps(word.value) for word in enough)}",
+        )
+    return blocks
+
+
+def _streams(value: Any) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+        raise impossible(
+            _WHERE, "marketing_streams", f"is {value!r}", 'write a list: marketing_streams = ["newsletter"]'
+        )
+    return frozenset(value)
+
+
+def _check_streams(settings: Mapping[str, Any], mistakes: list[str]) -> None:
+    of_all = settings.get("complaint_applies_to", Blocks.ALL)
+    of_streams = settings.get("marketing_complaint_applies_to", of_all)
+    if WIDTH[of_streams] > WIDTH[of_all]:
         mistakes.append(
             mistake(
                 _WHERE,
-                "complaint_applies_to",
-                'is "none", but a complaint always forbids some mail',
-                'write "marketing" or "all"',
+                "marketing_complaint_applies_to",
+                f"is {of_streams.value!r}, which is more than complaint_applies_to, {of_all.value!r}, forbids",
+                "lower it, or raise the other",
             )
         )
-    return settings
 
 
 def _own_rule_tables(rules: Any, mistakes: list[str]) -> dict[str, Mapping[str, Any]]:

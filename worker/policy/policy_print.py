@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from worker.policy.duration import write_duration
+from worker.policy.policy_file import APPLIES_TO
 from worker.policy.presets import NO_PRESET
 from worker.policy.rule import Action, Policy, Rule
 
@@ -16,8 +17,8 @@ def policy_as_toml(policy: Policy) -> str:
         f"preset = {_text(NO_PRESET)}",
         f"name = {_text(policy.name)}",
         f"max_event_age = {_text(write_duration(policy.max_event_age))}",
-        f"complaint_applies_to = {_text(policy.complaint_applies_to)}",
-        f"scoped_unsubscribe_applies_to = {_text(policy.scoped_unsubscribe_applies_to)}",
+        *(f"{key} = {_text(getattr(policy, key))}" for key in APPLIES_TO),
+        f"marketing_streams = [{', '.join(map(_text, sorted(policy.marketing_streams)))}]",
     ]
     for rule in policy.rules:
         lines += ["", f"[policy.rules.{rule.name}]"]

@@ -74,8 +74,16 @@ class Policy(Struct, frozen=True, kw_only=True, dict=True):
     name: str
     rules: tuple[Rule, ...]
     max_event_age: timedelta | None = timedelta(days=14)  # older on arrival from an ESP: kept, but no strike
+    # Which mail each status forbids.
+    do_not_contact_applies_to: Blocks = Blocks.ALL
+    declined_commercial_applies_to: Blocks = Blocks.COMMERCIAL
     complaint_applies_to: Blocks = Blocks.ALL
+    marketing_complaint_applies_to: Blocks = Blocks.ALL  # a complaint about one of the marketing streams
+    marketing_streams: frozenset[str] = frozenset()  # scopes, tags or sources
+    unsubscribed_applies_to: Blocks = Blocks.MARKETING
     scoped_unsubscribe_applies_to: Blocks = Blocks.MARKETING  # an unsubscribe from one list or group
+    unsubscribed_by_us_applies_to: Blocks = Blocks.MARKETING
+    non_marketable_applies_to: Blocks = Blocks.MARKETING
 
     @cached_property
     def rule_by_name(self) -> dict[str, Rule]:

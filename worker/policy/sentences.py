@@ -7,16 +7,19 @@ from schemas.decision import Decision, DecisionKind
 from schemas.entry import Entry, EntryKind
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Status
-from worker.policy import complaint, consent, engagement, suppression
+from worker.policy import complaint, engagement, suppression
+from worker.policy.consent_sentences import consent_sentence, noted
 from worker.policy.dimension import Standing
 from worker.policy.duration import write_duration
 from worker.policy.effect import Effect, Outcome, Reason
+from worker.policy.ending import listed
 from worker.policy.permissions import ways
 from worker.policy.suppression import Suppression
 
 _FORBIDS = {
     Blocks.NONE: "nothing is forbidden",
     Blocks.MARKETING: "marketing messages are forbidden",
+    Blocks.COMMERCIAL: "marketing and one-to-one messages are forbidden",
     Blocks.ALL: "all messages are forbidden",
 }
 _NOT_COUNTED = {
@@ -65,7 +68,7 @@ def effect_sentence(entry: Entry, effect: Effect) -> str:
         rules = ", ".join(effect.excused)
         parts.append(f"It excuses the strikes of {rules}, unless this message bounces after all.")
     if effect.ended and effect.outcome is Outcome.OPTED_IN:
-        parts.append(f"It ended {_listed(effect.ended)}.")
+        parts.append(f"It ended {listed(effect.ended)}.")
     return " ".join((*parts, *effect.kept))
 
 
@@ -84,8 +87,8 @@ def out_sentence(annotation: Decision) -> str:
 
 def stretch_sentence(counts: Mapping[EntryKind, int], first_at: datetime, last_at: datetime) -> str:
     """What calm entries in a row were, and when."""
-    listed = _listed(tuple(f"{count} {kind.value}" for kind, count in counts.items()))
-    return f"{listed} between {moment_text(first_at)} and {moment_text(last_at)}."
+    several = listed(tuple(f"{count} {kind.value}" for kind, count in counts.items()))
+    return f"{several} between {moment_text(first_at)} and {moment_text(last_at)}."
 
 
 def standing_sentence(standing: Standing, *, is_provisional: bool = False) -> str:
@@ -140,10 +143,10 @@ def _main_sentence(entry: Entry, effect: Effect) -> str:
 
 
 def _decision_sentence(decision: Decision, effect: Effect) -> str:
-    note = f' ("{decision.note}")' if decision.note else ""
+    note = noted(decision)
     match effect.outcome:
         case Outcome.LIFTED:
-            sentence = f"{decision.actor} lifted {_listed(effect.ended)}{note}."
+            sentence = f"{decision.actor} lifted {listed(effect.ended)}{note}."
         case Outcome.LISTED:
             until = "until it is lifted" if effect.until is None else f"until {moment_text(effect.until)}"
             sentence = f"{decision.actor} listed the contact{note}: {_FORBIDS[decision.blocks]} {until}."
@@ -154,7 +157,7 @@ def _decision_sentence(decision: Decision, effect: Effect) -> str:
         case Outcome.NOTHING if effect.reason is not None:
             sentence = _NOT_COUNTED[effect.reason]
         case _:
-            sentence = consent.sentence(decision, effect)
+            sentence = consent_sentence(decision, effect)
     return sentence
 
 
@@ -182,16 +185,14 @@ def _event_sentence(event: FeedbackEvent, effect: Effect) -> str:
         case Outcome.HOLD_BEGAN | Outcome.BLOCK_BEGAN:
             sentence = f"{strike}: a block began, until it is lifted."
         case Outcome.COMPLAINED:
-            sentence = complaint.sentence()
+            sentence = complaint.sentence(effect.stream)
         case Outcome.UNSUBSCRIBED | Outcome.RESUBSCRIBED:
-            sentence = consent.sentence(event, effect)
+            sentence = consent_sentence(event, effect)
+        case Outcome.DECLINED_COMMERCIAL | Outcome.DO_NOT_CONTACT | Outcome.PREFERS_FEWER:
+            sentence = consent_sentence(event, effect)
         case _:
             sentence = engagement.sentence(event)
     return sentence
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _roughly(duration: timedelta) -> str:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from schemas.decision import DECISION_RANKS, ConsentProof, Decision, Origin, Permission, Role, Strength
 from schemas.feedback_event import READER_VERSION
-from schemas.vocabulary import Blocks, Cause, Channel
+from schemas.vocabulary import Blocks, Cause, Channel, Way
 from worker.store.pool import WriterConnection
 
 DecisionOfContact = tuple[Decision, int]  # with its contact's id
@@ -25,6 +25,7 @@ class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by_contact: bool = False
     actor: str
     note: str | None = None
+    way: Way | None = None
     blocks: Blocks = Blocks.ALL
     until: datetime | None = None
     permission: Permission | None = None

@@ -103,6 +103,8 @@ class EventEncoder:
             cause = self._words.id_of_cause(event.cause)
             if cause is None:
                 beside = {**(beside or {}), "cause": event.cause.value}
+        if event.way is not None:
+            beside = {**(beside or {}), "way": event.way.value}
         raw = dictionary_id = None
         if event.raw and self._keeps_raw(event):
             raw, dictionary_id = self._compressor.compress(event.provider, event.raw)

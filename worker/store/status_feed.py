@@ -17,6 +17,7 @@ from uuid import UUID
 import asyncpg
 
 from schemas.outgoing import HistoryLine, StatusChanged
+from schemas.vocabulary import forbidden_classes
 from worker.errors import CursorGone, RequestRefused
 from worker.store.pool import Executor, store_errors
 
@@ -36,8 +37,13 @@ _GLANCE = """
 _GLANCE_OF_ACCOUNT = _GLANCE.replace("position = $1", "position = $1 AND account = $2")
 # Where each field of a HistoryLine comes from: of a status change `s`, or of its contact `c`.
 _FROM_CONTACT = {"account", "channel", "address"}
+_FOLLOWING = {"old_forbids": "old_blocks", "new_forbids": "new_blocks"}  # from other fields
 _LINE_COLUMNS = {
-    **{field: f"{'c' if field in _FROM_CONTACT else 's'}.{field}" for field in HistoryLine.__struct_fields__},
+    **{
+        field: f"{'c' if field in _FROM_CONTACT else 's'}.{field}"
+        for field in HistoryLine.__struct_fields__
+        if field not in _FOLLOWING
+    },
     "event_key": "encode(s.event_key, 'hex') AS event_key",
 }
 CHANGE_COLUMNS = ", ".join(["s.position", *_LINE_COLUMNS.values()])
@@ -133,7 +139,8 @@ def cursor_of(position: int, message_id: UUID) -> str:
 
 
 def _line(record: asyncpg.Record) -> dict[str, Any]:
-    return {field: record[field] for field in _LINE_COLUMNS}
+    line = {field: record[field] for field in _LINE_COLUMNS}
+    return line | {field: forbidden_classes(line[blocks]) for field, blocks in _FOLLOWING.items()}
 
 
 async def _place_of(executor: Executor, cursor: str, account: str | None) -> tuple[int, bool]:

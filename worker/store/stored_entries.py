@@ -11,7 +11,7 @@ from schemas.decision import ANNOTATIONS, DECISION_RANKS
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.kind_rank import KIND_RANKS
-from schemas.vocabulary import Cause, Channel, Kind
+from schemas.vocabulary import Cause, Channel, Kind, Way
 from worker.errors import SchemaOutOfDate
 from worker.store.decision_rows import DECISION_KINDS, decision_of
 from worker.store.dictionaries import decompress, raw_decompressors
@@ -19,8 +19,10 @@ from worker.store.log_span import Place, Span
 from worker.store.pool import Executor, store_errors
 
 _KINDS: dict[int, Kind] = {rank: kind for kind, rank in KIND_RANKS.items()}
+_COMPLAINT_RANK = KIND_RANKS[Kind.COMPLAINT]
 _FIRST_ANNOTATING_RANK = min(DECISION_RANKS[kind] for kind in ANNOTATIONS)
 _CAUSES: dict[str, Cause] = {cause.value: cause for cause in Cause}
+_WAYS: dict[str, Way] = {way.value: way for way in Way}
 _CHANNELS: dict[str, Channel] = {channel.value: channel for channel in Channel}
 
 _TOLD_BY = {"provider": "w_vendor_event.brought_by, "}
@@ -44,7 +46,7 @@ def _entries_where(condition: str, columns: Sequence[str], end: str = "") -> str
 
 def _rows_of(table: str, condition: str, columns: Sequence[str], end: str = "") -> str:
     """The rows of one table that meet the condition, each with the columns of `entries`."""
-    selected = ", ".join((*columns, *_NAMES, *_of_decisions(table)))
+    selected = ", ".join((*columns, *_NAMES, *_of_decisions(table), *_of_complaints(table, columns)))
     return f"(SELECT {selected} FROM {table} WHERE {condition} {end})"  # noqa: S608 - constants
 
 
@@ -53,14 +55,23 @@ def _of_decisions(table: str) -> Sequence[str]:
     return _OF_DECISIONS if table == "entries" else ("NULL::bigint AS act_id", "NULL::jsonb AS detail")
 
 
+def _of_complaints(table: str, columns: Sequence[str]) -> Sequence[str]:
+    """The tags of complaints, of which the fold may tell the stream, where the tags of all entries are not read."""
+    if "tags" in columns:
+        return ()
+    return (
+        f"CASE WHEN rank = {_COMPLAINT_RANK} THEN tags END AS tags" if table == "entries" else "NULL::jsonb AS tags",
+    )
+
+
 def _joined(rows: str, columns: Sequence[str]) -> str:
     words = ", ".join(
         f"coalesce({_TOLD_BY.get(name, '')}w_{name}.word, e.beside ->> '{name}'{_WITHOUT.get(name, '')}) AS {name}"
         for name in _NAMES
     )
     joins = " ".join(f"LEFT JOIN words w_{name} ON w_{name}.id = e.{name}" for name in _NAMES)
-    shown = ", ".join(f"e.{column}" for column in (*columns, *_OF_DECISIONS) if column != "beside")
-    return f"SELECT {shown}, {words}, c.account, c.channel, c.address FROM ({rows}) e JOIN contacts c ON c.id = e.contact_id {joins}"  # noqa: S608, E501 - constants
+    shown = ", ".join(f"e.{column}" for column in (*columns, *_OF_DECISIONS) if column not in {"beside", "tags"})
+    return f"SELECT {shown}, {words}, e.tags, e.beside ->> 'way' AS way, c.account, c.channel, c.address FROM ({rows}) e JOIN contacts c ON c.id = e.contact_id {joins}"  # noqa: S608, E501 - constants
 
 
 _OF_CONTACTS = """
@@ -104,7 +115,8 @@ async def stored_entries_by_contact(
 
     Beyond the retention these are the entries that still have a say. A contact without entries is not in the answer.
     `since` leaves out what occurred before it, `until` what occurred then or later: Postgres passes over the other
-    partitions. Unless `whole`, events come without what no fold looks at: diagnostic, tags, metadata and raw.
+    partitions. Unless `whole`, events come without what no fold looks at: diagnostic, metadata, raw, and
+    the tags of other events than complaints.
     Raises StoreUnavailable.
     """
     with store_errors("reading stored entries"):
@@ -224,14 +236,12 @@ def _entry(row: asyncpg.Record, raw: bytes | None) -> Entry:
         ) from unknown
     if raw is None:
         return _event(row, kind, cause, channel)
-    tags: list[str] | None = row["tags"]
     return _event(
         row,
         kind,
         cause,
         channel,
         diagnostic=row["diagnostic"],
-        tags=tuple(tags or ()),
         metadata=row["metadata"],
         raw=raw,
     )
@@ -239,6 +249,8 @@ def _entry(row: asyncpg.Record, raw: bytes | None) -> Entry:
 
 def _event(row: asyncpg.Record, kind: Kind, cause: Cause, channel: Channel, **payload: Any) -> FeedbackEvent:
     delivery_id: UUID = row["delivery_id"]
+    tags: list[str] | None = row["tags"]
+    way: str | None = row["way"]
     return FeedbackEvent(
         event_key=row["entry_key"],
         provider=row["provider"],
@@ -257,5 +269,7 @@ def _event(row: asyncpg.Record, kind: Kind, cause: Cause, channel: Channel, **pa
         enhanced_status=row["enhanced_status"],
         scope=row["scope"],
         machine=row["machine"],
+        tags=tuple(tags or ()),
+        way=None if way is None else _WAYS[way],
         **payload,
     )

@@ -9,7 +9,7 @@ import msgspec
 from schemas.address import normalise_recipient
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Cause, Channel, Kind
+from schemas.vocabulary import Cause, Channel, Kind, Way
 from worker.errors import UnreadablePayload
 from worker.providers.classification.failure import Classification
 from worker.providers.payload.batch_body import Element
@@ -39,6 +39,7 @@ def new_event(
     message_id: str | None = None,
     diagnostic: str | None = None,
     scope: str | None = None,
+    way: Way | None = None,
     machine: bool = False,
     tags: tuple[str, ...] = (),
     metadata: dict[str, Any] | None = None,
@@ -82,6 +83,7 @@ def new_event(
         tags,
         metadata,
         raw,
+        way,
         vendor_time if arrival_dated else None,
         known_by_id,
         None if former_key is None else make_event_key([envelope.account, *former_key]),

@@ -257,6 +257,7 @@ def _read_event(reported: ReportedEvent, raw: bytes, envelope: Envelope) -> Feed
         message_id=fit_text(message_id, MESSAGE_ID_LIMIT) if message_id else None,
         diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
         scope=fit_text(reported.scope, WORD_LIMIT) if reported.scope else None,
+        way=reported.way,
         machine=reported.machine,
         tags=_tags(tags) if tags else (),
         metadata=metadata(reported.metadata) if reported.metadata else None,
