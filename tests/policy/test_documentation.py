@@ -21,7 +21,7 @@ from worker.policy.cause_groups import CAUSE_GROUPS
 from worker.policy.duration import write_duration
 from worker.policy.explain import explain
 from worker.policy.permissions import LOCKS, OPENS, By, Fact, Proof
-from worker.policy.policy_file import POLICY_KEYS, load_policy, preset, recommended_policy
+from worker.policy.policy_file import APPLIES_TO, POLICY_KEYS, load_policy, preset, recommended_policy
 from worker.policy.policy_print import rule_values
 from worker.policy.presets import preset_about, preset_names
 from worker.policy.rule import RULE_LIFT_BY, Action, LiftBy, Policy, Rule
@@ -38,11 +38,26 @@ SETTINGS = {
         "a failure that an ESP reports longer than this after it happened is kept but is no strike; one in "
         "[our own JSON](providers/bouncekeeper.md) counts however old it is"
     ),
-    "complaint_applies_to": "which mail a complaint forbids: `marketing` or `all`",
-    "scoped_unsubscribe_applies_to": (
-        "which mail an opt-out from one list or group forbids: `marketing`, `all`, or `none` when your application "
-        "keeps to the lists itself"
+    "do_not_contact_applies_to": "which mail `do_not_contact` forbids: `commercial` or `all`",
+    "declined_commercial_applies_to": "which mail `declined_commercial` forbids: `commercial` or `all`",
+    "complaint_applies_to": "which mail a complaint forbids: `marketing`, `commercial` or `all`",
+    "marketing_complaint_applies_to": (
+        "which mail a complaint about one of the `marketing_streams` forbids: `marketing` or `commercial` leave "
+        "receipts on"
     ),
+    "marketing_streams": (
+        "the names by which marketing is known: a complaint is about such a stream if its event names one of them as "
+        "its `scope`, among its `tags`, or as its source"
+    ),
+    "unsubscribed_applies_to": (
+        "which mail an opt-out of everything forbids: `none` (it is only shown), `marketing`, `commercial` or `all`"
+    ),
+    "scoped_unsubscribe_applies_to": (
+        "which mail an opt-out from one list or group forbids, also one by us: `marketing`, `commercial`, `all`, or "
+        "`none` when your application keeps to the lists itself"
+    ),
+    "unsubscribed_by_us_applies_to": "the same for contacts whom you have unsubscribed from everything yourselves",
+    "non_marketable_applies_to": "which mail an unknown permission forbids: `none`, `marketing`, `commercial` or `all`",
     "rules": "the rules, each a table of its own",
 }
 MEANINGS = {
@@ -115,8 +130,9 @@ def settings_table() -> str:
     defaults = {
         "preset": '`"recommended"`',
         "max_event_age": f'`"{write_duration(policy.max_event_age)}"`',
-        "complaint_applies_to": f'`"{policy.complaint_applies_to}"`',
-        "scoped_unsubscribe_applies_to": f'`"{policy.scoped_unsubscribe_applies_to}"`',
+        **{key: f'`"{getattr(policy, key)}"`' for key in APPLIES_TO},
+        "marketing_complaint_applies_to": "as `complaint_applies_to`",
+        "marketing_streams": "`[]`",
     }
     return table(
         ["key", "default", "meaning"], [[f"`{key}`", defaults.get(key, "-"), SETTINGS[key]] for key in POLICY_KEYS]
@@ -183,8 +199,12 @@ _FACTS = {
     "block and strikes of a rule": None,
     "listing by decision": LOCKS[Fact.LISTING],
     "complaint": LOCKS[Fact.COMPLAINT],
-    "opt-out": LOCKS[Fact.UNSUBSCRIBE],
     "unknown permission": LOCKS[Fact.UNKNOWN_PERMISSION],
+    "unsubscribed by us": LOCKS[Fact.UNSUBSCRIBED_BY_US],
+    "opt-out": LOCKS[Fact.UNSUBSCRIBE],
+    "declined commercial": LOCKS[Fact.DECLINED_COMMERCIAL],
+    "do not contact": LOCKS[Fact.DO_NOT_CONTACT],
+    "preference for fewer": LOCKS[Fact.PREFERENCE],
 }
 _ACTS: dict[str, tuple[EntryKind, tuple[By, ...], tuple[Proof, ...]]] = {
     "`lifted` by an operator or administrator, with a reason": (

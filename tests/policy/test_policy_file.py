@@ -65,12 +65,32 @@ def test_what_holds_for_all_rules_can_be_set() -> None:
         [policy]
         name = "ours"
         max_event_age = "3d"
-        complaint_applies_to = "marketing"
+        do_not_contact_applies_to = "commercial"
+        declined_commercial_applies_to = "all"
+        complaint_applies_to = "commercial"
+        marketing_complaint_applies_to = "marketing"
+        marketing_streams = ["newsletter", "stream:offers"]
+        unsubscribed_applies_to = "commercial"
         scoped_unsubscribe_applies_to = "none"
+        unsubscribed_by_us_applies_to = "all"
+        non_marketable_applies_to = "none"
         """
     )
     assert (policy.name, policy.max_event_age) == ("ours", timedelta(days=3))
-    assert (policy.complaint_applies_to, policy.scoped_unsubscribe_applies_to) == (Blocks.MARKETING, Blocks.NONE)
+    assert policy.do_not_contact_applies_to is Blocks.COMMERCIAL
+    assert policy.declined_commercial_applies_to is Blocks.ALL
+    assert policy.complaint_applies_to is Blocks.COMMERCIAL
+    assert policy.marketing_complaint_applies_to is Blocks.MARKETING
+    assert policy.marketing_streams == {"newsletter", "stream:offers"}
+    assert policy.unsubscribed_applies_to is Blocks.COMMERCIAL
+    assert policy.scoped_unsubscribe_applies_to is Blocks.NONE
+    assert policy.unsubscribed_by_us_applies_to is Blocks.ALL
+    assert policy.non_marketable_applies_to is Blocks.NONE
+    assert load_policy(tomllib.loads(policy_as_toml(policy))["policy"]) == policy
+
+
+def test_a_complaint_about_a_marketing_stream_forbids_what_any_complaint_does_unless_it_is_set() -> None:
+    assert from_toml('[policy]\ncomplaint_applies_to = "marketing"').marketing_complaint_applies_to is Blocks.MARKETING
 
 
 def test_lift_by_follows_the_action_when_it_is_left_out() -> None:
@@ -176,6 +196,17 @@ def test_a_mistake_in_a_rule_names_the_rule_the_key_and_the_remedy(keys: dict[st
         ({"max_event_age": "soon"}, ["max_event_age", "'soon' is not a duration"]),
         ({"complaint_applies_to": "none"}, ["complaint_applies_to", "always forbids"]),
         ({"complaint_applies_to": "some"}, ["complaint_applies_to", "'some'"]),
+        (
+            {"do_not_contact_applies_to": "marketing"},
+            ["do_not_contact_applies_to", "commercial mail", "commercial, all"],
+        ),
+        ({"declined_commercial_applies_to": "none"}, ["declined_commercial_applies_to", "always forbids"]),
+        (
+            {"complaint_applies_to": "marketing", "marketing_complaint_applies_to": "all"},
+            ["marketing_complaint_applies_to", "more than complaint_applies_to"],
+        ),
+        ({"marketing_streams": "news"}, ["marketing_streams", "write a list"]),
+        ({"marketing_streams": ["news", " "]}, ["marketing_streams", "write a list"]),
         ({"scoped_unsubscribe_applies_to": 1}, ["scoped_unsubscribe_applies_to"]),
         ({"name": ""}, ["name"]),
         ({"rules": [1]}, ["rules", "[policy.rules.<name>]"]),

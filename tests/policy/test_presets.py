@@ -50,6 +50,8 @@ SOFT_LIMITS = {
     "openmoves": 20,
     "intilery": 3,
     "campus": 1,
+    "kartra": 5,
+    "keap": 5,
 }
 # Those that no number of soft bounces a day apart would block within a week, and why.
 OTHERWISE = {"recommended", "odoo", "listmonk", "constantcontact", "provider", "engagingnetworks"}

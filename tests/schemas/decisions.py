@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.decision import Decision, DecisionKind, Permission, Role, Strength
+from schemas.decision import ANNOTATIONS, Decision, DecisionKind, Permission, Role, Strength
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Blocks, Cause
+from schemas.vocabulary import Blocks, Cause, Way
 from tests.schemas.feedback_events import DAYS, START
 from worker.providers.payload.event_key import make_event_key
 
@@ -62,6 +62,11 @@ def added(day: float, permission: Permission = Permission.UNKNOWN, **fields: Any
     return make_decision(DecisionKind.ADDED, day=day, permission=permission, **fields)
 
 
+def wish(kind: DecisionKind, day: float, **fields: Any) -> Decision:
+    """What the person wants, as an operator was told: an opt-out, no commercial messages, no contact at all."""
+    return make_decision(kind, day=day, **fields)
+
+
 def void(day: float, *entries: Entry, **fields: Any) -> Decision:
     """These entries never happened."""
     return _annotation(DecisionKind.VOIDED, day, entries, **fields)
@@ -81,14 +86,23 @@ def _annotation(kind: DecisionKind, day: float, entries: Sequence[Entry], **fiel
     return make_decision(kind, day=day, entry_keys=tuple(entry.event_key for entry in entries), **fields)
 
 
+# Opt-ins and lifts are drawn more often: they end what the others begin.
+DECIDED = [
+    *(kind for kind in DecisionKind if kind not in ANNOTATIONS),
+    DecisionKind.OPTED_IN,
+    DecisionKind.OPTED_IN,
+    DecisionKind.LIFTED,
+]
+
+
 @st.composite
 def one_decision(draw: st.DrawFn) -> Decision:
     """Any decision but an annotation, of the year after START, by anybody."""
-    kind = draw(st.sampled_from([DecisionKind.ADDED, DecisionKind.OPTED_IN, DecisionKind.LIFTED, DecisionKind.LISTED]))
+    kind = draw(st.sampled_from(DECIDED))
     day = draw(DAYS)
     fields: dict[str, Any] = {
         "role": draw(st.sampled_from([Role.OPERATOR, Role.OPERATOR, Role.ADMINISTRATOR, Role.READER])),
-        "by_contact": draw(st.booleans()) if kind is DecisionKind.OPTED_IN else False,
+        "by_contact": draw(st.booleans()) if kind not in {DecisionKind.LIFTED, DecisionKind.LISTED} else False,
         "note": draw(st.sampled_from(["because", "because", None])),
         "received_at": START + timedelta(days=day + draw(st.sampled_from([0, 500]))),
     }
@@ -101,7 +115,10 @@ def one_decision(draw: st.DrawFn) -> Decision:
         case DecisionKind.LISTED:
             lasting = draw(st.sampled_from([None, 0, 10, 100]))
             fields["until"] = None if lasting is None else START + timedelta(days=day + lasting)
-            fields["blocks"] = draw(st.sampled_from([Blocks.ALL, Blocks.MARKETING]))
+            fields["blocks"] = draw(st.sampled_from([Blocks.ALL, Blocks.COMMERCIAL, Blocks.MARKETING]))
+        case DecisionKind.UNSUBSCRIBED | DecisionKind.UNSUBSCRIBED_BY_US:
+            fields["scope"] = draw(st.sampled_from([None, None, "list-a"]))
+            fields["way"] = draw(st.sampled_from([None, *Way]))
         case _:
             pass
     return make_decision(kind, day=day, **fields)

@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Kind, Way
 from worker.providers.payload.event_key import make_event_key
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -65,9 +65,23 @@ _CAUSED: Sequence[tuple[Kind, Cause]] = [
     (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     (Kind.UNSUBSCRIBE, Cause.NONE),
     (Kind.RESUBSCRIBE, Cause.NONE),
+    (Kind.PREFERS_FEWER, Cause.NONE),
+    (Kind.DECLINES_COMMERCIAL, Cause.NONE),
+    (Kind.FORBIDS_CONTACT, Cause.NONE),
     (Kind.OTHER, Cause.NONE),
 ]
 
+
+_SCOPED = frozenset(
+    {
+        Kind.UNSUBSCRIBE,
+        Kind.RESUBSCRIBE,
+        Kind.PREFERS_FEWER,
+        Kind.DECLINES_COMMERCIAL,
+        Kind.FORBIDS_CONTACT,
+        Kind.COMPLAINT,
+    }
+)
 
 # Of the year after START. They repeat often, so that ties are met.
 DAYS = st.sampled_from([0, 0.25, 1, 1.5, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 300])
@@ -84,7 +98,9 @@ def one_event(draw: st.DrawFn, addresses: Sequence[str] = ("jane@example.org",))
         message=draw(st.sampled_from([None, "m1", "m2", "m3"])),
         address=draw(st.sampled_from(list(addresses))),
         machine=kind in {Kind.OPENED, Kind.CLICKED} and draw(st.booleans()),
-        scope=draw(st.sampled_from([None, None, "list-a"])) if kind in {Kind.UNSUBSCRIBE, Kind.RESUBSCRIBE} else None,
+        scope=draw(st.sampled_from([None, None, "list-a"])) if kind in _SCOPED else None,
+        way=draw(st.sampled_from([None, *Way])) if kind in _SCOPED else None,
+        tags=draw(st.sampled_from([(), ("news",)])) if kind is Kind.COMPLAINT else (),
     )
 
 

@@ -19,6 +19,9 @@ def test_every_kind_has_the_rank_that_it_was_given_once() -> None:
         Kind.RESUBSCRIBE: 100,
         Kind.COMPLAINT: 110,
         Kind.OTHER: 120,
+        Kind.PREFERS_FEWER: 130,
+        Kind.DECLINES_COMMERCIAL: 140,
+        Kind.FORBIDS_CONTACT: 150,
     }
 
 

@@ -17,7 +17,6 @@ action = "record"
 ```
 """
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -117,8 +116,8 @@ def _forbidden_mail(key: str, value: Any, least: Blocks) -> Blocks:
         raise impossible(
             _WHERE,
             key,
-            f"is {blocks.value!r}, but this status always forbids {_AT_LEAST[least]}",
-            f"write {' or '.join(json.dumps(word.value) for word in enough)}",
+            f'is "{blocks.value}", but this status always forbids {_AT_LEAST[least]}',
+            instead_of("", [word.value for word in enough]),
         )
     return blocks
 
@@ -139,7 +138,7 @@ def _check_streams(settings: Mapping[str, Any], mistakes: list[str]) -> None:
             mistake(
                 _WHERE,
                 "marketing_complaint_applies_to",
-                f"is {of_streams.value!r}, which is more than complaint_applies_to, {of_all.value!r}, forbids",
+                f'is "{of_streams.value}", which forbids more than complaint_applies_to, "{of_all.value}"',
                 "lower it, or raise the other",
             )
         )
