@@ -45,6 +45,24 @@ async def test_an_unsubscribe_forbids_marketing_and_allows_transactional_mail(
     assert marketing["lifted_by"] == ["confirmed_optin", "optin"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "forbids"),
+    [
+        (Kind.UNSUBSCRIBE, ["marketing"]),
+        (Kind.DECLINES_COMMERCIAL, ["marketing", "one_to_one"]),
+        (Kind.FORBIDS_CONTACT, ["marketing", "one_to_one", "transactional"]),
+        (Kind.PREFERS_FEWER, []),
+    ],
+)
+async def test_each_wish_forbids_its_classes_of_mail_whichever_is_asked_for(
+    client: ClientSession, store: Store, kind: Kind, forbids: list[str]
+) -> None:
+    await store([make_event(kind)])
+    for mail_class in ("marketing", "one_to_one", "transactional"):
+        (result,) = await check(client, "jane@example.org", mail_class=mail_class)
+        assert (result["allowed"], result["forbids"]) == (mail_class not in forbids, forbids)
+
+
 async def test_the_class_that_is_forbidden_more_often_is_meant_where_none_is_named(
     client: ClientSession, store: Store
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Kind, Way
 from tests.api.conftest import Store
 from tests.schemas.feedback_events import make_event
 from worker.store.pool import Pool
@@ -87,6 +87,7 @@ async def test_a_long_stretch_of_openings_is_summed_up(client: ClientSession, st
         "counts": {"opened": 30},
         "status": "active",
         "blocks": "none",
+        "forbids": [],
         "sentence": "30 opened between 2026-03-01 12:00 UTC and 2026-03-30 12:00 UTC.",
     }
 
@@ -136,7 +137,31 @@ async def test_an_address_with_odd_characters_is_found_when_it_is_percent_encode
 async def test_an_unsubscribe_from_a_list_is_among_the_facts(client: ClientSession, store: Store) -> None:
     await store([make_event(Kind.UNSUBSCRIBE, scope="newsletter")])
     report = await get(client, "/v1/contacts/jane@example.org")
-    assert report["facts"]["optouts"] == [{"scope": "newsletter", "at": "2026-03-01T12:00:00Z"}]
+    optout = {"scope": "newsletter", "at": "2026-03-01T12:00:00Z", "way": "provider"}
+    assert report["facts"]["optouts"] == [optout]
+    assert (report["blocks"], report["forbids"]) == ("marketing", ["marketing"])
+
+
+async def test_every_wish_of_the_person_is_among_the_facts_with_its_way(client: ClientSession, store: Store) -> None:
+    await store(
+        [
+            make_event(Kind.PREFERS_FEWER, way=Way.FORM),
+            make_event(Kind.DECLINES_COMMERCIAL, day=1, way=Way.FOOTER_LINK),
+            make_event(Kind.FORBIDS_CONTACT, day=2, way=Way.MAIL_CLIENT),
+        ]
+    )
+    report = await get(client, "/v1/contacts/jane@example.org")
+    assert (report["status"], report["blocks"]) == ("do_not_contact", "all")
+    assert report["forbids"] == ["marketing", "one_to_one", "transactional"]
+    assert report["facts"]["consent"] == {
+        "do_not_contact": {"scope": "", "at": "2026-03-03T12:00:00Z", "way": "mail_client"},
+        "declined_commercial": {"scope": "", "at": "2026-03-02T12:00:00Z", "way": "footer_link"},
+        "unsubscribed_by_us": [],
+        "prefers_fewer": [{"scope": "", "at": "2026-03-01T12:00:00Z", "way": "form"}],
+        "opted_in": [],
+        "permission": None,
+    }
+    assert [event["way"] for event in report["events"]] == ["mail_client", "footer_link", "form"]
 
 
 async def test_signs_of_life_are_among_the_facts_each_with_its_time(client: ClientSession, store: Store) -> None:
@@ -148,6 +173,14 @@ async def test_signs_of_life_are_among_the_facts_each_with_its_time(client: Clie
         "last_clicked_at": "2026-03-03T12:00:00Z",
         "complaint": None,
         "optouts": [],
+        "consent": {
+            "do_not_contact": None,
+            "declined_commercial": None,
+            "unsubscribed_by_us": [],
+            "prefers_fewer": [],
+            "opted_in": [],
+            "permission": None,
+        },
         "blocks": [],
         "strikes": [],
     }

@@ -11,7 +11,9 @@ LEFT_OUT = (
     ("Plunk", "a workflow posts what its author writes, without the event's name: describe your own template"),
     ("UniSender (classic)", "the names of statuses and fields are not published; Unisender Go is supported"),
 )
-_KINDS_SHOWN = tuple(kind for kind in Kind if kind is not Kind.OTHER)
+# No ESP has a word for these: they come in our own JSON alone.
+_WISHES = (Kind.PREFERS_FEWER, Kind.DECLINES_COMMERCIAL, Kind.FORBIDS_CONTACT)
+_KINDS_SHOWN = tuple(kind for kind in Kind if kind not in {Kind.OTHER, *_WISHES})
 
 
 def page_of(provider: Provider) -> str:
