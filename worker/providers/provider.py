@@ -88,6 +88,10 @@ class Provider(Struct, frozen=True, kw_only=True):
     remark: Callable[[Source], list[Remark]] = remark_nothing  # see remarks_on
     no_sample: str = ""  # why no event can be made up for some sources, and what to do instead
 
+    def all_options(self) -> tuple[Option[Any], ...]:
+        """The options that a source may set, those of its schemes included."""
+        return (*self.options, *(option for scheme in self.schemes.values() for option in scheme.options))
+
     def check_source(self, source: Source) -> list[str]:
         """What is wrong or missing in the source's configuration, each with its remedy; [] when nothing."""
         problems = check_common(
@@ -96,8 +100,7 @@ class Provider(Struct, frozen=True, kw_only=True):
             schemes=["", *self.schemes] if self.own_proof else self.schemes,
             secret_required=self.needs_secret(source),
         )
-        of_schemes = [option for scheme in self.schemes.values() for option in scheme.options]
-        problems += check_options(source, [*self.options, *of_schemes])
+        problems += check_options(source, self.all_options())
         problems += check_header_option(source, self.schemes)
         if scheme := self.schemes.get(source.authentication):
             problems += scheme.check_secrets(source)

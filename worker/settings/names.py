@@ -8,10 +8,12 @@ from worker.process.spelling import did_you_mean
 from worker.settings.configuration_file import CONFIG_VARIABLE
 from worker.settings.declarations import ENVIRONMENT_PREFIX, section_types, setting_declarations
 from worker.settings.endpoints import ENDPOINT_FIELDS, endpoint_environment_name
+from worker.settings.source_options import secret_fields
 from worker.settings.sources import SOURCE_FIELDS, source_environment_name
 
 # Variables of the program's own tests and drills are not settings.
 _FOREIGN_PREFIXES = ("BOUNCEKEEPER_TEST_", "BOUNCEKEEPER_BENCH_", "BOUNCEKEEPER_DRILL_")
+_SOURCES_PREFIX = f"{ENVIRONMENT_PREFIX}SOURCES_"
 _READ_ELSEWHERE = frozenset({"policy", "sources", "endpoints", "classification"})
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_\d+_TCP")
 
@@ -52,8 +54,10 @@ def unknown_in_environment(environment: Mapping[str, str], tables: Mapping[str, 
         if declaration.secret:
             known.add(declaration.file_environment_name)
     sources = tables.get("sources", {})
-    for name in sources if isinstance(sources, Mapping) else ():
-        known |= {source_environment_name(name, field) for field in SOURCE_FIELDS}
+    names_of_sources = list(sources) if isinstance(sources, Mapping) else []
+    known |= {source_environment_name(name, field) for name in names_of_sources for field in SOURCE_FIELDS}
+    if any(name.startswith(_SOURCES_PREFIX) and name not in known for name in environment):  # maybe options
+        known |= {source_environment_name(name, field) for name in names_of_sources for field in secret_fields()}
     endpoints = tables.get("endpoints", {})
     for name in endpoints if isinstance(endpoints, Mapping) else ():
         known |= {endpoint_environment_name(name, field) for field in ENDPOINT_FIELDS}
@@ -67,7 +71,7 @@ def unknown_in_environment(environment: Mapping[str, str], tables: Mapping[str, 
 def _variable_remedy(name: str, known: set[str]) -> str:
     if _SERVICE_LINK.search(name):
         return "it is a service link of Kubernetes; set `enableServiceLinks: false` in the pod"
-    if name.startswith(f"{ENVIRONMENT_PREFIX}SOURCES_"):
+    if name.startswith(_SOURCES_PREFIX):
         return "add its source to the configuration file, as `[sources.NAME]`"
     if name.startswith(f"{ENVIRONMENT_PREFIX}ENDPOINTS_"):
         return "add its endpoint to the configuration file, as `[endpoints.NAME]`"

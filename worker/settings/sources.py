@@ -1,6 +1,6 @@
 """The `[sources.NAME]` tables, read and written: one for each webhook URL.
 
-Keys that are not fields of schemas.source.Source go into its `options`, which only the provider knows and checks.
+Keys that are not fields of schemas.source.Source go into its `options`, which its provider declares and checks.
 """
 
 import json
@@ -12,25 +12,25 @@ from typing import Any
 from schemas.source import Secret, Source
 from worker.process.spelling import did_you_mean
 from worker.settings.declarations import ENVIRONMENT_PREFIX
-from worker.settings.values import Mistake, read_secret_file, text_list
+from worker.settings.source_options import (
+    SECRETS_FILES,
+    list_fields,
+    read_options,
+    secret_fields,
+    table_fields,
+    take_secrets,
+)
+from worker.settings.values import Mistake, text_list
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 DEFAULT_ACCOUNT = "default"
-# The environment may also set these, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>.
+# The environment may also set these, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>, and the secrets among the options.
 _TEXT_FIELDS = ("provider", "account", "account_from", "authentication")
-_LIST_FIELDS = ("secrets", "secrets_files", "allowed_addresses", "token_secrets", "token_secrets_files")
-_PASSWORD_FIELDS = ("imap_password", "imap_password_file")  # options: only sources of mail know them
+_SECRETS_FIELDS = ("secrets", f"secrets{SECRETS_FILES}")
+_LIST_FIELDS = (*_SECRETS_FIELDS, "allowed_addresses")
 _FLAG_FIELDS = ("bulk", "makes_accounts")
-SOURCE_FIELDS = (*_TEXT_FIELDS, *_LIST_FIELDS, *_PASSWORD_FIELDS, *_FLAG_FIELDS)
+SOURCE_FIELDS = (*_TEXT_FIELDS, *_LIST_FIELDS, *_FLAG_FIELDS)
 _FLAG_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-_SECRET_TWINS = {
-    "secrets": "secrets_files",
-    "secrets_files": "secrets",
-    "token_secrets": "token_secrets_files",
-    "token_secrets_files": "token_secrets",
-    "imap_password": "imap_password_file",
-    "imap_password_file": "imap_password",
-}
 
 
 def source_environment_name(source: str, field: str) -> str:
@@ -73,7 +73,7 @@ def source_accounts(tables: Any, environment: Mapping[str, str]) -> tuple[str, .
 def write_source(source: Source, *, certificate_file: str = "") -> str:
     """The TOML table from which `read_sources` makes this source, with its secrets in clear.
 
-    `certificate_file` is the file with the source's pinned certificates.
+    `certificate_file` is the file that a table of files names for each of its keys: pinned certificates.
     """
     usual = Source(name=source.name, provider="")
     values: dict[str, Any] = {
@@ -92,11 +92,10 @@ def write_source(source: Source, *, certificate_file: str = "") -> str:
     if source.secrets:
         values["secrets"] = [secret.reveal() for secret in source.secrets]
     values |= {name: _in_clear(option) for name, option in source.options.items()}
-    pinned = values.pop("pinned_certificates", {})
+    tables = {name: values.pop(name) for name in table_fields() if name in values}
     lines = [f"[sources.{source.name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
-    if pinned:
-        lines += [f"[sources.{source.name}.pinned_certificates]"]
-        lines += [f"{_toml(url)} = {_toml(certificate_file)}" for url in pinned]
+    for name, table in tables.items():
+        lines += [f"[sources.{source.name}.{name}]", *(f"{_toml(key)} = {_toml(certificate_file)}" for key in table)]
     return "\n".join(lines) + "\n"
 
 
@@ -122,33 +121,33 @@ def _read_source(
             f"{where} is not a name for a source, because it is part of a URL: use letters, digits, - and _, at most 64"
         )
     values = dict(table)
-    for field in SOURCE_FIELDS:
-        if (text := environment.get(source_environment_name(name, field))) is not None:
-            values[field] = _split(text) if field in _LIST_FIELDS else text
-            if field in _SECRET_TWINS:  # the variable replaces both forms
-                values.pop(_SECRET_TWINS[field], None)
-
+    _override(values, name, environment)
     texts = {field: _take_text(values, field, where, mistakes) for field in _TEXT_FIELDS}
     if not texts["provider"]:
         mistakes.append(f'{where}.provider is missing: name the ESP, such as provider = "sendgrid"')
-    if token_secrets := _take_secrets(values, base_directory, where, mistakes, field="token_secrets"):
-        values["token_secrets"] = token_secrets  # an option: only sources of mail know it
-    if password := _take_password(values, base_directory, where, mistakes):
-        values["imap_password"] = password
     return Source(
         name=name,
         provider=texts["provider"],
         account=texts["account"] or DEFAULT_ACCOUNT,
         account_from=texts["account_from"],
         authentication=texts["authentication"],
-        secrets=_take_secrets(values, base_directory, where, mistakes),
+        secrets=take_secrets(values, base_directory, where, mistakes, field="secrets"),
         allowed_addresses=_take_networks(values, where, mistakes),
         bulk=_take_flag(values, "bulk", where, mistakes),
         makes_accounts=_take_flag(values, "makes_accounts", where, mistakes, default=True),
-        options=_read_description(
-            _read_certificates(values, base_directory, where, mistakes), base_directory, where, mistakes
-        ),
+        options=read_options(values, base_directory, where, mistakes),
     )
+
+
+def _override(values: dict[str, Any], name: str, environment: Mapping[str, str]) -> None:
+    """Puts the variables of this source in the place of what its table says."""
+    lists = {*_LIST_FIELDS, *list_fields()}
+    twins = {**secret_fields(), **dict(zip(_SECRETS_FIELDS, reversed(_SECRETS_FIELDS), strict=True))}
+    for field in dict.fromkeys((*SOURCE_FIELDS, *twins)):
+        if (text := environment.get(source_environment_name(name, field))) is not None:
+            values[field] = _split(text) if field in lists else text
+            if field in twins:  # the variable replaces both the secret and the file that holds it
+                values.pop(twins[field], None)
 
 
 def _take_text(values: dict[str, Any], field: str, where: str, mistakes: list[str]) -> str:
@@ -157,47 +156,6 @@ def _take_text(values: dict[str, Any], field: str, where: str, mistakes: list[st
         mistakes.append(f"{where}.{field} is {value!r}: it must be a text, in quotes")
         return ""
     return value.strip()
-
-
-def _take_secrets(
-    values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str], *, field: str = "secrets"
-) -> tuple[Secret, ...]:
-    inline, files = values.pop(field, []), values.pop(f"{field}_files", [])
-    secrets: list[Secret] = []
-    try:
-        texts = [text.strip() for text in text_list(inline, f"{where}.{field}")]
-        if not all(texts):
-            mistakes.append(f"{where}.{field} holds an empty text: fill it in, or remove it")
-        if any("…" in text for text in texts):  # otherwise every reader of the documentation could post
-            mistakes.append(f"{where}.{field} holds the … of an example: write the whole secret")
-        secrets += [Secret(text) for text in texts if text]
-        secrets += [
-            read_secret_file(name, base_directory, f"{where}.{field}_files")
-            for name in text_list(files, f"{where}.{field}_files")
-        ]
-    except Mistake as mistake:
-        mistakes.append(str(mistake))
-    return tuple(secrets)
-
-
-def _take_password(values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str]) -> Secret | None:
-    inline, file = (values.pop(field, None) for field in _PASSWORD_FIELDS)
-    if inline is not None and file is not None:
-        mistakes.append(f"{where}: imap_password and imap_password_file are both set; keep one of them")
-    mistakes += [
-        f"{where}.{field} must be a text, in quotes, and not empty"
-        for field, value in zip(_PASSWORD_FIELDS, (inline, file), strict=True)
-        if value is not None and not (isinstance(value, str) and value)
-    ]
-    if isinstance(inline, str) and inline:
-        return Secret(inline)
-    if not isinstance(file, str) or not file:
-        return None
-    try:
-        return read_secret_file(file, base_directory, f"{where}.imap_password_file")
-    except Mistake as mistake:
-        mistakes.append(str(mistake))
-        return None
 
 
 def _take_networks(values: dict[str, Any], where: str, mistakes: list[str]) -> tuple[str, ...]:
@@ -214,39 +172,6 @@ def _take_flag(values: dict[str, Any], field: str, where: str, mistakes: list[st
     if flag is None:
         mistakes.append(f"{where}.{field} is {value!r}: write true or false")
     return bool(flag)
-
-
-def _read_certificates(values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str]) -> dict[str, Any]:
-    """The options, with the PEM files of `pinned_certificates` (URL -> file) read into PEM text."""
-    pinned = values.get("pinned_certificates")
-    if pinned is None:
-        return values
-    if not isinstance(pinned, Mapping) or not all(isinstance(path, str) for path in pinned.values()):
-        mistakes.append(f"{where}.pinned_certificates must be a table of URLs and their PEM files")
-        return values
-    certificates = {}
-    for url, path in pinned.items():
-        try:
-            certificates[url] = read_secret_file(path, base_directory, f"{where}.pinned_certificates").reveal()
-        except Mistake as mistake:
-            mistakes.append(str(mistake))
-    return {**values, "pinned_certificates": certificates}
-
-
-def _read_description(values: dict[str, Any], base_directory: Path, where: str, mistakes: list[str]) -> dict[str, Any]:
-    """The options, with the TOML file that describes the source's vendor read into its text."""
-    name = values.get("description")
-    if name is None:
-        return values
-    if not isinstance(name, str):
-        mistakes.append(f"{where}.description must be the name of a TOML file, in quotes")
-        return values
-    path = base_directory / Path(name).expanduser()
-    try:
-        return {**values, "description": path.read_text(encoding="utf-8")}
-    except (OSError, UnicodeError) as error:
-        mistakes.append(f"{where}.description: {path} cannot be read ({error}): name a file that can be read")
-        return values
 
 
 def _check_with_provider(source: Source, mistakes: list[str]) -> None:

@@ -3,6 +3,7 @@ when the configuration is read.
 """
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -24,10 +25,24 @@ _OF_EVERY_SOURCE = (
 Value = TypeVar("Value")
 
 
+class Form(Enum):
+    """How an option is written in a source's TOML table; `NAME` is the option's name.
+
+    The environment can set the two forms of secrets, as BOUNCEKEEPER_SOURCES_<SOURCE>_<NAME>.
+    """
+
+    PLAIN = "as it is"
+    SECRET = "a text, or NAME_file = the file that holds it"  # noqa: S105 - no secret
+    SECRETS = "a list of texts, or NAME_files = the files that hold them"
+    FILE = "the name of a file; the option's value is the file's text"
+    TABLE_OF_FILES = "a table with names of files; the values are the files' texts"
+
+
 class Option(Struct, Generic[Value], frozen=True, kw_only=True):
     """One setting that only some sources have."""
 
     name: str
+    form: Form = Form.PLAIN
     default: Value  # of a source that has none, or one that cannot be used
     read: Callable[[Any], Value | None]  # None for a value that cannot be used
     mistake: Callable[[Any], str]  # what stands behind the name, with the remedy; "" for a value that is written right
@@ -78,9 +93,11 @@ def texts(name: str) -> Option[tuple[str, ...]]:
     )
 
 
-def checked_elsewhere(name: str, default: Value, read: Callable[[Any], Value | None]) -> Option[Value]:
-    """One whose mistakes are told together with other things that they have to do with."""
-    return Option(name=name, default=default, read=read, mistake=lambda _: "")
+def checked_elsewhere(
+    name: str, default: Value, read: Callable[[Any], Value | None], *, form: Form = Form.PLAIN
+) -> Option[Value]:
+    """An option whose mistakes are reported together with those of other options."""
+    return Option(name=name, form=form, default=default, read=read, mistake=lambda _: "")
 
 
 def check_options(source: Source, known: Iterable[Option[Any]]) -> list[str]:

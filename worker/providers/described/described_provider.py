@@ -20,7 +20,7 @@ from schemas.vocabulary import Cause, Kind
 from worker.errors import ImpossibleSetting, UnreadablePayload
 from worker.providers.authentication.freshness import TIME_OPTIONS
 from worker.providers.authentication.scheme import is_open
-from worker.providers.authentication.source_options import checked_elsewhere
+from worker.providers.authentication.source_options import Form, checked_elsewhere
 from worker.providers.bound_source import BoundSource
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.described.description import (
@@ -38,7 +38,9 @@ from worker.providers.payload.vendor_time import from_iso, from_unix_seconds
 from worker.providers.provider import Provider
 from worker.providers.remark import Remark
 
-DESCRIPTION = checked_elsewhere("description", None, lambda value: value if isinstance(value, str) else None)
+DESCRIPTION = checked_elsewhere(
+    "description", None, lambda value: value if isinstance(value, str) else None, form=Form.FILE
+)
 _MOST_ADDRESSES = 1_000  # of one event
 _MOST_VALUES = 250_000  # where an expression looks at the whole body
 _NAME_OR_NOTHING = re.compile(r"(?:[A-Za-z_]\w*)?", re.ASCII)

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from schemas.host import is_loopback
 from schemas.source import Secret, Source
-from worker.providers.authentication.source_options import Option, checked_elsewhere
+from worker.providers.authentication.source_options import Form, Option, checked_elsewhere
 
 Tls = Literal["tls", "starttls", "none"]
 
@@ -26,7 +26,7 @@ def _secret(value: object) -> Secret | None:
 HOST = checked_elsewhere("imap_host", "", _text)
 PORT = checked_elsewhere("imap_port", None, lambda value: value if isinstance(value, int) else None)
 USER = checked_elsewhere("imap_user", "", _text)
-PASSWORD = checked_elsewhere("imap_password", Secret(""), _secret)
+PASSWORD = checked_elsewhere("imap_password", Secret(""), _secret, form=Form.SECRET)
 FOLDER = checked_elsewhere("imap_folder", "INBOX", _text)
 TLS: Option[Tls] = checked_elsewhere("imap_tls", "tls", lambda value: value if value in get_args(Tls) else None)
 VERIFY_DKIM = checked_elsewhere("imap_verify_dkim", True, lambda value: value)  # noqa: FBT003 - the default

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from schemas.source import Secret, Source
-from worker.providers.authentication.source_options import Option, checked_elsewhere
+from worker.providers.authentication.source_options import Form, Option, checked_elsewhere
 from worker.providers.mail.known_reporters import DEFAULTS, KNOWN_REPORTERS
 
 SHORTEST_TOKEN_SECRET = 16
@@ -51,7 +51,7 @@ def _reporters(value: object) -> tuple[str, ...]:
 
 _NOBODY: frozenset[str] = frozenset()
 _NO_SECRETS: tuple[Secret, ...] = ()
-TOKEN_SECRETS = checked_elsewhere("token_secrets", _NO_SECRETS, _secrets)
+TOKEN_SECRETS = checked_elsewhere("token_secrets", _NO_SECRETS, _secrets, form=Form.SECRETS)
 BOUNCE_DOMAIN = checked_elsewhere("bounce_domain", "", _text)
 VERP_SEPARATOR = checked_elsewhere("verp_separator", "+", _text)
 KNOWN = checked_elsewhere("known_reporters", KNOWN_REPORTERS, _reporters)

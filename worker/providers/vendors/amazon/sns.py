@@ -23,7 +23,7 @@ from worker.errors import UnreadablePayload
 from worker.providers.authentication.certificate_issuer import is_issued_by
 from worker.providers.authentication.public_key import load_certificate, rsa_pkcs1v15_matches
 from worker.providers.authentication.scheme import Proof, Refuse, Scheme, is_open
-from worker.providers.authentication.source_options import checked_elsewhere, texts
+from worker.providers.authentication.source_options import Form, checked_elsewhere, texts
 from worker.providers.bound_source import BoundSource
 from worker.providers.vendors.amazon.sns_endpoints import AWS_DOMAINS, AwsEndpoints, SnsEndpoints
 from worker.providers.verdict import Accepted, Answered, CertificateNeeded, ConfirmSubscription, Refused, Verdict
@@ -50,7 +50,10 @@ SIGNATURE_VERSIONS = texts("signature_versions")
 DOMAINS = texts("aws_domains")
 _NO_CERTIFICATES: Mapping[str, str] = {}
 PINNED_CERTIFICATES = checked_elsewhere(
-    "pinned_certificates", _NO_CERTIFICATES, lambda value: value if isinstance(value, Mapping) else None
+    "pinned_certificates",
+    _NO_CERTIFICATES,
+    lambda value: value if isinstance(value, Mapping) else None,
+    form=Form.TABLE_OF_FILES,
 )
 RAW_DELIVERY = checked_elsewhere("raw_delivery", False, bool)  # noqa: FBT003 - the default
 PROOF_OPTIONS = (TOPICS, SIGNATURE_VERSIONS, PINNED_CERTIFICATES)  # of every service that speaks SNS
