@@ -9,6 +9,7 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "An account exists from now on. `actor` is a person, the configuration, or the source whose event named it.",
         "account",
         "actor",
+        "act_id",
     ),
     "account.changed": _event(
         "info",
@@ -17,6 +18,7 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "actor",
         "time_zone",
         "summary_recipients",
+        "act_id",
     ),
     "act.finished": _event(
         "info",
@@ -43,6 +45,45 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "actor",
         "act_id",
     ),
+    "endpoint.enabled": _event(
+        "info",
+        "A person had status changes sent to an application again. `begins` says with which one.",
+        "endpoint",
+        "begins",
+        "actor",
+        "act_id",
+    ),
+    "endpoint.forgotten": _event(
+        "info",
+        "A person dropped the place in the feed of an endpoint that is no longer configured.",
+        "endpoint",
+        "actor",
+        "act_id",
+    ),
+    "job.cancellation_requested": _event(
+        "info",
+        "A person ended a job: nobody begins another step of it. `job.cancelled` follows when a processor ends it.",
+        "job_id",
+        "actor",
+        "act_id",
+    ),
+    "letters.discarded": _event(
+        "info",
+        "A person closed dead letters that are not worth a replay. They stay readable.",
+        "actor",
+        "act_id",
+        "count",
+        "note",
+    ),
+    "letters.replayed": _event(
+        "info",
+        "A person had dead letters queued again. `unreadable` ones stay open: this version cannot read them either.",
+        "actor",
+        "act_id",
+        "count",
+        "unreadable",
+        "note",
+    ),
     "policy.applied": _event(
         "info",
         "A policy is in force from now on: on the first start, by `policy apply`, or because `up` or `stack` was "
@@ -51,6 +92,7 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "name",
         "actor",
         "job_id",
+        "act_id",
     ),
     "policy.pending": _event(
         "warning",
@@ -68,6 +110,7 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "account",
         "role",
         "actor",
+        "act_id",
     ),
     "token.revoked": _event(
         "info",
@@ -77,5 +120,6 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "account",
         "role",
         "actor",
+        "act_id",
     ),
 }

@@ -1,33 +1,26 @@
-"""The lines about jobs: long work in the background."""
+"""The lines about jobs: long work in the background. Each names who asked for it, and the act that the job is."""
 
 from schemas.log_event import LogEvent
 from schemas.log_event import log_event as _event
 
+_JOB = ("job_id", "kind", "act_id", "actor")
+
 JOB_LOG_EVENTS: dict[str, LogEvent] = {
     "job.cancelled": _event(
-        "info", "A job was cancelled. What it did until then stays done.", "job_id", "kind", "actor", "counts"
+        "info",
+        "A job was cancelled, by the actor. What it did until then stays done.",
+        *_JOB,
+        "counts",
     ),
     "job.ended": _event(
-        "info",
-        "A job has done all that there was to do. `counts` says what.",
-        "job_id",
-        "kind",
-        "seconds",
-        "counts",
+        "info", "A job has done all that there was to do. `counts` says what.", *_JOB, "seconds", "counts"
     ),
     "job.failed": _event(
         "error",
         "A job has hit a bug of ours, and has ended; its steps until then stay done.",
-        "job_id",
-        "kind",
+        *_JOB,
     ),
-    "job.started": _event(
-        "info",
-        "A job begins; every processor takes part. `actor` asked for it.",
-        "job_id",
-        "kind",
-        "actor",
-    ),
+    "job.started": _event("info", "A job begins; every processor takes part. `actor` asked for it.", *_JOB),
     "refold.ended": _event(
         "info",
         "What came late into a contact's long log is folded in. `seconds` is how long the contact answered with the "

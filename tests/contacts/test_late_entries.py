@@ -226,6 +226,7 @@ async def an_act(pool: WriterPool) -> int:
         request_hash=None,
         note="a mistake",
         proof=None,
+        subject=None,
         at=NOW,
     )
     async with pool.acquire() as connection:

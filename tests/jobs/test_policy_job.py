@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from schemas.vocabulary import Cause, Kind
 from tests.jobs.conftest import DAYS, NOW
@@ -41,6 +42,10 @@ async def apply(pool: WriterPool, first_account: str | None = None) -> int:
     return job_id
 
 
+def folded_again() -> float:
+    return REGISTRY.get_sample_value("bouncekeeper_job_items_total", {"kind": "policy", "what": "contacts"}) or 0.0
+
+
 async def require_each_once(pool: WriterPool, job_id: int, contacts: int) -> None:
     """All are folded under the active policy, those that it frees have one line for that, and the job says so."""
     assert await pool.fetchval("SELECT count(*) FROM contacts WHERE policy_id = 2 AND blocks = 'none'") == contacts
@@ -55,10 +60,12 @@ async def require_each_once(pool: WriterPool, job_id: int, contacts: int) -> Non
 async def test_every_contact_is_folded_again_once(pool: WriterPool, fill: Fill) -> None:
     await fill(300)
     job_id = await apply(pool)
+    before = folded_again()
 
     await runner(pool).work_off(asyncio.Event())
 
     await require_each_once(pool, job_id, 300)
+    assert folded_again() == before + 300
 
 
 async def test_two_processes_share_a_job(pool: WriterPool, database_dsn: str, fill: Fill) -> None:

@@ -57,6 +57,7 @@ ACT = Act(
     request_hash=None,
     note="they wrote to us",
     proof=None,
+    subject=None,
     at=START,
 )
 

@@ -101,16 +101,14 @@ async def _show(pool: "Pool", arguments: Namespace) -> int:
 
 async def _add(pool: "Pool", arguments: Namespace) -> int:
     from worker.commands.support.person import person_here  # noqa: PLC0415 - costs time that --help has not
-    from worker.contacts.accounts import make_accounts  # noqa: PLC0415
+    from worker.contacts.accounts import add_account  # noqa: PLC0415
     from worker.store.accounts import existing_accounts  # noqa: PLC0415
 
     name = _checked_name(arguments.name)
     changes = await _changes(pool, arguments)
     new = not await existing_accounts(pool, [name])
     if new and not arguments.dry_run:
-        new = bool(await make_accounts(pool, [name], now=datetime.now(UTC), actor=person_here().name))
-        if new and changes:
-            await _change(pool, name, changes)
+        new = await add_account(pool, name, now=datetime.now(UTC), actor=person_here().name, **changes)
     if arguments.json:
         print_json({"account": name, "added": new, "dry_run": arguments.dry_run})
     elif not new:
@@ -122,7 +120,9 @@ async def _add(pool: "Pool", arguments: Namespace) -> int:
 
 
 async def _set(pool: "Pool", arguments: Namespace) -> int:
-    from worker.store.accounts import read_account  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.support.person import person_here  # noqa: PLC0415 - costs time that --help has not
+    from worker.contacts.accounts import set_account  # noqa: PLC0415
+    from worker.store.accounts import read_account  # noqa: PLC0415
 
     changes = await _changes(pool, arguments)
     if not changes:
@@ -131,26 +131,13 @@ async def _set(pool: "Pool", arguments: Namespace) -> int:
     if account is None:
         return await _print_unknown(pool, arguments)
     if not arguments.dry_run:
-        account = await _change(pool, account.name, changes)
+        account = await set_account(pool, account.name, now=datetime.now(UTC), actor=person_here().name, **changes)
     if arguments.json:
         print_json({"account": _fields(account), "changes": changes, "dry_run": arguments.dry_run})
     else:
         words = ", ".join(f"{field.replace('_', ' ')} {_text(value)}" for field, value in changes.items())
         print_line(f"{account.name} {'would have' if arguments.dry_run else 'has'}: {words}")
     return ExitCode.OK
-
-
-async def _change(pool: "Pool", name: str, changes: dict[str, Any]) -> "Account":
-    from worker.commands.support.person import person_here  # noqa: PLC0415 - costs time that --help has not
-    from worker.process.logs import get_logger, text_field  # noqa: PLC0415
-    from worker.store.accounts import change_account  # noqa: PLC0415
-
-    account = await change_account(pool, name, **changes)
-    if account is None:
-        raise AssertionError("accounts are not taken away")
-    fields = {field: text_field(_text(value)) for field, value in changes.items()}
-    get_logger().info("account.changed", account=name, actor=person_here().name, **fields)
-    return account
 
 
 async def _changes(pool: "Pool", arguments: Namespace) -> dict[str, Any]:

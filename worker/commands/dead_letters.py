@@ -58,7 +58,9 @@ def _run(arguments: Namespace) -> int:
 
 async def _with_database(settings: Settings, arguments: Namespace, action: Any) -> int:
     from worker.commands.support.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.support.person import log_acts  # noqa: PLC0415
 
+    log_acts(settings, "dead-letters")
     async with opened_database(settings) as pool:
         status: int = await action(pool, settings, arguments)
         return status
@@ -165,14 +167,15 @@ async def _replay(pool: Any, settings: Settings, arguments: Namespace) -> int:
 
 async def _discard(pool: Any, _settings: Settings, arguments: Namespace) -> int:
     from worker.commands.support.person import person_here  # noqa: PLC0415 - as above
-    from worker.store.dead_letters import discard_dead_letters, read_dead_letters  # noqa: PLC0415
+    from worker.processor.discarding import discard  # noqa: PLC0415
+    from worker.store.dead_letters import read_dead_letters  # noqa: PLC0415
 
     if arguments.dry_run:
         contents = await read_dead_letters(pool, arguments.ids)
         closed = [content.letter.id for content in contents if content.letter.open]
     else:
-        closed = await discard_dead_letters(
-            pool, arguments.ids, at=datetime.now(UTC), person=person_here().name, note=arguments.note
+        closed = await discard(
+            pool, arguments.ids, actor=person_here().name, note=arguments.note, now=datetime.now(UTC)
         )
     missing = sorted(set(arguments.ids) - set(closed))
     if arguments.json:

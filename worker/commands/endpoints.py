@@ -2,6 +2,7 @@
 
 import asyncio
 from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.endpoint import Endpoint
@@ -44,6 +45,9 @@ examples:
 
 def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
+    from worker.commands.support.person import log_acts  # noqa: PLC0415 - costs time that --help has not
+
+    log_acts(settings, "endpoints")
     actions = {"list": _list, "enable": _enable, "forget": _forget}
     return asyncio.run(actions[arguments.action](settings, arguments))
 
@@ -90,7 +94,8 @@ _STATE_FIELDS = ("since", "waiting", "attempts", "next_attempt_at", "failure")
 
 async def _enable(settings: Settings, arguments: Namespace) -> int:
     from worker.commands.support.database import opened_database  # noqa: PLC0415 - costs time that --help has not
-    from worker.store.endpoint_states import enable_endpoint  # noqa: PLC0415
+    from worker.commands.support.person import person_here  # noqa: PLC0415
+    from worker.processor.endpoint_acts import enable  # noqa: PLC0415
     from worker.store.status_feed import require_cursor  # noqa: PLC0415
 
     name: str = arguments.name
@@ -99,7 +104,14 @@ async def _enable(settings: Settings, arguments: Namespace) -> int:
         raise ImpossibleSetting(f"there is no endpoint {name!r} in the configuration: {did_you_mean(name, known)}")
     async with opened_database(settings) as pool:
         position = None if arguments.after is None else await require_cursor(pool, arguments.after)
-        enabled = await enable_endpoint(pool, name, after_position=position, from_now=arguments.from_now)
+        enabled = await enable(
+            pool,
+            name,
+            actor=person_here().name,
+            now=datetime.now(UTC),
+            after_position=position,
+            from_now=arguments.from_now,
+        )
     if arguments.json:
         print_json({"endpoint": name, "enabled": enabled})
     elif enabled:
@@ -111,7 +123,8 @@ async def _enable(settings: Settings, arguments: Namespace) -> int:
 
 async def _forget(settings: Settings, arguments: Namespace) -> int:
     from worker.commands.support.database import opened_database  # noqa: PLC0415 - costs time that --help has not
-    from worker.store.endpoint_states import forget_endpoint  # noqa: PLC0415
+    from worker.commands.support.person import person_here  # noqa: PLC0415
+    from worker.processor.endpoint_acts import forget  # noqa: PLC0415
 
     name: str = arguments.name
     if name in {endpoint.name for endpoint in settings.endpoints}:
@@ -120,7 +133,7 @@ async def _forget(settings: Settings, arguments: Namespace) -> int:
             " restart the processors"
         )
     async with opened_database(settings) as pool:
-        forgotten = await forget_endpoint(pool, name)
+        forgotten = await forget(pool, name, actor=person_here().name, now=datetime.now(UTC))
     if arguments.json:
         print_json({"endpoint": name, "forgotten": forgotten})
     else:

@@ -2,6 +2,7 @@
 
 import asyncio
 from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from worker.commands.catalogue import Command
@@ -51,7 +52,9 @@ def _run(arguments: Namespace) -> int:
 
 async def _with_database(settings: Settings, arguments: Namespace) -> int:
     from worker.commands.support.database import opened_database  # noqa: PLC0415 - costs time that --help has not
+    from worker.commands.support.person import log_acts  # noqa: PLC0415
 
+    log_acts(settings, "jobs")
     actions = {"list": _list, "show": _show, "watch": _watch, "cancel": _cancel}
     async with opened_database(settings) as pool:
         return await actions[arguments.action](pool, arguments)
@@ -94,10 +97,10 @@ async def _watch(pool: "Pool", arguments: Namespace) -> int:
 
 async def _cancel(pool: "Pool", arguments: Namespace) -> int:
     from worker.commands.support.person import person_here  # noqa: PLC0415 - costs time that --help has not
-    from worker.store.jobs import cancel_job  # noqa: PLC0415
+    from worker.jobs.cancellation import cancel  # noqa: PLC0415
 
     await _required(pool, arguments.id)
-    cancelled = await cancel_job(pool, arguments.id, by=person_here().name)
+    cancelled = await cancel(pool, arguments.id, actor=person_here().name, now=datetime.now(UTC))
     if arguments.json:
         print_json({"job": arguments.id, "cancelled": cancelled})
     elif cancelled:

@@ -1,14 +1,16 @@
 """Which accounts there are: of a misspelt one nothing is known, and so everybody in it would be allowed."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from worker.contacts.acts import record_act
 from worker.errors import RequestRefused
-from worker.process.logs import get_logger
+from worker.process.logs import get_logger, text_field
 from worker.process.spelling import closest
-from worker.store.accounts import account_names, add_accounts, existing_accounts
-from worker.store.pool import Executor, Pool
+from worker.store.accounts import Account, account_names, add_accounts, change_account, existing_accounts
+from worker.store.pool import Connection, Executor, Pool
+from worker.store.sessions import transaction
 
 _log = get_logger()
 
@@ -108,6 +110,64 @@ async def make_accounts(executor: Executor, names: Collection[str], *, now: date
     for name in added:
         _log.info("account.added", account=name, actor=actor)
     return added
+
+
+async def add_account(
+    pool: Pool,
+    name: str,
+    *,
+    now: datetime,
+    actor: str,
+    time_zone: str | None = None,
+    summary_recipients: Sequence[str] | None = None,
+) -> bool:
+    """A person makes the account, with these settings; False if it was there already. Raises StoreUnavailable."""
+    async with transaction(pool, "adding an account") as connection:
+        if not await add_accounts(connection, [name], since=now, added_by=actor):
+            return False
+        act_id = await record_act(connection, f"accounts add {name}", actor=actor, now=now, account=name)
+        await _change_settings(connection, name, time_zone, summary_recipients)
+    _log.info("account.added", account=name, actor=actor, act_id=act_id)
+    _log_change(name, actor, act_id, time_zone, summary_recipients)
+    return True
+
+
+async def set_account(
+    pool: Pool,
+    name: str,
+    *,
+    now: datetime,
+    actor: str,
+    time_zone: str | None = None,
+    summary_recipients: Sequence[str] | None = None,
+) -> Account:
+    """A person changes an account that exists; gives it as it is then. Raises StoreUnavailable."""
+    async with transaction(pool, "changing an account") as connection:
+        account = await _change_settings(connection, name, time_zone, summary_recipients)
+        act_id = await record_act(connection, f"accounts set {name}", actor=actor, now=now, account=name)
+    _log_change(name, actor, act_id, time_zone, summary_recipients)
+    return account
+
+
+async def _change_settings(
+    connection: Connection, name: str, time_zone: str | None, summary_recipients: Sequence[str] | None
+) -> Account:
+    account = await change_account(connection, name, time_zone=time_zone, summary_recipients=summary_recipients)
+    if account is None:
+        raise AssertionError("accounts are not taken away")
+    return account
+
+
+def _log_change(
+    name: str, actor: str, act_id: int, time_zone: str | None, summary_recipients: Sequence[str] | None
+) -> None:
+    fields: dict[str, str] = {}
+    if time_zone is not None:
+        fields["time_zone"] = text_field(time_zone)
+    if summary_recipients is not None:
+        fields["summary_recipients"] = text_field(", ".join(summary_recipients) or "nobody")
+    if fields:
+        _log.info("account.changed", account=name, actor=actor, act_id=act_id, **fields)
 
 
 def _refusal(account: str, names: list[str]) -> RequestRefused:

@@ -153,6 +153,7 @@ def _act(question: Question, asked: bytes | None, now: datetime) -> Act:
         request_hash=asked,
         note=question.terms.note,
         proof=None,
+        subject=None,
         at=now,
     )
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from worker.contacts.acts import JOB, record_act
 from worker.policy.policy_encoding import decode_policy, encode_policy
 from worker.policy.rule import Policy
 from worker.process.logs import get_logger
@@ -141,12 +142,14 @@ async def apply_policy(
             active = NumberedPolicy(id=row.id, policy=policy)
             job_id = await open_job_id(connection, POLICY_JOB)
             if job_id is None and again:
+                await record_act(connection, f"policy apply {row.id} {row.name}", actor=by, now=now)
                 job_id = await _add_job(connection, row.id, now, by, first_account)
             return PolicyState(active=active, job_id=job_id)
         row = await _activate(connection, policy, now, by)
+        act_id = await record_act(connection, f"policy apply {row.id} {row.name}", actor=by, now=now)
         job_id = await _add_job(connection, row.id, now, by, first_account)
         state = PolicyState(active=NumberedPolicy(id=row.id, policy=policy), applied=True, job_id=job_id)
-    _log_applied(state, row, by)
+    _log_applied(state, row, by, act_id=act_id)
     return state
 
 
@@ -182,9 +185,12 @@ async def _activate(connection: Connection, policy: Policy, now: datetime, by: s
 async def _add_job(connection: Connection, policy_id: int, now: datetime, by: str, first_account: str | None) -> int:
     await cancel_open_jobs(connection, POLICY_JOB, by=f"policy {policy_id}")
     plan = {"policy_id": policy_id, **({"first_account": first_account} if first_account is not None else {})}
-    return await insert_job(connection, POLICY_JOB, plan, now=now, by=by)
+    act_id = await record_act(
+        connection, f"fold contacts again under policy {policy_id}", actor=by, now=now, what=JOB, goes_on=True
+    )
+    return await insert_job(connection, POLICY_JOB, plan, now=now, by=by, act_id=act_id)
 
 
-def _log_applied(state: PolicyState, row: PolicyRow | None, actor: str) -> None:
+def _log_applied(state: PolicyState, row: PolicyRow | None, actor: str, *, act_id: int | None = None) -> None:
     name = row.name if row is not None else state.active.policy.name
-    _log.info("policy.applied", policy_id=state.active.id, name=name, actor=actor, job_id=state.job_id)
+    _log.info("policy.applied", policy_id=state.active.id, name=name, actor=actor, act_id=act_id, job_id=state.job_id)

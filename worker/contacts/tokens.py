@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from schemas.decision import Role
+from worker.contacts.acts import record_act
 from worker.process.logs import get_logger
-from worker.store.pool import Executor
+from worker.store.pool import Pool
+from worker.store.sessions import transaction
 from worker.store.tokens import Token, add_token, revoke_tokens
 
 _log = get_logger()
@@ -26,32 +28,52 @@ class NewToken(NamedTuple):
 
 
 async def make_token(
-    executor: Executor, *, name: str, account: str | None, role: Role, now: datetime, actor: str
+    pool: Pool, *, name: str, account: str | None, role: Role, now: datetime, actor: str
 ) -> NewToken | None:
     """The new token, or None if a valid one has this name already. The account exists. Raises StoreUnavailable."""
     text = TOKEN_MARK + secrets.token_hex(_RANDOM_BYTES)
-    token = await add_token(
-        executor,
-        hash_of_text=token_digest(text),
-        prefix=text[:_SHOWN_CHARACTERS],
-        name=name,
-        account=account,
-        role=role,
-        at=now,
-        by=actor,
-    )
-    if token is None:
-        return None
-    _log.info("token.created", token=name, token_id=token.id, account=account, role=role, actor=actor)
+    async with transaction(pool, "making a token") as connection:
+        token = await add_token(
+            connection,
+            hash_of_text=token_digest(text),
+            prefix=text[:_SHOWN_CHARACTERS],
+            name=name,
+            account=account,
+            role=role,
+            at=now,
+            by=actor,
+        )
+        if token is None:
+            return None
+        subject = f"tokens create {name} (id {token.id}, {role})"
+        act_id = await record_act(connection, subject, actor=actor, now=now, account=account)
+    _log.info("token.created", token=name, token_id=token.id, account=account, role=role, actor=actor, act_id=act_id)
     return NewToken(token, text)
 
 
-async def end_tokens(executor: Executor, ids: Sequence[int], *, now: datetime, actor: str) -> list[Token]:
+async def end_tokens(pool: Pool, ids: Sequence[int], *, now: datetime, actor: str) -> list[Token]:
     """The tokens are revoked when this returns; gives those that were valid until now. Raises StoreUnavailable."""
-    revoked = await revoke_tokens(executor, ids, at=now, by=actor)
-    for token in revoked:
+    async with transaction(pool, "revoking tokens") as connection:
+        revoked = await revoke_tokens(connection, ids, at=now, by=actor)
+        acts = [
+            await record_act(
+                connection,
+                f"tokens revoke {token.name} (id {token.id})",
+                actor=actor,
+                now=now,
+                account=token.account,
+            )
+            for token in revoked
+        ]
+    for token, act_id in zip(revoked, acts, strict=True):
         _log.info(
-            "token.revoked", token=token.name, token_id=token.id, account=token.account, role=token.role, actor=actor
+            "token.revoked",
+            token=token.name,
+            token_id=token.id,
+            account=token.account,
+            role=token.role,
+            actor=actor,
+            act_id=act_id,
         )
     return revoked
 

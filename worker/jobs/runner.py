@@ -14,6 +14,7 @@ from enum import Enum, auto
 from worker.contacts.status_change import report_changes
 from worker.errors import StoreUnavailable
 from worker.jobs.kind import JobKind
+from worker.process import metrics
 from worker.process.backlog import Backlog
 from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
@@ -91,7 +92,10 @@ class JobRunner:
 
     async def work_off(self, stop: asyncio.Event) -> None:
         """Returns when no job is open that this process knows. Raises StoreUnavailable."""
-        for job in await open_jobs(self._pool):
+        jobs = await open_jobs(self._pool)
+        for name in self._kinds:
+            metrics.JOBS_OPEN.labels(name).set(sum(job.kind == name for job in jobs))
+        for job in jobs:
             kind = self._kinds.get(job.kind)
             if kind is not None:
                 await self._work_off(job, kind, stop)
@@ -123,6 +127,8 @@ class JobRunner:
         if part is None:
             return await self._turn(job, kind)
         report_changes(step.changes)
+        for what, count in step.counts.items():
+            metrics.JOB_ITEMS.labels(job.kind, what).inc(count)
         took = time.monotonic() - started
         if step.done == self._most or took > _STEP_SECONDS:
             self._most = max(_FEWEST, min(_MOST, self._most * 2, round(self._most * _STEP_SECONDS / took)))
@@ -155,8 +161,9 @@ class JobRunner:
                     await begin_round(connection, locked, parts, now=self._clock())
                 else:
                     counts = await end_job(connection, locked, DONE, now=self._clock())
-        told = {"job_id": job.id, "kind": job.kind}
+        told = {"job_id": job.id, "kind": job.kind, "act_id": job.act_id}
         if locked.cancelled_by is not None:
+            metrics.JOBS_ENDED.labels(job.kind, CANCELLED).inc()
             _log.info("job.cancelled", **told, actor=locked.cancelled_by, counts=counts)
         elif parts:
             if locked.started_at is None:
@@ -164,12 +171,15 @@ class JobRunner:
             return _Outcome.WORKED
         else:
             seconds = (self._clock() - (locked.started_at or self._clock())).total_seconds()
-            _log.info("job.ended", **told, seconds=round(seconds, 3), counts=counts)
+            metrics.JOBS_ENDED.labels(job.kind, DONE).inc()
+            _log.info("job.ended", **told, actor=locked.requested_by, seconds=round(seconds, 3), counts=counts)
         return _Outcome.ENDED
 
     async def _fail(self, job: JobRow, error: Exception) -> None:
-        _log.exception("job.failed", job_id=job.id, kind=job.kind)
+        _log.exception("job.failed", job_id=job.id, kind=job.kind, act_id=job.act_id, actor=job.requested_by)
         async with transaction(self._pool, f"ending job {job.id}") as connection:
             locked = await lock_job(connection, job.id)
             if locked is not None:
                 await end_job(connection, locked, FAILED, now=self._clock(), error=type(error).__name__)
+        if locked is not None:
+            metrics.JOBS_ENDED.labels(job.kind, FAILED).inc()

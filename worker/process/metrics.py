@@ -90,6 +90,19 @@ WEBHOOK_TO_STATUS_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
 )
 
+# ── jobs ────────────────────────────────────────────────────────────────────────────────────────────────
+JOBS_OPEN = Gauge(f"{_PREFIX}_jobs_open", "Jobs that have not ended; every processor tells the same.", ["kind"])
+JOBS_ENDED = Counter(
+    f"{_PREFIX}_jobs_ended_total",
+    "Jobs that this process ended; outcome is done, cancelled or failed.",
+    ["kind", "outcome"],
+)
+JOB_ITEMS = Counter(
+    f"{_PREFIX}_job_items_total",
+    "What this process did for jobs; what is the name of a job's count, as contacts for those that were folded again.",
+    ["kind", "what"],
+)
+
 # ── mailbox ─────────────────────────────────────────────────────────────────────────────────────────────
 FETCHED_MAILS = Counter(
     f"{_PREFIX}_fetched_mails_total",

@@ -1,17 +1,24 @@
 """Puts dead letters back into the queue: after a fix, they are processed as if they had just arrived."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
 
 from schemas.envelope import decode_envelope, decode_parcel, encode_envelope, encode_parcel
 from schemas.lane import Lane
+from worker.contacts.acts import record_act
+from worker.process.logs import get_logger, text_field
 from worker.queue.port import QueueWriter
+from worker.store.acts import finish_act
 from worker.store.dead_letters import DeadLetterContent, list_dead_letters, mark_replayed, read_dead_letters
 from worker.store.pool import Pool
+from worker.store.sessions import transaction
 
+_log = get_logger()
+
+_NAMED = 20
 _CHUNK = 50  # bodies can be megabytes: few at a time are in memory
 
 
@@ -42,6 +49,7 @@ async def replay_dead_letters(
     open.
     """
     chosen = list(ids) if ids is not None else await _open_ids(pool, source=source, reason=reason)
+    act_id = None if dry_run or not chosen else await _record(pool, chosen, actor=person, now=now, note=note)
     queued: list[int] = []
     still_unreadable: list[int] = []
     for start in range(0, len(chosen), _CHUNK):
@@ -57,7 +65,31 @@ async def replay_dead_letters(
             if parcel is not None:
                 await writer.put(parcel, Lane(source=letter.source, bulk=True))
         await mark_replayed(pool, readable, at=now, person=person, note=note)
+    if act_id is not None:
+        await finish_act(pool, act_id, at=datetime.now(UTC))
+        _log.info(
+            "letters.replayed",
+            actor=person,
+            act_id=act_id,
+            count=len(queued),
+            unreadable=len(still_unreadable),
+            note=None if note is None else text_field(note),
+        )
     return ReplayResult(queued=tuple(queued), still_unreadable=tuple(still_unreadable))
+
+
+def dead_letters_subject(verb: str, ids: Sequence[int]) -> str:
+    """What an act does to these dead letters, in few words."""
+    named = " ".join(map(str, ids[:_NAMED]))
+    return f"dead-letters {verb} {named}" + (f" and {len(ids) - _NAMED} others" if len(ids) > _NAMED else "")
+
+
+async def _record(pool: Pool, ids: Sequence[int], *, actor: str, now: datetime, note: str | None) -> int:
+    """Before the first is queued: an act that is cut off is told as well, and has no end."""
+    async with transaction(pool, "recording an act") as connection:
+        return await record_act(
+            connection, dead_letters_subject("replay", ids), actor=actor, now=now, note=note, goes_on=True
+        )
 
 
 async def _open_ids(pool: Pool, *, source: str | None, reason: str | None) -> list[int]:

@@ -21,6 +21,7 @@ class Act(Row, frozen=True):
     request_hash: bytes | None  # of what was asked for
     note: str | None
     proof: Mapping[str, Any] | None
+    subject: str | None  # what was done to what, where no decisions tell
     at: datetime
 
 

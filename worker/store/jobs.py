@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from worker.store.acts import finish_act
 from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
@@ -27,6 +28,7 @@ class JobRow(Row, frozen=True):
     total: int  # about how much there is to do in this round, as its kind counts
     requested_at: datetime
     requested_by: str
+    act_id: int | None  # the act that the job is
     started_at: datetime | None
     ended_at: datetime | None
     cancelled_by: str | None
@@ -75,16 +77,19 @@ _LOCK_PART = f"""
 _ALL_PARTS = f"SELECT {PartRow.select_list()} FROM job_parts WHERE job_id = $1 ORDER BY number"  # noqa: S608 - as above
 
 
-async def insert_job(executor: Executor, kind: str, plan: Mapping[str, Any], *, now: datetime, by: str) -> int:
+async def insert_job(
+    executor: Executor, kind: str, plan: Mapping[str, Any], *, now: datetime, by: str, act_id: int | None = None
+) -> int:
     """Adds a job and gives its id; in the caller's transaction, if it has one. Raises StoreUnavailable."""
     with store_errors("adding a job"):
         job_id: int = await executor.fetchval(
-            "INSERT INTO jobs (kind, plan, state, requested_at, requested_by) VALUES ($1, $2, 'planned', $3, $4)"
-            " RETURNING id",
+            "INSERT INTO jobs (kind, plan, state, requested_at, requested_by, act_id)"
+            " VALUES ($1, $2, 'planned', $3, $4, $5) RETURNING id",
             kind,
             plan,
             now,
             by,
+            act_id,
         )
     return job_id
 
@@ -219,6 +224,8 @@ async def end_job(
     await connection.execute(
         "UPDATE jobs SET state = $2, ended_at = $3, error = $4 WHERE id = $1", job.id, state, now, error
     )
+    if job.act_id is not None:
+        await finish_act(connection, job.act_id, at=now)
     return counts
 
 

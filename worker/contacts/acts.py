@@ -1,0 +1,49 @@
+"""Acts that decide about no contact: each is a row of `acts`, written by the transaction that does what it tells.
+
+Who acts here can read the configuration, or is the configuration, and so may do everything.
+"""
+
+from datetime import datetime
+
+from schemas.decision import Role
+from worker.store.acts import Act, finish_act, insert_act
+from worker.store.pool import Connection
+
+COMMAND, JOB = "command", "job"
+
+
+async def record_act(
+    connection: Connection,
+    subject: str,
+    *,
+    actor: str,
+    now: datetime,
+    what: str = COMMAND,
+    account: str | None = None,
+    note: str | None = None,
+    goes_on: bool = False,
+) -> int:
+    """The id of the act. `subject` is what is done to what: "endpoints enable crm"; `note` is the actor's reason.
+
+    All of it is done with this transaction, unless it `goes_on`: then finish_act tells the end.
+    """
+    act = Act(
+        account=account,
+        token_id=None,
+        token_name=None,
+        actor=actor,
+        role=Role.ADMINISTRATOR.value,
+        what=what,
+        idempotency_key=None,
+        request_hash=None,
+        note=note,
+        proof=None,
+        subject=subject,
+        at=now,
+    )
+    act_id = await insert_act(connection, act)
+    if act_id is None:
+        raise AssertionError("an act without an idempotency key is never refused")
+    if not goes_on:
+        await finish_act(connection, act_id, at=now)
+    return act_id
