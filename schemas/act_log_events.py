@@ -44,6 +44,9 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "kind",
         "actor",
         "act_id",
+        "by_contact",
+        "scope",
+        "way",
     ),
     "endpoint.enabled": _event(
         "info",

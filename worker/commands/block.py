@@ -1,12 +1,11 @@
 """`block`: blocklists contacts by hand."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from datetime import UTC, datetime
+from argparse import ArgumentParser, Namespace
 
 from schemas.decision_request import DecisionTerms, RequestedKind
 from schemas.vocabulary import Blocks, Cause
 from worker.commands.catalogue import Command
-from worker.commands.support.deciding import add_decision_flags, run_decision
+from worker.commands.support.deciding import add_decision_flags, run_decision, time_argument
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -19,7 +18,9 @@ examples:
   bouncekeeper block jane@example.org --reason "on leave" --until 2030-01-31 --forbids marketing
   cut -d, -f1 traps.csv | bouncekeeper block --file - --reason "a list of spam traps" --dry-run
 """
-    parser.add_argument("--until", type=_time, metavar="TIME", help="ends by itself: 2030-01-31, or 2030-01-31T12:00Z")
+    parser.add_argument(
+        "--until", type=time_argument, metavar="TIME", help="ends by itself: 2030-01-31, or 2030-01-31T12:00Z"
+    )
     parser.add_argument(
         "--cause",
         choices=[cause.value for cause in Cause if cause is not Cause.TEST],
@@ -29,19 +30,11 @@ examples:
     )
     parser.add_argument(
         "--forbids",
-        choices=[Blocks.MARKETING.value, Blocks.ALL.value],
+        choices=[blocks.value for blocks in Blocks if blocks is not Blocks.NONE],
         default=Blocks.ALL.value,
         help="which mail (default %(default)s)",
     )
     add_decision_flags(parser)
-
-
-def _time(text: str) -> datetime:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no time such as 2030-01-31 or 2030-01-31T12:00Z") from error
-    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
 def _run(arguments: Namespace) -> int:

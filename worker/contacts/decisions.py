@@ -280,6 +280,9 @@ class _Run:
                 kind=decision.kind,
                 actor=decision.actor,
                 act_id=decision.act_id,
+                by_contact=decision.by_contact,
+                scope=decision.scope,
+                way=decision.way,
             )
             metrics.DECISIONS.labels(decision.kind).inc()
         report_changes(applied.changes)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Kind, Way
 from tests.providers.mail.building import ALL, JANE, arf, mail, multipart, read_one, returned, token
 from tests.providers.meanings import meanings
 from worker.providers.mail.feedback_report import FEEDBACK_TYPES
@@ -239,14 +239,16 @@ def test_apple_mails_button_unsubscribes() -> None:
     )
     event = read_one(text, envelope_recipient=f"unsubscribe+{token()}@example.com")
     assert (event.kind, event.address, event.vendor_event) == (Kind.UNSUBSCRIBE, JANE, "mail/apple_unsubscribe")
+    assert event.way is Way.MAIL_CLIENT
 
 
 def test_a_mail_to_the_unsubscribe_address_unsubscribes_whom_its_token_names() -> None:
     event = read_one(
         mail("", From="other@example.net", Subject="Unsubscribe"), envelope_recipient=f"u+{token()}@example.com"
     )
-    assert (event.kind, event.address) == (Kind.UNSUBSCRIBE, JANE)
-    assert read_one(mail("", From=JANE, Subject="Unsubscribe")).vendor_event == "unverified/mail/unsubscribe"
+    assert (event.kind, event.address, event.way) == (Kind.UNSUBSCRIBE, JANE, Way.MAIL_CLIENT)
+    unverified = read_one(mail("", From=JANE, Subject="Unsubscribe"))
+    assert (unverified.vendor_event, unverified.way) == ("unverified/mail/unsubscribe", None)
 
 
 def test_the_key_is_that_of_the_mail_complained_of() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Kind, Way
 from tests.providers.conformance import ProviderConformance
 from tests.providers.meanings import meanings
 from tests.providers.reading import parse_body
@@ -124,6 +124,11 @@ def test_names_are_known_in_any_capitals(name: str) -> None:
 )
 def test_an_unsubscribe_keeps_what_it_was_from(fields: dict[str, Any], scope: str | None) -> None:
     assert one(eventName="emailUnSubscribe", dataFields=fields).scope == scope
+
+
+@pytest.mark.parametrize(("source", "way"), [("EmailLink", Way.FOOTER_LINK), ("SomethingElse", None), (None, None)])
+def test_an_unsubscribe_by_the_link_in_the_message_says_so(source: str | None, way: Way | None) -> None:
+    assert one(eventName="emailUnSubscribe", dataFields={"unsubSource": source}).way is way
 
 
 def test_being_put_on_a_list_takes_no_unsubscribe_back() -> None:

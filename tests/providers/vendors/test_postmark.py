@@ -221,6 +221,10 @@ class TestBounce:
         assert one(bounce("Unsubscribe", None)).scope == "broadcast"
         assert one(bounce()).scope is None
 
+    def test_that_is_a_complaint_names_the_stream_that_it_is_about(self) -> None:
+        assert one(complaint()).scope == "broadcast"
+        assert one(bounce("SpamComplaint", 100001)).scope == "broadcast"
+
     def test_of_the_testing_domain_is_a_real_event(self) -> None:
         event = one(bounce(Email="hardbounce@bounce-testing.postmarkapp.com"))
         assert (event.kind, event.cause) == (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST)
@@ -310,7 +314,8 @@ class TestOnlySubscriptionChanges:
         body = json.dumps(change(suppress=True, reason=reason, origin="Recipient")).encode()
         source = Source(name="postmark", provider="postmark", options={"only_subscription_changes": True})
         (event,) = PROVIDER.bind(source).parse(envelope(body))
-        assert (event.kind, event.cause, event.scope) == (kind, cause, None)
+        assert (event.kind, event.cause) == (kind, cause)
+        assert event.scope == ("broadcast" if kind is Kind.COMPLAINT else None)
 
 
 class TestSamples:

@@ -226,6 +226,16 @@ def test_a_group_unsubscribe_is_limited_to_its_group() -> None:
     assert (back.kind, back.scope) == (Kind.RESUBSCRIBE, "asm_group:42")
 
 
+def test_a_complaint_names_the_group_that_it_is_about() -> None:
+    about_a_group, about_nothing = parse(element("spamreport", asm_group_id=42), element("spamreport"))
+    assert (about_a_group.kind, about_a_group.scope) == (Kind.COMPLAINT, "asm_group:42")
+    assert (about_nothing.kind, about_nothing.cause, about_nothing.scope) == (
+        Kind.COMPLAINT,
+        Cause.ABUSE_REPORT,
+        None,
+    )
+
+
 def test_an_open_by_a_machine_is_marked() -> None:
     machine, person = parse(element("open", sg_machine_open=True), element("open", sg_machine_open=False))
     assert (machine.machine, person.machine) == (True, False)

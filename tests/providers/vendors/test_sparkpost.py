@@ -8,7 +8,7 @@ import pytest
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.source import Secret, Source
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Kind, Way
 from tests.providers.batch_conformance import BatchConformance
 from tests.providers.reading import parse_request
 from tests.providers.sample_events import EARLIER, NOW, sample
@@ -95,6 +95,14 @@ def test_the_vendors_classes_are_all_mapped() -> None:
 
 def test_the_vendors_events_are_all_mapped() -> None:
     assert {name: kind for name, (kind, _) in EVENTS.items()} == VENDOR_EVENTS
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [("list_unsubscribe", Way.MAIL_CLIENT), ("link_unsubscribe", Way.FOOTER_LINK), ("click", None)],
+)
+def test_the_mail_programs_button_and_a_link_are_told_apart(name: str, way: Way | None) -> None:
+    assert one(name).way is way
 
 
 @pytest.mark.parametrize("name", ["bounce", "out_of_band"])

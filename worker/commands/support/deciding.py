@@ -1,14 +1,15 @@
-"""Shared by the commands that decide about contacts: `lift` and `block`."""
+"""Shared by the commands that decide about contacts: `lift`, `block`, `unsubscribe`, `opt-in` and their like."""
 
 import asyncio
 import sys
 import uuid
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from schemas.decision_request import DecisionTerms
-from schemas.vocabulary import Channel
+from schemas.vocabulary import Channel, Way
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
@@ -23,11 +24,11 @@ _NEEDS = ("postgres",)
 _WORTH_A_BAR_CONTACTS = 2_000
 
 
-def add_decision_flags(parser: ArgumentParser) -> None:
+def add_decision_flags(parser: ArgumentParser, *, needs_reason: bool = True) -> None:
     """The addresses, the reason, and how it is done."""
     parser.add_argument("addresses", nargs="*", metavar="ADDRESS")
     parser.add_argument("--file", metavar="FILE", help="a file with one address a line; - reads them from stdin")
-    parser.add_argument("--reason", required=True, metavar="TEXT", help="why: others read it in the history")
+    parser.add_argument("--reason", required=needs_reason, metavar="TEXT", help="why: others read it in the history")
     parser.add_argument("--account", default="default", help="(default %(default)s)")
     parser.add_argument(
         "--channel",
@@ -43,6 +44,33 @@ def add_decision_flags(parser: ArgumentParser) -> None:
     )
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
+
+
+def add_wish_flags(parser: ArgumentParser) -> None:
+    """How the person said so."""
+    parser.add_argument(
+        "--by-contact", action="store_true", help="the person did it, say in a form, and nobody was told to record it"
+    )
+    parser.add_argument(
+        "--way",
+        choices=[way.value for way in Way],
+        help="how it was said (default: form with --by-contact, else staff)",
+    )
+
+
+def wish_of(arguments: Namespace) -> dict[str, Any]:
+    """The terms that `add_wish_flags` asks for, and the reason."""
+    way = None if arguments.way is None else Way(arguments.way)
+    return {"note": arguments.reason, "by_contact": arguments.by_contact, "way": way}
+
+
+def time_argument(text: str) -> datetime:
+    """The time of a flag; UTC unless it names a zone. Raises ArgumentTypeError."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no time such as 2030-01-31 or 2030-01-31T12:00Z") from error
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
 def run_decision(arguments: Namespace, terms: DecisionTerms, *, done: str) -> int:
@@ -75,9 +103,7 @@ def _from_file(name: str | None) -> list[str]:
 async def _decide(
     settings: Settings, arguments: Namespace, terms: DecisionTerms, addresses: list[str], key: str
 ) -> "DecisionAnswer":
-    from datetime import UTC, datetime  # noqa: PLC0415 - all of these cost time that --help has not
-
-    from worker.commands.support.account import require_account  # noqa: PLC0415
+    from worker.commands.support.account import require_account  # noqa: PLC0415 - all of these cost time that --help has not
     from worker.commands.support.database import opened_writer_database  # noqa: PLC0415
     from worker.commands.support.person import log_acts, person_here  # noqa: PLC0415
     from worker.contacts.batch_terms import BatchRules  # noqa: PLC0415

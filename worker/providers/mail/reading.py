@@ -15,7 +15,7 @@ import msgspec
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Kind, Way
 from worker.providers.mail.delivery_status import ACTIONS, read_delivery_status
 from worker.providers.mail.feedback_report import FEEDBACK_TYPES, read_feedback_report
 from worker.providers.mail.mail_part import MailPart, read_mail_part
@@ -163,6 +163,8 @@ def _event(reading: _Reading, entry: ReportEntry, *, has_token: bool, place: int
         failure=entry.failure,
         message_id=fit_text(message_id, MESSAGE_ID_LIMIT) if message_id else None,
         diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
+        # A mail to the address in List-Unsubscribe, mostly by the button of a mail program.
+        way=Way.MAIL_CLIENT if kind is Kind.UNSUBSCRIBE and entry.what in OTHER_MAIL else None,
         metadata=metadata({name: value for name, value in told.items() if value}),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Kind, Way
 from worker.errors import UnreadablePayload
 from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken
@@ -105,6 +105,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         raise UnreadablePayload(f"{_WHAT}: an {name} names nobody in email")
     data = json_payload.child(values, "dataFields")
     word, known, classification = name, other_channel or name in EVENTS, None
+    way: Way | None = None
     diagnostic = json_payload.text(data, "bounceMessage")
     if name == "emailBounce":
         state = json_payload.text(data, "recipientState", json_payload.WORD_LIMIT)
@@ -123,6 +124,8 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         if how in UNASKED:
             kind, cause = UNASKED[how]
             word = f"{name}/{how}"
+        elif how == "EmailLink":
+            way = Way.FOOTER_LINK
     stamp = json_payload.text(data, "createdAt")
     message_id = json_payload.text(data, "messageId", json_payload.MESSAGE_ID_LIMIT)
     identity = (stamp or envelope.body, json_payload.text(data, "url"))
@@ -141,6 +144,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         message_id=message_id,
         diagnostic=diagnostic or json_payload.text(data, "reason"),
         scope=_scope(data) if kind is Kind.UNSUBSCRIBE else None,
+        way=way,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
+from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind, Way
 from worker.providers.authentication.configured_header import ConfiguredHeader
 from worker.providers.authentication.credentials import BasicCredentials, HeaderToken, bearer_token
 from worker.providers.authentication.scheme import Scheme
@@ -106,6 +106,8 @@ _SUPPRESSION_RULES = {  # as in "(Spam Complaint)"
     "unsubscribe": Cause.UNSUBSCRIBED_AT_PROVIDER,
 }
 _BOUNCE_RULE = "bounce"
+# By the mail program's own button, or by a link in the message.
+WAYS: dict[str, Way] = {"list_unsubscribe": Way.MAIL_CLIENT, "link_unsubscribe": Way.FOOTER_LINK}
 COMPLAINTS: dict[str, tuple[Kind, Cause]] = {
     "abuse": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     "other": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
@@ -183,6 +185,7 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         message_id=json_payload.text(values, "message_id", MESSAGE_ID_LIMIT)
         or json_payload.text(values, "transmission_id", MESSAGE_ID_LIMIT),
         diagnostic=diagnostic,
+        way=WAYS.get(name),
         machine=kind is Kind.OPENED and json_payload.flag(json_payload.child(values, "user_agent_parsed"), _PREFETCHED),
         tags=_tags(values),
         metadata=json_payload.metadata(values.get("rcpt_meta")),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Kind, Way
 from tests.providers.reading import parse_envelope
 from tests.providers.vendors.amazon.ses_payloads import HAPPENED, about_mail, envelope, mail, one, parse
 from worker.errors import UnreadablePayload
@@ -174,6 +174,15 @@ class TestSubscription:
         new = self.preferences(out=True, news="OptOut")
         assert self.change(self.preferences(news="OptIn"), new) == [(Kind.UNSUBSCRIBE, None)]
         assert self.change(None, new) == [(Kind.UNSUBSCRIBE, None)]
+
+    @pytest.mark.parametrize(("source", "way"), [("UnsubscribeHeader", Way.MAIL_CLIENT), ("Somewhere", None)])
+    def test_by_the_mail_programs_button_says_so(self, source: str, way: Way | None) -> None:
+        about = {"timestamp": "2026-03-04T05:06:07.890Z", "source": source}
+        out, back = self.preferences(out=True), self.preferences(news="OptIn")
+        for new, old, expected in ((out, back, way), (back, out, None)):
+            changed = {**about, "newTopicPreferences": new, "oldTopicPreferences": old}
+            events = parse(about_mail("Subscription", "subscription", changed, "reader@example.com"))
+            assert {event.way for event in events} == {expected}
 
     def test_of_one_topic_is_limited_to_it(self) -> None:
         old = self.preferences(news="OptIn", offers="OptIn", tips="OptOut")

@@ -15,7 +15,7 @@ from msgspec import Struct
 from schemas.address import normalise_address
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Kind, Way
 from worker.errors import UnreadablePayload
 from worker.providers.classification.failure import HARD_CAUSES, Classification, classify
 from worker.providers.payload import json_payload
@@ -178,6 +178,10 @@ def _about_the_message(key: str, kind: Kind, cause: Cause = Cause.NONE) -> _Read
     return read
 
 
+# The `source` of a change of preferences, where it tells how the person made it.
+_WAYS: dict[str | None, Way] = {"UnsubscribeHeader": Way.MAIL_CLIENT}
+
+
 def _subscription(notification: Notification) -> list[FeedbackEvent]:
     """A person's own change of preferences: of everything at once, or topic by topic."""
     subscription = json_payload.child(notification.content, "subscription")
@@ -194,6 +198,7 @@ def _subscription(notification: Notification) -> list[FeedbackEvent]:
             about=subscription,
             detail=scope,
             scope=scope,
+            way=_WAYS.get(_word(subscription, "source")) if kind is Kind.UNSUBSCRIBE else None,
             # A contact that comes back may still leave out some topics: the return is the first event.
             earlier=kind is Kind.RESUBSCRIBE and scope is None,
         )
@@ -271,6 +276,7 @@ def _event(
     diagnostic: str | None = None,
     detail: str | None = None,
     scope: str | None = None,
+    way: Way | None = None,
     earlier: bool = False,
     recognised: bool = True,
 ) -> FeedbackEvent:
@@ -306,6 +312,7 @@ def _event(
         message_id=message_id,
         diagnostic=json_payload.text(recipient, "diagnosticCode") or diagnostic,
         scope=scope,
+        way=way,
         tags=_tags(mail),
         metadata=json_payload.metadata(mail.get("tags")),
     )

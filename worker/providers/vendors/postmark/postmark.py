@@ -178,7 +178,7 @@ def _bounce(record: _Record) -> FeedbackEvent:
         cause,
         words=(name,),
         classification=classification,
-        scope=_stream(record) if kind is Kind.UNSUBSCRIBE else None,
+        scope=_stream(record) if kind in {Kind.UNSUBSCRIBE, Kind.COMPLAINT} else None,
     )
 
 
@@ -201,7 +201,7 @@ def _kind_and_cause(bounce: BounceType, classification: Classification, *, inact
 
 
 def _spam_complaint(record: _Record) -> FeedbackEvent:
-    return _event(record, "Email", "BouncedAt", Kind.COMPLAINT, Cause.ABUSE_REPORT)
+    return _event(record, "Email", "BouncedAt", Kind.COMPLAINT, Cause.ABUSE_REPORT, scope=_stream(record))
 
 
 def _delivery(record: _Record) -> FeedbackEvent:
@@ -248,7 +248,7 @@ def _subscription_change(record: _Record) -> FeedbackEvent:
         cause,
         words=(reason, origin),
         detail=f"{suppressed} {reason} {origin} {_stream(record)}",
-        scope=_stream(record) if kind in {Kind.UNSUBSCRIBE, Kind.RESUBSCRIBE} else None,
+        scope=_stream(record) if kind in {Kind.UNSUBSCRIBE, Kind.RESUBSCRIBE, Kind.COMPLAINT} else None,
         recognised=known,
     )
 

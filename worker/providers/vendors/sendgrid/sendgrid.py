@@ -163,7 +163,7 @@ _PLAIN: dict[str, _Reading] = {
     name: _Reading(kind=EVENT_KINDS[name], cause=VOCABULARY[name][1], vendor_event=name, words=words)
     for name, words in (
         *(("delivered", "response"), ("processed", ""), ("open", ""), ("click", "")),
-        *(("spamreport", ""), ("unsubscribe", "")),
+        ("unsubscribe", ""),
     )
 }
 
@@ -194,7 +194,8 @@ def _read_account_change(values: Mapping[str, Any]) -> _Reading:
 def _read_group_event(values: Mapping[str, Any]) -> _Reading:
     name = values["event"]
     group = json_payload.text(values, "asm_group_id", WORD_LIMIT)
-    return _Reading(kind=EVENT_KINDS[name], vendor_event=name, scope=f"asm_group:{group}" if group else None)
+    kind, cause = VOCABULARY[name]
+    return _Reading(kind=kind, cause=cause, vendor_event=name, scope=f"asm_group:{group}" if group else None)
 
 
 def _read_unknown(values: Mapping[str, Any]) -> _Reading:
@@ -254,6 +255,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], _Reading]] = {
     "deferred": _read_deferred,
     "bounce": _read_bounce,
     "dropped": _read_dropped,
+    "spamreport": _read_group_event,
     "group_unsubscribe": _read_group_event,
     "group_resubscribe": _read_group_event,
     "account_status_change": _read_account_change,
