@@ -23,7 +23,7 @@ class Blame(StrEnum):
 
 
 class Kind(StrEnum):
-    """What happened to a message, in the order of a message's life."""
+    """What happened to a message, in the order of a message's life; behind OTHER, what a person asked for since then."""
 
     ACCEPTED = "accepted"  # the ESP has accepted the message; this says nothing about the mailbox
     DEFERRED = "deferred"  # one attempt failed and the ESP goes on trying; never a strike
@@ -37,10 +37,10 @@ class Kind(StrEnum):
     UNSUBSCRIBE = "unsubscribe"  # the person asked for no more
     RESUBSCRIBE = "resubscribe"  # the person asked for more again
     COMPLAINT = "complaint"  # the person pressed "spam"
+    OTHER = "other"  # kept and logged under the vendor's name, changes nothing
     PREFERS_FEWER = "prefers_fewer"  # the person asked for fewer messages, not for none
     DECLINES_COMMERCIAL = "declines_commercial"  # the person wants no commercial messages, neither bulk nor one-to-one
     FORBIDS_CONTACT = "forbids_contact"  # the person wants no message at all, ever
-    OTHER = "other"  # kept and logged under the vendor's name, changes nothing
 
 
 class Way(StrEnum):

@@ -260,7 +260,7 @@ def as_stored_before(event: FeedbackEvent, kind: Kind, parts: Sequence[object] |
 UPGRADED = replace(RULES, former_keys_until=START + timedelta(days=1))
 
 
-@pytest.mark.parametrize("before", list(Kind))
+@pytest.mark.parametrize("before", list(Kind)[: list(Kind).index(Kind.OTHER) + 1])  # it knew no others
 async def test_a_retry_of_what_the_former_version_stored_is_a_repeat(pool: WriterPool, before: Kind) -> None:
     bounce = make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, key="k")
     await apply(pool, [as_stored_before(bounce, before)])

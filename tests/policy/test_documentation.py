@@ -12,19 +12,20 @@ from pathlib import Path
 import pytest
 
 from schemas.decision import DecisionKind, Strength
-from schemas.entry import Entry, EntryKind
-from schemas.vocabulary import Cause, Kind
+from schemas.entry import Entry
+from schemas.vocabulary import Blocks, Cause, Kind, Way
+from tests.policy.permission_tables import ACTS, classes_table, permissions_table, statuses_table, table
 from tests.policy.rules import delivered, hard, opened, soft
-from tests.schemas.decisions import lift, optin
+from tests.schemas.decisions import added, lift, optin, wish
 from tests.schemas.feedback_events import START, make_event
 from worker.policy.cause_groups import CAUSE_GROUPS
 from worker.policy.duration import write_duration
 from worker.policy.explain import explain
-from worker.policy.permissions import LOCKS, OPENS, By, Fact, Proof
+from worker.policy.permissions import OPENS
 from worker.policy.policy_file import APPLIES_TO, POLICY_KEYS, load_policy, preset, recommended_policy
 from worker.policy.policy_print import rule_values
 from worker.policy.presets import preset_about, preset_names
-from worker.policy.rule import RULE_LIFT_BY, Action, LiftBy, Policy, Rule
+from worker.policy.rule import Action, Policy, Rule
 from worker.policy.rule_reader import RULE_KEYS
 from worker.policy.sentences import moment_text
 
@@ -117,12 +118,16 @@ EXAMPLES: dict[str, list[Entry]] = {
         make_event(Kind.DROPPED, day=3, cause=Cause.SUPPRESSED_BY_PROVIDER, message="m2"),
         optin(4, Strength.SINGLE),
     ],
+    "example never again": [
+        added(0),
+        optin(10, Strength.DOUBLE),
+        wish(DecisionKind.DECLINED_COMMERCIAL, 20, by_contact=True),
+        make_event(Kind.FORBIDS_CONTACT, day=30, way=Way.MAIL_CLIENT),
+        lift(31),
+        optin(32, Strength.STAFF, by_contact=False),
+        optin(40, Strength.SINGLE),
+    ],
 }
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
 def settings_table() -> str:
@@ -195,59 +200,6 @@ def recommended_table() -> str:
     return table(head, rows)
 
 
-_FACTS = {
-    "block and strikes of a rule": None,
-    "listing by decision": LOCKS[Fact.LISTING],
-    "complaint": LOCKS[Fact.COMPLAINT],
-    "unknown permission": LOCKS[Fact.UNKNOWN_PERMISSION],
-    "unsubscribed by us": LOCKS[Fact.UNSUBSCRIBED_BY_US],
-    "opt-out": LOCKS[Fact.UNSUBSCRIBE],
-    "declined commercial": LOCKS[Fact.DECLINED_COMMERCIAL],
-    "do not contact": LOCKS[Fact.DO_NOT_CONTACT],
-    "preference for fewer": LOCKS[Fact.PREFERENCE],
-}
-_ACTS: dict[str, tuple[EntryKind, tuple[By, ...], tuple[Proof, ...]]] = {
-    "`lifted` by an operator or administrator, with a reason": (
-        DecisionKind.LIFTED,
-        (By.OPERATOR, By.ADMINISTRATOR),
-        (Proof.REASON,),
-    ),
-    "`lifted` without a reason": (DecisionKind.LIFTED, tuple(By), (Proof.NONE,)),
-    "`lifted` by a reader or by the person": (DecisionKind.LIFTED, (By.READER, By.CONTACT), (Proof.REASON,)),
-    "`opted_in` by the person, confirmed (`double`)": (DecisionKind.OPTED_IN, (By.CONTACT,), (Proof.DOUBLE,)),
-    "`opted_in` by the person, not confirmed (`single`)": (DecisionKind.OPTED_IN, (By.CONTACT,), (Proof.SINGLE,)),
-    "`opted_in` recorded by an operator or administrator, with any strength": (
-        DecisionKind.OPTED_IN,
-        (By.OPERATOR, By.ADMINISTRATOR),
-        (Proof.SINGLE, Proof.DOUBLE, Proof.RECORD),
-    ),
-    "`opted_in` recorded by a reader": (
-        DecisionKind.OPTED_IN,
-        (By.READER,),
-        (Proof.SINGLE, Proof.DOUBLE, Proof.RECORD),
-    ),
-    "`resubscribe` that an ESP reports": (Kind.RESUBSCRIBE, (By.CONTACT,), (Proof.REPORT,)),
-}
-
-
-def permissions_table() -> str:
-    def cell(opened: frozenset[LiftBy], lift_by: frozenset[LiftBy] | None) -> str:
-        if lift_by is None:
-            named = sorted(opened & RULE_LIFT_BY)
-            return f"if its `lift_by` names `{named[0]}`" if named else "-"
-        return "ends it" if opened & lift_by else "-"
-
-    rows = []
-    for name, (kind, who, proofs) in _ACTS.items():
-        (opened,) = {OPENS.get((kind, by, proof), frozenset[LiftBy]()) for by in who for proof in proofs}
-        rows.append([name, *(cell(opened, lift_by) for lift_by in _FACTS.values())])
-    named = [
-        "",
-        *(", ".join(f"`{way}`" for way in sorted(lock)) if lock else "the rule's own" for lock in _FACTS.values()),
-    ]
-    return table(["act", *_FACTS], [["*`lifted_by` says*", *named[1:]], *rows])
-
-
 def presets_table() -> str:
     return table(["preset", "what it does"], [[f"`{name}`", preset_about(name)] for name in preset_names()])
 
@@ -274,6 +226,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "groups": groups_table,
     "parameters": parameters_table,
     "recommended": recommended_table,
+    "classes": classes_table,
+    "statuses": statuses_table,
     "permissions": permissions_table,
     "presets": presets_table,
     **{name: partial(example, name) for name in EXAMPLES},
@@ -296,9 +250,8 @@ def test_each_table_and_example_of_the_page_is_what_the_code_says(name: str) -> 
 
 
 def test_the_page_names_each_act_that_ends_something() -> None:
-    told = {(kind, by, proof) for kind, who, proofs in _ACTS.values() for by in who for proof in proofs}
-    # Records of the person's own are those of a form that somebody else kept.
-    assert set(OPENS) - told == {(DecisionKind.OPTED_IN, By.CONTACT, Proof.RECORD)}
+    told = {(kind, by, proof) for kind, who, proofs in ACTS.values() for by in who for proof in proofs}
+    assert set(OPENS) - told == set()
 
 
 def test_every_key_and_every_block_of_the_page_is_known() -> None:
@@ -309,7 +262,8 @@ def test_every_key_and_every_block_of_the_page_is_known() -> None:
 
 def test_the_page_shows_a_table_that_loads() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    (shown,) = re.findall(r"```toml\n(.+?)```", page, re.DOTALL)
+    shown, streams = re.findall(r"```toml\n(.+?)```", page, re.DOTALL)
+    assert load_policy(tomllib.loads(streams)["policy"]).marketing_complaint_applies_to is Blocks.COMMERCIAL
     policy = load_policy(tomllib.loads(shown)["policy"])
     rules = {rule.name: rule for rule in policy.rules}
     assert rules["mailbox_full"].strikes == 8
