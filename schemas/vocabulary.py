@@ -23,7 +23,7 @@ class Blame(StrEnum):
 
 
 class Kind(StrEnum):
-    """What happened to a message, in the order of a message's life; behind OTHER, what a person asked for since then."""
+    """What happened to a message, in the order of a message's life; behind OTHER, what else a person asked for."""
 
     ACCEPTED = "accepted"  # the ESP has accepted the message; this says nothing about the mailbox
     DEFERRED = "deferred"  # one attempt failed and the ESP goes on trying; never a strike
