@@ -23,15 +23,22 @@ JOB_LOG_EVENTS: dict[str, LogEvent] = {
     "job.started": _event("info", "A job begins; every processor takes part. `actor` asked for it.", *_JOB),
     "refold.ended": _event(
         "info",
-        "What came late into a contact's long log is folded in. `seconds` is how long the contact answered with the "
-        "stricter of the statuses known.",
+        "A contact's long log is folded again. `seconds` is the time since that was requested; after a late entry the "
+        "contact answered with the stricter of the statuses known for so long.",
         "contact_id",
         "seconds",
     ),
     "refold.failed": _event(
         "error",
         "Folding a contact's long log again has hit a bug of ours. It is tried again every five minutes; until then "
-        "the contact answers with the stricter of the statuses known.",
+        "the contact answers with the status of its former policy, or the stricter of the statuses known.",
         "contact_id",
+    ),
+    "refold.requested": _event(
+        "info",
+        "A contact's long log is to be folded again in the background. `reason` is `late_entry`: something came late "
+        "into it; or `policy`: another policy is active since it was folded.",
+        "contact_id",
+        "reason",
     ),
 }

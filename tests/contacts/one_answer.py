@@ -5,6 +5,7 @@ from datetime import datetime
 from schemas.vocabulary import FREE_STATUSES, MailClass
 from worker.contacts.check import check_addresses
 from worker.contacts.explanation import ExplanationAnswer, contact_explanation
+from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import Policies
 from worker.contacts.report import contact_report
 from worker.contacts.story_items import StoryItem, StretchView
@@ -52,6 +53,8 @@ async def _require_the_storys_end(
     """After its latest step the contact stood as its facts say."""
     row = await find_contact(pool, "default", "email", address)
     assert row is not None
+    if await provisional_facts(pool, [row.id]):
+        return  # the story tells what came late already
     policy = (await policies.of(pool, row.policy_id)).policy
     latest = explanation.steps[0]
     then = standing(facts_from_row(row), policy, _time_of(latest))

@@ -10,11 +10,18 @@ from worker.process.backlog import Backlog
 from worker.store.pool import WriterPool
 
 
-def refolder(pool: WriterPool, *, slice_entries: int = 500, step_seconds: float = 0, now: datetime = NOW) -> Refolder:
+def refolder(
+    pool: WriterPool,
+    *,
+    slice_entries: int = 500,
+    step_seconds: float = 0,
+    now: datetime = NOW,
+    policies: Policies | None = None,
+) -> Refolder:
     """With steps as short as can be: one slice each."""
     return Refolder(
         pool,
-        Policies(POLICY),
+        policies or Policies(POLICY),
         backlog=Backlog(),
         slice_entries=slice_entries,
         step_seconds=step_seconds,

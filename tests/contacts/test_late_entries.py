@@ -21,7 +21,7 @@ from tests.properties import examples
 from tests.schemas.decisions import void
 from tests.schemas.feedback_events import START, arrivals, histories, make_event
 from worker.contacts.applying import BatchRules, apply_decisions
-from worker.contacts.late_entries import LogReading, policy_number
+from worker.contacts.late_entries import LogReading
 from worker.contacts.policies import Policies
 from worker.contacts.retention import drop_old_months
 from worker.policy.checkpoint import at_a_place
@@ -29,6 +29,7 @@ from worker.policy.event_order import order_key
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import decode_facts
 from worker.policy.fold import fold_all
+from worker.policy.policy_encoding import policy_number
 from worker.policy.rule import Policy
 from worker.store.acts import Act, insert_act
 from worker.store.pool import WriterPool
@@ -95,13 +96,13 @@ async def every_checkpoint_is_right(pool: WriterPool, log: Sequence[FeedbackEven
         assert decode_facts(row["facts"]) == at_a_place(fold_all(Facts(), so_far, policy))
 
 
-async def giant(pool: WriterPool, count: int) -> int:
+async def giant(pool: WriterPool, count: int, *, rules: BatchRules = RULES) -> int:
     """A contact with so many openings and deliveries, a minute apart, after a failure of long ago."""
-    await apply(pool, [make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, message="first")])
+    await apply(pool, [make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, message="first")], rules=rules)
     contact_id: int = await pool.fetchval("SELECT id FROM contacts")
     await add_calm_events(pool, contact_id, count, since=START, minutes_apart=1)
     last = make_event(Kind.DELIVERED, day=(count + 1) / 1440, message="last")
-    await apply(pool, [last])
+    await apply(pool, [last], rules=rules)
     return contact_id
 
 

@@ -18,6 +18,7 @@ from schemas.entry import LASTING_KINDS, Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks
 from tests.contacts.one_answer import require_one_answer
+from tests.contacts.refolds import finish, refolder
 from tests.policy.test_order_of_arrival import POLICIES
 from tests.properties import examples
 from tests.schemas.decisions import logs, make_decision, one_decision
@@ -26,6 +27,7 @@ from tests.stored_contacts import EMPTY_LOG
 from worker.cli import main
 from worker.commands.support.exit_code import ExitCode
 from worker.contacts.applying import BatchRules, apply_decisions, apply_events
+from worker.contacts.late_entries import USUAL_READING, LogReading
 from worker.contacts.policies import Policies, apply_policy, configure_policy
 from worker.contacts.report import contact_report
 from worker.contacts.retention import drop_old_months, oldest_kept
@@ -50,6 +52,8 @@ AN_ACT = (
     "INSERT INTO acts (id, actor, role, what, at) OVERRIDING SYSTEM VALUE VALUES (1, 'anna', 'operator', 'import', $1)"
 )
 KEPT_MONTHS = 3
+# So that short logs are long, and nearly nothing of them is read at once.
+TINY = LogReading(long=4, slice_entries=3, most_entries=3, whole_entries=4)
 
 
 def imported(entry: Entry) -> Entry:
@@ -60,9 +64,9 @@ def imported(entry: Entry) -> Entry:
 class Life:
     """Two contacts, and all that may happen to them and around them, in an order that Hypothesis chooses."""
 
-    def __init__(self, pool: WriterPool, data: st.DataObject) -> None:
+    def __init__(self, pool: WriterPool, data: st.DataObject, reading: LogReading) -> None:
         self.taken: dict[bytes, Entry] = {}
-        self._pool, self._draw = pool, data.draw
+        self._pool, self._draw, self._reading = pool, data.draw, reading
         log = [*map(imported, self._draw(logs(histories((JANE,))))), *self._draw(histories((JOE,), max_size=8))]
         repeats = self._draw(st.lists(st.sampled_from(log), max_size=6)) if log else []
         self.left: list[Entry] = list(self._draw(st.permutations([*log, *repeats])))
@@ -115,14 +119,22 @@ class Life:
         await apply_policy(self._pool, self.active, now=self.now, by="jane")
 
     async def sweep(self) -> None:
-        await sweep(self._pool, self._draw(st.sampled_from(self._processors)), now=self.now)
+        policies = self._draw(st.sampled_from(self._processors))
+        await sweep(self._pool, policies, now=self.now, reading=self._reading)
+
+    async def refold(self) -> None:
+        """A step in the background."""
+        policies = self._draw(st.sampled_from(self._processors))
+        await refolder(self._pool, slice_entries=3, policies=policies, now=self.now).take_step()
 
     async def pass_time(self) -> None:
         self.now += timedelta(days=self._draw(st.integers(1, 40)))
         await self.sweep()
 
     async def work(self) -> None:
-        kind = PolicyJob(Policies(self.configured), known_everywhere_seconds=0, clock=lambda: self.now)
+        kind = PolicyJob(
+            Policies(self.configured), known_everywhere_seconds=0, reading=self._reading, clock=lambda: self.now
+        )
         runner = JobRunner(self._pool, {kind.name: kind}, backlog=Backlog(), clock=lambda: self.now)
         await runner.work_off(asyncio.Event())
 
@@ -160,7 +172,8 @@ class Life:
         return entry.kind in BOUNCE_KINDS
 
     def _rules(self) -> BatchRules:
-        return BatchRules(policies=self._draw(st.sampled_from(self._processors)), oldest_kept=self._oldest_kept)
+        policies = self._draw(st.sampled_from(self._processors))
+        return BatchRules(policies=policies, oldest_kept=self._oldest_kept, reading=self._reading)
 
     async def _take(self, entries: list[Entry]) -> None:
         events = [entry for entry in entries if isinstance(entry, FeedbackEvent)]
@@ -201,16 +214,24 @@ async def require_the_commands_answer(pool: WriterPool, configuration: Path, add
     assert told["contact"]["policy"]["id"] == told["explanation"]["policy"]["id"] == report.policy.id
 
 
+@pytest.mark.parametrize(
+    "reading",
+    [
+        pytest.param(USUAL_READING, id="folded at once"),
+        pytest.param(TINY, id="folded in the background", marks=pytest.mark.slow),
+    ],
+)
 @settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 async def test_every_answer_is_the_same_one_whatever_happens_and_is_that_of_the_fold(
-    pool: WriterPool, command: Path, data: st.DataObject
+    pool: WriterPool, command: Path, reading: LogReading, data: st.DataObject
 ) -> None:
-    life = Life(pool, data)
+    life = Life(pool, data, reading)
     await life.begin()
     steps: list[Callable[[], Awaitable[None]]] = [
         *(life.batch, life.batch, life.batch, life.decide, life.decide),
         *(life.wait, life.apply, life.sweep, life.pass_time, life.work, life.keep_house),
+        *((life.refold, life.refold) if reading is TINY else ()),
     ]
     while life.left:
         await data.draw(st.sampled_from(steps))()
@@ -218,6 +239,7 @@ async def test_every_answer_is_the_same_one_whatever_happens_and_is_that_of_the_
 
     await apply_policy(pool, life.active, now=life.now, by="jane", again=True)
     await life.work()
+    await finish(pool, now=life.now)
     await life.require_the_fold(life.active)
 
     # Everything grows old, and under another policy all of it is folded again.
@@ -227,6 +249,7 @@ async def test_every_answer_is_the_same_one_whatever_happens_and_is_that_of_the_
     await life.keep_house()
     await apply_policy(pool, other, now=life.now, by="jane", again=True)
     await life.work()
+    await finish(pool, now=life.now)
     await life.require_the_fold(other)
     for address in ADDRESSES:
         await require_the_commands_answer(pool, command, address, other)

@@ -11,7 +11,6 @@ from schemas.vocabulary import Cause, Kind, MailClass
 from tests.contacts.refolds import finish, refolder, waiting
 from tests.contacts.test_applying import NOW, POLICY, RULES, apply, empty, facts_by_address
 from tests.contacts.test_late_entries import JANE, an_act, calm, every_checkpoint_is_right, fold_anew, giant
-from tests.policy.test_order_of_arrival import NERVOUS
 from tests.properties import examples
 from tests.schemas.decisions import lift
 from tests.schemas.feedback_events import arrivals, histories, make_event
@@ -20,14 +19,13 @@ from worker.contacts.check import check_addresses
 from worker.contacts.explanation import contact_explanation
 from worker.contacts.late_entries import LogReading
 from worker.contacts.open_refolds import open_refolds
-from worker.contacts.policies import Policies, apply_policy, configure_policy
+from worker.contacts.policies import Policies
 from worker.contacts.report import contact_report
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.policy.provisional import shown_standing
 from worker.policy.standing import standing
 from worker.store.pool import WriterPool
-from worker.store.stored_entries import stored_entries
 from worker.store.writer_pool import writing
 
 # So that short logs are long, and nearly nothing of them is read in a batch.
@@ -148,26 +146,6 @@ async def test_what_comes_in_meanwhile_takes_effect_at_once_and_stays(pool: Writ
     assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
     shown = standing(await fold_anew(pool, contact_id), POLICY, NOW)
     assert tuple(await pool.fetchrow("SELECT status, blocks FROM contacts") or ()) == (shown.status, shown.blocks)
-
-
-async def test_a_contact_that_another_policy_folds_as_a_whole_is_not_folded_again(
-    pool: WriterPool, contact_id: int
-) -> None:
-    await configure_policy(pool, POLICY, now=NOW)
-    policies = Policies(POLICY)
-    rules = replace(RULES, policies=policies)
-    await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=25, message=None)], rules=rules)
-    await apply(pool, [LATE_COMPLAINT], rules=rules)
-    assert await waiting(pool) == 1
-    await apply_policy(pool, NERVOUS, now=NOW, by="jane")
-
-    fresh = replace(RULES, policies=Policies(POLICY))
-    await apply(pool, [make_event(Kind.RESUBSCRIBE, day=26, message=None)], rules=fresh)
-
-    assert await waiting(pool) == 0
-    stored = await stored_entries(pool, contact_id, whole=False)
-    assert (await facts_by_address(pool))[JANE] == fold_all(Facts(), stored, NERVOUS)
-    assert await pool.fetchval("SELECT policy_id FROM contacts") == 2
 
 
 async def test_a_lift_meanwhile_has_to_end_what_came_late(pool: WriterPool, contact_id: int) -> None:

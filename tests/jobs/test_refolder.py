@@ -1,6 +1,7 @@
 """Long logs are folded again beside the live events: by several processes, killed or not, holding up nobody."""
 
 import asyncio
+import json
 import signal
 import sys
 import time
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import prometheus_client
 import pytest
 
 from schemas.source import Secret
@@ -22,6 +24,9 @@ from worker.jobs.service import run_jobs
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
 from worker.process.backlog import Backlog
+from worker.processor.batch import Committed
+from worker.processor.parsing import ParsedParcels
+from worker.processor.reporting import report_load
 from worker.settings.tree import (
     ApiSettings,
     ConnectionSettings,
@@ -173,6 +178,35 @@ async def test_every_processor_takes_steps_beside_its_jobs(pool: WriterPool, dat
     await service
 
     await all_are_right(pool, ids)
+
+
+async def test_the_operator_is_told_when_a_refold_is_requested_and_when_it_ends(
+    pool: WriterPool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contact_id = await giant(pool, 3_000)
+    applied = await apply(pool, [LATE])
+    earlier = counted("refolds_requested_total", reason="late_entry"), counted("refold_seconds_count")
+
+    report_load(
+        ParsedParcels(), [Committed(applied=[applied])], [], queue="q", parcels=1, parse_seconds=0, store_seconds=0
+    )
+    await refolder(pool).work_off(asyncio.Event())
+
+    later = counted("refolds_requested_total", reason="late_entry"), counted("refold_seconds_count")
+    assert later == (earlier[0] + 1, earlier[1] + 1)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = [line for line in lines if line["event"].startswith("refold.")]
+    assert [(line["event"], line["contact_id"], line.get("reason")) for line in told] == [
+        ("refold.requested", contact_id, "late_entry"),
+        ("refold.ended", contact_id, None),
+    ]
+    again = await apply(pool, [make_event(Kind.COMPLAINT, day=0.5, cause=Cause.ABUSE_REPORT, message=None)])
+    more = await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=0.4, scope="news", message=None)])
+    assert (len(again.requested_refolds), len(more.requested_refolds)) == (1, 0)  # the second sets the first back
+
+
+def counted(name: str, **labels: str) -> float:
+    return prometheus_client.REGISTRY.get_sample_value(f"bouncekeeper_{name}", labels) or 0.0
 
 
 async def test_a_refold_that_cannot_be_read_holds_up_no_other(pool: WriterPool) -> None:

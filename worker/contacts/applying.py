@@ -15,13 +15,14 @@ from datetime import datetime
 from schemas.decision import Decision
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
+from worker.contacts.batch_refolds import BatchRefolds
 from worker.contacts.batch_rows import BatchRows
 from worker.contacts.batch_terms import Applied, BatchContact, BatchRules
 from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
 from worker.contacts.decision_result import decide, repeats, with_ids
-from worker.contacts.late_entries import fold_late_entries, passed_checkpoints
-from worker.contacts.open_refolds import OpenRefold, open_refolds
-from worker.contacts.policies import UNNUMBERED, NumberedPolicy
+from worker.contacts.late_entries import LateResult, passed_checkpoints
+from worker.contacts.open_refolds import OpenRefold
+from worker.contacts.policies import NumberedPolicy
 from worker.contacts.recognition import Doubt, Recognition, unique, without
 from worker.contacts.refolding import facts_anew, is_overtaken, policy_lines, standing_until_now
 from worker.contacts.status_change import change_by_entries, is_status_change
@@ -32,12 +33,12 @@ from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as entries_since
 from worker.policy.former_base import with_late as base_with_late
 from worker.policy.provisional import stricter_facts
+from worker.policy.rule import Policy
 from worker.store import contact_rows
 from worker.store.checkpoints import delete_checkpoints
 from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact, NewContact
 from worker.store.event_rows import EventEncoder
 from worker.store.pool import WriterConnection
-from worker.store.refolds import delete_refolds
 from worker.store.stored_entries import stored_entries_by_contact
 
 __all__ = ["Applied", "BatchRules", "apply_decisions", "apply_events"]
@@ -156,7 +157,7 @@ class _Batch:
             former_keys_until=rules.former_keys_until,
         )
         self._active: NumberedPolicy  # set under the locks
-        self._refolds: Mapping[int, OpenRefold] = {}  # of these contacts, as they were before; read under the locks
+        self._refolds = BatchRefolds(connection, rules, now)
 
     async def take_in(self, by_contact: dict[ContactKey, list[Entry]]) -> None:
         """Folds the entries of these contacts: first of those that exist, in the order of their ids, then of new ones.
@@ -164,10 +165,7 @@ class _Batch:
         Two batches can wait for each other only in this order, and so never in a circle.
         """
         rows = await contact_rows.lock_contacts(self._connection, list(by_contact))
-        # Another process may have heard of a later policy before this one.
-        known_id = max((row.policy_id or UNNUMBERED for row in rows.values()), default=UNNUMBERED)
-        self._active = await self._rules.policies.active(self._connection, known_id=known_id)
-        self._refolds = await open_refolds(self._connection, [row.id for row in rows.values()])
+        self._active = active = await self._refolds.read(rows.values())
         registered = await self._recognition.registered(
             [entry for entries in by_contact.values() for entry in entries if isinstance(entry, FeedbackEvent)]
         )
@@ -175,7 +173,7 @@ class _Batch:
             by_contact = {key: without(entries, registered) for key, entries in by_contact.items()}
         remaining = dict(by_contact)
         await self._fold_existing(
-            [BatchContact(key=key, row=row, entries=remaining.pop(key)) for key, row in rows.items()]
+            [BatchContact(key=key, row=row, entries=remaining.pop(key), policy=active) for key, row in rows.items()]
         )
         await self._fold_unknown(remaining)
 
@@ -193,6 +191,7 @@ class _Batch:
                 self._applied.kinds[event.provider, event.kind] += 1
 
     async def _fold_existing(self, contacts: list[BatchContact]) -> None:
+        await self._refolds.leave_giants(contacts)
         with_facts = [(contact, facts_from_row(contact.row)) for contact in contacts]
         is_surely_new = self._recognition.surely_new
         doubts: list[Doubt] = []
@@ -202,19 +201,17 @@ class _Batch:
                 asked = surely_new if is_surely_new(facts, entry) else doubts
                 asked.append(Doubt(entry=entry, contact_id=contact.row.id))
         known = await self._recognition.known(doubts, surely_new)
-        decided = [one.row for one in contacts if one.entries and isinstance(one.entries[0], Decision)]
+        overtaken = [one for one in contacts if is_overtaken(one.row, one.policy)]
+        decided = [one.row for one in overtaken if one.entries and isinstance(one.entries[0], Decision)]
         anew = await facts_anew(self._connection, decided, self._active)
         refold: list[BatchContact] = []
         for contact, facts in with_facts:
             if contact.entries and isinstance(contact.entries[0], Decision):
-                known_by = anew.get(contact.row.id) or stricter_facts(
-                    facts, self._provisional(contact.row.id), self._active.policy, self._now
-                )
-                contact.entries = self._to_store(contact, known_by, known)
+                contact.entries = self._to_store(contact, anew.get(contact.row.id, facts), known)
             elif known:
                 contact.entries = without(contact.entries, known)
             if not contact.entries:
-                if contact.row.id in anew:
+                if contact.row.id in anew or contact.policy is not self._active:
                     refold.append(contact)  # or the next question would be answered under the former policy
                 continue
             self._store(contact.row.id, contact.entries)
@@ -223,21 +220,27 @@ class _Batch:
         if refold:
             await self._refold(refold)
 
-    def _provisional(self, contact_id: int) -> Facts | None:
-        refold = self._refolds.get(contact_id)
-        return None if refold is None else refold.provisional
-
     def _to_store(self, contact: BatchContact, facts: Facts, known: set[bytes]) -> list[Entry]:
         """Its entries without what is known or would change nothing; what comes of its decisions is noted."""
-        results = repeats(contact.entries, known, facts, contact_id=contact.row.id, policy=self._active.policy)
-        self._applied.results += results
-        return self._decide(facts, without(contact.entries, known), contact.row.id)
+        policy, provisional = contact.policy.policy, self._refolds.provisional(contact.row.id)
+        shown = stricter_facts(facts, provisional, policy, self._now)
+        self._applied.results += repeats(contact.entries, known, shown, contact_id=contact.row.id, policy=policy)
+        return self._decide(facts, without(contact.entries, known), contact.row.id, policy, provisional)
 
-    def _decide(self, facts: Facts, entries: list[Entry], contact_id: int | None) -> list[Entry]:
+    def _decide(
+        self,
+        facts: Facts,
+        entries: list[Entry],
+        contact_id: int | None,
+        policy: Policy,
+        provisional: Facts | None = None,
+    ) -> list[Entry]:
         """The entries as they are stored (see `decide`). Nobody brings decisions and events at once."""
         if not entries or not isinstance(entries[0], Decision):
             return entries
-        to_store, results = decide(facts, entries, contact_id=contact_id, policy=self._active.policy, now=self._now)
+        to_store, results = decide(
+            facts, entries, contact_id=contact_id, policy=policy, now=self._now, provisional=provisional
+        )
         self._applied.results += results
         return to_store
 
@@ -253,8 +256,8 @@ class _Batch:
         if known := await self._recognition.known(doubts):
             by_contact = {key: without(entries, known) for key, entries in by_contact.items()}
         asked = by_contact
-        by_contact = {key: self._decide(Facts(), entries, None) for key, entries in by_contact.items()}
         policy = self._active.policy
+        by_contact = {key: self._decide(Facts(), entries, None, policy) for key, entries in by_contact.items()}
         states = {
             key: contact_state(fold_all(Facts(), entries, policy), policy, self._now, policy_id=self._active.id)
             for key, entries in by_contact.items()
@@ -281,19 +284,20 @@ class _Batch:
 
     def _folds_in_place(self, contact: BatchContact, before: Facts) -> bool:
         """Folds in the entries as they come; False when one of them comes too late for that."""
-        if is_overtaken(contact.row, self._active):
+        if is_overtaken(contact.row, contact.policy):
             return False
-        facts, entries = before, contact.entries
+        facts, entries, policy = before, contact.entries, contact.policy.policy
         for entry in entries if len(entries) == 1 else in_order(entries):
             if not can_fold_directly(facts, entry):
                 return False
-            facts = fold(facts, entry, self._active.policy)
+            facts = fold(facts, entry, policy)
         if facts is before:
             return True  # nothing but inert events
         self.rows.passed_checkpoints += passed_checkpoints(contact.row.id, before, entries)
-        refold = self._refolds.get(contact.row.id)
+        refold = self._refolds.of(contact.row.id)
         if refold is not None:
-            self._settle(contact, facts, refold=refold.with_appended(entries, self._active.policy))
+            appended = refold.with_appended(entries, of_row=policy, active=self._active.policy)
+            self._settle(contact, facts, refold=appended)
         elif is_free(facts) and facts.latest_ordered is before.latest_ordered and is_free(before):
             self.rows.signs.append(sign_of_life(contact.row.id, facts))
         else:
@@ -307,28 +311,18 @@ class _Batch:
         alone makes of it has a line of its own in the history, before that of the entries.
         """
         policy = self._active.policy
-        overtaken = {contact.row.policy_id for contact in contacts if is_overtaken(contact.row, self._active)}
+        overtaken = {contact.row.policy_id for contact in contacts if is_overtaken(contact.row, contact.policy)}
         former_policies = await self._rules.policies.of_all(self._connection, overtaken)
         contact_ids = [contact.row.id for contact in contacts]
         bases = await contact_rows.bases_of(self._connection, contact_ids)
-        asked = [one for one in contacts if one.row.policy_id not in overtaken and not bases[one.row.id].base_until]
-        known = {one.row.id: (facts_from_row(one.row), one.entries) for one in asked}
-        long = await fold_late_entries(
-            self._connection,
-            known,
-            self._active,
-            refolds={contact_id: one for contact_id, one in self._refolds.items() if contact_id in known},
-            reading=self._rules.reading,
-            now=self._now,
-        )
+        long = await self._refolds.fold_long_logs(contacts, bases)
         whole = [contact_id for contact_id in contact_ids if contact_id not in long]
         await delete_checkpoints(self._connection, whole)  # they know nothing of what came late
-        await delete_refolds(self._connection, [one for one in whole if one in self._refolds])  # all is folded in now
         stored = await stored_entries_by_contact(self._connection, whole)
         for contact in contacts:
             contact_id = contact.row.id
             if contact_id in long:
-                self._settle(contact, long[contact_id].facts, refold=long[contact_id].refold)
+                await self._settle_long(contact, long[contact_id])
                 continue
             before = stored.get(contact_id, [])
             history = [*before, *contact.entries]
@@ -344,15 +338,18 @@ class _Batch:
             self._settle(contact, fold_all(with_late, history, policy))
         self._applied.refolded += len(contacts)
 
+    async def _settle_long(self, contact: BatchContact, result: LateResult) -> None:
+        if result.base is not None:
+            await contact_rows.store_base(self._connection, contact.row.id, encode_facts(result.base))
+        self._settle(contact, result.facts, refold=result.refold)
+
     def _store(self, contact_id: int, entries: Sequence[Entry]) -> None:
         self._applied.contacts += 1
         self.rows.add_entries(contact_id, entries)
 
     def _begin_anew(self, contact: BatchContact, facts: Facts, former: NumberedPolicy) -> None:
         """Notes what the active policy makes of a contact before this batch; `facts` are those under it."""
-        old, line = standing_until_now(
-            contact.row, former.policy, self._now, key=contact.key, provisional=self._provisional(contact.row.id)
-        )
+        old, line = standing_until_now(contact.row, former.policy, self._now, key=contact.key)
         contact.standing = contact_standing(facts, self._active.policy, self._now)
         self._applied.changes += line
         self._applied.changes += policy_lines(
@@ -364,21 +361,23 @@ class _Batch:
 
         `refold`: how far it is folded again, while that has not ended.
         """
-        row, policy = contact.row, self._active.policy
+        row, policy = contact.row, contact.policy.policy
         old: LockedContact | ContactRow | ContactStanding
         if contact.standing is not None:
             old = contact.standing
         else:
             # A hold may have ended before this batch, and the sweep has not come by: its line is written first.
             old, line = standing_until_now(
-                row, policy, self._now, key=contact.key, provisional=self._provisional(row.id)
+                row, policy, self._now, key=contact.key, provisional=self._refolds.provisional(row.id)
             )
             self._applied.changes += line
         provisional = None
         if refold is not None:
             self.rows.refolds.append(refold)
+            if self._refolds.is_new(refold):
+                self._applied.requested_refolds.append(refold)
             provisional = refold.provisional
-        new = contact_state(facts, policy, self._now, policy_id=self._active.id, provisional=provisional)
+        new = contact_state(facts, policy, self._now, policy_id=contact.policy.id, provisional=provisional)
         self.rows.updates[row.id] = new
         self._note_change(old, new.standing, contact.entries, key=contact.key, contact_id=row.id)
 

@@ -12,7 +12,8 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.raw_keeping import KeepRaw
 from worker.contacts.decision_result import DecisionResult
 from worker.contacts.late_entries import LogReading
-from worker.contacts.policies import Policies
+from worker.contacts.open_refolds import OpenRefold
+from worker.contacts.policies import NumberedPolicy, Policies
 from worker.store.contact_rows import ContactKey, ContactStanding, LockedContact
 from worker.store.status_history import StatusChange
 
@@ -28,6 +29,7 @@ class Applied(Struct, kw_only=True):
     changes: list[StatusChange] = []
     leftover: list[FeedbackEvent] = []
     leftover_decisions: list[Decision] = []
+    requested_refolds: list[OpenRefold] = []  # of contacts that were not being folded again before
     results: list[DecisionResult] = []  # of decisions that were made now, or stored before
     kinds: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (provider, kind) of new events
 
@@ -48,4 +50,5 @@ class BatchContact(Struct, kw_only=True):
     key: ContactKey
     row: LockedContact
     entries: list[Entry]
+    policy: NumberedPolicy  # the active one; its row's if a re-fold in the background brings it under that
     standing: ContactStanding | None = None  # under the active policy, where the row has that of a former one

@@ -14,6 +14,7 @@ from schemas.entry import Entry
 from worker.policy.effect import Effect, Outcome
 from worker.policy.facts import Facts
 from worker.policy.fold import apply
+from worker.policy.provisional import stricter_facts
 from worker.policy.rule import Policy
 from worker.store.contact_rows import ContactKey
 
@@ -36,11 +37,18 @@ class DecisionResult(Struct, frozen=True, kw_only=True):
 
 
 def decide(
-    facts: Facts, entries: Sequence[Entry], *, contact_id: int | None, policy: Policy, now: datetime
+    facts: Facts,
+    entries: Sequence[Entry],
+    *,
+    contact_id: int | None,
+    policy: Policy,
+    now: datetime,
+    provisional: Facts | None = None,
 ) -> tuple[list[Entry], list[DecisionResult]]:
     """The entries to store: decisions dated, and without those that would change nothing; and what came of each.
 
-    What an import brings keeps its time, and is stored in any case: what it changes may come in later.
+    What an import brings keeps its time, and is stored in any case: what it changes may come in later. `provisional`:
+    what counts beside the facts while something that came late is still being folded in. A decision changes both.
     """
     to_store: list[Entry] = []
     results = []
@@ -50,11 +58,17 @@ def decide(
             continue
         decision = _dated_behind(facts, entry, now)
         after, effect = apply(facts, decision, policy)
+        provisionally = None
+        if provisional is not None:
+            provisionally, other = apply(provisional, decision, policy)
+            if effect.outcome is Outcome.NOTHING or stricter_facts(facts, provisional, policy, now) is provisional:
+                effect = effect if other.outcome is Outcome.NOTHING else other
         if effect.outcome is not Outcome.NOTHING:
-            facts = after
+            facts, provisional = after, provisionally
             to_store.append(decision)
+        shown = stricter_facts(facts, provisional, policy, now)
         results.append(
-            DecisionResult(decision=decision, contact_id=contact_id, effect=effect, facts=facts, policy=policy)
+            DecisionResult(decision=decision, contact_id=contact_id, effect=effect, facts=shown, policy=policy)
         )
     return to_store, results
 

@@ -30,6 +30,7 @@ from worker.contacts.decision_answer import (
 from worker.contacts.decision_result import DecisionResult
 from worker.contacts.decision_terms import request_hash, require_end_ahead, require_sound_terms
 from worker.contacts.principal import Principal
+from worker.contacts.refold_report import report_requested
 from worker.contacts.status_change import report_changes
 from worker.errors import Deadlocked, RequestRefused
 from worker.process import metrics
@@ -286,6 +287,7 @@ class _Run:
             )
             metrics.DECISIONS.labels(decision.kind).inc()
         report_changes(applied.changes)
+        report_requested(applied.requested_refolds)
 
 
 def _log_end(question: Question, answer: DecisionAnswer, *, seconds: float) -> None:

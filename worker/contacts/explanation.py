@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from msgspec import structs
 
 from schemas.vocabulary import Channel
-from worker.contacts.late_entries import policy_number
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import Policies
 from worker.contacts.standing_view import StandingView, standing_view
@@ -24,6 +23,7 @@ from worker.policy.event_order import order_key
 from worker.policy.explain import Passed
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, facts_from_row
+from worker.policy.policy_encoding import policy_number
 from worker.policy.provisional import next_change, shown_standing
 from worker.policy.rule import Policy
 from worker.policy.story import StoryPage, Stretch, first_key

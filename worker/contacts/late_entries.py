@@ -13,9 +13,8 @@ checkpoints, deletes them: `passed_checkpoints`.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from hashlib import sha256
 from itertools import islice
 
 from msgspec import Struct
@@ -29,21 +28,22 @@ from worker.policy.checkpoint import FACTS_SHAPE, Checkpoint
 from worker.policy.event_order import is_inert, order_key
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, encode_facts
+from worker.policy.former_base import since as entries_since
+from worker.policy.former_base import with_late as base_with_late
 from worker.policy.late_fold import LateFold, changed_by
-from worker.policy.policy_encoding import encode_policy
+from worker.policy.policy_encoding import policy_number
 from worker.policy.provisional import with_late, without_late
-from worker.policy.rule import Policy
 from worker.store.checkpoints import (
     StoredCheckpoint,
     checkpoint_before,
     checkpoints_from,
     delete_checkpoints_since,
     delete_other_checkpoints,
-    long_logs,
     write_checkpoints,
 )
+from worker.store.contact_rows import FormerBase
 from worker.store.known_keys import KeyInMonth
-from worker.store.log_span import BEGINNING, END, Place, Span
+from worker.store.log_span import END, Place, Span, from_time
 from worker.store.pool import Connection
 from worker.store.stored_entries import first_entries, places_of, stored_annotations
 
@@ -57,6 +57,21 @@ class LogReading(Struct, frozen=True, kw_only=True):
     long: int = 1_000  # so many entries make a log long; a shorter one is folded as a whole
     slice_entries: int = 500  # so many are read at once, and between two checkpoints
     most_entries: int = 2_000  # so many are read in a batch, some 50 ms; the rest in the background
+    whole_entries: int = 5_000  # fewer of all contacts together are read at once when another policy folds them
+
+
+USUAL_READING = LogReading()
+
+
+class LongLog(Struct, frozen=True, kw_only=True):
+    """A contact whose log is long, and what comes in of it; its row is locked."""
+
+    contact_id: int
+    facts: Facts  # its own, without these entries
+    entries: Sequence[Entry]
+    of_row: NumberedPolicy  # the policy that its row names: the active one, unless there is a re-fold
+    base: FormerBase
+    refold: OpenRefold | None  # under the active policy
 
 
 class LateResult(Struct, frozen=True, kw_only=True):
@@ -64,6 +79,7 @@ class LateResult(Struct, frozen=True, kw_only=True):
 
     facts: Facts  # its own; without what came late if there is a re-fold
     refold: OpenRefold | None = None  # folds in the rest
+    base: Facts | None = None  # what was known before its oldest entry, if the entries have changed that
 
 
 class _Allowance(Struct, kw_only=True):
@@ -73,28 +89,18 @@ class _Allowance(Struct, kw_only=True):
 
 
 async def fold_late_entries(
-    connection: Connection,
-    contacts: Mapping[int, tuple[Facts, Sequence[Entry]]],
-    active: NumberedPolicy,
-    *,
-    refolds: Mapping[int, OpenRefold],
-    reading: LogReading,
-    now: datetime,
+    connection: Connection, contacts: Iterable[LongLog], *, reading: LogReading, now: datetime
 ) -> dict[int, LateResult]:
-    """What becomes of those of the contacts whose logs are long, with entries of which some come late.
+    """What becomes of the contacts, with entries of which some come late; by their ids.
 
-    `contacts`: their facts without those entries, and the entries. Their rows are locked. Checkpoints that the entries
-    make invalid are written anew, or deleted. `refolds`: those of the contacts that are being folded again already.
-    The caller writes the facts and the re-folds. Raises StoreUnavailable.
+    Checkpoints that the entries make invalid are written anew, or deleted. The caller writes the rest. Raises
+    StoreUnavailable.
     """
-    long = await long_logs(connection, list(contacts), most=reading.long) | refolds.keys()
     allowance = _Allowance(entries=reading.most_entries)
     results = {}
-    for contact_id, (known, late) in contacts.items():
-        if contact_id in long:
-            log = _Log(connection, contact_id, late, active=active, reading=reading, allowance=allowance)
-            refold = refolds.get(contact_id)
-            results[contact_id] = await (log.set_back(refold, known) if refold else log.fold(known, now))
+    for contact in contacts:
+        log = _Log(connection, contact, reading=reading, allowance=allowance)
+        results[contact.contact_id] = await (log.set_back(contact.refold) if contact.refold else log.fold(now))
     return results
 
 
@@ -120,75 +126,75 @@ async def keep_checkpoints(connection: Connection, contact_id: int, made: Iterab
         await write_checkpoints(connection, [_row(contact_id, one) for one in some])
 
 
-def policy_number(policy: Policy) -> int:
-    """A number that only this policy has, whatever its id: 63 bits of a hash."""
-    return int.from_bytes(sha256(encode_policy(policy).encode()).digest()[:8]) >> 1
-
-
 class _Log:
     """The log of one contact, read as far as late entries need it."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        contact_id: int,
-        late: Sequence[Entry],
-        *,
-        active: NumberedPolicy,
-        reading: LogReading,
-        allowance: _Allowance,
-    ) -> None:
-        self._connection, self._contact_id, self._late = connection, contact_id, late
-        self._policy, self._policy_id, self._number = active.policy, active.id, policy_number(active.policy)
+    def __init__(self, connection: Connection, contact: LongLog, *, reading: LogReading, allowance: _Allowance) -> None:
+        self._connection, self._contact_id, self._facts = connection, contact.contact_id, contact.facts
+        self._of_row, self._number = contact.of_row, policy_number(contact.of_row.policy)
         self._slice, self._allowance = reading.slice_entries, allowance
+        self._entries = self._late = contact.entries
+        self._since, self._base = contact.base.base_until, decode_facts(contact.base.base)
+        self._new_base: Facts | None = None
+        if self._since is not None:
+            # The base holds all that is older, even where it is stored still.
+            self._late = entries_since(self._entries, self._since)
+            base = self._with_older(self._base)
+            if base is not self._base:
+                self._base = self._new_base = base
         self._known = NO_ANNOTATIONS
         self._changed: list[OrderKey] = []
         self._awaited: frozenset[bytes] = frozenset()
 
-    async def fold(self, known: Facts, now: datetime) -> LateResult:
-        """Folds the late entries as far as the batch may read; the facts of the contact without them are known."""
+    async def fold(self, now: datetime) -> LateResult:
+        """Folds the late entries as far as the batch may read; the policy of the contact's row is the active one."""
         await delete_other_checkpoints(self._connection, self._contact_id, policy=self._number, shape=FACTS_SHAPE)
         await self._annotate()
         affected = self._affected()
+        if not affected:
+            return LateResult(facts=self._facts)
+        if self._new_base is not None:
+            await self._delete_from(affected[0])
         folding, has_ended = await self._fold_some(affected)
         if has_ended:
-            facts = folding.finish(known)
+            facts = folding.finish(self._facts)
             await self._write(folding.made, facts)
-            return LateResult(facts=facts)
-        facts = self._without_late(known)
+            return LateResult(facts=facts, base=self._new_base)
+        facts = self._without_late()
         await self._delete_from(affected[0])
         await self._write(folding.made, facts)
         here = folding.here
         rest = [entry for entry in self._late if here is None or order_key(entry) > here.key]
-        reached = here.facts if here is not None else Facts()
+        reached = here.facts if here is not None else self._base
         refold = OpenRefold(
             contact_id=self._contact_id,
             requested_at=now,
-            policy_id=self._policy_id,
+            policy_id=self._of_row.id,
             policy=self._number,
             reached=here,
-            provisional=with_late(reached, rest, self._policy, annotations=self._known),
+            provisional=with_late(reached, rest, self._of_row.policy, annotations=self._known),
         )
-        return LateResult(facts=facts, refold=refold)
+        return LateResult(facts=facts, refold=refold, base=self._new_base)
 
-    async def set_back(self, refold: OpenRefold, known: Facts) -> LateResult:
+    async def set_back(self, refold: OpenRefold) -> LateResult:
         """The re-fold under way goes on from before the late entries; nothing is read here."""
         await self._annotate()
-        first = self._affected()[0]
-        back_to = refold.reached if refold.policy == self._number else None
+        affected = self._affected()
+        if not affected:
+            return LateResult(facts=self._facts, refold=refold)
+        first, back_to = affected[0], refold.reached
+        await self._delete_from(first)
         if back_to is not None and first <= back_to.key:
             stored = await checkpoint_before(
-                self._connection, self._contact_id, _place(first), policy=self._number, shape=FACTS_SHAPE
+                self._connection, self._contact_id, _place(first), policy=refold.policy, shape=FACTS_SHAPE
             )
             back_to = _checkpoint(stored[0]) if stored else None
-            await self._delete_from(first)
+        before = self._with_older(refold.provisional or self._facts)
+        provisional = with_late(before, self._late, self._of_row.policy, annotations=self._known)
         return LateResult(
-            facts=self._without_late(known),
-            refold=replace(
-                refold.with_late(self._late, self._policy, annotations=self._known, back_to=back_to),
-                policy_id=self._policy_id,
-                policy=self._number,
-            ),
+            facts=self._without_late(),
+            refold=replace(refold, provisional=provisional, reached=back_to),
+            base=self._new_base,
         )
 
     async def _fold_some(self, affected: Sequence[OrderKey]) -> tuple[LateFold, bool]:
@@ -207,10 +213,17 @@ class _Log:
         return following, await self._feed(following, until=None)
 
     def _affected(self) -> list[OrderKey]:
-        return sorted([*map(order_key, self._late), *self._changed])
+        """The places from which on, and up to which, the log is another one now."""
+        beginning = [] if self._new_base is None else [OrderKey(*from_time(self._since))]
+        return sorted([*beginning, *map(order_key, self._late), *self._changed])
 
-    def _without_late(self, known: Facts) -> Facts:
-        return replace(without_late(known, self._late, self._policy), awaited=tuple(sorted(self._awaited)))
+    def _with_older(self, facts: Facts) -> Facts:
+        """The facts with what the entries say about the time of the base."""
+        return facts if self._since is None else base_with_late(facts, self._since, self._entries, self._of_row.policy)
+
+    def _without_late(self) -> Facts:
+        facts = without_late(self._facts, self._late, self._of_row.policy)
+        return replace(facts, awaited=tuple(sorted(self._awaited)))
 
     async def _delete_from(self, first: OrderKey) -> None:
         place = KeyInMonth(contact_id=self._contact_id, occurred_at=first.occurred_at, entry_key=first.event_key)
@@ -220,13 +233,15 @@ class _Log:
         await keep_checkpoints(self._connection, self._contact_id, made, facts)
 
     async def _annotate(self) -> None:
-        stored = await stored_annotations(self._connection, self._contact_id)
+        stored = await stored_annotations(self._connection, self._contact_id, since=self._since)
         before, self._known = annotations(stored), annotations([*stored, *self._late])
         named = changed_by(before, self._known) | self._known.named()
         if not named:
             return
         places = {entry.event_key: order_key(entry) for entry in self._late} | {
-            place[2]: OrderKey(*place) for place in await places_of(self._connection, self._contact_id, named)
+            place[2]: OrderKey(*place)
+            for place in await places_of(self._connection, self._contact_id, named)
+            if self._since is None or place[0] >= self._since
         }
         self._changed = [places[key] for key in changed_by(before, self._known) if key in places]
         self._awaited = self._known.named() - places.keys()
@@ -257,19 +272,20 @@ class _Log:
     def _fold(self, checkpoints: Sequence[Checkpoint], *, resume: Checkpoint | None = None) -> LateFold:
         return LateFold(
             self._late,
-            policy=self._policy,
+            policy=self._of_row.policy,
             policy_id=self._number,
             checkpoints=checkpoints,
             annotations=self._known,
             changed=self._changed,
             awaited=self._awaited,
+            base=self._base,
             resume=resume,
             every=self._slice,
         )
 
     async def _feed(self, folding: LateFold, *, until: OrderKey | None) -> bool:
         """Feeds slices up to and with the place; None: up to the end. True if nothing more needs to be read."""
-        after = BEGINNING if folding.after is None else _place(folding.after)
+        after = from_time(self._since) if folding.after is None else _place(folding.after)
         while self._allowance.entries > 0:
             entries = await first_entries(self._connection, self._contact_id, Span(after=after), limit=self._slice)
             self._allowance.entries -= len(entries)

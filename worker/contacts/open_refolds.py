@@ -1,4 +1,8 @@
-"""Re-folds that have not ended: how far each is, and what counts of its contact meanwhile."""
+"""Re-folds that have not ended: how far each is, and what counts of its contact meanwhile.
+
+Something came late into the contact's long log, or another policy is active since it was folded. Until the re-fold has
+ended the contact stays under the policy that its row names, and so do the provisional facts.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -7,13 +11,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.entry import Entry
-from worker.policy.annotations import Annotations
+from worker.contacts.policies import NumberedPolicy
 from worker.policy.checkpoint import FACTS_SHAPE, Checkpoint, at_a_place
 from worker.policy.event_order import is_inert, order_key
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, encode_facts
 from worker.policy.fold import fold, in_order
-from worker.policy.provisional import with_late
+from worker.policy.policy_encoding import policy_number
 from worker.policy.rule import Policy
 from worker.store.pool import Connection, Executor
 from worker.store.refolds import RefoldRow, refold_rows, write_refolds
@@ -24,26 +28,42 @@ class OpenRefold(Struct, frozen=True, kw_only=True):
 
     contact_id: int
     requested_at: datetime
-    policy_id: int  # as in contacts
-    policy: int  # a hash of it
+    policy_id: int  # under which it is folded again
+    policy: int  # a hash of that policy
     reached: Checkpoint | None  # None: the beginning of the log
-    provisional: Facts
+    provisional: Facts | None  # under the policy of the contact's row; None: nothing came late
 
-    def with_appended(self, entries: Iterable[Entry], policy: Policy) -> "OpenRefold":
-        """After entries that can be folded as they come: what lies behind the place reached will be read there."""
+    def under(self, active: NumberedPolicy) -> "OpenRefold":
+        """The re-fold under this policy: from the beginning if it was one under another."""
+        number = policy_number(active.policy)
+        if (self.policy_id, self.policy) == (active.id, number):
+            return self
+        return replace(self, policy_id=active.id, policy=number, reached=None)
+
+    def with_appended(self, entries: Iterable[Entry], *, of_row: Policy, active: Policy) -> "OpenRefold":
+        """After entries that can be folded as they come: what lies behind the place reached will be read there.
+
+        `of_row`: the policy of the contact's row; `active`: the one of this re-fold.
+        """
         provisional, reached = self.provisional, self.reached
         for entry in in_order([entry for entry in entries if not is_inert(entry)]):
-            provisional = fold(provisional, entry, policy)
+            if provisional is not None:
+                provisional = fold(provisional, entry, of_row)
             if reached is not None and order_key(entry) <= reached.key:
-                reached = replace(reached, facts=at_a_place(fold(reached.facts, entry, policy)))
+                reached = replace(reached, facts=at_a_place(fold(reached.facts, entry, active)))
         return replace(self, provisional=provisional, reached=reached)
 
-    def with_late(
-        self, late: Sequence[Entry], policy: Policy, *, annotations: Annotations, back_to: Checkpoint | None
-    ) -> "OpenRefold":
-        """After entries that come late: they count at once, and the re-fold goes on from `back_to`."""
-        provisional = with_late(self.provisional, late, policy, annotations=annotations)
-        return replace(self, provisional=provisional, reached=back_to)
+
+def new_refold(contact_id: int, active: NumberedPolicy, now: datetime) -> OpenRefold:
+    """The whole log is to be folded under this policy; nothing came late."""
+    return OpenRefold(
+        contact_id=contact_id,
+        requested_at=now,
+        policy_id=active.id,
+        policy=policy_number(active.policy),
+        reached=None,
+        provisional=None,
+    )
 
 
 async def open_refolds(executor: Executor, contact_ids: Sequence[int]) -> Mapping[int, OpenRefold]:
@@ -54,8 +74,9 @@ async def open_refolds(executor: Executor, contact_ids: Sequence[int]) -> Mappin
 
 
 async def provisional_facts(executor: Executor, contact_ids: Sequence[int]) -> Mapping[int, Facts]:
-    """What counts beside the own facts of those that are being folded again. Raises StoreUnavailable."""
-    return {contact_id: one.provisional for contact_id, one in (await open_refolds(executor, contact_ids)).items()}
+    """What counts beside the own facts of those into which something came late. Raises StoreUnavailable."""
+    refolds = await open_refolds(executor, contact_ids)
+    return {contact_id: one.provisional for contact_id, one in refolds.items() if one.provisional is not None}
 
 
 async def save_refolds(connection: Connection, refolds: Iterable[OpenRefold]) -> None:
@@ -74,7 +95,7 @@ def _open_refold(row: RefoldRow) -> OpenRefold:
         policy_id=row.policy_id,
         policy=row.policy,
         reached=reached,
-        provisional=decode_facts(row.provisional),
+        provisional=None if row.provisional is None else decode_facts(row.provisional),
     )
 
 
@@ -90,5 +111,5 @@ def _row(one: OpenRefold) -> RefoldRow:
         rank=key.rank if key else None,
         entry_key=key.event_key if key else None,
         facts=encode_facts(one.reached.facts) if one.reached else None,
-        provisional=encode_facts(one.provisional),
+        provisional=None if one.provisional is None else encode_facts(one.provisional),
     )

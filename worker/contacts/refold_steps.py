@@ -14,18 +14,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from worker.contacts.contact_state import contact_state
-from worker.contacts.late_entries import keep_checkpoints, policy_number
+from worker.contacts.late_entries import keep_checkpoints
 from worker.contacts.open_refolds import OpenRefold, open_refolds, save_refolds
-from worker.contacts.policies import Policies
-from worker.contacts.refolding import standing_until_now
+from worker.contacts.policies import UNNUMBERED, NumberedPolicy, Policies
+from worker.contacts.refolding import is_overtaken, policy_note, standing_until_now
 from worker.contacts.status_change import is_status_change, status_change
 from worker.policy.annotations import annotations
 from worker.policy.event_order import order_key
-from worker.policy.facts_encoding import facts_from_row
+from worker.policy.facts_encoding import decode_facts, facts_from_row
 from worker.policy.late_fold import LateFold
 from worker.policy.rule import Policy
-from worker.store.contact_rows import ContactRow, update_contacts
-from worker.store.log_span import BEGINNING, Place, Span
+from worker.store.contact_rows import ContactRow, ContactStanding, LockedContact, update_contacts
+from worker.store.log_span import Span, from_time
 from worker.store.pool import Connection, WriterConnection
 from worker.store.refolds import delete_refolds
 from worker.store.status_history import StatusChange, append_status_changes
@@ -59,39 +59,48 @@ async def refold_some(
     refold = (await open_refolds(connection, [row.id])).get(row.id)
     if refold is None:
         return None
-    policy = (await policies.of(connection, refold.policy_id)).policy
+    active = await policies.active(connection, known_id=max(refold.policy_id, row.policy_id or UNNUMBERED))
+    refold = refold.under(active)
     folding, has_ended = await _fold(
-        connection, refold, row, policy, ends_at=time.monotonic() + seconds, slice_entries=slice_entries
+        connection, refold, row, active.policy, ends_at=time.monotonic() + seconds, slice_entries=slice_entries
     )
     known = facts_from_row(row)
     await keep_checkpoints(connection, row.id, folding.made, known)
     changes: list[StatusChange] = []
     if has_ended:
-        old, changes = standing_until_now(row, policy, now, key=row.key, provisional=refold.provisional)
-        state = contact_state(folding.finish(known), policy, now, policy_id=refold.policy_id)
+        of_row = (await policies.of(connection, row.policy_id)).policy
+        old, changes = standing_until_now(row, of_row, now, key=row.key, provisional=refold.provisional)
+        state = contact_state(folding.finish(known), active.policy, now, policy_id=active.id)
         if is_status_change(old, state.standing):
-            changes.append(
-                status_change(
-                    old,
-                    state.standing,
-                    contact_id=row.id,
-                    contact=row.key,
-                    now=now,
-                    actor="events",
-                    note=NOTE,
-                    bulk=True,
-                )
-            )
+            changes.append(_change(row, old, state.standing, active, came_late=refold.provisional is not None, now=now))
         await update_contacts(connection, {row.id: state})
         await delete_refolds(connection, [row.id])
         await append_status_changes(connection, changes)
     else:
-        await save_refolds(connection, [replace(refold, policy=policy_number(policy), reached=folding.here)])
+        await save_refolds(connection, [replace(refold, reached=folding.here)])
     return RefoldStep(
         entries=folding.folded,
         has_ended=has_ended,
         waited_seconds=(now - refold.requested_at).total_seconds(),
         changes=changes,
+    )
+
+
+def _change(
+    row: ContactRow,
+    old: ContactStanding | ContactRow | LockedContact,
+    new: ContactStanding,
+    active: NumberedPolicy,
+    *,
+    came_late: bool,
+    now: datetime,
+) -> StatusChange:
+    """What has come of the re-fold: by the policy if another one is active now, else by what came late."""
+    actor, notes = "events", [NOTE] if came_late else []
+    if is_overtaken(row, active):
+        actor, notes = "policy", [policy_note(active), *notes]
+    return status_change(
+        old, new, contact_id=row.id, contact=row.key, now=now, actor=actor, note="; ".join(notes), bulk=True
     )
 
 
@@ -105,17 +114,16 @@ async def _fold(
     slice_entries: int,
 ) -> tuple[LateFold, bool]:
     """The fold from the place reached on, and True if it has come to the end of the log."""
-    number = policy_number(policy)
     folding = LateFold(
         policy=policy,
-        policy_id=number,
-        annotations=annotations(await stored_annotations(connection, row.id)),
+        policy_id=refold.policy,
+        annotations=annotations(await stored_annotations(connection, row.id, since=row.base_until)),
         awaited=facts_from_row(row).awaited,
-        # Facts under another policy are of no use.
-        resume=refold.reached if refold.policy == number else None,
+        base=decode_facts(row.base),
+        resume=refold.reached,
         every=slice_entries,
     )
-    after: Place = BEGINNING
+    after = from_time(row.base_until)
     if folding.after is not None:
         after = (folding.after.occurred_at, folding.after.rank, folding.after.event_key)
     while entries := await first_entries(connection, row.id, Span(after=after), limit=slice_entries):

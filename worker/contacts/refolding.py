@@ -1,4 +1,7 @@
-"""A contact that was folded under a former policy is folded again under the active one, from all that is stored."""
+"""A contact that was folded under a former policy is folded again under the active one, from all that is stored.
+
+One with a long log is left to the background (refold_steps.py), and stays under the former policy until then.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,14 +10,16 @@ from datetime import datetime
 from msgspec import Struct
 
 from worker.contacts.contact_state import contact_standing, contact_state
-from worker.contacts.open_refolds import provisional_facts
-from worker.contacts.policies import NumberedPolicy, Policies
+from worker.contacts.late_entries import USUAL_READING, LogReading
+from worker.contacts.open_refolds import OpenRefold, new_refold, open_refolds
+from worker.contacts.policies import UNNUMBERED, NumberedPolicy, Policies
 from worker.contacts.status_change import is_bulk, is_status_change, status_change
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import decode_facts, facts_from_row
 from worker.policy.fold import fold_all
 from worker.policy.former_base import since as events_since
 from worker.policy.rule import Policy
+from worker.store.checkpoints import have_entries, long_logs
 from worker.store.contact_rows import (
     ContactKey,
     ContactRow,
@@ -25,7 +30,6 @@ from worker.store.contact_rows import (
     bases_of,
 )
 from worker.store.pool import Connection
-from worker.store.refolds import delete_refolds
 from worker.store.status_history import StatusChange
 from worker.store.stored_entries import stored_entries_by_contact
 
@@ -33,10 +37,12 @@ _AT_A_STRETCH = 20
 
 
 class Refolded(Struct, kw_only=True):
-    """What has to be written for contacts that were folded again."""
+    """What has to be written for contacts that were folded again, or left to the background."""
 
     states: dict[int, ContactState] = {}
     changes: list[StatusChange] = []
+    left: list[OpenRefold] = []  # those in the background
+    requested: list[OpenRefold] = []  # those of them that were not being folded again before
 
 
 def is_overtaken(row: LockedContact | ContactRow, active: NumberedPolicy) -> bool:
@@ -75,25 +81,46 @@ async def refold_contacts(
     active: NumberedPolicy,
     policies: Policies,
     now: datetime,
+    reading: LogReading = USUAL_READING,
 ) -> Refolded:
-    """Folds locked contacts under the active policy; the caller writes what follows. Raises StoreUnavailable."""
+    """Folds locked contacts under the active policy; the caller writes what follows. Raises StoreUnavailable.
+
+    The standing of those that are left to the background is that of `now`, under their former policies.
+    """
     refolded = Refolded()
     if not rows:
         return refolded
     former = await policies.of_all(connection, {row.policy_id for row in rows})
-    ids = [row.id for row in rows]
-    provisional = await provisional_facts(connection, ids)
-    await delete_refolds(connection, ids)  # this folds in everything
-    facts = await facts_under(connection, rows, active.policy)
+    under_way = await open_refolds(connection, [row.id for row in rows])
+    others = [row.id for row in rows if row.id not in under_way]
+    requested = await _requested(connection, others, active, reading, now)
+    refolds = {**{contact_id: refold.under(active) for contact_id, refold in under_way.items()}, **requested}
+    facts = await facts_under(connection, [row for row in rows if row.id not in refolds], active.policy)
     for row in rows:
-        old, line = standing_until_now(
-            row, former[row.policy_id].policy, now, key=row.key, provisional=provisional.get(row.id)
-        )
-        state = contact_state(facts[row.id], active.policy, now, policy_id=active.id)
-        refolded.states[row.id] = state
+        of_row, refold = former[row.policy_id].policy, refolds.get(row.id)
+        provisional = None if refold is None else refold.provisional
+        old, line = standing_until_now(row, of_row, now, key=row.key, provisional=provisional)
         refolded.changes += line
-        refolded.changes += policy_lines(old, state.standing, active, contact_id=row.id, key=row.key, now=now)
+        if refold is None:
+            state = contact_state(facts[row.id], active.policy, now, policy_id=active.id)
+            refolded.changes += policy_lines(old, state.standing, active, contact_id=row.id, key=row.key, now=now)
+        else:
+            mark = row.policy_id or UNNUMBERED
+            state = contact_state(facts_from_row(row), of_row, now, policy_id=mark, provisional=provisional)
+            refolded.left.append(refold)
+        refolded.states[row.id] = state
+    refolded.requested += requested.values()
     return refolded
+
+
+async def _requested(
+    connection: Connection, contact_ids: Sequence[int], active: NumberedPolicy, reading: LogReading, now: datetime
+) -> dict[int, OpenRefold]:
+    """New re-folds of those of the contacts whose logs are too long to be folded here, by their ids."""
+    if not await have_entries(connection, contact_ids, at_least=reading.whole_entries):
+        return {}
+    long = await long_logs(connection, contact_ids, most=reading.long)
+    return {contact_id: new_refold(contact_id, active, now) for contact_id in long}
 
 
 def standing_until_now(
@@ -114,6 +141,11 @@ def standing_until_now(
     return then, [status_change(row, then, contact_id=row.id, contact=key, now=now, actor="time", bulk=bulk)]
 
 
+def policy_note(active: NumberedPolicy) -> str:
+    """What the history says of a change that this policy has made."""
+    return f"folded again under policy {active.id}, {active.policy.name}"
+
+
 def policy_lines(
     old: LockedContact | ContactRow | ContactStanding,
     new: ContactStanding,
@@ -126,6 +158,6 @@ def policy_lines(
     """The line that the history gets where another policy alone has changed a contact's standing."""
     if not is_status_change(old, new):
         return []
-    note = f"folded again under policy {active.id}, {active.policy.name}"
+    note = policy_note(active)
     change = status_change(old, new, contact_id=contact_id, contact=key, now=now, actor="policy", note=note, bulk=True)
     return [change]

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from worker.contacts.open_refolds import OpenRefold
 from worker.store.jobs import JobRow, NewPart, PartRow
 from worker.store.pool import WriterConnection
 from worker.store.status_history import StatusChange
@@ -17,6 +18,7 @@ class Step(Struct, frozen=True, kw_only=True):
     done: int  # so many of those that were allowed; fewer only at the end of what there was to see
     counts: Mapping[str, int] = {}  # added to the job's
     changes: Sequence[StatusChange] = ()  # written to the history by this step, to be logged when it is committed
+    requested_refolds: Sequence[OpenRefold] = ()  # of contacts that were not being folded again before; likewise
 
 
 class JobKind(Protocol):

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from worker.contacts.late_entries import USUAL_READING, LogReading
+from worker.contacts.open_refolds import save_refolds
 from worker.contacts.policies import KNOWN_EVERYWHERE_SECONDS, POLICY_JOB, Policies
 from worker.contacts.refolding import refold_contacts
 from worker.jobs.kind import Step
@@ -28,10 +30,12 @@ class PolicyJob:
         policies: Policies,
         *,
         known_everywhere_seconds: float = KNOWN_EVERYWHERE_SECONDS,
+        reading: LogReading = USUAL_READING,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """A processor that has not heard of the policy yet folds under the former one, for so long at most."""
         self._policies = policies
+        self._reading = reading
         self._clock = clock
         self._known_everywhere = timedelta(seconds=known_everywhere_seconds)
 
@@ -53,21 +57,29 @@ class PolicyJob:
         return [] if job.round > 1 and not counted.get("contacts") else _parts(*ids)
 
     async def step(self, connection: WriterConnection, job: JobRow, part: PartRow, most: int) -> Step:
-        """Folds up to `most` contacts."""
+        """Folds up to `most` contacts; those with long logs are left to the background, which ends after the job."""
         policy_id: int = job.plan["policy_id"]
         active = await self._policies.of(connection, policy_id)
         last = min(part.last, part.place + most * _IDS_LOOKED_AT - 1)
         rows = await lock_overtaken_contacts(
             connection, part.place, last, policy_id=policy_id, account=part.limited_to, limit=most
         )
-        refolded = await refold_contacts(connection, rows, active=active, policies=self._policies, now=self._clock())
+        refolded = await refold_contacts(
+            connection, rows, active=active, policies=self._policies, now=self._clock(), reading=self._reading
+        )
+        await save_refolds(connection, refolded.left)
         await update_contacts(connection, refolded.states)
         await append_status_changes(connection, refolded.changes)
         return Step(
             place=rows[-1].id + 1 if len(rows) == most else last + 1,
             done=len(rows),
-            counts={"contacts": len(rows), "status_changes": len(refolded.changes)},
+            counts={
+                "contacts": len(rows) - len(refolded.left),
+                "left_to_background": len(refolded.left),
+                "status_changes": len(refolded.changes),
+            },
             changes=refolded.changes,
+            requested_refolds=refolded.requested,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from worker.contacts.policies import Policies
+from worker.contacts.refold_report import report_ended
 from worker.contacts.refold_steps import RefoldStep, refold_some
 from worker.contacts.status_change import report_changes
 from worker.errors import StoreUnavailable
@@ -106,4 +107,4 @@ def _report(contact_id: int, step: RefoldStep) -> None:
     """Called after the commit."""
     report_changes(step.changes)
     if step.has_ended:
-        _log.info("refold.ended", contact_id=contact_id, seconds=round(step.waited_seconds, 3))
+        report_ended(contact_id, seconds=step.waited_seconds)

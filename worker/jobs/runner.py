@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum, auto
 
+from worker.contacts.refold_report import report_requested
 from worker.contacts.status_change import report_changes
 from worker.errors import StoreUnavailable
 from worker.jobs.kind import JobKind
@@ -127,6 +128,7 @@ class JobRunner:
         if part is None:
             return await self._turn(job, kind)
         report_changes(step.changes)
+        report_requested(step.requested_refolds)
         for what, count in step.counts.items():
             metrics.JOB_ITEMS.labels(job.kind, what).inc(count)
         took = time.monotonic() - started

@@ -84,6 +84,17 @@ CLASSIFICATION_RULES = Counter(
 SET_ASIDE = Counter(f"{_PREFIX}_set_aside_total", "Deliveries kept in dead_letters.", ["reason"])
 STATUS_CHANGES = Counter(f"{_PREFIX}_status_changes_total", "Contacts whose status changed to this one.", ["status"])
 REFOLDED_CONTACTS = Counter(f"{_PREFIX}_refolded_contacts_total", "Contacts folded again because an event came late.")
+REFOLDS_REQUESTED = Counter(
+    f"{_PREFIX}_refolds_requested_total",
+    "Contacts whose long logs are folded again in the background; reason is late_entry or policy.",
+    ["reason"],
+)
+REFOLD_SECONDS = Histogram(
+    f"{_PREFIX}_refold_seconds",
+    "From the request of such a re-fold to its end. After a late entry the contact answers with the stricter of the "
+    "statuses known for so long.",
+    buckets=(0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0),
+)
 WEBHOOK_TO_STATUS_SECONDS = Histogram(
     f"{_PREFIX}_webhook_to_status_seconds",
     "From a webhook's arrival to the commit of its changes.",

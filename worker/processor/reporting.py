@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from worker.contacts.refold_report import report_requested
 from worker.contacts.status_change import report_changes
 from worker.process import metrics
 from worker.process.logs import get_logger
@@ -51,6 +52,7 @@ def report_load(
     attempts = sum(one.attempts for one in committed)
     for applied in all_applied:
         report_changes(applied.changes)
+        report_requested(applied.requested_refolds)
         for (provider, kind), count in applied.kinds.items():
             metrics.EVENTS.labels(provider, kind).inc(count)
         metrics.DUPLICATE_EVENTS.inc(applied.duplicates)

@@ -44,13 +44,23 @@ _DELETE_SINCE = f"""
     DELETE FROM checkpoints c USING {KeyInMonth.unnest("late")}
      WHERE c.contact_id = late.contact_id AND c.occurred_at >= late.occurred_at
 """  # noqa: S608 - as above
-# Counting stops where a log is long.
+# Counting stops where there are enough, or where a log is long.
+_HAVE = """
+    SELECT (SELECT count(*) FROM (SELECT FROM calm_events WHERE contact_id = ANY ($1::bigint[]) LIMIT $2) AS first) = $2
+        OR (SELECT count(*) FROM (SELECT FROM entries WHERE contact_id = ANY ($1::bigint[]) LIMIT $2) AS first) = $2
+"""
 _LONG = """
     SELECT id FROM unnest($1::bigint[]) AS contact (id)
      WHERE EXISTS (SELECT FROM checkpoints WHERE contact_id = contact.id)
         OR (SELECT count(*) FROM (SELECT FROM calm_events WHERE contact_id = contact.id LIMIT $2) AS first) = $2
         OR (SELECT count(*) FROM (SELECT FROM entries WHERE contact_id = contact.id LIMIT $2) AS first) = $2
 """
+
+
+async def have_entries(connection: Connection, contact_ids: Sequence[int], *, at_least: int) -> bool:
+    """True if the contacts together have at least so many entries of one sort. Counts no further."""
+    have: bool = await connection.fetchval(_HAVE, list(contact_ids), at_least)
+    return have
 
 
 async def long_logs(connection: Connection, contact_ids: Sequence[int], *, most: int) -> set[int]:

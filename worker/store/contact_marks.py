@@ -9,7 +9,11 @@ _ORDERED = f"""
      WHERE id BETWEEN $1 AND $2 AND latest_ordered_at IS NOT NULL AND ($3::text IS NULL OR account = $3)
 """  # noqa: S608 - the column list is made of the names in this room
 _WITH_ORDERED = f"{_ORDERED} ORDER BY id LIMIT $4"
-_LOCK_OVERTAKEN = f"{_ORDERED} AND policy_id < $5 ORDER BY id LIMIT $4 FOR NO KEY UPDATE"
+_LOCK_OVERTAKEN = f"""
+    {_ORDERED} AND policy_id < $5
+       AND NOT EXISTS (SELECT FROM refolds WHERE contact_id = contacts.id AND refolds.policy_id = $5)
+     ORDER BY id LIMIT $4 FOR NO KEY UPDATE
+"""
 
 
 async def any_contact(connection: Connection) -> bool:
@@ -37,5 +41,8 @@ async def contacts_with_ordered_entries(
 async def lock_overtaken_contacts(
     connection: Connection, first: int, last: int, *, policy_id: int, account: str | None, limit: int
 ) -> list[ContactRow]:
-    """Those of them that were folded under a policy before this one, locked in the order of their ids."""
+    """Those of them that were folded under a policy before this one, locked in the order of their ids.
+
+    Without those that are folded under it in the background already.
+    """
     return ContactRow.rows(await connection.fetch(_LOCK_OVERTAKEN, first, last, account, limit, policy_id))

@@ -13,14 +13,14 @@ class RefoldRow(Row, frozen=True):
 
     contact_id: int
     requested_at: datetime
-    policy_id: int  # as in contacts
-    policy: int  # a hash of it, as in checkpoints
+    policy_id: int  # under which it is folded again
+    policy: int  # a hash of that policy, as in checkpoints
     shape: int
     occurred_at: datetime | None  # of the place reached; None: the beginning of the log
     rank: int | None
     entry_key: bytes | None
     facts: bytes | None  # at that place (worker.policy.facts_encoding); None: nothing is known there
-    provisional: bytes | None  # what counts meanwhile beside the contact's own facts
+    provisional: bytes | None  # what counts meanwhile beside the contact's own facts; None: nothing came late
 
 
 _COLUMNS = RefoldRow.select_list()

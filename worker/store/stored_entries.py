@@ -99,7 +99,8 @@ _SLICE = f"{_joined(_entries_where(_BETWEEN, _FOLDED_COLUMNS, _FIRST), _FOLDED_C
 _AT_TIMES = f"{_joined(_entries_where(f'{_BETWEEN} AND occurred_at = ANY ($8::timestamptz[])', _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
 _BY_KEY = f"{_joined(_entries_where('contact_id = $1 AND occurred_at = ANY ($2::timestamptz[]) AND entry_key = ANY ($3::bytea[])', _WHOLE_COLUMNS), _WHOLE_COLUMNS)} {_IN_ORDER}"  # noqa: E501 - as above
 _PLACES = _entries_where("contact_id = $1 AND entry_key = ANY ($2::bytea[])", ("occurred_at", "rank", "entry_key"))
-_ANNOTATING = "contact_id = ANY ($1::bigint[]) AND rank >= $2::smallint"
+# The rank is no parameter, so that the index of these alone serves.
+_ANNOTATING = f"contact_id = ANY ($1::bigint[]) AND rank >= {_FIRST_ANNOTATING_RANK}"
 _ANNOTATIONS = f"{_joined(_rows_of('entries', _ANNOTATING, _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"
 
 
@@ -174,15 +175,16 @@ async def places_of(executor: Executor, contact_id: int, keys: Collection[bytes]
     return [(row["occurred_at"], row["rank"], row["entry_key"]) for row in rows]
 
 
-async def stored_annotations(executor: Executor, contact_id: int) -> list[Entry]:
-    """The contact's decisions about other entries, in their order. Raises StoreUnavailable."""
-    return (await stored_annotations_by_contact(executor, [contact_id])).get(contact_id, [])
+async def stored_annotations(executor: Executor, contact_id: int, *, since: datetime | None = None) -> list[Entry]:
+    """The contact's decisions about other entries, from some time on, in their order. Raises StoreUnavailable."""
+    stored = (await stored_annotations_by_contact(executor, [contact_id])).get(contact_id, [])
+    return [entry for entry in stored if since is None or entry.occurred_at >= since]
 
 
 async def stored_annotations_by_contact(executor: Executor, contact_ids: Sequence[int]) -> dict[int, list[Entry]]:
     """The same of several contacts, of whatever time. Raises StoreUnavailable."""
     with store_errors("reading the annotations of contacts"):
-        rows = await executor.fetch(_ANNOTATIONS, list(contact_ids), _FIRST_ANNOTATING_RANK)
+        rows = await executor.fetch(_ANNOTATIONS, list(contact_ids))
     entries: dict[int, list[Entry]] = {}
     for row in rows:
         entries.setdefault(row["contact_id"], []).append(_entry(row, None))
