@@ -79,6 +79,7 @@ class Life:
     async def begin(self) -> None:
         await self._pool.execute(EMPTY)
         await self._pool.execute(AN_ACT, self.now)
+        await self._pool.execute("ALTER TABLE acts ALTER COLUMN id RESTART WITH 2")
         async with self._pool.acquire() as connection:  # an earlier example has dropped some
             await make_partitions(connection, [months_later(month_of(START), count) for count in range(-1, 14)])
         await configure_policy(self._pool, self.configured, now=self.now)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from schemas.decision import Decision
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Blocks, Cause, Kind
@@ -30,10 +32,7 @@ NOW = START + timedelta(days=400)
 OLDEST = START - timedelta(days=400)
 RECOMMENDED, HARD_ONLY = preset("recommended"), preset("provider")
 JANE = "jane@example.org"
-AN_ACT = (
-    "INSERT INTO acts (id, actor, role, what, at) OVERRIDING SYSTEM VALUE"
-    " VALUES (1, 'anna', 'operator', 'call', $1) ON CONFLICT DO NOTHING"
-)
+AN_ACT = "INSERT INTO acts (actor, role, what, at) VALUES ('anna', 'operator', 'call', $1) RETURNING id"
 
 
 def full(day: float) -> FeedbackEvent:
@@ -112,10 +111,13 @@ async def test_an_event_for_a_contact_of_a_former_policy_gets_its_line_after_the
 
 
 async def decide(pool: WriterPool, decision: Decision, policies: Policies) -> DecisionResult:
-    await pool.execute(AN_ACT, NOW)
+    act_id: int = await pool.fetchval(AN_ACT, NOW)
     async with writing(pool) as connection:
         applied = await apply_decisions(
-            connection, [decision], rules=BatchRules(policies=policies, oldest_kept=OLDEST), now=NOW
+            connection,
+            [replace(decision, act_id=act_id)],
+            rules=BatchRules(policies=policies, oldest_kept=OLDEST),
+            now=NOW,
         )
     (result,) = applied.results
     return result
