@@ -29,6 +29,7 @@ from tests.properties import load_profiles
 from tests.providers.coverage_line import COVERAGE_LINE
 from tests.queue.virtual_hosts import LANES, VirtualHosts
 from tests.schemas.feedback_events import START
+from tests.service_folder import service_folder
 from tests.side_by_side import how_many, processes, register, shares_out
 from tests.surroundings import left_behind, move_to
 from worker.local_services.postgres import EmbeddedPostgres
@@ -145,9 +146,10 @@ async def postgres_server() -> AsyncIterator[EmbeddedPostgres]:
         "full_page_writes": "off",
         "shared_buffers": "128MB",
         "max_connections": "200",
+        "max_wal_size": "128MB",
     }
-    with TemporaryDirectory(prefix="bouncekeeper-postgres-", ignore_cleanup_errors=True) as folder:
-        async with await EmbeddedPostgres.start(Path(folder), settings=settings) as postgres:
+    with service_folder("bouncekeeper-postgres-") as folder:
+        async with await EmbeddedPostgres.start(folder, settings=settings) as postgres:
             yield postgres
 
 
@@ -168,10 +170,25 @@ async def _migrated_template(postgres_server: EmbeddedPostgres) -> str:
     return name
 
 
-@pytest.fixture
-async def database_dsn(postgres_server: EmbeddedPostgres, _migrated_template: str) -> AsyncIterator[str]:
-    """A database with every migration applied, for this test alone."""
+@pytest.fixture(scope="session")
+async def _template_with_months(postgres_server: EmbeddedPostgres, _migrated_template: str) -> str:
     name = await _create_database(postgres_server, _migrated_template)
+    connection = await asyncpg.connect(postgres_server.dsn_of(name))
+    await make_partitions(connection, [months_later(month_of(START), count) for count in range(-1, 14)])
+    await connection.close()
+    return name
+
+
+@pytest.fixture
+async def database_dsn(
+    request: pytest.FixtureRequest,
+    postgres_server: EmbeddedPostgres,
+    _migrated_template: str,
+    _template_with_months: str,
+) -> AsyncIterator[str]:
+    """A database with every migration applied, for this test alone; with `pool`, it has partitions too."""
+    template = _template_with_months if "pool" in request.fixturenames else _migrated_template
+    name = await _create_database(postgres_server, template)
     yield postgres_server.dsn_of(name)
     await _drop_database(postgres_server, name)
 
@@ -191,8 +208,6 @@ async def pool(database_dsn: str) -> AsyncIterator[WriterPool]:
     """A pool as the processor opens it, on a database with partitions for the events of the tests."""
     opened = await open_writer_pool(database_dsn, connections=4, command_timeout_seconds=30)
     try:
-        async with opened.acquire() as connection:
-            await make_partitions(connection, [months_later(month_of(START), count) for count in range(-1, 14)])
         yield opened
     finally:
         await opened.close()
@@ -236,8 +251,8 @@ async def _execute(postgres: EmbeddedPostgres, statement: str) -> None:
 @pytest.fixture(scope="session")
 async def rabbitmq_server(given_broker_url: str | None) -> AsyncIterator[RabbitMQ]:
     """One RabbitMQ for all tests: the one of BOUNCEKEEPER_QUEUE_URL, else one of our own."""
-    with TemporaryDirectory(prefix="bouncekeeper-rabbitmq-", ignore_cleanup_errors=True) as folder:
-        async with await start_rabbitmq(Path(folder), url=given_broker_url) as rabbitmq:
+    with service_folder("bouncekeeper-rabbitmq-") as folder:
+        async with await start_rabbitmq(folder, url=given_broker_url) as rabbitmq:
             yield rabbitmq
 
 
