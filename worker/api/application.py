@@ -140,6 +140,7 @@ async def _check(request: web.Request) -> web.Response:
         now=datetime.now(UTC),
         account=account,
         channel=question.channel,
+        scope=question.scope,
     )
     metrics.CHECKED_ADDRESSES.labels("allowed").inc(answer.allowed)
     metrics.CHECKED_ADDRESSES.labels("forbidden").inc(answer.forbidden)

@@ -5,6 +5,7 @@ from http import HTTPStatus
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from schemas.decision_request import MOST_TEXT_CHARACTERS
 from schemas.vocabulary import Channel, MailClass
 from worker.api.request_body import decode_body
 from worker.errors import RequestRefused
@@ -24,6 +25,7 @@ class CheckRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     mail_class: MailClass = MailClass.MARKETING  # the class that is forbidden more often
     account: str | UnsetType = UNSET
     channel: Channel = Channel.EMAIL
+    scope: str | None = None  # the list or group that the mail is for; None: any opt-out counts
 
 
 _decoder = msgspec.json.Decoder(CheckRequest)
@@ -56,6 +58,12 @@ def read_question(body: bytearray, *, most_addresses: int) -> CheckRequest:
     )
     if len(question.addresses) > most_addresses:
         raise too_many_addresses(str(len(question.addresses)), most_addresses)
+    if question.scope is not None and not 0 < len(question.scope) <= MOST_TEXT_CHARACTERS:
+        raise RequestRefused(
+            "bad-parameter",
+            f"`scope` is empty, or longer than {MOST_TEXT_CHARACTERS} characters.",
+            remedy="Name the list or group as its opt-outs do, or leave it out: then every opt-out counts.",
+        )
     return question
 
 

@@ -3,22 +3,31 @@
 import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel, MailClass
 from worker.commands.catalogue import Command
+from worker.commands.support.checking import HEADINGS, FallOut, cells, check_stream, tell
 from worker.commands.support.exit_code import ExitCode
-from worker.commands.support.output import REACHED, moment, print_json, print_line, print_table
+from worker.commands.support.output import REACHED, print_json, print_line, print_table
+from worker.commands.support.recipient_table import STANDARD_INPUT, RecipientTable, opened_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.whole_output import opened_output
+from worker.errors import ImpossibleSetting
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
+    from worker.contacts.check import CheckAnswer
     from worker.store.pool import Pool
 
 _NEEDS = ("postgres",)
 _DEFAULT_ACCOUNT = "default"
+_SUFFIXES = {".csv", ".tsv", ".txt"}
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -27,14 +36,28 @@ Says for each address or phone number whether you may send to it, and why not. E
 all, 1 if not. You may send to an address that nobody ever reported on. An account that does not
 exist is a mistake: exit code 1. If the database is away, do not send: exit code 4.
 
+A file has one address a line, or is CSV with a column of addresses. Its rows are answered as they are read, and
+the fall-out by status is told at the end, on stderr.
+
 examples:
   bouncekeeper check jane@example.org
   bouncekeeper check --for transactional jane@example.org john@example.net
   bouncekeeper check --channel sms +491701234567
+  bouncekeeper check recipients.csv --scope newsletter --output checked.tsv
   cut -d, -f1 recipients.csv | bouncekeeper check - --json
 """
     parser.add_argument(
-        "addresses", nargs="+", metavar="ADDRESS", help="an e-mail address, or a phone number; - reads them from stdin"
+        "addresses",
+        nargs="*",
+        metavar="ADDRESS|FILE",
+        help="an e-mail address, a phone number, or a file of them; - reads them from stdin",
+    )
+    parser.add_argument("--file", metavar="FILE", help="a file, also one whose name is an address")
+    parser.add_argument("--column", metavar="NAME", help="the column of addresses in CSV (default: found by its name)")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="where the rows of a file go: it appears when all are answered (default: stdout)",
     )
     parser.add_argument(
         "--for",
@@ -42,6 +65,9 @@ examples:
         choices=[mail_class.value for mail_class in MailClass],
         default=MailClass.MARKETING.value,
         help="the kind of message (default %(default)s)",
+    )
+    parser.add_argument(
+        "--scope", metavar="NAME", help="the list or group: opt-outs of others do not count (default: all count)"
     )
     parser.add_argument("--account", default=_DEFAULT_ACCOUNT, help="(default %(default)s)")
     parser.add_argument(
@@ -56,57 +82,97 @@ examples:
 
 def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
-    addresses = [address for word in arguments.addresses for address in _addresses(word)]
-    return asyncio.run(_check(settings, addresses, arguments))
+    channel = Channel(arguments.channel)
+    if arguments.scope == "":
+        raise ImpossibleSetting("--scope is empty: name the list or group, or leave it out")
+    named = [word for word in arguments.addresses if not _is_file(word, channel)]
+    files = [word for word in arguments.addresses if _is_file(word, channel)]
+    files += [] if arguments.file is None else [arguments.file]
+    if not named and not files:
+        raise ImpossibleSetting("no address is given: name some, or a file of them")
+    with ExitStack() as stack:
+        opened = [opened_table(file, channel=channel, column=arguments.column) for file in files]
+        tables = [stack.enter_context(table) for table in opened]
+        return asyncio.run(_check(settings, named, tables, arguments))
 
 
-def _addresses(word: str) -> list[str]:
-    return [line.strip() for line in sys.stdin if line.strip()] if word == "-" else [word]
+def _is_file(word: str, channel: Channel) -> bool:
+    """A text that is an address is meant as one, even if a file has its name."""
+    if word == STANDARD_INPUT:
+        return True
+    if normalise_recipient(word, channel) is not None:
+        return False
+    path = Path(word)
+    return path.suffix.lower() in _SUFFIXES or "/" in word or path.is_file()
 
 
-async def _check(settings: Settings, addresses: list[str], arguments: Namespace) -> int:
+async def _check(settings: Settings, named: list[str], tables: list[RecipientTable], arguments: Namespace) -> int:
     from worker.commands.support.account import require_account  # noqa: PLC0415
     from worker.commands.support.database import opened_database  # noqa: PLC0415
     from worker.contacts.check import check_addresses  # noqa: PLC0415 - costs time that --help has not
     from worker.contacts.policies import Policies  # noqa: PLC0415
 
+    total = FallOut(
+        mail_class=MailClass(arguments.mail_class), channel=Channel(arguments.channel), scope=arguments.scope
+    )
     async with opened_database(settings) as pool:
         await require_account(pool, settings, arguments.account)
-        answer = await check_addresses(
-            pool,
-            addresses,
-            mail_class=MailClass(arguments.mail_class),
-            policies=Policies(settings.policy),
-            now=datetime.now(UTC),
-            account=arguments.account,
-            channel=Channel(arguments.channel),
-        )
-        unknown = [result.address for result in answer.results if result.allowed and not result.known]
-        # A caller who names no account may not know that there are several: this "yes" would surprise him.
-        asks_elsewhere = arguments.account == _DEFAULT_ACCOUNT and unknown
-        elsewhere = await _known_elsewhere(pool, unknown, Channel(arguments.channel)) if asks_elsewhere else ""
-    if arguments.json:
+        policies = Policies(settings.policy)
+        elsewhere = _Elsewhere(pool, arguments)
+
+        async def ask(addresses: Sequence[str]) -> "CheckAnswer":
+            answer = await check_addresses(
+                pool,
+                addresses,
+                mail_class=total.mail_class,
+                policies=policies,
+                now=datetime.now(UTC),
+                account=arguments.account,
+                channel=total.channel,
+                scope=arguments.scope,
+            )
+            await elsewhere.look(answer)
+            return answer
+
+        if tables or arguments.output is not None:
+            with opened_output(arguments.output) as output:
+                await check_stream(ask, named, tables, output, total=total, as_json=arguments.json)
+            tell(total, as_json=arguments.json)
+        else:
+            answer = await ask(named)
+            total.add(answer)
+            _print(answer, total, as_json=arguments.json)
+    sys.stderr.write(elsewhere.hint)
+    return ExitCode.NO if total.forbidden else ExitCode.OK
+
+
+def _print(answer: "CheckAnswer", total: FallOut, *, as_json: bool) -> None:
+    if as_json:
         print_json(answer)
-    else:
-        print_table(
-            ("address", "send?", "status", "reason", "since", "until"),
-            [
-                (
-                    result.address,
-                    "yes" if result.allowed else "NO",
-                    result.status or "not an address",
-                    result.reason,
-                    moment(result.since),
-                    moment(result.until),
-                )
-                for result in answer.results
-            ],
-        )
-        if len(answer.results) > 1:
-            may = f"may be {REACHED[arguments.channel]} ({answer.mail_class})"
-            print_line(f"{answer.allowed} {may}, {answer.forbidden} may not")
-    sys.stderr.write(elsewhere)
-    return ExitCode.NO if answer.forbidden else ExitCode.OK
+        return
+    print_table(HEADINGS, [cells(result) for result in answer.results])
+    if len(answer.results) > 1:
+        may = f"may be {REACHED[total.channel]} ({answer.mail_class})"
+        print_line(f"{answer.allowed} {may}, {answer.forbidden} may not")
+
+
+class _Elsewhere:
+    """Whether another account knows an address that this one does not.
+
+    Who names no account may not know that there are several, and would be surprised by this "yes".
+    """
+
+    def __init__(self, pool: "Pool", arguments: Namespace) -> None:
+        self.hint = ""
+        self._pool = pool
+        self._channel = Channel(arguments.channel)
+        self._is_wanted = arguments.account == _DEFAULT_ACCOUNT
+
+    async def look(self, answer: "CheckAnswer") -> None:
+        """Sets the hint when there is one to give."""
+        unknown = [result.address for result in answer.results if result.allowed and not result.known]
+        if self._is_wanted and unknown and not self.hint:
+            self.hint = await _known_elsewhere(self._pool, unknown, self._channel)
 
 
 async def _known_elsewhere(pool: "Pool", addresses: list[str], channel: Channel) -> str:

@@ -1,5 +1,6 @@
 """May these addresses be mailed? The one question before every campaign. Whatever is in doubt is not allowed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,7 +14,8 @@ from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.provisional import shown_standing
 from worker.policy.rule import Policy
-from worker.store.contact_lookup import KnownStanding, find_contacts, look_up
+from worker.policy.scope import policy_within, within
+from worker.store.contact_lookup import KnownStanding, find_contacts, find_opted_out, look_up
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
 
@@ -33,13 +35,19 @@ class CheckResult(Struct, frozen=True, kw_only=True, gc=False):
     lifted_by: Sequence[str] = ()
 
 
+NO_ADDRESS = Cause.INVALID_ADDRESS.value
+
+
 class CheckAnswer(Struct, frozen=True, kw_only=True):
     """The answer of `POST /v1/check`: one result for each address, in the same order."""
 
     checked_at: datetime
     mail_class: MailClass
+    scope: str | None  # the list or group that was asked about
     allowed: int
     forbidden: int
+    allowed_by_status: dict[str, int]  # every status is named; NO_ADDRESS counts the texts that are none
+    forbidden_by_status: dict[str, int]
     results: list[CheckResult]
 
 
@@ -52,33 +60,34 @@ async def check_addresses(
     now: datetime,
     account: str = "default",
     channel: Channel = Channel.EMAIL,
+    scope: str | None = None,
 ) -> CheckAnswer:
     """Which of the addresses may be mailed at `now`, each answered as it was spelt.
 
     Other spellings of one address share its answer. What is no address is not allowed. Each contact's status is that
     under the policy which it was folded under; while something that came late is still being folded in, the stricter of
-    those known. Raises StoreUnavailable: then nothing is known, and nothing may be sent.
+    those known. With a scope, a list or group, opt-outs of other ones do not count; without one each of them does.
+    Raises StoreUnavailable: then nothing is known, and nothing may be sent.
     """
     spellings = [normalise_recipient(address, channel) for address in addresses]
     asked = list({spelling for spelling in spellings if spelling is not None})
     rows = await look_up(executor, account, channel, asked) if asked else []
     standings = {row.address: row for row in rows}
-    due = [row.address for row in rows if row.next_change_at is not None and row.next_change_at <= now]
-    if due:
-        overtaken = await find_contacts(executor, account, channel, due)
+    overtaken = await _not_as_stored(executor, rows, account=account, channel=channel, scope=scope, now=now)
+    if overtaken:
         folded_under = await policies.of_all(executor, {row.policy_id for row in overtaken})
         provisional = await provisional_facts(executor, [row.id for row in overtaken])
         for row in overtaken:
             policy = folded_under[row.policy_id].policy
-            standings[row.address] = _overtaken(row, provisional.get(row.id), policy, now)
+            standings[row.address] = _derived(row, provisional.get(row.id), policy, now, scope)
     results = []
-    allowed = 0
+    allowed_by_status, forbidden_by_status = _no_counts(), _no_counts()
     for address, spelling in zip(addresses, spellings, strict=True):
         known = standings.get(spelling) if spelling is not None else None
         if known is not None:
             forbids = forbidden_classes(known.blocks)
             may = mail_class not in forbids
-            allowed += may
+            (allowed_by_status if may else forbidden_by_status)[known.status] += 1
             results.append(
                 CheckResult(
                     address=address,
@@ -94,6 +103,7 @@ async def check_addresses(
                 )
             )
         elif spelling is None:
+            forbidden_by_status[NO_ADDRESS] += 1
             results.append(
                 CheckResult(
                     address=address,
@@ -105,20 +115,55 @@ async def check_addresses(
                 )
             )
         else:
-            allowed += 1
+            allowed_by_status[Status.NEW.value] += 1
             results.append(CheckResult(address=address, allowed=True, forbids=(), known=False, status=Status.NEW.value))
     return CheckAnswer(
         checked_at=now,
         mail_class=mail_class,
-        allowed=allowed,
-        forbidden=len(results) - allowed,
+        scope=scope,
+        allowed=sum(allowed_by_status.values()),
+        forbidden=sum(forbidden_by_status.values()),
+        allowed_by_status=allowed_by_status,
+        forbidden_by_status=forbidden_by_status,
         results=results,
     )
 
 
-def _overtaken(row: ContactRow, provisional: Facts | None, policy: Policy, now: datetime) -> KnownStanding:
-    """Where a contact stands whose stored standing has been overtaken by time."""
-    shown = shown_standing(facts_from_row(row), provisional, policy, now)
+def _no_counts() -> Counter[str]:
+    """Names every status; those that a later version has written are added as they are met."""
+    return Counter(dict.fromkeys((*(status.value for status in Status), NO_ADDRESS), 0))
+
+
+async def _not_as_stored(
+    executor: Executor,
+    rows: Sequence[KnownStanding],
+    *,
+    account: str,
+    channel: Channel,
+    scope: str | None,
+    now: datetime,
+) -> list[ContactRow]:
+    """The contacts whose stored standing is not the answer: time has overtaken it, or it counts lists not asked about.
+
+    Few: the others are answered by the look-up alone.
+    """
+    due = [row.address for row in rows if row.next_change_at is not None and row.next_change_at <= now]
+    overtaken = await find_contacts(executor, account, channel, due) if due else []
+    if scope is None or not rows:
+        return overtaken
+    opted_out = await find_opted_out(executor, account, channel, [row.address for row in rows])
+    return list({row.id: row for row in (*overtaken, *opted_out)}.values())
+
+
+def _derived(
+    row: ContactRow, provisional: Facts | None, policy: Policy, now: datetime, scope: str | None
+) -> KnownStanding:
+    """Where a contact stands by its facts, as far as they are about the scope."""
+    facts = facts_from_row(row)
+    if scope is not None:
+        facts, policy = within(facts, scope), policy_within(policy)
+        provisional = None if provisional is None else within(provisional, scope)
+    shown = shown_standing(facts, provisional, policy, now)
     return KnownStanding(
         address=row.address,
         status=shown.status.value,

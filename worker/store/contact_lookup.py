@@ -44,6 +44,11 @@ _WHOLE = f"""
      WHERE address = ANY ($1::text[]) AND account = $2 AND channel = $3
 """  # noqa: S608 - as above
 
+# The detail is JSON; a text that holds such a word makes one contact too many, whom its facts answer rightly.
+_WITH_OPTOUTS = f"""
+    {_WHOLE} AND (position('"optouts"'::bytea IN facts_detail) > 0 OR position('"taken_off"'::bytea IN facts_detail) > 0)
+"""
+
 _ELSEWHERE = """
     SELECT address, account FROM contacts
      WHERE address = ANY ($1::text[]) AND account <> $2 AND channel = $3
@@ -78,6 +83,13 @@ async def find_contacts(executor: Executor, account: str, channel: str, addresse
     """The whole rows of those of the addresses that are known, in no order. Raises StoreUnavailable."""
     with store_errors("reading contacts"):
         records = await executor.fetch(_WHOLE, addresses, account, channel)
+    return ContactRow.rows(records)
+
+
+async def find_opted_out(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[ContactRow]:
+    """The whole rows of those that have opted out of anything, in no order. Raises StoreUnavailable."""
+    with store_errors("reading contacts"):
+        records = await executor.fetch(_WITH_OPTOUTS, addresses, account, channel)
     return ContactRow.rows(records)
 
 

@@ -5,26 +5,32 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-Progress = Callable[[int, int], None]  # how many are done, of how many
+Progress = Callable[[int, int | None], None]  # how many are done, of how many; None if nobody knows
 
 
-def progress_bar(name: str, *, least: int) -> AbstractContextManager[Progress | None]:
+def progress_bar(name: str, *, least: int, of_bytes: bool = False) -> AbstractContextManager[Progress | None]:
     """What shows progress on a terminal once there are at least so many to do; None elsewhere."""
     if not sys.stderr.isatty():
         return nullcontext()
-    return _Bar(name, least)
+    return _Bar(name, least, of_bytes=of_bytes)
 
 
 class _Bar:
-    def __init__(self, name: str, least: int) -> None:
+    def __init__(self, name: str, least: int, *, of_bytes: bool) -> None:
         from rich.console import Console  # noqa: PLC0415 - slow to import, and only for a terminal
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
         from rich.progress import Progress as RichProgress  # noqa: PLC0415
 
         self._bar = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            DownloadColumn() if of_bytes else MofNCompleteColumn(),
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
@@ -35,8 +41,8 @@ class _Bar:
     def __enter__(self) -> Progress:
         return self._show
 
-    def _show(self, done: int, total: int) -> None:
-        if total < self._least:
+    def _show(self, done: int, total: int | None) -> None:
+        if (done if total is None else total) < self._least:
             return
         if self._task is None:
             self._bar.start()
