@@ -46,7 +46,8 @@ _WHOLE = f"""
 
 # The detail is JSON; a text that holds such a word makes one contact too many, whom its facts answer rightly.
 _WITH_OPTOUTS = f"""
-    {_WHOLE} AND (position('"optouts"'::bytea IN facts_detail) > 0 OR position('"taken_off"'::bytea IN facts_detail) > 0)
+    {_WHOLE}
+       AND (position('"optouts"'::bytea IN facts_detail) > 0 OR position('"taken_off"'::bytea IN facts_detail) > 0)
 """
 
 _ELSEWHERE = """
