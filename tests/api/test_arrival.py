@@ -28,6 +28,7 @@ async def test_a_question_that_drips_in_is_cut_off(client: ClientSession) -> Non
     assert "faster" in problem["remedy"]
 
 
+@pytest.mark.slow
 async def test_a_question_in_chunks_of_one_byte_is_cut_off(client: ClientSession) -> None:
     async with client.post("/v1/check", data=body_in_tiny_chunks()) as answer:
         assert answer.status == 400

@@ -35,6 +35,7 @@ async def test_a_question_that_does_not_come_whole_is_refused_after_a_while(
     writer.transport.abort()
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_not_read_is_given_up_after_a_while(
     base_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,6 +164,7 @@ def test_a_healthcheck_of_nobody_ends_with_4(tmp_path: Path) -> None:
     assert bouncekeeper("healthcheck", "file:///etc/passwd", folder=tmp_path).returncode == ExitCode.USAGE
 
 
+@pytest.mark.slow
 def test_sources_without_a_receiver_cannot_be_tested(tmp_path: Path) -> None:
     (tmp_path / "bouncekeeper.toml").write_text(
         '[receiver]\nport = 1\n[sources.shop]\nprovider = "postmark"\nsecrets = ["me:a-long-password"]\n'

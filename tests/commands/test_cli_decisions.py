@@ -37,6 +37,7 @@ async def test_a_person_blocks_and_lifts_and_the_history_has_the_name_and_the_re
     assert [tuple(line) for line in lines] == [(getpass.getuser(), "a trap"), (getpass.getuser(), "it was none")]
 
 
+@pytest.mark.slow
 async def test_addresses_of_a_file_are_counted_and_the_skipped_are_told(
     shell: Shell, pool: WriterPool, tmp_path: Path
 ) -> None:
@@ -83,6 +84,7 @@ async def test_what_cannot_be_decided_has_its_exit_code(shell: Shell, words: tup
     assert (await shell.run(*words)).status == exit_code
 
 
+@pytest.mark.slow
 async def test_killed_in_the_middle_and_repeated_under_its_key_a_large_act_is_in_effect_once(
     shell: Shell, pool: WriterPool, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from worker.commands.support.exit_code import ExitCode
 
+pytestmark = pytest.mark.slow
+
 RECOMMENDED = '[policy]\npreset = "recommended"\n'
 ESPS = '[policy]\npreset = "provider"\n'
 

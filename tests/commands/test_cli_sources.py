@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.commands.test_cli import bouncekeeper
 from worker.commands.support.exit_code import ExitCode
 from worker.samples.described import DESCRIPTION
@@ -54,6 +56,7 @@ def test_a_provider_can_be_tried_before_anything_is_configured(tmp_path: Path) -
     assert "jane@example.org: complaint (abuse_report" in told.stdout
 
 
+@pytest.mark.slow
 def test_what_was_not_understood_ends_with_1(tmp_path: Path) -> None:
     unknown = written(tmp_path, "unknown.json", json.dumps(BOUNCE | {"RecordType": "Invented"}))
     told = bouncekeeper("sources", "try", "--provider", "postmark", unknown, folder=tmp_path)
@@ -65,6 +68,7 @@ def test_what_was_not_understood_ends_with_1(tmp_path: Path) -> None:
     assert "set aside" in told.stdout
 
 
+@pytest.mark.slow
 def test_trying_what_does_not_exist_says_so(tmp_path: Path) -> None:
     payload = written(tmp_path, "payload.json", "{}")
     for flags, told in (

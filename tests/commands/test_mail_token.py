@@ -138,6 +138,7 @@ def test_a_whole_mail_is_read_from_standard_input(folder: Path) -> None:
     assert b"jane@example.org" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_cannot_be_made_is_told_with_the_remedy_and_without_a_key(tmp_path: Path) -> None:
     config = tmp_path / "bouncekeeper.toml"
     config.write_text('[sources.shop]\nprovider = "postmark"\nsecrets = ["me:a-long-password"]\n')

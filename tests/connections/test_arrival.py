@@ -34,6 +34,7 @@ async def test_a_body_in_chunks_of_one_byte_is_cut_off_before_it_costs_much(
     assert await processor_seconds_of(port, connect, one_megabyte) < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chunk",
     [ONE_BYTE_CHUNK, b"1;" + b"e" * 200 + b"\r\nx\r\n", b"00000000000001\r\nx\r\n"],
@@ -79,6 +80,7 @@ async def test_a_body_that_comes_byte_by_byte_is_cut_off_after_its_grace(
     assert cut_off_reasons(capsys.readouterr().err) == ["slow_body"]
 
 
+@pytest.mark.slow
 async def test_a_body_that_comes_at_its_rate_may_take_its_time(start_port: StartPort, connect: Connect) -> None:
     port = await start_port(body_grace_seconds=0.3, min_body_bytes_per_second=500)
     stranger = await connect(port)
@@ -178,6 +180,7 @@ async def test_what_is_no_http_is_answered_and_told_once(
     assert "Traceback" not in text
 
 
+@pytest.mark.slow
 async def test_a_body_that_nobody_read_is_not_parsed_and_its_sender_hears_the_answer(
     start_port: StartPort, connect: Connect
 ) -> None:

@@ -137,6 +137,7 @@ async def test_what_blocks_a_contact_is_on_the_first_page_behind_fifty_thousand_
     assert bounce.event.diagnostic == "550 nobody here"
 
 
+@pytest.mark.slow
 async def test_a_thousand_failures_come_in_pages_and_take_no_more_memory_than_one_page(pool: WriterPool) -> None:
     failures = [
         make_event(Kind.SOFT_BOUNCE, day=number / 10, cause=Cause.CONTENT, message=f"m{number}")

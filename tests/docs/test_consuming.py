@@ -111,6 +111,7 @@ async def until_kept(folder: Path, process: Process, expected: dict[str, str]) -
     await until(is_kept, f"{expected} to be kept", not_yet=sqlite3.OperationalError, show=lambda: kept)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("running")
 async def test_the_pages_consumer_knows_whom_not_to_mail(settings: Settings, pool: WriterPool, tmp_path: Path) -> None:
     await change(pool, Kind.COMPLAINT, Cause.ABUSE_REPORT, "before@example.org")

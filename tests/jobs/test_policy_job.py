@@ -68,6 +68,7 @@ async def test_every_contact_is_folded_again_once(pool: WriterPool, fill: Fill) 
     assert folded_again() == before + 300
 
 
+@pytest.mark.slow
 async def test_two_processes_share_a_job(pool: WriterPool, database_dsn: str, fill: Fill) -> None:
     await fill(4000)
     job_id = await apply(pool)

@@ -18,6 +18,8 @@ from worker.commands.support.finding import Finding, Level
 from worker.local_services.process import free_port
 from worker.settings.configuration import load_settings
 
+pytestmark = pytest.mark.slow
+
 
 def found(config: Path) -> dict[str, Finding]:
     settings = load_settings(config_file=config, environment={}, overrides={"mailbox.dns_timeout_seconds": "0.5"})

@@ -41,6 +41,7 @@ def judge(provider: Provider, source: Source, request: WebhookRequest) -> Judgem
     return refused or provider.bind(source).authenticate(request, now=NOW, certificates={})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SAMPLE_SENDERS))
 def test_memory_for_an_unproven_body_is_a_few_times_its_size_whatever_stands_in_it(name: str) -> None:
     sender, provider = SAMPLE_SENDERS[name](), PROVIDERS[name]

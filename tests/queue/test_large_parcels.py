@@ -68,6 +68,7 @@ class TestRabbitMQ:
         await reader.close()
         await writer.close()
 
+    @pytest.mark.slow
     async def test_lanes_of_large_parcels_take_turns(self, rabbitmq_url: str) -> None:
         writer, reader = await RabbitMQWriter.open(rabbitmq_url), await RabbitMQReader.open(rabbitmq_url)
         for number in range(16):

@@ -233,6 +233,7 @@ async def test_a_source_that_no_processor_knows_yet_is_read_from_the_shared_queu
     await writer.close()
 
 
+@pytest.mark.slow
 async def test_a_source_has_a_queue_of_its_own_once_a_processor_follows_it(bare_rabbitmq_url: str) -> None:
     lane = Lane(source="brand-new")
     writer, reader = await RabbitMQWriter.open(bare_rabbitmq_url), await RabbitMQReader.open(bare_rabbitmq_url)

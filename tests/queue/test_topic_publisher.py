@@ -80,6 +80,7 @@ async def test_messages_of_any_size_arrive_whole_and_in_order(rabbitmq_url: str)
     await publisher.close()
 
 
+@pytest.mark.slow
 async def test_batches_at_once_are_each_confirmed_and_none_is_lost(rabbitmq_url: str) -> None:
     publisher = await TopicPublisher.open(rabbitmq_url)
     async with await aio_pika.connect(rabbitmq_url) as connection:

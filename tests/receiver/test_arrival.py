@@ -21,6 +21,7 @@ _CUT_OFF = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", _CUT_OFF)
 async def test_a_body_that_costs_more_than_it_is_worth_is_refused_with_one_line_and_the_remedy(
     reason: str, start_receiver: Start, rabbitmq_writer: TallyingWriter, capsys: pytest.CaptureFixture[str]

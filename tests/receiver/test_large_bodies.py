@@ -23,6 +23,7 @@ from worker.settings.tree import ReceiverSettings
 _MIB = 1024 * 1024
 
 
+@pytest.mark.slow
 async def test_of_a_request_whose_head_gives_it_away_the_body_is_not_awaited(
     start_receiver: Start, postgres_writer: TallyingWriter
 ) -> None:

@@ -90,6 +90,7 @@ async def test_a_stale_signature_is_refused(start_receiver: Start, rabbitmq_writ
     assert rabbitmq_writer.parcels == []
 
 
+@pytest.mark.slow
 async def test_a_declared_oversize_is_refused_before_the_body_is_sent(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:
@@ -118,6 +119,7 @@ async def test_a_client_that_asks_first_is_told_to_go_on(
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
+@pytest.mark.slow
 async def test_an_undeclared_oversize_is_refused_while_it_still_arrives(
     start_receiver: Start, rabbitmq_writer: TallyingWriter
 ) -> None:
@@ -198,6 +200,7 @@ async def test_what_is_no_http_is_refused_with_one_line_in_the_log(
     assert not any("Traceback" in line for line in lines)
 
 
+@pytest.mark.slow
 async def test_a_broken_chunk_coding_is_refused(start_receiver: Start, rabbitmq_writer: TallyingWriter) -> None:
     sender, settings = PostmarkSamples(), ReceiverSettings(body_timeout_seconds=0.5)
     receiver = await start_receiver(sources=[sender.source("main")], writer=rabbitmq_writer, settings=settings)

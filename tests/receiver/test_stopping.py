@@ -156,6 +156,7 @@ async def _until_logged(event: str, folder: Path, times: int = 1) -> None:
     await until(lambda: log.read_text().count(event) >= times, f"{times} lines of {event}", show=log.read_text)
 
 
+@pytest.mark.slow
 async def test_two_processes_share_a_port_and_end_well_when_told_to(
     rabbitmq_url: str, rabbitmq_reader: RabbitMQReader, database_dsn: str, tmp_path: Path
 ) -> None:

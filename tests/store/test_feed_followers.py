@@ -55,7 +55,7 @@ def notes(changes: Sequence[StatusChanged]) -> list[str | None]:
     return [change.note for change in changes]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 12))])
 async def test_followers_of_any_pace_are_told_everything_once_and_each_contacts_changes_in_order(
     pool: Pool, seed: int
 ) -> None:

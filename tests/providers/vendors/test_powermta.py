@@ -207,6 +207,7 @@ def test_a_reply_in_another_charset_costs_no_record() -> None:
     assert (delivery.address, delivery.kind) == ("john@example.org", Kind.DELIVERED)
 
 
+@pytest.mark.slow
 def test_a_text_of_hundreds_of_thousands_of_records_is_set_aside_whole() -> None:
     with pytest.raises(UnreadablePayload, match="in pieces"):
         read_text("type\n" + "d\n" * 100_001)
