@@ -54,6 +54,25 @@ async def test_a_contact_tells_where_it_stands_and_the_servers_own_words(client:
     assert latest["delivery_id"] == str(BOUNCE.delivery_id)
 
 
+async def test_a_contact_is_told_in_five_words_and_in_one_sentence(client: ClientSession, store: Store) -> None:
+    await store(HISTORY)
+    report = await get(client, "/v1/contacts/jane@example.org")
+    assert report["short"] == "No: no such mailbox"
+    assert report["why"] == ("No such mailbox, on 3 March 2026, last answer: 550 5.1.1 nobody of that name here.")
+    assert report["name"] is None
+
+
+@pytest.mark.parametrize("path", ["/v1/contacts/jane@example.org", "/v1/contacts/jane@example.org/explanation"])
+async def test_a_status_gets_the_name_that_another_system_has_for_it(
+    client: ClientSession, store: Store, path: str
+) -> None:
+    await store(HISTORY)
+    assert (await get(client, f"{path}?names=kartra"))["name"] == "Blocklisted"
+    assert (await get(client, f"{path}?names=keap"))["name"] == "Hard bounce"
+    refused = await get(client, f"{path}?names=mailer", expected=422)
+    assert "names=kartra" in refused["remedy"]
+
+
 async def test_events_are_explained_one_by_one(client: ClientSession, store: Store) -> None:
     await store(HISTORY)
     told = await get(client, "/v1/contacts/jane@example.org/explanation")

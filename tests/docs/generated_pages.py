@@ -12,6 +12,7 @@ from tests.docs.rooms_drawing import rooms_svg
 from tests.docs.where_to_look import where_to_look_page
 from worker import errors
 from worker.errors import BouncekeeperError
+from worker.policy.other_names import NAMES, System
 
 _LEVELS = ("error", "warning", "info", "debug")
 _COMMON_FIELD_MEANINGS = {
@@ -157,7 +158,33 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
+def names_page() -> str:
+    """docs/names.md."""
+    systems = [f"`{system.value}`" for system in System]
+    rows = [[f"`{named.status.value}`", named.when.value, *named.names] for named in NAMES]
+    parts = [
+        "# What other systems call a status",
+        "<!-- generated from worker/policy/other_names.py by `python -m tests.docs.generated_pages`: edit it there -->",
+        (
+            "For people who come from another system: each of our statuses, and what it is called there.\n"
+            "`bouncekeeper why ADDRESS --names kartra`, `explain --names` and the parameter `names` of the API answer "
+            "with such a name beside ours.\n"
+            "A name says nothing about what is forbidden: that is the policy's, and its presets `kartra` and `keap` "
+            "forbid what those systems forbid ([policy.md](policy.md))."
+        ),
+        _table(["status", "and", *systems], rows),
+        (
+            "`kartra_leads` are the three sorts of leads that Kartra had until 2024. RuSender's words are those of "
+            "`emailmassivo`.\n"
+            "*On a list* means here: the person has opted in to something, whatever its scope, or somebody states that "
+            "the person may be mailed, or no permission is needed."
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
+    "docs/names.md": names_page,
     "docs/errors.md": errors_page,
     "docs/log-events.md": log_events_page,
     "docs/providers/README.md": providers_page,

@@ -19,6 +19,7 @@ from worker.api.known_tokens import KnownTokens
 from worker.api.load import Load
 from worker.api.parameters import (
     ContactQuery,
+    asked_names,
     contact_query,
     known_query,
     number_in_range,
@@ -153,11 +154,13 @@ async def _check(request: web.Request) -> web.Response:
 
 
 async def _contact(request: web.Request) -> web.Response:
-    return await _answer(request, await _read_contact_query(request), contact_report, answer_bytes=_REPORT_BYTES)
+    return await _answer(
+        request, await _read_contact_query(request, {"names"}), contact_report, answer_bytes=_REPORT_BYTES
+    )
 
 
 async def _explanation(request: web.Request) -> web.Response:
-    query = await _read_contact_query(request, {"limit", "before"})
+    query = await _read_contact_query(request, {"limit", "before", "names"})
     limit = int(number_in_range(request.query, "limit", DEFAULT_STEPS, 1, MAX_STEPS, whole=True))
     look_up = partial(contact_explanation, limit=limit, before=request.query.get("before"))
     return await _answer(request, query, look_up, answer_bytes=_EXPLANATION_BYTES + limit * _STEP_BYTES)
@@ -181,6 +184,7 @@ async def _answer(
         now=datetime.now(UTC),
         account=request[ASKED_ACCOUNT],
         channel=query.channel,
+        names=asked_names(request),
     )
     if answer is None:
         raise unknown_contact(request[ASKED_ACCOUNT])

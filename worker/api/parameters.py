@@ -9,6 +9,7 @@ from aiohttp import web
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.errors import RequestRefused
+from worker.policy.other_names import System
 
 _SHOWN_CHARACTERS = 40
 
@@ -47,6 +48,18 @@ def contact_query(request: web.Request, more: Collection[str] = ()) -> ContactQu
             remedy=f"Send one, percent-encoded: /v1/contacts/{example}.",
         )
     return ContactQuery(address, channel)
+
+
+def asked_names(request: web.Request) -> System | None:
+    """Whose name a status gets beside our own. Raises RequestRefused."""
+    name = request.query.get("names")
+    if name is not None and name not in set(System):
+        raise RequestRefused(
+            "bad-parameter",
+            f"We have no names of {name[:_SHOWN_CHARACTERS]!r}.",
+            remedy=f"Use one of {', '.join(f'names={system}' for system in System)}.",
+        )
+    return None if name is None else System(name)
 
 
 def known_query(request: web.Request, known: set[str]) -> Mapping[str, str]:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "migrate": CommandEntry("migrate", "brings the database to this version", "run"),
     "demo": CommandEntry("demo", "sends a day of signed webhooks and shows the status of each contact", "run"),
     "check": CommandEntry("check", "may I mail these addresses?", "ask"),
+    "why": CommandEntry("why", "may I mail this address, and why not, in five words", "ask"),
     "explain": CommandEntry("explain", "an address's status: why, since when, by which rule and events", "ask"),
     "mail-token": CommandEntry(
         "mail_token", "makes the token that lets a mail's bounces and complaints be believed", "ask"

@@ -12,6 +12,7 @@ from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.one_contact import add_contact_arguments, asked_names, no_address, not_known
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings.tree import Settings
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from worker.contacts.story_items import StoryItem
 
 _NEEDS = ("postgres",)
-_ACCOUNTS_TOLD = 5
 # By channel, then by what is forbidden.
 _HEADLINES = {
     "email": {
@@ -49,14 +49,7 @@ examples:
   bouncekeeper explain jane@example.org --all
   bouncekeeper explain jane@example.org --json | jq .explanation.sentence
 """
-    parser.add_argument("address", metavar="ADDRESS")
-    parser.add_argument("--account", default="default", help="(default %(default)s)")
-    parser.add_argument(
-        "--channel",
-        choices=[channel.value for channel in Channel],
-        default=Channel.EMAIL.value,
-        help="how it is reached; on sms the address is a phone number such as +491701234567 (default %(default)s)",
-    )
+    add_contact_arguments(parser)
     parser.add_argument("--all", action="store_true", help="tell the whole story, not only its last steps")
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
@@ -66,7 +59,7 @@ def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
     address = normalise_recipient(arguments.address, Channel(arguments.channel))
     if address is None:
-        return _print_reason(arguments, f"is not an address of channel {arguments.channel}")
+        return _print_reason(arguments, no_address(arguments))
     story = asyncio.run(_read(settings, address, arguments))
     if isinstance(story, str):
         return _print_reason(arguments, story)
@@ -95,15 +88,23 @@ async def _read(
     from worker.contacts.explanation import MAX_STEPS, contact_explanation  # noqa: PLC0415
     from worker.contacts.policies import Policies  # noqa: PLC0415
     from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
-    from worker.store.contact_lookup import find_elsewhere  # noqa: PLC0415
 
-    now = datetime.now(UTC)
+    now, names = datetime.now(UTC), asked_names(arguments)
     policies, account, channel = Policies(settings.policy), arguments.account, Channel(arguments.channel)
     async with opened_database(settings) as pool:
         await require_account(pool, settings, account)
-        report = await contact_report(pool, address, policies=policies, now=now, account=account, channel=channel)
+        report = await contact_report(
+            pool, address, policies=policies, now=now, account=account, channel=channel, names=names
+        )
         explain = partial(
-            contact_explanation, pool, address, policies=policies, now=now, account=account, channel=channel
+            contact_explanation,
+            pool,
+            address,
+            policies=policies,
+            now=now,
+            account=account,
+            channel=channel,
+            names=names,
         )
         explanation = await explain(limit=MAX_STEPS) if arguments.all else await explain()
         while arguments.all and explanation is not None and explanation.next is not None:
@@ -113,11 +114,7 @@ async def _read(
             explanation = replace(explanation, steps=explanation.steps + earlier.steps, next=earlier.next)
         if report is not None and explanation is not None:
             return report, explanation
-        elsewhere = await find_elsewhere(pool, account, channel, [address], limit=_ACCOUNTS_TOLD)
-    if not elsewhere:
-        return "is not known: nobody ever reported anything about it"
-    others = ", ".join(other for _, other in elsewhere)
-    return f"is not known in account {account}, but in {others}: name that account with --account"
+        return await not_known(pool, address, arguments)
 
 
 def _print(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
@@ -125,7 +122,10 @@ def _print(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
     headline = headlines.get(report.blocks, headlines["all"])
     print_line(f"{report.address}: {headline}", style="bold")
     print_line(f"  {report.sentence}")
+    print_line(f"  {report.why}")
     print_line(f"  {report.lifts}")
+    if report.name is not None:
+        print_line(f"  called {report.name!r} there")
     print_line(
         f"  by policy {report.policy.id}, {report.policy.name}"
         if report.policy.id

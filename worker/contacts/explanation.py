@@ -23,6 +23,7 @@ from worker.policy.event_order import order_key
 from worker.policy.explain import Passed
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, facts_from_row
+from worker.policy.other_names import System
 from worker.policy.policy_encoding import policy_number
 from worker.policy.provisional import next_change, shown_standing
 from worker.policy.rule import Policy
@@ -65,11 +66,13 @@ async def contact_explanation(
     channel: Channel = Channel.EMAIL,
     limit: int = DEFAULT_STEPS,
     before: str | None = None,
+    names: System | None = None,
     slice_entries: int = SLICE_ENTRIES,
 ) -> ExplanationAnswer | None:
     """The standing of a contact at `now`, and a page of its story; None when nothing was ever reported about it.
 
-    The address is normalised. `before` is the `next` of the page after this one. Raises StoreUnavailable, and
+    The address is normalised. `before` is the `next` of the page after this one, `names` whose name the status
+    gets beside our own. Raises StoreUnavailable, and
     RequestRefused if `before` is no cursor.
     """
     until = END if before is None else _place(before)
@@ -82,8 +85,9 @@ async def contact_explanation(
     facts = facts_from_row(row)
     provisional = (await provisional_facts(executor, [row.id])).get(row.id)
     standing = shown_standing(facts, provisional, policy.policy, now)
+    view = standing_view(row, standing, facts, policy, is_provisional=provisional is not None, names=names)
     return ExplanationAnswer(
-        **structs.asdict(standing_view(row, standing, policy, is_provisional=provisional is not None)),
+        **structs.asdict(view),
         at=now,
         next_change_at=next_change(facts, provisional, policy.policy, now),
         events_before=row.base_until,

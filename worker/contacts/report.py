@@ -20,7 +20,9 @@ from worker.policy.complaint import Complaint
 from worker.policy.consent import Consent, Wish
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
+from worker.policy.other_names import System
 from worker.policy.provisional import shown_standing
+from worker.policy.reason import reason_sentence
 from worker.store.contact_lookup import find_contact, status_history
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
@@ -124,6 +126,7 @@ class ContactReport(StandingView, frozen=True, kw_only=True):
     """The answer of `GET /v1/contacts/{address}`."""
 
     first_seen_at: datetime
+    why: str  # what led to the standing, in one sentence: how often, since when, the server's last words
     lifted_by: tuple[str, ...]
     facts: FactsView
     history: list[HistoryLine]  # latest first
@@ -139,10 +142,11 @@ async def contact_report(
     now: datetime,
     account: str = "default",
     channel: Channel = Channel.EMAIL,
+    names: System | None = None,
 ) -> ContactReport | None:
     """Everything that is known about a contact at `now`; None if nothing was ever reported about it.
 
-    The address is normalised. Raises StoreUnavailable.
+    The address is normalised. `names`: whose name the status gets beside our own. Raises StoreUnavailable.
     """
     row = await find_contact(executor, account, channel, address)
     if row is None:
@@ -150,7 +154,8 @@ async def contact_report(
     history = await status_history(executor, row.id, limit=SHOWN_CHANGES)
     entries = await latest_entries(executor, row.id, limit=SHOWN_EVENTS)
     provisional = (await provisional_facts(executor, [row.id])).get(row.id)
-    return _report(row, history, entries, await policies.of(executor, row.policy_id), provisional=provisional, now=now)
+    policy = await policies.of(executor, row.policy_id)
+    return _report(row, history, entries, policy, provisional=provisional, names=names, now=now)
 
 
 def event_view(event: FeedbackEvent) -> EventView:
@@ -183,13 +188,16 @@ def _report(
     policy: NumberedPolicy,
     *,
     provisional: Facts | None,
+    names: System | None,
     now: datetime,
 ) -> ContactReport:
     facts = facts_from_row(row)
     standing = shown_standing(facts, provisional, policy.policy, now)
+    view = standing_view(row, standing, facts, policy, is_provisional=provisional is not None, names=names)
     return ContactReport(
-        **structs.asdict(standing_view(row, standing, policy, is_provisional=provisional is not None)),
+        **structs.asdict(view),
         first_seen_at=row.first_seen_at,
+        why=reason_sentence(standing, facts, entries, most_entries=SHOWN_EVENTS),
         lifted_by=tuple(sorted(standing.lift_by)),
         facts=_facts_view(facts, now),
         history=history,

@@ -7,6 +7,9 @@ from msgspec import Struct
 from schemas.vocabulary import Blocks, Cause, MailClass, Status
 from worker.contacts.policies import NumberedPolicy
 from worker.policy.dimension import Standing
+from worker.policy.facts import Facts
+from worker.policy.other_names import System, name_in
+from worker.policy.reason import short_reason
 from worker.policy.sentences import lifts, standing_sentence
 from worker.store.contact_rows import ContactRow
 
@@ -31,12 +34,22 @@ class StandingView(Struct, frozen=True, kw_only=True):
     since: datetime | None
     until: datetime | None
     rule: str | None
+    short: str  # the answer for a person, in at most five words
+    name: str | None  # what another system calls the status, where the question names one
     sentence: str  # the standing, for a person
     lifts: str  # what ends it, for a person
     policy: PolicyView
 
 
-def standing_view(row: ContactRow, standing: Standing, policy: NumberedPolicy, *, is_provisional: bool) -> StandingView:
+def standing_view(
+    row: ContactRow,
+    standing: Standing,
+    facts: Facts,
+    policy: NumberedPolicy,
+    *,
+    is_provisional: bool,
+    names: System | None = None,
+) -> StandingView:
     """The contact with this standing, which is not the stored one: that may have ended since."""
     return StandingView(
         address=row.address,
@@ -49,6 +62,8 @@ def standing_view(row: ContactRow, standing: Standing, policy: NumberedPolicy, *
         since=standing.since,
         until=standing.until,
         rule=standing.rule,
+        short=short_reason(standing),
+        name=None if names is None else name_in(names, standing, facts),
         sentence=standing_sentence(standing, is_provisional=is_provisional),
         lifts=lifts(standing),
         policy=PolicyView(id=policy.id, name=policy.policy.name),
