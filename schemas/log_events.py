@@ -308,6 +308,15 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "reason",
         "wait_seconds",
     ),
+    "unsubscribe_page.refused": _event(
+        "warning",
+        "Somebody opened an unsubscribe link whose token is not ours, was cut short, or was made with a secret that is "
+        "not configured any longer. The token is not logged.",
+        "reason",
+        "detail",
+        "http_status",
+        "remote_address",
+    ),
     "user.added": _event("info", "A system user was added for the embedded Postgres.", "user"),
     "webhook.accepted": _event(
         "info",

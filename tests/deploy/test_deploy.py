@@ -48,10 +48,10 @@ def containers() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
 
 
 class TestCompose:
-    def test_the_front_lets_nothing_but_webhooks_through(self) -> None:
+    def test_the_front_lets_nothing_but_webhooks_and_unsubscribe_links_through(self) -> None:
         frontend = (REPOSITORY / "deploy" / "haproxy.cfg").read_text().partition("frontend webhooks")[2]
         rules = [line.strip() for line in frontend.partition("backend ")[0].splitlines()]
-        assert "http-request deny deny_status 404 unless { path_beg /webhooks/ }" in rules
+        assert "http-request deny deny_status 404 unless { path_beg /webhooks/ /u/ }" in rules
 
     def test_the_receivers_believe_the_front_alone_about_the_callers_address(self, compose: dict[str, Any]) -> None:
         front, receiver = compose["services"]["front"], compose["services"]["receiver"]

@@ -34,7 +34,7 @@ TRIED = {
     "javascript": "tests/providers/vendors/test_haraka.py runs it in Node",
     "lua": "tests/docs/test_hook_scripts.py reads it: its shape, its URL and its secret",
     "hsl": "tests/docs/test_hook_scripts.py reads it, and compares its fields with those that are read",
-    "python": "tests/docs/test_adding_a_provider.py builds what the page builds; test_consuming.py runs the consumer",
+    "python": "test_adding_a_provider.py builds what the page builds; test_consuming.py and test_unsubscribe.py run it",
 }
 A_PICTURE = "a picture"
 

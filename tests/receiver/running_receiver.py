@@ -21,7 +21,7 @@ from worker.providers.webhook_request import WebhookRequest
 from worker.queue.port import QueueReader, QueueWriter
 from worker.receiver.application import build_receiver
 from worker.samples.sample import SampleEvent
-from worker.settings.tree import ConnectionSettings, ReceiverSettings
+from worker.settings.tree import ConnectionSettings, ReceiverSettings, UnsubscribeSettings
 
 
 class TallyingWriter:
@@ -65,6 +65,7 @@ class RunningReceiver:
         settings: ReceiverSettings | None = None,
         connections: ConnectionSettings | None = None,
         connector: aiohttp.BaseConnector | None = None,
+        unsubscribe: UnsubscribeSettings | None = None,
     ) -> Self:
         settings = settings or ReceiverSettings()
         app = build_receiver(
@@ -74,6 +75,7 @@ class RunningReceiver:
             providers=PROVIDERS,
             connector=connector,
             connections=connections,
+            unsubscribe=unsubscribe,
         )
         serving = AsyncExitStack()
         url = await serving.enter_async_context(

@@ -11,11 +11,13 @@ import aiohttp
 import msgspec
 import pytest
 
+from schemas.source import Secret
 from tests.receiver.conftest import Start
 from tests.receiver.haproxy_front import HaproxyFront, has_ipv6_loopback
 from tests.receiver.running_receiver import TallyingWriter, bounce, now
+from worker.providers.vendors.unsubscribe_page.unsubscribe_token import UnsubscribeKeys, UnsubscribeLink
 from worker.samples.postmark import PostmarkSamples
-from worker.settings.tree import ReceiverSettings
+from worker.settings.tree import ReceiverSettings, UnsubscribeSettings
 
 _SENDER = PostmarkSamples()
 _FRONT = "127.0.0.1"
@@ -113,6 +115,19 @@ async def test_what_is_no_webhook_does_not_get_through(
         for path in ("/metrics", "/readyz", "/webhooks/../metrics", "//metrics"):
             answer = await _raw(front, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             assert answer.startswith(b"HTTP/1.1 404"), path
+
+
+async def test_unsubscribe_links_get_through(
+    start_receiver: Start, postgres_writer: TallyingWriter, tmp_path: Path
+) -> None:
+    secrets = (Secret("0123456789abcdef0123456789abcdef"),)
+    token = UnsubscribeKeys(secrets).make(UnsubscribeLink(address="jane@example.org"))
+    receiver = await start_receiver(
+        sources=[], writer=postgres_writer, unsubscribe=UnsubscribeSettings(secrets=secrets)
+    )
+    async with await HaproxyFront.start(tmp_path, receiver.port) as front:
+        answer = await _raw(front, f"GET /u/{token} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 async def test_one_address_cannot_take_all_connections_of_the_front(

@@ -96,6 +96,10 @@ class TestPrecedence:
     def test_the_data_folder_of_a_file_is_relative_to_the_file(self, tmp_path: Path) -> None:
         assert load('data_directory = "data"\n' + WHOLE, folder=tmp_path).data_directory == str(tmp_path / "data")
 
+    def test_the_file_with_the_words_of_the_unsubscribe_page_is_relative_to_the_file(self, tmp_path: Path) -> None:
+        toml = WHOLE + '[unsubscribe]\nwords_file = "words.toml"\nurl = "http://127.0.0.1:8025"\n'
+        assert load(toml, folder=tmp_path).unsubscribe.words_file == str(tmp_path / "words.toml")
+
 
 class TestSecrets:
     def test_a_secret_comes_from_a_file_beside_the_configuration(self, tmp_path: Path) -> None:
@@ -171,6 +175,10 @@ class TestMistakes:
             ("[processor]\nbatch_max_events = true\n", "processor.batch_max_events"),
             ('[logs]\nlevel = "loud"\n', "it must be debug or info or warning or error"),
             ('[receiver]\ntrusted_proxies = ["10.0.0.1/8"]\n', "write 10.0.0.0/8"),
+            ('[unsubscribe]\nsecrets = ["short"]\n', "fewer than 32 characters"),
+            ('[unsubscribe]\nurl = "http://bounces.example.com"\n', "only with https"),
+            ('[unsubscribe]\nurl = "bounces.example.com"\n', "write the https URL of the receivers"),
+            ('[unsubscribe]\nurl = "https://x.example?a=b"\n', "write the https URL of the receivers"),
             ('[receiver]\ntrusted_proxies = ["proxy"]\n', "it must be an address or a network"),
             ('[receiver]\ntrusted_proxies = ["0.0.0.0/0"]\n', "all callers could choose their address"),
             ('[receiver]\ntrusted_proxies = ["::/0"]\n', "name only the proxy in front of the receivers"),

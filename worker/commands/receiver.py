@@ -15,6 +15,6 @@ COMMANDS = {
     "receiver": service_command(
         "receiver",
         description=_DESCRIPTION,
-        needs=("postgres", "queue", "receiver", "logs", "sources"),
+        needs=("postgres", "queue", "receiver", "logs", "sources", "unsubscribe"),
     )
 }

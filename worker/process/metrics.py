@@ -25,6 +25,12 @@ WEBHOOK_SECONDS = Histogram(
 WEBHOOK_BODY_BYTES = Counter(
     f"{_PREFIX}_webhook_body_bytes_total", "Bytes of accepted bodies, after decompression.", ["source"]
 )
+UNSUBSCRIBE_PAGES = Counter(
+    f"{_PREFIX}_unsubscribe_pages_total",
+    "Requests for the unsubscribe page, which change nothing; outcome is shown, or why the token was refused. What "
+    "people ask for there counts as webhooks of the source unsubscribe_page.",
+    ["outcome"],
+)
 PARCELS = Counter(f"{_PREFIX}_parcels_total", "Parcels confirmed by the queue: webhooks that shared a confirm.")
 PARCEL_BYTES = Counter(f"{_PREFIX}_parcel_bytes_total", "Bytes of confirmed parcels.")
 PARCEL_ENVELOPES = Histogram(

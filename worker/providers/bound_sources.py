@@ -6,13 +6,13 @@ from schemas.envelope import Envelope
 from schemas.source import Source
 from worker.providers.bound_source import BoundSource
 from worker.providers.provider import Provider
-from worker.providers.registry import PROVIDERS
+from worker.providers.registry import ENVELOPE_PROVIDERS
 
 
 class BoundSources:
     """The configured sources. One that is configured no more is bound without options when an envelope names it."""
 
-    def __init__(self, sources: Iterable[Source] = (), providers: Mapping[str, Provider] = PROVIDERS) -> None:
+    def __init__(self, sources: Iterable[Source] = (), providers: Mapping[str, Provider] = ENVELOPE_PROVIDERS) -> None:
         self._providers = providers
         self._configured = {source.name: source for source in sources}
         self._bound: dict[tuple[str, str, str], BoundSource] = {}

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from worker.errors import ImpossibleSetting
 from worker.providers.provider import Provider
+from worker.providers.vendors.unsubscribe_page import unsubscribe_page
 
 # Each module ends in its PROVIDER.
 _MODULES = (
@@ -64,6 +65,8 @@ def modules_in(room: str, names: tuple[str, ...]) -> Iterator[ModuleType]:
 
 
 PROVIDERS: dict[str, Provider] = {module.PROVIDER.name: module.PROVIDER for module in modules_in("providers", _MODULES)}
+# All that an envelope may name: the unsubscribe page is no provider that a source could have.
+ENVELOPE_PROVIDERS: dict[str, Provider] = {**PROVIDERS, unsubscribe_page.PROVIDER.name: unsubscribe_page.PROVIDER}
 
 
 def provider_named(name: str) -> Provider:

@@ -1,4 +1,4 @@
-"""The receiver as an aiohttp application: one route for each source, and the probes."""
+"""The receiver as an aiohttp application: one route for each source, the unsubscribe page, and the probes."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
@@ -25,8 +25,12 @@ from worker.receiver.group_commit import GroupCommit
 from worker.receiver.large_bodies import LargeBodies
 from worker.receiver.outbound import Outbound
 from worker.receiver.replay_guard import ReplayGuard
+from worker.receiver.unsubscribe_html import UnsubscribeHtml
+from worker.receiver.unsubscribe_requests import ROUTE as UNSUBSCRIBE_ROUTE
+from worker.receiver.unsubscribe_requests import UnsubscribeRequests
+from worker.receiver.unsubscribe_words import read_words
 from worker.receiver.webhooks import SourceWebhooks, Tools
-from worker.settings.tree import ConnectionSettings, ReceiverSettings
+from worker.settings.tree import ConnectionSettings, ReceiverSettings, UnsubscribeSettings
 
 log = get_logger()
 
@@ -44,11 +48,13 @@ def build_receiver(
     providers: Mapping[str, Provider],
     connector: aiohttp.BaseConnector | None = None,
     connections: ConnectionSettings | None = None,
+    unsubscribe: UnsubscribeSettings | None = None,
 ) -> web.Application:
     """The application for the running event loop. The caller closes the writer.
 
     `providers` are looked up by Source.provider. `connector` carries the receiver's own requests, for
-    certificates and subscription confirmations.
+    certificates and subscription confirmations. Without `unsubscribe` there is no unsubscribe page. Raises
+    ImpossibleSetting if the file with the page's words cannot be used.
     """
     # aiohttp must not decompress bodies: it does not know our limit for decompressed ones. An access log would repeat
     # our own line of each webhook.
@@ -58,6 +64,8 @@ def build_receiver(
             "access_log": None,
         }
     )
+    # Before anything is opened: a mistake in it stops the start.
+    page = None if unsubscribe is None else UnsubscribeHtml(read_words(unsubscribe.words_file), unsubscribe.company)
     outbound = Outbound(connector)
     tools = Tools(
         group_commit=GroupCommit(
@@ -89,6 +97,11 @@ def build_receiver(
         # end is a common slip when a URL is pasted into a vendor's console.
         for path in (f"/webhooks/{source.name}", f"/webhooks/{source.name}/"):
             app.router.add_route(hdrs.METH_ANY, path, webhooks.handle, expect_handler=tools.body_reader.refuse_unseen)
+    if unsubscribe is not None and unsubscribe.secrets and page is not None:
+        requests = UnsubscribeRequests(unsubscribe.secrets, page, tools)
+        app.router.add_route(
+            hdrs.METH_ANY, UNSUBSCRIBE_ROUTE, requests.handle, expect_handler=tools.body_reader.refuse_unseen
+        )
     app.router.add_route(hdrs.METH_ANY, "/webhooks/{source:.*}", _refuse_unknown_source)
     add_probes(app, partial(_missing, app, writer), partial(_degraded, writer))
     app.router.add_route(hdrs.METH_ANY, "/{path:.*}", _refuse_unknown_path)

@@ -37,6 +37,7 @@ async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
             writer=writer,
             providers=PROVIDERS,
             connections=settings.connections,
+            unsubscribe=settings.unsubscribe,
         )
         async with listening(
             app,

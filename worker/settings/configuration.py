@@ -123,6 +123,8 @@ def _read_values(places: Places, mistakes: list[str]) -> dict[str, Any]:
                 values[declaration.path] = read_value(declaration, raw)
                 if declaration.path == "data_directory":
                     values[declaration.path] = _data_directory(places)
+                elif declaration.path == "unsubscribe.words_file" and raw.value:
+                    values[declaration.path] = str(raw.base_directory / Path(str(raw.value)).expanduser())
             elif not declaration.required:
                 values[declaration.path] = declaration.default
         except Mistake as mistake:

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from schemas.host import is_loopback
 from schemas.source import Secret
 
 # A parcel also carries the names, headers and lengths around each body.
@@ -12,6 +13,7 @@ _PARCEL_OVERHEAD_BYTES = 64 * 1024
 # RabbitMQ refuses messages larger than this unless it is told otherwise (`max_message_size`).
 RABBITMQ_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _MIN_TOKEN_CHARACTERS = 16
+_MIN_LINK_SECRET_CHARACTERS = 32
 _MAX_ACCOUNT_CHARACTERS = 200
 
 
@@ -24,6 +26,7 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
         *_of_urls(values),
         *_of_sizes(values),
         *_of_exposure(values),
+        *_of_unsubscribe_links(values),
         *(
             f"api.accounts holds {account!r}: write a name of at most {_MAX_ACCOUNT_CHARACTERS} characters"
             for account in values.get("api.accounts", ())
@@ -111,6 +114,25 @@ def _of_exposure(values: Mapping[str, Any]) -> list[str]:
         mistakes.append(
             f"receiver.port and api.port are both {values['receiver.port']} on {host}: give one of them another port"
         )
+    return mistakes
+
+
+def _of_unsubscribe_links(values: Mapping[str, Any]) -> list[str]:
+    mistakes = []
+    secrets = [secret.reveal() for secret in values.get("unsubscribe.secrets", ())]
+    if any(len(secret) < _MIN_LINK_SECRET_CHARACTERS for secret in secrets):
+        mistakes.append(
+            f"unsubscribe.secrets holds a text of fewer than {_MIN_LINK_SECRET_CHARACTERS} characters, which can be "
+            "guessed: use longer ones, such as the output of `openssl rand -hex 32`"
+        )
+    if url := values.get("unsubscribe.url", ""):
+        parts = urlsplit(url)
+        plain = parts.scheme == "http" and is_loopback(parts.hostname or "")
+        if not parts.hostname or not (parts.scheme == "https" or plain) or parts.query or parts.fragment:
+            mistakes.append(
+                f"unsubscribe.url is {url!r}: write the https URL of the receivers, such as https://bounces.example.com;"
+                " mail programs use the button only with https"
+            )
     return mistakes
 
 

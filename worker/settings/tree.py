@@ -223,6 +223,25 @@ class MailboxSettings(Struct, frozen=True, kw_only=True):
     ] = 5 * 1024 * 1024
 
 
+class UnsubscribeSettings(Struct, frozen=True, kw_only=True):
+    """Unsubscribe links, and the page that they lead to: docs/unsubscribe.md."""
+
+    secrets: Annotated[
+        tuple[Secret, ...],
+        _says(
+            "Long random texts: the first makes the tokens of links, all read them. Keep former ones, because mails are"
+            " years old when somebody leaves. Without any there is no page."
+        ),
+    ] = ()
+    url: Annotated[
+        str, _says("Where the receivers are reached from outside, as `https://bounces.example.com`; links begin so.")
+    ] = ""
+    company: Annotated[
+        str, _says("Who sends the mail, as the page says it: `Mail from us`, unless you name yourself.")
+    ] = "us"
+    words_file: Annotated[str, _says("TOML file with texts that replace the page's own, such as translations.")] = ""
+
+
 class LogSettings(Struct, frozen=True, kw_only=True):
     """How the program writes its log."""
 
@@ -245,6 +264,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api: ApiSettings
     mailbox: MailboxSettings
     logs: LogSettings
+    unsubscribe: UnsubscribeSettings = UnsubscribeSettings()
     policy: Policy
     sources: tuple[Source, ...] = ()
     source_accounts: tuple[str, ...] = ()  # those of the sources' tables, even if the sources were not read

@@ -1,0 +1,1 @@
+"""Unsubscribe links, and what people ask for by them."""
