@@ -308,7 +308,7 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "reason",
         "wait_seconds",
     ),
-    "unsubscribe_page.refused": _event(
+    "unsubscribe.refused": _event(
         "warning",
         "Somebody opened an unsubscribe link whose token is not ours, was cut short, or was made with a secret that is "
         "not configured any longer. The token is not logged.",

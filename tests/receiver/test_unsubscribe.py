@@ -158,7 +158,7 @@ async def test_a_token_that_is_not_ours_is_refused_before_its_body_and_never_log
             assert answer.status == 404
             assert "This link does not work" in await answer.text()
     assert (status, "This link does not work" in body.decode()) == (404, True)
-    assert [line["event"] for line in lines] == ["webhook.refused", "webhook.refused", "unsubscribe_page.refused"]
+    assert [line["event"] for line in lines] == ["webhook.refused", "webhook.refused", "unsubscribe.refused"]
     assert {line["reason"] for line in lines} == {"unknown_key"}
     assert str(others) not in str(lines)
     head = f"POST /u/{others} HTTP/1.1\r\nHost: here\r\nContent-Length: 1000000\r\n\r\n"

@@ -52,7 +52,7 @@ class UnsubscribeRequests:
         metrics.UNSUBSCRIBE_PAGES.labels(link.value).inc()
         refused = refusal_of(link)
         _log.warning(
-            "unsubscribe_page.refused",
+            "unsubscribe.refused",
             reason=refused.reason,
             detail=refused.detail,
             http_status=refused.http_status,
