@@ -38,7 +38,7 @@ def sign(
         case HeaderToken():
             return _with_headers(request, {scheme.header: scheme.prefix + secret})
         case ConfiguredHeader():
-            return _with_headers(request, {scheme.named(source).header if source else scheme.default: secret})
+            return _with_headers(request, {scheme.header_token(source).header if source else scheme.default: secret})
         case QueryToken():
             return msgspec.structs.replace(request, query={**request.query, scheme.parameter: secret})
         case HmacSignature():

@@ -39,17 +39,17 @@ class ConfiguredHeader(Struct, frozen=True, kw_only=True):
 
     default: str = DEFAULT_HEADER  # in lower case
 
-    def named(self, source: Source) -> HeaderToken:
+    def header_token(self, source: Source) -> HeaderToken:
         """The scheme with the source's own name for the header, the default where that cannot be one."""
         return HeaderToken(header=HEADER.of(source) or self.default)
 
     def bind(self, source: Source) -> Refuse:
         """The header that the source names, with its secrets."""
-        return self.named(source).bind(source)
+        return self.header_token(source).bind(source)
 
     def check_secrets(self, source: Source) -> list[str]:
         """What is wrong with the header's name, and with the secrets that it is to carry."""
-        problems = self.named(source).check_secrets(source)
+        problems = self.header_token(source).check_secrets(source)
         if HEADER.name in source.options and HEADER.of(source) is None:
             problems.append(
                 f"{HEADER.name} = {source.options[HEADER.name]!r}: write the name of a header that is "

@@ -89,13 +89,13 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
         if self.timestamp_header and signed_at is None:
             return bad_time(timestamp, self.timestamp_format)
         message = self.message(request)
-        if message is None or not any([self._fits(one, message, secrets) for one in self._listed(header)]):  # noqa: C419 - all are compared
+        if message is None or not any([self._fits(one, message, secrets) for one in self._signatures_in(header)]):  # noqa: C419 - all are compared
             return bad_signature()
         if signed_at is None:
             return None
         return refuse_stale(signed_at, freshness, now=now)
 
-    def _listed(self, header: str) -> list[str]:
+    def _signatures_in(self, header: str) -> list[str]:
         """The signatures in the header, without their prefix."""
         texts = [header] if "," in self.prefix else header.split(",", _MOST_SIGNATURES)[:_MOST_SIGNATURES]
         return [text.strip()[len(self.prefix) :].strip() for text in texts if text.strip().startswith(self.prefix)]

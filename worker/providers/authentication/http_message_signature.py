@@ -50,7 +50,7 @@ _ALGORITHM = '"ed25519"'
 _HASHES = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 
-class _Signed(Struct, frozen=True, kw_only=True):
+class _Signature(Struct, frozen=True, kw_only=True):
     """One signature with what it says of itself."""
 
     components: tuple[str, ...]  # names of header fields
@@ -91,7 +91,7 @@ class HttpMessageSignature(Struct, frozen=True, kw_only=True):
                 detail="the header content-digest is not the body's: a proxy changes the body, or this is a forgery",
             )
         refused = None
-        for signed in _signed(headers):
+        for signed in _signatures(headers):
             created = read_signed_time(signed.created)
             expires = created if signed.expires is None else read_signed_time(signed.expires)
             if created is None or expires is None:
@@ -113,12 +113,12 @@ def _digest_fits(header: str, body: bytes) -> bool:
     """All digests that the header gives in a way known here fit, and there is one."""
     digests = _DIGESTS.findall(header)
     # However many the header lists, the body is hashed once by each algorithm.
-    expected = {name: base64.b64encode(_HASHES[name](body).digest()) for name in {name for name, _ in digests}}
-    fits = [texts_match(digest, expected[name]) for name, digest in digests]
+    digests_of_body = {name: base64.b64encode(_HASHES[name](body).digest()) for name in {name for name, _ in digests}}
+    fits = [texts_match(digest, digests_of_body[name]) for name, digest in digests]
     return bool(fits) and all(fits)
 
 
-def _signed(headers: Mapping[str, str]) -> list[_Signed]:
+def _signatures(headers: Mapping[str, str]) -> list[_Signature]:
     """The signatures that cover the digest of the body, each with the parameters under its own label."""
     inputs, by_label = headers.get(INPUT_HEADER, ""), dict(_SIGNATURES.findall(headers.get(SIGNATURE_HEADER, "")))
     lines = []
@@ -135,7 +135,7 @@ def _signed(headers: Mapping[str, str]) -> list[_Signed]:
             and values.get("alg", _ALGORITHM) == _ALGORITHM
         ):
             lines.append(
-                _Signed(
+                _Signature(
                     components=components,
                     parameters=written,
                     created=values.get("created", ""),
@@ -146,7 +146,7 @@ def _signed(headers: Mapping[str, str]) -> list[_Signed]:
     return lines
 
 
-def _base(signed: _Signed, request: WebhookRequest) -> bytes:
+def _base(signed: _Signature, request: WebhookRequest) -> bytes:
     """RFC 9421, 2.5: a line for each component, then the parameters, without a newline at the end."""
     lines = [f'"{name}": {request.headers.get(name, "").strip()}' for name in signed.components]
     lines.append(f'"@signature-params": {signed.parameters}')

@@ -169,8 +169,8 @@ def _refuse_times(claims: dict[str, Any], now: datetime) -> Refused | None:
 
 
 def _refuse_parties(claims: dict[str, Any], issuer: str | None, audience: str | None) -> Refused | None:
-    named = claims.get("aud")
-    audiences = named if isinstance(named, list) else [named]
+    aud = claims.get("aud")
+    audiences = aud if isinstance(aud, list) else [aud]
     if (issuer is None or claims.get("iss") == issuer) and (audience is None or audience in audiences):
         return None
     return Refused(

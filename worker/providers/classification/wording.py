@@ -104,17 +104,17 @@ class WordingTable:
 
     def matches(self, words: str) -> list[Match]:
         """Every wording that fits, the most believed first."""
-        found: list[Match] = []
+        hits: list[Match] = []
         index = self._index
         for word in dict.fromkeys(words.split()):
             candidates = index.get(word)
             if candidates is not None:
-                _try(candidates, words, found)
+                _try(candidates, words, hits)
         if not words.isascii():
-            _try(self._substrings, words, found)
-        if len(found) > 1:
-            found.sort(key=_place)
-        return found
+            _try(self._substrings, words, hits)
+        if len(hits) > 1:
+            hits.sort(key=_place)
+        return hits
 
     def may_be_plain(self, tokens: frozenset[str], *, things: frozenset[str]) -> bool:
         """False where no plain wording can fit a text: by its words before it is read, and the things named in it."""

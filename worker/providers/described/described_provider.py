@@ -25,7 +25,7 @@ from worker.providers.bound_source import BoundSource
 from worker.providers.classification.failure import Classification, classify
 from worker.providers.described.description import (
     BOUNCE,
-    Compiled,
+    CompiledDescription,
     Meaning,
     compile_description,
 )
@@ -104,7 +104,7 @@ def _refuse_to_parse(envelope: Envelope, *, mistake: str) -> list[FeedbackEvent]
     raise UnreadablePayload(f"the description of source {envelope.source!r} cannot be used: {mistake}")
 
 
-def _parse(compiled: Compiled, envelope: Envelope) -> list[FeedbackEvent]:
+def _parse(compiled: CompiledDescription, envelope: Envelope) -> list[FeedbackEvent]:
     """An event for each recipient of each described element; raises UnreadablePayload."""
     labelled = msgspec.structs.replace(envelope, provider=compiled.description.name)
     if compiled.description.payload.format == "json_lines":
@@ -116,13 +116,13 @@ def _parse(compiled: Compiled, envelope: Envelope) -> list[FeedbackEvent]:
     return [event for element in values for event in _read(compiled, element, labelled)]
 
 
-def _elements(compiled: Compiled, envelope: Envelope) -> Iterable[Element] | None:
+def _elements(compiled: CompiledDescription, envelope: Envelope) -> Iterable[Element] | None:
     """Those of an array, or the lines of NDJSON, each perhaps of several; None where an expression finds them."""
     is_lines = compiled.description.payload.format == "json_lines"
     return _lines(compiled, envelope.body) if is_lines else _array(compiled, envelope.body)
 
 
-def _body_of(compiled: Compiled, elements: Sequence[Element]) -> bytes:
+def _body_of(compiled: CompiledDescription, elements: Sequence[Element]) -> bytes:
     """A body in the shape that is described."""
     payload = compiled.description.payload
     if payload.format == "json_lines":
@@ -131,7 +131,7 @@ def _body_of(compiled: Compiled, elements: Sequence[Element]) -> bytes:
     return b"{%b:%b}" % (msgspec.json.encode(payload.events), array) if payload.events else array
 
 
-def _lines(compiled: Compiled, body: bytes) -> list[bytes]:
+def _lines(compiled: CompiledDescription, body: bytes) -> list[bytes]:
     """The lines of NDJSON; raises UnreadablePayload where the first of them cannot be one."""
     lines = json_payload.split_lines(body, _what(compiled))
     if lines and lines[0][:1] not in {b"{", b"["}:
@@ -139,7 +139,7 @@ def _lines(compiled: Compiled, body: bytes) -> list[bytes]:
     return lines
 
 
-def _read_line(compiled: Compiled, line: bytes, envelope: Envelope) -> list[FeedbackEvent]:
+def _read_line(compiled: CompiledDescription, line: bytes, envelope: Envelope) -> list[FeedbackEvent]:
     try:
         values = _search(compiled, json_payload.decode_json(line, _what(compiled)))
     except UnreadablePayload as error:
@@ -147,7 +147,7 @@ def _read_line(compiled: Compiled, line: bytes, envelope: Envelope) -> list[Feed
     return [event for element in values for event in _read(compiled, element, envelope)]
 
 
-def _array(compiled: Compiled, body: bytes) -> Sequence[Element] | None:
+def _array(compiled: CompiledDescription, body: bytes) -> Sequence[Element] | None:
     """The events of an array that is the body, or stands in a field of it; None where they must be searched for.
 
     Raises UnreadablePayload.
@@ -161,7 +161,7 @@ def _array(compiled: Compiled, body: bytes) -> Sequence[Element] | None:
     return elements
 
 
-def _document(compiled: Compiled, body: bytes) -> Any:
+def _document(compiled: CompiledDescription, body: bytes) -> Any:
     """The body, decoded whole; raises UnreadablePayload."""
     payload, what = compiled.description.payload, _what(compiled)
     if payload.format == "json":
@@ -173,23 +173,25 @@ def _document(compiled: Compiled, body: bytes) -> Any:
     return json_payload.decode_json(inner, what, most_values=_MOST_VALUES)
 
 
-def _search(compiled: Compiled, document: Any) -> list[Any]:
+def _search(compiled: CompiledDescription, document: Any) -> list[Any]:
     values = document if compiled.events is None else compiled.events.search(document)
     if not isinstance(values, (list, dict)):
         raise UnreadablePayload(f"{_what(compiled)}: no event was found in it")
     return values if isinstance(values, list) else [values]
 
 
-def _what(compiled: Compiled) -> str:
+def _what(compiled: CompiledDescription) -> str:
     return f"webhook body described as {compiled.description.name}"
 
 
-def _read_element(compiled: Compiled, values: dict[str, Any], raw: bytes, envelope: Envelope) -> list[FeedbackEvent]:
+def _read_element(
+    compiled: CompiledDescription, values: dict[str, Any], raw: bytes, envelope: Envelope
+) -> list[FeedbackEvent]:
     del raw  # an event's own is written anew, as it is for those that were searched for
     return _read(compiled, values, envelope)
 
 
-def _read(compiled: Compiled, element: Any, envelope: Envelope) -> list[FeedbackEvent]:
+def _read(compiled: CompiledDescription, element: Any, envelope: Envelope) -> list[FeedbackEvent]:
     raw = msgspec.json.encode(element)
     fields = compiled.fields
     # Whatever names no event is told apart by two searches, however many fields are described.

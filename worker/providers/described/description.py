@@ -103,7 +103,7 @@ class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     channel: Channel = Channel.EMAIL  # of sms, addresses are numbers in E.164
 
 
-class Compiled(Struct, frozen=True, kw_only=True):
+class CompiledDescription(Struct, frozen=True, kw_only=True):
     """A description with its expressions ready to be searched with; those that are "" are left out."""
 
     description: Description
@@ -112,7 +112,7 @@ class Compiled(Struct, frozen=True, kw_only=True):
 
 
 @lru_cache(maxsize=64)
-def compile_description(text: str) -> Compiled:
+def compile_description(text: str) -> CompiledDescription:
     """The description in this TOML text; raises ImpossibleSetting."""
     try:
         values = tomllib.loads(text)
@@ -128,12 +128,14 @@ def compile_description(text: str) -> Compiled:
         _check_signed(description.authentication)
     if not description.events:
         raise ImpossibleSetting("[events] is empty: name at least one event of the vendor's")
-    written = {name: getattr(description.fields, name) for name in Fields.__struct_fields__}
-    return Compiled(
+    expressions = {name: getattr(description.fields, name) for name in Fields.__struct_fields__}
+    return CompiledDescription(
         description=description,
         events=_expression("payload.events", description.payload.events),
         fields={
-            name: expression for name, text in written.items() if (expression := _expression(f"fields.{name}", text))
+            name: expression
+            for name, text in expressions.items()
+            if (expression := _expression(f"fields.{name}", text))
         },
     )
 

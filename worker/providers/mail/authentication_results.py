@@ -20,16 +20,16 @@ _SIGNER = re.compile(r"\bheader\.d\s*=\s*([A-Za-z0-9._-]+)", re.IGNORECASE)
 _IDENTITY = re.compile(r"\bheader\.i\s*=\s*[^\s@;]*@([A-Za-z0-9._-]+)", re.IGNORECASE)
 
 
-def dkim_domains(headers: Headers, believed: Collection[str]) -> tuple[str, ...]:
+def dkim_domains(headers: Headers, trusted_servers: Collection[str]) -> tuple[str, ...]:
     """The domains whose DKIM signature one of the `believed` servers (in lower case) verified."""
     above: list[str] = []
     below: list[str] = []
-    received = False
+    is_below_received = False
     for name, value in headers.fields:
         if name == "received":
-            received = True
-        elif name == _FIELD and _server(value) in believed:
-            (below if received else above).append(value)
+            is_below_received = True
+        elif name == _FIELD and _server(value) in trusted_servers:
+            (below if is_below_received else above).append(value)
     return tuple(domain for value in (above or below[:1]) for domain in _passed(value))
 
 

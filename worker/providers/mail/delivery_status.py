@@ -75,13 +75,13 @@ def _report(mail: MailPart, text: str) -> Report | None:
         return None
     notice, copied = notice_and_copy(prose_of(mail))
     returned = returned_headers(mail) or copied
-    named = [_recipients_of(mail, fields) for fields in recipients]
-    everybody = {address for addresses in named for address in addresses}
+    recipients_by_group = [_recipients_of(mail, fields) for fields in recipients]
+    everybody = {address for addresses in recipients_by_group for address in addresses}
     entries = tuple(
         _entry(
             mail, message, fields, addresses, words_about(notice, _final(addresses), others=everybody - set(addresses))
         )
-        for fields, addresses in zip(recipients, named, strict=True)
+        for fields, addresses in zip(recipients, recipients_by_group, strict=True)
     )
     return Report(entries=entries, fields=text, returned=returned)
 
@@ -107,10 +107,10 @@ def _groups(text: str) -> tuple[Headers, list[Headers]]:
     message: list[tuple[str, str]] = []
     recipients: list[list[tuple[str, str]]] = []
     for group in _fields(text):
-        named = [name for name, _ in group if name in _RECIPIENT_FIELDS]
-        if len(set(named)) < len(named):
+        recipient_fields = [name for name, _ in group if name in _RECIPIENT_FIELDS]
+        if len(set(recipient_fields)) < len(recipient_fields):
             _read_in_order(group, message, recipients)
-        elif named:
+        elif recipient_fields:
             own = [field for field in group if field[0] not in _MESSAGE_FIELDS]
             message += [field for field in group if field[0] in _MESSAGE_FIELDS]
             if recipients and not _names_recipient(recipients[-1]):
@@ -199,7 +199,7 @@ def _entry(
         )
         if action != "expired" or failure.cause is not Cause.UNDETERMINED:
             kind, cause = (Kind.DEFERRED if action == "delayed" else failure.kind), failure.cause
-    told = {
+    metadata = {
         "reporting_mta": typed_value(message.get("reporting-mta"))[1],
         "remote_mta": typed_value(fields.get("remote-mta"))[1],
         "envelope_id": message.get("original-envelope-id"),
@@ -216,7 +216,7 @@ def _entry(
         diagnostic=diagnostic,
         occurred_at=mail_time(fields.get("last-attempt-date")) or mail_time(mail.headers.get("date")),
         recognised=action in ACTIONS,
-        told={name: fit_text(value, WORD_LIMIT) for name, value in told.items() if value},
+        metadata={name: fit_text(value, WORD_LIMIT) for name, value in metadata.items() if value},
     )
 
 

@@ -103,7 +103,7 @@ def _report(
     name = SPAMTRAP if told_type == "abuse" and _is_trap(mail, fields) else told_type
     known = name in FEEDBACK_TYPES
     kind, cause = FEEDBACK_TYPES.get(name, (Kind.OTHER, Cause.NONE))
-    told = {
+    metadata = {
         "feedback_type": told_type,
         "reporter": fit_text(fields.get("source") or fields.get("user-agent"), WORD_LIMIT),
         "incidents": fit_text(fields.get("incidents"), 20),
@@ -116,7 +116,7 @@ def _report(
         recipients=_told_recipients(fields, returned, form)[:_MOST_RECIPIENTS],
         occurred_at=mail_time(mail.headers.get("date")),
         recognised=known,
-        told={key: value for key, value in told.items() if value},
+        metadata={key: value for key, value in metadata.items() if value},
     )
     return Report(entries=(entry,), fields=text, returned=returned or Headers(), redactable=True)
 
@@ -129,13 +129,13 @@ def _is_trap(mail: MailPart, fields: Headers) -> bool:
 
 def _told_recipients(fields: Headers, returned: Headers | None, form: str) -> tuple[str, ...]:
     """Whom the reporter itself names: in its report, or in the field that Microsoft put above the returned mail."""
-    found: list[str] = []
+    recipients: list[str] = []
     named = [*fields.all("original-rcpt-to"), *fields.all("removal-recipient")]
     if form == "jmrp" and returned is not None:
         named += returned.all("x-hmxmroriginalrecipient")[:1]
     for value in named[: _MOST_RECIPIENTS * 2]:
-        found += [address for address in addresses_in(value) if address not in found]
-    return tuple(found)
+        recipients += [address for address in addresses_in(value) if address not in recipients]
+    return tuple(recipients)
 
 
 def _xarf(mail: MailPart, leaves: list[MailPart], returned: Headers | None) -> Report:

@@ -50,8 +50,8 @@ def make_token(address: str, *, secret: str, account: str | None = None, message
     fields = [normalise_address(address) or address, quote(account or ""), quote(message_id or "")]
     content = _pack(" ".join(fields).rstrip(" "))
     tag = _tag(secret, content)
-    written = base64.b32encode(tag + _masked(secret, tag, content)).decode().rstrip("=").lower()
-    return MARK + written
+    code = base64.b32encode(tag + _mask(secret, tag, content)).decode().rstrip("=").lower()
+    return MARK + code
 
 
 def make_verp_sender(
@@ -86,7 +86,7 @@ def genuine_tokens(text: str, secrets: Sequence[Secret]) -> Iterator[MailToken]:
     for number, match in enumerate(_FOUND.finditer(text)):
         if number == _MOST_TRIED:
             return
-        token = _opened(match.group(1), secrets)
+        token = _decrypt(match.group(1), secrets)
         if token is not None:
             yield token
 
@@ -96,9 +96,9 @@ def holds_token(text: str) -> bool:
     return _FOUND.search(text) is not None
 
 
-def _opened(written: str, secrets: Sequence[Secret]) -> MailToken | None:
+def _decrypt(code: str, secrets: Sequence[Secret]) -> MailToken | None:
     try:
-        sealed = base64.b32decode(written.upper() + "=" * (-len(written) % 8))
+        sealed = base64.b32decode(code.upper() + "=" * (-len(code) % 8))
     except (binascii.Error, ValueError):
         return None
     tag, masked = sealed[:TAG_BYTES], sealed[TAG_BYTES:]
@@ -106,7 +106,7 @@ def _opened(written: str, secrets: Sequence[Secret]) -> MailToken | None:
         return None
     opened = None
     for secret in secrets:  # all of them, each time
-        content = _masked(secret.reveal(), tag, masked)
+        content = _mask(secret.reveal(), tag, masked)
         if hmac.compare_digest(_tag(secret.reveal(), content), tag):
             opened = content
     text = _unpack(opened) if opened is not None else None
@@ -124,7 +124,7 @@ def _tag(secret: str, content: bytes) -> bytes:
     return hmac.new(secret.encode(), b"bk1 tag\x00" + content, sha256).digest()[:TAG_BYTES]
 
 
-def _masked(secret: str, tag: bytes, content: bytes) -> bytes:
+def _mask(secret: str, tag: bytes, content: bytes) -> bytes:
     """The content under the key stream that belongs to the tag; the same step masks and unmasks."""
     stream = b""
     while len(stream) < len(content):

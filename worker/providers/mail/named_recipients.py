@@ -47,11 +47,11 @@ def named_recipients(notice: str, returned: Headers) -> list[str]:
     for line in _LINES:
         for match in line.finditer(notice):
             recipients.update(dict.fromkeys(addresses_in(match.group(1))))
-    named = [address for address in recipients if not is_role(address)][:_MOST]
-    if named:
-        return named
-    addressed = set(addresses_in(" ".join((*returned.all("to"), *returned.all("cc")))))
-    common = [address for address in addresses_in(notice) if address in addressed]
+    people = [address for address in recipients if not is_role(address)][:_MOST]
+    if people:
+        return people
+    recipients_of_original = set(addresses_in(" ".join((*returned.all("to"), *returned.all("cc")))))
+    common = [address for address in addresses_in(notice) if address in recipients_of_original]
     return common if len(common) == 1 else []
 
 

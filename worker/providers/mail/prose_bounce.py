@@ -66,8 +66,10 @@ def read_prose_bounce(mail: MailPart, *, null_sender: bool) -> Report | None:
         if words is None and not has_bounce_subject(mail):
             return None
         # The returned mail tells after whose name the words stand, and no more: it is not believed for whom they blame.
-        addressed = next((address for address in addresses_in(returned.get("to")) if address in notice.lower()), None)
-        words = words or words_about(notice, addressed)
+        original_recipient = next(
+            (address for address in addresses_in(returned.get("to")) if address in notice.lower()), None
+        )
+        words = words or words_about(notice, original_recipient)
         entries = [_entry(mail, notice, None, final=not _STILL_TRYING.search(notice), words=words)]
     return Report(entries=tuple(entries[:_MOST_RECIPIENTS]), returned=returned)
 
@@ -103,22 +105,24 @@ def _detected(mail: MailPart, notice: str) -> tuple[list[str], list[str]]:
         temporary, permanent = all_failures(_for_detectors(mail, [_MOST_CHARACTERS]))
     except (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError):
         return [], []  # a detector stumbled over what it did not expect: our own words still apply
-    said = {*addresses_in(notice), *addresses_in(mail.headers.get("x-failed-recipients"))}
-    return _addresses(temporary, said), _addresses(permanent, said)
+    notice_addresses = {*addresses_in(notice), *addresses_in(mail.headers.get("x-failed-recipients"))}
+    return _addresses(temporary, notice_addresses), _addresses(permanent, notice_addresses)
 
 
-def _addresses(found: frozenset[bytes] | set[bytes], said: set[str]) -> list[str]:
-    normalised = {normalise_address(address.decode("ascii", "replace")) for address in found}
-    return sorted(address for address in normalised if address in said)
+def _addresses(found: frozenset[bytes] | set[bytes], notice_addresses: set[str]) -> list[str]:
+    addresses = {normalise_address(address.decode("ascii", "replace")) for address in found}
+    return sorted(address for address in addresses if address in notice_addresses)
 
 
 def _for_detectors(part: MailPart, characters_left: list[int]) -> Message:
     message = Message()
     sender = next(iter(addresses_in(part.headers.get("from"))), _NOBODY)
     message["from"] = sender if sender.isascii() else _NOBODY
-    failed = [address for address in addresses_in(part.headers.get("x-failed-recipients")) if address.isascii()]
-    if failed:
-        message["x-failed-recipients"] = ", ".join(failed)
+    failed_recipients = [
+        address for address in addresses_in(part.headers.get("x-failed-recipients")) if address.isascii()
+    ]
+    if failed_recipients:
+        message["x-failed-recipients"] = ", ".join(failed_recipients)
     for name in _READ_BY_DETECTORS:
         if value := part.headers.get(name):
             message[name] = value.encode("ascii", "replace").decode()[:2_000]

@@ -131,17 +131,27 @@ def _event(reading: _Reading, entry: ReportEntry, *, has_token: bool, place: int
             trusts_returned=proof.trusts_returned,
         )
     who = address or next(iter(entry.recipients), None) or str(place)
-    what, diagnostic, claimed = entry.what, entry.diagnostic, None
+    what, diagnostic, claimed_recipient = entry.what, entry.diagnostic, None
     doubt = _doubt(entry, kind, reading, has_token=has_token)
     if doubt is not None:
-        kind, cause, address, claimed = Kind.OTHER, Cause.NONE, None, address or next(iter(entry.recipients), None)
+        kind, cause, address, claimed_recipient = (
+            Kind.OTHER,
+            Cause.NONE,
+            None,
+            address or next(iter(entry.recipients), None),
+        )
         what, diagnostic, via = f"{UNVERIFIED}/{what}", f"not believed: {doubt}", ""
     elif address is None and kind is not Kind.OTHER:
         kind, cause, what = Kind.OTHER, Cause.NONE, f"{UNMATCHED}/{what}"
         diagnostic = diagnostic or "nothing in the report tells whom it is about: send your mail with a token in it"
     elif kind is Kind.OTHER and token is None:
         address, via = None, ""  # what anybody can write makes no contact
-    told = {**entry.told, "recipient_via": via, "claimed_recipient": claimed, "reporter_signature": proof.reporter}
+    details = {
+        **entry.metadata,
+        "recipient_via": via,
+        "claimed_recipient": claimed_recipient,
+        "reporter_signature": proof.reporter,
+    }
     stated = sent_message_id(reading.report)
     message_id = (token.message_id if token is not None else None) or stated
     return new_event(
@@ -154,7 +164,7 @@ def _event(reading: _Reading, entry: ReportEntry, *, has_token: bool, place: int
             "mail",
             what.rpartition("/")[2] if doubt is None else what,
             reading.identity,
-            address or claimed or str(place),
+            address or claimed_recipient or str(place),
         ),
         address=address,
         vendor_event=what,
@@ -165,7 +175,7 @@ def _event(reading: _Reading, entry: ReportEntry, *, has_token: bool, place: int
         diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
         # A mail to the address in List-Unsubscribe, mostly by the button of a mail program.
         way=Way.MAIL_CLIENT if kind is Kind.UNSUBSCRIBE and entry.what in OTHER_MAIL else None,
-        metadata=metadata({name: value for name, value in told.items() if value}),
+        metadata=metadata({name: value for name, value in details.items() if value}),
     )
 
 
@@ -209,5 +219,5 @@ def _raw(mail: ReceivedMail, part: MailPart, report: Report) -> bytes:
     returned = [f"{name}: {value}" for name, value in report.returned.fields]
     pieces = ["\n".join(own), report.fields.strip() or part.text()[:4_000], "\n".join(returned)]
     text = "\n\n".join(piece for piece in pieces if piece)
-    kept = re.sub(r"\x00", "\ufffd", text)[:_RAW_CHARACTERS].encode("utf-8", "replace")
-    return kept or mail.message[:_RAW_CHARACTERS]
+    snippet = re.sub(r"\x00", "\ufffd", text)[:_RAW_CHARACTERS].encode("utf-8", "replace")
+    return snippet or mail.message[:_RAW_CHARACTERS]

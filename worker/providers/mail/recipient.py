@@ -50,15 +50,15 @@ def _candidates(
     if trusts_returned and options.bounce_domain and len(report.entries) == 1:
         places = (returned.get("return-path"), fields.get("original-mail-from"), envelope_recipient or "")
         yield from _unsigned_verp(places, options)
-    named = entry.recipients
-    if report.redactable and len(named) > 1:
+    report_recipients = entry.recipients
+    if report.redactable and len(report_recipients) > 1:
         # A feedback loop may list all whom the mail went to, and not all of them complained.
-        addressed = addresses_in(returned.get("to")) if trusts_returned else []
-        for address in named:
-            if addressed == [address]:
+        recipients_of_original = addresses_in(returned.get("to")) if trusts_returned else []
+        for address in report_recipients:
+            if recipients_of_original == [address]:
                 yield address, "report"
         return
-    for address in named:
+    for address in report_recipients:
         yield address, "report"
     if trusts_returned and len(report.entries) == 1:
         yield from _from_returned(returned, fields)
@@ -72,13 +72,13 @@ def _from_returned(returned: Headers, fields: Headers) -> Iterator[tuple[str, st
     for value in returned.all("received")[:_MOST_FIELDS]:
         if match := _RECEIVED_FOR.search(value):
             yield from ((address, "received") for address in addresses_in(match.group(1)))
-    addressed = addresses_in(" ".join((*returned.all("to"), *returned.all("cc"))))
+    recipients_of_original = addresses_in(" ".join((*returned.all("to"), *returned.all("cc"))))
     local = fields.get("redacted-address").strip().rstrip("@").lower()
-    domains = {address.rpartition("@")[2] for address in addressed}
+    domains = {address.rpartition("@")[2] for address in recipients_of_original}
     if local and "@" not in local and len(domains) == 1:  # AOL's half of an address: the rest is where the mail went
         yield from ((address, "redacted_address") for address in addresses_in(f"{local}@{domains.pop()}"))
-    if len(addressed) == 1:
-        yield addressed[0], "to"
+    if len(recipients_of_original) == 1:
+        yield recipients_of_original[0], "to"
 
 
 def _unsigned_verp(places: tuple[str, ...], options: MailOptions) -> Iterator[tuple[str, str]]:

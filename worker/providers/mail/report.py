@@ -22,7 +22,7 @@ class ReportEntry(Struct, frozen=True, kw_only=True):
     diagnostic: str | None = None
     occurred_at: datetime | None = None
     recognised: bool = True
-    told: dict[str, Any] = {}  # what else it tells, for the event's metadata
+    metadata: dict[str, Any] = {}  # what else it tells, for the event's metadata
 
 
 class Report(Struct, frozen=True, kw_only=True):

@@ -42,12 +42,12 @@ def decode_form_pairs(body: bytes, what: str) -> list[tuple[str, bytes]]:
 
 def pick_form_pairs(body: bytes, what: str, names: Collection[str]) -> list[tuple[str, bytes]]:
     """The fields of these names, in the order of the form: the values of all others are not looked at."""
-    unquote, picked = _unquoting(body, what), []
+    unquote, chosen_pairs = _unquoting(body, what), []
     for quoted, value in _quoted_pairs(body, what):
         name = unquote(quoted).decode("utf-8", "replace")
         if name in names:
-            picked.append((name, unquote(value)))
-    return picked
+            chosen_pairs.append((name, unquote(value)))
+    return chosen_pairs
 
 
 def _quoted_pairs(body: bytes, what: str) -> list[tuple[bytes, bytes]]:

@@ -52,18 +52,18 @@ def _pairs(body: bytes, content_type: str, what: str, names: Collection[str] | N
 
 def _decode_parts(body: bytes, boundary: str, names: Collection[str] | None) -> list[tuple[str, bytes]]:
     fields: list[tuple[str, bytes]] = []
-    name, chunks, wanted = "", list[bytes](), False
+    name, chunks, is_wanted = "", list[bytes](), False
     with PushMultipartParser(
         boundary, content_length=len(body), max_header_size=_HEADER_LIMIT_BYTES, max_segment_count=PARTS_LIMIT
     ) as parser:
         for event in parser.parse(body):
             if isinstance(event, (bytes, bytearray)):
-                if wanted:
+                if is_wanted:
                     chunks.append(bytes(event))
             elif event is None:
-                if wanted:
+                if is_wanted:
                     fields.append((name, b"".join(chunks)))
             else:
                 name, chunks = event.name or "", []
-                wanted = names is None or name in names
+                is_wanted = names is None or name in names
     return fields

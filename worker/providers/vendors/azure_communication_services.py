@@ -96,11 +96,11 @@ _BATCH = BatchBody("Event Grid webhook")
 
 def welcome(request: WebhookRequest) -> Verdict:
     """Sends the code of Event Grid's own handshake back; anything else is accepted."""
-    announced = request.headers.get(EVENT_TYPE_HEADER, "")
-    if announced != SUBSCRIPTION_VALIDATION and (announced or VALIDATION_EVENT.encode() not in request.body):
+    event_type = request.headers.get(EVENT_TYPE_HEADER, "")
+    if event_type != SUBSCRIPTION_VALIDATION and (event_type or VALIDATION_EVENT.encode() not in request.body):
         return Accepted()
     code = _validation_code(request.body)
-    if code is None and not announced:
+    if code is None and not event_type:
         return Accepted()  # reports that only quote the handshake's name
     if code is None:
         return Refused(
@@ -143,13 +143,13 @@ def _validation_code(body: bytes) -> str | None:
 
 
 def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent | None:
-    written = values.get("eventType") or values.get("type")
-    if not isinstance(written, str) or not written:
+    event_type = values.get("eventType") or values.get("type")
+    if not isinstance(event_type, str) or not event_type:
         return None
     data = json_payload.child(values, "data")
-    if written == _DELIVERY_REPORT_WRITTEN:
+    if event_type == _DELIVERY_REPORT_WRITTEN:
         return _delivery_report(values, data, raw, envelope)
-    name = written.removeprefix(_COMPANY)
+    name = event_type.removeprefix(_COMPANY)
     recipient = data.get("recipient")
     word = json_payload.text(data, "engagementType", json_payload.WORD_LIMIT) if name == ENGAGEMENT_REPORT else None
     meaning = ENGAGEMENTS.get(word) if word is not None and recipient else None
@@ -161,7 +161,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         address=recipient if isinstance(recipient, str) else None,
         vendor_event=name if word is None else f"{name}/{word}",
         # An engagement of nobody in particular is documented, and changes nothing.
-        recognised=written in _NOT_FOR_US or word in ENGAGEMENTS,
+        recognised=event_type in _NOT_FOR_US or word in ENGAGEMENTS,
         vendor_time=_time(values, data, "userActionTimeStamp", "userActionTimestamp"),
         message_id=_message_id(data),
     )
@@ -188,10 +188,10 @@ def _delivery_report(
                 json_payload.child(data, "deliveryStatusDetails"), "recipientMailServerHostName"
             ),
         )
-        believed = status in _FAILURES or CAUSE_BLAME[failure.cause] is Blame.SENDER
+        is_definite = status in _FAILURES or CAUSE_BLAME[failure.cause] is Blame.SENDER
         if status == SUPPRESSED:
             kind, cause = kind_of_drop(failure.cause), failure.cause if failure.cause in HARD_CAUSES else cause
-        elif believed and failure.cause is not Cause.UNDETERMINED:
+        elif is_definite and failure.cause is not Cause.UNDETERMINED:
             kind, cause = failure.kind, failure.cause
     return new_event(
         envelope,

@@ -153,8 +153,8 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
     return new_event(envelope, raw, kind=Kind.OTHER, key=(raw,), address=None, vendor_event=word, vendor_time=None)
 
 
-def _read_event(written: str, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
-    name = written if written in EVENTS else SPELLINGS.get(_plain(written), written)
+def _read_event(event_name: str, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
+    name = event_name if event_name in EVENTS else SPELLINGS.get(_plain(event_name), event_name)
     kind, cause = EVENTS.get(name, (Kind.OTHER, Cause.NONE))
     vendor_event, failure, diagnostic = name, None, None
     address = json_payload.text(values, "email")
@@ -185,8 +185,8 @@ def _read_event(written: str, values: dict[str, Any], raw: bytes, envelope: Enve
         raw,
         kind=kind,
         cause=cause,
-        key=_key(written, message_id, address, values, raw),
-        former_key=None if name == written else _key(name, message_id, address, values, raw),
+        key=_key(event_name, message_id, address, values, raw),
+        former_key=None if name == event_name else _key(name, message_id, address, values, raw),
         address=address,
         vendor_event=vendor_event,
         recognised=name in EVENTS,
@@ -222,8 +222,8 @@ def _vendor_time(values: dict[str, Any]) -> datetime | None:
 
 
 def _block_reason(diagnostic: str | None) -> str | None:
-    said = diagnostic.lower() if diagnostic else ""
-    return next((words for words in BLOCK_REASONS if words in said), None)
+    reply = diagnostic.lower() if diagnostic else ""
+    return next((words for words in BLOCK_REASONS if words in reply), None)
 
 
 def _tags(values: dict[str, Any]) -> tuple[str, ...]:
@@ -231,7 +231,7 @@ def _tags(values: dict[str, Any]) -> tuple[str, ...]:
     if tags := json_payload.tags(values, "tags"):
         return tags
     tag = values.get("tag")
-    return json_payload.tags({"tag": _decoded(tag, "[") if isinstance(tag, str) else tag}, "tag")
+    return json_payload.tags({"tag": _decode(tag, "[") if isinstance(tag, str) else tag}, "tag")
 
 
 def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
@@ -239,11 +239,11 @@ def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
     custom = values.get("X-Mailin-custom")
     if not isinstance(custom, str) or not custom:
         return None
-    decoded = _decoded(custom, "{")
-    return json_payload.metadata(decoded if isinstance(decoded, dict) else {"X-Mailin-custom": custom})
+    custom_values = _decode(custom, "{")
+    return json_payload.metadata(custom_values if isinstance(custom_values, dict) else {"X-Mailin-custom": custom})
 
 
-def _decoded(text: str, opening: str) -> Any:
+def _decode(text: str, opening: str) -> Any:
     """The JSON in the text where it opens so and is some, else the text."""
     if not text.startswith(opening):
         return text

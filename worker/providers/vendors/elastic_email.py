@@ -100,26 +100,26 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
     """The one event inside; raises UnreadablePayload."""
     what = "Elastic Email notification"
     if envelope.body.lstrip()[:1] == b"{":
-        given: Mapping[str, Any] = json_payload.decode_object(envelope.body, what)
+        fields: Mapping[str, Any] = json_payload.decode_object(envelope.body, what)
     else:
-        given = decode_form(envelope.body, what)
-    values = {name.lower(): value for name, value in given.items()}
-    written = json_payload.text(values, "status", json_payload.WORD_LIMIT)
+        fields = decode_form(envelope.body, what)
+    values = {name.lower(): value for name, value in fields.items()}
+    status_name = json_payload.text(values, "status", json_payload.WORD_LIMIT)
     address = json_payload.text(values, "to")
-    if written is None or address is None:
+    if status_name is None or address is None:
         raise UnreadablePayload(f"{what}: it names no status, or nobody in to")
-    return [_read_event(values, written, address, envelope)]
+    return [_read_event(values, status_name, address, envelope)]
 
 
-def _read_event(values: dict[str, Any], written: str, address: str, envelope: Envelope) -> FeedbackEvent:
-    status = OTHER_NAMES.get(written, written)
+def _read_event(values: dict[str, Any], status_name: str, address: str, envelope: Envelope) -> FeedbackEvent:
+    status = OTHER_NAMES.get(status_name, status_name)
     kind, cause = STATUSES.get(status, (Kind.OTHER, Cause.NONE))
-    known, vendor_event = status in STATUSES, written
+    known, vendor_event = status in STATUSES, status_name
     if status == "Error":
         category = json_payload.text(values, "category", json_payload.WORD_LIMIT)
         if category is not None:
             kind, cause = CATEGORIES.get(category, (kind, cause))
-            known, vendor_event = category in CATEGORIES, f"{written}/{category}"
+            known, vendor_event = category in CATEGORIES, f"{status_name}/{category}"
     message_id = json_payload.text(values, "messageid", json_payload.MESSAGE_ID_LIMIT) or json_payload.text(
         values, "transaction", json_payload.MESSAGE_ID_LIMIT
     )
@@ -133,8 +133,8 @@ def _read_event(values: dict[str, Any], written: str, address: str, envelope: En
         envelope.body,
         kind=kind,
         cause=cause,
-        key=(written, *identity),
-        former_key=None if status == written else (status, *identity),
+        key=(status_name, *identity),
+        former_key=None if status == status_name else (status, *identity),
         address=address,
         vendor_event=vendor_event,
         recognised=known,

@@ -102,12 +102,12 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
             smtp_code=code, enhanced_status=None, diagnostic=diagnostic, permanent=None, recipient=address
         )
         kind, cause = _meaning(kind, cause, detail, failure)
-    told = values.get
-    happened = next((time for field in _TIMES if (time := from_unix_seconds(told(field)))), None)
-    event_id = told("id") if told("id") not in _NO_ID else None
-    times = tuple(map(told, _TIMES))
+    value_of = values.get
+    happened = next((time for field in _TIMES if (time := from_unix_seconds(value_of(field)))), None)
+    event_id = value_of("id") if value_of("id") not in _NO_ID else None
+    times = tuple(map(value_of, _TIMES))
     # The number belongs to one server, and several may post to the same source.
-    parts = tuple(map(told, _PARTS_OF_THE_KEY))
+    parts = tuple(map(value_of, _PARTS_OF_THE_KEY))
     key: tuple[object, ...] = (event_id, name, address, *times, *parts) if event_id or any(times) else (raw,)
     former_key = (event_id, name, address, happened, *parts) if event_id or happened else (raw,)
     return new_event(
@@ -133,15 +133,15 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
 
 
 def _meaning(kind: Kind, cause: Cause, bounce_type: str | None, failure: Classification) -> tuple[Kind, Cause]:
-    found = failure.cause
+    reply_cause = failure.cause
     if kind is Kind.DEFERRED:
-        return kind, found if found is not Cause.UNDETERMINED else cause
+        return kind, reply_cause if reply_cause is not Cause.UNDETERMINED else cause
     if kind is Kind.SOFT_BOUNCE:
-        return (failure.kind, found) if not failure.vague else BOUNCE_TYPES.get(bounce_type or "", (kind, cause))
+        return (failure.kind, reply_cause) if not failure.vague else BOUNCE_TYPES.get(bounce_type or "", (kind, cause))
     # GreenArrow has counted and holds the address for bad; a refusal for our own sake does not make it so.
-    if CAUSE_BLAME[found] is Blame.SENDER and not failure.vague:
-        return Kind.BLOCKED, found
-    return kind, cause if failure.vague else found
+    if CAUSE_BLAME[reply_cause] is Blame.SENDER and not failure.vague:
+        return Kind.BLOCKED, reply_cause
+    return kind, cause if failure.vague else reply_cause
 
 
 def _word(values: Mapping[str, Any], key: str) -> str | None:

@@ -58,10 +58,10 @@ def _read_report(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
     attempt = json_payload.child(values, "attempt")
     result, error = json_payload.child(attempt, "result"), json_payload.child(attempt, "error")
     diagnostic = _reason(result) or json_payload.text(error, "message") or json_payload.text(error, "reason")
-    failed = kind in {Kind.DEFERRED, Kind.SOFT_BOUNCE} or (kind is Kind.DROPPED and bool(result or error))
+    is_failure = kind in {Kind.DEFERRED, Kind.SOFT_BOUNCE} or (kind is Kind.DROPPED and bool(result or error))
     expired = json_payload.flag(values, "expired")
     failure = None
-    if failed:
+    if is_failure:
         temporary = json_payload.flag(error, "temporary") if error else None
         failure = classify(
             smtp_code=json_payload.integer(result, "code"),

@@ -79,7 +79,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
     request_id = json_payload.text(values, "request_id")
     message_id = json_payload.text(values, "smtp_id", json_payload.MESSAGE_ID_LIMIT)
     time = from_unix_seconds(stamp)
-    dated = raw if time is None else str(stamp)
+    time_part = raw if time is None else str(stamp)
     url = json_payload.text(values, "url")
     return [
         new_event(
@@ -87,7 +87,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
             raw,
             kind=kind,
             cause=cause,
-            key=(request_id, message_id, recipient, name, dated, url),
+            key=(request_id, message_id, recipient, name, time_part, url),
             address=recipient,
             vendor_event=name,
             recognised=name in EVENTS,
@@ -103,12 +103,12 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
 
 def _recipients(values: dict[str, Any]) -> list[str | None]:
     """Whom it is about: `email` is the sender. Some events, the test among them, may name nobody."""
-    named = values.get("recipients")
-    if type(named) is list and len(named) == 1 and type(named[0]) is str and named[0]:
-        return named  # as nearly all have it
-    if isinstance(named, list) and len(named) > _MOST_RECIPIENTS:
+    recipients = values.get("recipients")
+    if type(recipients) is list and len(recipients) == 1 and type(recipients[0]) is str and recipients[0]:
+        return recipients  # as nearly all have it
+    if isinstance(recipients, list) and len(recipients) > _MOST_RECIPIENTS:
         raise UnreadablePayload(f"{_WHAT}: an element names more than {_MOST_RECIPIENTS} recipients")
-    texts = [text for text in named if isinstance(text, str) and text] if isinstance(named, list) else []
+    texts = [text for text in recipients if isinstance(text, str) and text] if isinstance(recipients, list) else []
     return [*texts] or [None]
 
 

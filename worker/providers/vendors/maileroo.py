@@ -100,11 +100,11 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
 
 def _recipients(data: dict[str, Any]) -> list[str]:
     """One text, or an array of them on a rejection."""
-    named = data.get("to")
-    listed = named if isinstance(named, list) else [named]
-    if len(listed) > _MOST_RECIPIENTS:
+    to = data.get("to")
+    entries = to if isinstance(to, list) else [to]
+    if len(entries) > _MOST_RECIPIENTS:
         raise UnreadablePayload(f"{_WHAT}: an event names more than {_MOST_RECIPIENTS} people")
-    return [text for text in listed if isinstance(text, str) and text]
+    return [text for text in entries if isinstance(text, str) and text]
 
 
 PROVIDER = Provider(

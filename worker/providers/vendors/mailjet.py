@@ -146,7 +146,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
     recognised, vendor_event, failure, scope = name in EVENTS, name, None, None
     diagnostic = json_payload.text(values, "smtp_reply")
     list_id = json_payload.text(values, "mj_list_id", WORD_LIMIT) if name == "unsub" else None
-    left = f"list:{list_id}" if list_id not in {None, "0"} else None
+    list_scope = f"list:{list_id}" if list_id not in {None, "0"} else None
     if kind is Kind.SOFT_BOUNCE or kind is Kind.DROPPED:
         diagnostic = json_payload.text(values, "comment") or diagnostic
         label, error = _error_of(values)
@@ -161,7 +161,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
             kind, cause = _bounce(error, failure, hard=hard)
             vendor_event = f"{name}/{'hard' if hard else 'soft'}/{label}"
     elif kind is Kind.UNSUBSCRIBE:
-        scope = left
+        scope = list_scope
     if address == SAMPLE_ADDRESS:
         kind, cause, scope = Kind.OTHER, Cause.TEST, None
     message_id = json_payload.text(values, "MessageID", MESSAGE_ID_LIMIT)
@@ -172,7 +172,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         raw,
         kind=kind,
         cause=cause,
-        key=(message_id, address, name, when, values.get("url"), left) if message_id and when else (raw,),
+        key=(message_id, address, name, when, values.get("url"), list_scope) if message_id and when else (raw,),
         address=address,
         vendor_event=vendor_event,
         recognised=recognised,
@@ -222,10 +222,10 @@ def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
     metadata: dict[str, Any] = {}
     if isinstance(payload, str) and payload:
         try:
-            decoded = _decode_text(payload) if payload[0] == "{" else None
+            payload_values = _decode_text(payload) if payload[0] == "{" else None
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            decoded = None
-        metadata = decoded if isinstance(decoded, dict) else {"Payload": payload}
+            payload_values = None
+        metadata = payload_values if isinstance(payload_values, dict) else {"Payload": payload}
     if custom_id:
         metadata["CustomID"] = custom_id
     return json_payload.metadata(metadata)

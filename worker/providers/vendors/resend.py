@@ -190,17 +190,17 @@ def _recipient(name: str, data: Mapping[str, Any], diagnostic: str | None) -> st
         return None
     if (email := data.get("email")) is not None:  # of a contact or a suppression
         return email if isinstance(email, str) else None
-    told: set[str] = set()
+    recipients: set[str] = set()
     for field in ("to", "cc", "bcc"):
         addresses = data.get(field)
         if isinstance(addresses, str):
             addresses = [addresses]
         if isinstance(addresses, list):
-            told.update(address for address in addresses if isinstance(address, str) and address)
-    if len(told) > 1 and diagnostic:
+            recipients.update(address for address in addresses if isinstance(address, str) and address)
+    if len(recipients) > 1 and diagnostic:
         lowered = diagnostic.lower()
-        told = {address for address in told if (normalise_address(address) or address.lower()) in lowered}
-    return told.pop() if len(told) == 1 else None
+        recipients = {address for address in recipients if (normalise_address(address) or address.lower()) in lowered}
+    return recipients.pop() if len(recipients) == 1 else None
 
 
 def _metadata(data: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -168,9 +168,11 @@ def _headers(values: dict[str, Any]) -> dict[str, Any] | None:
     headers = values.get("email_headers")
     if not isinstance(headers, list):
         return None
-    named = [header for header in headers[:100] if isinstance(header, dict) and isinstance(header.get("key"), str)]
+    usable_headers = [
+        header for header in headers[:100] if isinstance(header, dict) and isinstance(header.get("key"), str)
+    ]
     return json_payload.metadata(
-        {header["key"]: header.get("value") for header in named if header["key"].lower().startswith("x-")}
+        {header["key"]: header.get("value") for header in usable_headers if header["key"].lower().startswith("x-")}
     )
 
 

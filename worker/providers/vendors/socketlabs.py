@@ -222,10 +222,10 @@ def _events_in(value: Any) -> list[dict[str, Any]]:
     elements = value if isinstance(value, list) else [value]
     if not all(isinstance(element, dict) for element in elements):
         raise UnreadablePayload(f"{_WHAT}: the body is neither an object nor an array of them")
-    return [_lower(_unwrapped(element)) for element in elements]
+    return [_lower(_unwrap(element)) for element in elements]
 
 
-def _unwrapped(element: dict[str, Any]) -> dict[str, Any]:
+def _unwrap(element: dict[str, Any]) -> dict[str, Any]:
     """The event itself: one of SocketLabs' examples has it inside `data`, which is not the `Data` of an event."""
     inner = element.get("data")
     return inner if isinstance(inner, dict) and "Type" not in element else element
@@ -248,7 +248,7 @@ def _without_secret(document: Any) -> Any:
 
 
 def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
-    event = _unwrapped(element)
+    event = _unwrap(element)
     raw = msgspec.json.encode(_without_secret(event))
     values = _lower(event)
     name, address = json_payload.text(values, "type"), json_payload.text(values, "address")

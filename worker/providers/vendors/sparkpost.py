@@ -161,7 +161,7 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         if kind is Kind.SOFT_BOUNCE and number is not None:
             vendor_event = f"{name}/{number}"
             recognised = number in BOUNCE_CLASSES
-        kind, cause = _failed(kind, cause, number or "1", diagnostic, failure)
+        kind, cause = _failure_meaning(kind, cause, number or "1", diagnostic, failure)
     elif kind is Kind.COMPLAINT and (report := json_payload.text(values, "fbtype", WORD_LIMIT)):
         vendor_event = f"{name}/{report}"
         kind, cause = COMPLAINTS.get(report.lower(), (kind, cause))
@@ -215,7 +215,7 @@ def _test_batch(raw: bytes, envelope: Envelope) -> FeedbackEvent:
     )
 
 
-def _failed(
+def _failure_meaning(
     kind: Kind, cause: Cause, number: str, diagnostic: str | None, failure: Classification
 ) -> tuple[Kind, Cause]:
     if kind is Kind.DEFERRED:

@@ -182,10 +182,10 @@ def _by_code(code: str, words: str | None, otherwise: tuple[Kind, Cause]) -> tup
 
 
 def _read_inbound(data: dict[str, Any], payload: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
-    answered = json_payload.text(payload, "autoresponse_type", WORD_LIMIT)
-    if answered is None:
-        answered = DEFAULT_KEYWORDS.get((json_payload.text(payload, "text") or "").strip().upper())
-    kind, cause = AUTORESPONSE_TYPES.get((answered or "").upper(), (Kind.OTHER, Cause.NONE))
+    keyword = json_payload.text(payload, "autoresponse_type", WORD_LIMIT)
+    if keyword is None:
+        keyword = DEFAULT_KEYWORDS.get((json_payload.text(payload, "text") or "").strip().upper())
+    kind, cause = AUTORESPONSE_TYPES.get((keyword or "").upper(), (Kind.OTHER, Cause.NONE))
     sender = json_payload.text(json_payload.child(payload, "from"), "phone_number")
     return _new(
         data,
@@ -196,8 +196,8 @@ def _read_inbound(data: dict[str, Any], payload: dict[str, Any], envelope: Envel
         counts=kind is not Kind.OTHER,
         kind=kind,
         cause=cause,
-        word=f"received/{answered.upper()}" if answered else "received",
-        recognised=not answered or answered.upper() in AUTORESPONSE_TYPES,
+        word=f"received/{keyword.upper()}" if keyword else "received",
+        recognised=not keyword or keyword.upper() in AUTORESPONSE_TYPES,
     )
 
 

@@ -91,37 +91,37 @@ class SignedToken(Struct, frozen=True):
 
 def signed_token(claims: bytes, secret: str) -> str:
     """The token of these claims, as Vonage makes it."""
-    signed = b".".join(_encoded(part) for part in (b'{"alg":"HS256","typ":"JWT"}', claims))
-    return (signed + b"." + _encoded(hmac.digest(as_bytes(secret), signed, "sha256"))).decode()
+    message = b".".join(_encode(part) for part in (b'{"alg":"HS256","typ":"JWT"}', claims))
+    return (message + b"." + _encode(hmac.digest(as_bytes(secret), message, "sha256"))).decode()
 
 
 def _claims(token: str, secrets: Sequence[Secret]) -> dict[str, Any] | None:
     """What the token says, when one of the secrets fits it and it names no other way of signing."""
-    signed, _, signature = token.rpartition(".")
-    expected = [
-        _encoded(hmac.digest(as_bytes(secret.reveal()), as_bytes(signed), "sha256"))
+    message, _, signature = token.rpartition(".")
+    signatures = [
+        _encode(hmac.digest(as_bytes(secret.reveal()), as_bytes(message), "sha256"))
         for secret in secrets
         if secret.reveal()  # an empty key is one that anybody knows
     ]
-    matches = [texts_match(signature.rstrip("="), one) for one in expected]
+    matches = [texts_match(signature.rstrip("="), one) for one in signatures]
     if len(token) > _LONGEST_TOKEN or not any(matches):
         return None
-    header, _, claims = signed.partition(".")
+    header, _, claims = message.partition(".")
     if "." in claims:
         return None
     try:
-        stated = json_payload.decode_object(_decoded(header), "token's header")
-        values = json_payload.decode_object(_decoded(claims), "token")
+        stated = json_payload.decode_object(_decode(header), "token's header")
+        values = json_payload.decode_object(_decode(claims), "token")
     except (UnreadablePayload, binascii.Error, ValueError):
         return None
     return values if stated.get("alg") == "HS256" else None
 
 
-def _encoded(part: bytes) -> bytes:
+def _encode(part: bytes) -> bytes:
     return urlsafe_b64encode(part).rstrip(b"=")
 
 
-def _decoded(part: str) -> bytes:
+def _decode(part: str) -> bytes:
     return b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
@@ -210,7 +210,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
 def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
     status = json_payload.text(values, "status", WORD_LIMIT)
     number, channel = _party(values, "to")
-    told = number
+    recipient_key = number
     if status is None and "message_type" in values:
         status, number = INBOUND, None  # somebody wrote to us: no feedback about a message of ours
     elif status is None or number is None:
@@ -225,7 +225,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         envelope.body,
         kind=kind,
         cause=cause,
-        key=(message_id, status, told) if message_id is not None else (envelope.body,),
+        key=(message_id, status, recipient_key) if message_id is not None else (envelope.body,),
         former_key=(message_id, status, None) if number is None and message_id is not None else None,
         address=number,
         vendor_event=word,

@@ -141,15 +141,19 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
     if raw is not envelope.body:
         raw = raw.decode("utf-8", "replace").encode()  # a form's bytes may be anything
     values = json_payload.decode_object(raw, _WHAT)
-    named = values.get("event_name")
-    names = [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str) and name]
+    event_name = values.get("event_name")
+    names = [
+        name
+        for name in (event_name if isinstance(event_name, list) else [event_name])
+        if isinstance(name, str) and name
+    ]
     if not names:
         raise UnreadablePayload(f"{_WHAT}: it names no event in event_name")
     events: list[FeedbackEvent] = []
     for place, message in enumerate(_objects(values.get("event_message"))):
         for block in _objects(message.get("event_data")):
-            named, of_block = names[place] if place < len(names) else names[0], block.get("object")
-            words = (named, of_block if isinstance(of_block, str) else None)
+            event_name, of_block = names[place] if place < len(names) else names[0], block.get("object")
+            words = (event_name, of_block if isinstance(of_block, str) else None)
             details = _objects(block.get("details"))
             if len(events) + len(details) > _MOST_DETAILS:
                 raise UnreadablePayload(f"{_WHAT}: it has more than {_MOST_DETAILS} details, and is about one mail")
@@ -183,8 +187,8 @@ def _addresses(value: object) -> Iterator[str]:
 
 
 def _own_recipient(detail: Mapping[str, Any]) -> str | None:
-    named = (next(_addresses(detail.get(key)), None) for key in ("bounced_recipient", "to"))
-    return next((address for address in named if address), None)
+    addresses = (next(_addresses(detail.get(key)), None) for key in ("bounced_recipient", "to"))
+    return next((address for address in addresses if address), None)
 
 
 def _only_recipient(name: str, info: Mapping[str, Any]) -> str | None:
@@ -203,8 +207,8 @@ def _read_event(
     envelope: Envelope,
 ) -> FeedbackEvent:
     # What a block is about stands in it; some blocks say only "email" there.
-    named, of_block = words
-    name = of_block if of_block is not None and of_block in EVENTS else named
+    event_name, of_block = words
+    name = of_block if of_block is not None and of_block in EVENTS else event_name
     info = json_payload.child(message, "email_info")
     own = _own_recipient(detail)
     address = own or _only_recipient(name, info)

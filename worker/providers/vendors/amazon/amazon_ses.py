@@ -94,7 +94,7 @@ def _welcome(welcome_sns: Welcome, request: WebhookRequest, *, may_be_bare: bool
 
 def parse(envelope: Envelope) -> list[FeedbackEvent]:
     """One event for each recipient that SES reports; raises UnreadablePayload."""
-    raw = _unwrapped(envelope)
+    raw = _unwrap(envelope)
     if event := read_event_bridge(raw):
         if not tells_of_a_message(event):
             return [account_event(event, raw, envelope)]
@@ -122,7 +122,7 @@ def _raw_refusal(source: Source) -> Refused | None:
     return None
 
 
-def _unwrapped(envelope: Envelope) -> bytes:
+def _unwrap(envelope: Envelope) -> bytes:
     """What SNS carries, or the body itself where SNS has left its envelope off, or EventBridge has posted it."""
     if _is_raw(envelope.headers):
         return envelope.body

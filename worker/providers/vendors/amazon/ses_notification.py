@@ -101,9 +101,9 @@ def _bounce(notification: Notification) -> list[FeedbackEvent]:
 
 def _complaint(notification: Notification) -> list[FeedbackEvent]:
     complaint = json_payload.child(notification.content, "complaint")
-    reported = _word(complaint, "complaintFeedbackType") or ""
+    feedback_type = _word(complaint, "complaintFeedbackType") or ""
     subtype = _word(complaint, "complaintSubType")
-    kind, cause = COMPLAINTS.get(reported, COMPLAINTS["other"])
+    kind, cause = COMPLAINTS.get(feedback_type, COMPLAINTS["other"])
     if subtype in COMPLAINED_BEFORE:
         kind, cause = Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER
     return [
@@ -112,10 +112,10 @@ def _complaint(notification: Notification) -> list[FeedbackEvent]:
             recipient,
             kind,
             cause,
-            words=(reported, subtype),
+            words=(feedback_type, subtype),
             about=complaint,
             feedback_id=json_payload.text(complaint, "feedbackId", json_payload.MESSAGE_ID_LIMIT),
-            recognised=reported in COMPLAINTS and (subtype is None or subtype in COMPLAINED_BEFORE),
+            recognised=feedback_type in COMPLAINTS and (subtype is None or subtype in COMPLAINED_BEFORE),
         )
         for recipient in _recipients(complaint, "complainedRecipients")
     ]

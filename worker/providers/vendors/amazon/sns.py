@@ -279,8 +279,8 @@ def _type_refusal(request: WebhookRequest, message: SnsMessage) -> Refused | Non
             detail="The SNS message is of a type that SNS does not document.",
             http_status=400,
         )
-    announced = request.headers.get(MESSAGE_TYPE_HEADER, message.type)
-    if announced != message.type:
+    message_type = request.headers.get(MESSAGE_TYPE_HEADER, message.type)
+    if message_type != message.type:
         return Refused(
             reason="message_type_mismatch",
             detail=f"The header {MESSAGE_TYPE_HEADER} and the body's Type ({message.type}) differ.",

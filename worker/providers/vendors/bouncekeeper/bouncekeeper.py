@@ -98,10 +98,10 @@ def parse(envelope: Envelope, *, account_from: str = "") -> list[FeedbackEvent]:
     for element in _BATCH.elements(envelope.body):
         raw = bytes(element)
         try:
-            reported = _decoded(raw)
-            event = _read_event(reported, raw, envelope)
-            if reported.account is not None and account_from != ACCOUNT:
-                _check_account(reported.account, event, account_from)
+            report = _decode_report(raw)
+            event = _read_event(report, raw, envelope)
+            if report.account is not None and account_from != ACCOUNT:
+                _check_account(report.account, event, account_from)
         except _MISTAKES as error:
             event = malformed(envelope, raw, reason=_mistake(error))
         events.append(event)
@@ -125,36 +125,36 @@ def welcome(request: WebhookRequest, *, source: Source) -> Verdict:
         headers={},
         body=request.body,
     )
-    told = ReportedEvents()
+    batch = ReportedEvents()
     try:
         for element in _BATCH.elements(request.body):
             try:
                 name = _check(bytes(element), envelope, source.account_from)
             except _MISTAKES as error:
-                told.refuse(_mistake(error))
+                batch.refuse(_mistake(error))
             else:
-                told.take(name, known=name in EVENTS)
-        if told.refused and not told.taken:
-            raise _nothing_readable(told.refused[0].error)
+                batch.take(name, known=name in EVENTS)
+        if batch.refused and not batch.taken:
+            raise _nothing_readable(batch.refused[0].error)
     except UnreadablePayload as error:
         return Answered(
             reason="unreadable_events",
             detail=str(error),
             http_status=400,
-            body=told.answer(error="unreadable_events", remedy=str(error)),
+            body=batch.answer(error="unreadable_events", remedy=str(error)),
             content_type="application/json",
         )
-    return Accepted(answer=told.answer(), bulk=_is_bulk(request))
+    return Accepted(answer=batch.answer(), bulk=_is_bulk(request))
 
 
 _MISTAKES = (msgspec.DecodeError, UnicodeError, RecursionError, UnreadablePayload)
 
 
-def _decoded(raw: bytes) -> ReportedEvent:
+def _decode_report(raw: bytes) -> ReportedEvent:
     if len(raw) > VALUES_LIMIT:
         check_values(raw, "the event", most=VALUES_LIMIT)
-    reported: ReportedEvent = _decode(raw)
-    return reported
+    report: ReportedEvent = _decode(raw)
+    return report
 
 
 def _mistake(error: Exception) -> str:
@@ -166,14 +166,14 @@ def _check(raw: bytes, envelope: Envelope, account_from: str) -> str:
 
     What the event means is not asked: that takes ten times as long, and nobody waits for it.
     """
-    reported = _decoded(raw)
-    if reported.account is not None and account_from != ACCOUNT:
-        _check_account(reported.account, _read_event(reported, raw, envelope), account_from)
-    name, address = _name_and_address(reported)
-    if reported.occurred_at is not None:
-        _time(reported.occurred_at)
-    if normalise_recipient(address, reported.channel) is None:
-        raise _no_address(reported)
+    report = _decode_report(raw)
+    if report.account is not None and account_from != ACCOUNT:
+        _check_account(report.account, _read_event(report, raw, envelope), account_from)
+    name, address = _name_and_address(report)
+    if report.occurred_at is not None:
+        _time(report.occurred_at)
+    if normalise_recipient(address, report.channel) is None:
+        raise _no_address(report)
     return name
 
 
@@ -199,7 +199,7 @@ def _nothing_readable(mistake: str) -> UnreadablePayload:
     return UnreadablePayload(f"{WHAT}: none of its events can be read; the first: {mistake}")
 
 
-class _Told(Struct, frozen=True, gc=False):
+class _Meaning(Struct, frozen=True, gc=False):
     """What an event says of its kind."""
 
     kind: Kind
@@ -209,68 +209,70 @@ class _Told(Struct, frozen=True, gc=False):
 
 
 # Events whose name says all.
-_PLAIN: dict[str, _Told] = {name: _Told(kind, cause) for name, (kind, cause) in EVENTS.items() if name not in _FAILURES}
+_PLAIN: dict[str, _Meaning] = {
+    name: _Meaning(kind, cause) for name, (kind, cause) in EVENTS.items() if name not in _FAILURES
+}
 
 
-def _name_and_address(reported: ReportedEvent) -> tuple[str, str]:
-    name, address = reported.event, reported.address
-    if reported.kind is not None:
-        name = _other_name("event", name, "kind", reported.kind)
-    if reported.recipient is not None:
-        address = _other_name("address", address, "recipient", reported.recipient)
+def _name_and_address(report: ReportedEvent) -> tuple[str, str]:
+    name, address = report.event, report.address
+    if report.kind is not None:
+        name = _other_name("event", name, "kind", report.kind)
+    if report.recipient is not None:
+        address = _other_name("address", address, "recipient", report.recipient)
     if not address:
         raise UnreadablePayload("the event names nobody: give an address")
-    return _name_by_code(reported) if name is None else name, address
+    return _name_by_code(report) if name is None else name, address
 
 
-def _read_event(reported: ReportedEvent, raw: bytes, envelope: Envelope) -> FeedbackEvent:
-    name, address = _name_and_address(reported)
-    stated = reported.cause if reported.cause is not Cause.NONE else None
-    told = _PLAIN.get(name)
-    if told is None or stated is not None:
-        told = _told(reported, name, stated)
-    message_id, diagnostic, tags = reported.message_id, reported.diagnostic, reported.tags
+def _read_event(report: ReportedEvent, raw: bytes, envelope: Envelope) -> FeedbackEvent:
+    name, address = _name_and_address(report)
+    stated = report.cause if report.cause is not Cause.NONE else None
+    meaning = _PLAIN.get(name)
+    if meaning is None or stated is not None:
+        meaning = _meaning(report, name, stated)
+    message_id, diagnostic, tags = report.message_id, report.diagnostic, report.tags
     key: tuple[str | bytes | None, ...]
     former_key: tuple[str | None, ...] | None = None
-    if reported.id is not None:
-        key = ("id", str(reported.id), address)
-    elif message_id is None and reported.occurred_at is None:
+    if report.id is not None:
+        key = ("id", str(report.id), address)
+    elif message_id is None and report.occurred_at is None:
         key = (raw,)
     else:
         # The name as it was written: what a code without one means is a reading of ours.
-        written = reported.event or reported.kind
-        rest = (address, message_id, str(reported.occurred_at), reported.scope, str(reported.smtp_code))
+        written = report.event or report.kind
+        rest = (address, message_id, str(report.occurred_at), report.scope, str(report.smtp_code))
         key, former_key = (written, *rest), None if written == name else (name, *rest)
     event = new_event(
         envelope,
         raw,
-        kind=told.kind,
-        cause=told.cause,
+        kind=meaning.kind,
+        cause=meaning.cause,
         key=key,
         former_key=former_key,
-        known_by_id=reported.id is not None,
+        known_by_id=report.id is not None,
         address=address,
         vendor_event=name,
-        recognised=told.recognised,
-        vendor_time=None if reported.occurred_at is None else _time(reported.occurred_at),
-        failure=told.failure,
+        recognised=meaning.recognised,
+        vendor_time=None if report.occurred_at is None else _time(report.occurred_at),
+        failure=meaning.failure,
         message_id=fit_text(message_id, MESSAGE_ID_LIMIT) if message_id else None,
         diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
-        scope=fit_text(reported.scope, WORD_LIMIT) if reported.scope else None,
-        way=reported.way,
-        machine=reported.machine,
+        scope=fit_text(report.scope, WORD_LIMIT) if report.scope else None,
+        way=report.way,
+        machine=report.machine,
         tags=_tags(tags) if tags else (),
-        metadata=metadata(reported.metadata) if reported.metadata else None,
-        channel=reported.channel,
+        metadata=metadata(report.metadata) if report.metadata else None,
+        channel=report.channel,
     )
     if event.address is None:
-        raise _no_address(reported)
+        raise _no_address(report)
     return event
 
 
-def _no_address(reported: ReportedEvent) -> UnreadablePayload:
+def _no_address(report: ReportedEvent) -> UnreadablePayload:
     # Not quoted: what is wrong with it may be a word too many, and reasons are logged.
-    return UnreadablePayload(f"the event names nobody: its address is {_NO_ADDRESS[reported.channel]}")
+    return UnreadablePayload(f"the event names nobody: its address is {_NO_ADDRESS[report.channel]}")
 
 
 _NO_ADDRESS = {
@@ -285,31 +287,31 @@ def _other_name(first: str, value: str | None, second: str, other: str) -> str:
     return other
 
 
-def _name_by_code(reported: ReportedEvent) -> str:
-    code = reported.smtp_code
+def _name_by_code(report: ReportedEvent) -> str:
+    code = report.smtp_code
     if code is None:
         raise UnreadablePayload("the event does not say what happened: give event, or at least smtp_code")
     if code < 300:  # noqa: PLR2004 - RFC 5321: 2yz is success
         return Kind.DELIVERED
     # A 4yz that nobody called final is most likely tried again.
-    return BOUNCE if code >= 500 or reported.final else Kind.DEFERRED  # noqa: PLR2004 - RFC 5321: 5yz is permanent
+    return BOUNCE if code >= 500 or report.final else Kind.DEFERRED  # noqa: PLR2004 - RFC 5321: 5yz is permanent
 
 
-def _told(reported: ReportedEvent, name: str, stated: Cause | None) -> _Told:
+def _meaning(report: ReportedEvent, name: str, stated: Cause | None) -> _Meaning:
     known = EVENTS.get(name)
     if known is None:
-        return _Told(Kind.OTHER, Cause.NONE, recognised=False)
+        return _Meaning(Kind.OTHER, Cause.NONE, recognised=False)
     kind, cause = known
     if name not in _FAILURES:
-        return _Told(kind, stated or cause)
+        return _Meaning(kind, stated or cause)
     classification = classify(
-        smtp_code=reported.smtp_code,
-        enhanced_status=reported.enhanced_status,
-        diagnostic=reported.diagnostic,
+        smtp_code=report.smtp_code,
+        enhanced_status=report.enhanced_status,
+        diagnostic=report.diagnostic,
         permanent=None,
-        recipient=reported.address or reported.recipient,
+        recipient=report.address or report.recipient,
     )
-    if reported.final is False or (name == Kind.DEFERRED and not reported.final):
+    if report.final is False or (name == Kind.DEFERRED and not report.final):
         kind, cause = Kind.DEFERRED, stated or classification.cause
     elif name in (BOUNCE, Kind.DEFERRED):
         cause = stated or classification.cause
@@ -319,7 +321,7 @@ def _told(reported: ReportedEvent, name: str, stated: Cause | None) -> _Told:
         kind, cause = Kind.BLOCKED if CAUSE_BLAME[stated] is Blame.SENDER else kind, stated
     elif classification.kind is kind and classification.cause is not Cause.UNDETERMINED:
         cause = classification.cause
-    return _Told(kind, cause, failure=classification)
+    return _Meaning(kind, cause, failure=classification)
 
 
 def _time(value: str | float) -> datetime:

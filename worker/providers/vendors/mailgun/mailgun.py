@@ -172,7 +172,7 @@ def _read_event(
         vendor_event=words or failure.vendor_event,
         vendor_time=from_unix_seconds(values.get("timestamp")),
         recognised=failure.recognised,
-        failure=failure.found,
+        failure=failure.by_codes,
         message_id=_message_id(values),
         diagnostic=failure.diagnostic or diagnostic,
         machine=json_payload.text(child(values, "client-info"), "bot") is not None,

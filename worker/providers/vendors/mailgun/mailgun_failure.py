@@ -20,7 +20,7 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
     kind: Kind
     cause: Cause
     vendor_event: str
-    found: Classification | None = None  # the server's codes
+    by_codes: Classification | None = None  # the server's codes
     diagnostic: str | None = None
     recognised: bool = True
 
@@ -102,7 +102,7 @@ def settle_failure(values: Mapping[str, Any], status: Mapping[str, Any], diagnos
         kind=kind,
         cause=cause,
         vendor_event="/".join(word for word in ("failed", severity, reason) if word),
-        found=classification,
+        by_codes=classification,
         recognised=severity in _SEVERITIES and (not reason or reason in PERMANENT_REASONS or reason in OPEN_REASONS),
     )
 

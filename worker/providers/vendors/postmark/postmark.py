@@ -149,8 +149,8 @@ def parse(envelope: Envelope, *, is_only_news: bool = False) -> list[FeedbackEve
 
 def _bounce(record: _Record) -> FeedbackEvent:
     content = record.content
-    named = _word(content, "Type")
-    name = named if named in BOUNCE_TYPES else _NAME_BY_CODE.get(json_payload.integer(content, "TypeCode") or 0)
+    type_name = _word(content, "Type")
+    name = type_name if type_name in BOUNCE_TYPES else _NAME_BY_CODE.get(json_payload.integer(content, "TypeCode") or 0)
     classification = classify(
         smtp_code=None,
         enhanced_status=None,
@@ -165,7 +165,7 @@ def _bounce(record: _Record) -> FeedbackEvent:
             "Email",
             "BouncedAt",
             Kind.OTHER,
-            words=(named or code,),
+            words=(type_name or code,),
             classification=classification,
             recognised=False,
         )

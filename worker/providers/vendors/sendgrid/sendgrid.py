@@ -169,7 +169,7 @@ _PLAIN: dict[str, _Reading] = {
 
 
 def _read_deferred(values: Mapping[str, Any]) -> _Reading:
-    classification = _classified(values, _words(values, "response"), permanent=False)
+    classification = _classify(values, _words(values, "response"), permanent=False)
     return _Reading(
         kind=Kind.DEFERRED,
         cause=classification.cause,
@@ -228,7 +228,7 @@ def _drop_cause(reason: str | None) -> Cause:
     return cause or cause_of_drop(Cause.UNDETERMINED, reason)
 
 
-def _classified(values: Mapping[str, Any], diagnostic: str | None, *, permanent: bool | None) -> Classification:
+def _classify(values: Mapping[str, Any], diagnostic: str | None, *, permanent: bool | None) -> Classification:
     return classify(
         smtp_code=None,
         enhanced_status=json_payload.text(values, "status", 100),
@@ -241,7 +241,7 @@ def _classified(values: Mapping[str, Any], diagnostic: str | None, *, permanent:
 def _read_bounce(values: Mapping[str, Any]) -> _Reading:
     bounce_type = (json_payload.text(values, "type", WORD_LIMIT) or "").lower()
     class_name = json_payload.text(values, "bounce_classification", WORD_LIMIT) or ""
-    classification = _classified(values, _words(values, "reason"), permanent=True if bounce_type == "bounce" else None)
+    classification = _classify(values, _words(values, "reason"), permanent=True if bounce_type == "bounce" else None)
     kind, cause = settle_bounce(bounce_type, class_name.lower(), classification)
     return _Reading(
         kind=kind,

@@ -78,9 +78,9 @@ class TwilioSignature(SignedForm, frozen=True, kw_only=True):
         JSON body, is taken from the request, also where a proxy has spelled it anew; overrides behind a `#` are for
         Twilio alone.
         """
-        called = list(request.query.items())
-        spelled = [urlencode(called, errors="surrogatepass", quote_via=how) for how in (quote_plus, quote)]
-        queries = [query for query in (request.raw_query, *spelled) if query]
+        parameters = list(request.query.items())
+        spellings = [urlencode(parameters, errors="surrogatepass", quote_via=how) for how in (quote_plus, quote)]
+        queries = [query for query in (request.raw_query, *spellings) if query]
         # The body's hash proves nothing in a URL that was signed without it.
         hashed = BODY_HASH_PARAMETER in request.query
         called_urls = {}
