@@ -119,6 +119,21 @@ async def test_no_addresses_are_no_results(client: ClientSession) -> None:
     assert await check(client) == []
 
 
+async def test_each_status_gets_the_name_that_another_system_has_for_it(client: ClientSession, store: Store) -> None:
+    await store(
+        [
+            make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, address="gone@example.org"),
+            make_event(Kind.DELIVERED),
+        ]
+    )
+    asked = ("gone@example.org", "jane@example.org", "new@example.org", "none")
+    named = await check(client, *asked, names="emailmassivo")
+    plain = await check(client, *asked)
+
+    assert [result["name"] for result in named] == ["Does not exist", "Active", "New", None]
+    assert [{**result, "name": None} for result in named] == plain
+
+
 async def test_accounts_do_not_share_their_contacts(client: ClientSession, store: Store) -> None:
     await store([make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, account="shop")])
     (other,) = await check(client, "jane@example.org")

@@ -28,6 +28,13 @@ async def test_a_script_gets_the_same_as_json(shell: Shell) -> None:
     assert told["forbids"] == ["marketing", "one_to_one", "transactional"]
 
 
+async def test_check_has_a_column_for_the_names_of_another_system(shell: Shell) -> None:
+    await shell.run("block", "jane@example.org", "--reason", "a trap", "--account", "shop-eu")
+    told = await shell.run("check", "jane@example.org", "--account", "shop-eu", "--names", "keap")
+    heading, row = told.output.splitlines()
+    assert (heading.split("\t")[-1], row.split("\t")[-1]) == ("in keap", "Hard bounce")
+
+
 async def test_a_contact_that_is_not_known_is_said_to_be_so(shell: Shell) -> None:
     told = await shell.run("why", "nobody@example.org", "--account", "shop-eu")
     assert (told.status, told.output) == (

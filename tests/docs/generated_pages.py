@@ -167,7 +167,7 @@ def names_page() -> str:
         "<!-- generated from worker/policy/other_names.py by `python -m tests.docs.generated_pages`: edit it there -->",
         (
             "For people who come from another system: each of our statuses, and what it is called there.\n"
-            "`bouncekeeper why ADDRESS --names kartra`, `explain --names` and the parameter `names` of the API answer "
+            "`bouncekeeper why ADDRESS --names kartra`, `explain`, `check` and the field `names` of the API answer "
             "with such a name beside ours.\n"
             "A name says nothing about what is forbidden: that is the policy's, and its presets `kartra` and `keap` "
             "forbid what those systems forbid ([policy.md](policy.md))."

@@ -142,6 +142,7 @@ async def _check(request: web.Request) -> web.Response:
         account=account,
         channel=question.channel,
         scope=question.scope,
+        names=question.names,
     )
     metrics.CHECKED_ADDRESSES.labels("allowed").inc(answer.allowed)
     metrics.CHECKED_ADDRESSES.labels("forbidden").inc(answer.forbidden)

@@ -9,6 +9,7 @@ from schemas.decision_request import MOST_TEXT_CHARACTERS
 from schemas.vocabulary import Channel, MailClass
 from worker.api.request_body import decode_body
 from worker.errors import RequestRefused
+from worker.policy.other_names import System
 
 _LONGEST_ADDRESS_BYTES = 800  # with every second character escaped
 _AROUND_ADDRESSES_BYTES = 64 * 1024
@@ -26,6 +27,7 @@ class CheckRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     account: str | UnsetType = UNSET
     channel: Channel = Channel.EMAIL
     scope: str | None = None  # the list or group that the mail is for; None: any opt-out counts
+    names: System | None = None  # whose name each status gets beside our own
 
 
 _decoder = msgspec.json.Decoder(CheckRequest)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel, MailClass
 from worker.commands.catalogue import Command
-from worker.commands.support.checking import HEADINGS, FallOut, cells, check_stream, tell
+from worker.commands.support.checking import FallOut, cells, check_stream, headings, tell
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.one_contact import add_names_argument, asked_names
 from worker.commands.support.output import REACHED, print_json, print_line, print_table
 from worker.commands.support.recipient_table import STANDARD_INPUT, RecipientTable, opened_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
@@ -76,6 +77,7 @@ examples:
         default=Channel.EMAIL.value,
         help="how they are reached; on sms an address is a phone number such as +491701234567 (default %(default)s)",
     )
+    add_names_argument(parser)
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 
@@ -130,27 +132,30 @@ async def _check(settings: Settings, named: list[str], tables: list[RecipientTab
                 account=arguments.account,
                 channel=total.channel,
                 scope=arguments.scope,
+                names=asked_names(arguments),
             )
             await elsewhere.look(answer)
             return answer
 
         if tables or arguments.output is not None:
             with opened_output(arguments.output) as output:
-                await check_stream(ask, named, tables, output, total=total, as_json=arguments.json)
+                await check_stream(
+                    ask, named, tables, output, total=total, as_json=arguments.json, names=arguments.names
+                )
             tell(total, as_json=arguments.json)
         else:
             answer = await ask(named)
             total.add(answer)
-            _print(answer, total, as_json=arguments.json)
+            _print(answer, total, as_json=arguments.json, names=arguments.names)
     sys.stderr.write(elsewhere.hint)
     return ExitCode.NO if total.forbidden else ExitCode.OK
 
 
-def _print(answer: "CheckAnswer", total: FallOut, *, as_json: bool) -> None:
+def _print(answer: "CheckAnswer", total: FallOut, *, as_json: bool, names: str | None) -> None:
     if as_json:
         print_json(answer)
         return
-    print_table(HEADINGS, [cells(result) for result in answer.results])
+    print_table(headings(names), [cells(result, names) for result in answer.results])
     if len(answer.results) > 1:
         may = f"may be {REACHED[total.channel]} ({answer.mail_class})"
         print_line(f"{answer.allowed} {may}, {answer.forbidden} may not")

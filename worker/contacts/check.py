@@ -10,8 +10,10 @@ from schemas.address import normalise_recipient
 from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status, forbidden_classes
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import Policies
+from worker.policy.dimension import Standing
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
+from worker.policy.other_names import System, name_in
 from worker.policy.provisional import shown_standing
 from worker.policy.rule import Policy
 from worker.policy.scope import policy_within, within
@@ -33,9 +35,11 @@ class CheckResult(Struct, frozen=True, kw_only=True, gc=False):
     until: datetime | None = None  # when the status ends by itself
     rule: str | None = None
     lifted_by: Sequence[str] = ()
+    name: str | None = None  # what another system calls the status, where the question names one
 
 
 NO_ADDRESS = Cause.INVALID_ADDRESS.value
+_NEW = Standing(status=Status.NEW, blocks=Blocks.NONE, since=None, until=None)
 
 
 class CheckAnswer(Struct, frozen=True, kw_only=True):
@@ -61,25 +65,34 @@ async def check_addresses(
     account: str = "default",
     channel: Channel = Channel.EMAIL,
     scope: str | None = None,
+    names: System | None = None,
 ) -> CheckAnswer:
     """Which of the addresses may be mailed at `now`, each answered as it was spelt.
 
     Other spellings of one address share its answer. What is no address is not allowed. Each contact's status is that
     under the policy which it was folded under; while something that came late is still being folded in, the stricter of
     those known. With a scope, a list or group, opt-outs of other ones do not count; without one each of them does.
+    `names`: whose name each status gets beside our own; the facts of all contacts are read for it, which takes longer.
     Raises StoreUnavailable: then nothing is known, and nothing may be sent.
     """
     spellings = [normalise_recipient(address, channel) for address in addresses]
     asked = list({spelling for spelling in spellings if spelling is not None})
     rows = await look_up(executor, account, channel, asked) if asked else []
     standings = {row.address: row for row in rows}
-    overtaken = await _not_as_stored(executor, rows, account=account, channel=channel, scope=scope, now=now)
+    called: dict[str, str] = {}
+    overtaken = await _not_as_stored(
+        executor, rows, account=account, channel=channel, scope=scope, all_of_them=names is not None, now=now
+    )
     if overtaken:
         folded_under = await policies.of_all(executor, {row.policy_id for row in overtaken})
         provisional = await provisional_facts(executor, [row.id for row in overtaken])
         for row in overtaken:
             policy = folded_under[row.policy_id].policy
-            standings[row.address] = _derived(row, provisional.get(row.id), policy, now, scope)
+            facts, shown = _derived(row, provisional.get(row.id), policy, now, scope)
+            standings[row.address] = _known_standing(row.address, shown)
+            if names is not None:
+                called[row.address] = name_in(names, shown, facts)
+    name_of_new = None if names is None else name_in(names, _NEW, Facts())
     results = []
     allowed_by_status, forbidden_by_status = _no_counts(), _no_counts()
     for address, spelling in zip(addresses, spellings, strict=True):
@@ -100,6 +113,7 @@ async def check_addresses(
                     until=known.status_until,
                     rule=known.rule,
                     lifted_by=known.lift_by or (),
+                    name=called.get(known.address),
                 )
             )
         elif spelling is None:
@@ -116,7 +130,16 @@ async def check_addresses(
             )
         else:
             allowed_by_status[Status.NEW.value] += 1
-            results.append(CheckResult(address=address, allowed=True, forbids=(), known=False, status=Status.NEW.value))
+            results.append(
+                CheckResult(
+                    address=address,
+                    allowed=True,
+                    forbids=(),
+                    known=False,
+                    status=Status.NEW.value,
+                    name=name_of_new,
+                )
+            )
     return CheckAnswer(
         checked_at=now,
         mail_class=mail_class,
@@ -141,12 +164,15 @@ async def _not_as_stored(
     account: str,
     channel: Channel,
     scope: str | None,
+    all_of_them: bool,
     now: datetime,
 ) -> list[ContactRow]:
     """The contacts whose stored standing is not the answer: time has overtaken it, or it counts lists not asked about.
 
-    Few: the others are answered by the look-up alone.
+    Few, unless `all_of_them` are wanted: the others are answered by the look-up alone.
     """
+    if all_of_them:
+        return await find_contacts(executor, account, channel, [row.address for row in rows]) if rows else []
     due = [row.address for row in rows if row.next_change_at is not None and row.next_change_at <= now]
     overtaken = await find_contacts(executor, account, channel, due) if due else []
     if scope is None or not rows:
@@ -157,15 +183,18 @@ async def _not_as_stored(
 
 def _derived(
     row: ContactRow, provisional: Facts | None, policy: Policy, now: datetime, scope: str | None
-) -> KnownStanding:
-    """Where a contact stands by its facts, as far as they are about the scope."""
+) -> tuple[Facts, Standing]:
+    """A contact's facts as far as they are about the scope, and where it stands by them."""
     facts = facts_from_row(row)
     if scope is not None:
         facts, policy = within(facts, scope), policy_within(policy)
         provisional = None if provisional is None else within(provisional, scope)
-    shown = shown_standing(facts, provisional, policy, now)
+    return facts, shown_standing(facts, provisional, policy, now)
+
+
+def _known_standing(address: str, shown: Standing) -> KnownStanding:
     return KnownStanding(
-        address=row.address,
+        address=address,
         status=shown.status.value,
         blocks=shown.blocks.value,
         status_since=shown.since,

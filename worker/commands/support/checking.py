@@ -19,7 +19,7 @@ from worker.policy.fall_out import fall_out
 if TYPE_CHECKING:
     from worker.contacts.check import CheckAnswer, CheckResult
 
-HEADINGS = ("address", "send?", "status", "reason", "since", "until")
+_HEADINGS = ("address", "send?", "status", "reason", "since", "until")
 AT_ONCE = 5_000
 _WORTH_A_BAR_BYTES = 200_000
 _WORTH_A_BAR_ADDRESSES = 10_000
@@ -53,12 +53,19 @@ class FallOut(Struct, kw_only=True):
 
 
 async def check_stream(
-    ask: Ask, named: Sequence[str], tables: Sequence[RecipientTable], output: IO[str], *, total: FallOut, as_json: bool
+    ask: Ask,
+    named: Sequence[str],
+    tables: Sequence[RecipientTable],
+    output: IO[str],
+    *,
+    total: FallOut,
+    as_json: bool,
+    names: str | None,
 ) -> None:
     """Asks about the addresses that are named and those of the tables, and writes a row for each, in their order."""
     encode = msgspec.json.Encoder().encode
     if not as_json:
-        output.write("\t".join(HEADINGS) + "\n")
+        output.write("\t".join(headings(names)) + "\n")
     with ExitStack() as stack:
         # Beside rows on the same terminal a bar would only be in the way.
         progress = None if output.isatty() else stack.enter_context(_bar(tables))
@@ -67,13 +74,18 @@ async def check_stream(
             if as_json:
                 output.writelines(f"{encode(result).decode()}\n" for result in answer.results)
             else:
-                output.writelines("\t".join(cells(result)) + "\n" for result in answer.results)
+                output.writelines("\t".join(cells(result, names)) + "\n" for result in answer.results)
     output.flush()
 
 
-def cells(result: "CheckResult") -> tuple[str, ...]:
+def headings(names: str | None) -> tuple[str, ...]:
+    """Above the rows; `names` is the system whose names were asked for."""
+    return _HEADINGS if names is None else (*_HEADINGS, f"in {names}")
+
+
+def cells(result: "CheckResult", names: str | None) -> tuple[str, ...]:
     """The row of one address."""
-    return (
+    row = (
         " ".join(result.address.split()),
         "yes" if result.allowed else "NO",
         result.status or "not an address",
@@ -81,6 +93,7 @@ def cells(result: "CheckResult") -> tuple[str, ...]:
         moment(result.since),
         moment(result.until),
     )
+    return row if names is None else (*row, result.name or "")
 
 
 def tell(total: FallOut, *, as_json: bool) -> None:

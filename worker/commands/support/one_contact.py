@@ -24,6 +24,11 @@ def add_contact_arguments(parser: ArgumentParser) -> None:
         default=Channel.EMAIL.value,
         help="how it is reached; on sms the address is a phone number such as +491701234567 (default %(default)s)",
     )
+    add_names_argument(parser)
+
+
+def add_names_argument(parser: ArgumentParser) -> None:
+    """Whose names of statuses are told beside ours."""
     parser.add_argument("--names", choices=SYSTEM_NAMES, help="also tell what this system calls the status")
 
 
