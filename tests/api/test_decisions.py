@@ -78,6 +78,69 @@ async def test_an_operator_cannot_lift_what_the_answer_leaves_to_the_person(
     assert (await get(client, JANE))["status"] == "unsubscribed"
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "forbids"),
+    [
+        ({"kind": "unsubscribed"}, "unsubscribed", ["marketing"]),
+        ({"kind": "unsubscribed", "scope": "news", "way": "form"}, "unsubscribed", ["marketing"]),
+        ({"kind": "unsubscribed_by_us", "note": "a bought list"}, "unsubscribed_by_us", ["marketing"]),
+        ({"kind": "declined_commercial"}, "declined_commercial", ["marketing", "one_to_one"]),
+        (
+            {"kind": "do_not_contact", "by_contact": True, "way": "footer_link"},
+            "do_not_contact",
+            ["marketing", "one_to_one", "transactional"],
+        ),
+    ],
+)
+async def test_an_operator_records_what_the_person_wants_or_takes_the_contact_off(
+    client: ClientSession, operator: dict[str, str], asked: dict[str, Any], status: str, forbids: list[str]
+) -> None:
+    code, answer = await post(client, f"{JANE}/decisions", asked, headers=operator)
+
+    assert (code, answer["kind"], answer["made"]) == (200, asked["kind"], 1)
+    report = await get(client, JANE)
+    assert (report["status"], report["forbids"]) == (status, forbids)
+    [decision] = report["decisions"]
+    assert (decision["kind"], decision["way"], decision["scope"]) == (
+        asked["kind"],
+        asked.get("way"),
+        asked.get("scope"),
+    )
+    last = (await get(client, "/v1/status-changes"))["changes"][-1]
+    assert (last["new_status"], last["old_forbids"], last["new_forbids"]) == (status, [], forbids)
+    [step] = (await get(client, f"{JANE}/explanation"))["steps"]
+    assert (step["outcome"], step["forbids"]) == (asked["kind"], forbids)
+
+
+async def test_nobody_but_the_person_ends_do_not_contact_and_the_answers_say_so(
+    client: ClientSession, store: Store, operator: dict[str, str]
+) -> None:
+    await store([BOUNCE, make_event(Kind.FORBIDS_CONTACT, day=1)])
+    assert (await get(client, JANE))["lifted_by"] == ["confirmed_optin", "optin"]
+
+    _, lifted = await post(client, f"{JANE}/decisions", LIFT, headers=operator)
+    _, recorded = await post(client, f"{JANE}/decisions", {"kind": "opted_in", "strength": "staff"}, headers=operator)
+    by_form = {"kind": "opted_in", "by_contact": True, "strength": "single", "proof": {"source": "shop", "form": "3"}}
+    _, opted_in = await post(client, f"{JANE}/decisions", by_form, headers=operator)
+
+    assert lifted["still_forbidden"] == [
+        {
+            "address": "jane@example.org",
+            "forbids": ["marketing", "one_to_one", "transactional"],
+            "sentence": "A lift does not end the wish never to be contacted.",
+            "remedy": "Only a new opt-in by the person does.",
+        }
+    ]
+    assert [skip["reason"] for skip in recorded["skipped_addresses"]] == ["opted_out"]
+    assert (opted_in["made"], opted_in["still_forbidden"]) == (1, [])
+    report = await get(client, JANE)
+    assert (report["status"], report["forbids"]) == ("new", [])
+    [optin] = report["facts"]["consent"]["opted_in"]
+    assert (optin["scope"], optin["strength"]) == ("", "single")
+    proof = report["decisions"][0]["proof"]
+    assert (proof["source"], proof["form"]) == ("shop", "3")
+
+
 async def test_a_repeat_under_its_key_is_answered_alike_and_decides_once(
     client: ClientSession, store: Store, pool: WriterPool, operator: dict[str, str]
 ) -> None:

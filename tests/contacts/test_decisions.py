@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from schemas.decision import Permission, Role, Strength
 from schemas.decision_request import DecisionTerms, RequestedKind
-from schemas.vocabulary import Blocks, Cause, Channel, Kind
+from schemas.vocabulary import Blocks, Cause, Channel, Kind, Way
 from tests.providers.reading import parse_envelope, wrap
 from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import apply_events
@@ -311,6 +311,11 @@ async def test_a_listing_ends_by_itself(pool: WriterPool) -> None:
         (DecisionTerms(kind=RequestedKind.LISTED, note="x", until=datetime(2020, 1, 1, tzinfo=UTC)), "which is past"),
         (DecisionTerms(kind=RequestedKind.LISTED, note="x", until=datetime(2090, 1, 1)), "no time zone"),  # noqa: DTZ001
         (DecisionTerms(kind=RequestedKind.LIFTED, note="a\x00b"), "cannot be printed"),
+        (DecisionTerms(kind=RequestedKind.UNSUBSCRIBED_BY_US), "without a reason"),
+        (DecisionTerms(kind=RequestedKind.UNSUBSCRIBED_BY_US, note="x", by_contact=True), "`by_contact` says nothing"),
+        (DecisionTerms(kind=RequestedKind.DO_NOT_CONTACT, scope="news"), "`scope` says nothing"),
+        (DecisionTerms(kind=RequestedKind.DECLINED_COMMERCIAL, strength=Strength.DOUBLE), "`strength` says nothing"),
+        (DecisionTerms(kind=RequestedKind.OPTED_IN, way=Way.FORM), "`way` says nothing"),
         (DecisionTerms(kind=RequestedKind.LIFTED, note="a" * 1001), "the limit is 1000"),
     ],
 )

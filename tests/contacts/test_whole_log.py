@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from schemas.decision import Decision, Origin
 from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Blocks
 from tests.contacts.refolds import finish, refolder
 from tests.properties import examples
 from tests.schemas.decisions import logs
@@ -28,7 +29,12 @@ from worker.store.pool import WriterPool
 from worker.store.stored_entries import stored_entries
 from worker.store.writer_pool import writing
 
-POLICY = recommended_policy()
+# With marketing streams: whether a complaint is about one is known from its tags, which few reads of the log bring.
+POLICY = replace(
+    recommended_policy(),
+    marketing_streams=frozenset({"news", "list-a"}),
+    marketing_complaint_applies_to=Blocks.MARKETING,
+)
 RULES = BatchRules(policies=Policies(POLICY), oldest_kept=datetime(2020, 1, 1, tzinfo=UTC))
 JANE = "jane@example.org"
 # So that short logs are long, and nearly nothing of them is read in a batch.

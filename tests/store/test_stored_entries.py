@@ -14,7 +14,7 @@ from schemas.decision import ConsentProof, Decision, DecisionKind, Origin, Permi
 from schemas.entry import LASTING_KINDS, Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.raw_keeping import KeepRaw
-from schemas.vocabulary import Blocks, Cause, Channel, Kind
+from schemas.vocabulary import Blocks, Cause, Channel, Kind, Way
 from tests.properties import examples
 from tests.schemas.feedback_events import START, make_event
 from worker.errors import SchemaOutOfDate
@@ -119,6 +119,7 @@ _TIMES = st.datetimes(
         enhanced_status=_MAYBE_TEXTS,
         diagnostic=_MAYBE_TEXTS,
         scope=_MAYBE_TEXTS,
+        way=st.none() | st.sampled_from(Way),
         machine=st.booleans(),
         tags=st.lists(_TEXTS, max_size=4).map(tuple),
         metadata=st.none() | st.dictionaries(_TEXTS, st.none() | st.booleans() | st.integers(-(2**53), 2**53) | _TEXTS),
