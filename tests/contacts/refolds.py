@@ -29,9 +29,9 @@ def refolder(
     )
 
 
-async def finish(pool: WriterPool, *, now: datetime = NOW) -> None:
+async def finish(pool: WriterPool, *, now: datetime = NOW, policies: Policies | None = None) -> None:
     """Works until no contact waits."""
-    await refolder(pool, step_seconds=1, now=now).work_off(asyncio.Event())
+    await refolder(pool, step_seconds=1, now=now, policies=policies).work_off(asyncio.Event())
     assert await waiting(pool) == 0
 
 

@@ -70,8 +70,8 @@ async def test_events_decisions_voids_and_holds_in_any_order_repeated_and_split_
             await apply_decisions(connection, decisions, rules=rules, now=now)
         if rules is IN_THE_BACKGROUND:
             for _ in range(data.draw(st.integers(0, 3))):
-                await refolder(pool, slice_entries=3, now=now).take_step()
-    await finish(pool, now=now)
+                await refolder(pool, slice_entries=3, now=now, policies=rules.policies).take_step()
+    await finish(pool, now=now, policies=rules.policies)
 
     row = await find_contact(pool, "default", "email", JANE)
     expected = fold_all(Facts(), log, POLICY)
