@@ -54,7 +54,7 @@ async def test_a_contact_tells_where_it_stands_and_the_servers_own_words(client:
     assert latest["delivery_id"] == str(BOUNCE.delivery_id)
 
 
-async def test_a_contact_is_told_in_five_words_and_in_one_sentence(client: ClientSession, store: Store) -> None:
+async def test_a_contact_is_described_in_five_words_and_in_one_sentence(client: ClientSession, store: Store) -> None:
     await store(HISTORY)
     report = await get(client, "/v1/contacts/jane@example.org")
     assert report["short"] == "No: no such mailbox"

@@ -97,7 +97,7 @@ async def test_each_command_that_changes_something_is_an_act_with_a_line(
     ]
 
 
-async def test_an_act_that_changes_nothing_is_none(pool: WriterPool) -> None:
+async def test_an_act_that_changes_nothing_is_not_stored(pool: WriterPool) -> None:
     assert not await enable(pool, "unheard-of", actor="jane", now=NOW)
     assert not await forget(pool, "unheard-of", actor="jane", now=NOW)
     assert await discard(pool, [4711], actor="jane", note="a test", now=NOW) == []

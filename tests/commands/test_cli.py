@@ -66,7 +66,7 @@ def test_every_exit_code_is_documented() -> None:
         assert f"`{name}" in page or f"`bouncekeeper {name}" in page, name
 
 
-def test_a_misspelt_command_is_told_with_what_was_meant(tmp_path: Path) -> None:
+def test_a_misspelt_command_is_reported_with_what_was_meant(tmp_path: Path) -> None:
     done = bouncekeeper("reciever", folder=tmp_path)
     assert done.returncode == ExitCode.USAGE
     assert "did you mean receiver?" in done.stderr

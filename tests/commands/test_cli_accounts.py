@@ -42,7 +42,7 @@ async def test_an_account_is_added_once_by_a_person_whose_name_is_kept(shell: Sh
 
 
 @pytest.mark.slow
-async def test_an_account_is_changed_and_what_is_wrong_is_told_with_its_remedy(shell: Shell) -> None:
+async def test_an_account_is_changed_and_what_is_wrong_is_reported_with_its_remedy(shell: Shell) -> None:
     await shell.run("accounts", "add", "shop-eu")
     changed = await shell.run("accounts", "set", "shop-eu", "--summary-to", "jane@example.org, joe@example.org")
     assert changed.output == "shop-eu has: summary recipients jane@example.org, joe@example.org\n"

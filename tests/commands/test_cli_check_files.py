@@ -93,7 +93,7 @@ async def test_the_column_of_addresses_is_found(
         ('email,name\njane@example.org,"' + "x" * 200_000, (), "is not CSV: field larger than field limit (131072)"),
     ],
 )
-async def test_a_file_that_cannot_be_read_is_told_in_one_line(
+async def test_a_file_that_cannot_be_read_is_reported_in_one_line(
     shell: Shell, tmp_path: Path, content: str | None, words: tuple[str, ...], told: str
 ) -> None:
     file = tmp_path / "recipients.csv"

@@ -38,7 +38,7 @@ async def test_a_person_blocks_and_lifts_and_the_history_has_the_name_and_the_re
 
 
 @pytest.mark.slow
-async def test_addresses_of_a_file_are_counted_and_the_skipped_are_told(
+async def test_addresses_of_a_file_are_counted_and_the_skipped_are_reported(
     shell: Shell, pool: WriterPool, tmp_path: Path
 ) -> None:
     addresses = tmp_path / "addresses.txt"

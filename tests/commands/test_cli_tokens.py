@@ -65,7 +65,7 @@ async def test_a_dry_run_revokes_nothing_and_ids_are_names_too(shell: Shell) -> 
 
 
 @pytest.mark.slow
-async def test_what_is_wrong_is_told_with_its_remedy_and_prints_no_token(shell: Shell) -> None:
+async def test_what_is_wrong_is_reported_with_its_remedy_and_prints_no_token(shell: Shell) -> None:
     await shell.run("tokens", "create", "crm", "--all-accounts", "--role", "operator")
     await shell.run("accounts", "add", "shop-us")
     for words, expected, told in (

@@ -35,7 +35,7 @@ async def test_check_has_a_column_for_the_names_of_another_system(shell: Shell) 
     assert (heading.split("\t")[-1], row.split("\t")[-1]) == ("in keap", "Hard bounce")
 
 
-async def test_a_contact_that_is_not_known_is_said_to_be_so(shell: Shell) -> None:
+async def test_a_contact_that_is_not_known_is_reported_as_unknown(shell: Shell) -> None:
     told = await shell.run("why", "nobody@example.org", "--account", "shop-eu")
     assert (told.status, told.output) == (
         1,

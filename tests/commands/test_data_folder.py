@@ -42,7 +42,9 @@ def configured(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["up", "stack"])
-def test_a_read_only_folder_that_has_a_configuration_is_told(command: str, configured: Path, tmp_path: Path) -> None:
+def test_a_read_only_folder_that_has_a_configuration_is_reported(
+    command: str, configured: Path, tmp_path: Path
+) -> None:
     said = refusal(read_only(configured, bouncekeeper(command, "--data-directory", "data")), tmp_path)
     assert f"the data folder {configured}" in said
     assert "mount it writable" in said or "let this user write to it" in said
@@ -50,7 +52,7 @@ def test_a_read_only_folder_that_has_a_configuration_is_told(command: str, confi
 
 
 @pytest.mark.parametrize("words", [("up",), ("up", "--demo"), ("demo",)])
-def test_a_read_only_folder_without_a_configuration_is_told(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_read_only_folder_without_a_configuration_is_reported(words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     said = refusal(read_only(tmp_path / "data", bouncekeeper(*words, "--data-directory", "data")), tmp_path)
     assert "the data folder data" in said
@@ -58,7 +60,7 @@ def test_a_read_only_folder_without_a_configuration_is_told(words: tuple[str, ..
 
 
 @pytest.mark.parametrize("kilobytes", [4, 200, 20_000])
-def test_a_folder_without_room_is_told(kilobytes: int, tmp_path: Path) -> None:
+def test_a_folder_without_room_is_reported(kilobytes: int, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     said = refusal(of_size(kilobytes, tmp_path / "data", bouncekeeper("up", "--data-directory", "data")), tmp_path)
     assert "No space left on device" in said
@@ -66,18 +68,20 @@ def test_a_folder_without_room_is_told(kilobytes: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("up",), ("stack",), ("demo",), ("check", "jane@example.org")])
-def test_a_file_in_its_place_is_told(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_file_in_its_place_is_reported(words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     assert "move away the file" in refusal(bouncekeeper(*words, "--data-directory", "data"), tmp_path)
 
 
 @pytest.mark.parametrize("words", [("up",), ("check", "jane@example.org")])
-def test_a_file_in_the_place_of_the_database_is_told(words: tuple[str, ...], configured: Path, tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_database_is_reported(
+    words: tuple[str, ...], configured: Path, tmp_path: Path
+) -> None:
     (configured / "postgres").touch()
     assert "move away the file" in refusal(bouncekeeper(*words, "--data-directory", "data"), tmp_path)
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(configured: Path, tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_file_is_reported(configured: Path, tmp_path: Path) -> None:
     (configured / "postgres" / "password").mkdir(parents=True)
     said = refusal(bouncekeeper("up", "--data-directory", "data"), tmp_path)
     assert f"because of {configured / 'postgres' / 'password'}" in said

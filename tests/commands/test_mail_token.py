@@ -139,7 +139,7 @@ def test_a_whole_mail_is_read_from_standard_input(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_cannot_be_made_is_told_with_the_remedy_and_without_a_key(tmp_path: Path) -> None:
+def test_what_cannot_be_made_is_reported_with_the_remedy_and_without_a_key(tmp_path: Path) -> None:
     config = tmp_path / "bouncekeeper.toml"
     config.write_text('[sources.shop]\nprovider = "postmark"\nsecrets = ["me:a-long-password"]\n')
     two = REPORTS + REPORTS.replace("[sources.reports]", "[sources.loops]")

@@ -168,7 +168,7 @@ async def test_several_requests_at_once_are_answered_in_their_order(start_port: 
     assert [await stranger.status() for _ in range(100)] == [200] * 100
 
 
-async def test_what_is_no_http_is_answered_and_told_once(
+async def test_what_is_no_http_is_answered_and_reported_once(
     start_port: StartPort, connect: Connect, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = await start_port()

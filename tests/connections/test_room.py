@@ -117,7 +117,7 @@ async def test_many_connections_at_once_all_get_their_turn(start_port: StartPort
     assert open_now() == 300
 
 
-async def test_a_flood_is_told_in_one_line_and_counted_in_a_metric(
+async def test_a_flood_is_reported_in_one_line_and_counted_in_a_metric(
     start_port: StartPort, connect: Connect, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = await start_port(max_open=8)

@@ -99,7 +99,7 @@ async def test_a_worker_whose_clock_runs_behind_the_receivers_blocks_at_once(poo
     assert await pool.fetchval("SELECT blocks FROM contacts") == "all"
 
 
-async def test_becoming_active_is_told_by_the_times_and_writes_no_history(pool: WriterPool) -> None:
+async def test_becoming_active_is_recognised_by_the_times_and_writes_no_history(pool: WriterPool) -> None:
     await apply(pool, [make_event(Kind.ACCEPTED)])
     await apply(pool, [make_event(Kind.DELIVERED, day=0.1)])
 

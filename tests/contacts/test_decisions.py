@@ -336,7 +336,7 @@ async def test_a_reader_decides_nothing(pool: WriterPool) -> None:
     assert await status(pool) == ("blocklisted", "all")
 
 
-async def test_a_drop_for_the_esps_older_list_after_a_lift_is_no_strike_and_is_told_with_the_remedy(
+async def test_a_drop_for_the_esps_older_list_after_a_lift_is_no_strike_and_is_reported_with_the_remedy(
     pool: WriterPool,
 ) -> None:
     await bounced(pool)

@@ -100,7 +100,7 @@ class TestCompose:
             assert service["command"][0] in COMMANDS
             assert set(service["environment"]) <= KNOWN_VARIABLES
 
-    def test_only_whoever_asks_for_it_fetches_mail(self, compose: dict[str, Any]) -> None:
+    def test_mailboxes_are_fetched_only_if_their_profile_is_asked_for(self, compose: dict[str, Any]) -> None:
         assert [name for name, service in compose["services"].items() if "profiles" in service] == ["mailbox"]
         assert compose["services"]["mailbox"]["profiles"] == ["mailbox"]
 

@@ -126,7 +126,7 @@ async def test_a_server_that_does_not_let_us_in_gives_3_and_one_that_is_away_4(
     assert (code, "cannot be reached" in errors) == (ExitCode.UNAVAILABLE, True)
 
 
-async def test_a_source_without_a_mailbox_is_told_with_the_remedy(
+async def test_a_source_without_a_mailbox_is_reported_with_the_remedy(
     imap_server: ImapServer, database_dsn: str, tmp_path: Path
 ) -> None:
     code, _, errors = await ran(configuration(tmp_path, database_dsn, imap_server.port), "--once", "mandrill")

@@ -73,7 +73,7 @@ def test_each_signature_counts_by_itself() -> None:
     assert set(check_dkim(twice, both.get).passed) == {"fbl.example", "other.example"}
 
 
-def test_a_key_that_is_not_there_or_is_none_is_a_no() -> None:
+def test_a_signature_whose_key_is_missing_or_unusable_does_not_pass() -> None:
     for record in (None, b"", b"v=DKIM1; p=", b"hello", b"v=DKIM1; k=rsa; p=AAAA", b"\xff\x00"):
         assert check_dkim(signed(), dict.fromkeys([NAME], record).get) == DkimResult()
 

@@ -130,7 +130,7 @@ async def test_a_mail_may_be_moved_to_a_folder_whatever_its_name(
     assert len(await queued(database_dsn)) == 3
 
 
-async def test_many_mails_travel_in_a_few_parcels_and_progress_is_told(
+async def test_many_mails_travel_in_a_few_parcels_and_progress_is_reported(
     imap_server: ImapServer, postgres_writer: PostgresWriter, database_dsn: str
 ) -> None:
     imap_server.put(*(mail(number) for number in range(120)))
@@ -150,7 +150,7 @@ async def test_a_mail_that_the_queue_did_not_take_lies_where_it_was(imap_server:
     assert imap_server.found("UNFLAGGED UNDELETED UNSEEN") == 1
 
 
-async def test_a_mail_that_is_too_large_is_told_once_and_left(
+async def test_a_mail_that_is_too_large_is_reported_once_and_left(
     imap_server: ImapServer, postgres_writer: PostgresWriter, database_dsn: str
 ) -> None:
     imap_server.put(mail(1, size=20_000), mail(2))

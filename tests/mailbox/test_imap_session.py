@@ -114,7 +114,7 @@ async def test_a_server_that_says_nothing_is_given_up(imap_server: ImapServer) -
             await asyncio.to_thread(ImapSession.open, imap_server.mailbox(port=relay.port), timeout_seconds=0.5)
 
 
-def test_a_mail_that_is_gone_meanwhile_is_none(imap_server: ImapServer) -> None:
+def test_a_mail_that_has_gone_meanwhile_is_not_fetched(imap_server: ImapServer) -> None:
     imap_server.put(b"From: a@b\r\n\r\nhello\r\n")
     session = ImapSession.open(imap_server.mailbox(after_fetch="delete"), timeout_seconds=10)
     (mail,) = session.waiting()

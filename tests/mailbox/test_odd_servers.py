@@ -139,7 +139,7 @@ async def test_a_server_that_is_busy_passes_no_mail_over() -> None:
         await fetcher.close()
 
 
-async def test_a_full_folder_holds_up_no_mail_that_comes_later_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_folder_holds_up_no_mail_that_comes_later_and_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.mailbox.mailbox_fetcher.PARCEL_MAX_MAILS", 1)
 
     def answer(command: str) -> list[str]:
@@ -187,7 +187,7 @@ def test_news_before_the_server_idles_end_the_wait() -> None:
         session.close()
 
 
-def test_a_server_that_refuses_to_idle_is_told() -> None:
+def test_a_server_that_refuses_to_idle_is_reported() -> None:
     with serving(lambda command: ["!NO not now"] if command == "IDLE" else []) as server:
         session = ImapSession.open(server.mailbox(), timeout_seconds=5)
         with pytest.raises(MailboxUnavailable, match="offers IDLE but refuses it"):

@@ -209,7 +209,7 @@ def test_an_opt_out_knows_how_it_came_in(entry: Entry, way: Way) -> None:
     ],
     ids=lambda value: value.kind.value if hasattr(value, "kind") else "",
 )
-def test_each_is_told_in_a_sentence(entry: Entry, said: str) -> None:
+def test_each_is_reported_in_a_sentence(entry: Entry, said: str) -> None:
     assert sentence(entry) == said
 
 
@@ -264,6 +264,6 @@ def test_a_complaint_about_other_mail_forbids_that_too_whichever_comes_first(fir
     assert complained(about_news, about_a_receipt) is Blocks.ALL
 
 
-def test_the_stream_of_a_complaint_is_told() -> None:
+def test_the_stream_of_a_complaint_is_reported() -> None:
     told = explain([complaint(tags=("newsletter",))], STREAMS, START).steps[-1].sentence
     assert told == "The person complained about the marketing stream newsletter; no event takes that back."

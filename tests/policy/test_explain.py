@@ -141,7 +141,7 @@ SENTENCES: list[tuple[str, list[FeedbackEvent], str]] = [
 
 
 @pytest.mark.parametrize(("events", "sentence"), [case[1:] for case in SENTENCES], ids=[case[0] for case in SENTENCES])
-def test_what_an_event_did_is_said_in_a_sentence(events: list[FeedbackEvent], sentence: str) -> None:
+def test_what_an_event_did_is_explained_in_a_sentence(events: list[FeedbackEvent], sentence: str) -> None:
     assert last_sentence(*events) == sentence
 
 
@@ -149,7 +149,7 @@ def test_a_failure_that_no_rule_counts_says_so() -> None:
     assert last_sentence(soft(0), policy=preset("provider")) == "Not counted: no rule of the policy counts it."
 
 
-def test_half_a_strike_is_said_as_such() -> None:
+def test_half_a_strike_is_named_as_such() -> None:
     assert last_sentence(soft(0), policy=preset("mailman2")) == "Counted as strike 0.5 of 5 for rule bounce."
 
 
@@ -200,7 +200,7 @@ def test_the_story_goes_on_from_a_base() -> None:
     assert told.steps[0].effect.score == 2
 
 
-def test_the_whole_is_said_in_a_sentence() -> None:
+def test_the_whole_is_explained_in_a_sentence() -> None:
     told = explain([hard(0)], POLICY, LATER)
     assert told.sentence == (
         "blocklisted since 2026-03-01 12:00 UTC by rule bad_mailbox (mailbox_does_not_exist); "

@@ -55,7 +55,7 @@ def test_a_mailbox_that_stays_full_is_called_so_where_there_is_a_word_for_it() -
     assert named(System.KARTRA, *failures) == "Multiple soft bounces"
 
 
-def test_every_status_has_a_name_whatever_is_known() -> None:
+def test_every_status_has_a_name_whatever_the_facts_are() -> None:
     for status, cause, system in product(Status, Cause, System):
         one = Standing(status=status, blocks=Blocks.NONE, since=None, until=None, cause=cause)
         assert name_in(system, one, Facts())

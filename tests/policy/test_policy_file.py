@@ -238,7 +238,7 @@ def test_a_mistake_in_the_table_names_the_key_and_the_remedy(table: dict[str, An
         assert word in str(caught.value)
 
 
-def test_every_mistake_of_a_policy_is_told_at_once() -> None:
+def test_every_mistake_of_a_policy_is_reported_at_once() -> None:
     rules: dict[str, Any] = {
         "mailbox_full": {"strikes": 0, "stikes": 8, "causes": ["mailbox_ful", "@sotf", "mailbox_full"]},
         "mailbx_full": {"strikes": 8},

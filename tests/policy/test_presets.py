@@ -57,7 +57,7 @@ SOFT_LIMITS = {
 OTHERWISE = {"recommended", "odoo", "listmonk", "constantcontact", "provider", "engagingnetworks"}
 
 
-def test_every_preset_is_told_apart_here() -> None:
+def test_every_preset_is_distinguished_here() -> None:
     assert set(preset_names()) == set(SOFT_LIMITS) | OTHERWISE
     assert preset_names()[0] == "recommended"
 

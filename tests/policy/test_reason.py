@@ -39,7 +39,7 @@ def full(at: float) -> Entry:
     return soft(at, smtp_code=452, enhanced_status="4.2.2", diagnostic="452 4.2.2 over quota")
 
 
-def test_a_full_mailbox_is_told_with_how_often_since_when_and_the_last_answer() -> None:
+def test_a_full_mailbox_is_reported_with_how_often_since_when_and_the_last_answer() -> None:
     failures = [full(at) for at in (1, 8, 15, 22, 29)]
     short, sentence = told(delivered(0), *failures, at=30)
     assert short == "No marketing: mailbox full"
@@ -84,7 +84,7 @@ def test_a_listing_names_who_and_why() -> None:
     assert sentence == 'Blocklisted by anna on 2 March 2026 ("a trap").'
 
 
-def test_a_complaint_is_told_with_its_day() -> None:
+def test_a_complaint_is_reported_with_its_day() -> None:
     assert told(make_event(Kind.COMPLAINT, day=1, cause=Cause.ABUSE_REPORT)) == (
         "No: reported as spam",
         "Reported as spam on 2 March 2026.",
@@ -104,7 +104,7 @@ def test_an_unknown_permission_says_so() -> None:
     assert sentence.startswith("Nobody knows whether the person agreed")
 
 
-def test_a_contact_to_whom_nothing_is_forbidden_is_told_by_its_last_sign_of_life() -> None:
+def test_a_contact_to_whom_nothing_is_forbidden_is_recognised_by_its_last_sign_of_life() -> None:
     assert told() == ("Yes: nothing known yet", "Nothing was reported about it that counts.")
     assert told(delivered(1)) == ("Yes: mail has arrived", "A message was last delivered on 2 March 2026.")
 

@@ -52,7 +52,7 @@ def test_a_second_delivered_message_clears_for_good() -> None:
     assert strikes_of(CONSECUTIVE, *events, soft(3, "m")) == 1  # only the new one
 
 
-def test_the_same_delivery_told_twice_is_one_delivery() -> None:
+def test_the_same_delivery_reported_twice_is_one_delivery() -> None:
     twice = [delivered(1, "m"), make_event(Kind.DELIVERED, day=1, message="m", key="told again")]
     assert strikes_of(CONSECUTIVE, soft(0), *twice) == 0
     assert strikes_of(CONSECUTIVE, soft(0), *twice, soft(2, "m")) == 2

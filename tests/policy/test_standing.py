@@ -155,7 +155,7 @@ def test_nothing_changes_before_the_next_change_and_something_does_at_it(events:
     assert standing(facts, policy, at + timedelta(days=9999)) == standing(facts, policy, at)
 
 
-def test_what_lifts_it_is_said_in_a_sentence() -> None:
+def test_what_lifts_it_is_explained_in_a_sentence() -> None:
     blocked = lifts(standing(folded(hard(0)), POLICY, day(1)))
     assert blocked == (
         "It lasts until it is lifted by a new opt-in that the person has confirmed or an operator, with a reason."

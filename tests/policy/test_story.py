@@ -95,7 +95,7 @@ def test_the_steps_of_all_pages_are_those_of_the_whole_explanation(
 
 @settings(max_examples=examples(300))
 @given(some=any_log, is_long=st.booleans(), policy=policies, size=st.integers(1, 40))
-def test_going_over_calm_stretches_changes_nothing_that_is_told(
+def test_going_over_calm_stretches_changes_nothing_that_is_reported(
     some: list[Entry], policy: Policy, size: int, *, is_long: bool
 ) -> None:
     log = long(some) if is_long else some
@@ -123,7 +123,7 @@ def test_a_failure_is_told_however_many_openings_follow_it() -> None:
     assert failure.entry == log[0]
 
 
-def test_the_delivery_that_clears_strikes_is_told_in_the_middle_of_others() -> None:
+def test_the_delivery_that_clears_strikes_is_reported_in_the_middle_of_others() -> None:
     strikes = [soft(0, message="a"), soft(2, message="b")]
     calm = [delivered(3 + number, message=f"d{number}") for number in range(20)]
     items = page_of([*strikes, *calm]).items()

@@ -62,7 +62,7 @@ class MailConformance(ProviderConformance):
     def test_the_mail_comes_out_byte_for_byte(self) -> None:
         assert self.unwrapped(self.new_sender().posted(BOUNCE, now=NOW)).message == BOUNCE
 
-    def test_the_null_sender_and_the_recipient_of_the_envelope_are_told(self) -> None:
+    def test_the_null_sender_and_the_recipient_of_the_envelope_are_reported(self) -> None:
         mail = self.unwrapped(self.new_sender().posted(BOUNCE, now=NOW))
         assert (mail.envelope_sender, mail.envelope_recipient) == ("", "bounces@example.org")
 

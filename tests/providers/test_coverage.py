@@ -7,7 +7,7 @@ from tests.providers.coverage import coverage
 from tests.providers.coverage_line import COVERAGE_LINE
 
 
-def test_every_kind_and_cause_is_told_by_some_vendor(pytestconfig: pytest.Config) -> None:
+def test_every_kind_and_cause_is_reported_by_some_vendor(pytestconfig: pytest.Config) -> None:
     found = coverage()
     pytestconfig.stash[COVERAGE_LINE] = found.line()
     assert found.kinds == set(Kind)

@@ -160,7 +160,7 @@ async def test_only_so_much_of_a_lane_goes_ahead(queue: Opened) -> None:
 
 
 @pytest.mark.alone
-async def test_whoever_waits_for_a_share_hears_of_it_at_once(queue: Opened) -> None:
+async def test_a_new_parcel_wakes_those_who_wait_for_its_share_at_once(queue: Opened) -> None:
     writer, reader = await queue.writer(), await queue.reader()
     rest, first = (
         asyncio.create_task(reader.take(max_parcels=10, max_wait_seconds=10, share=share))
@@ -184,7 +184,7 @@ async def test_no_more_bytes_are_taken_than_asked_for(queue: Opened) -> None:
     assert len(await reader.take(max_parcels=10, max_wait_seconds=2, max_bytes=1)) == 1
 
 
-async def test_depth_is_told_for_each_lane(queue: Opened) -> None:
+async def test_depth_is_reported_for_each_lane(queue: Opened) -> None:
     writer, reader = await queue.writer(), await queue.reader()
     for lane, count in ((BUSY, 3), (IMPORT, 2)):
         for _ in range(count):

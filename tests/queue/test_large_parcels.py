@@ -116,7 +116,7 @@ class TestRabbitMQ:
         await writer.close()
 
     @pytest.mark.slow
-    async def test_a_lost_connection_leaves_none_behind(self, stoppable_rabbitmq_kit: RabbitMQKit) -> None:
+    async def test_a_lost_connection_leaves_no_lease_behind(self, stoppable_rabbitmq_kit: RabbitMQKit) -> None:
         url = stoppable_rabbitmq_kit.url
         writer, reader = await RabbitMQWriter.open(url), await RabbitMQReader.open(url)
         await reader.follow(LANES)

@@ -13,7 +13,7 @@ from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 
 
 @pytest.mark.usefixtures("_strict_logging")
-async def test_a_broker_that_stays_away_is_told_once_with_the_remedy_and_not_at_each_attempt(
+async def test_a_broker_that_stays_away_is_reported_once_with_the_remedy_and_not_at_each_attempt(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging(strict=True)

@@ -95,7 +95,7 @@ async def test_the_answer_says_of_each_event_what_became_of_it(
     assert len(postgres_writer.parcels) == (status == 200)
 
 
-async def test_of_many_mistakes_the_first_hundred_are_told(
+async def test_of_many_mistakes_the_first_hundred_are_reported(
     start_receiver: Start, postgres_writer: TallyingWriter
 ) -> None:
     sender = BouncekeeperSamples()

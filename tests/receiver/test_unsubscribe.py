@@ -80,7 +80,7 @@ async def test_one_click_may_come_as_a_form_with_parts_and_in_chunks(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
-async def test_whoever_only_follows_the_link_changes_nothing(
+async def test_following_the_link_alone_changes_nothing(
     method: str, start: _Running, postgres_writer: TallyingWriter
 ) -> None:
     receiver = await start(postgres_writer)
@@ -244,7 +244,7 @@ async def test_a_file_of_texts_with_a_mistake_stops_the_start(
         await start(postgres_writer, UnsubscribeSettings(secrets=SETTINGS.secrets, words_file=str(file)))
 
 
-async def test_nothing_is_queued_by_whatever_only_looks(
+async def test_looking_at_the_page_queues_nothing(
     start: _Running, rabbitmq_writer: TallyingWriter, rabbitmq_reader: RabbitMQReader
 ) -> None:
     receiver = await start(rabbitmq_writer)

@@ -70,7 +70,7 @@ def test_quotes_stay_where_the_mailbox_needs_them(spelling: str, expected: str) 
         "jane@joe@example.org",
     ],
 )
-def test_two_addresses_in_one_field_are_none(text: str) -> None:
+def test_two_addresses_in_one_field_are_not_an_address(text: str) -> None:
     assert normalise_address(text) is None
 
 
@@ -106,7 +106,7 @@ def test_tags_and_dots_are_other_mailboxes(one: str) -> None:
         '""@example.org',
     ],
 )
-def test_what_is_no_address_is_none(text: str) -> None:
+def test_text_that_is_not_an_address_has_no_normal_form(text: str) -> None:
     assert normalise_address(text) is None
 
 
@@ -137,5 +137,5 @@ def test_spellings_of_one_phone_number_meet(spelling: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "0170 1234567", "+0170123456", "+49", "+4917012345678901", "jane@example.org", "+49x"]
 )
-def test_a_number_without_its_country_is_none(text: str) -> None:
+def test_a_number_without_its_country_is_not_a_phone_number(text: str) -> None:
     assert normalise_phone_number(text) is None

@@ -136,7 +136,7 @@ class TestSecrets:
         for secret in ("geheimnis", "auchgeheim", "kurz-geheim"):
             assert secret not in told + whole
 
-    def test_a_url_that_is_none_is_not_repeated(self, tmp_path: Path) -> None:
+    def test_a_text_that_is_not_a_url_is_not_repeated(self, tmp_path: Path) -> None:
         told = mistakes('[postgres]\nurl = "mysql://me:geheimnis@db"\n[queue]\nurl = "http://geheimnis@mq"\n', tmp_path)
         assert "postgres.url is not the URL of a Postgres" in told
         assert "queue.url is not the URL of a RabbitMQ" in told
@@ -149,7 +149,7 @@ class TestSecrets:
         assert "4711" not in told
         assert "4712" not in told
 
-    def test_one_text_where_a_list_is_wanted_is_told_so(self, tmp_path: Path) -> None:
+    def test_one_text_where_a_list_is_wanted_is_reported(self, tmp_path: Path) -> None:
         told = mistakes(WHOLE + "[api]\ntokens = 'a-single-token-of-the-api'\n", tmp_path)
         assert "is one text: write a list, tokens = [" in told
         assert "a-single-token" not in told
@@ -190,18 +190,18 @@ class TestMistakes:
             ("sources = 1\n", "sources must be tables"),
         ],
     )
-    def test_each_is_told_with_its_remedy(self, tmp_path: Path, toml: str, told: str) -> None:
+    def test_each_is_reported_with_its_remedy(self, tmp_path: Path, toml: str, told: str) -> None:
         text = toml + WHOLE if not toml.startswith("[") else WHOLE + toml
         assert told.format(file=tmp_path / "bouncekeeper.toml") in mistakes(text, tmp_path)
 
-    def test_all_are_told_at_once(self, tmp_path: Path) -> None:
+    def test_all_are_reported_at_once(self, tmp_path: Path) -> None:
         toml = '[receiver]\nprot = 1\nport = 0\n[logs]\nlevel = "loud"\n[queue]\nadapter = "kafka"\n'
         told = mistakes(toml, tmp_path, environment={"BOUNCEKEEPER_RECEIVER_HOTS": "x"})
         assert "has 6 mistakes" in told
         for part in ("receiver.prot", "receiver.port", "logs.level", "queue.adapter", "RECEIVER_HOTS", "postgres.url"):
             assert part in told
 
-    def test_those_of_policy_and_sources_are_told_with_the_others_at_once(self, tmp_path: Path) -> None:
+    def test_those_of_policy_and_sources_are_reported_with_the_others_at_once(self, tmp_path: Path) -> None:
         toml = """
             [logs]
             level = "loud"
@@ -240,7 +240,7 @@ class TestMistakes:
         assert "remove it" in mistakes(WHOLE + 'adapter = "postgres"\n', tmp_path)
         assert load(postgres + '[queue]\nadapter = "postgres"\n', folder=tmp_path).queue.url is None
 
-    def test_a_misspelt_variable_is_told_with_what_was_meant(self, tmp_path: Path) -> None:
+    def test_a_misspelt_variable_is_reported_with_what_was_meant(self, tmp_path: Path) -> None:
         told = mistakes(WHOLE, tmp_path, environment={"BOUNCEKEEPER_RECIEVER_PORT": "1"})
         assert "the variable BOUNCEKEEPER_RECIEVER_PORT is unknown: did you mean BOUNCEKEEPER_RECEIVER_PORT?" in told
 
@@ -258,7 +258,7 @@ class TestMistakes:
     def test_an_unknown_override_is_a_mistake(self, tmp_path: Path) -> None:
         assert "did you mean receiver.port?" in mistakes(WHOLE, tmp_path, overrides={"receiver.prot": "1"})
 
-    def test_a_file_that_is_no_toml_or_not_there_is_told(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_no_toml_or_not_there_is_reported(self, tmp_path: Path) -> None:
         assert "is not TOML" in mistakes("[receiver\n", tmp_path)
         with pytest.raises(ImpossibleSetting, match="cannot be read"):
             load_settings(config_file=tmp_path / "nowhere.toml", environment={}, overrides={})

@@ -76,7 +76,7 @@ def test_variables_come_before_the_file(tmp_path: Path) -> None:
         ('stauses = ["complained"]', "did you mean statuses"),
     ],
 )
-def test_a_mistake_is_told_with_its_remedy_and_without_the_secret(tmp_path: Path, line: str, remedy: str) -> None:
+def test_a_mistake_is_reported_with_its_remedy_and_without_the_secret(tmp_path: Path, line: str, remedy: str) -> None:
     values = {"url": '"https://crm.example.org/"', "secrets": f'["{SECRET}"]'}
     name, _, value = line.partition(" = ")
     if name == "secrets_files":
@@ -93,6 +93,6 @@ def test_plain_http_beyond_this_machine_must_be_allowed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["endpoints = 1", "[endpoints]\ncrm = 1", '[endpoints."a b"]\nurl = "https://x/"'])
-def test_what_is_no_table_of_endpoints_is_told(tmp_path: Path, text: str) -> None:
+def test_what_is_no_table_of_endpoints_is_reported(tmp_path: Path, text: str) -> None:
     with pytest.raises(ImpossibleSetting, match="endpoints"):
         endpoints(tmp_path, text)

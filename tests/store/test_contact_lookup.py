@@ -79,6 +79,6 @@ async def test_a_whole_row_comes_with_each_value_in_its_place(pool: Pool, contac
     assert (row.last_delivered_message, row.base, row.base_until, row.first_seen_at) == ("m1", b"b", NOON, NOON)
 
 
-async def test_a_contact_that_is_not_known_is_none(pool: Pool) -> None:
+async def test_an_unknown_contact_is_not_found(pool: Pool) -> None:
     assert await find_contact(pool, "default", "email", "nobody@example.org") is None
     assert await find_contacts(pool, "default", "email", []) == []

@@ -25,7 +25,7 @@ from worker.store.writer_pool import open_writer_pool, writing
         (sweep, "pool", WriterPool),
     ],
 )
-def test_whatever_writes_contacts_says_so_in_its_types(
+def test_what_writes_contacts_has_the_type_of_a_writer(
     function: Callable[..., Any], parameter: str, expected: object
 ) -> None:
     assert get_type_hints(function)[parameter] is expected

@@ -72,7 +72,7 @@ def load_policy(table: Mapping[str, Any]) -> Policy:
     mistakes += [_unknown_key(key, value, base or {}) for key, value in table.items() if key not in POLICY_KEYS]
     name = table.get("name", base_name if base_name != NO_PRESET else "custom")
     if "name" in table and not (isinstance(name, str) and name and name.isprintable()):
-        mistakes.append(mistake(_WHERE, "name", f"is {name!r}", "write a word or drop it"))
+        mistakes.append(mistake(_WHERE, "name", f"is {name!r}", "write a name, or remove the key"))
     settings = _settings_of_all_rules({**(base or {}), **table}, mistakes)
     own_tables = _own_rule_tables(table.get("rules", {}), mistakes)
     if base is None:
@@ -139,7 +139,7 @@ def _check_streams(settings: Mapping[str, Any], mistakes: list[str]) -> None:
                 _WHERE,
                 "marketing_complaint_applies_to",
                 f'is "{of_streams.value}", which forbids more than complaint_applies_to, "{of_all.value}"',
-                "lower it, or raise the other",
+                "lower it, or raise complaint_applies_to",
             )
         )
 
@@ -185,11 +185,11 @@ def _merge_rule(
     where = rule_place(name)
     if own.get("remove", False) is not False:
         if own["remove"] is not True:
-            raise impossible(where, "remove", f"is {own['remove']!r}", "write remove = true, or drop it")
+            raise impossible(where, "remove", f"is {own['remove']!r}", "write remove = true, or remove the key")
         if name not in preset_rules:
             known = list(preset_rules)
             close = closest(name, known)
-            remedy = f"did you mean [policy.rules.{close}]?" if close else "drop the table"
+            remedy = f"did you mean [policy.rules.{close}]?" if close else "remove the table"
             raise impossible(where, "remove", f"names a rule that preset {preset_name!r} does not have", remedy)
         if len(own) > 1:
             raise impossible(where, "remove", "is next to other keys", "keep either remove or the other keys")

@@ -68,7 +68,7 @@ def _check_what_counts(where: str, rule: Rule) -> Iterator[str]:
             where,
             "weights",
             f"are so light that {rule.most_strikes()} strikes could be needed",
-            f"keep it within {MOST_STRIKES} strikes",
+            f"raise them to stay within {MOST_STRIKES} strikes",
         )
 
 
@@ -100,7 +100,7 @@ def _check_spacing(where: str, rule: Rule) -> Iterator[str]:
             yield mistake(
                 where,
                 key,
-                f"lets {gaps + 1} strikes take at least {gaps} times as long, which is not below window",
+                f"makes {gaps + 1} strikes take at least {gaps} times as long, which is not below window",
                 f"shorten {key}, lower strikes, or lengthen window",
             )
         if stale_after is not None and gaps and interval >= stale_after:

@@ -21,7 +21,7 @@ def found(folder: Path, sources: str) -> list[Finding]:
     return asyncio.run(look_at_sources(settings))
 
 
-def test_a_description_is_told_with_what_it_lacks(tmp_path: Path) -> None:
+def test_a_description_is_reported_with_what_it_lacks(tmp_path: Path) -> None:
     source = '[sources.pigeon]\nprovider = "described"\nsecrets = ["a-secret"]\ndescription = "pigeon.toml"\n'
     (tmp_path / "pigeon.toml").write_text(DESCRIPTION)
     first, described = found(tmp_path, source)
@@ -54,7 +54,9 @@ def test_a_description_is_told_with_what_it_lacks(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_source_of_mail_is_told_with_what_it_believes(options: str, level: Level, told: str, tmp_path: Path) -> None:
+def test_a_source_of_mail_is_reported_with_what_it_believes(
+    options: str, level: Level, told: str, tmp_path: Path
+) -> None:
     _, reports = found(tmp_path, MAIL + options + "\n")
     assert (reports.what, reports.level) == ("reports to reports", level)
     assert told in reports.detail

@@ -60,7 +60,7 @@ async def test_a_service_that_fails_makes_the_others_stop_in_good_order() -> Non
     assert ended == ["in good order"] * 2
 
 
-async def test_several_failures_are_all_told() -> None:
+async def test_several_failures_are_all_reported() -> None:
     async def failing(_stop: asyncio.Event) -> None:
         raise ImpossibleSetting("no port")
 

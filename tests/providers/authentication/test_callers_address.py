@@ -34,7 +34,7 @@ def test_a_callers_address_is_let_in_when_a_network_holds_it(
     assert refused is None or refused.http_status == 403
 
 
-def test_a_network_that_is_none_is_reported() -> None:
+def test_a_text_that_is_not_a_network_is_reported() -> None:
     source = Source(name="s", provider="p", secrets=(Secret("x"),), allowed_addresses=("192.0.2.0/99", "192.0.2.0/24"))
     (problem,) = address_problems(source)
     assert "192.0.2.0/99" in problem

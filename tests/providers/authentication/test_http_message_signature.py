@@ -86,7 +86,7 @@ def test_a_digest_that_does_not_fit_is_refused(digest: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["content-digest", "signature-input", "signature"])
-def test_a_missing_header_is_told(name: str) -> None:
+def test_a_missing_header_is_reported(name: str) -> None:
     request = signed()
     headers = {key: value for key, value in request.headers.items() if key != name}
     assert reason(msgspec.structs.replace(request, headers=headers)) == "missing_signature"

@@ -133,7 +133,7 @@ def test_an_empty_secret_opens_nothing() -> None:
     assert reason(f"Bearer {token()}", "") == "bad_credentials"
 
 
-def test_what_is_wrong_in_a_source_is_told() -> None:
+def test_what_is_wrong_in_a_source_is_reported() -> None:
     def problems(*secrets: str, **options: Any) -> list[str]:
         source = Source(name="s", provider="sendgrid", secrets=tuple(Secret(text) for text in secrets), options=options)
         return JsonWebToken().check_secrets(source)

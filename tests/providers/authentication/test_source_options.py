@@ -57,11 +57,11 @@ def test_an_option_that_is_left_out_has_its_default(option: Option[Any], default
         (NAMES, "ab", 'names is one text: write a list, names = ["…"]'),
     ],
 )
-def test_a_mistake_is_told_with_its_remedy(option: Option[Any], value: object, told: str) -> None:
+def test_a_mistake_is_reported_with_its_remedy(option: Option[Any], value: object, told: str) -> None:
     assert check_options(source_with(**{option.name: value}), [option]) == [told]
 
 
-def test_a_name_that_is_not_known_is_told_with_the_nearest_one() -> None:
+def test_a_name_that_is_not_known_is_reported_with_the_nearest_one() -> None:
     (told,) = check_options(source_with(name=["a"]), [PATIENCE, NAMES])
     assert told == "name is not known to pigeon: did you mean names?"
     (told,) = check_options(source_with(weight=7), [PATIENCE, LOUD])
@@ -70,7 +70,7 @@ def test_a_name_that_is_not_known_is_told_with_the_nearest_one() -> None:
     assert told == "colour is not known to pigeon: it has no settings of its own"
 
 
-def test_what_is_checked_elsewhere_is_not_told_twice() -> None:
+def test_what_is_checked_elsewhere_is_not_reported_twice() -> None:
     anything = checked_elsewhere("anything", None, lambda value: value if isinstance(value, str) else None)
     assert check_options(source_with(anything=7), [anything]) == []
     assert anything.of(source_with(anything=7)) is None

@@ -65,7 +65,7 @@ def test_how_often_each_rule_decided_is_counted_once() -> None:
     assert operator_rules().take_counts() == {}
 
 
-def test_all_mistakes_are_told_at_once_with_what_was_meant() -> None:
+def test_all_mistakes_are_reported_at_once_with_what_was_meant() -> None:
     mistakes: list[str] = []
     rules = {
         "one": {"word": ["x"], "cause": "mailbox_ful"},

@@ -259,7 +259,7 @@ def test_a_group_that_names_nobody_is_of_whom_exim_names_or_the_token() -> None:
     )
 
 
-def test_one_recipient_told_twice_is_one_event() -> None:
+def test_one_recipient_reported_twice_is_one_event() -> None:
     assert len(read(dsn(group(), group(), original=""), options=ALL)) == 1
 
 

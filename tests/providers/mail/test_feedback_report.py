@@ -223,7 +223,7 @@ def test_a_report_as_yaml_is_read() -> None:
     assert read_one(multipart(parts, kind="multipart/mixed", X_ARF="Yes")).kind is Kind.COMPLAINT
 
 
-def test_a_report_in_json_that_is_none_changes_nothing() -> None:
+def test_a_report_whose_json_is_not_xarf_changes_nothing() -> None:
     for document in ("", "[", "[]", "3", '{"a": {"b": 1}}'):
         event = read_one(multipart([("application/json", document)], kind="multipart/mixed", X_XARF="PLAIN"))
         assert event.kind is Kind.OTHER

@@ -65,7 +65,7 @@ def test_a_way_in_that_verifies_signatures_needs_no_more() -> None:
         ({"report_addresses": ["fbl"]}, "no address"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_remedy_and_without_secrets(options: dict[str, Any], told: str) -> None:
+def test_what_is_wrong_is_reported_with_its_remedy_and_without_secrets(options: dict[str, Any], told: str) -> None:
     problems = check_mail_options(source(**({"token_secrets": [KEY]} | options)))
     assert any(told in problem for problem in problems)
     assert not any("short" in problem or KEY in problem for problem in problems)

@@ -32,7 +32,7 @@ class TestReportFields:
         two = f"Final-Recipient: rfc822; {BEN}\nStatus: 5.1.1\nAction: failed\n"
         assert verdicts(dsn(one, two)) == {ANN: FULL, BEN: GONE}
 
-    def test_groups_without_a_line_between_them_are_told_apart(self) -> None:
+    def test_groups_without_a_line_between_them_are_distinguished(self) -> None:
         fields = (
             f"Final-Recipient: rfc822; {ANN}\nAction: failed\nStatus: 5.1.1\n"
             f"Final-Recipient: rfc822; {BEN}\nAction: failed\nStatus: 5.2.2\n"
@@ -201,7 +201,7 @@ class TestNamedRecipients:
         assert "?" not in event.address
         assert event.kind is Kind.HARD_BOUNCE
 
-    def test_no_address_is_made_of_text_that_is_none(self) -> None:
+    def test_no_recipient_is_read_from_json_inside_a_mail(self) -> None:
         body = (
             '{"bounce":{"bouncedRecipients":[{"emailAddress":"jane@example.org"}]},"mail":{"source":"n@example.com"}}'
         )

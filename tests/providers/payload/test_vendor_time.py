@@ -30,7 +30,7 @@ def test_fractions_of_a_second_are_kept() -> None:
         *(1e300, [], {}, "9" * 50, "1_772", SECONDS * 10**6, b"1772600767"),
     ],
 )
-def test_what_is_no_usable_number_of_seconds_is_none(value: Any) -> None:
+def test_an_unusable_number_of_seconds_is_not_read(value: Any) -> None:
     assert from_unix_seconds(value) is None
 
 
@@ -63,7 +63,7 @@ def test_every_way_of_writing_the_moment_is_the_moment(text: str) -> None:
         "2026-03-04T05:06:07Z" + "0" * 50,
     ],
 )
-def test_what_is_no_usable_time_is_none(text: Any) -> None:
+def test_an_unusable_time_is_not_read(text: Any) -> None:
     assert from_iso(text) is None
 
 

@@ -171,7 +171,7 @@ class TestHandshakes:
         assert answer.headers == {"WebHook-Allowed-Origin": "eventgrid.azure.net", "WebHook-Allowed-Rate": "*"}
 
     @pytest.mark.parametrize("headers", [{}, {"webhook-request-origin": "a\r\nSet-Cookie: b"}])
-    def test_other_options_are_none_of_ours(self, headers: dict[str, str]) -> None:
+    def test_options_requests_of_others_get_no_answer(self, headers: dict[str, str]) -> None:
         assert PROVIDER.bind(AzureCommunicationServicesSamples().source("first")).answer_probe(options(headers)) is None
 
 

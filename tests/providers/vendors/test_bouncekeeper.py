@@ -87,7 +87,7 @@ class TestShapes:
         lines = b"\n".join(json.dumps(GONE | {"address": f"p{number}@example.org"}).encode() for number in range(3))
         assert [event.address for event in read(lines + b"\n")] == [f"p{number}@example.org" for number in range(3)]
 
-    def test_no_events_are_none(self) -> None:
+    def test_an_empty_list_holds_no_events(self) -> None:
         assert read(b"[]") == read(b'{"events": []}') == []
 
     def test_kind_and_recipient_are_other_names_of_event_and_address(self) -> None:

@@ -182,7 +182,7 @@ def test_a_batch_is_an_array_or_stands_in_one(wrap: Any) -> None:
     assert [event.event_key for event in events] == [read(values)[0].event_key for values in told]
 
 
-def test_an_array_of_texts_beside_the_batch_is_none() -> None:
+def test_an_array_of_texts_is_not_taken_for_the_batch() -> None:
     (event,) = read({"labels": ["news"], "events": [sample_object(sample())]})
     assert event.vendor_event == "hard_bounce"
 
@@ -192,7 +192,7 @@ def test_a_batch_inside_an_object_is_as_limited_as_any() -> None:
         read({"events": [{}] + [0] * 100_000})
 
 
-def test_a_batch_inside_a_batch_is_none() -> None:
+def test_a_batch_inside_a_batch_is_malformed() -> None:
     (event,) = read([{"events": [sample_object(sample())] * 2}])
     assert event.vendor_event == "malformed"
 

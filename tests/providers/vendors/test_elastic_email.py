@@ -137,7 +137,7 @@ def test_json_says_the_same_as_a_form_whatever_the_case_of_its_names() -> None:
     assert as_form.occurred_at == EARLIER
 
 
-def test_account_and_sender_are_told() -> None:
+def test_account_and_sender_are_reported() -> None:
     event = one(account="shop@example.org", **{"from": "news@example.net"})
     assert with_own_account(event, "subaccount", PROVIDER.account_paths).account == "shop@example.org"
     assert with_own_account(event, "sending_domain", PROVIDER.account_paths).account == "example.net"

@@ -130,7 +130,7 @@ def test_the_fields_of_before_2011_are_read_too() -> None:
     assert (found.cause, found.arrival_dated) == (Cause.MAILBOX_DOES_NOT_EXIST, False)
 
 
-def test_events_are_told_apart_by_their_id_and_without_one_by_the_rest() -> None:
+def test_events_are_distinguished_by_their_id_and_without_one_by_the_rest() -> None:
     events = [event("scomp", id=1), event("scomp", id=2), event("bounce_all", id=1), event("scomp", id=0)]
     events += [event("scomp", id=0, email="x@example.org"), event("scomp", id=0, event_time=1772622001)]
     keys = [found.event_key for found in read(*events, *events)]

@@ -75,7 +75,7 @@ def test_the_lines_of_a_reply_are_joined() -> None:
     assert read(action="BOUNCE", attempt=GONE).diagnostic == "no such user"
 
 
-def test_attempts_and_copies_are_told_apart() -> None:
+def test_attempts_and_copies_are_distinguished() -> None:
     told: list[dict[str, Any]] = [
         {},
         {"retry": 1},

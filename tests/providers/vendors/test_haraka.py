@@ -71,7 +71,7 @@ def test_a_status_that_haraka_hardened_when_it_gave_up_is_not_believed() -> None
     assert (event.kind, event.enhanced_status) == (Kind.SOFT_BOUNCE, None)
 
 
-def test_attempts_and_recipients_are_told_apart() -> None:
+def test_attempts_and_recipients_are_distinguished() -> None:
     told: list[dict[str, Any]] = [
         {},
         {"failures": 1},

@@ -183,7 +183,7 @@ def test_a_record_about_several_recipients_is_an_event_for_each() -> None:
     assert events[0].event_key != events[1].event_key
 
 
-def test_attempts_and_records_are_told_apart() -> None:
+def test_attempts_and_records_are_distinguished() -> None:
     records = [record(), record(num_attempts=2), record(type="OOB"), record(nodeid="x"), record(id="y")]
     assert len({event.event_key for event in read(*records, *records)}) == len(records)
 

@@ -111,7 +111,7 @@ def test_an_event_without_type_or_about_nobody_is_set_aside() -> None:
     assert read(type="unknown_type", email_to=None).recognised
 
 
-def test_headers_and_accounts_are_told() -> None:
+def test_headers_and_accounts_are_reported() -> None:
     event = read(email_headers=[{"key": "X-Order", "value": "77"}, {"key": "From", "value": "a"}, {"key": 3}, None])
     assert event.metadata == {"X-Order": "77"}
     assert with_own_account(event, "sending_domain", PROVIDER.account_paths).account == "example.org"
@@ -248,7 +248,7 @@ class TestSubscription:
         assert isinstance(verdict, Refused)
         assert verdict.reason == "subscribe_url_refused"
 
-    def test_its_end_is_answered_and_told(self) -> None:
+    def test_its_end_is_answered_and_reported(self) -> None:
         fields = json.loads(shared_sender().confirmation(_CONFIRM, now=NOW).body)
         kept = {name: value for name, value in fields.items() if not name.startswith("Sign")}
         verdict = judge(shared_sender().request({**kept, "Type": "UnsubscribeConfirmation"}))

@@ -122,7 +122,7 @@ def test_clicks_on_two_links_at_once_are_two_events() -> None:
     assert first != second
 
 
-def test_the_sending_domain_is_told_by_the_smtp_service() -> None:
+def test_the_sending_domain_is_reported_by_the_smtp_service() -> None:
     event = smtp("delivered", sender="news@example.com")
     assert with_own_account(event, "sending_domain", PROVIDER.account_paths).account == "example.com"
 

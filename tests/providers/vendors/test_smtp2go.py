@@ -68,7 +68,7 @@ def test_a_rejection_of_an_invalid_address_counts_and_any_other_is_an_echo() -> 
     assert (listed.kind, listed.cause) == (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
 
 
-def test_a_refusal_of_our_greeting_is_told_by_its_context_and_blames_nobody_else() -> None:
+def test_a_refusal_of_our_greeting_is_reported_by_its_context_and_blames_nobody_else() -> None:
     event = one(bounce="hard", context="MAIL FROM:<news@example.com>", message="550 does not exist")
     assert (event.kind, event.cause) == (Kind.BLOCKED, Cause.SENDER_CONFIGURATION)
     event = one(bounce="hard", context="RCPT TO:<jane@example.org>", message="550 does not exist")
@@ -115,7 +115,7 @@ def test_a_bounce_of_a_new_sort_is_noticed() -> None:
     assert (event.kind, event.vendor_event, event.recognised) == (Kind.SOFT_BOUNCE, "bounce/squishy", False)
 
 
-def test_a_processed_mail_is_told_for_each_of_its_recipients() -> None:
+def test_a_processed_mail_is_reported_for_each_of_its_recipients() -> None:
     values = sample_values(sample(Kind.ACCEPTED, Cause.NONE)) | {
         "recipients": ["a@example.org", "b@example.org", 3, ""]
     }

@@ -101,7 +101,7 @@ def test_the_vendors_events_are_all_mapped() -> None:
     ("name", "way"),
     [("list_unsubscribe", Way.MAIL_CLIENT), ("link_unsubscribe", Way.FOOTER_LINK), ("click", None)],
 )
-def test_the_mail_programs_button_and_a_link_are_told_apart(name: str, way: Way | None) -> None:
+def test_the_mail_programs_button_and_a_link_are_distinguished(name: str, way: Way | None) -> None:
     assert one(name).way is way
 
 

@@ -122,7 +122,7 @@ def test_an_event_about_nobody_is_set_aside() -> None:
         one(recipient=None)
 
 
-def test_the_sending_domain_is_told() -> None:
+def test_the_sending_domain_is_reported() -> None:
     assert with_own_account(one(), "sending_domain", PROVIDER.account_paths).account == "example.com"
 
 

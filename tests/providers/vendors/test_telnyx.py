@@ -147,7 +147,7 @@ class TestStatus:
             ("40310", Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
         ],
     )
-    def test_of_a_failure_is_told_by_its_code(self, code: str, kind: Kind, cause: Cause) -> None:
+    def test_of_a_failure_is_reported_by_its_code(self, code: str, kind: Kind, cause: Cause) -> None:
         event = sent("sending_failed", code)
         assert (event.kind, event.cause, event.address) == (kind, cause, "+491701234567")
 
@@ -192,13 +192,13 @@ class TestOptOut:
     @pytest.mark.parametrize(
         ("answered", "kind"), [("STOP", Kind.UNSUBSCRIBE), ("START", Kind.RESUBSCRIBE), ("HELP", Kind.OTHER)]
     )
-    def test_is_told_by_what_telnyx_answered(self, answered: str, kind: Kind) -> None:
+    def test_is_recognised_by_what_telnyx_answered(self, answered: str, kind: Kind) -> None:
         event = incoming(autoresponse_type=answered, text="ARRET")
         assert (event.kind, event.vendor_event) == (kind, f"received/{answered}")
         assert event.address == (None if kind is Kind.OTHER else "+491701234567")
 
     @pytest.mark.parametrize("text", ["Stop", "stop all", "STOPALL", "unsubscribe", " cancel ", "END", "quit"])
-    def test_is_told_by_the_default_keywords_alone(self, text: str) -> None:
+    def test_is_recognised_by_the_default_keywords_alone(self, text: str) -> None:
         assert incoming(text=text).kind is Kind.UNSUBSCRIBE
         assert incoming(text=f"{text} it, please").kind is Kind.OTHER
 

@@ -242,7 +242,7 @@ class TestStatus:
             (21614, Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),
         ],
     )
-    def test_of_a_failure_is_told_by_its_code(self, code: int, kind: Kind, cause: Cause) -> None:
+    def test_of_a_failure_is_reported_by_its_code(self, code: int, kind: Kind, cause: Cause) -> None:
         event = callback("undelivered", code, ErrorMessage="What Twilio says.")
         assert (event.kind, event.cause, event.channel) == (kind, cause, Channel.SMS)
         assert (event.address, event.diagnostic) == ("+491701234567", "What Twilio says.")
@@ -291,13 +291,13 @@ class TestOptOut:
     @pytest.mark.parametrize(
         ("stated", "kind"), [("STOP", Kind.UNSUBSCRIBE), ("START", Kind.RESUBSCRIBE), ("HELP", Kind.OTHER)]
     )
-    def test_is_told_by_its_type_in_whatever_language_it_was_written(self, stated: str, kind: Kind) -> None:
+    def test_is_recognised_by_its_type_in_whatever_language_it_was_written(self, stated: str, kind: Kind) -> None:
         event = incoming(OptOutType=stated, Body="ARRET")
         assert (event.kind, event.vendor_event) == (kind, f"received/{stated}")
         assert event.address == (None if kind is Kind.OTHER else "+491701234567")
 
     @pytest.mark.parametrize("body", ["STOP", " stop\n", "StopAll", "unsubscribe", "CANCEL", "end", "quit", "revoke"])
-    def test_is_told_by_the_default_keywords_alone(self, body: str) -> None:
+    def test_is_recognised_by_the_default_keywords_alone(self, body: str) -> None:
         assert incoming(Body=body).kind is Kind.UNSUBSCRIBE
 
     def test_is_taken_back_by_the_default_keywords_but_by_no_yes(self) -> None:

@@ -115,7 +115,7 @@ def test_a_complaint_names_its_recipient_in_any_form(to: object) -> None:
     assert (event.kind, event.address) == (Kind.COMPLAINT, "jane@example.org")
 
 
-def test_agent_sender_and_reference_are_told() -> None:
+def test_agent_sender_and_reference_are_reported() -> None:
     (event,) = read_values(sample_values(sample()))
     assert event.metadata == {"client_reference": "order-77"}
     assert with_own_account(event, "subaccount", PROVIDER.account_paths).account == "agent-1"
