@@ -37,7 +37,7 @@ _FAMILIES = {
         "to `dead_letters`, and the others are stored."
     ),
     "RequestRefused": (
-        "Whoever asked the API must change the question; the answer is a problem of RFC 9457 with the remedy "
+        "The caller of the API must change the request; the answer is a problem of RFC 9457 with the remedy "
         "([the API's description](../schemas/openapi.yaml))."
     ),
     "StopTheProcess": (

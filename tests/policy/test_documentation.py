@@ -34,7 +34,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "policy.md"
 SETTINGS = {
     "preset": "the table to begin with",
     "name": "what logs and pages call the policy; the preset's name when left out",
-    "about": "a sentence for whoever reads the file; the program makes no use of it",
+    "about": "a sentence for readers of the file; the program does not use it",
     "max_event_age": (
         "a failure that an ESP reports longer than this after it happened is kept but is no strike; one in "
         "[our own JSON](providers/bouncekeeper.md) counts however old it is"
@@ -74,8 +74,8 @@ MEANINGS = {
     "engaged_extra": "how many more strikes it takes for people who were engaged lately",
     "engaged_within": "how recent their engagement must be at the time of the failure",
     "engaged_by": (
-        "what is engagement: `delivered`, `opened`, `clicked`; a failed message's own delivery is none, and only the "
-        "newest delivery is remembered"
+        "what counts as engagement: `delivered`, `opened`, `clicked`; a failed message's own delivery does not "
+        "count, and only the newest delivery is remembered"
     ),
     "engaged_min_interval": "`min_interval` for engaged people, where it is to differ",
     "action": "what follows: `record` (shown only), `hold` (ends by itself) or `block` (until lifted)",
