@@ -38,6 +38,15 @@ from worker.api.request_edge import (
     answer_request,
 )
 from worker.api.route import AccountScope, Route
+from worker.api.safelist import (
+    SAFELIST,
+    SafelistDesk,
+    approve,
+    ask_for_many,
+    ask_for_one,
+    decline,
+    list_safelist_requests,
+)
 from worker.api.schema_doubt import SchemaDoubt
 from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, read_changes
 from worker.connections.listening import hide_versions
@@ -48,11 +57,13 @@ from worker.contacts.check import check_addresses
 from worker.contacts.explanation import DEFAULT_STEPS, MAX_STEPS, contact_explanation
 from worker.contacts.policies import Policies
 from worker.contacts.report import contact_report
+from worker.contacts.safelist_account import AccountReputations
 from worker.policy.rule import Policy
 from worker.process import metrics
 from worker.process.logs import contact_field
 from worker.process.probes import add_probes
-from worker.settings.tree import ApiSettings
+from worker.settings.safelist import configured_rules
+from worker.settings.tree import ApiSettings, SafelistSettings
 from worker.store.pool import Pool, WriterPool
 from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING
@@ -80,6 +91,7 @@ def build_api(
     policy: Policy,
     settings: ApiSettings,
     source_accounts: Collection[str],
+    safelist: SafelistSettings | None = None,
     routes: Sequence[Route] | None = None,
 ) -> web.Application:
     """The application for the running event loop. The caller closes the pools.
@@ -98,6 +110,9 @@ def build_api(
         writer_pool=writer_pool,
         rules=BatchRules(policies=policies, oldest_kept=datetime.now(UTC)),
         most_addresses=settings.check_max_addresses,
+    )
+    app[SAFELIST] = SafelistDesk(
+        rules=configured_rules(SafelistSettings() if safelist is None else safelist), reputations=AccountReputations()
     )
     app[_SETTINGS] = settings
     app[ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
@@ -155,9 +170,8 @@ async def _check(request: web.Request) -> web.Response:
 
 
 async def _contact(request: web.Request) -> web.Response:
-    return await _answer(
-        request, await _read_contact_query(request, {"names"}), contact_report, answer_bytes=_REPORT_BYTES
-    )
+    report = partial(contact_report, limits=request.app[SAFELIST].rules.limits)
+    return await _answer(request, await _read_contact_query(request, {"names"}), report, answer_bytes=_REPORT_BYTES)
 
 
 async def _explanation(request: web.Request) -> web.Response:
@@ -247,6 +261,41 @@ ROUTES_OF_API = (
         method="POST",
         path="/v1/decisions",
         handler=decide_about_many,
+        role=Role.OPERATOR,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/contacts/{address}/safelist-requests",
+        handler=ask_for_one,
+        role=Role.READER,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/safelist-requests",
+        handler=ask_for_many,
+        role=Role.OPERATOR,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="GET",
+        path="/v1/safelist-requests",
+        handler=list_safelist_requests,
+        role=Role.READER,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/safelist-requests/{id}/approve",
+        handler=approve,
+        role=Role.OPERATOR,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/safelist-requests/{id}/decline",
+        handler=decline,
         role=Role.OPERATOR,
         account=AccountScope.NAMED,
     ),

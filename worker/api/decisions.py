@@ -78,7 +78,7 @@ async def _decide(
         channel=channel,
         principal=request[PRINCIPAL],
         what="call",
-        idempotency_key=_idempotency_key(request),
+        idempotency_key=idempotency_key(request),
         dry_run=body.dry_run,
     )
     answer: DecisionAnswer = await decide_contacts(desk.writer_pool, question, rules=desk.rules)
@@ -92,7 +92,8 @@ async def _decide(
     return web.Response(body=_encoder.encode(answer), content_type="application/json")
 
 
-def _idempotency_key(request: web.Request) -> str | None:
+def idempotency_key(request: web.Request) -> str | None:
+    """The request's key, or None. Raises RequestRefused if it cannot be one."""
     key = request.headers.get(_IDEMPOTENCY_KEY)
     if key is None or (0 < len(key) <= MOST_KEY_CHARACTERS and key.isascii() and key.isprintable()):
         return key

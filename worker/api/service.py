@@ -46,6 +46,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             policy=settings.policy,
             settings=settings.api,
             source_accounts=settings.source_accounts,
+            safelist=settings.safelist,
         )
         async with listening(
             app,

@@ -16,6 +16,7 @@ from schemas.address import normalise_recipient
 from schemas.decision import Decision, decision_key
 from schemas.decision_request import DecisionTerms
 from schemas.vocabulary import Channel
+from worker.contacts.act_start import act_of, begin_act, known_act
 from worker.contacts.applying import apply_decisions
 from worker.contacts.batch_terms import Applied, BatchRules
 from worker.contacts.decision_answer import (
@@ -27,15 +28,13 @@ from worker.contacts.decision_answer import (
     skip_of,
     still_forbidden,
 )
+from worker.contacts.decision_report import report_decisions
 from worker.contacts.decision_result import DecisionResult
 from worker.contacts.decision_terms import request_hash, require_end_ahead, require_sound_terms
 from worker.contacts.principal import Principal
-from worker.contacts.refold_report import report_requested
-from worker.contacts.status_change import report_changes
-from worker.errors import Deadlocked, RequestRefused
-from worker.process import metrics
-from worker.process.logs import contact_field, get_logger
-from worker.store.acts import Act, StoredAct, find_act, finish_act, insert_act, lock_unfinished_act
+from worker.errors import Deadlocked
+from worker.process.logs import get_logger
+from worker.store.acts import Act, StoredAct, finish_act, insert_act, lock_unfinished_act
 from worker.store.pool import WriterConnection, WriterPool
 from worker.store.writer_pool import rehearsing, writing
 
@@ -125,48 +124,24 @@ async def _begin(pool: WriterPool, question: Question, given: dict[str, str]) ->
     terms, principal, now = question.terms, question.principal, datetime.now(UTC)
     asked = request_hash(terms, given, account=question.account, channel=question.channel)
     key = question.idempotency_key
-    if key is not None and (found := await find_act(pool, principal.token_id, principal.name, key)) is not None:
-        return _require_same(found, asked, key), True
+    if (known := await known_act(pool, principal, key, asked)) is not None:
+        return known, True
     require_end_ahead(terms, now)
     if question.dry_run:
         return None, False
-    act = _act(question, asked, now)
-    async with writing(pool, "recording an act") as connection:
-        act_id = await insert_act(connection, act)
-    if act_id is not None:
-        return StoredAct(id=act_id, finished_at=None, **{name: getattr(act, name) for name in Act.columns()}), False
-    found = None if key is None else await find_act(pool, principal.token_id, principal.name, key)
-    if found is None or key is None:
-        raise AssertionError("an act is refused only for the one that has its idempotency key")
-    return _require_same(found, asked, key), True
+    return await begin_act(pool, _act(question, asked, now), principal, asked)
 
 
 def _act(question: Question, asked: bytes | None, now: datetime) -> Act:
-    principal = question.principal
-    return Act(
+    return act_of(
+        question.principal,
         account=question.account,
-        token_id=principal.token_id,
-        token_name=None if question.what == "command" else principal.name,
-        actor=principal.name,
-        role=principal.role.value,
         what=question.what,
         idempotency_key=None if asked is None else question.idempotency_key,
-        request_hash=asked,
+        asked=asked,
         note=question.terms.note,
-        proof=None,
-        subject=None,
         at=now,
     )
-
-
-def _require_same(act: StoredAct, asked: bytes, key: str) -> StoredAct:
-    if act.request_hash != asked:
-        raise RequestRefused(
-            "idempotency-key-reused",
-            f"The idempotency key {key[:40]!r} was used before, for another request.",
-            remedy="Send the request that it was used for, or choose a new key.",
-        )
-    return act
 
 
 class _Run:
@@ -193,7 +168,7 @@ class _Run:
             for result in applied.results:
                 self._count(given[result.decision.address], result)
             if self._writes:
-                self._tell(applied)
+                report_decisions(applied)
 
     async def _apply(self, decisions: Sequence[Decision], *, is_last: bool) -> Applied:
         for further_tries in reversed(range(_TRIES)):
@@ -266,28 +241,6 @@ class _Run:
         else:
             self.made += 1
             self.still_forbidden += still_forbidden(spelling, result)
-
-    def _tell(self, applied: Applied) -> None:
-        for result in applied.results:
-            if result.effect is None or not result.is_stored:
-                continue
-            decision = result.decision
-            _log.info(
-                "decision.made",
-                contact_id=result.contact_id,
-                contact=contact_field(decision.address),
-                account=decision.account,
-                channel=decision.channel,
-                kind=decision.kind,
-                actor=decision.actor,
-                act_id=decision.act_id,
-                by_contact=decision.by_contact,
-                scope=decision.scope,
-                way=decision.way,
-            )
-            metrics.DECISIONS.labels(decision.kind).inc()
-        report_changes(applied.changes)
-        report_requested(applied.requested_refolds)
 
 
 def _log_end(question: Question, answer: DecisionAnswer, *, seconds: float) -> None:

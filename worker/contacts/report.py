@@ -14,6 +14,7 @@ from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status, Way
 from worker.contacts.decision_view import DecisionView, decision_view
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import NumberedPolicy, Policies
+from worker.contacts.safelist_view import SafelistView, safelist_view
 from worker.contacts.standing_view import StandingView, standing_view
 from worker.policy.block import is_in_force
 from worker.policy.complaint import Complaint
@@ -23,9 +24,11 @@ from worker.policy.facts_encoding import facts_from_row
 from worker.policy.other_names import System
 from worker.policy.provisional import shown_standing
 from worker.policy.reason import reason_sentence
+from worker.policy.safelist import AttemptLimits
 from worker.store.contact_lookup import find_contact, status_history
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
+from worker.store.safelist_requests import requests_of_contact
 from worker.store.stored_entries import latest_entries
 
 SHOWN_EVENTS = 50
@@ -129,6 +132,7 @@ class ContactReport(StandingView, frozen=True, kw_only=True):
     why: str  # what led to the standing, in one sentence: how often, since when, the server's last words
     lifted_by: tuple[str, ...]
     facts: FactsView
+    safelist: SafelistView  # whether the contact can be asked back
     history: list[HistoryLine]  # latest first
     events: list[EventView]  # latest first
     decisions: list[DecisionView]  # latest first
@@ -143,10 +147,12 @@ async def contact_report(
     account: str = "default",
     channel: Channel = Channel.EMAIL,
     names: System | None = None,
+    limits: AttemptLimits | None = None,
 ) -> ContactReport | None:
     """Everything that is known about a contact at `now`; None if nothing was ever reported about it.
 
-    The address is normalised. `names`: whose name the status gets beside our own. Raises StoreUnavailable.
+    The address is normalised. `names`: whose name the status gets beside our own. `limits` are those of safelist
+    requests, the defaults if they are left out. Raises StoreUnavailable.
     """
     row = await find_contact(executor, account, channel, address)
     if row is None:
@@ -155,7 +161,11 @@ async def contact_report(
     entries = await latest_entries(executor, row.id, limit=SHOWN_EVENTS)
     provisional = (await provisional_facts(executor, [row.id])).get(row.id)
     policy = await policies.of(executor, row.policy_id)
-    return _report(row, history, entries, policy, provisional=provisional, names=names, now=now)
+    shown = shown_standing(facts_from_row(row), provisional, policy.policy, now)
+    safelist = safelist_view(shown, await requests_of_contact(executor, row.key), limits or AttemptLimits())
+    return _report(
+        row, history, entries, policy, provisional=provisional, names=names, safelist=safelist, now=now
+    )
 
 
 def event_view(event: FeedbackEvent) -> EventView:
@@ -189,6 +199,7 @@ def _report(
     *,
     provisional: Facts | None,
     names: System | None,
+    safelist: SafelistView,
     now: datetime,
 ) -> ContactReport:
     facts = facts_from_row(row)
@@ -200,6 +211,7 @@ def _report(
         why=reason_sentence(standing, facts, entries, most_entries=SHOWN_EVENTS),
         lifted_by=tuple(sorted(standing.lift_by)),
         facts=_facts_view(facts, now),
+        safelist=safelist,
         history=history,
         events=[event_view(entry) for entry in entries if isinstance(entry, FeedbackEvent)],
         decisions=[decision_view(entry) for entry in entries if isinstance(entry, Decision)],

@@ -204,6 +204,24 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     ] = ()
 
 
+class SafelistSettings(Struct, frozen=True, kw_only=True):
+    """Requests to have a contact back, or to block one: what is decided at once, and what a person reviews."""
+
+    preset: Annotated[
+        Literal["recommended", "strict", "by_hand"],
+        _says("The rules; `docs/safelist.md` has their table."),
+    ] = "recommended"
+    account_days: Annotated[
+        int, Meta(ge=0, le=3650), _says("An account is young until then: its requests are not approved at once.")
+    ] = 90
+    bounce_attempts: Annotated[
+        int, Meta(ge=0, le=1000), _says("How often a contact that bounced may be asked back; 0 for never.")
+    ] = 5
+    complaint_attempts: Annotated[
+        int, Meta(ge=0, le=1000), _says("How often a contact that complained may be asked back; 0 for never.")
+    ] = 1
+
+
 class MailboxSettings(Struct, frozen=True, kw_only=True):
     """`mailbox` takes reports and bounces from the IMAP mailboxes that sources name."""
 
@@ -262,6 +280,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     connections: ConnectionSettings
     processor: ProcessorSettings
     api: ApiSettings
+    safelist: SafelistSettings = SafelistSettings()
     mailbox: MailboxSettings
     logs: LogSettings
     unsubscribe: UnsubscribeSettings = UnsubscribeSettings()

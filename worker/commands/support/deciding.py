@@ -76,7 +76,7 @@ def time_argument(text: str) -> datetime:
 def run_decision(arguments: Namespace, terms: DecisionTerms, *, done: str) -> int:
     """Decides, prints what came of it, and gives the exit status. `done` is the verb: "lifted"."""
     settings = settings_of(arguments, needs=_NEEDS)
-    addresses = [*arguments.addresses, *_from_file(arguments.file)]
+    addresses = [*arguments.addresses, *addresses_from_file(arguments.file)]
     if not addresses:
         raise ImpossibleSetting("no address is given: name some, or a file of them with --file")
     key = arguments.idempotency_key or str(uuid.uuid4())
@@ -93,7 +93,8 @@ def run_decision(arguments: Namespace, terms: DecisionTerms, *, done: str) -> in
     return ExitCode.NO if answer.skipped or answer.still_forbidden else ExitCode.OK
 
 
-def _from_file(name: str | None) -> list[str]:
+def addresses_from_file(name: str | None) -> list[str]:
+    """The addresses of a file, one a line; `-` is stdin, and None no file."""
     if name is None:
         return []
     text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")

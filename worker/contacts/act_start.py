@@ -1,0 +1,66 @@
+"""An act begins once: a request that comes again under its idempotency key goes on with the act that it has begun."""
+
+from datetime import datetime
+
+from worker.contacts.principal import Principal
+from worker.errors import RequestRefused
+from worker.store.acts import Act, StoredAct, find_act, insert_act
+from worker.store.pool import WriterPool
+from worker.store.writer_pool import writing
+
+
+async def known_act(pool: WriterPool, principal: Principal, key: str | None, asked: bytes) -> StoredAct | None:
+    """The act that the principal has begun under this key; None if there is none.
+
+    Raises RequestRefused if it was begun for another request, StoreUnavailable.
+    """
+    if key is None:
+        return None
+    known = await find_act(pool, principal.token_id, principal.name, key)
+    if known is not None and known.request_hash != asked:
+        raise RequestRefused(
+            "idempotency-key-reused",
+            f"The idempotency key {key[:40]!r} was used before, for another request.",
+            remedy="Send the request that it was used for, or choose a new key.",
+        )
+    return known
+
+
+async def begin_act(pool: WriterPool, act: Act, principal: Principal, asked: bytes) -> tuple[StoredAct, bool]:
+    """The act, and whether somebody else has begun it meanwhile. Raises as `known_act`."""
+    async with writing(pool, "recording an act") as connection:
+        act_id = await insert_act(connection, act)
+    if act_id is not None:
+        return StoredAct(id=act_id, finished_at=None, **{name: getattr(act, name) for name in Act.columns()}), False
+    known = await known_act(pool, principal, act.idempotency_key, asked)
+    if known is None:
+        raise AssertionError("an act is refused only for the one that has its idempotency key")
+    return known, True
+
+
+def act_of(
+    principal: Principal,
+    *,
+    account: str,
+    what: str,
+    idempotency_key: str | None,
+    asked: bytes | None,
+    note: str | None,
+    at: datetime,
+    subject: str | None = None,
+) -> Act:
+    """The act of a call or a command, before it is stored. `subject` tells what was done where no decision does."""
+    return Act(
+        account=account,
+        token_id=principal.token_id,
+        token_name=None if what == "command" else principal.name,
+        actor=principal.name,
+        role=principal.role.value,
+        what=what,
+        idempotency_key=idempotency_key,
+        request_hash=asked,
+        note=note,
+        proof=None,
+        subject=subject,
+        at=at,
+    )

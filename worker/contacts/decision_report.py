@@ -1,0 +1,33 @@
+"""What the operator is told of decisions that are committed."""
+
+from worker.contacts.batch_terms import Applied
+from worker.contacts.refold_report import report_requested
+from worker.contacts.status_change import report_changes
+from worker.process import metrics
+from worker.process.logs import contact_field, get_logger
+
+_log = get_logger()
+
+
+def report_decisions(applied: Applied) -> None:
+    """Each decision that was made has a line in the log and counts in the metrics; so has each change of a status."""
+    for result in applied.results:
+        if result.effect is None or not result.is_stored:
+            continue
+        decision = result.decision
+        _log.info(
+            "decision.made",
+            contact_id=result.contact_id,
+            contact=contact_field(decision.address),
+            account=decision.account,
+            channel=decision.channel,
+            kind=decision.kind,
+            actor=decision.actor,
+            act_id=decision.act_id,
+            by_contact=decision.by_contact,
+            scope=decision.scope,
+            way=decision.way,
+        )
+        metrics.DECISIONS.labels(decision.kind).inc()
+    report_changes(applied.changes)
+    report_requested(applied.requested_refolds)

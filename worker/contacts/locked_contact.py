@@ -1,0 +1,35 @@
+"""One contact, locked: what is known of it stays so until the transaction ends."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from worker.contacts.open_refolds import provisional_facts
+from worker.contacts.policies import UNNUMBERED, Policies
+from worker.contacts.refolding import facts_anew
+from worker.policy.facts import Facts
+from worker.policy.facts_encoding import facts_from_row
+from worker.policy.provisional import stricter_facts
+from worker.policy.rule import Policy
+from worker.store.contact_rows import ContactKey, lock_contacts
+from worker.store.pool import Connection
+
+
+class KnownContact(Struct, frozen=True, kw_only=True):
+    """What is known of a contact, under the policy in force."""
+
+    id: int | None  # None: nothing is stored of it
+    facts: Facts
+    policy: Policy
+
+
+async def locked_contact(connection: Connection, key: ContactKey, *, policies: Policies, now: datetime) -> KnownContact:
+    """The contact, locked if it exists: an event that comes in meanwhile waits."""
+    row = (await lock_contacts(connection, [key])).get(key)
+    if row is None:
+        return KnownContact(id=None, facts=Facts(), policy=(await policies.active(connection)).policy)
+    active = await policies.active(connection, known_id=row.policy_id or UNNUMBERED)
+    anew = await facts_anew(connection, [row], active)
+    provisional = (await provisional_facts(connection, [row.id])).get(row.id)
+    facts = anew.get(row.id) or stricter_facts(facts_from_row(row), provisional, active.policy, now)
+    return KnownContact(id=row.id, facts=facts, policy=active.policy)

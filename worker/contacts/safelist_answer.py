@@ -1,0 +1,92 @@
+"""What came of a request: for each address a request, or why there is none."""
+
+from msgspec import Struct
+
+from schemas.decision import DecisionKind
+from schemas.safelist import RequestKind, RequestState
+from schemas.vocabulary import Channel
+from worker.contacts.batch_terms import Applied
+from worker.contacts.decision_answer import StillForbidden, still_forbidden
+from worker.contacts.safelist_view import RequestView, request_view
+from worker.policy.safelist import NOT_SENT_AGAIN, Impossible, Obstacle
+from worker.store.safelist_requests import StoredRequest
+
+NOT_REQUESTED_THEN = Obstacle(
+    reason=Impossible.NOT_REQUESTED_THEN,
+    sentence="When this request was first answered, none was made for this contact.",
+    remedy="To ask now, send it with a new Idempotency-Key.",
+)
+
+
+class RequestOutcome(Struct, frozen=True, kw_only=True):
+    """What came of one address: a request, or the reason why there is none."""
+
+    address: str  # as given
+    state: RequestState | None  # None: no request was made
+    refused: Impossible | None
+    sentence: str
+    remedy: str | None
+    still_forbidden: list[StillForbidden]  # of an approval
+    request: RequestView | None
+
+
+class SafelistAnswer(Struct, frozen=True, kw_only=True):
+    """`approved`, `declined`, `requested`, `refused` and `duplicates` add up to `addresses`."""
+
+    act_id: int | None  # None: a dry run
+    kind: RequestKind
+    account: str
+    channel: Channel
+    dry_run: bool
+    repeated: bool  # the Idempotency-Key was used before, with the same request
+    addresses: int
+    approved: int
+    declined: int
+    requested: int
+    refused: int
+    duplicates: int
+    results: list[RequestOutcome]
+
+
+def outcome_of(
+    spelling: str, stored: StoredRequest, applied: Applied, *, sentence: str | None = None
+) -> RequestOutcome:
+    """What is told of a request that was made now, or before by the same act."""
+    state = RequestState(stored.state)
+    remedy = {
+        RequestState.APPROVED: NOT_SENT_AGAIN if stored.kind == RequestKind.LIFT else None,
+        RequestState.REQUESTED: "A person decides: the answer is in the contact's report.",
+        RequestState.DECLINED: None,
+    }[state]
+    return RequestOutcome(
+        address=spelling,
+        state=state,
+        refused=None,
+        sentence=sentence or stored.decision_note or f"Request {stored.id} waits for its review.",
+        remedy=remedy,
+        still_forbidden=left_of(spelling, applied),
+        request=request_view(stored),
+    )
+
+
+def left_of(spelling: str, applied: Applied) -> list[StillForbidden]:
+    """What forbids mail after an approval."""
+    return [
+        left
+        for result in applied.results
+        if result.decision.kind is DecisionKind.LIFTED
+        for left in still_forbidden(spelling, result)
+    ]
+
+
+def refused_outcome(spelling: str, found: Obstacle) -> RequestOutcome:
+    """What is told where no request was made."""
+    return RequestOutcome(
+        address=spelling,
+        state=None,
+        refused=found.reason,
+        sentence=found.sentence,
+        remedy=found.remedy,
+        still_forbidden=[],
+        request=None,
+    )

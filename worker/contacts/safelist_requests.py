@@ -1,0 +1,294 @@
+"""Asks for contacts to be mailed again, or to be blocked: each request is judged by the rules, and stored with that.
+
+One contact, one transaction. In it nobody else asks or decides about the contact, and its row is locked before it is
+looked at: an event that comes in meanwhile waits, and counts after what is decided here. What the rules approve is in
+effect with the request, or neither is there.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from schemas.address import normalise_recipient
+from schemas.decision import Origin, Role
+from schemas.feedback_event import FeedbackEvent
+from schemas.safelist import RequestKind, RequestState
+from worker.contacts.act_start import act_of, begin_act, known_act
+from worker.contacts.batch_terms import Applied, BatchRules
+from worker.contacts.decision_answer import invalid_address
+from worker.contacts.decision_report import report_decisions
+from worker.contacts.locked_contact import KnownContact, locked_contact
+from worker.contacts.safelist_answer import (
+    NOT_REQUESTED_THEN,
+    RequestOutcome,
+    SafelistAnswer,
+    outcome_of,
+    refused_outcome,
+)
+from worker.contacts.safelist_decision import RULES_NAME, ContactAppeared, approval, carry_out
+from worker.contacts.safelist_facts import (
+    SafelistQuestion,
+    last_failure,
+    liftable,
+    new_request,
+)
+from worker.contacts.safelist_terms import asked_hash, require_sound_request
+from worker.contacts.safelist_view import RequestView, earlier_requests
+from worker.errors import Deadlocked
+from worker.policy.dimension import Standing
+from worker.policy.safelist import (
+    Earlier,
+    Impossible,
+    Obstacle,
+    RequestFacts,
+    Ruling,
+    SafelistRules,
+    Verdict,
+    block_obstacle,
+    judge,
+    obstacle,
+    wish_obstacle,
+)
+from worker.policy.standing import standing
+from worker.process.logs import contact_field, get_logger
+from worker.store.acts import StoredAct, finish_act, insert_act, lock_unfinished_act
+from worker.store.contact_rows import ContactKey
+from worker.store.pool import WriterConnection, WriterPool
+from worker.store.safelist_requests import (
+    StoredRequest,
+    decide_stored_request,
+    insert_request,
+    request_of_act,
+    requests_of_contact,
+    take_turn,
+)
+from worker.store.writer_pool import rehearsing, writing
+
+_log = get_logger()
+
+_TRIES = 5
+_BULK = 100
+
+
+async def request_contacts(
+    pool: WriterPool, question: SafelistQuestion, *, batch: BatchRules, rules: SafelistRules
+) -> SafelistAnswer:
+    """Every request that the answer names is stored, and what the rules approved of them is in effect.
+
+    Cut off in the middle, it is to be sent again with the same idempotency key. Raises RequestRefused for what makes
+    no sense, and for an idempotency key that was used for another request; StoreUnavailable.
+    """
+    now = datetime.now(UTC)
+    require_sound_request(question.kind, question.note, question.wish, addresses=len(question.addresses), now=now)
+    given: dict[str, str] = {}
+    results = []
+    for spelling in question.addresses:
+        address = normalise_recipient(spelling, question.channel)
+        if address is None:
+            skip = invalid_address(spelling, question.channel)
+            reason = Impossible.INVALID_ADDRESS
+            results.append(
+                refused_outcome(spelling, Obstacle(reason=reason, sentence=skip.sentence, remedy=skip.remedy))
+            )
+        else:
+            given.setdefault(address, spelling)
+    act, repeated = await _begin(pool, question, given, now)
+    run = _Run(pool, question, batch, rules, act)
+    results += [await run.ask(address, spelling) for address, spelling in given.items()]
+    if act is not None:
+        await finish_act(pool, act.id, at=datetime.now(UTC))
+    counts = {state: sum(one.state is state for one in results) for state in RequestState}
+    return SafelistAnswer(
+        act_id=None if act is None else act.id,
+        kind=question.kind,
+        account=question.account,
+        channel=question.channel,
+        dry_run=question.dry_run,
+        repeated=repeated,
+        addresses=len(question.addresses),
+        approved=counts[RequestState.APPROVED],
+        declined=counts[RequestState.DECLINED],
+        requested=counts[RequestState.REQUESTED],
+        refused=sum(one.state is None for one in results),
+        duplicates=len(question.addresses) - len(results),
+        results=results,
+    )
+
+
+async def _begin(
+    pool: WriterPool, question: SafelistQuestion, given: dict[str, str], now: datetime
+) -> tuple[StoredAct | None, bool]:
+    """The act, and whether it had begun before; None for a dry run, unless one with this key has begun."""
+    asked = asked_hash(
+        question.kind, question.note, question.wish, given, account=question.account, channel=question.channel
+    )
+    if (known := await known_act(pool, question.principal, question.idempotency_key, asked)) is not None:
+        return known, True
+    if question.dry_run:
+        return None, False
+    act = act_of(
+        question.principal,
+        account=question.account,
+        what=question.what,
+        idempotency_key=question.idempotency_key,
+        asked=asked,
+        note=question.note,
+        at=now,
+        subject="safelist request",
+    )
+    return await begin_act(pool, act, question.principal, asked)
+
+
+class _Run:
+    """The requests of one act, one contact at a time."""
+
+    def __init__(
+        self,
+        pool: WriterPool,
+        question: SafelistQuestion,
+        batch: BatchRules,
+        rules: SafelistRules,
+        act: StoredAct | None,
+    ) -> None:
+        self._pool, self._question, self._batch, self._rules = pool, question, batch, rules
+        self._act = act
+
+    async def ask(self, address: str, spelling: str) -> RequestOutcome:
+        """What came of this address. Committed when this returns, unless it is a dry run."""
+        for further_tries in reversed(range(_TRIES)):
+            applied = Applied()
+            try:
+                if self._question.dry_run:
+                    async with rehearsing(self._pool, "asking for a contact") as connection:
+                        outcome, _ = await self._ask(connection, address, spelling, applied)
+                    return outcome if outcome.request is None else replace(outcome, request=_unnumbered(outcome))
+                async with writing(self._pool, "asking for a contact") as connection:
+                    outcome, is_new = await self._ask(connection, address, spelling, applied)
+            except (Deadlocked, ContactAppeared):
+                if not further_tries:
+                    raise
+                continue
+            if is_new:
+                _log_request(outcome)
+                report_decisions(applied)
+            return outcome
+        raise AssertionError("the last try returns or raises")
+
+    async def _ask(
+        self, connection: WriterConnection, address: str, spelling: str, applied: Applied
+    ) -> tuple[RequestOutcome, bool]:
+        question, now = self._question, datetime.now(UTC)
+        key = ContactKey(address=address, account=question.account, channel=question.channel.value)
+        is_over = self._act is not None and not await lock_unfinished_act(connection, self._act.id)
+        await take_turn(connection, key)
+        if self._act is not None:
+            known = await request_of_act(connection, self._act.id, address)
+            if known is not None:
+                return outcome_of(spelling, known, applied), False
+        if is_over:
+            return refused_outcome(spelling, NOT_REQUESTED_THEN), False
+        act_id = await self._act_id(connection, now)
+        contact = await locked_contact(connection, key, policies=self._batch.policies, now=now)
+        asked = await self._judged(connection, key, contact, now)
+        if isinstance(asked, Obstacle):
+            return refused_outcome(spelling, asked), False
+        verdict, facts, failure = asked
+        stored = await insert_request(
+            connection, new_request(question, key, verdict, facts=facts, failure=failure, act_id=act_id)
+        )
+        if verdict.ruling is Ruling.APPROVE:
+            decision = approval(
+                stored, act_id=act_id, by=RULES_NAME, role=Role.OPERATOR, origin=Origin.RULE, note=None, now=now
+            )
+            bulk = len(question.addresses) > _BULK
+            done = await carry_out(connection, decision, rules=self._batch, now=now, bulk=bulk)
+            applied.results, applied.changes = done.results, done.changes
+            applied.requested_refolds = done.requested_refolds
+            stored = await _approved(connection, stored, verdict, act_id, now)
+        return outcome_of(spelling, stored, applied, sentence=verdict.sentence), True
+
+    async def _act_id(self, connection: WriterConnection, now: datetime) -> int:
+        if self._act is not None:
+            return self._act.id
+        question = self._question
+        rehearsed = act_of(
+            question.principal,
+            account=question.account,
+            what=question.what,
+            idempotency_key=None,
+            asked=None,
+            note=question.note,
+            at=now,
+        )
+        act_id = await insert_act(connection, rehearsed)
+        if act_id is None:
+            raise AssertionError("an act without an idempotency key is always inserted")
+        return act_id
+
+    async def _judged(
+        self, connection: WriterConnection, key: ContactKey, contact: KnownContact, now: datetime
+    ) -> Obstacle | tuple[Verdict, RequestFacts, FeedbackEvent | None]:
+        """What the rules decide and what they know, or why there can be no request."""
+        question = self._question
+        earlier = earlier_requests(await requests_of_contact(connection, key))
+        shown = standing(contact.facts, contact.policy, now)
+        several = liftable(contact, now)
+        if (found := self._obstacle(shown, several, earlier)) is not None:
+            return found
+        failure = None if contact.id is None else await last_failure(connection, contact.id)
+        account = question.account_facts
+        facts = RequestFacts(
+            kind=question.kind,
+            standing=shown,
+            several=several,
+            last_cause=None if failure is None else failure.cause,
+            account_age=None if account.since is None else now - account.since,
+            reputation=account.reputation,
+            approved_before=earlier.approved,
+            at=now,
+        )
+        return judge(facts, self._rules), facts, failure
+
+    def _obstacle(self, shown: Standing, several: Sequence[Standing], earlier: Earlier) -> Obstacle | None:
+        if self._question.kind is RequestKind.BLOCK:
+            return block_obstacle(several, earlier)
+        return obstacle(shown, earlier, self._rules.limits) or wish_obstacle(shown, self._question.wish)
+
+
+async def _approved(
+    connection: WriterConnection, stored: StoredRequest, verdict: Verdict, act_id: int, now: datetime
+) -> StoredRequest:
+    return await decide_stored_request(
+        connection,
+        stored.id,
+        state=RequestState.APPROVED.value,
+        at=now,
+        by=RULES_NAME,
+        reason=None,
+        note=verdict.sentence,
+        act_id=act_id,
+    )
+
+
+def _unnumbered(outcome: RequestOutcome) -> RequestView | None:
+    """The request of a dry run: its id and its act are nobody's."""
+    view = outcome.request
+    return None if view is None else replace(view, id=None, act_id=None)
+
+
+def _log_request(outcome: RequestOutcome) -> None:
+    view = outcome.request
+    if view is None:
+        return
+    _log.info(
+        "safelist.requested",
+        request_id=view.id,
+        contact=contact_field(view.address),
+        account=view.account,
+        channel=view.channel,
+        kind=view.kind.value,
+        state=view.state.value,
+        rule=view.rule,
+        actor=view.requested_by,
+    )

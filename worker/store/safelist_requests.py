@@ -1,0 +1,122 @@
+"""Requests to have contacts back, or to block them, and what became of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from worker.store.contact_rows import ContactKey
+from worker.store.pool import Connection, Executor, store_errors
+from worker.store.row import Row
+
+
+class NewRequest(Row, frozen=True):
+    """What is written when a request is made (schemas/database/0019)."""
+
+    account: str
+    channel: str
+    address: str
+    kind: str
+    state: str
+    status: str
+    cause: str
+    about: Sequence[str]
+    last_answer: str | None
+    note: str
+    wish: Mapping[str, Any] | None
+    requested_at: datetime
+    requested_by: str
+    request_act_id: int
+    rule: str
+    decided_at: datetime | None
+    decided_by: str | None
+    decline_reason: str | None
+    decision_note: str | None
+    act_id: int | None
+
+
+class StoredRequest(NewRequest, frozen=True):
+    """The same with its id."""
+
+    id: int
+
+    @property
+    def key(self) -> ContactKey:
+        """Whose request it is."""
+        return ContactKey(address=self.address, account=self.account, channel=self.channel)
+
+
+_NEW = NewRequest.columns()
+_INSERT = f"""
+    INSERT INTO safelist_requests ({", ".join(_NEW)})
+    VALUES ({", ".join(f"${place}" for place in range(1, len(_NEW) + 1))})
+    RETURNING {StoredRequest.select_list()}
+"""  # noqa: S608 - made of the names above
+_SELECT = f"SELECT {StoredRequest.select_list()} FROM safelist_requests"  # noqa: S608 - as above
+_DECIDE = f"""
+    UPDATE safelist_requests
+       SET state = $2, decided_at = $3, decided_by = $4, decline_reason = $5, decision_note = $6, act_id = $7
+     WHERE id = $1
+    RETURNING {StoredRequest.select_list()}
+"""  # noqa: S608 - as above
+
+
+async def take_turn(connection: Connection, key: ContactKey) -> None:
+    """Until this transaction ends, nobody else asks or decides about the requests of this contact, known or not.
+
+    To be called before the contact's row is locked.
+    """
+    name = f"safelist request\n{key.account}\n{key.channel}\n{key.address}"
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+
+
+async def insert_request(connection: Connection, request: NewRequest) -> StoredRequest:
+    """The request as it is stored. No other one for its contact is open."""
+    records = await connection.fetch(_INSERT, *(getattr(request, column) for column in _NEW))
+    return StoredRequest.rows(records)[0]
+
+
+async def decide_stored_request(
+    connection: Connection,
+    request_id: int,
+    *,
+    state: str,
+    at: datetime,
+    by: str,
+    reason: str | None,
+    note: str | None,
+    act_id: int | None,
+) -> StoredRequest:
+    """The request after its decision."""
+    return StoredRequest.rows(await connection.fetch(_DECIDE, request_id, state, at, by, reason, note, act_id))[0]
+
+
+async def request_by_id(executor: Executor, request_id: int) -> StoredRequest | None:
+    """The request, or None. Raises StoreUnavailable."""
+    with store_errors("reading a safelist request"):
+        rows = StoredRequest.rows(await executor.fetch(f"{_SELECT} WHERE id = $1", request_id))
+    return rows[0] if rows else None
+
+
+async def request_of_act(connection: Connection, act_id: int, address: str) -> StoredRequest | None:
+    """What this act has asked for about an address of its account and channel."""
+    where = "WHERE request_act_id = $1 AND address = $2"
+    rows = StoredRequest.rows(await connection.fetch(f"{_SELECT} {where}", act_id, address))
+    return rows[0] if rows else None
+
+
+async def requests_of_contact(executor: Executor, key: ContactKey) -> list[StoredRequest]:
+    """All requests for one contact, latest first. Raises StoreUnavailable."""
+    where = "WHERE address = $1 AND account = $2 AND channel = $3 ORDER BY id DESC"
+    with store_errors("reading a contact's safelist requests"):
+        return StoredRequest.rows(await executor.fetch(f"{_SELECT} {where}", key.address, key.account, key.channel))
+
+
+async def list_requests(
+    executor: Executor, *, account: str | None, state: str | None, after: int, limit: int
+) -> list[StoredRequest]:
+    """The requests behind this id, oldest first; None means all accounts, or any state. Raises StoreUnavailable."""
+    where = """
+        WHERE id > $3 AND ($1::text IS NULL OR account = $1) AND ($2::text IS NULL OR state = $2) ORDER BY id LIMIT $4
+    """
+    with store_errors("reading safelist requests"):
+        return StoredRequest.rows(await executor.fetch(_SELECT + where, account, state, after, limit))
