@@ -11,6 +11,7 @@ from aiohttp import ClientResponse, ClientSession
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
+from schemas.safelist import DeclineReason, Medium, RequestKind, RequestState
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, MailClass, Status
 from tests.api.conftest import Store
 from tests.api.serving import api_on
@@ -19,6 +20,7 @@ from worker.api.problems import TITLES
 from worker.api.status_changes import MAX_LIMIT, MAX_WAIT_SECONDS
 from worker.policy.effect import Outcome
 from worker.policy.rule import LiftBy
+from worker.policy.safelist import Impossible
 from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool
 
@@ -31,6 +33,9 @@ OF_THE_RECEIVER = {"/webhooks/{source}"}
 JANE = "/v1/contacts/{address}"
 WHY = "/v1/contacts/{address}/explanation"
 DECIDE = "/v1/contacts/{address}/decisions"
+ASK, ASK_MANY = "/v1/contacts/{address}/safelist-requests", "/v1/safelist-requests"
+APPROVE, DECLINE = "/v1/safelist-requests/{id}/approve", "/v1/safelist-requests/{id}/decline"
+WISH = {"who": "Jane Doe", "when": "2026-11-20T12:00:00Z", "how": "phone"}
 ABOUT_JANE = {DECIDE: DECIDE.replace("{address}", "jane@example.org"), "/v1/decisions": "/v1/decisions"}
 ASKED: dict[str, dict[str, Any]] = {
     DECIDE: {},
@@ -74,6 +79,40 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
             ("post", route, ABOUT_JANE[route], {"headers": {"Authorization": "Bearer wrong"}}),
         )
     ],
+    ("post", ASK, ASK.replace("{address}", "cross@example.org"), {"json": {"note": "x", "wish": WISH}}),
+    ("post", ASK, ASK.replace("{address}", "cross@example.org"), {"json": {"note": "x", "wish": WISH}}),
+    ("post", ASK_MANY, ASK_MANY, {"json": {"addresses": ["none", "off@example.org"], "note": "x"}}),
+    ("post", ASK_MANY, ASK_MANY, {"json": {"addresses": ["trap@example.org"], "note": "x", "kind": "block"}}),
+    ("get", ASK_MANY, ASK_MANY, {}),
+    ("get", ASK_MANY, f"{ASK_MANY}?limit=1", {}),
+    ("get", ASK_MANY, f"{ASK_MANY}?status=nosuch", {}),
+    ("get", ASK_MANY, ASK_MANY, {"headers": {"Authorization": "Bearer wrong"}}),
+    *[
+        request
+        for route, right in ((ASK, {"note": " "}), (ASK_MANY, {"note": " ", "addresses": []}))
+        for request in (
+            ("post", route, route.replace("{address}", "jane@example.org"), {"json": right}),
+            ("post", route, route.replace("{address}", "jane@example.org"), {"data": b"{"}),
+            ("post", route, route.replace("{address}", "jane@example.org"), {"data": b'"' * 200_000}),
+            ("post", route, route.replace("{address}", "x"), {"headers": {"Authorization": "Bearer wrong"}}),
+        )
+    ],
+    *[
+        request
+        for route, right, wrong in ((DECLINE, {"reason": "spam_related"}, {}), (APPROVE, {}, {"why": 1}))
+        for request in (
+            ("post", route, route.replace("{id}", "1"), {"json": right | {"dry_run": True}}),
+            ("post", route, route.replace("{id}", "1"), {"json": right}),
+            ("post", route, route.replace("{id}", "2"), {"json": right}),
+            ("post", route, route.replace("{id}", "999"), {"json": right}),
+            ("post", route, route.replace("{id}", "one"), {"json": right}),
+            ("post", route, route.replace("{id}", "1"), {"json": wrong}),
+            ("post", route, route.replace("{id}", "1"), {"data": b"{"}),
+            ("post", route, route.replace("{id}", "1"), {"data": b'"' * 200_000}),
+            ("post", route, route.replace("{id}", "1"), {"headers": {"Authorization": "Bearer wrong"}}),
+        )
+    ],
+    ("get", JANE, "/v1/contacts/cross@example.org", {}),
     ("get", JANE, "/v1/contacts/jane@example.org", {}),
     ("get", WHY, "/v1/contacts/jane@example.org/explanation", {}),
     ("get", "/v1/status-changes", "/v1/status-changes", {}),
@@ -170,7 +209,13 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
     return dict(found)
 
 
-@pytest.mark.parametrize("words", [Status, Cause, Kind, Channel, Blame, Blocks, MailClass, LiftBy])
+WORDS = [
+    *(Status, Cause, Kind, Channel, Blame, Blocks, MailClass, LiftBy),
+    *(RequestKind, RequestState, DeclineReason),
+]
+
+
+@pytest.mark.parametrize("words", WORDS)
 def test_the_vocabulary_is_described_word_by_word(words: type[StrEnum]) -> None:
     assert DOCUMENT["components"]["schemas"][words.__name__]["enum"] == [word.value for word in words]
 
@@ -179,6 +224,9 @@ def test_outcomes_problems_and_limits_are_described_as_they_are() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     assert schemas["StepView"]["properties"]["outcome"]["enum"] == [outcome.value for outcome in Outcome]
     assert schemas["Problem"]["properties"]["type"]["enum"] == [f"urn:bouncekeeper:problem:{kind}" for kind in TITLES]
+    refused = schemas["RequestOutcome"]["properties"]["refused"]["enum"]
+    assert refused == [*(reason.value for reason in Impossible), None]
+    assert schemas["PersonsWish"]["properties"]["how"]["enum"] == [medium.value for medium in Medium]
     assert schemas["CheckRequest"]["properties"]["addresses"]["maxItems"] == ApiSettings().check_max_addresses
     parameters = {
         parameter["name"]: parameter for parameter in DOCUMENT["paths"]["/v1/status-changes"]["get"]["parameters"]

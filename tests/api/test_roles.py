@@ -28,7 +28,7 @@ from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool, WriterPool
 
 OWN, FOREIGN, NOWHERE = "shop-a", "shop-b", "shop-x"
-GONE = "gone@example.org"
+GONE, OTHER = "gone@example.org", "other@example.org"
 
 RequestFor = Callable[[str | None], dict[str, Any]]
 
@@ -50,6 +50,22 @@ def _lift(account: str | None) -> dict[str, Any]:
     return {"json": asked["json"] | {"kind": "lifted", "note": "she called", "dry_run": True}}
 
 
+def _one_request(account: str | None) -> dict[str, Any]:
+    return {"json": {"note": "she called", "dry_run": True}, **_query(account)}
+
+
+def _requests(account: str | None) -> dict[str, Any]:
+    return {"json": _question(account)["json"] | {"note": "she called", "dry_run": True}}
+
+
+def _approval(account: str | None) -> dict[str, Any]:
+    return {"json": {"dry_run": True}, **_query(account)}
+
+
+def _decline(account: str | None) -> dict[str, Any]:
+    return {"json": {"reason": "reputation", "dry_run": True}, **_query(account)}
+
+
 # How each route is asked about an account; None leaves the account out.
 REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("POST", "/v1/check"): ("/v1/check", _question),
@@ -57,6 +73,11 @@ REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("GET", "/v1/contacts/{address}/explanation"): (f"/v1/contacts/{GONE}/explanation", _query),
     ("POST", "/v1/contacts/{address}/decisions"): (f"/v1/contacts/{GONE}/decisions", _one_lift),
     ("POST", "/v1/decisions"): ("/v1/decisions", _lift),
+    ("POST", "/v1/contacts/{address}/safelist-requests"): (f"/v1/contacts/{GONE}/safelist-requests", _one_request),
+    ("POST", "/v1/safelist-requests"): ("/v1/safelist-requests", _requests),
+    ("GET", "/v1/safelist-requests"): ("/v1/safelist-requests", _query),
+    ("POST", "/v1/safelist-requests/{id}/approve"): ("/v1/safelist-requests/{id}/approve", _approval),
+    ("POST", "/v1/safelist-requests/{id}/decline"): ("/v1/safelist-requests/{id}/decline", _decline),
     ("GET", "/v1/status-changes"): ("/v1/status-changes", lambda _account: {}),
     ("GET", "/v1/openapi.yaml"): ("/v1/openapi.yaml", lambda _account: {}),
     ("POST", "/test/operator"): ("/test/operator", _query),
@@ -103,9 +124,11 @@ class Api(NamedTuple):
 
     client: ClientSession
     tokens: dict[tuple[Role, str | None], str]
+    requests: dict[str | None, int]  # an open safelist request of each account
 
     async def ask(self, route: tuple[str, str], role: Role, of: str | None, account: str | None) -> Answer:
         path, request = REQUESTS[route]
+        path = path.replace("{id}", str(self.requests.get(account, self.requests[OWN])))
         headers = {"Authorization": f"Bearer {self.tokens[role, of]}"}
         async with self.client.request(route[0], path, headers=headers, **request(account)) as response:
             text = await response.text()
@@ -118,8 +141,9 @@ class Api(NamedTuple):
 async def api(pool: WriterPool, store: Store) -> AsyncIterator[Api]:
     await store(
         [
-            make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, account=account, address=GONE)
+            make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, account=account, address=address)
             for account in (OWN, FOREIGN)
+            for address in (GONE, OTHER)
         ]
     )
     tokens = {}
@@ -132,7 +156,13 @@ async def api(pool: WriterPool, store: Store) -> AsyncIterator[Api]:
         serving(app) as url,
         ClientSession(url) as client,
     ):
-        yield Api(client, tokens)
+        requests: dict[str | None, int] = {}
+        headers = {"Authorization": f"Bearer {tokens[Role.ADMINISTRATOR, None]}"}
+        for account in (OWN, FOREIGN):
+            body = {"note": "a trap?", "addresses": [OTHER], "account": account}
+            async with client.post("/v1/safelist-requests", json=body, headers=headers) as response:
+                requests[account] = (await response.json())["results"][0]["request"]["id"]
+        yield Api(client, tokens, requests)
 
 
 def test_every_route_declares_its_role_and_is_asked_here(pool: Pool) -> None:
@@ -179,13 +209,23 @@ async def test_a_foreign_account_is_answered_exactly_as_one_that_does_not_exist(
         assert (await api.ask(key, role, None, FOREIGN)).status == 200
 
 
+def without_times(answer: Any) -> Any:
+    """The answer without the times when it was made."""
+    if isinstance(answer, list):
+        return [without_times(one) for one in answer]
+    if not isinstance(answer, dict):
+        return answer
+    times = {"at", "checked_at", "requested_at", "decided_at"}
+    return {name: without_times(value) for name, value in answer.items() if name not in times}
+
+
 async def test_left_out_the_account_is_that_of_the_token(api: Api, pool: Pool) -> None:
     """And `default` for a token of all accounts, which does not exist here."""
     for route in all_routes(pool):
         if route.account is AccountScope.NAMED:
             key = (route.method, route.path)
             own, left_out = [
-                {**json.loads((await api.ask(key, Role.ADMINISTRATOR, OWN, about)).text), "at": "", "checked_at": ""}
+                without_times(json.loads((await api.ask(key, Role.ADMINISTRATOR, OWN, about)).text))
                 for about in (OWN, None)
             ]
             assert left_out == own

@@ -45,9 +45,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "decline": CommandEntry("decline", "records that people want no commercial mail", "decide"),
     "do-not-contact": CommandEntry("do_not_contact", "records that people want no mail at all, ever", "decide"),
     "opt-in": CommandEntry("opt_in", "records that people agreed, with the proof", "decide"),
-    "safelist": CommandEntry(
-        "safelist", "requests to have contacts back, or to block them, and deciding about them", "decide"
-    ),
+    "safelist": CommandEntry("safelist", "asks for contacts back, and decides about such requests", "decide"),
     "accounts": CommandEntry("accounts", "whose contacts there are, and how well their mail is received", "look after"),
     "tokens": CommandEntry("tokens", "who may use the API, for which account, in which role", "look after"),
     "jobs": CommandEntry("jobs", "long work in the background: how far it is, and cancelling it", "look after"),
