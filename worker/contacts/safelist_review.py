@@ -104,9 +104,7 @@ async def _decide(connection: WriterConnection, review: Review, batch: BatchRule
     return _answer(review, declined, Applied()), Applied()
 
 
-async def _act(
-    connection: WriterConnection, review: Review, request: StoredRequest, verb: str, now: datetime
-) -> int:
+async def _act(connection: WriterConnection, review: Review, request: StoredRequest, verb: str, now: datetime) -> int:
     act = act_of(
         review.principal,
         account=request.account,
