@@ -163,9 +163,7 @@ async def contact_report(
     policy = await policies.of(executor, row.policy_id)
     shown = shown_standing(facts_from_row(row), provisional, policy.policy, now)
     safelist = safelist_view(shown, await requests_of_contact(executor, row.key), limits or AttemptLimits())
-    return _report(
-        row, history, entries, policy, provisional=provisional, names=names, safelist=safelist, now=now
-    )
+    return _report(row, history, entries, policy, provisional=provisional, names=names, safelist=safelist, now=now)
 
 
 def event_view(event: FeedbackEvent) -> EventView:
