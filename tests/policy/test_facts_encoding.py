@@ -5,10 +5,12 @@ from datetime import timedelta
 from hypothesis import given, settings
 from msgspec.structs import replace
 
+from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
-from schemas.vocabulary import Kind
+from schemas.vocabulary import Kind, Way
 from tests.policy.rules import delivered, hard, soft
 from tests.properties import examples
+from tests.schemas.decisions import logs
 from tests.schemas.feedback_events import START, histories, make_event
 from worker.contacts.contact_state import contact_facts
 from worker.policy.facts import Facts, OrderKey
@@ -99,6 +101,30 @@ def test_facts_of_the_version_before_which_had_no_dimensions_are_read() -> None:
     assert facts.complaint is not None
     assert facts.complaint.at == START + timedelta(days=2)
     assert through_a_row(facts) == facts
+
+
+# As it was when opt-outs were the person's alone, and did not know how they came in.
+PLAIN_OPTOUT = (
+    b'{"complaint":{"at":"2026-03-03T12:00:00Z","cause":"abuse_report","event_key":"AQEBAQEBAQEBAQEBAQEBAQ=="},'
+    b'"consent":{"optouts":[{"at":"2026-03-02T12:00:00Z","event_key":"AgICAgICAgICAgICAgICAg==","scope":""}]}}'
+)
+
+
+def test_consent_of_the_version_before_which_knew_no_ways_is_read() -> None:
+    facts = facts_from_row(replace(UNTOUCHED, facts_detail=PLAIN_OPTOUT))
+    (optout,) = facts.consent.optouts
+    assert (optout.scope, optout.at, optout.way) == ("", START + timedelta(days=1), Way.PROVIDER)
+    assert facts.complaint is not None
+    assert facts.complaint.stream == ""
+    assert through_a_row(facts) == facts
+
+
+@settings(max_examples=examples(200))
+@given(log=logs(histories()))
+def test_facts_of_any_decisions_and_wishes_survive_a_row_and_a_base(log: list[Entry]) -> None:
+    facts = fold_all(Facts(), log, recommended_policy())
+    assert through_a_row(facts) == facts
+    assert decode_facts(encode_facts(facts)) == facts
 
 
 def test_a_base_of_the_version_before_is_read() -> None:

@@ -1,5 +1,6 @@
 """A policy that is stored is read back as the same policy."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,3 +59,15 @@ def test_what_has_been_looked_up_in_a_policy_is_no_part_of_it() -> None:
     before = encode_policy(policy)
     assert policy.rule_by_name
     assert encode_policy(policy) == before
+
+
+def test_a_text_from_before_there_were_settings_of_consent_has_their_defaults() -> None:
+    policy = preset("recommended")
+    fields = msgspec.json.decode(encode_policy(policy))
+    new = {name for name in fields if name.endswith("_applies_to") or name == "marketing_streams"}
+    former = {name: value for name, value in fields.items() if name not in new - FORMER}
+    assert len(former) < len(fields)
+    assert decode_policy(msgspec.json.encode(former).decode()) == policy
+
+
+FORMER = {"complaint_applies_to", "scoped_unsubscribe_applies_to"}

@@ -70,7 +70,8 @@ class Policies:
                 self._active = None
                 return self._unnumbered
             known = self._known.get(row.id)
-            if known is not None and encode_policy(known.policy) != row.definition:
+            # By what the texts mean: one that an earlier version wrote names fewer settings.
+            if known is not None and known.policy != decode_policy(row.definition):
                 self._known.clear()  # an earlier backup was restored, and its ids are given anew
             self._active = active = self._remember(row)
         return active
