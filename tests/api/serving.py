@@ -5,12 +5,15 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from schemas.source import Secret
 from worker.api.application import build_api
 from worker.api.route import Route
 from worker.connections.listening import listening
 from worker.policy.policy_file import recommended_policy
-from worker.settings.tree import ApiSettings, ConnectionSettings
+from worker.settings.tree import ApiSettings, ConnectionSettings, UnsubscribeSettings
 from worker.store.pool import Pool, WriterPool
+
+LINKS = UnsubscribeSettings(secrets=(Secret("a-secret-of-thirty-two-characters"),), url="https://bounces.example.com/")
 
 
 def api_on(
@@ -19,6 +22,7 @@ def api_on(
     settings: ApiSettings | None = None,
     source_accounts: Collection[str] = ("default",),
     routes: Sequence[Route] | None = None,
+    unsubscribe: UnsubscribeSettings = LINKS,
 ) -> web.Application:
     """The application; without settings every token is in the database."""
     return build_api(
@@ -28,6 +32,7 @@ def api_on(
         settings=ApiSettings() if settings is None else settings,
         source_accounts=source_accounts,
         routes=routes,
+        unsubscribe=unsubscribe,
     )
 
 

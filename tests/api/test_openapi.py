@@ -113,6 +113,16 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
         )
     ],
     ("get", JANE, "/v1/contacts/cross@example.org", {}),
+    *[
+        ("post", "/v1/unsubscribe-links", "/v1/unsubscribe-links", options)
+        for options in (
+            {"json": {"addresses": ["jane@example.org", "none"], "list": "newsletter"}},
+            {"json": {"addresses": ["a@example.org"] * 51}},
+            {"json": {"addresses": [], "lists": "newsletter"}},
+            {"data": b"{"},
+            {"headers": {"Authorization": "Bearer wrong"}},
+        )
+    ],
     ("get", JANE, "/v1/contacts/jane@example.org", {}),
     ("get", WHY, "/v1/contacts/jane@example.org/explanation", {}),
     ("get", "/v1/status-changes", "/v1/status-changes", {}),

@@ -78,6 +78,7 @@ REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("GET", "/v1/safelist-requests"): ("/v1/safelist-requests", _query),
     ("POST", "/v1/safelist-requests/{id}/approve"): ("/v1/safelist-requests/{id}/approve", _approval),
     ("POST", "/v1/safelist-requests/{id}/decline"): ("/v1/safelist-requests/{id}/decline", _decline),
+    ("POST", "/v1/unsubscribe-links"): ("/v1/unsubscribe-links", _question),
     ("GET", "/v1/status-changes"): ("/v1/status-changes", lambda _account: {}),
     ("GET", "/v1/openapi.yaml"): ("/v1/openapi.yaml", lambda _account: {}),
     ("POST", "/test/operator"): ("/test/operator", _query),

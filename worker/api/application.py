@@ -49,6 +49,7 @@ from worker.api.safelist import (
 )
 from worker.api.schema_doubt import SchemaDoubt
 from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, read_changes
+from worker.api.unsubscribe_links import LINK_MAKER, LinkMaker, make_unsubscribe_links
 from worker.connections.listening import hide_versions
 from worker.connections.remote_address import RemoteAddress
 from worker.contacts.accounts import KnownAccounts
@@ -63,7 +64,7 @@ from worker.process import metrics
 from worker.process.logs import contact_field
 from worker.process.probes import add_probes
 from worker.settings.safelist import configured_rules
-from worker.settings.tree import ApiSettings, SafelistSettings
+from worker.settings.tree import ApiSettings, SafelistSettings, UnsubscribeSettings
 from worker.store.pool import Pool, WriterPool
 from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING
@@ -93,11 +94,13 @@ def build_api(
     source_accounts: Collection[str],
     safelist: SafelistSettings | None = None,
     routes: Sequence[Route] | None = None,
+    unsubscribe: UnsubscribeSettings | None = None,
 ) -> web.Application:
     """The application for the running event loop. The caller closes the pools.
 
     Decisions are written by `writer_pool`. `policy` is the configuration's, for a database in which none is stored yet.
     `source_accounts` are the accounts that the configured sources name. `routes` are ROUTES if they are left out.
+    Without `unsubscribe` no unsubscribe links are made.
     """
     routes = ROUTES_OF_API if routes is None else routes
     app = web.Application(
@@ -113,6 +116,9 @@ def build_api(
     )
     app[SAFELIST] = SafelistDesk(
         rules=configured_rules(SafelistSettings() if safelist is None else safelist), reputations=AccountReputations()
+    )
+    app[LINK_MAKER] = LinkMaker(
+        pool=pool, settings=unsubscribe or UnsubscribeSettings(), most_addresses=settings.check_max_addresses
     )
     app[_SETTINGS] = settings
     app[ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
@@ -296,6 +302,13 @@ ROUTES_OF_API = (
         method="POST",
         path="/v1/safelist-requests/{id}/decline",
         handler=decline,
+        role=Role.OPERATOR,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/unsubscribe-links",
+        handler=make_unsubscribe_links,
         role=Role.OPERATOR,
         account=AccountScope.NAMED,
     ),

@@ -44,6 +44,7 @@ TITLES = {
     "unknown-safelist-request": "There is no such safelist request",
     "decided-already": "The safelist request was decided before",
     "contact-changed": "Something else forbids mail since",
+    "no-unsubscribe-links": "There are no unsubscribe links here",
     "bad-cursor": "Not a cursor of this feed",
     "cursor-gone": "The change of this cursor is gone",
     "bad-parameter": "A parameter is out of its range",

@@ -47,6 +47,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             settings=settings.api,
             source_accounts=settings.source_accounts,
             safelist=settings.safelist,
+            unsubscribe=settings.unsubscribe,
         )
         async with listening(
             app,

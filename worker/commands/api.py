@@ -10,4 +10,6 @@ examples:
   bouncekeeper api --api-host 0.0.0.0 --api-tokens-files /run/secrets/api_token
 """
 
-COMMANDS = {"api": service_command("api", description=_DESCRIPTION, needs=("postgres", "queue", "api", "logs"))}
+COMMANDS = {
+    "api": service_command("api", description=_DESCRIPTION, needs=("postgres", "queue", "api", "logs", "unsubscribe"))
+}

@@ -38,6 +38,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "mail-token": CommandEntry(
         "mail_token", "makes the token that lets a mail's bounces and complaints be believed", "ask"
     ),
+    "unsubscribe-link": CommandEntry(
+        "unsubscribe_link", "makes the link and the header fields for one-click unsubscribes", "ask"
+    ),
     "policy": CommandEntry("policy", "the rules in force, what others would change, and applying them", "ask"),
     "lift": CommandEntry("lift", "ends what forbids mail to contacts, with a reason", "decide"),
     "block": CommandEntry("block", "forbids mail to contacts, with a reason", "decide"),
