@@ -74,7 +74,7 @@ async def post_all(
 
 async def _post(session: aiohttp.ClientSession, webhook: Webhook, port: int, outcome: Outcome) -> bool:
     outcome.posts += 1
-    url = f"http://127.0.0.1:{port}/webhooks/{webhook.source}"
+    url = f"http://127.0.0.1:{port}{webhook.path}"
     request = webhook.request
     try:
         async with session.post(url, params=request.query, headers=request.headers, data=request.body) as answer:

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 from rich.progress import Progress, TaskID
 
+from tests.faults.clicks import with_clicks
 from tests.faults.deciders import Deciders, DecisionOutcome
 from tests.faults.decision_workload import make_decisions
 from tests.faults.drill import DrillOptions, DrillResult
@@ -58,7 +59,7 @@ async def run_kills(options: DrillOptions) -> Report:
             await start_rabbitmq(folder / "rabbitmq", own=True) as rabbitmq,
         ):
             senders = make_senders()
-            load = make_webhooks(senders, webhooks, now=datetime.now(UTC), seed=seed)
+            load = with_clicks(make_webhooks(senders, webhooks, now=datetime.now(UTC), seed=seed), seed=seed)
             calls = make_decisions(load, webhooks // _WEBHOOKS_PER_DECISION, now=datetime.now(UTC), seed=seed)
             await listen_to_announcements(rabbitmq.url)
             topology = Topology(folder, postgres, rabbitmq, apis=2)
@@ -67,7 +68,7 @@ async def run_kills(options: DrillOptions) -> Report:
                 tokens = [CONFIGURED_TOKEN, await _make_token(topology)]
                 deciders = Deciders(topology, calls, tokens=tokens, seed=seed)
                 with options.progress() as progress:
-                    bar = progress.add_task("posting", total=webhooks + len(calls))
+                    bar = progress.add_task("posting", total=len(load) + len(calls))
                     advance = partial(progress.advance, bar)
                     async with asyncio.TaskGroup() as group:
                         group.create_task(_break_things(topology, random.Random(seed), progress, bar))
@@ -85,7 +86,7 @@ async def run_kills(options: DrillOptions) -> Report:
                 postgres.dsn, rabbitmq.url, load, outcome.accepted, calls=calls, decided=deciders.outcome
             )
     return Report(
-        webhooks=webhooks,
+        webhooks=len(load),
         decisions=len(calls),
         outcome=outcome,
         decided=deciders.outcome,
@@ -146,6 +147,7 @@ def lines_of(report: Report) -> list[str]:
         f"Callers cut off {decided.cut_off} requests; {decided.killed_commands} commands were killed.",
         f"kill -9: {kills}. Stopped and started: {', '.join(report.stops)}.",
         f"{verdict.events} events and {verdict.decisions} decisions of {verdict.contacts} contacts.",
+        f"{verdict.clicks} one-click unsubscribes among them.",
         f"The calls are stored as {verdict.acts} acts.",
         f"{verdict.status_changes} status changes, {verdict.announcements} announced.",
     ]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tests.faults.clicks import with_clicks
 from tests.faults.drill import DrillOptions, DrillResult
 from tests.faults.esp import Outcome, post_all
 from tests.faults.topology import Topology
@@ -55,7 +56,9 @@ async def run_outage(options: DrillOptions) -> Report:
             await start_rabbitmq(folder / "rabbitmq", own=True) as rabbitmq,
         ):
             senders = make_senders()
-            load = make_webhooks(senders, webhooks, now=datetime.now(UTC), seed=options.seed)
+            load = with_clicks(
+                make_webhooks(senders, webhooks, now=datetime.now(UTC), seed=options.seed), seed=options.seed
+            )
             await listen_to_announcements(rabbitmq.url)
             topology = Topology(folder, postgres, rabbitmq)
             try:
@@ -64,7 +67,7 @@ async def run_outage(options: DrillOptions) -> Report:
                 await postgres.stop()
                 away_since = time.monotonic()
                 with options.progress() as progress:
-                    bar = progress.add_task("posting", total=webhooks)
+                    bar = progress.add_task("posting", total=len(load))
                     posting = asyncio.create_task(
                         post_all(
                             load,

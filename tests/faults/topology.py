@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from schemas.source import Source
+from tests.faults.clicks import SECRETS
 from tests.waiting import until
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import ServiceProcess, free_port, listens
@@ -39,6 +40,7 @@ class Topology:
             "BOUNCEKEEPER_QUEUE_URL": rabbitmq.url,
             "BOUNCEKEEPER_DATA_DIRECTORY": str(folder),
             "BOUNCEKEEPER_API_TOKENS": CONFIGURED_TOKEN,
+            "BOUNCEKEEPER_UNSUBSCRIBE_SECRETS": ",".join(secret.reveal() for secret in SECRETS),
         }
         self._commands: dict[str, tuple[list[str], Mapping[str, str]]] = {}
         self._processes: dict[str, ServiceProcess] = {}

@@ -12,6 +12,7 @@ from schemas.entry import Entry
 from schemas.lane import Lane
 from schemas.queue_topology import CONTACTS_EXCHANGE, DEAD_QUEUE, SHARED_LANES, lane_queue
 from schemas.vocabulary import FREE_STATUSES
+from tests.faults.clicks import click_events, judge_clicks
 from tests.faults.deciders import DecisionOutcome
 from tests.faults.decision_verdict import judge_decisions
 from tests.faults.decision_workload import DecisionCall
@@ -37,6 +38,7 @@ class Verdict(Struct, kw_only=True):
     """The figures of a drill, and every promise that was broken."""
 
     events: int = 0
+    clicks: int = 0  # of the events
     decisions: int = 0
     acts: int = 0
     contacts: int = 0
@@ -106,11 +108,14 @@ async def judge(
         logs = await _stored_logs(connection, rows)
         decisions = [entry for log in logs.values() for entry in log if isinstance(entry, Decision)]
         keys = [key for (key,) in await connection.fetch("SELECT entry_key FROM log")]
-        _check_events(verdict, keys, webhooks, accepted, decisions)
+        clicks = click_events([entry for log in logs.values() for entry in log])
+        verdict.clicks = len(clicks)
+        verdict.broken += judge_clicks(webhooks, accepted, clicks, await _changes_by_address(connection))
+        _check_events(verdict, keys, webhooks, accepted, [*decisions, *clicks])
         of_decisions = await judge_decisions(connection, calls, decided or DecisionOutcome())
         verdict.acts, verdict.decisions = of_decisions.acts, of_decisions.decisions
         verdict.broken += of_decisions.broken
-        _check_contacts(verdict, rows, _entries_by_contact(webhooks, decisions, set(keys)))
+        _check_contacts(verdict, rows, _entries_by_contact(webhooks, [*decisions, *clicks], set(keys)))
         _check_logs(verdict, rows, logs)
         await _check_history(verdict, connection, rows)
         if dead := await connection.fetchval("SELECT count(*) FROM dead_letters"):
@@ -135,11 +140,11 @@ def _check_events(
     keys: Sequence[bytes],
     webhooks: Sequence[Webhook],
     accepted: Collection[int],
-    decisions: Sequence[Decision],
+    judged_elsewhere: Sequence[Entry],
 ) -> None:
     unique = set(keys)
-    stored = unique - {decision.event_key for decision in decisions}
-    verdict.events = len(stored)
+    stored = unique - {entry.event_key for entry in judged_elsewhere}
+    verdict.events = len(stored) + verdict.clicks
     if len(unique) != len(keys):
         verdict.broken.append(f"{len(keys) - len(unique)} entries are stored twice")
     promised = {event.event_key for number in accepted for event in webhooks[number].events}
@@ -149,8 +154,16 @@ def _check_events(
         verdict.broken.append(f"{len(invented)} events are stored that nobody sent")
 
 
+async def _changes_by_address(connection: Connection) -> dict[str, int]:
+    """How many lines the history of each contact has."""
+    counted = await connection.fetch(
+        "SELECT address, count(*) FROM status_changes JOIN contacts ON contacts.id = contact_id GROUP BY address"
+    )
+    return {line["address"]: line["count"] for line in counted}
+
+
 def _entries_by_contact(
-    webhooks: Sequence[Webhook], decisions: Sequence[Decision], stored: set[bytes]
+    webhooks: Sequence[Webhook], as_stored: Sequence[Entry], stored: set[bytes]
 ) -> dict[str, list[Entry]]:
     """What happened to each contact, once each: all that is stored, for what had no answer may be, too."""
     by_contact: dict[str, dict[bytes, Entry]] = {}
@@ -158,8 +171,9 @@ def _entries_by_contact(
         for event in webhook.events:
             if event.event_key in stored and event.address:
                 by_contact.setdefault(event.address, {})[event.event_key] = event
-    for decision in decisions:
-        by_contact.setdefault(decision.address, {})[decision.event_key] = decision
+    for entry in as_stored:
+        if entry.address:
+            by_contact.setdefault(entry.address, {})[entry.event_key] = entry
     return {address: list(entries.values()) for address, entries in by_contact.items()}
 
 

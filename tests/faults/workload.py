@@ -12,6 +12,7 @@ from schemas.source import Source
 from schemas.vocabulary import Cause, Kind
 from tests.providers.reading import parse_envelope
 from worker.providers.registry import PROVIDERS
+from worker.providers.vendors.unsubscribe_page.unsubscribe_token import UnsubscribeLink
 from worker.providers.webhook_request import WebhookRequest
 from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sample import SampleEvent, SampleSender
@@ -43,6 +44,12 @@ class Webhook(Struct, frozen=True, kw_only=True):
     source: str
     request: WebhookRequest
     events: tuple[FeedbackEvent, ...]
+    click: UnsubscribeLink | None = None  # of a one-click unsubscribe, whose event is made when it arrives
+
+    @property
+    def path(self) -> str:
+        """Where it is posted."""
+        return f"/webhooks/{self.source}" if self.click is None else self.request.path
 
 
 def make_senders() -> dict[str, tuple[SampleSender, Source]]:
