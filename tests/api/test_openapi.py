@@ -25,8 +25,8 @@ from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((files("schemas") / "openapi.yaml").read_text(encoding="utf-8"))
-# What only a defect, load, or a database that is away brings about; other tests of this folder do.
-NOT_PROVOKED_HERE = {"403", "408", "429", "500", "503"}
+# What only a defect, load, two requests at once, or a database that is away brings about; other tests do.
+NOT_PROVOKED_HERE = {"403", "408", "409", "429", "500", "503"}
 # The receiver's, on a port of its own: tests/receiver/test_own_json.py.
 OF_THE_RECEIVER = {"/webhooks/{source}"}
 

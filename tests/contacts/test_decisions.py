@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +32,7 @@ from worker.samples.posting import post
 from worker.store.contact_lookup import find_contact
 from worker.store.pool import WriterPool
 from worker.store.stored_entries import stored_entries
-from worker.store.writer_pool import open_writer_pool, writing
+from worker.store.writer_pool import writing
 
 POLICY = recommended_policy()
 RULES = BatchRules(policies=Policies(POLICY), oldest_kept=datetime(2020, 1, 1, tzinfo=UTC))
@@ -365,31 +364,3 @@ async def test_a_drop_for_the_esps_older_list_after_a_lift_is_no_strike_and_is_r
     assert step.event is not None
     assert (step.event.kind, step.outcome, step.not_counted) == ("dropped", "nothing", "still_suppressed")
     assert "remove the address from the suppression list at sendgrid" in step.sentence
-
-
-async def test_a_slow_request_decides_nothing_more_once_its_repeat_was_answered(
-    pool: WriterPool, database_dsn: str
-) -> None:
-    await report(pool, Kind.DELIVERED)
-    addresses = [*(f"user{number}@example.org" for number in range(CONTACTS_AT_ONCE)), JANE]
-    answers = []
-
-    async def repeat_and_bounce() -> None:
-        elsewhere = await open_writer_pool(database_dsn, connections=1, command_timeout_seconds=30)
-        try:
-            answers.append(await decide(elsewhere, LIFT, *addresses, idempotency_key="k1"))
-            await bounced(elsewhere)
-        finally:
-            await elsewhere.close()
-
-    def another_process(done: int, of: int) -> None:
-        if done < of:
-            thread = threading.Thread(target=lambda: asyncio.run(repeat_and_bounce()))
-            thread.start()
-            thread.join()
-
-    slow = await decide(pool, LIFT, *addresses, idempotency_key="k1", progress=another_process)
-
-    assert [(answer.made, answer.skipped) for answer in (*answers, slow)] == [(0, 501), (0, 501)]
-    assert slow.skipped_addresses[-1].reason == "not_decided_then"
-    assert (await status(pool))[1] == "all"

@@ -39,6 +39,7 @@ TITLES = {
     "unknown-account": "There is no such account",
     "unknown-contact": "Nothing is known of this contact",
     "bad-decision": "The decision makes no sense",
+    "idempotency-key-in-use": "A request with this Idempotency-Key is being carried out",
     "idempotency-key-reused": "The Idempotency-Key was used for another request",
     "bad-safelist-request": "The safelist request makes no sense",
     "unknown-safelist-request": "There is no such safelist request",

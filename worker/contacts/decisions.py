@@ -6,7 +6,8 @@ whatever the time is now. Once the act has come to its end, a repeat changes not
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -32,11 +33,11 @@ from worker.contacts.decision_report import report_decisions
 from worker.contacts.decision_result import DecisionResult
 from worker.contacts.decision_terms import request_hash, require_end_ahead, require_sound_terms
 from worker.contacts.principal import Principal
-from worker.errors import Deadlocked
+from worker.errors import Deadlocked, RequestRefused
 from worker.process.logs import get_logger
-from worker.store.acts import Act, StoredAct, finish_act, insert_act, lock_unfinished_act
+from worker.store.acts import Act, StoredAct, claim_act, finish_act, insert_act, lock_unfinished_act
 from worker.store.pool import WriterConnection, WriterPool
-from worker.store.writer_pool import rehearsing, writing
+from worker.store.writer_pool import Writer, rehearsing, writer_session, writing
 
 _log = get_logger()
 
@@ -75,15 +76,16 @@ async def decide_contacts(
     given, skipped = _spellings(question)
     act, repeated = await _begin(pool, question, given)
     is_finished = act is not None and act.finished_at is not None
-    run = _Run(pool, question, rules, act_id=_NO_ACT if act is None else act.id, writes=not is_finished)
-    run.skipped += skipped
     addresses = list(given)
-    for place in range(0, len(addresses), CONTACTS_AT_ONCE):
-        some = addresses[place : place + CONTACTS_AT_ONCE]
-        done = place + len(some)
-        await run.decide({address: given[address] for address in some}, is_last=done == len(addresses))
-        if progress is not None:
-            progress(done, len(addresses))
+    async with _alone(pool, act, several=len(addresses) > CONTACTS_AT_ONCE) as writer:
+        run = _Run(writer, question, rules, act_id=_NO_ACT if act is None else act.id, writes=not is_finished)
+        run.skipped += skipped
+        for place in range(0, len(addresses), CONTACTS_AT_ONCE):
+            some = addresses[place : place + CONTACTS_AT_ONCE]
+            done = place + len(some)
+            await run.decide({address: given[address] for address in some}, is_last=done == len(addresses))
+            if progress is not None:
+                progress(done, len(addresses))
     if act is not None and not addresses:
         await finish_act(pool, act.id, at=datetime.now(UTC))
     answer = DecisionAnswer(
@@ -104,6 +106,28 @@ async def decide_contacts(
     if act is not None:
         _log_end(question, answer, seconds=time.monotonic() - started)
     return answer
+
+
+@asynccontextmanager
+async def _alone(pool: WriterPool, act: StoredAct | None, *, several: bool) -> AsyncIterator[Writer]:
+    """By what the act is written. One of several transactions keeps its session, and is carried out by nobody else.
+
+    Two requests with one key that took turns could answer differently about what comes in between. Raises
+    RequestRefused if another request is at work on the act.
+    """
+    key = None if act is None else act.idempotency_key
+    if act is None or key is None or not several or act.finished_at is not None:
+        yield pool
+        return
+    async with writer_session(pool, "deciding about contacts") as connection:
+        if not await claim_act(connection, act.id):
+            raise RequestRefused(
+                "idempotency-key-in-use",
+                f"Another request with the idempotency key {key[:40]!r} is being carried out.",
+                remedy="Wait for its answer; or send this one again after a few seconds, and it is answered the same.",
+                http_status=409,
+            )
+        yield connection
 
 
 def _spellings(question: Question) -> tuple[dict[str, str], list[SkippedAddress]]:
@@ -147,12 +171,12 @@ def _act(question: Question, asked: bytes | None, now: datetime) -> Act:
 class _Run:
     """The decisions of one act, some contacts at a time."""
 
-    def __init__(self, pool: WriterPool, question: Question, rules: BatchRules, *, act_id: int, writes: bool) -> None:
+    def __init__(self, writer: Writer, question: Question, rules: BatchRules, *, act_id: int, writes: bool) -> None:
         self.made = 0
         self.unchanged = 0
         self.skipped: list[SkippedAddress] = []
         self.still_forbidden: list[StillForbidden] = []
-        self._pool = pool
+        self._writer = writer
         self._question = question
         self._rules = rules
         self._act_id = act_id
@@ -184,10 +208,10 @@ class _Run:
     async def _write(self, decisions: Sequence[Decision], *, is_last: bool) -> Applied | None:
         """What was decided; None if another request with the same key has finished the act meanwhile.
 
-        A caller who does not wait for an answer asks again while the first request is at work. They take turns, and
-        the act is finished with its last decision: what one of them has answered, the other one does not change.
+        A caller who does not wait for an answer asks again while the first request is at work. The act is finished with
+        its last decision: what one of them has answered, the other one does not change.
         """
-        async with writing(self._pool, "deciding about contacts") as connection:
+        async with writing(self._writer, "deciding about contacts") as connection:
             if not await lock_unfinished_act(connection, self._act_id):
                 self._is_over, self._writes = True, False
                 return None
@@ -197,7 +221,7 @@ class _Run:
         return applied
 
     async def _rehearse(self, decisions: Sequence[Decision]) -> Applied:
-        async with rehearsing(self._pool, "deciding about contacts") as connection:
+        async with rehearsing(self._writer, "deciding about contacts") as connection:
             if self._act_id == _NO_ACT:  # a dry run; its act goes with the rest
                 act_id = await insert_act(connection, _act(self._question, None, datetime.now(UTC)))
                 decisions = [replace(decision, act_id=act_id) for decision in decisions]

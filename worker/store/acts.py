@@ -32,6 +32,7 @@ class StoredAct(Act, frozen=True):
     finished_at: datetime | None  # from then on a repeat of it decides nothing
 
 
+_LOCK_CLASS = 0x626B6163  # first half of the advisory locks of acts; the second is the act's id
 _COLUMNS = Act.columns()
 _INSERT = f"""
     INSERT INTO acts ({", ".join(_COLUMNS)})
@@ -68,6 +69,15 @@ async def lock_unfinished_act(connection: Connection, act_id: int) -> bool:
     """True if the act is not finished, and nobody else decides for it until this transaction ends."""
     finished_at = await connection.fetchval("SELECT finished_at FROM acts WHERE id = $1 FOR NO KEY UPDATE", act_id)
     return finished_at is None
+
+
+async def claim_act(connection: Connection, act_id: int) -> bool:
+    """True if nobody else is at work on the act; nobody else is from then on until this session is given back, or dies.
+
+    Postgres ends the claim of a process that is killed.
+    """
+    claimed: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, act_id & 0x7FFFFFFF)
+    return claimed
 
 
 async def finish_act(executor: Executor, act_id: int, *, at: datetime) -> None:

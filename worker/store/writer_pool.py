@@ -11,8 +11,10 @@ import asyncpg
 
 from worker.errors import AlreadyStored, MonthClosed, WriteRefused
 from worker.store.contact_rows import STAGING
-from worker.store.pool import Connection, WriterConnection, WriterPool, open_pool
-from worker.store.sessions import session, transaction
+from worker.store.pool import Connection, WriterConnection, WriterPool, open_pool, store_errors
+from worker.store.sessions import session
+
+Writer = WriterPool | WriterConnection
 
 # A batch's statements are written for one plan: a short list, then one index look-up for each of its entries. On
 # an empty table the planner would choose to scan it, keep that plan for the session, and scan it still when the
@@ -54,23 +56,37 @@ async def open_writer_pool(
 
 
 @asynccontextmanager
-async def writing(pool: WriterPool, doing: str = "writing a batch") -> AsyncIterator[WriterConnection]:
+async def writer_session(lender: Writer, doing: str) -> AsyncIterator[WriterConnection]:
+    """A connection for several transactions in which contacts can be written; the lender itself if it is one.
+
+    Raises StoreUnavailable, SchemaOutOfDate, with `doing` in the message.
+    """
+    if isinstance(lender, asyncpg.Pool):
+        async with session(WriterPool(lender), doing) as connection:
+            yield WriterConnection(connection)
+    else:
+        with store_errors(doing):
+            yield lender
+
+
+@asynccontextmanager
+async def writing(lender: Writer, doing: str = "writing a batch") -> AsyncIterator[WriterConnection]:
     """A transaction in which contacts can be written. It is committed at the end, or rolled back by an error.
 
     Raises StoreUnavailable, SchemaOutOfDate, with `doing` in the message.
     """
-    async with transaction(pool, doing) as connection:
-        yield WriterConnection(connection)
+    async with writer_session(lender, doing) as connection, connection.transaction():
+        yield connection
 
 
 @asynccontextmanager
-async def rehearsing(pool: WriterPool, doing: str) -> AsyncIterator[WriterConnection]:
+async def rehearsing(lender: Writer, doing: str) -> AsyncIterator[WriterConnection]:
     """As `writing`, and nothing of it is written: the transaction is rolled back at the end."""
-    async with session(pool, doing) as connection:
+    async with writer_session(lender, doing) as connection:
         rehearsal = connection.transaction()
         await rehearsal.start()
         try:
-            yield WriterConnection(connection)
+            yield connection
         finally:
             await rehearsal.rollback()
 
