@@ -27,6 +27,10 @@ SOURCE = f"""
 provider = "bouncekeeper"
 authentication = "bearer"
 secrets = ["{TOKEN}"]
+
+[unsubscribe]
+secrets = ["{TOKEN}"]
+url = "https://bounces.example.com"
 """
 
 pytestmark = pytest.mark.slow
