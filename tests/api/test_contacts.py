@@ -201,8 +201,21 @@ async def test_signs_of_life_are_among_the_facts_each_with_its_time(client: Clie
             "permission": None,
         },
         "blocks": [],
+        "listings": [],
+        "suppression": None,
         "strikes": [],
     }
+
+
+async def test_a_drop_for_the_esps_own_list_is_among_the_facts_with_the_remedy(
+    client: ClientSession, store: Store
+) -> None:
+    await store([make_event(Kind.DROPPED, cause=Cause.SUPPRESSED_BY_PROVIDER)])
+    report = await get(client, "/v1/contacts/jane@example.org")
+    suppression = report["facts"]["suppression"]
+    assert (suppression["at"], suppression["reason"]) == ("2026-03-01T12:00:00Z", "suppressed_by_provider")
+    assert (suppression["provider"], suppression["source"]) == ("postmark", "test")
+    assert "suppression list at postmark" in suppression["sentence"]
 
 
 async def test_counted_failures_are_among_the_facts(client: ClientSession, store: Store) -> None:

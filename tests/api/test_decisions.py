@@ -171,3 +171,22 @@ async def test_one_request_decides_about_so_many_and_no_more(client: ClientSessi
 
     body["addresses"] = [f"u{number}@example.org" for number in range(51)]
     assert (await post(client, "/v1/decisions", body))[0] == 413
+
+
+async def test_listings_and_opt_ins_are_among_the_facts_with_proof_and_strength(
+    client: ClientSession, store: Store
+) -> None:
+    await store([make_event(Kind.DELIVERED)])
+    proof = {"source": "summer campaign", "collected_at": "2026-02-01T10:00:00Z"}
+    opted_in = {"kind": "opted_in", "by_contact": True, "strength": "double", "proof": proof}
+    assert (await post(client, f"{JANE}/decisions", opted_in))[1]["made"] == 1
+    listed = {"kind": "listed", "note": "on leave", "blocks": "marketing", "until": "2099-01-31T00:00:00Z"}
+    assert (await post(client, f"{JANE}/decisions", listed))[1]["made"] == 1
+
+    facts = (await get(client, JANE))["facts"]
+
+    (optin,) = facts["consent"]["opted_in"]
+    assert (optin["scope"], optin["strength"], optin["proof"]) == ("", "double", proof)
+    (listing,) = facts["listings"]
+    assert (listing["until"], listing["blocks"], listing["in_force"]) == ("2099-01-31T00:00:00Z", "marketing", True)
+    assert listing["lifted_by"] == ["admin", "expiry"]

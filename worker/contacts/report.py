@@ -1,12 +1,12 @@
 """One contact: where it stands, why, what is known of it, and what was done to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct, structs
 
-from schemas.decision import Decision, Permission, Strength
+from schemas.decision import ConsentProof, Decision, Permission, Strength
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.outgoing import HistoryLine
@@ -18,21 +18,25 @@ from worker.contacts.safelist_view import SafelistView, safelist_view
 from worker.contacts.standing_view import StandingView, standing_view
 from worker.policy.block import is_in_force
 from worker.policy.complaint import Complaint
-from worker.policy.consent import Consent, Wish
+from worker.policy.consent import Consent, Optin, Wish
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.other_names import System
 from worker.policy.provisional import shown_standing
 from worker.policy.reason import reason_sentence
 from worker.policy.safelist import AttemptLimits
+from worker.policy.sentences import suppression_sentence
+from worker.policy.suppression import Suppression
 from worker.store.contact_lookup import find_contact, status_history
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Executor
 from worker.store.safelist_requests import requests_of_contact
-from worker.store.stored_entries import latest_entries
+from worker.store.stored_entries import entries_by_place, latest_entries
 
 SHOWN_EVENTS = 50
 SHOWN_CHANGES = 200
+
+Proofs = Mapping[bytes, ConsentProof | None]  # of opt-ins, by the keys of their entries
 
 
 class BlockView(Struct, frozen=True, kw_only=True):
@@ -69,6 +73,7 @@ class OptinView(Struct, frozen=True, kw_only=True):
     scope: str
     at: datetime
     strength: Strength
+    proof: ConsentProof | None  # that was given with it
 
 
 class ConsentView(Struct, frozen=True, kw_only=True):
@@ -90,6 +95,27 @@ class ComplaintView(Struct, frozen=True, kw_only=True):
     stream: str  # the marketing stream that it is about; empty: other mail, or nobody says
 
 
+class ListingView(Struct, frozen=True, kw_only=True):
+    """Blocklisted by a decision, in force or ended; who decided it stands among the decisions."""
+
+    at: datetime
+    until: datetime | None
+    reason: Cause
+    blocks: Blocks
+    in_force: bool
+    lifted_by: tuple[str, ...]
+
+
+class SuppressionView(Struct, frozen=True, kw_only=True):
+    """An ESP did not try, because of a list of its own, and nothing was delivered since. It forbids nothing."""
+
+    at: datetime
+    reason: Cause
+    provider: str
+    source: str
+    sentence: str  # with what to do at the ESP
+
+
 class FactsView(Struct, frozen=True, kw_only=True):
     """What is known, each fact with its own time."""
 
@@ -100,6 +126,8 @@ class FactsView(Struct, frozen=True, kw_only=True):
     optouts: tuple[WishView, ...]  # the person's
     consent: ConsentView
     blocks: tuple[BlockView, ...]
+    listings: tuple[ListingView, ...]
+    suppression: SuppressionView | None
     strikes: tuple[StrikesView, ...]
 
 
@@ -163,7 +191,17 @@ async def contact_report(
     policy = await policies.of(executor, row.policy_id)
     shown = shown_standing(facts_from_row(row), provisional, policy.policy, now)
     safelist = safelist_view(shown, await requests_of_contact(executor, row.key), limits or AttemptLimits())
-    return _report(row, history, entries, policy, provisional=provisional, names=names, safelist=safelist, now=now)
+    return _report(
+        row,
+        history,
+        entries,
+        policy,
+        provisional=provisional,
+        names=names,
+        safelist=safelist,
+        proofs=await _proofs(executor, row.id, facts_from_row(row).consent.optins),
+        now=now,
+    )
 
 
 def event_view(event: FeedbackEvent) -> EventView:
@@ -198,6 +236,7 @@ def _report(
     provisional: Facts | None,
     names: System | None,
     safelist: SafelistView,
+    proofs: Proofs,
     now: datetime,
 ) -> ContactReport:
     facts = facts_from_row(row)
@@ -208,7 +247,7 @@ def _report(
         first_seen_at=row.first_seen_at,
         why=reason_sentence(standing, facts, entries, most_entries=SHOWN_EVENTS),
         lifted_by=tuple(sorted(standing.lift_by)),
-        facts=_facts_view(facts, now),
+        facts=_facts_view(facts, now, proofs),
         safelist=safelist,
         history=history,
         events=[event_view(entry) for entry in entries if isinstance(entry, FeedbackEvent)],
@@ -220,13 +259,16 @@ def _complaint_view(complaint: Complaint) -> ComplaintView:
     return ComplaintView(at=complaint.at, reason=complaint.cause, stream=complaint.stream)
 
 
-def _consent_view(known: Consent) -> ConsentView:
+def _consent_view(known: Consent, proofs: Proofs) -> ConsentView:
     return ConsentView(
         do_not_contact=next(iter(_wish_views(known.no_contact)), None),
         declined_commercial=next(iter(_wish_views(known.declined)), None),
         unsubscribed_by_us=_wish_views(known.taken_off),
         prefers_fewer=_wish_views(known.fewer),
-        opted_in=tuple(OptinView(scope=one.scope, at=one.at, strength=one.strength) for one in known.optins),
+        opted_in=tuple(
+            OptinView(scope=one.scope, at=one.at, strength=one.strength, proof=proofs.get(one.event_key))
+            for one in known.optins
+        ),
         permission=known.permission,
     )
 
@@ -235,15 +277,34 @@ def _wish_views(wishes: Sequence[Wish]) -> tuple[WishView, ...]:
     return tuple(WishView(scope=wish.scope, at=wish.at, way=wish.way) for wish in wishes)
 
 
-def _facts_view(facts: Facts, now: datetime) -> FactsView:
-    complaint = facts.complaint
+def _suppression_view(known: Suppression) -> SuppressionView:
+    return SuppressionView(
+        at=known.at,
+        reason=known.cause,
+        provider=known.provider,
+        source=known.source,
+        sentence=suppression_sentence(known),
+    )
+
+
+async def _proofs(executor: Executor, contact_id: int, optins: Sequence[Optin]) -> Proofs:
+    """The proof of each opt-in, by the key of its entry."""
+    if not optins:
+        return {}
+    places = [(optin.at, optin.event_key) for optin in optins]
+    entries = await entries_by_place(executor, contact_id, places)
+    return {key: entry.proof for key, entry in entries.items() if isinstance(entry, Decision)}
+
+
+def _facts_view(facts: Facts, now: datetime, proofs: Proofs) -> FactsView:
+    complaint, suppression = facts.complaint, facts.deliverability.suppression
     return FactsView(
         last_delivered_at=facts.engagement.last_delivered_at,
         last_opened_at=facts.engagement.last_opened_at,
         last_clicked_at=facts.engagement.last_clicked_at,
         complaint=None if complaint is None else _complaint_view(complaint),
         optouts=_wish_views(facts.consent.optouts),
-        consent=_consent_view(facts.consent),
+        consent=_consent_view(facts.consent, proofs),
         blocks=tuple(
             BlockView(
                 rule=block.rule,
@@ -257,6 +318,18 @@ def _facts_view(facts: Facts, now: datetime) -> FactsView:
             )
             for block in facts.deliverability.blocks
         ),
+        listings=tuple(
+            ListingView(
+                at=listing.since,
+                until=listing.until,
+                reason=listing.cause,
+                blocks=listing.blocks,
+                in_force=listing.is_in_force(now),
+                lifted_by=tuple(sorted(listing.lift_by)),
+            )
+            for listing in facts.deliverability.listings
+        ),
+        suppression=None if suppression is None else _suppression_view(suppression),
         strikes=tuple(
             StrikesView(rule=state.rule, at=tuple(strike.at for strike in state.strikes))
             for state in facts.deliverability.rules

@@ -159,13 +159,19 @@ async def entries_at(executor: Executor, contact_id: int, span: Span, times: Col
     return _without_copies(rows)
 
 
-async def whole_entries(executor: Executor, contact_id: int, entries: Collection[Entry]) -> dict[bytes, Entry]:
-    """These entries by their keys, with all that is stored of them. Raises StoreUnavailable."""
-    times, keys = [entry.occurred_at for entry in entries], [entry.event_key for entry in entries]
+async def entries_by_place(
+    executor: Executor, contact_id: int, places: Sequence[tuple[datetime, bytes]]
+) -> dict[bytes, Entry]:
+    """The entries at these places, by their keys, with all that is stored of them. Raises StoreUnavailable."""
     with store_errors("reading certain entries"):
-        rows = await executor.fetch(_BY_KEY, contact_id, times, keys)
+        rows = await executor.fetch(_BY_KEY, contact_id, [at for at, _ in places], [key for _, key in places])
     raw = await _raw_by_place(executor, rows)
     return {row["entry_key"]: _entry(row, raw[number]) for number, row in enumerate(rows)}
+
+
+async def whole_entries(executor: Executor, contact_id: int, entries: Collection[Entry]) -> dict[bytes, Entry]:
+    """These entries by their keys, with all that is stored of them. Raises StoreUnavailable."""
+    return await entries_by_place(executor, contact_id, [(entry.occurred_at, entry.event_key) for entry in entries])
 
 
 async def places_of(executor: Executor, contact_id: int, keys: Collection[bytes]) -> list[Place]:
