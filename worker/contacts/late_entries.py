@@ -233,18 +233,22 @@ class _Log:
         await keep_checkpoints(self._connection, self._contact_id, made, facts)
 
     async def _annotate(self) -> None:
+        """Which entries are out of the fold now, and the places of those that were not, or no longer are.
+
+        Only of these the log is asked where they are: that reads all that the contact has of calm events.
+        """
         stored = await stored_annotations(self._connection, self._contact_id, since=self._since)
         before, self._known = annotations(stored), annotations([*stored, *self._late])
-        named = changed_by(before, self._known) | self._known.named()
-        if not named:
-            return
-        places = {entry.event_key: order_key(entry) for entry in self._late} | {
-            place[2]: OrderKey(*place)
-            for place in await places_of(self._connection, self._contact_id, named)
-            if self._since is None or place[0] >= self._since
-        }
-        self._changed = [places[key] for key in changed_by(before, self._known) if key in places]
-        self._awaited = self._known.named() - places.keys()
+        named = self._known.named()
+        arrived = {entry.event_key: order_key(entry) for entry in self._late}
+        awaited = named & before.named() & frozenset(self._facts.awaited)
+        if changed := changed_by(before, self._known):
+            places = await places_of(self._connection, self._contact_id, changed - arrived.keys())
+            known = {place[2]: OrderKey(*place) for place in places if self._since is None or place[0] >= self._since}
+            known |= arrived
+            self._changed = [known[key] for key in changed if key in known]
+            awaited |= (named & changed) - known.keys()
+        self._awaited = awaited - arrived.keys()
 
     async def _nearest(self, first: OrderKey, last: OrderKey) -> list[Checkpoint]:
         """The checkpoint before all that is affected, those within, and the first ones behind it."""
