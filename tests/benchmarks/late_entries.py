@@ -2,24 +2,32 @@
 
 One contact, nearly all of whose entries are openings and deliveries of eight months, and one process that applies an
 event at a time, each in a transaction of its own. The late ones are failures that deliveries have cleared since, so
-that the facts soon are those of a checkpoint again. The explanation is asked for without HTTP: its memory is what
-Python allocates meanwhile.
+that the facts soon are those of a checkpoint again. What changes all that follows is left to the background, as a
+processor works on it beside its batches. The explanation is asked for without HTTP: its memory is what Python allocates
+meanwhile.
+
+Then twenty contacts with long logs are folded again by the same process and the same event loop that apply events of
+other contacts, one at a time: how long the longest of these takes, and how long without the twenty.
 """
 
+import asyncio
 import time
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from schemas.decision import Decision, DecisionKind, Role
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 from tests.benchmarks.benchmark import Bench, Measurement, Outcome
 from tests.contacts.long_logs import add_calm_events
 from tests.schemas.feedback_events import START, make_event
-from worker.contacts.applying import BatchRules, apply_events
+from worker.contacts.applying import BatchRules, apply_decisions, apply_events
 from worker.contacts.explanation import contact_explanation
 from worker.contacts.policies import Policies
+from worker.jobs.refolder import Refolder
 from worker.policy.policy_file import recommended_policy
+from worker.process.backlog import Backlog
 from worker.store.partitions import make_partitions, month_of, months_later
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import open_writer_pool, writing
@@ -27,7 +35,10 @@ from worker.store.writer_pool import open_writer_pool, writing
 _DAYS = 240
 _MINUTES_A_DAY = 24 * 60
 _AT_ONCE = 100_000
-_RULES = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START - timedelta(days=30))
+_SEVERAL = 200
+_GIANTS = 20
+_POLICIES = Policies(recommended_policy())
+_RULES = BatchRules(policies=_POLICIES, oldest_kept=START - timedelta(days=30))
 
 
 async def measure(bench: Bench) -> Outcome:
@@ -47,8 +58,8 @@ async def _measured(bench: Bench, pool: WriterPool, entries: int) -> Outcome:
     bench.progress(f"late entries: making {entries:,} entries of one contact")
     await _fill(pool, entries)
     outcome.remark(f"explanation of {entries:,} entries", await _explanation(pool))
-    first = await _apply(pool, make_event(Kind.UNSUBSCRIBE, day=1, scope="news"))
-    outcome.remark("first late entry, which reads all and leaves checkpoints", f"{first / 1000:.1f} s")
+    first = make_event(Kind.UNSUBSCRIBE, day=1, scope="news")
+    outcome.remark("first late entry, after which all is read for checkpoints", await _refolded(pool, first))
     numbers = count()
 
     async def late() -> float:
@@ -72,11 +83,97 @@ async def _measured(bench: Bench, pool: WriterPool, entries: int) -> Outcome:
             baseline=figures[1],
         )
     )
+    several = [await late() for _ in range(_SEVERAL)]
+    outcome.remark(f"{_SEVERAL} late events that meet a checkpoint", _told(several))
     complaint = make_event(Kind.COMPLAINT, day=_DAYS / 2, cause=Cause.ABUSE_REPORT, message=None)
-    outcome.remark(
-        "late complaint in the middle, which changes all that follows", f"{await _apply(pool, complaint) / 1000:.1f} s"
-    )
+    outcome.remark("late complaint in the middle, which changes all that follows", await _refolded(pool, complaint))
+    outcome.remark("void of an opening in the middle", await _void(pool))
+    bench.progress(f"late entries: making {_GIANTS} contacts with long logs")
+    outcome.remark(f"others beside {_GIANTS} re-folds", await _others(pool, bench.size(50_000, 2_000)))
     return outcome
+
+
+async def _refolded(pool: WriterPool, event: FeedbackEvent) -> str:
+    batch = await _apply(pool, event)
+    started = time.perf_counter()
+    await _work_off(pool)
+    return f"{batch:.0f} ms, then {time.perf_counter() - started:.1f} s in the background"
+
+
+async def _work_off(pool: WriterPool) -> None:
+    await Refolder(pool, _POLICIES, backlog=Backlog()).work_off(asyncio.Event())
+    if await pool.fetchval("SELECT count(*) FROM refolds"):
+        raise RuntimeError("a re-fold has not ended")
+
+
+async def _void(pool: WriterPool) -> str:
+    """An operator's void of one calm event, which has to be found among all."""
+    act_id: int = await pool.fetchval(
+        "INSERT INTO acts (actor, role, what, at) VALUES ('bench', 'operator', 'call', now()) RETURNING id"
+    )
+    opening = await pool.fetchrow(
+        "SELECT entry_key FROM calm_events WHERE occurred_at >= $1 LIMIT 1", START + timedelta(days=_DAYS / 2)
+    )
+    if opening is None:
+        raise RuntimeError("the contact of the benchmark has no opening")
+    now = datetime.now(UTC)
+    void = Decision(
+        event_key=b"bench void",
+        act_id=act_id,
+        account="default",
+        address="jane@example.org",
+        kind=DecisionKind.VOIDED,
+        occurred_at=now,
+        received_at=now,
+        role=Role.OPERATOR,
+        actor="bench",
+        note="bench",
+        entry_keys=(opening["entry_key"],),
+    )
+    started = time.perf_counter()
+    async with writing(pool) as connection:
+        await apply_decisions(connection, [void], rules=_RULES, now=now)
+    batch = (time.perf_counter() - started) * 1000
+    started = time.perf_counter()
+    await _work_off(pool)
+    return f"{batch:.0f} ms, then {time.perf_counter() - started:.1f} s in the background"
+
+
+async def _others(pool: WriterPool, entries: int) -> str:
+    addresses = [f"giant-{number}@example.org" for number in range(_GIANTS)]
+    first = [make_event(Kind.DELIVERED, address=address, message="first") for address in addresses]
+    await _apply(pool, *first)
+    for record in await pool.fetch("SELECT id FROM contacts WHERE address = ANY ($1)", addresses):
+        await add_calm_events(pool, record["id"], entries, since=START, minutes_apart=1)
+    await _apply(pool, *[make_event(Kind.OPENED, day=_DAYS, address=address) for address in addresses])
+    await pool.execute("VACUUM ANALYZE")
+    numbers = count()
+
+    async def other() -> float:
+        number = next(numbers)
+        await asyncio.sleep(0)
+        address = f"other-{number % 50}@example.org"
+        return await _apply(pool, make_event(Kind.OPENED, day=_DAYS + number / 1000, address=address))
+
+    alone = [await other() for _ in range(_SEVERAL)]
+    late = [make_event(Kind.COMPLAINT, day=1, cause=Cause.ABUSE_REPORT, address=address) for address in addresses]
+    batch = await _apply(pool, *late)
+    started = time.perf_counter()
+    work = asyncio.create_task(_work_off(pool))
+    beside: list[float] = []
+    while not work.done():
+        beside.append(await other())
+    await work
+    seconds = time.perf_counter() - started
+    return (
+        f"{_told(beside)} (alone: {_told(alone)}); {_GIANTS} with {entries:,} entries each,"
+        f" the late batch {batch:.0f} ms, then {seconds:.1f} s in the background"
+    )
+
+
+def _told(milliseconds: list[float]) -> str:
+    ordered = sorted(milliseconds)
+    return f"median {ordered[len(ordered) // 2]:.1f} ms, longest {ordered[-1]:.1f} ms of {len(ordered):,}"
 
 
 async def _fill(pool: WriterPool, entries: int) -> None:
@@ -93,11 +190,11 @@ async def _fill(pool: WriterPool, entries: int) -> None:
     await pool.execute("VACUUM ANALYZE")
 
 
-async def _apply(pool: WriterPool, event: FeedbackEvent) -> float:
+async def _apply(pool: WriterPool, *events: FeedbackEvent) -> float:
     """Milliseconds of its transaction."""
     started = time.perf_counter()
     async with writing(pool) as connection:
-        await apply_events(connection, [event], rules=_RULES, now=datetime.now(UTC))
+        await apply_events(connection, events, rules=_RULES, now=datetime.now(UTC))
     return (time.perf_counter() - started) * 1000
 
 
