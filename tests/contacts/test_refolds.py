@@ -5,14 +5,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.decision import Role
+from schemas.decision import DecisionKind, Role
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind, MailClass
 from tests.contacts.refolds import finish, refolder, waiting
 from tests.contacts.test_applying import NOW, POLICY, RULES, apply, empty, facts_by_address
 from tests.contacts.test_late_entries import JANE, an_act, calm, every_checkpoint_is_right, fold_anew, giant
 from tests.properties import examples
-from tests.schemas.decisions import lift
+from tests.schemas.decisions import lift, make_decision
 from tests.schemas.feedback_events import arrivals, histories, make_event
 from worker.contacts.applying import apply_decisions
 from worker.contacts.check import check_addresses
@@ -128,6 +128,49 @@ async def test_a_block_that_was_lifted_since_counts_only_until_its_fold_has_ende
         ("active", "events", "what came late is folded in"),
         ("unsubscribed", "events", None),
     ]
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        make_event(Kind.SOFT_BOUNCE, day=5.0001, cause=Cause.MAILBOX_FULL, message="late"),
+        make_event(Kind.UNSUBSCRIBE, day=4.5, message=None),
+    ],
+    ids=["a failure that was cleared since", "an opt-out before an opt-in"],
+)
+async def test_a_refold_ends_where_its_facts_are_those_of_a_checkpoint(
+    pool: WriterPool, contact_id: int, late: FeedbackEvent
+) -> None:
+    await apply(pool, [make_event(Kind.RESUBSCRIBE, day=5, message=None)])
+    await finish(pool)
+    await apply(pool, [late], rules=replace(RULES, reading=LogReading(most_entries=0)))
+    assert await waiting(pool) == 1
+
+    steps = refolder(pool)  # of 500 entries each
+    for _ in range(5):
+        await steps.take_step()
+
+    assert await waiting(pool) == 0
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+    await apply(pool, [make_event(Kind.SOFT_BOUNCE, day=15, cause=Cause.MAILBOX_FULL, message="later")])
+    assert await waiting(pool) == 0  # what was behind it is a checkpoint still
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+
+
+async def test_a_void_is_folded_where_it_changes_something_and_no_further(pool: WriterPool, contact_id: int) -> None:
+    await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=1, scope="news", message=None)])
+    await finish(pool)
+    key: bytes = await pool.fetchval("SELECT entry_key FROM calm_events ORDER BY occurred_at OFFSET 15000 LIMIT 1")
+    voided = make_decision(DecisionKind.VOIDED, day=30, act_id=await an_act(pool), entry_keys=(key,))
+
+    async with writing(pool) as connection:
+        await apply_decisions(connection, [voided], rules=RULES, now=NOW)
+
+    assert await waiting(pool) == 0
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+    await apply(pool, [make_event(Kind.SOFT_BOUNCE, day=10.0001, cause=Cause.MAILBOX_FULL, message="late")])
+    assert await waiting(pool) == 0
+    assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
 
 
 async def test_what_comes_in_meanwhile_takes_effect_at_once_and_stays(pool: WriterPool, contact_id: int) -> None:

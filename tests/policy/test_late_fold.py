@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import msgspec
+from hypothesis import assume, given, settings
 from hypothesis import event as note
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -22,8 +22,9 @@ from worker.policy.event_order import order_key
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, encode_facts
 from worker.policy.fold import fold, fold_all, in_order, pass_over
-from worker.policy.late_fold import LateFold, changed_by
+from worker.policy.late_fold import LateFold, changed_by, places_changed
 from worker.policy.policy_file import recommended_policy
+from worker.policy.provisional import without_late
 from worker.policy.rule import Policy
 
 POLICY = recommended_policy()
@@ -100,6 +101,43 @@ def test_folding_late_entries_from_a_checkpoint_is_folding_all_anew(
         for entry in so_far:
             alone = fold(alone, entry, policy) if known.out(entry) is None else pass_over(alone, entry)
         assert one.facts == at_a_place(alone)
+
+
+@settings(max_examples=examples(400))
+@given(data=st.data(), whole=any_log, policy=policies)
+def test_a_fold_of_the_whole_log_may_end_where_it_meets_a_checkpoint_of_the_log_without_what_came_late(
+    data: st.DataObject, whole: list[Entry], policy: Policy
+) -> None:
+    assume(whole)
+    late = data.draw(st.lists(st.sampled_from(whole), min_size=1, max_size=4, unique_by=lambda entry: entry.event_key))
+    log = [entry for entry in whole if entry not in late]
+    known = annotations(whole)
+    affected = [*places_changed(late), *places(whole, changed_by(annotations(log), known))]
+    assume(affected)
+    awaited = tuple(sorted(known.named() - {entry.event_key for entry in whole}))
+    now = replace(without_late(fold_all(Facts(), log, policy), late, policy), awaited=awaited)
+    own = checkpointed(log, policy, data.draw(st.integers(1, 3)))
+
+    def go_on(reached: Checkpoint | None) -> LateFold:
+        return LateFold(
+            policy=policy,
+            policy_id=POLICY_ID,
+            checkpoints=[one for one in own if reached is None or one.key > reached.key],
+            annotations=known,
+            awaited=awaited,
+            resume=reached,
+            last_late=max(affected),
+        )
+
+    folding = go_on(data.draw(st.sampled_from([None, *(one for one in own if one.key < min(affected))])))
+    for page in pages_of(whole, folding.after, data.draw(st.integers(1, 5))):
+        if folding.feed(page):
+            break
+        if data.draw(st.booleans()):
+            folding = go_on(folding.here)
+    facts = folding.finish(now)
+    note(f"met: {folding.met}")
+    assert facts == fold_all(Facts(), whole, policy)
 
 
 def long_log() -> list[Entry]:

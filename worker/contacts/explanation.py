@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import structs
 
 from schemas.vocabulary import Channel
-from worker.contacts.open_refolds import provisional_facts
+from worker.contacts.open_refolds import OpenRefold, open_refolds
 from worker.contacts.policies import Policies
 from worker.contacts.standing_view import StandingView, standing_view
 from worker.contacts.story_items import StoryItem, step_view, stretch_view
@@ -80,10 +80,11 @@ async def contact_explanation(
     if row is None:
         return None
     policy = await policies.of(executor, row.policy_id)
-    page = await _page(executor, row, until, policy=policy.policy, limit=limit, slice_entries=slice_entries)
+    refold = (await open_refolds(executor, [row.id])).get(row.id)
+    page = await _page(executor, row, refold, until, policy=policy.policy, limit=limit, slice_entries=slice_entries)
     items = page.items()
     facts = facts_from_row(row)
-    provisional = (await provisional_facts(executor, [row.id])).get(row.id)
+    provisional = None if refold is None else refold.provisional
     standing = shown_standing(facts, provisional, policy.policy, now)
     view = standing_view(row, standing, facts, policy, is_provisional=provisional is not None, names=names)
     return ExplanationAnswer(
@@ -97,10 +98,17 @@ async def contact_explanation(
 
 
 async def _page(
-    executor: Executor, row: ContactRow, until: Place, *, policy: Policy, limit: int, slice_entries: int
+    executor: Executor,
+    row: ContactRow,
+    refold: OpenRefold | None,
+    until: Place,
+    *,
+    policy: Policy,
+    limit: int,
+    slice_entries: int,
 ) -> StoryPage:
     known = annotations(await stored_annotations(executor, row.id))
-    facts, after = await _start(executor, row, until, policy=policy, limit=limit)
+    facts, after = await _start(executor, row, refold, until, policy=policy, limit=limit)
     page = StoryPage(facts, known=known, policy=policy, limit=limit)
     skipping = _Skipping(executor, row.id, page, until)
     while entries := await first_entries(executor, row.id, Span(after=after, before=until), limit=slice_entries):
@@ -112,11 +120,14 @@ async def _page(
 
 
 async def _start(
-    executor: Executor, row: ContactRow, until: Place, *, policy: Policy, limit: int
+    executor: Executor, row: ContactRow, refold: OpenRefold | None, until: Place, *, policy: Policy, limit: int
 ) -> tuple[Facts, Place]:
     """The facts at the last known place behind which the page surely begins."""
     # One step more than the page tells, so that it knows that there are earlier ones.
     begins = await lasting_place_back(executor, row.id, until, steps=limit)
+    if begins is not None and refold is not None and refold.provisional is not None:
+        # Checkpoints behind the place reached do not know what came late.
+        begins = None if refold.reached is None else min(begins, _place_of(refold.reached.key))
     if begins is not None:
         number = policy_number(policy)
         for one in await checkpoint_before(executor, row.id, begins, policy=number, shape=FACTS_SHAPE):

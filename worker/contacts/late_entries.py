@@ -30,20 +30,21 @@ from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, encode_facts
 from worker.policy.former_base import since as entries_since
 from worker.policy.former_base import with_late as base_with_late
-from worker.policy.late_fold import LateFold, changed_by
+from worker.policy.late_fold import LateFold, changed_by, places_changed
 from worker.policy.policy_encoding import policy_number
 from worker.policy.provisional import with_late, without_late
 from worker.store.checkpoints import (
     StoredCheckpoint,
     checkpoint_before,
     checkpoints_from,
+    delete_checkpoints_between,
     delete_checkpoints_since,
     delete_other_checkpoints,
     write_checkpoints,
 )
 from worker.store.contact_rows import FormerBase
 from worker.store.known_keys import KeyInMonth
-from worker.store.log_span import END, Place, Span, from_time
+from worker.store.log_span import BEGINNING, END, Place, Span, from_time
 from worker.store.pool import Connection
 from worker.store.stored_entries import first_entries, places_of, stored_annotations
 
@@ -116,6 +117,30 @@ def passed_checkpoints(contact_id: int, facts: Facts, entries: Iterable[Entry]) 
     return [KeyInMonth(contact_id=contact_id, occurred_at=first.occurred_at, entry_key=first.event_key)]
 
 
+async def checkpoints_behind(
+    connection: Connection, contact_id: int, place: OrderKey | None, *, policy: int, limit: int
+) -> list[Checkpoint]:
+    """The first ones behind the place; None: the first ones of all."""
+    rows = await checkpoints_from(
+        connection,
+        contact_id,
+        BEGINNING if place is None else _place(place),
+        until=END,
+        policy=policy,
+        shape=FACTS_SHAPE,
+        limit=limit,
+    )
+    return [one for one in map(_checkpoint, rows) if place is None or one.key > place]
+
+
+async def forget_checkpoints(
+    connection: Connection, contact_id: int, *, after: OrderKey | None, last: OrderKey | None
+) -> None:
+    """Those behind the first place, up to the last one and with it; None: from the beginning, or to the end."""
+    first = BEGINNING if after is None else _just_behind(after)
+    await delete_checkpoints_between(connection, contact_id, first, END if last is None else _place(last))
+
+
 async def keep_checkpoints(connection: Connection, contact_id: int, made: Iterable[Checkpoint], facts: Facts) -> None:
     """Writes checkpoints of the contact's log; its facts are these.
 
@@ -152,18 +177,17 @@ class _Log:
         await self._annotate()
         affected = self._affected()
         if not affected:
-            return LateResult(facts=self._facts)
+            return LateResult(facts=self._without_late())
         if self._new_base is not None:
             await self._delete_from(affected[0])
         folding, has_ended = await self._fold_some(affected)
-        if has_ended:
-            facts = folding.finish(self._facts)
-            await self._write(folding.made, facts)
-            return LateResult(facts=facts, base=self._new_base)
-        facts = self._without_late()
-        await self._delete_from(affected[0])
-        await self._write(folding.made, facts)
+        facts = folding.finish(self._facts) if has_ended else self._without_late()
         here = folding.here
+        if here is not None:
+            await self._delete_between(affected[0], here.key)  # those that are made anew among them
+        await self._write(folding.made, facts)
+        if has_ended:
+            return LateResult(facts=facts, base=self._new_base)
         rest = [entry for entry in self._late if here is None or order_key(entry) > here.key]
         reached = here.facts if here is not None else self._base
         refold = OpenRefold(
@@ -172,6 +196,7 @@ class _Log:
             policy_id=self._of_row.id,
             policy=self._number,
             reached=here,
+            last_late=self._last_late(affected),
             provisional=with_late(reached, rest, self._of_row.policy, annotations=self._known),
         )
         return LateResult(facts=facts, refold=refold, base=self._new_base)
@@ -181,10 +206,12 @@ class _Log:
         await self._annotate()
         affected = self._affected()
         if not affected:
-            return LateResult(facts=self._facts, refold=refold)
+            return LateResult(facts=self._without_late(), refold=refold)
         first, back_to = affected[0], refold.reached
-        await self._delete_from(first)
+        if self._new_base is not None or self._number != refold.policy:
+            await self._delete_from(first)
         if back_to is not None and first <= back_to.key:
+            await self._delete_between(first, back_to.key)
             stored = await checkpoint_before(
                 self._connection, self._contact_id, _place(first), policy=refold.policy, shape=FACTS_SHAPE
             )
@@ -193,7 +220,12 @@ class _Log:
         provisional = with_late(before, self._late, self._of_row.policy, annotations=self._known)
         return LateResult(
             facts=self._without_late(),
-            refold=replace(refold, provisional=provisional, reached=back_to),
+            refold=replace(
+                refold,
+                provisional=provisional,
+                reached=back_to,
+                last_late=self._last_late([*affected, *([refold.last_late] if refold.last_late else [])]),
+            ),
             base=self._new_base,
         )
 
@@ -215,7 +247,7 @@ class _Log:
     def _affected(self) -> list[OrderKey]:
         """The places from which on, and up to which, the log is another one now."""
         beginning = [] if self._new_base is None else [OrderKey(*from_time(self._since))]
-        return sorted([*beginning, *map(order_key, self._late), *self._changed])
+        return sorted([*beginning, *places_changed(self._late), *self._changed])
 
     def _with_older(self, facts: Facts) -> Facts:
         """The facts with what the entries say about the time of the base."""
@@ -224,6 +256,13 @@ class _Log:
     def _without_late(self) -> Facts:
         facts = without_late(self._facts, self._late, self._of_row.policy)
         return replace(facts, awaited=tuple(sorted(self._awaited)))
+
+    def _last_late(self, affected: Iterable[OrderKey]) -> OrderKey | None:
+        """Behind it the facts may be met again."""
+        return None if self._new_base is not None else max(affected)
+
+    async def _delete_between(self, first: OrderKey, last: OrderKey) -> None:
+        await delete_checkpoints_between(self._connection, self._contact_id, _place(first), _place(last))
 
     async def _delete_from(self, first: OrderKey) -> None:
         place = KeyInMonth(contact_id=self._contact_id, occurred_at=first.occurred_at, entry_key=first.event_key)
@@ -310,6 +349,10 @@ def _batched(checkpoints: Iterable[Checkpoint], size: int) -> Iterator[list[Chec
     rest = iter(checkpoints)
     while some := list(islice(rest, size)):
         yield some
+
+
+def _just_behind(key: OrderKey) -> Place:
+    return key.occurred_at, key.rank, key.event_key + b"\0"
 
 
 def _place(key: OrderKey) -> Place:

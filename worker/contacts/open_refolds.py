@@ -31,6 +31,7 @@ class OpenRefold(Struct, frozen=True, kw_only=True):
     policy_id: int  # under which it is folded again
     policy: int  # a hash of that policy
     reached: Checkpoint | None  # None: the beginning of the log
+    last_late: OrderKey | None  # behind it the facts may be those of a checkpoint again; None: it is read to the end
     provisional: Facts | None  # under the policy of the contact's row; None: nothing came late
 
     def under(self, active: NumberedPolicy) -> "OpenRefold":
@@ -62,6 +63,7 @@ def new_refold(contact_id: int, active: NumberedPolicy, now: datetime) -> OpenRe
         policy_id=active.id,
         policy=policy_number(active.policy),
         reached=None,
+        last_late=None,
         provisional=None,
     )
 
@@ -85,7 +87,9 @@ async def save_refolds(connection: Connection, refolds: Iterable[OpenRefold]) ->
 
 
 def _open_refold(row: RefoldRow) -> OpenRefold:
-    reached = None
+    reached, last_late = None, None
+    if row.late_at is not None and row.late_rank is not None and row.late_key is not None:
+        last_late = OrderKey(row.late_at, row.late_rank, row.late_key)
     if row.occurred_at is not None and row.rank is not None and row.entry_key is not None and row.shape == FACTS_SHAPE:
         key = OrderKey(row.occurred_at, row.rank, row.entry_key)
         reached = Checkpoint(key=key, facts=decode_facts(row.facts), policy_id=row.policy, shape=row.shape)
@@ -95,12 +99,13 @@ def _open_refold(row: RefoldRow) -> OpenRefold:
         policy_id=row.policy_id,
         policy=row.policy,
         reached=reached,
+        last_late=last_late,
         provisional=None if row.provisional is None else decode_facts(row.provisional),
     )
 
 
 def _row(one: OpenRefold) -> RefoldRow:
-    key = one.reached.key if one.reached else None
+    key, late = one.reached.key if one.reached else None, one.last_late
     return RefoldRow(
         contact_id=one.contact_id,
         requested_at=one.requested_at,
@@ -111,5 +116,8 @@ def _row(one: OpenRefold) -> RefoldRow:
         rank=key.rank if key else None,
         entry_key=key.event_key if key else None,
         facts=encode_facts(one.reached.facts) if one.reached else None,
+        late_at=late.occurred_at if late else None,
+        late_rank=late.rank if late else None,
+        late_key=late.event_key if late else None,
         provisional=None if one.provisional is None else encode_facts(one.provisional),
     )

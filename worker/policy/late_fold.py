@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from schemas.decision import ANNOTATIONS
 from schemas.entry import Entry
 from worker.policy.annotations import NO_ANNOTATIONS, Annotations
 from worker.policy.checkpoint import Checkpoint, at_a_place, usable
@@ -32,6 +33,11 @@ _UNTOUCHED = Facts()
 def changed_by(before: Annotations, after: Annotations) -> frozenset[bytes]:
     """The keys of the entries that new annotations put out of the fold, or back into it."""
     return before.named() ^ after.named()
+
+
+def places_changed(late: Iterable[Entry]) -> list[OrderKey]:
+    """The places at which these entries change the log: an annotation does so at those that it names alone."""
+    return [order_key(entry) for entry in late if entry.kind not in ANNOTATIONS]
 
 
 class LateFold:
@@ -53,6 +59,7 @@ class LateFold:
         awaited: Iterable[bytes] = (),
         base: Facts = _UNTOUCHED,
         resume: Checkpoint | None = None,
+        last_late: OrderKey | None = None,
         every: int | None = None,
     ) -> None:
         """
@@ -62,20 +69,21 @@ class LateFold:
         `awaited`: the keys of annotated entries that are not in the log.
         `base`: what was known before the first entry.
         `resume`: where an earlier pass over the same entries stopped (`here`).
+        `last_late`: the last place of what came late and is in the log; it is not among `late`.
         `every`: how many entries to read between two new checkpoints; None makes no new ones.
         """
         self._all_late = tuple(late)
         self._late_keys = {entry.event_key for entry in late}
         self._policy, self._policy_id, self._every = policy, policy_id, every
         self._annotations, self._awaited = annotations, tuple(sorted(awaited))
-        affected = sorted([*(order_key(entry) for entry in late), *changed])
+        affected = sorted([*places_changed(late), *changed])
         known = usable(checkpoints, policy_id)
         before = [one for one in known if affected and one.key < affected[0]]
         start = resume or (before[-1] if before else None)
         self.after = start.key if start else None
         self._facts = start.facts if start else base
         self._place = self.after
-        self._last_affected = affected[-1] if affected else None
+        self._last_affected = _last(last_late, *affected[-1:])
         self._late = deque(entry for entry in sorted(late, key=order_key) if not self._is_behind(order_key(entry)))
         # One at the very place where an earlier pass stopped has not been passed yet.
         self._ahead = deque(one for one in known if one.key == (resume and resume.key) or not self._is_behind(one.key))

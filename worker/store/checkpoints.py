@@ -44,6 +44,11 @@ _DELETE_SINCE = f"""
     DELETE FROM checkpoints c USING {KeyInMonth.unnest("late")}
      WHERE c.contact_id = late.contact_id AND c.occurred_at >= late.occurred_at
 """  # noqa: S608 - as above
+_DELETE_BETWEEN = f"""
+    DELETE FROM checkpoints
+     WHERE contact_id = $1 AND {_AT} >= ($2::timestamptz, $3::smallint, $4::bytea)
+       AND {_AT} <= ($5::timestamptz, $6::smallint, $7::bytea)
+"""  # noqa: S608 - as above
 # Counting stops where there are enough, or where a log is long.
 _HAVE = """
     SELECT (SELECT count(*) FROM (SELECT FROM calm_events WHERE contact_id = ANY ($1::bigint[]) LIMIT $2) AS first) = $2
@@ -106,6 +111,11 @@ async def delete_checkpoints_since(connection: Connection, late: Sequence[KeyInM
     """Forgets those that lie at an entry of their contact that came in late, or behind it."""
     if late:
         await connection.execute(_DELETE_SINCE, *KeyInMonth.arrays(late))
+
+
+async def delete_checkpoints_between(connection: Connection, contact_id: int, first: Place, last: Place) -> None:
+    """Forgets those from the first place up to the last one, with both."""
+    await connection.execute(_DELETE_BETWEEN, contact_id, *first, *last)
 
 
 async def delete_checkpoints(connection: Connection, contact_ids: Sequence[int]) -> None:

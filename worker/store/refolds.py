@@ -20,6 +20,9 @@ class RefoldRow(Row, frozen=True):
     rank: int | None
     entry_key: bytes | None
     facts: bytes | None  # at that place (worker.policy.facts_encoding); None: nothing is known there
+    late_at: datetime | None  # of the last place that came late; None: the re-fold reads to the end of the log
+    late_rank: int | None
+    late_key: bytes | None
     provisional: bytes | None  # what counts meanwhile beside the contact's own facts; None: nothing came late
 
 
