@@ -173,6 +173,15 @@ async def test_an_opening_that_is_folded_as_it_comes_takes_the_checkpoints_behin
     assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, checkpointed)
 
 
+async def test_an_opening_that_is_older_than_the_last_one_takes_the_checkpoints_behind_it_away_too(
+    pool: WriterPool, checkpointed: int
+) -> None:
+    assert checkpointed
+    opening = make_event(Kind.OPENED, day=10.00001, message="older")
+    await apply(pool, [opening])
+    assert await pool.fetchval("SELECT max(occurred_at) FROM checkpoints") < opening.occurred_at
+
+
 async def test_another_policy_uses_none_of_the_checkpoints(pool: WriterPool, checkpointed: int) -> None:
     late = make_event(Kind.SOFT_BOUNCE, day=10.0001, cause=Cause.MAILBOX_FULL, message="late")
     await apply(pool, [late], rules=rules_of(NERVOUS, LogReading(most_entries=50_000)))

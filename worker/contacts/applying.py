@@ -291,13 +291,15 @@ class _Batch:
             if not can_fold_directly(facts, entry):
                 return False
             facts = fold(facts, entry, policy)
-        if facts is before:
-            return True  # nothing but inert events
+        if facts is before and all(map(is_inert, entries)):
+            return True
         self.rows.passed_checkpoints += passed_checkpoints(contact.row.id, before, entries)
         refold = self._refolds.of(contact.row.id)
         if refold is not None:
             appended = refold.with_appended(entries, of_row=policy, active=self._active.policy)
             self._settle(contact, facts, refold=appended)
+        elif facts is before:
+            pass  # older than what is known, and yet the last one where some checkpoints lie
         elif is_free(facts) and facts.latest_ordered is before.latest_ordered and is_free(before):
             self.rows.signs.append(sign_of_life(contact.row.id, facts))
         else:
