@@ -1,7 +1,6 @@
 """Contacts with long logs that were folded under a former policy, or have a base: the background folds them again."""
 
 import asyncio
-import time
 from datetime import timedelta
 
 import pytest
@@ -37,7 +36,7 @@ from worker.store.writer_pool import writing
 
 # Two full mailboxes within a day block for good; POLICY lets them pass.
 STRICT = load_policy({"preset": "none", "rules": {"full": {"causes": ["mailbox_full"], "strikes": 2, "reset_on": []}}})
-LATE_COMPLAINT = make_event(Kind.COMPLAINT, day=10.0001, cause=Cause.ABUSE_REPORT, message=None)
+LATE_COMPLAINT = make_event(Kind.COMPLAINT, day=5.0001, cause=Cause.ABUSE_REPORT, message=None)
 
 
 def fresh() -> BatchRules:
@@ -123,13 +122,6 @@ async def test_a_policy_job_leaves_giants_to_the_background_and_ends(pool: Write
     await is_folded_under_the_active_policy(pool, contact_id)
 
 
-async def test_no_transaction_folds_a_giant_of_a_former_policy_whole(pool: WriterPool, contact_id: int) -> None:
-    assert contact_id
-    started = time.perf_counter()
-    await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=25, scope="news", message=None)], rules=fresh())
-    assert time.perf_counter() - started < 0.3  # some 10 ms on an idle machine: all of it takes half a second
-
-
 async def test_a_refold_under_a_policy_that_is_former_by_now_begins_anew(pool: WriterPool, contact_id: int) -> None:
     await apply(pool, [LATE_COMPLAINT], rules=fresh())
     steps = refolder(pool)
@@ -161,7 +153,7 @@ async def test_a_lift_of_a_giant_of_a_former_policy_counts_under_both(pool: Writ
 @pytest.mark.parametrize(
     "late",
     [
-        LATE_COMPLAINT,
+        make_event(Kind.COMPLAINT, day=4.0001, cause=Cause.ABUSE_REPORT, message=None),
         make_event(Kind.COMPLAINT, day=-3, cause=Cause.ABUSE_REPORT, message=None),
         make_event(Kind.RESUBSCRIBE, day=-3, message=None),
         full(5),
@@ -176,9 +168,8 @@ async def test_a_giant_with_a_base_is_folded_onto_it_in_the_background(pool: Wri
     await apply(pool, [make_event(Kind.UNSUBSCRIBE, day=1, scope="other", message=None)], rules=fresh())
     await finish(pool)
 
-    started = time.perf_counter()
     await apply(pool, [late], rules=fresh())
-    assert time.perf_counter() - started < 0.3  # some 40 ms on an idle machine: all of it takes half a second
+    assert await waiting(pool) == (late.kind is Kind.COMPLAINT)  # the others change nothing, or not for long
     if late.kind is Kind.COMPLAINT:
         assert await pool.fetchval("SELECT status FROM contacts") == "complained"
     await finish(pool)
