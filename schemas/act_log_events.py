@@ -36,7 +36,8 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "decision.made": _event(
         "info",
-        "A person or an application decided about a contact; a line `status.changed` follows if that changed anything.",
+        "A person or an application decided about a contact; a line `status.changed` follows if that changed anything. "
+        "Of more than 100 contacts that are added at once, `act.finished` alone tells.",
         "contact_id",
         "contact",
         "account",

@@ -34,6 +34,7 @@ OF_THE_RECEIVER = {"/webhooks/{source}"}
 
 JANE = "/v1/contacts/{address}"
 WHY = "/v1/contacts/{address}/explanation"
+PERSON = "/v1/people/{person}"
 DECIDE = "/v1/contacts/{address}/decisions"
 ASK, ASK_MANY = "/v1/contacts/{address}/safelist-requests", "/v1/safelist-requests"
 APPROVE, DECLINE = "/v1/safelist-requests/{id}/approve", "/v1/safelist-requests/{id}/decline"
@@ -125,7 +126,28 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
             {"headers": {"Authorization": "Bearer wrong"}},
         )
     ],
+    *[
+        ("post", "/v1/contacts", "/v1/contacts", options)
+        for options in (
+            {
+                "json": {
+                    "contacts": [{"address": "gone@example.org", "tags": ["shop"], "person": "7", "field": "email_1"}]
+                }
+            },
+            {"json": {"contacts": [{"address": "none"}, {"address": "off@example.org", "person": "7"}]}},
+            {"json": {"contacts": [{"address": "jane@example.org", "field": "x", "tags": ["\n"]}]}},
+            {"json": {"contacts": [{"address": "jane@example.org", "permission": "perhaps"}]}},
+            {"data": b"{"},
+            {"data": b'"' * 200_000},
+            {"headers": {"Authorization": "Bearer wrong"}},
+        )
+    ],
+    ("get", PERSON, "/v1/people/7", {}),
+    ("get", PERSON, "/v1/people/8", {}),
+    ("get", PERSON, "/v1/people/7?x=y", {}),
+    ("get", PERSON, "/v1/people/7", {"headers": {"Authorization": "Bearer wrong"}}),
     ("get", JANE, "/v1/contacts/jane@example.org", {}),
+    ("get", JANE, "/v1/contacts/gone@example.org", {}),
     ("get", WHY, "/v1/contacts/jane@example.org/explanation", {}),
     ("get", "/v1/status-changes", "/v1/status-changes", {}),
     ("get", "/v1/status-changes", "/v1/status-changes?after=x", {}),

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 from aiohttp import ClientSession, web
 
-from schemas.decision import Role
+from schemas.addition import Addition
+from schemas.decision import Permission, Role
 from schemas.source import Secret
-from schemas.vocabulary import Cause, Kind
+from schemas.vocabulary import Cause, Channel, Kind
 from tests.api.conftest import TOKEN, Store
 from tests.api.serving import api_on, serving
 from tests.schemas.feedback_events import START, make_event
@@ -22,11 +23,17 @@ from worker.api.asked_account import asked_account
 from worker.api.request_edge import PRINCIPAL
 from worker.api.route import AccountScope, Route
 from worker.contacts.accounts import make_accounts
+from worker.contacts.additions import AdditionTerms, add_contacts
+from worker.contacts.batch_terms import BatchRules
+from worker.contacts.policies import Policies
+from worker.contacts.principal import Principal
 from worker.contacts.tokens import make_token
+from worker.policy.policy_file import recommended_policy
 from worker.process.probes import PROBE_ROUTES
 from worker.settings.tree import ApiSettings
 from worker.store.pool import Pool, WriterPool
 
+PERSON = Principal(token_id=None, name="anna", role=Role.OPERATOR, account=None)
 OWN, FOREIGN, NOWHERE = "shop-a", "shop-b", "shop-x"
 GONE, OTHER = "gone@example.org", "other@example.org"
 
@@ -66,6 +73,11 @@ def _decline(account: str | None) -> dict[str, Any]:
     return {"json": {"reason": "reputation", "dry_run": True}, **_query(account)}
 
 
+def _addition(account: str | None) -> dict[str, Any]:
+    asked = {"contacts": [{"address": GONE}], "dry_run": True}
+    return {"json": asked | ({} if account is None else {"account": account})}
+
+
 # How each route is asked about an account; None leaves the account out.
 REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("POST", "/v1/check"): ("/v1/check", _question),
@@ -79,6 +91,8 @@ REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("POST", "/v1/safelist-requests/{id}/approve"): ("/v1/safelist-requests/{id}/approve", _approval),
     ("POST", "/v1/safelist-requests/{id}/decline"): ("/v1/safelist-requests/{id}/decline", _decline),
     ("POST", "/v1/unsubscribe-links"): ("/v1/unsubscribe-links", _question),
+    ("POST", "/v1/contacts"): ("/v1/contacts", _addition),
+    ("GET", "/v1/people/{person}"): ("/v1/people/4711", _query),
     ("GET", "/v1/status-changes"): ("/v1/status-changes", lambda _account: {}),
     ("GET", "/v1/openapi.yaml"): ("/v1/openapi.yaml", lambda _account: {}),
     ("POST", "/test/operator"): ("/test/operator", _query),
@@ -147,11 +161,17 @@ async def api(pool: WriterPool, store: Store) -> AsyncIterator[Api]:
             for address in (GONE, OTHER)
         ]
     )
-    tokens = {}
-    for role, account in product(Role, (OWN, None)):
-        made = await make_token(pool, name=f"{role} {account}", account=account, role=role, now=START, actor="the test")
+    for account in (OWN, FOREIGN):
+        terms = AdditionTerms(
+            permission=Permission.STATED, account=account, channel=Channel.EMAIL, principal=PERSON, what="command"
+        )
+        rules = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START)
+        await add_contacts(pool, [Addition(address=GONE, person="4711")], terms, rules=rules)
+    tokens: dict[tuple[Role, str | None], str] = {}
+    for role, of in product(Role, (OWN, None)):
+        made = await make_token(pool, name=f"{role} {of}", account=of, role=role, now=START, actor="the test")
         assert made is not None
-        tokens[role, account] = made.text
+        tokens[role, of] = made.text
     app = api_on(pool, source_accounts=(), routes=all_routes(pool))
     async with (
         serving(app) as url,

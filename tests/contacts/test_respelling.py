@@ -28,6 +28,7 @@ from worker.store.contact_rows import lock_contacts_by_id
 from worker.store.contact_spelling import ONE_SPELLING
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.partitions import month_of, retire_partition
+from worker.store.people import ContactTag, PersonAddress, insert_addresses, insert_tags, people_of, tags_of
 from worker.store.pool import WriterPool
 from worker.store.status_feed import BEGINNING, changes_after
 from worker.store.stored_entries import stored_entries
@@ -102,6 +103,28 @@ async def test_two_spellings_of_one_address_become_one_contact_with_the_events_o
         "migration",
     )
     assert line["note"] == f"was also stored under another spelling of this address: {QUOTED}"
+
+
+async def test_tags_and_people_of_both_are_those_of_the_one(pool: WriterPool) -> None:
+    await store(pool, JANE, DELIVERED)
+    await store(pool, QUOTED, make_event(Kind.DELIVERED, day=2))
+    ids = {row["address"]: row["id"] for row in await pool.fetch("SELECT address, id FROM contacts")}
+    act_id = await pool.fetchval(
+        "INSERT INTO acts (actor, role, what, at) VALUES ('anna', 'operator', 'call', now()) RETURNING id"
+    )
+    told = [(JANE, "shop", "email_1"), (QUOTED, "shop", "email_1"), (QUOTED, "vip", "email_2")]
+    async with writing(pool) as connection:
+        for address, tag, field in told:
+            said = {"contact_id": ids[address], "added_at": NOW, "act_id": act_id}
+            await insert_tags(connection, [ContactTag(tag=tag, **said)])
+            await insert_addresses(connection, [PersonAddress(account="default", person="4711", field=field, **said)])
+
+    await respell(pool)
+
+    jane = await pool.fetchval("SELECT id FROM contacts")
+    assert await tags_of(pool, jane, limit=9) == ["shop", "vip"]
+    assert await people_of(pool, jane, limit=9) == [("4711", "email_1"), ("4711", "email_2")]
+    assert await pool.fetchval("SELECT count(*) FROM people") == 2
 
 
 async def test_several_former_spellings_without_todays_become_one_contact(pool: WriterPool) -> None:

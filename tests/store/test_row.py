@@ -21,6 +21,7 @@ from worker.store.contact_rows import (
 )
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.known_keys import KeyInMonth, KeyOfContact, RegisteredKey
+from worker.store.people import ContactTag, PersonAddress
 from worker.store.pool import Pool
 from worker.store.refolds import RefoldRow
 from worker.store.row import Row
@@ -56,6 +57,8 @@ class Line(Row, frozen=True):
         (ContactStanding, "contacts"),
         (LockedContact, "contacts"),
         (ContactRow, "contacts"),
+        (ContactTag, "contact_tags"),
+        (PersonAddress, "people"),
         (SignOfLife, "contacts"),
         (FormerBase, "contacts"),
         (RefoldRow, "refolds"),

@@ -25,6 +25,7 @@ from worker.api.parameters import (
     number_in_range,
     unknown_contact,
 )
+from worker.api.people import add_many, person
 from worker.api.request_body import read_body
 from worker.api.request_edge import (
     ASKED_ACCOUNT,
@@ -63,6 +64,7 @@ from worker.policy.rule import Policy
 from worker.process import metrics
 from worker.process.logs import contact_field
 from worker.process.probes import add_probes
+from worker.settings.added_permission import added_permission
 from worker.settings.safelist import configured_rules
 from worker.settings.tree import ApiSettings, SafelistSettings, UnsubscribeSettings
 from worker.store.pool import Pool, WriterPool
@@ -113,6 +115,7 @@ def build_api(
         writer_pool=writer_pool,
         rules=BatchRules(policies=policies, oldest_kept=datetime.now(UTC)),
         most_addresses=settings.check_max_addresses,
+        added_permission=added_permission(settings.added_permission, settings.added_permissions),
     )
     app[SAFELIST] = SafelistDesk(
         rules=configured_rules(SafelistSettings() if safelist is None else safelist), reputations=AccountReputations()
@@ -312,6 +315,8 @@ ROUTES_OF_API = (
         role=Role.OPERATOR,
         account=AccountScope.NAMED,
     ),
+    Route(method="POST", path="/v1/contacts", handler=add_many, role=Role.OPERATOR, account=AccountScope.NAMED),
+    Route(method="GET", path="/v1/people/{person}", handler=person, role=Role.READER, account=AccountScope.NAMED),
     Route(method="GET", path="/v1/status-changes", handler=_status_changes, role=Role.READER, account=AccountScope.OWN),
     Route(method="GET", path="/v1/openapi.yaml", handler=_openapi, role=None, account=AccountScope.NONE),
 )

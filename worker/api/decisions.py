@@ -1,12 +1,20 @@
 """The routes that decide: about the contact of the path, or about many at once."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import UNSET, Struct
 
-from schemas.decision_request import MOST_KEY_CHARACTERS, ContactDecisionRequest, DecisionRequest, DecisionTerms
+from schemas.decision import Permission
+from schemas.decision_request import (
+    MOST_KEY_CHARACTERS,
+    ContactDecisionRequest,
+    DecisionRequest,
+    DecisionTerms,
+    RequestedKind,
+)
 from schemas.vocabulary import Channel
 from worker.api.asked_account import asked_account
 from worker.api.check_question import most_body_bytes, question_bytes, too_many_addresses
@@ -37,6 +45,7 @@ class DecisionDesk(Struct, frozen=True, kw_only=True):
     writer_pool: WriterPool
     rules: BatchRules
     most_addresses: int
+    added_permission: Callable[[str], Permission]  # of contacts that a token adds without saying so, by its name
 
 
 DESK: web.AppKey[DecisionDesk] = web.AppKey("decision_desk")
@@ -71,6 +80,8 @@ async def _decide(
 ) -> web.Response:
     desk = request.app[DESK]
     asked = {field.name: getattr(body, field.name) for field in msgspec.structs.fields(DecisionTerms)}
+    if body.kind is RequestedKind.ADDED and body.permission is None:
+        asked["permission"] = desk.added_permission(request[PRINCIPAL].name)
     question = Question(
         terms=DecisionTerms(**asked),
         addresses=addresses,

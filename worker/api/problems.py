@@ -38,6 +38,7 @@ TITLES = {
     "no-address": "Not an address",
     "unknown-account": "There is no such account",
     "unknown-contact": "Nothing is known of this contact",
+    "unknown-person": "There is no such person",
     "bad-decision": "The decision makes no sense",
     "idempotency-key-in-use": "A request with this Idempotency-Key is being carried out",
     "idempotency-key-reused": "The Idempotency-Key was used for another request",

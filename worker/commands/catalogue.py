@@ -42,6 +42,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "unsubscribe_link", "makes the link and the header fields for one-click unsubscribes", "ask"
     ),
     "policy": CommandEntry("policy", "the rules in force, what others would change, and applying them", "ask"),
+    "add": CommandEntry("add", "tells of contacts: their permission, tags, and whose addresses they are", "decide"),
     "lift": CommandEntry("lift", "ends what forbids mail to contacts, with a reason", "decide"),
     "block": CommandEntry("block", "forbids mail to contacts, with a reason", "decide"),
     "unsubscribe": CommandEntry("unsubscribe", "takes contacts off marketing mail: as they asked, or by us", "decide"),

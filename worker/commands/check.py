@@ -6,7 +6,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.address import normalise_recipient
@@ -16,7 +15,7 @@ from worker.commands.support.checking import FallOut, cells, check_stream, headi
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.one_contact import add_names_argument, asked_names
 from worker.commands.support.output import REACHED, print_json, print_line, print_table
-from worker.commands.support.recipient_table import STANDARD_INPUT, RecipientTable, opened_table
+from worker.commands.support.recipient_table import RecipientTable, is_file, opened_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.commands.support.whole_output import opened_output
 from worker.errors import ImpossibleSetting
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 _NEEDS = ("postgres",)
 _DEFAULT_ACCOUNT = "default"
-_SUFFIXES = {".csv", ".tsv", ".txt"}
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -87,8 +85,8 @@ def _run(arguments: Namespace) -> int:
     channel = Channel(arguments.channel)
     if arguments.scope == "":
         raise ImpossibleSetting("--scope is empty: name the list or group, or leave it out")
-    named = [word for word in arguments.addresses if not _is_file(word, channel)]
-    files = [word for word in arguments.addresses if _is_file(word, channel)]
+    named = [word for word in arguments.addresses if not is_file(word, channel)]
+    files = [word for word in arguments.addresses if is_file(word, channel)]
     files += [] if arguments.file is None else [arguments.file]
     if not named and not files:
         raise ImpossibleSetting("no address is given: name some, or a file of them")
@@ -96,16 +94,6 @@ def _run(arguments: Namespace) -> int:
         opened = [opened_table(file, channel=channel, column=arguments.column) for file in files]
         tables = [stack.enter_context(table) for table in opened]
         return asyncio.run(_check(settings, named, tables, arguments))
-
-
-def _is_file(word: str, channel: Channel) -> bool:
-    """A text that is an address is meant as one, even if a file has its name."""
-    if word == STANDARD_INPUT:
-        return True
-    if normalise_recipient(word, channel) is not None:
-        return False
-    path = Path(word)
-    return path.suffix.lower() in _SUFFIXES or "/" in word or path.is_file()
 
 
 async def _check(settings: Settings, named: list[str], tables: list[RecipientTable], arguments: Namespace) -> int:

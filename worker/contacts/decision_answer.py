@@ -21,6 +21,7 @@ class SkipReason(StrEnum):
     """Why nothing was decided about an address. The values are sent."""
 
     INVALID_ADDRESS = "invalid_address"
+    FAULTY_ROW = "faulty_row"  # of contacts that are added: a tag, person, field or permission cannot be stored
     UNKNOWN_CONTACT = "unknown_contact"
     NOTHING_TO_LIFT = "nothing_to_lift"
     NOT_LIFTED_BY_THIS = "not_lifted_by_this"  # `lifted_by` names others

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from schemas.decision import Decision, Origin
+from schemas.decision import Decision, DecisionKind, Origin, Permission
 from schemas.entry import Entry
-from worker.policy.effect import Effect, Outcome
+from worker.policy.effect import Effect, Outcome, Reason
 from worker.policy.facts import Facts
 from worker.policy.fold import apply
 from worker.policy.provisional import stricter_facts
@@ -57,7 +57,10 @@ def decide(
             to_store.append(entry)
             continue
         decision = _dated_behind(facts, entry, now)
-        after, effect = apply(facts, decision, policy)
+        if _adds_nothing(decision, contact_id):
+            after, effect = facts, Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
+        else:
+            after, effect = apply(facts, decision, policy)
         provisionally = None
         if provisional is not None:
             provisionally, other = apply(provisional, decision, policy)
@@ -100,6 +103,20 @@ def with_ids(results: Sequence[DecisionResult], ids: Mapping[ContactKey, int]) -
 
 def _key(decision: Decision) -> ContactKey:
     return ContactKey(address=decision.address, account=decision.account, channel=decision.channel)
+
+
+def _adds_nothing(decision: Decision, contact_id: int | None) -> bool:
+    """True if a contact is added that is known already, and nobody says that the person agreed.
+
+    That is no reason to stop mail to it: whoever tells us of all contacts at once would be left with none to mail. It
+    is asked when it is decided and not when the log is folded, so that a decision that was stored keeps its effect when
+    something older comes in later.
+    """
+    return (
+        decision.kind is DecisionKind.ADDED
+        and decision.permission in {None, Permission.UNKNOWN}
+        and contact_id is not None
+    )
 
 
 def _dated_behind(facts: Facts, decision: Decision, now: datetime) -> Decision:

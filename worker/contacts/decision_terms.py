@@ -1,10 +1,11 @@
 """Whether what is to be decided makes sense, whoever it is about."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from schemas.decision import ConsentProof
 from schemas.decision_request import MOST_NOTE_CHARACTERS, MOST_TEXT_CHARACTERS, DecisionTerms, RequestedKind
@@ -59,12 +60,21 @@ def require_end_ahead(terms: DecisionTerms, now: datetime) -> None:
         raise _refusal(f"`until` is {terms.until.isoformat()}, which is past.", "Name a time ahead, or none.")
 
 
-def request_hash(terms: DecisionTerms, addresses: Iterable[str], *, account: str, channel: Channel) -> bytes:
+def request_hash(
+    terms: DecisionTerms,
+    addresses: Iterable[str],
+    *,
+    account: str,
+    channel: Channel,
+    profiles: Mapping[str, Struct],
+) -> bytes:
     """The same for the same decision about the same addresses (normalised), in whatever order; else another."""
     asked = {field.name: getattr(terms, field.name) for field in msgspec.structs.fields(DecisionTerms)}
     digest = hashlib.sha256(_encoder.encode([asked, account, channel]))
     for address in sorted(addresses):
         digest.update(b"\n" + address.encode("utf-8", "surrogatepass"))
+        if (profile := profiles.get(address)) is not None:
+            digest.update(_encoder.encode(profile))
     return digest.digest()
 
 

@@ -6,7 +6,7 @@ whatever the time is now. Once the act has come to its end, a repeat changes not
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -33,6 +33,7 @@ from worker.contacts.decision_report import report_decisions
 from worker.contacts.decision_result import DecisionResult
 from worker.contacts.decision_terms import request_hash, require_end_ahead, require_sound_terms
 from worker.contacts.principal import Principal
+from worker.contacts.profile import Profile, store_profiles
 from worker.errors import Deadlocked, RequestRefused
 from worker.process.logs import get_logger
 from worker.store.acts import Act, StoredAct, claim_act, finish_act, insert_act, lock_unfinished_act
@@ -61,6 +62,7 @@ class Question(Struct, frozen=True, kw_only=True):
     what: str  # the sort of act: call, command
     idempotency_key: str | None = None
     dry_run: bool = False
+    profiles: Mapping[str, Profile] = {}  # by normalised address; of contacts that are added
 
 
 async def decide_contacts(
@@ -146,7 +148,7 @@ def _spellings(question: Question) -> tuple[dict[str, str], list[SkippedAddress]
 async def _begin(pool: WriterPool, question: Question, given: dict[str, str]) -> tuple[StoredAct | None, bool]:
     """The act, and whether it had begun before; None for a dry run, unless one with this key has begun."""
     terms, principal, now = question.terms, question.principal, datetime.now(UTC)
-    asked = request_hash(terms, given, account=question.account, channel=question.channel)
+    asked = request_hash(terms, given, account=question.account, channel=question.channel, profiles=question.profiles)
     key = question.idempotency_key
     if (known := await known_act(pool, principal, key, asked)) is not None:
         return known, True
@@ -192,7 +194,9 @@ class _Run:
             for result in applied.results:
                 self._count(given[result.decision.address], result)
             if self._writes:
-                report_decisions(applied)
+                # Contacts come in by the million: of many at once the end of their act tells how many there were.
+                is_bulk = bool(self._question.profiles) and len(self._question.addresses) > _BULK
+                report_decisions(applied, with_lines=not is_bulk)
 
     async def _apply(self, decisions: Sequence[Decision], *, is_last: bool) -> Applied:
         for further_tries in reversed(range(_TRIES)):
@@ -229,7 +233,11 @@ class _Run:
 
     async def _apply_to(self, connection: WriterConnection, decisions: Sequence[Decision]) -> Applied:
         is_bulk = len(self._question.addresses) > _BULK
-        return await apply_decisions(connection, decisions, rules=self._rules, now=datetime.now(UTC), bulk=is_bulk)
+        now = datetime.now(UTC)
+        applied = await apply_decisions(connection, decisions, rules=self._rules, now=now, bulk=is_bulk)
+        if profiles := self._question.profiles:
+            await store_profiles(connection, applied.results, profiles, act_id=decisions[0].act_id, now=now)
+        return applied
 
     def _decision(self, address: str) -> Decision:
         question, terms, now = self._question, self._question.terms, datetime.now(UTC)
@@ -239,6 +247,8 @@ class _Run:
             if name in _DECISION_FIELDS and name not in {"kind", "account", "channel"}
         }
         kind = terms.kind.decision_kind
+        if (profile := question.profiles.get(address)) is not None:
+            asked["permission"] = profile.permission
         return Decision(
             event_key=decision_key(
                 self._act_id, account=question.account, channel=question.channel, address=address, kind=kind

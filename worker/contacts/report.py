@@ -13,6 +13,7 @@ from schemas.outgoing import HistoryLine
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status, Way
 from worker.contacts.decision_view import DecisionView, decision_view
 from worker.contacts.open_refolds import provisional_facts
+from worker.contacts.people import AddressView, Belongings, PersonView, belongings
 from worker.contacts.policies import NumberedPolicy, Policies
 from worker.contacts.safelist_view import SafelistView, safelist_view
 from worker.contacts.standing_view import StandingView, standing_view
@@ -159,6 +160,9 @@ class ContactReport(StandingView, frozen=True, kw_only=True):
     first_seen_at: datetime
     why: str  # what led to the standing, in one sentence: how often, since when, the server's last words
     lifted_by: tuple[str, ...]
+    tags: tuple[str, ...]
+    people: tuple[PersonView, ...]  # whose address it is
+    siblings: tuple[AddressView, ...]  # other addresses of these people
     facts: FactsView
     safelist: SafelistView  # whether the contact can be asked back
     history: list[HistoryLine]  # latest first
@@ -195,6 +199,7 @@ async def contact_report(
         row,
         history,
         entries,
+        await belongings(executor, row.id, policies=policies, now=now),
         policy,
         provisional=provisional,
         names=names,
@@ -231,6 +236,7 @@ def _report(
     row: ContactRow,
     history: list[HistoryLine],
     entries: Sequence[Entry],
+    told: Belongings,
     policy: NumberedPolicy,
     *,
     provisional: Facts | None,
@@ -247,6 +253,7 @@ def _report(
         first_seen_at=row.first_seen_at,
         why=reason_sentence(standing, facts, entries, most_entries=SHOWN_EVENTS),
         lifted_by=tuple(sorted(standing.lift_by)),
+        **structs.asdict(told),
         facts=_facts_view(facts, now, proofs),
         safelist=safelist,
         history=history,

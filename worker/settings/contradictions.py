@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from schemas.host import is_loopback
 from schemas.source import Secret
+from worker.settings.added_permission import mistake_in
 
 # A parcel also carries the names, headers and lengths around each body.
 _PARCEL_OVERHEAD_BYTES = 64 * 1024
@@ -31,6 +32,11 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
             f"api.accounts holds {account!r}: write a name of at most {_MAX_ACCOUNT_CHARACTERS} characters"
             for account in values.get("api.accounts", ())
             if not account.strip() or len(account) > _MAX_ACCOUNT_CHARACTERS
+        ),
+        *(
+            f"api.added_permissions holds {text!r}: {remedy}"
+            for text in values.get("api.added_permissions", ())
+            if (remedy := mistake_in(text))
         ),
         *(
             f"{path} holds {network!r}: {remedy}"

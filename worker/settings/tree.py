@@ -202,6 +202,17 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         _says("Accounts that exist in addition to those of the sources; `customer-*` names all with this prefix."),
     ] = ()
+    added_permission: Annotated[
+        Literal["unknown", "stated", "none_needed"],
+        _says("What is known of the permission of contacts that are added by somebody who does not say so."),
+    ] = "unknown"
+    added_permissions: Annotated[
+        tuple[str, ...],
+        _says(
+            "The same by who adds them, as `shop-plugin=none_needed`: the name of a token, or `command` for"
+            " `bouncekeeper add`."
+        ),
+    ] = ()
 
 
 class SafelistSettings(Struct, frozen=True, kw_only=True):

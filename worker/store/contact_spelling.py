@@ -8,6 +8,7 @@ from msgspec import Struct
 from worker.store.contact_rows import ContactRow
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.partitions import months_later
+from worker.store.people import move_people
 from worker.store.pool import Connection, Executor, WriterConnection, store_errors
 
 AccountAddress = tuple[str, str]
@@ -133,6 +134,7 @@ async def move_to(
     await connection.execute(_MOVE_EVENTS, old, new, *months)
     for table in ("entries", "kept_calm_events", "status_changes"):
         await connection.execute(_MOVE.format(table=table), old, new)
+    await move_people(connection, into)
     if retired_months:
         # Also of those that stay: what has no say in the history of one may have it in that of both.
         stay = list(set(new))

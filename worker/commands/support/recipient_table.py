@@ -17,6 +17,7 @@ from worker.errors import ImpossibleSetting
 
 STANDARD_INPUT = "-"
 _MOST_CHARACTERS = 64 * 1024  # of a line; a longer one is cut into several, none of which is an address
+_SUFFIXES = {".csv", ".tsv", ".txt"}
 _DELIMITERS = ",;\t|"
 # What columns of addresses are called, in files of the systems that we know.
 _NAMES = {
@@ -104,6 +105,16 @@ def opened_table(name: str, *, channel: Channel, column: str | None = None) -> I
         except OSError as error:
             raise ImpossibleSetting(f"{name} cannot be read: {error.strerror}") from error
         yield RecipientTable(stream, name=name, channel=channel, column=column)
+
+
+def is_file(word: str, channel: Channel) -> bool:
+    """True if a word names a file: one that is an address is meant as such, even if a file has its name."""
+    if word == STANDARD_INPUT:
+        return True
+    if normalise_recipient(word, channel) is not None:
+        return False
+    path = Path(word)
+    return path.suffix.lower() in _SUFFIXES or "/" in word or path.is_file()
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

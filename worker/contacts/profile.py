@@ -1,0 +1,95 @@
+"""What a caller says of a contact beside the decision: tags, and whose address it is. It forbids and allows nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.addition import (
+    MOST_FIELD_CHARACTERS,
+    MOST_PERSON_CHARACTERS,
+    MOST_TAG_CHARACTERS,
+    MOST_TAGS,
+    Addition,
+)
+from schemas.decision import Permission
+from worker.contacts.decision_result import DecisionResult
+from worker.store.people import ContactTag, PersonAddress, insert_addresses, insert_tags
+from worker.store.pool import WriterConnection
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """All that one request says of one contact."""
+
+    permission: Permission
+    tags: tuple[str, ...]  # sorted
+    people: tuple[tuple[str, str], ...]  # person and field, sorted
+
+
+def profile_of(additions: Sequence[Addition], *, permission: Permission, tags: Iterable[str]) -> Profile:
+    """What several rows say of the same address together: of several permissions the least that is named."""
+    named = [addition.permission for addition in additions if addition.permission is not None]
+    all_tags = {tag.strip() for one in (tags, *(addition.tags for addition in additions)) for tag in one}
+    people = {(addition.person.strip(), (addition.field or "").strip()) for addition in additions if addition.person}
+    return Profile(
+        permission=min(named or [permission], key=list(Permission).index),
+        tags=tuple(sorted(all_tags - {""})),
+        people=tuple(sorted(people)),
+    )
+
+
+def fault_of(addition: Addition) -> str | None:
+    """What is wrong with a row, as a sentence; None if nothing is."""
+    if len(addition.tags) > MOST_TAGS:
+        return f"It has {len(addition.tags)} tags; the limit is {MOST_TAGS}."
+    texts = [
+        *(("tag", tag, MOST_TAG_CHARACTERS) for tag in addition.tags),
+        ("person", addition.person, MOST_PERSON_CHARACTERS),
+        ("field", addition.field, MOST_FIELD_CHARACTERS),
+    ]
+    for name, text, most in texts:
+        if text is None:
+            continue
+        if not text.strip():
+            return f"Its {name} is empty."
+        if len(text) > most:
+            return f"Its {name} has {len(text)} characters; the limit is {most}."
+        if not text.isprintable():
+            return f"Its {name} holds a character that cannot be printed."
+    if addition.field is not None and addition.person is None:
+        return "It names a field and no person."
+    return None
+
+
+async def store_profiles(
+    connection: WriterConnection,
+    results: Sequence[DecisionResult],
+    profiles: Mapping[str, Profile],
+    *,
+    act_id: int,
+    now: datetime,
+) -> None:
+    """Stores the profiles, by address, of those contacts that are known after the decisions; all are locked."""
+    known = [
+        (result.contact_id, result.decision.account, profiles[result.decision.address])
+        for result in results
+        if result.contact_id is not None and result.decision.address in profiles
+    ]
+    await insert_tags(
+        connection,
+        [
+            ContactTag(contact_id=contact_id, tag=tag, added_at=now, act_id=act_id)
+            for contact_id, _, profile in known
+            for tag in profile.tags
+        ],
+    )
+    await insert_addresses(
+        connection,
+        [
+            PersonAddress(
+                account=account, person=person, contact_id=contact_id, field=field, added_at=now, act_id=act_id
+            )
+            for contact_id, account, profile in known
+            for person, field in profile.people
+        ],
+    )
