@@ -27,7 +27,7 @@ class TestKeys:
         assert first.event_key == second.event_key
         assert first.occurred_at == second.occurred_at
 
-    @pytest.mark.parametrize("kind", list(Kind))
+    @pytest.mark.parametrize("kind", sorted({kind for kind, _ in PROVIDER.vocabulary.values()}))
     def test_of_raw_and_enveloped_delivery_meet(self, sender: AmazonSesSamples, kind: Kind) -> None:
         event = SampleEvent(address="a@example.com", kind=kind, occurred_at=HAPPENED, message_id="0102-x")
         enveloped = parse_envelope(PROVIDER, envelope(sender.requests([event], now=NOW)[0].body))
