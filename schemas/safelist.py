@@ -87,3 +87,9 @@ class Decline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: DeclineReason
     note: str | None = None  # `other` needs one
     dry_run: bool = False
+
+
+class Recheck(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/contacts/{address}/recheck`."""
+
+    dry_run: bool = False

@@ -19,6 +19,7 @@ from tests.schemas.feedback_events import make_event
 from worker.api.problems import TITLES
 from worker.api.status_changes import MAX_LIMIT, MAX_WAIT_SECONDS
 from worker.policy.effect import Outcome
+from worker.policy.recheck import DomainState
 from worker.policy.rule import LiftBy
 from worker.policy.safelist import Impossible
 from worker.settings.tree import ApiSettings
@@ -36,6 +37,7 @@ JANE = "/v1/contacts/{address}"
 WHY = "/v1/contacts/{address}/explanation"
 PERSON = "/v1/people/{person}"
 DECIDE = "/v1/contacts/{address}/decisions"
+RECHECK = "/v1/contacts/{address}/recheck"
 ASK, ASK_MANY = "/v1/contacts/{address}/safelist-requests", "/v1/safelist-requests"
 APPROVE, DECLINE = "/v1/safelist-requests/{id}/approve", "/v1/safelist-requests/{id}/decline"
 WISH = {"who": "Jane Doe", "when": "2026-11-20T12:00:00Z", "how": "phone"}
@@ -90,6 +92,14 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("get", ASK_MANY, f"{ASK_MANY}?limit=1", {}),
     ("get", ASK_MANY, f"{ASK_MANY}?status=nosuch", {}),
     ("get", ASK_MANY, ASK_MANY, {"headers": {"Authorization": "Bearer wrong"}}),
+    *(
+        ("post", RECHECK, RECHECK.replace("{address}", "full@example.org"), {"json": {}}),
+        ("post", RECHECK, RECHECK.replace("{address}", "new@example.org"), {"json": {"dry_run": True}}),
+        ("post", RECHECK, RECHECK.replace("{address}", "none"), {"json": {}}),
+        ("post", RECHECK, RECHECK.replace("{address}", "full@example.org"), {"data": b"{"}),
+        ("post", RECHECK, RECHECK.replace("{address}", "full@example.org"), {"data": b'"' * 200_000}),
+        ("post", RECHECK, RECHECK.replace("{address}", "x"), {"headers": {"Authorization": "Bearer wrong"}}),
+    ),
     *[
         request
         for route, right in ((ASK, {"note": " "}), (ASK_MANY, {"note": " ", "addresses": []}))
@@ -258,6 +268,7 @@ def test_outcomes_problems_and_limits_are_described_as_they_are() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     assert schemas["StepView"]["properties"]["outcome"]["enum"] == [outcome.value for outcome in Outcome]
     assert schemas["Problem"]["properties"]["type"]["enum"] == [f"urn:bouncekeeper:problem:{kind}" for kind in TITLES]
+    assert schemas["DomainAnswer"]["properties"]["state"]["enum"] == [state.value for state in DomainState]
     refused = schemas["RequestOutcome"]["properties"]["refused"]["enum"]
     assert refused == [*(reason.value for reason in Impossible), None]
     assert schemas["PersonsWish"]["properties"]["how"]["enum"] == [medium.value for medium in Medium]

@@ -85,6 +85,7 @@ REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("GET", "/v1/contacts/{address}/explanation"): (f"/v1/contacts/{GONE}/explanation", _query),
     ("POST", "/v1/contacts/{address}/decisions"): (f"/v1/contacts/{GONE}/decisions", _one_lift),
     ("POST", "/v1/decisions"): ("/v1/decisions", _lift),
+    ("POST", "/v1/contacts/{address}/recheck"): (f"/v1/contacts/{GONE}/recheck", _approval),
     ("POST", "/v1/contacts/{address}/safelist-requests"): (f"/v1/contacts/{GONE}/safelist-requests", _one_request),
     ("POST", "/v1/safelist-requests"): ("/v1/safelist-requests", _requests),
     ("GET", "/v1/safelist-requests"): ("/v1/safelist-requests", _query),

@@ -25,6 +25,7 @@ from worker.store.people import ContactTag, PersonAddress
 from worker.store.pool import Pool
 from worker.store.refolds import RefoldRow
 from worker.store.row import Row
+from worker.store.safelist_requests import StoredRequest
 from worker.store.status_history import StatusChange
 
 POSTGRES_TYPES: dict[Any, set[str]] = {
@@ -64,6 +65,7 @@ class Line(Row, frozen=True):
         (RefoldRow, "refolds"),
         (KnownStanding, "contacts"),
         (StatusChange, "status_changes"),
+        (StoredRequest, "safelist_requests"),
         (KeyInMonth, "calm_events"),
         (KeyOfContact, "entries"),
         (KeyOfContact, "kept_calm_events"),

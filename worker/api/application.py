@@ -26,6 +26,8 @@ from worker.api.parameters import (
     unknown_contact,
 )
 from worker.api.people import add_many, person
+from worker.api.recheck import RECHECK, check_again
+from worker.api.recheck_rules import recheck_rules
 from worker.api.request_body import read_body
 from worker.api.request_edge import (
     ASKED_ACCOUNT,
@@ -66,7 +68,7 @@ from worker.process.logs import contact_field
 from worker.process.probes import add_probes
 from worker.settings.added_permission import added_permission
 from worker.settings.safelist import configured_rules
-from worker.settings.tree import ApiSettings, SafelistSettings, UnsubscribeSettings
+from worker.settings.tree import ApiSettings, RecheckSettings, SafelistSettings, UnsubscribeSettings
 from worker.store.pool import Pool, WriterPool
 from worker.store.readiness import missing_in_database
 from worker.store.status_feed import BEGINNING
@@ -95,6 +97,7 @@ def build_api(
     settings: ApiSettings,
     source_accounts: Collection[str],
     safelist: SafelistSettings | None = None,
+    recheck: RecheckSettings | None = None,
     routes: Sequence[Route] | None = None,
     unsubscribe: UnsubscribeSettings | None = None,
 ) -> web.Application:
@@ -117,9 +120,9 @@ def build_api(
         most_addresses=settings.check_max_addresses,
         added_permission=added_permission(settings.added_permission, settings.added_permissions),
     )
-    app[SAFELIST] = SafelistDesk(
-        rules=configured_rules(SafelistSettings() if safelist is None else safelist), reputations=AccountReputations()
-    )
+    safelist = SafelistSettings() if safelist is None else safelist
+    app[SAFELIST] = SafelistDesk(rules=configured_rules(safelist), reputations=AccountReputations())
+    app[RECHECK] = recheck_rules(RecheckSettings() if recheck is None else recheck, safelist)
     app[LINK_MAKER] = LinkMaker(
         pool=pool, settings=unsubscribe or UnsubscribeSettings(), most_addresses=settings.check_max_addresses
     )
@@ -270,6 +273,13 @@ ROUTES_OF_API = (
         method="POST",
         path="/v1/decisions",
         handler=decide_about_many,
+        role=Role.OPERATOR,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/contacts/{address}/recheck",
+        handler=check_again,
         role=Role.OPERATOR,
         account=AccountScope.NAMED,
     ),

@@ -48,6 +48,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             source_accounts=settings.source_accounts,
             safelist=settings.safelist,
             unsubscribe=settings.unsubscribe,
+            recheck=settings.recheck,
         )
         async with listening(
             app,

@@ -49,6 +49,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "decline": CommandEntry("decline", "records that people want no commercial mail", "decide"),
     "do-not-contact": CommandEntry("do_not_contact", "records that people want no mail at all, ever", "decide"),
     "opt-in": CommandEntry("opt_in", "records that people agreed, with the proof", "decide"),
+    "recheck": CommandEntry("recheck", "checks addresses again, and frees those whose domain takes mail now", "decide"),
     "safelist": CommandEntry("safelist", "asks for contacts back, and decides about such requests", "decide"),
     "accounts": CommandEntry("accounts", "whose contacts there are, and how well their mail is received", "look after"),
     "tokens": CommandEntry("tokens", "who may use the API, for which account, in which role", "look after"),

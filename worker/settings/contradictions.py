@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 from schemas.host import is_loopback
 from schemas.source import Secret
+from schemas.vocabulary import CAUSE_BLAME, Blame
+from worker.process.spelling import did_you_mean
 from worker.settings.added_permission import mistake_in
+from worker.settings.recheck import is_nameserver
 
 # A parcel also carries the names, headers and lengths around each body.
 _PARCEL_OVERHEAD_BYTES = 64 * 1024
@@ -16,6 +19,8 @@ RABBITMQ_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _MIN_TOKEN_CHARACTERS = 16
 _MIN_LINK_SECRET_CHARACTERS = 32
 _MAX_ACCOUNT_CHARACTERS = 200
+
+_CAUSES = [cause.value for cause in CAUSE_BLAME if CAUSE_BLAME[cause] in {Blame.RECIPIENT, Blame.REMOTE}]
 
 
 def contradictions(values: Mapping[str, Any]) -> list[str]:
@@ -37,6 +42,16 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
             f"api.added_permissions holds {text!r}: {remedy}"
             for text in values.get("api.added_permissions", ())
             if (remedy := mistake_in(text))
+        ),
+        *(
+            f"recheck.frees holds {cause!r}: {did_you_mean(cause, _CAUSES, otherwise='write causes of docs/policy.md')}"
+            for cause in values.get("recheck.frees", ())
+            if cause not in _CAUSES
+        ),
+        *(
+            f"recheck.nameservers holds {server!r}: write an IP address, perhaps with a port, as 192.0.2.53:5353"
+            for server in values.get("recheck.nameservers", ())
+            if not is_nameserver(server)
         ),
         *(
             f"{path} holds {network!r}: {remedy}"

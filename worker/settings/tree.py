@@ -233,6 +233,28 @@ class SafelistSettings(Struct, frozen=True, kw_only=True):
     ] = 1
 
 
+class RecheckSettings(Struct, frozen=True, kw_only=True):
+    """Checking an address again: whether its domain takes mail now, and what that frees."""
+
+    dns: Annotated[
+        bool, _says("Asks the DNS whether the domain takes mail; otherwise only what is known is checked.")
+    ] = False
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=60), _says("A domain that is not looked up by then is not known to take mail.")
+    ] = 5.0
+    lookups_at_once: Annotated[
+        int, Meta(ge=1, le=1000), _says("How many domains a process looks up at a time; the others wait.")
+    ] = 20
+    nameservers: Annotated[
+        tuple[str, ...],
+        _says("Whom to ask, as `192.0.2.53` or `192.0.2.53:5353`; this machine's resolvers if empty."),
+    ] = ()
+    frees: Annotated[
+        tuple[str, ...],
+        _says("A contact that is blocked for these causes alone is freed if its domain takes mail now."),
+    ] = ("domain_does_not_exist", "domain_accepts_no_mail", "dns_failure", "invalid_address")
+
+
 class MailboxSettings(Struct, frozen=True, kw_only=True):
     """`mailbox` takes reports and bounces from the IMAP mailboxes that sources name."""
 
@@ -292,6 +314,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     processor: ProcessorSettings
     api: ApiSettings
     safelist: SafelistSettings = SafelistSettings()
+    recheck: RecheckSettings = RecheckSettings()
     mailbox: MailboxSettings
     logs: LogSettings
     unsubscribe: UnsubscribeSettings = UnsubscribeSettings()

@@ -1,0 +1,199 @@
+"""Checks an address again: its domain now, and what is known. Where a rule says so, that frees the contact."""
+
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from schemas.address import normalise_recipient
+from schemas.decision import Decision, DecisionKind, Origin, Role, decision_key
+from schemas.vocabulary import Blocks, Cause, Channel
+from worker.contacts.act_start import act_of
+from worker.contacts.batch_terms import Applied, BatchRules
+from worker.contacts.decision_report import report_decisions
+from worker.contacts.locked_contact import locked_contact
+from worker.contacts.mail_domain import DomainLookup
+from worker.contacts.principal import Principal
+from worker.contacts.report import ContactReport, contact_report
+from worker.contacts.safelist_decision import ContactAppeared, carry_out
+from worker.errors import Deadlocked
+from worker.policy.recheck import DomainAnswer, DomainState, RecheckVerdict, recheck
+from worker.policy.rule import LiftBy
+from worker.policy.safelist import AttemptLimits
+from worker.policy.sentences import lifts
+from worker.policy.standing import standing, standings
+from worker.store.acts import finish_act, insert_act
+from worker.store.contact_rows import ContactKey
+from worker.store.pool import WriterConnection, WriterPool
+from worker.store.writer_pool import rehearsing, writing
+
+RULES_NAME = "recheck rules"  # the actor of a lift
+_TRIES = 5
+
+
+class RecheckRules(Struct, frozen=True, kw_only=True):
+    """What an installation allows."""
+
+    lookup: DomainLookup | None  # None: the DNS is not asked
+    frees: frozenset[Cause]
+    limits: AttemptLimits
+
+
+class RecheckQuestion(Struct, frozen=True, kw_only=True):
+    """Which address is to be checked again, and who asks."""
+
+    address: str  # as given
+    account: str
+    channel: Channel
+    principal: Principal
+    what: str  # the sort of act: call, command
+    dry_run: bool = False
+
+
+class RecheckAnswer(Struct, frozen=True, kw_only=True):
+    """What the check came to."""
+
+    address: str  # as given
+    is_address: bool  # False: it is none, and nothing else was checked
+    domain: DomainAnswer
+    freed: bool
+    act_id: int | None  # of the lift; None in a dry run
+    dry_run: bool
+    sentence: str
+    remedy: str | None
+    contact: ContactReport | None  # as it is after the check; None: nothing is known of it
+
+
+async def recheck_contact(
+    pool: WriterPool, question: RecheckQuestion, *, batch: BatchRules, rules: RecheckRules
+) -> RecheckAnswer:
+    """The answer; a contact that it calls freed is so when this returns. Raises StoreUnavailable."""
+    address = normalise_recipient(question.address, question.channel)
+    if address is None:
+        what = "an e-mail address" if question.channel is Channel.EMAIL else "a phone number with its country"
+        return _answer(question, f"This is not {what}.", remedy="Correct it.")
+    name = address.rpartition("@")[2]
+    domain = DomainAnswer(state=DomainState.NOT_ASKED)
+    if rules.lookup is not None and question.channel is Channel.EMAIL:
+        domain = await rules.lookup.ask(name)  # before the contact is locked
+    key = ContactKey(address=address, account=question.account, channel=question.channel.value)
+    verdict, act_id = await _free(pool, question, key, domain, batch=batch, frees=rules.frees)
+    report = await contact_report(
+        pool,
+        address,
+        policies=batch.policies,
+        now=datetime.now(UTC),
+        account=question.account,
+        channel=question.channel,
+        limits=rules.limits,
+    )
+    return RecheckAnswer(
+        address=question.address,
+        is_address=True,
+        domain=domain,
+        freed=verdict.frees,
+        act_id=act_id,
+        dry_run=question.dry_run,
+        sentence=verdict.sentence,
+        remedy=verdict.remedy,
+        contact=report,
+    )
+
+
+def _answer(question: RecheckQuestion, sentence: str, *, remedy: str) -> RecheckAnswer:
+    return RecheckAnswer(
+        address=question.address,
+        is_address=False,
+        domain=DomainAnswer(state=DomainState.NOT_ASKED),
+        freed=False,
+        act_id=None,
+        dry_run=question.dry_run,
+        sentence=sentence,
+        remedy=remedy,
+        contact=None,
+    )
+
+
+async def _free(
+    pool: WriterPool,
+    question: RecheckQuestion,
+    key: ContactKey,
+    domain: DomainAnswer,
+    *,
+    batch: BatchRules,
+    frees: frozenset[Cause],
+) -> tuple[RecheckVerdict, int | None]:
+    """What follows, and the act of the lift if there is one."""
+    doing = "checking an address again"
+    for further_tries in reversed(range(_TRIES)):
+        try:
+            if question.dry_run:
+                async with rehearsing(pool, doing) as connection:
+                    verdict, _, _ = await _decide(connection, question, key, domain, batch=batch, frees=frees)
+                return verdict, None
+            async with writing(pool, doing) as connection:
+                verdict, act_id, applied = await _decide(connection, question, key, domain, batch=batch, frees=frees)
+        except (Deadlocked, ContactAppeared):
+            if not further_tries:
+                raise
+            continue
+        report_decisions(applied)
+        return verdict, act_id
+    raise AssertionError("the last try returns or raises")
+
+
+async def _decide(
+    connection: WriterConnection,
+    question: RecheckQuestion,
+    key: ContactKey,
+    domain: DomainAnswer,
+    *,
+    batch: BatchRules,
+    frees: frozenset[Cause],
+) -> tuple[RecheckVerdict, int | None, Applied]:
+    now = datetime.now(UTC)
+    contact = await locked_contact(connection, key, policies=batch.policies, now=now)
+    several = [one for one in standings(contact.facts, contact.policy, now) if one.blocks is not Blocks.NONE]
+    verdict = recheck(
+        several,
+        domain,
+        name=key.address.rpartition("@")[2],
+        frees=frees if all(LiftBy.ADMIN in one.lift_by for one in several) else frozenset(),
+        ways=lifts(standing(contact.facts, contact.policy, now)),
+    )
+    if not verdict.frees:
+        return verdict, None, Applied()
+    act = act_of(
+        question.principal,
+        account=key.account,
+        what=question.what,
+        idempotency_key=None,
+        asked=None,
+        note=verdict.sentence,
+        at=now,
+        subject="recheck",
+    )
+    act_id = await insert_act(connection, act)
+    if act_id is None:
+        raise AssertionError("an act without an idempotency key is always inserted")
+    applied = await carry_out(connection, _lift(question, key, act_id, domain, now), rules=batch, now=now)
+    await finish_act(connection, act_id, at=now)
+    return verdict, act_id, applied
+
+
+def _lift(question: RecheckQuestion, key: ContactKey, act_id: int, domain: DomainAnswer, now: datetime) -> Decision:
+    kind = DecisionKind.LIFTED
+    hosts = ", ".join(domain.hosts)
+    return Decision(
+        event_key=decision_key(act_id, account=key.account, channel=question.channel, address=key.address, kind=kind),
+        act_id=act_id,
+        account=key.account,
+        address=key.address,
+        channel=question.channel,
+        kind=kind,
+        occurred_at=now,  # and dated under the lock
+        received_at=now,
+        origin=Origin.RULE,
+        role=Role.OPERATOR,
+        actor=RULES_NAME,
+        note=f"checked again by {question.principal.name}: the domain takes mail now ({hosts})",
+    )
