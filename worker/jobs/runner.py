@@ -45,8 +45,9 @@ _LOOK_SECONDS = 2.0  # between two looks for jobs
 _BUSY_SECONDS = 0.2  # until the next try where other processes have all parts
 _STEP_SECONDS = 0.05  # what a step should take: nobody waits longer for a contact that it has locked
 _SLOWER = 1.5  # than the fastest steps lately: the machine has other work
-_FEWEST, _MOST = 10, 1000
-_FIRST = 50
+# Below the fewest a step is busier with itself than with its work: on a machine under load each would take too long.
+_FEWEST, _MOST = 100, 1000
+_FIRST = 100
 _BEHIND_PARCELS = 50
 _BEHIND_SECONDS = 1.0
 _RESTS = 0.25  # of each step's time

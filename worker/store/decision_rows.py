@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -76,14 +77,16 @@ async def insert_decisions(connection: WriterConnection, decisions: Sequence[Dec
     return {key for (key,) in records}
 
 
-def decision_of(row: asyncpg.Record, *, cause: Cause, channel: Channel) -> Decision:
-    """The decision of a row of `entries`, joined with its contact; its rank is among DECISION_KINDS."""
+def decision_of(
+    row: asyncpg.Record, contact: asyncpg.Record | dict[str, Any], *, cause: Cause, channel: Channel
+) -> Decision:
+    """The decision of a row of `entries`, and of its contact's columns; its rank is among DECISION_KINDS."""
     detail = msgspec.convert(row["detail"], _Detail)
     return Decision(
         event_key=row["entry_key"],
         act_id=row["act_id"],
-        account=row["account"],
-        address=row["address"],
+        account=contact["account"],
+        address=contact["address"],
         channel=channel,
         kind=DECISION_KINDS[row["rank"]],
         occurred_at=row["occurred_at"],

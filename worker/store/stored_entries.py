@@ -1,11 +1,13 @@
 """The log of contacts as it was stored, read back for folding anew and for explaining."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+from msgspec.structs import replace
 
 from schemas.decision import ANNOTATIONS, DECISION_RANKS
 from schemas.entry import Entry
@@ -18,6 +20,7 @@ from worker.store.dictionaries import decompress, raw_decompressors
 from worker.store.log_span import Place, Span
 from worker.store.pool import Executor, store_errors
 
+_Columns = asyncpg.Record | dict[str, Any]
 _KINDS: dict[int, Kind] = {rank: kind for kind, rank in KIND_RANKS.items()}
 _COMPLAINT_RANK = KIND_RANKS[Kind.COMPLAINT]
 _FIRST_ANNOTATING_RANK = min(DECISION_RANKS[kind] for kind in ANNOTATIONS)
@@ -25,6 +28,7 @@ _CAUSES: dict[str, Cause] = {cause.value: cause for cause in Cause}
 _WAYS: dict[str, Way] = {way.value: way for way in Way}
 _CHANNELS: dict[str, Channel] = {channel.value: channel for channel in Channel}
 
+_AT_A_STRETCH = 200  # rows: a millisecond
 _TOLD_BY = {"provider": "w_vendor_event.brought_by, "}
 _WITHOUT = {"cause": ", 'none'"}  # what no word and nothing beside the row means
 _NAMES = ("cause", "provider", "source", "vendor_event")
@@ -80,7 +84,10 @@ _OF_CONTACTS = """
 """
 _IN_ORDER = "ORDER BY e.contact_id, e.occurred_at, e.rank, e.entry_key"
 _WHOLE_COLUMNS = (*_FOLDED_COLUMNS, *_PAYLOAD_COLUMNS)
-_TO_FOLD = f"{_joined(_entries_where(_OF_CONTACTS, _FOLDED_COLUMNS), _FOLDED_COLUMNS)} {_IN_ORDER}"
+# Many contacts at once: words and addresses are looked up once for all their entries, which joins would do for each.
+_TO_FOLD = f"SELECT * FROM ({_entries_where(_OF_CONTACTS, _FOLDED_COLUMNS)}) e {_IN_ORDER}"  # noqa: S608 - constants
+_WORDS = "SELECT id, word, brought_by FROM words WHERE id = ANY ($1::integer[])"
+_WHOSE = "SELECT id, account, channel, address FROM contacts WHERE id = ANY ($1::bigint[])"
 _WHOLE = f"{_joined(_entries_where(_OF_CONTACTS, _WHOLE_COLUMNS), _WHOLE_COLUMNS)} {_IN_ORDER}"
 
 _LATEST_FIRST = "ORDER BY {0}occurred_at DESC, {0}rank DESC, {0}entry_key DESC"
@@ -124,13 +131,15 @@ async def stored_entries_by_contact(
     """
     with store_errors("reading stored entries"):
         rows = await executor.fetch(_WHOLE if whole else _TO_FOLD, list(contact_ids), since, until)
-    raw = await _raw_by_place(executor, rows) if whole else {}
+        if not whole:
+            return await _to_fold(executor, rows)
+    raw = await _raw_by_place(executor, rows)
     entries: dict[int, list[Entry]] = {}
     before = None
     for number, row in enumerate(rows):
         place = (row["contact_id"], row["entry_key"])
         if place != before:
-            entries.setdefault(row["contact_id"], []).append(_entry(row, raw.get(number) if whole else None))
+            entries.setdefault(row["contact_id"], []).append(_entry(row, row, row, raw[number]))
         before = place
     return entries
 
@@ -168,7 +177,7 @@ async def entries_by_place(
     with store_errors("reading certain entries"):
         rows = await executor.fetch(_BY_KEY, contact_id, [at for at, _ in places], [key for _, key in places])
     raw = await _raw_by_place(executor, rows)
-    return {row["entry_key"]: _entry(row, raw[number]) for number, row in enumerate(rows)}
+    return {row["entry_key"]: _entry(row, row, row, raw[number]) for number, row in enumerate(rows)}
 
 
 async def whole_entries(executor: Executor, contact_id: int, entries: Collection[Entry]) -> dict[bytes, Entry]:
@@ -200,7 +209,7 @@ async def stored_annotations_by_contact(executor: Executor, contact_ids: Sequenc
         rows = await executor.fetch(_ANNOTATIONS, list(contact_ids))
     entries: dict[int, list[Entry]] = {}
     for row in rows:
-        entries.setdefault(row["contact_id"], []).append(_entry(row, None))
+        entries.setdefault(row["contact_id"], []).append(_entry(row, row, row))
     return entries
 
 
@@ -210,7 +219,53 @@ async def latest_entries(executor: Executor, contact_id: int, *, limit: int) -> 
         rows = await executor.fetch(_LATEST, contact_id, limit)
     latest = list({row["entry_key"]: row for row in rows}.values())[:limit]
     raw = await _raw_by_place(executor, latest)
-    return [_entry(row, raw[number]) for number, row in enumerate(latest)]
+    return [_entry(row, row, row, raw[number]) for number, row in enumerate(latest)]
+
+
+async def _to_fold(executor: Executor, rows: Sequence[asyncpg.Record]) -> dict[int, list[Entry]]:
+    """The entries of these rows of _TO_FOLD, each once: as `_joined` would give them, for a fraction of its time."""
+    if not rows:
+        return {}
+    ids = {row[name] for row in rows for name in _NAMES} - {None}
+    words = {row["id"]: (row["word"], row["brought_by"]) for row in await executor.fetch(_WORDS, list(ids))}
+    asked = list(dict.fromkeys(row["contact_id"] for row in rows))
+    whose = {row["id"]: dict(row) for row in await executor.fetch(_WHOSE, asked)}
+    named: dict[tuple[int | None, ...], dict[str, str | None]] = {}  # nearly all rows share a few
+    entries: dict[int, list[Entry]] = {}
+    last_key = None
+    for number, row in enumerate(rows, start=1):
+        if number % _AT_A_STRETCH == 0:
+            await asyncio.sleep(0)  # whatever else this process does goes on meanwhile
+        contact_id = row["contact_id"]
+        if contact_id not in whose:
+            continue
+        of_contact = entries.get(contact_id)
+        if of_contact is None:
+            of_contact = entries[contact_id] = []
+            last_key = None
+        if row["entry_key"] == last_key:
+            continue
+        last_key = row["entry_key"]
+        if row["beside"] is None:
+            place = (row["cause"], row["provider"], row["source"], row["vendor_event"])
+            names = named.get(place)
+            if names is None:
+                names = named[place] = _names(row, words)
+        else:
+            names = _names(row, words)
+        of_contact.append(_entry(row, names, whose[contact_id]))
+    return entries
+
+
+def _names(row: asyncpg.Record, words: Mapping[int, tuple[str, str]]) -> dict[str, str | None]:
+    beside = row["beside"] or {}
+    names = {name: beside.get(name) if row[name] is None else words[row[name]][0] for name in _NAMES}
+    if names["cause"] is None:
+        names["cause"] = Cause.NONE.value
+    if row["vendor_event"] is not None:
+        names["provider"] = words[row["vendor_event"]][1]
+    names["way"] = beside.get("way")
+    return names
 
 
 def _without_copies(rows: Sequence[asyncpg.Record]) -> list[Entry]:
@@ -219,7 +274,7 @@ def _without_copies(rows: Sequence[asyncpg.Record]) -> list[Entry]:
     before = None
     for row in rows:
         if row["entry_key"] != before:
-            entries.append(_entry(row, None))
+            entries.append(_entry(row, row, row))
             before = row["entry_key"]
     return entries
 
@@ -236,12 +291,13 @@ async def _raw_by_place(executor: Executor, rows: Sequence[asyncpg.Record]) -> M
     }
 
 
-def _entry(row: asyncpg.Record, raw: bytes | None) -> Entry:
+def _entry(row: asyncpg.Record, names: _Columns, contact: _Columns, raw: bytes | None = None) -> Entry:
+    """The entry of a row, whose words and contact may stand in the row itself. Whole, with `raw`."""
     rank = row["rank"]
     try:
-        cause, channel = _CAUSES[row["cause"]], _CHANNELS[row["channel"]]
+        cause, channel = _CAUSES[names["cause"]], _CHANNELS[contact["channel"]]
         if rank in DECISION_KINDS:
-            return decision_of(row, cause=cause, channel=channel)
+            return decision_of(row, contact, cause=cause, channel=channel)
         kind = _KINDS[rank]
     except KeyError as unknown:
         raise SchemaOutOfDate(
@@ -249,36 +305,22 @@ def _entry(row: asyncpg.Record, raw: bytes | None) -> Entry:
             " which this version does not know: a newer Bouncekeeper has written it. Bring this process to the same"
             " version"
         ) from unknown
-    if raw is None:
-        return _event(row, kind, cause, channel)
-    return _event(
-        row,
-        kind,
-        cause,
-        channel,
-        diagnostic=row["diagnostic"],
-        metadata=row["metadata"],
-        raw=raw,
-    )
-
-
-def _event(row: asyncpg.Record, kind: Kind, cause: Cause, channel: Channel, **payload: Any) -> FeedbackEvent:
-    delivery_id: UUID = row["delivery_id"]
     tags: list[str] | None = row["tags"]
-    way: str | None = row["way"]
-    return FeedbackEvent(
+    way: str | None = names["way"]
+    delivery_id: UUID = row["delivery_id"]
+    event = FeedbackEvent(
         event_key=row["entry_key"],
-        provider=row["provider"],
-        source=row["source"],
-        account=row["account"],
-        address=row["address"],
+        provider=names["provider"],
+        source=names["source"],
+        account=contact["account"],
+        address=contact["address"],
         kind=kind,
         occurred_at=row["occurred_at"],
         received_at=row["received_at"],
         delivery_id=delivery_id,
         cause=cause,
         channel=channel,
-        vendor_event=row["vendor_event"],
+        vendor_event=names["vendor_event"],
         message_id=row["message_id"],
         smtp_code=row["smtp_code"],
         enhanced_status=row["enhanced_status"],
@@ -286,5 +328,7 @@ def _event(row: asyncpg.Record, kind: Kind, cause: Cause, channel: Channel, **pa
         machine=row["machine"],
         tags=tuple(tags or ()),
         way=None if way is None else _WAYS[way],
-        **payload,
     )
+    if raw is None:
+        return event
+    return replace(event, diagnostic=row["diagnostic"], metadata=row["metadata"], raw=raw)

@@ -24,6 +24,8 @@ ONE_PLAN = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # To start other processes takes longer than these statements do, and the processor has its cores for itself.
+    "max_parallel_workers_per_gather": "0",
 }
 # What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
 _REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
