@@ -10,7 +10,7 @@ from worker.api.application import build_api
 from worker.api.route import Route
 from worker.connections.listening import listening
 from worker.policy.policy_file import recommended_policy
-from worker.settings.tree import ApiSettings, ConnectionSettings, UnsubscribeSettings
+from worker.settings.tree import ApiSettings, ConnectionSettings, RecheckSettings, UnsubscribeSettings
 from worker.store.pool import Pool, WriterPool
 
 LINKS = UnsubscribeSettings(secrets=(Secret("a-secret-of-thirty-two-characters"),), url="https://bounces.example.com/")
@@ -23,6 +23,7 @@ def api_on(
     source_accounts: Collection[str] = ("default",),
     routes: Sequence[Route] | None = None,
     unsubscribe: UnsubscribeSettings = LINKS,
+    recheck: RecheckSettings | None = None,
 ) -> web.Application:
     """The application; without settings every token is in the database."""
     return build_api(
@@ -33,6 +34,7 @@ def api_on(
         source_accounts=source_accounts,
         routes=routes,
         unsubscribe=unsubscribe,
+        recheck=recheck,
     )
 
 

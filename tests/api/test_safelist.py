@@ -9,9 +9,12 @@ from aiohttp import ClientSession
 from schemas.decision import Role
 from schemas.vocabulary import Cause, Kind
 from tests.api.conftest import Store
+from tests.api.serving import api_on, serving
+from tests.contacts.dns_server import dns_server
 from tests.schemas.feedback_events import START, make_event
 from worker.contacts.accounts import make_accounts
 from worker.contacts.tokens import make_token
+from worker.settings.tree import RecheckSettings
 from worker.store.pool import WriterPool
 
 JANE = "/v1/contacts/jane@example.org"
@@ -144,3 +147,33 @@ async def test_a_call_that_is_sent_again_with_its_key_asks_once(client: ClientSe
     assert again["results"] == first["results"]
     other = await call(client, "POST", "/v1/safelist-requests", json=body | {"note": "x"}, headers=headers)
     assert other[1]["type"] == "urn:bouncekeeper:problem:idempotency-key-reused"
+
+
+async def test_an_operator_checks_an_address_again_and_a_silent_nameserver_holds_nobody_up(
+    pool: WriterPool, store: Store, operator: Headers, reader: Headers
+) -> None:
+    now = datetime.now(UTC)
+    await store(
+        [
+            make_event(
+                Kind.HARD_BOUNCE,
+                cause=Cause.DOMAIN_DOES_NOT_EXIST,
+                address="jane@mx.example",
+                message=f"m{days}",
+                day=(now - timedelta(days=days) - START) / timedelta(days=1),
+                received_at=now - timedelta(days=days),
+            )
+            for days in (15, 10, 5)
+        ]
+    )
+    async with dns_server() as server:
+        settings = RecheckSettings(dns=True, timeout_seconds=0.3, nameservers=(f"127.0.0.1:{server.port}",))
+        async with serving(api_on(pool, recheck=settings)) as url, ClientSession(url) as asking:
+            path = "/v1/contacts/jane@mx.example/recheck"
+            assert (await call(asking, "POST", path, json={}, headers=reader))[0] == 403
+            status, answer = await call(asking, "POST", path, json={}, headers=operator)
+            silent = await call(asking, "POST", "/v1/contacts/x@silent.example/recheck", json={}, headers=operator)
+
+    assert (status, answer["freed"], answer["domain"]["hosts"][0]) == (200, True, "mail.mx.example")
+    assert (answer["contact"]["status"], answer["contact"]["decisions"][0]["actor"]) == ("new", "recheck rules")
+    assert (silent[0], silent[1]["domain"]["state"], silent[1]["remedy"]) == (200, "unknown", "Ask again later.")

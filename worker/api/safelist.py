@@ -29,7 +29,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 _FEW_BYTES = 64 * 1024
 _REQUEST_BYTES = 8 * 1024  # of the list, from the row to the answer
 _OTHER_TEXTS = 64  # names of fields, and their values
-_LARGEST_ID = 2**63 - 1
+_LARGEST_ID = 10**18 - 1
 
 _Body = TypeVar("_Body")
 _one = msgspec.json.Decoder(ContactSafelistRequest)
@@ -173,7 +173,7 @@ async def _few(request: web.Request, decoder: "msgspec.json.Decoder[_Body]", sch
 
 def _id(request: web.Request) -> int:
     text = request.match_info["id"]
-    if text.isascii() and text.isdigit() and len(text) < len(str(_LARGEST_ID)):
+    if text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_ID)):
         return int(text)
     raise RequestRefused(
         "bad-parameter", f"{text[:40]!r} is not the id of a request.", remedy="Send the `id` that the list shows."

@@ -88,13 +88,21 @@ async def _read(
     from worker.contacts.explanation import MAX_STEPS, contact_explanation  # noqa: PLC0415
     from worker.contacts.policies import Policies  # noqa: PLC0415
     from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
+    from worker.settings.safelist import configured_rules  # noqa: PLC0415
 
     now, names = datetime.now(UTC), asked_names(arguments)
     policies, account, channel = Policies(settings.policy), arguments.account, Channel(arguments.channel)
     async with opened_database(settings) as pool:
         await require_account(pool, settings, account)
         report = await contact_report(
-            pool, address, policies=policies, now=now, account=account, channel=channel, names=names
+            pool,
+            address,
+            policies=policies,
+            now=now,
+            account=account,
+            channel=channel,
+            names=names,
+            limits=configured_rules(settings.safelist).limits,
         )
         explain = partial(
             contact_explanation,

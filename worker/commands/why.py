@@ -74,6 +74,7 @@ async def _read(settings: Settings, address: str, arguments: Namespace) -> "Cont
     from worker.commands.support.database import opened_database  # noqa: PLC0415
     from worker.contacts.policies import Policies  # noqa: PLC0415
     from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
+    from worker.settings.safelist import configured_rules  # noqa: PLC0415
 
     async with opened_database(settings) as pool:
         await require_account(pool, settings, arguments.account)
@@ -85,6 +86,7 @@ async def _read(settings: Settings, address: str, arguments: Namespace) -> "Cont
             account=arguments.account,
             channel=Channel(arguments.channel),
             names=asked_names(arguments),
+            limits=configured_rules(settings.safelist).limits,
         )
         return await not_known(pool, address, arguments) if report is None else report
 

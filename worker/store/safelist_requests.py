@@ -45,6 +45,7 @@ class StoredRequest(NewRequest, frozen=True):
         return ContactKey(address=self.address, account=self.account, channel=self.channel)
 
 
+_MOST_OF_CONTACT = 2_000
 _NEW = NewRequest.columns()
 _INSERT = f"""
     INSERT INTO safelist_requests ({", ".join(_NEW)})
@@ -105,8 +106,8 @@ async def request_of_act(connection: Connection, act_id: int, address: str) -> S
 
 
 async def requests_of_contact(executor: Executor, key: ContactKey) -> list[StoredRequest]:
-    """All requests for one contact, latest first. Raises StoreUnavailable."""
-    where = "WHERE address = $1 AND account = $2 AND channel = $3 ORDER BY id DESC"
+    """The last requests for one contact, latest first; more than any limit on attempts. Raises StoreUnavailable."""
+    where = f"WHERE address = $1 AND account = $2 AND channel = $3 ORDER BY id DESC LIMIT {_MOST_OF_CONTACT}"
     with store_errors("reading a contact's safelist requests"):
         return StoredRequest.rows(await executor.fetch(f"{_SELECT} {where}", key.address, key.account, key.channel))
 
