@@ -71,6 +71,16 @@ async def test_the_columns_of_a_file_are_read(shell: Shell, pool: WriterPool, tm
     ]
 
 
+async def test_the_explanation_names_tags_and_siblings_and_that_nobody_has_mailed(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "contacts.csv"
+    file.write_text("email,person,field,tags\njane@example.org,1,email_1,shop\njane@example.net,1,email_2,\n")
+    await shell.run("add", str(file), *ACCOUNT)
+    told = (await shell.run("explain", "jane@example.org", *ACCOUNT)).output.splitlines()
+    assert "  never mailed: no ESP has told of a message to it" in told
+    assert "  tags: shop" in told
+    assert "  email_2 of 1: jane@example.net, non_marketable" in told
+
+
 async def test_a_dry_run_and_a_repeat_change_nothing(shell: Shell, pool: WriterPool, tmp_path: Path) -> None:
     file = tmp_path / "contacts.txt"
     file.write_text("".join(f"person{number}@example.org\n" for number in range(2_500)))

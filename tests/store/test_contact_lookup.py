@@ -34,6 +34,7 @@ async def test_a_look_up_finds_what_is_known_and_nothing_else(pool: Pool, contac
         rule="hard",
         lift_by=["admin"],
         next_change_at=None,
+        never_mailed=True,
     )
     assert contact_id
     assert await look_up(pool, "shop", "email", ["gone@example.org"]) == []

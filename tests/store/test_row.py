@@ -39,7 +39,7 @@ POSTGRES_TYPES: dict[Any, set[str]] = {
     UUID: {"uuid"},
 }
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-IN_NO_TABLE = {"place"}
+IN_NO_TABLE = {"place", "never_mailed"}
 
 
 class Line(Row, frozen=True):

@@ -139,6 +139,12 @@ def _print(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
         if report.policy.id
         else f"  by policy {report.policy.name}"
     )
+    if report.first_mailed_at is None:
+        print_line("  never mailed: no ESP has told of a message to it")
+    if report.tags:
+        print_line(f"  tags: {', '.join(report.tags)}")
+    for one in report.siblings:
+        print_line(f"  {one.field or 'another address'} of {one.person}: {one.address}, {one.status}")
     if explanation.steps:
         print_line()
         print_line("events and decisions, latest first", style="bold")

@@ -32,6 +32,7 @@ from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_
 from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as entries_since
 from worker.policy.former_base import with_late as base_with_late
+from worker.policy.mailing import first_mailed
 from worker.policy.provisional import stricter_facts
 from worker.policy.rule import Policy
 from worker.store import contact_rows
@@ -215,6 +216,7 @@ class _Batch:
                     refold.append(contact)  # or the next question would be answered under the former policy
                 continue
             self._store(contact.row.id, contact.entries)
+            self._note_mailed(contact)
             if not self._folds_in_place(contact, facts):
                 refold.append(contact)
         if refold:
@@ -266,7 +268,12 @@ class _Batch:
         ids = await contact_rows.insert_contacts(
             self._connection,
             [
-                NewContact(key=key, first_seen_at=min(entry.received_at for entry in by_contact[key]), state=state)
+                NewContact(
+                    key=key,
+                    first_seen_at=min(entry.received_at for entry in by_contact[key]),
+                    first_mailed_at=first_mailed(None, by_contact[key]),
+                    state=state,
+                )
                 for key, state in states.items()
             ],
         )
@@ -348,6 +355,11 @@ class _Batch:
     def _store(self, contact_id: int, entries: Sequence[Entry]) -> None:
         self._applied.contacts += 1
         self.rows.add_entries(contact_id, entries)
+
+    def _note_mailed(self, contact: BatchContact) -> None:
+        first = first_mailed(contact.row.first_mailed_at, contact.entries)
+        if first is not None and first is not contact.row.first_mailed_at:
+            self.rows.first_mailed[contact.row.id] = first
 
     def _begin_anew(self, contact: BatchContact, facts: Facts, former: NumberedPolicy) -> None:
         """Notes what the active policy makes of a contact before this batch; `facts` are those under it."""

@@ -33,6 +33,7 @@ class BatchRows:
     ) -> None:
         self.updates: dict[int, ContactState] = {}
         self.signs: list[SignOfLife] = []
+        self.first_mailed: dict[int, datetime] = {}  # of contacts of whom no message was known, or none so early
         self.passed_checkpoints: list[KeyInMonth] = []
         self.refolds: list[OpenRefold] = []
         self._connection = connection
@@ -82,4 +83,5 @@ class BatchRows:
         await save_refolds(self._connection, self.refolds)
         await contact_rows.write_signs_of_life(self._connection, self.signs)
         await contact_rows.update_contacts(self._connection, self.updates)
+        await contact_rows.write_first_mailed(self._connection, self.first_mailed)
         await append_status_changes(self._connection, applied.changes)

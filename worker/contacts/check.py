@@ -29,6 +29,7 @@ class CheckResult(Struct, frozen=True, kw_only=True, gc=False):
     allowed: bool
     forbids: Sequence[MailClass]  # all the classes of mail that must not be sent
     known: bool  # False: no ESP has ever reported anything about it
+    never_mailed: bool  # no ESP has ever told of a message to it
     status: str | None  # None: it is no address
     reason: str | None = None  # a Cause
     since: datetime | None = None
@@ -89,7 +90,7 @@ async def check_addresses(
         for row in overtaken:
             policy = folded_under[row.policy_id].policy
             facts, shown = _derived(row, provisional.get(row.id), policy, now, scope)
-            standings[row.address] = _known_standing(row.address, shown)
+            standings[row.address] = _known_standing(row, shown)
             if names is not None:
                 called[row.address] = name_in(names, shown, facts)
     name_of_new = None if names is None else name_in(names, _NEW, Facts())
@@ -107,6 +108,7 @@ async def check_addresses(
                     allowed=may,
                     forbids=forbids,
                     known=True,
+                    never_mailed=known.never_mailed,
                     status=known.status,
                     reason=None if known.cause == "none" else known.cause,
                     since=known.status_since,
@@ -124,6 +126,7 @@ async def check_addresses(
                     allowed=False,
                     forbids=forbidden_classes(Blocks.ALL),
                     known=False,
+                    never_mailed=True,
                     status=None,
                     reason=Cause.INVALID_ADDRESS.value,
                 )
@@ -136,6 +139,7 @@ async def check_addresses(
                     allowed=True,
                     forbids=(),
                     known=False,
+                    never_mailed=True,
                     status=Status.NEW.value,
                     name=name_of_new,
                 )
@@ -192,9 +196,9 @@ def _derived(
     return facts, shown_standing(facts, provisional, policy, now)
 
 
-def _known_standing(address: str, shown: Standing) -> KnownStanding:
+def _known_standing(row: ContactRow, shown: Standing) -> KnownStanding:
     return KnownStanding(
-        address=address,
+        address=row.address,
         status=shown.status.value,
         blocks=shown.blocks.value,
         status_since=shown.since,
@@ -203,4 +207,5 @@ def _known_standing(address: str, shown: Standing) -> KnownStanding:
         rule=shown.rule,
         lift_by=sorted(shown.lift_by),
         next_change_at=None,
+        never_mailed=row.first_mailed_at is None,
     )

@@ -158,6 +158,7 @@ class ContactReport(StandingView, frozen=True, kw_only=True):
     """The answer of `GET /v1/contacts/{address}`."""
 
     first_seen_at: datetime
+    first_mailed_at: datetime | None  # None: no ESP has ever told of a message to it
     why: str  # what led to the standing, in one sentence: how often, since when, the server's last words
     lifted_by: tuple[str, ...]
     tags: tuple[str, ...]
@@ -251,6 +252,7 @@ def _report(
     return ContactReport(
         **structs.asdict(view),
         first_seen_at=row.first_seen_at,
+        first_mailed_at=row.first_mailed_at,
         why=reason_sentence(standing, facts, entries, most_entries=SHOWN_EVENTS),
         lifted_by=tuple(sorted(standing.lift_by)),
         **structs.asdict(told),

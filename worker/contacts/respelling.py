@@ -233,7 +233,10 @@ class _Respelling:
             copies += _copies({row.id: events_of.get(row.id, []) for row in rows})
             base, until = _base(rows, events_of, self._policy)
             first_seen_at = min(row.first_seen_at for row in rows)
-            origins.append(replace(stays[key], first_seen_at=first_seen_at, base=base, base_until=until))
+            mailed = min((row.first_mailed_at for row in rows if row.first_mailed_at is not None), default=None)
+            origins.append(
+                replace(stays[key], first_seen_at=first_seen_at, first_mailed_at=mailed, base=base, base_until=until)
+            )
             events = [event for row in rows for event in events_of.get(row.id, ())]
             if until is not None:
                 events = entries_since(events, until)

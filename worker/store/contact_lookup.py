@@ -29,10 +29,12 @@ class KnownStanding(Row, frozen=True):
     rule: str | None
     lift_by: Sequence[str] | None
     next_change_at: datetime | None
+    never_mailed: bool
 
 
+_STANDING = KnownStanding.select_list().replace("never_mailed", "first_mailed_at IS NULL")
 _LOOK_UP = f"""
-    SELECT {KnownStanding.select_list()} FROM contacts
+    SELECT {_STANDING} FROM contacts
      WHERE address = ANY ($1::text[]) AND account = $2 AND channel = $3
 """  # noqa: S608 - the column list is made of the names above
 

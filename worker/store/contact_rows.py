@@ -66,6 +66,7 @@ class LockedContact(ContactFacts, frozen=True):
     blocks: str
     status_until: datetime | None
     next_change_at: datetime | None
+    first_mailed_at: datetime | None
 
 
 class ContactRow(ContactFacts, frozen=True):
@@ -76,6 +77,7 @@ class ContactRow(ContactFacts, frozen=True):
     account: str
     channel: str
     first_seen_at: datetime
+    first_mailed_at: datetime | None  # worker.policy.mailing; None: never
     status: str
     blocks: str
     status_since: datetime | None
@@ -106,6 +108,7 @@ class NewContact(Struct, frozen=True, kw_only=True, gc=False):
 
     key: ContactKey
     first_seen_at: datetime
+    first_mailed_at: datetime | None
     state: ContactState
 
 
@@ -134,7 +137,7 @@ class FormerBase(Row, frozen=True):
 # session costs a third of passing them as arrays.
 _STATE_COLUMNS = (*ContactStanding.columns(), *ContactFacts.columns())  # in the order of `_state_values`
 _STAGED = {
-    "staged_new": (*ContactKey.columns(), "first_seen_at", *_STATE_COLUMNS),
+    "staged_new": (*ContactKey.columns(), "first_seen_at", "first_mailed_at", *_STATE_COLUMNS),
     "staged_changed": ("id", *_STATE_COLUMNS),
     "staged_signs": SignOfLife.columns(),
 }
@@ -192,6 +195,12 @@ _UPDATE_SIGNS = f"""
 """  # noqa: S608 - as above
 
 
+_UPDATE_FIRST_MAILED = """
+    UPDATE contacts c SET first_mailed_at = m.at
+      FROM unnest($1::bigint[], $2::timestamptz[]) AS m (id, at) WHERE c.id = m.id
+"""
+
+
 async def lock_contacts(connection: Connection, keys: Sequence[ContactKey]) -> dict[ContactKey, LockedContact]:
     """Those of the keys that exist, each with its row, in the order of their ids; locked until the transaction ends."""
     if not keys:
@@ -227,7 +236,7 @@ async def insert_contacts(connection: WriterConnection, contacts: Sequence[NewCo
     """
     if not contacts:
         return {}
-    rows = ((*astuple(one.key), one.first_seen_at, *_state_values(one.state)) for one in contacts)
+    rows = ((*astuple(one.key), one.first_seen_at, one.first_mailed_at, *_state_values(one.state)) for one in contacts)
     await _stage(connection, "staged_new", rows)
     records = await connection.fetch(_INSERT)
     return {
@@ -249,6 +258,12 @@ async def update_contacts(connection: WriterConnection, states: Mapping[int, Con
         rows = ((contact_id, *_state_values(state)) for contact_id, state in states.items())
         await _stage(connection, "staged_changed", rows)
         await connection.execute(_UPDATE)
+
+
+async def write_first_mailed(connection: WriterConnection, moments: Mapping[int, datetime]) -> None:
+    """Notes since when contacts have been mailed, by their ids; they are locked by this transaction."""
+    if moments:
+        await connection.execute(_UPDATE_FIRST_MAILED, list(moments), list(moments.values()))
 
 
 def _state_values(state: ContactState) -> tuple[Any, ...]:

@@ -143,10 +143,10 @@ async def move_to(
 
 
 async def store_origins(connection: WriterConnection, rows: Sequence[ContactRow]) -> None:
-    """Writes what no batch ever changes: first_seen_at, and what was known before the oldest event."""
+    """Writes what comes of all rows together: since when it is known and mailed, and its base."""
     await connection.executemany(
-        "UPDATE contacts SET first_seen_at = $2, base = $3, base_until = $4 WHERE id = $1",
-        [(row.id, row.first_seen_at, row.base, row.base_until) for row in rows],
+        "UPDATE contacts SET first_seen_at = $2, base = $3, base_until = $4, first_mailed_at = $5 WHERE id = $1",
+        [(row.id, row.first_seen_at, row.base, row.base_until, row.first_mailed_at) for row in rows],
     )
 
 
