@@ -96,12 +96,16 @@ async def check_addresses(
     name_of_new = None if names is None else name_in(names, _NEW, Facts())
     results = []
     allowed_by_status, forbidden_by_status = _no_counts(), _no_counts()
+    meanings: dict[str, tuple[tuple[MailClass, ...], bool, Counter[str]]] = {}
+    for blocks in {row.blocks for row in standings.values()}:
+        classes = forbidden_classes(blocks)
+        may = mail_class not in classes
+        meanings[blocks] = classes, may, allowed_by_status if may else forbidden_by_status
     for address, spelling in zip(addresses, spellings, strict=True):
         known = standings.get(spelling) if spelling is not None else None
         if known is not None:
-            forbids = forbidden_classes(known.blocks)
-            may = mail_class not in forbids
-            (allowed_by_status if may else forbidden_by_status)[known.status] += 1
+            forbids, may, by_status = meanings[known.blocks]
+            by_status[known.status] += 1
             results.append(
                 CheckResult(
                     address=address,
