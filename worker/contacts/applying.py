@@ -18,7 +18,14 @@ from schemas.feedback_event import FeedbackEvent
 from worker.contacts.batch_refolds import BatchRefolds
 from worker.contacts.batch_rows import BatchRows
 from worker.contacts.batch_terms import Applied, BatchContact, BatchRules
-from worker.contacts.contact_state import UNKNOWN_STANDING, contact_key, contact_standing, contact_state, sign_of_life
+from worker.contacts.contact_state import (
+    UNKNOWN_STANDING,
+    contact_key,
+    contact_standing,
+    contact_state,
+    new_contact,
+    sign_of_life,
+)
 from worker.contacts.decision_result import decide, repeats, with_ids
 from worker.contacts.late_entries import LateResult, passed_checkpoints
 from worker.contacts.open_refolds import OpenRefold
@@ -32,12 +39,11 @@ from worker.policy.facts_encoding import decode_facts, encode_facts, facts_from_
 from worker.policy.fold import fold, fold_all, in_order
 from worker.policy.former_base import since as entries_since
 from worker.policy.former_base import with_late as base_with_late
-from worker.policy.mailing import first_mailed
 from worker.policy.provisional import stricter_facts
 from worker.policy.rule import Policy
 from worker.store import contact_rows
 from worker.store.checkpoints import delete_checkpoints
-from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact, NewContact
+from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact
 from worker.store.event_rows import EventEncoder
 from worker.store.pool import WriterConnection
 from worker.store.stored_entries import stored_entries_by_contact
@@ -216,7 +222,7 @@ class _Batch:
                     refold.append(contact)  # or the next question would be answered under the former policy
                 continue
             self._store(contact.row.id, contact.entries)
-            self._note_mailed(contact)
+            self.rows.note_mailed(contact.row, contact.entries)
             if not self._folds_in_place(contact, facts):
                 refold.append(contact)
         if refold:
@@ -265,29 +271,17 @@ class _Batch:
             for key, entries in by_contact.items()
             if entries
         }
-        ids = await contact_rows.insert_contacts(
-            self._connection,
-            [
-                NewContact(
-                    key=key,
-                    first_seen_at=min(entry.received_at for entry in by_contact[key]),
-                    first_mailed_at=first_mailed(None, by_contact[key]),
-                    state=state,
-                )
-                for key, state in states.items()
-            ],
-        )
+        new = [new_contact(key, by_contact[key], state) for key, state in states.items()]
+        ids = await contact_rows.insert_contacts(self._connection, new)
         for key, contact_id in ids.items():
             self._store(contact_id, by_contact[key])
             self._note_change(UNKNOWN_STANDING, states[key].standing, by_contact[key], key=key, contact_id=contact_id)
         self._applied.results = with_ids(self._applied.results, ids)
-        for key in states:
-            if key not in ids:
-                for entry in asked[key]:
-                    if isinstance(entry, Decision):
-                        self._applied.leftover_decisions.append(entry)
-                    else:
-                        self._applied.leftover.append(entry)
+        for entry in (entry for key in states if key not in ids for entry in asked[key]):
+            if isinstance(entry, Decision):
+                self._applied.leftover_decisions.append(entry)
+            else:
+                self._applied.leftover.append(entry)
 
     def _folds_in_place(self, contact: BatchContact, before: Facts) -> bool:
         """Folds in the entries as they come; False when one of them comes too late for that."""
@@ -355,11 +349,6 @@ class _Batch:
     def _store(self, contact_id: int, entries: Sequence[Entry]) -> None:
         self._applied.contacts += 1
         self.rows.add_entries(contact_id, entries)
-
-    def _note_mailed(self, contact: BatchContact) -> None:
-        first = first_mailed(contact.row.first_mailed_at, contact.entries)
-        if first is not None and first is not contact.row.first_mailed_at:
-            self.rows.first_mailed[contact.row.id] = first
 
     def _begin_anew(self, contact: BatchContact, facts: Facts, former: NumberedPolicy) -> None:
         """Notes what the active policy makes of a contact before this batch; `facts` are those under it."""

@@ -9,9 +9,10 @@ from schemas.feedback_event import FeedbackEvent
 from worker.contacts.batch_terms import Applied
 from worker.contacts.open_refolds import OpenRefold, save_refolds
 from worker.contacts.recognition import is_known_by_key
+from worker.policy.mailing import first_mailed
 from worker.store import contact_rows, known_keys
 from worker.store.checkpoints import delete_checkpoints_since
-from worker.store.contact_rows import ContactState, SignOfLife
+from worker.store.contact_rows import ContactState, LockedContact, SignOfLife
 from worker.store.decision_rows import DecisionOfContact, insert_decisions
 from worker.store.event_rows import EventEncoder, EventOfContact
 from worker.store.known_keys import KeyInMonth
@@ -64,6 +65,12 @@ class BatchRows:
             calm_events.append((entry, contact_id))
             if is_known_by_key(entry):
                 self._to_register.append(entry)
+
+    def note_mailed(self, row: LockedContact, entries: Sequence[Entry]) -> None:
+        """The entries, which are not stored yet, may tell of the contact's first message."""
+        first = first_mailed(row.first_mailed_at, entries)
+        if first is not None and first is not row.first_mailed_at:
+            self.first_mailed[row.id] = first
 
     async def write(self, applied: Applied) -> None:
         """Writes everything that was gathered, and the changes; counts it in `applied`."""

@@ -1,5 +1,6 @@
 """Between a contact's columns and what the policy works with: facts and standing."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -9,9 +10,10 @@ from schemas.vocabulary import FREE_STATUSES, Blocks, Cause, Status
 from worker.policy.engagement import free_status
 from worker.policy.facts import Facts, is_free
 from worker.policy.facts_encoding import facts_detail
+from worker.policy.mailing import first_mailed
 from worker.policy.provisional import next_change, shown_standing
 from worker.policy.rule import Policy
-from worker.store.contact_rows import ContactFacts, ContactKey, ContactStanding, ContactState, SignOfLife
+from worker.store.contact_rows import ContactFacts, ContactKey, ContactStanding, ContactState, NewContact, SignOfLife
 
 # Where a contact stands before anything is known of it.
 UNKNOWN_STANDING = ContactStanding(
@@ -35,6 +37,16 @@ def contact_key(entry: Entry) -> ContactKey | None:
     if entry.address is None:
         return None
     return ContactKey(address=entry.address, account=entry.account, channel=entry.channel)
+
+
+def new_contact(key: ContactKey, entries: Sequence[Entry], state: ContactState) -> NewContact:
+    """The whole row of a contact of whom these entries are the first; there is at least one."""
+    return NewContact(
+        key=key,
+        first_seen_at=min(entry.received_at for entry in entries),
+        first_mailed_at=first_mailed(None, entries),
+        state=state,
+    )
 
 
 def contact_state(
