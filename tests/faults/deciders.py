@@ -31,6 +31,7 @@ _KILLED_SHARE = 0.4  # of the commands
 _LONGEST_UNTIL_KILLED_SECONDS = 1.5
 _ANSWERED = frozenset({ExitCode.OK, ExitCode.NO})
 _KILLED = -9
+_AT_WORK = b"is being carried out"  # the refusal of a large call while the same one is at work
 
 
 class SkippedContact(Struct, frozen=True, kw_only=True):
@@ -147,6 +148,8 @@ class Deciders:
             return None
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
             return None
+        if answer.status == HTTPStatus.CONFLICT and _AT_WORK in content:
+            return None
         if answer.status not in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}:
             raise AssertionError(f"{path} was answered {answer.status}: {content.decode()}")
         return content if answer.status == HTTPStatus.OK else None
@@ -166,6 +169,8 @@ class Deciders:
                 process.kill()
                 self.outcome.killed_commands += 1
         output, errors = await reading
+        if process.returncode == ExitCode.NO and _AT_WORK in errors:
+            return None
         if process.returncode not in {*_ANSWERED, ExitCode.UNAVAILABLE, _KILLED}:
             raise AssertionError(f"{call.key}: {words[0]} ended with {process.returncode}: {errors.decode()}")
         return output if process.returncode in _ANSWERED else None

@@ -29,7 +29,7 @@ _PROCESSOR = textwrap.dedent("""
     import msgspec
     from worker.process.logs import configure_logging
     from worker.processor.service import run_processor
-    from worker.providers.registry import PROVIDERS
+    from worker.providers.registry import ENVELOPE_PROVIDERS, PROVIDERS
     from worker.settings.configuration import load_settings
 
     def die(*_):
@@ -42,7 +42,7 @@ _PROCESSOR = textwrap.dedent("""
         await run_processor(load_settings(config_file=None, environment={}, overrides=overrides), stop)
 
     configure_logging(level="info")
-    PROVIDERS["deadly"] = msgspec.structs.replace(PROVIDERS["sendgrid"], name="deadly", parse=die)
+    ENVELOPE_PROVIDERS["deadly"] = PROVIDERS["deadly"] = msgspec.structs.replace(PROVIDERS["sendgrid"], name="deadly", parse=die)
     asyncio.run(main())
 """)
 _PATIENCE_SECONDS = 120
