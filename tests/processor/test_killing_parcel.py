@@ -42,7 +42,8 @@ _PROCESSOR = textwrap.dedent("""
         await run_processor(load_settings(config_file=None, environment={}, overrides=overrides), stop)
 
     configure_logging(level="info")
-    ENVELOPE_PROVIDERS["deadly"] = PROVIDERS["deadly"] = msgspec.structs.replace(PROVIDERS["sendgrid"], name="deadly", parse=die)
+    deadly = msgspec.structs.replace(PROVIDERS["sendgrid"], name="deadly", parse=die)
+    ENVELOPE_PROVIDERS["deadly"] = PROVIDERS["deadly"] = deadly
     asyncio.run(main())
 """)
 _PATIENCE_SECONDS = 120
