@@ -253,6 +253,12 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "contacts",
         "kept_events",
     ),
+    "raw.dropped": _event(
+        "info",
+        "What ESPs wrote of events that arrived more than `processor.keep_raw_days` ago was dropped; the events stay.",
+        "events",
+        "days",
+    ),
     "partition.made": _event("info", "The partition for a month of events was made.", "month"),
     "process.restarted": _event(
         "warning",

@@ -19,7 +19,7 @@ from tests.schemas.feedback_events import START, arrivals, histories, make_event
 from tests.stored_contacts import EMPTY_LOG, all_contacts
 from worker.contacts.applying import Applied, BatchRules, apply_decisions, apply_events
 from worker.contacts.policies import Policies
-from worker.contacts.retention import drop_old_months, make_months_ahead, oldest_kept
+from worker.contacts.retention import drop_old_months, drop_old_raw, make_months_ahead, oldest_kept
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import encode_facts, facts_from_row
 from worker.policy.fold import fold_all
@@ -339,3 +339,33 @@ async def test_a_base_of_the_former_version_is_folded_onto_and_takes_in_what_for
     assert [optout.scope for optout in (await facts_of(pool)).consent.optouts] == ["news", "offers"]
     await apply(pool, [make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=189)], now=NOW)
     assert [optout.scope for optout in (await facts_of(pool)).consent.optouts] == ["news", "offers"]
+
+
+@pytest.mark.parametrize("days", [0, 30])
+async def test_what_vendors_wrote_is_dropped_by_age_and_the_events_stay(pool: WriterPool, days: int) -> None:
+    old = make_event(Kind.HARD_BOUNCE, day=1, cause=Cause.MAILBOX_DOES_NOT_EXIST, raw=b'{"old": true}')
+    young = make_event(Kind.SOFT_BOUNCE, day=50, cause=Cause.MAILBOX_FULL, message="m2", raw=b'{"young": true}')
+    unknown = make_event(Kind.OTHER, day=2, recognised=False, vendor_event="new word", raw=b'{"unknown": true}')
+    await commit(pool, old, young, unknown)
+    before = await _whole_log(pool)
+
+    await drop_old_raw(pool, now=START + timedelta(days=60), days=days)
+
+    kept = {old.event_key: old.raw, young.event_key: young.raw, unknown.event_key: unknown.raw}
+    if days:
+        kept |= {old.event_key: b"", unknown.event_key: b""}
+    after = await _whole_log(pool)
+    assert {event.event_key: event.raw for event in after} == kept
+    assert [replace(event, raw=b"") for event in after] == [replace(event, raw=b"") for event in before]
+
+
+async def test_old_words_of_many_events_are_dropped_in_steps(pool: WriterPool) -> None:
+    await commit(pool, *(make_event(Kind.BLOCKED, day=day, message=f"m{day}", raw=b"words") for day in range(5)))
+    await drop_old_raw(pool, now=START + timedelta(days=60), days=30, events_at_once=2)
+    assert await pool.fetchval("SELECT count(*) FROM entries WHERE raw IS NOT NULL OR dictionary_id IS NOT NULL") == 0
+
+
+async def _whole_log(pool: WriterPool) -> list[FeedbackEvent]:
+    contact_id = await pool.fetchval("SELECT id FROM contacts")
+    entries = await latest_entries(pool, contact_id, limit=10)
+    return [entry for entry in entries if isinstance(entry, FeedbackEvent)]

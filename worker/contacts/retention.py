@@ -1,6 +1,9 @@
-"""Old months leave: those of their calm events that still have a say are kept, then the partition is dropped whole."""
+"""Old months leave: those of their calm events that still have a say are kept, then the partition is dropped whole.
 
-from datetime import datetime
+What vendors wrote of an event may leave before it.
+"""
+
+from datetime import datetime, timedelta
 
 from schemas.entry import LASTING_KINDS
 from worker.policy.thinning import thin_out
@@ -8,6 +11,7 @@ from worker.process.logs import get_logger
 from worker.store.checkpoints import forget_old_checkpoints
 from worker.store.contact_rows import lock_contacts_by_id
 from worker.store.known_keys import KeyInMonth
+from worker.store.old_raw import TABLES_WITH_RAW, drop_raw_before
 from worker.store.partitions import (
     drop_partition,
     existing_partitions,
@@ -28,6 +32,7 @@ from worker.store.stored_entries import stored_annotations_by_contact, stored_en
 
 _log = get_logger()
 _CONTACTS_AT_ONCE = 2000
+_EVENTS_AT_ONCE = 2000
 
 
 def oldest_kept(now: datetime, retention_months: int) -> datetime:
@@ -60,6 +65,26 @@ async def drop_old_months(pool: Pool, *, now: datetime, retention_months: int) -
         await forget_old_keys(connection, horizon)
         await forget_old_checkpoints(connection, horizon)
         await forget_expired_tokens(connection, now)
+
+
+async def drop_old_raw(pool: Pool, *, now: datetime, days: int, events_at_once: int = _EVENTS_AT_ONCE) -> None:
+    """Events that arrived more than `days` ago are stored without what the vendor wrote of them; 0 days: all keep it.
+
+    Nothing that the program does needs these words, so no status and no explanation changes. Safe to run anywhere at
+    any time, and to be killed at any point. Raises StoreUnavailable.
+    """
+    if days == 0:
+        return
+    before, dropped = now - timedelta(days=days), 0
+    for table in TABLES_WITH_RAW:
+        more = True
+        while more:
+            async with session(pool, "dropping what vendors wrote of old events") as connection:
+                count = await drop_raw_before(connection, table, before, limit=events_at_once)
+            dropped += count
+            more = count == events_at_once
+    if dropped:
+        _log.info("raw.dropped", events=dropped, days=days)
 
 
 async def _keep_what_has_a_say(connection: Connection, month: datetime) -> tuple[int, int]:

@@ -160,6 +160,14 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
             " what this version does not know."
         ),
     ] = "failures"
+    keep_raw_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500),
+        _says(
+            "What the ESP wrote of an event is dropped so many days after it arrived, and the event stays. 0 keeps it"
+            " for as long as the event."
+        ),
+    ] = 0
     partitions_ahead_months: Annotated[int, Meta(ge=1, le=24), _says("Monthly tables that are made ahead of time.")] = 2
     sweep_every_seconds: Annotated[
         float, _Seconds, _says("How often holds that have ended are written to the history.")

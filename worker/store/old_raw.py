@@ -1,0 +1,26 @@
+"""The vendor's own words of old events: dropped some rows at a time, while the events stay."""
+
+from datetime import datetime
+
+from worker.store.pool import Connection
+
+TABLES_WITH_RAW = ("entries", "calm_events", "kept_calm_events", "nameless_events")
+
+# A row is named by its partition and its place there. One that somebody else has locked just now has its turn later.
+_DROP = """
+    WITH old AS (
+        SELECT tableoid AS partition, ctid AS place FROM {table}
+         WHERE received_at < $1 AND raw IS NOT NULL
+         ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    )
+    UPDATE {table} e SET raw = NULL, dictionary_id = NULL
+      FROM old WHERE e.tableoid = old.partition AND e.ctid = old.place
+"""
+
+
+async def drop_raw_before(connection: Connection, table: str, moment: datetime, *, limit: int) -> int:
+    """How many of at most `limit` events, which had arrived before the moment, lost the vendor's own words."""
+    if table not in TABLES_WITH_RAW:
+        raise AssertionError(f"{table} holds no events")
+    done = await connection.execute(_DROP.format(table=table), moment, limit)
+    return int(done.rpartition(" ")[2])
