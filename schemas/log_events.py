@@ -253,12 +253,6 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "contacts",
         "kept_events",
     ),
-    "raw.dropped": _event(
-        "info",
-        "What ESPs wrote of events that arrived more than `processor.keep_raw_days` ago was dropped; the events stay.",
-        "events",
-        "days",
-    ),
     "partition.made": _event("info", "The partition for a month of events was made.", "month"),
     "process.restarted": _event(
         "warning",
@@ -269,6 +263,12 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "process.started": _event("info", "A process is ready for work.", "role", "version", "address"),
     "process.stopped": _event("info", "A process has finished its accepted work and ends.", "role", "seconds"),
+    "raw.dropped": _event(
+        "info",
+        "What ESPs wrote of events that arrived more than `processor.keep_raw_days` ago was dropped; the events stay.",
+        "events",
+        "days",
+    ),
     "schema.returned": _event("info", "The database's tables are complete again: the processor goes on."),
     "schema.vanished": _event(
         "error",
