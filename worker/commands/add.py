@@ -15,6 +15,7 @@ from schemas.addition import Addition
 from schemas.decision import Permission
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
+from worker.commands.support.act_flags import add_account_flags, add_dry_run_flag, add_idempotency_flag
 from worker.commands.support.addition_rows import FaultyRow, additions_of
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json, print_line, print_table
@@ -96,19 +97,9 @@ examples:
     parser.add_argument("--person", metavar="ID", help="whose addresses they are, unless the file says it")
     parser.add_argument("--field", metavar="NAME", help="what you call the address of the person: email_1")
     parser.add_argument("--reason", metavar="TEXT", help="why: others read it in the history")
-    parser.add_argument("--account", default="default", help="(default %(default)s)")
-    parser.add_argument(
-        "--channel",
-        choices=[channel.value for channel in Channel],
-        default=Channel.EMAIL.value,
-        help="how they are reached (default %(default)s)",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
-    parser.add_argument(
-        "--idempotency-key",
-        metavar="KEY",
-        help="repeating the command with the same key goes on where it was cut off, and adds nothing twice",
-    )
+    add_account_flags(parser)
+    add_dry_run_flag(parser)
+    add_idempotency_flag(parser, does="adds")
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
+from worker.commands.support.act_flags import add_account_flags, add_dry_run_flag
 from worker.commands.support.deciding import addresses_from_file
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json, print_line
@@ -33,14 +34,8 @@ examples:
 """
     parser.add_argument("addresses", nargs="*", metavar="ADDRESS")
     parser.add_argument("--file", metavar="FILE", help="a file with one address a line; - reads them from stdin")
-    parser.add_argument("--account", default="default", help="(default %(default)s)")
-    parser.add_argument(
-        "--channel",
-        choices=[channel.value for channel in Channel],
-        default=Channel.EMAIL.value,
-        help="how they are reached (default %(default)s)",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
+    add_account_flags(parser)
+    add_dry_run_flag(parser)
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.safelist import DeclineReason, Medium, PersonsWish, RequestKind, RequestState
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
+from worker.commands.support.act_flags import add_account_flags, add_dry_run_flag, add_idempotency_flag
 from worker.commands.support.deciding import addresses_from_file, time_argument
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
@@ -73,19 +74,9 @@ def _configure_request(parser: ArgumentParser) -> None:
     parser.add_argument("--when", type=time_argument, metavar="TIME", help="when: 2030-01-31, or 2030-01-31T12:00Z")
     parser.add_argument("--how", choices=[medium.value for medium in Medium], help="in which way")
     parser.add_argument("--words", default="", metavar="TEXT", help="what was said")
-    parser.add_argument("--account", default="default", help="(default %(default)s)")
-    parser.add_argument(
-        "--channel",
-        choices=[channel.value for channel in Channel],
-        default=Channel.EMAIL.value,
-        help="how they are reached (default %(default)s)",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
-    parser.add_argument(
-        "--idempotency-key",
-        metavar="KEY",
-        help="repeating the command with the same key goes on where it was cut off, and requests nothing twice",
-    )
+    add_account_flags(parser)
+    add_dry_run_flag(parser)
+    add_idempotency_flag(parser, does="requests")
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.decision_request import DecisionTerms
 from schemas.vocabulary import Channel, Way
+from worker.commands.support.act_flags import add_account_flags, add_dry_run_flag, add_idempotency_flag
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
@@ -29,19 +30,9 @@ def add_decision_flags(parser: ArgumentParser, *, needs_reason: bool = True) -> 
     parser.add_argument("addresses", nargs="*", metavar="ADDRESS")
     parser.add_argument("--file", metavar="FILE", help="a file with one address a line; - reads them from stdin")
     parser.add_argument("--reason", required=needs_reason, metavar="TEXT", help="why: others read it in the history")
-    parser.add_argument("--account", default="default", help="(default %(default)s)")
-    parser.add_argument(
-        "--channel",
-        choices=[channel.value for channel in Channel],
-        default=Channel.EMAIL.value,
-        help="how they are reached (default %(default)s)",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
-    parser.add_argument(
-        "--idempotency-key",
-        metavar="KEY",
-        help="repeating the command with the same key goes on where it was cut off, and decides nothing twice",
-    )
+    add_account_flags(parser)
+    add_dry_run_flag(parser)
+    add_idempotency_flag(parser, does="decides")
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 
