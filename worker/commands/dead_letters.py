@@ -8,7 +8,13 @@ from typing import Any
 from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
-from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, at_least_one, settings_of
+from worker.commands.support.setting_flags import (
+    add_setting_flags,
+    add_shared_flags,
+    at_least_one,
+    id_argument,
+    settings_of,
+)
 from worker.settings.tree import Settings
 
 _NEEDS = ("postgres", "queue")
@@ -30,17 +36,17 @@ examples:
     listing = actions.add_parser("list", help="the open dead letters, oldest first; exit code 1 if there are any")
     listing.add_argument("--all", action="store_true", help="includes those that were replayed or discarded")
     listing.add_argument("--limit", type=at_least_one, default=100, metavar="N", help="(default %(default)s)")
-    listing.add_argument("--after", type=int, default=0, metavar="ID", help="continues after this one")
+    listing.add_argument("--after", type=id_argument, default=0, metavar="ID", help="continues after this one")
     showing = actions.add_parser("show", help="one dead letter with everything that was received")
-    showing.add_argument("id", type=int, metavar="ID")
+    showing.add_argument("id", type=id_argument, metavar="ID")
     replaying = actions.add_parser("replay", help="queues the named dead letters again, or else all open ones")
     discarding = actions.add_parser("discard", help="closes the named dead letters; they stay readable")
     for choosing in (listing, replaying):
         choosing.add_argument("--source", help="only of this source")
         choosing.add_argument("--reason", help="only of this reason")
-    replaying.add_argument("ids", type=int, nargs="*", metavar="ID")
+    replaying.add_argument("ids", type=id_argument, nargs="*", metavar="ID")
     replaying.add_argument("--note", help="a remark to keep with them")
-    discarding.add_argument("ids", type=int, nargs="+", metavar="ID")
+    discarding.add_argument("ids", type=id_argument, nargs="+", metavar="ID")
     discarding.add_argument("--note", required=True, help="why, for colleagues")
     for changing in (replaying, discarding):
         changing.add_argument("--dry-run", action="store_true", help="shows what would happen and changes nothing")

@@ -9,7 +9,7 @@ from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
-from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, id_argument, settings_of
 from worker.errors import ImpossibleSetting
 from worker.settings.tree import Settings
 
@@ -39,7 +39,7 @@ examples:
     watching = actions.add_parser("watch", help="the same, until it has ended; exit code 1 unless it is done then")
     cancelling = actions.add_parser("cancel", help="nobody begins another step of it")
     for action in (showing, watching, cancelling):
-        action.add_argument("id", type=int, metavar="ID")
+        action.add_argument("id", type=id_argument, metavar="ID")
     for action in (listing, showing, watching, cancelling):
         add_shared_flags(action)
         add_setting_flags(action, _NEEDS)

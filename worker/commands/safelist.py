@@ -13,7 +13,7 @@ from worker.commands.support.act_flags import add_account_flags, add_dry_run_fla
 from worker.commands.support.deciding import addresses_from_file, time_argument
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
-from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, id_argument, settings_of
 from worker.errors import ImpossibleSetting, StoreUnavailable
 from worker.settings.tree import Settings
 
@@ -52,7 +52,7 @@ examples:
         "--reason", choices=[reason.value for reason in DeclineReason], required=True, help="others read it"
     )
     for action in (approving, declining):
-        action.add_argument("id", type=int, metavar="ID")
+        action.add_argument("id", type=id_argument, metavar="ID")
         action.add_argument("--note", metavar="TEXT", help="in your words: others read it in the history")
         action.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
     for action in (listing, approving, declining):
@@ -152,10 +152,13 @@ def _wish(arguments: Namespace) -> PersonsWish | None:
     return PersonsWish(who=arguments.who, when=arguments.when, how=Medium(arguments.how), words=arguments.words)
 
 
-async def _list(pool: "WriterPool", _settings: Settings, arguments: Namespace) -> int:
+async def _list(pool: "WriterPool", settings: Settings, arguments: Namespace) -> int:
+    from worker.commands.support.account import require_account  # noqa: PLC0415 - all of these cost time too
     from worker.contacts.safelist_view import request_view  # noqa: PLC0415 - costs time that --help has not
     from worker.store.safelist_requests import list_requests  # noqa: PLC0415
 
+    if arguments.account is not None:
+        await require_account(pool, settings, arguments.account)
     views: list[RequestView] = []
     while True:
         after = views[-1].id or 0 if views else 0

@@ -23,6 +23,9 @@ class _ShortUsageFormatter(RawDescriptionHelpFormatter):
         super().add_usage(usage, [action for action in actions if _DESTINATION not in action.dest], groups, prefix)
 
 
+_MOST_ID_DIGITS = 18  # so that it fits into 63 bits
+
+
 def add_shared_flags(parser: ArgumentParser) -> None:
     """`--config` and `--json`."""
     parser.add_argument(
@@ -57,6 +60,13 @@ def at_least_one(text: str) -> int:
     if count < 1:
         raise ArgumentTypeError("must be at least 1")
     return count
+
+
+def id_argument(text: str) -> int:
+    """The id of something stored, or 0. Raises ArgumentTypeError for what the database cannot hold."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_ID_DIGITS):
+        raise ArgumentTypeError(f"{text!r} is not an id: it is a whole number, as the list shows it")
+    return int(text)
 
 
 def settings_of(
