@@ -171,7 +171,7 @@ async def test_an_approval_names_what_still_forbids_mail(pool: WriterPool) -> No
 
     (result,) = (await ask(pool)).results
 
-    assert result.state == "approved"
+    assert (result.state, result.remedy) == ("approved", "Look at what still forbids mail before you send anything.")
     assert [(left.forbids, left.remedy) for left in result.still_forbidden] == [
         (("marketing",), "Only a new opt-in by the person does.")
     ]
@@ -191,6 +191,33 @@ async def test_an_approval_is_refused_if_the_contact_has_complained_since(pool: 
     assert (await status(pool))[0] == "complained"
     declined = await review(pool, asked.request.id, DeclineReason.OTHER, note="she complained meanwhile")
     assert (declined.request.state, declined.request.decision_note) == ("declined", "she complained meanwhile")
+
+
+async def test_an_approval_is_refused_if_the_person_has_asked_for_no_contact_since(pool: WriterPool) -> None:
+    await filled(pool)
+    (asked,) = (await ask(pool, preset="by_hand")).results
+    assert asked.request is not None
+    assert asked.request.id is not None
+    await report(pool, Kind.FORBIDS_CONTACT)
+
+    with pytest.raises(RequestRefused, match="something else forbids mail: the wish never to be contacted"):
+        await review(pool, asked.request.id)
+
+    assert (await status(pool))[0] == "do_not_contact"
+
+
+async def test_a_reviewed_approval_says_that_an_earlier_opt_out_still_forbids_mail(pool: WriterPool) -> None:
+    await report(pool, Kind.UNSUBSCRIBE, ago=timedelta(days=60))
+    await filled(pool)
+    (asked,) = (await ask(pool, preset="by_hand")).results
+    assert asked.request is not None
+    assert asked.request.id is not None
+
+    answer = await review(pool, asked.request.id)
+
+    assert answer.sentence.endswith("is approved, and something else still forbids mail.")
+    assert answer.remedy == "Look at what still forbids mail before you send anything."
+    assert [left.forbids for left in answer.still_forbidden] == [("marketing",)]
 
 
 async def test_a_request_is_decided_once_and_a_repeat_says_so(pool: WriterPool) -> None:

@@ -8,7 +8,7 @@ from schemas.vocabulary import Channel
 from worker.contacts.batch_terms import Applied
 from worker.contacts.decision_answer import StillForbidden, still_forbidden
 from worker.contacts.safelist_view import RequestView, request_view
-from worker.policy.safelist import NOT_SENT_AGAIN, Impossible, Obstacle
+from worker.policy.safelist import NOT_SENT_AGAIN, STILL_FORBIDDEN, Impossible, Obstacle
 from worker.store.safelist_requests import StoredRequest
 
 NOT_REQUESTED_THEN = Obstacle(
@@ -53,8 +53,9 @@ def outcome_of(
 ) -> RequestOutcome:
     """What is told of a request that was made now, or before by the same act."""
     state = RequestState(stored.state)
+    left = left_of(spelling, applied)
     remedy = {
-        RequestState.APPROVED: NOT_SENT_AGAIN if stored.kind == RequestKind.LIFT else None,
+        RequestState.APPROVED: STILL_FORBIDDEN if left else NOT_SENT_AGAIN if stored.kind == RequestKind.LIFT else None,
         RequestState.REQUESTED: "A person decides: the answer is in the contact's report.",
         RequestState.DECLINED: None,
     }[state]
@@ -64,7 +65,7 @@ def outcome_of(
         refused=None,
         sentence=sentence or stored.decision_note or f"Request {stored.id} waits for its review.",
         remedy=remedy,
-        still_forbidden=left_of(spelling, applied),
+        still_forbidden=left,
         request=request_view(stored),
     )
 

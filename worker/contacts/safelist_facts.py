@@ -49,13 +49,14 @@ class SafelistQuestion(Struct, frozen=True, kw_only=True):
     dry_run: bool = False
 
 
-def liftable(contact: KnownContact, at: datetime) -> list[Standing]:
-    """All that forbids mail to the contact and that an operator may end."""
-    return [
-        one
-        for one in standings(contact.facts, contact.policy, at)
-        if one.blocks is not Blocks.NONE and LiftBy.ADMIN in one.lift_by
-    ]
+def forbidding(contact: KnownContact, at: datetime) -> list[Standing]:
+    """All that forbids mail to the contact, the person's own wishes among it."""
+    return [one for one in standings(contact.facts, contact.policy, at) if one.blocks is not Blocks.NONE]
+
+
+def liftable(several: Sequence[Standing]) -> list[Standing]:
+    """Those of them that an operator may end."""
+    return [one for one in several if LiftBy.ADMIN in one.lift_by]
 
 
 async def last_failure(connection: WriterConnection, contact_id: int) -> FeedbackEvent | None:
@@ -72,6 +73,7 @@ def new_request(
     verdict: Verdict,
     *,
     facts: RequestFacts,
+    about: Sequence[Standing],
     failure: FeedbackEvent | None,
     act_id: int,
 ) -> NewRequest:
@@ -86,7 +88,7 @@ def new_request(
         state=(RequestState.DECLINED if is_declined else RequestState.REQUESTED).value,
         status=facts.standing.status.value,
         cause=facts.standing.cause.value,
-        about=sorted({one.name for one in facts.several}),
+        about=sorted({one.name for one in about}),
         last_answer=None if failure is None else _answer_text(failure),
         note=question.note,
         wish=wish,

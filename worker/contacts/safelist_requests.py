@@ -29,6 +29,7 @@ from worker.contacts.safelist_answer import (
 from worker.contacts.safelist_decision import RULES_NAME, ContactAppeared, approval, carry_out
 from worker.contacts.safelist_facts import (
     SafelistQuestion,
+    forbidding,
     last_failure,
     liftable,
     new_request,
@@ -194,8 +195,9 @@ class _Run:
         if isinstance(asked, Obstacle):
             return refused_outcome(spelling, asked), False
         verdict, facts, failure = asked
+        about = forbidding(contact, now)
         stored = await insert_request(
-            connection, new_request(question, key, verdict, facts=facts, failure=failure, act_id=act_id)
+            connection, new_request(question, key, verdict, facts=facts, about=about, failure=failure, act_id=act_id)
         )
         if verdict.ruling is Ruling.APPROVE:
             decision = approval(
@@ -233,7 +235,7 @@ class _Run:
         question = self._question
         earlier = earlier_requests(await requests_of_contact(connection, key))
         shown = standing(contact.facts, contact.policy, now)
-        several = liftable(contact, now)
+        several = liftable(forbidding(contact, now))
         if (found := self._obstacle(shown, several, earlier)) is not None:
             return found
         failure = None if contact.id is None else await last_failure(connection, contact.id)

@@ -16,11 +16,11 @@ from worker.contacts.locked_contact import locked_contact
 from worker.contacts.principal import Principal
 from worker.contacts.safelist_answer import left_of
 from worker.contacts.safelist_decision import ContactAppeared, approval, carry_out
-from worker.contacts.safelist_facts import liftable
+from worker.contacts.safelist_facts import forbidding
 from worker.contacts.safelist_terms import require_note
 from worker.contacts.safelist_view import RequestView, request_view
 from worker.errors import Deadlocked, RequestRefused
-from worker.policy.safelist import NOT_SENT_AGAIN
+from worker.policy.safelist import NOT_SENT_AGAIN, STILL_FORBIDDEN
 from worker.process.logs import contact_field, get_logger
 from worker.store.acts import finish_act, insert_act
 from worker.store.pool import WriterConnection, WriterPool
@@ -142,7 +142,7 @@ async def _approve(
 ) -> tuple[ReviewAnswer, Applied]:
     contact = await locked_contact(connection, request.key, policies=batch.policies, now=now)
     if request.kind == RequestKind.LIFT:
-        since = sorted({one.name for one in liftable(contact, now)} - set(request.about))
+        since = sorted({one.name for one in forbidding(contact, now)} - set(request.about))
         if since:
             raise _changed_since(request, since)
     principal = review.principal
@@ -169,12 +169,15 @@ def _answer(review: Review, request: StoredRequest, applied: Applied, *, repeate
     else:
         sentence = f"Request {request.id} is approved: the contact is {'freed' if is_lift else 'blocked'}."
         remedy = NOT_SENT_AGAIN if is_lift else None
+    left = left_of(request.address, applied)
+    if left:
+        sentence, remedy = f"Request {request.id} is approved, and something else still forbids mail.", STILL_FORBIDDEN
     return ReviewAnswer(
         dry_run=review.dry_run,
         repeated=repeated,
         sentence=sentence,
         remedy=remedy,
-        still_forbidden=left_of(request.address, applied),
+        still_forbidden=left,
         request=replace(view, act_id=None) if review.dry_run else view,
     )
 

@@ -16,6 +16,7 @@ from worker.policy.rule import LiftBy
 
 ELIGIBLE = frozenset({Status.BLOCKLISTED, Status.COMPLAINED, Status.MULTIPLE_SOFT_BOUNCES})
 NOT_SENT_AGAIN = "What was not sent meanwhile is not sent now: send again what matters."
+STILL_FORBIDDEN = "Look at what still forbids mail before you send anything."
 
 
 class Ruling(StrEnum):
