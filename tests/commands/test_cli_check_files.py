@@ -105,6 +105,18 @@ async def test_a_file_that_cannot_be_read_is_reported_in_one_line(
 
 
 @pytest.mark.usefixtures("known")
+async def test_the_answers_do_not_replace_the_list_that_was_asked_about(shell: Shell, tmp_path: Path) -> None:
+    file, link = tmp_path / "recipients.csv", tmp_path / "link.tsv"
+    file.write_text("email\ngone@example.org\n")
+    link.hardlink_to(file)
+    for output in (file, link):
+        done = await shell.run("check", str(file), "--output", str(output), *ACCOUNT)
+
+        assert (done.status, done.output) == (3, "")
+        assert file.read_text() == "email\ngone@example.org\n"
+
+
+@pytest.mark.usefixtures("known")
 async def test_rows_go_to_a_file_that_appears_when_all_are_answered(shell: Shell, tmp_path: Path) -> None:
     file, answered = tmp_path / "recipients.csv", tmp_path / "answered.tsv"
     file.write_text("email\ngone@example.org\n")

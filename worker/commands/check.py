@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.address import normalise_recipient
@@ -90,10 +91,19 @@ def _run(arguments: Namespace) -> int:
     files += [] if arguments.file is None else [arguments.file]
     if not named and not files:
         raise ImpossibleSetting("no address is given: name some, or a file of them")
+    if arguments.output is not None and any(_is_same_file(file, arguments.output) for file in files):
+        raise ImpossibleSetting(f"--output {arguments.output} would replace the list itself: name another file")
     with ExitStack() as stack:
         opened = [opened_table(file, channel=channel, column=arguments.column) for file in files]
         tables = [stack.enter_context(table) for table in opened]
         return asyncio.run(_check(settings, named, tables, arguments))
+
+
+def _is_same_file(file: str, output: str) -> bool:
+    try:
+        return Path(output).samefile(file)
+    except OSError:  # one of them is not there: whoever opens it says so
+        return False
 
 
 async def _check(settings: Settings, named: list[str], tables: list[RecipientTable], arguments: Namespace) -> int:
