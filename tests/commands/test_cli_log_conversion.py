@@ -12,6 +12,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from schemas.entry import LASTING_KINDS
+from schemas.vocabulary import Kind
 from tests.schemas.feedback_events import START
 from worker.commands.support.exit_code import ExitCode
 from worker.errors import SchemaOutOfDate
@@ -164,7 +166,7 @@ async def test_what_is_killed_goes_on_where_it_stopped_and_no_processor_starts_m
 
     assert code == ExitCode.OK
     assert await database.fetchval(DIFFERENCES) == 0
-    assert await database.fetchval("SELECT count(*) FROM entries") == CONTACTS * 7 * 2
+    assert await database.fetchval("SELECT count(*) FROM entries") == CONTACTS * len(LASTING_KINDS & set(Kind)) * 2
     await require_current_schema(database_dsn)
 
 

@@ -94,6 +94,7 @@ async def test_two_processes_take_different_contacts(pool: WriterPool, database_
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_twenty_giants_hold_up_no_other_contact(pool: WriterPool, database_dsn: str) -> None:
     began = time.perf_counter()
     ids = await giants(pool, GIANTS, entries=20_000)
@@ -111,7 +112,7 @@ async def test_twenty_giants_hold_up_no_other_contact(pool: WriterPool, database
         await other.close()
     print(f"alone {told(alone)}; beside {told(beside)}")
     await all_are_right(pool, ids)
-    assert max(beside) < max(alone) + 0.25  # some 50 ms on an idle machine
+    assert max(beside) < max(alone) + 0.25  # some 50 ms on an idle machine: it has the machine for itself
 
 
 async def batch_of_others(pool: WriterPool, number: int) -> float:
@@ -217,7 +218,8 @@ async def test_a_refold_that_cannot_be_read_holds_up_no_other(pool: WriterPool) 
 
     assert [row["contact_id"] for row in await pool.fetch("SELECT contact_id FROM refolds")] == [first]
     await pool.execute(
-        "UPDATE refolds SET facts = NULL, occurred_at = NULL, rank = NULL, entry_key = NULL, due_at = now()"
+        "UPDATE refolds SET facts = NULL, occurred_at = NULL, rank = NULL, entry_key = NULL, due_at = now(),"
+        " late_at = NULL, late_rank = NULL, late_key = NULL"  # from the beginning to the end
     )
     await all_are_right(pool, [first, second])
 

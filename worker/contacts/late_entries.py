@@ -224,7 +224,8 @@ class _Log:
                 refold,
                 provisional=provisional,
                 reached=back_to,
-                last_late=self._last_late([*affected, *([refold.last_late] if refold.last_late else [])]),
+                # What is to be read to the end stays so.
+                last_late=self._last_late([*affected, refold.last_late]) if refold.last_late else None,
             ),
             base=self._new_base,
         )

@@ -35,11 +35,15 @@ class OpenRefold(Struct, frozen=True, kw_only=True):
     provisional: Facts | None  # under the policy of the contact's row; None: nothing came late
 
     def under(self, active: NumberedPolicy) -> "OpenRefold":
-        """The re-fold under this policy: from the beginning if it was one under another."""
+        """The re-fold under this policy: from the beginning to the end if it was one under another.
+
+        An earlier one under this policy may have left checkpoints, which know what came late up to where it was: none
+        of them tells whether those behind it do.
+        """
         number = policy_number(active.policy)
         if (self.policy_id, self.policy) == (active.id, number):
             return self
-        return replace(self, policy_id=active.id, policy=number, reached=None)
+        return replace(self, policy_id=active.id, policy=number, reached=None, last_late=None)
 
     def with_appended(self, entries: Iterable[Entry], *, of_row: Policy, active: Policy) -> "OpenRefold":
         """After entries that can be folded as they come: what lies behind the place reached will be read there.
@@ -88,9 +92,10 @@ async def save_refolds(connection: Connection, refolds: Iterable[OpenRefold]) ->
 
 def _open_refold(row: RefoldRow) -> OpenRefold:
     reached, last_late = None, None
-    if row.late_at is not None and row.late_rank is not None and row.late_key is not None:
+    is_readable = row.shape == FACTS_SHAPE  # else it begins anew, and is read to the end: see `under`
+    if is_readable and row.late_at is not None and row.late_rank is not None and row.late_key is not None:
         last_late = OrderKey(row.late_at, row.late_rank, row.late_key)
-    if row.occurred_at is not None and row.rank is not None and row.entry_key is not None and row.shape == FACTS_SHAPE:
+    if is_readable and row.occurred_at is not None and row.rank is not None and row.entry_key is not None:
         key = OrderKey(row.occurred_at, row.rank, row.entry_key)
         reached = Checkpoint(key=key, facts=decode_facts(row.facts), policy_id=row.policy, shape=row.shape)
     return OpenRefold(
