@@ -42,7 +42,9 @@ examples:
     for action in (showing, adding, setting):
         action.add_argument("name", metavar="NAME")
     for action in (adding, setting):
-        action.add_argument("--time-zone", metavar="ZONE", help="such as Europe/Berlin; a new account has UTC")
+        action.add_argument(
+            "--time-zone", metavar="ZONE", help="such as Europe/Berlin; a new account has America/New_York"
+        )
         action.add_argument(
             "--summary-to", metavar="ADDRESS,…", help="who receives the account's summary; an empty text for nobody"
         )
@@ -142,11 +144,13 @@ async def _set(pool: "Pool", arguments: Namespace) -> int:
 
 async def _changes(pool: "Pool", arguments: Namespace) -> dict[str, Any]:
     """What the command line asks to change. Raises ImpossibleSetting."""
-    from worker.store.accounts import time_zones  # noqa: PLC0415 - costs time that --help has not
+    from zoneinfo import available_timezones  # noqa: PLC0415 - these cost time that --help has not
+
+    from worker.store.accounts import time_zones  # noqa: PLC0415
 
     changes: dict[str, Any] = {}
     if (zone := arguments.time_zone) is not None:
-        known = await time_zones(pool)
+        known = sorted(available_timezones().intersection(await time_zones(pool)))
         if zone not in known:
             hint = did_you_mean(zone, known, otherwise="write one such as Europe/Berlin")
             raise ImpossibleSetting(f"there is no time zone {zone!r}: {hint}")

@@ -51,6 +51,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "opt-in": CommandEntry("opt_in", "records that people agreed, with the proof", "decide"),
     "recheck": CommandEntry("recheck", "checks addresses again, and frees those whose domain takes mail now", "decide"),
     "safelist": CommandEntry("safelist", "asks for contacts back, and decides about such requests", "decide"),
+    "summary": CommandEntry("summary", "the daily summary of an account's safelist requests", "look after"),
     "accounts": CommandEntry("accounts", "whose contacts there are, and how well their mail is received", "look after"),
     "tokens": CommandEntry("tokens", "who may use the API, for which account, in which role", "look after"),
     "jobs": CommandEntry("jobs", "long work in the background: how far it is, and cancelling it", "look after"),

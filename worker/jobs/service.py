@@ -1,4 +1,4 @@
-"""Jobs and re-folds beside a processor: every processor's process works on them."""
+"""Jobs, re-folds and daily summaries beside a processor: every processor's process works on them."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ from worker.errors import SchemaOutOfDate, StoreUnavailable
 from worker.jobs.policy_job import PolicyJob
 from worker.jobs.refolder import Refolder
 from worker.jobs.runner import JobRunner
+from worker.jobs.summary_sender import SummarySender
 from worker.process.backlog import Backlog
 from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
@@ -36,7 +37,7 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, backlog: Backlog) ->
 async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog) -> None:
     pool = await open_writer_pool(
         settings.postgres.url.reveal(),
-        connections=2,  # one for jobs, one for re-folds: a step never takes one from the batches
+        connections=3,  # for jobs, re-folds and summaries: a step never takes one from the batches
         command_timeout_seconds=settings.postgres.command_timeout_seconds,
         application_name="bouncekeeper jobs",
         server_settings=ONE_PLAN,
@@ -46,10 +47,12 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog) -> No
         kinds = [PolicyJob(policies)]
         runner = JobRunner(pool, {kind.name: kind for kind in kinds}, backlog=backlog)
         refolder = Refolder(pool, policies, backlog=backlog)
+        summaries = SummarySender(pool, settings.summary)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(runner.run(stop))
                 tasks.create_task(refolder.run(stop))
+                tasks.create_task(summaries.run(stop))
         except ExceptionGroup as several:
-            # What keeps one of both from working nearly always keeps the other.
+            # What keeps one of them from working nearly always keeps the others.
             raise several.exceptions[0] from several

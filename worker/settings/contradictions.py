@@ -5,6 +5,7 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from schemas.address import normalise_address
 from schemas.host import is_loopback
 from schemas.source import Secret
 from schemas.vocabulary import CAUSE_BLAME, Blame
@@ -33,6 +34,7 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
         *_of_sizes(values),
         *_of_exposure(values),
         *_of_unsubscribe_links(values),
+        *_of_summaries(values),
         *(
             f"api.accounts holds {account!r}: write a name of at most {_MAX_ACCOUNT_CHARACTERS} characters"
             for account in values.get("api.accounts", ())
@@ -154,6 +156,25 @@ def _of_unsubscribe_links(values: Mapping[str, Any]) -> list[str]:
                 f"unsubscribe.url is {url!r}: write the https URL of the receivers, such as https://bounces.example.com;"
                 " mail programs use the button only with https"
             )
+    return mistakes
+
+
+def _of_summaries(values: Mapping[str, Any]) -> list[str]:
+    host, sender = values.get("summary.smtp_host", ""), values.get("summary.sender", "")
+    user, password = values.get("summary.smtp_user", ""), values.get("summary.smtp_password")
+    mistakes = []
+    if host and "summary.sender" in values and (normalise_address(sender) is None or not sender.isascii()):
+        mistakes.append(
+            f"summary.sender is {sender!r}, and summary.smtp_host is set: "
+            "write the address that summaries are from, such as bouncekeeper@example.com"
+        )
+    if "summary.smtp_password" in values and bool(user) != (password is not None):
+        missing = "summary.smtp_password" if user else "summary.smtp_user"
+        mistakes.append(f"{missing} is missing: set the user and the password, or neither")
+    if password is not None and values.get("summary.smtp_tls") == "none" and not is_loopback(host):
+        mistakes.append(
+            f"summary.smtp_tls is `none`: the password would go to {host} unencrypted; choose `starttls` or `tls`"
+        )
     return mistakes
 
 

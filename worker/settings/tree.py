@@ -263,6 +263,35 @@ class RecheckSettings(Struct, frozen=True, kw_only=True):
     ] = ("domain_does_not_exist", "domain_accepts_no_mail", "dns_failure", "invalid_address")
 
 
+class SummarySettings(Struct, frozen=True, kw_only=True):
+    """The daily summary: which safelist requests were approved and declined, by e-mail to each account's recipients."""
+
+    enabled: Annotated[bool, _says("Makes the summaries: they are logged, and sent if `summary.smtp_host` is set.")] = (
+        True
+    )
+    hour: Annotated[
+        int, Meta(ge=0, le=23), _says("The hour of the day, in the account's time zone, from which one is due.")
+    ] = 8
+    smtp_host: Annotated[str, _says("The server that takes the mails; none are sent if empty.")] = ""
+    smtp_port: Annotated[int, _Port, _says("Its port.")] = 587
+    smtp_tls: Annotated[
+        Literal["starttls", "tls", "none"],
+        _says(
+            "`starttls` and `tls` (from the first byte, port 465) require a valid certificate; `none` is unencrypted."
+        ),
+    ] = "starttls"
+    smtp_user: Annotated[str, _says("Whom to log in as; nobody if empty.")] = ""
+    smtp_password: Annotated[Secret | None, _says("The password of `summary.smtp_user`.")] = None
+    sender: Annotated[str, _says("The address that the mails are from.")] = ""
+    timeout_seconds: Annotated[
+        float,
+        Meta(gt=0, le=60),
+        _says(
+            "A server that has not taken the envelope by then is tried again later; it has four times that to accept."
+        ),
+    ] = 15.0
+
+
 class MailboxSettings(Struct, frozen=True, kw_only=True):
     """`mailbox` takes reports and bounces from the IMAP mailboxes that sources name."""
 
@@ -323,6 +352,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api: ApiSettings
     safelist: SafelistSettings = SafelistSettings()
     recheck: RecheckSettings = RecheckSettings()
+    summary: SummarySettings = SummarySettings()
     mailbox: MailboxSettings
     logs: LogSettings
     unsubscribe: UnsubscribeSettings = UnsubscribeSettings()

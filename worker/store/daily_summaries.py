@@ -1,0 +1,173 @@
+"""The daily summaries that were made, and the mails that carry them to each recipient."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from worker.store.accounts import Account
+from worker.store.pool import Connection, Executor, store_errors
+from worker.store.row import Row
+from worker.store.safelist_requests import StoredRequest
+
+WAITING, HANDING_OVER, ACCEPTED, REFUSED, UNSURE = "waiting", "handing_over", "accepted", "refused", "unsure"
+
+
+class StoredSummary(Row, frozen=True):
+    """A day's summary of an account (schemas/database/0020)."""
+
+    id: int
+    account: str
+    local_date: date
+    covers_until: datetime
+    made_at: datetime
+
+
+class SummaryMail(Row, frozen=True):
+    """One recipient's."""
+
+    id: int
+    summary_id: int
+    recipient: str
+    state: str
+    attempts: int
+    next_try_at: datetime
+    changed_at: datetime
+    answer: str
+
+
+_UNTOLD = "account = $1 AND summary_id IS NULL AND decided_at < $2"
+_ACCOUNTS = f"""
+    SELECT {Account.select_list("a")} FROM accounts a
+     WHERE ($1::text IS NULL OR a.name = $1)
+       AND EXISTS (SELECT FROM safelist_requests r
+                    WHERE r.account = a.name AND r.summary_id IS NULL AND r.decided_at IS NOT NULL)
+     ORDER BY a.name
+"""  # noqa: S608 - the column list is made of the names above
+_INSERT = f"""
+    INSERT INTO daily_summaries (account, local_date, covers_until, made_at)
+    SELECT $1, $3, $2, $4 WHERE EXISTS (SELECT FROM safelist_requests WHERE {_UNTOLD})
+    ON CONFLICT DO NOTHING RETURNING {StoredSummary.select_list()}
+"""  # noqa: S608 - as above
+_COVER = f"UPDATE safelist_requests SET summary_id = $3 WHERE {_UNTOLD}"  # noqa: S608 - as above
+_INSERT_MAILS = """
+    INSERT INTO summary_mails (summary_id, recipient, state, next_try_at, changed_at)
+    SELECT $1, recipient, 'waiting', $3, $3 FROM unnest($2::text[]) AS r (recipient) ON CONFLICT DO NOTHING
+"""
+_CLAIM = f"""
+    UPDATE summary_mails SET attempts = attempts + 1, next_try_at = $2, changed_at = $1
+     WHERE id = (SELECT m.id FROM summary_mails m JOIN daily_summaries s ON s.id = m.summary_id
+                  WHERE m.state = 'waiting' AND m.next_try_at <= $1 AND ($3::text IS NULL OR s.account = $3)
+                  ORDER BY m.next_try_at, m.id LIMIT 1 FOR UPDATE OF m SKIP LOCKED)
+    RETURNING {SummaryMail.select_list()}
+"""  # noqa: S608 - as above
+_HAND_OVER = """
+    UPDATE summary_mails SET state = 'handing_over', changed_at = $3
+     WHERE id = $1 AND attempts = $2 AND state = 'waiting' RETURNING true
+"""
+_SETTLE = """
+    UPDATE summary_mails SET state = $3, next_try_at = $4, changed_at = $5, answer = $6
+     WHERE id = $1 AND attempts = $2 AND state IN ('waiting', 'handing_over')
+"""
+_ABANDONED = f"""
+    UPDATE summary_mails SET state = 'unsure', changed_at = $1, answer = 'the process ended meanwhile'
+     WHERE state = 'handing_over' AND changed_at < $2 RETURNING {SummaryMail.select_list()}
+"""  # noqa: S608 - as above
+_SUMMARY = f"SELECT {StoredSummary.select_list()} FROM daily_summaries"  # noqa: S608 - as above
+_REQUESTS = f"SELECT {StoredRequest.select_list()} FROM safelist_requests"  # noqa: S608 - as above
+_MAILS = f"SELECT {SummaryMail.select_list()} FROM summary_mails WHERE summary_id = $1 ORDER BY id"  # noqa: S608 - as above
+
+
+async def accounts_with_untold_requests(executor: Executor, *, account: str | None) -> list[Account]:
+    """Those with decided requests that no summary tells; None means of all accounts. Raises StoreUnavailable."""
+    with store_errors("looking for what a summary tells"):
+        return Account.rows(await executor.fetch(_ACCOUNTS, account))
+
+
+async def insert_summary(
+    connection: Connection,
+    account: str,
+    *,
+    local_date: date,
+    covers_until: datetime,
+    recipients: Sequence[str],
+    now: datetime,
+) -> StoredSummary | None:
+    """The day's summary, which tells of all that was decided before `covers_until` and was not told yet.
+
+    None if there is nothing to tell, or somebody else has made it.
+    """
+    rows = StoredSummary.rows(await connection.fetch(_INSERT, account, covers_until, local_date, now))
+    if not rows:
+        return None
+    (made,) = rows
+    if await connection.execute(_COVER, account, covers_until, made.id) == "UPDATE 0":
+        # Another day's summary, as of the time zone that the account had before, has told of all meanwhile.
+        await connection.execute("DELETE FROM daily_summaries WHERE id = $1", made.id)
+        return None
+    await connection.execute(_INSERT_MAILS, made.id, list(recipients), now)
+    return made
+
+
+async def claim_mail(
+    executor: Executor, *, now: datetime, until: datetime, account: str | None = None
+) -> SummaryMail | None:
+    """A mail whose attempt is ours until then, or None if none is to be tried. Raises StoreUnavailable."""
+    with store_errors("taking a summary to send"):
+        rows = SummaryMail.rows(await executor.fetch(_CLAIM, now, until, account))
+    return rows[0] if rows else None
+
+
+async def begin_hand_over(executor: Executor, mail: SummaryMail, *, now: datetime) -> bool:
+    """True if the attempt is still ours; from now on nobody else sends the mail. Raises StoreUnavailable."""
+    with store_errors("noting that a summary goes out"):
+        return bool(await executor.fetchval(_HAND_OVER, mail.id, mail.attempts, now))
+
+
+async def settle_mail(
+    executor: Executor, mail: SummaryMail, *, state: str, next_try_at: datetime, now: datetime, answer: str
+) -> None:
+    """Notes how our attempt ended; nothing if another process has overtaken us. Raises StoreUnavailable."""
+    with store_errors("noting what became of a summary"):
+        await executor.execute(_SETTLE, mail.id, mail.attempts, state, next_try_at, now, answer)
+
+
+async def settle_abandoned_mails(executor: Executor, *, now: datetime, silent_for: timedelta) -> list[SummaryMail]:
+    """What a process that is gone may have sent is `unsure`; gives those. Raises StoreUnavailable."""
+    with store_errors("looking for summaries of processes that are gone"):
+        return SummaryMail.rows(await executor.fetch(_ABANDONED, now, now - silent_for))
+
+
+async def summary_by_id(executor: Executor, summary_id: int) -> StoredSummary:
+    """The summary, which exists. Raises StoreUnavailable."""
+    with store_errors("reading a summary"):
+        (summary,) = StoredSummary.rows(await executor.fetch(f"{_SUMMARY} WHERE id = $1", summary_id))
+    return summary
+
+
+async def summary_of_day(executor: Executor, account: str, local_date: date) -> StoredSummary | None:
+    """The account's summary of this day, or None. Raises StoreUnavailable."""
+    with store_errors("reading a summary"):
+        rows = StoredSummary.rows(
+            await executor.fetch(f"{_SUMMARY} WHERE account = $1 AND local_date = $2", account, local_date)
+        )
+    return rows[0] if rows else None
+
+
+async def requests_of_summary(executor: Executor, summary_id: int) -> list[StoredRequest]:
+    """What it tells of, in the order of the decisions. Raises StoreUnavailable."""
+    with store_errors("reading what a summary tells"):
+        return StoredRequest.rows(
+            await executor.fetch(f"{_REQUESTS} WHERE summary_id = $1 ORDER BY decided_at, id", summary_id)
+        )
+
+
+async def untold_requests(executor: Executor, account: str) -> list[StoredRequest]:
+    """What the account's next summary tells of, as far as it is known. Raises StoreUnavailable."""
+    where = "WHERE account = $1 AND summary_id IS NULL AND decided_at IS NOT NULL ORDER BY decided_at, id"
+    with store_errors("reading what a summary will tell"):
+        return StoredRequest.rows(await executor.fetch(f"{_REQUESTS} {where}", account))
+
+
+async def mails_of_summary(executor: Executor, summary_id: int) -> list[SummaryMail]:
+    """How far each recipient's mail is. Raises StoreUnavailable."""
+    with store_errors("reading the mails of a summary"):
+        return SummaryMail.rows(await executor.fetch(_MAILS, summary_id))
