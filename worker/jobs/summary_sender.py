@@ -85,7 +85,7 @@ class SummarySender:
             except StoreUnavailable as error:
                 _log.warning("task.failed", task="summaries", reason=str(error), wait_seconds=backoff.seconds)
                 await backoff.wait(stop)
-            except Exception:  # a defect of ours must not stop the processor
+            except Exception:  # noqa: BLE001 - a defect of ours must not stop the processor
                 _log.exception("summary.failed")
                 await backoff.wait(stop)
             else:
@@ -123,7 +123,7 @@ class SummarySender:
             ended = await self._attempt(mail, message)
         except (StoreUnavailable, asyncio.CancelledError):
             raise
-        except Exception:  # the others are sent nevertheless, and this one when the lease has ended
+        except Exception:  # noqa: BLE001 - the others are sent nevertheless, this one after its lease
             _log.exception("summary.failed", **_fields(summary, mail))
             return True
         if ended.outcome is Outcome.OVERTAKEN:

@@ -53,8 +53,8 @@ def summary_text(
     headline = _headline(approved, declined)
     introduction = f"{headline} Times are of {zone_name}."
     end = [
-        "What was not sent meanwhile is not sent now: send again what matters. Requests that wait for a decision are "
-        "told when they are decided.",
+        "What was not sent meanwhile is not sent now: send again what matters.",
+        "Requests that wait for a decision are told when they are decided.",
         "All requests: bouncekeeper safelist list",
     ]
     return SummaryText(

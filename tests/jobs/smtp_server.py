@@ -1,0 +1,118 @@
+"""A real SMTP server on loopback, which fails where a test wants it to, and keeps what it has accepted."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any, cast
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+CUT = "cut"  # instead of an answer: the connection is closed
+HANG = "hang"  # instead of an answer: none comes until `go_on` is set
+
+
+class SmtpServer:
+    """`at` maps MAIL, RCPT, DATA (the command) and END (of the content) to what is answered there."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
+        self.at: dict[str, str] = {}
+        self.came: list[str] = []  # the commands, and END
+        self.accepted: list[EmailMessage] = []
+        self.received: list[EmailMessage] = []  # whole, and whatever was answered
+        self.hanging = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.BaseTransport] = set()
+
+    async def start(self) -> None:
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: _Session(self, hostname="mx.test", enable_SMTPUTF8=False), "127.0.0.1", self.port
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        self.go_on.set()
+        if self._server is not None:
+            self._server.close()
+            for connection in self._connections:
+                cast("asyncio.Transport", connection).abort()
+            self._server = None
+
+    async def answer(self, place: str, transport: asyncio.BaseTransport) -> str | None:
+        self.came.append(place)
+        said = self.at.get(place)
+        if said == HANG:
+            self.hanging.set()
+            await self.go_on.wait()
+            return None
+        if said == CUT:
+            transport.close()
+            return "421 cut"
+        return said
+
+    async def handle_MAIL(  # noqa: N802 - as aiosmtpd calls it
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        del session
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return await self._said("MAIL", server) or "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 - as above
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        del session
+        del options
+        said = await self._said("RCPT", server)
+        if said is None:
+            envelope.rcpt_tos.append(address)
+        return said or "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
+        del session
+        mail = message_from_bytes(cast("bytes", envelope.content), policy=default)
+        self.received.append(mail)
+        said = await self._said("END", server)
+        if said is None:
+            self.accepted.append(mail)
+        return said or "250 OK queued"
+
+    async def _said(self, place: str, server: SMTP) -> str | None:
+        transport = server.transport
+        assert transport is not None
+        return await self.answer(place, transport)
+
+
+class _Session(SMTP):
+    """Answers DATA itself as the test wants: aiosmtpd asks nobody before its 354."""
+
+    def __init__(self, ours: SmtpServer, **options: Any) -> None:
+        super().__init__(ours, **options)
+        self._ours = ours
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._ours._connections.add(transport)
+        super().connection_made(transport)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - as aiosmtpd calls it
+        transport = self.transport
+        assert transport is not None
+        said = await self._ours.answer("DATA", transport)
+        if said is not None:
+            await self.push(said)
+            return
+        await super().smtp_DATA(arg)
+
+
+@contextlib.asynccontextmanager
+async def smtp_server() -> AsyncIterator[SmtpServer]:
+    server = SmtpServer()
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
