@@ -304,3 +304,20 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_the_page_lists_every_setting_as_it_is() -> None:
     page = (REPOSITORY / "docs" / "configuration.md").read_text()
     assert renewed(page) == page, "run `python -m worker.settings.page docs/configuration.md`"
+
+
+@pytest.mark.parametrize(
+    ("summary", "mistake"),
+    [
+        ('smtp_host = "mx.example"', "summary.sender is ''"),
+        ('smtp_host = "mx.example"\nsender = "nobody"', "summary.sender is 'nobody'"),
+        ('smtp_host = "mx.example"\nsender = "a@b.example"\nsmtp_user = "me"', "summary.smtp_password is missing"),
+        (
+            'smtp_host = "mx.example"\nsender = "a@b.example"\nsmtp_user = "me"\nsmtp_password = "x"\nsmtp_tls = "none"',
+            "would go to mx.example unencrypted",
+        ),
+    ],
+)
+def test_settings_of_the_summary_that_cannot_work_name_the_remedy(summary: str, mistake: str, tmp_path: Path) -> None:
+    with pytest.raises(ImpossibleSetting, match=re.escape(mistake)):
+        load(f"{WHOLE}\n[summary]\n{summary}\n", folder=tmp_path)

@@ -1,7 +1,7 @@
 """Rows are made by name in the code, and by position only where the names were written into the statement."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
@@ -19,6 +19,7 @@ from worker.store.contact_rows import (
     LockedContact,
     SignOfLife,
 )
+from worker.store.daily_summaries import StoredSummary, SummaryMail
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.known_keys import KeyInMonth, KeyOfContact, RegisteredKey
 from worker.store.people import ContactTag, PersonAddress
@@ -31,6 +32,7 @@ from worker.store.status_history import StatusChange
 POSTGRES_TYPES: dict[Any, set[str]] = {
     bool: {"boolean"},
     bytes: {"bytea"},
+    date: {"date"},
     datetime: {"timestamp with time zone"},
     Mapping[str, Any]: {"jsonb"},
     int: {"bigint", "integer", "smallint"},
@@ -66,6 +68,8 @@ class Line(Row, frozen=True):
         (KnownStanding, "contacts"),
         (StatusChange, "status_changes"),
         (StoredRequest, "safelist_requests"),
+        (StoredSummary, "daily_summaries"),
+        (SummaryMail, "summary_mails"),
         (KeyInMonth, "calm_events"),
         (KeyOfContact, "entries"),
         (KeyOfContact, "kept_calm_events"),

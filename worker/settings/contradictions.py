@@ -168,10 +168,12 @@ def _of_summaries(values: Mapping[str, Any]) -> list[str]:
             f"summary.sender is {sender!r}, and summary.smtp_host is set: "
             "write the address that summaries are from, such as bouncekeeper@example.com"
         )
-    if "summary.smtp_password" in values and bool(user) != (password is not None):
-        missing = "summary.smtp_password" if user else "summary.smtp_user"
-        mistakes.append(f"{missing} is missing: set the user and the password, or neither")
-    if password is not None and values.get("summary.smtp_tls") == "none" and not is_loopback(host):
+    if user and "summary.smtp_password" in values and password is None:
+        mistakes.append(
+            "summary.smtp_password is missing: summary.smtp_user is set, so set summary.smtp_password_file to the file "
+            "with the password"
+        )
+    if host and user and values.get("summary.smtp_tls") == "none" and not is_loopback(host):
         mistakes.append(
             f"summary.smtp_tls is `none`: the password would go to {host} unencrypted; choose `starttls` or `tls`"
         )
