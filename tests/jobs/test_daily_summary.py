@@ -12,11 +12,26 @@ from pathlib import Path
 import pytest
 
 from schemas.safelist import DeclineReason
+from schemas.source import Secret
 from tests.contacts.safelisting import a_wish, ask, complained, review
 from tests.jobs.smtp_server import CUT, HANG, SmtpServer, smtp_server
 from tests.jobs.summaries import BEFORE, EIGHT, RECIPIENT, an_account, blocked, decided_at, look, settings_for, states
 from tests.waiting import until
+from worker.jobs.service import run_jobs
 from worker.jobs.summary_sender import SummarySender
+from worker.policy.policy_file import preset
+from worker.process.backlog import Backlog
+from worker.settings.tree import (
+    ApiSettings,
+    ConnectionSettings,
+    LogSettings,
+    MailboxSettings,
+    PostgresSettings,
+    ProcessorSettings,
+    QueueSettings,
+    ReceiverSettings,
+    Settings,
+)
 from worker.store.pool import WriterPool
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -388,3 +403,30 @@ async def test_of_two_accounts_each_has_its_own_at_its_own_hour(pool: WriterPool
     await look(pool, smtp.port, EIGHT)
 
     assert [mail["To"] for mail in smtp.accepted] == [RECIPIENT]
+
+
+async def test_the_process_of_a_processor_sends_what_is_due(
+    pool: WriterPool, database_dsn: str, smtp: SmtpServer
+) -> None:
+    await an_account(pool, zone="UTC")
+    await blocked(pool, "gone@example.org", at=datetime.now(UTC) - timedelta(days=1))
+    settings = Settings(
+        postgres=PostgresSettings(url=Secret(database_dsn)),
+        queue=QueueSettings(),
+        receiver=ReceiverSettings(),
+        connections=ConnectionSettings(),
+        processor=ProcessorSettings(),
+        api=ApiSettings(),
+        mailbox=MailboxSettings(),
+        logs=LogSettings(),
+        policy=preset("recommended"),
+        summary=settings_for(smtp.port, hour=0),
+    )
+    stop = asyncio.Event()
+    working = asyncio.create_task(run_jobs(settings, stop, Backlog()))
+
+    await until(lambda: smtp.accepted, "the summary")
+
+    stop.set()
+    await working
+    assert len(smtp.received) == 1
