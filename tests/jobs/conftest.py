@@ -1,11 +1,12 @@
-"""Many contacts, half of whom the recommended policy blocks and the one of ESPs does not."""
+"""Many contacts, half of whom the recommended policy blocks and the one of ESPs does not; and an SMTP server."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from schemas.vocabulary import Cause, Kind
+from tests.jobs.smtp_server import SmtpServer, smtp_server
 from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
 from worker.contacts.policies import Policies, configure_policy
@@ -43,3 +44,9 @@ def fill(pool: WriterPool) -> Callable[[int], Awaitable[None]]:
                 await apply_events(connection, events, rules=rules, now=NOW)
 
     return make
+
+
+@pytest.fixture
+async def smtp() -> AsyncIterator[SmtpServer]:
+    async with smtp_server() as server:
+        yield server
