@@ -223,6 +223,29 @@ async def test_a_server_without_tls_gets_nothing_if_tls_is_asked_for(pool: Write
     assert await states(pool) == [("waiting", 1)]
 
 
+@pytest.mark.parametrize(("place", "state"), [("MAIL", "waiting"), ("DATA", "waiting"), ("END", "unsure")])
+async def test_a_stop_does_not_wait_for_a_server_that_hangs(
+    pool: WriterPool, smtp: SmtpServer, place: str, state: str
+) -> None:
+    await an_account(pool)
+    await blocked(pool, "gone@example.org")
+    smtp.at = {place: HANG}
+    stop = asyncio.Event()
+    sender = SummarySender(pool, settings_for(smtp.port), clock=lambda: EIGHT)
+    working = asyncio.create_task(sender.run(stop))
+    await until(smtp.hanging.is_set, f"the server to be asked {place}")
+
+    stop.set()
+    async with asyncio.timeout(9):
+        await working
+
+    assert await states(pool) == [(state, 1)]
+    smtp.at = {}
+    smtp.go_on.set()
+    await look(pool, smtp.port, TEN_PAST)
+    assert len(smtp.received) == 1
+
+
 async def test_if_postgres_is_away_when_the_content_would_go_out_nothing_goes_out_and_it_is_tried_again(
     stoppable_postgres: EmbeddedPostgres, smtp: SmtpServer
 ) -> None:

@@ -39,6 +39,7 @@ _log = get_logger()
 _LOOK_SECONDS = 10.0  # between two looks for summaries that are due
 _LEASE = timedelta(minutes=5)  # longer than an attempt may take: connecting, the envelope, and noting
 _ABANDONED_AFTER = timedelta(minutes=10)  # longer than a server may take to accept, which is four minutes
+_STOPPING_SECONDS = 5.0  # for the answer to what went out
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 _DOUBLINGS = 6  # until the longest wait
 _STATES = {
@@ -102,7 +103,7 @@ class SummarySender:
             self._pool, hour=self._settings.hour, mailed=mailed, now=self._clock(), account=account
         )
         await self._give_up_abandoned()
-        while mailed and not stop.is_set() and await self._send_next(account):
+        while mailed and not stop.is_set() and await self._send_next(account, stop):
             pass
 
     async def _give_up_abandoned(self) -> None:
@@ -110,7 +111,7 @@ class SummarySender:
             summary = await summary_by_id(self._pool, mail.summary_id)
             _log.warning("summary.unsure", **_fields(summary, mail), reason=mail.answer)
 
-    async def _send_next(self, account: str | None) -> bool:
+    async def _send_next(self, account: str | None, stop: asyncio.Event) -> bool:
         """One attempt; False if no mail is to be tried now."""
         now = self._clock()
         mail = await claim_mail(self._pool, now=now, until=now + self._lease, account=account)
@@ -120,7 +121,7 @@ class SummarySender:
         try:
             text = await text_of_summary(self._pool, summary)
             message = compose(text, summary, sender=self._settings.sender, recipient=mail.recipient, now=now)
-            ended = await self._attempt(mail, message)
+            ended = await self._attempt(mail, message, stop)
         except (StoreUnavailable, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001 - the others are sent nevertheless, this one after its lease
@@ -136,15 +137,33 @@ class SummarySender:
             raise
         return ended.outcome is not Outcome.LATER  # a server that is away is not asked for each of many mails
 
-    async def _attempt(self, mail: SummaryMail, message: EmailMessage) -> Attempt:
+    async def _attempt(self, mail: SummaryMail, message: EmailMessage, stop: asyncio.Event) -> Attempt:
+        """A stop ends it at once before the content goes out, and some seconds later after that."""
+        handing_over = asyncio.Event()
+
         async def note_hand_over() -> bool:
+            handing_over.set()
             return await begin_hand_over(self._pool, mail, now=self._clock())
 
+        trying = asyncio.create_task(
+            attempt(self._settings, message, mail.recipient, before_content=note_hand_over), name="summary"
+        )
+        stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
-            return await attempt(self._settings, message, mail.recipient, before_content=note_hand_over)
+            await asyncio.wait((trying, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not trying.done() and handing_over.is_set():
+                await asyncio.wait((trying,), timeout=_STOPPING_SECONDS)
+            if not trying.done():
+                outcome = Outcome.UNSURE if handing_over.is_set() else Outcome.LATER
+                return Attempt(outcome=outcome, answer="the processor was stopped meanwhile")
+            return trying.result()
         except StoreUnavailable as error:
             # The note may be there, and nothing was sent: it is taken back.
             return Attempt(outcome=Outcome.LATER, answer=str(error))
+        finally:
+            stopping.cancel()
+            trying.cancel()
+            await asyncio.wait((trying, stopping))
 
     async def _note(self, ended: _Ended) -> None:
         mail, summary, outcome = ended.mail, ended.summary, ended.attempt.outcome
