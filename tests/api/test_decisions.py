@@ -164,6 +164,13 @@ async def test_a_key_that_is_no_key_is_refused(client: ClientSession, key: str) 
     assert (status, answer["type"].rpartition(":")[2]) == (422, "bad-parameter")
 
 
+@pytest.mark.parametrize("scope", ["", "  "])
+async def test_an_empty_scope_is_refused_and_does_not_mean_everything(client: ClientSession, scope: str) -> None:
+    optin = {"kind": "opted_in", "by_contact": True, "strength": "double", "scope": scope}
+    status, answer = await post(client, f"{JANE}/decisions", optin)
+    assert (status, answer["detail"]) == (422, "`scope` is empty.")
+
+
 async def test_one_request_decides_about_so_many_and_no_more(client: ClientSession, store: Store) -> None:
     await store([make_event(Kind.DELIVERED)])
     body = {"kind": "listed", "note": "spam traps", "addresses": [f"u{number}@example.org" for number in range(50)]}

@@ -65,6 +65,7 @@ async def test_a_link_that_is_too_long_for_a_header_is_not_made(client: ClientSe
         ({"addresses": [], "account": "nosuch"}, "unknown-account"),
         ({"addresses": ["a@example.org"] * 51}, "too-many-addresses"),
         ({"addresses": [], "scope": "newsletter"}, "unreadable-request"),
+        ({"addresses": ["a@example.org"], "list": "  "}, "bad-parameter"),
     ],
 )
 async def test_what_cannot_be_made_is_refused(client: ClientSession, asked: dict[str, Any], problem: str) -> None:

@@ -159,6 +159,14 @@ async def test_what_the_domain_has_no_say_in_is_not_ended_and_the_answer_says_wh
     assert (answer.contact.safelist.possible, answer.contact.safelist.wish_needed) == (True, True)
 
 
+async def test_who_wants_no_contact_is_not_to_be_asked_for_an_address(pool: WriterPool, server: DnsServer) -> None:
+    await report(pool, Kind.FORBIDS_CONTACT, Cause.NONE, address="jane@nosuch.example")
+    answer = await check(pool, "jane@nosuch.example", rules(server))
+    assert answer.remedy is not None
+    assert "ask the person" not in answer.remedy
+    assert "opt-in" in answer.remedy
+
+
 async def test_a_mailbox_that_is_gone_is_not_freed_by_its_domain(pool: WriterPool, server: DnsServer) -> None:
     await report(pool, Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST, address="jane@mx.example")
 

@@ -111,6 +111,12 @@ async def make_unsubscribe_links(request: web.Request) -> web.Response:
     )
     if len(asked.addresses) > most:
         raise too_many_addresses(str(len(asked.addresses)), most)
+    if asked.list and not asked.list.strip():
+        raise RequestRefused(
+            "bad-parameter",
+            "`list` is blank.",
+            remedy="Name the list as its opt-outs are to name it, or leave it out: then the link is about all lists.",
+        )
     account = await asked_account(request, maker.pool, None if asked.account is UNSET else asked.account)
     maker.require_settings()
     links: list[UnsubscribeLinkResult] = []

@@ -47,6 +47,8 @@ def require_sound_terms(terms: DecisionTerms) -> None:
         raise _refusal(
             "A decision `listed` that forbids no mail.", "Send `blocks` as `marketing`, `commercial` or `all`."
         )
+    if terms.scope is not None and not terms.scope.strip():
+        raise _refusal("`scope` is empty.", "Name the list or group, or leave it out: then everything is meant.")
     if terms.until is not None and terms.until.tzinfo is None:
         raise _refusal("`until` has no time zone.", "Send it as 2030-01-31T00:00:00Z.")
     if terms.proof is not None and terms.proof.collected_at is not None and terms.proof.collected_at.tzinfo is None:

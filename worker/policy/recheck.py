@@ -5,8 +5,12 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from schemas.vocabulary import Cause
+from schemas.vocabulary import Cause, Status
 from worker.policy.dimension import Standing
+
+_WISHES = frozenset(
+    {Status.DO_NOT_CONTACT, Status.DECLINED_COMMERCIAL, Status.COMPLAINED, Status.UNSUBSCRIBED, Status.NON_MARKETABLE}
+)
 
 
 class DomainState(StrEnum):
@@ -45,7 +49,10 @@ def recheck(
     """
     takes = _domain_sentence(name, domain)
     if domain.state in {DomainState.TAKES_NO_MAIL, DomainState.DOES_NOT_EXIST}:
-        return RecheckVerdict(frees=False, sentence=takes, remedy="Correct the address, or ask the person for another.")
+        # Who has asked for no mail is not to be asked for an address.
+        wished = any(one.rule is None and one.status in _WISHES for one in several)
+        remedy = ways if wished else "Correct the address, or ask the person for another."
+        return RecheckVerdict(frees=False, sentence=takes, remedy=remedy)
     if not several:
         remedy = "Ask again later." if domain.state is DomainState.UNKNOWN else "Mail it."
         return RecheckVerdict(frees=False, sentence=f"{takes} Nothing forbids mail to the contact.", remedy=remedy)
