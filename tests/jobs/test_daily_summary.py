@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.safelist import DeclineReason
+from schemas.safelist import DeclineReason, RequestKind
 from schemas.source import Secret
 from tests.contacts.safelisting import a_wish, ask, complained, review
 from tests.jobs.smtp_server import SmtpServer
@@ -220,3 +220,19 @@ async def test_the_process_of_a_processor_sends_what_is_due(
     stop.set()
     await working
     assert len(smtp.received) == 1
+
+
+async def test_of_very_many_requests_all_are_counted_and_told_once(pool: WriterPool, smtp: SmtpServer) -> None:
+    await an_account(pool)
+    addresses = [f"contact-{number}@example.org" for number in range(230)]
+    await ask(pool, *addresses, kind=RequestKind.BLOCK)
+    await pool.execute("UPDATE safelist_requests SET decided_at = $1", BEFORE)
+
+    await look(pool, smtp.port, EIGHT)
+    await look(pool, smtp.port, EIGHT + 24 * HOUR)
+
+    (mail,) = smtp.accepted
+    assert mail["Subject"].endswith(": 230 approved")
+    plain = parts(mail)[0]
+    assert plain.count("@example.org") == 200
+    assert "and 30 more" in plain

@@ -1,6 +1,5 @@
 """An account's daily summary: made once on each date, of the safelist requests that were decided until its hour."""
 
-from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -8,20 +7,20 @@ from msgspec import Struct
 
 from schemas.safelist import RequestKind, RequestState
 from worker.policy.summary_schedule import summary_day
-from worker.policy.summary_text import DecidedRequest, SummaryText, summary_text
+from worker.policy.summary_text import MOST_TOLD, DecidedRequest, SummaryText, summary_text
 from worker.process.logs import get_logger
 from worker.store.accounts import Account, read_account
 from worker.store.daily_summaries import (
     StoredSummary,
+    ToldRequests,
     accounts_with_untold_requests,
     insert_summary,
     mails_of_summary,
-    requests_of_summary,
     summary_of_day,
-    untold_requests,
+    told_by_summary,
+    told_next,
 )
 from worker.store.pool import Executor, Pool
-from worker.store.safelist_requests import StoredRequest
 from worker.store.sessions import transaction
 
 _log = get_logger()
@@ -89,8 +88,8 @@ async def make_due_summaries(
         if summary is None:
             continue
         made.append(summary)
-        requests = await requests_of_summary(pool, summary.id)
-        text = _text(requests, one.name, summary.local_date, zone)
+        told = await told_by_summary(pool, summary.id, most=MOST_TOLD)
+        text = _text(told, one.name, summary.local_date, zone)
         _log.info(
             "summary.made",
             account=one.name,
@@ -106,8 +105,8 @@ async def make_due_summaries(
 
 async def text_of_summary(executor: Executor, summary: StoredSummary) -> SummaryText:
     """What a summary that was made says: the same at all times. Raises StoreUnavailable."""
-    requests = await requests_of_summary(executor, summary.id)
-    return _text(requests, summary.account, summary.local_date, await _zone_of(executor, summary.account))
+    told = await told_by_summary(executor, summary.id, most=MOST_TOLD)
+    return _text(told, summary.account, summary.local_date, await _zone_of(executor, summary.account))
 
 
 async def summary_view(executor: Executor, name: str, *, local_date: date | None, now: datetime) -> SummaryView:
@@ -117,13 +116,13 @@ async def summary_view(executor: Executor, name: str, *, local_date: date | None
     """
     zone = await _zone_of(executor, name)
     stored = None if local_date is None else await summary_of_day(executor, name, local_date)
-    requests: Sequence[StoredRequest] = ()
+    told = None
     if stored is not None:
-        requests = await requests_of_summary(executor, stored.id)
+        told = await told_by_summary(executor, stored.id, most=MOST_TOLD)
     elif local_date is None:
-        requests = await untold_requests(executor, name)
+        told = await told_next(executor, name, most=MOST_TOLD)
     day = local_date or now.astimezone(zone).date()
-    text = _text(requests, name, day, zone) if requests else None
+    text = _text(told, name, day, zone) if told is not None and told.requests else None
     mails = [] if stored is None else await mails_of_summary(executor, stored.id)
     return SummaryView(
         account=name,
@@ -158,7 +157,7 @@ async def _zone_of(executor: Executor, name: str) -> ZoneInfo:
     return ZoneInfo(DEFAULT_ZONE) if account is None else account_zone(account)
 
 
-def _text(requests: Iterable[StoredRequest], account: str, local_date: date, zone: ZoneInfo) -> SummaryText:
+def _text(told: ToldRequests, account: str, local_date: date, zone: ZoneInfo) -> SummaryText:
     decided = [
         DecidedRequest(
             id=one.id,
@@ -172,7 +171,8 @@ def _text(requests: Iterable[StoredRequest], account: str, local_date: date, zon
             decline_reason=one.decline_reason,
             decision_note=one.decision_note,
         )
-        for one in requests
+        for one in told.requests
         if one.decided_at is not None and one.decided_by is not None
     ]
-    return summary_text(decided, account=account, local_date=local_date, zone=zone, zone_name=zone.key)
+    counts = {(RequestKind(kind), RequestState(state)): count for (kind, state), count in told.counts.items()}
+    return summary_text(decided, counts, account=account, local_date=local_date, zone=zone, zone_name=zone.key)

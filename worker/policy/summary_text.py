@@ -1,6 +1,6 @@
 """What the daily summary says, as plain text and as HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from html import escape
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from schemas.safelist import RequestKind, RequestState
 
-_MOST_TOLD = 200  # in one part; the list of requests has all
+MOST_TOLD = 200  # in one part; the list of requests has all
 _MOST_CHARACTERS = 300  # of a note
 
 
@@ -41,15 +41,25 @@ class SummaryText(Struct, frozen=True, kw_only=True):
 class _Part(Struct, frozen=True, kw_only=True):
     title: str
     requests: Sequence[DecidedRequest]
+    count: int
 
 
 def summary_text(
-    requests: Sequence[DecidedRequest], *, account: str, local_date: date, zone: tzinfo, zone_name: str
+    requests: Sequence[DecidedRequest],
+    counts: Mapping[tuple[RequestKind, RequestState], int],
+    *,
+    account: str,
+    local_date: date,
+    zone: tzinfo,
+    zone_name: str,
 ) -> SummaryText:
-    """The text of a summary that tells of at least one request. Times are those of `zone`."""
-    parts = [part for part in _parts(requests) if part.requests]
-    approved = sum(one.state is RequestState.APPROVED for one in requests)
-    declined = len(requests) - approved
+    """The text of a summary that tells of at least one request. Times are those of `zone`.
+
+    `requests` are the first MOST_TOLD of each kind and state, `counts` says how many there are of each.
+    """
+    parts = [part for part in _parts(requests, counts) if part.count]
+    approved = sum(count for (_, state), count in counts.items() if state is RequestState.APPROVED)
+    declined = sum(counts.values()) - approved
     headline = _headline(approved, declined)
     introduction = f"{headline} Times are of {zone_name}."
     end = [
@@ -67,7 +77,7 @@ def summary_text(
     )
 
 
-def _parts(requests: Sequence[DecidedRequest]) -> list[_Part]:
+def _parts(requests: Sequence[DecidedRequest], counts: Mapping[tuple[RequestKind, RequestState], int]) -> list[_Part]:
     titles = {
         (RequestKind.LIFT, RequestState.APPROVED): "Approved: these contacts may be mailed again",
         (RequestKind.LIFT, RequestState.DECLINED): "Declined: these contacts stay as they were",
@@ -75,7 +85,11 @@ def _parts(requests: Sequence[DecidedRequest]) -> list[_Part]:
         (RequestKind.BLOCK, RequestState.DECLINED): "Not blocked: these requests to block were declined",
     }
     return [
-        _Part(title=title, requests=[one for one in requests if (one.kind, one.state) == key])
+        _Part(
+            title=title,
+            requests=[one for one in requests if (one.kind, one.state) == key],
+            count=counts.get(key, 0),
+        )
         for key, title in titles.items()
     ]
 
@@ -93,8 +107,8 @@ def _counts(approved: int, declined: int) -> str:
 def _plain(introduction: str, parts: Sequence[_Part], end: Sequence[str], zone: tzinfo) -> str:
     lines = [introduction]
     for part in parts:
-        lines += ["", f"{part.title} ({len(part.requests)})"]
-        for one in part.requests[:_MOST_TOLD]:
+        lines += ["", f"{part.title} ({part.count})"]
+        for one in part.requests:
             lines += [f"- {_one_line(one.address)}", *(f"  {line}" for line in _details(one, zone))]
         if more := _more(part):
             lines.append(more)
@@ -104,8 +118,8 @@ def _plain(introduction: str, parts: Sequence[_Part], end: Sequence[str], zone: 
 def _html(introduction: str, parts: Sequence[_Part], end: Sequence[str], zone: tzinfo) -> str:
     body = [f"<p>{escape(introduction)}</p>"]
     for part in parts:
-        body += [f"<h2>{escape(part.title)} ({len(part.requests)})</h2>", "<ul>"]
-        for one in part.requests[:_MOST_TOLD]:
+        body += [f"<h2>{escape(part.title)} ({part.count})</h2>", "<ul>"]
+        for one in part.requests:
             details = "".join(f"<br>{escape(line)}" for line in _details(one, zone))
             body.append(f"<li><strong>{escape(_one_line(one.address))}</strong>{details}</li>")
         body.append("</ul>")
@@ -126,7 +140,7 @@ def _details(one: DecidedRequest, zone: tzinfo) -> list[str]:
 
 
 def _more(part: _Part) -> str:
-    more = len(part.requests) - _MOST_TOLD
+    more = part.count - len(part.requests)
     return f"and {more} more" if more > 0 else ""
 
 

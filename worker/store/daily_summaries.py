@@ -1,7 +1,9 @@
 """The daily summaries that were made, and the mails that carry them to each recipient."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+
+from msgspec import Struct
 
 from worker.store.accounts import Account
 from worker.store.pool import Connection, Executor, store_errors
@@ -32,6 +34,13 @@ class SummaryMail(Row, frozen=True):
     next_try_at: datetime
     changed_at: datetime
     answer: str
+
+
+class ToldRequests(Struct, frozen=True, kw_only=True):
+    """What a summary tells: the first requests of each kind and state, and how many there are of each."""
+
+    requests: Sequence[StoredRequest]
+    counts: Mapping[tuple[str, str], int]
 
 
 _UNTOLD = "account = $1 AND summary_id IS NULL AND decided_at < $2"
@@ -72,7 +81,6 @@ _ABANDONED = f"""
      WHERE state = 'handing_over' AND changed_at < $2 RETURNING {SummaryMail.select_list()}
 """  # noqa: S608 - as above
 _SUMMARY = f"SELECT {StoredSummary.select_list()} FROM daily_summaries"  # noqa: S608 - as above
-_REQUESTS = f"SELECT {StoredRequest.select_list()} FROM safelist_requests"  # noqa: S608 - as above
 _MAILS = f"SELECT {SummaryMail.select_list()} FROM summary_mails WHERE summary_id = $1 ORDER BY id"  # noqa: S608 - as above
 
 
@@ -152,19 +160,28 @@ async def summary_of_day(executor: Executor, account: str, local_date: date) -> 
     return rows[0] if rows else None
 
 
-async def requests_of_summary(executor: Executor, summary_id: int) -> list[StoredRequest]:
+async def told_by_summary(executor: Executor, summary_id: int, *, most: int) -> ToldRequests:
     """What it tells of, in the order of the decisions. Raises StoreUnavailable."""
-    with store_errors("reading what a summary tells"):
-        return StoredRequest.rows(
-            await executor.fetch(f"{_REQUESTS} WHERE summary_id = $1 ORDER BY decided_at, id", summary_id)
-        )
+    return await _told(executor, "summary_id = $1", summary_id, most)
 
 
-async def untold_requests(executor: Executor, account: str) -> list[StoredRequest]:
+async def told_next(executor: Executor, account: str, *, most: int) -> ToldRequests:
     """What the account's next summary tells of, as far as it is known. Raises StoreUnavailable."""
-    where = "WHERE account = $1 AND summary_id IS NULL AND decided_at IS NOT NULL ORDER BY decided_at, id"
-    with store_errors("reading what a summary will tell"):
-        return StoredRequest.rows(await executor.fetch(f"{_REQUESTS} {where}", account))
+    return await _told(executor, "account = $1 AND summary_id IS NULL AND decided_at IS NOT NULL", account, most)
+
+
+async def _told(executor: Executor, where: str, of: str | int, most: int) -> ToldRequests:
+    counts = f"SELECT kind, state, count(*) FROM safelist_requests WHERE {where} GROUP BY kind, state"  # noqa: S608 - made of the texts above
+    first = f"""
+        SELECT {StoredRequest.select_list()}
+          FROM (SELECT *, row_number() OVER (PARTITION BY kind, state ORDER BY decided_at, id) AS place
+                  FROM safelist_requests WHERE {where}) r
+         WHERE place <= $2 ORDER BY decided_at, id
+    """  # noqa: S608 - as above
+    with store_errors("reading what a summary tells"):
+        rows = await executor.fetch(counts, of)
+        requests = StoredRequest.rows(await executor.fetch(first, of, most))
+    return ToldRequests(requests=requests, counts={(row["kind"], row["state"]): row["count"] for row in rows})
 
 
 async def mails_of_summary(executor: Executor, summary_id: int) -> list[SummaryMail]:
