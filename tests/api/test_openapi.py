@@ -125,6 +125,10 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
             ("post", route, route.replace("{id}", "1"), {"headers": {"Authorization": "Bearer wrong"}}),
         )
     ],
+    ("get", "/v1/summary", "/v1/summary", {}),
+    ("get", "/v1/summary", "/v1/summary?date=2026-11-20", {}),
+    ("get", "/v1/summary", "/v1/summary?date=today", {}),
+    ("get", "/v1/summary", "/v1/summary", {"headers": {"Authorization": "Bearer wrong"}}),
     ("get", JANE, "/v1/contacts/cross@example.org", {}),
     *[
         ("post", "/v1/unsubscribe-links", "/v1/unsubscribe-links", options)

@@ -91,6 +91,7 @@ REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("GET", "/v1/safelist-requests"): ("/v1/safelist-requests", _query),
     ("POST", "/v1/safelist-requests/{id}/approve"): ("/v1/safelist-requests/{id}/approve", _approval),
     ("POST", "/v1/safelist-requests/{id}/decline"): ("/v1/safelist-requests/{id}/decline", _decline),
+    ("GET", "/v1/summary"): ("/v1/summary", _query),
     ("POST", "/v1/unsubscribe-links"): ("/v1/unsubscribe-links", _question),
     ("POST", "/v1/contacts"): ("/v1/contacts", _addition),
     ("GET", "/v1/people/{person}"): ("/v1/people/4711", _query),

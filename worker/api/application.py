@@ -52,6 +52,7 @@ from worker.api.safelist import (
 )
 from worker.api.schema_doubt import SchemaDoubt
 from worker.api.status_changes import DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, read_changes
+from worker.api.summary import read_summary
 from worker.api.unsubscribe_links import LINK_MAKER, LinkMaker, make_unsubscribe_links
 from worker.connections.listening import hide_versions
 from worker.connections.remote_address import RemoteAddress
@@ -315,6 +316,13 @@ ROUTES_OF_API = (
         method="POST",
         path="/v1/safelist-requests/{id}/decline",
         handler=decline,
+        role=Role.OPERATOR,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="GET",
+        path="/v1/summary",
+        handler=read_summary,
         role=Role.OPERATOR,
         account=AccountScope.NAMED,
     ),
