@@ -20,6 +20,7 @@ BouncekeeperError
 │   └── CursorGone              the database lacks the last change that a reader of the feed has read
 └── StopTheProcess          the process cannot work until a person acts; the message says what to do
     ├── ImpossibleSetting       the configuration contradicts itself or lacks something
+    ├── WrongUsage              a command line contradicts itself or lacks something; exit code 2
     └── SchemaOutOfDate         the database lacks tables, or is not at the version that this program needs
 """
 
@@ -131,6 +132,10 @@ class ImpossibleSetting(StopTheProcess):
         """One message for each mistake."""
         super().__init__("\n".join(mistakes))
         self.mistakes = mistakes
+
+
+class WrongUsage(StopTheProcess):
+    """A command line contradicts itself or lacks something. The message names the remedy."""
 
 
 class SchemaOutOfDate(StopTheProcess):

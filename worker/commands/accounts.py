@@ -9,7 +9,7 @@ from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.errors import ImpossibleSetting
+from worker.errors import WrongUsage
 from worker.process.spelling import did_you_mean
 from worker.settings.tree import Settings
 
@@ -128,7 +128,7 @@ async def _set(pool: "Pool", arguments: Namespace) -> int:
 
     changes = await _changes(pool, arguments)
     if not changes:
-        raise ImpossibleSetting("there is nothing to set: give --time-zone, --summary-to or both")
+        raise WrongUsage("there is nothing to set: give --time-zone, --summary-to or both")
     account = await read_account(pool, arguments.name)
     if account is None:
         return await _print_unknown(pool, arguments)
@@ -153,7 +153,7 @@ async def _changes(pool: "Pool", arguments: Namespace) -> dict[str, Any]:
         known = sorted(available_timezones().intersection(await time_zones(pool)))
         if zone not in known:
             hint = did_you_mean(zone, known, otherwise="write one such as Europe/Berlin")
-            raise ImpossibleSetting(f"there is no time zone {zone!r}: {hint}")
+            raise WrongUsage(f"there is no time zone {zone!r}: {hint}")
         changes["time_zone"] = zone
     if arguments.summary_to is not None:
         changes["summary_recipients"] = _addresses(arguments.summary_to)
@@ -166,13 +166,13 @@ def _addresses(text: str) -> list[str]:
     addresses = [part.strip() for part in text.split(",") if part.strip()]
     for address in addresses:
         if normalise_address(address) is None:
-            raise ImpossibleSetting(f"--summary-to holds {address!r}, which is not an e-mail address")
+            raise WrongUsage(f"--summary-to holds {address!r}, which is not an e-mail address")
     return addresses
 
 
 def _checked_name(name: str) -> str:
     if not name.strip() or name != name.strip() or len(name) > _MAX_CHARACTERS or not name.isprintable():
-        raise ImpossibleSetting(
+        raise WrongUsage(
             f"{name!r} cannot be the name of an account: write at most {_MAX_CHARACTERS} printable characters, without "
             "blanks around them"
         )

@@ -22,7 +22,7 @@ from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.recipient_table import RecipientTable, is_file, opened_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.errors import ImpossibleSetting, StoreUnavailable
+from worker.errors import StoreUnavailable, WrongUsage
 from worker.settings.added_permission import COMMAND, added_permission
 from worker.settings.tree import Settings
 
@@ -111,7 +111,7 @@ def _run(arguments: Namespace) -> int:
     files = [word for word in arguments.addresses if is_file(word, channel)]
     files += [] if arguments.file is None else [arguments.file]
     if not named and not files:
-        raise ImpossibleSetting("no address is given: name some, or a file of them")
+        raise WrongUsage("no address is given: name some, or a file of them")
     total = _Total(
         idempotency_key=arguments.idempotency_key or str(uuid.uuid4()),
         account=arguments.account,

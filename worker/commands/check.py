@@ -19,7 +19,7 @@ from worker.commands.support.output import REACHED, print_json, print_line, prin
 from worker.commands.support.recipient_table import RecipientTable, is_file, opened_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.commands.support.whole_output import opened_output
-from worker.errors import ImpossibleSetting
+from worker.errors import WrongUsage
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -85,14 +85,14 @@ def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
     channel = Channel(arguments.channel)
     if arguments.scope == "":
-        raise ImpossibleSetting("--scope is empty: name the list or group, or leave it out")
+        raise WrongUsage("--scope is empty: name the list or group, or leave it out")
     named = [word for word in arguments.addresses if not is_file(word, channel)]
     files = [word for word in arguments.addresses if is_file(word, channel)]
     files += [] if arguments.file is None else [arguments.file]
     if not named and not files:
-        raise ImpossibleSetting("no address is given: name some, or a file of them")
+        raise WrongUsage("no address is given: name some, or a file of them")
     if arguments.output is not None and any(_is_same_file(file, arguments.output) for file in files):
-        raise ImpossibleSetting(f"--output {arguments.output} would replace the list itself: name another file")
+        raise WrongUsage(f"--output {arguments.output} would replace the list itself: name another file")
     with ExitStack() as stack:
         opened = [opened_table(file, channel=channel, column=arguments.column) for file in files]
         tables = [stack.enter_context(table) for table in opened]

@@ -10,7 +10,7 @@ from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, id_argument, settings_of
-from worker.errors import ImpossibleSetting
+from worker.errors import RequestRefused
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ async def _required(pool: "Pool", job_id: int) -> "JobProgress":
 
     seen = await read_job(pool, job_id)
     if seen is None:
-        raise ImpossibleSetting(f"there is no job {job_id}: see `bouncekeeper jobs list`")
+        raise RequestRefused("unknown-job", f"There is no job {job_id}.", remedy="See `bouncekeeper jobs list`.")
     return seen
 
 

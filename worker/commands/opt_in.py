@@ -6,7 +6,7 @@ from schemas.decision import ConsentProof, Strength
 from schemas.decision_request import DecisionTerms, RequestedKind
 from worker.commands.catalogue import Command
 from worker.commands.support.deciding import add_decision_flags, run_decision, time_argument
-from worker.errors import ImpossibleSetting
+from worker.errors import WrongUsage
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -38,9 +38,7 @@ examples:
 
 def _run(arguments: Namespace) -> int:
     if arguments.double and not arguments.by_contact:
-        raise ImpossibleSetting(
-            "--double without --by-contact: only the person can confirm from the mailbox; name both"
-        )
+        raise WrongUsage("--double without --by-contact: only the person can confirm from the mailbox; name both")
     strength = Strength.SINGLE if arguments.by_contact else Strength.STAFF
     terms = DecisionTerms(
         kind=RequestedKind.OPTED_IN,

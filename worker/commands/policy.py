@@ -11,7 +11,7 @@ from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.errors import ImpossibleSetting
+from worker.errors import ImpossibleSetting, RequestRefused
 from worker.policy.rule import Policy, Rule
 from worker.settings.tree import Settings
 
@@ -103,7 +103,9 @@ async def _show_stored(pool: "Pool", arguments: Namespace) -> int:
 
     rows = await policy_rows(pool, [arguments.id])
     if not rows:
-        raise ImpossibleSetting(f"there is no policy {arguments.id}: see `bouncekeeper policy list`")
+        raise RequestRefused(
+            "unknown-policy", f"There is no policy {arguments.id}.", remedy="See `bouncekeeper policy list`."
+        )
     return _show(decode_policy(rows[0].definition), arguments)
 
 

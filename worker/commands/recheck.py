@@ -11,7 +11,7 @@ from worker.commands.support.deciding import addresses_from_file
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.errors import ImpossibleSetting
+from worker.errors import WrongUsage
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
     addresses = [*arguments.addresses, *addresses_from_file(arguments.file)]
     if not addresses:
-        raise ImpossibleSetting("no address is given: name some, or a file of them with --file")
+        raise WrongUsage("no address is given: name some, or a file of them with --file")
     answers = asyncio.run(_recheck(settings, arguments, list(dict.fromkeys(addresses))))
     if arguments.json:
         print_json({"results": answers})

@@ -14,7 +14,7 @@ from worker.commands.support.deciding import addresses_from_file, time_argument
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, id_argument, settings_of
-from worker.errors import ImpossibleSetting, StoreUnavailable
+from worker.errors import StoreUnavailable, WrongUsage
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ async def _request(pool: "WriterPool", settings: Settings, arguments: Namespace)
     now = datetime.now(UTC)
     addresses = [*arguments.addresses, *addresses_from_file(arguments.file)]
     if not addresses:
-        raise ImpossibleSetting("no address is given: name some, or a file of them with --file")
+        raise WrongUsage("no address is given: name some, or a file of them with --file")
     wish = _wish(arguments)
     key = arguments.idempotency_key or str(uuid.uuid4())
     await require_account(pool, settings, arguments.account)
@@ -148,7 +148,7 @@ def _wish(arguments: Namespace) -> PersonsWish | None:
     if not any(given):
         return None
     if not all(given):
-        raise ImpossibleSetting("a person's wish is who, when and how: give --who, --when and --how")
+        raise WrongUsage("a person's wish is who, when and how: give --who, --when and --how")
     return PersonsWish(who=arguments.who, when=arguments.when, how=Medium(arguments.how), words=arguments.words)
 
 

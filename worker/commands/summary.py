@@ -9,7 +9,7 @@ from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_to_copy
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.errors import ImpossibleSetting
+from worker.errors import ImpossibleSetting, WrongUsage
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ examples:
 def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
     if arguments.send and arguments.date is not None:
-        raise ImpossibleSetting("--send sends what is due now: leave out --date")
+        raise WrongUsage("--send sends what is due now: leave out --date")
     if arguments.send and not settings.summary.smtp_host:
         raise ImpossibleSetting("summary.smtp_host is not set: name the server that takes the mails")
     return asyncio.run(_with_database(settings, arguments))

@@ -11,7 +11,7 @@ from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.errors import ImpossibleSetting
+from worker.errors import WrongUsage
 from worker.process.spelling import did_you_mean
 from worker.settings.tree import Settings
 
@@ -81,7 +81,7 @@ async def _create(pool: "Pool", settings: Settings, arguments: Namespace) -> int
 
     name = arguments.name
     if not name.strip() or name != name.strip() or len(name) > _MAX_CHARACTERS or not name.isprintable():
-        raise ImpossibleSetting(f"{name!r} cannot be the name of a token: write at most {_MAX_CHARACTERS} characters")
+        raise WrongUsage(f"{name!r} cannot be the name of a token: write at most {_MAX_CHARACTERS} characters")
     if arguments.account is not None and (hint := await _unknown_account(pool, settings, arguments.account)):
         return _print_refusal(arguments, f"there is no account {arguments.account!r}: {hint}")
     made = await make_token(

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from schemas.decision_request import DecisionTerms, RequestedKind
 from worker.commands.catalogue import Command
 from worker.commands.support.deciding import add_decision_flags, add_wish_flags, run_decision, wish_of
-from worker.errors import ImpossibleSetting
+from worker.errors import WrongUsage
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -27,7 +27,7 @@ examples:
 def _run(arguments: Namespace) -> int:
     if arguments.by_us:
         if arguments.by_contact or arguments.way is not None:
-            raise ImpossibleSetting("--by-us is no wish of the person: leave --by-contact and --way out")
+            raise WrongUsage("--by-us is no wish of the person: leave --by-contact and --way out")
         ours = DecisionTerms(kind=RequestedKind.UNSUBSCRIBED_BY_US, scope=arguments.scope, note=arguments.reason)
         return run_decision(arguments, ours, done="unsubscribed by us")
     terms = DecisionTerms(kind=RequestedKind.UNSUBSCRIBED, scope=arguments.scope, **wish_of(arguments))

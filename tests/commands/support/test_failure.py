@@ -6,7 +6,14 @@ import pytest
 
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.failure import tell_failure
-from worker.errors import ImpossibleSetting, QueueUnavailable, SchemaOutOfDate, StoreUnavailable, UnreadablePayload
+from worker.errors import (
+    ImpossibleSetting,
+    QueueUnavailable,
+    SchemaOutOfDate,
+    StoreUnavailable,
+    UnreadablePayload,
+    WrongUsage,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,6 +21,7 @@ from worker.errors import ImpossibleSetting, QueueUnavailable, SchemaOutOfDate, 
     [
         (ImpossibleSetting("a"), ExitCode.IMPOSSIBLE_SETTING),
         (SchemaOutOfDate("a"), ExitCode.IMPOSSIBLE_SETTING),
+        (WrongUsage("a"), ExitCode.USAGE),
         (StoreUnavailable("a"), ExitCode.UNAVAILABLE),
         (QueueUnavailable("a"), ExitCode.UNAVAILABLE),
         (UnreadablePayload("a"), ExitCode.NO),

@@ -15,7 +15,7 @@ from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.errors import ImpossibleSetting, StoreUnavailable
+from worker.errors import StoreUnavailable, WrongUsage
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run_decision(arguments: Namespace, terms: DecisionTerms, *, done: str) -> in
     settings = settings_of(arguments, needs=_NEEDS)
     addresses = [*arguments.addresses, *addresses_from_file(arguments.file)]
     if not addresses:
-        raise ImpossibleSetting("no address is given: name some, or a file of them with --file")
+        raise WrongUsage("no address is given: name some, or a file of them with --file")
     key = arguments.idempotency_key or str(uuid.uuid4())
     try:
         answer = asyncio.run(_decide(settings, arguments, terms, addresses, key))

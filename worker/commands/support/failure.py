@@ -7,7 +7,7 @@ import traceback
 import msgspec
 
 from worker.commands.support.exit_code import ExitCode
-from worker.errors import BouncekeeperError, ImpossibleSetting, StopTheProcess, TryAgainLater
+from worker.errors import BouncekeeperError, StopTheProcess, TryAgainLater, WrongUsage
 from worker.local_services.folder import remedy_of
 
 _REMEDIES = {
@@ -26,7 +26,9 @@ def tell_failure(error: BaseException, *, as_json: bool) -> int:
     if as_json:
         print(msgspec.json.encode({"error": str(ours), "kind": type(ours).__name__}).decode())  # noqa: T201 - the output
     print(f"bouncekeeper: {ours}", file=sys.stderr)  # noqa: T201 - the terminal is what this is for
-    if isinstance(ours, ImpossibleSetting | StopTheProcess):
+    if isinstance(ours, WrongUsage):
+        return ExitCode.USAGE
+    if isinstance(ours, StopTheProcess):
         return ExitCode.IMPOSSIBLE_SETTING
     return ExitCode.UNAVAILABLE if isinstance(ours, TryAgainLater) else ExitCode.NO
 
