@@ -73,7 +73,7 @@ async def test_what_is_wrong_is_reported_with_its_remedy_and_prints_no_token(she
         (("create", "shop", "--account", "shop_us"), 1, "there is no account 'shop_us': did you mean shop-us?"),
         (("create", "shop"), 2, "one of the arguments --account --all-accounts is required"),
         (("create", "shop", "--all-accounts", "--role", "owner"), 2, "invalid choice: 'owner'"),
-        (("create", " ", "--all-accounts"), 3, "cannot be the name of a token"),
+        (("create", " ", "--all-accounts"), 2, "cannot be the name of a token"),
         (("revoke", "crn"), 1, "there is no valid token 'crn': did you mean crm?"),
     ):
         outcome = await shell.run("tokens", *words)
