@@ -260,6 +260,11 @@ def _unavailable(address: str, error: BaseException) -> QueueUnavailable:
 
 
 async def _close_quietly(connection: AbstractConnection) -> None:
-    with contextlib.suppress(QueueUnavailable), lost_means_unavailable(""):
-        async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
-            await connection.close()
+    try:
+        with contextlib.suppress(QueueUnavailable), lost_means_unavailable(""):
+            async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+                await connection.close()
+    finally:
+        # One that could not be closed in time counts as open to the library, which begins to close it again when its
+        # memory is freed, perhaps where no loop runs. It has let go of its transport by now: this does not wait.
+        await connection.close()
