@@ -1,12 +1,20 @@
 """An act begins once: a request that comes again under its idempotency key goes on with the act that it has begun."""
 
+import hashlib
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from worker.contacts.principal import Principal
 from worker.errors import RequestRefused
 from worker.store.acts import Act, StoredAct, find_act, insert_act
-from worker.store.pool import WriterPool
+from worker.store.pool import Connection, WriterPool
 from worker.store.writer_pool import writing
+
+_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 async def known_act(pool: WriterPool, principal: Principal, key: str | None, asked: bytes) -> StoredAct | None:
@@ -64,3 +72,24 @@ def act_of(
         subject=subject,
         at=at,
     )
+
+
+async def store_act(connection: Connection, act: Act) -> int:
+    """The id of an act without an idempotency key: nothing else can be it."""
+    act_id = await insert_act(connection, act)
+    if act_id is None:
+        raise AssertionError("an act is refused only for the one that has its idempotency key")
+    return act_id
+
+
+def hash_of_request(asked: Any, addresses: Iterable[str], profiles: Mapping[str, Struct] | None = None) -> bytes:
+    """The same for the same request about the same addresses (normalised), in whatever order; else another.
+
+    `profiles`: what is said of single addresses.
+    """
+    digest = hashlib.sha256(_encoder.encode(asked))
+    for address in sorted(addresses):
+        digest.update(b"\n" + address.encode("utf-8", "surrogatepass"))
+        if profiles and (profile := profiles.get(address)) is not None:
+            digest.update(_encoder.encode(profile))
+    return digest.digest()

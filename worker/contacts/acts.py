@@ -6,7 +6,8 @@ Who acts here can read the configuration, or is the configuration, and so may do
 from datetime import datetime
 
 from schemas.decision import Role
-from worker.store.acts import Act, finish_act, insert_act
+from worker.contacts.act_start import store_act
+from worker.store.acts import Act, finish_act
 from worker.store.pool import Connection
 
 COMMAND, JOB = "command", "job"
@@ -41,9 +42,7 @@ async def record_act(
         subject=subject,
         at=now,
     )
-    act_id = await insert_act(connection, act)
-    if act_id is None:
-        raise AssertionError("an act without an idempotency key is never refused")
+    act_id = await store_act(connection, act)
     if not goes_on:
         await finish_act(connection, act_id, at=now)
     return act_id

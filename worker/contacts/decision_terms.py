@@ -1,6 +1,5 @@
 """Whether what is to be decided makes sense, whoever it is about."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -10,6 +9,8 @@ from msgspec import Struct
 from schemas.decision import ConsentProof
 from schemas.decision_request import MOST_NOTE_CHARACTERS, MOST_TEXT_CHARACTERS, DecisionTerms, RequestedKind
 from schemas.vocabulary import Blocks, Cause, Channel
+from worker.contacts.act_start import hash_of_request
+from worker.contacts.request_text import require_text
 from worker.errors import RequestRefused
 
 # The fields that belong to a kind, beside the note.
@@ -25,7 +26,7 @@ _FIELDS: dict[RequestedKind, frozenset[str]] = {
 }
 _OF_ALL = frozenset({"kind", "note"})
 _NEED_NOTE = frozenset({RequestedKind.LIFTED, RequestedKind.LISTED, RequestedKind.UNSUBSCRIBED_BY_US})
-_encoder = msgspec.json.Encoder(order="deterministic")
+_KIND = "bad-decision"  # of the refusals
 
 
 def require_sound_terms(terms: DecisionTerms) -> None:
@@ -72,12 +73,7 @@ def request_hash(
 ) -> bytes:
     """The same for the same decision about the same addresses (normalised), in whatever order; else another."""
     asked = {field.name: getattr(terms, field.name) for field in msgspec.structs.fields(DecisionTerms)}
-    digest = hashlib.sha256(_encoder.encode([asked, account, channel]))
-    for address in sorted(addresses):
-        digest.update(b"\n" + address.encode("utf-8", "surrogatepass"))
-        if (profile := profiles.get(address)) is not None:
-            digest.update(_encoder.encode(profile))
-    return digest.digest()
+    return hash_of_request([asked, account, channel], addresses, profiles)
 
 
 def _require_storable(terms: DecisionTerms) -> None:
@@ -90,13 +86,9 @@ def _require_storable(terms: DecisionTerms) -> None:
         ("proof.ip_address", proof.ip_address, MOST_TEXT_CHARACTERS),
     )
     for name, text, most in texts:
-        if text is None:
-            continue
-        if len(text) > most:
-            raise _refusal(f"`{name}` has {len(text)} characters; the limit is {most}.", "Shorten it.")
-        if not text.isprintable() and any(not (char.isprintable() or char in "\n\t") for char in text):
-            raise _refusal(f"`{name}` holds a character that cannot be printed.", "Take it out.")
+        if text is not None:
+            require_text(_KIND, name, text, most)
 
 
 def _refusal(detail: str, remedy: str) -> RequestRefused:
-    return RequestRefused("bad-decision", detail, remedy=remedy)
+    return RequestRefused(_KIND, detail, remedy=remedy)

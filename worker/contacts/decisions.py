@@ -17,7 +17,7 @@ from schemas.address import normalise_recipient
 from schemas.decision import Decision, decision_key
 from schemas.decision_request import DecisionTerms
 from schemas.vocabulary import Channel
-from worker.contacts.act_start import act_of, begin_act, known_act
+from worker.contacts.act_start import act_of, begin_act, known_act, store_act
 from worker.contacts.applying import apply_decisions
 from worker.contacts.batch_terms import Applied, BatchRules
 from worker.contacts.decision_answer import (
@@ -36,7 +36,7 @@ from worker.contacts.principal import Principal
 from worker.contacts.profile import Profile, store_profiles
 from worker.errors import Deadlocked, RequestRefused
 from worker.process.logs import get_logger
-from worker.store.acts import Act, StoredAct, claim_act, finish_act, insert_act, lock_unfinished_act
+from worker.store.acts import Act, StoredAct, claim_act, finish_act, lock_unfinished_act
 from worker.store.pool import WriterConnection, WriterPool
 from worker.store.writer_pool import Writer, rehearsing, writer_session, writing
 
@@ -227,7 +227,7 @@ class _Run:
     async def _rehearse(self, decisions: Sequence[Decision]) -> Applied:
         async with rehearsing(self._writer, "deciding about contacts") as connection:
             if self._act_id == _NO_ACT:  # a dry run; its act goes with the rest
-                act_id = await insert_act(connection, _act(self._question, None, datetime.now(UTC)))
+                act_id = await store_act(connection, _act(self._question, None, datetime.now(UTC)))
                 decisions = [replace(decision, act_id=act_id) for decision in decisions]
             return await self._apply_to(connection, decisions)
 

@@ -4,13 +4,16 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from schemas.vocabulary import Blocks
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import UNNUMBERED, Policies
 from worker.contacts.refolding import facts_anew
+from worker.policy.dimension import Standing
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
 from worker.policy.provisional import stricter_facts
 from worker.policy.rule import Policy
+from worker.policy.standing import standings
 from worker.store.contact_rows import ContactKey, lock_contacts
 from worker.store.pool import Connection
 
@@ -21,6 +24,10 @@ class KnownContact(Struct, frozen=True, kw_only=True):
     id: int | None  # None: nothing is stored of it
     facts: Facts
     policy: Policy
+
+    def forbidding(self, at: datetime) -> list[Standing]:
+        """All that forbids mail to the contact, the person's own wishes among it."""
+        return [one for one in standings(self.facts, self.policy, at) if one.blocks is not Blocks.NONE]
 
 
 async def locked_contact(connection: Connection, key: ContactKey, *, policies: Policies, now: datetime) -> KnownContact:

@@ -5,29 +5,26 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from schemas.address import normalise_recipient
-from schemas.decision import Decision, DecisionKind, Origin, Role, decision_key
-from schemas.vocabulary import Blocks, Cause, Channel
-from worker.contacts.act_start import act_of
+from schemas.decision import DecisionKind, Origin, Role
+from schemas.vocabulary import Cause, Channel
+from worker.contacts.act_start import act_of, store_act
 from worker.contacts.batch_terms import Applied, BatchRules
 from worker.contacts.decision_report import report_decisions
 from worker.contacts.locked_contact import locked_contact
 from worker.contacts.mail_domain import DomainLookup
 from worker.contacts.principal import Principal
 from worker.contacts.report import ContactReport, contact_report
-from worker.contacts.safelist_decision import ContactAppeared, carry_out
-from worker.errors import Deadlocked
+from worker.contacts.safelist_facts import liftable
+from worker.contacts.single_decision import carry_out, in_one_transaction, new_decision
 from worker.policy.recheck import DomainAnswer, DomainState, RecheckVerdict, recheck
-from worker.policy.rule import LiftBy
 from worker.policy.safelist import AttemptLimits
 from worker.policy.sentences import lifts
-from worker.policy.standing import standing, standings
-from worker.store.acts import finish_act, insert_act
+from worker.policy.standing import standing
+from worker.store.acts import finish_act
 from worker.store.contact_rows import ContactKey
 from worker.store.pool import WriterConnection, WriterPool
-from worker.store.writer_pool import rehearsing, writing
 
 RULES_NAME = "recheck rules"  # the actor of a lift
-_TRIES = 5
 
 
 class RecheckRules(Struct, frozen=True, kw_only=True):
@@ -123,22 +120,16 @@ async def _free(
     frees: frozenset[Cause],
 ) -> tuple[RecheckVerdict, int | None]:
     """What follows, and the act of the lift if there is one."""
-    doing = "checking an address again"
-    for further_tries in reversed(range(_TRIES)):
-        try:
-            if question.dry_run:
-                async with rehearsing(pool, doing) as connection:
-                    verdict, _, _ = await _decide(connection, question, key, domain, batch=batch, frees=frees)
-                return verdict, None
-            async with writing(pool, doing) as connection:
-                verdict, act_id, applied = await _decide(connection, question, key, domain, batch=batch, frees=frees)
-        except (Deadlocked, ContactAppeared):
-            if not further_tries:
-                raise
-            continue
-        report_decisions(applied)
-        return verdict, act_id
-    raise AssertionError("the last try returns or raises")
+    verdict, act_id, applied = await in_one_transaction(
+        pool,
+        "checking an address again",
+        lambda connection: _decide(connection, question, key, domain, batch=batch, frees=frees),
+        dry_run=question.dry_run,
+    )
+    if question.dry_run:
+        return verdict, None
+    report_decisions(applied)
+    return verdict, act_id
 
 
 async def _decide(
@@ -152,12 +143,12 @@ async def _decide(
 ) -> tuple[RecheckVerdict, int | None, Applied]:
     now = datetime.now(UTC)
     contact = await locked_contact(connection, key, policies=batch.policies, now=now)
-    several = [one for one in standings(contact.facts, contact.policy, now) if one.blocks is not Blocks.NONE]
+    several = contact.forbidding(now)
     verdict = recheck(
         several,
         domain,
         name=key.address.rpartition("@")[2],
-        frees=frees if all(LiftBy.ADMIN in one.lift_by for one in several) else frozenset(),
+        frees=frees if liftable(several) == several else frozenset(),
         ways=lifts(standing(contact.facts, contact.policy, now)),
     )
     if not verdict.frees:
@@ -172,28 +163,17 @@ async def _decide(
         at=now,
         subject="recheck",
     )
-    act_id = await insert_act(connection, act)
-    if act_id is None:
-        raise AssertionError("an act without an idempotency key is always inserted")
-    applied = await carry_out(connection, _lift(question, key, act_id, domain, now), rules=batch, now=now)
+    act_id = await store_act(connection, act)
+    lift = new_decision(
+        key,
+        DecisionKind.LIFTED,
+        act_id=act_id,
+        actor=RULES_NAME,
+        role=Role.OPERATOR,
+        origin=Origin.RULE,
+        note=f"checked again by {question.principal.name}: the domain takes mail now ({', '.join(domain.hosts)})",
+        now=now,
+    )
+    applied = await carry_out(connection, lift, rules=batch, now=now)
     await finish_act(connection, act_id, at=now)
     return verdict, act_id, applied
-
-
-def _lift(question: RecheckQuestion, key: ContactKey, act_id: int, domain: DomainAnswer, now: datetime) -> Decision:
-    kind = DecisionKind.LIFTED
-    hosts = ", ".join(domain.hosts)
-    return Decision(
-        event_key=decision_key(act_id, account=key.account, channel=question.channel, address=key.address, kind=kind),
-        act_id=act_id,
-        account=key.account,
-        address=key.address,
-        channel=question.channel,
-        kind=kind,
-        occurred_at=now,  # and dated under the lock
-        received_at=now,
-        origin=Origin.RULE,
-        role=Role.OPERATOR,
-        actor=RULES_NAME,
-        note=f"checked again by {question.principal.name}: the domain takes mail now ({hosts})",
-    )

@@ -2,19 +2,12 @@
 
 from datetime import datetime
 
-from schemas.decision import Decision, DecisionKind, Origin, Role, decision_key
+from schemas.decision import Decision, DecisionKind, Origin, Role
 from schemas.safelist import RequestKind
-from schemas.vocabulary import Channel
-from worker.contacts.applying import apply_decisions
-from worker.contacts.batch_terms import Applied, BatchRules
-from worker.store.pool import WriterConnection
+from worker.contacts.single_decision import new_decision
 from worker.store.safelist_requests import StoredRequest
 
 RULES_NAME = "safelist rules"  # the actor of what they decide
-
-
-class ContactAppeared(Exception):  # noqa: N818 - named after what happened
-    """Somebody else has inserted the contact meanwhile: the transaction is to be repeated."""
 
 
 def approval(
@@ -22,29 +15,14 @@ def approval(
 ) -> Decision:
     """The decision that carries out the request."""
     kind = DecisionKind.LIFTED if request.kind == RequestKind.LIFT else DecisionKind.LISTED
-    channel = Channel(request.channel)
     said = f"safelist request {request.id} by {request.requested_by}: {request.note}"
-    return Decision(
-        event_key=decision_key(act_id, account=request.account, channel=channel, address=request.address, kind=kind),
+    return new_decision(
+        request.key,
+        kind,
         act_id=act_id,
-        account=request.account,
-        address=request.address,
-        channel=channel,
-        kind=kind,
-        occurred_at=now,  # and dated under the lock
-        received_at=now,
-        origin=origin,
-        role=role,
         actor=by,
+        role=role,
+        origin=origin,
         note=said if note is None else f"{said} ({note})",
+        now=now,
     )
-
-
-async def carry_out(
-    connection: WriterConnection, decision: Decision, *, rules: BatchRules, now: datetime, bulk: bool = False
-) -> Applied:
-    """Applies it inside the caller's transaction. Raises ContactAppeared."""
-    applied = await apply_decisions(connection, [decision], rules=rules, now=now, bulk=bulk)
-    if applied.leftover_decisions:
-        raise ContactAppeared
-    return applied

@@ -9,15 +9,13 @@ from msgspec import Struct
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.safelist import PersonsWish, RequestKind, RequestState
-from schemas.vocabulary import Blocks, Cause, Channel
-from worker.contacts.locked_contact import KnownContact
+from schemas.vocabulary import Cause, Channel
 from worker.contacts.principal import Principal
 from worker.contacts.safelist_decision import RULES_NAME
 from worker.policy.dimension import Standing
 from worker.policy.event_order import BOUNCE_KINDS
 from worker.policy.rule import LiftBy
 from worker.policy.safelist import Reputation, RequestFacts, Ruling, Verdict
-from worker.policy.standing import standings
 from worker.store.contact_rows import ContactKey
 from worker.store.pool import WriterConnection
 from worker.store.safelist_requests import NewRequest
@@ -47,11 +45,6 @@ class SafelistQuestion(Struct, frozen=True, kw_only=True):
     account_facts: AccountFacts
     idempotency_key: str | None = None
     dry_run: bool = False
-
-
-def forbidding(contact: KnownContact, at: datetime) -> list[Standing]:
-    """All that forbids mail to the contact, the person's own wishes among it."""
-    return [one for one in standings(contact.facts, contact.policy, at) if one.blocks is not Blocks.NONE]
 
 
 def liftable(several: Sequence[Standing]) -> list[Standing]:

@@ -14,7 +14,7 @@ from schemas.address import normalise_recipient
 from schemas.decision import Origin, Role
 from schemas.feedback_event import FeedbackEvent
 from schemas.safelist import RequestKind, RequestState
-from worker.contacts.act_start import act_of, begin_act, known_act
+from worker.contacts.act_start import act_of, begin_act, known_act, store_act
 from worker.contacts.batch_terms import Applied, BatchRules
 from worker.contacts.decision_answer import invalid_address
 from worker.contacts.decision_report import report_decisions
@@ -26,17 +26,16 @@ from worker.contacts.safelist_answer import (
     outcome_of,
     refused_outcome,
 )
-from worker.contacts.safelist_decision import RULES_NAME, ContactAppeared, approval, carry_out
+from worker.contacts.safelist_decision import RULES_NAME, approval
 from worker.contacts.safelist_facts import (
     SafelistQuestion,
-    forbidding,
     last_failure,
     liftable,
     new_request,
 )
 from worker.contacts.safelist_terms import asked_hash, require_sound_request
 from worker.contacts.safelist_view import RequestView, earlier_requests
-from worker.errors import Deadlocked
+from worker.contacts.single_decision import carry_out, in_one_transaction
 from worker.policy.dimension import Standing
 from worker.policy.safelist import (
     Earlier,
@@ -53,7 +52,7 @@ from worker.policy.safelist import (
 )
 from worker.policy.standing import standing
 from worker.process.logs import contact_field, get_logger
-from worker.store.acts import StoredAct, finish_act, insert_act, lock_unfinished_act
+from worker.store.acts import StoredAct, finish_act, lock_unfinished_act
 from worker.store.contact_rows import ContactKey
 from worker.store.pool import WriterConnection, WriterPool
 from worker.store.safelist_requests import (
@@ -64,11 +63,9 @@ from worker.store.safelist_requests import (
     requests_of_contact,
     take_turn,
 )
-from worker.store.writer_pool import rehearsing, writing
 
 _log = get_logger()
 
-_TRIES = 5
 _BULK = 100
 
 
@@ -157,28 +154,24 @@ class _Run:
 
     async def ask(self, address: str, spelling: str) -> RequestOutcome:
         """What came of this address. Committed when this returns, unless it is a dry run."""
-        for further_tries in reversed(range(_TRIES)):
-            applied = Applied()
-            try:
-                if self._question.dry_run:
-                    async with rehearsing(self._pool, "asking for a contact") as connection:
-                        outcome, _ = await self._ask(connection, address, spelling, applied)
-                    return outcome if outcome.request is None else replace(outcome, request=_unnumbered(outcome))
-                async with writing(self._pool, "asking for a contact") as connection:
-                    outcome, is_new = await self._ask(connection, address, spelling, applied)
-            except (Deadlocked, ContactAppeared):
-                if not further_tries:
-                    raise
-                continue
-            if is_new:
-                _log_request(outcome)
-                report_decisions(applied)
-            return outcome
-        raise AssertionError("the last try returns or raises")
+        dry_run = self._question.dry_run
+        outcome, applied = await in_one_transaction(
+            self._pool,
+            "asking for a contact",
+            lambda connection: self._ask(connection, address, spelling),
+            dry_run=dry_run,
+        )
+        if dry_run:
+            return outcome if outcome.request is None else replace(outcome, request=_unnumbered(outcome))
+        if applied is not None:
+            _log_request(outcome)
+            report_decisions(applied)
+        return outcome
 
     async def _ask(
-        self, connection: WriterConnection, address: str, spelling: str, applied: Applied
-    ) -> tuple[RequestOutcome, bool]:
+        self, connection: WriterConnection, address: str, spelling: str
+    ) -> tuple[RequestOutcome, Applied | None]:
+        """What came of the address, and what was applied; None if no request was made now."""
         question, now = self._question, datetime.now(UTC)
         key = ContactKey(address=address, account=question.account, channel=question.channel.value)
         is_over = self._act is not None and not await lock_unfinished_act(connection, self._act.id)
@@ -186,29 +179,28 @@ class _Run:
         if self._act is not None:
             known = await request_of_act(connection, self._act.id, address)
             if known is not None:
-                return outcome_of(spelling, known, applied), False
+                return outcome_of(spelling, known, Applied()), None
         if is_over:
-            return refused_outcome(spelling, NOT_REQUESTED_THEN), False
+            return refused_outcome(spelling, NOT_REQUESTED_THEN), None
         act_id = await self._act_id(connection, now)
         contact = await locked_contact(connection, key, policies=self._batch.policies, now=now)
         asked = await self._judged(connection, key, contact, now)
         if isinstance(asked, Obstacle):
-            return refused_outcome(spelling, asked), False
+            return refused_outcome(spelling, asked), None
         verdict, facts, failure = asked
-        about = forbidding(contact, now)
+        about = contact.forbidding(now)
         stored = await insert_request(
             connection, new_request(question, key, verdict, facts=facts, about=about, failure=failure, act_id=act_id)
         )
+        applied = Applied()
         if verdict.ruling is Ruling.APPROVE:
             decision = approval(
                 stored, act_id=act_id, by=RULES_NAME, role=Role.OPERATOR, origin=Origin.RULE, note=None, now=now
             )
             bulk = len(question.addresses) > _BULK
-            done = await carry_out(connection, decision, rules=self._batch, now=now, bulk=bulk)
-            applied.results, applied.changes = done.results, done.changes
-            applied.requested_refolds = done.requested_refolds
+            applied = await carry_out(connection, decision, rules=self._batch, now=now, bulk=bulk)
             stored = await _approved(connection, stored, verdict, act_id, now)
-        return outcome_of(spelling, stored, applied, sentence=verdict.sentence), True
+        return outcome_of(spelling, stored, applied, sentence=verdict.sentence), applied
 
     async def _act_id(self, connection: WriterConnection, now: datetime) -> int:
         if self._act is not None:
@@ -223,10 +215,7 @@ class _Run:
             note=question.note,
             at=now,
         )
-        act_id = await insert_act(connection, rehearsed)
-        if act_id is None:
-            raise AssertionError("an act without an idempotency key is always inserted")
-        return act_id
+        return await store_act(connection, rehearsed)
 
     async def _judged(
         self, connection: WriterConnection, key: ContactKey, contact: KnownContact, now: datetime
@@ -235,7 +224,7 @@ class _Run:
         question = self._question
         earlier = earlier_requests(await requests_of_contact(connection, key))
         shown = standing(contact.facts, contact.policy, now)
-        several = liftable(forbidding(contact, now))
+        several = liftable(contact.forbidding(now))
         if (found := self._obstacle(shown, several, earlier)) is not None:
             return found
         failure = None if contact.id is None else await last_failure(connection, contact.id)

@@ -8,28 +8,25 @@ from msgspec.structs import replace
 
 from schemas.decision import Origin
 from schemas.safelist import DeclineReason, RequestKind, RequestState
-from worker.contacts.act_start import act_of
+from worker.contacts.act_start import act_of, store_act
 from worker.contacts.batch_terms import Applied, BatchRules
 from worker.contacts.decision_answer import StillForbidden
 from worker.contacts.decision_report import report_decisions
 from worker.contacts.locked_contact import locked_contact
 from worker.contacts.principal import Principal
 from worker.contacts.safelist_answer import left_of
-from worker.contacts.safelist_decision import ContactAppeared, approval, carry_out
-from worker.contacts.safelist_facts import forbidding
+from worker.contacts.safelist_decision import approval
 from worker.contacts.safelist_terms import require_note
 from worker.contacts.safelist_view import RequestView, request_view
-from worker.errors import Deadlocked, RequestRefused
+from worker.contacts.single_decision import carry_out, in_one_transaction
+from worker.errors import RequestRefused
 from worker.policy.safelist import NOT_SENT_AGAIN, STILL_FORBIDDEN
 from worker.process.logs import contact_field, get_logger
-from worker.store.acts import finish_act, insert_act
+from worker.store.acts import finish_act
 from worker.store.pool import WriterConnection, WriterPool
 from worker.store.safelist_requests import StoredRequest, decide_stored_request, request_by_id, take_turn
-from worker.store.writer_pool import rehearsing, writing
 
 _log = get_logger()
-
-_TRIES = 5
 
 
 class Review(Struct, frozen=True, kw_only=True):
@@ -67,23 +64,16 @@ async def review_request(pool: WriterPool, review: Review, *, batch: BatchRules)
     to the contact now that the requester did not know of; StoreUnavailable.
     """
     require_note("note", review.note, needed=review.decline is DeclineReason.OTHER)
-    for further_tries in reversed(range(_TRIES)):
-        try:
-            if review.dry_run:
-                async with rehearsing(pool, "deciding about a safelist request") as connection:
-                    answer, _ = await _decide(connection, review, batch)
-                return answer
-            async with writing(pool, "deciding about a safelist request") as connection:
-                answer, applied = await _decide(connection, review, batch)
-        except (Deadlocked, ContactAppeared):
-            if not further_tries:
-                raise
-            continue
-        if not answer.repeated:
-            _log_decision(answer.request)
-            report_decisions(applied)
-        return answer
-    raise AssertionError("the last try returns or raises")
+    answer, applied = await in_one_transaction(
+        pool,
+        "deciding about a safelist request",
+        lambda connection: _decide(connection, review, batch),
+        dry_run=review.dry_run,
+    )
+    if not review.dry_run and not answer.repeated:
+        _log_decision(answer.request)
+        report_decisions(applied)
+    return answer
 
 
 async def _decide(connection: WriterConnection, review: Review, batch: BatchRules) -> tuple[ReviewAnswer, Applied]:
@@ -115,9 +105,7 @@ async def _act(connection: WriterConnection, review: Review, request: StoredRequ
         at=now,
         subject=f"safelist {verb} {request.id}",
     )
-    act_id = await insert_act(connection, act)
-    if act_id is None:
-        raise AssertionError("an act without an idempotency key is always inserted")
+    act_id = await store_act(connection, act)
     await finish_act(connection, act_id, at=now)
     return act_id
 
@@ -142,7 +130,7 @@ async def _approve(
 ) -> tuple[ReviewAnswer, Applied]:
     contact = await locked_contact(connection, request.key, policies=batch.policies, now=now)
     if request.kind == RequestKind.LIFT:
-        since = sorted({one.name for one in forbidding(contact, now)} - set(request.about))
+        since = sorted({one.name for one in contact.forbidding(now)} - set(request.about))
         if since:
             raise _changed_since(request, since)
     principal = review.principal
