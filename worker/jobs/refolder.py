@@ -10,8 +10,8 @@ from worker.contacts.refold_report import report_ended
 from worker.contacts.refold_steps import RefoldStep, refold_some
 from worker.contacts.status_change import report_changes
 from worker.errors import StoreUnavailable
+from worker.jobs.lookout import look_for_work, may_go_on
 from worker.process.backlog import Backlog
-from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
 from worker.process.pause import pause
 from worker.store.pool import WriterPool
@@ -25,8 +25,6 @@ _STEP_SECONDS = 0.05  # nobody waits longer for a contact that a step has locked
 _SLICE_ENTRIES = 500  # read and folded at once: some ten milliseconds
 _AFTER_A_DEFECT = timedelta(minutes=5)
 _RESTS = 0.25  # of each step's time
-_BEHIND_PARCELS = 50
-_BEHIND_SECONDS = 1.0
 
 
 class Refolder:
@@ -51,23 +49,11 @@ class Refolder:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, and finishes its step then. Waits for Postgres while it is away."""
-        backoff = Backoff(first_seconds=_LOOK_SECONDS, longest_seconds=30.0)
-        while not stop.is_set():
-            try:
-                await self.work_off(stop)
-            except StoreUnavailable as error:
-                _log.warning("task.failed", task="refolds", reason=str(error), wait_seconds=backoff.seconds)
-                await backoff.wait(stop)
-            else:
-                backoff.succeeded()
-                await pause(stop, _LOOK_SECONDS)
+        await look_for_work(self.work_off, stop, task="refolds", every_seconds=_LOOK_SECONDS)
 
     async def work_off(self, stop: asyncio.Event) -> None:
         """Returns when no contact waits that nobody else has locked. Raises StoreUnavailable."""
-        while not stop.is_set():
-            if self._backlog.parcels > _BEHIND_PARCELS:
-                await pause(stop, _BEHIND_SECONDS)
-                continue
+        while await may_go_on(self._backlog, stop):
             started = time.monotonic()
             if not await self.take_step():
                 return

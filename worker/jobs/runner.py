@@ -15,9 +15,9 @@ from worker.contacts.refold_report import report_requested
 from worker.contacts.status_change import report_changes
 from worker.errors import StoreUnavailable
 from worker.jobs.kind import JobKind
+from worker.jobs.lookout import look_for_work, may_go_on
 from worker.process import metrics
 from worker.process.backlog import Backlog
-from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
 from worker.process.pause import pause
 from worker.store.jobs import (
@@ -48,8 +48,6 @@ _SLOWER = 1.5  # than the fastest steps lately: the machine has other work
 # Below the fewest a step is busier with itself than with its work: on a machine under load each would take too long.
 _FEWEST, _MOST = 100, 1000
 _FIRST = 100
-_BEHIND_PARCELS = 50
-_BEHIND_SECONDS = 1.0
 _RESTS = 0.25  # of each step's time
 _RESTS_BESIDE_OTHERS = 1.5
 _FORGETS = 1.02  # the fastest step's time grows by so much with each one, so that an odd one is forgotten
@@ -81,16 +79,7 @@ class JobRunner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, and finishes its step then. Waits for Postgres while it is away."""
-        backoff = Backoff(first_seconds=_LOOK_SECONDS, longest_seconds=30.0)
-        while not stop.is_set():
-            try:
-                await self.work_off(stop)
-            except StoreUnavailable as error:
-                _log.warning("task.failed", task="jobs", reason=str(error), wait_seconds=backoff.seconds)
-                await backoff.wait(stop)
-            else:
-                backoff.succeeded()
-                await pause(stop, _LOOK_SECONDS)
+        await look_for_work(self.work_off, stop, task="jobs", every_seconds=_LOOK_SECONDS)
 
     async def work_off(self, stop: asyncio.Event) -> None:
         """Returns when no job is open that this process knows. Raises StoreUnavailable."""
@@ -103,10 +92,7 @@ class JobRunner:
                 await self._work_off(job, kind, stop)
 
     async def _work_off(self, job: JobRow, kind: JobKind, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            if self._backlog.parcels > _BEHIND_PARCELS:
-                await pause(stop, _BEHIND_SECONDS)
-                continue
+        while await may_go_on(self._backlog, stop):
             try:
                 outcome = await self._go_on(job, kind, stop)
             except (StoreUnavailable, asyncio.CancelledError):

@@ -14,10 +14,9 @@ from msgspec import Struct
 
 from worker.contacts.daily_summary import make_due_summaries, text_of_summary
 from worker.errors import StoreUnavailable
+from worker.jobs.lookout import look_for_work
 from worker.jobs.summary_mail import Attempt, Outcome, attempt, compose
-from worker.process.backoff import Backoff
 from worker.process.logs import contact_field, get_logger, text_field
-from worker.process.pause import pause
 from worker.settings.tree import SummarySettings
 from worker.store.daily_summaries import (
     ACCEPTED,
@@ -79,19 +78,14 @@ class SummarySender:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set, and finishes its mail then. Waits for Postgres while it is away."""
-        backoff = Backoff(first_seconds=_LOOK_SECONDS, longest_seconds=30.0)
-        while self._settings.enabled and not stop.is_set():
-            try:
-                await self.work_off(stop)
-            except StoreUnavailable as error:
-                _log.warning("task.failed", task="summaries", reason=str(error), wait_seconds=backoff.seconds)
-                await backoff.wait(stop)
-            except Exception:  # noqa: BLE001 - a defect of ours must not stop the processor
-                _log.exception("summary.failed")
-                await backoff.wait(stop)
-            else:
-                backoff.succeeded()
-                await pause(stop, _LOOK_SECONDS)
+        if self._settings.enabled:
+            await look_for_work(
+                self.work_off,
+                stop,
+                task="summaries",
+                every_seconds=_LOOK_SECONDS,
+                tell_bug=lambda: _log.exception("summary.failed"),
+            )
 
     async def work_off(self, stop: asyncio.Event, *, account: str | None = None) -> None:
         """Makes and sends what is due, of one account or of all. Raises StoreUnavailable."""
