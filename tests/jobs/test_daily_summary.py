@@ -9,25 +9,13 @@ from pathlib import Path
 import pytest
 
 from schemas.safelist import DeclineReason, RequestKind
-from schemas.source import Secret
 from tests.contacts.safelisting import a_wish, ask, complained, review
+from tests.jobs.job_settings import job_settings
 from tests.jobs.smtp_server import SmtpServer
 from tests.jobs.summaries import BEFORE, EIGHT, RECIPIENT, an_account, blocked, decided_at, look, settings_for, states
 from tests.waiting import until
 from worker.jobs.service import run_jobs
-from worker.policy.policy_file import preset
 from worker.process.backlog import Backlog
-from worker.settings.tree import (
-    ApiSettings,
-    ConnectionSettings,
-    LogSettings,
-    MailboxSettings,
-    PostgresSettings,
-    ProcessorSettings,
-    QueueSettings,
-    ReceiverSettings,
-    Settings,
-)
 from worker.store.pool import WriterPool
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -200,18 +188,7 @@ async def test_the_process_of_a_processor_sends_what_is_due(
 ) -> None:
     await an_account(pool, zone="UTC")
     await blocked(pool, "gone@example.org", at=datetime.now(UTC) - timedelta(days=1))
-    settings = Settings(
-        postgres=PostgresSettings(url=Secret(database_dsn)),
-        queue=QueueSettings(),
-        receiver=ReceiverSettings(),
-        connections=ConnectionSettings(),
-        processor=ProcessorSettings(),
-        api=ApiSettings(),
-        mailbox=MailboxSettings(),
-        logs=LogSettings(),
-        policy=preset("recommended"),
-        summary=settings_for(smtp.port, hour=0),
-    )
+    settings = job_settings(database_dsn, summary=settings_for(smtp.port, hour=0))
     stop = asyncio.Event()
     working = asyncio.create_task(run_jobs(settings, stop, Backlog()))
 

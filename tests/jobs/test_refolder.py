@@ -6,18 +6,19 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import prometheus_client
 import pytest
 
-from schemas.source import Secret
 from schemas.vocabulary import Cause, Kind
 from tests.contacts.long_logs import add_calm_events
 from tests.contacts.refolds import finish, refolder, waiting
 from tests.contacts.test_applying import POLICY, apply, facts_by_address
 from tests.contacts.test_late_entries import JANE, fold_anew, giant
+from tests.jobs.job_settings import job_settings
 from tests.schemas.feedback_events import START, make_event
 from tests.waiting import until
 from worker.jobs.service import run_jobs
@@ -27,17 +28,6 @@ from worker.process.backlog import Backlog
 from worker.processor.batch import Committed
 from worker.processor.parsing import ParsedParcels
 from worker.processor.reporting import report_load
-from worker.settings.tree import (
-    ApiSettings,
-    ConnectionSettings,
-    LogSettings,
-    MailboxSettings,
-    PostgresSettings,
-    ProcessorSettings,
-    QueueSettings,
-    ReceiverSettings,
-    Settings,
-)
 from worker.store.pool import WriterPool
 from worker.store.stored_entries import stored_entries
 from worker.store.writer_pool import open_writer_pool
@@ -71,7 +61,8 @@ async def test_killed_again_and_again_a_refold_goes_on_where_it_was(pool: Writer
         await until(is_further, "a step more", every_seconds=0.01)
         if len(places) < KILLS:
             for process in processes:
-                process.send_signal(signal.SIGKILL)
+                with suppress(ProcessLookupError):  # one of them may have found the contact locked, and have ended
+                    process.send_signal(signal.SIGKILL)
         await asyncio.gather(*ends)
         if place := await pool.fetchval("SELECT occurred_at FROM refolds"):
             places.append(place)
@@ -169,7 +160,7 @@ async def all_are_right(pool: WriterPool, ids: list[int]) -> None:
 async def test_every_processor_takes_steps_beside_its_jobs(pool: WriterPool, database_dsn: str) -> None:
     ids = await giants(pool, 1, entries=6_000)
     stop = asyncio.Event()
-    service = asyncio.create_task(run_jobs(settings(database_dsn), stop, Backlog()))
+    service = asyncio.create_task(run_jobs(job_settings(database_dsn), stop, Backlog()))
 
     async def nobody_waits() -> bool:
         return await waiting(pool) == 0
@@ -222,18 +213,3 @@ async def test_a_refold_that_cannot_be_read_holds_up_no_other(pool: WriterPool) 
         " late_at = NULL, late_rank = NULL, late_key = NULL"  # from the beginning to the end
     )
     await all_are_right(pool, [first, second])
-
-
-def settings(dsn: str) -> Settings:
-    """Those of a processor; only the database is used."""
-    return Settings(
-        postgres=PostgresSettings(url=Secret(dsn)),
-        queue=QueueSettings(url=Secret("amqp://nowhere")),
-        receiver=ReceiverSettings(),
-        connections=ConnectionSettings(),
-        processor=ProcessorSettings(),
-        api=ApiSettings(),
-        mailbox=MailboxSettings(),
-        logs=LogSettings(),
-        policy=POLICY,
-    )
