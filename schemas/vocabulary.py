@@ -215,3 +215,13 @@ _FORBIDDEN: dict[str, tuple[MailClass, ...]] = {
 def forbidden_classes(blocks: str) -> tuple[MailClass, ...]:
     """The classes of mail that this word of `Blocks` forbids; a word that this version does not know forbids all."""
     return _FORBIDDEN.get(blocks, _FORBIDDEN[Blocks.ALL])
+
+
+class System(StrEnum):
+    """Another system, whose names of statuses are known (worker.policy.other_names)."""
+
+    KARTRA = "kartra"
+    KARTRA_LEADS = "kartra_leads"
+    KEAP = "keap"
+    EMAILMASSIVO = "emailmassivo"
+    YESPO = "yespo"

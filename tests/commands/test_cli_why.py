@@ -2,9 +2,8 @@
 
 import json
 
+from schemas.vocabulary import System
 from tests.commands.shell import Shell
-from worker.commands.support.one_contact import SYSTEM_NAMES
-from worker.policy.other_names import System
 
 
 async def test_a_person_is_told_why_a_contact_must_not_be_mailed(shell: Shell) -> None:
@@ -43,5 +42,6 @@ async def test_a_contact_that_is_not_known_is_reported_as_unknown(shell: Shell) 
     )
 
 
-def test_help_knows_every_system_without_importing_them() -> None:
-    assert tuple(system.value for system in System) == SYSTEM_NAMES
+async def test_help_names_every_system(shell: Shell) -> None:
+    told = await shell.run("why", "--help")
+    assert f"--names {{{','.join(System)}}}" in told.output

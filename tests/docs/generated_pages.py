@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from schemas.log_event import COMMON_FIELDS
 from schemas.log_events import LOG_EVENTS
+from schemas.vocabulary import System
 from tests.docs.pages import REPOSITORY
 from tests.docs.provider_tables import LEFT_OUT, in_order, page_of, provider_rows, word_rows
 from tests.docs.rooms_drawing import rooms_svg
 from tests.docs.where_to_look import where_to_look_page
 from worker import errors
 from worker.errors import BouncekeeperError
-from worker.policy.other_names import NAMES, System
+from worker.policy.other_names import NAMES
 
 _LEVELS = ("error", "warning", "info", "debug")
 _COMMON_FIELD_MEANINGS = {

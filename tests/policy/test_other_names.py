@@ -6,14 +6,14 @@ import pytest
 
 from schemas.decision import Permission, Strength
 from schemas.entry import Entry
-from schemas.vocabulary import Blocks, Cause, Kind, Status
+from schemas.vocabulary import Blocks, Cause, Kind, Status, System
 from tests.policy.rules import day, delivered, hard, soft
 from tests.schemas.decisions import added, optin
 from tests.schemas.feedback_events import make_event
 from worker.policy.dimension import Standing
 from worker.policy.facts import Facts
 from worker.policy.fold import fold_all
-from worker.policy.other_names import NAMES, System, When, name_in
+from worker.policy.other_names import NAMES, When, name_in
 from worker.policy.policy_file import recommended_policy
 from worker.policy.standing import standing
 

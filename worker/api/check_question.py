@@ -6,10 +6,9 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from schemas.decision_request import MOST_TEXT_CHARACTERS
-from schemas.vocabulary import Channel, MailClass
+from schemas.vocabulary import Channel, MailClass, System
 from worker.api.request_body import decode_body
 from worker.errors import RequestRefused
-from worker.policy.other_names import System
 
 _LONGEST_ADDRESS_BYTES = 800  # with every second character escaped
 _AROUND_ADDRESSES_BYTES = 64 * 1024

@@ -7,9 +7,8 @@ from typing import NamedTuple
 from aiohttp import web
 
 from schemas.address import normalise_recipient
-from schemas.vocabulary import Channel
+from schemas.vocabulary import Channel, System
 from worker.errors import RequestRefused
-from worker.policy.other_names import System
 
 _SHOWN_CHARACTERS = 40
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel, MailClass
 from worker.commands.catalogue import Command
+from worker.commands.support.act_flags import add_account_flags
 from worker.commands.support.checking import FallOut, cells, check_stream, headings, tell
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.one_contact import add_names_argument, asked_names
@@ -69,13 +70,7 @@ examples:
     parser.add_argument(
         "--scope", metavar="NAME", help="the list or group: opt-outs of others do not count (default: all count)"
     )
-    parser.add_argument("--account", default=_DEFAULT_ACCOUNT, help="(default %(default)s)")
-    parser.add_argument(
-        "--channel",
-        choices=[channel.value for channel in Channel],
-        default=Channel.EMAIL.value,
-        help="how they are reached; on sms an address is a phone number such as +491701234567 (default %(default)s)",
-    )
+    add_account_flags(parser, reached="how they are reached; on sms an address is a phone number such as +491701234567")
     add_names_argument(parser)
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)

@@ -12,7 +12,7 @@ from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
-from worker.commands.support.one_contact import add_contact_arguments, asked_names, no_address, not_known
+from worker.commands.support.one_contact import add_contact_arguments, asked_names, no_address, not_known, report_of
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings.tree import Settings
@@ -83,36 +83,22 @@ async def _read(
     settings: Settings, address: str, arguments: Namespace
 ) -> "tuple[ContactReport, ExplanationAnswer] | str":
     """The report and the explanation, or why there are none."""
-    from worker.commands.support.account import require_account  # noqa: PLC0415
     from worker.commands.support.database import opened_database  # noqa: PLC0415
     from worker.contacts.explanation import MAX_STEPS, contact_explanation  # noqa: PLC0415
-    from worker.contacts.policies import Policies  # noqa: PLC0415
-    from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
-    from worker.settings.safelist import configured_rules  # noqa: PLC0415
+    from worker.contacts.policies import Policies  # noqa: PLC0415 - all of these cost time that --help has not
 
-    now, names = datetime.now(UTC), asked_names(arguments)
-    policies, account, channel = Policies(settings.policy), arguments.account, Channel(arguments.channel)
+    now = datetime.now(UTC)
     async with opened_database(settings) as pool:
-        await require_account(pool, settings, account)
-        report = await contact_report(
-            pool,
-            address,
-            policies=policies,
-            now=now,
-            account=account,
-            channel=channel,
-            names=names,
-            limits=configured_rules(settings.safelist).limits,
-        )
+        report = await report_of(pool, settings, address, arguments, now=now)
         explain = partial(
             contact_explanation,
             pool,
             address,
-            policies=policies,
+            policies=Policies(settings.policy),
             now=now,
-            account=account,
-            channel=channel,
-            names=names,
+            account=arguments.account,
+            channel=Channel(arguments.channel),
+            names=asked_names(arguments),
         )
         explanation = await explain(limit=MAX_STEPS) if arguments.all else await explain()
         while arguments.all and explanation is not None and explanation.next is not None:

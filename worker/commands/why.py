@@ -9,7 +9,7 @@ from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
-from worker.commands.support.one_contact import add_contact_arguments, asked_names, no_address, not_known
+from worker.commands.support.one_contact import add_contact_arguments, no_address, not_known, report_of
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.settings.tree import Settings
@@ -70,24 +70,10 @@ def _run(arguments: Namespace) -> int:
 
 async def _read(settings: Settings, address: str, arguments: Namespace) -> "ContactReport | str":
     """The report, or why there is none."""
-    from worker.commands.support.account import require_account  # noqa: PLC0415
-    from worker.commands.support.database import opened_database  # noqa: PLC0415
-    from worker.contacts.policies import Policies  # noqa: PLC0415
-    from worker.contacts.report import contact_report  # noqa: PLC0415 - all of these cost time that --help has not
-    from worker.settings.safelist import configured_rules  # noqa: PLC0415
+    from worker.commands.support.database import opened_database  # noqa: PLC0415 - costs time that --help has not
 
     async with opened_database(settings) as pool:
-        await require_account(pool, settings, arguments.account)
-        report = await contact_report(
-            pool,
-            address,
-            policies=Policies(settings.policy),
-            now=datetime.now(UTC),
-            account=arguments.account,
-            channel=Channel(arguments.channel),
-            names=asked_names(arguments),
-            limits=configured_rules(settings.safelist).limits,
-        )
+        report = await report_of(pool, settings, address, arguments, now=datetime.now(UTC))
         return await not_known(pool, address, arguments) if report is None else report
 
 

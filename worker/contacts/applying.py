@@ -198,7 +198,7 @@ class _Batch:
                 self._applied.kinds[event.provider, event.kind] += 1
 
     async def _fold_existing(self, contacts: list[BatchContact]) -> None:
-        await self._refolds.leave_giants(contacts)
+        overtaken = await self._refolds.leave_giants(contacts)
         with_facts = [(contact, facts_from_row(contact.row)) for contact in contacts]
         is_surely_new = self._recognition.surely_new
         doubts: list[Doubt] = []
@@ -208,8 +208,7 @@ class _Batch:
                 asked = surely_new if is_surely_new(facts, entry) else doubts
                 asked.append(Doubt(entry=entry, contact_id=contact.row.id))
         known = await self._recognition.known(doubts, surely_new)
-        overtaken = [one for one in contacts if is_overtaken(one.row, one.policy)]
-        decided = [one.row for one in overtaken if one.entries and isinstance(one.entries[0], Decision)]
+        decided = [one.row for one in overtaken if isinstance(one.entries[0], Decision)]
         anew = await facts_anew(self._connection, decided, self._active)
         refold: list[BatchContact] = []
         for contact, facts in with_facts:

@@ -49,14 +49,14 @@ class BatchRefolds:
         """True if this batch has begun it."""
         return refold.contact_id not in self._under_way
 
-    async def leave_giants(self, contacts: Iterable[BatchContact]) -> None:
+    async def leave_giants(self, contacts: Iterable[BatchContact]) -> list[BatchContact]:
         """Of contacts that were folded under a former policy, those with long logs are left to the background.
 
-        Until it has folded them they stay under the former policy.
+        Until it has folded them they stay under the former policy. Gives the others, which the batch folds anew.
         """
         overtaken = [one for one in contacts if one.entries and is_overtaken(one.row, self._active)]
         if not overtaken:
-            return
+            return []
         long = await self._long([one.row.id for one in overtaken])
         giants = [contact for contact in overtaken if contact.row.id in long]
         former = await self._rules.policies.of_all(self._connection, {contact.row.policy_id for contact in giants})
@@ -64,6 +64,7 @@ class BatchRefolds:
             mark = contact.row.policy_id
             contact.policy = NumberedPolicy(id=mark or UNNUMBERED, policy=former[mark].policy)
             self._refolds.setdefault(contact.row.id, new_refold(contact.row.id, self._active, self._now))
+        return [contact for contact in overtaken if contact.row.id not in long]
 
     async def fold_long_logs(
         self, contacts: Sequence[BatchContact], bases: Mapping[int, FormerBase]

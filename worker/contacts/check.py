@@ -7,13 +7,13 @@ from datetime import datetime
 from msgspec import Struct
 
 from schemas.address import normalise_recipient
-from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status, forbidden_classes
+from schemas.vocabulary import Blocks, Cause, Channel, MailClass, Status, System, forbidden_classes
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import Policies
 from worker.policy.dimension import Standing
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
-from worker.policy.other_names import System, name_in
+from worker.policy.other_names import name_in
 from worker.policy.provisional import shown_standing
 from worker.policy.rule import Policy
 from worker.policy.scope import policy_within, within

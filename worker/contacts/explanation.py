@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import structs
 
-from schemas.vocabulary import Channel
+from schemas.vocabulary import Channel, System
 from worker.contacts.open_refolds import OpenRefold, open_refolds
 from worker.contacts.policies import Policies
 from worker.contacts.standing_view import StandingView, standing_view
@@ -23,7 +23,6 @@ from worker.policy.event_order import order_key
 from worker.policy.explain import Passed
 from worker.policy.facts import Facts, OrderKey
 from worker.policy.facts_encoding import decode_facts, facts_from_row
-from worker.policy.other_names import System
 from worker.policy.policy_encoding import policy_number
 from worker.policy.provisional import next_change, shown_standing
 from worker.policy.rule import Policy

@@ -10,7 +10,7 @@ from schemas.decision import ConsentProof, Decision, Permission, Strength
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.outgoing import HistoryLine
-from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status, Way
+from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status, System, Way
 from worker.contacts.decision_view import DecisionView, decision_view
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.people import AddressView, Belongings, PersonView, belongings
@@ -22,7 +22,6 @@ from worker.policy.complaint import Complaint
 from worker.policy.consent import Consent, Optin, Wish
 from worker.policy.facts import Facts
 from worker.policy.facts_encoding import facts_from_row
-from worker.policy.other_names import System
 from worker.policy.provisional import shown_standing
 from worker.policy.reason import reason_sentence
 from worker.policy.safelist import AttemptLimits

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from schemas.vocabulary import Blocks, Cause, MailClass, Status
+from schemas.vocabulary import Blocks, Cause, MailClass, Status, System
 from worker.contacts.policies import NumberedPolicy
 from worker.policy.dimension import Standing
 from worker.policy.facts import Facts
-from worker.policy.other_names import System, name_in
+from worker.policy.other_names import name_in
 from worker.policy.reason import short_reason
 from worker.policy.sentences import lifts, standing_sentence
 from worker.store.contact_rows import ContactRow

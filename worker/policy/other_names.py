@@ -15,19 +15,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from schemas.decision import Permission, Strength
-from schemas.vocabulary import Cause, Status
+from schemas.vocabulary import Cause, Status, System
 from worker.policy.dimension import Standing
 from worker.policy.facts import Facts
-
-
-class System(StrEnum):
-    """Whose names."""
-
-    KARTRA = "kartra"
-    KARTRA_LEADS = "kartra_leads"
-    KEAP = "keap"
-    EMAILMASSIVO = "emailmassivo"
-    YESPO = "yespo"
 
 
 class When(StrEnum):

@@ -152,17 +152,16 @@ def _failing(standing: Standing, facts: Facts, entries: Sequence[Entry], *, is_c
     return f"{sentence.rstrip('.')}."
 
 
-def _failures_of(cause: Cause, facts: Facts, entries: Iterable[Entry]) -> Iterable[FeedbackEvent]:
+def _failures_of(cause: Cause, facts: Facts, entries: Sequence[Entry]) -> Iterable[FeedbackEvent]:
     """The failures of this cause, the latest first, since a message was last delivered."""
-    entries = list(entries)
-    noted_out = annotations([entry for entry in entries if isinstance(entry, Decision)])
+    known = annotations(entries)
     delivered_at = facts.engagement.last_delivered_at
     for entry in entries:
         if not isinstance(entry, FeedbackEvent) or entry.kind not in _FAILURES or entry.cause is not cause:
             continue
         if delivered_at is not None and entry.occurred_at < delivered_at:
             return
-        if noted_out.out(entry) is None:
+        if known.out(entry) is None:
             yield entry
 
 

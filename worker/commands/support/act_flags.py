@@ -5,14 +5,14 @@ from argparse import ArgumentParser
 from schemas.vocabulary import Channel
 
 
-def add_account_flags(parser: ArgumentParser) -> None:
-    """Whose contacts they are, and how they are reached."""
+def add_account_flags(parser: ArgumentParser, *, reached: str = "how they are reached") -> None:
+    """Whose contacts they are; and how they are `reached`, in words for the help."""
     parser.add_argument("--account", default="default", help="(default %(default)s)")
     parser.add_argument(
         "--channel",
         choices=[channel.value for channel in Channel],
         default=Channel.EMAIL.value,
-        help="how they are reached (default %(default)s)",
+        help=f"{reached} (default %(default)s)",
     )
 
 
