@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from schemas.decision import DecisionKind, Role
+from schemas.decision import DecisionKind, Origin, Role
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind, MailClass
 from tests.contacts.refolds import finish, refolder, waiting
@@ -206,3 +206,20 @@ async def test_a_lift_meanwhile_has_to_end_what_came_late(pool: WriterPool, cont
     await finish(pool)
     assert await pool.fetchval("SELECT status FROM contacts") == "active"
     assert (await facts_by_address(pool))[JANE] == await fold_anew(pool, contact_id)
+
+
+async def test_what_came_late_is_known_to_have_even_if_it_leaves_nothing(pool: WriterPool) -> None:
+    await an_act(pool)
+    wish = make_decision(DecisionKind.DECLINED_COMMERCIAL, day=0, origin=Origin.IMPORT)
+    others = [make_event(Kind.DEFERRED, day=day, message=f"m{day}") for day in range(1, 9)]
+    await apply(pool, others, rules=TINY)
+    async with writing(pool) as connection:
+        await apply_decisions(connection, [wish], rules=TINY, now=NOW)
+        void = make_decision(
+            DecisionKind.VOIDED, day=0.5, origin=Origin.IMPORT, entry_keys=(wish.event_key,), key="a void"
+        )
+        await apply_decisions(connection, [void], rules=TINY, now=NOW)
+    [refold] = (await open_refolds(pool, [await pool.fetchval("SELECT id FROM contacts")])).values()
+
+    assert refold.provisional is not None
+    assert refold.provisional.consent == Facts().consent

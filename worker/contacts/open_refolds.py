@@ -105,7 +105,7 @@ def _open_refold(row: RefoldRow) -> OpenRefold:
         policy=row.policy,
         reached=reached,
         last_late=last_late,
-        provisional=None if row.provisional is None else decode_facts(row.provisional),
+        provisional=None if row.provisional is None else decode_facts(row.provisional or None),
     )
 
 
@@ -124,5 +124,6 @@ def _row(one: OpenRefold) -> RefoldRow:
         late_at=late.occurred_at if late else None,
         late_rank=late.rank if late else None,
         late_key=late.event_key if late else None,
-        provisional=None if one.provisional is None else encode_facts(one.provisional),
+        # What came late may leave nothing, which is not the same as that nothing came late.
+        provisional=None if one.provisional is None else encode_facts(one.provisional) or b"",
     )
