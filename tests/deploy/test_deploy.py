@@ -3,39 +3,27 @@
 import importlib
 import os
 import re
-import shutil
-import stat
 import subprocess
 import tomllib
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from worker.commands.catalogue import COMMANDS, Command
-from worker.settings.configuration import load_settings
 from worker.settings.declarations import setting_declarations
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KUBERNETES_FOLDER = REPOSITORY / "deploy" / "kubernetes"
 KUBERNETES = sorted(KUBERNETES_FOLDER.rglob("*.yaml"))
 OURS = {"receiver", "processor", "mailbox", "api"}
-SERVICES = {*OURS, "front", "migrate", "rabbitmq", "postgres"}
 KNOWN_VARIABLES = {
     name
     for declaration in setting_declarations()
     for name in (declaration.environment_name, *([declaration.file_environment_name] if declaration.secret else []))
 }
-
-
-@pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
-    return loaded
 
 
 def containers() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -45,114 +33,6 @@ def containers() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
                 pod = document["spec"]["template"]["spec"]
                 for container in pod["containers"]:
                     yield path.name, pod, container
-
-
-class TestCompose:
-    def test_the_front_lets_nothing_but_webhooks_and_unsubscribe_links_through(self) -> None:
-        frontend = (REPOSITORY / "deploy" / "haproxy.cfg").read_text().partition("frontend webhooks")[2]
-        rules = [line.strip() for line in frontend.partition("backend ")[0].splitlines()]
-        assert "http-request deny deny_status 404 unless { path_beg /webhooks/ /u/ }" in rules
-
-    def test_the_receivers_believe_the_front_alone_about_the_callers_address(self, compose: dict[str, Any]) -> None:
-        front, receiver = compose["services"]["front"], compose["services"]["receiver"]
-        address = front["networks"]["edge"]["ipv4_address"]
-        assert receiver["environment"]["BOUNCEKEEPER_RECEIVER_TRUSTED_PROXIES"] == address
-        assert "edge" in receiver["networks"]
-        assert [name for name, service in compose["services"].items() if "edge" in service.get("networks", ())] == [
-            "front",
-            "receiver",
-        ]
-        edge = compose["networks"]["edge"]
-        (addresses,) = edge["ipam"]["config"]
-        assert edge["internal"] is True
-        assert ip_address(address) in ip_network(addresses["subnet"])
-        # Nobody is given the front's address while it is away.
-        assert ip_address(address) not in ip_network(addresses["ip_range"])
-        assert ip_network(addresses["ip_range"]).subnet_of(ip_network(addresses["subnet"]))  # type: ignore[arg-type]
-
-    def test_the_receivers_port_is_published_by_the_front_alone(self, compose: dict[str, Any]) -> None:
-        published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
-        assert published == {"front": ["8025:8025"], "api": ["127.0.0.1:8026:8026"]}
-
-    def test_every_part_of_the_topology_is_there(self, compose: dict[str, Any]) -> None:
-        assert set(compose["services"]) == SERVICES
-        assert compose["services"]["receiver"]["deploy"]["replicas"] == 2
-        assert compose["services"]["processor"]["deploy"]["replicas"] == 2
-
-    def test_everything_that_runs_on_is_watched_and_started_again(self, compose: dict[str, Any]) -> None:
-        for name, service in compose["services"].items():
-            if name == "migrate":
-                assert service["restart"] == "on-failure"
-                continue
-            assert service["restart"] == "unless-stopped", name
-            assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}, name
-
-    def test_ours_wait_for_the_migration_and_have_no_rights_they_need_not(self, compose: dict[str, Any]) -> None:
-        for name in OURS:
-            service = compose["services"][name]
-            assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
-            assert service["read_only"] is True
-            assert service["cap_drop"] == ["ALL"]
-
-    def test_commands_and_variables_are_ones_that_the_program_knows(self, compose: dict[str, Any]) -> None:
-        for name in (*OURS, "migrate"):
-            service = compose["services"][name]
-            assert service["command"][0] in COMMANDS
-            assert set(service["environment"]) <= KNOWN_VARIABLES
-
-    def test_mailboxes_are_fetched_only_if_their_profile_is_asked_for(self, compose: dict[str, Any]) -> None:
-        assert [name for name, service in compose["services"].items() if "profiles" in service] == ["mailbox"]
-        assert compose["services"]["mailbox"]["profiles"] == ["mailbox"]
-
-    def test_a_health_check_asks_where_its_service_listens(self, compose: dict[str, Any]) -> None:
-        for name, section in (("processor", "PROCESSOR"), ("mailbox", "MAILBOX")):
-            service = compose["services"][name]
-            port = service["environment"][f"BOUNCEKEEPER_{section}_PORT"]
-            assert service["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}/healthz"
-
-    @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
-    def test_compose_itself_understands_it(self) -> None:
-        done = subprocess.run(
-            ["docker-compose", "--profile", "mailbox", "config", "--services"],
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert set(done.stdout.split()) == SERVICES
-
-    def test_secrets_come_from_files_that_make_secrets_makes(self, compose: dict[str, Any], tmp_path: Path) -> None:
-        (tmp_path / "secrets").mkdir()
-        shutil.copy(REPOSITORY / "deploy" / "make-secrets", tmp_path)
-        subprocess.run([tmp_path / "make-secrets"], check=True, capture_output=True)
-        made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
-        for name, secret in compose["secrets"].items():
-            assert secret == {"file": f"./deploy/secrets/{name}"}
-            assert made[name]
-        assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
-        subprocess.run([tmp_path / "make-secrets"], check=True, capture_output=True)
-        assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
-        settings = load_settings(
-            config_file=REPOSITORY / "deploy" / "bouncekeeper.toml",
-            environment={
-                "BOUNCEKEEPER_POSTGRES_URL_FILE": str(tmp_path / "secrets" / "postgres_url"),
-                "BOUNCEKEEPER_QUEUE_URL_FILE": str(tmp_path / "secrets" / "queue_url"),
-                "BOUNCEKEEPER_API_TOKENS_FILES": str(tmp_path / "secrets" / "api_token"),
-            },
-            overrides={},
-        )
-        assert settings.receiver.host == settings.api.host == "0.0.0.0"  # noqa: S104 - compared, not bound
-
-    def test_every_file_that_is_mounted_exists(self, compose: dict[str, Any]) -> None:
-        for service in compose["services"].values():
-            for volume in service.get("volumes", []):
-                source = volume.partition(":")[0]
-                if source.startswith("./") and not source.startswith("./deploy/secrets/"):
-                    assert (REPOSITORY / source).is_file(), source
-
-    def test_no_secret_is_ever_committed(self) -> None:
-        assert (REPOSITORY / "deploy" / "secrets" / ".gitignore").read_text() == "*\n!.gitignore\n"
 
 
 class TestKubernetes:

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,25 +16,60 @@ from worker.errors import ImpossibleSetting
 from worker.local_services.debian_package import install_package
 from worker.local_services.process import ServiceProcess, free_port, listens
 
-SHIPPED = REPOSITORY / "deploy" / "haproxy.cfg"
+SHIPPED = REPOSITORY / "deploy" / "front" / "haproxy.cfg"
 _START_SECONDS = 20.0
 _ENOUGH_CONNECTIONS = "256"  # the shipped figure wants more descriptors than a test may have
 
 
 class HaproxyFront:
-    """A front on a free port of 127.0.0.1 and ::1, before one receiver of this machine."""
+    """A front on a free port of 127.0.0.1 and ::1.
 
-    def __init__(self, process: ServiceProcess, port: int) -> None:
+    It is before one receiver of this machine or, with `dns_port`, before all whose addresses the DNS there tells.
+    """
+
+    def __init__(self, process: ServiceProcess, port: int, health_port: int) -> None:
         self.port = port
+        self.health_port = health_port
         self._process = process
 
     @classmethod
-    async def start(cls, folder: Path, receiver_port: int, *, connections_per_address: int | None = None) -> Self:
+    async def start(
+        cls,
+        folder: Path,
+        receiver_port: int,
+        *,
+        dns_port: int | None = None,
+        connections_per_address: int | None = None,
+        head_seconds: int | None = None,
+    ) -> Self:
         """The front, ready for connections. Raises ImpossibleSetting if there is no HAProxy."""
-        program = await asyncio.to_thread(_find_haproxy)
-        port = free_port()
+        program = await asyncio.to_thread(find_haproxy)
+        port, health_port = free_port(), free_port()
+        replacements = [
+            (r"maxconn 4096", f"maxconn {_ENOUGH_CONNECTIONS}"),
+            (r"bind 0\.0\.0\.0:8025", f"bind 127.0.0.1:{port}"),
+            (r"^    bind \[::\]:8025 v6only$", f"    bind [::1]:{port} v6only" if has_ipv6_loopback() else ""),
+            (r"bind 127\.0\.0\.1:8024", f"bind 127.0.0.1:{health_port}"),
+        ]
+        if dns_port is None:
+            replacements += [
+                (r"resolvers docker\n(?:    .*\n)+", ""),
+                (
+                    r"server-template receiver \d+ receiver:8025 (.*) resolvers docker .*",
+                    rf"server one 127.0.0.1:{receiver_port} \1",
+                ),
+            ]
+        else:
+            replacements += [
+                (r"127\.0\.0\.11:53", f"127.0.0.1:{dns_port}"),
+                (r"receiver:8025", f"receiver:{receiver_port}"),
+            ]
+        if connections_per_address is not None:
+            replacements.append((r"sc0_conn_cur gt \d+", f"sc0_conn_cur gt {connections_per_address}"))
+        if head_seconds is not None:
+            replacements.append((r"timeout http-request \d+s", f"timeout http-request {head_seconds}s"))
         path = folder / "haproxy.cfg"
-        path.write_text(_configuration(port, receiver_port, connections_per_address))
+        path.write_text(_configuration(replacements))
         process = ServiceProcess.start(
             [program, "-db", "-f", str(path)], log_path=folder / "haproxy.log", working_directory=folder
         )
@@ -47,7 +83,7 @@ class HaproxyFront:
         except BaseException:
             process.send(signal.SIGKILL)
             raise
-        return cls(process, port)
+        return cls(process, port, health_port)
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,7 +107,8 @@ def has_ipv6_loopback() -> bool:
     return True
 
 
-def _find_haproxy() -> str:
+def find_haproxy() -> str:
+    """HAProxy's program, installed if it is missing. Raises ImpossibleSetting if it cannot be."""
     if found := shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin") or shutil.which("haproxy"):
         return found
     install_package("haproxy")
@@ -83,20 +120,8 @@ def _find_haproxy() -> str:
     )
 
 
-def _configuration(port: int, receiver_port: int, connections_per_address: int | None) -> str:
+def _configuration(replacements: Sequence[tuple[str, str]]) -> str:
     """The shipped configuration, with each replacement made exactly once."""
-    replacements = [
-        (r"maxconn 4096", f"maxconn {_ENOUGH_CONNECTIONS}"),
-        (r"bind 0\.0\.0\.0:8025", f"bind 127.0.0.1:{port}"),
-        (r"^    bind \[::\]:8025 v6only$", f"    bind [::1]:{port} v6only" if has_ipv6_loopback() else ""),
-        (r"resolvers docker\n(?:    .*\n)+", ""),
-        (
-            r"server-template receiver 2 receiver:8025 (.*) resolvers docker .*",
-            rf"server one 127.0.0.1:{receiver_port} \1",
-        ),
-    ]
-    if connections_per_address is not None:
-        replacements.append((r"sc0_conn_cur gt \d+", f"sc0_conn_cur gt {connections_per_address}"))
     text = SHIPPED.read_text()
     for pattern, replacement in replacements:
         text, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
