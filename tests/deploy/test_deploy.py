@@ -6,77 +6,11 @@ import re
 import subprocess
 import tomllib
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from worker.commands.catalogue import COMMANDS, Command
-from worker.settings.declarations import setting_declarations
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-KUBERNETES_FOLDER = REPOSITORY / "deploy" / "kubernetes"
-KUBERNETES = sorted(KUBERNETES_FOLDER.rglob("*.yaml"))
-OURS = {"receiver", "processor", "mailbox", "api"}
-KNOWN_VARIABLES = {
-    name
-    for declaration in setting_declarations()
-    for name in (declaration.environment_name, *([declaration.file_environment_name] if declaration.secret else []))
-}
-
-
-def containers() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    for path in KUBERNETES:
-        for document in yaml.safe_load_all(path.read_text()):
-            if "template" in document["spec"]:
-                pod = document["spec"]["template"]["spec"]
-                for container in pod["containers"]:
-                    yield path.name, pod, container
-
-
-class TestKubernetes:
-    def test_every_part_of_the_topology_is_there(self) -> None:
-        assert {container["name"] for _, _, container in containers()} == {*OURS, "migrate"}
-
-    def test_whoever_applies_the_folder_gets_no_pod_that_needs_a_mailbox(self) -> None:
-        (fetching,) = (path for path in KUBERNETES if path.name == "mailbox.yaml")
-        assert fetching.parent.name == "mailbox"
-        deployment = yaml.safe_load(fetching.read_text())["spec"]
-        assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
-
-    def test_receivers_believe_nobody_about_the_callers_address_until_somebody_is_named(self) -> None:
-        for name, _, container in containers():
-            named = {variable["name"] for variable in container["env"]}
-            assert "BOUNCEKEEPER_RECEIVER_TRUSTED_PROXIES" not in named, name
-
-    def test_whoever_trusts_a_network_of_pods_can_let_the_ingress_alone_reach_the_receivers(self) -> None:
-        policy = yaml.safe_load((KUBERNETES_FOLDER / "ingress" / "receiver-access.yaml").read_text())
-        receiver = next(yaml.safe_load_all((KUBERNETES_FOLDER / "receiver.yaml").read_text()))
-        assert policy["spec"]["podSelector"] == receiver["spec"]["selector"]
-        (rule,) = policy["spec"]["ingress"]
-        assert all("namespaceSelector" in peer for peer in rule["from"])
-        (port,) = receiver["spec"]["template"]["spec"]["containers"][0]["ports"]
-        assert [allowed["port"] for allowed in rule["ports"]] == [port["name"]]
-
-    def test_no_pod_is_given_service_links_or_rights(self) -> None:
-        for name, pod, container in containers():
-            assert pod["enableServiceLinks"] is False, name
-            assert pod["automountServiceAccountToken"] is False, name
-            assert pod["securityContext"]["runAsNonRoot"] is True, name
-            assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
-            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
-
-    def test_commands_and_variables_are_ones_that_the_program_knows(self) -> None:
-        for name, _, container in containers():
-            assert container["args"][0] in COMMANDS, name
-            assert {variable["name"] for variable in container["env"]} <= KNOWN_VARIABLES, name
-
-    def test_what_listens_is_probed(self) -> None:
-        for name, _, container in containers():
-            if container["name"] in OURS:
-                assert container["readinessProbe"]["httpGet"]["path"] == "/readyz", name
-                assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", name
 
 
 class TestDockerfile:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from schemas.log_event import COMMON_FIELDS
 from schemas.log_events import LOG_EVENTS
 from schemas.vocabulary import System
+from tests.docs.chart_values import chart_values_page
 from tests.docs.pages import REPOSITORY
 from tests.docs.provider_tables import LEFT_OUT, in_order, page_of, provider_rows, word_rows
 from tests.docs.rooms_drawing import rooms_svg
@@ -185,6 +186,7 @@ def names_page() -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "docs/kubernetes-values.md": chart_values_page,
     "docs/names.md": names_page,
     "docs/errors.md": errors_page,
     "docs/log-events.md": log_events_page,

@@ -32,6 +32,7 @@ NOT_RUN_HERE = {
     "bouncekeeper stack": "as make stack",
     "docker": "needs Docker",
     "kubectl": "needs a cluster",
+    "helm": "needs a cluster; tests/deploy/test_chart.py renders the chart",
     "deploy/make-secrets": "is for docker compose",
     "bouncekeeper postgres deploy/restore": "refuses while the instance runs; tests/deploy/test_restore.py runs it",
     "rabbitmqctl": "needs RabbitMQ's programs",

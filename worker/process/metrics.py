@@ -66,7 +66,8 @@ LANE_DEPTH_PARCELS = Gauge(
     ["queue", "source", "work"],
 )
 OLDEST_AGE_SECONDS = Gauge(
-    f"{_PREFIX}_oldest_age_seconds", "Age of the oldest webhook of the last batch when it was committed."
+    f"{_PREFIX}_oldest_age_seconds",
+    "Age of the oldest webhook of the last batch when it was committed; 0 once nothing waits.",
 )
 
 # ── processor ───────────────────────────────────────────────────────────────────────────────────────────

@@ -97,6 +97,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
         large_parcels = asyncio.Semaphore(1)
         room = TrialRoom()
         sources = BoundSources(settings.sources)
+        waiting = dict.fromkeys(queues.readers, 1)  # nothing is known to be empty yet
         async with asyncio.TaskGroup() as tasks:
             for name, reader in queues.readers.items():
                 consumer = Consumer(
@@ -110,7 +111,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                     large_parcels=large_parcels,
                 )
                 tasks.create_task(consumer.run(stop))
-                tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", _depth_gauge(name, reader, backlog)))
+                tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", depth_gauge(name, reader, backlog, waiting)))
             for lane_reader in queues.lane_readers:
                 keep = partial(_keep_lanes, pool, lane_reader, lanes_of(settings.sources, PROVIDERS))
                 tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", keep))
@@ -209,7 +210,10 @@ async def _keep_lanes(pool: Pool, reader: LaneReader, own: list[Lane]) -> None:
     await keep_lanes(pool, reader, own, now=datetime.now(UTC))
 
 
-def _depth_gauge(name: str, reader: QueueReader, backlog: Backlog | None) -> Callable[[], Awaitable[None]]:
+def depth_gauge(
+    name: str, reader: QueueReader, backlog: Backlog | None, waiting: dict[str, int]
+) -> Callable[[], Awaitable[None]]:
+    """Measures the queue `name`. All gauges of a process share `waiting`: the parcels in each queue, as last seen."""
     seen: set[Lane] = set()
 
     async def measure() -> None:
@@ -220,7 +224,11 @@ def _depth_gauge(name: str, reader: QueueReader, backlog: Backlog | None) -> Cal
         for lane in seen:  # a lane that is empty may be left out
             work = "bulk" if lane.bulk else "live"
             metrics.LANE_DEPTH_PARCELS.labels(name, lane.source, work).set(depths.get(lane, 0))
-        metrics.QUEUE_DEPTH_PARCELS.labels(name).set(sum(depths.values()))
+        waiting[name] = sum(depths.values())
+        metrics.QUEUE_DEPTH_PARCELS.labels(name).set(waiting[name])
+        if not any(waiting.values()):
+            # Else the age of the last batch of a backlog would stay until the next webhook comes.
+            metrics.OLDEST_AGE_SECONDS.set(0)
         if backlog is not None:
             backlog.measured(name, sum(parcels for lane, parcels in depths.items() if not lane.bulk))
 
