@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from worker.commands.catalogue import Command
+from worker.commands.support.actions import Actions
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
@@ -34,13 +35,13 @@ examples:
   bouncekeeper accounts add shop-eu --time-zone Europe/Berlin
   bouncekeeper accounts set shop-eu --summary-to jane@example.org,joe@example.org
 """
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="each account, since when it is there, and who made it")
-    showing = actions.add_parser("show", help="one account: its standing, computed from its contacts, and its tokens")
-    adding = actions.add_parser("add", help="makes an account; exit code 1 if it is there already")
-    setting = actions.add_parser("set", help="changes an account's time zone or the recipients of its summary")
+    actions = Actions(parser)
+    listing = actions.add("list", "each account, since when it is there, and who made it")
+    showing = actions.add("show", "one account: its standing, computed from its contacts, and its tokens")
+    adding = actions.add("add", "makes an account; exit code 1 if it is there already")
+    setting = actions.add("set", "changes an account's time zone or the recipients of its summary")
     for action in (showing, adding, setting):
-        action.add_argument("name", metavar="NAME")
+        action.add_argument("name", metavar="NAME", help="the account")
     for action in (adding, setting):
         action.add_argument(
             "--time-zone", metavar="ZONE", help="such as Europe/Berlin; a new account has America/New_York"

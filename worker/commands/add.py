@@ -18,6 +18,7 @@ from worker.commands.catalogue import Command
 from worker.commands.support.act_flags import add_account_flags, add_dry_run_flag, add_idempotency_flag
 from worker.commands.support.addition_rows import FaultyRow, additions_of
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.named_addresses import tell_without_address
 from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.recipient_table import RecipientTable, is_file, opened_table
@@ -130,6 +131,7 @@ def _run(arguments: Namespace) -> int:
                     f" {total.idempotency_key}\n"
                 )
             raise
+        tell_without_address(table.name for table in tables if table.rows_read == 0)
     if arguments.json:
         print_json(total)
     else:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from worker.commands.catalogue import Command
+from worker.commands.support.actions import Actions
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import (
     add_setting_flags,
     add_shared_flags,
-    at_least_one,
+    count_argument,
     id_argument,
     settings_of,
 )
@@ -32,21 +33,23 @@ examples:
   bouncekeeper dead-letters replay 17 18
   bouncekeeper dead-letters discard 17 --note "a test of ours"
 """
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the open dead letters, oldest first; exit code 1 if there are any")
+    actions = Actions(parser)
+    listing = actions.add("list", "the open dead letters, oldest first; exit code 1 if there are any")
     listing.add_argument("--all", action="store_true", help="includes those that were replayed or discarded")
-    listing.add_argument("--limit", type=at_least_one, default=100, metavar="N", help="(default %(default)s)")
+    listing.add_argument(
+        "--limit", type=count_argument(1_000_000), default=100, metavar="N", help="(default %(default)s)"
+    )
     listing.add_argument("--after", type=id_argument, default=0, metavar="ID", help="continues after this one")
-    showing = actions.add_parser("show", help="one dead letter with everything that was received")
-    showing.add_argument("id", type=id_argument, metavar="ID")
-    replaying = actions.add_parser("replay", help="queues the named dead letters again, or else all open ones")
-    discarding = actions.add_parser("discard", help="closes the named dead letters; they stay readable")
+    showing = actions.add("show", "one dead letter with everything that was received")
+    showing.add_argument("id", type=id_argument, metavar="ID", help="as `dead-letters list` shows it")
+    replaying = actions.add("replay", "queues the named dead letters again, or else all open ones")
+    discarding = actions.add("discard", "closes the named dead letters; they stay readable")
     for choosing in (listing, replaying):
         choosing.add_argument("--source", help="only of this source")
         choosing.add_argument("--reason", help="only of this reason")
-    replaying.add_argument("ids", type=id_argument, nargs="*", metavar="ID")
+    replaying.add_argument("ids", type=id_argument, nargs="*", metavar="ID", help="only these")
     replaying.add_argument("--note", help="a remark to keep with them")
-    discarding.add_argument("ids", type=id_argument, nargs="+", metavar="ID")
+    discarding.add_argument("ids", type=id_argument, nargs="+", metavar="ID", help="as `dead-letters list` shows them")
     discarding.add_argument("--note", required=True, help="why, for colleagues")
     for changing in (replaying, discarding):
         changing.add_argument("--dry-run", action="store_true", help="shows what would happen and changes nothing")

@@ -17,7 +17,7 @@ from worker.commands.support.instance import QUEUE_IN_POSTGRES
 from worker.commands.support.listeners import base_url
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.running import Stop, run_service
-from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, count_argument, settings_of
 from worker.errors import ImpossibleSetting
 from worker.settings.configuration import embedded_postgres_url
 from worker.settings.tree import Settings
@@ -33,7 +33,13 @@ examples:
   bouncekeeper demo
   bouncekeeper demo --contacts 20000
 """
-    parser.add_argument("--contacts", type=int, default=2000, metavar="N", help="how many people (default %(default)s)")
+    parser.add_argument(
+        "--contacts",
+        type=count_argument(1_000_000),
+        default=2000,
+        metavar="N",
+        help="how many people (default %(default)s)",
+    )
     add_shared_flags(parser)
     add_setting_flags(parser, ("postgres", "receiver", "api", "logs"))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.endpoint import Endpoint
 from worker.commands.catalogue import Command
+from worker.commands.support.actions import Actions
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
@@ -29,12 +30,12 @@ examples:
   bouncekeeper endpoints enable crm --after 1042-0d4f6a36   starts again from this place in the feed
   bouncekeeper endpoints forget old-crm                 one that is no longer configured
 """
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="each endpoint and its state; exit code 1 if one fails")
-    enabling = actions.add_parser("enable", help="sends to it again, even before its next attempt is due")
-    enabling.add_argument("name", metavar="NAME")
-    forgetting = actions.add_parser("forget", help="drops the place in the feed of one that is no longer configured")
-    forgetting.add_argument("name", metavar="NAME")
+    actions = Actions(parser)
+    listing = actions.add("list", "each endpoint and its state; exit code 1 if one fails")
+    enabling = actions.add("enable", "sends to it again, even before its next attempt is due")
+    enabling.add_argument("name", metavar="NAME", help="the endpoint, as `endpoints list` shows it")
+    forgetting = actions.add("forget", "drops the place in the feed of one that is no longer configured")
+    forgetting.add_argument("name", metavar="NAME", help="the endpoint, as `endpoints list` shows it")
     places = enabling.add_mutually_exclusive_group()
     places.add_argument("--after", metavar="CURSOR", help="starts with the change after this cursor; 0-0 for all")
     places.add_argument("--from-now", action="store_true", help="starts with the next new change")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json
+from worker.commands.support.setting_flags import seconds_argument
 
 _SHOWN_BYTES = 2000
 
@@ -21,7 +22,7 @@ example:
   bouncekeeper healthcheck http://127.0.0.1:8026/readyz
 """
     parser.add_argument("url", metavar="URL", help="for example http://127.0.0.1:8026/readyz")
-    parser.add_argument("--timeout-seconds", type=float, default=5.0, help="(default %(default)s)")
+    parser.add_argument("--timeout-seconds", type=seconds_argument, default=5.0, help="(default %(default)s)")
     parser.add_argument("--json", action="store_true", help="prints JSON, for scripts")
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from worker.commands.catalogue import Command
+from worker.commands.support.actions import Actions
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
@@ -33,13 +34,13 @@ examples:
   bouncekeeper jobs watch 3        waits until it has ended; exit code 1 unless it is done then
   bouncekeeper jobs cancel 3       what it has done until then stays done
 """
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help=f"the last {_SHOWN}, the latest first")
-    showing = actions.add_parser("show", help="one job: how far it is, and what it has counted")
-    watching = actions.add_parser("watch", help="the same, until it has ended; exit code 1 unless it is done then")
-    cancelling = actions.add_parser("cancel", help="nobody begins another step of it")
+    actions = Actions(parser)
+    listing = actions.add("list", f"the last {_SHOWN} jobs, the latest first")
+    showing = actions.add("show", "one job: how far it is, and what it has counted")
+    watching = actions.add("watch", "follows one job until it has ended; exit code 1 unless it is done then")
+    cancelling = actions.add("cancel", "ends a job: no processor begins another step of it")
     for action in (showing, watching, cancelling):
-        action.add_argument("id", type=id_argument, metavar="ID")
+        action.add_argument("id", type=id_argument, metavar="ID", help="as `jobs list` shows it")
     for action in (listing, showing, watching, cancelling):
         add_shared_flags(action)
         add_setting_flags(action, _NEEDS)

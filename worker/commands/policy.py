@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from worker.commands.catalogue import Command
+from worker.commands.support.actions import Actions
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
-from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
+from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, id_argument, settings_of
 from worker.errors import ImpossibleSetting, RequestRefused
 from worker.policy.rule import Policy, Rule
 from worker.settings.tree import Settings
@@ -36,12 +37,12 @@ examples:
   bouncekeeper policy apply --dry-run        who would be blocked and freed by the configuration's
   bouncekeeper policy apply --yes
 """
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    showing = actions.add_parser("show", help="the rules of the configuration, or of a policy of the database")
+    actions = Actions(parser)
+    showing = actions.add("show", "the rules of the configuration, or of a policy of the database")
     showing.add_argument("--toml", action="store_true", help="prints it as TOML for the configuration file")
-    showing.add_argument("--id", type=int, metavar="ID", help="the policy with this id in `policy list`")
-    listing = actions.add_parser("list", help="the policies of the database, the latest first")
-    applying = actions.add_parser("apply", help="puts the configuration's policy in force for all contacts")
+    showing.add_argument("--id", type=id_argument, metavar="ID", help="the policy with this id in `policy list`")
+    listing = actions.add("list", "the policies of the database, the latest first")
+    applying = actions.add("apply", "puts the configuration's policy in force for all contacts")
     applying.add_argument(
         "--dry-run", action="store_true", help="says who would be blocked and freed, and changes nothing"
     )

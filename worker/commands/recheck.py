@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.support.act_flags import add_account_flags, add_dry_run_flag
-from worker.commands.support.deciding import addresses_from_file
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.named_addresses import add_address_arguments, named_addresses
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.errors import WrongUsage
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -32,8 +31,7 @@ examples:
   bouncekeeper recheck jane@example.org
   bouncekeeper recheck --file corrected.txt --recheck-dns true --dry-run
 """
-    parser.add_argument("addresses", nargs="*", metavar="ADDRESS")
-    parser.add_argument("--file", metavar="FILE", help="a file with one address a line; - reads them from stdin")
+    add_address_arguments(parser)
     add_account_flags(parser)
     add_dry_run_flag(parser)
     add_shared_flags(parser)
@@ -42,9 +40,7 @@ examples:
 
 def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
-    addresses = [*arguments.addresses, *addresses_from_file(arguments.file)]
-    if not addresses:
-        raise WrongUsage("no address is given: name some, or a file of them with --file")
+    addresses = named_addresses(arguments)
     answers = asyncio.run(_recheck(settings, arguments, list(dict.fromkeys(addresses))))
     if arguments.json:
         print_json({"results": answers})

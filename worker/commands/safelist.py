@@ -10,8 +10,10 @@ from schemas.safelist import DeclineReason, Medium, PersonsWish, RequestKind, Re
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.support.act_flags import add_account_flags, add_dry_run_flag, add_idempotency_flag
-from worker.commands.support.deciding import addresses_from_file, time_argument
+from worker.commands.support.actions import Actions
+from worker.commands.support.deciding import time_argument
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.named_addresses import add_address_arguments, named_addresses
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, id_argument, settings_of
 from worker.errors import StoreUnavailable, WrongUsage
@@ -41,18 +43,18 @@ examples:
   bouncekeeper safelist approve 7 --note "heard the call"
   bouncekeeper safelist decline 7 --reason previous_failures
 """
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    _configure_request(actions.add_parser("request", help="asks for contacts to be mailed again, or to be blocked"))
-    listing = actions.add_parser("list", help="the requests, oldest first")
+    actions = Actions(parser)
+    _configure_request(actions.add("request", "asks for contacts to be mailed again, or to be blocked"))
+    listing = actions.add("list", "the requests, oldest first")
     listing.add_argument("--status", choices=[state.value for state in RequestState], help="those in this state alone")
     listing.add_argument("--account", help="those of this account alone")
-    approving = actions.add_parser("approve", help="approves a request: what it asks for is in effect then")
-    declining = actions.add_parser("decline", help="declines a request")
+    approving = actions.add("approve", "approves a request: what it asks for is in effect then")
+    declining = actions.add("decline", "declines a request")
     declining.add_argument(
         "--reason", choices=[reason.value for reason in DeclineReason], required=True, help="others read it"
     )
     for action in (approving, declining):
-        action.add_argument("id", type=id_argument, metavar="ID")
+        action.add_argument("id", type=id_argument, metavar="ID", help="as `safelist list` shows it")
         action.add_argument("--note", metavar="TEXT", help="in your words: others read it in the history")
         action.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
     for action in (listing, approving, declining):
@@ -61,8 +63,7 @@ examples:
 
 
 def _configure_request(parser: ArgumentParser) -> None:
-    parser.add_argument("addresses", nargs="*", metavar="ADDRESS")
-    parser.add_argument("--file", metavar="FILE", help="a file with one address a line; - reads them from stdin")
+    add_address_arguments(parser)
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why: whoever decides reads it")
     parser.add_argument(
         "--kind",
@@ -110,9 +111,7 @@ async def _request(pool: "WriterPool", settings: Settings, arguments: Namespace)
     from worker.settings.safelist import configured_rules  # noqa: PLC0415
 
     now = datetime.now(UTC)
-    addresses = [*arguments.addresses, *addresses_from_file(arguments.file)]
-    if not addresses:
-        raise WrongUsage("no address is given: name some, or a file of them with --file")
+    addresses = named_addresses(arguments)
     wish = _wish(arguments)
     key = arguments.idempotency_key or str(uuid.uuid4())
     await require_account(pool, settings, arguments.account)

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from schemas.source import Source
 from worker.commands.catalogue import Command
 from worker.commands.support import sources_test, sources_try
+from worker.commands.support.actions import Actions
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.listeners import base_url
 from worker.commands.support.output import print_json, print_line, print_table
@@ -17,21 +18,21 @@ _NEEDS = ("receiver", "sources")
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-`list` shows each source with the URL that its ESP posts to, or its mailbox. `test` checks each one from its URL to
-a contact's status. `try` shows which events a payload becomes, and stores or sends nothing.
+The configured sources. `list` shows each with the URL that its ESP posts to, or its mailbox. `test` checks each one
+from its URL to a contact's status. `try` shows which events a payload becomes, and stores or sends nothing.
 
 examples:
   bouncekeeper sources list
   bouncekeeper sources test sendgrid --url https://mail.example.org
   bouncekeeper sources try --source sendgrid payload.json
 """
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="each source, its accounts, its URL or mailbox")
-    testing = actions.add_parser(
-        "test", help="posts a forged webhook, which must be refused, and a signed one, and follows it to the status"
+    actions = Actions(parser)
+    listing = actions.add("list", "each source, its accounts, its URL or mailbox")
+    testing = actions.add(
+        "test", "posts a forged webhook, which must be refused, and a signed one, and follows it to the status"
     )
     sources_test.configure(testing)
-    trying = actions.add_parser("try", help="shows which events a payload becomes")
+    trying = actions.add("try", "shows which events a payload becomes")
     sources_try.configure(trying)
     for action in (listing, testing, trying):
         add_shared_flags(action)

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from worker.commands.catalogue import Command
 from worker.commands.support.instance import add_instance_flags, instance_configuration
 from worker.commands.support.running import Stop, run_service
-from worker.commands.support.setting_flags import at_least_one, settings_of
+from worker.commands.support.setting_flags import count_argument, settings_of
 from worker.settings.configuration import ALL_SECTIONS
 
 
@@ -19,8 +19,10 @@ examples:
   bouncekeeper stack
   bouncekeeper stack --receivers 2 --processors 4 --config production.toml
 """
-    parser.add_argument("--receivers", type=at_least_one, default=2, metavar="N", help="(default %(default)s)")
-    parser.add_argument("--processors", type=at_least_one, default=2, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--receivers", type=count_argument(1_000), default=2, metavar="N", help="(default %(default)s)")
+    parser.add_argument(
+        "--processors", type=count_argument(1_000), default=2, metavar="N", help="(default %(default)s)"
+    )
     add_instance_flags(parser)
 
 

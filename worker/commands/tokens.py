@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.decision import Role
 from worker.commands.catalogue import Command
+from worker.commands.support.actions import Actions
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import moment, print_json, print_line, print_table
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
@@ -40,8 +41,8 @@ examples:
   bouncekeeper tokens list
   bouncekeeper tokens revoke crm
 """
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    creating = actions.add_parser("create", help="makes a token and prints its text, once")
+    actions = Actions(parser)
+    creating = actions.add("create", "makes a token and prints its text, once")
     creating.add_argument("name", metavar="NAME", help="who will use it: it stands in the log and the history")
     whose = creating.add_mutually_exclusive_group(required=True)
     whose.add_argument("--account", metavar="ACCOUNT", help="the one account that it is for")
@@ -49,9 +50,9 @@ examples:
     creating.add_argument(
         "--role", choices=[role.value for role in Role], default=Role.READER.value, help="(default %(default)s)"
     )
-    listing = actions.add_parser("list", help="the valid tokens, and when each was used last; never their texts")
+    listing = actions.add("list", "the valid tokens, and when each was used last; never their texts")
     listing.add_argument("--all", action="store_true", help="includes those that were revoked")
-    revoking = actions.add_parser("revoke", help="makes tokens invalid, for ever")
+    revoking = actions.add("revoke", "makes tokens invalid, for ever")
     revoking.add_argument("names", metavar="NAME", nargs="+", help="a name, or an id")
     revoking.add_argument("--dry-run", action="store_true", help="says what would happen and changes nothing")
     for action in (creating, listing, revoking):

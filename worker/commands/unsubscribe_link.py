@@ -10,6 +10,7 @@ from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.named_addresses import tell_without_address
 from worker.commands.support.output import print_line, print_to_copy
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
@@ -101,9 +102,13 @@ def _run(arguments: Namespace) -> int:
 
 def _read_addresses(arguments: Namespace) -> Iterator[str]:
     for word in arguments.addresses:
-        for line in sys.stdin if word == "-" else (word,):
-            if address := line.strip():
-                yield address
+        addresses = map(str.strip, sys.stdin if word == "-" else (word,))
+        found = False
+        for address in filter(None, addresses):
+            found = True
+            yield address
+        if not found:
+            tell_without_address(["standard input" if word == "-" else "an empty word"])
 
 
 def _print(address: str, headers: dict[str, str], *, first: bool) -> None:

@@ -41,7 +41,7 @@ async def policy_rows(executor: Executor, ids: Collection[int] | None = None) ->
     """Those with these ids, or all, the latest first. Raises StoreUnavailable."""
     with store_errors("reading policies"):
         records = await executor.fetch(
-            f"{_SELECT} WHERE $1::integer[] IS NULL OR id = ANY ($1) ORDER BY id DESC",
+            f"{_SELECT} WHERE $1::bigint[] IS NULL OR id = ANY ($1) ORDER BY id DESC",
             None if ids is None else list(ids),
         )
     return PolicyRow.rows(records)

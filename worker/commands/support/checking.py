@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.vocabulary import Channel, MailClass
+from worker.commands.support.named_addresses import tell_without_address
 from worker.commands.support.output import REACHED, moment
 from worker.commands.support.progress_bar import Progress, progress_bar
 from worker.commands.support.recipient_table import RecipientTable
@@ -37,6 +38,7 @@ class FallOut(Struct, kw_only=True):
     forbidden: int = 0
     allowed_by_status: Counter[str] = msgspec.field(default_factory=Counter)
     forbidden_by_status: Counter[str] = msgspec.field(default_factory=Counter)
+    without_address: list[str] = []  # the files in which there is none
 
     def add(self, answer: "CheckAnswer") -> None:
         """Counts the answer in."""
@@ -75,6 +77,7 @@ async def check_stream(
                 output.writelines(f"{encode(result).decode()}\n" for result in answer.results)
             else:
                 output.writelines("\t".join(cells(result, names)) + "\n" for result in answer.results)
+    total.without_address += [table.name for table in tables if table.rows_read == 0]
     output.flush()
 
 
@@ -98,7 +101,11 @@ def cells(result: "CheckResult", names: str | None) -> tuple[str, ...]:
 
 def tell(total: FallOut, *, as_json: bool) -> None:
     """The fall-out, on stderr: what is on standard output can be read on as rows."""
-    sys.stderr.write((msgspec.json.encode(total).decode() if as_json else total.sentence) + "\n")
+    if as_json:
+        sys.stderr.write(msgspec.json.encode(total).decode() + "\n")
+        return
+    tell_without_address(total.without_address)
+    sys.stderr.write(total.sentence + "\n")
 
 
 async def _answers(

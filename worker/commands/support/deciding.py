@@ -5,17 +5,17 @@ import sys
 import uuid
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.decision_request import DecisionTerms
 from schemas.vocabulary import Channel, Way
 from worker.commands.support.act_flags import add_account_flags, add_dry_run_flag, add_idempotency_flag
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.named_addresses import add_address_arguments, named_addresses
 from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.errors import StoreUnavailable, WrongUsage
+from worker.errors import StoreUnavailable
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ _WORTH_A_BAR_CONTACTS = 2_000
 
 def add_decision_flags(parser: ArgumentParser, *, needs_reason: bool = True) -> None:
     """The addresses, the reason, and how it is done."""
-    parser.add_argument("addresses", nargs="*", metavar="ADDRESS")
-    parser.add_argument("--file", metavar="FILE", help="a file with one address a line; - reads them from stdin")
+    add_address_arguments(parser)
     parser.add_argument("--reason", required=needs_reason, metavar="TEXT", help="why: others read it in the history")
     add_account_flags(parser)
     add_dry_run_flag(parser)
@@ -67,9 +66,7 @@ def time_argument(text: str) -> datetime:
 def run_decision(arguments: Namespace, terms: DecisionTerms, *, done: str) -> int:
     """Decides, prints what came of it, and gives the exit status. `done` is the verb: "lifted"."""
     settings = settings_of(arguments, needs=_NEEDS)
-    addresses = [*arguments.addresses, *addresses_from_file(arguments.file)]
-    if not addresses:
-        raise WrongUsage("no address is given: name some, or a file of them with --file")
+    addresses = named_addresses(arguments)
     key = arguments.idempotency_key or str(uuid.uuid4())
     try:
         answer = asyncio.run(_decide(settings, arguments, terms, addresses, key))
@@ -82,14 +79,6 @@ def run_decision(arguments: Namespace, terms: DecisionTerms, *, done: str) -> in
     else:
         _print(answer, done)
     return ExitCode.NO if answer.skipped or answer.still_forbidden else ExitCode.OK
-
-
-def addresses_from_file(name: str | None) -> list[str]:
-    """The addresses of a file, one a line; `-` is stdin, and None no file."""
-    if name is None:
-        return []
-    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 async def _decide(

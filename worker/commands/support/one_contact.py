@@ -17,7 +17,7 @@ _ACCOUNTS_TOLD = 5
 
 def add_contact_arguments(parser: ArgumentParser) -> None:
     """The address, its account and channel, and whose names of statuses are told."""
-    parser.add_argument("address", metavar="ADDRESS")
+    parser.add_argument("address", metavar="ADDRESS", help="whose status")
     add_account_flags(parser, reached="how it is reached; on sms the address is a phone number such as +491701234567")
     add_names_argument(parser)
 

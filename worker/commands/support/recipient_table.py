@@ -36,7 +36,8 @@ class RecipientTable:
 
     def __init__(self, stream: BinaryIO, *, name: str, channel: Channel, column: str | None = None) -> None:
         self.columns: tuple[str, ...] = ()  # the names in the header, in lower case; () without one
-        self._name = name
+        self.name = name
+        self.rows_read = 0  # so far, without the header
         self._stream = stream
         # Kept for as long as the table: it closes the stream when it goes. Bytes that are not UTF-8 become signs that
         # no address has.
@@ -51,9 +52,10 @@ class RecipientTable:
         try:
             for row in self._rows:
                 if row:
+                    self.rows_read += 1
                     yield (row[place].strip() if place < len(row) else ""), row
         except csv.Error as error:
-            raise ImpossibleSetting(f"{self._name} is not CSV: {error}") from error
+            raise ImpossibleSetting(f"{self.name} is not CSV: {error}") from error
 
     @property
     def bytes_read(self) -> int:
@@ -73,7 +75,7 @@ class RecipientTable:
         names = tuple(cell.strip().casefold() for cell in cells)
         if column is not None:
             if column.casefold() not in names:
-                raise ImpossibleSetting(f"{self._name} has no column {column!r}; it has {', '.join(names)}")
+                raise ImpossibleSetting(f"{self.name} has no column {column!r}; it has {', '.join(names)}")
             return self._csv(first, delimiter, names, names.index(column.casefold()))
         if known := [name for name in _NAMES[channel] if name in names]:
             return self._csv(first, delimiter, names, names.index(known[0]))
@@ -81,7 +83,7 @@ class RecipientTable:
             return ([line.strip()] for line in chain([first], self._lines) if line.strip())
         places = [place for place, cell in enumerate(cells) if normalise_recipient(cell, channel) is not None]
         if not places:
-            raise ImpossibleSetting(f"{self._name} has no column of addresses that we know: name it with --column")
+            raise ImpossibleSetting(f"{self.name} has no column of addresses that we know: name it with --column")
         return self._csv(first, delimiter, (), places[0])
 
     def _csv(self, first: str, delimiter: str, names: Sequence[str], place: int) -> Iterator[list[str]]:

@@ -2,7 +2,7 @@
 
 import os
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from worker.settings.configuration import ALL_SECTIONS, load_settings
@@ -24,6 +24,8 @@ class _ShortUsageFormatter(RawDescriptionHelpFormatter):
 
 
 _MOST_ID_DIGITS = 18  # so that it fits into 63 bits
+_MOST_SECONDS = 86_400
+_SHOWN_CHARACTERS = 40
 
 
 def add_shared_flags(parser: ArgumentParser) -> None:
@@ -54,18 +56,34 @@ def add_setting_flags(parser: ArgumentParser, sections: Collection[str]) -> None
         )
 
 
-def at_least_one(text: str) -> int:
-    """A count on the command line."""
-    count = int(text)
-    if count < 1:
-        raise ArgumentTypeError("must be at least 1")
+def count_argument(most: int) -> Callable[[str], int]:
+    """Reads a count from 1 to `most` on the command line."""
+
+    def count(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_ID_DIGITS and 1 <= int(text) <= most):
+            raise ArgumentTypeError(f"{text[:_SHOWN_CHARACTERS]!r} is not a whole number from 1 to {most}")
+        return int(text)
+
     return count
+
+
+def seconds_argument(text: str) -> float:
+    """A length of time on the command line, in seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= _MOST_SECONDS:  # also refuses `nan`
+        raise ArgumentTypeError(f"{text[:_SHOWN_CHARACTERS]!r} is not a number of seconds up to {_MOST_SECONDS}")
+    return seconds
 
 
 def id_argument(text: str) -> int:
     """The id of something stored, or 0. Raises ArgumentTypeError for what the database cannot hold."""
     if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_ID_DIGITS):
-        raise ArgumentTypeError(f"{text!r} is not an id: it is a whole number, as the list shows it")
+        raise ArgumentTypeError(
+            f"{text[:_SHOWN_CHARACTERS]!r} is not an id: it is a whole number, as the list shows it"
+        )
     return int(text)
 
 

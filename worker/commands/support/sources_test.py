@@ -15,7 +15,7 @@ from schemas.source import Source
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.listeners import base_url
 from worker.commands.support.output import print_json, print_line
-from worker.commands.support.setting_flags import settings_of
+from worker.commands.support.setting_flags import seconds_argument, settings_of
 from worker.providers.mail.imap_options import can_be_posted_to
 from worker.settings.tree import Settings
 
@@ -75,7 +75,11 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--url", help="the URL by which ESPs reach the receiver (default: its own address)")
     parser.add_argument("--forged-only", action="store_true", help="sends no sample, so that nothing is stored")
     parser.add_argument(
-        "--wait", type=float, default=30.0, metavar="SECONDS", help="how long to follow a sample (default %(default)s)"
+        "--wait",
+        type=seconds_argument,
+        default=30.0,
+        metavar="SECONDS",
+        help="how long to follow a sample (default %(default)s)",
     )
 
 
