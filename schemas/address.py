@@ -64,7 +64,8 @@ def _normalise_slowly(address: str) -> str | None:
         return None
     # A letter with an accent can be one code point or two; both are the same mailbox (RFC 6532, 3.1).
     local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
-    if not local.isprintable():
+    # Whoever decoded the text wrote U+FFFD for bytes that he could not read: nobody knows whose mailbox it is.
+    if not local.isprintable() or "\ufffd" in local:
         return None
     if not _ATOMS.fullmatch(local):
         escaped = local.replace("\\", "\\\\").replace('"', '\\"')

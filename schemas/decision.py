@@ -70,7 +70,7 @@ class Strength(StrEnum):
     STAFF = "staff"  # somebody of ours says so
 
 
-class ConsentProof(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class ConsentProof(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What shows that a person agreed."""
 
     source: str = ""  # the form, the campaign, the paper

@@ -110,6 +110,27 @@ async def test_a_new_opt_in_of_the_person_ends_it_and_keeps_its_proof(shell: She
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (("--source", " "), "proof.source"),
+        (("--source", "shop", "--ip", "999.1.1.1"), "proof.ip_address"),
+        (("--source", "shop", "--collected-at", "2999-01-31"), "proof.collected_at"),
+        (("--source", "shop", "--form", "x" * 201), "proof.form"),
+        (("--source", "shop", "--reason", " "), "note"),
+    ],
+)
+async def test_a_proof_that_shows_nothing_is_a_wrong_command_line(
+    shell: Shell, tmp_path: Path, words: tuple[str, ...], field: str
+) -> None:
+    members = tmp_path / "members.txt"
+    members.write_text("jane@example.org\njoe@example.org\n")
+    for whose in (["jane@example.org"], ["--file", str(members)]):
+        done = await shell.run("opt-in", *whose, "--by-contact", *words, *HERE)
+        assert (done.status, done.output) == (2, "")
+        assert f"bouncekeeper: `{field}`" in done.errors
+
+
 async def test_addresses_come_from_a_file_and_the_answer_as_json(
     shell: Shell, pool: WriterPool, tmp_path: Path
 ) -> None:

@@ -12,9 +12,9 @@ DECIDING = [
     ["lift", "--reason", "a test"],
     ["block", "--reason", "a test"],
     ["unsubscribe", "--reason", "a test"],
-    ["decline"],
-    ["do-not-contact"],
-    ["opt-in"],
+    ["decline", "--reason", "a test"],
+    ["do-not-contact", "--reason", "a test"],
+    ["opt-in", "--source", "a fair"],
     ["recheck"],
     ["safelist", "request", "--reason", "a test"],
 ]

@@ -1,20 +1,30 @@
 """What was asked for by an unsubscribe link becomes a status, in the account that the token names."""
 
+import asyncio
+import json
 from collections.abc import Mapping
 from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
 
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.source import Secret
 from tests.processor.test_unknown_accounts import loads, process
 from tests.schemas.feedback_events import START
+from worker.contacts.accounts import make_accounts
 from worker.contacts.policies import Policies
 from worker.contacts.report import contact_report
 from worker.policy.policy_file import recommended_policy
+from worker.processor.load import Load
+from worker.processor.replay import replay_dead_letters
 from worker.providers.vendors.unsubscribe_page.unsubscribe_page import NAME, PATH, PROVIDER, source_of
 from worker.providers.vendors.unsubscribe_page.unsubscribe_token import UnsubscribeKeys, UnsubscribeLink
 from worker.providers.verdict import Accepted
 from worker.providers.webhook_request import WebhookRequest
+from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.store.accounts import account_names
+from worker.store.dead_letters import list_dead_letters
 from worker.store.pool import WriterPool
 
 SECRETS = (Secret("0123456789abcdef0123456789abcdef"),)
@@ -60,6 +70,13 @@ async def status(pool: WriterPool, account: str) -> tuple[str, list[str]]:
     return report.status, [change.new_status for change in report.history]
 
 
+@pytest.fixture
+async def shop(pool: WriterPool) -> None:
+    """The account that the link names."""
+    await make_accounts(pool, [LINK.account], now=START, actor="jane")
+
+
+@pytest.mark.usefixtures("shop")
 async def test_one_click_unsubscribes_once_however_often_it_comes(pool: WriterPool) -> None:
     writer = loads(pool)
     click = queued(b"List-Unsubscribe=One-Click")
@@ -85,3 +102,34 @@ async def test_choices_of_the_page_add_up_to_the_strictest(pool: WriterPool) -> 
 async def test_a_link_without_an_account_is_of_the_default_one(pool: WriterPool) -> None:
     await process(loads(pool), queued(b"choice=list", link=UnsubscribeLink(address=LINK.address, list="offers")))
     assert await pool.fetchval("SELECT account FROM contacts") == "default"
+
+
+async def test_a_token_that_names_an_unknown_account_makes_none_and_its_wish_waits_for_a_person(
+    pool: WriterPool,
+    postgres_writer: PostgresWriter,
+    postgres_reader: PostgresReader,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The script that makes the tokens misspells the account."""
+    misspelt = replace(LINK, account="shop-77")
+    writer = loads(pool)
+    await process(writer, queued(b"List-Unsubscribe=One-Click", link=misspelt), queued(b"choice=list", link=LINK))
+    assert await account_names(pool, limit=9) == []
+    letters = await list_dead_letters(pool)
+    assert [letter.reason for letter in letters] == ["unknown_account", "unknown_account"]
+    details = " ".join(letter.detail for letter in letters)
+    assert "`bouncekeeper accounts add shop-77`" in details
+    assert "`bouncekeeper accounts add shop-7`" in details
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    aside = [line for line in lines if line["event"] == "delivery.set_aside"]
+    assert [(line["source"], line["reason"]) for line in aside] == [(NAME, "unknown_account")] * 2
+
+    await make_accounts(pool, ["shop-77", "shop-7"], now=START, actor="jane")
+    await replay_dead_letters(pool, postgres_writer, reason="unknown_account", person="jane", now=START)
+    for lease in await postgres_reader.take(max_parcels=10, max_wait_seconds=1):
+        load = Load()
+        writer.add(lease, load)
+        await writer.store(load, asyncio.Semaphore(2))
+    assert await status(pool, "shop-77") == ("unsubscribed", ["unsubscribed"])
+    assert await status(pool, "shop-7") == ("unsubscribed", ["unsubscribed"])
+    assert await list_dead_letters(pool) == []

@@ -95,6 +95,7 @@ def test_tags_and_dots_are_other_mailboxes(one: str) -> None:
         "jane@.",
         "jane doe@example.org",
         "j\x7fane@example.org",
+        "m\ufffdller@example.org",  # bytes that nobody could read
         "j" * 321 + "@b.org",
         '{"bouncedrecipients":[{"emailaddress":"jane@example.org"}]}',
         "jane@exa mple.org",

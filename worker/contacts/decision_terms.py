@@ -1,16 +1,17 @@
 """Whether what is to be decided makes sense, whoever it is about."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
-from schemas.decision import ConsentProof
 from schemas.decision_request import MOST_NOTE_CHARACTERS, MOST_TEXT_CHARACTERS, DecisionTerms, RequestedKind
 from schemas.vocabulary import Blocks, Cause, Channel
 from worker.contacts.act_start import hash_of_request
+from worker.contacts.proof_terms import require_sound_proof, require_timely_proof
 from worker.contacts.request_text import require_text
+from worker.contacts.request_time import require_ahead, require_zone
 from worker.errors import RequestRefused
 
 # The fields that belong to a kind, beside the note.
@@ -48,19 +49,21 @@ def require_sound_terms(terms: DecisionTerms) -> None:
         raise _refusal(
             "A decision `listed` that forbids no mail.", "Send `blocks` as `marketing`, `commercial` or `all`."
         )
-    if terms.scope is not None and not terms.scope.strip():
-        raise _refusal("`scope` is empty.", "Name the list or group, or leave it out: then everything is meant.")
-    if terms.until is not None and terms.until.tzinfo is None:
-        raise _refusal("`until` has no time zone.", "Send it as 2030-01-31T00:00:00Z.")
-    if terms.proof is not None and terms.proof.collected_at is not None and terms.proof.collected_at.tzinfo is None:
-        raise _refusal("`proof.collected_at` has no time zone.", "Send it as 2030-01-31T00:00:00Z.")
-    _require_storable(terms)
+    _require_sound_texts(terms)
+    collected_at = None if terms.proof is None else terms.proof.collected_at
+    for name, when in (("until", terms.until), ("proof.collected_at", collected_at)):
+        if when is not None:
+            require_zone(_KIND, name, when)
+    if terms.proof is not None:
+        require_sound_proof(_KIND, terms.proof)
 
 
-def require_end_ahead(terms: DecisionTerms, now: datetime) -> None:
-    """Returns if what is decided has not ended by now. Raises RequestRefused."""
-    if terms.until is not None and terms.until <= now:
-        raise _refusal(f"`until` is {terms.until.isoformat()}, which is past.", "Name a time ahead, or none.")
+def require_timely_terms(terms: DecisionTerms, now: datetime) -> None:
+    """Returns if what is decided has not ended by now, and what shows it has been. Raises RequestRefused."""
+    if terms.until is not None:
+        require_ahead(_KIND, "until", terms.until, now)
+    if terms.proof is not None:
+        require_timely_proof(_KIND, terms.proof, now)
 
 
 def request_hash(
@@ -76,18 +79,15 @@ def request_hash(
     return hash_of_request([asked, account, channel], addresses, profiles)
 
 
-def _require_storable(terms: DecisionTerms) -> None:
-    proof = terms.proof or ConsentProof()
-    texts: Sequence[tuple[str, str | None, int]] = (
-        ("note", terms.note, MOST_NOTE_CHARACTERS),
-        ("scope", terms.scope, MOST_TEXT_CHARACTERS),
-        ("proof.source", proof.source, MOST_TEXT_CHARACTERS),
-        ("proof.form", proof.form, MOST_TEXT_CHARACTERS),
-        ("proof.ip_address", proof.ip_address, MOST_TEXT_CHARACTERS),
-    )
-    for name, text, most in texts:
-        if text is not None:
-            require_text(_KIND, name, text, most)
+def _require_sound_texts(terms: DecisionTerms) -> None:
+    if terms.note is not None:
+        if not terms.note.strip():
+            raise _refusal("`note` is blank.", "Say why, or leave it out.")
+        require_text(_KIND, "note", terms.note, MOST_NOTE_CHARACTERS)
+    if terms.scope is not None:
+        if not terms.scope.strip():
+            raise _refusal("`scope` is empty.", "Name the list or group, or leave it out: then everything is meant.")
+        require_text(_KIND, "scope", terms.scope, MOST_TEXT_CHARACTERS)
 
 
 def _refusal(detail: str, remedy: str) -> RequestRefused:

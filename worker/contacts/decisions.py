@@ -31,7 +31,7 @@ from worker.contacts.decision_answer import (
 )
 from worker.contacts.decision_report import report_decisions
 from worker.contacts.decision_result import DecisionResult
-from worker.contacts.decision_terms import request_hash, require_end_ahead, require_sound_terms
+from worker.contacts.decision_terms import request_hash, require_sound_terms, require_timely_terms
 from worker.contacts.principal import Principal
 from worker.contacts.profile import Profile, store_profiles
 from worker.errors import Deadlocked, RequestRefused
@@ -152,7 +152,7 @@ async def _begin(pool: WriterPool, question: Question, given: dict[str, str]) ->
     key = question.idempotency_key
     if (known := await known_act(pool, principal, key, asked)) is not None:
         return known, True
-    require_end_ahead(terms, now)
+    require_timely_terms(terms, now)
     if question.dry_run:
         return None, False
     return await begin_act(pool, _act(question, asked, now), principal, asked)

@@ -1,16 +1,16 @@
 """Whether a safelist request makes sense, whoever it is about."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from schemas.decision_request import MOST_NOTE_CHARACTERS, MOST_TEXT_CHARACTERS
 from schemas.safelist import PersonsWish, RequestKind
 from schemas.vocabulary import Channel
 from worker.contacts.act_start import hash_of_request
 from worker.contacts.request_text import require_text
+from worker.contacts.request_time import require_no_later_than_now, require_zone
 from worker.errors import RequestRefused
 
-_AHEAD = timedelta(days=1)  # of our clock: a date without a time, in any zone
 _KIND = "bad-safelist-request"  # of the refusals
 
 
@@ -31,10 +31,8 @@ def require_sound_request(
         raise _refusal("`wish.who` is empty.", "Name the person who asked for mail again.")
     require_text(_KIND, "wish.who", wish.who, MOST_TEXT_CHARACTERS)
     require_text(_KIND, "wish.words", wish.words, MOST_NOTE_CHARACTERS)
-    if wish.when.tzinfo is None:
-        raise _refusal("`wish.when` has no time zone.", "Send it as 2030-01-31T00:00:00Z.")
-    if wish.when > now + _AHEAD:
-        raise _refusal(f"`wish.when` is {wish.when.isoformat()}, which is ahead.", "Say when the person asked for it.")
+    require_zone(_KIND, "wish.when", wish.when)
+    require_no_later_than_now(_KIND, "wish.when", wish.when, now, remedy="Say when the person asked for it.")
 
 
 def require_note(name: str, note: str | None, *, needed: bool) -> None:

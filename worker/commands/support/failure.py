@@ -7,9 +7,10 @@ import traceback
 import msgspec
 
 from worker.commands.support.exit_code import ExitCode
-from worker.errors import BouncekeeperError, StopTheProcess, TryAgainLater, WrongUsage
+from worker.errors import BouncekeeperError, RequestRefused, StopTheProcess, TryAgainLater, WrongUsage
 from worker.local_services.folder import remedy_of
 
+_OF_WRONG_WORDS = frozenset({"bad-decision", "bad-safelist-request", "bad-parameter"})
 _REMEDIES = {
     errno.EADDRINUSE: "another process listens there; end it, or choose another port",
     errno.EADDRNOTAVAIL: "this machine has no such address; correct the host",
@@ -26,7 +27,8 @@ def tell_failure(error: BaseException, *, as_json: bool) -> int:
     if as_json:
         print(msgspec.json.encode({"error": str(ours), "kind": type(ours).__name__}).decode())  # noqa: T201 - the output
     print(f"bouncekeeper: {ours}", file=sys.stderr)  # noqa: T201 - the terminal is what this is for
-    if isinstance(ours, WrongUsage):
+    # What makes no sense was typed wrong, whoever finds out.
+    if isinstance(ours, WrongUsage) or (isinstance(ours, RequestRefused) and ours.kind in _OF_WRONG_WORDS):
         return ExitCode.USAGE
     if isinstance(ours, StopTheProcess):
         return ExitCode.IMPOSSIBLE_SETTING

@@ -120,14 +120,21 @@ def refusal_of(fault: TokenFault) -> Refused:
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Lets in whoever has a token of the source's secrets."""
+    """Lets in whoever has a token of the source's secrets.
+
+    No account is made for a token: it was made by a script of the sender's, whose slip would keep the wish in an
+    account that nobody asks about.
+    """
     keys = UnsubscribeKeys(bound.source.secrets)
+    source = structs.replace(bound.source, makes_accounts=False)
 
     def welcome(request: WebhookRequest) -> Verdict:
         link = keys.read(token_of(request.path))
         return refusal_of(link) if isinstance(link, TokenFault) else _read_choice(request, link)
 
-    return structs.replace(bound, proof=TokenProof(keys=keys), welcome=welcome, unproven_bytes=MOST_BODY_BYTES)
+    return structs.replace(
+        bound, source=source, proof=TokenProof(keys=keys), welcome=welcome, unproven_bytes=MOST_BODY_BYTES
+    )
 
 
 def _read_choice(request: WebhookRequest, link: UnsubscribeLink) -> Verdict:
