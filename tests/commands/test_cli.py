@@ -204,7 +204,7 @@ authentication = "none"
 def test_a_limit_below_one_is_a_usage_error(tmp_path: Path) -> None:
     done = bouncekeeper("dead-letters", "list", "--limit", "-3", folder=tmp_path)
     assert done.returncode == ExitCode.USAGE
-    assert "--limit: must be at least 1" in done.stderr
+    assert "--limit: '-3' is not a whole number from 1 to 1000000" in done.stderr
 
 
 def test_the_usage_shows_arguments_and_leaves_the_settings_to_the_list_below(tmp_path: Path) -> None:
