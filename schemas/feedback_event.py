@@ -54,6 +54,7 @@ class FeedbackEvent(Struct, frozen=True, gc=False, repr_omit_defaults=True):
     claimed_at: datetime | None = None  # the vendor's own time, if it was ahead of our clock
     known_by_id: bool = False  # the key alone identifies it, whatever time a repeat names
     former_key: bytes | None = None  # the key that an older version made from other parts
+    campaign: str | None = None  # the campaign that the message belonged to; kept beside the log, not in it
 
     @property
     def rank(self) -> int:

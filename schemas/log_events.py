@@ -269,6 +269,13 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "events",
         "days",
     ),
+    "recipients.dropped": _event(
+        "info",
+        "What became of campaigns' messages that were first told of over `processor.keep_recipients_days` ago was"
+        " dropped.",
+        "recipients",
+        "days",
+    ),
     "schema.returned": _event("info", "The database's tables are complete again: the processor goes on."),
     "schema.vanished": _event(
         "error",

@@ -122,6 +122,10 @@ class ReportedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         list[str] | str | None, Meta(description=f"One text or several; 50 of {_WORD} characters are kept.")
     ] = None
     metadata: Annotated[dict[str, Any] | None, Meta(description="Your own variables.")] = None
+    campaign: Annotated[
+        str | int | None,
+        Meta(description=f"The campaign that the message belonged to; {_WORD} characters are kept."),
+    ] = None
     channel: Annotated[Channel, Meta(description="How the contact was reached.")] = Channel.EMAIL
     account: Annotated[
         str | int | None,

@@ -34,6 +34,7 @@ class Source(Struct, frozen=True, kw_only=True):
     provider: str
     account: str = "default"
     account_from: str = ""  # the field of an event that names its account; "" = the source's account
+    campaign_from: str = ""  # the field that names its campaign; "" = the vendor's own, if any; "none" = no campaigns
     makes_accounts: bool = True  # an account that `account_from` finds, and that does not exist, is made
     authentication: str = ""  # "" = the provider's default scheme; "none" = open, explicitly
     secrets: tuple[Secret, ...] = ()  # several at once while a secret is being rotated

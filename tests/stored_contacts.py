@@ -5,7 +5,8 @@ from worker.store.pool import Connection
 
 EMPTY_LOG = (
     "TRUNCATE contacts, entries, calm_events, kept_calm_events, nameless_events, arrival_dated_events, status_changes,"
-    " acts, jobs, job_parts, safelist_requests, contact_tags, people, dead_letters, checkpoints, refolds"
+    " acts, jobs, job_parts, safelist_requests, contact_tags, people, dead_letters, checkpoints, refolds,"
+    " campaign_recipients, campaigns"
 )
 
 

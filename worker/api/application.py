@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct
 from schemas.decision import Role
 from worker.api.asked_account import ACCOUNTS, asked_account
 from worker.api.authentication import Authentication
+from worker.api.campaigns import campaign, recipients
 from worker.api.check_question import most_body_bytes, question_bytes, read_question
 from worker.api.decisions import DESK, DecisionDesk, decide_about_many, decide_about_one
 from worker.api.known_tokens import KnownTokens
@@ -335,6 +336,16 @@ ROUTES_OF_API = (
     ),
     Route(method="POST", path="/v1/contacts", handler=add_many, role=Role.OPERATOR, account=AccountScope.NAMED),
     Route(method="GET", path="/v1/people/{person}", handler=person, role=Role.READER, account=AccountScope.NAMED),
+    Route(
+        method="GET", path="/v1/campaigns/{campaign}", handler=campaign, role=Role.READER, account=AccountScope.NAMED
+    ),
+    Route(
+        method="GET",
+        path="/v1/campaigns/{campaign}/recipients",
+        handler=recipients,
+        role=Role.READER,
+        account=AccountScope.NAMED,
+    ),
     Route(method="GET", path="/v1/status-changes", handler=_status_changes, role=Role.READER, account=AccountScope.OWN),
     Route(method="GET", path="/v1/openapi.yaml", handler=_openapi, role=None, account=AccountScope.NONE),
 )

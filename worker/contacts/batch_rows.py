@@ -7,6 +7,7 @@ from schemas.decision import Decision
 from schemas.entry import LASTING_KINDS, Entry
 from schemas.feedback_event import FeedbackEvent
 from worker.contacts.batch_terms import Applied
+from worker.contacts.campaigns import write_campaign_events
 from worker.contacts.open_refolds import OpenRefold, save_refolds
 from worker.contacts.recognition import is_known_by_key
 from worker.policy.mailing import first_mailed
@@ -46,6 +47,7 @@ class BatchRows:
         self._calm_events: list[EventOfContact] = []
         self._kept_calm_events: list[EventOfContact] = []
         self._to_register: list[FeedbackEvent] = []
+        self._of_campaigns: list[tuple[FeedbackEvent, int]] = []
 
     def is_past_retention(self, event: FeedbackEvent) -> bool:
         """True when there is no month for the event."""
@@ -58,6 +60,8 @@ class BatchRows:
             if isinstance(entry, Decision):
                 self._decisions.append((entry, contact_id))
                 continue
+            if entry.campaign is not None:
+                self._of_campaigns.append((entry, contact_id))
             if entry.kind in LASTING_KINDS:
                 self._entries.append((entry, contact_id))
                 continue
@@ -91,4 +95,6 @@ class BatchRows:
         await contact_rows.write_signs_of_life(self._connection, self.signs)
         await contact_rows.update_contacts(self._connection, self.updates)
         await contact_rows.write_first_mailed(self._connection, self.first_mailed)
+        if self._of_campaigns:
+            await write_campaign_events(self._connection, self._encoder.campaigns, self._of_campaigns)
         await append_status_changes(self._connection, applied.changes)

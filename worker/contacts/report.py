@@ -11,6 +11,7 @@ from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.outgoing import HistoryLine
 from schemas.vocabulary import Blame, Blocks, Cause, Channel, Kind, Status, System, Way
+from worker.contacts.campaigns import ContactCampaignView, contact_campaigns
 from worker.contacts.decision_view import DecisionView, decision_view
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.people import AddressView, Belongings, PersonView, belongings
@@ -163,6 +164,7 @@ class ContactReport(StandingView, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     people: tuple[PersonView, ...]  # whose address it is
     siblings: tuple[AddressView, ...]  # other addresses of these people
+    campaigns: tuple[ContactCampaignView, ...]  # latest first
     facts: FactsView
     safelist: SafelistView  # whether the contact can be asked back
     history: list[HistoryLine]  # latest first
@@ -204,6 +206,7 @@ async def contact_report(
         provisional=provisional,
         names=names,
         safelist=safelist,
+        campaigns=await contact_campaigns(executor, row.id, names=names),
         proofs=await _proofs(executor, row.id, facts_from_row(row).consent.optins),
         now=now,
     )
@@ -242,6 +245,7 @@ def _report(
     provisional: Facts | None,
     names: System | None,
     safelist: SafelistView,
+    campaigns: tuple[ContactCampaignView, ...],
     proofs: Proofs,
     now: datetime,
 ) -> ContactReport:
@@ -255,6 +259,7 @@ def _report(
         why=reason_sentence(standing, facts, entries, most_entries=SHOWN_EVENTS),
         lifted_by=tuple(sorted(standing.lift_by)),
         **structs.asdict(told),
+        campaigns=campaigns,
         facts=_facts_view(facts, now, proofs),
         safelist=safelist,
         history=history,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from schemas.entry import LASTING_KINDS
 from worker.policy.thinning import thin_out
 from worker.process.logs import get_logger
+from worker.store.campaign_recipients import drop_recipients_before
 from worker.store.checkpoints import forget_old_checkpoints
 from worker.store.contact_rows import lock_contacts_by_id
 from worker.store.known_keys import KeyInMonth
@@ -85,6 +86,23 @@ async def drop_old_raw(pool: Pool, *, now: datetime, days: int, events_at_once: 
             more = count == events_at_once
     if dropped:
         _log.info("raw.dropped", events=dropped, days=days)
+
+
+async def drop_old_recipients(pool: Pool, *, now: datetime, days: int, rows_at_once: int = _EVENTS_AT_ONCE) -> None:
+    """Nothing is known any more of campaigns' messages that were first told of over `days` days ago; 0 days: all is.
+
+    Safe to run anywhere at any time, and to be killed at any point. Raises StoreUnavailable.
+    """
+    if days == 0:
+        return
+    before, dropped, more = now - timedelta(days=days), 0, True
+    while more:
+        async with session(pool, "dropping recipients of old campaigns") as connection:
+            count = await drop_recipients_before(connection, before, limit=rows_at_once)
+        dropped += count
+        more = count == rows_at_once
+    if dropped:
+        _log.info("recipients.dropped", recipients=dropped, days=days)
 
 
 async def _keep_what_has_a_say(connection: Connection, month: datetime) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from worker.process.logs import get_logger, text_field
 from worker.providers.account_rule import with_own_account
 from worker.providers.bound_source import BoundSource
 from worker.providers.bound_sources import BoundSources
+from worker.providers.campaign_rule import with_campaign
 from worker.providers.payload.feedback import is_malformed
 from worker.store.dead_letters import SetAsideDelivery
 from worker.store.replay_tokens import UsedToken
@@ -76,9 +77,10 @@ def parse_parcel(
 
 
 def events_of(envelope: Envelope, source: BoundSource) -> list[FeedbackEvent]:
-    """The delivery's events, each under its account, and its malformed ones. Raises SetAside.
+    """The delivery's events, each under its account and campaign, and its malformed ones. Raises SetAside.
 
     The envelope brings the rule for accounts, because the source may have got its rule after this process started.
+    Nothing that forbids mail depends on a campaign: that rule is the one of this process.
     """
     events = source.parse(envelope)
     if len(envelope.body) > _SMALL_BODY_BYTES and sum(len(event.raw) for event in events) > _MOST_RAW_BYTES:
@@ -87,9 +89,11 @@ def events_of(envelope: Envelope, source: BoundSource) -> list[FeedbackEvent]:
             "kept with each of them, and no vendor writes so large ones"
         )
     if rule := envelope.account_from or source.source.account_from:
-        return [
+        events = [
             event if is_malformed(event) else with_own_account(event, rule, source.account_paths) for event in events
         ]
+    if campaign_rule := source.source.campaign_from:
+        events = [event if is_malformed(event) else with_campaign(event, campaign_rule) for event in events]
     return events
 
 

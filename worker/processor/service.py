@@ -15,7 +15,7 @@ from worker.contacts.accounts import KnownAccounts, make_configured_accounts
 from worker.contacts.applying import BatchRules
 from worker.contacts.policies import Policies, configure_policy
 from worker.contacts.respelling import respell_contacts
-from worker.contacts.retention import drop_old_months, drop_old_raw, make_months_ahead, oldest_kept
+from worker.contacts.retention import drop_old_months, drop_old_raw, drop_old_recipients, make_months_ahead, oldest_kept
 from worker.contacts.sweep import sweep
 from worker.errors import StoreUnavailable, TryAgainLater
 from worker.process import metrics
@@ -136,6 +136,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                 months = settings.processor.retention_months
                 await drop_old_months(pool, now=datetime.now(UTC), retention_months=months)
                 await drop_old_raw(pool, now=datetime.now(UTC), days=settings.processor.keep_raw_days)
+                await drop_old_recipients(pool, now=datetime.now(UTC), days=settings.processor.keep_recipients_days)
                 await respell_contacts(pool, policies)  # what an earlier processor stored during an upgrade
                 await forget_attempts(pool, now=datetime.now(UTC))
 

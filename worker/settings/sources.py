@@ -25,7 +25,7 @@ from worker.settings.values import Mistake, text_list
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 DEFAULT_ACCOUNT = "default"
 # The environment may also set these, as BOUNCEKEEPER_SOURCES_<NAME>_<FIELD>, and the secrets among the options.
-_TEXT_FIELDS = ("provider", "account", "account_from", "authentication")
+_TEXT_FIELDS = ("provider", "account", "account_from", "campaign_from", "authentication")
 _SECRETS_FIELDS = ("secrets", f"secrets{SECRETS_FILES}")
 _LIST_FIELDS = (*_SECRETS_FIELDS, "allowed_addresses")
 _FLAG_FIELDS = ("bulk", "makes_accounts")
@@ -82,6 +82,7 @@ def write_source(source: Source, *, certificate_file: str = "") -> str:
             "provider",
             "account",
             "account_from",
+            "campaign_from",
             "authentication",
             "allowed_addresses",
             "bulk",
@@ -130,6 +131,7 @@ def _read_source(
         provider=texts["provider"],
         account=texts["account"] or DEFAULT_ACCOUNT,
         account_from=texts["account_from"],
+        campaign_from=texts["campaign_from"],
         authentication=texts["authentication"],
         secrets=take_secrets(values, base_directory, where, mistakes, field="secrets"),
         allowed_addresses=_take_networks(values, where, mistakes),
@@ -176,6 +178,7 @@ def _take_flag(values: dict[str, Any], field: str, where: str, mistakes: list[st
 
 def _check_with_provider(source: Source, mistakes: list[str]) -> None:
     from worker.providers.account_rule import check_account_rule  # noqa: PLC0415 - costs time that --help has not
+    from worker.providers.campaign_rule import check_campaign_rule  # noqa: PLC0415 - as above
     from worker.providers.registry import PROVIDERS  # noqa: PLC0415 - as above
 
     provider = PROVIDERS.get(source.provider)
@@ -185,7 +188,9 @@ def _check_with_provider(source: Source, mistakes: list[str]) -> None:
             f"{did_you_mean(source.provider, PROVIDERS)}"
         )
         return
-    complaints = provider.check_source(source) + check_account_rule(source.account_from, provider.account_paths)
+    complaints = provider.check_source(source)
+    complaints += check_account_rule(source.account_from, provider.account_paths)
+    complaints += check_campaign_rule(source.campaign_from)
     mistakes += [f"sources.{source.name}: {complaint}" for complaint in complaints]
 
 

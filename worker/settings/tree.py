@@ -168,6 +168,14 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
             " for as long as the event."
         ),
     ] = 0
+    keep_recipients_days: Annotated[
+        int,
+        Meta(ge=0, le=36_500),
+        _says(
+            "What became of a campaign's message to a contact is dropped so many days after its first event. 0 keeps it"
+            " for as long as the contact."
+        ),
+    ] = 730
     partitions_ahead_months: Annotated[int, Meta(ge=1, le=24), _says("Monthly tables that are made ahead of time.")] = 2
     sweep_every_seconds: Annotated[
         float, _Seconds, _says("How often holds that have ended are written to the history.")

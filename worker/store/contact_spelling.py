@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from worker.store.campaign_recipients import move_recipients
 from worker.store.contact_rows import ContactRow
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.partitions import months_later
@@ -135,6 +136,7 @@ async def move_to(
     for table in ("entries", "kept_calm_events", "status_changes"):
         await connection.execute(_MOVE.format(table=table), old, new)
     await move_people(connection, into)
+    await move_recipients(connection, into)
     if retired_months:
         # Also of those that stay: what has no say in the history of one may have it in that of both.
         stay = list(set(new))

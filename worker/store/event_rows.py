@@ -12,6 +12,7 @@ from schemas.feedback_event import READER_VERSION, FeedbackEvent
 from schemas.kind_rank import KIND_RANKS
 from schemas.raw_keeping import KeepRaw, is_evidence
 from schemas.vocabulary import Cause
+from worker.store.campaigns import Campaigns
 from worker.store.dictionaries import RawCompressor
 from worker.store.pool import Connection, Executor
 from worker.store.words import Words
@@ -77,6 +78,7 @@ class EventEncoder:
     def __init__(self, keep_raw: KeepRaw = KeepRaw.FAILURES, *, reader_version: int = READER_VERSION) -> None:
         self._keeps_raw = _RAW_KEPT[keep_raw]
         self._reader_version = reader_version
+        self.campaigns = Campaigns()
         self._words = Words()
         self._compressor = RawCompressor()
 
@@ -85,7 +87,8 @@ class EventEncoder:
         self._keeps_raw = _RAW_KEPT[keep]
 
     async def learn(self, executor: Executor, events: Sequence[FeedbackEvent]) -> None:
-        """New words of the events get ids. Outside the transaction that stores them (see Words.learn)."""
+        """New words and campaigns get ids. Outside the transaction that stores the events (see Words.learn)."""
+        await self.campaigns.learn(executor, events)
         await self._words.learn(executor, events)
         await self._compressor.look_up(executor, events)
 

@@ -17,6 +17,7 @@ _OF_EVERY_SOURCE = (
     "account_from",
     "allowed_addresses",
     "authentication",
+    "campaign_from",
     "provider",
     "secrets",
     "secrets_files",

@@ -89,6 +89,7 @@ class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     test: str = ""  # true, or a text or list that is not empty: a sample of the vendor's console
     tags: str = ""
     metadata: str = ""
+    campaign: str = ""
 
 
 class Description(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

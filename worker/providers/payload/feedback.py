@@ -46,6 +46,7 @@ def new_event(
     channel: Channel = Channel.EMAIL,
     known_by_id: bool = False,
     former_key: Iterable[object] | None = None,
+    campaign: str | None = None,
 ) -> FeedbackEvent:
     """The event that `raw` tells of.
 
@@ -87,6 +88,7 @@ def new_event(
         vendor_time if arrival_dated else None,
         known_by_id,
         None if former_key is None else make_event_key([envelope.account, *former_key]),
+        campaign,
     )
 
 

@@ -106,7 +106,19 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         message_id=json_payload.text(data, "delivery_id", json_payload.MESSAGE_ID_LIMIT)
         or json_payload.text(data, "email_id", json_payload.MESSAGE_ID_LIMIT),
         diagnostic=diagnostic,
+        campaign=_campaign(data),
     )
+
+
+_LONGEST_ID = 100  # characters
+
+
+def _campaign(data: dict[str, Any]) -> str | None:
+    """Campaigns, broadcasts and newsletters are numbered each from 1: so the last two are named by what they are."""
+    for kind in ("campaign", "broadcast", "newsletter"):
+        if number := json_payload.text(data, f"{kind}_id", _LONGEST_ID):
+            return number if kind == "campaign" else f"{kind}:{number}"
+    return None
 
 
 def _names(values: dict[str, Any]) -> tuple[str, str]:

@@ -155,6 +155,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         machine=values.get("sg_machine_open") is True,
         tags=json_payload.tags(values, "category"),
         metadata=json_payload.metadata({key: value for key, value in values.items() if key not in _VENDOR_FIELDS}),
+        campaign=_campaign(values),
     )
 
 
@@ -205,6 +206,14 @@ def _read_unknown(values: Mapping[str, Any]) -> _Reading:
 def _words(values: Mapping[str, Any], key: str) -> str | None:
     value = values.get(key)
     return fit_text(value, DIAGNOSTIC_LIMIT) if isinstance(value, str) and value else None
+
+
+def _campaign(values: Mapping[str, Any]) -> str | None:
+    """Of Marketing Campaigns: mail that was sent by the API has none."""
+    for field in ("singlesend_id", "marketing_campaign_id"):
+        if field in values:
+            return json_payload.text(values, field, WORD_LIMIT)
+    return None
 
 
 def _message_id(values: Mapping[str, Any]) -> str | None:

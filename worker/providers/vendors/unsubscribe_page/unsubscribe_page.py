@@ -202,6 +202,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
             way=Way.MAIL_CLIENT if choice is Choice.ONE_CLICK else Way.FOOTER_LINK,
             metadata={"campaign": link.campaign} if link.campaign else None,
             channel=link.channel,
+            campaign=fit_text(link.campaign, WORD_LIMIT) if link.campaign else None,
         )
     ]
 

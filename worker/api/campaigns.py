@@ -1,0 +1,78 @@
+"""The routes of campaigns: what became of one, and its recipients."""
+
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+
+from schemas.campaign import CampaignValue
+from worker.api.asked_account import asked_account
+from worker.api.decisions import DESK
+from worker.api.parameters import asked_names, known_query, number_in_range
+from worker.api.request_edge import LINE, REQUEST_LOAD
+from worker.contacts.campaigns import campaign_recipients, campaign_report
+from worker.errors import RequestRefused
+
+DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
+_FEW_BYTES = 16 * 1024
+_RECIPIENT_BYTES = 3 * 1024  # from the row to the answer
+_LARGEST_ID = 10**18 - 1
+_MOST_CHARACTERS = 200
+_SHOWN_CHARACTERS = 40
+
+_encoder = msgspec.json.Encoder()
+
+
+async def campaign(request: web.Request) -> web.Response:
+    """`GET /v1/campaigns/{campaign}`."""
+    query = known_query(request, {"account"})
+    pool = request.app[DESK].pool
+    account = await asked_account(request, pool, query.get("account"))
+    name = _name(request, account)
+    await request[REQUEST_LOAD].hold_answer(_FEW_BYTES)
+    answer = await campaign_report(pool, account, name)
+    if answer is None:
+        raise _unknown_campaign(account)
+    return web.Response(body=_encoder.encode(answer), content_type="application/json")
+
+
+async def recipients(request: web.Request) -> web.Response:
+    """`GET /v1/campaigns/{campaign}/recipients`."""
+    query = known_query(request, {"account", "value", "after", "limit", "names"})
+    pool = request.app[DESK].pool
+    account = await asked_account(request, pool, query.get("account"))
+    name = _name(request, account)
+    value = query.get("value", CampaignValue.SENT.value)
+    if value not in set(CampaignValue):
+        raise RequestRefused(
+            "bad-parameter",
+            f"There is no value {value[:_SHOWN_CHARACTERS]!r}.",
+            remedy=f"Use one of {', '.join(f'value={value}' for value in CampaignValue)}.",
+        )
+    names = asked_names(request)
+    limit = int(number_in_range(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT, whole=True))
+    after = int(number_in_range(query, "after", 0, 0, _LARGEST_ID, whole=True))
+    await request[REQUEST_LOAD].hold_answer(_FEW_BYTES + limit * _RECIPIENT_BYTES)
+    answer = await campaign_recipients(
+        pool, account, name, value=CampaignValue(value), after=after, limit=limit, names=names
+    )
+    if answer is None:
+        raise _unknown_campaign(account)
+    request[LINE].update(recipients=len(answer.recipients))
+    return web.Response(body=_encoder.encode(answer), content_type="application/json")
+
+
+def _name(request: web.Request, account: str) -> str:
+    name = request.match_info["campaign"]
+    if not 0 < len(name) <= _MOST_CHARACTERS or "\x00" in name:
+        raise _unknown_campaign(account)
+    return name
+
+
+def _unknown_campaign(account: str) -> RequestRefused:
+    return RequestRefused(
+        "unknown-campaign",
+        f"No event has told of such a campaign in account {account!r}.",
+        remedy="Check the spelling, and that the source tells of campaigns: campaign_from in docs/configuration.md.",
+        http_status=HTTPStatus.NOT_FOUND,
+    )

@@ -1,0 +1,148 @@
+"""Campaigns and their recipients: written with the events that tell of them, and shown."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from schemas.campaign import CampaignValue
+from schemas.feedback_event import FeedbackEvent
+from schemas.vocabulary import Channel, System
+from worker.policy.campaign_names import campaign_name_in
+from worker.policy.campaign_value import recipients_value, value_of_event
+from worker.store.campaign_recipients import (
+    MOMENTS,
+    CampaignReport,
+    Recipient,
+    campaigns_of_contact,
+    count_recipients,
+    merge_reports,
+    recipients_page,
+)
+from worker.store.campaigns import Campaigns, campaign_id
+from worker.store.pool import Executor, WriterConnection
+
+SHOWN_CAMPAIGNS = 50  # of a contact
+FIRST_PAGE = ""
+
+
+class RecipientView(Struct, frozen=True, kw_only=True):
+    """What is known of a campaign's message to one contact, each moment the earliest that was reported."""
+
+    value: CampaignValue  # the one word for all of it
+    name: str | None  # what the system that was asked for calls it
+    first_at: datetime
+    delivered_at: datetime | None
+    opened_at: datetime | None
+    clicked_at: datetime | None
+    soft_bounced_at: datetime | None
+    hard_bounced_at: datetime | None
+    error_at: datetime | None
+    complaint_at: datetime | None
+    unsubscribed_at: datetime | None
+
+
+class ContactCampaignView(RecipientView, frozen=True, kw_only=True):
+    """One campaign of a contact."""
+
+    campaign: str
+
+
+class CampaignRecipientView(RecipientView, frozen=True, kw_only=True):
+    """One recipient of a campaign."""
+
+    address: str
+    channel: Channel
+
+
+class RecipientsAnswer(Struct, frozen=True, kw_only=True):
+    """The answer of `GET /v1/campaigns/{campaign}/recipients`."""
+
+    campaign: str
+    account: str
+    recipients: tuple[CampaignRecipientView, ...]
+    next: str | None  # what `after` must be for those that follow; None: there were no more
+
+
+class CampaignAnswer(Struct, frozen=True, kw_only=True):
+    """The answer of `GET /v1/campaigns/{campaign}`."""
+
+    campaign: str
+    account: str
+    first_at: datetime | None  # of all recipients
+    latest_at: datetime | None  # the latest of their first moments
+    recipients: dict[CampaignValue, int]  # how many have each value; one recipient may have several
+
+
+async def write_campaign_events(
+    connection: WriterConnection, campaigns: Campaigns, events: Sequence[tuple[FeedbackEvent, int]]
+) -> None:
+    """What new events tell of their campaigns' recipients is known; each comes with its contact's id."""
+    ids = await campaigns.ids_of(connection, {(event.account, event.campaign or "") for event, _ in events})
+    reports = [
+        CampaignReport(
+            contact_id=contact_id,
+            campaign_id=ids[event.account, event.campaign or ""],
+            value=value,
+            at=event.occurred_at,
+        )
+        for event, contact_id in events
+        if (value := value_of_event(event)) is not None
+    ]
+    await merge_reports(connection, reports)
+
+
+async def contact_campaigns(
+    executor: Executor, contact_id: int, *, names: System | None
+) -> tuple[ContactCampaignView, ...]:
+    """The latest campaigns of a contact, latest first. Raises StoreUnavailable."""
+    rows = await campaigns_of_contact(executor, contact_id, limit=SHOWN_CAMPAIGNS)
+    return tuple(ContactCampaignView(campaign=row.name, **_shown(row, names)) for row in rows)
+
+
+async def campaign_recipients(
+    executor: Executor,
+    account: str,
+    campaign: str,
+    *,
+    value: CampaignValue,
+    after: int,
+    limit: int,
+    names: System | None,
+) -> RecipientsAnswer | None:
+    """Recipients that have this value; None if nobody has told of the campaign. Raises StoreUnavailable."""
+    number = await campaign_id(executor, account, campaign)
+    if number is None:
+        return None
+    rows = await recipients_page(executor, number, value=value, after=after, limit=limit)
+    return RecipientsAnswer(
+        campaign=campaign,
+        account=account,
+        recipients=tuple(
+            CampaignRecipientView(address=row.address, channel=Channel(row.channel), **_shown(row, names))
+            for row in rows
+        ),
+        next=str(rows[-1].contact_id) if len(rows) == limit else None,
+    )
+
+
+async def campaign_report(executor: Executor, account: str, campaign: str) -> CampaignAnswer | None:
+    """How many recipients have each value; None if nobody has told of the campaign. Raises StoreUnavailable."""
+    number = await campaign_id(executor, account, campaign)
+    if number is None:
+        return None
+    counts = await count_recipients(executor, number)
+    return CampaignAnswer(
+        campaign=campaign,
+        account=account,
+        first_at=counts.first_at,
+        latest_at=counts.latest_at,
+        recipients=counts.of_values,
+    )
+
+
+def _shown(row: Recipient, names: System | None) -> dict[str, Any]:
+    value = recipients_value(row.moment)
+    moments = {name: getattr(row, name) for name in MOMENTS}
+    return {"value": value, "name": None if names is None else campaign_name_in(names, value), **moments}

@@ -1,0 +1,172 @@
+"""The recipients of campaigns: one row for each campaign and contact, with the first moment of whatever was reported.
+
+Whoever writes here has locked the contact's row.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.campaign import CampaignValue
+from worker.store.pool import Connection, Executor, WriterConnection, store_errors
+from worker.store.row import Row
+
+COLUMNS: Mapping[CampaignValue, str] = {
+    CampaignValue.SENT: "first_at",  # every recipient has one
+    **{value: f"{value}_at" for value in CampaignValue if value is not CampaignValue.SENT},
+}
+MOMENTS = tuple(COLUMNS.values())
+
+
+class Recipient(Row, frozen=True):
+    """What is known of one campaign's message to one contact."""
+
+    contact_id: int
+    campaign_id: int
+    first_at: datetime
+    delivered_at: datetime | None
+    opened_at: datetime | None
+    clicked_at: datetime | None
+    soft_bounced_at: datetime | None
+    hard_bounced_at: datetime | None
+    error_at: datetime | None
+    complaint_at: datetime | None
+    unsubscribed_at: datetime | None
+
+    def moment(self, value: CampaignValue) -> datetime | None:
+        """When it was first reported."""
+        at: datetime | None = getattr(self, COLUMNS[value])
+        return at
+
+
+class AddressedRecipient(Recipient, frozen=True):
+    """The same with its contact."""
+
+    address: str
+    channel: str
+
+
+class ContactCampaign(Recipient, frozen=True):
+    """The same with its campaign."""
+
+    name: str
+
+
+class CampaignCounts(Struct, frozen=True, kw_only=True):
+    """How many recipients have each value."""
+
+    first_at: datetime | None  # None without any recipient
+    latest_at: datetime | None
+    of_values: dict[CampaignValue, int]
+
+
+class CampaignReport(Struct, frozen=True, kw_only=True, gc=False):
+    """What one event tells of one recipient."""
+
+    contact_id: int
+    campaign_id: int
+    value: CampaignValue
+    at: datetime
+
+
+_PLACES = {value: place for place, value in enumerate(CampaignValue)}
+_KNOWN = ", ".join(f"r.{column}" for column in MOMENTS)
+_MERGED = ", ".join(f"least(r.{column}, EXCLUDED.{column})" for column in MOMENTS)
+
+# Grouped, and so in order: neighbours in the index are written together. What changes nothing is not written.
+_MERGE = f"""
+    INSERT INTO campaign_recipients AS r (campaign_id, contact_id, {", ".join(MOMENTS)})
+    SELECT campaign_id, contact_id, min(at), {
+    ", ".join(f"min(at) FILTER (WHERE value = {place})" for place in range(1, len(MOMENTS)))
+}
+      FROM unnest($1::integer[], $2::bigint[], $3::smallint[], $4::timestamptz[])
+        AS e (campaign_id, contact_id, value, at)
+     GROUP BY campaign_id, contact_id ORDER BY campaign_id, contact_id
+    ON CONFLICT (campaign_id, contact_id) DO UPDATE SET ({", ".join(MOMENTS)}) = ROW ({_MERGED})
+     WHERE ({_KNOWN}) IS DISTINCT FROM ({_MERGED})
+"""  # noqa: S608 - the column lists are made of the names above
+
+_PAGE = f"""
+    SELECT {Recipient.select_list("r")}, c.address, c.channel
+      FROM campaign_recipients r JOIN contacts c ON c.id = r.contact_id
+     WHERE r.campaign_id = $1 AND r.contact_id > $2 AND r.{{column}} IS NOT NULL
+     ORDER BY r.contact_id LIMIT $3
+"""  # noqa: S608 - as above
+
+_COUNTS = f"""
+    SELECT min(first_at), max(first_at), {", ".join(f"count({column})" for column in MOMENTS)}
+      FROM campaign_recipients WHERE campaign_id = $1
+"""  # noqa: S608 - as above
+
+_OF_CONTACT = f"""
+    SELECT {Recipient.select_list("r")}, k.name
+      FROM campaign_recipients r JOIN campaigns k ON k.id = r.campaign_id
+     WHERE r.contact_id = $1 ORDER BY r.first_at DESC, r.campaign_id DESC LIMIT $2
+"""  # noqa: S608 - as above
+
+# Two of the contacts that become one may have had the same campaign.
+_MOVE = f"""
+    INSERT INTO campaign_recipients AS r (campaign_id, contact_id, {", ".join(MOMENTS)})
+    SELECT campaign_id, i.new, {", ".join(f"min({column})" for column in MOMENTS)}
+      FROM campaign_recipients o JOIN unnest($1::bigint[], $2::bigint[]) AS i (old, new) ON i.old = o.contact_id
+     GROUP BY campaign_id, i.new
+    ON CONFLICT (campaign_id, contact_id) DO UPDATE SET ({", ".join(MOMENTS)}) = ROW ({_MERGED})
+"""  # noqa: S608 - as above
+
+_DROP = """
+    DELETE FROM campaign_recipients r
+     WHERE ctid = ANY (ARRAY (
+        SELECT ctid FROM campaign_recipients WHERE first_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+     ))
+"""
+
+
+async def merge_reports(connection: WriterConnection, reports: Sequence[CampaignReport]) -> None:
+    """Adds what was reported to what is known; what is known already changes nothing."""
+    if reports:
+        await connection.execute(
+            _MERGE,
+            [report.campaign_id for report in reports],
+            [report.contact_id for report in reports],
+            [_PLACES[report.value] for report in reports],
+            [report.at for report in reports],
+        )
+
+
+async def recipients_page(
+    executor: Executor, campaign_id: int, *, value: CampaignValue, after: int, limit: int
+) -> list[AddressedRecipient]:
+    """Up to `limit` recipients with this value, in the order of their contacts' ids. Raises StoreUnavailable."""
+    with store_errors("reading recipients of a campaign"):
+        statement = _PAGE.format(column=COLUMNS[value])
+        return AddressedRecipient.rows(await executor.fetch(statement, campaign_id, after, limit))
+
+
+async def count_recipients(executor: Executor, campaign_id: int) -> CampaignCounts:
+    """How many there are, by what is known of them. Reads all of the campaign. Raises StoreUnavailable."""
+    with store_errors("counting recipients of a campaign"):
+        record = await executor.fetchrow(_COUNTS, campaign_id)
+    if record is None:
+        raise AssertionError("an aggregate has a row")
+    first_at, latest_at, *counts = record
+    return CampaignCounts(first_at=first_at, latest_at=latest_at, of_values=dict(zip(COLUMNS, counts, strict=True)))
+
+
+async def campaigns_of_contact(executor: Executor, contact_id: int, *, limit: int) -> list[ContactCampaign]:
+    """The contact's latest campaigns, latest first. Raises StoreUnavailable."""
+    with store_errors("reading a contact's campaigns"):
+        return ContactCampaign.rows(await executor.fetch(_OF_CONTACT, contact_id, limit))
+
+
+async def move_recipients(connection: Connection, into: Mapping[int, int]) -> None:
+    """What contacts that are keys here received, those that are values received; the keys are about to go."""
+    old = list(into.keys())
+    await connection.execute(_MOVE, old, list(into.values()))
+    await connection.execute("DELETE FROM campaign_recipients WHERE contact_id = ANY ($1::bigint[])", old)
+
+
+async def drop_recipients_before(connection: Connection, moment: datetime, *, limit: int) -> int:
+    """How many of at most `limit` rows, of which the first was reported before the moment, are gone."""
+    done = await connection.execute(_DROP, moment, limit)
+    return int(done.rpartition(" ")[2])

@@ -1,0 +1,80 @@
+"""Campaigns by their ids. An id never changes, so that a process remembers those that it has met."""
+
+from collections.abc import Collection, Iterable
+
+import asyncpg
+
+from schemas.feedback_event import FeedbackEvent
+from worker.store.pool import Executor, store_errors
+
+CampaignKey = tuple[str, str]  # account and name
+_MOST_REMEMBERED = 20_000
+
+# Those that are there already are left out first: ON CONFLICT alone would use up ids.
+_INSERT = """
+    INSERT INTO campaigns (account, name)
+    SELECT account, name FROM unnest($1::text[], $2::text[]) AS c (account, name)
+     WHERE NOT EXISTS (SELECT FROM campaigns k WHERE k.account = c.account AND k.name = c.name)
+     ORDER BY account, name
+    ON CONFLICT (account, name) DO NOTHING
+"""
+_IDS = """
+    SELECT k.account, k.name, k.id FROM unnest($1::text[], $2::text[]) AS c (account, name)
+      JOIN campaigns k ON k.account = c.account AND k.name = c.name
+"""
+
+
+class Campaigns:
+    """What this process knows of the campaigns of one database."""
+
+    def __init__(self) -> None:
+        self._ids: dict[CampaignKey, int] = {}
+
+    async def learn(self, executor: Executor, events: Iterable[FeedbackEvent]) -> None:
+        """Every campaign of the events has an id, and is known here.
+
+        Call it outside the transaction that stores the events: an id that is rolled back must not be remembered.
+        Raises StoreUnavailable.
+        """
+        known = self._ids
+        new = {
+            key
+            for event in events
+            if event.campaign is not None and (key := (event.account, event.campaign)) not in known
+        }
+        if not new:
+            return
+        with store_errors("looking up campaigns"):
+            ids = await _make_ids(executor, new)
+        if len(known) + len(ids) > _MOST_REMEMBERED:
+            known.clear()
+        known.update(ids)
+
+    async def ids_of(self, executor: Executor, keys: Collection[CampaignKey]) -> dict[CampaignKey, int]:
+        """The ids; those of campaigns that nobody has learned are made in the caller's transaction."""
+        ids = {key: known for key in keys if (known := self._ids.get(key)) is not None}
+        if missing := [key for key in keys if key not in ids]:
+            ids |= await _make_ids(executor, missing)
+        return ids
+
+
+async def campaign_id(executor: Executor, account: str, name: str) -> int | None:
+    """The id of the account's campaign; None if nobody has told of one. Raises StoreUnavailable."""
+    with store_errors("looking for a campaign"):
+        found: int | None = await executor.fetchval(
+            "SELECT id FROM campaigns WHERE account = $1 AND name = $2", account, name
+        )
+    return found
+
+
+async def _make_ids(executor: Executor, keys: Collection[CampaignKey]) -> dict[CampaignKey, int]:
+    asked = [account for account, _ in keys], [name for _, name in keys]
+    ids = _by_key(await executor.fetch(_IDS, *asked))
+    if len(ids) < len(keys):
+        await executor.execute(_INSERT, *asked)
+        ids = _by_key(await executor.fetch(_IDS, *asked))
+    return ids
+
+
+def _by_key(records: Iterable[asyncpg.Record]) -> dict[CampaignKey, int]:
+    return {(account, name): number for account, name, number in records}
