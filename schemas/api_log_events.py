@@ -18,6 +18,7 @@ API_LOG_EVENTS: dict[str, LogEvent] = {
         "allowed",
         "forbidden",
         "changes",
+        "recipients",
         "token",
         "kind",
         "act_id",

@@ -36,6 +36,8 @@ OF_THE_RECEIVER = {"/webhooks/{source}"}
 JANE = "/v1/contacts/{address}"
 WHY = "/v1/contacts/{address}/explanation"
 PERSON = "/v1/people/{person}"
+CAMPAIGN = "/v1/campaigns/{campaign}"
+RECIPIENTS = "/v1/campaigns/{campaign}/recipients"
 DECIDE = "/v1/contacts/{address}/decisions"
 RECHECK = "/v1/contacts/{address}/recheck"
 ASK, ASK_MANY = "/v1/contacts/{address}/safelist-requests", "/v1/safelist-requests"
@@ -160,6 +162,14 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("get", PERSON, "/v1/people/8", {}),
     ("get", PERSON, "/v1/people/7?x=y", {}),
     ("get", PERSON, "/v1/people/7", {"headers": {"Authorization": "Bearer wrong"}}),
+    ("get", CAMPAIGN, "/v1/campaigns/spring", {}),
+    ("get", CAMPAIGN, "/v1/campaigns/autumn", {}),
+    ("get", CAMPAIGN, "/v1/campaigns/spring?x=y", {}),
+    ("get", CAMPAIGN, "/v1/campaigns/spring", {"headers": {"Authorization": "Bearer wrong"}}),
+    ("get", RECIPIENTS, "/v1/campaigns/spring/recipients?limit=1&names=emailmassivo", {}),
+    ("get", RECIPIENTS, "/v1/campaigns/autumn/recipients", {}),
+    ("get", RECIPIENTS, "/v1/campaigns/spring/recipients?value=read", {}),
+    ("get", RECIPIENTS, "/v1/campaigns/spring/recipients", {"headers": {"Authorization": "Bearer wrong"}}),
     ("get", JANE, "/v1/contacts/jane@example.org", {}),
     ("get", JANE, "/v1/contacts/gone@example.org", {}),
     ("get", WHY, "/v1/contacts/jane@example.org/explanation", {}),
@@ -181,12 +191,13 @@ HISTORY = [
         diagnostic="550 nobody here",
         tags=("spring",),
         metadata={"order": 7},
+        campaign="spring",
     ),
     *[
         make_event(Kind.SOFT_BOUNCE, cause=Cause.MAILBOX_FULL, day=day, message=f"m{day}", address="full@example.org")
         for day in range(60)
     ],
-    make_event(Kind.DELIVERED, day=1, address="off@example.org"),
+    make_event(Kind.DELIVERED, day=1, address="off@example.org", campaign="spring"),
     make_event(Kind.OPENED, day=2, address="off@example.org", machine=True),
     make_event(Kind.UNSUBSCRIBE, day=3, address="off@example.org", scope="list"),
     make_event(Kind.COMPLAINT, cause=Cause.ABUSE_REPORT, address="cross@example.org", message=None),

@@ -95,6 +95,8 @@ REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("POST", "/v1/unsubscribe-links"): ("/v1/unsubscribe-links", _question),
     ("POST", "/v1/contacts"): ("/v1/contacts", _addition),
     ("GET", "/v1/people/{person}"): ("/v1/people/4711", _query),
+    ("GET", "/v1/campaigns/{campaign}"): ("/v1/campaigns/spring", _query),
+    ("GET", "/v1/campaigns/{campaign}/recipients"): ("/v1/campaigns/spring/recipients", _query),
     ("GET", "/v1/status-changes"): ("/v1/status-changes", lambda _account: {}),
     ("GET", "/v1/openapi.yaml"): ("/v1/openapi.yaml", lambda _account: {}),
     ("POST", "/test/operator"): ("/test/operator", _query),
@@ -158,7 +160,13 @@ class Api(NamedTuple):
 async def api(pool: WriterPool, store: Store) -> AsyncIterator[Api]:
     await store(
         [
-            make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, account=account, address=address)
+            make_event(
+                Kind.HARD_BOUNCE,
+                cause=Cause.MAILBOX_DOES_NOT_EXIST,
+                account=account,
+                address=address,
+                campaign="spring",
+            )
             for account in (OWN, FOREIGN)
             for address in (GONE, OTHER)
         ]

@@ -27,6 +27,7 @@ from worker.store.status_feed import changes_after
 MINE, THEIRS, NOBODYS = "mine-4711", "theirs-4711", "nobody-4711"
 # In every text of the other account's events, and in no other.
 MARK = "zeppelin"
+CAMPAIGNS = ("spring", "autumn", None)  # of both
 SHARED = ("jane@example.org", "joe@example.org")
 KINDS = (Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.COMPLAINT, Kind.UNSUBSCRIBE, Kind.DELIVERED, Kind.OPENED)
 
@@ -44,6 +45,7 @@ def reports(draw: st.DrawFn) -> list[FeedbackEvent]:
             account=THEIRS if theirs else MINE,
             address=draw(st.sampled_from(SHARED)) if draw(st.booleans()) else f"{MARK * theirs}x{number}@example.org",
             key=f"{theirs} {number}",
+            campaign=draw(st.sampled_from(CAMPAIGNS)),
         )
         if theirs:
             event = msgspec.structs.replace(
@@ -71,6 +73,9 @@ class Reader:
         for address in addresses:
             answers.append(await self.ask("GET", f"/v1/contacts/{address}", params=named))
             answers.append(await self.ask("GET", f"/v1/contacts/{address}/explanation", params=named))
+        for campaign in ("spring", "autumn"):
+            answers.append(await self.ask("GET", f"/v1/campaigns/{campaign}", params=named))
+            answers.append(await self.ask("GET", f"/v1/campaigns/{campaign}/recipients", params=named))
         after = "0-0"
         while True:
             status, text = await self.ask("GET", "/v1/status-changes", params={"after": after, "limit": "2"})

@@ -68,14 +68,12 @@ async def recipients(pool: WriterPool, value: CampaignValue = CampaignValue.SENT
     """All of the campaign `spring`, read page by page."""
     addresses, after = [], 0
     while True:
-        page = await campaign_recipients(
-            pool, "default", "spring", value=value, after=after, limit=limit, names=None
-        )
+        page = await campaign_recipients(pool, "default", "spring", value=value, after=after, limit=limit, names=None)
         assert page is not None
         addresses += [one.address for one in page.recipients]
         if page.next is None:
             return addresses
-        after = int(page.next)
+        after = page.next
 
 
 @pytest.mark.parametrize(
@@ -123,9 +121,7 @@ async def test_a_machine_that_opens_and_clicks_tells_only_that_there_is_a_messag
 @pytest.mark.parametrize(
     ("kind", "cause"), [(Kind.OTHER, Cause.NONE), (Kind.RESUBSCRIBE, Cause.NONE), (Kind.DELIVERED, Cause.TEST)]
 )
-async def test_what_tells_nothing_of_a_message_makes_no_recipient(
-    pool: WriterPool, kind: Kind, cause: Cause
-) -> None:
+async def test_what_tells_nothing_of_a_message_makes_no_recipient(pool: WriterPool, kind: Kind, cause: Cause) -> None:
     await apply(pool, of("spring", kind, cause))
     assert not (await report(pool)).campaigns
 

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable
 
+from schemas.campaign import CampaignValue
 from schemas.log_event import COMMON_FIELDS
 from schemas.log_events import LOG_EVENTS
 from schemas.vocabulary import System
@@ -14,6 +15,7 @@ from tests.docs.rooms_drawing import rooms_svg
 from tests.docs.where_to_look import where_to_look_page
 from worker import errors
 from worker.errors import BouncekeeperError
+from worker.policy.campaign_names import CAMPAIGN_NAMES
 from worker.policy.other_names import NAMES
 
 _LEVELS = ("error", "warning", "info", "debug")
@@ -101,7 +103,15 @@ def errors_page() -> str:
 
 def providers_page() -> str:
     """docs/providers/README.md."""
-    head = ["provider", "`provider =`", "how a request proves itself", "words", "never reports", "account told by"]
+    head = [
+        "provider",
+        "`provider =`",
+        "how a request proves itself",
+        "words",
+        "never reports",
+        "account told by",
+        "campaign told by",
+    ]
     parts = [
         "# Providers",
         "<!-- generated from worker/providers by `python -m tests.docs.generated_pages`: edit it there -->",
@@ -111,6 +121,8 @@ def providers_page() -> str:
             "what it becomes.\n"
             "*Account told by* is what `account_from` of a source may name besides `metadata.KEY`, `tag.PREFIX` and "
             "`raw.EXPRESSION` ([configuration.md](../configuration.md)).\n"
+            "*Campaign told by* is the vendor's own field for it; `campaign_from` may name another "
+            "([campaigns.md](../campaigns.md)).\n"
             "One request carries the events of one message or of many."
         ),
         _table([*head, "a request"], provider_rows()),
@@ -180,6 +192,16 @@ def names_page() -> str:
             "`emailmassivo`.\n"
             "*On a list* means here: the person has opted in to something, whatever its scope, or somebody states that "
             "the person may be mailed, or no permission is needed."
+        ),
+        "## Values of campaigns",
+        (
+            "What became of a [campaign's](campaigns.md) message to one recipient. Only `emailmassivo` documents words "
+            "of its own for it: with another system `name` is null.\n"
+            "There *Soft bounced* is a full mailbox alone, and *Error* any other mailbox that is unavailable."
+        ),
+        _table(
+            ["value", *(f"`{system.value}`" for system in CAMPAIGN_NAMES)],
+            [[f"`{value.value}`", *(names[value] for names in CAMPAIGN_NAMES.values())] for value in CampaignValue],
         ),
     ]
     return "\n\n".join(parts) + "\n"

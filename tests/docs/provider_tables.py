@@ -36,6 +36,7 @@ def provider_rows() -> list[list[str]]:
             str(len(provider.vocabulary)) if provider.vocabulary else "yours",
             _missing(provider),
             ", ".join(f"`{path}`" for path in sorted(provider.account_paths)) or "-",
+            ", ".join(f"`{field}`" for field in provider.campaign_fields) or "-",
             "many" if provider.batches else "one",
         ]
         for provider in in_order()

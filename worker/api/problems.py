@@ -39,6 +39,7 @@ TITLES = {
     "unknown-account": "There is no such account",
     "unknown-contact": "Nothing is known of this contact",
     "unknown-person": "There is no such person",
+    "unknown-campaign": "There is no such campaign",
     "bad-decision": "The decision makes no sense",
     "idempotency-key-in-use": "A request with this Idempotency-Key is being carried out",
     "idempotency-key-reused": "The Idempotency-Key was used for another request",

@@ -35,6 +35,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "check": CommandEntry("check", "may I mail these addresses?", "ask"),
     "why": CommandEntry("why", "may I mail this address, and why not, in five words", "ask"),
     "explain": CommandEntry("explain", "an address's status: why, since when, by which rule and events", "ask"),
+    "campaign": CommandEntry("campaign", "what became of a campaign's messages, and its recipients", "ask"),
     "mail-token": CommandEntry(
         "mail_token", "makes the token that lets a mail's bounces and complaints be believed", "ask"
     ),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from worker.contacts.story_items import StoryItem
 
 _NEEDS = ("postgres",)
+_SHOWN_CAMPAIGNS = 5
 # By channel, then by what is forbidden.
 _HEADLINES = {
     "email": {
@@ -131,6 +132,9 @@ def _print(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
         print_line(f"  tags: {', '.join(report.tags)}")
     for one in report.siblings:
         print_line(f"  {one.field or 'another address'} of {one.person}: {one.address}, {one.status}")
+    for campaign in report.campaigns[:_SHOWN_CAMPAIGNS]:
+        called = "" if campaign.name is None else f", called {campaign.name!r} there"
+        print_line(f"  campaign {campaign.campaign}: {campaign.value}{called}")
     if explanation.steps:
         print_line()
         print_line("events and decisions, latest first", style="bold")

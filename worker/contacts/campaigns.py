@@ -24,7 +24,6 @@ from worker.store.campaigns import Campaigns, campaign_id
 from worker.store.pool import Executor, WriterConnection
 
 SHOWN_CAMPAIGNS = 50  # of a contact
-FIRST_PAGE = ""
 
 
 class RecipientView(Struct, frozen=True, kw_only=True):
@@ -62,7 +61,7 @@ class RecipientsAnswer(Struct, frozen=True, kw_only=True):
     campaign: str
     account: str
     recipients: tuple[CampaignRecipientView, ...]
-    next: str | None  # what `after` must be for those that follow; None: there were no more
+    next: int | None  # the `after` of the next page; None: this is the last one
 
 
 class CampaignAnswer(Struct, frozen=True, kw_only=True):
@@ -115,15 +114,15 @@ async def campaign_recipients(
     number = await campaign_id(executor, account, campaign)
     if number is None:
         return None
-    rows = await recipients_page(executor, number, value=value, after=after, limit=limit)
+    rows = await recipients_page(executor, number, value=value, after=after, limit=limit + 1)
     return RecipientsAnswer(
         campaign=campaign,
         account=account,
         recipients=tuple(
             CampaignRecipientView(address=row.address, channel=Channel(row.channel), **_shown(row, names))
-            for row in rows
+            for row in rows[:limit]
         ),
-        next=str(rows[-1].contact_id) if len(rows) == limit else None,
+        next=rows[limit - 1].contact_id if len(rows) > limit else None,
     )
 
 

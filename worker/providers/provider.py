@@ -76,6 +76,9 @@ class Provider(Struct, frozen=True, kw_only=True):
     # Where an event's JSON tells whose mail it was, as JMESPath: "subaccount" (the vendor's own division of one
     # account) and "sending_domain" (an address or a domain). What the vendor does not tell is not in here.
     account_paths: Mapping[str, str] = {}
+    # The vendor's own fields for the campaign of a message, the first of which that is there is read by `parse`. Some
+    # give their lists, tags and variables the names that the sender likes: those are named by `campaign_from` instead.
+    campaign_fields: tuple[str, ...] = ()
     options: tuple[Option[Any], ...] = ()  # what a source may set, beside those of its scheme
     batch: BatchBody | None = None  # how a body carries several events; None where it never does
     elements: Divide | None = None  # see BoundSource; None: as `batch` has them

@@ -267,6 +267,7 @@ PROVIDER = Provider(
     schemes=SCHEMES,
     batches=True,
     account_paths={"sending_domain": "sender_email"},  # as seen; the pages do not show it
+    campaign_fields=("camp_id",),
     vocabulary=EVENTS | {f"blocked/{words}": (Kind.DROPPED, cause) for words, cause in BLOCK_REASONS.items()},
     parse=parse,
     elements=elements,

@@ -158,6 +158,11 @@ PROVIDER = Provider(
     },
     # 503 is not among the answers after which Customer.io holds all events back for an hour, as 500 and 502 are.
     account_paths={},  # a webhook is of one workspace, and does not name it
+    campaign_fields=(
+        "data.campaign_id",
+        "data.broadcast_id",
+        "data.newsletter_id",
+    ),
     vocabulary={
         **EVENTS,
         **{f"{name}/*": (Kind.OTHER, Cause.NONE) for name in OTHER_OBJECTS},

@@ -167,6 +167,7 @@ PROVIDER = Provider(
     batch=_BATCH,
     batches=True,
     account_paths={"sending_domain": "from_address || sender"},
+    campaign_fields=("sendid",),
     vocabulary=(
         EVENTS
         | {f"bounce_all/{name}": meaning for name, meaning in BOUNCE_TYPES.items()}

@@ -178,6 +178,7 @@ PROVIDER = Provider(
     secret_help="a long text of your own choosing, entered as Auth Token: Integrations > System Webhooks",
     schemes=SCHEMES,
     account_paths={},  # a webhook is of one project, and does not name it
+    campaign_fields=("dataFields.campaignId",),
     vocabulary={
         **EVENTS,
         **{f"emailBounce/{state}": meaning for state, meaning in RECIPIENT_STATES.items()},

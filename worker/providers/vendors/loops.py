@@ -120,6 +120,7 @@ PROVIDER = Provider(
     options=(UNSUBSCRIBED_COUNTS,),
     kept_headers=frozenset(ID_HEADERS),
     account_paths={},  # one endpoint for each account, which it does not name
+    campaign_fields=("campaignId",),
     vocabulary=EVENTS,
     parse=parse,
     tailor=tailor,

@@ -125,6 +125,7 @@ PROVIDER = Provider(
     batches=True,
     schemes={"": HttpMessageSignature()},
     account_paths={"subaccount": "customer_handle", "sending_domain": "email"},
+    campaign_fields=("campaign_id",),
     vocabulary=EVENTS,
     parse=parse,
 )

@@ -251,6 +251,10 @@ PROVIDER = Provider(
     batch=_BATCH,
     batches=True,
     account_paths={},  # Mailjet names neither a subaccount nor the sender
+    campaign_fields=(
+        "customcampaign",
+        "mj_campaign_id",
+    ),
     vocabulary={
         **EVENTS,
         **{f"bounce/hard/{name}": error.hard for name, error in ERRORS.items()},

@@ -262,6 +262,7 @@ PROVIDER = Provider(
     batches=True,
     batch=_BATCH,
     account_paths={"subaccount": "vmta", "sending_domain": "orig"},
+    campaign_fields=("jobId",),
     vocabulary=(
         RECORDS
         | {f"b/{name}": meaning for name, meaning in CATEGORIES.items()}

@@ -222,6 +222,7 @@ PROVIDER = Provider(
     schemes=SCHEMES,
     kept_headers=frozenset(ID_HEADERS),
     account_paths={"sending_domain": "data.from"},
+    campaign_fields=("data.broadcast_id",),
     vocabulary=(
         EVENTS
         | {f"{CONTACT_UPDATED}/unsubscribed": UNSUBSCRIBED}

@@ -147,6 +147,7 @@ PROVIDER = Provider(
     batches=True,
     schemes={"": TOKEN},
     account_paths={"sending_domain": "sender"},
+    campaign_fields=("task_id",),
     vocabulary=EVENTS,
     parse=parse,
 )

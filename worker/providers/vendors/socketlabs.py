@@ -362,6 +362,7 @@ PROVIDER = Provider(
         "subaccount": "[SubaccountId, SubaccountID, ServerId, ServerID][?@ && @ != `0`] | [0]",
         "sending_domain": "FromAddress",
     },
+    campaign_fields=("MailingId",),
     vocabulary={
         **EVENTS,
         **{f"Failed/{code}": meaning for code, meaning in FAILURE_CODES.items()},

@@ -278,6 +278,7 @@ PROVIDER = Provider(
         "subaccount": "msys.*.subaccount_id | [0]",
         "sending_domain": "msys.*.[sending_domain || friendly_from] | [0] | [0]",
     },
+    campaign_fields=("campaign_id",),
     vocabulary={
         **EVENTS,
         **{f"bounce/{number}": meaning for number, meaning in BOUNCE_CLASSES.items()},

@@ -177,6 +177,7 @@ PROVIDER = Provider(
     secret_help="the webhook's secret, in base64 as Sweego shows it: Webhooks > the webhook",
     schemes={"": BareStandardWebhooks()},
     account_paths={"sending_domain": "domain_from"},
+    campaign_fields=("campaign_id",),
     vocabulary=EVENTS,
     parse=parse,
 )

@@ -360,6 +360,7 @@ PROVIDER = Provider(
     batch=_BATCH,
     account_paths=_ACCOUNT_PATHS,
     marks_bulk=True,
+    campaign_fields=("campaign",),
     vocabulary=EVENTS | CAUSES,
     parse=parse,
     tailor=tailor,

@@ -293,6 +293,10 @@ PROVIDER = Provider(
     },
     batch=_BATCH,
     batches=True,
+    campaign_fields=(
+        "singlesend_id",
+        "marketing_campaign_id",
+    ),
     vocabulary=VOCABULARY,
     parse=parse,
 )
