@@ -15,16 +15,19 @@ from worker.settings.configuration import load_settings
 from worker.settings.tree import Settings
 
 
-def settings_for(dsn: str, port: int) -> Settings:
-    overrides = {
+def settings_for(dsn: str, port: int, **overrides: str) -> Settings:
+    values = {
         "postgres.url": dsn,
         "postgres.pool_connections": "2",
         "postgres.command_timeout_seconds": "5",
         "queue.adapter": "postgres",
         "api.port": str(port),
         "api.tokens": TOKEN,
+        **overrides,
     }
-    return load_settings(config_file=None, environment={}, overrides=overrides)
+    return load_settings(
+        config_file=None, environment={}, overrides={name: value for name, value in values.items() if value}
+    )
 
 
 async def http_status(port: int, path: str) -> int:

@@ -1,16 +1,20 @@
 """The probes of every process: whether it lives, whether it is ready, and its metrics."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from worker.process.deadline import answer_within
+
 PROBE_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
+_ANSWER_SECONDS = 4.0  # who asks a probe waits five
 
 # What the process lacks for its work, each with the remedy; [] if it is ready.
-Missing = Callable[[], Awaitable[list[str]]]
+Missing = Callable[[], Coroutine[Any, Any, list[str]]]
 # What the process can do without for a while; [] if nothing is missing.
 Degraded = Callable[[], list[str]]
 
@@ -19,11 +23,14 @@ def add_probes(app: web.Application, missing: Missing, degraded: Degraded = list
     """Answers GET on PROBE_ROUTES.
 
     /healthz answers 200 as long as the process answers at all. /readyz answers 200, or 503 with what is missing; it
-    also lists `degraded`, if there is anything. /metrics gives every metric of this process in Prometheus' text format.
+    also lists `degraded`, if there is anything; its answer comes in time, whatever hangs. /metrics gives every metric of this process in Prometheus' text format.
     """
 
     async def readyz(_request: web.Request) -> web.Response:
-        problems = await missing()
+        try:
+            problems = await answer_within(_ANSWER_SECONDS, missing())
+        except TimeoutError:
+            problems = [f"what this works with did not answer within {_ANSWER_SECONDS:g} s: see what hangs"]
         http_status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
         extra = {"degraded": lacking} if (lacking := degraded()) else {}
         return _state(http_status, ready=not problems, missing=problems, **extra)

@@ -1,11 +1,11 @@
 """What the database lacks before it can be worked with."""
 
-import asyncio
 from importlib.resources import files
 
 import asyncpg
 
 from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.process.deadline import answer_within
 from worker.store.log_conversion import conversion_is_due
 from worker.store.pool import Executor, opening_errors, store_errors
 
@@ -33,8 +33,7 @@ async def missing_in_database(executor: Executor) -> list[str]:
     Cheap enough for a probe: it asks for no lock, and answers in time whatever Postgres does.
     """
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            return await _missing(executor)
+        return await answer_within(_ANSWER_SECONDS, _missing(executor))
     except TimeoutError:
         return [f"Postgres did not answer within {_ANSWER_SECONDS:g} s: see what keeps it busy"]
     except (StoreUnavailable, SchemaOutOfDate, ImpossibleSetting) as error:
