@@ -1,6 +1,8 @@
 """What stands in the way of a migration is told by whether waiting mends it."""
 
 import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import asyncpg
 import psycopg
@@ -8,6 +10,7 @@ import pytest
 import yoyo
 
 from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.local_services.postgres import EmbeddedPostgres
 from worker.store.migrations import migrate, require_current_schema
 from worker.store.readiness import schema_is_whole
 
@@ -100,3 +103,22 @@ def make_notebook(dsn: str) -> None:
         backend.ensure_internal_schema_updated()
     finally:
         backend.connection.close()
+
+
+@pytest.mark.slow
+async def test_a_migration_leaves_no_error_in_the_log_of_postgres() -> None:
+    with TemporaryDirectory(prefix="bouncekeeper-own-postgres-", ignore_cleanup_errors=True) as folder:
+        async with await EmbeddedPostgres.start(Path(folder)) as postgres:
+            assert await migrate(postgres.dsn)
+            connection = await asyncpg.connect(postgres.dsn)
+            try:  # as before an upgrade
+                await connection.execute(
+                    "DROP INDEX entries_with_raw, calm_events_with_raw, kept_calm_events_with_raw,"
+                    " nameless_events_with_raw;"
+                    "DELETE FROM _yoyo_migration WHERE migration_id = '0021_old_raw'"
+                )
+            finally:
+                await connection.close()
+            assert await migrate(postgres.dsn) == ["0021_old_raw"]
+            log = (Path(folder) / "postgres.log").read_text()
+    assert "ERROR" not in log

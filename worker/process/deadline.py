@@ -13,8 +13,8 @@ _abandoned: set[asyncio.Task[Any]] = set()
 async def answer_within(seconds: float, question: Coroutine[Any, Any, T]) -> T:
     """The answer to the question. Raises TimeoutError once the time is over.
 
-    asyncio.timeout would also wait until the cancelled question has cleaned up. A question to a server that hangs cannot
-    do so before the server answers: this one is cancelled and left to itself.
+    asyncio.timeout would also wait until the cancelled question has cleaned up. A question to a server that hangs
+    cannot do so before the server answers: this one is cancelled and left to itself.
     """
     task = asyncio.create_task(question)
     try:

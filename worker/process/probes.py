@@ -23,7 +23,8 @@ def add_probes(app: web.Application, missing: Missing, degraded: Degraded = list
     """Answers GET on PROBE_ROUTES.
 
     /healthz answers 200 as long as the process answers at all. /readyz answers 200, or 503 with what is missing; it
-    also lists `degraded`, if there is anything; its answer comes in time, whatever hangs. /metrics gives every metric of this process in Prometheus' text format.
+    also lists `degraded`, if there is anything. It answers in time, whatever hangs. /metrics gives every metric of
+    this process in Prometheus' text format.
     """
 
     async def readyz(_request: web.Request) -> web.Response:

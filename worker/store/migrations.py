@@ -6,7 +6,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import yoyo
-from yoyo.backends import DatabaseBackend
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.connections import parse_uri
 from yoyo.migrations import MigrationList
 
 from worker.errors import SchemaOutOfDate, StoreUnavailable
@@ -52,8 +53,9 @@ def _migrate(dsn: str) -> list[str]:
 
 
 def _apply(dsn: str) -> list[str]:
-    backend: DatabaseBackend = yoyo.get_backend(_yoyo_url(dsn))
+    backend = _Backend(parse_uri(_yoyo_url(dsn)), yoyo.default_migration_table)
     try:
+        backend.init_database()
         # The advisory lock above is the real one. yoyo's is a row that a killed run leaves behind, and that it waits
         # for even to look.
         backend.break_lock()
@@ -72,6 +74,17 @@ def _apply(dsn: str) -> list[str]:
         return names
     finally:
         backend.connection.close()
+
+
+class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
+    """yoyo's, without its attempts that must fail: each is an error in the log of Postgres."""
+
+    create_lock_table_sql = PostgresqlPsycopgBackend.create_lock_table_sql.replace(
+        "CREATE TABLE", "CREATE TABLE IF NOT EXISTS"
+    )
+
+    def _check_transactional_ddl(self) -> bool:
+        return True
 
 
 def _yoyo_url(dsn: str) -> str:
