@@ -98,6 +98,15 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "joined",
         "no_address",
     ),
+    "database.upgraded": _event(
+        "info",
+        "`migrate` has ended: the database is at this program's version. Counts of 0 mean that nothing was to be done.",
+        "migrations",
+        "events",
+        "contacts_renamed",
+        "contacts_joined",
+        "seconds",
+    ),
     "delivery.set_aside": _event(
         "warning",
         "A delivery, or its events that could not be read, is kept unchanged in dead_letters.",
@@ -201,6 +210,11 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "source",
         "reason",
         "wait_seconds",
+    ),
+    "mailbox.not_configured": _event(
+        "warning",
+        "No source has a mailbox: `mailbox` has nothing to fetch, and waits. Give a source an `imap_host` and start it "
+        "again, or do not start it.",
     ),
     "mailbox.opened": _event(
         "info",

@@ -99,7 +99,13 @@ async def start(dsn: str, *words: str, folder: Path, **settings: str) -> asyncio
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", *(words or ("migrate",))),
         cwd=folder,
-        env={**os.environ, "BOUNCEKEEPER_POSTGRES_URL": dsn, "BOUNCEKEEPER_QUEUE_ADAPTER": "postgres", **settings},
+        env={
+            **os.environ,
+            "BOUNCEKEEPER_POSTGRES_URL": dsn,
+            "BOUNCEKEEPER_QUEUE_ADAPTER": "postgres",
+            "BOUNCEKEEPER_LOGS_FORMAT": "console",
+            **settings,
+        },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -53,7 +53,7 @@ async def start(dsn: str, *words: str, folder: Path) -> asyncio.subprocess.Proce
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", "migrate", *words),
         cwd=folder,
-        env={**os.environ, "BOUNCEKEEPER_POSTGRES_URL": dsn},
+        env={**os.environ, "BOUNCEKEEPER_POSTGRES_URL": dsn, "BOUNCEKEEPER_LOGS_FORMAT": "console"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -106,6 +106,32 @@ async def test_a_dry_run_says_what_would_be_joined_and_joins_nothing(
     assert (code, await count(database)) == (ExitCode.OK, 3)
     assert "0 renamed, 3 joined" in output
     assert await run(database_dsn, folder=tmp_path) == (ExitCode.OK, "the database is up to date\n")
+
+
+async def test_who_starts_others_after_it_can_have_the_whole_configuration_checked_first(
+    database_dsn: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bouncekeeper.toml").write_text(
+        '[queue]\nadapter = "postgres"\n[sources.shop]\nprovider = "sendgrid"\nsecrets_files = ["absent"]\n'
+    )
+    assert (await run(database_dsn, folder=tmp_path))[0] == ExitCode.OK
+    code, output = await run(database_dsn, "--require-whole-configuration", "--json", folder=tmp_path)
+    assert code == ExitCode.IMPOSSIBLE_SETTING
+    assert "absent, which cannot be read" in json.loads(output)["error"]
+
+
+async def test_in_a_container_every_line_is_json(database: Connection, database_dsn: str, tmp_path: Path) -> None:
+    await fill(database, 3)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "worker", "migrate"),
+        cwd=tmp_path,
+        env={**os.environ, "BOUNCEKEEPER_POSTGRES_URL": database_dsn},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert {"event": "database.upgraded", "contacts_joined": 3, "migrations": []}.items() <= lines[-1].items()
 
 
 async def test_a_dry_run_counts_the_contacts_of_a_database_that_is_yet_to_be_migrated(

@@ -134,6 +134,27 @@ async def test_a_source_without_a_mailbox_is_reported_with_the_remedy(
     assert "source mandrill has no mailbox" in errors
 
 
+async def test_without_any_mailbox_it_says_so_once_and_waits_since_it_would_be_started_again_for_ever(
+    database_dsn: str, tmp_path: Path
+) -> None:
+    config = tmp_path / "bouncekeeper.toml"
+    config.write_text(f'[postgres]\nurl = "{database_dsn}"\n[queue]\nadapter = "postgres"\n')
+    assert (await ran(config, "--once"))[0] == ExitCode.IMPOSSIBLE_SETTING
+    probes = free_port()
+    async with started(config, "--mailbox-port", str(probes)) as process, aiohttp.ClientSession() as client:
+
+        async def healthy() -> bool:
+            async with client.get(f"http://127.0.0.1:{probes}/readyz") as answer:
+                return answer.status == 200
+
+        await until(healthy, "the process to be ready", seconds=60, not_yet=aiohttp.ClientConnectionError)
+        assert process.returncode is None
+        process.send_signal(signal.SIGTERM)
+        _, errors = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == ExitCode.OK
+    assert [json.loads(line)["event"] for line in errors.splitlines()].count("mailbox.not_configured") == 1
+
+
 async def test_killed_between_queue_and_flag_a_bounce_is_fetched_again_and_counts_once(
     imap_server: ImapServer, database_dsn: str, tmp_path: Path
 ) -> None:

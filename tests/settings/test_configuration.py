@@ -1,8 +1,11 @@
 """Settings: one order of places, every mistake at once with its remedy, no secret ever repeated."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -161,6 +164,37 @@ class TestSecrets:
         told = mistakes(toml, tmp_path)
         assert f"{tmp_path / 'nowhere'}, which cannot be read" in told
         assert f"{tmp_path / 'empty'}, which is empty" in told
+
+    def test_a_secret_that_this_user_may_not_read_is_named_with_owner_mode_and_remedy(self) -> None:
+        """As the container's user finds one of mode 600, made by the one who put it there."""
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            secret = folder / "sendgrid"
+            secret.write_text("whsec_0123456789abcdef")
+            secret.chmod(0o600 if os.geteuid() == 0 else 0)
+            config = folder / "bouncekeeper.toml"
+            config.write_text(WHOLE + '[sources.sendgrid]\nprovider = "sendgrid"\nsecrets_files = ["sendgrid"]\n')
+            with as_another_user(), pytest.raises(ImpossibleSetting) as caught:
+                load_settings(config_file=config, environment={}, overrides={})
+        told = str(caught.value)
+        assert f"{secret}, which user " in told
+        assert f"it belongs to user {os.geteuid()}, mode {'600' if os.geteuid() == 0 else '0'}" in told
+        assert "`deploy/make-secrets`" in told
+        assert "whsec" not in told
+
+
+@contextmanager
+def as_another_user() -> Iterator[None]:
+    """Root may read everything; so it is somebody else inside the block."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 class TestMistakes:

@@ -24,7 +24,8 @@ def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Takes feedback loop reports and bounces from the IMAP mailbox of each source of the provider `mail` that has an
 imap_host. A mail is flagged, moved or deleted (after_fetch) only once the queue has it on disk. Runs until it is
-stopped, and notices new mail at once if the server supports IDLE.
+stopped, and notices new mail at once if the server supports IDLE. If no source has a mailbox, it says so once and waits
+to be stopped, because a service manager would start it again for ever.
 
 With --once: exit code 1 if a mail is left because it is too large, the server does not deliver it or it waits for
 the DNS; 3 if a server refuses the login or a folder is missing; 4 if a server or the queue cannot be reached.
@@ -45,7 +46,7 @@ examples:
 def _run(arguments: Namespace) -> int:
     needs = ("mailbox", "sources") if arguments.dry_run else _NEEDS
     settings = settings_of(arguments, needs=needs)
-    mailboxes = _choose(settings, arguments.source)
+    mailboxes = _choose(settings, arguments.source, may_be_none=not (arguments.once or arguments.dry_run))
     if arguments.dry_run:
         return _show_waiting(mailboxes, settings, as_json=arguments.json)
     tallies: list[Tally] = []
@@ -72,14 +73,14 @@ def mailboxes_of(settings: Settings) -> list[tuple[Source, ImapMailbox]]:
     return [(source, mailbox) for source in settings.sources if (mailbox := imap_mailbox(source)) is not None]
 
 
-def _choose(settings: Settings, names: list[str]) -> list[tuple[Source, ImapMailbox]]:
+def _choose(settings: Settings, names: list[str], *, may_be_none: bool) -> list[tuple[Source, ImapMailbox]]:
     mailboxes = mailboxes_of(settings)
     if unknown := sorted(set(names) - {source.name for source, _ in mailboxes}):
         raise ImpossibleSetting(
             f'source {unknown[0]} has no mailbox: it needs provider = "mail" and imap_host; '
             f"sources with a mailbox: {', '.join(source.name for source, _ in mailboxes) or 'none'}"
         )
-    if not mailboxes:
+    if not mailboxes and not may_be_none:
         raise ImpossibleSetting(
             'no source has a mailbox: give one provider = "mail", imap_host, imap_user and imap_password '
             "(docs/providers/mail.md)"

@@ -12,10 +12,13 @@ from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
-from worker.process.logs import configure_logging
+from worker.process.logs import configure_logging, get_logger
+from worker.settings.configuration import ALL_SECTIONS
 
 if TYPE_CHECKING:
     from worker.commands.support.upgrade import Upgrade
+
+log = get_logger()
 
 _NEEDS = ("postgres",)
 _WORTH_A_BAR = 100_000
@@ -33,6 +36,12 @@ examples:
   bouncekeeper migrate
 """
     parser.add_argument("--dry-run", action="store_true", help="says what would be done and changes nothing")
+    parser.add_argument(
+        "--require-whole-configuration",
+        action="store_true",
+        help="first checks all of it, every source's secrets too, so that what is started after this has what it needs;"
+        " exit code 3 if something is wrong",
+    )
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
 
@@ -40,7 +49,7 @@ examples:
 def _run(arguments: Namespace) -> int:
     from worker.commands.support.upgrade import needed_upgrade, upgrade_database  # noqa: PLC0415 - time that --help has not
 
-    settings = settings_of(arguments, needs=_NEEDS)
+    settings = settings_of(arguments, needs=ALL_SECTIONS if arguments.require_whole_configuration else _NEEDS)
     # A bar and the lines of a log would be in each other's way.
     configure_logging(
         level="warning" if sys.stderr.isatty() else settings.logs.level,
@@ -57,6 +66,7 @@ def _run(arguments: Namespace) -> int:
             progress_bar("contacts", least=_WORTH_A_BAR) as of_contacts,
         ):
             upgrade = asyncio.run(upgrade_database(settings, of_events=of_events, of_contacts=of_contacts))
+    seconds = round(time.monotonic() - started, 3)
     if arguments.json:
         print_json(
             {
@@ -64,12 +74,21 @@ def _run(arguments: Namespace) -> int:
                 "migrations": upgrade.migrations,
                 "events": upgrade.events,
                 "contacts": upgrade.contacts,
-                "seconds": round(time.monotonic() - started, 3),
+                "seconds": seconds,
             }
         )
-    else:
+    elif arguments.dry_run or settings.logs.format != "json" or sys.stdout.isatty():
         for line in _lines(upgrade, dry_run=arguments.dry_run):
             print_line(line)
+    else:  # a container, whose every line is read by machines
+        log.info(
+            "database.upgraded",
+            migrations=upgrade.migrations,
+            events=upgrade.events,
+            contacts_renamed=upgrade.contacts.renamed,
+            contacts_joined=upgrade.contacts.joined,
+            seconds=seconds,
+        )
     return ExitCode.NO if arguments.dry_run and upgrade.is_needed else ExitCode.OK
 
 

@@ -33,7 +33,7 @@ async def keep_fetching(
     *,
     ends_when_refused: bool = True,
 ) -> None:
-    """Takes mail as it comes until `stop` is set. Waits if a mailbox or the queue is away.
+    """Takes mail as it comes until `stop` is set. Waits if a mailbox or the queue is away, or if there is no mailbox.
 
     Raises ImpossibleSetting if a mailbox refuses the login at the start. If other services share the process
     (`ends_when_refused` is False), logs this and tries again instead.
@@ -43,6 +43,8 @@ async def keep_fetching(
     async with _serving_probes(settings, writer, away) as address:
         served = {"address": address} if address else {}
         _log.info("process.started", role="mailbox", version=version("bouncekeeper"), **served)
+        if not fetchers:
+            _log.warning("mailbox.not_configured")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_stop_fetchers(fetchers, stop))
             for name, fetcher in fetchers:

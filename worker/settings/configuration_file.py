@@ -1,5 +1,6 @@
 """The TOML file: which one is read, and its tables."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +47,10 @@ def read_config_file(path: Path) -> dict[str, Any]:
     """The file's tables. Raises ImpossibleSetting if it cannot be read or is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise ImpossibleSetting(
+            f"user {os.geteuid()} may not read the configuration file {path}: let this user read it (`chmod a+r`)"
+        ) from error
     except OSError as error:
         raise ImpossibleSetting(
             f"the configuration file {path} cannot be read ({error.strerror}): "

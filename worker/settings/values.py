@@ -3,6 +3,8 @@
 Never shows the value of a secret.
 """
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,8 @@ def read_secret_file(name: str, base_directory: Path, where: str) -> Secret:
     path = base_directory / Path(name).expanduser()
     try:
         text = path.read_text(encoding="utf-8").strip()
+    except PermissionError:
+        raise Mistake(f"{where} names the file {path}, which {_who_may_read(path)}") from None
     except (OSError, UnicodeDecodeError) as error:
         # Only the kind of error: its message could hold a part of the file.
         problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
@@ -53,6 +57,20 @@ def read_secret_file(name: str, base_directory: Path, where: str) -> Secret:
     if not text:
         raise Mistake(f"{where} names the file {path}, which is empty: put the secret into it")
     return Secret(text)
+
+
+def _who_may_read(path: Path) -> str:
+    """`user 10001 may not read …`, with the remedy."""
+    may_not = f"user {os.geteuid()} may not read"
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{may_not}: let this user enter its folder"
+    return (
+        f"{may_not}: it belongs to user {status.st_uid}, mode {stat.S_IMODE(status.st_mode):o}. Let this user read it, "
+        "for example with `chmod a+r` in a folder that keeps others out; for docker compose, `deploy/make-secrets` "
+        "does that"
+    )
 
 
 def text_list(value: Any, where: str) -> list[str]:
