@@ -99,13 +99,7 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "no_address",
     ),
     "database.upgraded": _event(
-        "info",
-        "`migrate` has ended: the database is at this program's version. Counts of 0 mean that nothing was to be done.",
-        "migrations",
-        "events",
-        "contacts_renamed",
-        "contacts_joined",
-        "seconds",
+        "info", "`migrate` has brought the database up to date.", "migrations", "events", "renamed", "joined", "seconds"
     ),
     "delivery.set_aside": _event(
         "warning",
@@ -212,9 +206,7 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "wait_seconds",
     ),
     "mailbox.not_configured": _event(
-        "warning",
-        "No source has a mailbox: `mailbox` has nothing to fetch, and waits. Give a source an `imap_host` and start it "
-        "again, or do not start it.",
+        "warning", "No source has a mailbox, so this process waits: give one an imap_host, or do not start it."
     ),
     "mailbox.opened": _event(
         "info",

@@ -85,8 +85,8 @@ def _run(arguments: Namespace) -> int:
             "database.upgraded",
             migrations=upgrade.migrations,
             events=upgrade.events,
-            contacts_renamed=upgrade.contacts.renamed,
-            contacts_joined=upgrade.contacts.joined,
+            renamed=upgrade.contacts.renamed,
+            joined=upgrade.contacts.joined,
             seconds=seconds,
         )
     return ExitCode.NO if arguments.dry_run and upgrade.is_needed else ExitCode.OK
