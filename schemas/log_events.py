@@ -288,6 +288,21 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "Tables have vanished, as while a backup is restored: the processor disconnects until they are complete again.",
         "reason",
     ),
+    "sending_domain.counted": _event(
+        "info",
+        "What became of mail from one sending domain, told once a minute, and only where something came in. Events "
+        "that happened over a day before are left out. `sending_domain` is empty if the vendor does not tell it; "
+        "beyond 1,000 domains it is `(more)`.",
+        "account",
+        "source",
+        "provider",
+        "sending_domain",
+        "delivered",
+        "hard_bounces",
+        "soft_bounces",
+        "blocked",
+        "complaints",
+    ),
     "service.left_over": _event(
         "warning",
         "A local service of an earlier, killed run was still running and is ended.",
@@ -304,17 +319,25 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
     "service.stopped": _event("info", "A local Postgres or RabbitMQ has ended.", "service", "signal"),
     "status.changed": _event(
         "info",
-        "A contact's status has changed, and why.",
+        "A contact's status has changed, and why. `old_blocks` and `new_blocks` say which mail was and is forbidden; "
+        "`domain` is that of the address, `age_seconds` the time since the webhook arrived that brought the change.",
         "contact_id",
         "contact",
         "account",
         "channel",
         "old_status",
         "new_status",
+        "old_blocks",
+        "new_blocks",
         "cause",
         "rule",
         "until",
         "actor",
+        "source",
+        "provider",
+        "domain",
+        "mailbox_provider",
+        "age_seconds",
     ),
     "subscription.confirmed": _event(
         "info", "A vendor's subscription is confirmed: its webhooks come from now on.", "source", "topic"

@@ -6,7 +6,7 @@ from datetime import datetime
 from schemas.decision import Decision
 from schemas.entry import LASTING_KINDS, Entry
 from schemas.feedback_event import FeedbackEvent
-from worker.contacts.batch_terms import Applied
+from worker.contacts.batch_terms import SENDING_KINDS, Applied
 from worker.contacts.campaigns import write_campaign_events
 from worker.contacts.open_refolds import OpenRefold, save_refolds
 from worker.contacts.recognition import is_known_by_key
@@ -90,6 +90,7 @@ class BatchRows:
                 await self._encoder.copy(self._connection, table, events)
                 applied.new_events += len(events)
                 applied.kinds.update((event.provider, event.kind) for event, _ in events)
+                applied.sendings += [event for event, _ in events if event.kind in SENDING_KINDS]
         await delete_checkpoints_since(self._connection, self.passed_checkpoints)
         await save_refolds(self._connection, self.refolds)
         await contact_rows.write_signs_of_life(self._connection, self.signs)

@@ -10,12 +10,16 @@ from schemas.decision import Decision
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
 from schemas.raw_keeping import KeepRaw
+from schemas.vocabulary import Kind
 from worker.contacts.decision_result import DecisionResult
 from worker.contacts.late_entries import LogReading
 from worker.contacts.open_refolds import OpenRefold
 from worker.contacts.policies import NumberedPolicy, Policies
 from worker.store.contact_rows import ContactKey, ContactStanding, LockedContact
 from worker.store.status_history import StatusChange
+
+# What becomes of a message in the end, and what a sender is judged by.
+SENDING_KINDS = frozenset({Kind.DELIVERED, Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED, Kind.COMPLAINT})
 
 
 class Applied(Struct, kw_only=True):
@@ -32,6 +36,7 @@ class Applied(Struct, kw_only=True):
     requested_refolds: list[OpenRefold] = []  # of contacts that were not being folded again before
     results: list[DecisionResult] = []  # of decisions that were made now, or stored before
     kinds: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (provider, kind) of new events
+    sendings: list[FeedbackEvent] = []  # the new events of SENDING_KINDS
 
 
 class BatchRules(Struct, frozen=True, kw_only=True):

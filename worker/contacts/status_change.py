@@ -1,12 +1,13 @@
 """What follows from a changed standing: a line in the history, from which it is announced, and a line in the log."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import UTC, datetime, timedelta
 
 from schemas.decision import Decision
 from schemas.entry import Entry
-from schemas.vocabulary import FREE_STATUSES
+from schemas.feedback_event import FeedbackEvent
+from schemas.mailbox_provider import mailbox_provider
+from schemas.vocabulary import FREE_STATUSES, Channel
 from worker.process import metrics
 from worker.process.logs import contact_field, get_logger
 from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact
@@ -31,11 +32,11 @@ def status_change(
     contact: ContactKey,
     now: datetime,
     actor: str,
-    delivery_id: UUID | None = None,
+    event: FeedbackEvent | None = None,
     note: str | None = None,
     bulk: bool = False,
 ) -> StatusChange:
-    """The change from one standing to the other, by `actor` at `now`."""
+    """The change from one standing to the other, by `actor` at `now`; by `event`, if one has brought it about."""
     return StatusChange(
         contact=contact,
         contact_id=contact_id,
@@ -49,10 +50,11 @@ def status_change(
         cause=new.cause,
         rule=new.rule,
         event_key=new.status_event_key,
-        delivery_id=delivery_id,
+        delivery_id=event.delivery_id if event is not None else None,
         actor=actor,
         note=note,
         bulk=bulk,
+        event=event,
     )
 
 
@@ -67,12 +69,13 @@ def change_by_entries(
     bulk: bool,
 ) -> StatusChange:
     """The change that these entries of the contact have made: by whom, and with whose note."""
-    actor, note, delivery_id = "events", None, None
+    actor, note = "events", None
+    event: FeedbackEvent | None = None
     for entry in entries:
         if isinstance(entry, Decision):
             actor, note = entry.actor, entry.note
         elif entry.event_key == new.status_event_key:
-            delivery_id = entry.delivery_id
+            event = entry
     return status_change(
         old,
         new,
@@ -80,7 +83,7 @@ def change_by_entries(
         contact=contact,
         now=now,
         actor=actor,
-        delivery_id=delivery_id,
+        event=event,
         note=note,
         bulk=bulk or (bool(entries) and is_bulk(max(entry.occurred_at for entry in entries), now)),
     )
@@ -93,14 +96,16 @@ def is_bulk(happened_at: datetime, now: datetime) -> bool:
 
 def report_changes(changes: Iterable[StatusChange], *, with_lines: bool = True) -> None:
     """Tells the operator of changes that are committed: each has a line in the log and counts in the metrics."""
+    now = datetime.now(UTC)
     for change in changes:
         if with_lines:
-            _log_change(change)
+            _log_change(change, now)
         metrics.STATUS_CHANGES.labels(change.new_status).inc()
 
 
-def _log_change(change: StatusChange) -> None:
-    contact = change.contact
+def _log_change(change: StatusChange, now: datetime) -> None:
+    contact, event = change.contact, change.event
+    domain = contact.address.rpartition("@")[2] if contact.channel == Channel.EMAIL else None
     _log.info(
         "status.changed",
         contact_id=change.contact_id,
@@ -109,9 +114,16 @@ def _log_change(change: StatusChange) -> None:
         channel=contact.channel,
         old_status=change.old_status,
         new_status=change.new_status,
+        old_blocks=change.old_blocks,
+        new_blocks=change.new_blocks,
         cause=change.cause,
         rule=change.rule,
         until=change.until.isoformat() if change.until else None,
         actor=change.actor,
+        source=event.source if event is not None else None,
+        provider=event.provider if event is not None else None,
+        domain=domain,
+        mailbox_provider=mailbox_provider(domain) if domain is not None else None,
+        age_seconds=round((now - event.received_at).total_seconds(), 3) if event is not None else None,
         delivery_id=str(change.delivery_id) if change.delivery_id else None,
     )

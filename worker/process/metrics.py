@@ -90,6 +90,12 @@ CLASSIFICATION_RULES = Counter(
 )
 SET_ASIDE = Counter(f"{_PREFIX}_set_aside_total", "Deliveries kept in dead_letters.", ["reason"])
 STATUS_CHANGES = Counter(f"{_PREFIX}_status_changes_total", "Contacts whose status changed to this one.", ["status"])
+SENDINGS = Counter(
+    f"{_PREFIX}_sendings_total",
+    "What became of mail, by the domain that it was sent from, as in the log line sending_domain.counted; kind is "
+    "delivered, hard_bounce, soft_bounce, blocked or complaint.",
+    ["source", "sending_domain", "kind"],
+)
 REFOLDED_CONTACTS = Counter(f"{_PREFIX}_refolded_contacts_total", "Contacts folded again because an event came late.")
 REFOLDS_REQUESTED = Counter(
     f"{_PREFIX}_refolds_requested_total",

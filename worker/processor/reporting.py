@@ -9,6 +9,7 @@ from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.processor.batch import Committed
 from worker.processor.parsing import ParsedParcels, unknown_names
+from worker.processor.sending_counts import sending_counts
 from worker.providers.classification.operator_rules import operator_rules
 from worker.store.dead_letters import SetAsideDelivery
 
@@ -50,6 +51,7 @@ def report_load(
     report_set_aside(set_aside)
     all_applied = [applied for one in committed for applied in one.applied]
     attempts = sum(one.attempts for one in committed)
+    now = datetime.now(UTC)
     for applied in all_applied:
         report_changes(applied.changes)
         report_requested(applied.requested_refolds)
@@ -57,12 +59,13 @@ def report_load(
             metrics.EVENTS.labels(provider, kind).inc(count)
         metrics.DUPLICATE_EVENTS.inc(applied.duplicates)
         metrics.REFOLDED_CONTACTS.inc(applied.refolded)
+        sending_counts().add(applied.sendings, now=now)
     for rule, count in operator_rules().take_counts().items():
         metrics.CLASSIFICATION_RULES.labels(rule).inc(count)
     if expired := sum(applied.expired for applied in all_applied):
         _log.warning("event.expired", count=expired)
     oldest = parsed.oldest_received_at
-    age_seconds = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+    age_seconds = (now - oldest).total_seconds() if oldest else 0.0
     metrics.BATCHES.labels("applied").inc(len(committed))
     metrics.BATCHES.labels("retried").inc(max(0, attempts - len(committed)))
     metrics.BATCH_SECONDS.labels("parse").observe(parse_seconds)

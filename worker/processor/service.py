@@ -31,6 +31,7 @@ from worker.processor.lanes import keep_lanes, lanes_of
 from worker.processor.probe_server import serving_probes
 from worker.processor.relay import Relay
 from worker.processor.schema_watch import work_while_schema_lasts
+from worker.processor.sending_counts import sending_counts
 from worker.processor.trial_room import TrialRoom
 from worker.processor.trials import Trials
 from worker.processor.webhooks_out import EndpointSender
@@ -55,6 +56,7 @@ _LONGEST_WAIT_SECONDS = 10.0
 _HOUSEKEEPING_SECONDS = 3600.0
 _DEPTH_SECONDS = 5.0
 _LANES_SECONDS = 30.0
+_COUNTS_SECONDS = 60.0
 
 # Batches make tens of thousands of small objects and no cycles. If the garbage collector ran as often as by default, it
 # would take a tenth of the time.
@@ -125,6 +127,9 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                 seconds = settings.processor.relay_every_seconds
                 tasks.create_task(sender.run(every_seconds=seconds, stop=stop))
 
+            async def tell_counts() -> None:
+                sending_counts().report()
+
             async def sweep_once() -> None:
                 await sweep(pool, policies)
 
@@ -141,7 +146,9 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                 await forget_attempts(pool, now=datetime.now(UTC))
 
             tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))
+            tasks.create_task(_every(_COUNTS_SECONDS, stop, "counts", tell_counts))
             tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, "housekeeping", keep_house))
+    sending_counts().report()
     _log.info("process.stopped", role="processor", seconds=round(time.monotonic() - started, 3))
 
 

@@ -23,7 +23,13 @@ def check_account_rule(rule: str, account_paths: Mapping[str, str]) -> list[str]
 
 def with_own_account(event: FeedbackEvent, rule: str, account_paths: Mapping[str, str]) -> FeedbackEvent:
     """The event under the account that it names itself; unchanged when it names none."""
+    account = told_account(event, rule, account_paths)
+    return event if account is None else msgspec.structs.replace(event, account=account)
+
+
+def told_account(event: FeedbackEvent, rule: str, account_paths: Mapping[str, str]) -> str | None:
+    """The account that the event names; None if it names none."""
     account = text_by_rule(event, rule, account_paths, limit=MAX_ACCOUNT_CHARACTERS)
     if account is not None and rule == SENDING_DOMAIN:
         account = account.rpartition("@")[2].strip("<> ").lower() or None
-    return event if account is None else msgspec.structs.replace(event, account=account)
+    return account

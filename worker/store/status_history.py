@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from schemas.feedback_event import FeedbackEvent
 from worker.store.contact_rows import ContactKey
 from worker.store.pool import Connection
 from worker.store.row import Row
+
+_FOR_THE_LOG = frozenset({"contact", "event"})
 
 
 class StatusChange(Row, frozen=True):
@@ -28,11 +31,12 @@ class StatusChange(Row, frozen=True):
     actor: str  # 'events', 'time', 'policy', or a person's name
     note: str | None
     bulk: bool  # fresh changes are told before it
+    event: FeedbackEvent | None = None  # for the log: what brought it about, if it came in just now
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:
         """Those of `status_changes`."""
-        return tuple(field for field in super().columns() if field != "contact")
+        return tuple(field for field in super().columns() if field not in _FOR_THE_LOG)
 
 
 _APPEND = f"""
