@@ -291,8 +291,8 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
     "sending_domain.counted": _event(
         "info",
         "What became of mail from one sending domain, told once a minute, and only where something came in. Events "
-        "that happened over a day before are left out. `sending_domain` is empty if the vendor does not tell it; "
-        "beyond 1,000 domains it is `(more)`.",
+        "that happened over a day before are left out. `sending_domain` is empty if the vendor does not tell it "
+        "with each of these events; beyond 1,000 domains it is `(more)`.",
         "account",
         "source",
         "provider",

@@ -28,7 +28,7 @@ async def test_a_change_that_a_webhook_brought_names_its_source_domain_and_age(p
         Kind.HARD_BOUNCE,
         cause=Cause.MAILBOX_DOES_NOT_EXIST,
         address="jane@gmail.com",
-            day=399,
+        day=399,
         received_at=datetime.now(UTC) - timedelta(seconds=90),
     )
     applied = await apply(pool, [event])

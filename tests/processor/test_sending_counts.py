@@ -21,12 +21,12 @@ NOW = START + timedelta(hours=1)
 
 
 def event_from(domain: str, kind: Kind = Kind.DELIVERED, *, hours_ago: float = 0) -> FeedbackEvent:
-    """An event that Postmark tells of mail from this domain."""
+    """An event that Resend tells of mail from this domain."""
     return msgspec.structs.replace(
         make_event(kind),
-        provider="postmark",
+        provider="resend",
         source="shop",
-        raw=msgspec.json.encode({"From": f"news@{domain}"}) if domain else b"{}",
+        raw=msgspec.json.encode({"data": {"from": f"news@{domain}"}}) if domain else b"{}",
         occurred_at=NOW - timedelta(hours=hours_ago),
     )
 
@@ -48,7 +48,7 @@ def test_each_domain_has_a_line_with_what_came_in_since_the_last_one() -> None:
         "log_level": "info",
         "account": "default",
         "source": "shop",
-        "provider": "postmark",
+        "provider": "resend",
         "sending_domain": "a.example",
         "delivered": 2,
         "hard_bounces": 1,
@@ -78,6 +78,15 @@ def test_a_vendor_that_tells_no_domain_is_counted_under_its_source() -> None:
     counts = SendingCounts()
     counts.add([event_from("")], now=NOW)
     assert [(line["source"], line["sending_domain"]) for line in lines_of(counts)] == [("shop", "")]
+
+
+def test_a_vendor_whose_deliveries_tell_no_domain_is_counted_under_its_source_too() -> None:
+    bounce = msgspec.structs.replace(
+        event_from("", Kind.HARD_BOUNCE), provider="postmark", raw=b'{"From": "news@a.example"}'
+    )
+    counts = SendingCounts()
+    counts.add([bounce], now=NOW)
+    assert [(line["sending_domain"], line["hard_bounces"]) for line in lines_of(counts)] == [("", 1)]
 
 
 def test_domains_beyond_the_limit_are_counted_together() -> None:

@@ -6,6 +6,7 @@ import pytest
 from schemas.feedback_event import FeedbackEvent
 from tests.providers.reading import wrap
 from tests.providers.sample_events import NOW, one_of_each
+from worker.contacts.batch_terms import SENDING_KINDS
 from worker.providers.account_rule import SENDING_DOMAIN, told_account
 from worker.providers.payload.feedback import is_malformed
 from worker.providers.registry import PROVIDERS
@@ -71,3 +72,10 @@ def test_a_path_leads_to_the_domain_behind_the_at_sign(raw: bytes, path: str, do
 
 def test_a_vendor_that_tells_none_has_none() -> None:
     assert sending_domain(event_with(b'{"From": "a@b.example"}'), {}) == ""
+
+
+@pytest.mark.parametrize("provider", TELLING)
+def test_a_rate_is_made_only_where_each_event_that_counts_tells_the_domain(provider: str) -> None:
+    known = PROVIDERS[provider]
+    counted = [event for event in events_of(provider) if event.kind in SENDING_KINDS]
+    assert all(sending_domain(event, known.account_paths) for event in counted) == known.always_tells_domain

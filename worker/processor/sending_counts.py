@@ -32,7 +32,7 @@ class Sender(Struct, frozen=True, kw_only=True):
     account: str
     source: str
     provider: str
-    sending_domain: str  # empty if the vendor does not tell it
+    sending_domain: str  # empty if the vendor does not tell it, or not with each of these events
 
 
 class SendingCounts:
@@ -52,7 +52,10 @@ class SendingCounts:
         for event in events:
             if event.occurred_at < since:
                 continue
-            domain = self._bounded(sending_domain(event, self._providers[event.provider].account_paths))
+            provider = self._providers[event.provider]
+            domain = ""
+            if provider.always_tells_domain:
+                domain = self._bounded(sending_domain(event, provider.account_paths))
             sender = Sender(account=event.account, source=event.source, provider=event.provider, sending_domain=domain)
             counts = self._counts.get(sender)
             if counts is None:

@@ -79,6 +79,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     # The vendor's own fields for the campaign of a message, the first of which that is there is read by `parse`. Some
     # give their lists, tags and variables the names that the sender likes: those are named by `campaign_from` instead.
     campaign_fields: tuple[str, ...] = ()
+    # False: some of deliveries, failures and complaints do not tell the sending domain, so no rate of it would be true.
+    always_tells_domain: bool = True
     options: tuple[Option[Any], ...] = ()  # what a source may set, beside those of its scheme
     batch: BatchBody | None = None  # how a body carries several events; None where it never does
     elements: Divide | None = None  # see BoundSource; None: as `batch` has them

@@ -119,6 +119,7 @@ PROVIDER = Provider(
         "subaccount": "data.account_id",
         "sending_domain": "data.from || data.sending_domain",
     },
+    always_tells_domain=False,
     vocabulary=EVENTS
     | {
         f"{BOUNCED}/delivery_attempt": REFUSED,

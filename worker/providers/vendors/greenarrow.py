@@ -168,6 +168,7 @@ PROVIDER = Provider(
     batches=True,
     account_paths={"sending_domain": "from_address || sender"},
     campaign_fields=("sendid",),
+    always_tells_domain=False,
     vocabulary=(
         EVENTS
         | {f"bounce_all/{name}": meaning for name, meaning in BOUNCE_TYPES.items()}

@@ -263,6 +263,7 @@ PROVIDER = Provider(
     batch=_BATCH,
     account_paths={"subaccount": "vmta", "sending_domain": "orig"},
     campaign_fields=("jobId",),
+    always_tells_domain=False,
     vocabulary=(
         RECORDS
         | {f"b/{name}": meaning for name, meaning in CATEGORIES.items()}

@@ -337,6 +337,7 @@ PROVIDER = Provider(
     proof="user and password in the URL, or a header",
     vocabulary=VOCABULARY,
     account_paths={"subaccount": "ServerID || ServerId", "sending_domain": "From"},
+    always_tells_domain=False,
     secret_help=(
         "`user:password`, both of your own choosing: put them into the webhook's URL at Postmark, "
         "https://user:password@host/webhooks/…, or into its basic auth fields"
