@@ -49,19 +49,17 @@ class SendingCounts:
     def add(self, events: Iterable[FeedbackEvent], *, now: datetime) -> None:
         """Counts events of `Applied.sendings`."""
         since = now - _LATEST
+        counts: Counter[tuple[str, str, str, str, str]] = Counter()
         for event in events:
-            if event.occurred_at < since:
-                continue
-            provider = self._providers[event.provider]
-            domain = ""
-            if provider.always_tells_domain:
-                domain = self._bounded(sending_domain(event, provider.account_paths))
-            sender = Sender(account=event.account, source=event.source, provider=event.provider, sending_domain=domain)
-            counts = self._counts.get(sender)
-            if counts is None:
-                counts = self._counts[sender] = Counter()
-            counts[event.kind] += 1
-            metrics.SENDINGS.labels(event.source, domain, event.kind).inc()
+            if event.occurred_at >= since:
+                provider = self._providers[event.provider]
+                domain = sending_domain(event, provider.account_paths) if provider.always_tells_domain else ""
+                counts[event.account, event.source, event.provider, domain, event.kind] += 1
+        for (account, source, of_provider, told_domain, kind), count in counts.items():
+            domain = self._bounded(told_domain)
+            sender = Sender(account=account, source=source, provider=of_provider, sending_domain=domain)
+            self._counts.setdefault(sender, Counter())[kind] += count
+            metrics.SENDINGS.labels(source, domain, kind).inc(count)
 
     def report(self) -> None:
         """Logs one line for each sender since the last call, and begins anew."""
