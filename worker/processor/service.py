@@ -127,9 +127,6 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                 seconds = settings.processor.relay_every_seconds
                 tasks.create_task(sender.run(every_seconds=seconds, stop=stop))
 
-            async def tell_counts() -> None:
-                sending_counts().report()
-
             async def sweep_once() -> None:
                 await sweep(pool, policies)
 
@@ -146,7 +143,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                 await forget_attempts(pool, now=datetime.now(UTC))
 
             tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))
-            tasks.create_task(_every(_COUNTS_SECONDS, stop, "counts", tell_counts))
+            tasks.create_task(_every(_COUNTS_SECONDS, stop, "counts", _tell_counts))
             tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, "housekeeping", keep_house))
     sending_counts().report()
     _log.info("process.stopped", role="processor", seconds=round(time.monotonic() - started, 3))
@@ -189,6 +186,10 @@ async def batch_rules(pool: Pool, settings: Settings, policies: Policies) -> Bat
         former_keys_until=await former_keys_until(pool),
         keep_raw=KeepRaw(settings.processor.keep_raw),
     )
+
+
+async def _tell_counts() -> None:
+    sending_counts().report()
 
 
 def _followers(settings: Settings) -> list[str]:
