@@ -5,6 +5,7 @@ Names are `noun.verb_past`. The tests refuse a name or field that is not declare
 
 from schemas.act_log_events import ACT_LOG_EVENTS
 from schemas.api_log_events import API_LOG_EVENTS
+from schemas.contact_log_events import CONTACT_LOG_EVENTS
 from schemas.job_log_events import JOB_LOG_EVENTS
 from schemas.log_event import LogEvent
 from schemas.log_event import log_event as _event
@@ -81,22 +82,6 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "Postgres is away for longer than a restart takes: the processor gives back what it holds, and takes nothing.",
         "queue",
         "reason",
-    ),
-    "contacts.looked_at": _event(
-        "info",
-        "Contacts are looked through for addresses in the spelling of a former version: said every few seconds.",
-        "contact_id",
-        "last_contact_id",
-        "renamed",
-        "joined",
-    ),
-    "contacts.respelled": _event(
-        "info",
-        "Contacts that a former version stored under another spelling of their address were renamed, or joined with "
-        "the one that has it; `no_address` of them name no mailbox, and stay.",
-        "renamed",
-        "joined",
-        "no_address",
     ),
     "database.upgraded": _event(
         "info", "`migrate` has brought the database up to date.", "migrations", "events", "renamed", "joined", "seconds"
@@ -288,21 +273,6 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "Tables have vanished, as while a backup is restored: the processor disconnects until they are complete again.",
         "reason",
     ),
-    "sending_domain.counted": _event(
-        "info",
-        "What became of mail from one sending domain, told once a minute, and only where something came in. Events "
-        "that happened over a day before are left out. `sending_domain` is empty if the vendor does not tell it "
-        "with each of these events; beyond 1,000 domains it is `(more)`.",
-        "account",
-        "source",
-        "provider",
-        "sending_domain",
-        "delivered",
-        "hard_bounces",
-        "soft_bounces",
-        "blocked",
-        "complaints",
-    ),
     "service.left_over": _event(
         "warning",
         "A local service of an earlier, killed run was still running and is ended.",
@@ -317,32 +287,9 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
         "folder",
     ),
     "service.stopped": _event("info", "A local Postgres or RabbitMQ has ended.", "service", "signal"),
-    "status.changed": _event(
-        "info",
-        "A contact's status has changed, and why. `old_blocks` and `new_blocks` say which mail was and is forbidden; "
-        "`domain` is that of the address, `age_seconds` the time since the webhook arrived that brought the change.",
-        "contact_id",
-        "contact",
-        "account",
-        "channel",
-        "old_status",
-        "new_status",
-        "old_blocks",
-        "new_blocks",
-        "cause",
-        "rule",
-        "until",
-        "actor",
-        "source",
-        "provider",
-        "domain",
-        "mailbox_provider",
-        "age_seconds",
-    ),
     "subscription.confirmed": _event(
         "info", "A vendor's subscription is confirmed: its webhooks come from now on.", "source", "topic"
     ),
-    "sweep.applied": _event("info", "Holds that ended by themselves were written to the history.", "contacts"),
     "task.failed": _event(
         "warning",
         "A background task of the processor failed and tries again after a pause.",
@@ -413,4 +360,6 @@ WORK_LOG_EVENTS: dict[str, LogEvent] = {
     ),
 }
 
-LOG_EVENTS = dict(sorted((ACT_LOG_EVENTS | API_LOG_EVENTS | JOB_LOG_EVENTS | WORK_LOG_EVENTS).items()))
+LOG_EVENTS = dict(
+    sorted((ACT_LOG_EVENTS | API_LOG_EVENTS | CONTACT_LOG_EVENTS | JOB_LOG_EVENTS | WORK_LOG_EVENTS).items())
+)

@@ -44,7 +44,7 @@ def test_each_domain_has_a_line_with_what_came_in_since_the_last_one() -> None:
     counts.add([event_from("a.example", Kind.BLOCKED)], now=NOW)
     a, b = lines_of(counts)
     assert a == {
-        "event": "sending_domain.counted",
+        "event": "sendings.counted",
         "log_level": "info",
         "account": "default",
         "source": "shop",
@@ -57,7 +57,7 @@ def test_each_domain_has_a_line_with_what_came_in_since_the_last_one() -> None:
         "complaints": 0,
     }
     assert (b["sending_domain"], b["delivered"], b["complaints"]) == ("b.example", 0, 1)
-    assert set(a) - {"event", "log_level"} == LOG_EVENTS["sending_domain.counted"].fields
+    assert set(a) - {"event", "log_level"} == LOG_EVENTS["sendings.counted"].fields
     assert lines_of(counts) == []
 
 

@@ -92,7 +92,7 @@ SET_ASIDE = Counter(f"{_PREFIX}_set_aside_total", "Deliveries kept in dead_lette
 STATUS_CHANGES = Counter(f"{_PREFIX}_status_changes_total", "Contacts whose status changed to this one.", ["status"])
 SENDINGS = Counter(
     f"{_PREFIX}_sendings_total",
-    "What became of mail, by the domain that it was sent from, as in the log line sending_domain.counted; kind is "
+    "What became of mail, by the domain that it was sent from, as in the log line sendings.counted; kind is "
     "delivered, hard_bounce, soft_bounce, blocked or complaint.",
     ["source", "sending_domain", "kind"],
 )

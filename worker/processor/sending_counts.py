@@ -66,7 +66,7 @@ class SendingCounts:
         counts, self._counts = self._counts, {}
         for sender, of_kind in counts.items():
             _log.info(
-                "sending_domain.counted",
+                "sendings.counted",
                 account=sender.account,
                 source=sender.source,
                 provider=sender.provider,

@@ -8,7 +8,7 @@ from worker.process import metrics
 
 _TITLE = "Bouncekeeper: contacts"
 _CHANGES = lines("status.changed")
-_COUNTED = lines("sending_domain.counted")
+_COUNTED = lines("sendings.counted")
 _WHOSE = ("sending_domain", "source")
 _DAY = "1d"
 _BLOCKED = _CHANGES.where("old_blocks", "=", "none").where("new_blocks", "!=", "none")

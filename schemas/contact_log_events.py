@@ -1,0 +1,61 @@
+"""The lines about contacts: how their statuses change, and what became of the mail that they were sent."""
+
+from schemas.log_event import LogEvent
+from schemas.log_event import log_event as _event
+
+CONTACT_LOG_EVENTS: dict[str, LogEvent] = {
+    "contacts.looked_at": _event(
+        "info",
+        "Contacts are looked through for addresses in the spelling of a former version: said every few seconds.",
+        "contact_id",
+        "last_contact_id",
+        "renamed",
+        "joined",
+    ),
+    "contacts.respelled": _event(
+        "info",
+        "Contacts that a former version stored under another spelling of their address were renamed, or joined with "
+        "the one that has it; `no_address` of them name no mailbox, and stay.",
+        "renamed",
+        "joined",
+        "no_address",
+    ),
+    "sendings.counted": _event(
+        "info",
+        "What became of mail from one sending domain, told once a minute, and only where something came in. Events "
+        "that happened over a day before are left out. `sending_domain` is empty if the vendor does not tell it "
+        "with each of these events; beyond 1,000 domains it is `(more)`.",
+        "account",
+        "source",
+        "provider",
+        "sending_domain",
+        "delivered",
+        "hard_bounces",
+        "soft_bounces",
+        "blocked",
+        "complaints",
+    ),
+    "status.changed": _event(
+        "info",
+        "A contact's status has changed, and why. `old_blocks` and `new_blocks` say which mail was and is forbidden; "
+        "`domain` is that of the address, `age_seconds` the time since the webhook arrived that brought the change.",
+        "contact_id",
+        "contact",
+        "account",
+        "channel",
+        "old_status",
+        "new_status",
+        "old_blocks",
+        "new_blocks",
+        "cause",
+        "rule",
+        "until",
+        "actor",
+        "source",
+        "provider",
+        "domain",
+        "mailbox_provider",
+        "age_seconds",
+    ),
+    "sweep.applied": _event("info", "Holds that ended by themselves were written to the history.", "contacts"),
+}
