@@ -142,6 +142,12 @@ class TestHealthChecks:
             "rabbitmq-diagnostics",
         ]
 
+    def test_doctor_is_told_where_receiver_and_api_are_in_whichever_container_it_runs(self, compose: Compose) -> None:
+        for name in (*OURS, "migrate"):
+            environment = compose["services"][name]["environment"]
+            for other, port in (("receiver", 8025), ("api", 8026)):
+                assert environment[f"BOUNCEKEEPER_{other.upper()}_REACHED_AT"] == f"http://{other}:{port}"
+
 
 class TestRights:
     def test_no_container_has_rights_that_it_need_not_have(self, compose: Compose) -> None:

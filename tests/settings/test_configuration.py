@@ -202,6 +202,8 @@ class TestMistakes:
         ("toml", "told"),
         [
             ("[receiver]\nprot = 1\n", "receiver.prot in {file} is unknown: did you mean port?"),
+            ("[receiver]\nreached_at = 'receiver:8025'\n", "receiver.reached_at is 'receiver:8025': write a URL"),
+            ("[api]\nreached_at = 'http://api:8026/v1'\n", "api.reached_at is 'http://api:8026/v1': write a URL"),
             ("[reciever]\nport = 1\n", "reciever in {file} is unknown: did you mean receiver?"),
             ("receiver = 1\n", "receiver in {file} must be a table"),
             ("[receiver]\nport = 99999\n", "receiver.port (from {file}) is 99999"),

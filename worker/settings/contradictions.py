@@ -1,5 +1,6 @@
 """Contradictions between settings, which no single setting can check."""
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
@@ -31,6 +32,7 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
     """
     return [
         *_of_urls(values),
+        *_of_addresses(values),
         *_of_sizes(values),
         *_of_exposure(values),
         *_of_unsubscribe_links(values),
@@ -157,6 +159,14 @@ def _of_unsubscribe_links(values: Mapping[str, Any]) -> list[str]:
                 " mail programs use the button only with https"
             )
     return mistakes
+
+
+def _of_addresses(values: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} is {url!r}: write a URL without a path, such as http://receiver:8025"
+        for name in ("receiver.reached_at", "api.reached_at")
+        if (url := values.get(name, "")) and not re.fullmatch(r"https?://[^/?#@\s]+/?", url)
+    ]
 
 
 def _of_summaries(values: Mapping[str, Any]) -> list[str]:

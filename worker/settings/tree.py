@@ -69,6 +69,12 @@ class ReceiverSettings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, _says("Address to listen on; `0.0.0.0` for all.")] = "127.0.0.1"
     port: Annotated[int, _Port, _says("Port to listen on; several receivers may share it on Linux.")] = 8025
+    reached_at: Annotated[
+        str,
+        _says(
+            "URL where `doctor` and `sources test` find a receiver if it is on another host: `http://receiver:8025`."
+        ),
+    ] = ""
     max_body_bytes: Annotated[
         int, Meta(ge=1024, le=64 * 1024 * 1024), _says("A larger body is refused while it still arrives.")
     ] = 5 * 1024 * 1024
@@ -195,6 +201,9 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, _says("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, _Port, _says("Port to listen on.")] = 8026
+    reached_at: Annotated[
+        str, _says("URL where `doctor` finds the API if it is on another host: `http://api:8026`.")
+    ] = ""
     tokens: Annotated[
         tuple[Secret, ...],
         _says("Bearer tokens, each an administrator of all accounts; `bouncekeeper tokens` makes others."),

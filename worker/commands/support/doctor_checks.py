@@ -8,7 +8,7 @@ from typing import Any
 
 from worker.commands.support.doctor_sources import look_at_sources
 from worker.commands.support.finding import Finding, note, well, wrong
-from worker.commands.support.listeners import base_url
+from worker.commands.support.listeners import api_url, receiver_url
 from worker.commands.support.output import moment
 from worker.errors import BouncekeeperError
 from worker.settings.tree import Settings
@@ -24,10 +24,10 @@ async def look_at_everything(settings: Settings) -> list[Finding]:
     """All findings, in the order in which a webhook passes."""
     return [
         *await look_at_sources(settings),
-        *await look_at_process("receiver", base_url(settings.receiver.host, settings.receiver.port)),
+        *await look_at_process("receiver", receiver_url(settings)),
         *await look_at_queue(settings),
         *await look_at_database(settings),
-        *await look_at_process("api", base_url(settings.api.host, settings.api.port)),
+        *await look_at_process("api", api_url(settings)),
         *look_at_tokens(settings),
         *look_at_disk(settings),
     ]
@@ -45,7 +45,8 @@ async def look_at_process(what: str, url: str) -> list[Finding]:
                 return [well(what, f"ready at {url}")]
             return [wrong(what, f"answers at {url}, but is not ready: {text}", "see the reason, and its log")]
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        return [note(what, f"does not run at {url} ({type(error).__name__})", "fine if it runs on another machine")]
+        remedy = f"fine if it runs on another machine; {what}.reached_at may name it"
+        return [note(what, f"does not run at {url} ({type(error).__name__})", remedy)]
 
 
 async def look_at_database(settings: Settings) -> list[Finding]:
@@ -226,9 +227,9 @@ def look_at_tokens(settings: Settings) -> list[Finding]:
 
 
 def look_at_disk(settings: Settings) -> list[Finding]:
-    """The free space of the data folder, if there is one."""
+    """The free space of the data folder, if Postgres or RabbitMQ keeps its data there."""
     folder = Path(settings.data_directory)
-    if not folder.is_dir():
+    if not any((folder / service).is_dir() for service in ("postgres", "rabbitmq")):
         return []
     free = shutil.disk_usage(folder).free
     if free < _LOW_DISK_BYTES:

@@ -44,6 +44,20 @@ def reachable_host(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
 
 
+def receiver_url(settings: Settings) -> str:
+    """Where a receiver is found from here."""
+    return _url(settings.receiver.reached_at, settings.receiver.host, settings.receiver.port)
+
+
+def api_url(settings: Settings) -> str:
+    """Where the API is found from here."""
+    return _url(settings.api.reached_at, settings.api.host, settings.api.port)
+
+
+def _url(reached_at: str, host: str, port: int) -> str:
+    return reached_at.rstrip("/") or base_url(host, port)
+
+
 def base_url(host: str, port: int) -> str:
     """`http://host:port`, for this machine."""
     name = reachable_host(host)

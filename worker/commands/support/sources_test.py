@@ -13,7 +13,7 @@ from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_deliv
 from schemas.lane import Lane
 from schemas.source import Source
 from worker.commands.support.exit_code import ExitCode
-from worker.commands.support.listeners import base_url
+from worker.commands.support.listeners import receiver_url
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.setting_flags import seconds_argument, settings_of
 from worker.providers.mail.imap_options import can_be_posted_to
@@ -94,7 +94,7 @@ def run(arguments: Namespace) -> int:
     if not arguments.forged_only:
         settings = settings_of(arguments, needs=(*_NEEDS, "postgres"))
     chosen = [known[name] for name in arguments.names] if arguments.names else list(settings.sources)
-    url = (arguments.url or base_url(settings.receiver.host, settings.receiver.port)).rstrip("/")
+    url = (arguments.url or receiver_url(settings)).rstrip("/")
     results = asyncio.run(_test(url, chosen, settings, arguments))
     if arguments.json:
         print_json({"url": url, "sources": [_as_json(result) for result in results]})
