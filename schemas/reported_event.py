@@ -109,8 +109,9 @@ class ReportedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     scope: Annotated[
         str | None,
         Meta(
-            description=f"A list or group that an unsubscribe is limited to, or the stream that a complaint is about; "
-            f"{_WORD} characters."
+            description=f"A list or group that an unsubscribe is limited to, or the stream that a complaint is about. "
+            f"Case does not matter. A blank name, one of more than {_WORD} characters, or with one that cannot be "
+            "printed, makes the event malformed."
         ),
     ] = None
     way: Annotated[

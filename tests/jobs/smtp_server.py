@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any, cast
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 CUT = "cut"  # instead of an answer: the connection is closed
 HANG = "hang"  # instead of an answer: none comes until `go_on` is set
@@ -17,8 +18,18 @@ HANG = "hang"  # instead of an answer: none comes until `go_on` is set
 class SmtpServer:
     """`at` maps MAIL, RCPT, DATA (the command) and END (of the content) to what is answered there."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        tls: ssl.SSLContext | None = None,
+        from_first_byte: bool = False,
+        login: tuple[str, str] | None = None,
+    ) -> None:
+        """With `tls` it offers STARTTLS, or speaks it `from_first_byte`; with `login` it wants these."""
         self.port = port
+        self._tls, self._from_first_byte, self._login = tls, from_first_byte, login
+        self.logins = 0  # that were taken
         self.at: dict[str, str] = {}
         self.came: list[str] = []  # the commands, and END
         self.accepted: list[EmailMessage] = []
@@ -29,8 +40,17 @@ class SmtpServer:
         self._connections: set[asyncio.BaseTransport] = set()
 
     async def start(self) -> None:
+        options: dict[str, Any] = {"hostname": "mx.test", "enable_SMTPUTF8": False}
+        if self._tls is not None and not self._from_first_byte:
+            options |= {"tls_context": self._tls, "require_starttls": True}
+        if self._login is not None:
+            options |= {"authenticator": self._authenticate, "auth_required": True}
+            options["auth_require_tls"] = not self._from_first_byte  # of which aiosmtpd does not know
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Session(self, hostname="mx.test", enable_SMTPUTF8=False), "127.0.0.1", self.port
+            lambda: _Session(self, **options),
+            "127.0.0.1",
+            self.port,
+            ssl=self._tls if self._from_first_byte else None,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -41,6 +61,14 @@ class SmtpServer:
             for connection in self._connections:
                 cast("asyncio.Transport", connection).abort()
             self._server = None
+
+    def _authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword
+    ) -> AuthResult:
+        del server, session, envelope, mechanism
+        fits = self._login == (given.login.decode(), given.password.decode())
+        self.logins += fits
+        return AuthResult(success=fits, handled=False)
 
     async def answer(self, place: str, transport: asyncio.BaseTransport) -> str | None:
         self.came.append(place)
@@ -109,8 +137,8 @@ class _Session(SMTP):
 
 
 @contextlib.asynccontextmanager
-async def smtp_server() -> AsyncIterator[SmtpServer]:
-    server = SmtpServer()
+async def smtp_server(**options: Any) -> AsyncIterator[SmtpServer]:
+    server = SmtpServer(**options)
     await server.start()
     try:
         yield server

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.jobs.smtp_server import CUT, HANG, SmtpServer
 from tests.jobs.summaries import EIGHT, RECIPIENT, an_account, blocked, look, settings_for, states
@@ -15,6 +16,7 @@ from tests.waiting import until
 from worker.errors import StoreUnavailable
 from worker.jobs.summary_sender import SummarySender
 from worker.local_services.postgres import EmbeddedPostgres
+from worker.store.daily_summaries import count_waiting_mails
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import open_writer_pool
 
@@ -280,3 +282,29 @@ async def until_postgres_answers(sender: SummarySender) -> None:
         return True
 
     await until(answers, "Postgres", not_yet=StoreUnavailable)
+
+
+async def test_attempts_are_counted_by_what_became_of_them(pool: WriterPool, smtp: SmtpServer) -> None:
+    def counts() -> dict[str, float]:
+        return {
+            outcome: REGISTRY.get_sample_value("bouncekeeper_summary_mails_total", {"outcome": outcome}) or 0.0
+            for outcome in ("sent", "postponed", "refused", "unsure")
+        }
+
+    await an_account(pool)
+    before = counts()
+    for day, (place, answer) in enumerate([("END", CUT), ("RCPT", "550 5.1.1 no such user"), ("MAIL", "451 later")]):
+        await blocked(pool, f"gone-{day}@example.org", at=EIGHT + timedelta(days=day) - HOUR)
+        smtp.at = {place: answer}
+        await look(pool, smtp.port, EIGHT + timedelta(days=day))
+    assert await count_waiting_mails(pool) == 1
+    smtp.at = {}
+    await look(pool, smtp.port, EIGHT + timedelta(days=2) + HOUR)
+    after = counts()
+    assert {outcome: after[outcome] - before[outcome] for outcome in after} == {
+        "sent": 1,
+        "postponed": 1,
+        "refused": 1,
+        "unsure": 1,
+    }
+    assert await count_waiting_mails(pool) == 0

@@ -3,16 +3,19 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.source import Secret
+from schemas.vocabulary import Kind
 from tests.processor.test_unknown_accounts import loads, process
-from tests.schemas.feedback_events import START
+from tests.schemas.feedback_events import START, make_event
 from worker.contacts.accounts import make_accounts
+from worker.contacts.applying import apply_events
+from worker.contacts.batch_terms import BatchRules
 from worker.contacts.policies import Policies
 from worker.contacts.report import contact_report
 from worker.policy.policy_file import recommended_policy
@@ -26,6 +29,7 @@ from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.store.accounts import account_names
 from worker.store.dead_letters import list_dead_letters
 from worker.store.pool import WriterPool
+from worker.store.writer_pool import writing
 
 SECRETS = (Secret("0123456789abcdef0123456789abcdef"),)
 LINK = UnsubscribeLink(address="jane@example.org", list="newsletter", account="shop-7")
@@ -58,12 +62,12 @@ def queued(body: bytes, *, link: UnsubscribeLink = LINK, after: timedelta = time
     )
 
 
-async def status(pool: WriterPool, account: str) -> tuple[str, list[str]]:
+async def status(pool: WriterPool, account: str, *, now: datetime = START + timedelta(days=1)) -> tuple[str, list[str]]:
     report = await contact_report(
         pool,
         LINK.address,
         policies=Policies(recommended_policy()),
-        now=START + timedelta(days=1),
+        now=now,
         account=account,
     )
     assert report is not None
@@ -86,7 +90,7 @@ async def test_one_click_unsubscribes_once_however_often_it_comes(pool: WriterPo
         await process(writer, queued(b"List-Unsubscribe=One-Click", after=timedelta(seconds=seconds)))
     assert await account_names(pool, limit=9) == ["shop-7"]
     assert await status(pool, "shop-7") == ("unsubscribed", ["unsubscribed"])
-    assert await pool.fetchval("SELECT count(*) FROM entries") == 2
+    assert await pool.fetchval("SELECT count(*) FROM entries") == 3
 
 
 async def test_choices_of_the_page_add_up_to_the_strictest(pool: WriterPool) -> None:
@@ -133,3 +137,34 @@ async def test_a_token_that_names_an_unknown_account_makes_none_and_its_wish_wai
     assert await status(pool, "shop-77") == ("unsubscribed", ["unsubscribed"])
     assert await status(pool, "shop-7") == ("unsubscribed", ["unsubscribed"])
     assert await list_dead_letters(pool) == []
+
+
+@pytest.mark.usefixtures("shop")
+async def test_of_two_acts_of_opposite_sense_within_a_minute_the_later_one_counts(pool: WriterPool) -> None:
+    """She unsubscribes, signs up again by the form, and unsubscribes once more, within one minute by the clock."""
+    writer = loads(pool)
+    begin = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=5)
+    rules = BatchRules(policies=Policies(recommended_policy()), oldest_kept=START)
+
+    async def click(second: int) -> None:
+        await process(writer, queued(b"List-Unsubscribe=One-Click", after=begin + timedelta(seconds=second) - START))
+
+    async def shown() -> str:
+        return (await status(pool, LINK.account, now=datetime.now(UTC)))[0]
+
+    await click(5)
+    assert await shown() == "unsubscribed"
+    resubscribed = make_event(
+        Kind.RESUBSCRIBE,
+        address=LINK.address,
+        account=LINK.account,
+        scope=LINK.list,
+        day=(begin + timedelta(seconds=20) - START) / timedelta(days=1),
+    )
+    async with writing(pool) as connection:
+        await apply_events(connection, [resubscribed], rules=rules, now=datetime.now(UTC))
+    assert await shown() == "new"
+    await click(50)
+    assert await shown() == "unsubscribed"
+    await click(50)
+    assert await pool.fetchval("SELECT count(*) FROM entries") == 3

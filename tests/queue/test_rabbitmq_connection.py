@@ -1,10 +1,11 @@
-"""What a connection says while there is no broker."""
+"""What a connection says while there is no broker, and what it leaves when it is closed."""
 
 import asyncio
 import json
 
 import pytest
 
+from tests.queue.queue_kit import RabbitMQKit
 from tests.waiting import pause
 from worker.errors import QueueUnavailable
 from worker.local_services.process import free_port
@@ -40,3 +41,20 @@ async def test_a_reader_closes_at_once_whatever_it_is_doing(rabbitmq_url: str) -
         await pause(milliseconds / 1000, "it gets further and further")
         async with asyncio.timeout(10):
             await reader.close()
+
+
+async def test_a_connection_that_a_frozen_broker_does_not_close_is_closed_to_the_library_too(
+    stoppable_rabbitmq_kit: RabbitMQKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the library begins to close it again when its memory is freed, where perhaps no loop runs any more."""
+    monkeypatch.setattr("worker.queue.rabbitmq_connection._CONNECT_TIMEOUT_SECONDS", 0.5)
+    writer = await RabbitMQWriter.open(stoppable_rabbitmq_kit.url)
+    connection = writer._connection._connection
+    assert connection is not None
+    await stoppable_rabbitmq_kit.broker.pause()
+    try:
+        async with asyncio.timeout(5):
+            await writer.close()
+    finally:
+        await stoppable_rabbitmq_kit.broker.resume()
+    assert connection.is_closed

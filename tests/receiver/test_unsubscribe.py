@@ -111,7 +111,7 @@ async def test_the_page_shows_no_address_in_clear_and_needs_nothing_from_elsewhe
 @pytest.mark.parametrize(
     ("choice", "kind", "noted"),
     [
-        ("fewer", Kind.PREFERS_FEWER, "You want fewer messages."),
+        ("fewer", Kind.PREFERS_FEWER, "You want fewer messages. What you have ended before stays ended."),
         ("list", Kind.UNSUBSCRIBE, "You get no more of “newsletter &lt;b&gt;”."),
         ("commercial", Kind.DECLINES_COMMERCIAL, "You get only what belongs to an order or an account of yours."),
         ("never", Kind.FORBIDS_CONTACT, "You get no message at all any more, not even receipts."),

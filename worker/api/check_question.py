@@ -3,11 +3,11 @@
 from http import HTTPStatus
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
-from schemas.decision_request import MOST_TEXT_CHARACTERS
 from schemas.vocabulary import Channel, MailClass, System
 from worker.api.request_body import decode_body
+from worker.contacts.request_text import require_list_name
 from worker.errors import RequestRefused
 
 _LONGEST_ADDRESS_BYTES = 800  # with every second character escaped
@@ -59,13 +59,9 @@ def read_question(body: bytearray, *, most_addresses: int) -> CheckRequest:
     )
     if len(question.addresses) > most_addresses:
         raise too_many_addresses(str(len(question.addresses)), most_addresses)
-    if question.scope is not None and not 0 < len(question.scope) <= MOST_TEXT_CHARACTERS:
-        raise RequestRefused(
-            "bad-parameter",
-            f"`scope` is empty, or longer than {MOST_TEXT_CHARACTERS} characters.",
-            remedy="Name the list or group as its opt-outs do, or leave it out: then every opt-out counts.",
-        )
-    return question
+    if question.scope is None:
+        return question
+    return structs.replace(question, scope=require_list_name("bad-parameter", "scope", question.scope))
 
 
 def too_many_addresses(count: str, most_addresses: int) -> RequestRefused:

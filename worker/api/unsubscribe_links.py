@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
@@ -14,6 +14,7 @@ from worker.api.asked_account import asked_account
 from worker.api.check_question import most_body_bytes, question_bytes, too_many_addresses
 from worker.api.request_body import decode_body, read_body
 from worker.api.request_edge import LINE, REQUEST_LOAD
+from worker.contacts.request_text import require_list_name
 from worker.errors import RequestRefused
 from worker.providers.vendors.unsubscribe_page.made_link import make_link
 from worker.providers.vendors.unsubscribe_page.unsubscribe_token import UnsubscribeKeys, UnsubscribeLink
@@ -111,12 +112,8 @@ async def make_unsubscribe_links(request: web.Request) -> web.Response:
     )
     if len(asked.addresses) > most:
         raise too_many_addresses(str(len(asked.addresses)), most)
-    if asked.list and not asked.list.strip():
-        raise RequestRefused(
-            "bad-parameter",
-            "`list` is blank.",
-            remedy="Name the list as its opt-outs are to name it, or leave it out: then the link is about all lists.",
-        )
+    if asked.list:
+        asked = structs.replace(asked, list=require_list_name("bad-parameter", "list", asked.list))
     account = await asked_account(request, maker.pool, None if asked.account is UNSET else asked.account)
     maker.require_settings()
     links: list[UnsubscribeLinkResult] = []

@@ -15,6 +15,7 @@ from worker.commands.catalogue import Command
 from worker.commands.support.act_flags import add_account_flags
 from worker.commands.support.checking import FallOut, cells, check_stream, headings, tell
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.list_argument import list_argument
 from worker.commands.support.one_contact import add_names_argument, asked_names
 from worker.commands.support.output import REACHED, print_json, print_line, print_table
 from worker.commands.support.recipient_table import RecipientTable, is_file, opened_table
@@ -68,7 +69,10 @@ examples:
         help="the kind of message (default %(default)s)",
     )
     parser.add_argument(
-        "--scope", metavar="NAME", help="the list or group: opt-outs of others do not count (default: all count)"
+        "--scope",
+        type=list_argument,
+        metavar="NAME",
+        help="the list or group: opt-outs of others do not count",
     )
     add_account_flags(parser, reached="how they are reached; on sms an address is a phone number such as +491701234567")
     add_names_argument(parser)
@@ -79,8 +83,6 @@ examples:
 def _run(arguments: Namespace) -> int:
     settings = settings_of(arguments, needs=_NEEDS)
     channel = Channel(arguments.channel)
-    if arguments.scope == "":
-        raise WrongUsage("--scope is empty: name the list or group, or leave it out")
     named = [word for word in arguments.addresses if not is_file(word, channel)]
     files = [word for word in arguments.addresses if is_file(word, channel)]
     files += [] if arguments.file is None else [arguments.file]

@@ -6,6 +6,7 @@ from schemas.decision import ConsentProof, Strength
 from schemas.decision_request import DecisionTerms, RequestedKind
 from worker.commands.catalogue import Command
 from worker.commands.support.deciding import add_decision_flags, run_decision, time_argument
+from worker.commands.support.list_argument import list_argument
 from worker.errors import WrongUsage
 
 
@@ -30,7 +31,7 @@ examples:
     parser.add_argument(
         "--collected-at", type=time_argument, metavar="TIME", help="when they agreed: 2030-01-31, or 2030-01-31T12:00Z"
     )
-    parser.add_argument("--scope", metavar="LIST", help="one list or group; without it, everything")
+    parser.add_argument("--scope", type=list_argument, metavar="LIST", help="one list or group; without it, everything")
     parser.add_argument("--by-contact", action="store_true", help="the person did it, and nobody of ours records it")
     parser.add_argument("--double", action="store_true", help="the person has confirmed it from the mailbox")
     add_decision_flags(parser, needs_reason=False)

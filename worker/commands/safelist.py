@@ -213,10 +213,6 @@ async def _review(pool: "WriterPool", settings: Settings, arguments: Namespace) 
     if arguments.json:
         print_json(answer)
         return ExitCode.OK
-    if arguments.dry_run or answer.repeated:
-        print_line(
-            "nothing is changed; it would be:" if arguments.dry_run else "nothing is changed, as it was decided:"
-        )
     print_line(answer.sentence)
     if answer.remedy:
         print_line(answer.remedy)

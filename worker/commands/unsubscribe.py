@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from schemas.decision_request import DecisionTerms, RequestedKind
 from worker.commands.catalogue import Command
 from worker.commands.support.deciding import add_decision_flags, add_wish_flags, run_decision, wish_of
+from worker.commands.support.list_argument import list_argument
 from worker.errors import WrongUsage
 
 
@@ -18,7 +19,9 @@ examples:
   bouncekeeper unsubscribe jane@example.org --scope newsletter --by-contact --way form --reason "preference centre"
   bouncekeeper unsubscribe --file bought.txt --by-us --reason "a bought list" --dry-run
 """
-    parser.add_argument("--scope", metavar="LIST", help="one list or group; without it, all marketing mail")
+    parser.add_argument(
+        "--scope", type=list_argument, metavar="LIST", help="one list or group; without it, all marketing mail"
+    )
     parser.add_argument("--by-us", action="store_true", help="it is our decision and not the person's")
     add_wish_flags(parser)
     add_decision_flags(parser)

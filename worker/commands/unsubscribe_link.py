@@ -10,6 +10,7 @@ from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.list_argument import list_argument
 from worker.commands.support.named_addresses import tell_without_address
 from worker.commands.support.output import print_line, print_to_copy
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
@@ -36,9 +37,7 @@ examples:
   cut -d, -f1 recipients.csv | bouncekeeper unsubscribe-link - --list newsletter --json
 """
     parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="the mail's recipient; - reads them from stdin")
-    parser.add_argument(
-        "--list", type=_text, default="", metavar="NAME", help="the list that the opt-out is limited to"
-    )
+    parser.add_argument("--list", type=list_argument, metavar="NAME", help="the list that the opt-out is limited to")
     parser.add_argument(
         "--account", type=_text, default=_DEFAULT_ACCOUNT, help="whose contact it is (default %(default)s)"
     )
@@ -81,7 +80,7 @@ def _run(arguments: Namespace) -> int:
     for index, address in enumerate(_read_addresses(arguments)):
         link = UnsubscribeLink(
             address=address,
-            list=arguments.list,
+            list=arguments.list or "",
             account="" if arguments.account == _DEFAULT_ACCOUNT else arguments.account,
             channel=channel,
             message_id=arguments.message_id,

@@ -5,12 +5,13 @@ from datetime import datetime
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from schemas.decision_request import MOST_NOTE_CHARACTERS, MOST_TEXT_CHARACTERS, DecisionTerms, RequestedKind
+from schemas.decision_request import MOST_NOTE_CHARACTERS, DecisionTerms, RequestedKind
 from schemas.vocabulary import Blocks, Cause, Channel
 from worker.contacts.act_start import hash_of_request
 from worker.contacts.proof_terms import require_sound_proof, require_timely_proof
-from worker.contacts.request_text import require_text
+from worker.contacts.request_text import require_list_name, require_text
 from worker.contacts.request_time import require_ahead, require_zone
 from worker.errors import RequestRefused
 
@@ -30,8 +31,8 @@ _NEED_NOTE = frozenset({RequestedKind.LIFTED, RequestedKind.LISTED, RequestedKin
 _KIND = "bad-decision"  # of the refusals
 
 
-def require_sound_terms(terms: DecisionTerms) -> None:
-    """Returns if the terms make sense at any time. Raises RequestRefused."""
+def sound_terms(terms: DecisionTerms) -> DecisionTerms:
+    """The terms, if they make sense at any time, with the one spelling of their list. Raises RequestRefused."""
     kind = terms.kind
     if kind in _NEED_NOTE and not (terms.note or "").strip():
         raise _refusal(f"A decision `{kind}` without a reason.", "Say why: others read it in the history.")
@@ -56,6 +57,7 @@ def require_sound_terms(terms: DecisionTerms) -> None:
             require_zone(_KIND, name, when)
     if terms.proof is not None:
         require_sound_proof(_KIND, terms.proof)
+    return terms if terms.scope is None else replace(terms, scope=require_list_name(_KIND, "scope", terms.scope))
 
 
 def require_timely_terms(terms: DecisionTerms, now: datetime) -> None:
@@ -84,10 +86,6 @@ def _require_sound_texts(terms: DecisionTerms) -> None:
         if not terms.note.strip():
             raise _refusal("`note` is blank.", "Say why, or leave it out.")
         require_text(_KIND, "note", terms.note, MOST_NOTE_CHARACTERS)
-    if terms.scope is not None:
-        if not terms.scope.strip():
-            raise _refusal("`scope` is empty.", "Name the list or group, or leave it out: then everything is meant.")
-        require_text(_KIND, "scope", terms.scope, MOST_TEXT_CHARACTERS)
 
 
 def _refusal(detail: str, remedy: str) -> RequestRefused:

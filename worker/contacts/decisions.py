@@ -31,7 +31,7 @@ from worker.contacts.decision_answer import (
 )
 from worker.contacts.decision_report import report_decisions
 from worker.contacts.decision_result import DecisionResult
-from worker.contacts.decision_terms import request_hash, require_sound_terms, require_timely_terms
+from worker.contacts.decision_terms import request_hash, require_timely_terms, sound_terms
 from worker.contacts.principal import Principal
 from worker.contacts.profile import Profile, store_profiles
 from worker.errors import Deadlocked, RequestRefused
@@ -73,7 +73,7 @@ async def decide_contacts(
     Killed or failed in the middle, it is to be asked again with the same idempotency key. Raises RequestRefused for
     terms that make no sense, and for an idempotency key that was used for another request; StoreUnavailable.
     """
-    require_sound_terms(question.terms)
+    question = replace(question, terms=sound_terms(question.terms))
     started = time.monotonic()
     given, skipped = _spellings(question)
     act, repeated = await _begin(pool, question, given)

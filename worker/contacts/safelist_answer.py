@@ -33,7 +33,7 @@ class RequestOutcome(Struct, frozen=True, kw_only=True):
 class SafelistAnswer(Struct, frozen=True, kw_only=True):
     """`approved`, `declined`, `requested`, `refused` and `duplicates` add up to `addresses`."""
 
-    act_id: int | None  # None: a dry run
+    act_id: int | None  # None: a dry run, or all were refused
     kind: RequestKind
     account: str
     channel: Channel

@@ -51,8 +51,9 @@ from worker.policy.safelist import (
     wish_obstacle,
 )
 from worker.policy.standing import standing
+from worker.process import metrics
 from worker.process.logs import contact_field, get_logger
-from worker.store.acts import StoredAct, finish_act, lock_unfinished_act
+from worker.store.acts import StoredAct, finish_act, forget_idle_act, lock_unfinished_act
 from worker.store.contact_rows import ContactKey
 from worker.store.pool import WriterConnection, WriterPool
 from worker.store.safelist_requests import (
@@ -63,6 +64,7 @@ from worker.store.safelist_requests import (
     requests_of_contact,
     take_turn,
 )
+from worker.store.writer_pool import writing
 
 _log = get_logger()
 
@@ -95,7 +97,7 @@ async def request_contacts(
     run = _Run(pool, question, batch, rules, act)
     results += [await run.ask(address, spelling) for address, spelling in given.items()]
     if act is not None:
-        await finish_act(pool, act.id, at=datetime.now(UTC))
+        act = await _end(pool, act, results)
     counts = {state: sum(one.state is state for one in results) for state in RequestState}
     return SafelistAnswer(
         act_id=None if act is None else act.id,
@@ -138,6 +140,20 @@ async def _begin(
     return await begin_act(pool, act, question.principal, asked)
 
 
+async def _end(pool: WriterPool, act: StoredAct, results: Sequence[RequestOutcome]) -> StoredAct | None:
+    """The act, finished; None if nothing came of it.
+
+    Who may only ask must not fill a table with what is refused, so such an act is not kept. If it is sent again with
+    its key, it is judged anew.
+    """
+    if all(one.request is None for one in results):
+        async with writing(pool, "forgetting an act") as connection:
+            if await forget_idle_act(connection, act.id):
+                return None
+    await finish_act(pool, act.id, at=datetime.now(UTC))
+    return act
+
+
 class _Run:
     """The requests of one act, one contact at a time."""
 
@@ -163,7 +179,10 @@ class _Run:
         )
         if dry_run:
             return outcome if outcome.request is None else replace(outcome, request=_unnumbered(outcome))
+        if applied is None and outcome.request is None:
+            metrics.SAFELIST_REQUESTS.labels(self._question.kind.value, "refused").inc()
         if applied is not None:
+            _count(outcome)
             _log_request(outcome)
             report_decisions(applied)
         return outcome
@@ -266,6 +285,15 @@ def _unnumbered(outcome: RequestOutcome) -> RequestView | None:
     """The request of a dry run: its id and its act are nobody's."""
     view = outcome.request
     return None if view is None else replace(view, id=None, act_id=None)
+
+
+def _count(outcome: RequestOutcome) -> None:
+    view = outcome.request
+    if view is None:
+        return
+    metrics.SAFELIST_REQUESTS.labels(view.kind.value, "opened").inc()
+    if view.state is not RequestState.REQUESTED:
+        metrics.SAFELIST_REQUESTS.labels(view.kind.value, view.state.value).inc()
 
 
 def _log_request(outcome: RequestOutcome) -> None:

@@ -21,6 +21,7 @@ from worker.contacts.safelist_view import RequestView, request_view
 from worker.contacts.single_decision import carry_out, in_one_transaction
 from worker.errors import RequestRefused
 from worker.policy.safelist import NOT_SENT_AGAIN, STILL_FORBIDDEN
+from worker.process import metrics
 from worker.process.logs import contact_field, get_logger
 from worker.store.acts import finish_act
 from worker.store.pool import WriterConnection, WriterPool
@@ -71,6 +72,7 @@ async def review_request(pool: WriterPool, review: Review, *, batch: BatchRules)
         dry_run=review.dry_run,
     )
     if not review.dry_run and not answer.repeated:
+        metrics.SAFELIST_REQUESTS.labels(answer.request.kind.value, answer.request.state.value).inc()
         _log_decision(answer.request)
         report_decisions(applied)
     return answer
@@ -150,16 +152,9 @@ async def _approve(
 
 
 def _answer(review: Review, request: StoredRequest, applied: Applied, *, repeated: bool = False) -> ReviewAnswer:
-    is_lift = request.kind == RequestKind.LIFT
     view = request_view(request)
-    if review.decline is not None:
-        sentence, remedy = f"Request {request.id} is declined: {review.decline.value}.", None
-    else:
-        sentence = f"Request {request.id} is approved: the contact is {'freed' if is_lift else 'blocked'}."
-        remedy = NOT_SENT_AGAIN if is_lift else None
     left = left_of(request.address, applied)
-    if left:
-        sentence, remedy = f"Request {request.id} is approved, and something else still forbids mail.", STILL_FORBIDDEN
+    sentence, remedy = _decided_before(request) if repeated else _decided_now(review, request, is_free=not left)
     return ReviewAnswer(
         dry_run=review.dry_run,
         repeated=repeated,
@@ -170,12 +165,33 @@ def _answer(review: Review, request: StoredRequest, applied: Applied, *, repeate
     )
 
 
+def _decided_now(review: Review, request: StoredRequest, *, is_free: bool) -> tuple[str, str | None]:
+    """What has happened, or would happen, and what to do."""
+    named = f"Request {request.id} {'would be' if review.dry_run else 'is'}"
+    if review.decline is not None:
+        return f"{named} declined: {review.decline.value}.", None
+    if not is_free:
+        return f"{named} approved, and something else still forbids mail.", STILL_FORBIDDEN
+    if request.kind == RequestKind.BLOCK:
+        return f"{named} approved: the contact is blocked.", None
+    return f"{named} approved: the contact is freed.", NOT_SENT_AGAIN
+
+
+def _decided_before(request: StoredRequest) -> tuple[str, str | None]:
+    """A repeat changes nothing, and does not know where the contact stands by now."""
+    reason = f" ({request.decline_reason})" if request.decline_reason else ""
+    sentence = f"Request {request.id} was {request.state}{reason} by {request.decided_by} before: nothing has changed."
+    return sentence, "The contact's report says where it stands now."
+
+
 def _unknown(review: Review) -> RequestRefused:
     of = "" if review.account is None else f" of account {review.account!r}"
+    # Whose token is for one account alone can name no other one, and learns nothing of them.
+    elsewhere = review.account is not None and review.principal.account is None
     return RequestRefused(
         "unknown-safelist-request",
         f"There is no safelist request {review.request_id}{of}.",
-        remedy="Look for it in the list of requests, and name its account.",
+        remedy=f"Look for it in the list of requests{', and name its account' if elsewhere else ''}.",
         http_status=HTTPStatus.NOT_FOUND,
     )
 

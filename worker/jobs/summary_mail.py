@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from email.message import EmailMessage
@@ -82,16 +83,7 @@ async def attempt(
     `before_content` is called when the server is ready for the content; it notes that the mail may be accepted from
     now on, and answers False if another process does the same. What it raises leaves this function; nothing was sent.
     """
-    client = aiosmtplib.SMTP(
-        hostname=settings.smtp_host,
-        port=settings.smtp_port,
-        use_tls=settings.smtp_tls == "tls",
-        start_tls=settings.smtp_tls == "starttls",
-        username=settings.smtp_user or None,
-        password=None if settings.smtp_password is None else settings.smtp_password.reveal(),
-        local_hostname=settings.sender.rpartition("@")[2],
-        timeout=settings.timeout_seconds,
-    )
+    client = _client(settings)
     try:
         try:
             async with asyncio.timeout(settings.timeout_seconds):
@@ -112,9 +104,68 @@ async def attempt(
             return Attempt(outcome=Outcome.OVERTAKEN)
         return await _hand_over(client, content, seconds=settings.timeout_seconds * _ACCEPTING_TAKES)
     finally:
-        with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-            await client.quit(timeout=_QUIT_SECONDS)
-        client.close()
+        await _leave(client)
+
+
+async def greet(settings: SummarySettings) -> str:
+    """What the server calls itself, after connecting, TLS and login as they are set. Nothing is sent.
+
+    Raises MailServerUnfit, whose text is the server's words or what was in the way.
+    """
+    client = _client(settings)
+    try:
+        async with asyncio.timeout(settings.timeout_seconds):
+            await client.connect()
+            answer = await client.ehlo()
+    except aiosmtplib.SMTPAuthenticationError as error:
+        raise MailServerUnfit(_words(error), remedy="correct summary.smtp_user and its password") from error
+    except (ssl.SSLError, aiosmtplib.SMTPConnectError, OSError, TimeoutError, ValueError) as error:
+        raise MailServerUnfit(_words(error), remedy=_remedy(error)) from error
+    except aiosmtplib.SMTPException as error:
+        remedy = "compare summary.smtp_tls, smtp_port and smtp_user with what the server offers"
+        raise MailServerUnfit(_words(error), remedy=remedy) from error
+    finally:
+        await _leave(client)
+    return _short(answer.message.partition("\n")[0])
+
+
+class MailServerUnfit(Exception):  # noqa: N818 - named after what it tells
+    """The server cannot be used as it is configured."""
+
+    def __init__(self, detail: str, *, remedy: str) -> None:
+        """`detail` is what happened, `remedy` what to do."""
+        super().__init__(detail)
+        self.remedy = remedy
+
+
+def _remedy(error: BaseException) -> str:
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    if any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
+        return "name the server as its certificate does, and let this machine trust who has signed it"
+    if any(isinstance(one, ssl.SSLError) for one in causes):
+        return "compare summary.smtp_tls with what the server offers at this port: tls at 465, starttls at 587"
+    return "start the server, or correct summary.smtp_host and smtp_port"
+
+
+def _client(settings: SummarySettings) -> aiosmtplib.SMTP:
+    return aiosmtplib.SMTP(
+        hostname=settings.smtp_host,
+        port=settings.smtp_port,
+        use_tls=settings.smtp_tls == "tls",
+        start_tls=settings.smtp_tls == "starttls",
+        username=settings.smtp_user or None,
+        password=None if settings.smtp_password is None else settings.smtp_password.reveal(),
+        local_hostname=settings.sender.rpartition("@")[2],
+        timeout=settings.timeout_seconds,
+    )
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+        await client.quit(timeout=_QUIT_SECONDS)
+    client.close()
 
 
 async def _offer(client: aiosmtplib.SMTP, sender: str, mail: EmailMessage, recipient: str) -> bytes:
@@ -160,7 +211,10 @@ def _refusal(code: int, message: str) -> Attempt:
 def _words(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return _short(f"{error.code} {error.message}")
-    return _short(str(error) or type(error).__name__)
+    text = str(error) or type(error).__name__
+    cause = error.__cause__ or error.__context__
+    # The library says where it connected to, and leaves out what a failed handshake was about.
+    return _short(f"{text} {str(cause) or type(cause).__name__}" if text.endswith(":") and cause else text)
 
 
 def _short(text: str) -> str:

@@ -16,6 +16,7 @@ from worker.contacts.daily_summary import make_due_summaries, text_of_summary
 from worker.errors import StoreUnavailable
 from worker.jobs.lookout import look_for_work
 from worker.jobs.summary_mail import Attempt, Outcome, attempt, compose
+from worker.process import metrics
 from worker.process.logs import contact_field, get_logger, text_field
 from worker.settings.tree import SummarySettings
 from worker.store.daily_summaries import (
@@ -46,6 +47,14 @@ _STATES = {
     Outcome.LATER: WAITING,
     Outcome.REFUSED: REFUSED,
     Outcome.UNSURE: UNSURE,
+}
+
+
+_COUNTED_AS = {
+    Outcome.ACCEPTED: "sent",
+    Outcome.LATER: "postponed",
+    Outcome.REFUSED: "refused",
+    Outcome.UNSURE: "unsure",
 }
 
 
@@ -103,6 +112,7 @@ class SummarySender:
     async def _give_up_abandoned(self) -> None:
         for mail in await settle_abandoned_mails(self._pool, now=self._clock(), silent_for=self._abandoned_after):
             summary = await summary_by_id(self._pool, mail.summary_id)
+            metrics.SUMMARY_MAILS.labels(_COUNTED_AS[Outcome.UNSURE]).inc()
             _log.warning("summary.unsure", **_fields(summary, mail), reason=mail.answer)
 
     async def _send_next(self, account: str | None, stop: asyncio.Event) -> bool:
@@ -168,6 +178,7 @@ class SummarySender:
         )
         fields = _fields(summary, mail)
         reason = text_field(ended.attempt.answer)
+        metrics.SUMMARY_MAILS.labels(_COUNTED_AS[outcome]).inc()
         if outcome is Outcome.ACCEPTED:
             _log.info("summary.sent", **fields)
         elif outcome is Outcome.LATER:

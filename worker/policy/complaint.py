@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from schemas.entry import Entry
 from schemas.feedback_event import FeedbackEvent
+from schemas.list_name import list_key
 from schemas.vocabulary import Cause, Status
 from worker.policy.dimension import Standing
 from worker.policy.effect import Effect, Outcome, Reason
@@ -43,7 +44,8 @@ def marketing_stream(event: FeedbackEvent, policy: Policy) -> str:
     streams = policy.marketing_streams
     if not streams:
         return ""
-    return next((name for name in (event.scope, *event.tags, event.source) if name and name in streams), "")
+    known = {list_key(name) for name in streams}
+    return next((name for name in (event.scope, *event.tags, event.source) if name and list_key(name) in known), "")
 
 
 def after_ending(known: Complaint | None, entry: Entry) -> tuple[Complaint | None, Ending]:

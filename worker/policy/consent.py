@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from schemas.decision import Decision, DecisionKind, Permission, Strength
 from schemas.entry import Entry, EntryKind
+from schemas.list_name import list_key
 from schemas.vocabulary import Blocks, Kind, Status, Way
 from worker.policy.dimension import Standing
 from worker.policy.effect import Effect, Outcome, Reason
@@ -50,7 +51,10 @@ class UnknownPermission(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Consent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of the contact's consent. Of each sort of wish there is one per scope, sorted by it."""
+    """What is known of the contact's consent. Of each sort of wish there is one per scope, sorted by it.
+
+    Scopes are compared as lists are (schemas.list_name); each is spelled as it was first.
+    """
 
     optouts: tuple[Wish, ...] = ()  # the person's
     taken_off: tuple[Wish, ...] = ()  # unsubscribed by us
@@ -113,12 +117,13 @@ def after_wish(known: Consent, entry: Entry) -> tuple[Consent, Effect]:
     scope = "" if fact in _OF_EVERYTHING else entry.scope or ""
     field = _FIELDS[fact]
     before: tuple[Wish, ...] = getattr(known, field)
-    if any(wish.scope == scope for wish in before):
+    about = list_key(scope)
+    if any(list_key(wish.scope) == about for wish in before):
         return known, Effect(outcome=Outcome.NOTHING, reason=Reason.KNOWN_BEFORE)
     wish = Wish(scope=scope, at=entry.occurred_at, event_key=entry.event_key, way=way_of(entry))
     optins = known.optins
     if fact in _OF_THE_PERSON:
-        optins = tuple(optin for optin in optins if scope and optin.scope != scope)
+        optins = tuple(optin for optin in optins if about and list_key(optin.scope) != about)
     changed = {field: tuple(sorted((*before, wish), key=lambda wish: wish.scope)), "optins": optins}
     return replace(known, **changed), Effect(outcome=outcome)
 
@@ -141,7 +146,8 @@ def after_optin(known: Consent, entry: Entry) -> tuple[Consent, Ending]:
     """
     scope = entry.scope or ""
     after, ending = _without_wishes(known, entry, scope)
-    covered = any(fact in _OF_THE_PERSON and wish.scope in {"", scope} for fact, wish in wishes(after))
+    about = {"", list_key(scope)}
+    covered = any(fact in _OF_THE_PERSON and list_key(wish.scope) in about for fact, wish in wishes(after))
     if covered and by_whom(entry) is not By.CONTACT:
         return known, ending
     after, over = _with_permission(after, entry)
@@ -235,9 +241,10 @@ _NOTHING = Blocks.NONE
 def _without_wishes(known: Consent, entry: Entry, scope: str) -> tuple[Consent, Ending]:
     """The consent without the wishes of this scope (empty: of any) that the entry ends."""
     endings = []
+    about = list_key(scope)
     rest: dict[str, tuple[Wish, ...]] = {}
     for fact, wish in wishes(known):
-        if scope and wish.scope != scope:
+        if about and list_key(wish.scope) != about:
             continue
         ending = end(_name(fact, wish), LOCKS[fact], entry)
         if ending.ended:
@@ -261,9 +268,11 @@ def _name(fact: Fact, wish: Wish) -> str:
 
 
 def _with_optin(known: tuple[Optin, ...], entry: Entry, scope: str) -> tuple[Optin, ...]:
-    strength = strength_of(entry)
-    optin = Optin(scope=scope, at=entry.occurred_at, strength=strength, event_key=entry.event_key)
-    for other in known:
-        if other.scope == scope and _STRENGTHS.index(other.strength) >= _STRENGTHS.index(strength):
-            return known
-    return tuple(sorted((*(other for other in known if other.scope != scope), optin), key=lambda optin: optin.scope))
+    strength, about = strength_of(entry), list_key(scope)
+    before = [other for other in known if list_key(other.scope) == about]
+    if any(_STRENGTHS.index(other.strength) >= _STRENGTHS.index(strength) for other in before):
+        return known
+    spelling = before[0].scope if before else scope
+    optin = Optin(scope=spelling, at=entry.occurred_at, strength=strength, event_key=entry.event_key)
+    rest = (other for other in known if list_key(other.scope) != about)
+    return tuple(sorted((*rest, optin), key=lambda optin: optin.scope))

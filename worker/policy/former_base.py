@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from schemas.decision import DecisionKind
 from schemas.entry import Entry
+from schemas.list_name import list_key
 from schemas.vocabulary import Kind
 from worker.policy.block import Block
 from worker.policy.consent import Consent, Wish
@@ -89,7 +90,7 @@ def _later_times(one: Engagement, other: Engagement) -> Engagement:
 
 
 def _by_scope(one: Sequence[Wish], other: Sequence[Wish]) -> tuple[Wish, ...]:
-    return tuple(sorted({wish.scope: wish for wish in (*other, *one)}.values(), key=lambda wish: wish.scope))
+    return tuple(sorted({list_key(wish.scope): wish for wish in (*other, *one)}.values(), key=lambda wish: wish.scope))
 
 
 def _by_name(items: Sequence[_Named], join: Callable[[_Named, _Named], _Named]) -> tuple[_Named, ...]:

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from schemas.list_name import list_key
 from schemas.vocabulary import Blocks
 from worker.policy.consent import Wish
 from worker.policy.facts import Facts
@@ -27,4 +28,5 @@ def policy_within(policy: Policy) -> Policy:
 
 
 def _within(wishes: tuple[Wish, ...], scope: str) -> tuple[Wish, ...]:
-    return tuple(wish for wish in wishes if wish.scope in {"", scope})
+    about = {"", list_key(scope)}
+    return tuple(wish for wish in wishes if list_key(wish.scope) in about)

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from schemas.entry import Entry
+from schemas.list_name import list_key
 from schemas.vocabulary import Blocks, Cause, Status
 from worker.policy import complaint, consent, deliverability
 from worker.policy.dimension import WIDTH, Standing, precedence
@@ -62,6 +63,11 @@ def _shape(one: Standing) -> tuple[Status, Blocks, datetime | None, Cause, str |
 
 def may_end(one: Standing, entry: Entry) -> Refusal | None:
     """None if the entry ends this standing; else why not, and what does. The fold asks the same matrix."""
-    if one.scope is not None and entry.scope and one.scope != entry.scope and opens(entry) & one.lift_by:
+    if (
+        one.scope is not None
+        and entry.scope
+        and list_key(one.scope) != list_key(entry.scope)
+        and opens(entry) & one.lift_by
+    ):
         return other_scope(one.name, one.scope, entry.scope)
     return why_not(one.name, one.lift_by, entry)

@@ -127,6 +127,29 @@ JOB_ITEMS = Counter(
     ["kind", "what"],
 )
 
+# ── safelist requests and the daily summary ─────────────────────────────────────────────────────────────
+SAFELIST_REQUESTS = Counter(
+    f"{_PREFIX}_safelist_requests_total",
+    "What this process did about safelist requests; kind is lift or block, outcome is opened, approved, declined, or "
+    "refused if none could be made. What rules decide at once is opened and decided.",
+    ["kind", "outcome"],
+)
+SAFELIST_REQUESTS_PENDING = Gauge(
+    f"{_PREFIX}_safelist_requests_pending",
+    "Safelist requests that wait for a person; every processor tells the same.",
+    ["kind"],
+)
+SUMMARY_MAILS = Counter(
+    f"{_PREFIX}_summary_mails_total",
+    "Attempts of this process to mail a daily summary; outcome is sent, postponed (it is tried again), refused (it is "
+    "given up) or unsure (the server may have it).",
+    ["outcome"],
+)
+SUMMARY_MAILS_WAITING = Gauge(
+    f"{_PREFIX}_summary_mails_waiting",
+    "Mails of daily summaries that are not sent yet; every processor tells the same.",
+)
+
 # ── mailbox ─────────────────────────────────────────────────────────────────────────────────────────────
 FETCHED_MAILS = Counter(
     f"{_PREFIX}_fetched_mails_total",

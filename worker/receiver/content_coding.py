@@ -4,6 +4,7 @@ import zlib
 
 from worker.providers.verdict import Refused
 
+UNKNOWN_CODING = "unknown_encoding"  # the reason of a refusal
 KNOWN_CODINGS = "gzip, deflate"
 TOO_LARGE = "decompressed_too_large"  # the reason of a refusal
 
@@ -51,7 +52,7 @@ def decompress(raw: bytes, coding: str, *, max_bytes: int) -> bytes | Refused:
         window = _ZLIB_WINDOW if _has_zlib_header(raw) else _RAW_WINDOW
     else:
         return Refused(
-            reason="unknown_encoding",
+            reason=UNKNOWN_CODING,
             detail=f"Content-Encoding {coding[:40]!r} is not supported, only {KNOWN_CODINGS}: switch the vendor's "
             "compression off or to gzip",
             http_status=415,

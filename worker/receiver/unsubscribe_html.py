@@ -88,8 +88,14 @@ class UnsubscribeHtml:
         """The answer to a choice that could not be stored."""
         return self._message(self._words.later_title, self._words.later)
 
-    def _message(self, title: str, text: str) -> str:
-        return self._page(title, [f"<h1>{self._fill(title)}</h1>", f"<p>{self._fill(text)}</p>"])
+    def unclear(self) -> str:
+        """The answer to a request from which no choice can be read. It leads back to the choices."""
+        words = self._words
+        return self._message(words.unclear_title, words.unclear, f'<a href="">{self._fill(words.show_choices)}</a>')
+
+    def _message(self, title: str, text: str, link: str = "") -> str:
+        parts = [f"<h1>{self._fill(title)}</h1>", f"<p>{self._fill(text)}</p>"]
+        return self._page(title, [*parts, f"<p>{link}</p>"] if link else parts)
 
     def _of(self, choice: Choice, link: UnsubscribeLink) -> ChoiceWords:
         words = self._words

@@ -13,14 +13,20 @@ from schemas.source import Secret
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.providers.vendors.unsubscribe_page import unsubscribe_page
-from worker.providers.vendors.unsubscribe_page.unsubscribe_page import Choice, refusal_of, source_of
+from worker.providers.vendors.unsubscribe_page.unsubscribe_page import Choice, refusal_of, source_of, token_of
 from worker.providers.vendors.unsubscribe_page.unsubscribe_token import TokenFault, UnsubscribeKeys
 from worker.receiver.answers import refusal
 from worker.receiver.unsubscribe_html import HEADERS, UnsubscribeHtml
 from worker.receiver.webhooks import SourceWebhooks, Tools
 
-ROUTE = f"{unsubscribe_page.PATH}{{token}}"
+ROUTE = f"{unsubscribe_page.PATH}{{token:.*}}"  # whatever is behind the path: to people a link that does not work
 _ALLOWED = "GET, HEAD, POST"
+# For mail programs, by HTTP status: the receiver's own are for senders of webhooks.
+_REMEDIES = {
+    HTTPStatus.METHOD_NOT_ALLOWED: "Open the link with GET, or post List-Unsubscribe=One-Click as a form (RFC 8058).",
+    HTTPStatus.REQUEST_TIMEOUT: "Send the body faster: List-Unsubscribe=One-Click is one line.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send List-Unsubscribe=One-Click and nothing else: that is one line.",
+}
 _log = get_logger()
 
 
@@ -38,14 +44,15 @@ class UnsubscribeRequests:
         match request.method:
             case hdrs.METH_POST:
                 answer = await self._webhooks.handle(request)
-                return self._as_page(request, answer) if _reads_html(request) else answer
+                return self._as_page(request, answer) if _reads_html(request) else _in_own_words(request, answer)
             case hdrs.METH_GET | hdrs.METH_HEAD:
                 return self._show(request)
             case _:
-                return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=_ALLOWED)
+                answer = refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=_ALLOWED)
+                return self._as_page(request, answer) if _reads_html(request) else _in_own_words(request, answer)
 
     def _show(self, request: web.Request) -> web.Response:
-        link = self._keys.read(request.match_info["token"])
+        link = self._keys.read(token_of(request.path))
         if not isinstance(link, TokenFault):
             metrics.UNSUBSCRIBE_PAGES.labels("shown").inc()
             return _html(HTTPStatus.OK, self._html.question(link))
@@ -62,19 +69,32 @@ class UnsubscribeRequests:
 
     def _as_page(self, request: web.Request, answer: web.StreamResponse) -> web.Response:
         """The answer for a person, with the status of the one for a machine."""
-        link = self._keys.read(request.match_info["token"])
+        link = self._keys.read(token_of(request.path))
         if isinstance(link, TokenFault):
             page = _html(answer.status, self._html.broken_link())
         elif answer.status == HTTPStatus.OK and isinstance(answer, web.Response) and isinstance(answer.body, bytes):
             noted = msgspec.json.decode(answer.body)["noted"]
             page = _html(answer.status, self._html.noted(Choice(noted), link))
+        elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            page = _html(answer.status, self._html.unclear())
         else:
             page = _html(answer.status, self._html.later())
-        if (retry_after := answer.headers.get(hdrs.RETRY_AFTER)) is not None:
-            page.headers[hdrs.RETRY_AFTER] = retry_after
+        for name in (hdrs.RETRY_AFTER, hdrs.ALLOW):
+            if (value := answer.headers.get(name)) is not None:
+                page.headers[name] = value
         if not request.content.is_eof():
             page.force_close()
         return page
+
+
+def _in_own_words(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+    """The answer with a remedy for mail programs, where the receiver's own is for senders of webhooks."""
+    remedy = _REMEDIES.get(HTTPStatus(answer.status))
+    if remedy is None or not isinstance(answer, web.Response) or not isinstance(answer.body, bytes):
+        return answer
+    reason = msgspec.json.decode(answer.body)["error"]
+    allow = answer.headers.get(hdrs.ALLOW)
+    return refusal(answer.status, reason, allow=allow, remedy=remedy, close=not request.content.is_eof())
 
 
 def _reads_html(request: web.Request) -> bool:

@@ -30,7 +30,7 @@ class UnsubscribeWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fewer: ChoiceWords = ChoiceWords(
         button="Fewer messages",
         says="You stay on the list. Whoever plans the messages sees your wish.",
-        noted="You want fewer messages.",
+        noted="You want fewer messages. What you have ended before stays ended.",
     )
     list: ChoiceWords = ChoiceWords(
         button="No more of “{list}”",
@@ -61,6 +61,12 @@ class UnsubscribeWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         "Nothing has changed. The link is not complete, or it is not ours. Open it from the message itself, or answer "
         "the message and ask to be taken off."
     )
+    unclear_title: str = "Nothing has changed"
+    unclear: str = (
+        "We could not read what you chose. Go back to the choices and press one of the buttons, or answer the message "
+        "and ask to be taken off."
+    )
+    show_choices: str = "Show the choices"
     later_title: str = "Please try again"
     later: str = "Nothing has changed yet: we could not note your choice just now. Go back and press the button again."
 

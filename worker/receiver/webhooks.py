@@ -33,7 +33,7 @@ from worker.receiver.answers import postponement, refusal
 from worker.receiver.authentication import authenticate
 from worker.receiver.body import BodyReader
 from worker.receiver.certificates import Certificates
-from worker.receiver.content_coding import KNOWN_CODINGS
+from worker.receiver.content_coding import KNOWN_CODINGS, UNKNOWN_CODING
 from worker.receiver.group_commit import GroupCommit
 from worker.receiver.large_bodies import LargeBodies
 from worker.receiver.outbound import Outbound
@@ -291,7 +291,7 @@ class SourceWebhooks:
             refused.reason,
             challenge=refused.challenge,
             remedy=refused.remedy,
-            accept_encoding=KNOWN_CODINGS if refused.http_status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE else None,
+            accept_encoding=KNOWN_CODINGS if refused.reason == UNKNOWN_CODING else None,
             # The unread rest of a body must not be taken for the next request.
             close=not request.content.is_eof(),
         )

@@ -66,9 +66,22 @@ async def find_act(executor: Executor, token_id: int | None, actor: str, idempot
 
 
 async def lock_unfinished_act(connection: Connection, act_id: int) -> bool:
-    """True if the act is not finished, and nobody else decides for it until this transaction ends."""
-    finished_at = await connection.fetchval("SELECT finished_at FROM acts WHERE id = $1 FOR NO KEY UPDATE", act_id)
-    return finished_at is None
+    """True if the act is there and not finished, and nobody else decides for it until this transaction ends."""
+    row = await connection.fetchrow("SELECT finished_at FROM acts WHERE id = $1 FOR NO KEY UPDATE", act_id)
+    return row is not None and row["finished_at"] is None
+
+
+async def forget_idle_act(connection: Connection, act_id: int) -> bool:
+    """True if no safelist request came of the act: then it is gone. To be called in a transaction."""
+    if await connection.fetchrow("SELECT FROM acts WHERE id = $1 FOR UPDATE", act_id) is None:
+        return True
+    # A statement of its own: it sees what the transactions have stored that this one has waited for.
+    gone = await connection.fetchval(
+        "DELETE FROM acts WHERE id = $1 AND NOT EXISTS (SELECT FROM safelist_requests WHERE request_act_id = $1)"
+        " RETURNING id",
+        act_id,
+    )
+    return gone is not None
 
 
 async def claim_act(connection: Connection, act_id: int) -> bool:

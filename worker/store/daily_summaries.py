@@ -144,6 +144,13 @@ async def settle_abandoned_mails(executor: Executor, *, now: datetime, silent_fo
         return SummaryMail.rows(await executor.fetch(_ABANDONED, now, now - silent_for))
 
 
+async def count_waiting_mails(executor: Executor) -> int:
+    """How many mails are not sent yet, and are to be. Raises StoreUnavailable."""
+    with store_errors("counting the mails of summaries"):
+        count: int = await executor.fetchval("SELECT count(*) FROM summary_mails WHERE state = 'waiting'")
+    return count
+
+
 async def summary_by_id(executor: Executor, summary_id: int) -> StoredSummary:
     """The summary, which exists. Raises StoreUnavailable."""
     with store_errors("reading a summary"):

@@ -112,6 +112,15 @@ async def requests_of_contact(executor: Executor, key: ContactKey) -> list[Store
         return StoredRequest.rows(await executor.fetch(f"{_SELECT} {where}", key.address, key.account, key.channel))
 
 
+async def count_pending_requests(executor: Executor) -> dict[str, int]:
+    """How many wait for a person, by kind. Raises StoreUnavailable."""
+    with store_errors("counting safelist requests"):
+        records = await executor.fetch(
+            "SELECT kind, count(*) FROM safelist_requests WHERE state = 'requested' GROUP BY kind"
+        )
+    return {record["kind"]: record["count"] for record in records}
+
+
 async def list_requests(
     executor: Executor, *, account: str | None, state: str | None, after: int, limit: int
 ) -> list[StoredRequest]:

@@ -22,6 +22,7 @@ from tests.providers.sample_events import NOW
 from worker.errors import UnreadablePayload
 from worker.providers.account_rule import check_account_rule, with_own_account
 from worker.providers.payload.event_key import make_event_key
+from worker.providers.payload.feedback import is_malformed
 from worker.providers.vendors.bouncekeeper.bouncekeeper import PROVIDER
 from worker.providers.verdict import Accepted, Answered, Judgement, Refused
 from worker.samples.bouncekeeper import BouncekeeperSamples
@@ -262,6 +263,15 @@ class TestKeys:
             for told in ({"id": "1", "diagnostic": "a"}, {"id": 1, "diagnostic": "b"}, {"id": "2"})
         )
         assert first.event_key == again.event_key != second.event_key
+
+    @pytest.mark.parametrize("name", ["  ", "x" * 201, "ne\nws", "ne\x07ws"])
+    def test_a_list_that_has_no_name_is_a_mistake_of_the_script(self, name: str) -> None:
+        told = {"event": "unsubscribe", "address": "jane@example.org"}
+        body = json.dumps([told | {"scope": name}, told | {"scope": " News "}]).encode()
+        broken, event = read(body)
+        assert is_malformed(broken)
+        assert (broken.diagnostic or "").startswith("scope ")
+        assert event.scope == "News"
 
     @pytest.mark.parametrize("changed", [{"message_id": "m2"}, {"address": "x@example.org"}, {"scope": "b"}, {"id": 1}])
     def test_without_an_id_the_fields_tell_them_apart(self, changed: dict[str, Any]) -> None:

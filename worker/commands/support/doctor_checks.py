@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.commands.support.doctor_sources import look_at_sources
+from worker.commands.support.doctor_summary import look_at_summary
 from worker.commands.support.finding import Finding, note, well, wrong
 from worker.commands.support.listeners import api_url, receiver_url
 from worker.commands.support.output import moment
@@ -29,6 +30,7 @@ async def look_at_everything(settings: Settings) -> list[Finding]:
         *await look_at_database(settings),
         *await look_at_process("api", api_url(settings)),
         *look_at_tokens(settings),
+        *await look_at_summary(settings.summary),
         *look_at_disk(settings),
     ]
 

@@ -9,6 +9,7 @@ import msgspec
 from schemas.address import normalise_recipient
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
+from schemas.list_name import salvage_list_name
 from schemas.vocabulary import Cause, Channel, Kind, Way
 from worker.errors import UnreadablePayload
 from worker.providers.classification.failure import Classification
@@ -56,8 +57,8 @@ def new_event(
     an address that is kept or left out by what the event means. Else the same words are another event to a version
     that reads them otherwise. `former_key` are the parts as a version gave them that events were stored by.
     With `known_by_id` a repeat may name another time, or none. `address` is as the vendor wrote it. `failure` gives
-    the two codes; kind and cause stay the caller's. `vendor_event` is cut to its length here; other texts come fit
-    from `json_payload`.
+    the two codes; kind and cause stay the caller's. `vendor_event` is cut to its length here, and `scope` gets its one
+    spelling; other texts come fit from `json_payload`.
     """
     occurred_at, arrival_dated = settle_occurred_at(vendor_time, envelope.received_at)
     return FeedbackEvent(  # in the order of the fields: see there
@@ -79,7 +80,7 @@ def new_event(
         failure.smtp_code if failure is not None else None,
         failure.enhanced_status if failure is not None else None,
         diagnostic,
-        scope,
+        None if scope is None else salvage_list_name(scope),
         machine,
         tags,
         metadata,

@@ -126,8 +126,8 @@ def test_a_token_is_judged_before_any_body_is_read() -> None:
     assert bound.refuse_head(request(b""), now=NOW) is None
 
 
-def test_the_same_request_within_a_minute_is_one_event_and_later_it_is_another() -> None:
-    first, again, later = (event(ONE_CLICK, after=timedelta(seconds=pause)) for pause in (0, 10, 120))
+def test_the_same_request_within_a_second_is_one_event_and_later_it_is_another() -> None:
+    first, again, later = (event(ONE_CLICK, after=timedelta(seconds=pause)) for pause in (0, 0.4, 2))
     assert first.event_key == again.event_key != later.event_key
     assert first.event_key != event(b"choice=never").event_key
 
@@ -145,3 +145,13 @@ def test_no_source_has_this_provider() -> None:
         PROVIDER.bind(Source(name="x", provider=NAME)).authenticate(request(ONE_CLICK), now=NOW, certificates={}),
         Refused,
     )
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "Text/Plain; charset=utf-8", "application/json", "nonsense"])
+def test_one_click_that_is_no_form_is_refused_with_what_to_send(kind: str) -> None:
+    verdict = PROVIDER.bind(source_of(SECRETS)).authenticate(
+        request(ONE_CLICK, content_type=kind), now=NOW, certificates={}
+    )
+    assert isinstance(verdict, Refused)
+    assert (verdict.reason, verdict.http_status) == ("no_form", 415)
+    assert "application/x-www-form-urlencoded or multipart/form-data" in verdict.remedy

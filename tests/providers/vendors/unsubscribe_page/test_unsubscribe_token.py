@@ -10,7 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from schemas.list_name import salvage_list_name
 from schemas.source import Secret
 from schemas.vocabulary import Channel
 from worker.providers.vendors.unsubscribe_page.unsubscribe_token import (
@@ -48,7 +50,18 @@ def test_a_token_says_what_was_put_into_it(name: str, account: str, message_id: 
     )
     keys = UnsubscribeKeys((SECRET,))
     token = keys.make(link)
-    assert token is None or keys.read(token) == link
+    assert token is None or keys.read(token) == replace(link, list=salvage_list_name(name) or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(" News ", "News"), (" ", ""), ("\x00\n", ""), ("Ne\x07ws", "News"), ("x" * 300, "x" * 199 + "…")],
+)
+def test_a_list_that_cannot_be_named_keeps_nobody_on_it(name: str, shown: str) -> None:
+    """A script of the sender's may make any token; nothing of a name that is left means all lists."""
+    read = UnsubscribeKeys((SECRET,)).read(by_hand(json.dumps({"address": "a@example.org", "list": name}).encode()))
+    assert isinstance(read, UnsubscribeLink)
+    assert read.list == shown
 
 
 def test_a_phone_number_has_a_link_too() -> None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from schemas.address import normalise_recipient
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
+from schemas.list_name import fault_of_list_name
 from schemas.reported_event import BOUNCE, OWN_PROVIDER, ReportedEvent
 from schemas.source import Source
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Channel, Kind
@@ -154,6 +155,8 @@ def _decode_report(raw: bytes) -> ReportedEvent:
     if len(raw) > VALUES_LIMIT:
         check_values(raw, "the event", most=VALUES_LIMIT)
     report: ReportedEvent = _decode(raw)
+    if report.scope and (fault := fault_of_list_name(report.scope)) is not None:
+        raise UnreadablePayload(f"scope {fault}: name the list or group, or leave scope out for all of them")
     return report
 
 
@@ -258,7 +261,7 @@ def _read_event(report: ReportedEvent, raw: bytes, envelope: Envelope) -> Feedba
         failure=meaning.failure,
         message_id=fit_text(message_id, MESSAGE_ID_LIMIT) if message_id else None,
         diagnostic=fit_text(diagnostic, DIAGNOSTIC_LIMIT) if diagnostic else None,
-        scope=fit_text(report.scope, WORD_LIMIT) if report.scope else None,
+        scope=report.scope or None,
         way=report.way,
         machine=report.machine,
         tags=_tags(tags) if tags else (),

@@ -18,7 +18,7 @@ from schemas.vocabulary import Cause, Kind, Way
 from worker.errors import UnreadablePayload
 from worker.providers.bound_source import BoundSource
 from worker.providers.payload.feedback import new_event
-from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
+from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, fit_text
 from worker.providers.payload.multipart_payload import pick_any_form_pairs
 from worker.providers.provider import Provider
 from worker.providers.vendors.unsubscribe_page.unsubscribe_token import TokenFault, UnsubscribeKeys, UnsubscribeLink
@@ -105,8 +105,8 @@ class TokenProof(Struct, frozen=True, kw_only=True):
 
 
 def token_of(path: str) -> str:
-    """The token in the path of a request."""
-    return path.removeprefix(PATH)
+    """The token in the path of a request. A slash behind it is a slip of whoever copied the link."""
+    return path.removeprefix(PATH).rstrip("/")
 
 
 def refusal_of(fault: TokenFault) -> Refused:
@@ -138,7 +138,16 @@ def tailor(bound: BoundSource) -> BoundSource:
 
 
 def _read_choice(request: WebhookRequest, link: UnsubscribeLink) -> Verdict:
-    choice = choice_in(request.body, request.headers.get("content-type", ""))
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind and kind not in _FORMS:
+        return Refused(
+            reason="no_form",
+            detail=f"the body came as {kind[:_SHOWN_CHARACTERS]!r}, which is no form",
+            http_status=415,
+            remedy=f"Send List-Unsubscribe=One-Click as {' or '.join(_FORMS)} (RFC 8058).",
+        )
+    choice = choice_in(request.body, content_type)
     if choice is None:
         return Refused(
             reason="unknown_choice",
@@ -166,6 +175,8 @@ def choice_in(body: bytes, content_type: str) -> Choice | None:
 
 
 _USUAL_FORM = "application/x-www-form-urlencoded"
+_FORMS = (_USUAL_FORM, "multipart/form-data")
+_SHOWN_CHARACTERS = 60
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
@@ -176,8 +187,8 @@ _decode = msgspec.json.Decoder(UnsubscribeRequest).decode
 def parse(envelope: Envelope) -> list[FeedbackEvent]:
     """The one event of a request; raises UnreadablePayload.
 
-    The same request within a minute is the same event: mail programs and impatient people send it again. Later it is
-    another one, because the person may have signed up again in between.
+    The same request within a second is the same event: mail programs and impatient people send it again. Later it is
+    another one, because the person may have signed up again in between: then the later one must count.
     """
     try:
         asked: UnsubscribeRequest = _decode(envelope.body)
@@ -185,7 +196,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
         raise UnreadablePayload(f"a request by an unsubscribe link: {error}") from error
     link, choice = asked.link, asked.choice
     kind, cause = VOCABULARY[choice]
-    minute = envelope.received_at.replace(second=0, microsecond=0).isoformat()
+    second = envelope.received_at.replace(microsecond=0).isoformat()
     said = (link.account, link.channel, link.address, link.list, link.message_id, link.campaign, choice)
     return [
         new_event(
@@ -193,12 +204,12 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
             envelope.body,
             kind=kind,
             cause=cause,
-            key=(*said, minute),
+            key=(*said, second),
             address=link.address,
             vendor_event=choice,
             vendor_time=None,
             message_id=fit_text(link.message_id, MESSAGE_ID_LIMIT) if link.message_id else None,
-            scope=fit_text(link.list, WORD_LIMIT) if link.list and choice in _OF_THE_LIST else None,
+            scope=link.list if link.list and choice in _OF_THE_LIST else None,
             way=Way.MAIL_CLIENT if choice is Choice.ONE_CLICK else Way.FOOTER_LINK,
             metadata={"campaign": link.campaign} if link.campaign else None,
             channel=link.channel,

@@ -22,9 +22,10 @@ from enum import StrEnum
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schemas.address import normalise_recipient
+from schemas.list_name import salvage_list_name
 from schemas.source import Secret
 from schemas.vocabulary import Channel
 
@@ -125,4 +126,5 @@ def _read_content(content: bytes) -> UnsubscribeLink | TokenFault:
         return TokenFault.UNREADABLE
     if normalise_recipient(link.address, link.channel) is None:
         return TokenFault.UNREADABLE
-    return link
+    # A list that cannot be named is all of them: nobody must be kept on one because of a slip in his token.
+    return structs.replace(link, list=salvage_list_name(link.list) or "") if link.list else link
