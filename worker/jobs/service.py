@@ -4,6 +4,7 @@ import asyncio
 
 from worker.contacts.policies import Policies
 from worker.errors import SchemaOutOfDate, StoreUnavailable
+from worker.jobs.pending import measure_pending
 from worker.jobs.policy_job import PolicyJob
 from worker.jobs.refolder import Refolder
 from worker.jobs.runner import JobRunner
@@ -53,6 +54,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog) -> No
                 tasks.create_task(runner.run(stop))
                 tasks.create_task(refolder.run(stop))
                 tasks.create_task(summaries.run(stop))
+                tasks.create_task(measure_pending(pool, stop))
         except ExceptionGroup as several:
             # What keeps one of them from working nearly always keeps the others.
             raise several.exceptions[0] from several

@@ -11,7 +11,6 @@ from importlib.metadata import version
 
 from schemas.lane import Lane
 from schemas.raw_keeping import KeepRaw
-from schemas.safelist import RequestKind
 from worker.contacts.accounts import KnownAccounts, make_configured_accounts
 from worker.contacts.applying import BatchRules
 from worker.contacts.policies import Policies, configure_policy
@@ -42,14 +41,12 @@ from worker.providers.registry import PROVIDERS
 from worker.queue.opening import open_queues
 from worker.queue.port import LaneReader, QueueReader
 from worker.settings.tree import Settings
-from worker.store.daily_summaries import count_waiting_mails
 from worker.store.endpoint_states import follower_name
 from worker.store.feed_followers import EXCHANGE, ensure_follower
 from worker.store.known_keys import former_keys_until
 from worker.store.migrations import require_current_schema
 from worker.store.parcel_attempts import forget_attempts
 from worker.store.pool import Pool, WriterPool
-from worker.store.safelist_requests import count_pending_requests
 from worker.store.turns import Turns
 from worker.store.writer_pool import ONE_PLAN, open_writer_pool
 
@@ -129,8 +126,6 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
             for sender in await _endpoint_senders(settings, pool, turns, stack):
                 seconds = settings.processor.relay_every_seconds
                 tasks.create_task(sender.run(every_seconds=seconds, stop=stop))
-
-            tasks.create_task(_every(_DEPTH_SECONDS, stop, "pending", partial(_measure_pending, pool)))
 
             async def sweep_once() -> None:
                 await sweep(pool, policies)
@@ -247,14 +242,6 @@ def depth_gauge(
             backlog.measured(name, sum(parcels for lane, parcels in depths.items() if not lane.bulk))
 
     return measure
-
-
-async def _measure_pending(pool: Pool) -> None:
-    """What waits for people, and the mails that tell them of it."""
-    pending = await count_pending_requests(pool)
-    for kind in RequestKind:
-        metrics.SAFELIST_REQUESTS_PENDING.labels(kind.value).set(pending.get(kind.value, 0))
-    metrics.SUMMARY_MAILS_WAITING.set(await count_waiting_mails(pool))
 
 
 async def _every(seconds: float, stop: asyncio.Event, task: str, work: Callable[[], Awaitable[None]]) -> None:
