@@ -5,9 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from prometheus_client import REGISTRY
 
-from schemas.decision import Role
 from schemas.safelist import DeclineReason, Medium, PersonsWish, RequestKind
 from schemas.vocabulary import Cause, Kind
 from tests.contacts.safelisting import (
@@ -22,13 +20,11 @@ from tests.contacts.safelisting import (
     review,
     status,
 )
-from worker.contacts.principal import Principal
 from worker.contacts.report import contact_report
 from worker.contacts.safelist_facts import AccountFacts
 from worker.errors import RequestRefused
 from worker.policy.safelist import Reputation
 from worker.store.pool import WriterPool
-from worker.store.safelist_requests import count_pending_requests
 
 NO = DeclineReason.PREVIOUS_FAILURES
 
@@ -351,89 +347,3 @@ async def test_requests_and_decisions_are_lines_of_the_log(
     names = [line["event"] for line in lines if line["event"] != "status.changed"]
     assert names == ["safelist.requested", "safelist.decided", "decision.made"]
     assert (lines[-3]["state"], lines[-3]["actor"], lines[-3]["contact"]) == ("approved", "anna", "j***@example.org")
-
-
-async def test_requests_that_are_refused_leave_no_act_however_many_there_are(pool: WriterPool) -> None:
-    """Who may only ask must not be able to fill a table."""
-    await complained(pool)
-    acts = await pool.fetchval("SELECT count(*) FROM acts")
-    for number in range(20):
-        refused = await ask(pool, JANE, f"nobody-{number}@example.org", idempotency_key=f"key {number}")
-        assert (refused.refused, refused.act_id) == (2, None)
-    assert await pool.fetchval("SELECT count(*) FROM acts") == acts
-    assert await pool.fetchval("SELECT count(*) FROM safelist_requests") == 0
-
-
-async def test_a_request_that_was_refused_is_judged_anew_under_its_key(pool: WriterPool) -> None:
-    assert (await ask(pool, idempotency_key="key")).refused == 1
-    await filled(pool)
-    again = await ask(pool, idempotency_key="key")
-    assert (again.refused, again.repeated) == (0, False)
-    assert again.act_id is not None
-
-
-async def test_the_act_stays_if_one_of_several_was_requested(pool: WriterPool) -> None:
-    await filled(pool)
-    answer = await ask(pool, JANE, "nobody@example.org")
-    assert answer.refused == 1
-    assert await pool.fetchval("SELECT finished_at IS NOT NULL FROM acts WHERE id = $1", answer.act_id) is True
-
-
-async def test_a_repeated_approval_does_not_say_again_that_the_contact_is_freed(pool: WriterPool) -> None:
-    await complained(pool)
-    asked = await ask(pool, wish=a_wish())
-    request = asked.results[0].request
-    assert request is not None
-    assert request.id is not None
-    rehearsed = await review(pool, request.id, dry_run=True)
-    assert rehearsed.sentence == f"Request {request.id} would be approved: the contact is freed."
-    assert (await review(pool, request.id)).sentence == f"Request {request.id} is approved: the contact is freed."
-    await complained(pool, days_ago=0)
-    again = await review(pool, request.id)
-    assert again.sentence == f"Request {request.id} was approved by anna before: nothing has changed."
-    assert again.remedy == "The contact's report says where it stands now."
-
-
-@pytest.mark.parametrize(("own", "named"), [("default", False), (None, True)])
-async def test_who_sees_one_account_alone_is_not_told_to_name_one(
-    pool: WriterPool, own: str | None, *, named: bool
-) -> None:
-    principal = Principal(token_id=None, name="anna", role=Role.OPERATOR, account=own)
-    with pytest.raises(RequestRefused, match="no safelist request 99 of account 'default'") as refused:
-        await review(pool, 99, account="default", principal=principal)
-    assert ("name its account" in refused.value.remedy) is named
-
-
-async def test_requests_are_counted_by_what_became_of_them(pool: WriterPool) -> None:
-    def counts() -> dict[tuple[str, str], float]:
-        return {
-            (kind, outcome): REGISTRY.get_sample_value(
-                "bouncekeeper_safelist_requests_total", {"kind": kind, "outcome": outcome}
-            )
-            or 0.0
-            for kind in RequestKind
-            for outcome in ("opened", "approved", "declined", "refused")
-        }
-
-    await complained(pool)
-    before = counts()
-    await ask(pool)  # without the wish
-    asked = await ask(pool, wish=a_wish())
-    await ask(pool, "trap@example.org", kind=RequestKind.BLOCK)
-    await ask(pool, "trap2@example.org", kind=RequestKind.BLOCK, dry_run=True)
-    assert await count_pending_requests(pool) == {"lift": 1}
-    request = asked.results[0].request
-    assert request is not None
-    assert request.id is not None
-    await review(pool, request.id, NO, dry_run=True)
-    await review(pool, request.id, NO)
-    await review(pool, request.id, NO)
-    after = counts()
-    assert {key: after[key] - before[key] for key in after if after[key] != before[key]} == {
-        ("lift", "refused"): 1,
-        ("lift", "opened"): 1,
-        ("lift", "declined"): 1,
-        ("block", "opened"): 1,
-        ("block", "approved"): 1,
-    }
-    assert await count_pending_requests(pool) == {}

@@ -47,6 +47,7 @@ from worker.policy.safelist import (
     Verdict,
     block_obstacle,
     judge,
+    lately_declined,
     obstacle,
     wish_obstacle,
 )
@@ -258,7 +259,8 @@ class _Run:
             approved_before=earlier.approved,
             at=now,
         )
-        return judge(facts, self._rules), facts, failure
+        verdict = judge(facts, self._rules)
+        return lately_declined(verdict, earlier, now) or (verdict, facts, failure)
 
     def _obstacle(self, shown: Standing, several: Sequence[Standing], earlier: Earlier) -> Obstacle | None:
         if self._question.kind is RequestKind.BLOCK:

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from schemas.safelist import ABOUT_THE_ACCOUNT, DeclineReason, PersonsWish, RequestKind, RequestState
 from schemas.vocabulary import Cause, Status
+from worker.contacts.safelist_decision import RULES_NAME
 from worker.policy.dimension import Standing
-from worker.policy.safelist import AttemptLimits, Earlier, obstacle
+from worker.policy.safelist import AttemptLimits, Earlier, RuleDecline, obstacle
 from worker.store.safelist_requests import StoredRequest
 
 SHOWN_REQUESTS = 20
@@ -77,16 +78,23 @@ def request_view(stored: StoredRequest) -> RequestView:
 
 
 def earlier_requests(stored: Iterable[StoredRequest]) -> Earlier:
-    """What they come to."""
+    """What they come to; they are the contact's, latest first."""
     several = list(stored)
     counted = [one for one in several if one.kind == RequestKind.LIFT and one.decline_reason not in ABOUT_THE_ACCOUNT]
     complaints = sum(one.status == Status.COMPLAINED for one in counted)
     return Earlier(
         open_id=next((one.id for one in several if one.state == RequestState.REQUESTED), None),
+        last_decline=_decline_by_rules(several[0]) if several else None,
         bounce_attempts=len(counted) - complaints,
         complaint_attempts=complaints,
         approved=sum(one.state == RequestState.APPROVED for one in counted),
     )
+
+
+def _decline_by_rules(last: StoredRequest) -> RuleDecline | None:
+    if last.decided_by != RULES_NAME or last.decided_at is None or last.decline_reason not in ABOUT_THE_ACCOUNT:
+        return None
+    return RuleDecline(id=last.id, rule=last.rule, at=last.decided_at)
 
 
 def safelist_view(standing: Standing, stored: Sequence[StoredRequest], limits: AttemptLimits) -> SafelistView:

@@ -27,6 +27,9 @@ class Ruling(StrEnum):
     REVIEW = "review"  # a person decides
 
 
+_DECLINE_STANDS = timedelta(days=1)
+
+
 class Reputation(StrEnum):
     """How well the account's mail is received (worker.contacts.account_standing)."""
 
@@ -88,10 +91,19 @@ class Verdict(Struct, frozen=True, kw_only=True):
     reason: DeclineReason | None = None  # of a decline
 
 
+class RuleDecline(Struct, frozen=True, kw_only=True):
+    """A request that rules declined at once, because of what they know of the account."""
+
+    id: int
+    rule: str
+    at: datetime
+
+
 class Earlier(Struct, frozen=True, kw_only=True):
     """The requests that were made for this contact before."""
 
     open_id: int | None = None
+    last_decline: RuleDecline | None = None  # if that was the last request, and rules declined it for the account
     bounce_attempts: int = 0
     complaint_attempts: int = 0
     approved: int = 0
@@ -112,6 +124,7 @@ class Impossible(StrEnum):
     WISH_NEEDED = "wish_needed"
     WISH_TOO_OLD = "wish_too_old"
     BLOCKED_ALREADY = "blocked_already"
+    DECLINED_LATELY = "declined_lately"
     NOT_REQUESTED_THEN = "not_requested_then"  # an earlier request with this Idempotency-Key made none
 
 
@@ -185,6 +198,23 @@ def block_obstacle(several: Sequence[Standing], earlier: Earlier) -> Obstacle | 
             remedy="Nothing is to be done.",
         )
     return None
+
+
+def lately_declined(verdict: Verdict, earlier: Earlier, at: datetime) -> Obstacle | None:
+    """Why a request is not made that rules would decline once more for what they know of the account; None if it is.
+
+    Such a decline is no attempt, so that without this there could be any number of them.
+    """
+    last = earlier.last_decline
+    if last is None or verdict.ruling is not Ruling.DECLINE:
+        return None
+    if verdict.rule != last.rule or at - last.at >= _DECLINE_STANDS:
+        return None
+    return Obstacle(
+        reason=Impossible.DECLINED_LATELY,
+        sentence=f"Request {last.id} was declined within the last day, for the same reason: {verdict.sentence}",
+        remedy="Ask again on another day.",
+    )
 
 
 def judge(facts: RequestFacts, rules: SafelistRules) -> Verdict:
