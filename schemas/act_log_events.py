@@ -34,6 +34,18 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "repeated",
         "seconds",
     ),
+    "belongings.removed": _event(
+        "info",
+        "A person or an application took tags away from a contact, or said that it is no longer an address of a "
+        "person. `tags` and `people` count them.",
+        "contact",
+        "account",
+        "channel",
+        "tags",
+        "people",
+        "actor",
+        "act_id",
+    ),
     "decision.made": _event(
         "info",
         "A person or an application decided about a contact; a line `status.changed` follows if that changed anything. "

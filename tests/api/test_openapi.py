@@ -36,6 +36,7 @@ OF_THE_RECEIVER = {"/webhooks/{source}"}
 JANE = "/v1/contacts/{address}"
 WHY = "/v1/contacts/{address}/explanation"
 PERSON = "/v1/people/{person}"
+REMOVE = "/v1/contacts/{address}/removals"
 CAMPAIGN = "/v1/campaigns/{campaign}"
 RECIPIENTS = "/v1/campaigns/{campaign}/recipients"
 DECIDE = "/v1/contacts/{address}/decisions"
@@ -156,6 +157,17 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
             {"data": b"{"},
             {"data": b'"' * 200_000},
             {"headers": {"Authorization": "Bearer wrong"}},
+        )
+    ],
+    *[
+        ("post", REMOVE, REMOVE.replace("{address}", address), options)
+        for address, options in (
+            ("gone@example.org", {"json": {"tags": ["none"], "people": [{"person": "9"}], "dry_run": True}}),
+            ("nobody@example.org", {"json": {"tags": ["shop"]}}),
+            ("gone@example.org", {"json": {}}),
+            ("gone@example.org", {"data": b"{"}),
+            ("gone@example.org", {"data": b'"' * 200_000}),
+            ("gone@example.org", {"headers": {"Authorization": "Bearer wrong"}}),
         )
     ],
     ("get", PERSON, "/v1/people/7", {}),

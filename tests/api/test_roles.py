@@ -73,6 +73,10 @@ def _decline(account: str | None) -> dict[str, Any]:
     return {"json": {"reason": "reputation", "dry_run": True}, **_query(account)}
 
 
+def _removal(account: str | None) -> dict[str, Any]:
+    return {"json": {"tags": ["shop"], "dry_run": True}, **_query(account)}
+
+
 def _addition(account: str | None) -> dict[str, Any]:
     asked = {"contacts": [{"address": GONE}], "dry_run": True}
     return {"json": asked | ({} if account is None else {"account": account})}
@@ -95,6 +99,7 @@ REQUESTS: dict[tuple[str, str], tuple[str, RequestFor]] = {
     ("POST", "/v1/unsubscribe-links"): ("/v1/unsubscribe-links", _question),
     ("POST", "/v1/contacts"): ("/v1/contacts", _addition),
     ("GET", "/v1/people/{person}"): ("/v1/people/4711", _query),
+    ("POST", "/v1/contacts/{address}/removals"): (f"/v1/contacts/{GONE}/removals", _removal),
     ("GET", "/v1/campaigns/{campaign}"): ("/v1/campaigns/spring", _query),
     ("GET", "/v1/campaigns/{campaign}/recipients"): ("/v1/campaigns/spring/recipients", _query),
     ("GET", "/v1/status-changes"): ("/v1/status-changes", lambda _account: {}),

@@ -29,6 +29,7 @@ from worker.api.parameters import (
 from worker.api.people import add_many, person
 from worker.api.recheck import RECHECK, check_again
 from worker.api.recheck_rules import recheck_rules
+from worker.api.removals import remove_from_contact
 from worker.api.request_body import read_body
 from worker.api.request_edge import (
     ASKED_ACCOUNT,
@@ -275,6 +276,13 @@ ROUTES_OF_API = (
         method="POST",
         path="/v1/decisions",
         handler=decide_about_many,
+        role=Role.OPERATOR,
+        account=AccountScope.NAMED,
+    ),
+    Route(
+        method="POST",
+        path="/v1/contacts/{address}/removals",
+        handler=remove_from_contact,
         role=Role.OPERATOR,
         account=AccountScope.NAMED,
     ),

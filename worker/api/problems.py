@@ -41,6 +41,7 @@ TITLES = {
     "unknown-person": "There is no such person",
     "unknown-campaign": "There is no such campaign",
     "bad-decision": "The decision makes no sense",
+    "bad-removal": "What is to be taken away makes no sense",
     "idempotency-key-in-use": "A request with this Idempotency-Key is being carried out",
     "idempotency-key-reused": "The Idempotency-Key was used for another request",
     "bad-safelist-request": "The safelist request makes no sense",

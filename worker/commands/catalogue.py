@@ -36,6 +36,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "why": CommandEntry("why", "may I mail this address, and why not, in five words", "ask"),
     "explain": CommandEntry("explain", "an address's status: why, since when, by which rule and events", "ask"),
     "campaign": CommandEntry("campaign", "what became of a campaign's messages, and its recipients", "ask"),
+    "person": CommandEntry("person", "a person's addresses, and where each stands", "ask"),
     "mail-token": CommandEntry(
         "mail_token", "makes the token that lets a mail's bounces and complaints be believed", "ask"
     ),
@@ -44,6 +45,7 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "policy": CommandEntry("policy", "the rules in force, what others would change, and applying them", "ask"),
     "add": CommandEntry("add", "tells of contacts: their permission, tags, and whose addresses they are", "decide"),
+    "remove": CommandEntry("remove", "takes tags away from contacts, and lets people leave them", "decide"),
     "lift": CommandEntry("lift", "ends what forbids mail to contacts, with a reason", "decide"),
     "block": CommandEntry("block", "forbids mail to contacts, with a reason", "decide"),
     "unsubscribe": CommandEntry("unsubscribe", "takes contacts off marketing mail: as they asked, or by us", "decide"),

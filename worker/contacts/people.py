@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from schemas.addition import MOST_PERSON_CHARACTERS
 from schemas.vocabulary import Blocks, Cause, MailClass, Status
 from worker.contacts.open_refolds import provisional_facts
 from worker.contacts.policies import Policies
@@ -78,6 +79,16 @@ async def person_report(
         return None
     views = await _views(executor, rows, policies=policies, now=now)
     return PersonReport(person=person, account=account, addresses=views)
+
+
+async def find_person(
+    executor: Executor, account: str, name: str, *, policies: Policies, now: datetime
+) -> PersonReport | None:
+    """As `person_report`, of a name as somebody typed it: one that nobody can have is nobody's."""
+    person = name.strip()
+    if not 0 < len(person) <= MOST_PERSON_CHARACTERS or not person.isprintable():
+        return None
+    return await person_report(executor, account, person, policies=policies, now=now)
 
 
 async def _views(

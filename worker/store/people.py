@@ -94,6 +94,33 @@ async def insert_addresses(connection: WriterConnection, addresses: Sequence[Per
         await connection.execute(_INSERT_ADDRESSES, *PersonAddress.arrays(addresses))
 
 
+async def delete_tags(connection: WriterConnection, contact_id: int, tags: Sequence[str]) -> list[str]:
+    """Those that the contact had; it has them no longer."""
+    records = await connection.fetch(
+        "DELETE FROM contact_tags WHERE contact_id = $1 AND tag = ANY ($2::text[]) RETURNING tag",
+        contact_id,
+        list(tags),
+    )
+    return sorted(record["tag"] for record in records)
+
+
+async def delete_addresses(
+    connection: WriterConnection, contact_id: int, people: Sequence[tuple[str, str | None]]
+) -> list[tuple[str, str]]:
+    """The people and fields that the contact was an address of, and is no longer; None means every field."""
+    records = await connection.fetch(
+        """
+        DELETE FROM people p USING unnest($2::text[], $3::text[]) AS leaving (person, field)
+         WHERE p.contact_id = $1 AND p.person = leaving.person AND (leaving.field IS NULL OR p.field = leaving.field)
+        RETURNING p.person, p.field
+        """,
+        contact_id,
+        [person for person, _ in people],
+        [field for _, field in people],
+    )
+    return sorted((record["person"], record["field"]) for record in records)
+
+
 async def tags_of(executor: Executor, contact_id: int, *, limit: int) -> list[str]:
     """The contact's tags in their order. Raises StoreUnavailable."""
     with store_errors("reading tags"):

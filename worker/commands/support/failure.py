@@ -10,7 +10,7 @@ from worker.commands.support.exit_code import ExitCode
 from worker.errors import BouncekeeperError, RequestRefused, StopTheProcess, TryAgainLater, WrongUsage
 from worker.local_services.folder import remedy_of
 
-_OF_WRONG_WORDS = frozenset({"bad-decision", "bad-safelist-request", "bad-parameter"})
+_OF_WRONG_WORDS = frozenset({"bad-decision", "bad-removal", "bad-safelist-request", "bad-parameter"})
 _REMEDIES = {
     errno.EADDRINUSE: "another process listens there; end it, or choose another port",
     errno.EADDRNOTAVAIL: "this machine has no such address; correct the host",
