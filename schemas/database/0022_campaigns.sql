@@ -34,4 +34,5 @@ CREATE INDEX campaign_recipients_with_trouble ON campaign_recipients (campaign_i
     WHERE soft_bounced_at IS NOT NULL OR hard_bounced_at IS NOT NULL OR error_at IS NOT NULL
        OR complaint_at IS NOT NULL OR unsubscribed_at IS NOT NULL;
 -- For the retention: a few bytes for each megabyte, as rows come in nearly in this order.
-CREATE INDEX campaign_recipients_first_at ON campaign_recipients USING brin (first_at) WITH (pages_per_range = 32);
+CREATE INDEX campaign_recipients_first_at ON campaign_recipients USING brin (first_at)
+    WITH (pages_per_range = 32, autosummarize = on);

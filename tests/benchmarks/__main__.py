@@ -25,6 +25,7 @@ _BENCHMARKS = {
     "contacts": "contact_scale",
     "policy": "policy_apply",
     "late": "late_entries",
+    "campaigns": "campaign_recipients",
     "check": "check_ratio",
     "parse": "provider_parse",
     "unproven": "unproven_work",

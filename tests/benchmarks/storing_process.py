@@ -125,7 +125,7 @@ async def _process(settings: Settings, parcels: Sequence[bytes]) -> Stored:
             writer=BatchWriter(pool, await batch_rules(pool, settings, Policies(settings.policy))),
             trials=Trials(pool),
             room=TrialRoom(),
-            sources=BoundSources(),
+            sources=BoundSources(settings.sources),
             settings=settings.processor,
         )
         stop = asyncio.Event()

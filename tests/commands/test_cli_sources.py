@@ -16,13 +16,14 @@ BOUNCE = {
     "BouncedAt": "2026-03-01T10:00:00Z",
     "ID": 3,
     "MessageID": "m1",
-    "Metadata": {"customer": "shop-7"},
+    "Metadata": {"customer": "shop-7", "mailing": "spring"},
 }
 CONFIGURATION = """
 [sources.shop]
 provider = "postmark"
 secrets = ["me:a-long-password"]
 account_from = "metadata.customer"
+campaign_from = "metadata.mailing"
 """
 
 
@@ -40,6 +41,7 @@ def test_trying_a_payload_shows_what_would_be_made_of_it(tmp_path: Path) -> None
     shown = bouncekeeper("sources", "try", "--source", "shop", "--json", payload, folder=tmp_path)
     (event,) = json.loads(shown.stdout)["events"]
     assert event["account"] == "shop-7"
+    assert event["campaign"] == "spring"
     assert event["status"] == "blocklisted"
     assert event["vendor_event"] == "Bounce/HardBounce"
 

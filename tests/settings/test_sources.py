@@ -105,6 +105,16 @@ def test_a_source_may_say_where_its_events_tell_their_account(tmp_path: Path) ->
     assert "is no JMESPath expression" in mistakes(tmp_path, table.format(rule="raw.a["))
 
 
+def test_the_rule_for_campaigns_is_checked_and_may_come_from_the_environment(tmp_path: Path) -> None:
+    table = f'[sources.shop]\nprovider = "mailgun"\nsecrets = ["{KEY}"]\ncampaign_from = "{{rule}}"\n'
+    (source,) = load(tmp_path, table.format(rule="tag.campaign-"))
+    assert source.campaign_from == "tag.campaign-"
+    environment = {"BOUNCEKEEPER_SOURCES_SHOP_CAMPAIGN_FROM": "none"}
+    (source,) = load(tmp_path, table.format(rule="tag.campaign-"), environment)
+    assert source.campaign_from == "none"
+    assert "campaign_from = 'campaign' is not known here" in mistakes(tmp_path, table.format(rule="campaign"))
+
+
 def test_a_source_may_be_for_imports(tmp_path: Path) -> None:
     table = '[sources.old]\nprovider = "mailgun"\nauthentication = "none"\n'
     assert [source.bulk for source in load(tmp_path, table)] == [False]

@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from schemas.campaign import CampaignValue
 from schemas.vocabulary import Kind
 from tests.schemas.feedback_events import make_event
 from worker.store import known_keys
+from worker.store.campaign_recipients import campaigns_of_contact, recipients_page
+from worker.store.campaigns import Campaigns
 from worker.store.contact_rows import ContactKey, lock_contacts
 from worker.store.event_rows import EventEncoder
 from worker.store.known_keys import FormerKey, KeyInMonth, KeyOfContact
@@ -97,3 +100,44 @@ async def test_registered_keys_are_looked_up_one_by_one(pool: WriterPool, sessio
     async with session.transaction():
         assert await known_keys.registered_keys(session, asked) == set(asked)
         assert await rows_read(session) <= 5 * len(asked)
+
+
+RECIPIENTS = """
+    INSERT INTO campaign_recipients (campaign_id, contact_id, first_at, hard_bounced_at)
+    SELECT n % 2 + 1, n, now(), CASE WHEN n % 500 < 4 THEN now() END FROM generate_series(1, $1::integer) n
+"""
+
+
+async def test_campaigns_are_found_by_their_names(session: Connection, pool: WriterPool) -> None:
+    campaigns = Campaigns()
+    await campaigns.ids_of(session, [("default", "first")])
+    await pool.execute(
+        "INSERT INTO campaigns (account, name) SELECT 'default', 'c' || n FROM generate_series(1, $1::integer) n", MANY
+    )
+    async with session.transaction():
+        assert len(await campaigns.ids_of(session, [("default", f"c{number}") for number in range(1, 100)])) == 99
+        assert await rows_read(session) <= 3 * 99
+
+
+@pytest.mark.parametrize("analyse", [False, True])
+async def test_a_page_of_recipients_reads_no_more_than_the_page(pool: WriterPool, analyse: bool) -> None:  # noqa: FBT001
+    await pool.execute(CONTACTS, 1, MANY)
+    await pool.execute(RECIPIENTS, MANY)
+    if analyse:
+        await pool.execute("ANALYZE")
+    async with pool.acquire() as connection:
+        for value, after, count in ((CampaignValue.SENT, 5000, 50), (CampaignValue.HARD_BOUNCED, 0, 20)):
+            for _ in range(7):  # after five times Postgres may keep one plan for all
+                async with connection.transaction():
+                    before = await rows_read(connection)  # since the session's figures were last handed on
+                    page = await recipients_page(connection, 1, value=value, after=after, limit=count)
+                    assert len(page) == count
+                    assert await rows_read(connection) - before <= 3 * count
+
+
+async def test_a_contacts_campaigns_are_found_by_the_contact(pool: WriterPool) -> None:
+    await pool.execute("INSERT INTO campaigns (account, name) VALUES ('default', 'c1'), ('default', 'c2')")
+    await pool.execute(RECIPIENTS, MANY)
+    async with pool.acquire() as connection, connection.transaction():
+        assert [one.contact_id for one in await campaigns_of_contact(connection, 8, limit=50)] == [8]
+        assert await rows_read(connection) <= 10

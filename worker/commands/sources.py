@@ -62,6 +62,7 @@ def _list(settings: Settings, arguments: Namespace) -> int:
             "authentication": _authentication(source, PROVIDERS[source.provider].proof),
             "mailbox": mailboxes.get(source.name),
             "url": f"{url}/webhooks/{source.name}" if can_be_posted_to(source) else None,
+            "campaign_from": source.campaign_from or None,  # in JSON alone: the table is wide enough
         }
         for source in settings.sources
     ]
@@ -69,7 +70,7 @@ def _list(settings: Settings, arguments: Namespace) -> int:
         print_json({"sources": rows})
     elif rows:
         headings = ("source", "provider", "account", "account from", "authentication", "mailbox", "posts to")
-        print_table(headings, [tuple(row.values()) for row in rows])
+        print_table(headings, [tuple(row.values())[: len(headings)] for row in rows])
     else:
         print_line("no source is configured: add a [sources.NAME] table to the configuration file")
     return ExitCode.OK

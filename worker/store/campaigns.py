@@ -10,17 +10,16 @@ from worker.store.pool import Executor, store_errors
 CampaignKey = tuple[str, str]  # account and name
 _MOST_REMEMBERED = 20_000
 
-# Those that are there already are left out first: ON CONFLICT alone would use up ids.
-_INSERT = """
-    INSERT INTO campaigns (account, name)
-    SELECT account, name FROM unnest($1::text[], $2::text[]) AS c (account, name)
-     WHERE NOT EXISTS (SELECT FROM campaigns k WHERE k.account = c.account AND k.name = c.name)
-     ORDER BY account, name
-    ON CONFLICT (account, name) DO NOTHING
-"""
+# Compared as rows, which Postgres can do by the index alone: with `=` it may read the table as a whole while that is
+# empty, keep this plan, and do so when there are many.
 _IDS = """
     SELECT k.account, k.name, k.id FROM unnest($1::text[], $2::text[]) AS c (account, name)
-      JOIN campaigns k ON k.account = c.account AND k.name = c.name
+      JOIN campaigns k ON (k.account, k.name) >= (c.account, c.name) AND (k.account, k.name) <= (c.account, c.name)
+"""
+_INSERT = """
+    INSERT INTO campaigns (account, name)
+    SELECT account, name FROM unnest($1::text[], $2::text[]) AS c (account, name) ORDER BY account, name
+    ON CONFLICT (account, name) DO NOTHING
 """
 
 
@@ -40,7 +39,9 @@ class Campaigns:
         new = {
             key
             for event in events
-            if event.campaign is not None and (key := (event.account, event.campaign)) not in known
+            if event.campaign is not None
+            and event.address is not None
+            and (key := (event.account, event.campaign)) not in known
         }
         if not new:
             return
@@ -68,12 +69,15 @@ async def campaign_id(executor: Executor, account: str, name: str) -> int | None
 
 
 async def _make_ids(executor: Executor, keys: Collection[CampaignKey]) -> dict[CampaignKey, int]:
-    asked = [account for account, _ in keys], [name for _, name in keys]
-    ids = _by_key(await executor.fetch(_IDS, *asked))
-    if len(ids) < len(keys):
-        await executor.execute(_INSERT, *asked)
-        ids = _by_key(await executor.fetch(_IDS, *asked))
+    ids = _by_key(await executor.fetch(_IDS, *_arrays(keys)))
+    if missing := [key for key in keys if key not in ids]:  # or ON CONFLICT would use up ids
+        await executor.execute(_INSERT, *_arrays(missing))
+        ids |= _by_key(await executor.fetch(_IDS, *_arrays(missing)))
     return ids
+
+
+def _arrays(keys: Collection[CampaignKey]) -> tuple[list[str], list[str]]:
+    return [account for account, _ in keys], [name for _, name in keys]
 
 
 def _by_key(records: Iterable[asyncpg.Record]) -> dict[CampaignKey, int]:

@@ -189,6 +189,7 @@ def _view(event: "FeedbackEvent", policy: "Policy") -> dict[str, object]:
         "machine": event.machine,
         "tags": event.tags,
         "metadata": event.metadata,
+        "campaign": event.campaign,
         "event_key": event.event_key,
         "verdict": verdict_on_event(event),
         "effect": alone.steps[0].sentence if event.address else "it has no recipient, so it changes no contact",
@@ -213,6 +214,7 @@ def _print(view: Mapping[str, object]) -> None:
         ("list", "scope"),
         ("tags", "tags"),
         ("metadata", "metadata"),
+        ("campaign", "campaign"),
     ):
         if value := view[key]:
             text = ", ".join(value) if isinstance(value, tuple) else value
