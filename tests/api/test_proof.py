@@ -1,13 +1,12 @@
 """What shows an opt-in, as it comes in over HTTP: refused with the field's name where it shows nothing."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
 
 JANE = "/v1/contacts/jane@example.org"
-TOMORROW = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+AHEAD = "2999-01-01T00:00:00Z"  # written down, so that the test has one name in each process
 # Each proof that shows nothing, with the field that the refusal names.
 UNSOUND: list[tuple[dict[str, Any], str]] = [
     ({"source": "  "}, "proof.source"),
@@ -26,7 +25,7 @@ UNSOUND: list[tuple[dict[str, Any], str]] = [
     ({"source": "shop", "ip_address": "0.0.0.0"}, "proof.ip_address"),  # noqa: S104 - nobody listens there
     ({"source": "shop", "ip_address": "::"}, "proof.ip_address"),
     ({"source": "shop", "ip_address": "224.0.0.1"}, "proof.ip_address"),
-    ({"source": "shop", "collected_at": TOMORROW}, "proof.collected_at"),
+    ({"source": "shop", "collected_at": AHEAD}, "proof.collected_at"),
     ({"source": "shop", "collected_at": "1901-01-01T00:00:00Z"}, "proof.collected_at"),
     ({"source": "shop", "collected_at": "2026-01-01T00:00:00"}, "proof.collected_at"),
     ({"source": "shop", "colected_at": "2026-01-01T00:00:00Z"}, "colected_at"),
