@@ -25,6 +25,7 @@ from schemas.queue_topology import (
     SHARED_LANES,
     lane_queue,
 )
+from tests.process_roles import as_process, make_roles
 from tests.properties import load_profiles
 from tests.providers.coverage_line import COVERAGE_LINE
 from tests.queue.virtual_hosts import LANES, VirtualHosts
@@ -150,6 +151,7 @@ async def postgres_server() -> AsyncIterator[EmbeddedPostgres]:
     }
     with service_folder("bouncekeeper-postgres-") as folder:
         async with await EmbeddedPostgres.start(folder, settings=settings) as postgres:
+            await make_roles(postgres.dsn_of("postgres"))
             yield postgres
 
 
@@ -199,6 +201,7 @@ async def stoppable_postgres(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
     from worker.store.migrations import migrate  # noqa: PLC0415 - only tests with a schema need it
 
     async with await EmbeddedPostgres.start(tmp_path / "postgres", settings={"fsync": "off"}) as postgres:
+        await make_roles(postgres.dsn)
         await migrate(postgres.dsn)
         yield postgres
 
@@ -206,7 +209,26 @@ async def stoppable_postgres(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
 @pytest.fixture
 async def pool(database_dsn: str) -> AsyncIterator[WriterPool]:
     """A pool as the processor opens it, on a database with partitions for the events of the tests."""
-    opened = await open_writer_pool(database_dsn, connections=4, command_timeout_seconds=30)
+    async for opened in _pool_of(database_dsn):
+        yield opened
+
+
+@pytest.fixture
+async def processor_pool(database_dsn: str) -> AsyncIterator[WriterPool]:
+    """The same with the rights of the processor."""
+    async for opened in _pool_of(as_process(database_dsn, "processor")):
+        yield opened
+
+
+@pytest.fixture
+async def api_pool(database_dsn: str) -> AsyncIterator[WriterPool]:
+    """The same with the rights of the API."""
+    async for opened in _pool_of(as_process(database_dsn, "api")):
+        yield opened
+
+
+async def _pool_of(dsn: str) -> AsyncIterator[WriterPool]:
+    opened = await open_writer_pool(dsn, connections=4, command_timeout_seconds=30)
     try:
         yield opened
     finally:
@@ -216,7 +238,7 @@ async def pool(database_dsn: str) -> AsyncIterator[WriterPool]:
 @pytest.fixture
 async def postgres_writer(database_dsn: str) -> AsyncIterator[PostgresWriter]:
     """The queue in Postgres, to be put into."""
-    writer = await PostgresWriter.open(database_dsn)
+    writer = await PostgresWriter.open(as_process(database_dsn, "receiver"))
     yield writer
     await writer.close()
 
@@ -224,7 +246,7 @@ async def postgres_writer(database_dsn: str) -> AsyncIterator[PostgresWriter]:
 @pytest.fixture
 async def postgres_reader(database_dsn: str) -> AsyncIterator[PostgresReader]:
     """The same queue, to be taken from."""
-    reader = await PostgresReader.open(database_dsn)
+    reader = await PostgresReader.open(as_process(database_dsn, "processor"))
     yield reader
     await reader.close()
 

@@ -35,9 +35,9 @@ def api_settings() -> ApiSettings:
 
 
 @pytest.fixture
-async def base_url(pool: Pool, api_settings: ApiSettings) -> AsyncIterator[str]:
-    """Where the API listens."""
-    app = api_on(pool, settings=api_settings, source_accounts=("default", "shop-eu"))
+async def base_url(api_pool: Pool, pool: Pool, api_settings: ApiSettings) -> AsyncIterator[str]:  # noqa: ARG001 - pool brings months
+    """Where the API listens, with the rights that it has in production."""
+    app = api_on(api_pool, settings=api_settings, source_accounts=("default", "shop-eu"))
     connections = ConnectionSettings(body_grace_seconds=0.5)
     async with serving(app, connections) as url:
         yield url

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import ClientConnectionError, ClientSession
 
 from tests.api.conftest import TOKEN
+from tests.process_roles import as_process
 from tests.waiting import until
 from worker.api.service import run_api
 from worker.errors import ImpossibleSetting
@@ -17,7 +18,7 @@ from worker.settings.tree import Settings
 
 def settings_for(dsn: str, port: int, **overrides: str) -> Settings:
     values = {
-        "postgres.url": dsn,
+        "postgres.url": as_process(dsn, "api"),
         "postgres.pool_connections": "2",
         "postgres.command_timeout_seconds": "5",
         "queue.adapter": "postgres",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -141,7 +142,7 @@ async def test_a_relay_that_begins_is_told_what_changes_from_then_on(pool: Write
 
 
 async def test_one_processor_publishes_at_a_time_and_another_takes_over_when_it_dies(
-    pool: WriterPool, hire: Hire
+    pool: WriterPool, hire: Hire, database_dsn: str
 ) -> None:
     await complain(pool, "first@example.org")
     listener = Listener()
@@ -149,10 +150,12 @@ async def test_one_processor_publishes_at_a_time_and_another_takes_over_when_it_
     assert await processor.publish() == 1
     await complain(pool, "second@example.org")
     assert await other.publish() == 0
-    ended = await pool.fetchval(
+    superuser = await asyncpg.connect(database_dsn)
+    ended = await superuser.fetchval(
         "SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
         " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
     )
+    await superuser.close()
     assert ended == 1
     async with asyncio.timeout(5):
         while not await other.publish():

@@ -18,6 +18,7 @@ from schemas.envelope import Envelope, encode_envelope, encode_parcel, new_deliv
 from schemas.lane import SHARED_LANE
 from schemas.queue_topology import CONTACTS_EXCHANGE, lane_queue
 from schemas.vocabulary import Cause, Kind
+from tests.process_roles import as_process
 from tests.waiting import until
 from worker.local_services.process import free_port
 from worker.processor.replay import replay_dead_letters
@@ -38,7 +39,7 @@ Query = Callable[..., Any]
 def settings_for(dsn: str, rabbitmq_url: str | None, **processor: int) -> Settings:
     queue = {"adapter": "postgres"} if rabbitmq_url is None else {"adapter": "rabbitmq", "url": rabbitmq_url}
     overrides = {
-        "postgres.url": dsn,
+        "postgres.url": as_process(dsn, "processor"),
         **{f"queue.{name}": text for name, text in queue.items()},
         "processor.relay_every_seconds": "0.05",
         "processor.sweep_every_seconds": "0.2",

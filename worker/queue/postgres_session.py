@@ -31,8 +31,9 @@ def queue_errors(dsn: str) -> Iterator[None]:
         ) from error
     except (*_WRONG_URL, asyncpg.InsufficientPrivilegeError) as error:
         raise ImpossibleSetting(
-            f"Postgres at {place(dsn)} refuses us ({error}): check user, password and database of the DSN, and "
-            "that the user may read and write parked_deliveries."
+            f"Postgres at {place(dsn)} refuses us ({error}): check user, password and database of postgres.url. If a "
+            "right is missing, run `bouncekeeper migrate` as the owner of the tables, and see whether the user has the "
+            "role of this process (deploy/postgres-roles.sql)."
         ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         raise QueueUnavailable(f"The queue in Postgres at {place(dsn)} is away: {error!r}") from error

@@ -4,17 +4,20 @@ import asyncio
 from importlib.resources import as_file, files
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import psycopg
 import yoyo
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 from yoyo.migrations import MigrationList
 
-from worker.errors import SchemaOutOfDate, StoreUnavailable
+from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.store.pool import opening_errors, store_errors
 from worker.store.readiness import missing_migrations, require_converted_log
 
 # Any constant will do, as long as every Bouncekeeper uses the same: two migrations never run side by side.
 _ADVISORY_LOCK = 0x626F756E6365
+_CONNECT_SECONDS = 10.0
 
 
 async def migrate(dsn: str, *, dry_run: bool = False) -> list[str]:
@@ -26,9 +29,28 @@ async def migrate(dsn: str, *, dry_run: bool = False) -> list[str]:
     # The migrating library makes tables of its own even to look, and tells a wrong password or database no other
     # than a server that is away.
     missing = await missing_migrations(dsn)
-    if dry_run or not missing:
+    if dry_run:
         return missing
-    return await asyncio.to_thread(_migrate, dsn)
+    if missing:
+        missing = await asyncio.to_thread(_migrate, dsn)
+    await give_rights(dsn)
+    return missing
+
+
+async def give_rights(dsn: str) -> None:
+    """The roles of deploy/postgres-roles.sql, as far as they are there, have today's rights and no others.
+
+    Raises StoreUnavailable, and ImpossibleSetting if the user does not own the tables.
+    """
+    with opening_errors():
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+    try:
+        with store_errors("giving the processes' roles their rights"):
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
+                await connection.execute((files("schemas") / "database_rights.sql").read_text(encoding="utf-8"))
+    finally:
+        await connection.close()
 
 
 async def require_current_schema(dsn: str) -> None:
@@ -45,6 +67,11 @@ def _migrate(dsn: str) -> list[str]:
         with psycopg.connect(dsn, autocommit=True) as guard:
             guard.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
             return _apply(dsn)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ImpossibleSetting(
+            f"Postgres does not let this user migrate: {str(error).splitlines()[0]}. Run `bouncekeeper migrate` as the"
+            " user who owns the tables, or may make them"
+        ) from error
     except psycopg.OperationalError as error:
         raise StoreUnavailable(
             f"Postgres went away while the database's version was looked at or raised: {error}; see whether"

@@ -47,6 +47,8 @@ _LATER = (
 _NEVER = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
 # What Postgres says when the URL names the wrong user or password.
 _WRONG_URL = (asyncpg.InvalidAuthorizationSpecificationError,)
+# What it says when the user's role lacks a right that this version needs.
+_NO_RIGHT = (asyncpg.InsufficientPrivilegeError,)
 # What it says when the database, or a table of it, is not there: a person restores it, or has yet to migrate it.
 _NO_SCHEMA = (
     asyncpg.InvalidCatalogNameError,
@@ -110,7 +112,7 @@ async def set_codecs(connection: Connection) -> None:
 
 @contextmanager
 def store_errors(doing: str) -> Iterator[None]:
-    """Errors of the moment leave the block as StoreUnavailable, wrong URLs as ImpossibleSetting.
+    """Errors of the moment leave the block as StoreUnavailable, wrong URLs and missing rights as ImpossibleSetting.
 
     A database or a table that is not there leaves it as SchemaOutOfDate. `doing` completes the message: "reading
     contacts". Anything else passes through: a mistake of ours.
@@ -121,6 +123,8 @@ def store_errors(doing: str) -> Iterator[None]:
         raise
     except _WRONG_URL as error:
         raise ImpossibleSetting(_wrong_url(doing, error)) from error
+    except _NO_RIGHT as error:
+        raise ImpossibleSetting(_no_right(doing, error)) from error
     except _NO_SCHEMA as error:
         raise SchemaOutOfDate(
             f"the database lacks what is needed for {doing} ({error}): run `bouncekeeper migrate`, or wait until it is"
@@ -144,6 +148,15 @@ def opening_errors() -> Iterator[None]:
             yield
         except asyncpg.InvalidCatalogNameError as error:
             raise ImpossibleSetting(_wrong_url("opening connections", error)) from error
+
+
+def _no_right(doing: str, error: asyncpg.PostgresError) -> str:
+    """What is told when the role of the URL may not do something."""
+    return (
+        f"Postgres does not let us do our part while {doing}: {error}. Run `bouncekeeper migrate` as the owner of the"
+        " tables, which gives each process's role its rights, and see whether postgres.url names a user of the right"
+        " role (deploy/postgres-roles.sql)"
+    )
 
 
 def _wrong_url(doing: str, error: asyncpg.PostgresError) -> str:
