@@ -14,7 +14,7 @@ _CUT = "…"
 def fault_of_list_name(name: str) -> str | None:
     """What is wrong with a name that somebody gives us, as the end of a sentence; None if nothing is."""
     if not name.strip():
-        return "is blank"
+        return "is empty"
     tidy = _tidy(name)
     if len(tidy) > MOST_LIST_NAME_CHARACTERS:
         return f"has {len(tidy)} characters; the limit is {MOST_LIST_NAME_CHARACTERS}"

@@ -28,8 +28,8 @@ def test_other_names_are_other_lists(other: str) -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("", "is blank"),
-        ("  \t", "is blank"),
+        ("", "is empty"),
+        ("  \t", "is empty"),
         ("x" * 201, "has 201 characters; the limit is 200"),
         ("ne\x00ws", "holds a character that cannot be printed"),
         ("ne\nws", "holds a character that cannot be printed"),
