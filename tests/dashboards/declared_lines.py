@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from schemas.log_events import LOG_EVENTS
-from tests.dashboards.log_evaluation import LogLine, collected
+from tests.dashboards.log_pipeline import LogLine, collected
 
 AT = datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
 DELIVERY = "01a20126-e86d-7964-b8cd-90966af067f9"

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.dashboards.log_evaluation import LogLine, NotEvaluatedError, collected, log_lines, metric
+from tests.dashboards.log_evaluation import metric
+from tests.dashboards.log_pipeline import LogLine, NotEvaluatedError, collected, log_lines
 from tests.dashboards.logql import grammar
 
 START = 1_772_600_400.0  # 2026-03-04T05:00:00Z
@@ -82,6 +83,15 @@ LATELY = f"sum by (source) (count_over_time({ACCEPTED} [2m]))"
          {"": 25}),
         (f"sum by (source) (count_over_time({ACCEPTED} [1h])) / sum by (source) (count_over_time({REFUSED} [1h]))", {}),
         ("2 * 3", {"": 6}),
+        ("1 + 2 * 3", {"": 7}),
+        ("(1 + 2) * 3", {"": 9}),
+        ("10 - 2 - 3", {"": 5}),
+        ("12 / 2 / 3", {"": 2}),
+        ("vector(7) > 2 * 3", {"": 7}),
+        ("vector(7) > 2 * 3 + 1", {}),
+        ("vector(1) > 2 or vector(3)", {"": 3}),
+        ("vector(1) unless vector(1) > 2", {"": 1}),
+        ("vector(1) or vector(2) and vector(3)", {"": 1}),
         ('sum(count_over_time({level=~"warning|error"} [1h]))', {"": 2}),
         ('sum(count_over_time({level!~"warning|error"} [1h]))', {"": 4}),
         ('sum(count_over_time({app="other"} [1h]))', {}),
@@ -118,6 +128,8 @@ def test_a_log_query_shows_the_lines_picked_by_hand(query: str, expected: list[i
         (f"sum without (source) (count_over_time({ACCEPTED} [1h]))", "without"),
         (f"sum(stdvar_over_time({ACCEPTED} | unwrap seconds [1h]))", "StdvarOverTime"),
         ("1 > 2", "a number in place of series"),
+        ("2 ^ 3", "the operator"),
+        ("vector(1) / on (a) vector(2)", "the modifier"),
         ('{event="a"}', "LogExpr in place of MetricExpr"),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 
 from tests.dashboards.board_files import Query, boards, queries
 from tests.dashboards.declared_lines import CONTACT, DELIVERY, declared_lines
-from tests.dashboards.log_evaluation import LogLine, Vector, collected, log_lines, metric
+from tests.dashboards.log_evaluation import Vector, metric
+from tests.dashboards.log_pipeline import LogLine, collected, log_lines
 from tests.dashboards.logql import Tree, grammar, without_variables
 from worker.local_services.process import free_port
 

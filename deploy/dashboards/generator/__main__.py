@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.dashboards.generator.alert import rules
+from deploy.dashboards.generator.alerts import ALERTS
 from deploy.dashboards.generator.board import board_json
 from deploy.dashboards.generator.boards import BOARDS
 
@@ -15,6 +17,8 @@ def files() -> Iterator[tuple[Path, str]]:
     for board in BOARDS:
         text = json.dumps(board_json(board), indent=2, ensure_ascii=False)
         yield DEPLOY / "dashboards" / board.file, f"{text}\n"
+    for reader in ("prometheus", "loki"):
+        yield DEPLOY / "alerts" / f"{reader}.yaml", rules(ALERTS, of=reader)
 
 
 if __name__ == "__main__":

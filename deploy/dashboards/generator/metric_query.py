@@ -36,6 +36,11 @@ class Series(Struct, frozen=True, kw_only=True):
         moved = f" offset {offset}" if offset else ""
         return _aggregated("sum", f"increase({self._selected(Counter)}[{over}]{moved})", by, self)
 
+    def born(self, *by: str, over: str) -> str:
+        """Of a counter: the value of those that came into being within the time."""
+        selected = self._selected(Counter)
+        return _aggregated("sum", f"{selected} unless {selected} offset {over}", by, self)
+
     def highest(self, *by: str) -> str:
         """Of a gauge: the highest value of all processes."""
         return _aggregated("max", self._selected(Gauge), by, self)
