@@ -92,6 +92,26 @@ CASES = (
         fires={35: {"source": "reports"}},
     ),
     Case(
+        alert="SummariesNotSent",
+        series={"bouncekeeper_summary_mails_waiting": "0x12 1x18 0x12"},
+        silent_at=(12, 20, 35),
+        fires={28: {}},
+        step=_LONG,
+    ),
+    Case(
+        alert="SummaryRefused",
+        series={'bouncekeeper_summary_mails_total{outcome="refused"}': "_x60 1x180"},
+        silent_at=(59, 180),
+        fires={70: {}},
+    ),
+    Case(
+        alert="SafelistRequestsWait",
+        series={'bouncekeeper_safelist_requests_pending{kind="lift"}': f"5x12 30x{_DAY + 12} 5x12"},
+        silent_at=(12, _DAY, _DAY + 30),
+        fires={_DAY + 20: {"kind": "lift"}},
+        step=_LONG,
+    ),
+    Case(
         alert="ProcessorsBehind",
         series={"bouncekeeper_oldest_age_seconds": "1x10 600x20 1x10"},
         silent_at=(10, 15, 35),
@@ -230,6 +250,23 @@ NEAR_MISSES = (
         alert="BounceRate",
         series={_SENDINGS % "hard_bounce": "0+10x500"},
         silent_at=(100, 400),
+    ),
+    NearMiss(  # sent at last, and then nothing waits
+        alert="SummariesNotSent",
+        series={"bouncekeeper_summary_mails_waiting": "1x6 0x30"},
+        silent_at=(3, 6, 20),
+        step=_LONG,
+    ),
+    NearMiss(
+        alert="SummaryRefused",
+        series={'bouncekeeper_summary_mails_total{outcome="sent"}': "_x60 1x180"},
+        silent_at=(61, 70),
+    ),
+    NearMiss(  # a few wait for weeks
+        alert="SafelistRequestsWait",
+        series={'bouncekeeper_safelist_requests_pending{kind="lift"}': f"20x{3 * _DAY}"},
+        silent_at=(2 * _DAY,),
+        step=_LONG,
     ),
     NearMiss(  # the broker restarts
         alert="QueueAway",

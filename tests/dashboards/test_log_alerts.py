@@ -71,6 +71,8 @@ FIRES: list[tuple[str, list[Happening], dict[str, str]]] = [
         {"role": "api"},
     ),
     ("MailboxAway", [("mailbox.lost", 1, {"source": "reports"})], {"source": "reports"}),
+    ("SummariesNotSent", [("summary.postponed", 50, {"attempts": 3})], {}),
+    ("SummaryRefused", [("summary.refused", 50, {"attempts": 1})], {}),
     ("ProcessorsBehind", [("batch.applied", 1, {"oldest_age_seconds": 400.5})], {}),
     ("EndpointFails", [("endpoint.failed", 60, {"endpoint": "shop"})], {"endpoint": "shop"}),
     ("DeadLetters", [("delivery.set_aside", 30, {"reason": "parser_defect"})], {"reason": "parser_defect"}),
@@ -105,6 +107,8 @@ SILENT: list[tuple[str, list[Happening]]] = [
     ("QueueAway", [("broker.lost", 5, {"role": "receiver"}), ("broker.connected", 3, {"role": "receiver"})]),
     ("CallersTurnedAway", [("connection.cut_off", 1, {"role": "api", "reason": "too_slow", "count": 30})]),
     ("MailboxAway", [("mailbox.lost", 6, {"source": "reports"}), ("mailbox.opened", 5, {"source": "reports"})]),
+    ("SummariesNotSent", [("summary.postponed", 70, {"attempts": 3}), ("summary.sent", 50, {"attempts": 4})]),
+    ("SummaryRefused", [("summary.postponed", 1, {"attempts": 1})]),
     ("ProcessorsBehind", [("batch.applied", 1, {"oldest_age_seconds": 2.5})]),
     (
         "EndpointFails",

@@ -134,6 +134,28 @@ ALERTS = (
         log=f"{_lines('mailbox.lost').count('source', over='5m')} > 0",
     ),
     Alert(
+        name="SummariesNotSent",
+        summary="A daily summary is not sent: bouncekeeper doctor says whether the mail server can be used",
+        severity=Severity.TICKET,
+        lasts="2h",
+        metrics=f"{_series(metrics.SUMMARY_MAILS_WAITING).highest()} > 0",
+        log=f"{_lines('summary.postponed', 'summary.failed').count(over='1h')} > 0",
+    ),
+    Alert(
+        name="SummaryRefused",
+        summary="The mail server refuses a daily summary for good: bouncekeeper summary shows it and why",
+        severity=Severity.TICKET,
+        metrics=_grown(_series(metrics.SUMMARY_MAILS).where("outcome", "=", "refused"), over="1h"),
+        log=f"{_lines('summary.refused').count(over='1h')} > 0",
+    ),
+    Alert(
+        name="SafelistRequestsWait",
+        summary="Safelist requests wait for a person: bouncekeeper safelist list --status requested",
+        severity=Severity.TICKET,
+        lasts="1d",
+        metrics=f"{_series(metrics.SAFELIST_REQUESTS_PENDING).highest('kind')} > 20",
+    ),
+    Alert(
         name="ProcessorsBehind",
         summary="Statuses are minutes old: add processors, or look at Postgres",
         severity=Severity.PAGE,

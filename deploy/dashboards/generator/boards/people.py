@@ -237,6 +237,36 @@ METRICS = Board(
             targets=(shows(series(metrics.API_SECONDS).quantile(0.99, "route"), "{{route}}"),),
         ),
         Panel(
+            title="Safelist requests",
+            says=(
+                "What was done about requests to mail somebody again, or to block. "
+                "Those that are opened and not decided wait for a person: `bouncekeeper safelist list`."
+            ),
+            kind=Kind.BARS,
+            unit="cps",
+            targets=(shows(series(metrics.SAFELIST_REQUESTS).rate("kind", "outcome"), "{{kind}} {{outcome}}"),),
+        ),
+        Panel(
+            title="Waiting for a person, or for the mail server",
+            says=(
+                "Safelist requests that wait for a person, and mails of daily summaries that are not sent yet. "
+                "If the mails stay, run `bouncekeeper doctor`."
+            ),
+            kind=Kind.CURVES,
+            unit="short",
+            targets=(
+                shows(series(metrics.SAFELIST_REQUESTS_PENDING).highest("kind"), "requests: {{kind}}"),
+                shows(series(metrics.SUMMARY_MAILS_WAITING).highest(), "mails of summaries"),
+            ),
+        ),
+        Panel(
+            title="Mails of daily summaries",
+            says="Attempts to mail daily summaries. A refused one is not sent again: `bouncekeeper summary` shows why.",
+            kind=Kind.BARS,
+            unit="cps",
+            targets=(shows(series(metrics.SUMMARY_MAILS).rate("outcome"), "{{outcome}}"),),
+        ),
+        Panel(
             title="Addresses asked about, by answer",
             says=(
                 "What applications were told before they send. "
