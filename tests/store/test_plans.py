@@ -15,7 +15,7 @@ from worker.store.event_rows import EventEncoder
 from worker.store.known_keys import FormerKey, KeyInMonth, KeyOfContact
 from worker.store.partitions import make_partitions
 from worker.store.pool import Connection, WriterPool
-from worker.store.writer_pool import ONE_PLAN, open_writer_pool
+from worker.store.writer_pool import ONE_PLAN, open_writer_pool, writing
 
 CONTACTS = """
     INSERT INTO contacts (account, channel, address, first_seen_at)
@@ -26,14 +26,14 @@ KINDS = {"entries": Kind.COMPLAINT, "calm_events": Kind.OPENED, "kept_calm_event
 OF_CONTACT = {"entries": known_keys.known_among_entries, "kept_calm_events": known_keys.known_among_kept}
 
 
-@pytest.fixture
-async def session(pool: WriterPool, database_dsn: str) -> AsyncIterator[Connection]:
-    """As a processor's, on a database that is still empty."""
-    del pool
+@pytest.fixture(params=[False, True], ids=["never analyzed", "analyzed"])
+async def writers(request: pytest.FixtureRequest, pool: WriterPool, database_dsn: str) -> AsyncIterator[WriterPool]:
+    """One session, as a processor's, on a database that is still empty; if it was analyzed, the planner knows that."""
+    if request.param:
+        await pool.execute("ANALYZE")
     writers = await open_writer_pool(database_dsn, connections=1, command_timeout_seconds=30, server_settings=ONE_PLAN)
     try:
-        async with writers.acquire() as connection:
-            yield connection
+        yield writers
     finally:
         await writers.close()
 
@@ -46,20 +46,20 @@ async def rows_read(connection: Connection) -> int:
 
 
 @pytest.mark.parametrize("before", [0, 10])
-async def test_contacts_are_found_by_their_addresses(pool: WriterPool, session: Connection, before: int) -> None:
+async def test_contacts_are_found_by_their_addresses(pool: WriterPool, writers: WriterPool, before: int) -> None:
     keys = [ContactKey(address=f"user{n}@example.org", account="default", channel="email") for n in range(1, 200)]
     await pool.execute(CONTACTS, 1, before)
-    async with session.transaction():
+    async with writing(writers) as session:
         assert len(await lock_contacts(session, keys)) == before
     await pool.execute(CONTACTS, before + 1, MANY)
-    async with session.transaction():
+    async with writing(writers) as session:
         assert set(await lock_contacts(session, keys)) == set(keys)
         assert await rows_read(session) <= 3 * len(keys)
 
 
 @pytest.mark.parametrize("table", list(KINDS))
 async def test_entries_of_a_contact_with_many_are_found_by_their_keys(
-    pool: WriterPool, session: Connection, table: str
+    pool: WriterPool, writers: WriterPool, table: str
 ) -> None:
     events = [make_event(KINDS[table], key=f"k{number}", day=1 + number / 86_400) for number in range(MANY)]
     asked = events[::100]
@@ -70,7 +70,7 @@ async def test_entries_of_a_contact_with_many_are_found_by_their_keys(
         for event in asked
     ]
 
-    async def known() -> list[set[bytes]]:
+    async def known(session: Connection) -> list[set[bytes]]:
         by_key = (
             await OF_CONTACT[table](session, of_contact)
             if table in OF_CONTACT
@@ -78,26 +78,28 @@ async def test_entries_of_a_contact_with_many_are_found_by_their_keys(
         )
         return [by_key, await known_keys.known_by_former_keys(session, former)]
 
-    assert await known() == [set(), set()]
+    async with writing(writers) as session:
+        assert await known(session) == [set(), set()]
     encoder = EventEncoder()
     async with pool.acquire() as connection:
         await make_partitions(connection, [events[0].occurred_at])
         await encoder.copy(connection, table, [(event, 7) for event in events])
-    async with session.transaction():
-        assert await known() == [{event.event_key for event in asked}] * 2
+    async with writing(writers) as session:
+        assert await known(session) == [{event.event_key for event in asked}] * 2
         assert await rows_read(session) <= 10 * len(asked)
 
 
-async def test_registered_keys_are_looked_up_one_by_one(pool: WriterPool, session: Connection) -> None:
+async def test_registered_keys_are_looked_up_one_by_one(pool: WriterPool, writers: WriterPool) -> None:
     events = [make_event(Kind.OTHER, key=f"k{number}", address=None) for number in range(2000)]
     asked = [event.event_key for event in events[::100]]
     encoder = EventEncoder()
     async with pool.acquire() as connection:
         await encoder.copy(connection, "nameless_events", [(events[0], None)])
-        await known_keys.registered_keys(session, asked)
+        async with writing(writers) as session:
+            await known_keys.registered_keys(session, asked)
         await encoder.copy(connection, "nameless_events", [(event, None) for event in events[1:1000]])
         await known_keys.register(connection, events[1000:])
-    async with session.transaction():
+    async with writing(writers) as session:
         assert await known_keys.registered_keys(session, asked) == set(asked)
         assert await rows_read(session) <= 5 * len(asked)
 
@@ -108,13 +110,14 @@ RECIPIENTS = """
 """
 
 
-async def test_campaigns_are_found_by_their_names(session: Connection, pool: WriterPool) -> None:
+async def test_campaigns_are_found_by_their_names(writers: WriterPool, pool: WriterPool) -> None:
     campaigns = Campaigns()
-    await campaigns.ids_of(session, [("default", "first")])
+    async with writing(writers) as session:
+        await campaigns.ids_of(session, [("default", "first")])
     await pool.execute(
         "INSERT INTO campaigns (account, name) SELECT 'default', 'c' || n FROM generate_series(1, $1::integer) n", MANY
     )
-    async with session.transaction():
+    async with writing(writers) as session:
         assert len(await campaigns.ids_of(session, [("default", f"c{number}") for number in range(1, 100)])) == 99
         assert await rows_read(session) <= 3 * 99
 

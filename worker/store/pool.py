@@ -1,6 +1,6 @@
 """Connections to Postgres: how they are opened, and which errors mean "later"."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
@@ -66,11 +66,13 @@ async def open_pool(
     application_name: str = "bouncekeeper",
     server_settings: Mapping[str, str] | None = None,
     prepare: Callable[[Connection], Awaitable[None]] | None = None,
+    lend: Callable[[Connection], Coroutine[Any, Any, None]] | None = None,
 ) -> Pool:
     """A pool of up to `connections` sessions, all in UTC, with jsonb as Python values and bounded waiting.
 
     idle_connections are opened at once; 0 opens none, so that a process can start while Postgres is away.
-    server_settings are added to each session and win over the ones set here; `prepare` is called on each once.
+    server_settings are added to each session and win over the ones set here. `prepare` is called on each once, `lend`
+    each time that the pool lends it.
     Raises StoreUnavailable while Postgres cannot be reached, ImpossibleSetting for a wrong URL, and SchemaOutOfDate
     if `prepare` does not find its tables.
     """
@@ -98,6 +100,7 @@ async def open_pool(
             command_timeout=command_timeout_seconds + 5,
             timeout=10,
             init=init,
+            setup=lend,
             server_settings=settings,
         )
         return pool

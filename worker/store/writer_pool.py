@@ -11,6 +11,7 @@ import asyncpg
 
 from worker.errors import AlreadyStored, MonthClosed, WriteRefused
 from worker.store.contact_rows import STAGING
+from worker.store.plan_renewal import PlanRenewal
 from worker.store.pool import Connection, WriterConnection, WriterPool, open_pool, store_errors
 from worker.store.sessions import session
 
@@ -18,7 +19,7 @@ Writer = WriterPool | WriterConnection
 
 # A batch's statements are written for one plan: a short list, then one index look-up for each of its entries. On
 # an empty table the planner would choose to scan it, keep that plan for the session, and scan it still when the
-# table has grown to millions.
+# table has grown to millions. What these settings cannot prevent, worker.store.plan_renewal ends.
 ONE_PLAN = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
@@ -53,6 +54,7 @@ async def open_writer_pool(
             application_name=application_name,
             server_settings=server_settings,
             prepare=_make_staging_tables,
+            lend=PlanRenewal(),
         )
     )
 

@@ -1,0 +1,42 @@
+"""Sessions plan their statements anew while the tables grow.
+
+A statement of a batch keeps one plan (see ONE_PLAN). A plan that was made while a table was empty, and known to be so
+because somebody had analyzed it, may read the whole table for each row that is asked for: a few thousand contacts make
+it a hundred times slower, and only the next ANALYZE would end that. Planned again, Postgres looks at the size that the
+table has then. So a session's plans are never older than the session was when it made them, and never older than a
+minute; planning a batch's statements takes milliseconds.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from worker.store.pool import Connection
+
+OLDEST_PLAN_SECONDS = 60.0
+
+
+class _Planned(Struct):
+    """When a session was opened, and when it began to make the plans that it has, by the monotonic clock."""
+
+    opened_at: float
+    planned_at: float
+
+
+class PlanRenewal:
+    """For the sessions of one pool. Called with each session that the pool lends (`setup` of asyncpg.create_pool)."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[int, _Planned] = {}  # by the process of Postgres
+
+    async def __call__(self, connection: "Connection") -> None:
+        """Lets the session forget plans that are too old."""
+        now, process = time.monotonic(), connection.get_server_pid()
+        session = self._sessions.get(process)
+        if session is None:
+            self._sessions[process] = _Planned(opened_at=now, planned_at=now)
+        elif now - session.planned_at >= min(session.planned_at - session.opened_at, OLDEST_PLAN_SECONDS):
+            await connection.execute("DISCARD PLANS")
+            session.planned_at = now
