@@ -26,7 +26,7 @@ from worker.queue.lent_bytes import LentBytes
 from worker.queue.port import Lease, Share
 from worker.queue.rabbitmq_connection import BrokerConnection, lost_means_unavailable
 from worker.queue.rabbitmq_consumers import LaneConsumers
-from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks, queue_exists
+from worker.queue.rabbitmq_topology import declare_lanes, declare_webhooks, find_or_declare_webhooks, queue_exists
 from worker.queue.under_way import UnderWay
 
 _PERSISTENT = 2
@@ -39,7 +39,7 @@ class RabbitMQWriter:
 
     def __init__(self, url: str, *, confirm_timeout_seconds: float = DEFAULT_CONFIRM_TIMEOUT_SECONDS) -> None:
         self._confirm_timeout_seconds = confirm_timeout_seconds
-        self._connection = BrokerConnection(url, role="writer", prepare=declare_webhooks)
+        self._connection = BrokerConnection(url, role="writer", prepare=find_or_declare_webhooks)
         self._under_way = UnderWay()
 
     @classmethod

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 from aiormq import Channel
 from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity, ChannelPreconditionFailed
@@ -38,18 +39,54 @@ async def declare_webhooks(channel: Channel) -> None:
     with _remedies("exchange", DEAD_EXCHANGE):
         await channel.exchange_declare(DEAD_EXCHANGE, exchange_type="fanout", durable=True)
     born = await _declare_queue(channel, DEAD_QUEUE, DEAD_QUEUE_ARGUMENTS)
-    await channel.queue_bind(DEAD_QUEUE, DEAD_EXCHANGE)
+    with _remedies("queue", DEAD_QUEUE):
+        await channel.queue_bind(DEAD_QUEUE, DEAD_EXCHANGE)
     with _remedies("exchange", SHARED_EXCHANGE):
         await channel.exchange_declare(SHARED_EXCHANGE, exchange_type="topic", durable=True)
     for lane in SHARED_LANES:
         born |= await _declare_queue(channel, lane_queue(lane), PARCELS_QUEUE_ARGUMENTS)
-        await channel.queue_bind(lane_queue(lane), SHARED_EXCHANGE, f"{lane.name}.#")
+        with _remedies("queue", lane_queue(lane)):
+            await channel.queue_bind(lane_queue(lane), SHARED_EXCHANGE, f"{lane.name}.#")
     with _remedies("exchange", PARCELS_EXCHANGE):
         await channel.exchange_declare(
             PARCELS_EXCHANGE, exchange_type="direct", durable=True, arguments=dict(PARCELS_EXCHANGE_ARGUMENTS)
         )
     if born:
         await asyncio.sleep(_NEWBORN_SECONDS)
+
+
+async def find_or_declare_webhooks(channel: Channel) -> None:
+    """As declare_webhooks, for a user who may not declare: then everything must be there already.
+
+    Raises ImpossibleSetting if it is not, or has other properties.
+    """
+    # A channel of its own, because the broker closes it if it refuses us.
+    trying = cast("Channel", await channel.connection.channel(publisher_confirms=False))
+    try:
+        await declare_webhooks(trying)
+    except ImpossibleSetting as error:
+        if not isinstance(error.__cause__, ChannelAccessRefused):
+            raise
+        if not await _webhooks_exist(channel):
+            raise ImpossibleSetting(
+                f"RabbitMQ has no exchange {PARCELS_EXCHANGE} with its queues, and does not let this user declare "
+                "them: start a processor first, which declares them, or give this user the permission `configure` for "
+                'names that match "bouncekeeper.*".'
+            ) from error
+    else:
+        await trying.close()
+
+
+async def _webhooks_exist(channel: Channel) -> bool:
+    if not all([await queue_exists(channel, queue) for queue in (DEAD_QUEUE, *map(lane_queue, SHARED_LANES))]):
+        return False
+    asking = await channel.connection.channel(publisher_confirms=False)
+    try:
+        await asking.exchange_declare(PARCELS_EXCHANGE, passive=True)
+    except ChannelNotFoundEntity:
+        return False
+    await asking.close()
+    return True
 
 
 async def declare_lanes(channel: Channel, lanes: Collection[Lane]) -> None:
@@ -61,7 +98,8 @@ async def declare_lanes(channel: Channel, lanes: Collection[Lane]) -> None:
     if any(born):
         await asyncio.sleep(_NEWBORN_SECONDS)
     for lane in lanes:
-        await channel.queue_bind(lane_queue(lane), PARCELS_EXCHANGE, lane.name)
+        with _remedies("queue", lane_queue(lane)):
+            await channel.queue_bind(lane_queue(lane), PARCELS_EXCHANGE, lane.name)
 
 
 async def declare_contacts(channel: Channel, queues: Sequence[str] = ()) -> None:
@@ -113,6 +151,7 @@ def _remedies(what: str, name: str) -> Iterator[None]:
         ) from error
     except ChannelAccessRefused as error:
         raise ImpossibleSetting(
-            f"RabbitMQ does not let us declare the {what} {name} ({error}): give this user the permissions "
-            '`configure`, `write` and `read` for names that match "bouncekeeper.*".'
+            f"RabbitMQ does not let us declare the {what} {name} ({error}): give this user its permissions with "
+            "deploy/rabbitmq-permissions, or `configure`, `write` and `read` for names that match "
+            '"bouncekeeper.*".'
         ) from error
