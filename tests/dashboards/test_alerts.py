@@ -21,7 +21,7 @@ BY_NAME = {alert.name: alert for alert in ALERTS}
 
 
 def rules(of: str) -> list[dict[str, Any]]:
-    groups = yaml.safe_load((FOLDER / f"{of}.yaml").read_text())["groups"]
+    groups = yaml.safe_load((FOLDER / of / "bouncekeeper.yaml").read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
@@ -62,7 +62,10 @@ def expected(case: Case) -> Checks:
 
 def test_prometheus_accepts_the_rules() -> None:
     done = subprocess.run(
-        [promtool(), "check", "rules", str(FOLDER / "prometheus.yaml")], capture_output=True, text=True, check=False
+        [promtool(), "check", "rules", str(FOLDER / "prometheus" / "bouncekeeper.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

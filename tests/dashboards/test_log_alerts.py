@@ -36,7 +36,7 @@ def log(*happenings: Happening) -> list[LogLine]:
 @cache
 def rules() -> dict[str, Tree]:
     """The query of each rule, by the alert's name."""
-    groups = yaml.safe_load((REPOSITORY / "deploy" / "alerts" / "loki.yaml").read_text())["groups"]
+    groups = yaml.safe_load((REPOSITORY / "deploy" / "alerts" / "loki" / "bouncekeeper.yaml").read_text())["groups"]
     queries = {rule["alert"]: rule["expr"] for group in groups for rule in group["rules"]}
     return dict(zip(queries, grammar().parse(list(queries.values())), strict=True))
 

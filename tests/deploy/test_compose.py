@@ -101,7 +101,7 @@ class TestTopology:
             assert not secrets.is_relative_to((REPOSITORY / source).resolve()), source
 
     @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
-    def test_compose_itself_understands_it(self) -> None:
+    def test_compose_itself_understands_it(self, compose: Compose) -> None:
         done = subprocess.run(
             ["docker-compose", "--profile", "mailbox", "config", "--services"],
             cwd=REPOSITORY,
@@ -110,7 +110,8 @@ class TestTopology:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        assert set(done.stdout.split()) == SERVICES
+        # Some versions name the services of all profiles.
+        assert SERVICES <= set(done.stdout.split()) <= set(compose["services"])
 
 
 def mounted_paths(compose: Compose) -> Iterator[str]:

@@ -18,7 +18,7 @@ def files() -> Iterator[tuple[Path, str]]:
         text = json.dumps(board_json(board), indent=2, ensure_ascii=False)
         yield DEPLOY / "dashboards" / board.file, f"{text}\n"
     for reader in ("prometheus", "loki"):
-        yield DEPLOY / "alerts" / f"{reader}.yaml", rules(ALERTS, of=reader)
+        yield DEPLOY / "alerts" / reader / "bouncekeeper.yaml", rules(ALERTS, of=reader)
 
 
 if __name__ == "__main__":
