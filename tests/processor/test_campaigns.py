@@ -20,7 +20,7 @@ from worker.samples.registry import SAMPLE_SENDERS
 from worker.samples.sample import SampleEvent
 from worker.store.pool import WriterPool
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(microsecond=0)  # where nothing is signed
 GONE, KEEN, FULL = "gone@example.org", "keen@example.org", "full@example.org"
 TOLD = [
     (GONE, Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
@@ -54,20 +54,20 @@ async def recipients(pool: WriterPool) -> dict[str, CampaignRecipientView]:
 async def test_signed_webhooks_become_recipients_of_the_campaign_once(
     pool: WriterPool, database_dsn: str, provider: str, rule: str, fields: dict[str, object]
 ) -> None:
-    sender = SAMPLE_SENDERS[provider]()
+    sender, now = SAMPLE_SENDERS[provider](), datetime.now(UTC).replace(microsecond=0)
     source = replace(sender.source("esp"), campaign_from=rule)
     events = [
         SampleEvent(
             address=address,
             kind=kind,
             cause=cause,
-            occurred_at=NOW - timedelta(minutes=1),
+            occurred_at=now - timedelta(minutes=1),
             message_id=f"message-{address}",
             **fields,  # type: ignore[arg-type]
         )
         for address, kind, cause in TOLD
     ]
-    webhooks = sender.requests(events, now=NOW)
+    webhooks = sender.requests(events, now=now)
     queue, reader = await PostgresWriter.open(database_dsn), await PostgresReader.open(database_dsn)
     receiver = await RunningReceiver.start(sources=[source], writer=queue)
     answers = [(await receiver.post(webhook, "esp"))[0] for webhook in webhooks]
@@ -86,7 +86,7 @@ async def test_signed_webhooks_become_recipients_of_the_campaign_once(
         FULL: "soft_bounced",
         KEEN: "delivered",
     }
-    assert found[KEEN].delivered_at == NOW - timedelta(minutes=1)
+    assert found[KEEN].delivered_at == now - timedelta(minutes=1)
     assert await pool.fetchval("SELECT count(*) FROM campaign_recipients") == len(TOLD)
 
 
