@@ -34,6 +34,7 @@ NOT_RUN_HERE = {
     "kubectl": "needs a cluster",
     "helm": "needs a cluster; tests/deploy/test_chart.py renders the chart",
     "deploy/make-secrets": "is for docker compose",
+    "deploy/upgrade": "needs Docker; tests/deploy/containers runs it",
     "bouncekeeper postgres deploy/restore": "refuses while the instance runs; tests/deploy/test_restore.py runs it",
     "rabbitmqctl": "needs RabbitMQ's programs",
     "aws": "needs an account",
