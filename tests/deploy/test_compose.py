@@ -1,5 +1,6 @@
 """docker-compose.yml says what the program understands, and gives no container more than it needs."""
 
+import asyncio
 import shutil
 import stat
 import subprocess
@@ -10,9 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
+from tests.api.serving import serving
 from tests.docs.pages import REPOSITORY
 from worker.commands.catalogue import COMMANDS
+from worker.local_services.process import free_port
 from worker.settings.configuration import load_settings
 from worker.settings.declarations import setting_declarations
 
@@ -124,10 +128,25 @@ def mounted_paths(compose: Compose) -> Iterator[str]:
 
 class TestHealthChecks:
     def test_each_asks_where_its_service_listens(self, compose: Compose) -> None:
+        ports = {"receiver": "8025", "api": "8026"}
         for name, section in (("processor", "PROCESSOR"), ("mailbox", "MAILBOX")):
-            service = compose["services"][name]
-            port = service["environment"][f"BOUNCEKEEPER_{section}_PORT"]
-            assert service["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}/healthz"
+            ports[name] = compose["services"][name]["environment"][f"BOUNCEKEEPER_{section}_PORT"]
+        for name in OURS:
+            assert compose["services"][name]["healthcheck"]["test"][-1] == ports[name], name
+
+    async def test_a_process_of_ours_is_healthy_while_it_answers_and_unhealthy_else(self, compose: Compose) -> None:
+        test = compose["services"]["processor"]["healthcheck"]["test"]
+        unused = free_port()
+        for status, expected in ((200, 0), (503, 1)):
+
+            async def healthz(_request: web.Request, status: int = status) -> web.Response:
+                return web.Response(status=status)
+
+            app = web.Application()
+            app.router.add_get("/healthz", healthz)
+            async with serving(app) as url:
+                assert await exit_status(test, url.rpartition(":")[2]) == expected
+        assert await exit_status(test, str(unused)) != 0
 
     def test_postgres_is_asked_over_tcp_where_it_does_not_listen_while_its_image_makes_the_database(
         self, compose: Compose
@@ -148,6 +167,14 @@ class TestHealthChecks:
             environment = compose["services"][name]["environment"]
             for other, port in (("receiver", 8025), ("api", 8026)):
                 assert environment[f"BOUNCEKEEPER_{other.upper()}_REACHED_AT"] == f"http://{other}:{port}"
+
+
+async def exit_status(test: list[str], port: str) -> int:
+    """Of the check, as the engine runs it, at another port."""
+    assert test[0] == "CMD"
+    words = [*(word.replace("$$", "$") for word in test[1:-1]), port]
+    check = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.DEVNULL)
+    return await asyncio.wait_for(check.wait(), timeout=20)
 
 
 class TestRights:

@@ -33,6 +33,7 @@ def test_a_machine_that_cannot_run_containers_is_told_so_with_an_exit_code_of_it
         ({"refused": 3}, "3 connections were refused"),
         ({"answers": Counter({200: 2, 502: 1})}, "answers [502] are neither 200 nor 503"),
         ({"answers": Counter({200: 2, 503: 1}), "asks_once": True}, "1 answers were 503"),
+        ({"failure": "the front did not start"}, "the front did not start"),
         ({"answers": Counter(), "accepted": set(), "in_effect": 0}, "nothing was accepted"),
     ],
 )

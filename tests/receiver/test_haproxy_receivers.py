@@ -48,7 +48,8 @@ async def _health_check(front: HaproxyFront) -> int:
     """The exit status of the very check of docker-compose.yml."""
     test = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]["front"]["healthcheck"]["test"]
     assert test[0] == "CMD"
-    words = [word.replace("$$", "$").replace("8024", str(front.health_port)) for word in test[1:]]
+    assert test[-1] == "8024"
+    words = [*(word.replace("$$", "$") for word in test[1:-1]), str(front.health_port)]
     check = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.DEVNULL)
     return await asyncio.wait_for(check.wait(), timeout=10)
 

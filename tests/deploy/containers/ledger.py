@@ -16,6 +16,7 @@ class Ledger(Struct, kw_only=True):
     accepted: set[str] = field(default_factory=set)  # addresses whose webhook was answered 200
     in_effect: int = 0  # of these, how many must not be mailed any more
     seconds: float = 0.0
+    failure: str = ""  # why what was to happen did not
 
     @property
     def posted(self) -> int:
@@ -37,6 +38,7 @@ class Ledger(Struct, kw_only=True):
             f"answers {sorted(others)} are neither 200 nor 503": others,
             f"{self.answers[503]} answers were 503": self.asks_once and self.answers[503],
             "nothing was accepted": not self.accepted,
+            self.failure: self.failure,
         }
         return [f"{self.scene}: {problem}" for problem, is_so in problems.items() if is_so]
 

@@ -34,7 +34,7 @@ class Esp:
     async def post_during(self, ledger: Ledger, happening: Callable[[], None], *, at_least: int) -> None:
         """Posts until what happens is over and so many were posted; then waits for the effect of all that was accepted.
 
-        `happening` runs in a thread of its own. Raises what it raises.
+        `happening` runs in a thread of its own; if it fails, the ledger says so.
         """
         started = time.monotonic()
         over = asyncio.create_task(asyncio.to_thread(happening))
@@ -52,7 +52,10 @@ class Esp:
                 count += 1
                 due = started + count / _POSTS_PER_SECOND
                 await pause(max(0.0, due - time.monotonic()), "the ESP's own pace")
-        await over
+        try:
+            await over
+        except AssertionError as error:
+            ledger.failure = str(error)
         ledger.seconds = time.monotonic() - started
         await self._wait_for_effect(ledger)
 
