@@ -8,6 +8,7 @@ The first run takes some minutes more, to make a Debian for the images in the wo
 import argparse
 import asyncio
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,9 +48,14 @@ def main() -> int:
         fetch_wheels(work)
         words = [sys.executable, "-m", "tests.deploy.containers", "--work", str(work), _INSIDE]
         return subprocess.run(["unshare", "--net", *words], check=False).returncode
+    signal.signal(signal.SIGTERM, _end)  # so that what was started is ended
     with engine(work, plugin) as started:
         build_images(started, root, work / "wheels")
         return _run(started)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def _run(started: Engine) -> int:
