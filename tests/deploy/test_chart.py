@@ -1,6 +1,7 @@
 """The Helm chart: helm and Kubernetes' own schemas take it, and its parts fit together."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.deploy.rendered_chart import (
 from tests.docs.chart_values import chart_values
 from tests.docs.pages import snippets
 from worker.process.probes import PROBE_ROUTES
+from worker.settings.declarations import setting_declarations
 
 LONGEST_NAME = 63
 
@@ -55,6 +57,8 @@ class TestWhatToolsSay:
             ({"receiver": {"replicas": "two"}}, "got string, want integer"),
             ({"receiver": {"resources": {"limits": None}}}, "limits"),
             ({"api": {"settings": {"LOG_LEVEL": "debug"}}}, "LOG_LEVEL"),
+            ({"receiver": {"settings": {"BOUNCEKEEPER_RECEIVER_PORT": 80}}}, "BOUNCEKEEPER_RECEIVER_PORT"),
+            ({"migrate": {"settings": {"BOUNCEKEEPER_POSTGRES_URL": "…"}}}, "BOUNCEKEEPER_POSTGRES_URL"),
             ({"secrets": {"files": [{"file": "../etc", "name": "a", "key": "b"}]}}, "file"),
             ({"secrets": {"postgresUrl": {"value": "postgresql://…"}}}, "value"),
             ({"ingress": {"enabled": True}}, "hosts"),
@@ -125,6 +129,18 @@ class TestNames:
         names = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in chart.manifests]
         assert len(names) == len(set(names))
         assert all(len(name) <= LONGEST_NAME for _, name in names)
+
+    def test_a_release_with_a_dot_has_names_that_a_service_may_have(
+        self, binaries: HelmBinaries, tmp_path: Path
+    ) -> None:
+        chart = render(binaries, tmp_path, "mail.eu", {})
+        assert chart.one("Service", "-receiver")["metadata"]["name"] == "mail-eu-bouncekeeper-receiver"
+
+    def test_no_secret_may_be_given_as_a_setting(self) -> None:
+        refused = json.loads((CHART / "values.schema.json").read_text())["$defs"]["settings"]["propertyNames"]["not"]
+        for declaration in setting_declarations():
+            if declaration.secret:
+                assert re.search(refused["pattern"], declaration.environment_name), declaration.path
 
     def test_two_releases_beside_each_other_share_nothing(self, binaries: HelmBinaries, tmp_path: Path) -> None:
         shops = []
@@ -199,6 +215,7 @@ class TestSelectorsAndPorts:
                 "liveness": "/healthz",
             }
             assert all(get["path"] in PROBE_ROUTES and get["port"] == "http" for get in asked.values())
+            assert container["startupProbe"]["failureThreshold"] == (60 if process in {"receiver", "api"} else 600)
             # A probe that gave up before readiness.py does would call a waiting process dead.
             assert container["readinessProbe"]["timeoutSeconds"] > 2
 

@@ -2,10 +2,13 @@
 {{- define "bouncekeeper.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 53 | trimSuffix "-" -}}
-{{- else if or (contains .Chart.Name .Release.Name) (gt (len .Release.Name) 40) -}}
-{{- .Release.Name | trunc 53 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name -}}
+{{- $release := .Release.Name | replace "." "-" -}}{{/* a Service has no dot in its name */}}
+{{- if or (contains .Chart.Name $release) (gt (len $release) 40) -}}
+{{- $release | trunc 53 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" $release .Chart.Name -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -103,7 +103,8 @@ spec:
       startupProbe:
         httpGet: {path: /healthz, port: http}
         periodSeconds: 1
-        failureThreshold: 60
+        # A processor waits for Postgres before it listens: to restart it meanwhile would only delay it.
+        failureThreshold: {{ ternary 60 600 .served }}
       readinessProbe:
         httpGet: {path: /readyz, port: http}
         periodSeconds: {{ ternary 3 10 .served }}
