@@ -11,8 +11,9 @@ import yaml
 from deploy.dashboards.generator.alert import RUNBOOK, Alert
 from deploy.dashboards.generator.alerts import ALERTS
 from tests.dashboards.alert_cases import CASES, NEAR_MISSES, Case, NearMiss, promtool_test
+from tests.dashboards.board_files import boards
 from tests.dashboards.declared_names import undeclared_in_logql, undeclared_in_promql
-from tests.dashboards.logql import grammar
+from tests.dashboards.logql import grammar, without_variables
 from tests.dashboards.promtool import promtool
 from tests.docs.pages import REPOSITORY, anchors_of, prose_of
 
@@ -126,3 +127,42 @@ def test_a_rule_links_to_its_runbook_and_is_understood_alone(rule: dict[str, Any
     # A label that the query does not leave would be an empty place in the sentence.
     for label in re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]):
         assert re.search(rf"by \([^)]*\b{label}\b", rule["expr"]), label
+
+
+def test_the_rates_of_the_boards_of_metrics_are_what_is_counted_by_hand(tmp_path: Path) -> None:
+    """A hundred deliveries, a hundred bounces and a complaint in each ten minutes; and one domain without trouble."""
+    named = 'bouncekeeper_sendings_total{job="processor", instance="a", source="shop", sending_domain="%s", kind="%s"}'
+    panels = {panel["title"]: panel for panel in boards()["metrics/contacts"]["panels"]}
+    calm = '{source="shop", sending_domain="calm.example"}'
+    busy = '{source="shop", sending_domain="busy.example"}'
+    asked = [
+        ("Complaint rate by sending domain", {busy: 1, calm: 0}),
+        ("Bounce rate by sending domain", {busy: 50, calm: 0}),
+    ]
+    test = {
+        "evaluation_interval": "10m",
+        "tests": [
+            {
+                "interval": "10m",
+                "input_series": [
+                    {"series": named % ("busy.example", "delivered"), "values": "0+100x300"},
+                    {"series": named % ("busy.example", "hard_bounce"), "values": "0+50x300"},
+                    {"series": named % ("busy.example", "soft_bounce"), "values": "0+50x300"},
+                    {"series": named % ("busy.example", "complaint"), "values": "0+1x300"},
+                    {"series": named % ("calm.example", "delivered"), "values": "0+100x300"},
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": without_variables(panels[title]["targets"][0]["expr"]),
+                        "eval_time": "2d",
+                        "exp_samples": [{"labels": labels, "value": value} for labels, value in rates.items()],
+                    }
+                    for title, rates in asked
+                ],
+            }
+        ],
+    }
+    path = tmp_path / "rates.yaml"
+    path.write_text(yaml.safe_dump(test))
+    done = subprocess.run([promtool(), "test", "rules", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

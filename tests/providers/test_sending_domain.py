@@ -61,6 +61,7 @@ def event_with(raw: bytes) -> FeedbackEvent:
         (b'{"from": "x@d.example"}', '"from"', "d.example"),
         (b"from=x%40e.example&x=1", "from", "e.example"),
         (b'{"a": [{"b": "x@f.example"}]}', "a[0].b", "f.example"),
+        (b'{"From": "' + b"x" * 100_000 + b'@g.example"}', "From", "g.example"),
         (b"[" * 100_000, "From", ""),
         (b"\xff\xfe", "From", ""),
         (b"", "From", ""),

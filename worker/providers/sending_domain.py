@@ -15,6 +15,7 @@ from schemas.feedback_event import FeedbackEvent
 from worker.providers.account_rule import MAX_ACCOUNT_CHARACTERS, SENDING_DOMAIN, told_account
 from worker.providers.payload.json_payload import fit_text
 
+_MOST_CHARACTERS = 1000  # what is remembered is short, whatever is sent; a domain stands at the end
 _NAMES = re.compile(r'"?[A-Za-z_]\w*"?(?:\.[A-Za-z_]\w*)*', re.ASCII)
 
 
@@ -31,10 +32,11 @@ def sending_domain(event: FeedbackEvent, account_paths: Mapping[str, str]) -> st
             pass  # a form, or another shape than most events of this vendor have
         else:
             if value:
-                return _domain_of(value)
+                return _domain_of(value[-_MOST_CHARACTERS:])
     return told_account(event, SENDING_DOMAIN, account_paths) or ""
 
 
+@lru_cache(maxsize=4096)
 def _domain_of(text: str) -> str:
     return fit_text(text.rpartition("@")[2].strip("<> ").lower(), MAX_ACCOUNT_CHARACTERS)
 
@@ -43,15 +45,15 @@ class _QuickPath:
     """Several names with dots between them, of which the first counts that leads to a text."""
 
     def __init__(self, paths: list[list[str]]) -> None:
-        self._paths = paths
+        self._paths = [[(name, f"_{name}") for name in path] for path in paths]
         self._decode = msgspec.json.Decoder(_shape(paths)).decode
 
     def search(self, raw: bytes) -> str | None:
         document = self._decode(raw)
         for path in self._paths:
             value: Any = document
-            for name in path:
-                value = value.get(name) if isinstance(value, dict) else getattr(value, f"_{name}", None)
+            for name, field in path:
+                value = value.get(name) if isinstance(value, dict) else getattr(value, field, None)
             if isinstance(value, str) and value:
                 return value
         return None
