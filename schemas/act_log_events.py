@@ -22,7 +22,8 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "act.finished": _event(
         "info",
-        "All that a request or a command decides is decided. With `repeated` it came again under its idempotency key.",
+        "A request or a command has decided all that it asked for. With `repeated` it came again under its idempotency "
+        "key, and nothing was decided anew.",
         "act_id",
         "what",
         "kind",
@@ -63,7 +64,7 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "endpoint.enabled": _event(
         "info",
-        "A person had status changes sent to an application again. `begins` says with which one.",
+        "A person enabled an endpoint: status changes are sent to the application again.",
         "endpoint",
         "begins",
         "actor",
@@ -71,21 +72,21 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "endpoint.forgotten": _event(
         "info",
-        "A person dropped the place in the feed of an endpoint that is no longer configured.",
+        "A person dropped the place in the feed that was kept for an endpoint that is no longer configured.",
         "endpoint",
         "actor",
         "act_id",
     ),
     "job.cancellation_requested": _event(
         "info",
-        "A person ended a job: nobody begins another step of it. `job.cancelled` follows when a processor ends it.",
+        "A person cancelled a job: no processor begins another step of it. `job.cancelled` follows when it has ended.",
         "job_id",
         "actor",
         "act_id",
     ),
     "letters.discarded": _event(
         "info",
-        "A person closed dead letters that are not worth a replay. They stay readable.",
+        "A person closed dead letters without a replay. They stay readable.",
         "actor",
         "act_id",
         "count",
@@ -93,7 +94,8 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "letters.replayed": _event(
         "info",
-        "A person had dead letters queued again. `unreadable` ones stay open: this version cannot read them either.",
+        "A person queued dead letters again. `unreadable` ones stay open, because this version cannot read them "
+        "either.",
         "actor",
         "act_id",
         "count",
@@ -102,8 +104,8 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "policy.applied": _event(
         "info",
-        "A policy is in force from now on: on the first start, by `policy apply`, or because `up` or `stack` was "
-        "started with it. The job folds contacts again that were folded under another one.",
+        "A policy is in force from now on: since the first start, by `policy apply`, or because `up` or `stack` was "
+        "started with it. The job computes again the statuses that were computed under another policy.",
         "policy_id",
         "name",
         "actor",
@@ -112,11 +114,12 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "policy.pending": _event(
         "warning",
-        "The policy of the configuration differs from the one in force, `active_id`, and waits: see what it would "
-        "change with `bouncekeeper policy apply --dry-run`, then apply it, or take the change back.",
+        "The policy of the configuration differs from the one in force, `active_id`, and waits.",
         "policy_id",
         "name",
         "active_id",
+        remedy="See what it would change with `bouncekeeper policy apply --dry-run`. Then run `bouncekeeper policy "
+        "apply`, or take the change of the configuration back.",
     ),
     "safelist.decided": _event(
         "info",
@@ -143,6 +146,7 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "state",
         "rule",
         "actor",
+        remedy="If `state` is `requested`, a person decides: `bouncekeeper safelist list --status requested`.",
     ),
     "token.created": _event(
         "info",

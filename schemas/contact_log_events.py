@@ -6,7 +6,7 @@ from schemas.log_event import log_event as _event
 CONTACT_LOG_EVENTS: dict[str, LogEvent] = {
     "contacts.looked_at": _event(
         "info",
-        "Contacts are looked through for addresses in the spelling of a former version: said every few seconds.",
+        "Contacts are looked through for addresses in the spelling of a former version. Logged every few seconds.",
         "contact_id",
         "last_contact_id",
         "renamed",
@@ -15,16 +15,16 @@ CONTACT_LOG_EVENTS: dict[str, LogEvent] = {
     "contacts.respelled": _event(
         "info",
         "Contacts that a former version stored under another spelling of their address were renamed, or joined with "
-        "the one that has it; `no_address` of them name no mailbox, and stay.",
+        "the contact that has today's spelling. Those counted in `no_address` stay as they are.",
         "renamed",
         "joined",
         "no_address",
     ),
     "sendings.counted": _event(
         "info",
-        "What became of mail from one sending domain, told once a minute, and only where something came in. Events "
-        "that happened over a day before are left out. `sending_domain` is empty if the vendor does not tell it "
-        "with each of these events; beyond 1,000 domains it is `(more)`.",
+        "What became of mail from one sending domain in the last minute. Logged only if something came in. Events that "
+        "happened over a day before are left out. `sending_domain` is empty if the vendor does not name it with each "
+        "of these events; beyond 1,000 domains it is `(more)`.",
         "account",
         "source",
         "provider",
@@ -37,8 +37,8 @@ CONTACT_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "status.changed": _event(
         "info",
-        "A contact's status has changed, and why. `old_blocks` and `new_blocks` say which mail was and is forbidden; "
-        "`domain` is that of the address, `age_seconds` the time since the webhook arrived that brought the change.",
+        "A contact's status has changed. `cause`, `rule` and `actor` say why; `old_blocks` and `new_blocks` say which "
+        "mail was and is forbidden. `source`, `provider` and `age_seconds` are null if no webhook brought the change.",
         "contact_id",
         "contact",
         "account",
@@ -56,6 +56,7 @@ CONTACT_LOG_EVENTS: dict[str, LogEvent] = {
         "domain",
         "mailbox_provider",
         "age_seconds",
+        remedy="`bouncekeeper explain ADDRESS` shows the whole story of the contact.",
     ),
     "sweep.applied": _event("info", "Holds that ended by themselves were written to the history.", "contacts"),
 }

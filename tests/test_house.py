@@ -10,11 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.act_log_events import ACT_LOG_EVENTS
-from schemas.api_log_events import API_LOG_EVENTS
-from schemas.contact_log_events import CONTACT_LOG_EVENTS
-from schemas.job_log_events import JOB_LOG_EVENTS
-from schemas.log_events import LOG_EVENTS, WORK_LOG_EVENTS
+from schemas.log_events import LOG_EVENTS, LOG_EVENTS_BY_PART
 from tests.rooms import EDGES, MAY_IMPORT, MOST_ROOMS, SINGLE_MODULES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -222,9 +218,8 @@ def test_every_log_event_is_declared_with_its_fields_and_every_declared_one_is_u
 
 
 def test_log_events_are_sorted_and_named_as_nouns_and_past_verbs() -> None:
-    parts = (ACT_LOG_EVENTS, API_LOG_EVENTS, CONTACT_LOG_EVENTS, JOB_LOG_EVENTS, WORK_LOG_EVENTS)
-    assert [list(part) for part in parts] == [sorted(part) for part in parts]
-    assert len(LOG_EVENTS) == sum(map(len, parts))
+    assert [list(part) for part in LOG_EVENTS_BY_PART] == [sorted(part) for part in LOG_EVENTS_BY_PART]
+    assert len(LOG_EVENTS) == sum(map(len, LOG_EVENTS_BY_PART))
     for name, event in LOG_EVENTS.items():
         assert re.fullmatch(r"[a-z]+\.[a-z_]+", name), name
         assert event.says.endswith("."), name

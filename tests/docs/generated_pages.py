@@ -5,28 +5,19 @@ import re
 from collections.abc import Callable
 
 from schemas.campaign import CampaignValue
-from schemas.log_event import COMMON_FIELDS
-from schemas.log_events import LOG_EVENTS
 from schemas.vocabulary import System
 from tests.docs.chart_values import chart_values_page
+from tests.docs.log_events_page import log_events_page
 from tests.docs.pages import REPOSITORY
 from tests.docs.provider_tables import LEFT_OUT, in_order, page_of, provider_rows, word_rows
 from tests.docs.rooms_drawing import rooms_svg
+from tests.docs.tables import table
 from tests.docs.where_to_look import where_to_look_page
 from worker import errors
 from worker.errors import BouncekeeperError
 from worker.policy.campaign_names import CAMPAIGN_NAMES
 from worker.policy.other_names import NAMES
 
-_LEVELS = ("error", "warning", "info", "debug")
-_COMMON_FIELD_MEANINGS = {
-    "timestamp": "when, in UTC",
-    "level": "`debug`, `info`, `warning` or `error`",
-    "event": "the name of what happened",
-    "process": "which process speaks: `receiver`, `processor`, `mailbox`, `api`, `up`",
-    "delivery_id": "the webhook that it concerns, the same from the receiver to the status",
-    "exception": "a traceback, without the values of variables",
-}
 _FAMILIES = {
     "TryAgainLater": (
         "Waiting mends it. The work is kept and done again; a receiver answers with the status that makes this ESP "
@@ -51,35 +42,6 @@ _FAMILIES = {
 }
 
 
-def log_events_page() -> str:
-    """docs/log-events.md."""
-    parts = [
-        "# Log events",
-        "<!-- generated from schemas/log_events.py by `python -m tests.docs.generated_pages`: edit it there -->",
-        (
-            "One line on standard error for each thing that happened: JSON, or columns with "
-            '`logs.format = "console"`.\n'
-            "A name never changes its meaning; fields are only added.\n"
-            "Addresses are masked unless `logs.show_addresses` is set; secrets and bodies are never logged.\n"
-            "What to do about the more important ones stands in [operating.md](operating.md#reading-the-log)."
-        ),
-        "Every line may carry these:",
-        _table(
-            ["field", "meaning"],
-            [[f"`{name}`", meaning] for name, meaning in sorted(_COMMON_FIELD_MEANINGS.items())],
-        ),
-    ]
-    for level in _LEVELS:
-        rows = [
-            [f"`{name}`", event.says, ", ".join(f"`{field}`" for field in sorted(event.fields))]
-            for name, event in sorted(LOG_EVENTS.items())
-            if event.level == level
-        ]
-        if rows:
-            parts += [f"## {level.capitalize()}", _table(["event", "what happened", "fields"], rows)]
-    return "\n\n".join(parts) + "\n"
-
-
 def errors_page() -> str:
     """docs/errors.md."""
     tree = (errors.__doc__ or "").partition("\n\n")[2].strip()
@@ -97,7 +59,7 @@ def errors_page() -> str:
     for family in BouncekeeperError.__subclasses__():
         parts += [f"## {family.__name__}", f"{_sentence(family)}\n{_FAMILIES[family.__name__]}"]
         if members := family.__subclasses__():
-            parts.append(_table(["error", "means"], [[f"`{error.__name__}`", _sentence(error)] for error in members]))
+            parts.append(table(["error", "means"], [[f"`{error.__name__}`", _sentence(error)] for error in members]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -125,7 +87,7 @@ def providers_page() -> str:
             "([campaigns.md](../campaigns.md)).\n"
             "One request carries the events of one message or of many."
         ),
-        _table([*head, "a request"], provider_rows()),
+        table([*head, "a request"], provider_rows()),
         (
             "A vendor that is not here can be [described in a file](described.md), can be "
             "[added as a module](../adding-a-provider.md), or can post [our own JSON](bouncekeeper.md)."
@@ -136,7 +98,7 @@ def providers_page() -> str:
             "guessed at.\n"
             "A real payload and [a description](described.md) will do for most."
         ),
-        _table(["vendor", "what is missing"], [list(row) for row in LEFT_OUT]),
+        table(["vendor", "what is missing"], [list(row) for row in LEFT_OUT]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -158,18 +120,13 @@ def provider_events_page() -> str:
             parts += [
                 f"## {provider.title}",
                 f"[How to set it up]({page_of(provider)}), [the vendor's page]({provider.documentation}).",
-                _table(["word", "kind", "cause"], rows),
+                table(["word", "kind", "cause"], rows),
             ]
     return "\n\n".join(parts) + "\n"
 
 
 def _sentence(error: type[BouncekeeperError]) -> str:
     return re.sub(r"\s+", " ", inspect.getdoc(error) or "")
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
 def names_page() -> str:
@@ -186,7 +143,7 @@ def names_page() -> str:
             "A name says nothing about what is forbidden: that is the policy's, and its presets `kartra` and `keap` "
             "forbid what those systems forbid ([policy.md](policy.md))."
         ),
-        _table(["status", "and", *systems], rows),
+        table(["status", "and", *systems], rows),
         (
             "`kartra_leads` are the three sorts of leads that Kartra had until 2024. RuSender's words are those of "
             "`emailmassivo`.\n"
@@ -199,7 +156,7 @@ def names_page() -> str:
             "of its own for it: with another system `name` is null.\n"
             "There *Soft bounced* is a full mailbox alone, and *Error* any other mailbox that is unavailable."
         ),
-        _table(
+        table(
             ["value", *(f"`{system.value}`" for system in CAMPAIGN_NAMES)],
             [[f"`{value.value}`", *(names[value] for names in CAMPAIGN_NAMES.values())] for value in CampaignValue],
         ),
@@ -217,11 +174,6 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/rooms.svg": rooms_svg,
     "docs/finding-your-way.md": where_to_look_page,
 }
-
-
-def common_fields_told() -> bool:
-    """True when the page tells of every field that any line may carry."""
-    return set(_COMMON_FIELD_MEANINGS) == set(COMMON_FIELDS)
 
 
 if __name__ == "__main__":

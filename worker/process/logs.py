@@ -16,6 +16,7 @@ import structlog
 from schemas.address import mask_address, mask_addresses
 from schemas.log_event import COMMON_FIELDS
 from schemas.log_events import LOG_EVENTS
+from schemas.log_field import COMMON_LOG_FIELDS, LOG_FIELDS
 
 _REMIND_SECONDS = 60.0
 
@@ -52,7 +53,7 @@ def configure_logging(
 ) -> None:
     """Sets up logging once per process; every line has the fields of `bound`.
 
-    `strict` makes an undeclared name or field an error; the tests use it.
+    `strict` makes an undeclared name or field, or a value of another type, an error; the tests use it.
     """
     _options.update(show_addresses=show_addresses, strict=strict)
     _process_fields.clear()
@@ -161,6 +162,13 @@ def _refuse_undeclared(_logger: Any, _method: str, event_dict: MutableMapping[st
         raise AssertionError(f"log event {event_dict['event']!r} is not declared in schemas/log_events.py")
     if unknown := set(event_dict) - declared.fields - COMMON_FIELDS - {"exc_info"}:
         raise AssertionError(f"log event {event_dict['event']!r} has undeclared fields {sorted(unknown)}")
+    for name, value in event_dict.items():
+        field = LOG_FIELDS.get(name) or COMMON_LOG_FIELDS.get(name)
+        if field is not None and not field.allows(msgspec.to_builtins(value, enc_hook=repr)):
+            raise AssertionError(
+                f"{name}={value!r} of log event {event_dict['event']!r} is not {field.type!r}, as schemas/log_field.py "
+                "declares it"
+            )
     return event_dict
 
 

@@ -121,10 +121,7 @@ LOGS = Board(
         ),
         Panel(
             title="Warnings and errors",
-            says=(
-                "The lines themselves, of all processes. "
-                "docs/operating.md tells what to do about the important ones, docs/log-events.md what each means."
-            ),
+            says=("The lines themselves, of all processes. docs/log-events.md tells what each means, and what to do."),
             kind=Kind.LINES,
             unit="",
             targets=(shows(lines().where("level", "=~", "warning|error").shown("reason", "detail")),),
