@@ -9,6 +9,8 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "An account exists from now on. `actor` is a person, the configuration, or the source whose event named it.",
         "account",
         "actor",
+        "time_zone",
+        "summary_recipients",
         "act_id",
     ),
     "account.changed": _event(
@@ -146,6 +148,7 @@ ACT_LOG_EVENTS: dict[str, LogEvent] = {
         "state",
         "rule",
         "actor",
+        "act_id",
         remedy="If `state` is `requested`, a person decides: `bouncekeeper safelist list --status requested`.",
     ),
     "token.created": _event(

@@ -25,7 +25,7 @@ from schemas.queue_topology import (
     SHARED_LANES,
     lane_queue,
 )
-from tests.docs.log_examples import LINES_VARIABLE, keep_lines
+from tests.docs.log_examples import keep_lines
 from tests.process_roles import as_process, make_roles
 from tests.properties import load_profiles
 from tests.providers.coverage_line import COVERAGE_LINE
@@ -124,8 +124,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _strict_logging() -> None:
     """An undeclared log event or field, or a value of another type, fails the test that logs it."""
     configure_logging(level="debug", strict=True)
-    if file := os.environ.get(LINES_VARIABLE):
-        keep_lines(Path(file))
+    keep_lines()
 
 
 @pytest.fixture(autouse=True)

@@ -22,9 +22,8 @@ async def test_an_account_is_added_once_by_a_person_whose_name_is_kept(shell: Sh
     )
     assert (added.status, added.output) == (0, "added shop-eu\n")
     lines = [json.loads(line) for line in added.errors.splitlines()]
-    assert [(line["event"], line["account"], line["actor"]) for line in lines] == [
-        ("account.added", "shop-eu", getpass.getuser()),
-        ("account.changed", "shop-eu", getpass.getuser()),
+    assert [(line["event"], line["account"], line["actor"], line["time_zone"]) for line in lines] == [
+        ("account.added", "shop-eu", getpass.getuser(), "Europe/Berlin"),
     ]
     assert "jane@example.org" not in added.errors
     again = await shell.run("accounts", "add", "shop-eu")

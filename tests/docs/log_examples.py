@@ -6,6 +6,7 @@ written keeps the example that it has. Only the time and temporary folders are c
 """
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -18,15 +19,19 @@ from schemas.log_event import COMMON_FIELDS
 from schemas.log_events import LOG_EVENTS
 from schemas.log_field import COMMON_LOG_FIELDS, LOG_FIELDS
 
-LINES_VARIABLE = "BOUNCEKEEPER_LOG_LINES"
+# Read at once: tests run without the variables of the one who starts them.
+LINES_FILE = os.environ.get("BOUNCEKEEPER_LOG_LINES")
 _EXAMPLES = Path(__file__).parent / "log_examples.jsonl"
 _MOMENT = "2026-03-04T05:06:07.833001Z"
 _TEMPORARY = re.compile(r"(?:/tmp|/dev/shm)/[\w.-]+")
 _LONGEST = 1200  # characters: a page is for reading
 
 
-def keep_lines(file: Path) -> None:
-    """All lines that this process logs from now on are added to the file too. Call it after `configure_logging`."""
+def keep_lines() -> None:
+    """Lines are added to the file too, if one is named. Call it after `configure_logging`."""
+    if LINES_FILE is None:
+        return
+    file = Path(LINES_FILE)
 
     def keep(_logger: Any, _method: str, line: Any) -> str:
         with file.open("a", encoding="utf-8") as lines:

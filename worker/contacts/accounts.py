@@ -127,8 +127,9 @@ async def add_account(
             return False
         act_id = await record_act(connection, f"accounts add {name}", actor=actor, now=now, account=name)
         await _change_settings(connection, name, time_zone, summary_recipients)
-    _log.info("account.added", account=name, actor=actor, act_id=act_id)
-    _log_change(name, actor, act_id, time_zone, summary_recipients)
+    _log.info(
+        "account.added", account=name, actor=actor, act_id=act_id, **_settings_told(time_zone, summary_recipients)
+    )
     return True
 
 
@@ -145,7 +146,8 @@ async def set_account(
     async with transaction(pool, "changing an account") as connection:
         account = await _change_settings(connection, name, time_zone, summary_recipients)
         act_id = await record_act(connection, f"accounts set {name}", actor=actor, now=now, account=name)
-    _log_change(name, actor, act_id, time_zone, summary_recipients)
+    if told := _settings_told(time_zone, summary_recipients):
+        _log.info("account.changed", account=name, actor=actor, act_id=act_id, **told)
     return account
 
 
@@ -158,16 +160,14 @@ async def _change_settings(
     return account
 
 
-def _log_change(
-    name: str, actor: str, act_id: int, time_zone: str | None, summary_recipients: Sequence[str] | None
-) -> None:
+def _settings_told(time_zone: str | None, summary_recipients: Sequence[str] | None) -> dict[str, str]:
+    """The fields of a line that tell what was set."""
     fields: dict[str, str] = {}
     if time_zone is not None:
         fields["time_zone"] = text_field(time_zone)
     if summary_recipients is not None:
         fields["summary_recipients"] = text_field(", ".join(summary_recipients) or "nobody")
-    if fields:
-        _log.info("account.changed", account=name, actor=actor, act_id=act_id, **fields)
+    return fields
 
 
 def _refusal(account: str, names: list[str]) -> RequestRefused:

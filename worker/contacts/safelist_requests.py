@@ -184,7 +184,7 @@ class _Run:
             metrics.SAFELIST_REQUESTS.labels(self._question.kind.value, "refused").inc()
         if applied is not None:
             _count(outcome)
-            _log_request(outcome)
+            _log_request(outcome, act_id=None if self._act is None else self._act.id)
             report_decisions(applied)
         return outcome
 
@@ -298,7 +298,7 @@ def _count(outcome: RequestOutcome) -> None:
         metrics.SAFELIST_REQUESTS.labels(view.kind.value, view.state.value).inc()
 
 
-def _log_request(outcome: RequestOutcome) -> None:
+def _log_request(outcome: RequestOutcome, *, act_id: int | None) -> None:
     view = outcome.request
     if view is None:
         return
@@ -312,4 +312,5 @@ def _log_request(outcome: RequestOutcome) -> None:
         state=view.state.value,
         rule=view.rule,
         actor=view.requested_by,
+        act_id=act_id,
     )

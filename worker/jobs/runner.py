@@ -154,14 +154,14 @@ class JobRunner:
         if locked.cancelled_by is not None:
             metrics.JOBS_ENDED.labels(job.kind, CANCELLED).inc()
             _log.info("job.cancelled", **told, actor=locked.cancelled_by, counts=counts)
-        elif parts:
-            if locked.started_at is None:
-                _log.info("job.started", **told, actor=locked.requested_by)
+            return _Outcome.ENDED
+        if locked.started_at is None:  # also of a job that has nothing to do: each that ends has begun
+            _log.info("job.started", **told, actor=locked.requested_by)
+        if parts:
             return _Outcome.WORKED
-        else:
-            seconds = (self._clock() - (locked.started_at or self._clock())).total_seconds()
-            metrics.JOBS_ENDED.labels(job.kind, DONE).inc()
-            _log.info("job.ended", **told, actor=locked.requested_by, seconds=round(seconds, 3), counts=counts)
+        seconds = (self._clock() - (locked.started_at or self._clock())).total_seconds()
+        metrics.JOBS_ENDED.labels(job.kind, DONE).inc()
+        _log.info("job.ended", **told, actor=locked.requested_by, seconds=round(seconds, 3), counts=counts)
         return _Outcome.ENDED
 
     async def _fail(self, job: JobRow, error: Exception) -> None:
