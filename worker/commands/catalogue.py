@@ -37,6 +37,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "explain": CommandEntry("explain", "an address's status: why, since when, by which rule and events", "ask"),
     "campaign": CommandEntry("campaign", "what became of a campaign's messages, and its recipients", "ask"),
     "person": CommandEntry("person", "a person's addresses, and where each stands", "ask"),
+    "report": CommandEntry("report", "bounces, blocked and freed over a span of time, as one HTML file", "ask"),
     "mail-token": CommandEntry(
         "mail_token", "makes the token that lets a mail's bounces and complaints be believed", "ask"
     ),

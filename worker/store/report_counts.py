@@ -1,0 +1,164 @@
+"""Counts of what happened within a span of time, for a report. Postgres counts; no row of a contact comes here."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from schemas.kind_rank import KIND_RANKS
+from schemas.vocabulary import Blocks, Channel, Kind
+from worker.store.pool import Connection
+
+BOUNCES = (Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED, Kind.DROPPED)
+_BOUNCE_RANKS = [KIND_RANKS[kind] for kind in BOUNCES]
+
+
+class Span(NamedTuple):
+    """What is counted: from `since`, up to but not including `until`."""
+
+    since: datetime
+    until: datetime
+    account: str | None  # None: all accounts
+
+
+class CauseCount(NamedTuple):
+    """Bounces of one cause within one day, week, month or year (UTC)."""
+
+    begins_at: datetime
+    cause: str
+    bounces: int
+
+
+class ChangeCount(NamedTuple):
+    """How many contacts could be mailed no longer, or again, within one day, week, month or year (UTC)."""
+
+    begins_at: datetime
+    blocked: int
+    freed: int
+
+
+class BounceCounts(Struct, frozen=True, kw_only=True):
+    """The bounces of a span in three ways, each of which adds up to all of them."""
+
+    by_cause: list[CauseCount]
+    by_provider: dict[str, int]
+    by_source: dict[str, int]
+
+
+class DomainCounts(Struct, frozen=True, kw_only=True):
+    """The mail domains with the most bounces. '' stands for contacts without one, such as phone numbers."""
+
+    bounces: dict[str, int]
+    domains: int  # all that had any
+
+
+class TotalCounts(Struct, frozen=True, kw_only=True):
+    """What happened within a span."""
+
+    bounces: int
+    hard_bounces: int
+    complaints: int
+    unsubscribes: int
+    blocked: int
+    freed: int
+
+
+_OF_ACCOUNT = "($3::text IS NULL OR EXISTS (SELECT FROM contacts c WHERE c.id = {table}.contact_id AND c.account = $3))"
+_ENTRIES = f"entries e WHERE e.occurred_at >= $1 AND e.occurred_at < $2 AND {_OF_ACCOUNT.format(table='e')}"
+_CHANGES = f"status_changes s WHERE s.recorded_at >= $1 AND s.recorded_at < $2 AND {_OF_ACCOUNT.format(table='s')}"
+_BLOCKED = f"s.old_blocks = '{Blocks.NONE}' AND s.new_blocks <> '{Blocks.NONE}'"
+_FREED = f"s.old_blocks <> '{Blocks.NONE}' AND s.new_blocks = '{Blocks.NONE}'"
+
+# First by ids, which shrinks millions of rows to hundreds; these are named then and counted in three ways.
+_COUNT_BOUNCES = f"""
+    WITH counted AS (
+        SELECT date_trunc($4, e.occurred_at) AS begins_at, e.cause, e.provider, e.source, e.vendor_event,
+               e.beside ->> 'cause' AS own_cause, e.beside ->> 'provider' AS own_provider,
+               e.beside ->> 'source' AS own_source, count(*) AS bounces
+          FROM {_ENTRIES} AND e.rank = ANY ($5::smallint[])
+         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    ), named AS (
+        SELECT n.begins_at, coalesce(cause.word, n.own_cause, 'none') AS cause,
+               coalesce(vendor_event.brought_by, provider.word, n.own_provider, '') AS provider,
+               coalesce(source.word, n.own_source, '') AS source, n.bounces
+          FROM counted n
+          LEFT JOIN words cause ON cause.id = n.cause
+          LEFT JOIN words provider ON provider.id = n.provider
+          LEFT JOIN words source ON source.id = n.source
+          LEFT JOIN words vendor_event ON vendor_event.id = n.vendor_event
+    )
+    SELECT begins_at, cause, provider, source, sum(bounces)::bigint AS bounces
+      FROM named GROUP BY GROUPING SETS ((begins_at, cause), (provider), (source))
+     ORDER BY begins_at, bounces DESC, cause, provider, source
+"""  # noqa: S608 - the parts are constants above
+_COUNT_DOMAINS = f"""
+    WITH counted AS (
+        SELECT e.contact_id, count(*) AS bounces FROM {_ENTRIES} AND e.rank = ANY ($4::smallint[]) GROUP BY 1
+    ), domains AS (
+        SELECT CASE WHEN c.channel = '{Channel.EMAIL}' AND strpos(c.address, '@') > 0
+                    THEN reverse(split_part(reverse(c.address), '@', 1)) ELSE '' END AS domain,
+               sum(n.bounces)::bigint AS bounces
+          FROM counted n LEFT JOIN contacts c ON c.id = n.contact_id GROUP BY 1
+    )
+    SELECT domain, bounces, count(*) OVER () AS domains FROM domains ORDER BY bounces DESC, domain LIMIT $5
+"""  # noqa: S608 - as above
+_COUNT_CHANGES = f"""
+    SELECT date_trunc($4, s.recorded_at) AS begins_at,
+           count(*) FILTER (WHERE {_BLOCKED}) AS blocked, count(*) FILTER (WHERE {_FREED}) AS freed
+      FROM {_CHANGES} GROUP BY 1 ORDER BY 1
+"""  # noqa: S608 - as above
+_TOTALS = f"""
+    SELECT * FROM (
+        SELECT count(*) FILTER (WHERE e.rank = ANY ($4::smallint[])) AS bounces,
+               count(*) FILTER (WHERE e.rank = {KIND_RANKS[Kind.HARD_BOUNCE]}) AS hard_bounces,
+               count(*) FILTER (WHERE e.rank = {KIND_RANKS[Kind.COMPLAINT]}) AS complaints,
+               count(*) FILTER (WHERE e.rank = {KIND_RANKS[Kind.UNSUBSCRIBE]}) AS unsubscribes
+          FROM {_ENTRIES}
+    ) of_entries, (
+        SELECT count(*) FILTER (WHERE {_BLOCKED}) AS blocked, count(*) FILTER (WHERE {_FREED}) AS freed
+          FROM {_CHANGES}
+    ) of_changes
+"""  # noqa: S608 - as above
+
+
+async def limit_statements(connection: Connection, *, timeout_seconds: float) -> None:
+    """Until its transaction ends, Postgres cancels a statement of the connection that takes longer."""
+    await connection.execute(
+        "SELECT set_config('statement_timeout', $1, true)", str(max(1, int(timeout_seconds * 1000)))
+    )
+
+
+async def count_bounces(connection: Connection, span: Span, *, unit: str) -> BounceCounts:
+    """The bounces that happened within the span. `unit` is day, week, month or year."""
+    by_cause, by_provider, by_source = [], {}, {}
+    for begins_at, cause, provider, source, bounces in await connection.fetch(
+        _COUNT_BOUNCES, *span, unit, _BOUNCE_RANKS
+    ):
+        if begins_at is not None:
+            by_cause.append(CauseCount(begins_at, cause, bounces))
+        elif provider is not None:
+            by_provider[provider] = bounces
+        else:
+            by_source[source] = bounces
+    return BounceCounts(by_cause=by_cause, by_provider=by_provider, by_source=by_source)
+
+
+async def count_domains(connection: Connection, span: Span, *, most: int) -> DomainCounts:
+    """The `most` mail domains with the most bounces within the span, the largest first."""
+    rows = await connection.fetch(_COUNT_DOMAINS, *span, _BOUNCE_RANKS, most)
+    return DomainCounts(
+        bounces={row["domain"]: row["bounces"] for row in rows}, domains=rows[0]["domains"] if rows else 0
+    )
+
+
+async def count_changes(connection: Connection, span: Span, *, unit: str) -> list[ChangeCount]:
+    """The contacts that were blocked and freed within the span, the earliest first."""
+    return [ChangeCount(*row) for row in await connection.fetch(_COUNT_CHANGES, *span, unit)]
+
+
+async def count_totals(connection: Connection, span: Span) -> TotalCounts:
+    """What happened within the span in all."""
+    row = await connection.fetchrow(_TOTALS, *span, _BOUNCE_RANKS)
+    if row is None:
+        raise AssertionError("an aggregate gives one row")
+    return TotalCounts(**row)
