@@ -1,5 +1,5 @@
 -- Finds failures and status changes by their time (worker/store/report_counts.py). Both tables grow in about the order of
--- these times, so that an index of a few kilobytes for a gigabyte of rows skips what is older; several ranges for each
+-- these times, so that an index of less than a thousandth of the table skips what is older; several ranges for each
 -- part of the table, because a late report of an old bounce would spoil a single one.
 -- depends: 0022_campaigns 0022_months_by_function
 
