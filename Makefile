@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stack test test-fast lint drill bench clean
+.PHONY: help run demo stack test test-fast lint drill bench docs clean
 
 help: ## this list
 	@echo 'make TARGET [ARGS="…"]'
@@ -44,6 +44,11 @@ drill: $(VENV)/installed-dev ## what is promised while processes, RabbitMQ and P
 
 bench: $(VENV)/installed-dev ## how fast it is, each number beside what it is measured against
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+docs: $(VENV)/installed-dev ## these pages as a website with search, in build/docs-site/site
+	@$(BIN)/python -m deploy.docs_site build/docs-site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file build/docs-site/mkdocs.yml
+	@echo 'open build/docs-site/site/index.html'
 
 clean: ## removes what make made; your data in .data stays
 	rm -rf $(VENV) .venv-peers .services .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis build dist *.egg-info
