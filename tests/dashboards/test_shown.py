@@ -69,6 +69,7 @@ def test_every_panel_of_flow_and_contacts_shows_something_after_the_demo(
     trees: dict[str, Tree], tmp_path: Path
 ) -> None:
     lines = demo_lines(tmp_path)
+    assert all('"process":"demo"' in line.text for line in lines)  # else the collector drops it
     values = {query: shown(query, trees, lines) for query in LOGQL if query.board in {"logs/flow", "logs/contacts"}}
     assert [str(query) for query, value in values.items() if not value] == []
     more_than_zero = {query.panel for query, value in values.items() if isinstance(value, int) or any(value.values())}

@@ -1,5 +1,6 @@
 """The profile `observability` of the compose file: its services, and what each of them reads."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from deploy.dashboards.generator.log_query import LABELS
 from schemas.log_events import LOG_EVENTS
 from tests.dashboards.board_files import FOLDER, boards
+from tests.dashboards.logql import grammar
 from tests.dashboards.promtool import promtool
 from tests.docs.pages import REPOSITORY
 
@@ -86,6 +88,17 @@ class TestCollector:
         assert [name for name in LOG_EVENTS if not re.fullmatch(form, name)] == []
         for other in ("", "started", "GET /", "Server listening."):
             assert not re.fullmatch(form, other)
+
+    def test_its_selectors_are_logql_that_loki_accepts(self) -> None:
+        selectors = [json.loads(f'"{text}"') for text in re.findall(r'selector = "((?:[^"\\]|\\.)*)"', ALLOY)]
+        assert len(selectors) == 3
+        for tree in grammar().parse(selectors):
+            assert tree.is_logql
+            matchers = list(tree.every("Matcher"))
+            # One of them must not be true of a label that is missing.
+            assert any(
+                one.children[1].text in {"=", "=~"} and one.children[2].string not in {"", ".*"} for one in matchers
+            )
 
     def test_its_parts_are_there_and_its_brackets_close(self) -> None:
         code = re.sub(r"^\s*//.*$", "", ALLOY, flags=re.MULTILINE)
