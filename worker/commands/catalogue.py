@@ -64,5 +64,6 @@ COMMANDS: dict[str, CommandEntry] = {
     "endpoints": CommandEntry("endpoints", "applications that receive webhooks, and their state", "look after"),
     "doctor": CommandEntry("doctor", "what is missing or unreachable, and the remedy", "look after"),
     "postgres": CommandEntry("postgres", "runs psql, pg_dump or deploy/restore on the database", "look after"),
+    "watch": CommandEntry("watch", "a live board in the terminal, made from the log", "look after"),
     "healthcheck": CommandEntry("healthcheck", "checks that a URL answers 200, for containers", "look after"),
 }
