@@ -7,7 +7,17 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Start": ("index", "running", "finding-your-way"),
     "Concepts": ("architecture", "classification", "policy", "names"),
     "Contacts": ("checking", "contacts", "unsubscribe", "safelist", "summary", "campaigns", "consuming", "api"),
-    "Operations": ("operating", "dashboards", "kubernetes", "systemd", "least-rights", "mail", "benchmarks"),
+    "Operations": (
+        "operating",
+        "growing",
+        "watching",
+        "dashboards",
+        "kubernetes",
+        "systemd",
+        "least-rights",
+        "mail",
+        "benchmarks",
+    ),
     "Reference": ("configuration", "command-line", "log-events", "errors", "kubernetes-values"),
     "Providers": ("providers", "adding-a-provider"),
 }
