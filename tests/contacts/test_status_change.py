@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from schemas.log_events import LOG_EVENTS
 from schemas.mailbox_provider import MAILBOX_PROVIDERS, mailbox_provider
 from schemas.vocabulary import Cause, Channel, Kind
+from tests.captured_lines import capture_logs
 from tests.contacts.test_applying import apply
 from tests.schemas.feedback_events import make_event
 from worker.contacts.contact_state import UNKNOWN_STANDING

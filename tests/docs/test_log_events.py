@@ -8,6 +8,7 @@ import pytest
 from schemas.log_event import COMMON_FIELDS, anchor_of
 from schemas.log_events import LOG_EVENTS
 from schemas.log_field import COMMON_LOG_FIELDS, LOG_FIELDS
+from tests.captured_lines import capture_logs
 from tests.docs.log_examples import choose, examples, faults_of
 from tests.docs.pages import REPOSITORY, anchors_of
 from tests.test_house import SOURCES, logged_names
@@ -90,6 +91,14 @@ def test_a_line_with_a_value_of_another_type_fails_the_test_that_writes_it() -> 
         log.info("mailbox.emptied", source="main", queued="1", postponed=0, passed_over=0, seconds=0.1)
     with pytest.raises(AssertionError, match="seconds=None"):
         log.info("mailbox.emptied", source="main", queued=1, postponed=0, passed_over=0, seconds=None)
+
+
+def test_a_line_that_a_test_captures_is_held_to_its_declaration_too() -> None:
+    with capture_logs() as lines:
+        get_logger().info("partition.made", month="2026-03")
+        with pytest.raises(AssertionError, match="month=3"):
+            get_logger().info("partition.made", month=3)
+    assert [line["month"] for line in lines] == ["2026-03"]
 
 
 def test_the_line_that_tells_most_becomes_the_example_and_a_wrong_one_never() -> None:

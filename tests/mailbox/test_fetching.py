@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from schemas.envelope import Envelope, decode_envelope, decode_parcel
 from schemas.lane import SHARED_LANE, Lane
 from schemas.source import Source
+from tests.captured_lines import capture_logs
 from tests.mailbox.imap_server import ImapServer
 from tests.waiting import stays
 from worker.errors import ImpossibleSetting, MailboxUnavailable, QueueUnavailable

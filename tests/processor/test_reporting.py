@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-from structlog.testing import capture_logs
-
 from schemas.envelope import Envelope, new_delivery_id
 from schemas.log_events import LOG_EVENTS
+from tests.captured_lines import capture_logs
 from tests.providers.sample_events import NOW
 from worker.processor.parsing import ParsedDelivery, ParsedParcels
 from worker.processor.reporting import report_unknown

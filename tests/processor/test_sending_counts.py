@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 import prometheus_client
-from structlog.testing import capture_logs
 
 from schemas.feedback_event import FeedbackEvent
 from schemas.log_events import LOG_EVENTS
 from schemas.vocabulary import Kind
+from tests.captured_lines import capture_logs
 from tests.contacts.test_applying import apply
 from tests.schemas.feedback_events import START, make_event
 from worker.contacts.batch_terms import SENDING_KINDS

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from structlog.testing import capture_logs
 
 from schemas.source import Secret
 from schemas.vocabulary import Kind, Way
+from tests.captured_lines import capture_logs
 from tests.providers.reading import parse_envelope
 from tests.receiver.conftest import Start
 from tests.receiver.running_receiver import RunningReceiver, TallyingWriter, is_empty, take_envelopes

@@ -58,7 +58,7 @@ def configure_logging(
     _options.update(show_addresses=show_addresses, strict=strict)
     _process_fields.clear()
     _process_fields.update(bound)
-    processors: list[structlog.typing.Processor] = [_refuse_undeclared] if strict else []
+    processors: list[structlog.typing.Processor] = [refuse_undeclared] if strict else []
     processors += [_add_common_fields, *(_json_renderers() if json_lines else _console_renderers())]
     structlog.configure(
         processors=processors,
@@ -156,7 +156,8 @@ _shared_lines = _SharedLines()
 atexit.register(_shared_lines.flush)
 
 
-def _refuse_undeclared(_logger: Any, _method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def refuse_undeclared(_logger: Any, _method: str, event_dict: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A processor of structlog: raises AssertionError for a line that is not as schemas/log_events.py declares it."""
     declared = LOG_EVENTS.get(event_dict["event"])
     if declared is None:
         raise AssertionError(f"log event {event_dict['event']!r} is not declared in schemas/log_events.py")
