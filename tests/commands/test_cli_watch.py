@@ -42,7 +42,11 @@ async def test_a_stream_is_watched_to_its_end() -> None:
         encoded, _ = await as_json.communicate()
 
     assert (plain.returncode, as_json.returncode, errors) == (0, 0, b"")
-    assert output.decode().splitlines()[-1].endswith("queue age unknown, changed 0, trouble: none")
+    assert (
+        output.decode()
+        .splitlines()[-1]
+        .endswith("queue age unknown, changed 0, trouble: none, lines that are no JSON: 1")
+    )
     board = json.loads(encoded.splitlines()[-1])
     assert (board["lines"], board["unreadable"]) == (3, 1)
     assert (board["sources"][0]["source"], board["sources"][0]["webhooks"]) == ("eu", 2)

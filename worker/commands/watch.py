@@ -36,7 +36,7 @@ one line of JSON.
 examples:
   bouncekeeper watch --log /var/log/bouncekeeper.log      follows the file, also when it is rotated
   docker compose logs --follow --no-log-prefix receiver processor 2>&1 | bouncekeeper watch --log -
-  bouncekeeper up 2>&1 | bouncekeeper watch --log - --json
+  bouncekeeper up --logs-format json 2>&1 | bouncekeeper watch --log - --json
 """
     parser.add_argument(
         "--log", required=True, metavar="FILE", help="the log's JSON lines; - reads them from standard input"

@@ -25,12 +25,13 @@ def board_line(board: Board) -> str:
     return (
         f"{board.at:%H:%M:%S} in {board.webhooks_per_second:.1f}/s, queue age {_age(board)}, "
         f"changed {total}{f' ({changed})' if changed else ''}, trouble: {trouble or 'none'}"
+        f"{f', lines that are no JSON: {board.unreadable}' if board.unreadable else ''}"
     )
 
 
 def drawn_board(board: Board, *, heading: str) -> RenderableType:
     """As tables, beside each other where there is room."""
-    unread = f", {board.unreadable} of them unreadable" if board.unreadable else ""
+    unread = f', {board.unreadable} of them no JSON (logs.format = "json" makes it)' if board.unreadable else ""
     top = Text.assemble(
         (f"{board.webhooks_per_second:.1f}", "bold"),
         " webhooks/s in the last minute   queue age ",
