@@ -46,7 +46,7 @@ BEGIN
             -- What people and applications decide, under the lock of its contact.
             GRANT INSERT ON entries, words TO bouncekeeper_api;
             GRANT INSERT, UPDATE ON acts, contacts, safelist_requests, status_changes TO bouncekeeper_api;
-            GRANT INSERT, UPDATE ON contact_tags, people TO bouncekeeper_api;
+            GRANT INSERT, UPDATE, DELETE ON contact_tags, people TO bouncekeeper_api;
             GRANT INSERT, UPDATE, DELETE ON checkpoints, refolds TO bouncekeeper_api;
             -- The feed gives changes their place when they are first asked for.
             GRANT UPDATE ON status_feed TO bouncekeeper_api;

@@ -144,10 +144,10 @@ async def test_a_table_is_decided_about_for_each_process(owner: "asyncpg.Connect
     assert {name: rights["api", name] - {"SELECT"} for name in tables if rights["api", name] - {"SELECT"}} == {
         "acts": {"INSERT", "UPDATE"},
         "checkpoints": {"DELETE", "INSERT", "UPDATE"},
-        "contact_tags": {"INSERT", "UPDATE"},
+        "contact_tags": {"DELETE", "INSERT", "UPDATE"},
         "contacts": {"INSERT", "UPDATE"},
         "entries": {"INSERT"},
-        "people": {"INSERT", "UPDATE"},
+        "people": {"DELETE", "INSERT", "UPDATE"},
         "refolds": {"DELETE", "INSERT", "UPDATE"},
         "safelist_requests": {"INSERT", "UPDATE"},
         "status_changes": {"INSERT", "UPDATE"},
