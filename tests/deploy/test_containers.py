@@ -31,8 +31,12 @@ def test_a_machine_that_cannot_run_containers_is_told_so_with_an_exit_code_of_it
     [
         ({"in_effect": 1}, "1 accepted webhooks are lost"),
         ({"refused": 3}, "3 connections were refused"),
+        ({"cut": 2}, "2 connections were cut"),
         ({"answers": Counter({200: 2, 502: 1})}, "answers [502] are neither 200 nor 503"),
-        ({"answers": Counter({200: 2, 503: 1}), "asks_once": True}, "1 answers were 503"),
+        (
+            {"answers": Counter({200: 2, 503: 1}), "asks_once": True, "reasons": Counter({"later": 1})},
+            "1 answers were 503: ['later']",
+        ),
         ({"failure": "the front did not start"}, "the front did not start"),
         ({"answers": Counter(), "accepted": set(), "in_effect": 0}, "nothing was accepted"),
     ],
@@ -43,7 +47,7 @@ def test_the_ledger_tells_each_broken_promise(seen: dict[str, object], told: str
 
 def test_the_ledger_lets_the_front_alone_refuse_and_receivers_ask_for_webhooks_again() -> None:
     assert Ledger(scene="kept", **KEPT).broken == []  # type: ignore[arg-type]
-    assert Ledger(scene="front", may_refuse=True, refused=9, **KEPT).broken == []  # type: ignore[arg-type]
+    assert Ledger(scene="front", may_refuse=True, may_cut=True, refused=9, cut=1, **KEPT).broken == []  # type: ignore[arg-type]
     again = Counter({200: 2, 503: 7})
     assert Ledger(scene="receivers", **{**KEPT, "answers": again}).broken == []  # type: ignore[arg-type]
 

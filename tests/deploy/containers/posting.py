@@ -76,13 +76,17 @@ class Esp:
             try:
                 url = f"{_FRONT}/webhooks/{self._source}"
                 async with client.post(url, data=request.body, headers=list(request.headers.items())) as answer:
-                    await answer.read()
+                    text = await answer.text()
                     ledger.answers[answer.status] += 1
+                    if answer.status != 200:
+                        ledger.reasons[text.strip()[:100]] += 1
                     if answer.status == 200:
                         ledger.accepted.add(address)
                         return
-            except (aiohttp.ClientError, TimeoutError):
+            except aiohttp.ClientConnectorError:
                 ledger.refused += 1
+            except (aiohttp.ClientError, TimeoutError):
+                ledger.cut += 1
             await pause(random.uniform(*_PAUSE_SECONDS), "the ESP sends it again later")
 
     async def _wait_for_effect(self, ledger: Ledger) -> None:
