@@ -189,8 +189,8 @@ UPGRADES = {
     "upgrade after an edited front": edited_front,
 }
 LOSSES = {
+    "loss of the front": loss_of("front"),
     **{f"loss of {service}": loss_of(service) for service in ("receiver", "processor", "api", "rabbitmq", "postgres")},
     "loss of all receivers": loss_of_all_receivers,
     "plain up after an edited configuration": plain_up_after_an_edit,
-    "loss of the front": loss_of("front"),
 }
