@@ -27,8 +27,14 @@ DID_NOT_RUN = 77
 _INSIDE = "--in-namespace"
 _UPGRADE_POSTS = 1_500
 _POSTS = 300
-# A front that reads its configuration again, or dies, closes connections that callers keep open; they must expect that.
-_MAY_CUT = {"upgrade after an edited front", "loss of the front"}
+# A front that reads its configuration again, or dies, closes connections that callers keep open. So does HAProxy to
+# the few whose receiver ends just then while no other is left.
+_MAY_CUT = {
+    "upgrade after an edited front",
+    "loss of the front",
+    "loss of all receivers",
+    "plain up after an edited configuration",
+}
 
 
 def main() -> int:
