@@ -3,7 +3,8 @@
 -- tests/store/test_process_roles.py asks for it.
 
 -- Of a dump that was restored without rights, everybody could call them.
-REVOKE EXECUTE ON FUNCTION make_month_of_calm_events, retire_month_of_calm_events, drop_month_of_calm_events
+REVOKE EXECUTE ON FUNCTION
+    forget_idle_act, make_month_of_calm_events, retire_month_of_calm_events, drop_month_of_calm_events
     FROM PUBLIC;
 
 DO $$
@@ -32,7 +33,7 @@ BEGIN
                 refolds, replay_tokens, safelist_requests, status_changes, status_feed, summary_mails, words
                 TO bouncekeeper_processor;
             GRANT EXECUTE ON FUNCTION
-                make_month_of_calm_events, retire_month_of_calm_events, drop_month_of_calm_events
+                forget_idle_act, make_month_of_calm_events, retire_month_of_calm_events, drop_month_of_calm_events
                 TO bouncekeeper_processor;
 
         WHEN 'bouncekeeper_api' THEN
@@ -48,6 +49,7 @@ BEGIN
             GRANT INSERT, UPDATE ON acts, contacts, safelist_requests, status_changes TO bouncekeeper_api;
             GRANT INSERT, UPDATE, DELETE ON contact_tags, people TO bouncekeeper_api;
             GRANT INSERT, UPDATE, DELETE ON checkpoints, refolds TO bouncekeeper_api;
+            GRANT EXECUTE ON FUNCTION forget_idle_act TO bouncekeeper_api;
             -- The feed gives changes their place when they are first asked for.
             GRANT UPDATE ON status_feed TO bouncekeeper_api;
             GRANT UPDATE (last_used_at) ON tokens TO bouncekeeper_api;
@@ -57,7 +59,7 @@ BEGIN
                 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', current_schema(), role
             );
             GRANT EXECUTE ON FUNCTION
-                make_month_of_calm_events, retire_month_of_calm_events, drop_month_of_calm_events
+                forget_idle_act, make_month_of_calm_events, retire_month_of_calm_events, drop_month_of_calm_events
                 TO bouncekeeper_operator;
 
         WHEN 'bouncekeeper_reader' THEN

@@ -244,3 +244,18 @@ def test_the_file_says_what_each_role_is_for() -> None:
     text = ROLES_FILE.read_text()
     for process in PROCESSES:
         assert f"'bouncekeeper_{process}'" in text
+
+
+async def test_the_api_forgets_an_act_only_while_nothing_has_come_of_it(
+    database_dsn: str, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    made = "INSERT INTO acts (actor, role, what, at, finished_at) VALUES ('ann', 'operator', 'call', now(), $1) RETURNING id"
+    unfinished = await owner.fetchval(made, None)
+    finished = await owner.fetchval(made, datetime.now(UTC))
+    api = await asyncpg.connect(as_process(database_dsn, "api"))
+    try:
+        assert await api.fetchval("SELECT forget_idle_act($1)", unfinished) is True
+        assert await api.fetchval("SELECT forget_idle_act($1)", finished) is False
+    finally:
+        await api.close()
+    assert [record["id"] for record in await owner.fetch("SELECT id FROM acts WHERE actor = 'ann'")] == [finished]

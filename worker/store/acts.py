@@ -72,16 +72,9 @@ async def lock_unfinished_act(connection: Connection, act_id: int) -> bool:
 
 
 async def forget_idle_act(connection: Connection, act_id: int) -> bool:
-    """True if no safelist request came of the act: then it is gone. To be called in a transaction."""
-    if await connection.fetchrow("SELECT FROM acts WHERE id = $1 FOR UPDATE", act_id) is None:
-        return True
-    # A statement of its own: it sees what the transactions have stored that this one has waited for.
-    gone = await connection.fetchval(
-        "DELETE FROM acts WHERE id = $1 AND NOT EXISTS (SELECT FROM safelist_requests WHERE request_act_id = $1)"
-        " RETURNING id",
-        act_id,
-    )
-    return gone is not None
+    """True if the act is gone: it was not finished, and no safelist request came of it. Call it in a transaction."""
+    gone: bool = await connection.fetchval("SELECT forget_idle_act($1)", act_id)
+    return gone
 
 
 async def claim_act(connection: Connection, act_id: int) -> bool:
