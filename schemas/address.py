@@ -13,7 +13,8 @@ _LONGEST_TEXT = 2_000  # characters around and in an address
 _PLAIN = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9][a-z0-9.-]{0,252}[a-z0-9]\Z")
 _BETWEEN_DIGITS = re.compile(r"[\s().\-]")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_WITHIN_TEXT = re.compile(r"[^\s<>\"'`,;:()\[\]]+@[^\s<>\"'`,;:()\[\]]+")
+# The part before the @ may stand in quotes and hold spaces then: up to the 64 characters of RFC 5321, 4.5.3.1.
+_WITHIN_TEXT = re.compile(r"(?:\"(?:[^\"\\]|\\.){1,64}\"|[^\s<>\"'`,;:()\[\]]+)@[^\s<>\"'`,;:()\[\]]+", re.DOTALL)
 # Seven digits and more, however they are grouped. Dates are hidden too, which is the safe side.
 _DIGITS_WITHIN_TEXT = re.compile(r"\+?\(?[0-9](?:[\s().\-/]{0,3}[0-9]){6,}")
 _IN_BRACKETS = re.compile(r"<([^<>]*)>?\s*\Z")

@@ -128,6 +128,11 @@ def test_addresses_and_numbers_within_a_text_are_masked_and_the_rest_stays() -> 
     assert mask_addresses(text) == masked
 
 
+def test_an_address_in_quotes_is_masked_within_a_text_whatever_the_quotes_hold() -> None:
+    text = r'said "hello" to "jane doe"@example.org, "a@b \" c"@b.example and "no address"'
+    assert mask_addresses(text) == 'said "hello" to "***@example.org, "***@b.example and "no address"'
+
+
 @pytest.mark.parametrize(
     "spelling", ["+491701234567", "+49 170 1234567", "+49 (170) 123-45.67", "whatsapp:+491701234567"]
 )

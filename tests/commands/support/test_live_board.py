@@ -82,7 +82,6 @@ def test_no_address_is_shown_wherever_it_stands(field: str) -> None:
             else line(f"about {address}", level="error")
             for name in READ_FIELDS
             for address in ("jane.dunmore@example.org", "+491701234567", '"jane dunmore"@example.org')
-            if field == "contact" or '"' not in address
         )
     )
     for text in (drawn(board), board_line(board), msgspec.json.encode(board).decode()):
