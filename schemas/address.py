@@ -14,7 +14,9 @@ _PLAIN = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9][a-z0-9.-]{0,25
 _BETWEEN_DIGITS = re.compile(r"[\s().\-]")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # The part before the @ may stand in quotes and hold spaces then: up to the 64 characters of RFC 5321, 4.5.3.1.
-_WITHIN_TEXT = re.compile(r"(?:\"(?:[^\"\\]|\\.){1,64}\"|[^\s<>\"'`,;:()\[\]]+)@[^\s<>\"'`,;:()\[\]]+", re.DOTALL)
+# Without an @ in the pattern of the others: it would be looked for from each character of a long text to its end.
+_WORD = r"[^\s<>\"'`,;:()\[\]]+"
+_WITHIN_TEXT = re.compile(rf"\"(?:[^\"\\]|\\.){{1,64}}\"@{_WORD}|{_WORD}", re.DOTALL)
 # Seven digits and more, however they are grouped. Dates are hidden too, which is the safe side.
 _DIGITS_WITHIN_TEXT = re.compile(r"\+?\(?[0-9](?:[\s().\-/]{0,3}[0-9]){6,}")
 _IN_BRACKETS = re.compile(r"<([^<>]*)>?\s*\Z")
@@ -130,5 +132,10 @@ def mask_address(address: str) -> str:
 
 def mask_addresses(text: str) -> str:
     """The text with each address masked by `mask_address`, and `***` for anything like a phone number."""
-    masked = _WITHIN_TEXT.sub(lambda match: mask_address(match.group()), text)
+    masked = _WITHIN_TEXT.sub(_mask_word, text)
     return _DIGITS_WITHIN_TEXT.sub("***", masked)
+
+
+def _mask_word(match: re.Match[str]) -> str:
+    word = match.group()
+    return mask_address(word) if "@" in word[1:-1] else word

@@ -1,5 +1,6 @@
 """One spelling for each address: whatever spelling a block came in, a look-up in any other finds it."""
 
+import time
 import unicodedata
 
 import pytest
@@ -145,3 +146,10 @@ def test_spellings_of_one_phone_number_meet(spelling: str) -> None:
 )
 def test_a_number_without_its_country_is_not_a_phone_number(text: str) -> None:
     assert normalise_phone_number(text) is None
+
+
+@pytest.mark.parametrize("part", ["x", "x@", '"', '"a', "1 ", "@"])
+def test_a_long_text_is_masked_in_time_that_grows_with_its_length(part: str) -> None:
+    started = time.process_time()
+    mask_addresses(part * 200_000)
+    assert time.process_time() - started < 10  # seconds; it was minutes

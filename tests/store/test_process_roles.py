@@ -4,6 +4,7 @@ That they are enough is proved elsewhere: the processors, the API and the queue 
 """
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -249,7 +250,9 @@ def test_the_file_says_what_each_role_is_for() -> None:
 async def test_the_api_forgets_an_act_only_while_nothing_has_come_of_it(
     database_dsn: str, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    made = "INSERT INTO acts (actor, role, what, at, finished_at) VALUES ('ann', 'operator', 'call', now(), $1) RETURNING id"
+    made = """
+        INSERT INTO acts (actor, role, what, at, finished_at) VALUES ('ann', 'operator', 'call', now(), $1) RETURNING id
+    """
     unfinished = await owner.fetchval(made, None)
     finished = await owner.fetchval(made, datetime.now(UTC))
     api = await asyncpg.connect(as_process(database_dsn, "api"))
