@@ -14,6 +14,7 @@ from aiohttp import ClientSession, ClientTimeout
 
 from tests.api.test_service import http_status, settings_for
 from tests.benchmarks.machine import child_processes
+from tests.process_roles import make_roles
 from tests.waiting import until
 from worker.api.service import run_api
 from worker.local_services.postgres import EmbeddedPostgres
@@ -27,6 +28,7 @@ _PATIENCE_SECONDS = 5.0  # of who asks a probe, such as Kubernetes or a health c
 async def postgres() -> AsyncIterator[EmbeddedPostgres]:
     with TemporaryDirectory(prefix="bouncekeeper-own-postgres-", ignore_cleanup_errors=True) as folder:
         async with await EmbeddedPostgres.start(Path(folder)) as started:
+            await make_roles(started.dsn)
             await migrate(started.dsn)
             yield started
 

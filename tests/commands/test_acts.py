@@ -129,7 +129,7 @@ OF_NO_PERSON = {
     *("up", "receiver", "processor", "api", "mailbox", "stack"),  # they run: process.started
     "migrate",  # database.upgraded: test_cli_migrate.py
     "demo",
-    *("check", "why", "explain", "campaign", "person", "mail-token", "unsubscribe-link"),
+    *("check", "why", "explain", "campaign", "person", "report", "watch", "mail-token", "unsubscribe-link"),
     *("policy show", "policy list", "accounts list", "accounts show", "tokens list", "dead-letters list"),
     *("dead-letters show", "jobs list", "jobs show", "jobs watch", "safelist list", "endpoints list"),
     *("sources list", "sources test", "sources try", "summary", "doctor", "postgres", "healthcheck"),
