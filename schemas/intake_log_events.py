@@ -143,8 +143,8 @@ INTAKE_LOG_EVENTS: dict[str, LogEvent] = {
         "source",
         "provider",
         "body_bytes",
-        remedy="Please report it, with the traceback in the line. `bouncekeeper sources try` on the body shows whether "
-        "a newer version reads it.",
+        remedy="Please report it, with the traceback in the line. The vendor goes on sending it: after an upgrade that "
+        "mends the bug it is accepted.",
     ),
     "webhook.postponed": _event(
         "warning",
