@@ -70,6 +70,15 @@ CASES = (
         silent_at=(10, 14, 50),
         fires={35: {}},
     ),
+    Case(  # receivers expose the gauges without labels all the while
+        alert="ProcessorsGone",
+        series={
+            'bouncekeeper_queue_depth_parcels{job="processor", queue="rabbitmq"}': "3x10 _x30 3x30",
+            'bouncekeeper_oldest_age_seconds{job="receiver"}': "0x70",
+        },
+        silent_at=(10, 14, 50),
+        fires={35: {}},
+    ),
     Case(
         alert="QueueAway",
         series={
@@ -135,8 +144,18 @@ CASES = (
             'bouncekeeper_endpoint_attempts_total{endpoint="shop", outcome="failed"}': "0x60 0+1x300 300x60",
             'bouncekeeper_endpoint_attempts_total{endpoint="shop", outcome="taken"}': "0+1x60 60x300 60+1x60",
         },
-        silent_at=(50, 100, 400),
-        fires={300: {"endpoint": "shop"}},
+        silent_at=(50, 85, 400),
+        fires={95: {"endpoint": "shop"}, 300: {"endpoint": "shop"}},
+    ),
+    Case(  # nothing was sent for a day, and attempts are as seldom as they become
+        alert="EndpointFails",
+        series={
+            'bouncekeeper_endpoint_attempts_total{endpoint="shop", outcome="failed"}': "0x60 1+1x5 "
+            + " ".join(f"{n}x5" for n in range(7, 20))
+            + " 19x60"
+        },
+        silent_at=(60, 74, 180),
+        fires={80: {"endpoint": "shop"}, 130: {"endpoint": "shop"}},
     ),
     Case(  # nothing had been set aside: the counter comes into being with its first event
         alert="DeadLetters",
@@ -277,6 +296,22 @@ NEAR_MISSES = (
         alert="SourceBehind",
         series={'bouncekeeper_lane_depth_parcels{queue="rabbitmq", source="a", work="bulk"}': "5000x60"},
         silent_at=(30, 59),
+    ),
+    NearMiss(  # one processor of two ends
+        alert="ProcessorsGone",
+        series={
+            'bouncekeeper_queue_depth_parcels{instance="a", queue="rabbitmq"}': "3x10",
+            'bouncekeeper_queue_depth_parcels{instance="b", queue="rabbitmq"}': "3x60",
+        },
+        silent_at=(30, 50),
+    ),
+    NearMiss(  # the application restarts
+        alert="EndpointFails",
+        series={
+            'bouncekeeper_endpoint_attempts_total{endpoint="shop", outcome="failed"}': "0x30 0+1x9 9x80",
+            'bouncekeeper_endpoint_attempts_total{endpoint="shop", outcome="taken"}': "0+1x30 30x9 30+1x80",
+        },
+        silent_at=tuple(range(30, 80)),
     ),
     NearMiss(
         alert="CallersTurnedAway",

@@ -99,6 +99,13 @@ def test_both_tongues_have_the_alerts_that_are_declared() -> None:
     assert len(BY_NAME) == len(ALERTS)
 
 
+def test_the_page_names_those_that_one_of_the_two_alone_can_tell() -> None:
+    page = (REPOSITORY / "docs" / "dashboards.md").read_text()
+    for whose, without in (("Prometheus", "log"), ("Loki", "metrics")):
+        (named,) = re.findall(rf"^- {whose} alone: (.+)$", page, re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", named)) == {one.name for one in ALERTS if not getattr(one, without)}
+
+
 @pytest.mark.parametrize("rule", rules("prometheus"), ids=lambda rule: rule["alert"])
 def test_a_rule_of_prometheus_names_declared_metrics(rule: dict[str, Any]) -> None:
     assert undeclared_in_promql(rule["expr"]) == []

@@ -64,6 +64,19 @@ FIRES: list[tuple[str, list[Happening], dict[str, str]]] = [
     ),
     ("WebhooksRefused", [("webhook.refused", 2, {"source": "new"})], {"source": "new"}),
     ("NoWebhooks", [("webhook.accepted", 30 * 60, {"source": "a"})], {"source": "a"}),
+    ("ProcessorsGone", [("batch.applied", 12, {}), ("webhook.accepted", 2, {"source": "a"})], {}),
+    ("PostgresAway", [("batch.applied", 90, {}), ("consumer.suspended", 60, {"queue": "rabbitmq"})], {}),
+    (
+        "PostgresAway",
+        [
+            ("consumer.suspended", 600, {"queue": "rabbitmq"}),
+            ("consumer.resumed", 590, {"queue": "rabbitmq"}),
+            ("process.started", 500, {"role": "processor"}),
+            ("consumer.suspended", 60, {"queue": "rabbitmq"}),
+            ("process.started", 30, {"role": "receiver"}),
+        ],
+        {},
+    ),
     ("QueueAway", [("broker.lost", 1, {"role": "receiver"})], {"role": "receiver"}),
     (
         "CallersTurnedAway",
@@ -75,6 +88,16 @@ FIRES: list[tuple[str, list[Happening], dict[str, str]]] = [
     ("SummaryRefused", [("summary.refused", 50, {"attempts": 1})], {}),
     ("ProcessorsBehind", [("batch.applied", 1, {"oldest_age_seconds": 400.5})], {}),
     ("EndpointFails", [("endpoint.failed", 60, {"endpoint": "shop"})], {"endpoint": "shop"}),
+    (
+        "EndpointFails",
+        [("endpoint.recovered", 90, {"endpoint": "shop"}), ("endpoint.failed", 75, {"endpoint": "shop"})],
+        {"endpoint": "shop"},
+    ),
+    (
+        "EndpointDisabled",
+        [("endpoint.recovered", 23 * 60, {"endpoint": "shop"}), ("endpoint.disabled", 22 * 60, {"endpoint": "shop"})],
+        {"endpoint": "shop"},
+    ),
     ("DeadLetters", [("delivery.set_aside", 30, {"reason": "parser_defect"})], {"reason": "parser_defect"}),
     ("JobFailed", [("job.failed", 30, {"kind": "policy"})], {"kind": "policy"}),
     ("QuestionsRefused", [("token.refused", 1, {"reason": "guessing", "count": 1271})], {"reason": "guessing"}),
@@ -104,15 +127,31 @@ SILENT: list[tuple[str, list[Happening]]] = [
     ),
     ("NoWebhooks", [("webhook.accepted", 49 * 60, {"source": "a"})]),
     ("NoWebhooks", [("webhook.accepted", 30 * 60, {"source": "unsubscribe_page"})]),
+    ("ProcessorsGone", [("webhook.accepted", 5, {"source": "a"}), ("batch.applied", 5, {})]),
+    ("ProcessorsGone", [("webhook.accepted", 11, {"source": "a"})]),
+    (
+        "PostgresAway",
+        [("consumer.suspended", 60, {"queue": "rabbitmq"}), ("consumer.resumed", 50, {"queue": "rabbitmq"})],
+    ),
+    (
+        "PostgresAway",
+        [("consumer.suspended", 60, {"queue": "rabbitmq"}), ("process.started", 50, {"role": "processor"})],
+    ),
+    ("PostgresAway", [("consumer.suspended", 60, {"queue": "rabbitmq"}), ("batch.applied", 1, {})]),
     ("QueueAway", [("broker.lost", 5, {"role": "receiver"}), ("broker.connected", 3, {"role": "receiver"})]),
     ("CallersTurnedAway", [("connection.cut_off", 1, {"role": "api", "reason": "too_slow", "count": 30})]),
     ("MailboxAway", [("mailbox.lost", 6, {"source": "reports"}), ("mailbox.opened", 5, {"source": "reports"})]),
-    ("SummariesNotSent", [("summary.postponed", 70, {"attempts": 3}), ("summary.sent", 50, {"attempts": 4})]),
+    ("SummariesNotSent", [("summary.postponed", 121, {"attempts": 3}), ("summary.sent", 50, {"attempts": 4})]),
     ("SummaryRefused", [("summary.postponed", 1, {"attempts": 1})]),
     ("ProcessorsBehind", [("batch.applied", 1, {"oldest_age_seconds": 2.5})]),
     (
         "EndpointFails",
         [("endpoint.failed", 60, {"endpoint": "shop"}), ("endpoint.recovered", 30, {"endpoint": "shop"})],
+    ),
+    ("EndpointFails", [("endpoint.failed", 60, {"endpoint": "shop"}), ("endpoint.disabled", 59, {"endpoint": "shop"})]),
+    (
+        "EndpointDisabled",
+        [("endpoint.disabled", 60, {"endpoint": "shop"}), ("endpoint.enabled", 30, {"endpoint": "shop"})],
     ),
     ("DeadLetters", [("delivery.set_aside", 61, {"reason": "parser_defect"})]),
     ("JobFailed", [("job.ended", 30, {"kind": "policy"})]),
@@ -140,6 +179,30 @@ def test_an_alert_fires(alert: str, happenings: list[Happening], labels: dict[st
 @pytest.mark.parametrize(("alert", "happenings"), SILENT)
 def test_an_alert_is_silent(alert: str, happenings: list[Happening]) -> None:
     assert firing(alert, happenings) == {}
+
+
+# How many minutes ago lines were written; the alert is asked each minute, and must be true for as long as `for` says.
+LASTING: list[tuple[str, str, dict[str, Any], list[float], bool]] = [
+    ("SummariesNotSent", "summary.postponed", {"attempts": 3}, [185, 124, 62, 0], True),
+    ("SummariesNotSent", "summary.postponed", {"attempts": 3}, [119.5], False),
+    ("EndpointFails", "endpoint.failed", {"endpoint": "shop"}, [16, 15.9, 15.8], True),
+    ("EndpointFails", "endpoint.failed", {"endpoint": "shop"}, [150, 75], True),
+    ("EndpointFails", "endpoint.failed", {"endpoint": "shop"}, [14, 13.9], False),
+    ("ProcessorsGone", "webhook.accepted", {"source": "a"}, [6], True),
+    ("ProcessorsGone", "webhook.accepted", {"source": "a"}, [4], False),
+]
+
+
+@pytest.mark.parametrize(("alert", "event", "fields", "minutes_ago", "fires"), LASTING)
+def test_it_fires_once_it_has_been_so_for_long_enough(
+    alert: str, event: str, fields: dict[str, Any], minutes_ago: list[float], *, fires: bool
+) -> None:
+    groups = yaml.safe_load((REPOSITORY / "deploy" / "alerts" / "loki" / "bouncekeeper.yaml").read_text())["groups"]
+    (lasts,) = [rule["for"] for group in groups for rule in group["rules"] if rule["alert"] == alert]
+    minutes = {"m": 1, "h": 60}[lasts[-1]] * int(lasts[:-1])
+    lines = log(*((event, ago, fields) for ago in minutes_ago))
+    asked = (metric(rules()[alert], lines, at=NOW.timestamp() - 60 * ago) for ago in range(minutes + 1))
+    assert all(asked) is fires
 
 
 def test_every_rule_is_tried_both_ways() -> None:

@@ -74,6 +74,13 @@ class TestServices:
             folder, _, base = file.rpartition("/")
             assert (REPOSITORY / mounts(services[name])[folder] / base).is_file(), name
 
+    def test_the_collectors_folder_is_none_that_its_image_has(self, services: dict[str, Any]) -> None:
+        """Root without capabilities cannot enter the image's own, which belongs to another user, mode 770."""
+        alloy = services["alloy"]
+        (path,) = [word.partition("=")[2] for word in alloy["command"] if word.startswith("--storage.path=")]
+        assert [volume for volume in alloy["volumes"] if volume.startswith("alloy:")] == [f"alloy:{path}"]
+        assert not path.startswith("/var/lib/alloy")
+
 
 class TestCollector:
     def test_it_makes_the_labels_that_the_queries_count_on_and_no_others(self) -> None:
@@ -122,6 +129,9 @@ class TestLoki:
     def test_it_keeps_what_the_alerts_look_back_at(self) -> None:
         limits = read("loki.yaml")["limits_config"]
         assert int(limits["retention_period"].removesuffix("h")) >= 48
+
+    def test_it_answers_what_panels_of_all_domains_ask(self) -> None:
+        assert read("loki.yaml")["limits_config"]["max_query_series"] == 5000
 
 
 class TestPrometheus:

@@ -34,6 +34,12 @@ def _outcome(*outcomes: str) -> Series:
     return _series(metrics.WEBHOOKS).where("outcome", "=~", "|".join(outcomes)).where("source", "!=", "")
 
 
+def _since(began: Lines, ended: Lines, *by: str, over: str) -> str:
+    """What began and has not ended since. Moments are whole seconds, so that an end in the same second counts."""
+    start = began.last_seen(*by, over=over)
+    return f"({start} unless {ended.last_seen(*by, over=over)} >= {start})"
+
+
 def _silent(before: str, now: str) -> str:
     return f"{before} > 0 unless {now} > 0"
 
@@ -61,7 +67,12 @@ _REFUSED = _outcome("refused").rate("source", over="15m")
 _REFUSED_LINES = _lines("webhook.refused").where("source", "!=", "").count("source", over="15m")
 _BLOCKS = _series(metrics.STATUS_CHANGES).where("status", "=~", _BLOCKING)
 _BLOCK_LINES = _lines("status.changed").where("new_status", "=~", _BLOCKING)
-_TAKEN = _grown(_series(metrics.ENDPOINT_ATTEMPTS).where("outcome", "=", "taken"), "endpoint", over="2h")
+_TAKEN = _grown(_series(metrics.ENDPOINT_ATTEMPTS).where("outcome", "=", "taken"), "endpoint", over="15m")
+_NOT_RESUMED = _since(_lines("consumer.suspended"), _lines("consumer.resumed"), over="1d")
+# A processor that was ended while it waited resumes nothing: the next one starts, and stores.
+_NOT_STARTED_AGAIN = _since(
+    _lines("consumer.suspended"), _lines("process.started").where("role", "=", "processor"), over="1d"
+)
 
 ALERTS = (
     Alert(
@@ -106,8 +117,24 @@ ALERTS = (
         metrics=f"absent({_series(metrics.CONNECTIONS).where('role', '=', 'receiver').total()})",
     ),
     Alert(
+        name="ProcessorsGone",
+        summary="No processor stores what comes in: webhooks wait in the queue, and statuses stay as they are",
+        severity=Severity.PAGE,
+        lasts="5m",
+        # Every process exposes the gauges without labels; this one only those that read the queue.
+        metrics=f"absent({_series(metrics.QUEUE_DEPTH_PARCELS).total()})",
+        log=_silent(_lines("webhook.accepted").count(over="10m"), _lines("batch.applied").count(over="10m")),
+    ),
+    Alert(
+        name="PostgresAway",
+        summary="Processors have no Postgres, and store nothing: webhooks wait in the queue",
+        severity=Severity.PAGE,
+        lasts="2m",
+        log=f"{_NOT_RESUMED} and {_NOT_STARTED_AGAIN} unless {_lines('batch.applied').count(over='5m')} > 0",
+    ),
+    Alert(
         name="QueueAway",
-        summary="Receivers park in Postgres, or have only RabbitMQ left",
+        summary="Receivers cannot use a queue: they park in Postgres, or store nothing if that is away too",
         severity=Severity.PAGE,
         lasts="2m",
         metrics=f"{_series(metrics.QUEUE_AVAILABLE).lowest('queue')} == 0",
@@ -139,7 +166,7 @@ ALERTS = (
         severity=Severity.TICKET,
         lasts="2h",
         metrics=f"{_series(metrics.SUMMARY_MAILS_WAITING).highest()} > 0",
-        log=f"{_lines('summary.postponed', 'summary.failed').count(over='1h')} > 0",
+        log=f"{_lines('summary.postponed', 'summary.failed').count(over='2h')} > 0",
     ),
     Alert(
         name="SummaryRefused",
@@ -177,14 +204,26 @@ ALERTS = (
         name="EndpointFails",
         summary="The application behind {{ $labels.endpoint }} takes no webhooks of ours",
         severity=Severity.TICKET,
-        lasts="30m",
+        lasts="15m",
+        # Attempts are at most some six minutes apart.
         metrics=(
-            f"{_series(metrics.ENDPOINT_ATTEMPTS).where('outcome', '=', 'failed').rate('endpoint', over='2h')} > 0"
+            f"{_series(metrics.ENDPOINT_ATTEMPTS).where('outcome', '=', 'failed').rate('endpoint', over='15m')} > 0"
             f" unless {_TAKEN}"
         ),
-        log=(
-            f"{_lines('endpoint.failed', 'endpoint.disabled').count('endpoint', over='2h')} > 0"
-            f" unless {_lines('endpoint.recovered').count('endpoint', over='2h')} > 0"
+        # Lines about it are up to an hour and a quarter apart.
+        log=_since(
+            _lines("endpoint.failed"),
+            _lines("endpoint.recovered", "endpoint.disabled", "endpoint.enabled", "endpoint.forgotten"),
+            "endpoint",
+            over="2h",
+        ),
+    ),
+    Alert(
+        name="EndpointDisabled",
+        summary="{{ $labels.endpoint }} gets no webhooks of ours until a person enables it",
+        severity=Severity.TICKET,
+        log=_since(
+            _lines("endpoint.disabled"), _lines("endpoint.enabled", "endpoint.forgotten"), "endpoint", over="1d"
         ),
     ),
     Alert(

@@ -329,7 +329,8 @@ METRICS = Board(
         Panel(
             title="Queues that accept parcels",
             says=(
-                "It is 1 while receivers reach the queue, 0 while it is away or blocked. "
+                "It is 1 while receivers reach the queue, 0 while it is away or blocked. With RabbitMQ, they put into "
+                "Postgres only while that is away, so Postgres is 0 only after it has failed then. "
                 "If both are 0, webhooks are answered 503: start RabbitMQ or Postgres."
             ),
             kind=Kind.CURVES,
