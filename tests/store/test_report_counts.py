@@ -44,6 +44,8 @@ async def some_bounces(pool: Pool) -> None:
         (make_event(Kind.DROPPED, day=2.1, cause=full, key="4"), phone),
         (make_event(Kind.COMPLAINT, day=1, cause=Cause.ABUSE_REPORT, key="5"), jane),
         (make_event(Kind.UNSUBSCRIBE, day=1, key="6"), jane),
+        (make_event(Kind.FORBIDS_CONTACT, day=1.1, key="once more"), jane),
+        (make_event(Kind.DECLINES_COMMERCIAL, day=1.2, key="for the first time"), shop),
         (make_event(Kind.HARD_BOUNCE, day=2.5, cause=gone, key="the day after"), jane),
     ]
     encoder = EventEncoder()
@@ -120,8 +122,8 @@ async def test_totals_are_of_the_span_and_of_the_account_alone(pool: Pool) -> No
         of_shop = await count_totals(connection, THREE_DAYS._replace(account="shop-eu"))
         domains = await count_domains(connection, THREE_DAYS._replace(account="shop-eu"), most=10)
 
-    assert totals == TotalCounts(bounces=4, hard_bounces=1, complaints=1, unsubscribes=1, blocked=2, freed=1)
-    assert of_shop == TotalCounts(bounces=1, hard_bounces=0, complaints=0, unsubscribes=0, blocked=1, freed=0)
+    assert totals == TotalCounts(bounces=4, hard_bounces=1, complaints=1, unsubscribes=2, blocked=2, freed=1)
+    assert of_shop == TotalCounts(bounces=1, hard_bounces=0, complaints=0, unsubscribes=1, blocked=1, freed=0)
     assert domains.bounces == {"shop.example": 1}
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from schemas.decision import DECISION_RANKS, DecisionKind
 from schemas.kind_rank import KIND_RANKS
 from schemas.vocabulary import Blocks, Channel, Kind
 from worker.store.pool import Connection
@@ -107,12 +108,23 @@ _COUNT_CHANGES = f"""
            count(*) FILTER (WHERE {_BLOCKED}) AS blocked, count(*) FILTER (WHERE {_FREED}) AS freed
       FROM {_CHANGES} GROUP BY 1 ORDER BY 1
 """  # noqa: S608 - as above
+# By which a person asks for less: by a click, or told to somebody of ours. Who asks again is one contact all the same.
+_WISHES = ", ".join(
+    str(rank)
+    for rank in (
+        *(KIND_RANKS[kind] for kind in (Kind.UNSUBSCRIBE, Kind.DECLINES_COMMERCIAL, Kind.FORBIDS_CONTACT)),
+        *(
+            DECISION_RANKS[kind]
+            for kind in (DecisionKind.UNSUBSCRIBED, DecisionKind.DECLINED_COMMERCIAL, DecisionKind.DO_NOT_CONTACT)
+        ),
+    )
+)
 _TOTALS = f"""
     SELECT * FROM (
         SELECT count(*) FILTER (WHERE e.rank = ANY ($4::smallint[])) AS bounces,
                count(*) FILTER (WHERE e.rank = {KIND_RANKS[Kind.HARD_BOUNCE]}) AS hard_bounces,
                count(*) FILTER (WHERE e.rank = {KIND_RANKS[Kind.COMPLAINT]}) AS complaints,
-               count(*) FILTER (WHERE e.rank = {KIND_RANKS[Kind.UNSUBSCRIBE]}) AS unsubscribes
+               count(DISTINCT e.contact_id) FILTER (WHERE e.rank IN ({_WISHES})) AS unsubscribes
           FROM {_ENTRIES}
     ) of_entries, (
         SELECT count(*) FILTER (WHERE {_BLOCKED}) AS blocked, count(*) FILTER (WHERE {_FREED}) AS freed

@@ -19,7 +19,7 @@ _TOTALS = {
     "bounces": ("bounces", "failures of all kinds"),
     "hard_bounces": ("hard bounces", "will fail again"),
     "complaints": ("complaints", "pressed “spam”"),
-    "unsubscribes": ("unsubscribes", "asked for no more"),
+    "unsubscribes": ("unsubscribed", "contacts who asked for less, or for nothing more"),
     "blocked": ("contacts blocked", "may no longer be sent some or all mail"),
     "freed": ("contacts freed", "may be sent everything again"),
 }
