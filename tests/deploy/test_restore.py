@@ -201,6 +201,110 @@ async def test_nothing_is_touched_while_a_process_of_ours_is_connected(database_
     assert len(await databases(database_dsn)) == 1
 
 
+@pytest.fixture
+async def plain_owner(other_server: EmbeddedPostgres) -> str:
+    """A database whose owner may make databases, but not look into other users' sessions; another user is there."""
+    connection = await asyncpg.connect(other_server.dsn)
+    try:
+        await connection.execute("CREATE ROLE plain LOGIN CREATEDB PASSWORD 'plain'")
+        await connection.execute("CREATE ROLE crm LOGIN PASSWORD 'crm'")
+        await connection.execute("CREATE DATABASE plain OWNER plain")
+    finally:
+        await connection.close()
+    dsn = dsn_of(other_server, "plain", "plain")
+    await asyncio.to_thread(migrate_to, dsn, "9999")
+    return dsn
+
+
+def dsn_of(server: EmbeddedPostgres, user: str, database: str) -> str:
+    options = conninfo_to_dict(server.dsn)
+    return f"postgresql://{user}:{user}@{options['host']}:{options['port']}/{database}"
+
+
+async def test_another_users_session_is_seen_by_an_owner_without_more_rights(
+    plain_owner: str, other_server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    saved = await dump(plain_owner, tmp_path / "dump")
+    session = await asyncpg.connect(dsn_of(other_server, "crm", "plain"))
+    try:
+        said = await run([RESTORE, "--without-migrate", saved], plain_owner, expected=1)
+        assert "plain is in use by: somebody" in said
+        assert "nothing was changed" in said
+    finally:
+        await session.close()
+    assert await databases(plain_owner) == {"plain"}
+    await run([RESTORE, "--without-migrate", saved], plain_owner)
+
+
+async def test_who_may_connect_is_as_before(plain_owner: str, tmp_path: Path) -> None:
+    connection = await asyncpg.connect(plain_owner)
+    try:
+        await connection.execute("REVOKE ALL ON DATABASE plain FROM PUBLIC")
+        await connection.execute("GRANT CONNECT, TEMPORARY ON DATABASE plain TO crm WITH GRANT OPTION")
+    finally:
+        await connection.close()
+    before = await rights(plain_owner)
+    saved = await dump(plain_owner, tmp_path / "dump")
+
+    await run([RESTORE, "--without-migrate", "--drop-old", saved], plain_owner)
+
+    assert await rights(plain_owner) == before
+    assert ("crm", "CONNECT", True) in before
+    assert not [right for right in before if right[0] == "PUBLIC"]
+
+
+async def rights(dsn: str) -> set[tuple[str, str, bool]]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        records = await connection.fetch(
+            """
+            SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END, privilege_type, is_grantable
+              FROM pg_database, aclexplode(datacl) WHERE datname = current_database()
+            """
+        )
+        return {(record[0], record[1], record[2]) for record in records}
+    finally:
+        await connection.close()
+
+
+async def test_if_the_names_cannot_be_exchanged_it_says_what_is_left_and_how_to_go_on(
+    plain_owner: str, other_server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    saved = await dump(plain_owner, tmp_path / "dump")
+    superuser = await asyncpg.connect(other_server.dsn)
+    try:
+        # Its user may still make databases, but no longer rename this one.
+        await superuser.execute("ALTER DATABASE plain OWNER TO crm")
+        said = await run([RESTORE, "--without-migrate", saved], plain_owner, expected=1)
+        assert await databases(plain_owner) == {"plain", "plain_restoring"}
+        assert "the restored database waits as plain_restoring" in said
+        for statement in said.rpartition("rename both: ")[2].strip().split("; "):
+            await superuser.execute(statement)
+        (kept,) = await databases(plain_owner) - {"plain"}
+        assert kept.startswith("plain_before_20")
+    finally:
+        await superuser.close()
+
+
+async def test_a_dump_from_standard_input_is_not_put_into_memory(database_dsn: str, tmp_path: Path) -> None:
+    saved = await dump(database_dsn, tmp_path / "dump")
+    watching = tmp_path / "bin" / "mktemp"
+    watching.parent.mkdir()
+    watching.write_text('#!/bin/sh\necho "$@" >&2\nexec /usr/bin/mktemp "$@"\n')
+    watching.chmod(0o755)
+    path = f"{watching.parent}:{os.environ['PATH']}"
+    command: list[str | Path] = ["env", f"PATH={client_programs()}:{path}"]
+    restore: list[str | Path] = [RESTORE, "--without-migrate", "--drop-old", "-"]
+
+    said = await run([*command, "--unset=TMPDIR", *restore], database_dsn, stdin=saved.read_bytes())
+    assert said.startswith("-d /var/tmp/restore.")
+    said = await run([*command, f"TMPDIR={tmp_path}", *restore], database_dsn, stdin=saved.read_bytes())
+    assert said.startswith(f"-d {tmp_path}/restore.")
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("restore.")]  # noqa: PTH208 - in a coroutine
+    said = await run([*command, f"TMPDIR={tmp_path}/none", *restore], database_dsn, expected=1)
+    assert f"nothing can be written to {tmp_path}/none: set TMPDIR" in said
+
+
 @pytest.mark.parametrize(
     ("kept_share", "complaint"),
     [(0.9, "could not be restored: see above; test_"), (0.02, "is no dump of pg_dump --format custom")],

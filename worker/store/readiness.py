@@ -13,7 +13,8 @@ _MIGRATIONS_TABLE = "_yoyo_migration"
 _ANSWER_SECONDS = 2.0  # who asks a probe does not wait much longer
 _CONNECT_SECONDS = 10.0
 
-# Named by what pg_restore calls its sessions. Those of another user show no name to us: the index tells then.
+# Named by what pg_restore calls its sessions, which Postgres shows to every user. Who has given them another name
+# (PGAPPNAME) is told by the index.
 _RESTORE = """
     SELECT pid FROM pg_stat_activity
      WHERE datname = current_database() AND application_name = 'pg_restore' AND pid <> pg_backend_pid()
