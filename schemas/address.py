@@ -14,9 +14,16 @@ _PLAIN = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9][a-z0-9.-]{0,25
 _BETWEEN_DIGITS = re.compile(r"[\s().\-]")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # The part before the @ may stand in quotes and hold spaces then: up to the 64 characters of RFC 5321, 4.5.3.1.
-# Without an @ in the pattern of the others: it would be looked for from each character of a long text to its end.
-_WORD = r"[^\s<>\"'`,;:()\[\]]+"
-_WITHIN_TEXT = re.compile(rf"\"(?:[^\"\\]|\\.){{1,64}}\"@{_WORD}|{_WORD}", re.DOTALL)
+# Words have no @ in their pattern: it would be looked for from each character of a long text to its end. They are
+# possessive and all else is bounded, for the same reason. The characters ' and ` may be part of an address.
+_WORD = r"[^\s<>\",;:()\[\]]++"
+_REMARK = r"\([^()]{0,200}\)"  # a comment beside the @
+_HOST = rf"(?:{_WORD}|\[[^\]\s]{{1,64}}\])"
+_WITHIN_TEXT = re.compile(
+    rf"\"(?:[^\"\\]|\\.){{1,64}}\"(?:{_REMARK})?@(?:{_REMARK})?{_HOST}"
+    rf"|{_WORD}(?:(?:{_REMARK}@|(?<=@))(?:{_REMARK})?{_HOST})?",
+    re.DOTALL,
+)
 # Seven digits and more, however they are grouped. Dates are hidden too, which is the safe side.
 _DIGITS_WITHIN_TEXT = re.compile(r"\+?\(?[0-9](?:[\s().\-/]{0,3}[0-9]){6,}")
 _IN_BRACKETS = re.compile(r"<([^<>]*)>?\s*\Z")
@@ -138,4 +145,8 @@ def mask_addresses(text: str) -> str:
 
 def _mask_word(match: re.Match[str]) -> str:
     word = match.group()
-    return mask_address(word) if "@" in word[1:-1] else word
+    address = word.strip("'`")
+    if "@" not in address[1:-1]:
+        return word
+    before, _, after = word.partition(address)
+    return f"{before}{mask_address(address)}{after}"

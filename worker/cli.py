@@ -53,6 +53,8 @@ def _run(name: str, module_name: str, words: list[str]) -> int:
     )
     parser.set_defaults(command=name)
     command.configure(parser)
+    if (unreadable := _not_utf8(words)) is not None:
+        parser.error(f"{unreadable} holds bytes that are not UTF-8: type it again, in a terminal that is set to UTF-8")
     parsed = parser.parse_args(words)
 
     from worker.commands.support.failure import tell_failure  # noqa: PLC0415 - after parsing: usage errors need none of it
@@ -65,6 +67,22 @@ def _run(name: str, module_name: str, words: list[str]) -> int:
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the last frame: a bug is told with its traceback
         return tell_failure(error, as_json=getattr(parsed, "json", False))
+
+
+def _not_utf8(words: Sequence[str]) -> str | None:
+    """Which argument cannot be stored, printed or sent: Python hands its odd bytes on as lone surrogates (PEP 383).
+
+    Named by its place and flag and not by its text, which may be a secret.
+    """
+    for place, word in enumerate(words, start=1):
+        if word.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in word):
+            continue
+        flag, _, value = word.partition("=")
+        if value and flag.startswith("--") and flag.isascii():
+            return f"argument {place} ({flag})"
+        before = words[place - 2] if place > 1 else ""
+        return f"argument {place} (after {before})" if before.startswith("--") else f"argument {place}"
+    return None
 
 
 def _print_help() -> None:

@@ -12,7 +12,7 @@ from tests.schemas.feedback_events import make_event
 from worker.providers.vendors.unsubscribe_page.unsubscribe_token import UnsubscribeKeys, UnsubscribeLink
 
 JANE = "jane@example.org"
-FAULTS = ["  ", "x" * 201, "ne\x00ws", "ne\nws", "ne\u202ews"]
+FAULTS = ["  ", "x" * 201, "ne\x00ws", "ne\nws", "ne\u2028ws"]
 
 
 async def post(client: ClientSession, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:

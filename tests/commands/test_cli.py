@@ -74,6 +74,31 @@ def test_a_misspelt_command_is_reported_with_what_was_meant(tmp_path: Path) -> N
     assert "did you mean receiver?" in done.stderr
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_refuses_bytes_that_are_not_utf8(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, named in (
+        (["x\udcff"], "argument 1 holds bytes that are not UTF-8"),
+        (["a@b.example", "--account", "\udcff", "--json"], "argument 3 (after --account) holds bytes"),
+        (["--account=\udcff"], "argument 1 (--account) holds bytes"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([name, *words])
+        assert ended.value.code == ExitCode.USAGE
+        assert named in capsys.readouterr().err
+
+
+def test_bytes_that_are_not_utf8_are_refused_as_a_shell_gives_them(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "campaign", b"\xff"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == ExitCode.USAGE
+    assert b"argument 1 holds bytes that are not UTF-8" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("former", "name"), [("receive", "receiver"), ("work", "processor"), ("fetch-mail", "mailbox")]
 )

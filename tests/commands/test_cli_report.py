@@ -75,6 +75,8 @@ async def test_a_database_that_is_too_slow_ends_the_report_and_says_how_long_it_
 
     assert slow.status == 4
     assert "with 0.2 s for each statement" in slow.errors
+    assert "choose a shorter span (--since, --until), or raise --timeout-seconds" in slow.errors
+    assert "whether Postgres runs" not in slow.errors
     assert not (tmp_path / "report.html").exists()
 
 

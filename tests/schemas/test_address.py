@@ -135,6 +135,26 @@ def test_an_address_in_quotes_is_masked_within_a_text_whatever_the_quotes_hold()
 
 
 @pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("mary.o'neill@example.org", "m***@example.org"),
+        ("said 'mary.o'neill@example.org'.", "said 'm***@example.org'."),
+        ("`jane`doe@example.org`", "`j***@example.org`"),
+        ("to jane@[192.168.0.1]: no", "to j***@[***]: no"),
+        ("jane@[IPv6:2001:db8::1] no", "j***@[IPv6:2001:db8::1] no"),
+        ("jane(comment)@example.org", "j***@example.org"),
+        ("jane(a b)@[1.2.3.4]", "j***@[1.2.3.4]"),
+        ("jane@(home)example.org", "j***@(home)example.org"),
+        ('"john q"@[1.2.3.4]', '"***@[1.2.3.4]'),
+        ('"john q"(comment)@example.org', '"***@example.org'),
+        ("don't call f(x) [1]", "don't call f(x) [1]"),
+    ],
+)
+def test_rare_spellings_of_an_address_are_masked_within_a_text(text: str, masked: str) -> None:
+    assert mask_addresses(text) == masked
+
+
+@pytest.mark.parametrize(
     "spelling", ["+491701234567", "+49 170 1234567", "+49 (170) 123-45.67", "whatsapp:+491701234567"]
 )
 def test_spellings_of_one_phone_number_meet(spelling: str) -> None:
@@ -148,7 +168,9 @@ def test_a_number_without_its_country_is_not_a_phone_number(text: str) -> None:
     assert normalise_phone_number(text) is None
 
 
-@pytest.mark.parametrize("part", ["x", "x@", '"', '"a', "1 ", "@"])
+@pytest.mark.parametrize(
+    "part", ["x", "x@", '"', '"a', "1 ", "@", "'", "x'@", "x(", "x@[", "x@(", "x()", "x@[a", "@[", '"a"(']
+)
 def test_a_long_text_is_masked_in_time_that_grows_with_its_length(part: str) -> None:
     started = time.process_time()
     mask_addresses(part * 200_000)

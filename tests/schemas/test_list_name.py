@@ -33,7 +33,14 @@ def test_other_names_are_other_lists(other: str) -> None:
         ("x" * 201, "has 201 characters; the limit is 200"),
         ("ne\x00ws", "holds a character that cannot be printed"),
         ("ne\nws", "holds a character that cannot be printed"),
-        ("ne\u202ews", "holds a character that cannot be printed"),
+        ("ne\u2028ws", "holds a character that cannot be printed"),
+        ("ne\x85ws", "holds a character that cannot be printed"),
+        ("\u200b\ufeff ", "is empty"),
+        ("\u200d", "is empty"),
+        ("ne\u202ews", None),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", None),
+        ("\U0001f468\u200d\U0001f469\u200d\U0001f467 Family", None),
+        ("La\u00a0lettre", None),
         ("\ud800", "holds a character that cannot be printed"),
         (" News ", None),
         ("x" * 200, None),
@@ -42,6 +49,22 @@ def test_other_names_are_other_lists(other: str) -> None:
 )
 def test_a_fault_is_told(name: str, fault: str | None) -> None:
     assert fault_of_list_name(name) == fault
+
+
+@pytest.mark.parametrize(
+    "joined", ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f468\u200d\U0001f467 Family"]
+)
+def test_joiners_are_letters_of_a_name(joined: str) -> None:
+    assert normalise_list_name(joined) == salvage_list_name(joined) == joined
+    without = joined.replace("\u200c", "").replace("\u200d", "")
+    assert list_key(joined) != list_key(without)
+
+
+@pytest.mark.parametrize("mark", [*"\u00ad\u200b\u200e\u200f\u202a\u202e\u2066\u2069\ufeff"])
+def test_unseen_marks_make_no_other_list(mark: str) -> None:
+    spelling = f"{mark} Ne{mark}ws{mark}"
+    assert normalise_list_name(spelling) == salvage_list_name(spelling) == "News"
+    assert list_key(spelling) == list_key("News")
 
 
 @given(st.text(max_size=300))

@@ -18,7 +18,7 @@ from worker.store.report_counts import (
     count_changes,
     count_domains,
     count_totals,
-    limit_statements,
+    limited_statements,
 )
 from worker.store.sessions import snapshot
 
@@ -97,8 +97,10 @@ async def period_report(
     span = Span(since, until, account)
     before = Span(since - (until - since), since, account)
     doing = f"counting for the report, with {timeout_seconds:g} s for each statement"
-    async with snapshot(pool, doing) as connection:
-        await limit_statements(connection, timeout_seconds=timeout_seconds)
+    async with (
+        snapshot(pool, doing) as connection,
+        limited_statements(connection, doing, timeout_seconds=timeout_seconds),
+    ):
         bounces = await count_bounces(connection, span, unit=unit)
         domains = await count_domains(connection, span, most=_MOST_ROWS)
         changes = await count_changes(connection, span, unit=unit)

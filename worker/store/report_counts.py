@@ -1,13 +1,17 @@
 """Counts of what happened within a span of time, for a report. Postgres counts; no row of a contact comes here."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
 
+from asyncpg import QueryCanceledError
 from msgspec import Struct
 
 from schemas.decision import DECISION_RANKS, DecisionKind
 from schemas.kind_rank import KIND_RANKS
 from schemas.vocabulary import Blocks, Channel, Kind
+from worker.errors import StoreUnavailable
 from worker.store.pool import Connection
 
 BOUNCES = (Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED, Kind.DROPPED)
@@ -133,11 +137,22 @@ _TOTALS = f"""
 """  # noqa: S608 - as above
 
 
-async def limit_statements(connection: Connection, *, timeout_seconds: float) -> None:
-    """Until its transaction ends, Postgres cancels a statement of the connection that takes longer."""
+@asynccontextmanager
+async def limited_statements(connection: Connection, doing: str, *, timeout_seconds: float) -> AsyncIterator[None]:
+    """Until its transaction ends, Postgres cancels a statement of the connection that takes longer.
+
+    Raises StoreUnavailable if it does within the block, with the remedy: it is not Postgres that is away.
+    """
     await connection.execute(
         "SELECT set_config('statement_timeout', $1, true)", str(max(1, int(timeout_seconds * 1000)))
     )
+    try:
+        yield
+    except QueryCanceledError as error:
+        raise StoreUnavailable(
+            f"Postgres gave up while {doing}: {error}; choose a shorter span (--since, --until), or raise"
+            " --timeout-seconds"
+        ) from error
 
 
 async def count_bounces(connection: Connection, span: Span, *, unit: str) -> BounceCounts:
