@@ -24,7 +24,8 @@ CONTACT_LOG_EVENTS: dict[str, LogEvent] = {
         "info",
         "What became of mail from one sending domain in the last minute. Logged only if something came in. Events that "
         "happened over a day before are left out. `sending_domain` is empty if the vendor does not name it with each "
-        "of these events; beyond 1,000 domains it is `(more)`.",
+        "of these events. It is `(more)` beyond 200 domains of an account at a source or 20,000 in all that a process "
+        "has met in a day.",
         "account",
         "source",
         "provider",

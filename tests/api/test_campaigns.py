@@ -1,13 +1,18 @@
 """Campaigns over HTTP: what became of one, its recipients page by page, and a contact's own."""
 
+import json
 from typing import Any
+from urllib.parse import quote
 
+import pytest
 from aiohttp import ClientSession
+from msgspec.structs import replace
 
 from schemas.vocabulary import Cause, Kind
 from tests.api.conftest import Store
 from tests.api.test_people import get
 from tests.schemas.feedback_events import make_event
+from worker.providers.campaign_rule import with_campaign
 
 CAMPAIGN = "spring/2026 ü"
 PATH = "/v1/campaigns/spring%2F2026%20%C3%BC"
@@ -49,6 +54,19 @@ async def test_a_campaign_tells_how_many_recipients_have_each_value(client: Clie
         "unsubscribed": 0,
     }
     assert (found["first_at"], found["latest_at"]) == ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z")
+
+
+@pytest.mark.parametrize("rest", ["", "/recipients"])
+@pytest.mark.parametrize("told", ["  spring ", "spr\x00\x1bing", "x" * 300, " " * 30 + "y" * 200])
+async def test_a_campaign_is_found_by_the_id_that_its_vendor_tells(
+    client: ClientSession, store: Store, told: str, rest: str
+) -> None:
+    body = json.dumps({"status": "delivered", "recipient": "jane@example.org", "camp": told}).encode()
+    event = with_campaign(replace(make_event(Kind.DELIVERED), raw=body), "raw.camp")
+    await store([event])
+    code, found = await get(client, f"/v1/campaigns/{quote(told, safe='')}{rest}")
+    assert (code, found["campaign"]) == (200, event.campaign)
+    assert found["campaign"].isprintable()
 
 
 async def test_each_recipient_is_on_one_page(client: ClientSession, store: Store) -> None:

@@ -88,6 +88,22 @@ async def test_a_campaign_that_nobody_told_of_ends_with_1(shell: Shell, more: tu
 
 
 @pytest.mark.usefixtures("spring")
+async def test_a_campaign_that_nobody_told_of_leaves_the_file_as_it_is(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "recipients.tsv"
+    file.write_text("ann@example.org\n")
+    told = await shell.run("campaign", "sprang", *ACCOUNT, "--value", "sent", "--output", str(file))
+    assert told.status == 1
+    assert file.read_text() == "ann@example.org\n"
+
+
+@pytest.mark.usefixtures("spring")
+@pytest.mark.parametrize("more", [(), ("--value", "sent")])
+async def test_a_campaign_is_found_with_blanks_around_its_id(shell: Shell, more: tuple[str, ...]) -> None:
+    told = await shell.run("campaign", "  spring ", *ACCOUNT, *more)
+    assert told.status == 0
+
+
+@pytest.mark.usefixtures("spring")
 async def test_explain_shows_the_campaigns_of_a_contact(shell: Shell) -> None:
     told = await shell.run("explain", "cid@example.org", *ACCOUNT, "--names", "emailmassivo")
     assert "campaign spring: hard_bounced, called 'Hard bounced' there" in told.output

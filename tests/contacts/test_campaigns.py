@@ -126,6 +126,21 @@ async def test_what_tells_nothing_of_a_message_makes_no_recipient(pool: WriterPo
     assert not (await report(pool)).campaigns
 
 
+@pytest.mark.parametrize("encoder", [None, EventEncoder()])
+async def test_what_tells_nothing_of_a_message_makes_no_campaign(
+    pool: WriterPool, encoder: EventEncoder | None
+) -> None:
+    await apply(pool, of("spring", Kind.DELIVERED, Cause.TEST), encoder=encoder)
+    assert await pool.fetchval("SELECT count(*) FROM campaigns") == 0
+
+
+async def test_a_campaign_without_recipients_is_unknown(pool: WriterPool) -> None:
+    await pool.execute("INSERT INTO campaigns (account, name) VALUES ('default', 'spring')")
+    assert await campaign_report(pool, "default", "spring") is None
+    page = await campaign_recipients(pool, "default", "spring", value=CampaignValue.SENT, after=0, limit=10, names=None)
+    assert page is None
+
+
 async def test_an_event_without_a_campaign_leaves_no_trace(pool: WriterPool) -> None:
     await apply(pool, of(None, Kind.DELIVERED), encoder=EventEncoder())
     assert not (await report(pool)).campaigns

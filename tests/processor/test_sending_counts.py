@@ -100,6 +100,36 @@ def test_domains_beyond_the_limit_are_counted_together() -> None:
     }
 
 
+def test_one_sources_many_domains_take_nothing_from_another_account_or_source() -> None:
+    counts = SendingCounts(PROVIDERS, most_domains=2)
+    counts.add([event_from(f"junk{number}.example") for number in range(5)], now=NOW)
+    others = [
+        msgspec.structs.replace(event_from("a.example"), account="shop-eu"),
+        msgspec.structs.replace(event_from("b.example"), source="other"),
+    ]
+    counts.add(others, now=NOW)
+    assert {"a.example", "b.example"} <= {line["sending_domain"] for line in lines_of(counts)}
+
+
+def test_domains_of_all_accounts_together_are_bounded() -> None:
+    counts = SendingCounts(PROVIDERS, most_domains=2, most_in_all=3)
+    accounts = [msgspec.structs.replace(event_from("a.example"), account=f"a{number}") for number in range(5)]
+    counts.add(accounts, now=NOW)
+    assert [line["sending_domain"] for line in lines_of(counts)] == ["a.example"] * 3 + [MORE] * 2
+
+
+def test_the_domains_of_one_day_do_not_count_against_the_next() -> None:
+    counts = SendingCounts(PROVIDERS, most_domains=1)
+    tomorrow = NOW + timedelta(days=1)
+    counts.add([event_from("junk.example")], now=NOW)
+    counts.add([event_from("new.example")], now=tomorrow - timedelta(seconds=1))
+    assert [line["sending_domain"] for line in lines_of(counts)] == ["junk.example", MORE]
+    counts.add([event_from("new.example", hours_ago=-24)], now=tomorrow)
+    assert [line["sending_domain"] for line in lines_of(counts)] == ["new.example"]
+    labels = {"source": "shop", "sending_domain": "junk.example", "kind": "delivered"}
+    assert prometheus_client.REGISTRY.get_sample_value("bouncekeeper_sendings_total", labels) is None
+
+
 def test_the_metric_counts_the_same() -> None:
     labels = {"source": "shop", "sending_domain": "metric.example", "kind": "complaint"}
     SendingCounts().add([event_from("metric.example", Kind.COMPLAINT)] * 3, now=NOW)

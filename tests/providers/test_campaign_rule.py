@@ -74,6 +74,10 @@ OWN = {"event": "delivered", "address": WHO}
 CASES: list[tuple[str, Any, str | None]] = [
     ("sendgrid", [SENDGRID | {"singlesend_id": "f3a1", "marketing_campaign_id": 12}], "f3a1"),
     ("sendgrid", [SENDGRID | {"marketing_campaign_id": 12, "marketing_campaign_name": "Spring"}], "12"),
+    ("sendgrid", [SENDGRID | {"singlesend_id": "  spring "}], "spring"),
+    ("sendgrid", [SENDGRID | {"singlesend_id": "spr\x00\x1bing"}], "spring"),
+    ("sendgrid", [SENDGRID | {"singlesend_id": " " * 30 + "y" * 200}], "y" * 200),
+    ("sendgrid", [SENDGRID | {"singlesend_id": " "}], None),
     ("sendgrid", [SENDGRID], None),
     ("brevo", {"event": "delivered", "email": WHO, "camp_id": 55, "campaign name": "Spring", "ts_event": AT}, "55"),
     ("brevo", {"event": "delivered", "email": WHO, "message-id": "<m@x>", "ts_event": AT}, None),

@@ -65,13 +65,16 @@ def _run(arguments: Namespace) -> int:
 async def _tell(settings: Settings, arguments: Namespace) -> int:
     from worker.commands.support.account import require_account  # noqa: PLC0415 - these cost time that --help has not
     from worker.commands.support.database import opened_database  # noqa: PLC0415
-    from worker.contacts.campaigns import campaign_report  # noqa: PLC0415
+    from worker.contacts.campaigns import campaign_report, is_known_campaign  # noqa: PLC0415
 
     async with opened_database(settings) as pool:
         await require_account(pool, settings, arguments.account)
         if arguments.value is not None:
-            with opened_output(arguments.output) as output:
-                is_known = await _write_recipients(pool, arguments, output)
+            # Asked first, or a slip of the pen would put an empty file in the place of a good one.
+            is_known = await is_known_campaign(pool, arguments.account, arguments.campaign)
+            if is_known:
+                with opened_output(arguments.output) as output:
+                    await _write_recipients(pool, arguments, output)
         else:
             report = await campaign_report(pool, arguments.account, arguments.campaign)
             is_known = report is not None
@@ -102,8 +105,8 @@ def _print(report: "CampaignAnswer", arguments: Namespace) -> None:
     print_table(headings, rows)
 
 
-async def _write_recipients(pool: "Pool", arguments: Namespace, output: IO[str]) -> bool:
-    """Writes a row for each recipient, page by page; False if there is no such campaign."""
+async def _write_recipients(pool: "Pool", arguments: Namespace, output: IO[str]) -> None:
+    """Writes a row for each recipient, page by page."""
     from worker.contacts.campaigns import campaign_recipients  # noqa: PLC0415 - costs time that --help has not
 
     value, names = CampaignValue(arguments.value), asked_names(arguments)
@@ -113,8 +116,8 @@ async def _write_recipients(pool: "Pool", arguments: Namespace, output: IO[str])
         page = await campaign_recipients(
             pool, arguments.account, arguments.campaign, value=value, after=after, limit=_AT_ONCE, names=names
         )
-        if page is None:
-            return False
+        if page is None:  # its last recipients have been dropped meanwhile
+            break
         if after == 0 and not arguments.json:
             output.write("\t".join(_HEADINGS if names is None else (*_HEADINGS, f"in {names}")) + "\n")
         if arguments.json:
@@ -123,7 +126,6 @@ async def _write_recipients(pool: "Pool", arguments: Namespace, output: IO[str])
             output.writelines("\t".join(_cells(recipient, value, names)) + "\n" for recipient in page.recipients)
         after = page.next
     output.flush()
-    return True
 
 
 def _cells(recipient: "CampaignRecipientView", value: CampaignValue, names: System | None) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from schemas.campaign import CampaignValue
+from schemas.campaign import CampaignValue, campaign_name, value_of_event
 from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Channel, System
 from worker.policy.campaign_names import campaign_name_in
-from worker.policy.campaign_value import recipients_value, value_of_event
+from worker.policy.campaign_value import recipients_value
 from worker.store.campaign_recipients import (
     MOMENTS,
     CampaignReport,
@@ -78,16 +78,15 @@ async def write_campaign_events(
     connection: WriterConnection, campaigns: Campaigns, events: Sequence[tuple[FeedbackEvent, int]]
 ) -> None:
     """What new events tell of their campaigns' recipients is known; each comes with its contact's id."""
-    ids = await campaigns.ids_of(connection, {(event.account, event.campaign or "") for event, _ in events})
-    reports = [
-        CampaignReport(
-            contact_id=contact_id,
-            campaign_id=ids[event.account, event.campaign or ""],
-            value=value,
-            at=event.occurred_at,
-        )
+    told = [
+        ((event.account, event.campaign or ""), contact_id, value, event.occurred_at)
         for event, contact_id in events
         if (value := value_of_event(event)) is not None
+    ]
+    ids = await campaigns.ids_of(connection, {key for key, _, _, _ in told})
+    reports = [
+        CampaignReport(contact_id=contact_id, campaign_id=ids[key], value=value, at=at)
+        for key, contact_id, value, at in told
     ]
     await merge_reports(connection, reports)
 
@@ -100,6 +99,12 @@ async def contact_campaigns(
     return tuple(ContactCampaignView(campaign=row.name, **_shown(row, names)) for row in rows)
 
 
+async def is_known_campaign(executor: Executor, account: str, campaign: str) -> bool:
+    """Whether the campaign, in any spelling, has recipients. Raises StoreUnavailable."""
+    name = campaign_name(campaign)
+    return name is not None and await campaign_id(executor, account, name) is not None
+
+
 async def campaign_recipients(
     executor: Executor,
     account: str,
@@ -110,13 +115,14 @@ async def campaign_recipients(
     limit: int,
     names: System | None,
 ) -> RecipientsAnswer | None:
-    """Recipients that have this value; None if nobody has told of the campaign. Raises StoreUnavailable."""
-    number = await campaign_id(executor, account, campaign)
-    if number is None:
+    """Recipients that have this value; None if the campaign, in any spelling, has none. Raises StoreUnavailable."""
+    name = campaign_name(campaign)
+    number = None if name is None else await campaign_id(executor, account, name)
+    if name is None or number is None:
         return None
     rows = await recipients_page(executor, number, value=value, after=after, limit=limit + 1)
     return RecipientsAnswer(
-        campaign=campaign,
+        campaign=name,
         account=account,
         recipients=tuple(
             CampaignRecipientView(address=row.address, channel=Channel(row.channel), **_shown(row, names))
@@ -127,13 +133,17 @@ async def campaign_recipients(
 
 
 async def campaign_report(executor: Executor, account: str, campaign: str) -> CampaignAnswer | None:
-    """How many recipients have each value; None if nobody has told of the campaign. Raises StoreUnavailable."""
-    number = await campaign_id(executor, account, campaign)
-    if number is None:
+    """How many recipients have each value; None if the campaign, in any spelling, has none.
+
+    Raises StoreUnavailable.
+    """
+    name = campaign_name(campaign)
+    number = None if name is None else await campaign_id(executor, account, name)
+    if name is None or number is None:
         return None
     counts = await count_recipients(executor, number)
     return CampaignAnswer(
-        campaign=campaign,
+        campaign=name,
         account=account,
         first_at=counts.first_at,
         latest_at=counts.latest_at,

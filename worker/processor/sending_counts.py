@@ -21,8 +21,12 @@ _log = get_logger()
 
 # An import or a replay tells of other days, and would look like today's mail.
 _LATEST = timedelta(days=1)
-# Whoever holds a source's secret can name any number of domains. What is beyond has this name.
-MOST_DOMAINS = 1000
+# Whoever holds a source's secret can name any number of domains, and where events name their accounts any number of
+# these. What is beyond has the name MORE, until all are forgotten.
+MOST_DOMAINS = 200  # of one account at one source
+MOST_DOMAINS_IN_ALL = 20_000
+_FORGOTTEN_AFTER = timedelta(days=1)
+_NONE: frozenset[str] = frozenset()
 MORE = "(more)"
 
 
@@ -39,15 +43,23 @@ class SendingCounts:
     """Of one process."""
 
     def __init__(
-        self, providers: Mapping[str, Provider] = ENVELOPE_PROVIDERS, *, most_domains: int = MOST_DOMAINS
+        self,
+        providers: Mapping[str, Provider] = ENVELOPE_PROVIDERS,
+        *,
+        most_domains: int = MOST_DOMAINS,
+        most_in_all: int = MOST_DOMAINS_IN_ALL,
     ) -> None:
         self._providers = providers
         self._most_domains = most_domains
-        self._domains: set[str] = set()
+        self._most_in_all = most_in_all
+        self._domains: dict[tuple[str, str], set[str]] = {}  # by account and source
+        self._domain_count = 0
+        self._forgotten_at: datetime | None = None
         self._counts: dict[Sender, Counter[str]] = {}
 
     def add(self, events: Iterable[FeedbackEvent], *, now: datetime) -> None:
         """Counts events of `Applied.sendings`."""
+        self._forget_at_times(now)
         since = now - _LATEST
         counts: Counter[tuple[str, str, str, str, str]] = Counter()
         for event in events:
@@ -56,7 +68,7 @@ class SendingCounts:
                 domain = sending_domain(event, provider.account_paths) if provider.always_tells_domain else ""
                 counts[event.account, event.source, event.provider, domain, event.kind] += 1
         for (account, source, of_provider, told_domain, kind), count in counts.items():
-            domain = self._bounded(told_domain)
+            domain = self._bounded(account, source, told_domain)
             sender = Sender(account=account, source=source, provider=of_provider, sending_domain=domain)
             self._counts.setdefault(sender, Counter())[kind] += count
             metrics.SENDINGS.labels(source, domain, kind).inc(count)
@@ -78,12 +90,24 @@ class SendingCounts:
                 complaints=of_kind[Kind.COMPLAINT],
             )
 
-    def _bounded(self, domain: str) -> str:
-        if domain in self._domains:
+    def _forget_at_times(self, now: datetime) -> None:
+        """What one day brought does not count against the next one."""
+        if self._forgotten_at is None:
+            self._forgotten_at = now
+        elif now - self._forgotten_at >= _FORGOTTEN_AFTER:
+            self._forgotten_at = now
+            self._domains.clear()
+            self._domain_count = 0
+            metrics.SENDINGS.clear()  # Or it would grow from day to day. To Prometheus it is a restart.
+
+    def _bounded(self, account: str, source: str, domain: str) -> str:
+        known = self._domains.get((account, source), _NONE)
+        if not domain or domain in known:
             return domain
-        if len(self._domains) >= self._most_domains:
+        if len(known) >= self._most_domains or self._domain_count >= self._most_in_all:
             return MORE
-        self._domains.add(domain)
+        self._domains.setdefault((account, source), set()).add(domain)
+        self._domain_count += 1
         return domain
 
 

@@ -6,9 +6,10 @@ keeps the vendor's own campaign.
 
 import msgspec
 
+from schemas.campaign import campaign_name
 from schemas.feedback_event import FeedbackEvent
 from worker.providers.event_rule import check_rule, text_by_rule
-from worker.providers.payload.json_payload import WORD_LIMIT
+from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT
 
 NO_CAMPAIGNS = "none"
 
@@ -22,5 +23,6 @@ def with_campaign(event: FeedbackEvent, rule: str) -> FeedbackEvent:
     """The event under the campaign that the rule finds in it; unchanged if the rule finds none."""
     if rule == NO_CAMPAIGNS:
         return event if event.campaign is None else msgspec.structs.replace(event, campaign=None)
-    campaign = text_by_rule(event, rule, {}, limit=WORD_LIMIT)
+    told = text_by_rule(event, rule, {}, limit=DIAGNOSTIC_LIMIT)
+    campaign = None if told is None else campaign_name(told)
     return event if campaign is None else msgspec.structs.replace(event, campaign=campaign)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 
 import asyncpg
 
+from schemas.campaign import value_of_event
 from schemas.feedback_event import FeedbackEvent
 from worker.store.pool import Executor, store_errors
 
@@ -15,6 +16,12 @@ _MOST_REMEMBERED = 20_000
 _IDS = """
     SELECT k.account, k.name, k.id FROM unnest($1::text[], $2::text[]) AS c (account, name)
       JOIN campaigns k ON (k.account, k.name) >= (c.account, c.name) AND (k.account, k.name) <= (c.account, c.name)
+"""
+# ORDER BY: so the first recipient is looked up by the index. Else Postgres may read the table until it meets one.
+_ID = """
+    SELECT k.id FROM campaigns k WHERE k.account = $1 AND k.name = $2 AND (
+        SELECT r.contact_id FROM campaign_recipients r WHERE r.campaign_id = k.id ORDER BY r.contact_id LIMIT 1
+    ) IS NOT NULL
 """
 _INSERT = """
     INSERT INTO campaigns (account, name)
@@ -30,7 +37,7 @@ class Campaigns:
         self._ids: dict[CampaignKey, int] = {}
 
     async def learn(self, executor: Executor, events: Iterable[FeedbackEvent]) -> None:
-        """Every campaign of the events has an id, and is known here.
+        """Every campaign of whose recipients the events tell has an id, and is known here.
 
         Call it outside the transaction that stores the events: an id that is rolled back must not be remembered.
         Raises StoreUnavailable.
@@ -41,6 +48,7 @@ class Campaigns:
             for event in events
             if event.campaign is not None
             and event.address is not None
+            and value_of_event(event) is not None
             and (key := (event.account, event.campaign)) not in known
         }
         if not new:
@@ -60,11 +68,9 @@ class Campaigns:
 
 
 async def campaign_id(executor: Executor, account: str, name: str) -> int | None:
-    """The id of the account's campaign; None if nobody has told of one. Raises StoreUnavailable."""
+    """The id of the account's campaign; None if it has no recipients, or no more. Raises StoreUnavailable."""
     with store_errors("looking for a campaign"):
-        found: int | None = await executor.fetchval(
-            "SELECT id FROM campaigns WHERE account = $1 AND name = $2", account, name
-        )
+        found: int | None = await executor.fetchval(_ID, account, name)
     return found
 
 

@@ -231,7 +231,7 @@ def _read(compiled: CompiledDescription, element: Any, envelope: Envelope) -> li
             tags=json_payload.tags(values, "tags"),
             metadata=json_payload.metadata(values.get("metadata")),
             channel=compiled.description.channel,
-            campaign=json_payload.text(values, "campaign", json_payload.WORD_LIMIT),
+            campaign=json_payload.text(values, "campaign"),
         )
         for address in addresses
         if isinstance(address, str)

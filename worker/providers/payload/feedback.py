@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from schemas.address import normalise_recipient
+from schemas.campaign import campaign_name
 from schemas.envelope import Envelope
 from schemas.feedback_event import FeedbackEvent
 from schemas.list_name import salvage_list_name
@@ -57,8 +58,8 @@ def new_event(
     an address that is kept or left out by what the event means. Else the same words are another event to a version
     that reads them otherwise. `former_key` are the parts as a version gave them that events were stored by.
     With `known_by_id` a repeat may name another time, or none. `address` is as the vendor wrote it. `failure` gives
-    the two codes; kind and cause stay the caller's. `vendor_event` is cut to its length here, and `scope` gets its one
-    spelling; other texts come fit from `json_payload`.
+    the two codes; kind and cause stay the caller's. `vendor_event` is cut to its length here, and `scope` and
+    `campaign` get their one spelling; other texts come fit from `json_payload`.
     """
     occurred_at, arrival_dated = settle_occurred_at(vendor_time, envelope.received_at)
     return FeedbackEvent(  # in the order of the fields: see there
@@ -89,7 +90,7 @@ def new_event(
         vendor_time if arrival_dated else None,
         known_by_id,
         None if former_key is None else make_event_key([envelope.account, *former_key]),
-        campaign,
+        None if campaign is None else campaign_name(campaign),
     )
 
 

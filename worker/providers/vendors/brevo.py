@@ -197,7 +197,7 @@ def _read_event(event_name: str, values: dict[str, Any], raw: bytes, envelope: E
         machine=name in PROXY_OPENS,
         tags=_tags(values),
         metadata=_metadata(values),
-        campaign=json_payload.text(values, "camp_id", json_payload.WORD_LIMIT),
+        campaign=json_payload.text(values, "camp_id"),
     )
 
 

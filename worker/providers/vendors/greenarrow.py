@@ -129,7 +129,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         scope=_word(values, "listid") if kind is Kind.UNSUBSCRIBE else None,
         tags=json_payload.tags(values, "sendid"),
         metadata=json_payload.metadata({part: values[part] for part in _ABOUT_THE_MAIL if values.get(part)}),
-        campaign=json_payload.text(values, "sendid", json_payload.WORD_LIMIT),
+        campaign=json_payload.text(values, "sendid"),
     )
 
 

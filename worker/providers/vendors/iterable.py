@@ -145,7 +145,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         diagnostic=diagnostic or json_payload.text(data, "reason"),
         scope=_scope(data) if kind is Kind.UNSUBSCRIBE else None,
         way=way,
-        campaign=json_payload.text(data, "campaignId", json_payload.WORD_LIMIT),
+        campaign=json_payload.text(data, "campaignId"),
     )
 
 

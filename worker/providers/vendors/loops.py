@@ -98,7 +98,7 @@ def parse(envelope: Envelope, *, unsubscribed_counts: bool = False) -> list[Feed
             message_id=text(child(values, "email"), "id", MESSAGE_ID_LIMIT),
             scope=text(child(values, "mailingList"), "id", WORD_LIMIT),
             metadata=_metadata(values),
-            campaign=text(values, "campaignId", WORD_LIMIT),
+            campaign=text(values, "campaignId"),
         )
     ]
 

@@ -96,7 +96,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> lis
             message_id=message_id,
             diagnostic=reason,
             tags=json_payload.tags(values, "campaign_id"),
-            campaign=json_payload.text(values, "campaign_id", json_payload.WORD_LIMIT),
+            campaign=json_payload.text(values, "campaign_id"),
         )
         for recipient in _recipients(values)
     ]

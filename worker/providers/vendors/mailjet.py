@@ -189,8 +189,8 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
 
 def _campaign(values: dict[str, Any]) -> str | None:
     """The sender's own name of it, else Mailjet's id."""
-    own = json_payload.text(values, "customcampaign", WORD_LIMIT)
-    return own or (json_payload.text(values, "mj_campaign_id", WORD_LIMIT) if values.get("mj_campaign_id") else None)
+    own = json_payload.text(values, "customcampaign")
+    return own or (json_payload.text(values, "mj_campaign_id") if values.get("mj_campaign_id") else None)
 
 
 def _inbound(raw: bytes, envelope: Envelope) -> FeedbackEvent:

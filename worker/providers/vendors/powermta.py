@@ -221,7 +221,7 @@ def _read_record(row: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         metadata=json_payload.metadata(
             {key.removeprefix(_CUSTOM): row[key] for key in row if key.startswith(_CUSTOM) or key == "userstring"}
         ),
-        campaign=json_payload.text(row, "jobid", json_payload.WORD_LIMIT),
+        campaign=json_payload.text(row, "jobid"),
     )
 
 

@@ -111,7 +111,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
             message_id=text(data, "email_id", MESSAGE_ID_LIMIT),
             diagnostic=reading.diagnostic,
             metadata=_metadata(data),
-            campaign=text(data, "broadcast_id", WORD_LIMIT),
+            campaign=text(data, "broadcast_id"),
         )
     ]
 

@@ -127,7 +127,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
         message_id=message_id,
         diagnostic=diagnostic,
         scope=_scope(values) if kind is Kind.UNSUBSCRIBE else None,
-        campaign=json_payload.text(values, "task_id", json_payload.WORD_LIMIT),
+        campaign=json_payload.text(values, "task_id"),
     )
 
 

@@ -309,7 +309,7 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         diagnostic=json_payload.text(values, "diagnosticcode") or json_payload.text(values, "reason"),
         tags=json_payload.tags(details, "Tags"),
         metadata=json_payload.metadata(_variables(details)),
-        campaign=json_payload.text(values, "mailingid", json_payload.WORD_LIMIT),
+        campaign=json_payload.text(values, "mailingid"),
     )
 
 

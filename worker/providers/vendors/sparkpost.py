@@ -189,7 +189,7 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
         machine=kind is Kind.OPENED and json_payload.flag(json_payload.child(values, "user_agent_parsed"), _PREFETCHED),
         tags=_tags(values),
         metadata=json_payload.metadata(values.get("rcpt_meta")),
-        campaign=json_payload.text(values, "campaign_id", WORD_LIMIT),
+        campaign=json_payload.text(values, "campaign_id"),
     )
 
 

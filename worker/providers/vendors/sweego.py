@@ -156,7 +156,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
         machine=json_payload.flag(json_payload.child(values, "open" if name == "email_opened" else "click"), "proxy"),
         tags=json_payload.tags(values, "campaign_tags"),
         metadata=json_payload.metadata(values.get("headers")),
-        campaign=json_payload.text(values, "campaign_id", json_payload.WORD_LIMIT),
+        campaign=json_payload.text(values, "campaign_id"),
     )
 
 

@@ -267,7 +267,7 @@ def _read_event(report: ReportedEvent, raw: bytes, envelope: Envelope) -> Feedba
         tags=_tags(tags) if tags else (),
         metadata=metadata(report.metadata) if report.metadata else None,
         channel=report.channel,
-        campaign=fit_text(str(report.campaign), WORD_LIMIT) if report.campaign not in (None, "") else None,
+        campaign=str(report.campaign) if report.campaign not in (None, "") else None,
     )
     if event.address is None:
         raise _no_address(report)

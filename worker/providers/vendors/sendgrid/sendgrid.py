@@ -212,7 +212,7 @@ def _campaign(values: Mapping[str, Any]) -> str | None:
     """Of Marketing Campaigns: mail that was sent by the API has none."""
     for field in ("singlesend_id", "marketing_campaign_id"):
         if field in values:
-            return json_payload.text(values, field, WORD_LIMIT)
+            return json_payload.text(values, field)
     return None
 
 

@@ -18,7 +18,7 @@ from schemas.vocabulary import Cause, Kind, Way
 from worker.errors import UnreadablePayload
 from worker.providers.bound_source import BoundSource
 from worker.providers.payload.feedback import new_event
-from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, WORD_LIMIT, fit_text
+from worker.providers.payload.json_payload import MESSAGE_ID_LIMIT, fit_text
 from worker.providers.payload.multipart_payload import pick_any_form_pairs
 from worker.providers.provider import Provider
 from worker.providers.vendors.unsubscribe_page.unsubscribe_token import TokenFault, UnsubscribeKeys, UnsubscribeLink
@@ -213,7 +213,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
             way=Way.MAIL_CLIENT if choice is Choice.ONE_CLICK else Way.FOOTER_LINK,
             metadata={"campaign": link.campaign} if link.campaign else None,
             channel=link.channel,
-            campaign=fit_text(link.campaign, WORD_LIMIT) if link.campaign else None,
+            campaign=link.campaign or None,
         )
     ]
 
