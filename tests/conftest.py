@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -42,6 +43,11 @@ from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.store.partitions import make_partitions, month_of, months_later
 from worker.store.pool import WriterPool
 from worker.store.writer_pool import open_writer_pool
+
+# Started in the background, as by nohup, a process ignores these, and so would all that the tests start and interrupt.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 _numbers = itertools.count(1)
 _QUEUES = (*map(lane_queue, (*SHARED_LANES, *LANES)), DEAD_QUEUE)
