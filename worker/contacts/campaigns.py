@@ -101,8 +101,7 @@ async def contact_campaigns(
 
 async def is_known_campaign(executor: Executor, account: str, campaign: str) -> bool:
     """Whether the campaign, in any spelling, has recipients. Raises StoreUnavailable."""
-    name = campaign_name(campaign)
-    return name is not None and await campaign_id(executor, account, name) is not None
+    return await _known_campaign(executor, account, campaign) is not None
 
 
 async def campaign_recipients(
@@ -116,10 +115,10 @@ async def campaign_recipients(
     names: System | None,
 ) -> RecipientsAnswer | None:
     """Recipients that have this value; None if the campaign, in any spelling, has none. Raises StoreUnavailable."""
-    name = campaign_name(campaign)
-    number = None if name is None else await campaign_id(executor, account, name)
-    if name is None or number is None:
+    known = await _known_campaign(executor, account, campaign)
+    if known is None:
         return None
+    name, number = known
     rows = await recipients_page(executor, number, value=value, after=after, limit=limit + 1)
     return RecipientsAnswer(
         campaign=name,
@@ -137,10 +136,10 @@ async def campaign_report(executor: Executor, account: str, campaign: str) -> Ca
 
     Raises StoreUnavailable.
     """
-    name = campaign_name(campaign)
-    number = None if name is None else await campaign_id(executor, account, name)
-    if name is None or number is None:
+    known = await _known_campaign(executor, account, campaign)
+    if known is None:
         return None
+    name, number = known
     counts = await count_recipients(executor, number)
     return CampaignAnswer(
         campaign=name,
@@ -149,6 +148,13 @@ async def campaign_report(executor: Executor, account: str, campaign: str) -> Ca
         latest_at=counts.latest_at,
         recipients=counts.of_values,
     )
+
+
+async def _known_campaign(executor: Executor, account: str, told: str) -> tuple[str, int] | None:
+    """The campaign's one spelling and its id; None if it has no recipients."""
+    name = campaign_name(told)
+    number = None if name is None else await campaign_id(executor, account, name)
+    return None if name is None or number is None else (name, number)
 
 
 def _shown(row: Recipient, names: System | None) -> dict[str, Any]:
