@@ -8,7 +8,7 @@ from aiohttp import web
 from schemas.campaign import CampaignValue
 from worker.api.asked_account import asked_account
 from worker.api.decisions import DESK
-from worker.api.parameters import asked_names, known_query, number_in_range
+from worker.api.parameters import asked_names, known_query, known_word, number_in_range
 from worker.api.request_edge import LINE, REQUEST_LOAD
 from worker.contacts.campaigns import campaign_recipients, campaign_report
 from worker.errors import RequestRefused
@@ -17,7 +17,6 @@ DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 _FEW_BYTES = 16 * 1024
 _RECIPIENT_BYTES = 3 * 1024  # from the row to the answer
 _LARGEST_ID = 10**18 - 1
-_SHOWN_CHARACTERS = 40
 
 _encoder = msgspec.json.Encoder()
 
@@ -39,13 +38,7 @@ async def recipients(request: web.Request) -> web.Response:
     query = known_query(request, {"account", "value", "after", "limit", "names"})
     pool = request.app[DESK].pool
     account = await asked_account(request, pool, query.get("account"))
-    value = query.get("value", CampaignValue.SENT.value)
-    if value not in set(CampaignValue):
-        raise RequestRefused(
-            "bad-parameter",
-            f"There is no value {value[:_SHOWN_CHARACTERS]!r}.",
-            remedy=f"Use one of {', '.join(f'value={value}' for value in CampaignValue)}.",
-        )
+    value = known_word(CampaignValue, "value", query.get("value", CampaignValue.SENT.value), "There is no value {}.")
     names = asked_names(request)
     limit = int(number_in_range(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT, whole=True))
     after = int(number_in_range(query, "after", 0, 0, _LARGEST_ID, whole=True))
@@ -54,7 +47,7 @@ async def recipients(request: web.Request) -> web.Response:
         pool,
         account,
         request.match_info["campaign"],
-        value=CampaignValue(value),
+        value=value,
         after=after,
         limit=limit,
         names=names,

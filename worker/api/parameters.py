@@ -1,8 +1,9 @@
 """The parameters of a request: each in its range; an unknown one is refused."""
 
 from collections.abc import Collection, Mapping
+from enum import StrEnum
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from aiohttp import web
 
@@ -11,6 +12,8 @@ from schemas.vocabulary import Channel, System
 from worker.errors import RequestRefused
 
 _SHOWN_CHARACTERS = 40
+
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class ContactQuery(NamedTuple):
@@ -26,14 +29,7 @@ def contact_query(request: web.Request, more: Collection[str] = ()) -> ContactQu
     `more` are the route's other parameters. Raises RequestRefused.
     """
     query = known_query(request, {"account", "channel", *more})
-    name = query.get("channel", Channel.EMAIL.value)
-    if name not in set(Channel):
-        raise RequestRefused(
-            "bad-parameter",
-            f"There is no channel {name[:_SHOWN_CHARACTERS]!r}.",
-            remedy=f"Use one of {', '.join(f'channel={channel}' for channel in Channel)}.",
-        )
-    channel = Channel(name)
+    channel = known_word(Channel, "channel", query.get("channel", Channel.EMAIL.value), "There is no channel {}.")
     address = normalise_recipient(request.match_info["address"], channel)
     if address is None:
         what, example = (
@@ -52,13 +48,19 @@ def contact_query(request: web.Request, more: Collection[str] = ()) -> ContactQu
 def asked_names(request: web.Request) -> System | None:
     """Whose name a status gets beside our own. Raises RequestRefused."""
     name = request.query.get("names")
-    if name is not None and name not in set(System):
+    return None if name is None else known_word(System, "names", name, "We have no names of {}.")
+
+
+def known_word(words: type[_Word], parameter: str, word: str, fault: str) -> _Word:
+    """The word of an enumeration. Raises RequestRefused, with the word in the place of {} in `fault`."""
+    try:
+        return words(word)
+    except ValueError:
         raise RequestRefused(
             "bad-parameter",
-            f"We have no names of {name[:_SHOWN_CHARACTERS]!r}.",
-            remedy=f"Use one of {', '.join(f'names={system}' for system in System)}.",
-        )
-    return None if name is None else System(name)
+            fault.format(repr(word[:_SHOWN_CHARACTERS])),
+            remedy=f"Use one of {', '.join(f'{parameter}={one}' for one in words)}.",
+        ) from None
 
 
 def known_query(request: web.Request, known: set[str]) -> Mapping[str, str]:

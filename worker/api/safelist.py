@@ -12,7 +12,7 @@ from schemas.vocabulary import Channel
 from worker.api.asked_account import asked_account
 from worker.api.check_question import most_body_bytes, question_bytes, too_many_addresses
 from worker.api.decisions import DESK, idempotency_key
-from worker.api.parameters import contact_query, known_query, number_in_range
+from worker.api.parameters import contact_query, known_query, known_word, number_in_range
 from worker.api.request_body import decode_body, read_body
 from worker.api.request_edge import LINE, PRINCIPAL, REQUEST_LOAD
 from worker.contacts.safelist_account import AccountReputations
@@ -85,12 +85,8 @@ async def list_safelist_requests(request: web.Request) -> web.Response:
     query = known_query(request, {"account", "status", "after", "limit"})
     account = await asked_account(request, request.app[DESK].pool, query.get("account"))
     state = query.get("status")
-    if state is not None and state not in set(RequestState):
-        raise RequestRefused(
-            "bad-parameter",
-            f"There is no status {state[:40]!r} of a request.",
-            remedy=f"Use one of {', '.join(f'status={one}' for one in RequestState)}.",
-        )
+    if state is not None:
+        state = known_word(RequestState, "status", state, "There is no status {} of a request.")
     limit = int(number_in_range(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT, whole=True))
     after = int(number_in_range(query, "after", 0, 0, _LARGEST_ID, whole=True))
     await request[REQUEST_LOAD].hold_answer((limit + 1) * _REQUEST_BYTES)
