@@ -3,7 +3,9 @@
 What vendors wrote of an event may leave before it.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from schemas.entry import LASTING_KINDS
 from worker.policy.thinning import thin_out
@@ -78,12 +80,12 @@ async def drop_old_raw(pool: Pool, *, now: datetime, days: int, events_at_once: 
         return
     before, dropped = now - timedelta(days=days), 0
     for table in TABLES_WITH_RAW:
-        more = True
-        while more:
-            async with session(pool, "dropping what vendors wrote of old events") as connection:
-                count = await drop_raw_before(connection, table, before, limit=events_at_once)
-            dropped += count
-            more = count == events_at_once
+        dropped += await _drop_in_pieces(
+            pool,
+            "dropping what vendors wrote of old events",
+            partial(drop_raw_before, table=table, moment=before, limit=events_at_once),
+            limit=events_at_once,
+        )
     if dropped:
         _log.info("raw.dropped", events=dropped, days=days)
 
@@ -95,14 +97,25 @@ async def drop_old_recipients(pool: Pool, *, now: datetime, days: int, rows_at_o
     """
     if days == 0:
         return
-    before, dropped, more = now - timedelta(days=days), 0, True
-    while more:
-        async with session(pool, "dropping recipients of old campaigns") as connection:
-            count = await drop_recipients_before(connection, before, limit=rows_at_once)
-        dropped += count
-        more = count == rows_at_once
+    dropped = await _drop_in_pieces(
+        pool,
+        "dropping recipients of old campaigns",
+        partial(drop_recipients_before, moment=now - timedelta(days=days), limit=rows_at_once),
+        limit=rows_at_once,
+    )
     if dropped:
         _log.info("recipients.dropped", recipients=dropped, days=days)
+
+
+async def _drop_in_pieces(pool: Pool, doing: str, drop: Callable[[Connection], Awaitable[int]], *, limit: int) -> int:
+    """How many rows are gone, when `drop`, which takes away up to `limit` of them at a time, finds no more."""
+    dropped, more = 0, True
+    while more:
+        async with session(pool, doing) as connection:
+            count = await drop(connection)
+        dropped += count
+        more = count == limit
+    return dropped
 
 
 async def _keep_what_has_a_say(connection: Connection, month: datetime) -> tuple[int, int]:
