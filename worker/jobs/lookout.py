@@ -22,13 +22,14 @@ async def look_for_work(
     *,
     task: str,
     every_seconds: float,
+    longest_wait_seconds: float = _LONGEST_WAIT_SECONDS,
     tell_bug: Callable[[], None] | None = None,
 ) -> None:
     """Works off what there is until `stop` is set, and finishes its step then. Waits for Postgres while it is away.
 
     A bug of ours is told by `tell_bug`, and the work is tried again; without one it ends the task.
     """
-    backoff = Backoff(first_seconds=every_seconds, longest_seconds=_LONGEST_WAIT_SECONDS)
+    backoff = Backoff(first_seconds=every_seconds, longest_seconds=longest_wait_seconds)
     while not stop.is_set():
         try:
             await work_off(stop)
