@@ -1,7 +1,7 @@
 """`unsubscribe-link`: makes the link and the header fields for one-click unsubscribes."""
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
 import msgspec
@@ -38,13 +38,11 @@ examples:
 """
     parser.add_argument("addresses", nargs="+", metavar="ADDRESS", help="the mail's recipient; - reads them from stdin")
     parser.add_argument("--list", type=list_argument, metavar="NAME", help="the list that the opt-out is limited to")
+    parser.add_argument("--account", default=_DEFAULT_ACCOUNT, help="whose contact it is (default %(default)s)")
     parser.add_argument(
-        "--account", type=_text, default=_DEFAULT_ACCOUNT, help="whose contact it is (default %(default)s)"
+        "--message-id", default="", metavar="ID", help="your own id of the message, shown with the event"
     )
-    parser.add_argument(
-        "--message-id", type=_text, default="", metavar="ID", help="your own id of the message, shown with the event"
-    )
-    parser.add_argument("--campaign", type=_text, default="", metavar="ID", help="your own id of the campaign")
+    parser.add_argument("--campaign", default="", metavar="ID", help="your own id of the campaign")
     parser.add_argument(
         "--channel",
         choices=[channel.value for channel in Channel],
@@ -53,15 +51,6 @@ examples:
     )
     add_shared_flags(parser)
     add_setting_flags(parser, _NEEDS)
-
-
-def _text(word: str) -> str:
-    """A word of the command line; bytes that are not in the terminal's encoding are refused."""
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        raise ArgumentTypeError("holds bytes that are no text in the encoding of this terminal") from None
-    return word
 
 
 def _run(arguments: Namespace) -> int:
