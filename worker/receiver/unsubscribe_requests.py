@@ -41,15 +41,15 @@ class UnsubscribeRequests:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The answer to one request. Success of a POST means that the queue has confirmed it."""
+        answer: web.StreamResponse
         match request.method:
             case hdrs.METH_POST:
                 answer = await self._webhooks.handle(request)
-                return self._as_page(request, answer) if _reads_html(request) else _in_own_words(request, answer)
             case hdrs.METH_GET | hdrs.METH_HEAD:
                 return self._show(request)
             case _:
                 answer = refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=_ALLOWED)
-                return self._as_page(request, answer) if _reads_html(request) else _in_own_words(request, answer)
+        return self._as_page(request, answer) if _reads_html(request) else _in_own_words(request, answer)
 
     def _show(self, request: web.Request) -> web.Response:
         link = self._keys.read(token_of(request.path))
