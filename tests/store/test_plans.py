@@ -14,7 +14,8 @@ from worker.store.contact_rows import ContactKey, lock_contacts
 from worker.store.event_rows import EventEncoder
 from worker.store.known_keys import FormerKey, KeyInMonth, KeyOfContact
 from worker.store.partitions import make_partitions
-from worker.store.pool import Connection, WriterPool
+from worker.store.plan_renewal import PlanRenewal
+from worker.store.pool import Connection, WriterPool, open_pool
 from worker.store.writer_pool import ONE_PLAN, open_writer_pool, writing
 
 CONTACTS = """
@@ -144,3 +145,14 @@ async def test_a_contacts_campaigns_are_found_by_the_contact(pool: WriterPool) -
     async with pool.acquire() as connection, connection.transaction():
         assert [one.contact_id for one in await campaigns_of_contact(connection, 8, limit=50)] == [8]
         assert await rows_read(connection) <= 10
+
+
+async def test_a_session_that_has_ended_is_not_remembered(pool: WriterPool, database_dsn: str) -> None:
+    del pool
+    renewal = PlanRenewal()
+    ended = await open_pool(database_dsn, connections=1, command_timeout_seconds=30, lend=renewal)
+    for _ in range(2):
+        async with ended.acquire():
+            assert renewal.sessions == 1
+    await ended.close()
+    assert renewal.sessions == 0

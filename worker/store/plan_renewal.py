@@ -8,14 +8,13 @@ minute; planning a batch's statements takes milliseconds.
 """
 
 import time
-from typing import TYPE_CHECKING
+from functools import partial
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    from worker.store.pool import Connection
+from worker.store.pool import Connection
 
-OLDEST_PLAN_SECONDS = 60.0
+_OLDEST_PLAN_SECONDS = 60.0
 
 
 class _Planned(Struct):
@@ -31,12 +30,21 @@ class PlanRenewal:
     def __init__(self) -> None:
         self._sessions: dict[int, _Planned] = {}  # by the process of Postgres
 
-    async def __call__(self, connection: "Connection") -> None:
+    async def __call__(self, connection: Connection) -> None:
         """Lets the session forget plans that are too old."""
         now, process = time.monotonic(), connection.get_server_pid()
         session = self._sessions.get(process)
         if session is None:
             self._sessions[process] = _Planned(opened_at=now, planned_at=now)
-        elif now - session.planned_at >= min(session.planned_at - session.opened_at, OLDEST_PLAN_SECONDS):
+            connection.add_termination_listener(partial(self._forget, process))
+        elif now - session.planned_at >= min(session.planned_at - session.opened_at, _OLDEST_PLAN_SECONDS):
             await connection.execute("DISCARD PLANS")
             session.planned_at = now
+
+    @property
+    def sessions(self) -> int:
+        """How many are remembered: those that are open."""
+        return len(self._sessions)
+
+    def _forget(self, process: int, _connection: Connection) -> None:
+        self._sessions.pop(process, None)
