@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.source import Secret
-from tests.jobs.smtp_certificate import server_context
 from tests.jobs.smtp_server import SmtpServer, smtp_server
 from tests.jobs.summaries import EIGHT, RECIPIENT, an_account, blocked, settings_for, states
+from tests.loopback_certificate import server_context
 from worker.commands.support.doctor_summary import look_at_summary
 from worker.commands.support.finding import Finding, Level
 from worker.jobs.summary_sender import SummarySender
