@@ -24,6 +24,7 @@ from worker.settings.declarations import setting_declarations
 from worker.settings.tree import ReceiverSettings
 
 PRE_STOP_SECONDS = 5
+RELEASE = {"app.kubernetes.io/name": "bouncekeeper", "app.kubernetes.io/instance": "shop"}
 NEEDS = {
     "receiver": {"postgres", "queue", "receiver", "logs", "sources", "unsubscribe"},
     "processor": {"postgres", "queue", "processor", "logs", "sources", "endpoints"},
@@ -74,7 +75,8 @@ class TestRights:
             for name, value in environment_of(container).items():
                 declared = [one for one in setting_declarations() if one.environment_name == name]
                 assert not any(one.secret for one in declared), name
-                assert "://" not in value, name
+                assert "@" not in value, name  # as in a URL with a password
+                assert "://" not in value or name.endswith("_REACHED_AT"), name
         for kept in chart.of_kind("ConfigMap"):
             assert set(kept["data"]) == {"bouncekeeper.toml"}
 
@@ -115,9 +117,10 @@ class TestRights:
         }
         policy = EVERYTHING["networkPolicy"]
         metrics = policy["metrics"]["from"]
+        ours = [{"podSelector": {"matchLabels": RELEASE}}]  # in whichever of them `doctor` runs
         assert callers == {
-            "receiver": policy["receiver"]["from"] + metrics,
-            "api": policy["api"]["from"] + metrics,
+            "receiver": policy["receiver"]["from"] + metrics + ours,
+            "api": policy["api"]["from"] + metrics + ours,
             "processor": metrics,
             "mailbox": metrics,
         }
@@ -125,6 +128,38 @@ class TestRights:
         assert minimal.one("NetworkPolicy", "-processor")["spec"]["ingress"] == []
         assert minimal.one("NetworkPolicy", "-api")["spec"]["ingress"][0]["from"] == [{"podSelector": {}}]
         assert "from" not in minimal.one("NetworkPolicy", "-receiver")["spec"]["ingress"][0]
+
+    def test_doctor_is_told_where_receivers_and_the_api_are_in_whichever_pod_it_runs(
+        self, binaries: HelmBinaries, rendered: Render, tmp_path: Path
+    ) -> None:
+        chart = rendered("everything")
+        for process, _, container in chart.pods():
+            assert reached(container) == {
+                "BOUNCEKEEPER_RECEIVER_REACHED_AT": "http://shop-bouncekeeper-receiver:8025",
+                "BOUNCEKEEPER_API_REACHED_AT": "http://shop-bouncekeeper-api:8026",
+            }, process
+        for url in reached(chart.pod("migrate")[1]).values():
+            name, _, port = url.removeprefix("http://").partition(":")
+            assert [one["port"] for one in chart.one("Service", name)["spec"]["ports"]] == [int(port)]
+        _, processor = rendered("small").pod("processor")
+        assert set(reached(processor)) == {"BOUNCEKEEPER_RECEIVER_REACHED_AT"}, "there is no API"
+        elsewhere = {"processor": {"settings": {"BOUNCEKEEPER_API_REACHED_AT": "http://api.example.org"}}}
+        _, processor = render(binaries, tmp_path, "shop", elsewhere).pod("processor")
+        assert reached(processor)["BOUNCEKEEPER_API_REACHED_AT"] == "http://api.example.org"
+        names = [variable["name"] for variable in processor["env"]]
+        assert len(names) == len(set(names))
+
+    def test_a_restricted_pod_may_still_call_the_receivers_and_the_api(self, rendered: Render) -> None:
+        egress = rendered("everything").one("NetworkPolicy", "-egress")["spec"]["egress"]
+        assert {
+            "to": [{"podSelector": {"matchLabels": RELEASE}}],
+            "ports": [{"port": 8025, "protocol": "TCP"}, {"port": 8026, "protocol": "TCP"}],
+        } in egress
+
+
+def reached(container: dict[str, Any]) -> dict[str, str]:
+    """The variables that say where a process is reached."""
+    return {name: url for name, url in environment_of(container).items() if name.endswith("_REACHED_AT")}
 
 
 class TestTheProgramStartsWithIt:

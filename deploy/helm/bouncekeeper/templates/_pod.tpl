@@ -96,6 +96,13 @@ spec:
         - name: BOUNCEKEEPER_API_TOKENS_FILES
           value: {{ range $number, $_ := $root.Values.secrets.apiTokens }}{{ if $number }},{{ end }}{{ $folder }}/api_token_{{ $number }}{{ end }}
         {{- end }}
+        # For `doctor` and `sources test`, in whichever pod they run; `settings` may say otherwise.
+        {{- range $served := ternary (list "receiver" "api") (list "receiver") $root.Values.api.enabled }}
+        {{- $reached := printf "BOUNCEKEEPER_%s_REACHED_AT" (upper $served) }}
+        {{- if not (hasKey $values.settings $reached) }}
+        - {name: {{ $reached }}, value: "http://{{ include "bouncekeeper.name" (list $root $served) }}:{{ int (index $root.Values $served).service.port }}"}
+        {{- end }}
+        {{- end }}
         {{- range $name, $value := $values.settings }}
         - {name: {{ $name }}, value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}}
         {{- end }}
