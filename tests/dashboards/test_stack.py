@@ -19,6 +19,7 @@ from tests.docs.pages import REPOSITORY
 STACK = REPOSITORY / "deploy" / "observability"
 NAMES = {"grafana", "loki", "alloy", "prometheus"}
 ALLOY = (STACK / "alloy.config").read_text()
+ALLOY_JOURNAL = (STACK / "alloy-journal.config").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -107,15 +108,36 @@ class TestCollector:
                 one.children[1].text in {"=", "=~"} and one.children[2].string not in {"", ".*"} for one in matchers
             )
 
-    def test_its_parts_are_there_and_its_brackets_close(self) -> None:
-        code = re.sub(r"^\s*//.*$", "", ALLOY, flags=re.MULTILINE)
+    @pytest.mark.parametrize("text", [ALLOY, ALLOY_JOURNAL], ids=["files", "journal"])
+    def test_its_parts_are_there_and_its_brackets_close(self, text: str) -> None:
+        code = re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
         without_texts = re.sub(r'"(?:[^"\\]|\\.)*"', '""', code)
         for opening, closing in ("{}", "[]", "()"):
             assert without_texts.count(opening) == without_texts.count(closing)
         made = {f"{kind}.{name}" for kind, name in re.findall(r'^([a-z_.]+) "(\w+)" \{', code, re.MULTILINE)}
-        named = re.findall(r"\b(loki\.\w+\.\w+|local\.\w+\.\w+)\.(?:receiver|targets)\b", without_texts)
+        named = re.findall(
+            r"\b(loki(?:\.source)?\.\w+\.\w+|local\.\w+\.\w+)\.(?:receiver|targets|rules)\b", without_texts
+        )
         assert named
         assert set(named) <= made
+        assert made - set(named) == {next(one for one in made if one.startswith("loki.source."))}, "all are used"
+
+    def test_lines_of_the_journal_get_the_same_labels_as_those_of_files(self) -> None:
+        """Neither its source nor its rules make a label that stays: what follows is the same text."""
+        files, journal = (text[text.index("loki.process ") :] for text in (ALLOY, ALLOY_JOURNAL))
+        assert files == journal
+
+    def test_of_the_journal_the_lines_of_our_units_are_kept_and_no_others(self) -> None:
+        (keep,) = [rule for rule in re.findall(r"rule \{([^}]*)\}", ALLOY_JOURNAL) if '"keep"' in rule]
+        assert '["__journal__systemd_unit"]' in keep
+        (units,) = re.findall(r'regex\s+= "([^"]+)"', keep)
+        ours = [path.name for path in (REPOSITORY / "deploy" / "systemd").glob("*.service")]
+        assert len(ours) == 5
+        for unit in (*(name.replace("@.", "@1.") for name in ours), "bouncekeeper.service"):
+            assert re.fullmatch(units, unit), unit
+        for other in ("ssh.service", "bouncekeeper.target", "bouncekeepers.service", "not-bouncekeeper.service", ""):
+            assert not re.fullmatch(units, other), other
+        assert "format_as_json" not in ALLOY_JOURNAL, "the line would be wrapped"
 
     def test_the_end_of_life_collector_is_not_used(self, services: dict[str, Any]) -> None:
         assert not any("promtail" in service["image"] for service in services.values())
