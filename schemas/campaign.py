@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from schemas.feedback_event import FeedbackEvent
+from schemas.text_limit import cut_text
 from schemas.vocabulary import Cause, Kind
 
 MOST_CAMPAIGN_CHARACTERS = 200
@@ -62,7 +63,4 @@ def campaign_name(told: str) -> str | None:
     name = told
     if not name.isprintable() or _UNREADABLE in name:
         name = "".join(char for char in name if char.isprintable() and char != _UNREADABLE)
-    name = name.strip()
-    if len(name) > MOST_CAMPAIGN_CHARACTERS:
-        name = name[: MOST_CAMPAIGN_CHARACTERS - 1] + "…"
-    return name or None
+    return cut_text(name.strip(), MOST_CAMPAIGN_CHARACTERS) or None

@@ -9,8 +9,9 @@ of direction, are no part of a name. The joiners U+200C and U+200D are: Persian,
 import re
 import unicodedata
 
+from schemas.text_limit import cut_text
+
 MOST_LIST_NAME_CHARACTERS = 200
-_CUT = "…"
 
 # Soft hyphen, zero width space, byte order mark, and marks, embeddings and isolates of direction: pasted along unseen.
 _UNMEANT = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -41,9 +42,7 @@ def salvage_list_name(name: str) -> str | None:
     tidy = name.strip() if name.isascii() and name.isprintable() else _tidy(_REFUSED.sub("", name))
     if _shows_nothing(tidy):
         return None
-    if len(tidy) > MOST_LIST_NAME_CHARACTERS:
-        tidy = tidy[: MOST_LIST_NAME_CHARACTERS - 1] + _CUT
-    return tidy
+    return cut_text(tidy, MOST_LIST_NAME_CHARACTERS)
 
 
 def list_key(name: str) -> str:

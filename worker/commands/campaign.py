@@ -19,7 +19,7 @@ from worker.policy.campaign_names import campaign_name_in
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
-    from worker.contacts.campaigns import CampaignAnswer, CampaignRecipientView
+    from worker.contacts.campaigns import CampaignAnswer, CampaignRecipientView, KnownCampaign
     from worker.store.pool import Pool
 
 _NEEDS = ("postgres",)
@@ -65,16 +65,17 @@ def _run(arguments: Namespace) -> int:
 async def _tell(settings: Settings, arguments: Namespace) -> int:
     from worker.commands.support.account import require_account  # noqa: PLC0415 - these cost time that --help has not
     from worker.commands.support.database import opened_database  # noqa: PLC0415
-    from worker.contacts.campaigns import campaign_report, is_known_campaign  # noqa: PLC0415
+    from worker.contacts.campaigns import campaign_report, known_campaign  # noqa: PLC0415
 
     async with opened_database(settings) as pool:
         await require_account(pool, settings, arguments.account)
         if arguments.value is not None:
             # Asked first, or a slip of the pen would put an empty file in the place of a good one.
-            is_known = await is_known_campaign(pool, arguments.account, arguments.campaign)
-            if is_known:
+            campaign = await known_campaign(pool, arguments.account, arguments.campaign)
+            is_known = campaign is not None
+            if campaign is not None:
                 with opened_output(arguments.output) as output:
-                    await _write_recipients(pool, arguments, output)
+                    await _write_recipients(pool, campaign, arguments, output)
         else:
             report = await campaign_report(pool, arguments.account, arguments.campaign)
             is_known = report is not None
@@ -105,19 +106,15 @@ def _print(report: "CampaignAnswer", arguments: Namespace) -> None:
     print_table(headings, rows)
 
 
-async def _write_recipients(pool: "Pool", arguments: Namespace, output: IO[str]) -> None:
+async def _write_recipients(pool: "Pool", campaign: "KnownCampaign", arguments: Namespace, output: IO[str]) -> None:
     """Writes a row for each recipient, page by page."""
-    from worker.contacts.campaigns import campaign_recipients  # noqa: PLC0415 - costs time that --help has not
+    from worker.contacts.campaigns import recipients_of  # noqa: PLC0415 - costs time that --help has not
 
     value, names = CampaignValue(arguments.value), asked_names(arguments)
     after: int | None = 0
     encode = msgspec.json.Encoder().encode
     while after is not None:
-        page = await campaign_recipients(
-            pool, arguments.account, arguments.campaign, value=value, after=after, limit=_AT_ONCE, names=names
-        )
-        if page is None:  # its last recipients have been dropped meanwhile
-            break
+        page = await recipients_of(pool, campaign, value=value, after=after, limit=_AT_ONCE, names=names)
         if after == 0 and not arguments.json:
             output.write("\t".join(_HEADINGS if names is None else (*_HEADINGS, f"in {names}")) + "\n")
         if arguments.json:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from worker.commands.catalogue import Command
 from worker.commands.support.demo_day import day_of_feedback, split_among
-from worker.commands.support.demo_folder import demo_configuration, demo_folder, demo_senders, source_name
+from worker.commands.support.demo_folder import demo_senders, source_name, use_demo_folder
 from worker.commands.support.demo_result import DemoResult, print_result, wait_for_result
 from worker.commands.support.demo_sending import is_running, post_all
 from worker.commands.support.exit_code import ExitCode
@@ -47,8 +47,7 @@ examples:
 def _run(arguments: Namespace) -> int:
     from worker.commands.support.running_instance import running_instance  # noqa: PLC0415 - imports everything
 
-    folder = demo_folder(arguments)
-    arguments.config = str(demo_configuration(arguments))
+    folder = use_demo_folder(arguments)
     settings = settings_of(
         arguments, defaults={"logs.level": "warning"}, starts_postgres=True, fallbacks=QUEUE_IN_POSTGRES
     )

@@ -99,9 +99,21 @@ async def contact_campaigns(
     return tuple(ContactCampaignView(campaign=row.name, **_shown(row, names)) for row in rows)
 
 
-async def is_known_campaign(executor: Executor, account: str, campaign: str) -> bool:
-    """Whether the campaign, in any spelling, has recipients. Raises StoreUnavailable."""
-    return await _known_campaign(executor, account, campaign) is not None
+class KnownCampaign(Struct, frozen=True, kw_only=True):
+    """A campaign that has recipients."""
+
+    account: str
+    name: str  # in its one spelling
+    id: int
+
+
+async def known_campaign(executor: Executor, account: str, campaign: str) -> KnownCampaign | None:
+    """The campaign, whichever spelling is asked for; None if it has no recipients. Raises StoreUnavailable."""
+    name = campaign_name(campaign)
+    if name is None:
+        return None
+    row_id = await campaign_id(executor, account, name)
+    return None if row_id is None else KnownCampaign(account=account, name=name, id=row_id)
 
 
 async def campaign_recipients(
@@ -115,14 +127,26 @@ async def campaign_recipients(
     names: System | None,
 ) -> RecipientsAnswer | None:
     """Recipients that have this value; None if the campaign, in any spelling, has none. Raises StoreUnavailable."""
-    known = await _known_campaign(executor, account, campaign)
+    known = await known_campaign(executor, account, campaign)
     if known is None:
         return None
-    name, number = known
-    rows = await recipients_page(executor, number, value=value, after=after, limit=limit + 1)
+    return await recipients_of(executor, known, value=value, after=after, limit=limit, names=names)
+
+
+async def recipients_of(
+    executor: Executor,
+    campaign: KnownCampaign,
+    *,
+    value: CampaignValue,
+    after: int,
+    limit: int,
+    names: System | None,
+) -> RecipientsAnswer:
+    """A page of the campaign's recipients that have this value. Raises StoreUnavailable."""
+    rows = await recipients_page(executor, campaign.id, value=value, after=after, limit=limit + 1)
     return RecipientsAnswer(
-        campaign=name,
-        account=account,
+        campaign=campaign.name,
+        account=campaign.account,
         recipients=tuple(
             CampaignRecipientView(address=row.address, channel=Channel(row.channel), **_shown(row, names))
             for row in rows[:limit]
@@ -136,25 +160,17 @@ async def campaign_report(executor: Executor, account: str, campaign: str) -> Ca
 
     Raises StoreUnavailable.
     """
-    known = await _known_campaign(executor, account, campaign)
+    known = await known_campaign(executor, account, campaign)
     if known is None:
         return None
-    name, number = known
-    counts = await count_recipients(executor, number)
+    counts = await count_recipients(executor, known.id)
     return CampaignAnswer(
-        campaign=name,
+        campaign=known.name,
         account=account,
         first_at=counts.first_at,
         latest_at=counts.latest_at,
         recipients=counts.of_values,
     )
-
-
-async def _known_campaign(executor: Executor, account: str, told: str) -> tuple[str, int] | None:
-    """The campaign's one spelling and its id; None if it has no recipients."""
-    name = campaign_name(told)
-    number = None if name is None else await campaign_id(executor, account, name)
-    return None if name is None or number is None else (name, number)
 
 
 def _shown(row: Recipient, names: System | None) -> dict[str, Any]:

@@ -41,10 +41,9 @@ def after_complaint(known: Complaint | None, event: FeedbackEvent, policy: Polic
 
 def marketing_stream(event: FeedbackEvent, policy: Policy) -> str:
     """The marketing stream of the policy that the event names as its scope, as a tag, or as its source; else empty."""
-    streams = policy.marketing_streams
-    if not streams:
+    known = policy.marketing_stream_keys
+    if not known:
         return ""
-    known = {list_key(name) for name in streams}
     return next((name for name in (event.scope, *event.tags, event.source) if name and list_key(name) in known), "")
 
 

@@ -7,6 +7,7 @@ from math import ceil
 
 from msgspec import Struct
 
+from schemas.list_name import list_key
 from schemas.vocabulary import Blocks, Cause, Kind, Status
 
 
@@ -84,6 +85,11 @@ class Policy(Struct, frozen=True, kw_only=True, dict=True):
     scoped_unsubscribe_applies_to: Blocks = Blocks.MARKETING  # an unsubscribe from one list or group
     unsubscribed_by_us_applies_to: Blocks = Blocks.MARKETING
     non_marketable_applies_to: Blocks = Blocks.MARKETING
+
+    @cached_property
+    def marketing_stream_keys(self) -> frozenset[str]:
+        """The marketing streams, as list names are compared."""
+        return frozenset(map(list_key, self.marketing_streams))
 
     @cached_property
     def rule_by_name(self) -> dict[str, Rule]:

@@ -7,6 +7,7 @@ from html import escape
 from msgspec import Struct
 
 from schemas.safelist import RequestKind, RequestState
+from schemas.text_limit import cut_text
 
 MOST_TOLD = 200  # in one part; the list of requests has all
 _MOST_CHARACTERS = 300  # of a note
@@ -145,8 +146,7 @@ def _more(part: _Part) -> str:
 
 
 def _short(text: str) -> str:
-    line = _one_line(text)
-    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 1] + "…"
+    return cut_text(_one_line(text), _MOST_CHARACTERS)
 
 
 def _one_line(text: str) -> str:

@@ -21,9 +21,9 @@ from worker.receiver.webhooks import SourceWebhooks, Tools
 
 ROUTE = f"{unsubscribe_page.PATH}{{token:.*}}"  # whatever is behind the path: to people a link that does not work
 _ALLOWED = "GET, HEAD, POST"
+_USE_GET_OR_POST = "Open the link with GET, or post List-Unsubscribe=One-Click as a form (RFC 8058)."
 # For mail programs, by HTTP status: the receiver's own are for senders of webhooks.
-_REMEDIES = {
-    HTTPStatus.METHOD_NOT_ALLOWED: "Open the link with GET, or post List-Unsubscribe=One-Click as a form (RFC 8058).",
+_REMEDIES: dict[int, str] = {
     HTTPStatus.REQUEST_TIMEOUT: "Send the body faster: List-Unsubscribe=One-Click is one line.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send List-Unsubscribe=One-Click and nothing else: that is one line.",
 }
@@ -37,19 +37,18 @@ class UnsubscribeRequests:
         self._keys = UnsubscribeKeys(secrets)
         self._html = page
         self._remote_address = tools.remote_address
-        self._webhooks = SourceWebhooks(source_of(secrets), unsubscribe_page.PROVIDER, tools)
+        self._webhooks = SourceWebhooks(source_of(secrets), unsubscribe_page.PROVIDER, tools, remedies=_REMEDIES)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The answer to one request. Success of a POST means that the queue has confirmed it."""
-        answer: web.StreamResponse
         match request.method:
             case hdrs.METH_POST:
                 answer = await self._webhooks.handle(request)
             case hdrs.METH_GET | hdrs.METH_HEAD:
                 return self._show(request)
             case _:
-                answer = refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=_ALLOWED)
-        return self._as_page(request, answer) if _reads_html(request) else _in_own_words(request, answer)
+                answer = refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=_ALLOWED, remedy=_USE_GET_OR_POST)
+        return self._as_page(request, answer) if _reads_html(request) else answer
 
     def _show(self, request: web.Request) -> web.Response:
         link = self._keys.read(token_of(request.path))
@@ -85,16 +84,6 @@ class UnsubscribeRequests:
         if not request.content.is_eof():
             page.force_close()
         return page
-
-
-def _in_own_words(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
-    """The answer with a remedy for mail programs, where the receiver's own is for senders of webhooks."""
-    remedy = _REMEDIES.get(HTTPStatus(answer.status))
-    if remedy is None or not isinstance(answer, web.Response) or not isinstance(answer.body, bytes):
-        return answer
-    reason = msgspec.json.decode(answer.body)["error"]
-    allow = answer.headers.get(hdrs.ALLOW)
-    return refusal(answer.status, reason, allow=allow, remedy=remedy, close=not request.content.is_eof())
 
 
 def _reads_html(request: web.Request) -> bool:

@@ -44,6 +44,7 @@ from worker.receiver.subscription import confirm_subscription
 ALLOWED_METHODS = "HEAD, POST"
 ALLOWED_WITH_GET = "GET, HEAD, POST"
 _NO_QUERY: Mapping[str, str] = {}
+_NO_REMEDIES: Mapping[int, str] = {}
 _POSTPONED: dict[type[TryAgainLater], str] = {
     QueueUnavailable: "queue_unavailable",
     CertificateUnavailable: "certificate_unavailable",
@@ -75,8 +76,12 @@ class Tools(Struct, frozen=True, kw_only=True):
 class SourceWebhooks:
     """Handles the requests to `/webhooks/{source.name}`."""
 
-    def __init__(self, source: Source, provider: Provider, tools: Tools) -> None:
+    def __init__(
+        self, source: Source, provider: Provider, tools: Tools, *, remedies: Mapping[int, str] = _NO_REMEDIES
+    ) -> None:
+        """`remedies`, by HTTP status, take the place of those for senders of webhooks."""
         self._source = source
+        self._remedies = remedies
         self._provider = provider
         self._bound = provider.bind(source)
         self._tools = tools
@@ -290,7 +295,7 @@ class SourceWebhooks:
             refused.http_status,
             refused.reason,
             challenge=refused.challenge,
-            remedy=refused.remedy,
+            remedy=self._remedies.get(refused.http_status, refused.remedy),
             accept_encoding=KNOWN_CODINGS if refused.reason == UNKNOWN_CODING else None,
             # The unread rest of a body must not be taken for the next request.
             close=not request.content.is_eof(),

@@ -9,6 +9,7 @@ from typing import Any
 from worker.errors import ImpossibleSetting
 
 CONFIG_VARIABLE = "BOUNCEKEEPER_CONFIG"
+FOLDER_VARIABLE = "BOUNCEKEEPER_DATA_DIRECTORY"
 DEFAULT_DATA_DIRECTORY = ".data"
 CONFIG_NAME = "bouncekeeper.toml"
 
@@ -40,7 +41,7 @@ def config_places(environment: Mapping[str, str], data_directory: str | None = N
 
 def data_folder(*, environment: Mapping[str, str], flag: str | None) -> Path:
     """The data folder, before a configuration file is read."""
-    return Path(flag or environment.get("BOUNCEKEEPER_DATA_DIRECTORY") or DEFAULT_DATA_DIRECTORY).expanduser()
+    return Path(flag or environment.get(FOLDER_VARIABLE) or DEFAULT_DATA_DIRECTORY).expanduser()
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from schemas.source import Secret
 from worker.commands.support.first_run import first_configuration, make_first_configuration
-from worker.commands.support.setting_flags import overrides_of
+from worker.commands.support.setting_flags import override, overrides_of
 from worker.local_services.folder import told_as_mistakes
 from worker.local_services.whole_file import write_once
 from worker.samples.amazon_ses import AmazonSesSamples
@@ -35,14 +35,18 @@ RECEIVER_PORT, API_PORT = 8035, 8036  # beside an instance on the default ports
 _SEED, _SNS_KEY, _SNS_CERTIFICATE = "seed", "sns-key.pem", "sns-certificate.pem"
 
 
-def demo_folder(arguments: Namespace) -> Path:
-    """The folder of the demo: beside the data of the real instance, never among them."""
-    return data_folder(environment=os.environ, flag=overrides_of(arguments).get("data_directory")) / "demo"
+def use_demo_folder(arguments: Namespace) -> Path:
+    """The demo's folder, beside the data of the real instance; the command line names it and its file from now on.
+
+    Makes the configuration file and the keys if they do not exist yet. Raises ImpossibleSetting.
+    """
+    folder = data_folder(environment=os.environ, flag=overrides_of(arguments).get("data_directory")) / "demo"
+    arguments.config = str(_configuration_file(folder))
+    override(arguments, "data_directory", str(folder))
+    return folder
 
 
-def demo_configuration(arguments: Namespace) -> Path:
-    """The demo's configuration file. Makes it and its keys if it does not exist yet. Raises ImpossibleSetting."""
-    folder = demo_folder(arguments)
+def _configuration_file(folder: Path) -> Path:
     if (folder / CONFIG_NAME).is_file():
         return folder / CONFIG_NAME
     with told_as_mistakes(folder):

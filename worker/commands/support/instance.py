@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from schemas.source import Secret
-from worker.commands.support.demo_folder import demo_configuration
+from worker.commands.support.demo_folder import use_demo_folder
 from worker.commands.support.first_run import configuration_file
 from worker.commands.support.listeners import base_url
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, overrides_of
@@ -43,7 +43,7 @@ def instance_configuration(arguments: Namespace) -> Path:
     Raises ImpossibleSetting.
     """
     if arguments.demo:
-        arguments.config = str(demo_configuration(arguments))
+        use_demo_folder(arguments)
     file = configuration_file(arguments)
     arguments.config = str(file)
     return file

@@ -124,6 +124,11 @@ def overrides_of(arguments: Namespace) -> dict[str, str]:
     }
 
 
+def override(arguments: Namespace, path: str, text: str) -> None:
+    """Makes the arguments those of a command line with this setting's flag."""
+    setattr(arguments, _DESTINATION + path, text)
+
+
 def _metavar(declaration: SettingDeclaration) -> str:
     if declaration.secret:
         return "FILE,…" if declaration.several else "FILE"

@@ -14,7 +14,7 @@ from worker.commands.support.listeners import base_url
 from worker.commands.support.output import print_json, print_line, print_to_copy
 from worker.commands.support.setting_flags import overrides_of
 from worker.providers.mail.imap_options import can_be_posted_to, imap_mailbox
-from worker.settings.configuration_file import find_config_file
+from worker.settings.configuration_file import FOLDER_VARIABLE, find_config_file
 from worker.settings.tree import Settings
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ def flags_to_find(config_file: Path, *, named_folder: str | None) -> list[str]:
     flags = []
     if default_file is None or default_file.resolve() != config_file.resolve():
         flags += ["--config", str(config_file.absolute())]
-    if named_folder is not None and Path(named_folder).resolve() != config_file.parent.resolve():
+    beside = config_file.parent.resolve()
+    if named_folder is not None and (Path(named_folder).resolve() != beside or FOLDER_VARIABLE in os.environ):
         flags += ["--data-directory", str(Path(named_folder).absolute())]
     return flags
 

@@ -9,6 +9,8 @@ from html import escape
 
 from msgspec import Struct
 
+from schemas.text_limit import cut_text
+
 MOST_COLOURS = 7  # classes c0 to c6 of the page
 
 _WIDTH, _HEIGHT = 680, 260
@@ -95,7 +97,7 @@ def bar_chart(rows: Sequence[tuple[str, int]], *, title: str) -> str:
     for place, (name, count) in enumerate(rows):
         y = place * _BAR_PLACE + (_BAR_PLACE - _BAR) / 2
         length = room * count / most
-        shown = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+        shown = cut_text(name, _LONGEST_NAME)
         parts.append(
             f'<text x="{_NAME_WIDTH - 8}" y="{y + 12:.1f}" text-anchor="end">{text_of(shown)}</text>'
             f'<rect class="c0" x="{_NAME_WIDTH}" y="{y:.1f}" width="{length:.1f}" height="{_BAR}" rx="2">'

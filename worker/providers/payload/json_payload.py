@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.text_limit import cut_text
 from worker.errors import UnreadablePayload
 from worker.providers.payload.json_elements import split_array, split_object
 from worker.providers.payload.json_size import check_values
@@ -179,7 +180,7 @@ def fit_text(text: str, limit: int) -> str:
     """The text without NUL characters, cut to `limit` characters."""
     if "\x00" in text:
         text = text.replace("\x00", "\ufffd")
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text) <= limit else cut_text(text, limit)
 
 
 def text(values: Mapping[str, Any], key: str, limit: int = DIAGNOSTIC_LIMIT) -> str | None:
