@@ -88,6 +88,16 @@ CASES = (
         silent_at=(10, 11, 25),
         fires={15: {"queue": "rabbitmq"}},
     ),
+    Case(  # one of two processors has lost it, which scrapes as ever
+        alert="PostgresAway",
+        series={
+            'bouncekeeper_store_available{instance="a", role="processor"}': "1x10 0x10 1x10",
+            'bouncekeeper_store_available{instance="b", role="processor"}': "1x30",
+            'bouncekeeper_store_available{instance="c", role="api"}': "1x30",
+        },
+        silent_at=(10, 11, 25),
+        fires={15: {"role": "processor"}},
+    ),
     Case(
         alert="CallersTurnedAway",
         series={'bouncekeeper_connections_cut_off_total{role="receiver", reason="no_room"}': "0x10 0+20x20 400x20"},
@@ -156,6 +166,16 @@ CASES = (
         },
         silent_at=(60, 74, 180),
         fires={80: {"endpoint": "shop"}, 130: {"endpoint": "shop"}},
+    ),
+    Case(
+        alert="EndpointDisabled",
+        series={
+            'bouncekeeper_endpoint_disabled{instance="a", endpoint="shop"}': "0x10 1x20 0x10",
+            'bouncekeeper_endpoint_disabled{instance="b", endpoint="shop"}': "0x10 1x20 0x10",
+            'bouncekeeper_endpoint_disabled{instance="a", endpoint="crm"}': "0x40",
+        },
+        silent_at=(5, 10, 35),
+        fires={11: {"endpoint": "shop"}, 29: {"endpoint": "shop"}},
     ),
     Case(  # nothing had been set aside: the counter comes into being with its first event
         alert="DeadLetters",
@@ -291,6 +311,24 @@ NEAR_MISSES = (
         alert="QueueAway",
         series={'bouncekeeper_queue_available{queue="rabbitmq"}': "1x10 0x1 1x20"},
         silent_at=tuple(range(10, 20)),
+    ),
+    NearMiss(  # Postgres restarts
+        alert="PostgresAway",
+        series={'bouncekeeper_store_available{role="processor"}': "1x10 0x1 1x20"},
+        silent_at=tuple(range(10, 20)),
+    ),
+    NearMiss(  # a process is ended, and its gauge with it
+        alert="PostgresAway",
+        series={'bouncekeeper_store_available{role="api"}': "1x10 _x30"},
+        silent_at=(12, 20, 39),
+    ),
+    NearMiss(  # an endpoint that fails is not disabled yet
+        alert="EndpointDisabled",
+        series={
+            'bouncekeeper_endpoint_disabled{endpoint="shop"}': "0x60",
+            'bouncekeeper_endpoint_attempts_total{endpoint="shop", outcome="failed"}': "0+1x60",
+        },
+        silent_at=(30, 59),
     ),
     NearMiss(  # imports may pile up
         alert="SourceBehind",

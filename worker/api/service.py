@@ -9,6 +9,7 @@ from worker.connections.listening import listening
 from worker.connections.remote_address import RemoteAddress
 from worker.process.logs import get_logger
 from worker.settings.tree import Settings
+from worker.store.availability import watch_store
 from worker.store.pool import Pool, open_pool
 from worker.store.writer_pool import open_writer_pool
 
@@ -39,6 +40,7 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
         idle_connections=0,
         application_name="bouncekeeper api decisions",
     )
+    watching = asyncio.create_task(watch_store(pool, stop, role="api", writes=False))
     try:
         app = build_api(
             pool=pool,
@@ -64,6 +66,8 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
             log.info("process.started", role="api", version=version("bouncekeeper"), address=address)
             await stop.wait()
     finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await _close(writer_pool)
         await _close(pool)
     log.info("process.stopped", role="api", seconds=round(time.monotonic() - started, 3))

@@ -6,6 +6,7 @@ from schemas.safelist import RequestKind
 from worker.jobs.lookout import look_for_work
 from worker.process import metrics
 from worker.store.daily_summaries import count_waiting_mails
+from worker.store.endpoint_states import disabled_endpoints
 from worker.store.pool import Pool
 from worker.store.safelist_requests import count_pending_requests
 
@@ -20,6 +21,10 @@ async def measure_pending(pool: Pool, stop: asyncio.Event) -> None:
         for kind in RequestKind:
             metrics.SAFELIST_REQUESTS_PENDING.labels(kind.value).set(pending.get(kind.value, 0))
         metrics.SUMMARY_MAILS_WAITING.set(await count_waiting_mails(pool))
+        disabled = await disabled_endpoints(pool)
+        metrics.ENDPOINT_DISABLED.clear()  # a forgotten one is told no more
+        for endpoint, is_disabled in disabled.items():
+            metrics.ENDPOINT_DISABLED.labels(endpoint).set(is_disabled)
 
     await look_for_work(
         measure, stop, task="pending", every_seconds=_EVERY_SECONDS, longest_wait_seconds=_EVERY_SECONDS

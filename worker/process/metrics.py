@@ -52,6 +52,14 @@ CONNECTIONS_CUT_OFF = Counter(
     ["role", "reason"],
 )
 
+# ── Postgres ────────────────────────────────────────────────────────────────────────────────────────────
+STORE_AVAILABLE = Gauge(
+    f"{_PREFIX}_store_available",
+    "1 while Postgres answers this process, 0 while it does not; role is processor, for which it must take writes, or "
+    "api.",
+    ["role"],
+)
+
 # ── queue ───────────────────────────────────────────────────────────────────────────────────────────────
 QUEUE_AVAILABLE = Gauge(
     f"{_PREFIX}_queue_available", "1 while this queue accepts parcels, 0 while it is away or blocked.", ["queue"]
@@ -166,6 +174,11 @@ ENDPOINT_ATTEMPTS = Counter(
     f"{_PREFIX}_endpoint_attempts_total",
     "Status changes sent to an endpoint; outcome is taken or failed.",
     ["endpoint", "outcome"],
+)
+ENDPOINT_DISABLED = Gauge(
+    f"{_PREFIX}_endpoint_disabled",
+    "1 while the endpoint gets nothing until a person enables it, else 0; every processor tells the same.",
+    ["endpoint"],
 )
 CHECKED_ADDRESSES = Counter(
     f"{_PREFIX}_checked_addresses_total", "Addresses asked about; answer is allowed or forbidden.", ["answer"]

@@ -41,6 +41,7 @@ from worker.providers.registry import PROVIDERS
 from worker.queue.opening import open_queues
 from worker.queue.port import LaneReader, QueueReader
 from worker.settings.tree import Settings
+from worker.store.availability import watch_store
 from worker.store.endpoint_states import follower_name
 from worker.store.feed_followers import EXCHANGE, ensure_follower
 from worker.store.known_keys import former_keys_until
@@ -118,6 +119,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                 keep = partial(_keep_lanes, pool, lane_reader, lanes_of(settings.sources, PROVIDERS))
                 tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", keep))
             tasks.create_task(turns.keep(stop))
+            tasks.create_task(watch_store(pool, stop, role="processor", writes=True))
             for reader in queues.dead_readers:
                 tasks.create_task(move_dead_parcels(pool, reader, stop))
             if queues.publisher is not None:
@@ -126,9 +128,6 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
             for sender in await _endpoint_senders(settings, pool, turns, stack):
                 seconds = settings.processor.relay_every_seconds
                 tasks.create_task(sender.run(every_seconds=seconds, stop=stop))
-
-            async def sweep_once() -> None:
-                await sweep(pool, policies)
 
             async def keep_house() -> None:
                 await _make_months_ahead(pool, settings)
@@ -142,7 +141,9 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                 await respell_contacts(pool, policies)  # what an earlier processor stored during an upgrade
                 await forget_attempts(pool, now=datetime.now(UTC))
 
-            tasks.create_task(_every(settings.processor.sweep_every_seconds, stop, "sweep", sweep_once))
+            tasks.create_task(
+                _every(settings.processor.sweep_every_seconds, stop, "sweep", partial(sweep, pool, policies))
+            )
             tasks.create_task(_every(_COUNTS_SECONDS, stop, "counts", _tell_counts))
             tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, "housekeeping", keep_house))
     sending_counts().report()
@@ -244,7 +245,7 @@ def depth_gauge(
     return measure
 
 
-async def _every(seconds: float, stop: asyncio.Event, task: str, work: Callable[[], Awaitable[None]]) -> None:
+async def _every(seconds: float, stop: asyncio.Event, task: str, work: Callable[[], Awaitable[object]]) -> None:
     """Does the work at intervals. Logs an error that passes by itself, and tries again."""
     while not stop.is_set():
         try:

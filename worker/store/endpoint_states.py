@@ -19,6 +19,9 @@ _STATE = """
       FROM feed_followers f WHERE f.name = $1
 """
 _READ = "SELECT f.*, 0 AS waiting FROM feed_followers f WHERE f.name = $1"
+_DISABLED = """
+    SELECT name, disabled_at IS NOT NULL AS disabled FROM feed_followers WHERE starts_with(name, $1) ORDER BY name
+"""
 _TOLD = """
     UPDATE feed_followers
        SET fresh_position = $4, bulk_position = $5, failing_since = NULL, attempts = 0, next_attempt_at = NULL,
@@ -70,6 +73,16 @@ async def endpoint_state(executor: Executor, endpoint: str, *, counted: bool = F
     with store_errors("reading an endpoint's place in the feed"):
         record = await executor.fetchrow(_STATE if counted else _READ, follower_name(endpoint))
     return None if record is None else _state(record)
+
+
+async def disabled_endpoints(executor: Executor) -> dict[str, bool]:
+    """Of each endpoint that a processor has met, whether it gets nothing until a person enables it.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors("reading which endpoints are disabled"):
+        records = await executor.fetch(_DISABLED, _PREFIX)
+    return {record["name"].removeprefix(_PREFIX): record["disabled"] for record in records}
 
 
 async def note_told(executor: Executor, before: Follower, after: Follower) -> bool:

@@ -127,9 +127,10 @@ ALERTS = (
     ),
     Alert(
         name="PostgresAway",
-        summary="Processors have no Postgres, and store nothing: webhooks wait in the queue",
+        summary="Postgres is away: processors store nothing, webhooks wait in the queue, and the API answers 503",
         severity=Severity.PAGE,
         lasts="2m",
+        metrics=f"{_series(metrics.STORE_AVAILABLE).lowest('role')} == 0",
         log=f"{_NOT_RESUMED} and {_NOT_STARTED_AGAIN} unless {_lines('batch.applied').count(over='5m')} > 0",
     ),
     Alert(
@@ -222,6 +223,7 @@ ALERTS = (
         name="EndpointDisabled",
         summary="{{ $labels.endpoint }} gets no webhooks of ours until a person enables it",
         severity=Severity.TICKET,
+        metrics=f"{_series(metrics.ENDPOINT_DISABLED).highest('endpoint')} > 0",
         log=_since(
             _lines("endpoint.disabled"), _lines("endpoint.enabled", "endpoint.forgotten"), "endpoint", over="1d"
         ),

@@ -339,6 +339,17 @@ METRICS = Board(
             width=8,
         ),
         Panel(
+            title="Postgres, as processors and the API find it",
+            says=(
+                "It is 1 while every processor, or every process of the API, gets answers from Postgres, and 0 while "
+                "one of them gets none. Then nothing is stored or the API answers 503: run `bouncekeeper doctor`."
+            ),
+            kind=Kind.CURVES,
+            unit="bool_yes_no",
+            targets=(shows(series(metrics.STORE_AVAILABLE).lowest("role"), "{{role}}"),),
+            width=8,
+        ),
+        Panel(
             title="Batches tried again",
             says=(
                 "Batches that met a deadlock or a lost connection to Postgres. "
