@@ -1,4 +1,4 @@
-"""Commits a batch of events: tries again if Postgres cannot now, and splits the batch if one event spoils it."""
+"""Commits a batch of events: tries again while Postgres is unavailable, and splits the batch if one event spoils it."""
 
 import asyncio
 import shlex
@@ -230,7 +230,7 @@ class BatchWriter:
 
 
 def _maker(delivery: ParsedDelivery, sources: BoundSources) -> str | None:
-    """The name of the delivery's source, or None if that may not create accounts."""
+    """The name of the delivery's source; None if the source may not create accounts."""
     bound = sources.of(delivery.envelope)
     return bound.source.name if bound is not None and bound.source.makes_accounts else None
 

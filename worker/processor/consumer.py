@@ -33,7 +33,7 @@ _log = get_logger()
 
 _IDLE_WAIT_SECONDS = 0.5  # how long a stop may go unnoticed
 _PARCELS_AT_ONCE = 64
-# What is taken and not in a load yet is ahead of everything that comes later: about as much as a load holds.
+# Parcels that are taken and not in a load yet are ahead of all later ones: about as many as a load holds.
 _BYTES_AT_ONCE = 1024 * 1024
 _LOADS_IN_FLIGHT = 2
 _FIRST_BATCHES_IN_FLIGHT = 2
@@ -147,7 +147,7 @@ class Consumer:
                 continue
             stream.slots.release()
             if self._doubt is not None and self._doubt.stream is stream and not stream.suspects:
-                self._lose_store(self._doubt.error)  # nothing else came that would tell who is to blame
+                self._lose_store(self._doubt.error)  # nothing else came that would show which of them is to blame
 
     def _goes_on(self) -> bool:
         return self._store_lost is None and not self._stop.is_set()
@@ -286,15 +286,15 @@ class Consumer:
         await self._reader.give_back(leases)
 
     async def _give_back_what_waits(self) -> None:
-        held = [lease for stream in self._streams for lease in (*stream.suspects, *stream.waiting)]
+        leases = [lease for stream in self._streams for lease in (*stream.suspects, *stream.waiting)]
         for stream in self._streams:
             stream.suspects.clear()
             stream.waiting.clear()
         if self._doubt is not None:
-            held.append(self._doubt.lease)
+            leases.append(self._doubt.lease)
             self._doubt = None
-        if held:
-            await self._give_back(held)
+        if leases:
+            await self._give_back(leases)
 
     async def _write_trials(self) -> None:
         """Writes the results of the trials to Postgres; later, if Postgres is away."""
@@ -316,7 +316,7 @@ class Consumer:
                 continue
             break
         if not failures:
-            self._trials.doubt(self._unstored)  # Postgres was there all the while
+            self._trials.doubt(self._unstored)  # Postgres was there all the time
         self._unstored.clear()
         if not self._stop.is_set():
             await self._reader.resume()

@@ -1,4 +1,4 @@
-"""What a person does to the endpoints that applications receive status changes at."""
+"""What a person does to endpoints, the URLs at which applications receive status changes."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ _log = get_logger()
 async def enable(
     pool: Pool, endpoint: str, *, actor: str, now: datetime, after_position: int | None = None, from_now: bool = False
 ) -> bool:
-    """The endpoint is sent to again, from where it stopped, after a position of the feed, or from now on.
+    """Sends to the endpoint again: from where it stopped, after a position of the feed, or from now on.
 
     False if no processor has met it yet. Raises StoreUnavailable.
     """
@@ -28,7 +28,7 @@ async def enable(
 
 
 async def forget(pool: Pool, endpoint: str, *, actor: str, now: datetime) -> bool:
-    """The endpoint's place in the feed is gone; False if there was none. Raises StoreUnavailable."""
+    """Removes the endpoint's place in the feed; False if it has none. Raises StoreUnavailable."""
     async with transaction(pool, "forgetting an endpoint") as connection:
         if not await forget_endpoint(connection, endpoint):
             return False

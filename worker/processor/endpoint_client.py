@@ -22,7 +22,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     """The result of an attempt."""
 
     failure: str = ""  # "" = the application has taken it
-    gone: bool = False  # it asks never to be sent anything again
+    gone: bool = False  # it asks us to send nothing again
     retry_after: timedelta | None = None
 
 
@@ -34,7 +34,7 @@ class EndpointClient:
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"user-agent": f"bouncekeeper/{version('bouncekeeper')}"},
-            trust_env=True,  # many servers may only go out through a proxy
+            trust_env=True,  # many servers reach the internet only through a proxy
         )
 
     async def post(self, endpoint: Endpoint, message_id: str, body: bytes) -> Answer:
@@ -67,7 +67,7 @@ class EndpointClient:
 
 
 def signed_headers(endpoint: Endpoint, message_id: str, body: bytes, *, now: datetime) -> dict[str, str]:
-    """The headers that tell the application that we sent the message, and whether it has had it before."""
+    """The headers that prove that we sent the message, and by whose id the application recognises repeats."""
     text = body.decode()
     signatures = [Webhook(secret.reveal()).sign(message_id, now, text) for secret in endpoint.secrets]
     return {

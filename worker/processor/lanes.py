@@ -28,8 +28,8 @@ def lanes_of(sources: Iterable[Source], providers: Mapping[str, Provider]) -> li
 async def keep_lanes(pool: Pool, reader: LaneReader, own: Collection[Lane], *, now: datetime) -> None:
     """Makes the reader read every lane. Call it at the start and regularly, because other processors make lanes too.
 
-    A lane is stored before its queue is made, so that its queue is drained even if no configuration has its source
-    any more. Raises StoreUnavailable and QueueUnavailable.
+    A lane is stored before its queue is made, so that its queue is drained even after its source is no longer
+    configured. Raises StoreUnavailable and QueueUnavailable.
     """
     others = await note_lanes(pool, own, now=now)
     missing = await reader.follow(own, others)

@@ -29,7 +29,7 @@ from worker.queue.port import Lease
 from worker.store.dead_letters import SetAsideDelivery
 
 _BATCHES_OF_A_LOAD = 4
-_MOST_LOAD_BYTES = 4 * 1024 * 1024  # what is set aside makes no events, but is held
+_MOST_LOAD_BYTES = 4 * 1024 * 1024  # deliveries that are set aside have no events, but stay in memory
 
 _Result = TypeVar("_Result")
 
@@ -45,7 +45,7 @@ class Load(Struct, kw_only=True):
     large_parcel_hash: bytes = b""
 
     def parcel_hashes(self) -> list[bytes]:
-        """The hashes by which worker.processor.trials recognises its parcels."""
+        """The hashes of its parcels, as worker.processor.trials knows them."""
         if self.large_parcel_hash:
             return [self.large_parcel_hash]
         return [parcel_hash(lease.parcel) for lease in self.leases]

@@ -86,7 +86,7 @@ def events_of(envelope: Envelope, source: BoundSource) -> list[FeedbackEvent]:
     if len(envelope.body) > _SMALL_BODY_BYTES and sum(len(event.raw) for event in events) > _MOST_RAW_BYTES:
         raise UnreadablePayload(
             f"its {len(events)} events would take over {_MOST_RAW_BYTES} bytes: an event that names many people is "
-            "kept with each of them, and no vendor writes so large ones"
+            "kept with each of them, and no vendor writes events that large"
         )
     if rule := envelope.account_from or source.source.account_from:
         events = [
@@ -173,13 +173,13 @@ def _without_failures(envelope: Envelope, source: BoundSource) -> tuple[list[Fee
     failed: list[bytes] = []
     try:
         work = [[bytes(element) for element in source.elements(envelope) or ()]]
-    except Exception:  # noqa: BLE001 - then the whole is set aside
+    except Exception:  # noqa: BLE001 - then the whole delivery is set aside
         return [], []
     while work:
         part = work.pop()
         try:
             events += events_of(msgspec.structs.replace(envelope, body=source.body_of(part)), source)
-        except Exception:  # noqa: BLE001 - the same as before, and told already
+        except Exception:  # noqa: BLE001 - the same error as before, already logged
             if len(part) == 1:
                 failed += part
             elif part:

@@ -18,7 +18,7 @@ from worker.store.sessions import transaction
 
 _log = get_logger()
 
-_NAMED = 20
+_MOST_NAMED_IDS = 20
 _CHUNK = 50  # bodies can be megabytes: few at a time are in memory
 
 
@@ -44,9 +44,9 @@ async def replay_dead_letters(
     """The chosen dead letters are in the queue and marked as replayed when this returns.
 
     `ids` names them, and may name closed ones; without it, all open ones of this source and reason are replayed. One
-    that fails again is open again, with one attempt more. To replay a letter twice changes nothing: its events are
-    recognised. Raises QueueUnavailable or StoreUnavailable; letters marked before are in the queue, the others still
-    open.
+    that fails again is open again, with one attempt more. Replaying a letter twice changes nothing: its events are
+    recognised. Raises QueueUnavailable or StoreUnavailable; letters that are marked by then are in the queue, the
+    others still open.
     """
     chosen = list(ids) if ids is not None else await _open_ids(pool, source=source, reason=reason)
     act_id = None if dry_run or not chosen else await _record(pool, chosen, actor=person, now=now, note=note)
@@ -80,12 +80,14 @@ async def replay_dead_letters(
 
 def dead_letters_subject(verb: str, ids: Sequence[int]) -> str:
     """What an act does to these dead letters, in few words."""
-    named = " ".join(map(str, ids[:_NAMED]))
-    return f"dead-letters {verb} {named}" + (f" and {len(ids) - _NAMED} others" if len(ids) > _NAMED else "")
+    id_list = " ".join(map(str, ids[:_MOST_NAMED_IDS]))
+    return f"dead-letters {verb} {id_list}" + (
+        f" and {len(ids) - _MOST_NAMED_IDS} others" if len(ids) > _MOST_NAMED_IDS else ""
+    )
 
 
 async def _record(pool: Pool, ids: Sequence[int], *, actor: str, now: datetime, note: str | None) -> int:
-    """Before the first is queued: an act that is cut off is told as well, and has no end."""
+    """Records the act before the first letter is queued: an act that is cut off stays on record, without an end."""
     async with transaction(pool, "recording an act") as connection:
         return await record_act(
             connection, dead_letters_subject("replay", ids), actor=actor, now=now, note=note, goes_on=True

@@ -15,7 +15,7 @@ _LOOK_EVERY_SECONDS = 1.0
 async def work_while_schema_lasts(dsn: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
     """Does the work until `stop` is set. While the tables are gone, only checks whether they are back.
 
-    Tables are gone while somebody restores a backup; a table or a row of ours would disturb that. The parcels of the
+    Tables are gone while somebody restores a backup; writing a table or a row would disturb that. The parcels of the
     work go back to the queue and come again. Raises any other error that ends the work.
     """
     while not stop.is_set():
@@ -45,8 +45,8 @@ def _schema_gone(error: BaseException) -> SchemaOutOfDate | None:
         return None
     gone = None
     for inner in error.exceptions:
-        found = _schema_gone(inner)
-        if found is None and not isinstance(inner, TryAgainLater):
+        inner_gone = _schema_gone(inner)
+        if inner_gone is None and not isinstance(inner, TryAgainLater):
             return None
-        gone = gone or found
+        gone = gone or inner_gone
     return gone

@@ -1,6 +1,6 @@
 """What became of mail, counted for each sending domain: the rates that mailbox providers judge a sender by.
 
-A line for each calm event would be too many, so what has come in is kept here and told once a minute.
+A log line for each calm event would be too much, so events are counted here and the counts logged once a minute.
 """
 
 from collections import Counter
@@ -19,10 +19,10 @@ from worker.providers.sending_domain import sending_domain
 
 _log = get_logger()
 
-# An import or a replay tells of other days, and would look like today's mail.
+# Older events come from an import or a replay, and would look like today's mail.
 _LATEST = timedelta(days=1)
-# Whoever holds a source's secret can name any number of domains, and where events name their accounts any number of
-# these. What is beyond has the name MORE, until all are forgotten.
+# A sender who has a source's secret can name any number of domains, and any number of accounts if events name them.
+# Beyond these limits, domains are counted as MORE until the limits start afresh.
 MOST_DOMAINS = 200  # of one account at one source
 MOST_DOMAINS_IN_ALL = 20_000
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -36,11 +36,11 @@ class Sender(Struct, frozen=True, kw_only=True):
     account: str
     source: str
     provider: str
-    sending_domain: str  # empty if the vendor does not tell it, or not with each of these events
+    sending_domain: str  # empty if the vendor does not report it, or not with each of these events
 
 
 class SendingCounts:
-    """Of one process."""
+    """The counts of one process."""
 
     def __init__(
         self,
@@ -67,14 +67,14 @@ class SendingCounts:
                 provider = self._providers[event.provider]
                 domain = sending_domain(event, provider.account_paths) if provider.always_tells_domain else ""
                 counts[event.account, event.source, event.provider, domain, event.kind] += 1
-        for (account, source, of_provider, told_domain, kind), count in counts.items():
-            domain = self._bounded(account, source, told_domain)
+        for (account, source, of_provider, reported, kind), count in counts.items():
+            domain = self._bounded(account, source, reported)
             sender = Sender(account=account, source=source, provider=of_provider, sending_domain=domain)
             self._counts.setdefault(sender, Counter())[kind] += count
             metrics.SENDINGS.labels(source, domain, kind).inc(count)
 
     def report(self) -> None:
-        """Logs one line for each sender since the last call, and begins anew."""
+        """Logs one line for each sender since the last call, and starts counting afresh."""
         counts, self._counts = self._counts, {}
         for sender, of_kind in counts.items():
             _log.info(
@@ -91,14 +91,14 @@ class SendingCounts:
             )
 
     def _forget_at_times(self, now: datetime) -> None:
-        """What one day brought does not count against the next one."""
+        """Starts the limits afresh once a day."""
         if self._forgotten_at is None:
             self._forgotten_at = now
         elif now - self._forgotten_at >= _FORGOTTEN_AFTER:
             self._forgotten_at = now
             self._domains.clear()
             self._domain_count = 0
-            metrics.SENDINGS.clear()  # Or it would grow from day to day. To Prometheus it is a restart.
+            metrics.SENDINGS.clear()  # Otherwise it grows from day to day. Prometheus takes it for a restart.
 
     def _bounded(self, account: str, source: str, domain: str) -> str:
         known = self._domains.get((account, source), _NONE)
@@ -115,5 +115,5 @@ _counts = SendingCounts()
 
 
 def sending_counts() -> SendingCounts:
-    """Those of this process."""
+    """The counts of this process."""
     return _counts

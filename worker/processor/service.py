@@ -144,7 +144,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
             tasks.create_task(
                 _every(settings.processor.sweep_every_seconds, stop, "sweep", partial(sweep, pool, policies))
             )
-            tasks.create_task(_every(_COUNTS_SECONDS, stop, "counts", _tell_counts))
+            tasks.create_task(_every(_COUNTS_SECONDS, stop, "counts", _report_counts))
             tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, "housekeeping", keep_house))
     sending_counts().report()
     _log.info("process.stopped", role="processor", seconds=round(time.monotonic() - started, 3))
@@ -189,7 +189,7 @@ async def batch_rules(pool: Pool, settings: Settings, policies: Policies) -> Bat
     )
 
 
-async def _tell_counts() -> None:
+async def _report_counts() -> None:
     sending_counts().report()
 
 

@@ -21,7 +21,7 @@ from worker.store.status_feed import number_changes
 from worker.store.turns import Turns
 
 _log = get_logger()
-_CHANGES_AT_ONCE = 20  # so that a fresh change waits for few that are bulk work
+_CHANGES_AT_ONCE = 20  # few, so that a fresh change does not wait long behind bulk work
 _FIRST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=5)
 _LONGEST_DATABASE_WAIT_SECONDS = 10.0
@@ -164,4 +164,4 @@ def _backoff(attempts: int) -> timedelta:
 
 def _is_worth_a_line(attempts: int) -> bool:
     """True for the first failures and then about once an hour."""
-    return attempts < 3 or attempts % 12 == 0  # noqa: PLR2004 - as said
+    return attempts < 3 or attempts % 12 == 0  # noqa: PLR2004 - as the docstring says

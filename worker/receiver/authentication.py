@@ -22,7 +22,7 @@ async def authenticate(
     """The provider's verdict. Fetches the certificates that the provider asks for.
 
     `in_thread` runs the check in a thread, for bodies that would hold up the event loop. Raises CertificateUnavailable
-    if a certificate cannot be pems now.
+    if a certificate cannot be fetched now.
     """
     now = datetime.now(UTC)
 

@@ -14,11 +14,11 @@ from worker.providers.verdict import Refused
 from worker.receiver.answers import refusal
 from worker.receiver.content_coding import is_plain
 
-# To check a body up to this size takes less than a millisecond, so this is done on the event loop, and its bytes are
-# not counted.
+# Checking a body up to this size takes less than a millisecond, so it is done on the event loop, and its bytes are not
+# counted.
 SMALL_BODY_BYTES = 64 * 1024
 
-# So many bytes of bodies may arrive, or wait for their check, at a time. Their senders are not authenticated yet, so
+# How many bytes of bodies may arrive, or wait for their check, at a time. Their senders are not authenticated yet, so
 # the memory that strangers can make this process hold needs a limit.
 _LARGEST_BODIES_AT_ONCE = 32
 _MAX_ARRIVING_BYTES = 48 * 1024 * 1024
@@ -102,7 +102,7 @@ class BodyReader:
 
     @contextmanager
     def holding(self, body: bytes) -> Iterator[None]:
-        """Inside the block, the body counts as one that still arrives: it waits for its check."""
+        """Inside the block, the body still counts as arriving, because it waits for its check."""
         self._arriving_bytes += len(body)
         try:
             yield

@@ -11,7 +11,7 @@ TOO_LARGE = "decompressed_too_large"  # the reason of a refusal
 # Deflate expands a byte to up to 1032. Events resemble each other, and shrink to a twentieth or a fiftieth; a body that
 # expands further was made to do so. It would make us decompress a thousand bytes for each that a stranger sends.
 MAX_RATIO = 100
-# Any body may expand to so much, however small it is: a series of equal events shrinks further than a long body does.
+# Any body may expand to this size, however small it is: a series of equal events shrinks further than a long body does.
 ANY_RATIO_BYTES = 256 * 1024
 
 _PIECE_BYTES = 256 * 1024

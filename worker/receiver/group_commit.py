@@ -20,8 +20,8 @@ from worker.queue.port import QueueWriter
 log = get_logger()
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
-# A message costs receiver and broker about as much as so many webhooks cost the receiver. A group of this size is sent
-# while others are under way, so that the receiver has work while it waits for their confirms.
+# A message costs receiver and broker about as much as this many webhooks cost the receiver. A group of this size is
+# sent while others are under way, so that the receiver has work while it waits for their confirms.
 WORTH_A_MESSAGE_ENVELOPES = 16
 # A queue that has refused is asked again after this pause; after a time-out the second try follows at once.
 PAUSE_BEFORE_SECOND_TRY_SECONDS = 0.1
@@ -182,8 +182,8 @@ class GroupCommit:
         finally:
             groups.waiting_bytes -= group.size_bytes
             self._waiting_bytes -= group.size_bytes
-            # Whatever happens above, no waiter waits for ever. Each gets an exception of its own: a shared one would
-            # collect the tracebacks of all.
+            # No waiter may wait for ever, even after an error above. Each gets an exception of its own: a shared one
+            # would collect the tracebacks of all.
             for confirmed in group.waiters:
                 if not confirmed.done():
                     confirmed.set_exception(QueueUnavailable(failure))

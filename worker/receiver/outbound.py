@@ -27,7 +27,7 @@ class Outbound:
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,  # many receivers may only go out through a proxy
+            trust_env=True,  # many receivers reach the internet only through a proxy
         )
         self._turns = asyncio.Semaphore(AT_ONCE)
 

@@ -1,6 +1,6 @@
 """Writes the answer to an accepted webhook to the connection, past aiohttp. This is the only place that does so.
 
-The answer is always the same and empty. aiohttp composes its headers anew each time, which takes longer than to check
+The answer is always the same and empty. aiohttp composes its headers anew each time, which takes longer than checking
 the password of a webhook; a receiver answers thousands a second.
 """
 

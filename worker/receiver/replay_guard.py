@@ -2,7 +2,8 @@
 
 Some vendors sign a time and a token, but not the body. So an attacker who has seen one such request can send it with
 another body, to this source or to another one with the same key; the guard refuses this. The same token with the same
-data is the vendor's own retry. As a token counts all that was signed: otherwise the attacker could alter the rest.
+data is the vendor's own retry. The token stands for everything that was signed: otherwise the attacker could alter the
+rest.
 """
 
 from collections import OrderedDict
@@ -25,7 +26,7 @@ class ReplayGuard:
         self._claims: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     def claim(self, token: OneTimeToken, *, now: float) -> bool:
-        """False if the token was used for other data. `now` is a monotonic clock, in seconds.
+        """False if the token was used for other data. `now` is the time of a monotonic clock, in seconds.
 
         The claim holds at once, so that two simultaneous requests cannot both use a token.
         """

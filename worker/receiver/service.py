@@ -59,7 +59,7 @@ async def run_receiver(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def _calm_garbage_collection() -> None:
-    # The objects of this moment live as long as the process: the collector need not look at them.
+    # The objects that exist now live as long as the process: the collector need not look at them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER_ALLOCATIONS, 20, 100)

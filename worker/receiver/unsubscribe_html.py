@@ -59,11 +59,11 @@ class UnsubscribeHtml:
             '<form method="post">',
         ]
         for choice in PAGE_CHOICES:
-            said = self._of(choice, link)
+            choice_words = self._of(choice, link)
             parts += [
                 f'<div><button name="{CHOICE_FIELD}" value="{choice}" aria-describedby="{choice}">',
-                f"{self._fill(said.button, link)}</button>",
-                f'<p class="soft" id="{choice}">{self._fill(said.says, link)}</p></div>',
+                f"{self._fill(choice_words.button, link)}</button>",
+                f'<p class="soft" id="{choice}">{self._fill(choice_words.says, link)}</p></div>',
             ]
         return self._page(words.title, [*parts, "</form>"])
 

@@ -1,4 +1,4 @@
-"""Requests to `/u/TOKEN`: GET shows a page and changes nothing, POST acts, by the same way as a webhook.
+"""Requests to `/u/TOKEN`: GET shows a page and changes nothing, POST is processed like a webhook.
 
 A POST is queued before it is answered. Mail programs read JSON in the answer, as senders of webhooks do; browsers get
 a page, also when the choice could not be stored.
@@ -19,7 +19,7 @@ from worker.receiver.answers import refusal
 from worker.receiver.unsubscribe_html import HEADERS, UnsubscribeHtml
 from worker.receiver.webhooks import SourceWebhooks, Tools
 
-ROUTE = f"{unsubscribe_page.PATH}{{token:.*}}"  # whatever is behind the path: to people a link that does not work
+ROUTE = f"{unsubscribe_page.PATH}{{token:.*}}"  # everything behind the path: people see a link that does not work
 _ALLOWED = "GET, HEAD, POST"
 _USE_GET_OR_POST = "Open the link with GET, or post List-Unsubscribe=One-Click as a form (RFC 8058)."
 # For mail programs, by HTTP status: the receiver's own are for senders of webhooks.

@@ -72,7 +72,7 @@ class UnsubscribeWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def read_words(file: str) -> UnsubscribeWords:
-    """The texts, with those of the TOML file in the place of ours. Raises ImpossibleSetting."""
+    """The texts; those in the TOML file replace ours. Raises ImpossibleSetting."""
     if not file:
         return UnsubscribeWords()
     where = f"unsubscribe.words_file names the file {file}, "
