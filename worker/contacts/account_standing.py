@@ -1,4 +1,4 @@
-"""How well an account's mail is received, computed from its contacts whenever somebody asks.
+"""How well an account's mail is received, computed from its contacts at each question.
 
 Limits: Google and Yahoo want complaints below 0.1 % and block senders at 0.3 %; Amazon SES reviews an account at 5 %
 bounces and may stop it at 10 %.
@@ -28,12 +28,12 @@ class Standing(StrEnum):
 
 
 class AccountStanding(Struct, frozen=True, kw_only=True):
-    """The standing, and the rates that it follows from. All are of the last 30 days."""
+    """The standing, and the rates behind it. All of them cover the last 30 days."""
 
     standing: Standing
-    contacts: int  # that anything was reported on
+    contacts: int  # with a report
     complaint_rate: float  # of these contacts, from 0 to 1
-    bounce_rate: float  # blocklisted ones, from 0 to 1
+    bounce_rate: float  # blocklisted contacts of these contacts, from 0 to 1
     sentence: str
 
 

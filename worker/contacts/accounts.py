@@ -1,4 +1,4 @@
-"""Which accounts there are: of a misspelt one nothing is known, and so everybody in it would be allowed."""
+"""Which accounts exist. A misspelt account has no contacts that are known, so all its mail would be allowed."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,14 +29,14 @@ class KnownAccounts:
         """`of_settings` may hold patterns: `customer-*` names every account that begins so."""
         self._named = configured_accounts(of_sources=of_sources, of_settings=of_settings)
         self._patterns = tuple(_compile(name) for name in of_settings if _PATTERN in name)
-        # Accounts are not taken away, so what was found once stays true.
+        # Accounts are never removed, so an account that was found once still exists.
         self._found: set[str] = set()
 
     async def require(self, executor: Executor, account: str, *, only: str | None = None) -> None:
-        """Returns if the account is known. The database is asked once for each account that it alone names.
+        """Returns if the account is known. Asks the database once for an account that the configuration does not name.
 
         With `only` every other account is unknown, and neither the answer nor the time it takes depends on whether it
-        exists. Raises RequestRefused, with the account that was probably meant; StoreUnavailable.
+        exists. Raises RequestRefused, which suggests the account that was probably meant, and StoreUnavailable.
         """
         if only is not None:
             if account != only:
@@ -49,10 +49,10 @@ class KnownAccounts:
         self._remember([account])
 
     async def make_missing(self, pool: Pool, makers: Mapping[str, str | None], *, now: datetime) -> frozenset[str]:
-        """Makes those of the accounts that do not exist and may be made; gives those that still do not exist.
+        """Creates the missing accounts that may be created; returns those that still do not exist.
 
-        `makers` maps each account to the source that may make it, or to None. What the configuration names, or a
-        pattern of it, is made in any case. What is made is committed. Raises StoreUnavailable.
+        `makers` maps each account to the source that may create it, or to None. Accounts that the configuration names,
+        or that match a pattern of it, are created in any case. New accounts are committed. Raises StoreUnavailable.
         """
         unsure = self.not_found(makers)
         if not unsure:
@@ -73,7 +73,7 @@ class KnownAccounts:
         return frozenset(missing).difference(*made.values())
 
     def not_found(self, accounts: Iterable[str]) -> set[str]:
-        """Those of which it is not known yet that the database has them."""
+        """The accounts that this process has not found in the database yet."""
         return set(accounts) - self._found
 
     def _is_known(self, account: str) -> bool:
@@ -93,7 +93,7 @@ def configured_accounts(*, of_sources: Collection[str], of_settings: Collection[
 async def make_configured_accounts(
     executor: Executor, *, of_sources: Collection[str], of_settings: Collection[str], now: datetime
 ) -> list[str]:
-    """The accounts that the configuration names exist when this returns; gives the new ones.
+    """The accounts that the configuration names exist when this returns. Returns the new ones.
 
     Raises StoreUnavailable.
     """
@@ -102,7 +102,7 @@ async def make_configured_accounts(
 
 
 async def make_accounts(executor: Executor, names: Collection[str], *, now: datetime, actor: str) -> list[str]:
-    """All of them exist when this returns; gives the new ones, each of which has a line in the log.
+    """All these accounts exist when this returns. Returns the new ones; each is logged.
 
     Raises StoreUnavailable.
     """
@@ -121,14 +121,14 @@ async def add_account(
     time_zone: str | None = None,
     summary_recipients: Sequence[str] | None = None,
 ) -> bool:
-    """A person makes the account, with these settings; False if it was there already. Raises StoreUnavailable."""
+    """A person creates the account, with these settings; False if it exists already. Raises StoreUnavailable."""
     async with transaction(pool, "adding an account") as connection:
         if not await add_accounts(connection, [name], since=now, added_by=actor):
             return False
         act_id = await record_act(connection, f"accounts add {name}", actor=actor, now=now, account=name)
         await _change_settings(connection, name, time_zone, summary_recipients)
     _log.info(
-        "account.added", account=name, actor=actor, act_id=act_id, **_settings_told(time_zone, summary_recipients)
+        "account.added", account=name, actor=actor, act_id=act_id, **_setting_fields(time_zone, summary_recipients)
     )
     return True
 
@@ -142,12 +142,12 @@ async def set_account(
     time_zone: str | None = None,
     summary_recipients: Sequence[str] | None = None,
 ) -> Account:
-    """A person changes an account that exists; gives it as it is then. Raises StoreUnavailable."""
+    """A person changes an existing account. Returns the changed account. Raises StoreUnavailable."""
     async with transaction(pool, "changing an account") as connection:
         account = await _change_settings(connection, name, time_zone, summary_recipients)
         act_id = await record_act(connection, f"accounts set {name}", actor=actor, now=now, account=name)
-    if told := _settings_told(time_zone, summary_recipients):
-        _log.info("account.changed", account=name, actor=actor, act_id=act_id, **told)
+    if fields := _setting_fields(time_zone, summary_recipients):
+        _log.info("account.changed", account=name, actor=actor, act_id=act_id, **fields)
     return account
 
 
@@ -156,12 +156,12 @@ async def _change_settings(
 ) -> Account:
     account = await change_account(connection, name, time_zone=time_zone, summary_recipients=summary_recipients)
     if account is None:
-        raise AssertionError("accounts are not taken away")
+        raise AssertionError("accounts are never removed")
     return account
 
 
-def _settings_told(time_zone: str | None, summary_recipients: Sequence[str] | None) -> dict[str, str]:
-    """The fields of a line that tell what was set."""
+def _setting_fields(time_zone: str | None, summary_recipients: Sequence[str] | None) -> dict[str, str]:
+    """The fields of a log line that show which settings changed."""
     fields: dict[str, str] = {}
     if time_zone is not None:
         fields["time_zone"] = text_field(time_zone)

@@ -1,4 +1,4 @@
-"""An act begins once: a request that comes again under its idempotency key goes on with the act that it has begun."""
+"""An act begins once: a repeated request with the same idempotency key continues the act that the first one began."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -18,9 +18,9 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 async def known_act(pool: WriterPool, principal: Principal, key: str | None, asked: bytes) -> StoredAct | None:
-    """The act that the principal has begun under this key; None if there is none.
+    """The act that the principal began with this key; None if there is no such act.
 
-    Raises RequestRefused if it was begun for another request, StoreUnavailable.
+    Raises RequestRefused if the key was used for another request, and StoreUnavailable.
     """
     if key is None:
         return None
@@ -35,7 +35,7 @@ async def known_act(pool: WriterPool, principal: Principal, key: str | None, ask
 
 
 async def begin_act(pool: WriterPool, act: Act, principal: Principal, asked: bytes) -> tuple[StoredAct, bool]:
-    """The act, and whether somebody else has begun it meanwhile. Raises as `known_act`."""
+    """The act, and whether somebody else began it meanwhile. Raises what `known_act` raises."""
     async with writing(pool, "recording an act") as connection:
         act_id = await insert_act(connection, act)
     if act_id is not None:
@@ -57,7 +57,7 @@ def act_of(
     at: datetime,
     subject: str | None = None,
 ) -> Act:
-    """The act of a call or a command, before it is stored. `subject` tells what was done where no decision does."""
+    """The act of a call or a command, before it is stored. `subject` says what was done if the act has no decisions."""
     return Act(
         account=account,
         token_id=principal.token_id,
@@ -75,7 +75,7 @@ def act_of(
 
 
 async def store_act(connection: Connection, act: Act) -> int:
-    """The id of an act without an idempotency key: nothing else can be it."""
+    """The id of an act without an idempotency key, which is always a new one."""
     act_id = await insert_act(connection, act)
     if act_id is None:
         raise AssertionError("an act is refused only for the one that has its idempotency key")
@@ -83,9 +83,9 @@ async def store_act(connection: Connection, act: Act) -> int:
 
 
 def hash_of_request(asked: Any, addresses: Iterable[str], profiles: Mapping[str, Struct] | None = None) -> bytes:
-    """The same for the same request about the same addresses (normalised), in whatever order; else another.
+    """Equal for the same request about the same addresses (normalised) in any order, and different otherwise.
 
-    `profiles`: what is said of single addresses.
+    `profiles` are the details of single addresses.
     """
     digest = hashlib.sha256(_encoder.encode(asked))
     for address in sorted(addresses):

@@ -1,6 +1,6 @@
-"""Acts that decide about no contact: each is a row of `acts`, written by the transaction that does what it tells.
+"""Acts without decisions about contacts: each is a row of `acts`, written in the transaction that does the work.
 
-Who acts here can read the configuration, or is the configuration, and so may do everything.
+The actor can read the configuration, or is the configuration itself, and so may do everything.
 """
 
 from datetime import datetime
@@ -24,9 +24,9 @@ async def record_act(
     note: str | None = None,
     goes_on: bool = False,
 ) -> int:
-    """The id of the act. `subject` is what is done to what: "endpoints enable crm"; `note` is the actor's reason.
+    """Returns the act's id. `subject` is what is done to what: "endpoints enable crm"; `note` is the actor's reason.
 
-    All of it is done with this transaction, unless it `goes_on`: then finish_act tells the end.
+    The act ends with this transaction, unless it `goes_on`: then finish_act records its end.
     """
     act = Act(
         account=account,

@@ -1,7 +1,7 @@
-"""Contacts come in: one by one and in thousands, with tags and the people whose addresses they are.
+"""Adds contacts, one by one or by the thousand, with their tags and the people to whom they belong.
 
-An addition is the decision `added`; what is known of a contact already is neither lowered nor raised by it. Tags and
-people are written by the transaction that decides.
+An addition is the decision `added`. It neither blocks nor frees a contact that is known already. Tags and people are
+written in the transaction of the decision.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ from worker.store.pool import WriterPool
 
 
 class AdditionTerms(Struct, frozen=True, kw_only=True):
-    """What all contacts of a request have in common, and who adds them."""
+    """Applies to all contacts of a request: the terms, and who adds them."""
 
-    permission: Permission  # of those that name none
+    permission: Permission  # of contacts that name no other
     tags: tuple[str, ...] = ()
     note: str | None = None
     account: str
@@ -37,18 +37,18 @@ class AdditionTerms(Struct, frozen=True, kw_only=True):
 
 
 class AdditionAnswer(Struct, frozen=True, kw_only=True):
-    """What came of one request. `added`, `known`, `skipped` and `duplicates` add up to `contacts`."""
+    """The result of one request. `added`, `known`, `skipped` and `duplicates` add up to `contacts`."""
 
     act_id: int | None  # None: a dry run
     account: str
     channel: Channel
     dry_run: bool
     repeated: bool  # the Idempotency-Key was used before, with the same request
-    contacts: int  # that were given
+    contacts: int  # in the request
     added: int
-    known: int  # before: their status is as it was; tags and people are noted of them too
+    known: int  # already: their status does not change; their tags and people are stored as well
     skipped: int
-    duplicates: int  # further rows with an address that was given: their tags and people are noted too
+    duplicates: int  # further rows with the same address: their tags and people are stored as well
     skipped_contacts: list[SkippedAddress]
 
 
@@ -60,9 +60,9 @@ async def add_contacts(
     rules: BatchRules,
     progress: Progress | None = None,
 ) -> AdditionAnswer:
-    """Every contact that is not skipped is known, with its tags and people, when this returns.
+    """Every contact that is not skipped is stored, with its tags and people, when this returns.
 
-    Killed or failed in the middle, it is to be asked again with the same idempotency key. Raises RequestRefused for
+    After a crash or an error, repeat the request with the same idempotency key. Raises RequestRefused for
     tags that cannot be stored, and for an idempotency key that was used for another request; StoreUnavailable.
     """
     if (fault := fault_of(Addition(address="", tags=terms.tags))) is not None:
@@ -112,5 +112,5 @@ async def add_contacts(
 
 
 def faulty_row(address: str, fault: str) -> SkippedAddress:
-    """What is told of a row with an address that has something else wrong."""
+    """The result for a row whose address is fine, but which has another fault."""
     return SkippedAddress(address=address, reason=SkipReason.FAULTY_ROW, sentence=fault, remedy="Correct the row.")

@@ -1,12 +1,12 @@
 """One batch, one transaction: events stored, contacts folded, statuses derived, history written.
 
 Why an event takes effect exactly once: an event belongs to one contact, the contact's row is locked first, and
-only then is it asked which of the events are stored already (recognition.py). A duplicate in another batch waits for
+only then the events that are stored already are looked up (recognition.py). A duplicate in another batch waits for
 the lock.
 
-What takes effect in its order is stored for as long as its contact, however old it is when it comes in. A calm event
-that is older than the retention has no month any more: it is kept beside the months if it has a say in the order of
-others.
+Entries whose order matters are stored for as long as their contact, however old they are when they arrive. A calm
+event that is older than the retention has no month any more: it is kept outside the months if it matters for the order
+of others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,10 +61,10 @@ async def apply_decisions(
 ) -> Applied:
     """Applies decisions inside the caller's transaction. Their acts are stored (worker.store.acts).
 
-    A decision is dated here, under its contact's lock, behind all that is known of the contact; and if it would change
-    nothing, it is not stored. Only what an import brings keeps its time, and is stored in any case: what it changes may
-    come in later. `leftover_decisions` is as `leftover` of apply_events. With `bulk` other changes are announced
-    before these.
+    A decision is dated here, under its contact's lock, after everything that is known of the contact. It is not stored
+    if it would change nothing. Only imported decisions keep their time and are stored in any case: the entries that
+    they change may arrive later. `leftover_decisions` is like `leftover` of apply_events. With `bulk`, other changes
+    are announced before these.
     """
     applied = Applied()
     batch = _Batch(connection, rules, now, applied, EventEncoder(), trust_watermarks=True, bulk=bulk)
@@ -91,17 +91,17 @@ async def apply_events(
     """Applies the events inside the caller's transaction.
 
     `leftover` in the answer is not applied yet: its contacts were new, and somebody else has inserted them
-    meanwhile. Commit, then apply it in a transaction of its own. To lock those contacts here, behind the ones
-    that were inserted, would break the one order of locking that keeps batches out of deadlocks.
+    meanwhile. Commit, then apply it in a transaction of its own. Locking those contacts here, after the ones
+    that were inserted, would break the order of locking that keeps batches out of deadlocks.
 
-    trust_watermarks=False asks the database about every event, where otherwise those that lie behind all that
-    their contact has folded are known to be new. The caller uses it after AlreadyStored, which
+    With trust_watermarks=False the database is asked about every event. Otherwise events that are later than
+    everything that their contact has folded count as new. The caller uses it after AlreadyStored, which
     happens when this version folds an event that an older one stored and passed over.
 
-    `retired_months` are those that the retention of another process is about to drop, though ours would keep them:
-    MonthClosed says so.
+    `retired_months` are months that the retention of another process is about to drop although ours would keep them:
+    MonthClosed reports them.
 
-    `encoder` is the process's own, which has learned the words of these events; without one, words that no process has
+    `encoder` belongs to the process and has learned the words of these events. Without it, words that no process has
     learned are stored beside their rows.
     """
     applied = Applied()
@@ -136,7 +136,7 @@ async def apply_events(
 
 
 class _Batch:
-    """Folds the entries of one transaction, and gathers what it will write."""
+    """Folds the entries of one transaction, and gathers the rows to write."""
 
     def __init__(
         self,
@@ -167,9 +167,9 @@ class _Batch:
         self._refolds = BatchRefolds(connection, rules, now)
 
     async def take_in(self, by_contact: dict[ContactKey, list[Entry]]) -> None:
-        """Folds the entries of these contacts: first of those that exist, in the order of their ids, then of new ones.
+        """Folds the entries of these contacts: first existing contacts, in the order of their ids, then new ones.
 
-        Two batches can wait for each other only in this order, and so never in a circle.
+        Two batches wait for each other in this order only, so never in a circle.
         """
         rows = await contact_rows.lock_contacts(self._connection, list(by_contact))
         self._active = active = await self._refolds.read(rows.values())
@@ -218,7 +218,7 @@ class _Batch:
                 contact.entries = without(contact.entries, known)
             if not contact.entries:
                 if contact.row.id in anew or contact.policy is not self._active:
-                    refold.append(contact)  # or the next question would be answered under the former policy
+                    refold.append(contact)  # otherwise the next question is answered under the former policy
                 continue
             self._store(contact.row.id, contact.entries)
             self.rows.note_mailed(contact.row, contact.entries)
@@ -228,7 +228,7 @@ class _Batch:
             await self._refold(refold)
 
     def _to_store(self, contact: BatchContact, facts: Facts, known: set[bytes]) -> list[Entry]:
-        """Its entries without what is known or would change nothing; what comes of its decisions is noted."""
+        """The entries to store, without those that are known or change nothing. Notes the results of decisions."""
         policy, provisional = contact.policy.policy, self._refolds.provisional(contact.row.id)
         shown = stricter_facts(facts, provisional, policy, self._now)
         self._applied.results += repeats(contact.entries, known, shown, contact_id=contact.row.id, policy=policy)
@@ -242,7 +242,7 @@ class _Batch:
         policy: Policy,
         provisional: Facts | None = None,
     ) -> list[Entry]:
-        """The entries as they are stored (see `decide`). Nobody brings decisions and events at once."""
+        """The entries as they are stored (see `decide`). No caller mixes decisions and events."""
         if not entries or not isinstance(entries[0], Decision):
             return entries
         to_store, results = decide(
@@ -252,7 +252,7 @@ class _Batch:
         return to_store
 
     async def _fold_unknown(self, by_contact: Mapping[ContactKey, list[Entry]]) -> None:
-        """Inserts contacts that were not there, with their facts folded from nothing."""
+        """Inserts contacts that did not exist, with facts folded from their entries alone."""
         surely_new = self._recognition.surely_new_with_its_contact
         doubts = [
             Doubt(entry=entry, contact_id=None)
@@ -283,7 +283,7 @@ class _Batch:
                 self._applied.leftover.append(entry)
 
     def _folds_in_place(self, contact: BatchContact, before: Facts) -> bool:
-        """Folds in the entries as they come; False when one of them comes too late for that."""
+        """Folds the entries in as they come; False if one of them came too late for that."""
         if is_overtaken(contact.row, contact.policy):
             return False
         facts, entries, policy = before, contact.entries, contact.policy.policy
@@ -299,7 +299,7 @@ class _Batch:
             appended = refold.with_appended(entries, of_row=policy, active=self._active.policy)
             self._settle(contact, facts, refold=appended)
         elif facts is before:
-            pass  # older than what is known, and yet the last one where some checkpoints lie
+            pass  # older than the latest known entry, but the latest among some checkpoints
         elif is_free(facts) and facts.latest_ordered is before.latest_ordered and is_free(before):
             self.rows.signs.append(sign_of_life(contact.row.id, facts))
         else:
@@ -307,10 +307,10 @@ class _Batch:
         return True
 
     async def _refold(self, contacts: Sequence[BatchContact]) -> None:
-        """Folds contacts anew from everything that is stored of them.
+        """Folds contacts again, from all their stored entries.
 
-        An entry came late, or the contact was folded under a former policy. In the latter case what the active policy
-        alone makes of it has a line of its own in the history, before that of the entries.
+        An entry came late, or the contact was folded under a former policy. In the latter case the change that the
+        policy alone makes gets a line of its own in the history, before the line of the entries.
         """
         policy = self._active.policy
         overtaken = {contact.row.policy_id for contact in contacts if is_overtaken(contact.row, contact.policy)}
@@ -319,7 +319,7 @@ class _Batch:
         bases = await contact_rows.bases_of(self._connection, contact_ids)
         long = await self._refolds.fold_long_logs(contacts, bases)
         whole = [contact_id for contact_id in contact_ids if contact_id not in long]
-        await delete_checkpoints(self._connection, whole)  # they know nothing of what came late
+        await delete_checkpoints(self._connection, whole)  # they do not contain the late entries
         stored = await stored_entries_by_contact(self._connection, whole)
         for contact in contacts:
             contact_id = contact.row.id
@@ -350,7 +350,7 @@ class _Batch:
         self.rows.add_entries(contact_id, entries)
 
     def _begin_anew(self, contact: BatchContact, facts: Facts, former: NumberedPolicy) -> None:
-        """Notes what the active policy makes of a contact before this batch; `facts` are those under it."""
+        """Notes the change that the active policy makes before this batch; `facts` are folded under that policy."""
         old, line = standing_until_now(contact.row, former.policy, self._now, key=contact.key)
         contact.standing = contact_standing(facts, self._active.policy, self._now)
         self._applied.changes += line
@@ -359,16 +359,16 @@ class _Batch:
         )
 
     def _settle(self, contact: BatchContact, facts: Facts, *, refold: OpenRefold | None = None) -> None:
-        """Notes what has to be written for a contact whose facts are these now.
+        """Notes the rows to write for a contact that has these facts now.
 
-        `refold`: how far it is folded again, while that has not ended.
+        `refold` is its re-fold, if that has not ended.
         """
         row, policy = contact.row, contact.policy.policy
         old: LockedContact | ContactRow | ContactStanding
         if contact.standing is not None:
             old = contact.standing
         else:
-            # A hold may have ended before this batch, and the sweep has not come by: its line is written first.
+            # A hold may have ended before this batch without the sweep noticing: the line for that is written first.
             old, line = standing_until_now(
                 row, policy, self._now, key=contact.key, provisional=self._refolds.provisional(row.id)
             )

@@ -1,4 +1,4 @@
-"""The contacts of a batch whose long logs are folded again in the background, or begin to be."""
+"""The contacts of a batch whose long logs are being folded again in the background, or soon will be."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from worker.store.pool import Connection
 
 
 class BatchRefolds:
-    """Those of locked contacts, all of them under the active policy."""
+    """The re-folds of locked contacts, all of them under the active policy."""
 
     def __init__(self, connection: Connection, rules: BatchRules, now: datetime) -> None:
         self._connection, self._rules, self._now = connection, rules, now
@@ -28,7 +28,7 @@ class BatchRefolds:
         """The active policy, after reading which of the contacts are being folded again."""
         rows = list(rows)
         refolds = await open_refolds(self._connection, [row.id for row in rows])
-        # Another process may have heard of a later policy before this one.
+        # Another process may know a later policy already.
         marks = [*(row.policy_id for row in rows), *(one.policy_id for one in refolds.values())]
         known_id = max((mark or UNNUMBERED for mark in marks), default=UNNUMBERED)
         self._active = active = await self._rules.policies.active(self._connection, known_id=known_id)
@@ -37,22 +37,23 @@ class BatchRefolds:
         return active
 
     def of(self, contact_id: int) -> OpenRefold | None:
-        """The contact's; None if it is not being folded again."""
+        """The contact's re-fold; None if it is not being folded again."""
         return self._refolds.get(contact_id)
 
     def provisional(self, contact_id: int) -> Facts | None:
-        """What counts beside the contact's own facts."""
+        """The provisional facts, which count beside the contact's own."""
         refold = self._refolds.get(contact_id)
         return None if refold is None else refold.provisional
 
     def is_new(self, refold: OpenRefold) -> bool:
-        """True if this batch has begun it."""
+        """True if this batch began the re-fold."""
         return refold.contact_id not in self._under_way
 
     async def leave_giants(self, contacts: Iterable[BatchContact]) -> list[BatchContact]:
-        """Of contacts that were folded under a former policy, those with long logs are left to the background.
+        """Leaves contacts that were folded under a former policy to the background if their logs are long.
 
-        Until it has folded them they stay under the former policy. Gives the others, which the batch folds anew.
+        They stay under the former policy until the background has folded them. Returns the other contacts, which the
+        batch folds again.
         """
         overtaken = [one for one in contacts if one.entries and is_overtaken(one.row, self._active)]
         if not overtaken:
@@ -69,9 +70,9 @@ class BatchRefolds:
     async def fold_long_logs(
         self, contacts: Sequence[BatchContact], bases: Mapping[int, FormerBase]
     ) -> Mapping[int, LateResult]:
-        """What becomes of those of the contacts whose logs are long; some of their entries came late.
+        """The results for the contacts with long logs; some of their entries came late.
 
-        Contacts of a former policy are not among them: what `leave_giants` has not left is short.
+        Contacts of a former policy are not among them: `leave_giants` has left those with long logs.
         """
         contacts = [one for one in contacts if not is_overtaken(one.row, one.policy)]
         long = await self._long([one.row.id for one in contacts])
@@ -90,6 +91,6 @@ class BatchRefolds:
         return await fold_late_entries(self._connection, logs, reading=self._rules.reading, now=self._now)
 
     async def _long(self, contact_ids: Iterable[int]) -> set[int]:
-        """Those with long logs, and those that are being folded again."""
+        """The contacts with long logs, and those that are being folded again."""
         unknown = [contact_id for contact_id in contact_ids if contact_id not in self._refolds]
         return await long_logs(self._connection, unknown, most=self._rules.reading.long) | self._refolds.keys()

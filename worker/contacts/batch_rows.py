@@ -1,4 +1,4 @@
-"""What one transaction will write, so that each table is written once."""
+"""The rows of one transaction, gathered so that each table is written once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -35,7 +35,7 @@ class BatchRows:
     ) -> None:
         self.updates: dict[int, ContactState] = {}
         self.signs: list[SignOfLife] = []
-        self.first_mailed: dict[int, datetime] = {}  # of contacts of whom no message was known, or none so early
+        self.first_mailed: dict[int, datetime] = {}  # of contacts whose first message was unknown, or later
         self.passed_checkpoints: list[KeyInMonth] = []
         self.refolds: list[OpenRefold] = []
         self._connection = connection
@@ -55,7 +55,7 @@ class BatchRows:
         return at < self._oldest_kept or (bool(self._retired_months) and month_of(at) in self._retired_months)
 
     def add_entries(self, contact_id: int, entries: Sequence[Entry]) -> None:
-        """The entries of one contact, which are not stored yet."""
+        """Adds entries of one contact that are not stored yet."""
         for entry in entries:
             if isinstance(entry, Decision):
                 self._decisions.append((entry, contact_id))
@@ -71,13 +71,13 @@ class BatchRows:
                 self._to_register.append(entry)
 
     def note_mailed(self, row: LockedContact, entries: Sequence[Entry]) -> None:
-        """The entries, which are not stored yet, may tell of the contact's first message."""
+        """Notes the contact's first message if one of the entries, which are not stored yet, reports it."""
         first = first_mailed(row.first_mailed_at, entries)
         if first is not None and first is not row.first_mailed_at:
             self.first_mailed[row.id] = first
 
     async def write(self, applied: Applied) -> None:
-        """Writes everything that was gathered, and the changes; counts it in `applied`."""
+        """Writes all gathered rows and the status changes, and counts them in `applied`."""
         if self._decisions:
             applied.new_events += len(await insert_decisions(self._connection, self._decisions))
         await known_keys.register(self._connection, self._to_register)

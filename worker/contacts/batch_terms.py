@@ -1,4 +1,4 @@
-"""What holds for every batch of entries, and what came of one."""
+"""The rules for every batch of entries, and the result of one."""
 
 from collections import Counter
 from datetime import datetime
@@ -18,7 +18,7 @@ from worker.contacts.policies import NumberedPolicy, Policies
 from worker.store.contact_rows import ContactKey, ContactStanding, LockedContact
 from worker.store.status_history import StatusChange
 
-# What becomes of a message in the end, and what a sender is judged by.
+# How a message ends, and what mailbox providers judge a sender by.
 SENDING_KINDS = frozenset({Kind.DELIVERED, Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED, Kind.COMPLAINT})
 
 
@@ -34,13 +34,13 @@ class Applied(Struct, kw_only=True):
     leftover: list[FeedbackEvent] = []
     leftover_decisions: list[Decision] = []
     requested_refolds: list[OpenRefold] = []  # of contacts that were not being folded again before
-    results: list[DecisionResult] = []  # of decisions that were made now, or stored before
+    results: list[DecisionResult] = []  # of decisions that are made now, or were stored before
     kinds: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)  # (provider, kind) of new events
     sendings: list[FeedbackEvent] = []  # the new events of SENDING_KINDS
 
 
 class BatchRules(Struct, frozen=True, kw_only=True):
-    """What holds for every batch."""
+    """The rules for every batch."""
 
     policies: Policies
     oldest_kept: datetime  # earlier calm events are past the retention: kept if they have an effect, else only counted
@@ -50,10 +50,10 @@ class BatchRules(Struct, frozen=True, kw_only=True):
 
 
 class BatchContact(Struct, kw_only=True):
-    """A contact that was there before the batch, locked, and what the batch brings of it."""
+    """A contact that exists already, locked, and its entries in this batch."""
 
     key: ContactKey
     row: LockedContact
     entries: list[Entry]
-    policy: NumberedPolicy  # the active one; its row's if a re-fold in the background brings it under that
-    standing: ContactStanding | None = None  # under the active policy, where the row has that of a former one
+    policy: NumberedPolicy  # the active one; the row's if a re-fold in the background will change that
+    standing: ContactStanding | None = None  # under the active policy, if the row has that of a former one

@@ -1,4 +1,4 @@
-"""Campaigns and their recipients: written with the events that tell of them, and shown."""
+"""Campaigns and their recipients: written with the events that report them, and shown."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,10 +27,10 @@ SHOWN_CAMPAIGNS = 50  # of a contact
 
 
 class RecipientView(Struct, frozen=True, kw_only=True):
-    """What is known of a campaign's message to one contact, each moment the earliest that was reported."""
+    """The reports on a campaign's message to one contact; each moment is the earliest report."""
 
-    value: CampaignValue  # the one word for all of it
-    name: str | None  # what the system that was asked for calls it
+    value: CampaignValue  # one word for all moments
+    name: str | None  # of the value in the system that the caller asked for
     first_at: datetime
     delivered_at: datetime | None
     opened_at: datetime | None
@@ -71,22 +71,22 @@ class CampaignAnswer(Struct, frozen=True, kw_only=True):
     account: str
     first_at: datetime | None  # of all recipients
     latest_at: datetime | None  # the latest of their first moments
-    recipients: dict[CampaignValue, int]  # how many have each value; one recipient may have several
+    recipients: dict[CampaignValue, int]  # per value; one recipient may have several
 
 
 async def write_campaign_events(
     connection: WriterConnection, campaigns: Campaigns, events: Sequence[tuple[FeedbackEvent, int]]
 ) -> None:
-    """What new events tell of their campaigns' recipients is known; each comes with its contact's id."""
-    told = [
+    """Writes what new events report about recipients of their campaigns; each event comes with its contact's id."""
+    reported = [
         ((event.account, event.campaign or ""), contact_id, value, event.occurred_at)
         for event, contact_id in events
         if (value := value_of_event(event)) is not None
     ]
-    ids = await campaigns.ids_of(connection, {key for key, _, _, _ in told})
+    ids = await campaigns.ids_of(connection, {key for key, _, _, _ in reported})
     reports = [
         CampaignReport(contact_id=contact_id, campaign_id=ids[key], value=value, at=at)
-        for key, contact_id, value, at in told
+        for key, contact_id, value, at in reported
     ]
     await merge_reports(connection, reports)
 

@@ -1,4 +1,4 @@
-"""May these addresses be mailed? The one question before every campaign. Whatever is in doubt is not allowed."""
+"""May these addresses be mailed? The one question before every campaign. In doubt, the answer is no."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ class CheckResult(Struct, frozen=True, kw_only=True, gc=False):
     allowed: bool
     forbids: Sequence[MailClass]  # all the classes of mail that must not be sent
     known: bool  # False: no ESP has ever reported anything about it
-    never_mailed: bool  # no ESP has ever told of a message to it
-    status: str | None  # None: it is no address
+    never_mailed: bool  # no ESP ever reported a message to it
+    status: str | None  # None: it is not an address
     reason: str | None = None  # a Cause
     since: datetime | None = None
     until: datetime | None = None  # when the status ends by itself
     rule: str | None = None
     lifted_by: Sequence[str] = ()
-    name: str | None = None  # what another system calls the status, where the question names one
+    name: str | None = None  # the name of the status in another system, if the question names a system
 
 
 NO_ADDRESS = Cause.INVALID_ADDRESS.value
@@ -51,7 +51,7 @@ class CheckAnswer(Struct, frozen=True, kw_only=True):
     scope: str | None  # the list or group that was asked about
     allowed: int
     forbidden: int
-    allowed_by_status: dict[str, int]  # every status is named; NO_ADDRESS counts the texts that are none
+    allowed_by_status: dict[str, int]  # names every status; NO_ADDRESS counts texts that are not addresses
     forbidden_by_status: dict[str, int]
     results: list[CheckResult]
 
@@ -68,19 +68,19 @@ async def check_addresses(
     scope: str | None = None,
     names: System | None = None,
 ) -> CheckAnswer:
-    """Which of the addresses may be mailed at `now`, each answered as it was spelt.
+    """Which of the addresses may be mailed at `now`; the answer repeats each address as it was spelt.
 
-    Other spellings of one address share its answer. What is no address is not allowed. Each contact's status is that
-    under the policy which it was folded under; while something that came late is still being folded in, the stricter of
-    those known. With a scope, a list or group, opt-outs of other ones do not count; without one each of them does.
-    `names`: whose name each status gets beside our own; the facts of all contacts are read for it, which takes longer.
-    Raises StoreUnavailable: then nothing is known, and nothing may be sent.
+    All spellings of one address have the same answer. A text that is not an address is not allowed. The status of a
+    contact follows from the policy under which it was folded; while late entries are still being folded in, the
+    stricter of the two known statuses counts. `scope` is a list or group: opt-outs of other lists do not count then;
+    without a scope, all of them do. `names` adds each status' name in another system; this reads the facts of all
+    contacts, which takes longer. Raises StoreUnavailable: then nothing is known, and nothing may be sent.
     """
     spellings = [normalise_recipient(address, channel) for address in addresses]
     asked = list({spelling for spelling in spellings if spelling is not None})
     rows = await look_up(executor, account, channel, asked) if asked else []
     standings = {row.address: row for row in rows}
-    called: dict[str, str] = {}
+    other_names: dict[str, str] = {}
     overtaken = await _not_as_stored(
         executor, rows, account=account, channel=channel, scope=scope, all_of_them=names is not None, now=now
     )
@@ -92,7 +92,7 @@ async def check_addresses(
             facts, shown = _derived(row, provisional.get(row.id), policy, now, scope)
             standings[row.address] = _known_standing(row, shown)
             if names is not None:
-                called[row.address] = name_in(names, shown, facts)
+                other_names[row.address] = name_in(names, shown, facts)
     name_of_new = None if names is None else name_in(names, _NEW, Facts())
     results = []
     allowed_by_status, forbidden_by_status = _no_counts(), _no_counts()
@@ -119,7 +119,7 @@ async def check_addresses(
                     until=known.status_until,
                     rule=known.rule,
                     lifted_by=known.lift_by or (),
-                    name=called.get(known.address),
+                    name=other_names.get(known.address),
                 )
             )
         elif spelling is None:
@@ -161,7 +161,7 @@ async def check_addresses(
 
 
 def _no_counts() -> Counter[str]:
-    """Names every status; those that a later version has written are added as they are met."""
+    """Zero for every status; statuses that a later version has written are added when they occur."""
     return Counter(dict.fromkeys((*(status.value for status in Status), NO_ADDRESS), 0))
 
 
@@ -175,9 +175,9 @@ async def _not_as_stored(
     all_of_them: bool,
     now: datetime,
 ) -> list[ContactRow]:
-    """The contacts whose stored standing is not the answer: time has overtaken it, or it counts lists not asked about.
+    """The contacts whose stored standing is not the answer: it is out of date, or it counts opt-outs of other lists.
 
-    Few, unless `all_of_them` are wanted: the others are answered by the look-up alone.
+    They are few, unless `all_of_them` are wanted. For all other contacts the look-up is enough.
     """
     if all_of_them:
         return await find_contacts(executor, account, channel, [row.address for row in rows]) if rows else []
@@ -192,7 +192,7 @@ async def _not_as_stored(
 def _derived(
     row: ContactRow, provisional: Facts | None, policy: Policy, now: datetime, scope: str | None
 ) -> tuple[Facts, Standing]:
-    """A contact's facts as far as they are about the scope, and where it stands by them."""
+    """A contact's facts within the scope, and its standing by these facts."""
     facts = facts_from_row(row)
     if scope is not None:
         facts, policy = within(facts, scope), policy_within(policy)

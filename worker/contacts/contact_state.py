@@ -1,4 +1,4 @@
-"""Between a contact's columns and what the policy works with: facts and standing."""
+"""Converts between a contact's columns and what the policy works with: facts and standing."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from worker.policy.provisional import next_change, shown_standing
 from worker.policy.rule import Policy
 from worker.store.contact_rows import ContactFacts, ContactKey, ContactStanding, ContactState, NewContact, SignOfLife
 
-# Where a contact stands before anything is known of it.
+# The standing of a contact of which nothing is known.
 UNKNOWN_STANDING = ContactStanding(
     status=Status.NEW,
     blocks=Blocks.NONE,
@@ -28,19 +28,19 @@ UNKNOWN_STANDING = ContactStanding(
     lift_by=None,
 )
 
-# Where contacts stand to whom nothing is forbidden: nearly all of them.
+# The standings of contacts to whom nothing is forbidden: nearly all of them.
 _FREE_STANDINGS = {status: replace(UNKNOWN_STANDING, status=status) for status in FREE_STATUSES}
 
 
 def contact_key(entry: Entry) -> ContactKey | None:
-    """Whose entry it is, or None when it names nobody."""
+    """The contact that the entry is about; None if it names nobody."""
     if entry.address is None:
         return None
     return ContactKey(address=entry.address, account=entry.account, channel=entry.channel)
 
 
 def new_contact(key: ContactKey, entries: Sequence[Entry], state: ContactState) -> NewContact:
-    """The whole row of a contact of whom these entries are the first; there is at least one."""
+    """The whole row of a contact whose first entries these are; there is at least one."""
     return NewContact(
         key=key,
         first_seen_at=min(entry.received_at for entry in entries),
@@ -54,7 +54,7 @@ def contact_state(
 ) -> ContactState:
     """The columns of these facts, and of the standing that follows from them at `now`.
 
-    The facts are folded under this policy, and `policy_id` is its id. `provisional`: as in contact_standing.
+    The facts are folded under this policy, whose id is `policy_id`. `provisional` is that of contact_standing.
     """
     return ContactState(
         standing=contact_standing(facts, policy, now, provisional), facts=contact_facts(facts, policy_id=policy_id)
@@ -64,7 +64,7 @@ def contact_state(
 def contact_standing(facts: Facts, policy: Policy, now: datetime, provisional: Facts | None = None) -> ContactStanding:
     """The columns of the standing that follows from the facts at `now`.
 
-    `provisional`: what counts beside them while something that came late is still being folded in.
+    `provisional` are the facts that count beside them while late entries are still being folded in.
     """
     if provisional is None and is_free(facts):
         return _FREE_STANDINGS[free_status(facts.engagement)]
@@ -83,9 +83,9 @@ def contact_standing(facts: Facts, policy: Policy, now: datetime, provisional: F
 
 
 def contact_facts(facts: Facts, *, policy_id: int) -> ContactFacts:
-    """The columns of the facts; `facts_from_row` makes the facts of them again.
+    """The columns of the facts; `facts_from_row` turns them back into facts.
 
-    What takes no effect in its order (a delivery, an open) folds into the same facts under any policy.
+    Entries whose order does not matter (a delivery, an open) fold into the same facts under any policy.
     """
     latest, ordered, known = facts.latest, facts.latest_ordered, facts.engagement
     return ContactFacts(
@@ -105,7 +105,7 @@ def contact_facts(facts: Facts, *, policy_id: int) -> ContactFacts:
 
 
 def sign_of_life(contact_id: int, facts: Facts) -> SignOfLife:
-    """What has to be written for a contact who was and is free, after a delivery, an open or a click."""
+    """The columns to write after a delivery, an open or a click, if the contact was free and still is."""
     latest, known = facts.latest, facts.engagement
     return SignOfLife(
         id=contact_id,

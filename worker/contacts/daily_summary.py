@@ -1,4 +1,4 @@
-"""An account's daily summary: made once on each date, of the safelist requests that were decided until its hour."""
+"""An account's daily summary: made once a day, of the safelist requests that were decided before its hour."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,7 +39,7 @@ class MailView(Struct, frozen=True, kw_only=True):
 
 
 class SummaryView(Struct, frozen=True, kw_only=True):
-    """A summary as it is shown. One that is not made yet may still grow."""
+    """A summary for display. A summary that is not made yet may still grow."""
 
     account: str
     local_date: date
@@ -47,7 +47,7 @@ class SummaryView(Struct, frozen=True, kw_only=True):
     made_at: datetime | None  # None: not made yet
     approved: int
     declined: int
-    subject: str | None  # None: nothing to tell
+    subject: str | None  # None: nothing to report
     text: str | None
     mails: tuple[MailView, ...]
 
@@ -66,9 +66,9 @@ def account_zone(account: Account) -> ZoneInfo:
 async def make_due_summaries(
     pool: Pool, *, hour: int, mailed: bool, now: datetime, account: str | None = None
 ) -> list[StoredSummary]:
-    """Makes what is due at `now` and not made yet, of one account or of all; gives what it made.
+    """Makes the summaries that are due at `now`, of one account or of all; returns the new ones.
 
-    With `mailed` each recipient gets a mail. Nothing to tell makes no summary. Raises StoreUnavailable.
+    With `mailed` each recipient gets a mail. Without decided requests there is no summary. Raises StoreUnavailable.
     """
     made = []
     for one in await accounts_with_untold_requests(pool, account=account):
@@ -88,8 +88,8 @@ async def make_due_summaries(
         if summary is None:
             continue
         made.append(summary)
-        told = await told_by_summary(pool, summary.id, most=MOST_TOLD)
-        text = _text(told, one.name, summary.local_date, zone)
+        content = await told_by_summary(pool, summary.id, most=MOST_TOLD)
+        text = _text(content, one.name, summary.local_date, zone)
         _log.info(
             "summary.made",
             account=one.name,
@@ -104,25 +104,25 @@ async def make_due_summaries(
 
 
 async def text_of_summary(executor: Executor, summary: StoredSummary) -> SummaryText:
-    """What a summary that was made says: the same at all times. Raises StoreUnavailable."""
-    told = await told_by_summary(executor, summary.id, most=MOST_TOLD)
-    return _text(told, summary.account, summary.local_date, await _zone_of(executor, summary.account))
+    """The text of a summary that was made; it never changes. Raises StoreUnavailable."""
+    content = await told_by_summary(executor, summary.id, most=MOST_TOLD)
+    return _text(content, summary.account, summary.local_date, await _zone_of(executor, summary.account))
 
 
 async def summary_view(executor: Executor, name: str, *, local_date: date | None, now: datetime) -> SummaryView:
-    """An account's summary of a day; of None, what its next one tells so far.
+    """An account's summary of a day; without a day, what the next one would say now.
 
     Raises StoreUnavailable.
     """
     zone = await _zone_of(executor, name)
     stored = None if local_date is None else await summary_of_day(executor, name, local_date)
-    told = None
+    content = None
     if stored is not None:
-        told = await told_by_summary(executor, stored.id, most=MOST_TOLD)
+        content = await told_by_summary(executor, stored.id, most=MOST_TOLD)
     elif local_date is None:
-        told = await told_next(executor, name, most=MOST_TOLD)
+        content = await told_next(executor, name, most=MOST_TOLD)
     day = local_date or now.astimezone(zone).date()
-    text = _text(told, name, day, zone) if told is not None and told.requests else None
+    text = _text(content, name, day, zone) if content is not None and content.requests else None
     mails = [] if stored is None else await mails_of_summary(executor, stored.id)
     return SummaryView(
         account=name,
@@ -152,12 +152,12 @@ async def local_date_of(executor: Executor, name: str, *, now: datetime) -> date
 
 
 async def _zone_of(executor: Executor, name: str) -> ZoneInfo:
-    """That of the account; of one that the configuration alone names yet, the default one."""
+    """The account's time zone; the default one if only the configuration names the account so far."""
     account = await read_account(executor, name)
     return ZoneInfo(DEFAULT_ZONE) if account is None else account_zone(account)
 
 
-def _text(told: ToldRequests, account: str, local_date: date, zone: ZoneInfo) -> SummaryText:
+def _text(content: ToldRequests, account: str, local_date: date, zone: ZoneInfo) -> SummaryText:
     decided = [
         DecidedRequest(
             id=one.id,
@@ -171,8 +171,8 @@ def _text(told: ToldRequests, account: str, local_date: date, zone: ZoneInfo) ->
             decline_reason=one.decline_reason,
             decision_note=one.decision_note,
         )
-        for one in told.requests
+        for one in content.requests
         if one.decided_at is not None and one.decided_by is not None
     ]
-    counts = {(RequestKind(kind), RequestState(state)): count for (kind, state), count in told.counts.items()}
+    counts = {(RequestKind(kind), RequestState(state)): count for (kind, state), count in content.counts.items()}
     return summary_text(decided, counts, account=account, local_date=local_date, zone=zone, zone_name=zone.key)

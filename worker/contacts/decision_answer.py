@@ -1,4 +1,4 @@
-"""What is told of an act: how many decisions it came to, what was skipped, and what to do instead."""
+"""The answer to an act: how many decisions were made, what was skipped, and what to do instead."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -27,7 +27,7 @@ class SkipReason(StrEnum):
     NOT_LIFTED_BY_THIS = "not_lifted_by_this"  # `lifted_by` names others
     OPTED_OUT = "opted_out"  # the person has opted out, and this is not the person's own opt-in
     NOT_PERMITTED = "not_permitted"
-    NOT_DECIDED_THEN = "not_decided_then"  # an earlier request with this Idempotency-Key had nothing to do
+    NOT_DECIDED_THEN = "not_decided_then"  # the first request with this Idempotency-Key had nothing to decide here
 
 
 class SkippedAddress(Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class SkippedAddress(Struct, frozen=True, kw_only=True):
 
 
 class StillForbidden(Struct, frozen=True, kw_only=True):
-    """The decision about this address was made, and something else is in the way of mail."""
+    """The decision about this address was made, but something else still forbids mail."""
 
     address: str  # as given
     forbids: tuple[MailClass, ...]  # the classes of mail that this forbids
@@ -49,7 +49,7 @@ class StillForbidden(Struct, frozen=True, kw_only=True):
 
 
 class DecisionAnswer(Struct, frozen=True, kw_only=True):
-    """What came of one act. `made`, `unchanged`, `skipped` and `duplicates` add up to `addresses`."""
+    """The result of one act. `made`, `unchanged`, `skipped` and `duplicates` add up to `addresses`."""
 
     act_id: int | None  # None: a dry run
     kind: RequestedKind
@@ -57,17 +57,17 @@ class DecisionAnswer(Struct, frozen=True, kw_only=True):
     channel: Channel
     dry_run: bool
     repeated: bool  # the Idempotency-Key was used before, with the same request
-    addresses: int  # that were given
-    made: int  # decisions of this act that are in effect, whichever request has made them
+    addresses: int  # in the request
+    made: int  # decisions of this act that are in effect, no matter which of its requests made them
     unchanged: int  # known before
     skipped: int
-    duplicates: int  # other spellings of an address that was given too
+    duplicates: int  # other spellings of an address that is in the request too
     skipped_addresses: list[SkippedAddress]
     still_forbidden: list[StillForbidden]
 
 
 def skip_of(address: str, result: DecisionResult) -> SkippedAddress | None:
-    """Why nothing was decided, and what to do instead; None if nothing is wrong: it was made, or known before."""
+    """Why nothing was decided, and what to do instead; None if the decision was made, or known before."""
     effect = result.effect
     if effect is None or effect.outcome is not Outcome.NOTHING or effect.reason is Reason.KNOWN_BEFORE:
         return None
@@ -78,9 +78,9 @@ def skip_of(address: str, result: DecisionResult) -> SkippedAddress | None:
             sentence="Who asked for it may not decide it.",
             remedy="Ask an operator.",
         )
-    left = next(_left(result), None)
-    if left is not None:
-        _, refusal = left
+    first = next(_remaining(result), None)
+    if first is not None:
+        _, refusal = first
         lifts = result.decision.kind is DecisionKind.LIFTED
         reason = SkipReason.NOT_LIFTED_BY_THIS if lifts else SkipReason.OPTED_OUT
         return SkippedAddress(address=address, reason=reason, **asdict(refusal))
@@ -100,7 +100,7 @@ def skip_of(address: str, result: DecisionResult) -> SkippedAddress | None:
 
 
 def invalid_address(address: str, channel: Channel) -> SkippedAddress:
-    """What is told of a text that names nobody."""
+    """The answer for a text that is not an address."""
     what = "an e-mail address" if channel is Channel.EMAIL else "a phone number with its country"
     return SkippedAddress(
         address=address,
@@ -111,7 +111,7 @@ def invalid_address(address: str, channel: Channel) -> SkippedAddress:
 
 
 def not_decided_then(address: str) -> SkippedAddress:
-    """What is told of a contact about whom the first request with this key had nothing to decide, and now could."""
+    """The answer for a contact about whom the first request with this key had nothing to decide, and now would."""
     return SkippedAddress(
         address=address,
         reason=SkipReason.NOT_DECIDED_THEN,
@@ -121,10 +121,10 @@ def not_decided_then(address: str) -> SkippedAddress:
 
 
 def still_forbidden(address: str, result: DecisionResult) -> Iterator[StillForbidden]:
-    """What is left in the way of mail after a lift or an opt-in that was made, and what to do about it."""
+    """What still forbids mail after a lift or an opt-in was made, and what to do about it."""
     if result.decision.kind not in {DecisionKind.LIFTED, DecisionKind.OPTED_IN}:
         return
-    for one, refusal in _left(result):
+    for one, refusal in _remaining(result):
         yield StillForbidden(address=address, forbids=one.blocks.classes, **asdict(refusal))
     if remedy := _remedy_at_the_esp(result):
         yield StillForbidden(
@@ -135,8 +135,8 @@ def still_forbidden(address: str, result: DecisionResult) -> Iterator[StillForbi
         )
 
 
-def _left(result: DecisionResult) -> Iterator[tuple[Standing, Refusal]]:
-    """What forbids mail after the decision, and why that does not end it, in the order of the policy."""
+def _remaining(result: DecisionResult) -> Iterator[tuple[Standing, Refusal]]:
+    """What forbids mail after the decision, and why the decision does not end it, in the order of the policy."""
     decision = result.decision
     for one in standings(result.facts, result.policy, decision.occurred_at):
         if one.blocks is not Blocks.NONE and (refusal := may_end(one, decision)) is not None:

@@ -1,4 +1,4 @@
-"""What the operator is told of decisions that are committed."""
+"""Logs and counts decisions that are committed."""
 
 from schemas.decision import Decision
 from worker.contacts.batch_terms import Applied
@@ -11,7 +11,7 @@ _log = get_logger()
 
 
 def report_decisions(applied: Applied, *, with_lines: bool = True) -> None:
-    """Each decision that was made has a line in the log and counts in the metrics; so has each change of a status."""
+    """Logs and counts each decision that was made, and each change of a status."""
     for result in applied.results:
         if result.effect is None or not result.is_stored:
             continue

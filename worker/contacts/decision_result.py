@@ -1,4 +1,4 @@
-"""What a decision comes to, given what is known of its contact: when it happened, and what it changes.
+"""The result of a decision, given the facts of its contact: when it takes place, and what it changes.
 
 Called under the contact's lock, so that the answer holds until the commit.
 """
@@ -22,13 +22,13 @@ _BEHIND = timedelta(microseconds=1)
 
 
 class DecisionResult(Struct, frozen=True, kw_only=True):
-    """What came of one decision about one contact."""
+    """The result of one decision about one contact."""
 
-    decision: Decision  # with the time that it was given, if it is stored
+    decision: Decision  # with its final time, if it is stored
     contact_id: int | None  # None: nothing is stored of the contact
     effect: Effect | None  # None: the decision was stored before
-    facts: Facts  # as they are after it
-    policy: Policy  # under which
+    facts: Facts  # after it
+    policy: Policy  # of these facts
 
     @property
     def is_stored(self) -> bool:
@@ -45,10 +45,11 @@ def decide(
     now: datetime,
     provisional: Facts | None = None,
 ) -> tuple[list[Entry], list[DecisionResult]]:
-    """The entries to store: decisions dated, and without those that would change nothing; and what came of each.
+    """The entries to store, with their decisions dated and without those that change nothing; and all results.
 
-    What an import brings keeps its time, and is stored in any case: what it changes may come in later. `provisional`:
-    what counts beside the facts while something that came late is still being folded in. A decision changes both.
+    Imported decisions keep their time and are stored in any case: the entries that they change may arrive later.
+    `provisional` are the facts that count as well while late entries are still being folded in. A decision changes
+    both.
     """
     to_store: list[Entry] = []
     results = []
@@ -88,9 +89,9 @@ def repeats(
 
 
 def with_ids(results: Sequence[DecisionResult], ids: Mapping[ContactKey, int]) -> list[DecisionResult]:
-    """The results after contacts were inserted: with their ids; those of contacts that somebody else inserted are out.
+    """The results with the ids of inserted contacts, without those of contacts that somebody else inserted meanwhile.
 
-    They have to be decided again.
+    These must be decided again.
     """
     known: list[DecisionResult] = []
     for result in results:
@@ -106,11 +107,11 @@ def _key(decision: Decision) -> ContactKey:
 
 
 def _adds_nothing(decision: Decision, contact_id: int | None) -> bool:
-    """True if a contact is added that is known already, and nobody says that the person agreed.
+    """True if the contact is known already, and the caller does not say that the person agreed.
 
-    That is no reason to stop mail to it: whoever tells us of all contacts at once would be left with none to mail. It
-    is asked when it is decided and not when the log is folded, so that a decision that was stored keeps its effect when
-    something older comes in later.
+    That is no reason to stop mail to it: a caller who uploads all contacts at once would have none left to mail. It is
+    checked at the decision and not when the log is folded, so that a stored decision keeps its effect when older
+    entries arrive later.
     """
     return (
         decision.kind is DecisionKind.ADDED
@@ -120,6 +121,6 @@ def _adds_nothing(decision: Decision, contact_id: int | None) -> bool:
 
 
 def _dated_behind(facts: Facts, decision: Decision, now: datetime) -> Decision:
-    """The decision with its time: now, but behind everything that is known of the contact."""
+    """The decision with its time: now, but after everything that is known of the contact."""
     at = now if facts.latest is None else max(now, facts.latest.occurred_at + _BEHIND)
     return replace(decision, occurred_at=at, received_at=now)

@@ -1,4 +1,4 @@
-"""Whether what is to be decided makes sense, whoever it is about."""
+"""Checks whether the terms of a decision make sense, independent of the contact."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ from worker.contacts.request_text import require_list_name, require_text
 from worker.contacts.request_time import require_ahead, require_zone
 from worker.errors import RequestRefused
 
-# The fields that belong to a kind, beside the note.
+# The fields of each kind, beside the note.
 _FIELDS: dict[RequestedKind, frozenset[str]] = {
     RequestedKind.LIFTED: frozenset(),
     RequestedKind.LISTED: frozenset({"cause", "blocks", "until"}),
@@ -32,7 +32,7 @@ _KIND = "bad-decision"  # of the refusals
 
 
 def sound_terms(terms: DecisionTerms) -> DecisionTerms:
-    """The terms, if they make sense at any time, with the one spelling of their list. Raises RequestRefused."""
+    """The terms if they can make sense at some time, with their list in its one spelling. Raises RequestRefused."""
     kind = terms.kind
     if kind in _NEED_NOTE and not (terms.note or "").strip():
         raise _refusal(f"A decision `{kind}` without a reason.", "Say why: others read it in the history.")
@@ -61,7 +61,7 @@ def sound_terms(terms: DecisionTerms) -> DecisionTerms:
 
 
 def require_timely_terms(terms: DecisionTerms, now: datetime) -> None:
-    """Returns if what is decided has not ended by now, and what shows it has been. Raises RequestRefused."""
+    """Returns if the end of the decision is ahead, and its proof is not. Raises RequestRefused."""
     if terms.until is not None:
         require_ahead(_KIND, "until", terms.until, now)
     if terms.proof is not None:
@@ -76,7 +76,7 @@ def request_hash(
     channel: Channel,
     profiles: Mapping[str, Struct],
 ) -> bytes:
-    """The same for the same decision about the same addresses (normalised), in whatever order; else another."""
+    """Equal for the same decision about the same addresses (normalised) in any order, and different otherwise."""
     asked = {field.name: getattr(terms, field.name) for field in msgspec.structs.fields(DecisionTerms)}
     return hash_of_request([asked, account, channel], addresses, profiles)
 

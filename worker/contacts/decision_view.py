@@ -9,7 +9,7 @@ from schemas.vocabulary import Blocks, Cause, Way
 
 
 class DecisionView(Struct, frozen=True, kw_only=True):
-    """What somebody decided."""
+    """A decision."""
 
     event_key: str  # hexadecimal
     kind: DecisionKind

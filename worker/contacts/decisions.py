@@ -1,8 +1,8 @@
 """Decisions: one act, applied contact by contact by the code that applies events.
 
-An act is stored first, and what it decides afterwards, in transactions of bounded size. A request with an idempotency
-key that is sent again goes on with the same act: what it has decided about a contact is known by its key there,
-whatever the time is now. Once the act has come to its end, a repeat changes nothing at all.
+The act is stored first, then its decisions, in transactions of bounded size. A repeated request with an idempotency key
+continues the same act: the decisions that it has made already are recognised by their keys, at whatever time they were
+made. Once the act has ended, a repeat changes nothing.
 """
 
 import time
@@ -48,11 +48,11 @@ _TRIES = 5
 _DECISION_FIELDS = frozenset(field.name for field in fields(Decision))
 _NO_ACT = 0
 
-Progress = Callable[[int, int], None]  # how many addresses are done, of how many
+Progress = Callable[[int, int], None]  # how many addresses are done, and of how many
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """What is to be decided, about whom, and who asks."""
+    """What to decide, about whom, and who asks for it."""
 
     terms: DecisionTerms
     addresses: Sequence[str]  # as given
@@ -70,8 +70,8 @@ async def decide_contacts(
 ) -> DecisionAnswer:
     """Every decision that the answer counts as made is in effect, once, when this returns.
 
-    Killed or failed in the middle, it is to be asked again with the same idempotency key. Raises RequestRefused for
-    terms that make no sense, and for an idempotency key that was used for another request; StoreUnavailable.
+    After a crash or an error, repeat the request with the same idempotency key. Raises RequestRefused for terms that
+    make no sense and for an idempotency key that was used for another request, and StoreUnavailable.
     """
     question = replace(question, terms=sound_terms(question.terms))
     started = time.monotonic()
@@ -112,10 +112,10 @@ async def decide_contacts(
 
 @asynccontextmanager
 async def _alone(pool: WriterPool, act: StoredAct | None, *, several: bool) -> AsyncIterator[Writer]:
-    """By what the act is written. One of several transactions keeps its session, and is carried out by nobody else.
+    """The writer for the act. An act of several transactions has a session of its own, and excludes other requests.
 
-    Two requests with one key that took turns could answer differently about what comes in between. Raises
-    RequestRefused if another request is at work on the act.
+    Otherwise two requests with one key could take turns, and differ about entries that arrive in between. Raises
+    RequestRefused if another request works on the act.
     """
     key = None if act is None else act.idempotency_key
     if act is None or key is None or not several or act.finished_at is not None:
@@ -133,7 +133,7 @@ async def _alone(pool: WriterPool, act: StoredAct | None, *, several: bool) -> A
 
 
 def _spellings(question: Question) -> tuple[dict[str, str], list[SkippedAddress]]:
-    """The addresses, normalised, each with its first spelling; and the texts that are none."""
+    """The addresses, normalised, each with its first spelling; and the texts that are not addresses."""
     given: dict[str, str] = {}
     invalid = []
     for spelling in question.addresses:
@@ -146,7 +146,7 @@ def _spellings(question: Question) -> tuple[dict[str, str], list[SkippedAddress]
 
 
 async def _begin(pool: WriterPool, question: Question, given: dict[str, str]) -> tuple[StoredAct | None, bool]:
-    """The act, and whether it had begun before; None for a dry run, unless one with this key has begun."""
+    """The act, and whether it began before; None for a dry run, unless an act with this key began before."""
     terms, principal, now = question.terms, question.principal, datetime.now(UTC)
     asked = request_hash(terms, given, account=question.account, channel=question.channel, profiles=question.profiles)
     key = question.idempotency_key
@@ -182,11 +182,11 @@ class _Run:
         self._question = question
         self._rules = rules
         self._act_id = act_id
-        self._is_over = not writes  # the act has come to its end: a repeat is answered, and decides nothing
+        self._is_over = not writes  # the act has ended: a repeat is answered, but decides nothing
         self._writes = writes and not question.dry_run
 
     async def decide(self, given: dict[str, str], *, is_last: bool) -> None:
-        """Decides about these addresses; each comes with its spelling. After the last ones the act is finished."""
+        """Decides about these addresses, which map to their spellings. Ends the act after the last ones."""
         waiting = [self._decision(address) for address in given]
         while waiting:
             applied = await self._apply(waiting, is_last=is_last)
@@ -194,7 +194,7 @@ class _Run:
             for result in applied.results:
                 self._count(given[result.decision.address], result)
             if self._writes:
-                # Contacts come in by the million: of many at once the end of their act tells how many there were.
+                # Contacts are added by the million: for many at once, the line at the end of their act is enough.
                 is_bulk = bool(self._question.profiles) and len(self._question.addresses) > _BULK
                 report_decisions(applied, with_lines=not is_bulk)
 
@@ -210,10 +210,10 @@ class _Run:
         raise AssertionError("the last try returns or raises")
 
     async def _write(self, decisions: Sequence[Decision], *, is_last: bool) -> Applied | None:
-        """What was decided; None if another request with the same key has finished the act meanwhile.
+        """The result; None if another request with the same key has ended the act meanwhile.
 
-        A caller who does not wait for an answer asks again while the first request is at work. The act is finished with
-        its last decision: what one of them has answered, the other one does not change.
+        A caller who does not wait for the answer may ask again while the first request is at work. The act ends with
+        its last decision, so neither request changes what the other one has answered.
         """
         async with writing(self._writer, "deciding about contacts") as connection:
             if not await lock_unfinished_act(connection, self._act_id):
@@ -226,7 +226,7 @@ class _Run:
 
     async def _rehearse(self, decisions: Sequence[Decision]) -> Applied:
         async with rehearsing(self._writer, "deciding about contacts") as connection:
-            if self._act_id == _NO_ACT:  # a dry run; its act goes with the rest
+            if self._act_id == _NO_ACT:  # a dry run: its act is rolled back with the rest
                 act_id = await store_act(connection, _act(self._question, None, datetime.now(UTC)))
                 decisions = [replace(decision, act_id=act_id) for decision in decisions]
             return await self._apply_to(connection, decisions)
@@ -258,7 +258,7 @@ class _Run:
             address=address,
             channel=question.channel,
             kind=kind,
-            occurred_at=now,  # and dated under the lock
+            occurred_at=now,  # dated finally under the lock
             received_at=now,
             role=question.principal.role,
             actor=question.principal.name,

@@ -1,7 +1,7 @@
-"""Why a contact stands as it does: its log folded again, each entry with what it did, in pages from the latest on.
+"""Explains a contact's standing: its log, folded again, with the effect of each entry, in pages, latest first.
 
-The log is read in slices, and of each no more is kept than the page tells: a million events take no more memory than
-ten, and between two slices other questions have their turn. Of long stretches of calm events Postgres counts the rest.
+The log is read in slices, and only the page is kept: a million events take no more memory than ten, and other requests
+are served between two slices. Postgres counts the rest of long stretches of calm events.
 """
 
 import re
@@ -49,10 +49,10 @@ class ExplanationAnswer(StandingView, frozen=True, kw_only=True):
     """The answer of `GET /v1/contacts/{address}/explanation`."""
 
     at: datetime
-    next_change_at: datetime | None  # the standing changes by time alone then
+    next_change_at: datetime | None  # when time alone changes the standing
     events_before: datetime | None  # earlier events were dropped by a former version; only their effect is known
     steps: list[StoryItem]  # latest first
-    next: str | None  # the `before` of the page with the steps before these; None: there are none
+    next: str | None  # the `before` of the page with earlier steps; None: these are the first ones
 
 
 async def contact_explanation(
@@ -68,11 +68,10 @@ async def contact_explanation(
     names: System | None = None,
     slice_entries: int = SLICE_ENTRIES,
 ) -> ExplanationAnswer | None:
-    """The standing of a contact at `now`, and a page of its story; None when nothing was ever reported about it.
+    """The standing of a contact at `now`, and a page of its story; None if nothing was ever reported about it.
 
-    The address is normalised. `before` is the `next` of the page after this one, `names` whose name the status
-    gets beside our own. Raises StoreUnavailable, and
-    RequestRefused if `before` is no cursor.
+    The address is normalised. `before` is the `next` of the page with later steps. `names` adds the status' name in
+    another system. Raises StoreUnavailable, and RequestRefused if `before` is not a cursor.
     """
     until = END if before is None else _place(before)
     row = await find_contact(executor, account, channel, address)
@@ -121,22 +120,22 @@ async def _page(
 async def _start(
     executor: Executor, row: ContactRow, refold: OpenRefold | None, until: Place, *, policy: Policy, limit: int
 ) -> tuple[Facts, Place]:
-    """The facts at the last known place behind which the page surely begins."""
-    # One step more than the page tells, so that it knows that there are earlier ones.
+    """The facts at the last known place before the beginning of the page."""
+    # One step more than the page shows, so that it knows whether there are earlier ones.
     begins = await lasting_place_back(executor, row.id, until, steps=limit)
     if begins is not None and refold is not None and refold.provisional is not None:
-        # Checkpoints behind the place reached do not know what came late.
+        # Checkpoints after the place reached do not contain the late entries.
         begins = None if refold.reached is None else min(begins, _place_of(refold.reached.key))
     if begins is not None:
         number = policy_number(policy)
         for one in await checkpoint_before(executor, row.id, begins, policy=number, shape=FACTS_SHAPE):
             return decode_facts(one.facts), (one.occurred_at, one.rank, one.entry_key)
-    # What occurred before base_until is in the base, even where its partition still stands.
+    # Events before base_until are part of the base, even if their partition still exists.
     return decode_facts(row.base), from_time(row.base_until)
 
 
 class _Skipping:
-    """Goes over the rest of calm stretches of which nothing is to be told."""
+    """Skips the rest of calm stretches, which the page only counts."""
 
     def __init__(self, executor: Executor, contact_id: int, page: StoryPage, until: Place) -> None:
         self._executor, self._contact_id, self._page, self._until = executor, contact_id, page, until
@@ -144,13 +143,15 @@ class _Skipping:
         self._counts: CalmCounts | None = None
 
     async def skip(self, after: Place) -> Place:
-        """Goes from this place to the one before the next entry that is not calm, or stays there."""
+        """The place before the next entry that is not calm; or the given place if nothing can be skipped."""
         page = self._page
         if not page.is_in_stretch:
             return after
         end = min(await next_lasting_place(self._executor, self._contact_id, after) or self._until, self._until)
         if self._counts is not None and end == self._end and not page.may_skip(self._counts.counts):
-            return after  # a count reads all up to the end: only what can be skipped is worth a second one
+            return (
+                after  # a count reads everything up to the end: a second one is only worth it if entries can be skipped
+            )
         rest = Span(after=after, before=end)
         self._end, self._counts = end, await count_calm_events(self._executor, self._contact_id, rest)
         if self._counts.counts and page.may_skip(self._counts.counts):
@@ -163,8 +164,8 @@ class _Skipping:
 async def _views(
     executor: Executor, contact_id: int, items: Sequence[Passed | Stretch], policy: Policy
 ) -> list[StoryItem]:
-    told_alone = [item.entry for item in items if isinstance(item, Passed)]
-    whole = await whole_entries(executor, contact_id, told_alone) if told_alone else {}
+    single_entries = [item.entry for item in items if isinstance(item, Passed)]
+    whole = await whole_entries(executor, contact_id, single_entries) if single_entries else {}
     return [
         stretch_view(item, policy)
         if isinstance(item, Stretch)
@@ -183,10 +184,10 @@ def _cursor(key: OrderKey) -> str:
 
 
 def _place(cursor: str) -> Place:
-    known = _CURSOR.fullmatch(cursor)
-    if known is not None:
+    match = _CURSOR.fullmatch(cursor)
+    if match is not None:
         with suppress(OverflowError):
-            return _EPOCH + int(known[1]) * _MICROSECOND, int(known[2]), bytes.fromhex(known[3])
+            return _EPOCH + int(match[1]) * _MICROSECOND, int(match[2]), bytes.fromhex(match[3])
     raise RequestRefused(
         "bad-parameter",
         f"before is {cursor[:40]!r}, which is not a cursor.",

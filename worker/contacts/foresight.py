@@ -1,4 +1,4 @@
-"""What a policy would change: every contact to which one matters is folded under it, and nothing is written."""
+"""Predicts the effect of a policy: folds every contact that it may concern, and writes nothing."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _AT_ONCE = 500
 _IDS_AT_ONCE = 20_000
 _SAMPLES = 5  # of each rule
 _SHOWN_DOMAINS = 20
-_MOST_DOMAINS = 50_000  # counted at a time; of more, those with few contacts are forgotten
+_MOST_DOMAINS = 50_000  # at a time; beyond that, domains with few contacts are forgotten
 _WITHOUT_RULE = "no rule"  # opt-outs and complaints
 
 
@@ -44,11 +44,11 @@ class Group(Struct, kw_only=True):
 
 
 class Direction(Struct, kw_only=True):
-    """Those for whom more mail would be forbidden, or those for whom less would be."""
+    """Contacts for whom more mail would be forbidden, or contacts for whom less would."""
 
     contacts: int = 0
     by_rule: dict[str, Group] = {}
-    by_domain: dict[str, int] = {}  # those with most contacts
+    by_domain: dict[str, int] = {}  # the domains with most contacts
 
 
 class Foresight(Struct, kw_only=True):
@@ -71,9 +71,9 @@ async def foresee(
     account: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Foresight:
-    """Compares where each contact stands with where it would; of all accounts, or of one.
+    """Compares each contact's standing with the one it would have; in all accounts, or in one.
 
-    Reads a stretch of contacts at a time, each with its entries as of one moment, and locks nothing.
+    Reads some contacts at a time, each with its entries as of one moment, and locks nothing.
     Raises StoreUnavailable.
     """
     foresight = Foresight(policy=policy.name, account=account, blocked=Direction(), freed=Direction())
@@ -96,8 +96,8 @@ async def foresee(
         place = rows[-1].id + 1 if len(rows) == _AT_ONCE else last + 1
         if progress is not None:
             progress(place - lowest, highest - lowest + 1)
-    for direction, counted in ((foresight.blocked, domains["blocked"]), (foresight.freed, domains["freed"])):
-        direction.by_domain = dict(counted.most_common(_SHOWN_DOMAINS))
+    for direction, counts in ((foresight.blocked, domains["blocked"]), (foresight.freed, domains["freed"])):
+        direction.by_domain = dict(counts.most_common(_SHOWN_DOMAINS))
         direction.by_rule = dict(sorted(direction.by_rule.items(), key=lambda one: (-one[1].contacts, one[0])))
     return foresight
 
@@ -127,7 +127,7 @@ def _count(
                 new_status=new.status,
             )
         )
-    counted = domains[name]
-    counted[row.address.rpartition("@")[2] if "@" in row.address else row.channel] += 1
-    if len(counted) > _MOST_DOMAINS:
-        domains[name] = Counter(dict(counted.most_common(_MOST_DOMAINS // 2)))
+    counts = domains[name]
+    counts[row.address.rpartition("@")[2] if "@" in row.address else row.channel] += 1
+    if len(counts) > _MOST_DOMAINS:
+        domains[name] = Counter(dict(counts.most_common(_MOST_DOMAINS // 2)))

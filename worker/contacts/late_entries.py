@@ -1,15 +1,16 @@
-"""An entry that comes late into a long log: folded from the checkpoint before it, until the facts meet another one.
+"""Folds late entries into a long log: from the checkpoint before them, until the facts meet another checkpoint.
 
 A log of a few hundred entries is folded again as a whole, which takes one statement for many contacts. A long one is
-read in slices, from the last checkpoint before what came late. Nearly always the facts are soon those of the next
-checkpoint, and what follows stays as it is (worker/policy/late_fold.py). Whatever is read anew leaves checkpoints.
+read in slices, from the last checkpoint before the late entries. Nearly always the facts soon equal those of the next
+checkpoint, and everything after it stays valid (worker/policy/late_fold.py). Every part that is read again leaves
+checkpoints.
 
-Where they are not soon met, or there are no checkpoints yet, a batch does not wait for it: the rest is folded in the
-background (worker/contacts/refold_steps.py), and until that has ended two facts of the contact are known
-(worker/policy/provisional.py). A batch reads no more than `LogReading.most_entries` for all its contacts together.
+If the facts do not soon meet a checkpoint, or there is none yet, a batch does not wait: the rest is folded in the
+background (worker/contacts/refold_steps.py). Until that ends, the contact has two sets of facts
+(worker/policy/provisional.py). A batch reads at most `LogReading.most_entries` for all its contacts together.
 
-A checkpoint says what the whole log up to its place comes to. So whoever folds an entry as it comes, and in front of
-checkpoints, deletes them: `passed_checkpoints`.
+A checkpoint holds the facts of the whole log up to its place. So code that folds an entry as it comes, and whose place
+is before checkpoints, deletes these: `passed_checkpoints`.
 """
 
 import asyncio
@@ -49,38 +50,38 @@ from worker.store.pool import Connection
 from worker.store.stored_entries import first_entries, places_of, stored_annotations
 
 _WRITTEN_AT_ONCE = 100
-_AHEAD = 4  # checkpoints that are looked at first: nearly always the facts meet one of them
+_AHEAD = 4  # checkpoints that are tried first: nearly always the facts meet one of them
 
 
 class LogReading(Struct, frozen=True, kw_only=True):
     """How the logs of contacts are read again."""
 
-    long: int = 1_000  # so many entries make a log long; a shorter one is folded as a whole
-    slice_entries: int = 500  # so many are read at once, and between two checkpoints
-    most_entries: int = 2_000  # so many are read in a batch, some 50 ms; the rest in the background
-    whole_entries: int = 5_000  # fewer of all contacts together are read at once when another policy folds them
+    long: int = 1_000  # a log with this many entries is long; a shorter one is folded as a whole
+    slice_entries: int = 500  # read at once; also the distance of checkpoints
+    most_entries: int = 2_000  # read in a batch, which takes some 50 ms; the rest in the background
+    whole_entries: int = 5_000  # of all contacts together: if there are fewer, another policy folds them at once
 
 
 USUAL_READING = LogReading()
 
 
 class LongLog(Struct, frozen=True, kw_only=True):
-    """A contact whose log is long, and what comes in of it; its row is locked."""
+    """A contact with a long log, and its new entries. Its row is locked."""
 
     contact_id: int
-    facts: Facts  # its own, without these entries
+    facts: Facts  # without these entries
     entries: Sequence[Entry]
-    of_row: NumberedPolicy  # the policy that its row names: the active one, unless there is a re-fold
+    of_row: NumberedPolicy  # the policy that its row names: the active one unless there is a re-fold
     base: FormerBase
     refold: OpenRefold | None  # under the active policy
 
 
 class LateResult(Struct, frozen=True, kw_only=True):
-    """What late entries make of a contact."""
+    """The result of late entries for a contact."""
 
-    facts: Facts  # its own; without what came late if there is a re-fold
+    facts: Facts  # without the late entries if there is a re-fold
     refold: OpenRefold | None = None  # folds in the rest
-    base: Facts | None = None  # what was known before its oldest entry, if the entries have changed that
+    base: Facts | None = None  # the facts before its oldest entry, if the new entries change them
 
 
 class _Allowance(Struct, kw_only=True):
@@ -92,10 +93,9 @@ class _Allowance(Struct, kw_only=True):
 async def fold_late_entries(
     connection: Connection, contacts: Iterable[LongLog], *, reading: LogReading, now: datetime
 ) -> dict[int, LateResult]:
-    """What becomes of the contacts, with entries of which some come late; by their ids.
+    """The results for contacts with new entries, some of which come late; by contact id.
 
-    Checkpoints that the entries make invalid are written anew, or deleted. The caller writes the rest. Raises
-    StoreUnavailable.
+    Replaces or deletes checkpoints that the entries make invalid. The caller writes the rest. Raises StoreUnavailable.
     """
     allowance = _Allowance(entries=reading.most_entries)
     results = {}
@@ -106,7 +106,7 @@ async def fold_late_entries(
 
 
 def passed_checkpoints(contact_id: int, facts: Facts, entries: Iterable[Entry]) -> list[KeyInMonth]:
-    """The first of the entries that lies before what the facts hold, and so perhaps before checkpoints."""
+    """The first of the entries that is older than the latest known one, and so perhaps older than checkpoints."""
     latest = facts.latest
     if latest is None:
         return []
@@ -120,7 +120,7 @@ def passed_checkpoints(contact_id: int, facts: Facts, entries: Iterable[Entry]) 
 async def checkpoints_behind(
     connection: Connection, contact_id: int, place: OrderKey | None, *, policy: int, limit: int
 ) -> list[Checkpoint]:
-    """The first ones behind the place; None: the first ones of all."""
+    """The first checkpoints after the place; None means from the beginning."""
     rows = await checkpoints_from(
         connection,
         contact_id,
@@ -136,15 +136,15 @@ async def checkpoints_behind(
 async def forget_checkpoints(
     connection: Connection, contact_id: int, *, after: OrderKey | None, last: OrderKey | None
 ) -> None:
-    """Those behind the first place, up to the last one and with it; None: from the beginning, or to the end."""
+    """Deletes the checkpoints after one place, up to and including another; None stands for either end of the log."""
     first = BEGINNING if after is None else _just_behind(after)
     await delete_checkpoints_between(connection, contact_id, first, END if last is None else _place(last))
 
 
 async def keep_checkpoints(connection: Connection, contact_id: int, made: Iterable[Checkpoint], facts: Facts) -> None:
-    """Writes checkpoints of the contact's log; its facts are these.
+    """Writes checkpoints of the log of a contact with these facts.
 
-    What is folded as it comes lies behind `latest`: no checkpoint may lie behind that.
+    Entries that are folded as they come are later than `latest`, so no checkpoint may be later than that.
     """
     kept = {one.key: one for one in made if facts.latest is not None and one.key <= facts.latest}
     for some in _batched(kept.values(), _WRITTEN_AT_ONCE):
@@ -162,7 +162,7 @@ class _Log:
         self._since, self._base = contact.base.base_until, decode_facts(contact.base.base)
         self._new_base: Facts | None = None
         if self._since is not None:
-            # The base holds all that is older, even where it is stored still.
+            # The base contains everything that is older, even if it is still stored.
             self._late = entries_since(self._entries, self._since)
             base = self._with_older(self._base)
             if base is not self._base:
@@ -184,7 +184,7 @@ class _Log:
         facts = folding.finish(self._facts) if has_ended else self._without_late()
         here = folding.here
         if here is not None:
-            await self._delete_between(affected[0], here.key)  # those that are made anew among them
+            await self._delete_between(affected[0], here.key)  # including those that are made again
         await self._write(folding.made, facts)
         if has_ended:
             return LateResult(facts=facts, base=self._new_base)
@@ -202,7 +202,7 @@ class _Log:
         return LateResult(facts=facts, refold=refold, base=self._new_base)
 
     async def set_back(self, refold: OpenRefold) -> LateResult:
-        """The re-fold under way goes on from before the late entries; nothing is read here."""
+        """Sets the re-fold under way back to before the late entries. Reads no entries."""
         await self._annotate()
         affected = self._affected()
         if not affected:
@@ -224,21 +224,21 @@ class _Log:
                 refold,
                 provisional=provisional,
                 reached=back_to,
-                # What is to be read to the end stays so.
+                # If the log is read to the end, that stays so.
                 last_late=self._last_late([*affected, refold.last_late]) if refold.last_late else None,
             ),
             base=self._new_base,
         )
 
     async def _fold_some(self, affected: Sequence[OrderKey]) -> tuple[LateFold, bool]:
-        """A fold, and True if it has come to the end of the log or has met a checkpoint."""
+        """A fold, and True if it came to the end of the log or met a checkpoint."""
         nearest = await self._nearest(affected[0], affected[-1])
         folding = self._fold(nearest)
         if await self._feed(folding, until=max((one.key for one in nearest), default=None)):
             return folding, True
         if self._allowance.entries <= 0:
             return folding, False
-        # The facts were those of none of the nearest: all the others may have to be written anew.
+        # The facts meet none of the nearest checkpoints: all the others may have to be replaced.
         place = folding.here
         rest = await self._checkpoints(place.key if place else affected[0], limit=None)
         following = self._fold(rest, resume=place)
@@ -246,12 +246,12 @@ class _Log:
         return following, await self._feed(following, until=None)
 
     def _affected(self) -> list[OrderKey]:
-        """The places from which on, and up to which, the log is another one now."""
+        """The places of all changes in the log, in order."""
         beginning = [] if self._new_base is None else [OrderKey(*from_time(self._since))]
         return sorted([*beginning, *places_changed(self._late), *self._changed])
 
     def _with_older(self, facts: Facts) -> Facts:
-        """The facts with what the entries say about the time of the base."""
+        """The facts with the entries of the time before the base ends."""
         return facts if self._since is None else base_with_late(facts, self._since, self._entries, self._of_row.policy)
 
     def _without_late(self) -> Facts:
@@ -259,7 +259,7 @@ class _Log:
         return replace(facts, awaited=tuple(sorted(self._awaited)))
 
     def _last_late(self, affected: Iterable[OrderKey]) -> OrderKey | None:
-        """Behind it the facts may be met again."""
+        """The place after which the facts may meet a checkpoint again."""
         return None if self._new_base is not None else max(affected)
 
     async def _delete_between(self, first: OrderKey, last: OrderKey) -> None:
@@ -273,9 +273,9 @@ class _Log:
         await keep_checkpoints(self._connection, self._contact_id, made, facts)
 
     async def _annotate(self) -> None:
-        """Which entries are out of the fold now, and the places of those that were not, or no longer are.
+        """Finds out which entries are excluded from the fold now, and the places of those for which that changes.
 
-        Only of these the log is asked where they are: that reads all that the contact has of calm events.
+        Only these are looked up in the log, because that reads all calm events of the contact.
         """
         stored = await stored_annotations(self._connection, self._contact_id, since=self._since)
         before, self._known = annotations(stored), annotations([*stored, *self._late])
@@ -291,7 +291,7 @@ class _Log:
         self._awaited = awaited - arrived.keys()
 
     async def _nearest(self, first: OrderKey, last: OrderKey) -> list[Checkpoint]:
-        """The checkpoint before all that is affected, those within, and the first ones behind it."""
+        """The checkpoint before all affected places, those between them, and the first ones after them."""
         number, place = self._number, _place(first)
         stored = await checkpoint_before(self._connection, self._contact_id, place, policy=number, shape=FACTS_SHAPE)
         if self._allowance.entries <= 0:
@@ -328,7 +328,7 @@ class _Log:
         )
 
     async def _feed(self, folding: LateFold, *, until: OrderKey | None) -> bool:
-        """Feeds slices up to and with the place; None: up to the end. True if nothing more needs to be read."""
+        """Feeds slices up to and including the place, or to the end. True if nothing more needs to be read."""
         after = from_time(self._since) if folding.after is None else _place(folding.after)
         while self._allowance.entries > 0:
             entries = await first_entries(self._connection, self._contact_id, Span(after=after), limit=self._slice)
@@ -341,12 +341,12 @@ class _Log:
             if until is not None and last > until:
                 return False
             after = _place(last)
-            await asyncio.sleep(0)  # whatever else this process does has its turn between two slices
+            await asyncio.sleep(0)  # other work of this process has its turn between two slices
         return False
 
 
 def _batched(checkpoints: Iterable[Checkpoint], size: int) -> Iterator[list[Checkpoint]]:
-    """So many at once: while more are encoded, nothing else of this process has its turn."""
+    """Some at a time: while they are encoded, no other work of this process has its turn."""
     rest = iter(checkpoints)
     while some := list(islice(rest, size)):
         yield some

@@ -1,4 +1,4 @@
-"""One contact, locked: what is known of it stays so until the transaction ends."""
+"""One locked contact: its facts do not change until the transaction ends."""
 
 from datetime import datetime
 
@@ -19,19 +19,19 @@ from worker.store.pool import Connection
 
 
 class KnownContact(Struct, frozen=True, kw_only=True):
-    """What is known of a contact, under the policy in force."""
+    """A contact's facts under the policy in force."""
 
-    id: int | None  # None: nothing is stored of it
+    id: int | None  # None: nothing is stored about it
     facts: Facts
     policy: Policy
 
     def forbidding(self, at: datetime) -> list[Standing]:
-        """All that forbids mail to the contact, the person's own wishes among it."""
+        """Everything that forbids mail to the contact, including the person's own wishes."""
         return [one for one in standings(self.facts, self.policy, at) if one.blocks is not Blocks.NONE]
 
 
 async def locked_contact(connection: Connection, key: ContactKey, *, policies: Policies, now: datetime) -> KnownContact:
-    """The contact, locked if it exists: an event that comes in meanwhile waits."""
+    """The contact, locked if it exists: events that arrive meanwhile wait."""
     row = (await lock_contacts(connection, [key])).get(key)
     if row is None:
         return KnownContact(id=None, facts=Facts(), policy=(await policies.active(connection)).policy)

@@ -1,4 +1,4 @@
-"""Events of the former shape become entries of the log, and everybody can see how far that is."""
+"""Converts events of the former shape into entries of the log, with visible progress."""
 
 import time
 from collections.abc import Callable
@@ -20,13 +20,13 @@ from worker.store.pool import Pool
 
 _log = get_logger()
 _BLOCKS_AT_ONCE = 1000  # of 8 KiB: some ten thousand events, well under a second
-_TELL_EVERY_SECONDS = 5.0
+_LOG_EVERY_SECONDS = 5.0
 
 Progress = Callable[[int, int], None]  # how many events are converted, and of how many
 
 
 class Converted(Struct, kw_only=True):
-    """What a run did."""
+    """The result of a run."""
 
     events: int = 0
     seconds: float = 0.0
@@ -35,15 +35,15 @@ class Converted(Struct, kw_only=True):
 async def convert_former_events(pool: Pool, keep_raw: KeepRaw, *, progress: Progress | None = None) -> Converted:
     """No event of the former shape is left when this returns.
 
-    Several may run at the same time, and one that was killed is finished by the next. Raises StoreUnavailable, and
-    SchemaOutOfDate for an event of a newer version; what was converted until then stays converted.
+    Several runs may work at the same time, and the next run continues one that was killed. Raises StoreUnavailable,
+    and SchemaOutOfDate for an event of a newer version; events that are converted by then stay converted.
     """
     done, started = Converted(), time.monotonic()
     if not await conversion_is_due(pool):
         return done
     total = await events_to_convert(pool)
     encoder = EventEncoder(keep_raw, reader_version=FORMER_READER)
-    told_at = started
+    logged_at = started
     for table in await former_tables(pool):
         while stretch := await convert_stretch(pool, encoder, table, most_blocks=_BLOCKS_AT_ONCE):
             if stretch.dropped:
@@ -51,8 +51,8 @@ async def convert_former_events(pool: Pool, keep_raw: KeepRaw, *, progress: Prog
             done.events += stretch.events
             if progress is not None:
                 progress(done.events, max(total, done.events))
-            if time.monotonic() - told_at >= _TELL_EVERY_SECONDS:
-                told_at = time.monotonic()
+            if time.monotonic() - logged_at >= _LOG_EVERY_SECONDS:
+                logged_at = time.monotonic()
                 _log.info("events.converting", table=table, events=done.events, of_about=max(total, done.events))
     await finish_conversion(pool)
     done.seconds = time.monotonic() - started

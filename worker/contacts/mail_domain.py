@@ -1,4 +1,4 @@
-"""Asks the DNS whether a domain takes mail, in bounded time and number."""
+"""Asks the DNS whether a domain takes mail, with limits for time and number."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _MOST_HOSTS = 10
 
 
 class DomainLookup:
-    """Of one process."""
+    """The look-ups of one process."""
 
     def __init__(self, *, timeout_seconds: float, at_once: int, nameservers: Sequence[tuple[str, int]] = ()) -> None:
         self._timeout_seconds = timeout_seconds

@@ -1,7 +1,7 @@
-"""Re-folds that have not ended: how far each is, and what counts of its contact meanwhile.
+"""Open re-folds: how far each one has come, and which facts of its contact count meanwhile.
 
-Something came late into the contact's long log, or another policy is active since it was folded. Until the re-fold has
-ended the contact stays under the policy that its row names, and so do the provisional facts.
+An entry came late into the contact's long log, or another policy became active since it was folded. Until the re-fold
+ends, the contact stays under the policy that its row names, and so do the provisional facts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,17 +28,17 @@ class OpenRefold(Struct, frozen=True, kw_only=True):
 
     contact_id: int
     requested_at: datetime
-    policy_id: int  # under which it is folded again
+    policy_id: int  # of the policy under which it is folded again
     policy: int  # a hash of that policy
     reached: Checkpoint | None  # None: the beginning of the log
-    last_late: OrderKey | None  # behind it the facts may be those of a checkpoint again; None: it is read to the end
-    provisional: Facts | None  # under the policy of the contact's row; None: nothing came late
+    last_late: OrderKey | None  # after it the facts may meet a checkpoint again; None: the log is read to the end
+    provisional: Facts | None  # under the policy of the contact's row; None: no entry came late
 
     def under(self, active: NumberedPolicy) -> "OpenRefold":
-        """The re-fold under this policy: from the beginning to the end if it was one under another.
+        """The re-fold under this policy: from beginning to end if it was under another policy so far.
 
-        An earlier one under this policy may have left checkpoints, which know what came late up to where it was: none
-        of them tells whether those behind it do.
+        An earlier re-fold under this policy may have left checkpoints that contain late entries up to its place; they
+        do not show whether later checkpoints do.
         """
         number = policy_number(active.policy)
         if (self.policy_id, self.policy) == (active.id, number):
@@ -46,9 +46,9 @@ class OpenRefold(Struct, frozen=True, kw_only=True):
         return replace(self, policy_id=active.id, policy=number, reached=None, last_late=None)
 
     def with_appended(self, entries: Iterable[Entry], *, of_row: Policy, active: Policy) -> "OpenRefold":
-        """After entries that can be folded as they come: what lies behind the place reached will be read there.
+        """The re-fold after entries that can be folded as they come. It reads those after its place later.
 
-        `of_row`: the policy of the contact's row; `active`: the one of this re-fold.
+        `of_row` is the policy of the contact's row, `active` that of this re-fold.
         """
         provisional, reached = self.provisional, self.reached
         for entry in in_order([entry for entry in entries if not is_inert(entry)]):
@@ -60,7 +60,7 @@ class OpenRefold(Struct, frozen=True, kw_only=True):
 
 
 def new_refold(contact_id: int, active: NumberedPolicy, now: datetime) -> OpenRefold:
-    """The whole log is to be folded under this policy; nothing came late."""
+    """A re-fold of the whole log under this policy, without late entries."""
     return OpenRefold(
         contact_id=contact_id,
         requested_at=now,
@@ -73,26 +73,26 @@ def new_refold(contact_id: int, active: NumberedPolicy, now: datetime) -> OpenRe
 
 
 async def open_refolds(executor: Executor, contact_ids: Sequence[int]) -> Mapping[int, OpenRefold]:
-    """Those of these contacts, by their ids. Raises StoreUnavailable."""
+    """The open re-folds of these contacts, by contact id. Raises StoreUnavailable."""
     if not contact_ids:
         return {}
     return {row.contact_id: _open_refold(row) for row in await refold_rows(executor, contact_ids)}
 
 
 async def provisional_facts(executor: Executor, contact_ids: Sequence[int]) -> Mapping[int, Facts]:
-    """What counts beside the own facts of those into which something came late. Raises StoreUnavailable."""
+    """The provisional facts of those contacts that have late entries, by contact id. Raises StoreUnavailable."""
     refolds = await open_refolds(executor, contact_ids)
     return {contact_id: one.provisional for contact_id, one in refolds.items() if one.provisional is not None}
 
 
 async def save_refolds(connection: Connection, refolds: Iterable[OpenRefold]) -> None:
-    """Writes how far they are; their contacts are locked by this transaction."""
+    """Writes the re-folds. This transaction has locked their contacts."""
     await write_refolds(connection, [_row(one) for one in refolds])
 
 
 def _open_refold(row: RefoldRow) -> OpenRefold:
     reached, last_late = None, None
-    is_readable = row.shape == FACTS_SHAPE  # else it begins anew, and is read to the end: see `under`
+    is_readable = row.shape == FACTS_SHAPE  # otherwise it starts again and reads to the end: see `under`
     if is_readable and row.late_at is not None and row.late_rank is not None and row.late_key is not None:
         last_late = OrderKey(row.late_at, row.late_rank, row.late_key)
     if is_readable and row.occurred_at is not None and row.rank is not None and row.entry_key is not None:
@@ -124,6 +124,6 @@ def _row(one: OpenRefold) -> RefoldRow:
         late_at=late.occurred_at if late else None,
         late_rank=late.rank if late else None,
         late_key=late.event_key if late else None,
-        # What came late may leave nothing, which is not the same as that nothing came late.
+        # Late entries may leave no facts, which is not the same as no late entries.
         provisional=None if one.provisional is None else encode_facts(one.provisional) or b"",
     )

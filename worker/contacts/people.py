@@ -1,4 +1,4 @@
-"""People and their addresses: many to many, as callers have told. Each address has a status of its own."""
+"""People and their addresses, many to many, as callers have sent them. Each address has a status of its own."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,14 +21,14 @@ SHOWN_PEOPLE = 100
 
 
 class PersonView(Struct, frozen=True, kw_only=True):
-    """A person whose address the contact is."""
+    """A person to whom the contact's address belongs."""
 
     person: str
     field: str | None  # what the caller calls this address: email_1
 
 
 class AddressView(Struct, frozen=True, kw_only=True):
-    """One address of a person, and where it stands."""
+    """One address of a person, with its standing."""
 
     person: str
     field: str | None
@@ -44,7 +44,7 @@ class AddressView(Struct, frozen=True, kw_only=True):
 
 
 class Belongings(Struct, frozen=True, kw_only=True):
-    """What callers have told of a contact."""
+    """A contact's tags and people, as callers have sent them."""
 
     tags: tuple[str, ...]
     people: tuple[PersonView, ...]
@@ -73,7 +73,7 @@ async def belongings(executor: Executor, contact_id: int, *, policies: Policies,
 async def person_report(
     executor: Executor, account: str, person: str, *, policies: Policies, now: datetime
 ) -> PersonReport | None:
-    """A person's addresses as they stand at `now`; None if nobody told of such a person. Raises StoreUnavailable."""
+    """A person's addresses as they stand at `now`; None if there is no such person. Raises StoreUnavailable."""
     rows = await addresses_of(executor, account, person, limit=SHOWN_ADDRESSES)
     if not rows:
         return None
@@ -84,7 +84,7 @@ async def person_report(
 async def find_person(
     executor: Executor, account: str, name: str, *, policies: Policies, now: datetime
 ) -> PersonReport | None:
-    """As `person_report`, of a name as somebody typed it: one that nobody can have is nobody's."""
+    """Like `person_report`, for a name that somebody typed. None if no person can have this name."""
     person = name.strip()
     if not 0 < len(person) <= MOST_PERSON_CHARACTERS or not person.isprintable():
         return None

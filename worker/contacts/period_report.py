@@ -1,4 +1,4 @@
-"""What happened to contacts within a span of time, in numbers alone: no address is in it."""
+"""Reports what happened to contacts within a span of time, in numbers only, without addresses."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _DAYS_BY_DAY, _DAYS_BY_WEEK, _DAYS_BY_MONTH = 62, 400, 3_700
 
 
 class Unit(StrEnum):
-    """What one column of a chart stands for, in UTC."""
+    """The time that one column of a chart stands for, in UTC."""
 
     DAY = "day"
     WEEK = "week"  # from Monday
@@ -54,15 +54,15 @@ class Series(Struct, frozen=True, kw_only=True):
 
 
 class Share(Struct, frozen=True, kw_only=True):
-    """The bounces of one provider, domain or source. The name is '' where none is known."""
+    """The bounces of one provider, domain or source. The name is empty if it is unknown."""
 
     name: str
     bounces: int
-    note: str = ""  # who keeps the mailboxes of a domain
+    note: str = ""  # the mailbox provider of a domain
 
 
 class Shares(Struct, frozen=True, kw_only=True):
-    """The largest first; what is left is in `others`."""
+    """Shares, largest first; `others` is the rest."""
 
     rows: Sequence[Share]
     names: int  # how many there are in all
@@ -70,12 +70,12 @@ class Shares(Struct, frozen=True, kw_only=True):
 
 
 class PeriodReport(Struct, frozen=True, kw_only=True):
-    """All numbers of the report. Bounces count by when they happened, blocked and freed by when we knew."""
+    """All numbers of the report. Bounces count when they happened, blocked and freed contacts when we learned of it."""
 
     account: str | None  # None: all
     since: datetime
     until: datetime
-    before_since: datetime  # the span before begins then, and ends with `since`
+    before_since: datetime  # when the previous span begins, which ends at `since`
     unit: Unit
     begins_at: Sequence[datetime]  # of each column; the first and the last may be cut by the span
     totals: Sequence[Total]
@@ -91,7 +91,7 @@ async def period_report(
 ) -> PeriodReport:
     """The report as of one moment; it writes nothing. EARLIEST <= since < until.
 
-    Raises StoreUnavailable, also if Postgres takes longer than that for one of the five statements.
+    Raises StoreUnavailable, also if Postgres takes longer than `timeout_seconds` for one of the five statements.
     """
     unit = unit_of(until - since)
     span = Span(since, until, account)
@@ -128,13 +128,13 @@ async def period_report(
 
 
 def unit_of(span: timedelta) -> Unit:
-    """The unit by which the span has neither too few columns nor too many."""
+    """The unit that gives the span neither too few columns nor too many."""
     limits = {Unit.DAY: _DAYS_BY_DAY, Unit.WEEK: _DAYS_BY_WEEK, Unit.MONTH: _DAYS_BY_MONTH}
     return next((unit for unit, days in limits.items() if span <= timedelta(days=days)), Unit.YEAR)
 
 
 def columns_of(since: datetime, until: datetime, unit: Unit) -> list[datetime]:
-    """When each day, week, month or year begins that has a part in the span, as Postgres' date_trunc says it."""
+    """When each day, week, month or year of the span begins, as with date_trunc of Postgres."""
     begin = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if unit is Unit.WEEK:
         begin -= timedelta(days=begin.weekday())
@@ -150,7 +150,7 @@ def columns_of(since: datetime, until: datetime, unit: Unit) -> list[datetime]:
 
 
 def series_of_causes(counts: Sequence[CauseCount], columns: Sequence[datetime]) -> list[Series]:
-    """One for each of the commonest causes, the commonest first; all others together in the last one."""
+    """One series for each of the most common causes, most common first; the last one sums up all others."""
     totals: defaultdict[str, int] = defaultdict(int)
     for count in counts:
         totals[count.cause] += count.bounces

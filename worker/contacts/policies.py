@@ -1,4 +1,4 @@
-"""The policies of the database, as one process knows them, and how the configuration's becomes one of them."""
+"""The policies in the database, as one process knows them, and how the configured policy becomes one of them."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -27,38 +27,38 @@ from worker.store.sessions import transaction
 
 POLICY_JOB = "policy"
 CONFIGURATION = "configuration"
-# contacts.policy_id of those that were folded before policies had ids, or outside any database's policy.
+# contacts.policy_id of contacts that were folded before policies had ids, or without a policy in the database.
 UNNUMBERED = 0
 
 _log = get_logger()
 _REREAD_SECONDS = 5.0
-# A process that has not heard of a new policy folds under the former one for as long as this at most.
+# A process that does not know a new policy yet folds under the former one for at most this long.
 KNOWN_EVERYWHERE_SECONDS = 3 * _REREAD_SECONDS
 
 
 class NumberedPolicy(Struct, frozen=True, kw_only=True):
-    """A policy with its id in the database."""
+    """A policy and its id in the database."""
 
     id: int
     policy: Policy
 
     def has_folded(self, policy_id: int | None) -> bool:
-        """True if a contact with this mark has the facts that folding under this policy would give it."""
+        """True if a contact with this policy id has the facts that follow from this policy."""
         return policy_id is None or policy_id == self.id
 
 
 class Policies:
-    """Reads each policy once; which one is active, every few seconds."""
+    """Reads each policy once, and every few seconds which one is active."""
 
     def __init__(self, configured: Policy) -> None:
-        """`configured` is in force as long as no policy is stored: before the first start of a processor."""
+        """`configured` is in force while no policy is stored: before a processor first starts."""
         self._unnumbered = NumberedPolicy(id=UNNUMBERED, policy=configured)
         self._known: dict[int, NumberedPolicy] = {}
         self._active: NumberedPolicy | None = None
         self._read_at = float("-inf")
 
     async def active(self, executor: Executor, *, known_id: int = UNNUMBERED) -> NumberedPolicy:
-        """The active policy, as of a few seconds ago, or as of now if that one is older than `known_id`.
+        """The active policy as of a few seconds ago; as of now if that one is older than `known_id`.
 
         Raises StoreUnavailable.
         """
@@ -70,25 +70,25 @@ class Policies:
                 self._active = None
                 return self._unnumbered
             known = self._known.get(row.id)
-            # By what the texts mean: one that an earlier version wrote names fewer settings.
+            # The meanings are compared: the text of an earlier version names fewer settings.
             if known is not None and known.policy != decode_policy(row.definition):
-                self._known.clear()  # an earlier backup was restored, and its ids are given anew
+                self._known.clear()  # a backup was restored, and its ids are used again
             self._active = active = self._remember(row)
         return active
 
     async def of(self, executor: Executor, policy_id: int | None) -> NumberedPolicy:
-        """The policy that a contact with this mark was folded under. Raises StoreUnavailable."""
+        """The policy under which a contact with this policy id was folded. Raises StoreUnavailable."""
         return (await self.of_all(executor, [policy_id]))[policy_id]
 
     async def of_all(self, executor: Executor, policy_ids: Iterable[int | None]) -> Mapping[int | None, NumberedPolicy]:
-        """The same for several marks."""
-        wanted = set(policy_ids)
-        numbered = {one for one in wanted if one is not None and one != UNNUMBERED}
+        """The policies of several such ids."""
+        ids = set(policy_ids)
+        numbered = {one for one in ids if one is not None and one != UNNUMBERED}
         if missing := numbered - self._known.keys():
             for row in await policy_rows(executor, missing):
                 self._remember(row)
         policies: dict[int | None, NumberedPolicy] = {one: self._known[one] for one in numbered}
-        for one in wanted - numbered:
+        for one in ids - numbered:
             policies[one] = await self.active(executor)
         return policies
 
@@ -99,16 +99,16 @@ class Policies:
 
 
 class PolicyState(Struct, frozen=True, kw_only=True):
-    """Which policy is in force, and what came of the configuration's."""
+    """Which policy is in force, and what happened to the configured one."""
 
     active: NumberedPolicy
-    pending_id: int | None = None  # of the configuration's policy, which differs
-    applied: bool = False  # the configuration's has just become the active one
-    job_id: int | None = None  # folds contacts again
+    pending_id: int | None = None  # of the configured policy, if it differs
+    applied: bool = False  # the configured policy has just become the active one
+    job_id: int | None = None  # of the job that folds contacts again
 
 
 async def configure_policy(pool: Pool, policy: Policy, *, now: datetime) -> PolicyState:
-    """The configuration's policy is active if there was none, and else pending if it differs.
+    """The configured policy becomes active if there was none; otherwise it is pending if it differs.
 
     Safe to run by several processes at once. Raises StoreUnavailable.
     """
@@ -132,8 +132,8 @@ async def apply_policy(
 ) -> PolicyState:
     """The policy is active, and a job folds again all contacts that were folded under another one.
 
-    The job begins with `first_account`. Of a policy that is active already there is a new job only if `again`, and none
-    is under way: for contacts that an earlier one has left. Raises StoreUnavailable.
+    The job begins with `first_account`. For a policy that is active already there is a new job only with `again`, and
+    only if none is under way: for contacts that an earlier job left out. Raises StoreUnavailable.
     """
     async with transaction(pool, "applying a policy") as connection:
         await lock_policies(connection)
@@ -155,7 +155,7 @@ async def apply_policy(
 
 
 async def _configure(connection: Connection, policy: Policy, now: datetime) -> tuple[PolicyState, PolicyRow | None]:
-    """Under the lock; the row is the one that was added."""
+    """Called under the lock. The row is the new one, if there is one."""
     active = await active_policy_row(connection)
     if active is None:
         row = await _activate(connection, policy, now, CONFIGURATION)
@@ -176,7 +176,7 @@ async def _configure(connection: Connection, policy: Policy, now: datetime) -> t
 
 
 async def _activate(connection: Connection, policy: Policy, now: datetime, by: str) -> PolicyRow:
-    """Always a row of its own, so that ids grow; also for a policy that was active before."""
+    """Always makes a new row, so that ids grow; also for a policy that was active before."""
     await delete_pending_policy(connection)
     row = await insert_pending_policy(connection, policy.name, encode_policy(policy), now=now, by=by)
     await activate_policy(connection, row.id, now=now, by=by)

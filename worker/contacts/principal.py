@@ -1,4 +1,4 @@
-"""Who asks or acts: every question and every decision has one."""
+"""The principal of a question or a decision: who asks, or who acts."""
 
 from msgspec import Struct
 
@@ -16,5 +16,5 @@ class Principal(Struct, frozen=True, kw_only=True):
     account: str | None  # None: all accounts
 
     def may_act_as(self, role: Role) -> bool:
-        """True if the principal may do what needs this role: each role may do what the one before it may."""
+        """True if the principal has this role or a higher one: each role includes the previous ones."""
         return _RANKS[self.role] >= _RANKS[role]

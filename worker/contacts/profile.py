@@ -1,4 +1,4 @@
-"""What a caller says of a contact beside the decision: tags, and whose address it is. It forbids and allows nothing."""
+"""A contact's tags and people, as a caller sends them beside the decision. They neither forbid nor allow mail."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from worker.store.pool import WriterConnection
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """All that one request says of one contact."""
+    """The details that one request has for one contact."""
 
     permission: Permission
     tags: tuple[str, ...]  # sorted
@@ -27,7 +27,7 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 
 def profile_of(additions: Sequence[Addition], *, permission: Permission, tags: Iterable[str]) -> Profile:
-    """What several rows say of the same address together: of several permissions the least that is named."""
+    """The details of several rows with the same address; of several permissions, the weakest."""
     named = [addition.permission for addition in additions if addition.permission is not None]
     all_tags = {tag.strip() for one in (tags, *(addition.tags for addition in additions)) for tag in one}
     people = {(addition.person.strip(), (addition.field or "").strip()) for addition in additions if addition.person}
@@ -39,7 +39,7 @@ def profile_of(additions: Sequence[Addition], *, permission: Permission, tags: I
 
 
 def fault_of(addition: Addition) -> str | None:
-    """What is wrong with a row, as a sentence; None if nothing is."""
+    """The fault of a row, as a sentence; None if it has none."""
     if len(addition.tags) > MOST_TAGS:
         return f"It has {len(addition.tags)} tags; the limit is {MOST_TAGS}."
     texts = [
@@ -69,7 +69,7 @@ async def store_profiles(
     act_id: int,
     now: datetime,
 ) -> None:
-    """Stores the profiles, by address, of those contacts that are known after the decisions; all are locked."""
+    """Stores the profiles, by address, of contacts that exist after the decisions. All contacts are locked."""
     known = [
         (result.contact_id, result.decision.account, profiles[result.decision.address])
         for result in results

@@ -1,4 +1,4 @@
-"""Whether a proof of consent shows anything: it is kept for the day on which somebody doubts it."""
+"""Checks proofs of consent: a proof is kept for the day on which somebody doubts it, and must show something then."""
 
 from datetime import datetime
 from ipaddress import ip_address
@@ -14,7 +14,7 @@ _ADDRESS_EXAMPLES = "203.0.113.7 or 2001:db8::7"
 
 
 def require_sound_proof(kind: str, proof: ConsentProof) -> None:
-    """Returns if the proof names something, and nothing that cannot be. Raises RequestRefused of this kind."""
+    """Returns if the proof names something, and nothing impossible. Raises RequestRefused of this kind."""
     for name, text in (
         ("proof.source", proof.source),
         ("proof.form", proof.form),
@@ -41,18 +41,18 @@ def require_timely_proof(kind: str, proof: ConsentProof, now: datetime) -> None:
 
 
 def _require_possible_address(kind: str, text: str) -> None:
-    shown = text[:_SHOWN_CHARACTERS]
+    excerpt = text[:_SHOWN_CHARACTERS]
     try:
         address = ip_address(text)
     except ValueError:
         raise RequestRefused(
             kind,
-            f"`proof.ip_address` is {shown!r}, which is no IP address.",
+            f"`proof.ip_address` is {excerpt!r}, which is not an IP address.",
             remedy=f"Send one such as {_ADDRESS_EXAMPLES}, or leave it out.",
         ) from None
     if address.is_unspecified or address.is_multicast:
         raise RequestRefused(
             kind,
-            f"`proof.ip_address` is {shown}, from which nobody calls.",
+            f"`proof.ip_address` is {excerpt}, which cannot be a sender's address.",
             remedy="Send the address that the form was filled in from, or leave it out.",
         )

@@ -1,4 +1,4 @@
-"""Checks an address again: its domain now, and what is known. Where a rule says so, that frees the contact."""
+"""Checks an address again: its domain as it is now, and the facts. This frees the contact if a rule says so."""
 
 from datetime import UTC, datetime
 
@@ -28,7 +28,7 @@ RULES_NAME = "recheck rules"  # the actor of a lift
 
 
 class RecheckRules(Struct, frozen=True, kw_only=True):
-    """What an installation allows."""
+    """The rules of an installation."""
 
     lookup: DomainLookup | None  # None: the DNS is not asked
     frees: frozenset[Cause]
@@ -36,7 +36,7 @@ class RecheckRules(Struct, frozen=True, kw_only=True):
 
 
 class RecheckQuestion(Struct, frozen=True, kw_only=True):
-    """Which address is to be checked again, and who asks."""
+    """Which address to check again, and who asks."""
 
     address: str  # as given
     account: str
@@ -47,23 +47,23 @@ class RecheckQuestion(Struct, frozen=True, kw_only=True):
 
 
 class RecheckAnswer(Struct, frozen=True, kw_only=True):
-    """What the check came to."""
+    """The result of the check."""
 
     address: str  # as given
-    is_address: bool  # False: it is none, and nothing else was checked
+    is_address: bool  # False: it is not an address, and nothing else was checked
     domain: DomainAnswer
     freed: bool
     act_id: int | None  # of the lift; None in a dry run
     dry_run: bool
     sentence: str
     remedy: str | None
-    contact: ContactReport | None  # as it is after the check; None: nothing is known of it
+    contact: ContactReport | None  # after the check; None: nothing is known about it
 
 
 async def recheck_contact(
     pool: WriterPool, question: RecheckQuestion, *, batch: BatchRules, rules: RecheckRules
 ) -> RecheckAnswer:
-    """The answer; a contact that it calls freed is so when this returns. Raises StoreUnavailable."""
+    """The answer. If it says that the contact is freed, that is in effect. Raises StoreUnavailable."""
     address = normalise_recipient(question.address, question.channel)
     if address is None:
         what = "an e-mail address" if question.channel is Channel.EMAIL else "a phone number with its country"
@@ -119,7 +119,7 @@ async def _free(
     batch: BatchRules,
     frees: frozenset[Cause],
 ) -> tuple[RecheckVerdict, int | None]:
-    """What follows, and the act of the lift if there is one."""
+    """The verdict, and the act of the lift if there is one."""
     verdict, act_id, applied = await in_one_transaction(
         pool,
         "checking an address again",

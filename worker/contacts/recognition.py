@@ -1,9 +1,9 @@
-"""Which events are stored already. Asked under the locks of their contacts, so that the answer holds until the commit.
+"""Recognises events that are stored already, under the locks of their contacts: the answer holds until the commit.
 
-Nearly every event is new and can be seen to be: it lies behind all that its contact has folded. Of the others the
-database is asked, in as many ways as a repeat may differ from what is stored: it may name another time, its month may
-be gone, and a former version may have given it another key. An earlier reading as another kind may have put it into
-another table, so that even an event that is behind all others is looked for there.
+Nearly every event is obviously new, because it is later than everything that its contact has folded. The database is
+asked about all others, in every way in which a repeat may differ from the stored event: it may name another time, its
+month may be gone, and a former version may have given it another key. An earlier version may have read it as another
+kind and stored it in another table, so even an event that is later than all others is looked up there.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ _KEPT_AT_LEAST = timedelta(days=27)
 
 
 class Doubt(Struct, frozen=True, kw_only=True, gc=False):
-    """An entry of which the database must be asked; `contact_id` is None where nothing of its contact is stored."""
+    """An entry that the database must be asked about; `contact_id` is None if its contact is not stored."""
 
     entry: Entry
     contact_id: int | None
 
 
 class Recognition(Struct, frozen=True, kw_only=True):
-    """What holds for one batch."""
+    """Recognises the events of one batch."""
 
     connection: Connection
     now: datetime
@@ -43,10 +43,10 @@ class Recognition(Struct, frozen=True, kw_only=True):
     former_keys_until: datetime | None
 
     async def registered(self, events: Sequence[FeedbackEvent]) -> set[bytes]:
-        """The keys of those events that are stored and known by their key alone, of any contact or of none.
+        """The keys of events that are stored and known by their key alone, for any contact or for none.
 
-        A vendor's clock that runs ahead makes the first copy seem to come from the future, and not the next one: so
-        it is asked of every event.
+        If a vendor's clock runs ahead, the first copy seems to come from the future and the next one does not. So
+        every event is looked up.
         """
         asked = [event.event_key for event in events]
         former = {event.former_key: event.event_key for event in events if event.former_key is not None}
@@ -54,10 +54,10 @@ class Recognition(Struct, frozen=True, kw_only=True):
         return {former.get(key, key) for key in found} if found else found
 
     def surely_new(self, facts: Facts, event: Entry) -> bool:
-        """True if the event lies behind everything its contact has folded, and so cannot be stored as it is read now.
+        """True if the event is later than everything its contact has folded, so that it cannot be stored as it is now.
 
-        Events that fold into nothing leave no mark in the facts; one that was stored by such a reading of a former
-        version, or by its arrival, may lie anywhere. A decision is dated only when it is known to be new.
+        Events without effect leave no trace in the facts: one that a former version read like that, or dated by its
+        arrival, may be anywhere. A decision is dated only when it is known to be new.
         """
         if isinstance(event, Decision):
             return False
@@ -69,13 +69,13 @@ class Recognition(Struct, frozen=True, kw_only=True):
         return self.former_keys_until is None or at >= self.former_keys_until
 
     def surely_new_with_its_contact(self, event: Entry) -> bool:
-        """True if the entry cannot be stored because nothing is of its contact."""
+        """True if the entry cannot be stored, because its contact is not."""
         return (
             isinstance(event, Decision) or self.former_keys_until is None or event.occurred_at >= self.former_keys_until
         )
 
     async def known(self, doubts: Sequence[Doubt], surely_new: Sequence[Doubt] = ()) -> set[bytes]:
-        """The keys of those events that are stored. Of `surely_new` only another reading, or another time, may be."""
+        """The keys of events that are stored. Those of `surely_new` can only be stored with another kind or time."""
         among_entries: list[KeyOfContact] = []
         in_months: list[KeyInMonth] = []
         among_kept: list[KeyOfContact] = []
@@ -105,7 +105,7 @@ class Recognition(Struct, frozen=True, kw_only=True):
                     continue
                 in_months.append(_in_month(event, event.occurred_at, contact_id))
                 if event.claimed_at is not None:
-                    # Another copy may have met a clock to which the vendor's time was no future.
+                    # For the clock that met another copy, the vendor's time may not have been in the future.
                     in_months.append(_in_month(event, event.claimed_at, contact_id))
                 if self._may_be_kept(event) or is_known_by_key(event):
                     among_kept.append(of_contact)
@@ -134,7 +134,7 @@ class Recognition(Struct, frozen=True, kw_only=True):
 
 
 def unique(events: Sequence[_OneEntry]) -> list[_OneEntry]:
-    """Each entry once: of two copies in one batch the one that arrived first, in whatever order they lie here."""
+    """Each entry once: of two copies in one batch, the one that arrived first."""
     by_key: dict[bytes, _OneEntry] = {}
     for event in events:
         other = by_key.setdefault(event.event_key, event)
@@ -149,7 +149,7 @@ def without(entries: Sequence[_OneEntry], known: set[bytes]) -> list[_OneEntry]:
 
 
 def is_known_by_key(event: FeedbackEvent) -> bool:
-    """True if its key alone decides, because its repeats may name another time or none."""
+    """True if its key alone identifies it, because repeats may name another time or none."""
     return event.arrival_dated or event.known_by_id
 
 

@@ -1,4 +1,4 @@
-"""What the operator is told of re-folds in the background. All is called after the commit."""
+"""Logs and counts re-folds in the background. All functions are called after the commit."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ _log = get_logger()
 
 
 def report_requested(refolds: Iterable[OpenRefold]) -> None:
-    """Of contacts that were not being folded again before."""
+    """Reports new re-folds, of contacts that were not being folded again before."""
     for refold in refolds:
         reason = "policy" if refold.provisional is None else "late_entry"
         _log.info("refold.requested", contact_id=refold.contact_id, reason=reason)
@@ -18,6 +18,6 @@ def report_requested(refolds: Iterable[OpenRefold]) -> None:
 
 
 def report_ended(contact_id: int, *, seconds: float) -> None:
-    """`seconds`: since the re-fold was requested."""
+    """Reports the end of a re-fold; `seconds` since it was requested."""
     _log.info("refold.ended", contact_id=contact_id, seconds=round(seconds, 3))
     metrics.REFOLD_SECONDS.observe(seconds)

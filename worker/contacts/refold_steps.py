@@ -1,9 +1,8 @@
 """Steps of the re-folds in the background: each folds a piece of one contact's log, in a transaction of its own.
 
-A step locks the contact, reads on from the place reached, and notes the new one. So any process may take the next
-step, one that is killed leaves nothing half done, and what comes in meanwhile waits for one step at most. The step
-that comes to the end of the log holds the lock under which all that is in it was written: the facts are those of
-folding anew.
+A step locks the contact, reads on from the place reached, and stores the new place. So any process may take the next
+step, a killed process leaves nothing half done, and new entries wait for one step at most. The step that reaches the
+end of the log holds the lock under which all entries were written: its facts are those of folding the whole log.
 """
 
 import asyncio
@@ -37,12 +36,12 @@ NOTE = "what came late is folded in"
 
 
 class RefoldStep(Struct, frozen=True, kw_only=True):
-    """What one step has done."""
+    """The result of one step."""
 
-    entries: int  # so many were folded
+    entries: int  # folded in this step
     has_ended: bool
-    waited_seconds: float  # since the re-fold was asked for
-    changes: list[StatusChange] = []  # written to the history by this step, to be logged when it is committed
+    waited_seconds: float  # since the re-fold was requested
+    changes: list[StatusChange] = []  # in the history now; to log after the commit
 
 
 async def refold_some(
@@ -54,7 +53,7 @@ async def refold_some(
     seconds: float,
     slice_entries: int,
 ) -> RefoldStep | None:
-    """Goes on with the re-fold of a locked contact for about so long; None if it has none any more.
+    """Continues the re-fold of a locked contact for about this many seconds; None if it has no re-fold any more.
 
     Raises StoreUnavailable.
     """
@@ -94,7 +93,7 @@ async def refold_some(
 async def _renew_checkpoints(
     connection: Connection, row: ContactRow, refold: OpenRefold, folding: LateFold, *, to_the_end: bool
 ) -> None:
-    """Those behind the place that was reached before did not know what came late: those that were passed go."""
+    """Deletes the checkpoints that were passed, which do not contain the late entries, and writes the new ones."""
     if folding.here is not None:
         after = refold.reached.key if refold.reached else None
         await forget_checkpoints(connection, row.id, after=after, last=None if to_the_end else folding.here.key)
@@ -110,7 +109,7 @@ def _change(
     came_late: bool,
     now: datetime,
 ) -> StatusChange:
-    """What has come of the re-fold: by the policy if another one is active now, else by what came late."""
+    """The change that the re-fold makes: by the policy if another one is active now, otherwise by late entries."""
     actor, notes = "events", [NOTE] if came_late else []
     if is_overtaken(row, active):
         actor, notes = "policy", [policy_note(active), *notes]
@@ -128,7 +127,7 @@ async def _fold(
     ends_at: float,
     slice_entries: int,
 ) -> tuple[LateFold, bool]:
-    """The fold from the place reached on, and True if it has come to the end of the log, or met a checkpoint."""
+    """The fold from the place reached, and True if it came to the end of the log or met a checkpoint."""
     ahead: list[Checkpoint] = []
     if refold.last_late is not None and not is_overtaken(row, active):
         place = refold.reached.key if refold.reached else None
@@ -156,5 +155,5 @@ async def _fold(
             break
         if time.monotonic() >= ends_at:
             return folding, False
-        await asyncio.sleep(0)  # whatever else this process does has its turn between two slices
+        await asyncio.sleep(0)  # other work of this process has its turn between two slices
     return folding, True

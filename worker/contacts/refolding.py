@@ -1,6 +1,6 @@
-"""A contact that was folded under a former policy is folded again under the active one, from all that is stored.
+"""Folds contacts that were folded under a former policy again, under the active one, from their stored entries.
 
-One with a long log is left to the background (refold_steps.py), and stays under the former policy until then.
+A contact with a long log is left to the background (refold_steps.py), and stays under the former policy until then.
 """
 
 import asyncio
@@ -37,23 +37,23 @@ _AT_A_STRETCH = 20
 
 
 class Refolded(Struct, kw_only=True):
-    """What has to be written for contacts that were folded again, or left to the background."""
+    """The rows to write for contacts that were folded again, or left to the background."""
 
     states: dict[int, ContactState] = {}
     changes: list[StatusChange] = []
-    left: list[OpenRefold] = []  # those in the background
-    requested: list[OpenRefold] = []  # those of them that were not being folded again before
+    left: list[OpenRefold] = []  # the re-folds in the background
+    requested: list[OpenRefold] = []  # the new ones among them
 
 
 def is_overtaken(row: LockedContact | ContactRow, active: NumberedPolicy) -> bool:
-    """True if the row has to be folded again before it is changed."""
+    """True if the contact must be folded again before its row is changed."""
     return row.latest_ordered_at is not None and not active.has_folded(row.policy_id)
 
 
 async def facts_under(
     connection: Connection, rows: Sequence[ContactRow | FormerBase], policy: Policy
 ) -> dict[int, Facts]:
-    """The facts of these contacts, folded from all that is stored of them. Raises StoreUnavailable."""
+    """The facts of these contacts, folded from all their stored entries. Raises StoreUnavailable."""
     stored = await stored_entries_by_contact(connection, [row.id for row in rows])
     facts = {}
     for number, row in enumerate(rows, start=1):
@@ -67,7 +67,7 @@ async def facts_under(
 
 
 async def facts_anew(connection: Connection, rows: Sequence[LockedContact], active: NumberedPolicy) -> dict[int, Facts]:
-    """The facts under the active policy of those of these contacts that were folded under a former one."""
+    """The facts under the active policy, of those contacts that were folded under a former one."""
     overtaken = [row.id for row in rows if is_overtaken(row, active)]
     if not overtaken:
         return {}
@@ -83,9 +83,9 @@ async def refold_contacts(
     now: datetime,
     reading: LogReading = USUAL_READING,
 ) -> Refolded:
-    """Folds locked contacts under the active policy; the caller writes what follows. Raises StoreUnavailable.
+    """Folds locked contacts under the active policy; the caller writes the result. Raises StoreUnavailable.
 
-    The standing of those that are left to the background is that of `now`, under their former policies.
+    Contacts that are left to the background get their standing at `now` under their former policies.
     """
     refolded = Refolded()
     if not rows:
@@ -116,7 +116,7 @@ async def refold_contacts(
 async def _requested(
     connection: Connection, contact_ids: Sequence[int], active: NumberedPolicy, reading: LogReading, now: datetime
 ) -> dict[int, OpenRefold]:
-    """New re-folds of those of the contacts whose logs are too long to be folded here, by their ids."""
+    """New re-folds for contacts whose logs are too long to be folded here, by contact id."""
     if not await have_entries(connection, contact_ids, at_least=reading.whole_entries):
         return {}
     long = await long_logs(connection, contact_ids, most=reading.long)
@@ -131,7 +131,7 @@ def standing_until_now(
     key: ContactKey,
     provisional: Facts | None = None,
 ) -> tuple[LockedContact | ContactRow | ContactStanding, list[StatusChange]]:
-    """Where a contact stands under the policy of its row, and its line if time has changed that unwritten."""
+    """A contact's standing under the policy of its row, and the change to write if time alone has changed it."""
     if row.next_change_at is None or row.next_change_at > now:
         return row, []
     then = contact_standing(facts_from_row(row), policy, now, provisional)
@@ -142,7 +142,7 @@ def standing_until_now(
 
 
 def policy_note(active: NumberedPolicy) -> str:
-    """What the history says of a change that this policy has made."""
+    """The note in the history for a change that this policy makes."""
     return f"folded again under policy {active.id}, {active.policy.name}"
 
 
@@ -155,7 +155,7 @@ def policy_lines(
     key: ContactKey,
     now: datetime,
 ) -> list[StatusChange]:
-    """The line that the history gets where another policy alone has changed a contact's standing."""
+    """The change to write if another policy alone changes a contact's standing."""
     if not is_status_change(old, new):
         return []
     note = policy_note(active)

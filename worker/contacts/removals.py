@@ -1,7 +1,7 @@
-"""Takes away what was told of a contact: tags, and that it is an address of a person. It forbids and allows nothing.
+"""Removes tags and people from a contact. This neither forbids nor allows mail.
 
-One transaction locks the contact and takes away, under an act that names the actor. If there is nothing to take away,
-there is no act.
+One transaction locks the contact and removes them, under an act that names the actor. Without anything to remove, there
+is no act.
 """
 
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ _log = get_logger()
 
 
 class RemovalQuestion(Struct, frozen=True, kw_only=True):
-    """What is to be taken away of which contact, and who asks."""
+    """What to remove from which contact, and who asks for it."""
 
     removal: Removal
     address: str  # normalised
@@ -43,9 +43,9 @@ class RemovalQuestion(Struct, frozen=True, kw_only=True):
 
 
 class RemovalAnswer(Struct, frozen=True, kw_only=True):
-    """What was there, and is gone."""
+    """The tags and people that were removed."""
 
-    act_id: int | None  # None: a dry run, or nothing was there
+    act_id: int | None  # None: a dry run, or nothing was removed
     account: str
     channel: Channel
     address: str
@@ -55,9 +55,9 @@ class RemovalAnswer(Struct, frozen=True, kw_only=True):
 
 
 async def remove_belongings(pool: WriterPool, question: RemovalQuestion) -> RemovalAnswer:
-    """What the answer names is gone when this returns.
+    """Everything that the answer names is removed when this returns.
 
-    Raises RequestRefused for what makes no sense, and for a contact of which nothing is known; StoreUnavailable.
+    Raises RequestRefused for an impossible request and for an unknown contact, and StoreUnavailable.
     """
     _require_sound(question.removal)
     answer = await in_one_transaction(

@@ -1,4 +1,4 @@
-"""One contact: where it stands, why, what is known of it, and what was done to it."""
+"""One contact: its standing, the reason, the facts, and its history."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -41,7 +41,7 @@ Proofs = Mapping[bytes, ConsentProof | None]  # of opt-ins, by the keys of their
 
 
 class BlockView(Struct, frozen=True, kw_only=True):
-    """One rule's verdict, in force or ended."""
+    """The block of one rule, in force or ended."""
 
     rule: str
     status: Status
@@ -65,7 +65,7 @@ class WishView(Struct, frozen=True, kw_only=True):
 
     scope: str
     at: datetime
-    way: Way  # how it came in
+    way: Way  # how we learned of it
 
 
 class OptinView(Struct, frozen=True, kw_only=True):
@@ -74,18 +74,18 @@ class OptinView(Struct, frozen=True, kw_only=True):
     scope: str
     at: datetime
     strength: Strength
-    proof: ConsentProof | None  # that was given with it
+    proof: ConsentProof | None
 
 
 class ConsentView(Struct, frozen=True, kw_only=True):
-    """What is known of the person's consent, beside the opt-outs."""
+    """The person's consent, without the opt-outs."""
 
     do_not_contact: WishView | None
     declined_commercial: WishView | None
     unsubscribed_by_us: tuple[WishView, ...]
     prefers_fewer: tuple[WishView, ...]  # forbids nothing
     opted_in: tuple[OptinView, ...]
-    permission: Permission | None  # what was said when the contact was added
+    permission: Permission | None  # as stated when the contact was added
 
 
 class ComplaintView(Struct, frozen=True, kw_only=True):
@@ -93,11 +93,11 @@ class ComplaintView(Struct, frozen=True, kw_only=True):
 
     at: datetime
     reason: Cause
-    stream: str  # the marketing stream that it is about; empty: other mail, or nobody says
+    stream: str  # the marketing stream that it is about; empty: other mail, or unknown
 
 
 class ListingView(Struct, frozen=True, kw_only=True):
-    """Blocklisted by a decision, in force or ended; who decided it stands among the decisions."""
+    """A block by a decision, in force or ended; the decisions name the actor."""
 
     at: datetime
     until: datetime | None
@@ -108,7 +108,7 @@ class ListingView(Struct, frozen=True, kw_only=True):
 
 
 class SuppressionView(Struct, frozen=True, kw_only=True):
-    """An ESP did not try, because of a list of its own, and nothing was delivered since. It forbids nothing."""
+    """An ESP did not try to send, because of its own list, and nothing was delivered since. It forbids nothing."""
 
     at: datetime
     reason: Cause
@@ -118,13 +118,13 @@ class SuppressionView(Struct, frozen=True, kw_only=True):
 
 
 class FactsView(Struct, frozen=True, kw_only=True):
-    """What is known, each fact with its own time."""
+    """The facts, each with its time."""
 
     last_delivered_at: datetime | None
     last_opened_at: datetime | None
     last_clicked_at: datetime | None
     complaint: ComplaintView | None
-    optouts: tuple[WishView, ...]  # the person's
+    optouts: tuple[WishView, ...]  # by the person
     consent: ConsentView
     blocks: tuple[BlockView, ...]
     listings: tuple[ListingView, ...]
@@ -133,7 +133,7 @@ class FactsView(Struct, frozen=True, kw_only=True):
 
 
 class EventView(Struct, frozen=True, kw_only=True):
-    """What an ESP reported."""
+    """An event that an ESP reported."""
 
     event_key: str  # hexadecimal
     delivery_id: UUID
@@ -158,15 +158,15 @@ class ContactReport(StandingView, frozen=True, kw_only=True):
     """The answer of `GET /v1/contacts/{address}`."""
 
     first_seen_at: datetime
-    first_mailed_at: datetime | None  # None: no ESP has ever told of a message to it
-    why: str  # what led to the standing, in one sentence: how often, since when, the server's last words
+    first_mailed_at: datetime | None  # None: no ESP ever reported a message to it
+    why: str  # the reason for the standing, in one sentence: how often, since when, the server's last words
     lifted_by: tuple[str, ...]
     tags: tuple[str, ...]
-    people: tuple[PersonView, ...]  # whose address it is
+    people: tuple[PersonView, ...]  # to whom the address belongs
     siblings: tuple[AddressView, ...]  # other addresses of these people
     campaigns: tuple[ContactCampaignView, ...]  # latest first
     facts: FactsView
-    safelist: SafelistView  # whether the contact can be asked back
+    safelist: SafelistView  # whether a safelist request is possible
     history: list[HistoryLine]  # latest first
     events: list[EventView]  # latest first
     decisions: list[DecisionView]  # latest first
@@ -185,8 +185,8 @@ async def contact_report(
 ) -> ContactReport | None:
     """Everything that is known about a contact at `now`; None if nothing was ever reported about it.
 
-    The address is normalised. `names`: whose name the status gets beside our own. `limits` are those of safelist
-    requests, the defaults if they are left out. Raises StoreUnavailable.
+    The address is normalised. `names` adds the status' name in another system. `limits` are those of safelist requests;
+    without them the defaults apply. Raises StoreUnavailable.
     """
     row = await find_contact(executor, account, channel, address)
     if row is None:
@@ -239,7 +239,7 @@ def _report(
     row: ContactRow,
     history: list[HistoryLine],
     entries: Sequence[Entry],
-    told: Belongings,
+    details: Belongings,
     policy: NumberedPolicy,
     *,
     provisional: Facts | None,
@@ -258,7 +258,7 @@ def _report(
         first_mailed_at=row.first_mailed_at,
         why=reason_sentence(standing, facts, entries, most_entries=SHOWN_EVENTS),
         lifted_by=tuple(sorted(standing.lift_by)),
-        **structs.asdict(told),
+        **structs.asdict(details),
         campaigns=campaigns,
         facts=_facts_view(facts, now, proofs),
         safelist=safelist,

@@ -1,4 +1,4 @@
-"""Texts in requests: only what can be stored and shown is taken in."""
+"""Checks texts in requests: they must be fit to be stored and shown."""
 
 from schemas.list_name import fault_of_list_name, normalise_list_name
 from worker.errors import RequestRefused

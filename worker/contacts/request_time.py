@@ -1,12 +1,12 @@
-"""Times in requests: only what can be compared, stored and shown is taken in."""
+"""Checks times in requests: they must be fit to be compared, stored and shown."""
 
 from datetime import UTC, datetime, timedelta
 
 from worker.errors import RequestRefused
 
-_AHEAD = timedelta(days=1)  # of our clock: a date without a time, in any zone
+_AHEAD = timedelta(days=1)  # of our clock: enough for a date without a time, in any zone
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9999, 12, 31, tzinfo=UTC)  # of what Python and Postgres can both hold
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)  # that both Python and Postgres can hold
 
 
 def require_zone(kind: str, name: str, when: datetime) -> None:
@@ -16,7 +16,7 @@ def require_zone(kind: str, name: str, when: datetime) -> None:
 
 
 def require_no_later_than_now(kind: str, name: str, when: datetime, now: datetime, *, remedy: str) -> None:
-    """Returns if the time, which names its zone, has been. Raises RequestRefused of this kind."""
+    """Returns if the time, which names its zone, is in the past. Raises RequestRefused of this kind."""
     if when > now + _AHEAD:
         raise RequestRefused(kind, f"`{name}` is {when.isoformat()}, which is ahead.", remedy=remedy)
     if when < _EARLIEST:
@@ -24,7 +24,7 @@ def require_no_later_than_now(kind: str, name: str, when: datetime, now: datetim
 
 
 def require_ahead(kind: str, name: str, when: datetime, now: datetime) -> None:
-    """Returns if the time, which names its zone, is to come and can be stored. Raises RequestRefused of this kind."""
+    """Returns if the time, which names its zone, is ahead and can be stored. Raises RequestRefused of this kind."""
     if when <= now:
         raise RequestRefused(
             kind, f"`{name}` is {when.isoformat()}, which is past.", remedy="Name a time ahead, or none."

@@ -1,11 +1,11 @@
-"""One contact has one key, also after an upgrade: contacts under a former spelling get today's, or are joined.
+"""Gives each contact one key after an upgrade too: contacts under a former spelling are renamed, or joined.
 
-A contact that turns out to be the same as another gives it its events and its history, and is gone; the events of both
-are folded anew. That can go on beside processors of any version: rows are locked as batches lock them, and what an
-earlier processor stores meanwhile is found by the next run.
+A contact that turns out to be the same as another one gives it its events and its history, and is deleted; the events
+of both are folded again. Processors of any version may run meanwhile: rows are locked as batches lock them, and the
+next run finds what an earlier processor stores meanwhile.
 
-How far a run has got is noted in the transaction that did it, so that one that was killed goes on where it stopped, and
-one that follows looks at what is new.
+A run stores its progress in the transaction that does the work. So a killed run continues where it stopped, and the
+next one looks only at new contacts.
 """
 
 import time
@@ -51,23 +51,23 @@ _log = get_logger()
 _ACTOR = "migration"
 _LOOKED_AT_AT_ONCE = 20_000
 _RESPELLED_AT_ONCE = 200
-# Ids are given before their transaction commits: of the last ones some may have come behind our back.
+# Ids are given before their transaction commits: contacts with ids just below the last one may appear later.
 _LOOKED_AT_AGAIN = 50_000
 _MOST_ATTEMPTS = 20
-_TELL_EVERY_SECONDS = 5.0
-# Somebody stored a contact under that very address meanwhile, or retired a month, or waited for what we have locked.
-_ONCE_MORE = (AlreadyStored, MonthClosed, Deadlocked)
+_LOG_EVERY_SECONDS = 5.0
+# Meanwhile somebody stored a contact under the same address, retired a month, or waited for rows that we have locked.
+_IN_THE_WAY = (AlreadyStored, MonthClosed, Deadlocked)
 
-Progress = Callable[[int, int], None]  # up to which id the contacts are done, and the last id
+Progress = Callable[[int, int], None]  # the id up to which contacts are done, and the last id
 
 
 class Respelled(Struct, kw_only=True):
-    """What a run did, or would do."""
+    """The result of a run, or of one that would take place."""
 
     looked_at: int = 0
     renamed: int = 0
     joined: int = 0
-    no_address: int = 0  # stay as they are: nobody can ask about them
+    no_address: int = 0  # they stay as they are: nobody can ask about them
 
 
 class _Former(Struct, frozen=True, kw_only=True):
@@ -83,10 +83,10 @@ async def respell_contacts(
 ) -> Respelled:
     """Every contact that was stored when this began has its address in today's spelling when it returns.
 
-    The statuses are those of `now`. Several may run at the same time. Raises StoreUnavailable; what was done until
-    then stays done.
+    The statuses are those of `now`. Several runs may work at the same time. Raises StoreUnavailable; the work until
+    then is kept.
     """
-    done, told_at = Respelled(), time.monotonic()
+    done, logged_at = Respelled(), time.monotonic()
     last_id = await contact_spelling.highest_contact_id(pool)
     after_id = await _begin(pool) or 0
     while after_id < last_id and (page := await contact_page(pool, after_id=after_id, most=_LOOKED_AT_AT_ONCE)):
@@ -98,22 +98,22 @@ async def respell_contacts(
             done.joined += len(respelling.into)
             if progress is not None:
                 progress(some[-1].id, last_id)
-            told_at = _tell(done, some[-1].id, last_id, told_at)
+            logged_at = _log_progress(done, some[-1].id, last_id, logged_at)
         await contact_spelling.note_looked_at(pool, page.last_id)
         after_id = page.last_id
         done.looked_at += page.contacts
         if progress is not None:
             progress(min(after_id, last_id), last_id)
-        told_at = _tell(done, after_id, last_id, told_at)
+        logged_at = _log_progress(done, after_id, last_id, logged_at)
     if done.renamed or done.joined:
         _log.info("contacts.respelled", renamed=done.renamed, joined=done.joined, no_address=done.no_address)
     return done
 
 
-def _tell(done: Respelled, contact_id: int, last_id: int, told_at: float) -> float:
-    """A line in the log every few seconds; gives when the last one was written."""
-    if time.monotonic() - told_at < _TELL_EVERY_SECONDS:
-        return told_at
+def _log_progress(done: Respelled, contact_id: int, last_id: int, logged_at: float) -> float:
+    """Logs the progress every few seconds; returns when it was last logged."""
+    if time.monotonic() - logged_at < _LOG_EVERY_SECONDS:
+        return logged_at
     _log.info(
         "contacts.looked_at",
         contact_id=contact_id,
@@ -125,7 +125,7 @@ def _tell(done: Respelled, contact_id: int, last_id: int, told_at: float) -> flo
 
 
 async def count_respellings(executor: Executor) -> Respelled:
-    """What `respell_contacts` would do. Changes nothing; also for a database that is yet to be migrated."""
+    """The result that `respell_contacts` would have. Changes nothing; works before the migration too."""
     would = Respelled()
     after_id = await _begin(executor)
     taken: set[AccountAddress] = set()
@@ -147,7 +147,7 @@ async def _begin(executor: Executor) -> int | None:
 
 
 def _formers(odd: Mapping[int, AccountAddress], done: Respelled) -> list[_Former]:
-    """Those of the contacts that have another spelling, in the order of their ids."""
+    """The contacts with another spelling, in the order of their ids."""
     formers = []
     for contact_id, (account, address) in sorted(odd.items()):
         today = normalise_address(address)
@@ -161,7 +161,7 @@ def _formers(odd: Mapping[int, AccountAddress], done: Respelled) -> list[_Former
 async def _respell_some(
     pool: WriterPool, policies: Policies, formers: Sequence[_Former], now: datetime | None
 ) -> "_Respelling":
-    """One transaction, and again if others were in the way; gives what came of it."""
+    """Runs one transaction, again if others were in the way; returns its result."""
     for attempt in range(1, _MOST_ATTEMPTS + 1):
         try:
             with refused_writes():
@@ -170,7 +170,7 @@ async def _respell_some(
                     await respelling.run(formers)
                     await contact_spelling.note_looked_at(connection, formers[-1].id)
             break
-        except _ONCE_MORE:
+        except _IN_THE_WAY:
             if attempt == _MOST_ATTEMPTS:
                 raise
     report_changes(respelling.changes)
@@ -178,7 +178,7 @@ async def _respell_some(
 
 
 class _Respelling:
-    """What one transaction does."""
+    """The work of one transaction."""
 
     def __init__(self, connection: WriterConnection, active: NumberedPolicy, now: datetime) -> None:
         self._connection = connection
@@ -186,14 +186,14 @@ class _Respelling:
         self._policy = active.policy
         self._now = now
         self.renamed = 0
-        self.into: dict[int, int] = {}  # the contacts that are gone, and whose they are
+        self.into: dict[int, int] = {}  # the deleted contacts, each with the one that has joined it
         self.changes: list[StatusChange] = []
 
     async def run(self, formers: Sequence[_Former]) -> None:
-        """Renames and joins those of the contacts that are still stored as they were."""
+        """Renames or joins the contacts, unless they have changed meanwhile."""
         await contact_spelling.lock_spelling(self._connection)
         groups = await self._lock_groups(formers)
-        # Of several contacts that one stays which has today's spelling, else the first.
+        # Of several contacts, the one with today's spelling stays, otherwise the first.
         stays = {key: next((r for r in rows if r.address == key[1]), rows[0]) for key, rows in groups.items()}
         for key, rows in groups.items():
             self.into.update({row.id: stays[key].id for row in rows if row is not stays[key]})
@@ -204,10 +204,10 @@ class _Respelling:
         renamed = [replace(row, address=key[1]) for key, row in stays.items() if row.address != key[1]]
         await contact_spelling.rename_contacts(self._connection, renamed)
         self.renamed = len(renamed)
-        await self._tell(groups, stays, standings)
+        await self._add_changes(groups, stays, standings)
 
     async def _lock_groups(self, formers: Sequence[_Former]) -> dict[AccountAddress, list[ContactRow]]:
-        """The locked rows of contacts that are one, by what they will be stored under, in the order of their ids."""
+        """The locked rows of contacts that are the same, by their future address, in the order of their ids."""
         by_id = {former.id: former for former in formers}
         others = await contacts_under(self._connection, {former.today for former in formers})
         keys = {contact_id: key for key, contact_id in others.items()}
@@ -223,7 +223,7 @@ class _Respelling:
     async def _join(
         self, groups: Mapping[AccountAddress, Sequence[ContactRow]], stays: Mapping[AccountAddress, ContactRow]
     ) -> dict[AccountAddress, ContactStanding]:
-        """The contacts that stay get the events and the history of all; gives where they stand now."""
+        """Gives the events and the history of all to the contacts that stay; returns their standings."""
         ids = [row.id for rows in groups.values() for row in rows]
         events_of = await stored_entries_by_contact(self._connection, ids)
         copies: list[tuple[int, datetime, bytes]] = []
@@ -243,7 +243,7 @@ class _Respelling:
             facts = fold_all(decode_facts(base), events, self._policy)
             states[stays[key].id] = contact_state(facts, self._policy, self._now, policy_id=self._active.id)
         await delete_checkpoints(self._connection, ids)
-        await delete_refolds(self._connection, ids)  # this folds in everything
+        await delete_refolds(self._connection, ids)  # everything is folded in here
         await contact_spelling.delete_copies(self._connection, copies)
         retired = await retired_months(self._connection)
         await contact_spelling.move_to(self._connection, self.into, retired_months=retired)
@@ -251,21 +251,22 @@ class _Respelling:
         await update_contacts(self._connection, states)
         return {key: states[stays[key].id].standing for key in groups}
 
-    async def _tell(
+    async def _add_changes(
         self,
         groups: Mapping[AccountAddress, Sequence[ContactRow]],
         stays: Mapping[AccountAddress, ContactRow],
         standings: Mapping[AccountAddress, ContactStanding],
     ) -> None:
-        """A line in the history wherever a reader of the feed could hold another status for this address."""
-        told = await contact_spelling.last_told(self._connection, list(set(self.into.values())))
+        """Adds a status change wherever a reader of the feed may know another status for this address."""
+        last_changes = await contact_spelling.last_statuses(self._connection, list(set(self.into.values())))
         for key, rows in groups.items():
             row = stays[key]
             known = _standing_of(row) if row.address == key[1] else UNKNOWN_STANDING
             befores = [known]
-            if row.id in told:
-                # The last line may have been told of another spelling, and whoever reads it yet is told this one.
-                status, blocks, until = told[row.id]
+            if row.id in last_changes:
+                # The last change may have been about another spelling, and a reader who has not read it yet sees this
+                # one.
+                status, blocks, until = last_changes[row.id]
                 befores.append(replace(known, status=status, blocks=blocks, status_until=until))
             before = next((before for before in befores if is_status_change(before, standings[key])), None)
             if before is None:
@@ -287,12 +288,12 @@ class _Respelling:
 
 
 def _standing_of(row: ContactRow) -> ContactStanding:
-    """The standing as it is stored."""
+    """The stored standing."""
     return ContactStanding(**{name: getattr(row, name) for name in ContactStanding.columns()})
 
 
 def _copies(events_of: Mapping[int, Sequence[Entry]]) -> list[tuple[int, datetime, bytes]]:
-    """Of each event that is stored more than once all but the first: as contact's id, time and key."""
+    """All copies but the first of each event that is stored more than once: contact id, time and key."""
     in_order = sorted(((order_key(event), contact_id) for contact_id, events in events_of.items() for event in events))
     seen: set[bytes] = set()
     copies = []
@@ -306,10 +307,10 @@ def _copies(events_of: Mapping[int, Sequence[Entry]]) -> list[tuple[int, datetim
 def _base(
     rows: Sequence[ContactRow], events_of: Mapping[int, Sequence[Entry]], policy: Policy
 ) -> tuple[bytes | None, datetime | None]:
-    """What was known before some moment, and that moment, from which on all events are folded onto it.
+    """The facts before some moment, and that moment, from which all events are folded onto them.
 
-    None without a base: nearly always. Else it is the latest of the bases' moments, and what a contact has between its
-    own and that one goes into the base.
+    Nearly always None: there is no base. Otherwise the moment is the latest one of all bases, and events of a contact
+    between its own and that moment go into the base.
     """
     until = max((row.base_until for row in rows if row.base_until is not None), default=None)
     if until is None:

@@ -1,6 +1,6 @@
-"""Old months leave: those of their calm events that still have a say are kept, then the partition is dropped whole.
+"""Drops old months: keeps those of their calm events that still matter, then drops the whole partition.
 
-What vendors wrote of an event may leave before it.
+Vendors' own bytes may be dropped before their event.
 """
 
 from collections.abc import Awaitable, Callable
@@ -44,7 +44,7 @@ def oldest_kept(now: datetime, retention_months: int) -> datetime:
 
 
 async def make_months_ahead(pool: Pool, *, now: datetime, ahead: int) -> None:
-    """Partitions exist from this month to `ahead` months on. Quick. Raises StoreUnavailable."""
+    """Makes the partitions from this month to `ahead` months on, which is quick. Raises StoreUnavailable."""
     month = month_of(now)
     async with session(pool, "making partitions of events") as connection:
         for made in await make_partitions(connection, [months_later(month, count) for count in range(ahead + 1)]):
@@ -52,17 +52,17 @@ async def make_months_ahead(pool: Pool, *, now: datetime, ahead: int) -> None:
 
 
 async def drop_old_months(pool: Pool, *, now: datetime, retention_months: int) -> None:
-    """No partition is older than the retention. Takes minutes where a month has millions of contacts.
+    """Drops the partitions that are older than the retention. Takes minutes if a month has millions of contacts.
 
-    Safe to run anywhere at any time, and to be killed at any point: a month is dropped only when those of its events
-    that still have a say are kept, and no others are written to it meanwhile. Raises StoreUnavailable.
+    Safe to run anywhere at any time, and to be killed at any point: a month is dropped only after its events that still
+    matter are kept, and no event is written to it meanwhile. Raises StoreUnavailable.
     """
     horizon = oldest_kept(now, retention_months)
     async with session(pool, "dropping old partitions of events") as connection:
         for old in await existing_partitions(connection):
             if old < horizon:
                 await retire_partition(connection, old)
-                contacts, kept = await _keep_what_has_a_say(connection, old)
+                contacts, kept = await _keep_what_matters(connection, old)
                 await drop_partition(connection, old)
                 _log.info("partition.dropped", month=f"{old:%Y-%m}", contacts=contacts, kept_events=kept)
         await forget_old_keys(connection, horizon)
@@ -71,9 +71,9 @@ async def drop_old_months(pool: Pool, *, now: datetime, retention_months: int) -
 
 
 async def drop_old_raw(pool: Pool, *, now: datetime, days: int, events_at_once: int = _EVENTS_AT_ONCE) -> None:
-    """Events that arrived more than `days` ago are stored without what the vendor wrote of them; 0 days: all keep it.
+    """Drops the vendors' own bytes of events that arrived more than `days` ago; 0 days means never.
 
-    Nothing that the program does needs these words, so no status and no explanation changes. Safe to run anywhere at
+    The program does not need these bytes, so no status and no explanation changes. Safe to run anywhere at
     any time, and to be killed at any point. Raises StoreUnavailable.
     """
     if days == 0:
@@ -91,7 +91,7 @@ async def drop_old_raw(pool: Pool, *, now: datetime, days: int, events_at_once: 
 
 
 async def drop_old_recipients(pool: Pool, *, now: datetime, days: int, rows_at_once: int = _EVENTS_AT_ONCE) -> None:
-    """Nothing is known any more of campaigns' messages that were first told of over `days` days ago; 0 days: all is.
+    """Drops campaigns' recipients who were first reported more than `days` days ago; 0 days means never.
 
     Safe to run anywhere at any time, and to be killed at any point. Raises StoreUnavailable.
     """
@@ -108,7 +108,7 @@ async def drop_old_recipients(pool: Pool, *, now: datetime, days: int, rows_at_o
 
 
 async def _drop_in_pieces(pool: Pool, doing: str, drop: Callable[[Connection], Awaitable[int]], *, limit: int) -> int:
-    """How many rows are gone, when `drop`, which takes away up to `limit` of them at a time, finds no more."""
+    """Calls `drop`, which drops up to `limit` rows, until none is left. Returns how many rows were dropped."""
     dropped, more = 0, True
     while more:
         async with session(pool, doing) as connection:
@@ -118,8 +118,8 @@ async def _drop_in_pieces(pool: Pool, doing: str, drop: Callable[[Connection], A
     return dropped
 
 
-async def _keep_what_has_a_say(connection: Connection, month: datetime) -> tuple[int, int]:
-    """Gives how many contacts had calm events in the month, and how many of theirs are kept from all time before."""
+async def _keep_what_matters(connection: Connection, month: datetime) -> tuple[int, int]:
+    """Returns how many contacts had calm events in the month, and how many of their events up to then are kept."""
     month_end = months_later(month, 1)
     after, contacts, kept = 0, 0, 0
     while contact_ids := await contacts_with_events_in(connection, month, month_end, after, _CONTACTS_AT_ONCE):
@@ -130,7 +130,7 @@ async def _keep_what_has_a_say(connection: Connection, month: datetime) -> tuple
             annotations = await stored_annotations_by_contact(connection, contact_ids)
             old_events: list[KeyInMonth] = []
             for row in rows:
-                # A base of a former version holds what is older, strikes among it.
+                # The base of a former version contains everything older, including strikes.
                 has_base = row.base_until is not None
                 entries = stored.get(row.id, ())
                 keys = thin_out([*entries, *annotations.get(row.id, ())], after_strikes=has_base)

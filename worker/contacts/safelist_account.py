@@ -1,4 +1,4 @@
-"""What the rules of safelist requests know of an account. Its standing is computed at most once in a few minutes."""
+"""The facts about an account for the rules of safelist requests. Its standing is computed every few minutes at most."""
 
 import time
 from datetime import datetime
@@ -14,13 +14,13 @@ _MOST_ACCOUNTS = 1_000
 
 
 class AccountReputations:
-    """Of one process. Where an account has millions of contacts, its standing takes seconds to compute."""
+    """The reputations that one process knows. The standing of an account with millions of contacts takes seconds."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, AccountFacts]] = {}
 
     async def facts(self, executor: Executor, account: str, *, now: datetime) -> AccountFacts:
-        """What is known of the account, as of a few minutes ago. Raises StoreUnavailable."""
+        """The facts about the account, as of a few minutes ago. Raises StoreUnavailable."""
         known = self._known.get(account)
         if known is not None and time.monotonic() - known[0] < _KEPT_SECONDS:
             return known[1]
@@ -32,7 +32,7 @@ class AccountReputations:
 
 
 async def account_facts(executor: Executor, account: str, *, now: datetime) -> AccountFacts:
-    """What is known of the account now. Raises StoreUnavailable."""
+    """The facts about the account as they are now. Raises StoreUnavailable."""
     row = await read_account(executor, account)
     standing = await account_standing(executor, account, now=now)
     return AccountFacts(since=None if row is None else row.since, reputation=Reputation(standing.standing.value))

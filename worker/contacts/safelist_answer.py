@@ -1,4 +1,4 @@
-"""What came of a request: for each address a request, or why there is none."""
+"""The answer to safelist requests: for each address a request, or why there is none."""
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ NOT_REQUESTED_THEN = Obstacle(
 
 
 class RequestOutcome(Struct, frozen=True, kw_only=True):
-    """What came of one address: a request, or the reason why there is none."""
+    """The result for one address: a request, or the reason why there is none."""
 
     address: str  # as given
     state: RequestState | None  # None: no request was made
@@ -51,11 +51,15 @@ class SafelistAnswer(Struct, frozen=True, kw_only=True):
 def outcome_of(
     spelling: str, stored: StoredRequest, applied: Applied, *, sentence: str | None = None
 ) -> RequestOutcome:
-    """What is told of a request that was made now, or before by the same act."""
+    """The result for a request that was made now, or earlier by the same act."""
     state = RequestState(stored.state)
-    left = left_of(spelling, applied)
+    still = still_forbidden_after(spelling, applied)
     remedy = {
-        RequestState.APPROVED: STILL_FORBIDDEN if left else NOT_SENT_AGAIN if stored.kind == RequestKind.LIFT else None,
+        RequestState.APPROVED: STILL_FORBIDDEN
+        if still
+        else NOT_SENT_AGAIN
+        if stored.kind == RequestKind.LIFT
+        else None,
         RequestState.REQUESTED: "A person decides: the answer is in the contact's report.",
         RequestState.DECLINED: None,
     }[state]
@@ -65,29 +69,29 @@ def outcome_of(
         refused=None,
         sentence=sentence or stored.decision_note or f"Request {stored.id} waits for its review.",
         remedy=remedy,
-        still_forbidden=left,
+        still_forbidden=still,
         request=request_view(stored),
     )
 
 
-def left_of(spelling: str, applied: Applied) -> list[StillForbidden]:
-    """What forbids mail after an approval."""
+def still_forbidden_after(spelling: str, applied: Applied) -> list[StillForbidden]:
+    """Everything that still forbids mail after an approval."""
     return [
-        left
+        one
         for result in applied.results
         if result.decision.kind is DecisionKind.LIFTED
-        for left in still_forbidden(spelling, result)
+        for one in still_forbidden(spelling, result)
     ]
 
 
-def refused_outcome(spelling: str, found: Obstacle) -> RequestOutcome:
-    """What is told where no request was made."""
+def refused_outcome(spelling: str, why: Obstacle) -> RequestOutcome:
+    """The result for an address without a request."""
     return RequestOutcome(
         address=spelling,
         state=None,
-        refused=found.reason,
-        sentence=found.sentence,
-        remedy=found.remedy,
+        refused=why.reason,
+        sentence=why.sentence,
+        remedy=why.remedy,
         still_forbidden=[],
         request=None,
     )

@@ -1,4 +1,4 @@
-"""The entry of the log that an approved request comes to: `lifted`, or `listed`."""
+"""The entry of the log for an approved request: `lifted` or `listed`."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from schemas.safelist import RequestKind
 from worker.contacts.single_decision import new_decision
 from worker.store.safelist_requests import StoredRequest
 
-RULES_NAME = "safelist rules"  # the actor of what they decide
+RULES_NAME = "safelist rules"  # the actor of their decisions
 
 
 def approval(
@@ -15,7 +15,7 @@ def approval(
 ) -> Decision:
     """The decision that carries out the request."""
     kind = DecisionKind.LIFTED if request.kind == RequestKind.LIFT else DecisionKind.LISTED
-    said = f"safelist request {request.id} by {request.requested_by}: {request.note}"
+    reason = f"safelist request {request.id} by {request.requested_by}: {request.note}"
     return new_decision(
         request.key,
         kind,
@@ -23,6 +23,6 @@ def approval(
         actor=by,
         role=role,
         origin=origin,
-        note=said if note is None else f"{said} ({note})",
+        note=reason if note is None else f"{reason} ({note})",
         now=now,
     )

@@ -1,4 +1,4 @@
-"""What is asked for and what is known then: for the rules, and for whoever reviews the request."""
+"""A safelist question and the facts for it, for the rules and for the person who reviews the request."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,14 +25,14 @@ _LATEST = 50
 
 
 class AccountFacts(Struct, frozen=True, kw_only=True):
-    """What the rules know of the account."""
+    """The facts about the account for the rules."""
 
-    since: datetime | None  # None: it is only in the configuration yet
+    since: datetime | None  # None: only the configuration names it so far
     reputation: Reputation
 
 
 class SafelistQuestion(Struct, frozen=True, kw_only=True):
-    """What is asked for, about whom, and who asks."""
+    """What somebody asks for, about which contacts, and who asks."""
 
     kind: RequestKind
     note: str
@@ -48,7 +48,7 @@ class SafelistQuestion(Struct, frozen=True, kw_only=True):
 
 
 def liftable(several: Sequence[Standing]) -> list[Standing]:
-    """Those of them that an operator may end."""
+    """The standings that an operator may end."""
     return [one for one in several if LiftBy.ADMIN in one.lift_by]
 
 
@@ -70,7 +70,7 @@ def new_request(
     failure: FeedbackEvent | None,
     act_id: int,
 ) -> NewRequest:
-    """The row of a request that the rules have judged. One that they approve is decided next."""
+    """The row of a request after the rules have judged it. If they approve it, the decision follows."""
     is_declined = verdict.ruling is Ruling.DECLINE
     wish: dict[str, Any] | None = None if question.wish is None else msgspec.to_builtins(question.wish)
     return NewRequest(

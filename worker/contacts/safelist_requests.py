@@ -1,8 +1,8 @@
-"""Asks for contacts to be mailed again, or to be blocked: each request is judged by the rules, and stored with that.
+"""Makes requests to mail contacts again, or to block them. The rules judge each request, which is stored with that.
 
-One contact, one transaction. In it nobody else asks or decides about the contact, and its row is locked before it is
-looked at: an event that comes in meanwhile waits, and counts after what is decided here. What the rules approve is in
-effect with the request, or neither is there.
+One contact, one transaction. Meanwhile nobody else asks or decides about the contact, and its row is locked before it
+is read: an event that arrives meanwhile waits, and counts after this decision. A request and the decision that the
+rules approve take effect together, or not at all.
 """
 
 from collections.abc import Sequence
@@ -75,10 +75,10 @@ _BULK = 100
 async def request_contacts(
     pool: WriterPool, question: SafelistQuestion, *, batch: BatchRules, rules: SafelistRules
 ) -> SafelistAnswer:
-    """Every request that the answer names is stored, and what the rules approved of them is in effect.
+    """Every request that the answer names is stored when this returns, and every approval is in effect.
 
-    Cut off in the middle, it is to be sent again with the same idempotency key. Raises RequestRefused for what makes
-    no sense, and for an idempotency key that was used for another request; StoreUnavailable.
+    After a crash or an error, repeat it with the same idempotency key. Raises RequestRefused for an impossible request
+    and for an idempotency key that was used for another request, and StoreUnavailable.
     """
     now = datetime.now(UTC)
     require_sound_request(question.kind, question.note, question.wish, addresses=len(question.addresses), now=now)
@@ -120,7 +120,7 @@ async def request_contacts(
 async def _begin(
     pool: WriterPool, question: SafelistQuestion, given: dict[str, str], now: datetime
 ) -> tuple[StoredAct | None, bool]:
-    """The act, and whether it had begun before; None for a dry run, unless one with this key has begun."""
+    """The act, and whether it began before; None for a dry run, unless an act with this key began before."""
     asked = asked_hash(
         question.kind, question.note, question.wish, given, account=question.account, channel=question.channel
     )
@@ -142,10 +142,10 @@ async def _begin(
 
 
 async def _end(pool: WriterPool, act: StoredAct, results: Sequence[RequestOutcome]) -> StoredAct | None:
-    """The act, finished; None if nothing came of it.
+    """The finished act; None if it made no request.
 
-    Who may only ask must not fill a table with what is refused, so such an act is not kept. If it is sent again with
-    its key, it is judged anew.
+    A caller who may only ask must not fill a table with refused requests, so such an act is not kept. If it is sent
+    again with its key, it is judged again.
     """
     if all(one.request is None for one in results):
         async with writing(pool, "forgetting an act") as connection:
@@ -170,7 +170,7 @@ class _Run:
         self._act = act
 
     async def ask(self, address: str, spelling: str) -> RequestOutcome:
-        """What came of this address. Committed when this returns, unless it is a dry run."""
+        """The result for this address. It is committed when this returns, unless it is a dry run."""
         dry_run = self._question.dry_run
         outcome, applied = await in_one_transaction(
             self._pool,
@@ -191,7 +191,7 @@ class _Run:
     async def _ask(
         self, connection: WriterConnection, address: str, spelling: str
     ) -> tuple[RequestOutcome, Applied | None]:
-        """What came of the address, and what was applied; None if no request was made now."""
+        """The result for the address, and the applied decision; None if no request was made now."""
         question, now = self._question, datetime.now(UTC)
         key = ContactKey(address=address, account=question.account, channel=question.channel.value)
         is_over = self._act is not None and not await lock_unfinished_act(connection, self._act.id)
@@ -240,13 +240,13 @@ class _Run:
     async def _judged(
         self, connection: WriterConnection, key: ContactKey, contact: KnownContact, now: datetime
     ) -> Obstacle | tuple[Verdict, RequestFacts, FeedbackEvent | None]:
-        """What the rules decide and what they know, or why there can be no request."""
+        """The verdict of the rules and its facts, or why there can be no request."""
         question = self._question
         earlier = earlier_requests(await requests_of_contact(connection, key))
         shown = standing(contact.facts, contact.policy, now)
         several = liftable(contact.forbidding(now))
-        if (found := self._obstacle(shown, several, earlier)) is not None:
-            return found
+        if (why := self._obstacle(shown, several, earlier)) is not None:
+            return why
         failure = None if contact.id is None else await last_failure(connection, contact.id)
         account = question.account_facts
         facts = RequestFacts(
@@ -284,7 +284,7 @@ async def _approved(
 
 
 def _unnumbered(outcome: RequestOutcome) -> RequestView | None:
-    """The request of a dry run: its id and its act are nobody's."""
+    """The request of a dry run, without the ids of the request and the act, which do not exist."""
     view = outcome.request
     return None if view is None else replace(view, id=None, act_id=None)
 

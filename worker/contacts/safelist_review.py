@@ -1,4 +1,4 @@
-"""A person approves or declines a request. An approval and what it does are one transaction."""
+"""A person approves or declines a request. An approval and its effect are one transaction."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,7 +14,7 @@ from worker.contacts.decision_answer import StillForbidden
 from worker.contacts.decision_report import report_decisions
 from worker.contacts.locked_contact import locked_contact
 from worker.contacts.principal import Principal
-from worker.contacts.safelist_answer import left_of
+from worker.contacts.safelist_answer import still_forbidden_after
 from worker.contacts.safelist_decision import approval
 from worker.contacts.safelist_terms import require_note
 from worker.contacts.safelist_view import RequestView, request_view
@@ -31,10 +31,10 @@ _log = get_logger()
 
 
 class Review(Struct, frozen=True, kw_only=True):
-    """What somebody decides about a request."""
+    """A person's decision about a request."""
 
     request_id: int
-    account: str | None  # the request must be of this account; None: of any
+    account: str | None  # the account that the request must be of; None: any
     principal: Principal
     what: str  # the sort of act: call, command
     decline: DeclineReason | None = None  # None: it is approved
@@ -43,7 +43,7 @@ class Review(Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> RequestState:
-        """The state that the request is to have."""
+        """The state of the request after the decision."""
         return RequestState.APPROVED if self.decline is None else RequestState.DECLINED
 
 
@@ -51,7 +51,7 @@ class ReviewAnswer(Struct, frozen=True, kw_only=True):
     """The request after the decision."""
 
     dry_run: bool
-    repeated: bool  # the same was decided before: nothing has changed
+    repeated: bool  # it was decided the same way before: nothing has changed
     sentence: str
     remedy: str | None
     still_forbidden: list[StillForbidden]
@@ -61,8 +61,8 @@ class ReviewAnswer(Struct, frozen=True, kw_only=True):
 async def review_request(pool: WriterPool, review: Review, *, batch: BatchRules) -> ReviewAnswer:
     """The request is decided when this returns, and an approval is in effect.
 
-    Raises RequestRefused if there is no such request, if it was decided otherwise, or if something else forbids mail
-    to the contact now that the requester did not know of; StoreUnavailable.
+    Raises RequestRefused if there is no such request, if it was decided otherwise, or if something forbids mail to the
+    contact now that did not when it was requested; and StoreUnavailable.
     """
     require_note("note", review.note, needed=review.decline is DeclineReason.OTHER)
     answer, applied = await in_one_transaction(
@@ -83,7 +83,7 @@ async def _decide(connection: WriterConnection, review: Review, batch: BatchRule
     if found is None or review.account not in {None, found.account}:
         raise _unknown(review)
     await take_turn(connection, found.key)
-    request = await request_by_id(connection, review.request_id) or found  # as it is since it is our turn
+    request = await request_by_id(connection, review.request_id) or found  # read again, because it is our turn only now
     if request.state != RequestState.REQUESTED:
         if request.state == review.state and request.decline_reason == review.decline:
             return _answer(review, request, Applied(), repeated=True), Applied()
@@ -153,7 +153,7 @@ async def _approve(
 
 def _answer(review: Review, request: StoredRequest, applied: Applied, *, repeated: bool = False) -> ReviewAnswer:
     view = request_view(request)
-    left = left_of(request.address, applied)
+    left = still_forbidden_after(request.address, applied)
     sentence, remedy = _decided_before(request) if repeated else _decided_now(review, request, is_free=not left)
     return ReviewAnswer(
         dry_run=review.dry_run,

@@ -1,4 +1,4 @@
-"""Whether a safelist request makes sense, whoever it is about."""
+"""Checks whether a safelist request makes sense, independent of the contact."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -36,7 +36,7 @@ def require_sound_request(
 
 
 def require_note(name: str, note: str | None, *, needed: bool) -> None:
-    """Returns if the note of a decision can be stored, and is there where it is needed. Raises RequestRefused."""
+    """Returns if the note of a decision can be stored, and is not missing if it is needed. Raises RequestRefused."""
     if needed and not (note or "").strip():
         raise _refusal(f"`{name}` is missing.", "Say why: the requester reads it.")
     if note is not None:
@@ -52,7 +52,7 @@ def asked_hash(
     account: str,
     channel: Channel,
 ) -> bytes:
-    """The same for the same request about the same addresses (normalised), in whatever order; else another."""
+    """Equal for the same request about the same addresses (normalised) in any order, and different otherwise."""
     return hash_of_request(["safelist", kind, note, wish, account, channel], addresses)
 
 

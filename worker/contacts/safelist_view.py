@@ -1,4 +1,4 @@
-"""Safelist requests as the API and the commands show them, and whether one is possible for a contact now."""
+"""Safelist requests as the API and the commands show them, and whether a contact can have one now."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ SHOWN_REQUESTS = 20
 
 
 class RequestView(Struct, frozen=True, kw_only=True):
-    """One request: who asked for what and why, and what was decided by whom."""
+    """One request: who asked for what and why, and who decided what."""
 
     id: int | None  # None: a dry run
     account: str
@@ -25,9 +25,9 @@ class RequestView(Struct, frozen=True, kw_only=True):
     address: str
     kind: RequestKind
     state: RequestState
-    status: Status  # of the contact, when it was asked for
+    status: Status  # of the contact, at the time of the request
     reason: Cause | None  # of that status
-    last_answer: str | None  # of the last failure then, in the server's words
+    last_answer: str | None  # at that time: the server's words for the last failure
     note: str  # the requester's
     wish: PersonsWish | None
     requested_at: datetime
@@ -41,7 +41,7 @@ class RequestView(Struct, frozen=True, kw_only=True):
 
 
 class SafelistView(Struct, frozen=True, kw_only=True):
-    """Whether a contact can be asked back now, and the requests that there were."""
+    """Whether a safelist request is possible now, and all earlier ones."""
 
     possible: bool
     sentence: str
@@ -53,7 +53,7 @@ class SafelistView(Struct, frozen=True, kw_only=True):
 
 
 def request_view(stored: StoredRequest) -> RequestView:
-    """The request as it is shown."""
+    """The request for display."""
     return RequestView(
         id=stored.id,
         account=stored.account,
@@ -78,16 +78,16 @@ def request_view(stored: StoredRequest) -> RequestView:
 
 
 def earlier_requests(stored: Iterable[StoredRequest]) -> Earlier:
-    """What they come to; they are the contact's, latest first."""
+    """The summary of a contact's requests, latest first."""
     several = list(stored)
-    counted = [one for one in several if one.kind == RequestKind.LIFT and one.decline_reason not in ABOUT_THE_ACCOUNT]
-    complaints = sum(one.status == Status.COMPLAINED for one in counted)
+    lifts = [one for one in several if one.kind == RequestKind.LIFT and one.decline_reason not in ABOUT_THE_ACCOUNT]
+    complaints = sum(one.status == Status.COMPLAINED for one in lifts)
     return Earlier(
         open_id=next((one.id for one in several if one.state == RequestState.REQUESTED), None),
         last_decline=_decline_by_rules(several[0]) if several else None,
-        bounce_attempts=len(counted) - complaints,
+        bounce_attempts=len(lifts) - complaints,
         complaint_attempts=complaints,
-        approved=sum(one.state == RequestState.APPROVED for one in counted),
+        approved=sum(one.state == RequestState.APPROVED for one in lifts),
     )
 
 
@@ -98,15 +98,15 @@ def _decline_by_rules(last: StoredRequest) -> RuleDecline | None:
 
 
 def safelist_view(standing: Standing, stored: Sequence[StoredRequest], limits: AttemptLimits) -> SafelistView:
-    """What is told of a contact with this standing and these requests, latest first."""
+    """The view for a contact with this standing and these requests, latest first."""
     earlier = earlier_requests(stored)
-    found = obstacle(standing, earlier, limits)
+    why_not = obstacle(standing, earlier, limits)
     complained = standing.status is Status.COMPLAINED
     return SafelistView(
-        possible=found is None,
-        sentence="A safelist request is possible." if found is None else found.sentence,
-        remedy=None if found is None else found.remedy,
-        wish_needed=found is None and complained,
+        possible=why_not is None,
+        sentence="A safelist request is possible." if why_not is None else why_not.sentence,
+        remedy=None if why_not is None else why_not.remedy,
+        wish_needed=why_not is None and complained,
         attempts=earlier.attempts(standing.status),
         most_attempts=limits.of(standing.status),
         requests=tuple(request_view(one) for one in stored[:SHOWN_REQUESTS]),

@@ -1,4 +1,4 @@
-"""One decision about one contact, made by code that looks at the contact first: in one transaction, tried again."""
+"""One decision about one contact that depends on its facts: made in one transaction, which is repeated if needed."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -18,16 +18,16 @@ _TRIES = 5
 
 
 class ContactAppeared(Exception):  # noqa: N818 - named after what happened
-    """Somebody else has inserted the contact meanwhile: the transaction is to be repeated."""
+    """Somebody else has inserted the contact meanwhile: repeat the transaction."""
 
 
 async def in_one_transaction(
     pool: WriterPool, doing: str, decide: Callable[[WriterConnection], Awaitable[_Result]], *, dry_run: bool
 ) -> _Result:
-    """What `decide` gives, in a transaction that is committed, or of a dry run rolled back, when this returns.
+    """The result of `decide` in a transaction, which is committed when this returns, or rolled back for a dry run.
 
-    `decide` is called again if its contact was inserted meanwhile, or another transaction was in the way. Raises
-    Deadlocked or ContactAppeared if that goes on, StoreUnavailable.
+    Calls `decide` again if its contact was inserted meanwhile, or if another transaction was in the way. Raises
+    Deadlocked or ContactAppeared if that goes on, and StoreUnavailable.
     """
     opened = rehearsing if dry_run else writing
     for further_tries in reversed(range(_TRIES)):
@@ -60,7 +60,7 @@ def new_decision(
         address=key.address,
         channel=channel,
         kind=kind,
-        occurred_at=now,  # and dated under the lock
+        occurred_at=now,  # dated finally under the lock
         received_at=now,
         origin=origin,
         role=role,
@@ -72,7 +72,7 @@ def new_decision(
 async def carry_out(
     connection: WriterConnection, decision: Decision, *, rules: BatchRules, now: datetime, bulk: bool = False
 ) -> Applied:
-    """Applies it inside the caller's transaction. Raises ContactAppeared."""
+    """Applies the decision inside the caller's transaction. Raises ContactAppeared."""
     applied = await apply_decisions(connection, [decision], rules=rules, now=now, bulk=bulk)
     if applied.leftover_decisions:
         raise ContactAppeared

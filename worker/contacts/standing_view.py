@@ -1,4 +1,4 @@
-"""A contact and where it stands, as the API shows both in its report and in its explanation."""
+"""A contact and its standing, as the API shows them in the report and in the explanation."""
 
 from datetime import datetime
 
@@ -15,14 +15,14 @@ from worker.store.contact_rows import ContactRow
 
 
 class PolicyView(Struct, frozen=True, kw_only=True):
-    """The policy under which the contact was folded; the active one if any policy gives the same."""
+    """The policy under which the contact was folded; the active one if all policies give the same result."""
 
-    id: int  # 0: the configuration's, before any is stored
+    id: int  # 0: the configured policy, before any is stored
     name: str
 
 
 class StandingView(Struct, frozen=True, kw_only=True):
-    """The fields that the answers of both routes begin with."""
+    """The first fields of the answers of both routes."""
 
     address: str
     account: str
@@ -35,7 +35,7 @@ class StandingView(Struct, frozen=True, kw_only=True):
     until: datetime | None
     rule: str | None
     short: str  # the answer for a person, in at most five words
-    name: str | None  # what another system calls the status, where the question names one
+    name: str | None  # the name of the status in another system, if the question names a system
     sentence: str  # the standing, for a person
     lifts: str  # what ends it, for a person
     policy: PolicyView
@@ -50,7 +50,7 @@ def standing_view(
     is_provisional: bool,
     names: System | None = None,
 ) -> StandingView:
-    """The contact with this standing, which is not the stored one: that may have ended since."""
+    """The view of the contact with this standing, which is newer than the stored one: that may have ended."""
     return StandingView(
         address=row.address,
         account=row.account,

@@ -1,4 +1,4 @@
-"""What follows from a changed standing: a line in the history, from which it is announced, and a line in the log."""
+"""The consequences of a changed standing: an entry in the history, which is then announced, and a log line."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ _FRESH = timedelta(minutes=15)
 
 
 def is_status_change(old: ContactStanding | LockedContact | ContactRow, new: ContactStanding) -> bool:
-    """True when the history gets a line: another status, other mail forbidden, or another hold."""
+    """True if the history gets an entry: another status, other forbidden mail, or another hold."""
     if old.status in FREE_STATUSES and new.status in FREE_STATUSES:
         return False
     return (old.status, old.blocks, old.status_until) != (new.status, new.blocks, new.status_until)
@@ -36,7 +36,7 @@ def status_change(
     note: str | None = None,
     bulk: bool = False,
 ) -> StatusChange:
-    """The change from one standing to the other, by `actor` at `now`; by `event`, if one has brought it about."""
+    """The change from one standing to the other, by `actor` at `now`; `event` is its cause, if it has one."""
     return StatusChange(
         contact=contact,
         contact_id=contact_id,
@@ -68,7 +68,7 @@ def change_by_entries(
     now: datetime,
     bulk: bool,
 ) -> StatusChange:
-    """The change that these entries of the contact have made: by whom, and with whose note."""
+    """The change by these entries of the contact, with its actor and note."""
     actor, note = "events", None
     event: FeedbackEvent | None = None
     for entry in entries:
@@ -90,12 +90,12 @@ def change_by_entries(
 
 
 def is_bulk(happened_at: datetime, now: datetime) -> bool:
-    """True of what happened a while before it takes effect: replays, imports, what an outage has piled up."""
+    """True if it happened a while before it takes effect: a replay, an import, the backlog of an outage."""
     return now - happened_at > _FRESH
 
 
 def report_changes(changes: Iterable[StatusChange], *, with_lines: bool = True) -> None:
-    """Tells the operator of changes that are committed: each has a line in the log and counts in the metrics."""
+    """Logs and counts changes that are committed."""
     now = datetime.now(UTC)
     for change in changes:
         if with_lines:

@@ -1,4 +1,4 @@
-"""What a contact's explanation tells one by one: events, decisions, and long stretches of calm events summed up."""
+"""The items of a contact's explanation: single events, single decisions, and long stretches of calm events."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from worker.policy.story import Stretch
 
 
 class StepView(Struct, frozen=True, kw_only=True, tag_field="type", tag="step"):
-    """One event or one decision, and what it did."""
+    """One event or one decision, and its effect."""
 
     event: EventView | None
     decision: DecisionView | None
@@ -32,7 +32,7 @@ class StepView(Struct, frozen=True, kw_only=True, tag_field="type", tag="step"):
 
 
 class StretchView(Struct, frozen=True, kw_only=True, tag_field="type", tag="stretch"):
-    """Calm events in a row that did nothing but show life."""
+    """Calm events in a row without any effect but a sign of life."""
 
     first_at: datetime
     last_at: datetime
@@ -62,16 +62,16 @@ def stretch_view(stretch: Stretch, policy: Policy) -> StretchView:
 
 
 def step_view(passed: Passed, whole: Entry, policy: Policy) -> StepView:
-    """The step as the API shows it. `whole` is its entry with all that is stored of it."""
-    told = step(passed, policy)
+    """The step as the API shows it. `whole` is its whole stored entry."""
+    explained = step(passed, policy)
     return StepView(
         event=event_view(whole) if isinstance(whole, FeedbackEvent) else None,
         decision=decision_view(whole) if isinstance(whole, Decision) else None,
-        outcome=told.effect.outcome,
-        not_counted=told.effect.reason,
-        rule=told.effect.rule,
-        status=told.status,
-        blocks=told.blocks,
-        forbids=told.blocks.classes,
-        sentence=told.sentence,
+        outcome=explained.effect.outcome,
+        not_counted=explained.effect.reason,
+        rule=explained.effect.rule,
+        status=explained.status,
+        blocks=explained.blocks,
+        forbids=explained.blocks.classes,
+        sentence=explained.sentence,
     )

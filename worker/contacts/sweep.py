@@ -1,4 +1,4 @@
-"""Holds end by themselves: true at read time from the very moment, written to the history by this sweep."""
+"""Holds end by themselves: readers see it at that very moment, and this sweep writes it to the history."""
 
 from datetime import UTC, datetime
 
@@ -23,11 +23,11 @@ _CONTACTS_AT_ONCE = 1000
 async def sweep(
     pool: WriterPool, policies: Policies, *, now: datetime | None = None, reading: LogReading = USUAL_READING
 ) -> int:
-    """Every change that time alone has brought by `now` is in the history; gives how many contacts changed.
+    """Writes every change that time alone has made by `now` to the history; returns how many contacts changed.
 
-    A contact that was folded under a former policy is folded under the active one, too, or left to the background if
-    its log is long. Several sweepers may run: each
-    takes contacts that no other has locked. Raises StoreUnavailable.
+    Contacts that were folded under a former policy are folded again under the active one, or left to the background if
+    their logs are long. Several sweeps may run: each takes contacts that no other one has locked. Raises
+    StoreUnavailable.
     """
     now = now or datetime.now(UTC)
     total = 0

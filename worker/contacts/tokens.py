@@ -1,4 +1,4 @@
-"""Tokens of the API: made with a text that is shown once, and revoked. Each act is a line of the log."""
+"""Tokens of the API: created with a text that is shown once, and revoked. Each act is logged."""
 
 import hashlib
 import secrets
@@ -21,7 +21,7 @@ _SHOWN_CHARACTERS = len(TOKEN_MARK) + 6
 
 
 class NewToken(NamedTuple):
-    """A token that was made, and its text, which is known to nobody else."""
+    """A new token and its text, which nobody else knows."""
 
     token: Token
     text: str
@@ -52,7 +52,7 @@ async def make_token(
 
 
 async def end_tokens(pool: Pool, ids: Sequence[int], *, now: datetime, actor: str) -> list[Token]:
-    """The tokens are revoked when this returns; gives those that were valid until now. Raises StoreUnavailable."""
+    """Revokes the tokens; returns those that were valid until now. Raises StoreUnavailable."""
     async with transaction(pool, "revoking tokens") as connection:
         revoked = await revoke_tokens(connection, ids, at=now, by=actor)
         acts = [

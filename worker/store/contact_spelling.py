@@ -32,7 +32,7 @@ _UNDER = """
       FROM unnest($1::text[], $2::text[]) AS k (account, address)
       JOIN contacts c ON c.address = k.address AND c.account = k.account AND c.channel = 'email'
 """
-_LAST_TOLD = """
+_LAST_STATUSES = """
     SELECT DISTINCT ON (contact_id) contact_id, new_status, new_blocks, until
       FROM status_changes WHERE contact_id = ANY ($1::bigint[]) ORDER BY contact_id, id DESC
 """
@@ -163,9 +163,9 @@ async def rename_contacts(connection: WriterConnection, rows: Sequence[ContactRo
     )
 
 
-async def last_told(
+async def last_statuses(
     connection: WriterConnection, contact_ids: Sequence[int]
 ) -> dict[int, tuple[str, str, datetime | None]]:
     """The status, what it forbids, and until when, of each contact's last line in the history; nothing without one."""
-    rows = await connection.fetch(_LAST_TOLD, list(contact_ids))
+    rows = await connection.fetch(_LAST_STATUSES, list(contact_ids))
     return {contact_id: (status, blocks, until) for contact_id, status, blocks, until in rows}
