@@ -7,18 +7,18 @@ from msgspec import Struct
 
 from schemas.safelist import RequestKind, RequestState
 from worker.policy.summary_schedule import summary_day
-from worker.policy.summary_text import MOST_TOLD, DecidedRequest, SummaryText, summary_text
+from worker.policy.summary_text import MOST_SHOWN_REQUESTS, DecidedRequest, SummaryText, summary_text
 from worker.process.logs import get_logger
 from worker.store.accounts import Account, read_account
 from worker.store.daily_summaries import (
     StoredSummary,
-    ToldRequests,
-    accounts_with_untold_requests,
+    SummaryContent,
+    accounts_to_sum_up,
     insert_summary,
     mails_of_summary,
+    next_summary_content,
+    summary_content,
     summary_of_day,
-    told_by_summary,
-    told_next,
 )
 from worker.store.pool import Executor, Pool
 from worker.store.sessions import transaction
@@ -71,7 +71,7 @@ async def make_due_summaries(
     With `mailed` each recipient gets a mail. Without decided requests there is no summary. Raises StoreUnavailable.
     """
     made = []
-    for one in await accounts_with_untold_requests(pool, account=account):
+    for one in await accounts_to_sum_up(pool, account=account):
         zone = account_zone(one)
         day = summary_day(now, zone=zone, hour=hour)
         if day is None:
@@ -88,7 +88,7 @@ async def make_due_summaries(
         if summary is None:
             continue
         made.append(summary)
-        content = await told_by_summary(pool, summary.id, most=MOST_TOLD)
+        content = await summary_content(pool, summary.id, most=MOST_SHOWN_REQUESTS)
         text = _text(content, one.name, summary.local_date, zone)
         _log.info(
             "summary.made",
@@ -105,7 +105,7 @@ async def make_due_summaries(
 
 async def text_of_summary(executor: Executor, summary: StoredSummary) -> SummaryText:
     """The text of a summary that was made; it never changes. Raises StoreUnavailable."""
-    content = await told_by_summary(executor, summary.id, most=MOST_TOLD)
+    content = await summary_content(executor, summary.id, most=MOST_SHOWN_REQUESTS)
     return _text(content, summary.account, summary.local_date, await _zone_of(executor, summary.account))
 
 
@@ -118,9 +118,9 @@ async def summary_view(executor: Executor, name: str, *, local_date: date | None
     stored = None if local_date is None else await summary_of_day(executor, name, local_date)
     content = None
     if stored is not None:
-        content = await told_by_summary(executor, stored.id, most=MOST_TOLD)
+        content = await summary_content(executor, stored.id, most=MOST_SHOWN_REQUESTS)
     elif local_date is None:
-        content = await told_next(executor, name, most=MOST_TOLD)
+        content = await next_summary_content(executor, name, most=MOST_SHOWN_REQUESTS)
     day = local_date or now.astimezone(zone).date()
     text = _text(content, name, day, zone) if content is not None and content.requests else None
     mails = [] if stored is None else await mails_of_summary(executor, stored.id)
@@ -157,7 +157,7 @@ async def _zone_of(executor: Executor, name: str) -> ZoneInfo:
     return ZoneInfo(DEFAULT_ZONE) if account is None else account_zone(account)
 
 
-def _text(content: ToldRequests, account: str, local_date: date, zone: ZoneInfo) -> SummaryText:
+def _text(content: SummaryContent, account: str, local_date: date, zone: ZoneInfo) -> SummaryText:
     decided = [
         DecidedRequest(
             id=one.id,

@@ -9,7 +9,7 @@ from msgspec import Struct
 from schemas.safelist import RequestKind, RequestState
 from schemas.text_limit import cut_text
 
-MOST_TOLD = 200  # in one part; the list of requests has all
+MOST_SHOWN_REQUESTS = 200  # in one part; the list of requests has all
 _MOST_CHARACTERS = 300  # of a note
 
 
@@ -56,7 +56,7 @@ def summary_text(
 ) -> SummaryText:
     """The text of a summary that tells of at least one request. Times are those of `zone`.
 
-    `requests` are the first MOST_TOLD of each kind and state, `counts` says how many there are of each.
+    `requests` are the first MOST_SHOWN_REQUESTS of each kind and state, `counts` says how many there are of each.
     """
     parts = [part for part in _parts(requests, counts) if part.count]
     approved = sum(count for (_, state), count in counts.items() if state is RequestState.APPROVED)

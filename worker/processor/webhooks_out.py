@@ -14,7 +14,7 @@ from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
 from worker.processor.endpoint_client import Answer
-from worker.store.endpoint_states import EndpointState, endpoint_state, follower_name, note_failure, note_told
+from worker.store.endpoint_states import EndpointState, endpoint_state, follower_name, note_delivery, note_failure
 from worker.store.feed_followers import Follower, Portion, ensure_follower, next_changes
 from worker.store.pool import Pool
 from worker.store.status_feed import number_changes
@@ -121,7 +121,7 @@ class EndpointSender:
         return taken, await self._move(place, portion.end)
 
     async def _move(self, before: Follower, after: Follower) -> bool:
-        return self._turns.mine(self._name) and (before == after or await note_told(self._pool, before, after))
+        return self._turns.mine(self._name) and (before == after or await note_delivery(self._pool, before, after))
 
     async def _note_failure(self, state: EndpointState, answer: Answer) -> None:
         now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""How many contacts of an account went which way."""
+"""Counts the contacts of an account by what was reported about them."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from worker.store.pool import Executor, store_errors
 
 
 class AccountCounts(Struct, frozen=True, kw_only=True):
-    """The contacts of one account that anything was reported on since a moment."""
+    """The contacts of one account with a report since a moment."""
 
     contacts: int
     complained: int  # since then
@@ -25,7 +25,7 @@ _COUNT = """
 
 
 async def count_contacts(executor: Executor, account: str, *, since: datetime) -> AccountCounts:
-    """Reads all contacts of the account: seconds where they are millions. Raises StoreUnavailable."""
+    """Reads all contacts of the account, which takes seconds for millions. Raises StoreUnavailable."""
     with store_errors("counting the contacts of an account"):
         (record,) = await executor.fetch(_COUNT, account, since, Status.COMPLAINED, Status.BLOCKLISTED)
     return AccountCounts(**record)

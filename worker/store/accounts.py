@@ -1,4 +1,4 @@
-"""The accounts that there are. One is added and changed, and never renamed or taken away."""
+"""The accounts. They are added and changed, but never renamed or removed."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -8,12 +8,12 @@ from worker.store.row import Row
 
 
 class Account(Row, frozen=True):
-    """Contacts of one account know nothing of those of another."""
+    """An account. Its contacts are separate from those of all other accounts."""
 
     name: str
     since: datetime
     added_by: str  # a person, `configuration`, or the source whose event named it
-    time_zone: str  # its days begin and end there
+    time_zone: str  # in which its days begin and end
     summary_recipients: Sequence[str]
 
 
@@ -32,18 +32,18 @@ _TIME_ZONES = "SELECT name FROM pg_timezone_names WHERE name NOT LIKE 'posix/%' 
 
 
 async def add_accounts(executor: Executor, names: Collection[str], *, since: datetime, added_by: str) -> list[str]:
-    """All of them exist when this returns; gives those that did not before. Raises StoreUnavailable."""
+    """All these accounts exist when this returns. Returns the new ones. Raises StoreUnavailable."""
     if not names:
         return []
     with store_errors("adding accounts"):
-        # In one order: two processes that add the same accounts wait for each other, and never in a circle.
+        # In one order, so that two processes that add the same accounts never wait for each other in a circle.
         records = await executor.fetch(_ADD, sorted(names), since, added_by)
     return sorted(record["name"] for record in records)
 
 
 async def existing_accounts(executor: Executor, names: Collection[str]) -> set[str]:
     """Those of the names that are accounts. Raises StoreUnavailable."""
-    possible = [name for name in names if "\x00" not in name]  # which Postgres takes in no text
+    possible = [name for name in names if "\x00" not in name]  # which Postgres does not allow in a text
     if not possible:
         return set()
     with store_errors("looking for an account"):
@@ -78,7 +78,7 @@ async def change_account(
     time_zone: str | None = None,
     summary_recipients: Sequence[str] | None = None,
 ) -> Account | None:
-    """The account after the change, or None if there is none of this name. What is None stays as it is.
+    """The account after the change, or None if there is no such account. A setting that is None stays as it is.
 
     Raises StoreUnavailable.
     """

@@ -21,7 +21,7 @@ class Act(Row, frozen=True):
     request_hash: bytes | None  # of what was asked for
     note: str | None
     proof: Mapping[str, Any] | None
-    subject: str | None  # what was done to what, where no decisions tell
+    subject: str | None  # what was done to what, for acts without decisions
     at: datetime
 
 
@@ -29,7 +29,7 @@ class StoredAct(Act, frozen=True):
     """The same with its id."""
 
     id: int
-    finished_at: datetime | None  # from then on a repeat of it decides nothing
+    finished_at: datetime | None  # after this, a repeat of it decides nothing
 
 
 _LOCK_CLASS = 0x626B6163  # first half of the advisory locks of acts; the second is the act's id
@@ -44,17 +44,17 @@ _FIND = f"SELECT {StoredAct.select_list()} FROM acts"  # noqa: S608 - as above
 
 
 async def insert_act(connection: Connection, act: Act) -> int | None:
-    """The act's id; None if its actor has used the idempotency key before: `find_act` gives what for.
+    """The act's id; None if its actor used the idempotency key before: `find_act` returns that act.
 
     Waits for a transaction that is about to use the same key.
     """
     values = [getattr(act, column) for column in _COLUMNS]
-    number: int | None = await connection.fetchval(_INSERT, *values)
-    return number
+    act_id: int | None = await connection.fetchval(_INSERT, *values)
+    return act_id
 
 
 async def find_act(executor: Executor, token_id: int | None, actor: str, idempotency_key: str) -> StoredAct | None:
-    """What the token, or the actor without one, did under this key; None if nothing. Raises StoreUnavailable."""
+    """The act of the token, or of the actor without one, with this key, or None. Raises StoreUnavailable."""
     with store_errors("looking up an act"):
         records = await executor.fetch(
             f"{_FIND} WHERE coalesce(token_id, 0) = coalesce($1::bigint, 0) AND actor = $2 AND idempotency_key = $3",
@@ -66,28 +66,28 @@ async def find_act(executor: Executor, token_id: int | None, actor: str, idempot
 
 
 async def lock_unfinished_act(connection: Connection, act_id: int) -> bool:
-    """True if the act is there and not finished, and nobody else decides for it until this transaction ends."""
+    """True if the act exists and has not ended. Nobody else decides for it until this transaction ends."""
     row = await connection.fetchrow("SELECT finished_at FROM acts WHERE id = $1 FOR NO KEY UPDATE", act_id)
     return row is not None and row["finished_at"] is None
 
 
 async def forget_idle_act(connection: Connection, act_id: int) -> bool:
-    """True if the act is gone: it was not finished, and no safelist request came of it. Call it in a transaction."""
-    gone: bool = await connection.fetchval("SELECT forget_idle_act($1)", act_id)
-    return gone
+    """Deletes the act if it has not ended and made no safelist request; True if so. Call it in a transaction."""
+    is_deleted: bool = await connection.fetchval("SELECT forget_idle_act($1)", act_id)
+    return is_deleted
 
 
 async def claim_act(connection: Connection, act_id: int) -> bool:
-    """True if nobody else is at work on the act; nobody else is from then on until this session is given back, or dies.
+    """Claims the act until this session is given back or dies; False if somebody else has claimed it.
 
-    Postgres ends the claim of a process that is killed.
+    Postgres ends the claim of a killed process.
     """
-    claimed: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, act_id & 0x7FFFFFFF)
-    return claimed
+    is_ours: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, act_id & 0x7FFFFFFF)
+    return is_ours
 
 
 async def finish_act(executor: Executor, act_id: int, *, at: datetime) -> None:
-    """All that the act had to decide is decided. Raises StoreUnavailable."""
+    """Marks the act as ended: all its decisions are made. Raises StoreUnavailable."""
     with store_errors("finishing an act"):
         await executor.execute("UPDATE acts SET finished_at = coalesce(finished_at, $2) WHERE id = $1", act_id, at)
 

@@ -1,4 +1,4 @@
-"""How many calm events a contact has in a part of its log, counted by Postgres."""
+"""Counts a contact's calm events in a part of its log, in Postgres."""
 
 from collections import Counter
 from datetime import datetime
@@ -29,7 +29,8 @@ _WITHIN = """
     AND occurred_at >= $2::timestamptz AND (occurred_at, rank, entry_key) > ($2::timestamptz, $3::smallint, $4::bytea)
     AND occurred_at <= $5::timestamptz AND (occurred_at, rank, entry_key) < ($5::timestamptz, $6::smallint, $7::bytea)
 """
-# Whether an event counts follows from its kind, its cause and whether a machine did it: the last of each sort decides.
+# Whether an event counts follows from its kind, its cause and whether it came from a machine: the last of each sort
+# decides.
 _COUNTS = f"""
     SELECT rank, machine, cause, beside ->> 'cause' AS beside, count(*), max(occurred_at) AS last_at
       FROM (
@@ -46,7 +47,7 @@ _COUNTS = f"""
 
 
 class CalmCounts(Struct, frozen=True, kw_only=True):
-    """What lies in a part of the log that holds calm events alone."""
+    """The calm events in a part of the log that has no others."""
 
     counts: Counter[Kind]
     last_times: frozenset[datetime]  # of the last event of each sort
@@ -60,7 +61,7 @@ async def next_lasting_place(executor: Executor, contact_id: int, after: Place) 
 
 
 async def lasting_place_back(executor: Executor, contact_id: int, before: Place, *, steps: int) -> Place | None:
-    """The place of the entry that is not calm and has `steps` such entries between it and `before`, or None.
+    """The place of an entry that is not calm, with `steps` such entries between it and `before`; or None.
 
     Raises StoreUnavailable.
     """
@@ -70,7 +71,7 @@ async def lasting_place_back(executor: Executor, contact_id: int, before: Place,
 
 
 async def count_calm_events(executor: Executor, contact_id: int, span: Span) -> CalmCounts:
-    """The calm events in a part of the log. A million take Postgres less than a second. Raises StoreUnavailable."""
+    """Counts calm events in a part of the log; a million take less than a second. Raises StoreUnavailable."""
     with store_errors("counting a contact's calm events"):
         rows = await executor.fetch(_COUNTS, contact_id, *span.after, *span.before)
     counts: Counter[Kind] = Counter()

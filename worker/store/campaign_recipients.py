@@ -1,6 +1,6 @@
-"""The recipients of campaigns: one row for each campaign and contact, with the first moment of whatever was reported.
+"""The recipients of campaigns: one row for each campaign and contact, with the first moment of each reported value.
 
-Whoever writes here has locked the contact's row.
+Callers that write have locked the contact's row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ MOMENTS = tuple(COLUMNS.values())
 
 
 class Recipient(Row, frozen=True):
-    """What is known of one campaign's message to one contact."""
+    """The reports about one campaign's message to one contact."""
 
     contact_id: int
     campaign_id: int
@@ -41,14 +41,14 @@ class Recipient(Row, frozen=True):
 
 
 class AddressedRecipient(Recipient, frozen=True):
-    """The same with its contact."""
+    """A recipient with its contact."""
 
     address: str
     channel: str
 
 
 class ContactCampaign(Recipient, frozen=True):
-    """The same with its campaign."""
+    """A recipient with its campaign."""
 
     name: str
 
@@ -62,7 +62,7 @@ class CampaignCounts(Struct, frozen=True, kw_only=True):
 
 
 class CampaignReport(Struct, frozen=True, kw_only=True, gc=False):
-    """What one event tells of one recipient."""
+    """The report of one event about one recipient."""
 
     contact_id: int
     campaign_id: int
@@ -74,7 +74,7 @@ _PLACES = {value: place for place, value in enumerate(CampaignValue)}
 _KNOWN = ", ".join(f"r.{column}" for column in MOMENTS)
 _MERGED = ", ".join(f"least(r.{column}, EXCLUDED.{column})" for column in MOMENTS)
 
-# Grouped, and so in order: neighbours in the index are written together. What changes nothing is not written.
+# Grouped and ordered, so that neighbours in the index are written together. Rows without a change are not written.
 _MERGE = f"""
     INSERT INTO campaign_recipients AS r (campaign_id, contact_id, {", ".join(MOMENTS)})
     SELECT campaign_id, contact_id, min(at), {
@@ -87,7 +87,7 @@ _MERGE = f"""
      WHERE ({_KNOWN}) IS DISTINCT FROM ({_MERGED})
 """  # noqa: S608 - the column lists are made of the names above
 
-# LIMIT 1: so each contact is looked up by its id. Joined, Postgres may read all contacts up to the page.
+# LIMIT 1: so that each contact is looked up by its id. With a join Postgres may read all contacts up to the page.
 _PAGE = f"""
     SELECT {Recipient.select_list("r")}, c.address, c.channel
       FROM campaign_recipients r, LATERAL (SELECT address, channel FROM contacts WHERE id = r.contact_id LIMIT 1) c
@@ -106,7 +106,7 @@ _OF_CONTACT = f"""
      WHERE r.contact_id = $1 ORDER BY r.first_at DESC, r.campaign_id DESC LIMIT $2
 """  # noqa: S608 - as above
 
-# Two of the contacts that become one may have had the same campaign.
+# Contacts that are joined may have received the same campaign.
 _MOVE = f"""
     INSERT INTO campaign_recipients AS r (campaign_id, contact_id, {", ".join(MOMENTS)})
     SELECT campaign_id, i.new, {", ".join(f"min({column})" for column in MOMENTS)}
@@ -124,7 +124,7 @@ _DROP = """
 
 
 async def merge_reports(connection: WriterConnection, reports: Sequence[CampaignReport]) -> None:
-    """Adds what was reported to what is known; what is known already changes nothing."""
+    """Adds the reports to the recipients; a repeat changes nothing."""
     if reports:
         await connection.execute(
             _MERGE,
@@ -145,7 +145,7 @@ async def recipients_page(
 
 
 async def count_recipients(executor: Executor, campaign_id: int) -> CampaignCounts:
-    """How many there are, by what is known of them. Reads all of the campaign. Raises StoreUnavailable."""
+    """Counts the recipients by value. Reads the whole campaign. Raises StoreUnavailable."""
     with store_errors("counting recipients of a campaign"):
         record = await executor.fetchrow(_COUNTS, campaign_id)
     if record is None:
@@ -161,13 +161,13 @@ async def campaigns_of_contact(executor: Executor, contact_id: int, *, limit: in
 
 
 async def move_recipients(connection: Connection, into: Mapping[int, int]) -> None:
-    """What contacts that are keys here received, those that are values received; the keys are about to go."""
+    """Moves the campaigns of contacts that are keys to those that are values; the keys are about to be deleted."""
     old = list(into.keys())
     await connection.execute(_MOVE, old, list(into.values()))
     await connection.execute("DELETE FROM campaign_recipients WHERE contact_id = ANY ($1::bigint[])", old)
 
 
 async def drop_recipients_before(connection: Connection, moment: datetime, *, limit: int) -> int:
-    """How many of at most `limit` rows, of which the first was reported before the moment, are gone."""
+    """Drops up to `limit` rows that were first reported before the moment. Returns how many."""
     done = await connection.execute(_DROP, moment, limit)
     return int(done.rpartition(" ")[2])

@@ -1,4 +1,4 @@
-"""Campaigns by their ids. An id never changes, so that a process remembers those that it has met."""
+"""The ids of campaigns. They never change, so a process remembers those that it has met."""
 
 from collections.abc import Collection, Iterable
 
@@ -11,13 +11,14 @@ from worker.store.pool import Executor, store_errors
 CampaignKey = tuple[str, str]  # account and name
 _MOST_REMEMBERED = 20_000
 
-# Compared as rows, which Postgres can do by the index alone: with `=` it may read the table as a whole while that is
-# empty, keep this plan, and do so when there are many.
+# Compared as rows, so that only the index serves: with `=` Postgres may scan the table while it is empty, keep this
+# plan, and still scan it when it is large.
 _IDS = """
     SELECT k.account, k.name, k.id FROM unnest($1::text[], $2::text[]) AS c (account, name)
       JOIN campaigns k ON (k.account, k.name) >= (c.account, c.name) AND (k.account, k.name) <= (c.account, c.name)
 """
-# ORDER BY: so the first recipient is looked up by the index. Else Postgres may read the table until it meets one.
+# ORDER BY: so that the first recipient is looked up by the index. Otherwise Postgres may read the table until it finds
+# one.
 _ID = """
     SELECT k.id FROM campaigns k WHERE k.account = $1 AND k.name = $2 AND (
         SELECT r.contact_id FROM campaign_recipients r WHERE r.campaign_id = k.id ORDER BY r.contact_id LIMIT 1
@@ -31,13 +32,13 @@ _INSERT = """
 
 
 class Campaigns:
-    """What this process knows of the campaigns of one database."""
+    """The campaigns of one database that this process knows."""
 
     def __init__(self) -> None:
         self._ids: dict[CampaignKey, int] = {}
 
     async def learn(self, executor: Executor, events: Iterable[FeedbackEvent]) -> None:
-        """Every campaign of whose recipients the events tell has an id, and is known here.
+        """Every campaign for whose recipients there are events gets an id, and is known here.
 
         Call it outside the transaction that stores the events: an id that is rolled back must not be remembered.
         Raises StoreUnavailable.
@@ -60,7 +61,7 @@ class Campaigns:
         known.update(ids)
 
     async def ids_of(self, executor: Executor, keys: Collection[CampaignKey]) -> dict[CampaignKey, int]:
-        """The ids; those of campaigns that nobody has learned are made in the caller's transaction."""
+        """The ids. Ids of campaigns that are not learned yet are made in the caller's transaction."""
         ids = {key: known for key in keys if (known := self._ids.get(key)) is not None}
         if missing := [key for key in keys if key not in ids]:
             ids |= await _make_ids(executor, missing)
@@ -68,15 +69,15 @@ class Campaigns:
 
 
 async def campaign_id(executor: Executor, account: str, name: str) -> int | None:
-    """The id of the account's campaign; None if it has no recipients, or no more. Raises StoreUnavailable."""
+    """The id of the account's campaign; None if it has no recipients (any more). Raises StoreUnavailable."""
     with store_errors("looking for a campaign"):
-        found: int | None = await executor.fetchval(_ID, account, name)
-    return found
+        row_id: int | None = await executor.fetchval(_ID, account, name)
+    return row_id
 
 
 async def _make_ids(executor: Executor, keys: Collection[CampaignKey]) -> dict[CampaignKey, int]:
     ids = _by_key(await executor.fetch(_IDS, *_arrays(keys)))
-    if missing := [key for key in keys if key not in ids]:  # or ON CONFLICT would use up ids
+    if missing := [key for key in keys if key not in ids]:  # otherwise ON CONFLICT would use up ids
         await executor.execute(_INSERT, *_arrays(missing))
         ids |= _by_key(await executor.fetch(_IDS, *_arrays(missing)))
     return ids
@@ -87,4 +88,4 @@ def _arrays(keys: Collection[CampaignKey]) -> tuple[list[str], list[str]]:
 
 
 def _by_key(records: Iterable[asyncpg.Record]) -> dict[CampaignKey, int]:
-    return {(account, name): number for account, name, number in records}
+    return {(account, name): row_id for account, name, row_id in records}

@@ -1,4 +1,4 @@
-"""The checkpoints of contacts with long logs. Whoever writes or deletes one has locked the contact's row."""
+"""The checkpoints of contacts with long logs. Callers that write or delete one have locked the contact's row."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,9 +16,9 @@ class StoredCheckpoint(Row, frozen=True):
     occurred_at: datetime
     rank: int
     entry_key: bytes
-    policy: int  # a hash of it
+    policy: int  # a hash of the policy
     shape: int
-    facts: bytes | None  # worker.policy.facts_encoding; None: nothing is known there yet
+    facts: bytes | None  # worker.policy.facts_encoding; None: no facts there yet
 
 
 _COLUMNS = StoredCheckpoint.select_list()
@@ -49,7 +49,7 @@ _DELETE_BETWEEN = f"""
      WHERE contact_id = $1 AND {_AT} >= ($2::timestamptz, $3::smallint, $4::bytea)
        AND {_AT} <= ($5::timestamptz, $6::smallint, $7::bytea)
 """  # noqa: S608 - as above
-# Counting stops where there are enough, or where a log is long.
+# Counting stops as soon as there are enough entries.
 _HAVE = """
     SELECT (SELECT count(*) FROM (SELECT FROM calm_events WHERE contact_id = ANY ($1::bigint[]) LIMIT $2) AS first) = $2
         OR (SELECT count(*) FROM (SELECT FROM entries WHERE contact_id = ANY ($1::bigint[]) LIMIT $2) AS first) = $2
@@ -63,20 +63,20 @@ _LONG = """
 
 
 async def have_entries(connection: Connection, contact_ids: Sequence[int], *, at_least: int) -> bool:
-    """True if the contacts together have at least so many entries of one sort. Counts no further."""
+    """True if the contacts together have at least this many entries of one sort. Counts no further."""
     have: bool = await connection.fetchval(_HAVE, list(contact_ids), at_least)
     return have
 
 
 async def long_logs(connection: Connection, contact_ids: Sequence[int], *, most: int) -> set[int]:
-    """Those of the contacts that have checkpoints, or at least `most` entries of one sort."""
+    """The contacts that have checkpoints, or at least `most` entries of one sort."""
     return {contact_id for (contact_id,) in await connection.fetch(_LONG, list(contact_ids), most)}
 
 
 async def checkpoint_before(
     executor: Executor, contact_id: int, place: Place, *, policy: int, shape: int
 ) -> list[StoredCheckpoint]:
-    """The last one before the place, if there is one. Raises StoreUnavailable."""
+    """The last checkpoint before the place, as a list of at most one. Raises StoreUnavailable."""
     with store_errors("looking for a checkpoint"):
         records = await executor.fetch(_BEFORE, contact_id, *place, policy, shape)
     return StoredCheckpoint.rows(records)
@@ -92,37 +92,37 @@ async def checkpoints_from(
     shape: int,
     limit: int | None,
 ) -> list[StoredCheckpoint]:
-    """The first `limit` from the place on, and before `until`; None: all of them."""
+    """The first `limit` checkpoints (None: all) from the place on, and before `until`."""
     return StoredCheckpoint.rows(await connection.fetch(_AFTER, contact_id, *place, *until, policy, shape, limit))
 
 
 async def write_checkpoints(connection: Connection, checkpoints: Sequence[StoredCheckpoint]) -> None:
-    """Each takes the place of the one that was there."""
+    """Writes the checkpoints. Each replaces one at the same place."""
     if checkpoints:
         await connection.execute(_WRITE, *StoredCheckpoint.arrays(checkpoints))
 
 
 async def delete_other_checkpoints(connection: Connection, contact_id: int, *, policy: int, shape: int) -> None:
-    """Forgets those of other policies and of other shapes of the facts, which know nothing of what came in late."""
+    """Deletes checkpoints of other policies or other shapes of the facts, which do not contain late entries."""
     await connection.execute(_DELETE_OTHERS, contact_id, policy, shape)
 
 
 async def delete_checkpoints_since(connection: Connection, late: Sequence[KeyInMonth]) -> None:
-    """Forgets those that lie at an entry of their contact that came in late, or behind it."""
+    """Deletes checkpoints that are not before a late entry of their contact."""
     if late:
         await connection.execute(_DELETE_SINCE, *KeyInMonth.arrays(late))
 
 
 async def delete_checkpoints_between(connection: Connection, contact_id: int, first: Place, last: Place) -> None:
-    """Forgets those from the first place up to the last one, with both."""
+    """Deletes checkpoints from the first place to the last one, both included."""
     await connection.execute(_DELETE_BETWEEN, contact_id, *first, *last)
 
 
 async def delete_checkpoints(connection: Connection, contact_ids: Sequence[int]) -> None:
-    """Forgets all of these contacts."""
+    """Deletes all checkpoints of these contacts."""
     await connection.execute("DELETE FROM checkpoints WHERE contact_id = ANY ($1::bigint[])", list(contact_ids))
 
 
 async def forget_old_checkpoints(connection: Connection, horizon: datetime) -> None:
-    """Forgets those that lie before the horizon: of what was there few entries are left."""
+    """Deletes checkpoints before the horizon, where few entries are left."""
     await connection.execute("DELETE FROM checkpoints WHERE occurred_at < $1", horizon)

@@ -1,4 +1,4 @@
-"""What is stored about contacts, for whoever asks: many addresses at once, or one with its history."""
+"""Looks contacts up: many addresses at once, or one with its history."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from worker.store.status_feed import CHANGE_COLUMNS, history_line
 
 
 class KnownStanding(Row, frozen=True):
-    """Where a contact stood when it was last written.
+    """A contact's standing when it was last written.
 
-    Once `next_change_at` has come, the standing has changed by time alone since then, and must be derived from the
-    facts. As few columns as an answer needs: at ten thousand rows each one costs milliseconds.
+    After `next_change_at`, time alone has changed the standing, and it must be derived from the facts. The row has only
+    the columns that an answer needs: for ten thousand rows each column costs milliseconds.
     """
 
     address: str
@@ -46,7 +46,7 @@ _WHOLE = f"""
      WHERE address = ANY ($1::text[]) AND account = $2 AND channel = $3
 """  # noqa: S608 - as above
 
-# The detail is JSON; a text that holds such a word makes one contact too many, whom its facts answer rightly.
+# The detail is JSON. A text with such a word finds a contact too many, for which its facts give the right answer.
 _WITH_OPTOUTS = f"""
     {_WHOLE}
        AND (position('"optouts"'::bytea IN facts_detail) > 0 OR position('"taken_off"'::bytea IN facts_detail) > 0)
@@ -66,7 +66,7 @@ _HISTORY = f"""
 
 
 async def look_up(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[KnownStanding]:
-    """The standings of those of the addresses that are known, in no order.
+    """The standings of the known addresses among these, in no order.
 
     Addresses are normalised. Raises StoreUnavailable.
     """
@@ -83,21 +83,21 @@ async def look_up(executor: Executor, account: str, channel: str, addresses: Seq
 
 
 async def find_contacts(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[ContactRow]:
-    """The whole rows of those of the addresses that are known, in no order. Raises StoreUnavailable."""
+    """The whole rows of the known addresses among these, in no order. Raises StoreUnavailable."""
     with store_errors("reading contacts"):
         records = await executor.fetch(_WHOLE, addresses, account, channel)
     return ContactRow.rows(records)
 
 
 async def find_opted_out(executor: Executor, account: str, channel: str, addresses: Sequence[str]) -> list[ContactRow]:
-    """The whole rows of those that have opted out of anything, in no order. Raises StoreUnavailable."""
+    """The whole rows of the addresses with any opt-out, in no order. Raises StoreUnavailable."""
     with store_errors("reading contacts"):
         records = await executor.fetch(_WITH_OPTOUTS, addresses, account, channel)
     return ContactRow.rows(records)
 
 
 async def find_contact(executor: Executor, account: str, channel: str, address: str) -> ContactRow | None:
-    """The whole row of one contact, or None when it is not known. Raises StoreUnavailable."""
+    """The whole row of one contact, or None if it is unknown. Raises StoreUnavailable."""
     rows = await find_contacts(executor, account, channel, [address])
     return rows[0] if rows else None
 
@@ -105,7 +105,7 @@ async def find_contact(executor: Executor, account: str, channel: str, address: 
 async def find_elsewhere(
     executor: Executor, account: str, channel: str, addresses: Sequence[str], *, limit: int
 ) -> list[tuple[str, str]]:
-    """The first `limit` (address, account) of those of the addresses that other accounts know, in this order.
+    """The first `limit` pairs (address, account) of these addresses in other accounts, in this order.
 
     Raises StoreUnavailable.
     """

@@ -1,9 +1,9 @@
-"""By which policy contacts were folded: those of another one than today's, a stretch of ids at a time."""
+"""Finds contacts that were folded under another policy than the active one, some ids at a time."""
 
 from worker.store.contact_rows import ContactRow
 from worker.store.pool import Connection, Executor, store_errors
 
-# Contacts without an entry that takes effect in its order are the same under any policy, whatever their mark says.
+# Contacts without an entry whose order matters are the same under any policy, whatever their policy id is.
 _ORDERED = f"""
     SELECT {ContactRow.select_list()} FROM contacts
      WHERE id BETWEEN $1 AND $2 AND latest_ordered_at IS NOT NULL AND ($3::text IS NULL OR account = $3)
@@ -17,7 +17,7 @@ _LOCK_OVERTAKEN = f"""
 
 
 async def any_contact(connection: Connection) -> bool:
-    """True if there is a contact."""
+    """True if there is at least one contact."""
     some: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM contacts)")
     return some
 
@@ -34,15 +34,15 @@ async def contact_id_range(executor: Executor) -> tuple[int, int] | None:
 async def contacts_with_ordered_entries(
     connection: Connection, first: int, last: int, *, account: str | None, limit: int
 ) -> list[ContactRow]:
-    """The first `limit` contacts with ids from `first` to `last` to which a policy matters, in the order of ids."""
+    """The first `limit` contacts with ids from `first` to `last` for which the policy matters, in the order of ids."""
     return ContactRow.rows(await connection.fetch(_WITH_ORDERED, first, last, account, limit))
 
 
 async def lock_overtaken_contacts(
     connection: Connection, first: int, last: int, *, policy_id: int, account: str | None, limit: int
 ) -> list[ContactRow]:
-    """Those of them that were folded under a policy before this one, locked in the order of their ids.
+    """The contacts among them that were folded under an earlier policy than this one, locked in the order of their ids.
 
-    Without those that are folded under it in the background already.
+    Leaves out contacts that the background folds under this policy already.
     """
     return ContactRow.rows(await connection.fetch(_LOCK_OVERTAKEN, first, last, account, limit, policy_id))

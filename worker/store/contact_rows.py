@@ -1,7 +1,7 @@
 """The row of a contact: read, locked, inserted, updated; many at once, and always locked in one order.
 
-Which columns there are is said once for each way in which they are used: `ContactRow` is all of them, `LockedContact`
-what a batch reads, `ContactState` what it writes. What they mean is said in schemas/database.
+The columns are declared once for each use: `ContactRow` has all of them, `LockedContact` those that a batch reads,
+`ContactState` those that it writes. schemas/database says what they mean.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from worker.store.row import Row
 
 
 class ContactKey(Row, frozen=True):
-    """Whose contact it is. The order is that of the unique index."""
+    """Identifies a contact. The order is that of the unique index."""
 
     address: str
     account: str
@@ -24,7 +24,7 @@ class ContactKey(Row, frozen=True):
 
 
 class ContactFacts(Row, frozen=True):
-    """What is known (worker.policy.facts_encoding)."""
+    """The columns of the facts (worker.policy.facts_encoding)."""
 
     last_delivered_at: datetime | None
     last_delivered_message: str | None
@@ -37,11 +37,13 @@ class ContactFacts(Row, frozen=True):
     latest_ordered_rank: int | None
     latest_ordered_key: bytes | None
     facts_detail: bytes | None
-    policy_id: int | None  # whose fold has made all this; None: any policy's would have (schemas/database/0013)
+    policy_id: (
+        int | None
+    )  # of the policy under which they were folded; None: they are the same under any (schemas/database/0013)
 
 
 class ContactStanding(Row, frozen=True):
-    """What follows from it, as of the last write."""
+    """The columns of the standing, as of the last write."""
 
     status: str
     blocks: str
@@ -55,13 +57,13 @@ class ContactStanding(Row, frozen=True):
 
 
 class LockedContact(ContactFacts, frozen=True):
-    """What a batch reads of a contact: what it does not need is not sent, for at thousands of rows each column counts.
+    """The columns that a batch reads, and no others: for thousands of rows each column counts.
 
-    The rest of the standing is written anew, or not at all. A base is read where one is needed (`bases_of`).
+    A batch replaces the rest of the standing, or does not touch it. Bases are read separately (`bases_of`).
     """
 
     id: int
-    place: int  # of its key among those that were asked for, from 1
+    place: int  # of its key in the question, from 1
     status: str
     blocks: str
     status_until: datetime | None
@@ -92,19 +94,19 @@ class ContactRow(ContactFacts, frozen=True):
 
     @property
     def key(self) -> ContactKey:
-        """Whose it is."""
+        """The key of the contact."""
         return ContactKey(address=self.address, account=self.account, channel=self.channel)
 
 
 class ContactState(Struct, frozen=True, kw_only=True, gc=False):
-    """What a batch writes of a contact."""
+    """The columns that a batch writes."""
 
     standing: ContactStanding
     facts: ContactFacts
 
 
 class NewContact(Struct, frozen=True, kw_only=True, gc=False):
-    """A contact of whom nothing is stored yet."""
+    """A contact that is not stored yet."""
 
     key: ContactKey
     first_seen_at: datetime
@@ -113,7 +115,7 @@ class NewContact(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SignOfLife(Row, frozen=True):
-    """What a delivery, an open or a click moves in a contact about whom nothing grave is known: it is `active`."""
+    """The columns that a delivery, an open or a click changes in a free contact, which is `active` then."""
 
     id: int
     last_delivered_at: datetime | None
@@ -126,7 +128,7 @@ class SignOfLife(Row, frozen=True):
 
 
 class FormerBase(Row, frozen=True):
-    """What a former version knew of a contact before its oldest event, and the moment until which it holds."""
+    """The facts from before a contact's oldest event, kept by a former version, and the moment when they end."""
 
     id: int
     base: bytes | None
@@ -146,9 +148,9 @@ STAGING = "; ".join(
     for table, columns in _STAGED.items()
 )
 
-# The rows come locked in the order of their ids: two batches that share contacts wait for each other, and never
-# in a circle. NO KEY: nothing refers to a contact's key, and this weaker lock is the one an UPDATE takes anyway.
-# Compared as rows, which Postgres can do by the index of addresses alone: with `=` it may take that of accounts while
+# Locks the rows in the order of their ids: two batches that share contacts wait for each other, but never in a circle.
+# NO KEY: nothing refers to a contact's key, and this weaker lock is the one an UPDATE takes anyway.
+# Compared as rows, so that only the index of addresses serves: with `=` Postgres may choose the index of accounts while
 # the table is empty, keep this plan, and read a whole account for each address when the table has grown.
 _LOCK = f"""
     SELECT {LockedContact.select_list()}
@@ -202,7 +204,7 @@ _UPDATE_FIRST_MAILED = """
 
 
 async def lock_contacts(connection: Connection, keys: Sequence[ContactKey]) -> dict[ContactKey, LockedContact]:
-    """Those of the keys that exist, each with its row, in the order of their ids; locked until the transaction ends."""
+    """The rows of existing contacts by key, in the order of their ids; locked until the transaction ends."""
     if not keys:
         return {}
     rows = LockedContact.rows(await connection.fetch(_LOCK, *ContactKey.arrays(keys)))
@@ -225,14 +227,14 @@ async def bases_of(connection: Connection, contact_ids: Sequence[int]) -> dict[i
 
 
 async def store_base(connection: Connection, contact_id: int, base: bytes | None) -> None:
-    """Changes what was known of a contact before its oldest event; its row is locked by this transaction."""
+    """Replaces a contact's base. This transaction has locked its row."""
     await connection.execute("UPDATE contacts SET base = $2 WHERE id = $1", contact_id, base)
 
 
 async def insert_contacts(connection: WriterConnection, contacts: Sequence[NewContact]) -> dict[ContactKey, int]:
-    """The ids of those that were new.
+    """Inserts the contacts; returns the ids of the new ones.
 
-    A key that is missing from the answer was inserted meanwhile by somebody else, who has committed: lock it.
+    If a key is missing from the answer, somebody else has inserted and committed it meanwhile: lock it.
     """
     if not contacts:
         return {}
@@ -246,14 +248,14 @@ async def insert_contacts(connection: WriterConnection, contacts: Sequence[NewCo
 
 
 async def write_signs_of_life(connection: WriterConnection, signs: Sequence[SignOfLife]) -> None:
-    """Moves the times of contacts that are locked by this transaction."""
+    """Writes the times of contacts that this transaction has locked."""
     if signs:
         await _stage(connection, "staged_signs", map(astuple, signs))
         await connection.execute(_UPDATE_SIGNS)
 
 
 async def update_contacts(connection: WriterConnection, states: Mapping[int, ContactState]) -> None:
-    """Writes facts and standing of contacts, by their ids; they are locked by this transaction."""
+    """Writes facts and standing of contacts, by id. This transaction has locked them."""
     if states:
         rows = ((contact_id, *_state_values(state)) for contact_id, state in states.items())
         await _stage(connection, "staged_changed", rows)
@@ -261,7 +263,7 @@ async def update_contacts(connection: WriterConnection, states: Mapping[int, Con
 
 
 async def write_first_mailed(connection: WriterConnection, moments: Mapping[int, datetime]) -> None:
-    """Notes since when contacts have been mailed, by their ids; they are locked by this transaction."""
+    """Writes when contacts were first mailed, by id. This transaction has locked them."""
     if moments:
         await connection.execute(_UPDATE_FIRST_MAILED, list(moments), list(moments.values()))
 

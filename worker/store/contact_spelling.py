@@ -1,4 +1,4 @@
-"""Contacts that a former version stored under another spelling of their address: found, joined, renamed."""
+"""Finds, joins and renames contacts that a former version stored under another spelling of their address."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -15,8 +15,8 @@ from worker.store.pool import Connection, Executor, WriterConnection, store_erro
 AccountAddress = tuple[str, str]
 _DOING = "giving contacts today's spelling"
 
-# An address that has but one spelling: `normalise_address` gives it back as it is, or refuses it. Postgres and Python
-# read the pattern alike; what does not fit it, such as quotes or other alphabets, is looked at in Python.
+# Addresses with only one spelling: `normalise_address` returns them unchanged, or refuses them. The pattern means the
+# same in Postgres and Python; other addresses, such as those with quotes or other alphabets, are checked in Python.
 ONE_SPELLING = r"^[a-z0-9][a-z0-9!#$%&'*+/=?^_`{|}~.-]*@[a-z0-9][a-z0-9.-]*[a-z0-9]$"
 
 _PAGE = """
@@ -40,7 +40,7 @@ _DELETE_COPIES = """
     DELETE FROM {table} e USING unnest($1::bigint[], $2::timestamptz[], $3::bytea[]) AS k (contact_id, at, entry_key)
      WHERE e.contact_id = k.contact_id AND e.occurred_at = k.at AND e.entry_key = k.entry_key
 """
-# Looked up by a list of ids, and not joined: Postgres must not think of reading the whole table.
+# Looked up by a list of ids instead of a join, so that Postgres never reads the whole table.
 _NEW_ID = "($2::bigint[])[array_position($1::bigint[], contact_id)]"
 _MOVE = f"UPDATE {{table}} SET contact_id = {_NEW_ID} WHERE contact_id = ANY ($1::bigint[])"  # noqa: S608 - constants
 _IN_MONTHS = """
@@ -48,7 +48,7 @@ _IN_MONTHS = """
              WHERE occurred_at >= m.since AND occurred_at < m.until)
 """
 _MOVE_EVENTS = f"{_MOVE.format(table='calm_events')} AND NOT {_IN_MONTHS}"
-# Nothing can be written to a month that is about to be dropped.
+# A month that is about to be dropped accepts no rows.
 _KEEP = f"""
     INSERT INTO kept_calm_events ({", ".join(EVENT_COLUMNS)})
     SELECT {", ".join(_NEW_ID if name == "contact_id" else name for name in EVENT_COLUMNS)} FROM calm_events
@@ -58,22 +58,22 @@ _KEEP = f"""
 
 
 class ContactPage(Struct, frozen=True, kw_only=True):
-    """A stretch of the contacts in the order of their ids."""
+    """Some contacts in the order of their ids."""
 
     last_id: int
     contacts: int
-    odd: dict[int, AccountAddress]  # those whose address may have another spelling today, by their ids
+    odd: dict[int, AccountAddress]  # contacts whose address may have another spelling today, by id
 
 
 async def looked_at_to(executor: Executor) -> int | None:
-    """Up to which id the contacts were looked at; None while the database has none, or nowhere to note it."""
+    """The id up to which contacts were checked; None without contacts, 0 if the database has no place to store it."""
     with store_errors(_DOING):
         tables = "SELECT to_regclass('contacts') IS NULL, to_regclass('contact_spelling') IS NULL"
         no_contacts, no_note = await executor.fetchrow(tables) or (True, True)
         if no_contacts or no_note:
             return None if no_contacts else 0
-        noted: int | None = await executor.fetchval("SELECT looked_at_to FROM contact_spelling")
-        return noted or 0
+        contact_id: int | None = await executor.fetchval("SELECT looked_at_to FROM contact_spelling")
+        return contact_id or 0
 
 
 async def highest_contact_id(executor: Executor) -> int:
@@ -83,7 +83,7 @@ async def highest_contact_id(executor: Executor) -> int:
 
 
 async def contact_page(executor: Executor, *, after_id: int, most: int) -> ContactPage | None:
-    """Up to `most` contacts behind this id; None when there are no more."""
+    """Up to `most` contacts after this id; None if there are no more."""
     with store_errors(_DOING):
         row = await executor.fetchrow(_PAGE, after_id, most, ONE_SPELLING)
         if row is None or row["last_id"] is None:
@@ -106,13 +106,13 @@ async def lock_spelling(connection: Connection) -> None:
 
 
 async def note_looked_at(executor: Executor, contact_id: int) -> None:
-    """Every contact up to this one has today's spelling."""
+    """Stores that every contact up to this one has today's spelling."""
     with store_errors(_DOING):
         await executor.execute("UPDATE contact_spelling SET looked_at_to = $1 WHERE looked_at_to < $1", contact_id)
 
 
 async def delete_copies(connection: WriterConnection, copies: Sequence[tuple[int, datetime, bytes]]) -> None:
-    """Forgets what a contact has stored under this (contact's id, time, key)."""
+    """Deletes these entries, each by contact id, time and key."""
     if copies:
         for table in ("entries", "calm_events", "kept_calm_events"):
             await connection.execute(_DELETE_COPIES.format(table=table), *zip(*copies, strict=True))
@@ -121,14 +121,14 @@ async def delete_copies(connection: WriterConnection, copies: Sequence[tuple[int
 async def move_to(
     connection: WriterConnection, into: Mapping[int, int], *, retired_months: Collection[datetime]
 ) -> None:
-    """Everything of the contacts that are keys here belongs to those that are values, and the keys are gone.
+    """Moves everything of the contacts that are keys to those that are values, and deletes the keys.
 
-    All are locked by this transaction, and no event is left that two of them have stored. What lies in a month that
-    is about to be dropped is kept as the retention keeps events. Raises asyncpg.CheckViolationError when another
-    month is being retired at this moment.
+    This transaction has locked all of them, and has deleted all copies of events. Events of a month that is about to
+    be dropped are kept as the retention keeps them. Raises asyncpg.CheckViolationError if another month is being
+    retired at this moment.
     """
-    # Whoever gives lines of the history their places holds this lock, and passes on while somebody else does: two who
-    # change the same lines would wait for each other.
+    # The session that gives status changes their positions holds this lock too, and does nothing while somebody else
+    # has it: two sessions that change the same rows would wait for each other.
     await connection.execute("SELECT FROM status_feed FOR UPDATE")
     old, new = list(into.keys()), list(into.values())
     months = [*retired_months], [months_later(month, 1) for month in retired_months]
@@ -138,14 +138,14 @@ async def move_to(
     await move_people(connection, into)
     await move_recipients(connection, into)
     if retired_months:
-        # Also of those that stay: what has no say in the history of one may have it in that of both.
+        # Also of those that stay: an event that does not matter for one history may matter for the joined one.
         stay = list(set(new))
         await connection.execute(_KEEP, [*old, *stay], [*new, *stay], *months)
     await connection.execute("DELETE FROM contacts WHERE id = ANY ($1::bigint[])", old)
 
 
 async def store_origins(connection: WriterConnection, rows: Sequence[ContactRow]) -> None:
-    """Writes what comes of all rows together: since when it is known and mailed, and its base."""
+    """Writes when the joined contacts were first seen and mailed, and their bases."""
     await connection.executemany(
         "UPDATE contacts SET first_seen_at = $2, base = $3, base_until = $4, first_mailed_at = $5 WHERE id = $1",
         [(row.id, row.first_seen_at, row.base, row.base_until, row.first_mailed_at) for row in rows],
@@ -153,9 +153,9 @@ async def store_origins(connection: WriterConnection, rows: Sequence[ContactRow]
 
 
 async def rename_contacts(connection: WriterConnection, rows: Sequence[ContactRow]) -> None:
-    """The contacts have these addresses. Raises asyncpg.UniqueViolationError when somebody has just stored one.
+    """Gives the contacts these addresses. Raises asyncpg.UniqueViolationError if somebody has just stored one.
 
-    In the order in which batches insert contacts, so that nobody waits in a circle.
+    Works in the order in which batches insert contacts, so that nobody waits in a circle.
     """
     in_order = sorted(rows, key=lambda row: (row.address, row.account))
     await connection.executemany(
@@ -166,6 +166,6 @@ async def rename_contacts(connection: WriterConnection, rows: Sequence[ContactRo
 async def last_statuses(
     connection: WriterConnection, contact_ids: Sequence[int]
 ) -> dict[int, tuple[str, str, datetime | None]]:
-    """The status, what it forbids, and until when, of each contact's last line in the history; nothing without one."""
+    """The status, the forbidden mail and the end of it, from each contact's last status change, if it has one."""
     rows = await connection.fetch(_LAST_STATUSES, list(contact_ids))
     return {contact_id: (status, blocks, until) for contact_id, status, blocks, until in rows}

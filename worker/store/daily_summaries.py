@@ -1,4 +1,4 @@
-"""The daily summaries that were made, and the mails that carry them to each recipient."""
+"""Daily summaries, and the mails that carry them to their recipients."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -24,7 +24,7 @@ class StoredSummary(Row, frozen=True):
 
 
 class SummaryMail(Row, frozen=True):
-    """One recipient's."""
+    """The mail for one recipient."""
 
     id: int
     summary_id: int
@@ -36,14 +36,14 @@ class SummaryMail(Row, frozen=True):
     answer: str
 
 
-class ToldRequests(Struct, frozen=True, kw_only=True):
-    """What a summary tells: the first requests of each kind and state, and how many there are of each."""
+class SummaryContent(Struct, frozen=True, kw_only=True):
+    """The content of a summary: the first requests of each kind and state, and how many there are of each."""
 
     requests: Sequence[StoredRequest]
     counts: Mapping[tuple[str, str], int]
 
 
-_UNTOLD = "account = $1 AND summary_id IS NULL AND decided_at < $2"
+_NOT_COVERED = "account = $1 AND summary_id IS NULL AND decided_at < $2"
 _ACCOUNTS = f"""
     SELECT {Account.select_list("a")} FROM accounts a
      WHERE ($1::text IS NULL OR a.name = $1)
@@ -53,10 +53,10 @@ _ACCOUNTS = f"""
 """  # noqa: S608 - the column list is made of the names above
 _INSERT = f"""
     INSERT INTO daily_summaries (account, local_date, covers_until, made_at)
-    SELECT $1, $3, $2, $4 WHERE EXISTS (SELECT FROM safelist_requests WHERE {_UNTOLD})
+    SELECT $1, $3, $2, $4 WHERE EXISTS (SELECT FROM safelist_requests WHERE {_NOT_COVERED})
     ON CONFLICT DO NOTHING RETURNING {StoredSummary.select_list()}
 """  # noqa: S608 - as above
-_COVER = f"UPDATE safelist_requests SET summary_id = $3 WHERE {_UNTOLD}"  # noqa: S608 - as above
+_COVER = f"UPDATE safelist_requests SET summary_id = $3 WHERE {_NOT_COVERED}"  # noqa: S608 - as above
 _INSERT_MAILS = """
     INSERT INTO summary_mails (summary_id, recipient, state, next_try_at, changed_at)
     SELECT $1, recipient, 'waiting', $3, $3 FROM unnest($2::text[]) AS r (recipient) ON CONFLICT DO NOTHING
@@ -84,9 +84,9 @@ _SUMMARY = f"SELECT {StoredSummary.select_list()} FROM daily_summaries"  # noqa:
 _MAILS = f"SELECT {SummaryMail.select_list()} FROM summary_mails WHERE summary_id = $1 ORDER BY id"  # noqa: S608 - as above
 
 
-async def accounts_with_untold_requests(executor: Executor, *, account: str | None) -> list[Account]:
-    """Those with decided requests that no summary tells; None means of all accounts. Raises StoreUnavailable."""
-    with store_errors("looking for what a summary tells"):
+async def accounts_to_sum_up(executor: Executor, *, account: str | None) -> list[Account]:
+    """The accounts with decided requests that no summary covers; None means all accounts. Raises StoreUnavailable."""
+    with store_errors("looking for requests to sum up"):
         return Account.rows(await executor.fetch(_ACCOUNTS, account))
 
 
@@ -99,16 +99,16 @@ async def insert_summary(
     recipients: Sequence[str],
     now: datetime,
 ) -> StoredSummary | None:
-    """The day's summary, which tells of all that was decided before `covers_until` and was not told yet.
+    """The day's summary, which covers all requests decided before `covers_until` that no other summary covers.
 
-    None if there is nothing to tell, or somebody else has made it.
+    None if there are none, or if somebody else has made it.
     """
     rows = StoredSummary.rows(await connection.fetch(_INSERT, account, covers_until, local_date, now))
     if not rows:
         return None
     (made,) = rows
     if await connection.execute(_COVER, account, covers_until, made.id) == "UPDATE 0":
-        # Another day's summary, as of the time zone that the account had before, has told of all meanwhile.
+        # Meanwhile the summary of another day, in the account's former time zone, has covered all of them.
         await connection.execute("DELETE FROM daily_summaries WHERE id = $1", made.id)
         return None
     await connection.execute(_INSERT_MAILS, made.id, list(recipients), now)
@@ -118,7 +118,7 @@ async def insert_summary(
 async def claim_mail(
     executor: Executor, *, now: datetime, until: datetime, account: str | None = None
 ) -> SummaryMail | None:
-    """A mail whose attempt is ours until then, or None if none is to be tried. Raises StoreUnavailable."""
+    """A mail to try now, which is ours until then; None if there is none. Raises StoreUnavailable."""
     with store_errors("taking a summary to send"):
         rows = SummaryMail.rows(await executor.fetch(_CLAIM, now, until, account))
     return rows[0] if rows else None
@@ -139,13 +139,13 @@ async def settle_mail(
 
 
 async def settle_abandoned_mails(executor: Executor, *, now: datetime, silent_for: timedelta) -> list[SummaryMail]:
-    """What a process that is gone may have sent is `unsure`; gives those. Raises StoreUnavailable."""
+    """Marks mails that a process sent when it ended as `unsure`; returns them. Raises StoreUnavailable."""
     with store_errors("looking for summaries of processes that are gone"):
         return SummaryMail.rows(await executor.fetch(_ABANDONED, now, now - silent_for))
 
 
 async def count_waiting_mails(executor: Executor) -> int:
-    """How many mails are not sent yet, and are to be. Raises StoreUnavailable."""
+    """How many mails wait to be sent. Raises StoreUnavailable."""
     with store_errors("counting the mails of summaries"):
         count: int = await executor.fetchval("SELECT count(*) FROM summary_mails WHERE state = 'waiting'")
     return count
@@ -167,17 +167,17 @@ async def summary_of_day(executor: Executor, account: str, local_date: date) -> 
     return rows[0] if rows else None
 
 
-async def told_by_summary(executor: Executor, summary_id: int, *, most: int) -> ToldRequests:
-    """What it tells of, in the order of the decisions. Raises StoreUnavailable."""
-    return await _told(executor, "summary_id = $1", summary_id, most)
+async def summary_content(executor: Executor, summary_id: int, *, most: int) -> SummaryContent:
+    """The content of the summary, in the order of the decisions. Raises StoreUnavailable."""
+    return await _content(executor, "summary_id = $1", summary_id, most)
 
 
-async def told_next(executor: Executor, account: str, *, most: int) -> ToldRequests:
-    """What the account's next summary tells of, as far as it is known. Raises StoreUnavailable."""
-    return await _told(executor, "account = $1 AND summary_id IS NULL AND decided_at IS NOT NULL", account, most)
+async def next_summary_content(executor: Executor, account: str, *, most: int) -> SummaryContent:
+    """The content of the account's next summary so far. Raises StoreUnavailable."""
+    return await _content(executor, "account = $1 AND summary_id IS NULL AND decided_at IS NOT NULL", account, most)
 
 
-async def _told(executor: Executor, where: str, of: str | int, most: int) -> ToldRequests:
+async def _content(executor: Executor, where: str, of: str | int, most: int) -> SummaryContent:
     counts = f"SELECT kind, state, count(*) FROM safelist_requests WHERE {where} GROUP BY kind, state"  # noqa: S608 - made of the texts above
     first = f"""
         SELECT {StoredRequest.select_list()}
@@ -185,13 +185,13 @@ async def _told(executor: Executor, where: str, of: str | int, most: int) -> Tol
                   FROM safelist_requests WHERE {where}) r
          WHERE place <= $2 ORDER BY decided_at, id
     """  # noqa: S608 - as above
-    with store_errors("reading what a summary tells"):
+    with store_errors("reading the content of a summary"):
         rows = await executor.fetch(counts, of)
         requests = StoredRequest.rows(await executor.fetch(first, of, most))
-    return ToldRequests(requests=requests, counts={(row["kind"], row["state"]): row["count"] for row in rows})
+    return SummaryContent(requests=requests, counts={(row["kind"], row["state"]): row["count"] for row in rows})
 
 
 async def mails_of_summary(executor: Executor, summary_id: int) -> list[SummaryMail]:
-    """How far each recipient's mail is. Raises StoreUnavailable."""
+    """The state of each recipient's mail. Raises StoreUnavailable."""
     with store_errors("reading the mails of a summary"):
         return SummaryMail.rows(await executor.fetch(_MAILS, summary_id))

@@ -1,4 +1,4 @@
-"""Deliveries that could not be processed, kept whole: put aside, listed, shown, replayed, discarded."""
+"""Deliveries that could not be processed. They are kept whole, and can be listed, shown, replayed and discarded."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from worker.store.row import Row
 class SetAsideDelivery(Struct, frozen=True, kw_only=True):
     """A delivery that could not be processed, with the reason."""
 
-    envelope: Envelope  # what the receiver took; an empty provider marks bytes that could not be read as an envelope
+    envelope: Envelope  # from the receiver; an empty provider marks bytes that could not be read as an envelope
     reason: str  # a short snake_case word
     detail: str  # a sentence for the operator
 
@@ -42,7 +42,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 
     @property
     def open(self) -> bool:
-        """True while nobody has dealt with it."""
+        """True until it is replayed or discarded."""
         return self.replayed_at is None and self.discarded_at is None
 
 
@@ -60,7 +60,7 @@ _COLUMNS = (
 
 
 class _NewLetter(Row, frozen=True):
-    """What is written of a delivery that is put aside."""
+    """The columns of a delivery that is set aside."""
 
     delivery_id: UUID
     source: str
@@ -76,13 +76,13 @@ class _NewLetter(Row, frozen=True):
 
 
 class _Attempt(Row, frozen=True):
-    """A letter, and how often it had been set aside when it was read."""
+    """A letter, and how often it was set aside before it was read."""
 
     id: int
     attempts: int
 
 
-# A delivery that fails again is open again, whatever was done about it before: nothing rests unseen.
+# A delivery that fails again is open again, so that nobody overlooks it, whatever was done about it before.
 _PUT_ASIDE = f"""
     INSERT INTO dead_letters AS d (set_aside_at, {_NewLetter.select_list()})
     SELECT $1, {_NewLetter.select_list("n")} FROM {_NewLetter.unnest("n", first_parameter=2)}
@@ -103,7 +103,7 @@ _SHOW = f"SELECT {_COLUMNS}, headers, body, account_from FROM dead_letters WHERE
 
 _COUNT_OPEN = "SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL AND discarded_at IS NULL"
 
-# `attempts` tells whether the letter was set aside once more since it was read: then it is open anew, and stays.
+# `attempts` shows whether the letter was set aside again since it was read: then it stays open.
 _MARK_REPLAYED = f"""
     UPDATE dead_letters d SET replayed_at = $1, closed_by = $2, note = coalesce($3, d.note)
       FROM {_Attempt.unnest("n", first_parameter=4)}
@@ -119,7 +119,7 @@ _DISCARD = """
 
 
 async def put_aside(connection: Connection, deliveries: Iterable[SetAsideDelivery], *, at: datetime) -> None:
-    """The deliveries are in dead_letters; one that was there before is open again, with one attempt more."""
+    """Stores the deliveries in dead_letters; a letter that is there already is open again, with one attempt more."""
     by_id = {delivery.envelope.delivery_id: delivery for delivery in deliveries}
     if not by_id:
         return
@@ -158,7 +158,7 @@ async def list_dead_letters(
 
 
 async def read_dead_letters(executor: Executor, ids: Sequence[int]) -> list[DeadLetterContent]:
-    """Those of these dead letters that exist, whole, oldest first."""
+    """The existing ones of these dead letters, whole, oldest first."""
     with store_errors("reading dead letters"):
         records = await executor.fetch(_SHOW, list(ids))
     return [
@@ -181,7 +181,7 @@ async def read_dead_letters(executor: Executor, ids: Sequence[int]) -> list[Dead
 
 
 async def count_open_dead_letters(executor: Executor) -> int:
-    """How many wait for a person."""
+    """How many dead letters wait for a person."""
     with store_errors("counting dead letters"):
         return int(await executor.fetchval(_COUNT_OPEN))
 
@@ -189,7 +189,7 @@ async def count_open_dead_letters(executor: Executor) -> int:
 async def mark_replayed(
     executor: Executor, letters: Sequence[DeadLetter], *, at: datetime, person: str, note: str | None = None
 ) -> list[int]:
-    """The ids that are closed now. A letter that was set aside again since it was read stays open."""
+    """Marks letters as replayed; returns their ids. A letter that was set aside again since it was read stays open."""
     attempts = [_Attempt(id=letter.id, attempts=letter.attempts) for letter in letters]
     with store_errors("marking dead letters as replayed"):
         records = await executor.fetch(_MARK_REPLAYED, at, person, note, *_Attempt.arrays(attempts))
@@ -199,7 +199,7 @@ async def mark_replayed(
 async def discard_dead_letters(
     executor: Executor, ids: Sequence[int], *, at: datetime, person: str, note: str
 ) -> list[int]:
-    """The ids that are discarded now: those that were open. They stay readable."""
+    """Discards the open letters among these; returns their ids. They stay readable."""
     with store_errors("discarding dead letters"):
         records = await executor.fetch(_DISCARD, list(ids), at, person, note)
     return [record["id"] for record in records]

@@ -1,4 +1,4 @@
-"""Decisions among the entries: how they are written, and read back."""
+"""Writes decisions into the entries, and reads them back."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ DECISION_KINDS = {rank: kind for kind, rank in DECISION_RANKS.items()}
 
 
 class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a decision has and no event."""
+    """The fields that decisions have and events do not."""
 
     origin: Origin
     role: Role
@@ -35,7 +35,7 @@ class _Detail(Struct, frozen=True, kw_only=True, omit_defaults=True):
     entry_keys: tuple[bytes, ...] = ()
 
 
-# The id of a cause is looked up by the statement: all are in `words` from the start, or the cause stands beside.
+# The statement looks up the id of a cause: `words` contains all from the start; otherwise the cause goes into `beside`.
 _INSERT = f"""
     INSERT INTO entries (contact_id, occurred_at, received_at, act_id, cause, rank, reader_version, machine, entry_key,
         scope, beside, detail)
@@ -52,10 +52,10 @@ _INSERT = f"""
 
 
 async def insert_decisions(connection: WriterConnection, decisions: Sequence[DecisionOfContact]) -> set[bytes]:
-    """Stores decisions about contacts that this transaction has locked; gives the keys of those that were new.
+    """Stores decisions about contacts that this transaction has locked; returns the keys of the new ones.
 
-    Their act is stored before (worker.store.acts). A decision whose key its contact has already is known, whatever
-    else it says.
+    Their act is stored already (worker.store.acts). A decision whose key its contact has already is a repeat, whatever
+    else is in it.
     """
     if not decisions:
         return set()

@@ -8,10 +8,10 @@ from msgspec import Struct
 from schemas.feedback_event import FeedbackEvent
 from worker.store.pool import Connection, Executor, store_errors
 
-WITHOUT_DICTIONARY = 0  # in `dictionary_id`: compressed, by no dictionary
+WITHOUT_DICTIONARY = 0  # as `dictionary_id`: compressed without a dictionary
 MOST_DICTIONARY_BYTES = 16 * 1024
 _LEVEL = 3
-_MOST_RAW_BYTES = 64 * 1024 * 1024  # no body is larger; a frame that claims more is none of ours
+_MOST_RAW_BYTES = 64 * 1024 * 1024  # no body is larger, so a frame that claims more is not ours
 
 _LATEST = """
     SELECT DISTINCT ON (provider) provider, id, content FROM dictionaries
@@ -24,7 +24,7 @@ _INSERT = """
 
 
 class Dictionary(Struct, frozen=True, kw_only=True):
-    """What the raw events of one provider have in common."""
+    """The bytes that the raw events of one provider have in common."""
 
     provider: str
     version: int
@@ -32,14 +32,14 @@ class Dictionary(Struct, frozen=True, kw_only=True):
 
 
 class RawCompressor:
-    """Compresses raw events, each by the latest dictionary of its provider that this process has met."""
+    """Compresses raw events, each with the latest dictionary of its provider that this process knows."""
 
     def __init__(self) -> None:
         self._without = zstandard.ZstdCompressor(level=_LEVEL)
         self._of_provider: dict[str, tuple[int, zstandard.ZstdCompressor]] = {}
 
     async def look_up(self, executor: Executor, events: Iterable[FeedbackEvent]) -> None:
-        """The dictionaries of the events' providers are known here. Raises StoreUnavailable."""
+        """Loads the dictionaries of the events' providers. Raises StoreUnavailable."""
         providers = {event.provider for event in events} - self._of_provider.keys()
         if not providers:
             return
@@ -51,19 +51,19 @@ class RawCompressor:
             self._of_provider[provider] = (number, zstandard.ZstdCompressor(level=_LEVEL, dict_data=dictionary))
 
     def compress(self, provider: str, raw: bytes) -> tuple[bytes, int | None]:
-        """The bytes as they are stored, and their `dictionary_id`; None for those that stay as they are."""
+        """The bytes to store and their `dictionary_id`, which is None if they are not compressed."""
         number, compressor = self._of_provider.get(provider, (WITHOUT_DICTIONARY, self._without))
         compressed = compressor.compress(raw)
         return (compressed, number) if len(compressed) < len(raw) else (raw, None)
 
 
 async def raw_decompressors(executor: Executor, ids: Iterable[int]) -> Mapping[int, zstandard.ZstdDecompressor]:
-    """A decompressor for each of these `dictionary_id`. Raises StoreUnavailable."""
-    wanted = {number for number in ids if number != WITHOUT_DICTIONARY}
+    """A decompressor for each of these dictionary ids. Raises StoreUnavailable."""
+    used_ids = {number for number in ids if number != WITHOUT_DICTIONARY}
     with store_errors("reading dictionaries"):
         records = (
-            await executor.fetch("SELECT id, content FROM dictionaries WHERE id = ANY ($1::smallint[])", list(wanted))
-            if wanted
+            await executor.fetch("SELECT id, content FROM dictionaries WHERE id = ANY ($1::smallint[])", list(used_ids))
+            if used_ids
             else []
         )
     return {
@@ -88,6 +88,6 @@ async def dictionary_versions(executor: Executor) -> set[tuple[str, int]]:
 
 
 async def insert_dictionaries(connection: Connection, dictionaries: Sequence[Dictionary]) -> None:
-    """Those that are missing are there; no dictionary is ever changed."""
+    """Inserts the missing dictionaries; never changes one. Raises StoreUnavailable."""
     with store_errors("storing dictionaries"):
         await connection.executemany(_INSERT, [(one.provider, one.version, one.content) for one in dictionaries])

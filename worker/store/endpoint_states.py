@@ -1,4 +1,4 @@
-"""Endpoints as followers of the feed: how they fare, and what a person decides about them."""
+"""Endpoints as followers of the feed: their state, and a person's decisions about them."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ _READ = "SELECT f.*, 0 AS waiting FROM feed_followers f WHERE f.name = $1"
 _DISABLED = """
     SELECT name, disabled_at IS NOT NULL AS disabled FROM feed_followers WHERE starts_with(name, $1) ORDER BY name
 """
-_TOLD = """
+_DELIVERED = """
     UPDATE feed_followers
        SET fresh_position = $4, bulk_position = $5, failing_since = NULL, attempts = 0, next_attempt_at = NULL,
            failure = NULL
@@ -34,7 +34,7 @@ _FAILED = """
            disabled_at = CASE WHEN $5 THEN $2 END
      WHERE name = $1 AND disabled_at IS NULL
 """
-# Waits for whoever gives positions: what is fresh and what is bulk was decided without this follower until then.
+# Waits for the session that gives positions: until then it has told fresh and bulk work apart without this follower.
 _ENABLE = """
     WITH feed AS (SELECT last_position FROM status_feed FOR SHARE)
     UPDATE feed_followers f
@@ -49,7 +49,7 @@ _ENABLE = """
 
 
 class EndpointState(Struct, frozen=True, kw_only=True):
-    """How an endpoint fares."""
+    """The state of an endpoint."""
 
     place: Follower
     failing_since: datetime | None
@@ -57,18 +57,18 @@ class EndpointState(Struct, frozen=True, kw_only=True):
     next_attempt_at: datetime | None
     failure: str | None
     disabled_at: datetime | None
-    waiting: int  # changes that it has not been told of; 0 where they were not counted
+    waiting: int  # changes that it has not received; 0 if they were not counted
 
 
 def follower_name(endpoint: str) -> str:
-    """The follower of the feed that an endpoint is."""
+    """The name of an endpoint as a follower of the feed."""
     return f"{_PREFIX}{endpoint}"
 
 
 async def endpoint_state(executor: Executor, endpoint: str, *, counted: bool = False) -> EndpointState | None:
-    """How the endpoint fares; None when no processor has met it yet. Raises StoreUnavailable.
+    """The endpoint's state; None if no processor has met it yet. Raises StoreUnavailable.
 
-    What waits for it is counted only when asked for: that takes a while where much waits.
+    Waiting changes are only counted if `counted`: that takes a while if they are many.
     """
     with store_errors("reading an endpoint's place in the feed"):
         record = await executor.fetchrow(_STATE if counted else _READ, follower_name(endpoint))
@@ -85,14 +85,14 @@ async def disabled_endpoints(executor: Executor) -> dict[str, bool]:
     return {record["name"].removeprefix(_PREFIX): record["disabled"] for record in records}
 
 
-async def note_told(executor: Executor, before: Follower, after: Follower) -> bool:
-    """Keeps the place that an endpoint has reached, and that it answers.
+async def note_delivery(executor: Executor, before: Follower, after: Follower) -> bool:
+    """Stores the place that an endpoint has reached, and that it works.
 
-    False when somebody else has moved it meanwhile, or disabled it. Raises StoreUnavailable.
+    False if somebody else has moved or disabled it meanwhile. Raises StoreUnavailable.
     """
     with store_errors("moving an endpoint's place in the feed"):
         done = await executor.execute(
-            *(_TOLD, before.name),
+            *(_DELIVERED, before.name),
             *(before.fresh_position, before.bulk_position, after.fresh_position, after.bulk_position),
         )
     return done == "UPDATE 1"
@@ -101,7 +101,7 @@ async def note_told(executor: Executor, before: Follower, after: Follower) -> bo
 async def note_failure(
     executor: Executor, name: str, *, now: datetime, next_attempt_at: datetime, failure: str, disable: bool
 ) -> None:
-    """Keeps that an attempt has failed and when the next one is due; with `disable` there is none.
+    """Stores that an attempt failed and when the next one is due; with `disable` there is none.
 
     Raises StoreUnavailable.
     """
@@ -112,9 +112,9 @@ async def note_failure(
 async def enable_endpoint(
     executor: Executor, endpoint: str, *, after_position: int | None = None, from_now: bool = False
 ) -> bool:
-    """The endpoint is sent to again, from where it stopped, after a position, or from now on.
+    """Sends to the endpoint again: from where it stopped, after a position, or from now on.
 
-    False when no processor has met it yet. Raises StoreUnavailable.
+    False if no processor has met it yet. Raises StoreUnavailable.
     """
     with store_errors("enabling an endpoint"):
         done = await executor.execute(_ENABLE, follower_name(endpoint), after_position, from_now)
@@ -122,7 +122,7 @@ async def enable_endpoint(
 
 
 async def forget_endpoint(executor: Executor, endpoint: str) -> bool:
-    """The endpoint's place in the feed is gone; False when there was none. Raises StoreUnavailable."""
+    """Removes the endpoint's place in the feed; False if it has none. Raises StoreUnavailable."""
     with store_errors("forgetting an endpoint"):
         done = await executor.execute("DELETE FROM feed_followers WHERE name = $1", follower_name(endpoint))
     return done == "DELETE 1"

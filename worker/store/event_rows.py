@@ -1,7 +1,7 @@
-"""The rows of events, and how they are written.
+"""Writes the rows of events.
 
-Entries that take effect in their order lie in `entries`. Calm events lie in months, `calm_events`, and those of them
-that outlive their month in `kept_calm_events`. Events that name nobody lie in `nameless_events`.
+Entries whose order matters are in `entries`. Calm events are in months, `calm_events`, and those that outlive their
+month in `kept_calm_events`. Events that name nobody are in `nameless_events`.
 """
 
 import operator
@@ -19,8 +19,8 @@ from worker.store.words import Words
 
 EventOfContact = tuple[FeedbackEvent, int | None]  # with its contact's id; None: it names nobody
 
-# Columns that hold what the event says, and then those that do not: in the order of `values`.
-_SAID_BY_EVENT = {
+# The columns that are fields of the event, and then the others, in the order of `values`.
+_EVENT_FIELDS = {
     "entry_key": "event_key",
     **{
         name: name
@@ -39,7 +39,7 @@ _SAID_BY_EVENT = {
     },
 }
 EVENT_COLUMNS = (
-    *_SAID_BY_EVENT,
+    *_EVENT_FIELDS,
     "contact_id",
     "rank",
     "reader_version",
@@ -52,18 +52,18 @@ EVENT_COLUMNS = (
     "raw",
     "dictionary_id",
 )
-_said_by_event: Callable[[FeedbackEvent], tuple[Any, ...]] = operator.attrgetter(*_SAID_BY_EVENT.values())
+_event_fields: Callable[[FeedbackEvent], tuple[Any, ...]] = operator.attrgetter(*_EVENT_FIELDS.values())
 
-# A word of an enumeration is hashed by a function in Python, and read from its class by another: a batch has thousands.
+# Hashing a member of an enumeration, or reading it from its class, calls functions in Python: a batch has thousands.
 _RANKS = {kind.value: rank for kind, rank in KIND_RANKS.items()}
 _NONE = Cause.NONE
-_RAW_KEPT: dict[KeepRaw, Callable[[FeedbackEvent], bool]] = {
+_KEEPS_RAW: dict[KeepRaw, Callable[[FeedbackEvent], bool]] = {
     KeepRaw.FAILURES: is_evidence,
     KeepRaw.ALL: lambda _: True,
     KeepRaw.NONE: lambda _: False,
 }
 
-# Events that name nobody have no contact whose lock would keep two writers apart: the primary key does.
+# Events that name nobody have no contact to lock, so their primary key keeps two writers apart.
 _INSERT_NAMELESS = f"""
     INSERT INTO nameless_events ({", ".join(EVENT_COLUMNS)})
     VALUES ({", ".join(f"${place}" for place in range(1, len(EVENT_COLUMNS) + 1))})
@@ -73,36 +73,36 @@ _INSERT_NAMELESS = f"""
 
 
 class EventEncoder:
-    """Makes rows of events: their words by ids, their raw bytes compressed. It remembers ids of one database."""
+    """Makes rows of events: words as ids, raw bytes compressed. It remembers the ids of one database."""
 
     def __init__(self, keep_raw: KeepRaw = KeepRaw.FAILURES, *, reader_version: int = READER_VERSION) -> None:
-        self._keeps_raw = _RAW_KEPT[keep_raw]
+        self._keeps_raw = _KEEPS_RAW[keep_raw]
         self._reader_version = reader_version
         self.campaigns = Campaigns()
         self._words = Words()
         self._compressor = RawCompressor()
 
     def keep_raw(self, keep: KeepRaw) -> None:
-        """Which events' own words are stored from now on."""
-        self._keeps_raw = _RAW_KEPT[keep]
+        """Sets the events whose raw bytes are stored from now on."""
+        self._keeps_raw = _KEEPS_RAW[keep]
 
     async def learn(self, executor: Executor, events: Sequence[FeedbackEvent]) -> None:
-        """New words and campaigns get ids. Outside the transaction that stores the events (see Words.learn)."""
+        """Gives new words and campaigns ids. Not in the transaction that stores the events (see Words.learn)."""
         await self.campaigns.learn(executor, events)
         await self._words.learn(executor, events)
         await self._compressor.look_up(executor, events)
 
     async def look_up(self, connection: Connection, events: Sequence[FeedbackEvent]) -> None:
-        """As far as words of the events have ids, these are known. What has none is stored beside its row."""
+        """Loads the ids of the events' words. Words without an id are stored beside their row."""
         await self._words.look_up(connection, events)
         await self._compressor.look_up(connection, events)
 
     def values(self, event_of_contact: EventOfContact) -> tuple[Any, ...]:
         """The row, in the order of EVENT_COLUMNS."""
         event, contact_id = event_of_contact
-        named = self._words.of(event)
-        cause, beside = None, named.beside
-        if event.cause is not _NONE:  # nearly all events have nothing to explain, and no word for it
+        words = self._words.of(event)
+        cause, beside = None, words.beside
+        if event.cause is not _NONE:  # nearly all events have no cause
             cause = self._words.id_of_cause(event.cause)
             if cause is None:
                 beside = {**(beside or {}), "cause": event.cause.value}
@@ -112,22 +112,22 @@ class EventEncoder:
         if event.raw and self._keeps_raw(event):
             raw, dictionary_id = self._compressor.compress(event.provider, event.raw)
         return (
-            *_said_by_event(event),
+            *_event_fields(event),
             contact_id,
             _RANKS[event.kind._value_],
             self._reader_version,
             event.tags or None,
             cause,
-            named.provider,
-            named.source,
-            named.vendor_event,
+            words.provider,
+            words.source,
+            words.vendor_event,
             beside,
             raw,
             dictionary_id,
         )
 
     async def copy(self, connection: Connection, table: str, events: Iterable[EventOfContact]) -> None:
-        """Writes events that are known to be new into one of the tables. Refused if one is not."""
+        """Writes new events into one of the tables. Postgres refuses it if one of them is not new."""
         await connection.copy_records_to_table(table, columns=EVENT_COLUMNS, records=map(self.values, events))
 
     async def insert_nameless(self, connection: Connection, event: FeedbackEvent) -> bool:

@@ -1,7 +1,7 @@
-"""Whoever is sent the status changes, with the place in the feed up to which it has them.
+"""The followers of the feed of status changes, each with its place: the changes that it has received.
 
-A follower reads two lanes: fresh changes, and bulk work, which fresh ones pass. Each lane is in the feed's order, and
-a contact with bulk work on its way has its next changes in that lane as well (number_status_changes), so that the
+A follower reads two lanes: fresh changes, and bulk work, which fresh changes overtake. Each lane is in the feed's
+order. The next changes of a contact with bulk work under way go into that lane as well (number_status_changes), so the
 changes of one contact never overtake each other.
 """
 
@@ -33,28 +33,28 @@ _NEXT = f"""
 _NEXT_FRESH = _NEXT.replace("ORDER BY", "AND NOT s.bulk ORDER BY")
 _NEXT_BULK = _NEXT.replace("ORDER BY", "AND s.bulk ORDER BY")
 
-# Of what is sent at once, so much at most is fresh: bulk work goes on, however much is fresh.
+# At most this share of the changes sent at once is fresh, so that bulk work goes on as well.
 _FRESH_SHARE = 0.9
 
 
 class Follower(Struct, frozen=True, kw_only=True):
-    """Up to where a follower has the changes."""
+    """A follower, and its place."""
 
     name: str
     fresh_position: int
     bulk_position: int
-    one_order_until: int  # up to here both lanes go in one order
+    one_order_until: int  # up to here both lanes have one order
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One change, and the follower's place once it has been told of it."""
+    """One change, and the follower's place after it."""
 
     change: StatusChanged
     after: Follower
 
 
 class Portion(Struct, frozen=True, kw_only=True):
-    """What a follower is told next, in the order of sending, and its place after all of it."""
+    """The next changes for a follower, in the order of sending, and its place after them."""
 
     steps: list[Step]
     end: Follower
@@ -66,20 +66,20 @@ class Portion(Struct, frozen=True, kw_only=True):
 
 
 async def ensure_follower(executor: Executor, name: str) -> None:
-    """There is a follower of this name; a new one is told what changes from now on. Raises StoreUnavailable."""
+    """Adds the follower if it is missing; a new one receives changes from now on. Raises StoreUnavailable."""
     with store_errors("taking a place in the feed"):
         await executor.execute(_ADD, name)
 
 
 async def read_follower(executor: Executor, name: str) -> Follower | None:
-    """The follower as it is stored; None when there is none of this name. Raises StoreUnavailable."""
+    """The stored follower; None if there is none of this name. Raises StoreUnavailable."""
     with store_errors("reading a follower's place in the feed"):
         record = await executor.fetchrow(_READ, name)
     return None if record is None else Follower(**record)
 
 
 async def move_follower(executor: Executor, before: Follower, after: Follower) -> bool:
-    """Keeps the place that the follower has reached; False when somebody else has moved it meanwhile.
+    """Stores the place that the follower has reached; False if somebody else has moved it meanwhile.
 
     Raises StoreUnavailable.
     """
@@ -92,19 +92,19 @@ async def move_follower(executor: Executor, before: Follower, after: Follower) -
 
 
 async def next_changes(executor: Executor, follower: Follower, *, limit: int) -> Portion:
-    """Up to `limit` changes that the follower has not had.
+    """Up to `limit` changes that the follower has not received.
 
-    Without steps and with a later place: there is nothing for it up to there. Number the changes first: those without
-    a position are not seen (worker.store.status_feed.number_changes). Raises StoreUnavailable.
+    Without steps, the later place says that there is nothing up to there. Number the changes first: changes without
+    a position are left out (worker.store.status_feed.number_changes). Raises StoreUnavailable.
     """
     with store_errors("reading the feed of status changes"):
         return await _next_changes(executor, follower, limit)
 
 
 async def _next_changes(executor: Executor, follower: Follower, limit: int) -> Portion:
-    if (begun := min(follower.fresh_position, follower.bulk_position)) < follower.one_order_until:
+    if (first := min(follower.fresh_position, follower.bulk_position)) < follower.one_order_until:
         until = follower.one_order_until
-        records = await executor.fetch(_NEXT, begun, until, limit)
+        records = await executor.fetch(_NEXT, first, until, limit)
         reached = _reached(records, limit, until)
         steps = [_step(record, follower, fresh=True, bulk=True) for record in records]
         return Portion(steps=steps, end=replace(follower, fresh_position=reached, bulk_position=reached))
@@ -113,7 +113,7 @@ async def _next_changes(executor: Executor, follower: Follower, limit: int) -> P
     fresh = await executor.fetch(_NEXT_FRESH, follower.fresh_position, last, most_fresh)
     end = replace(follower, fresh_position=_reached(fresh, most_fresh, last))
     steps = [_step(record, follower, fresh=True) for record in fresh]
-    # Bulk work, for its part, passes no fresh change that waits: it could be one of the same contact.
+    # Bulk work never overtakes a fresh change that waits, which could be of the same contact.
     most_bulk = limit - len(fresh)
     if most_bulk and end.bulk_position < end.fresh_position:
         bulk = await executor.fetch(_NEXT_BULK, end.bulk_position, end.fresh_position, most_bulk)
@@ -125,7 +125,7 @@ async def _next_changes(executor: Executor, follower: Follower, limit: int) -> P
 
 
 def _reached(records: list[asyncpg.Record], limit: int, last: int) -> int:
-    """The place after these: the last one's, or the end when there are no more."""
+    """The place after these: that of the last one, or the end if there are no more."""
     position: int = records[-1]["position"] if len(records) == limit else last
     return position
 

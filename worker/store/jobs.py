@@ -1,6 +1,6 @@
-"""Jobs as rows, and the parts they are divided into. A part belongs to whoever has locked it, and to nobody after that.
+"""Jobs as rows, and their parts. A part belongs to the transaction that has locked it.
 
-So there is no sign of life to give and none to miss: Postgres ends the transaction of a process that dies.
+So no process needs to give a sign of life: Postgres ends the transaction of a process that dies.
 """
 
 from collections import Counter
@@ -25,10 +25,10 @@ class JobRow(Row, frozen=True):
     plan: dict[str, Any]
     state: str
     round: int  # how often it was divided into parts
-    total: int  # about how much there is to do in this round, as its kind counts
+    total: int  # the approximate work of this round, in units of its kind
     requested_at: datetime
     requested_by: str
-    act_id: int | None  # the act that the job is
+    act_id: int | None  # the act of the job
     started_at: datetime | None
     ended_at: datetime | None
     cancelled_by: str | None
@@ -49,7 +49,7 @@ class PartRow(Row, frozen=True):
 
 
 class NewPart(Struct, frozen=True, kw_only=True):
-    """From `first` up to and with `last`."""
+    """A part from `first` to `last`, both included."""
 
     first: int
     last: int
@@ -57,7 +57,7 @@ class NewPart(Struct, frozen=True, kw_only=True):
 
 
 class JobProgress(Struct, frozen=True, kw_only=True):
-    """How far a job is."""
+    """The progress of a job."""
 
     job: JobRow
     done: int  # of job.total
@@ -80,7 +80,7 @@ _ALL_PARTS = f"SELECT {PartRow.select_list()} FROM job_parts WHERE job_id = $1 O
 async def insert_job(
     executor: Executor, kind: str, plan: Mapping[str, Any], *, now: datetime, by: str, act_id: int | None = None
 ) -> int:
-    """Adds a job and gives its id; in the caller's transaction, if it has one. Raises StoreUnavailable."""
+    """Adds a job, in the caller's transaction if it has one; returns its id. Raises StoreUnavailable."""
     with store_errors("adding a job"):
         job_id: int = await executor.fetchval(
             "INSERT INTO jobs (kind, plan, state, requested_at, requested_by, act_id)"
@@ -95,19 +95,19 @@ async def insert_job(
 
 
 async def list_jobs(executor: Executor, *, limit: int) -> list[JobRow]:
-    """The latest ones first. Raises StoreUnavailable."""
+    """The jobs, latest first. Raises StoreUnavailable."""
     with store_errors("reading jobs"):
         return JobRow.rows(await executor.fetch(f"{_JOB} ORDER BY id DESC LIMIT $1", limit))
 
 
 async def open_jobs(executor: Executor) -> list[JobRow]:
-    """Those that have not ended, the oldest first. Raises StoreUnavailable."""
+    """The jobs that have not ended, oldest first. Raises StoreUnavailable."""
     with store_errors("looking for jobs"):
         return JobRow.rows(await executor.fetch(_OPEN))
 
 
 async def open_job_id(connection: Connection, kind: str) -> int | None:
-    """The latest job of this kind that is to go on, or None."""
+    """The latest job of this kind that has neither ended nor been cancelled, or None."""
     job_id: int | None = await connection.fetchval(
         "SELECT max(id) FROM jobs WHERE kind = $1 AND state IN ('planned', 'running') AND cancelled_by IS NULL", kind
     )
@@ -115,7 +115,7 @@ async def open_job_id(connection: Connection, kind: str) -> int | None:
 
 
 async def read_job(executor: Executor, job_id: int) -> JobProgress | None:
-    """One job and how far it is, or None. Raises StoreUnavailable."""
+    """One job and its progress, or None. Raises StoreUnavailable."""
     with store_errors("reading a job"):
         jobs = JobRow.rows(await executor.fetch(f"{_JOB} WHERE id = $1", job_id))
         parts = PartRow.rows(await executor.fetch(_ALL_PARTS, job_id)) if jobs else []
@@ -127,7 +127,10 @@ async def read_job(executor: Executor, job_id: int) -> JobProgress | None:
 
 
 async def cancel_job(executor: Executor, job_id: int, *, by: str) -> bool:
-    """Nobody begins another step of it; False if it has ended or there is none. Raises StoreUnavailable."""
+    """Cancels the job, so that no further step begins; False if it has ended or does not exist.
+
+    Raises StoreUnavailable.
+    """
     with store_errors("cancelling a job"):
         cancelled = await executor.fetchval(
             "UPDATE jobs SET cancelled_by = coalesce(cancelled_by, $2)"
@@ -139,7 +142,7 @@ async def cancel_job(executor: Executor, job_id: int, *, by: str) -> bool:
 
 
 async def cancel_open_jobs(connection: Connection, kind: str, *, by: str) -> None:
-    """Nobody begins another step of any job of this kind that is there now."""
+    """Cancels all open jobs of this kind, so that no further step of them begins."""
     await connection.execute(
         "UPDATE jobs SET cancelled_by = coalesce(cancelled_by, $2) WHERE kind = $1 AND state IN ('planned', 'running')",
         kind,
@@ -149,26 +152,26 @@ async def cancel_open_jobs(connection: Connection, kind: str, *, by: str) -> Non
 
 async def is_open(connection: Connection, job_id: int) -> bool:
     """True until the job has ended."""
-    found: bool = await connection.fetchval(
+    has_not_ended: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM jobs WHERE id = $1 AND state IN ('planned', 'running'))", job_id
     )
-    return found
+    return has_not_ended
 
 
 async def lock_job(connection: Connection, job_id: int) -> JobRow | None:
-    """The job if it has not ended; None also while another process has it."""
+    """Locks the job; None if it has ended, or while another process has it."""
     jobs = JobRow.rows(await connection.fetch(_LOCK_JOB, job_id))
     return jobs[0] if jobs else None
 
 
 async def lock_part(connection: Connection, job_id: int) -> PartRow | None:
-    """A part on which there is something to do and nobody at work; None when there is none."""
+    """Locks a part with something left to do on which nobody works; None if there is none."""
     parts = PartRow.rows(await connection.fetch(_LOCK_PART, job_id))
     return parts[0] if parts else None
 
 
 async def move_part(connection: Connection, part: PartRow, *, place: int, counts: Mapping[str, int]) -> None:
-    """Notes how far a locked part is; `counts` are those of this step."""
+    """Stores the progress of a locked part; `counts` are those of this step."""
     await connection.execute(
         "UPDATE job_parts SET place = $3, counts = $4 WHERE job_id = $1 AND number = $2",
         part.job_id,
@@ -179,7 +182,7 @@ async def move_part(connection: Connection, part: PartRow, *, place: int, counts
 
 
 async def has_unfinished_parts(connection: Connection, job_id: int) -> bool:
-    """True while there is something to do, or being done, in this round."""
+    """True until all parts of this round are finished."""
     unfinished: bool = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM job_parts WHERE job_id = $1 AND place <= last)", job_id
     )
@@ -187,7 +190,7 @@ async def has_unfinished_parts(connection: Connection, job_id: int) -> bool:
 
 
 async def round_counts(connection: Connection, job_id: int) -> dict[str, int]:
-    """What the steps of this round have counted so far."""
+    """The counts of this round so far."""
     total: Counter[str] = Counter()
     for part in PartRow.rows(await connection.fetch(_ALL_PARTS, job_id)):
         total.update(part.counts)
@@ -195,7 +198,7 @@ async def round_counts(connection: Connection, job_id: int) -> dict[str, int]:
 
 
 async def begin_round(connection: Connection, job: JobRow, parts: Sequence[NewPart], *, now: datetime) -> None:
-    """The locked job goes on with these parts, and what it has counted so far is kept."""
+    """Begins the next round of the locked job with these parts, and keeps its counts so far."""
     await _end_round(connection, job)
     await connection.execute(
         "INSERT INTO job_parts (job_id, number, first, last, place, limited_to)"
@@ -219,7 +222,7 @@ async def begin_round(connection: Connection, job: JobRow, parts: Sequence[NewPa
 async def end_job(
     connection: Connection, job: JobRow, state: str, *, now: datetime, error: str | None = None
 ) -> dict[str, int]:
-    """The locked job has ended so; gives what it has counted."""
+    """Ends the locked job in this state; returns its counts."""
     counts = await _end_round(connection, job)
     await connection.execute(
         "UPDATE jobs SET state = $2, ended_at = $3, error = $4 WHERE id = $1", job.id, state, now, error

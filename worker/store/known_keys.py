@@ -1,7 +1,7 @@
-"""Which entries are stored already, by their keys.
+"""Looks up by their keys which entries are stored already.
 
-A repeat may have been read as another kind before, so that it lies in another table than it would be put into now.
-`arrival_dated_events` registers calm events that are known by their key alone, whatever time a repeat names.
+An earlier version may have read a repeat as another kind, so that it is in another table than it would be now.
+`arrival_dated_events` registers calm events that their key alone identifies, whatever time a repeat names.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from worker.store.row import Row
 
 
 class KeyInMonth(Row, frozen=True):
-    """What is unique among the calm events of the months."""
+    """The unique key of calm events in months."""
 
     contact_id: int
     occurred_at: datetime
@@ -22,23 +22,23 @@ class KeyInMonth(Row, frozen=True):
 
 
 class KeyOfContact(Row, frozen=True):
-    """What is unique among entries, and among the calm events that outlive their month."""
+    """The unique key of entries, and of calm events that outlive their month."""
 
     contact_id: int
     entry_key: bytes
 
 
 class FormerKey(Row, frozen=True):
-    """An event's key, and one that a former version may have stored it under."""
+    """An event's key, and a key under which a former version may have stored it."""
 
     occurred_at: datetime
     entry_key: bytes
     former_key: bytes
-    contact_id: int | None  # None where nothing of its contact is stored
+    contact_id: int | None  # None if its contact is not stored
 
 
 class RegisteredKey(Row, frozen=True):
-    """A calm event that is known by its key alone."""
+    """A calm event that its key alone identifies."""
 
     event_key: bytes
     occurred_at: datetime
@@ -51,8 +51,8 @@ _IN_MONTHS = f"""
         ON e.contact_id = k.contact_id AND e.occurred_at = k.occurred_at AND e.entry_key = k.entry_key
 """  # noqa: S608 - the column list is made of the names above
 
-# Compared as rows, which Postgres can do by the primary key alone: with `=` it may take the index that begins with the
-# contact while the table is empty, keep this plan, and read all of a contact for each key when the table has grown.
+# Compared as rows, so that only the primary key serves: with `=` Postgres may choose the index that begins with the
+# contact while the table is empty, keep this plan, and read a whole contact for each key when the table has grown.
 _AMONG_ENTRIES = f"""
     SELECT e.entry_key
       FROM {KeyOfContact.unnest("k")}
@@ -69,8 +69,8 @@ _AMONG_KEPT = f"""
       JOIN kept_calm_events e ON e.contact_id = k.contact_id AND e.entry_key = k.entry_key
 """  # noqa: S608 - as above
 
-# What the first byte of a key was while it told the place of the event's kind, and what it is today: the parts behind
-# it may be a former version's too.
+# The first byte of a key: the place of the event's kind in former versions, and the one of today, because the rest may
+# be a former version's as well.
 _FORMER_FIRST_BYTES = [*range(13), 0x80]
 _AS_FORMER = "SELECT FROM unnest($1::integer[]) AS form (first_byte) JOIN"
 _FORMER = "set_byte(k.former_key, 0, form.first_byte)"
@@ -106,33 +106,33 @@ _REGISTERED = """
 
 
 async def registered_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
-    """Those of the keys whose events are stored, whatever time and whatever contact they are said to have now."""
+    """The keys whose events are stored, with whatever time and contact."""
     if not keys or not await connection.fetchval(_ANY_REGISTERED):
         return set()
     return {key for (key,) in await connection.fetch(_REGISTERED, keys)}
 
 
 async def register(connection: Connection, events: Sequence[FeedbackEvent]) -> None:
-    """Registers events whose key alone decides. Refused if one is registered already."""
+    """Registers events that their key alone identifies. Postgres refuses it if one is registered already."""
     if events:
         rows = [RegisteredKey(event_key=event.event_key, occurred_at=event.occurred_at) for event in events]
         await connection.execute(_REGISTER, *RegisteredKey.arrays(rows))
 
 
 async def contacts_with_entries(connection: Connection, contact_ids: Sequence[int]) -> list[int]:
-    """Those of the contacts that have entries that stay. Few have: it saves asking for each key of the others."""
+    """The contacts with rows in `entries`. They are few, so the keys of the others need not be looked up."""
     if not contact_ids:
         return []
     return [contact_id for (contact_id,) in await connection.fetch(_WITH_ENTRIES, contact_ids)]
 
 
 async def known_in_months(connection: Connection, asked: Sequence[KeyInMonth]) -> set[bytes]:
-    """The keys of calm events that are stored in a month, each asked for with the time that it would have."""
+    """The keys of calm events that are stored in a month, each looked up with its time."""
     return await _known(connection, _IN_MONTHS, KeyInMonth.arrays(asked)) if asked else set()
 
 
 async def known_among_entries(connection: Connection, asked: Sequence[KeyOfContact]) -> set[bytes]:
-    """The keys of those that are stored as entries that stay."""
+    """The keys that are stored in `entries`."""
     return await _known(connection, _AMONG_ENTRIES, KeyOfContact.arrays(asked)) if asked else set()
 
 
@@ -142,7 +142,7 @@ async def known_among_kept(connection: Connection, asked: Sequence[KeyOfContact]
 
 
 async def known_by_former_keys(connection: Connection, asked: Sequence[FormerKey]) -> set[bytes]:
-    """The keys of those that a former version has stored, whichever first byte it gave them."""
+    """The keys that a former version has stored, with any first byte."""
     if not asked:
         return set()
     return await _known(connection, _BY_FORMER_KEY, [_FORMER_FIRST_BYTES, *FormerKey.arrays(asked)])
@@ -153,7 +153,7 @@ async def _known(connection: Connection, statement: str, parameters: list[list[A
 
 
 async def former_keys_until(executor: Executor) -> datetime | None:
-    """Events that occurred before this moment may be stored by a former key; None where none can be.
+    """Events that occurred before this moment may be stored by a former key; None if there are no such events.
 
     Raises StoreUnavailable.
     """

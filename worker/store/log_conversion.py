@@ -1,8 +1,8 @@
-"""Events of the former shape become entries of the log: read in stretches of their tables, written as new ones are.
+"""Converts events of the former shape into entries of the log, one stretch of a table at a time.
 
-The tables of the former shape are `former_events`, in months, and `former_kept_events`. How far each is converted is
-noted in the transaction that did it, and a table is dropped when all of it is. When both are gone, `log_conversion` is
-too: as long as it is there, no processor starts (worker.store.readiness).
+The tables of the former shape are `former_events`, in months, and `former_kept_events`. The transaction that converts a
+stretch stores the progress, and a table is dropped when all of it is converted. After both, `log_conversion` is dropped
+too: as long as it exists, no processor starts (worker.store.readiness).
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ from worker.store.partitions import make_partitions
 from worker.store.pool import Connection, Executor, Pool, store_errors
 from worker.store.sessions import session, transaction
 
-FORMER_READER = 0  # the reader_version of what is converted
+FORMER_READER = 0  # the reader_version of converted events
 _DOING = "converting events of the former shape"
 _KEPT = "former_kept_events"
 _MONTH = "events_%Y_%m"
 
 _IS_DUE = "SELECT to_regclass('log_conversion') IS NOT NULL"
-# The kept ones first: of two copies with one key they are the older.
+# Kept events first: of two copies with one key they are the older one.
 _TABLES = """
     SELECT relname FROM (
         SELECT c.relname, 1 AS place FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -36,7 +36,7 @@ _TABLES = """
         SELECT c.relname, 0 FROM pg_class c WHERE c.oid = to_regclass($2)) t
      ORDER BY place, relname
 """
-_LARGE = 100_000  # rows, beyond which they are not counted one by one
+_LARGE = 100_000  # rows: larger tables are estimated
 _ROWS = """
     SELECT reltuples::bigint AS rows, pg_relation_size(oid) / current_setting('block_size')::bigint AS blocks
       FROM pg_class WHERE oid = $1::text::regclass
@@ -46,7 +46,7 @@ _NOTE = """
     INSERT INTO log_conversion (table_name, next_block) VALUES ($1, $2)
     ON CONFLICT (table_name) DO UPDATE SET next_block = excluded.next_block
 """
-# One stretch at a time, whoever converts.
+# One stretch at a time, in all processes.
 _ADVISORY_LOCK = 0x6C6F67
 _TURN = "SELECT pg_advisory_xact_lock($1)"
 # Not by to_regclass, which may still remember a table that was dropped while we waited for our turn.
@@ -70,23 +70,23 @@ _FINISH = "DROP TABLE IF EXISTS former_events, former_kept_events, log_conversio
 
 
 class Stretch(Struct, frozen=True, kw_only=True):
-    """What one transaction converted of a table."""
+    """The part of a table that one transaction converted."""
 
     table: str
     events: int
     next_block: int
     blocks: int  # of the table
-    dropped: bool  # all of it was converted before
+    dropped: bool  # all of it had been converted before
 
 
 async def conversion_is_due(executor: Executor) -> bool:
-    """True as long as events of the former shape are not all converted. Raises StoreUnavailable."""
+    """True until all events of the former shape are converted. Raises StoreUnavailable."""
     with store_errors(_DOING):
         return bool(await executor.fetchval(_IS_DUE))
 
 
 async def events_to_convert(executor: Executor) -> int:
-    """How many events are of the former shape: of large tables roughly. Also for a database yet to be migrated.
+    """How many events have the former shape; an estimate for large tables. Works before the migration too.
 
     Raises StoreUnavailable.
     """
@@ -113,15 +113,15 @@ async def _rows_left(executor: Executor, table: str, *, is_under_way: bool) -> i
 
 
 async def former_tables(pool: Pool) -> list[str]:
-    """The tables that are not converted yet, in the order in which they are to be. Raises StoreUnavailable."""
+    """The tables that are not converted yet, in the order of conversion. Raises StoreUnavailable."""
     with store_errors(_DOING):
         return [table for (table,) in await pool.fetch(_TABLES, "former_events", _KEPT)]
 
 
 async def convert_stretch(pool: Pool, encoder: EventEncoder, table: str, *, most_blocks: int) -> Stretch | None:
-    """Converts the next stretch of the table, or drops the table when there is none; None if the table is gone.
+    """Converts the next stretch of the table, or drops the table if there is none; None if the table is gone.
 
-    Whoever else converts waits meanwhile. Raises StoreUnavailable, and SchemaOutOfDate for a word that this
+    Other conversions wait meanwhile. Raises StoreUnavailable, and SchemaOutOfDate for a word that this
     version does not know.
     """
     async with transaction(pool, _DOING) as connection:
@@ -145,7 +145,7 @@ async def convert_stretch(pool: Pool, encoder: EventEncoder, table: str, *, most
 
 
 async def finish_conversion(pool: Pool) -> None:
-    """Nothing is left of the former shape; processors may start. All tables are converted. Raises StoreUnavailable."""
+    """Ends the conversion after all tables are converted; processors may start then. Raises StoreUnavailable."""
     async with transaction(pool, _DOING) as connection:
         await connection.execute(_TURN, _ADVISORY_LOCK)
         await connection.execute(_FINISH)
@@ -169,7 +169,7 @@ async def _take_over(
 
 
 def _event(row: asyncpg.Record) -> FeedbackEvent:
-    """The event of a former row; whose it is, its contact's id tells."""
+    """The event of a former row, without account and address: the row names its contact by id."""
     try:
         kind, cause = Kind(row["kind"]), Cause(row["cause"])
     except ValueError as error:

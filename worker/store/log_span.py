@@ -11,12 +11,12 @@ END: Place = (datetime.max.replace(tzinfo=UTC), 0, b"")
 
 
 class Span(Struct, frozen=True, kw_only=True):
-    """What lies between two places; neither of them is part of it."""
+    """The log between two places, both excluded."""
 
     after: Place = BEGINNING
     before: Place = END
 
 
 def from_time(time: datetime | None) -> Place:
-    """The place before all that occurred at this time or later."""
+    """The place before everything that occurred at this time or later."""
     return BEGINNING if time is None else (time, -1, b"")

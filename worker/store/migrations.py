@@ -21,13 +21,13 @@ _CONNECT_SECONDS = 10.0
 
 
 async def migrate(dsn: str, *, dry_run: bool = False) -> list[str]:
-    """The database is at this program's version when this returns; gives the names of what was applied.
+    """Brings the database to this program's version; returns the names of the applied migrations.
 
-    With dry_run nothing is changed and the names are what would be. Raises StoreUnavailable, also while somebody
-    restores the database, and ImpossibleSetting for a wrong URL.
+    With dry_run, returns the names of the missing ones and changes nothing. Raises StoreUnavailable, also while
+    somebody restores the database, and ImpossibleSetting for a wrong URL.
     """
-    # The migrating library makes tables of its own even to look, and tells a wrong password or database no other
-    # than a server that is away.
+    # The migrating library creates its own tables even to look, and cannot tell a wrong password or database from a
+    # server that is away.
     missing = await missing_migrations(dsn)
     if dry_run:
         return missing
@@ -38,7 +38,7 @@ async def migrate(dsn: str, *, dry_run: bool = False) -> list[str]:
 
 
 async def give_rights(dsn: str) -> None:
-    """The roles of deploy/postgres-roles.sql, as far as they are there, have today's rights and no others.
+    """Gives the existing roles of deploy/postgres-roles.sql today's rights, and no others.
 
     Raises StoreUnavailable, and ImpossibleSetting if the user does not own the tables.
     """
@@ -54,7 +54,7 @@ async def give_rights(dsn: str) -> None:
 
 
 async def require_current_schema(dsn: str) -> None:
-    """Raises SchemaOutOfDate when `bouncekeeper migrate` has something to do."""
+    """Raises SchemaOutOfDate if `bouncekeeper migrate` has something to do."""
     if missing := await migrate(dsn, dry_run=True):
         raise SchemaOutOfDate(
             f"the database lacks {', '.join(missing)}: run `bouncekeeper migrate`, then start this again"
@@ -93,8 +93,8 @@ def _apply(dsn: str) -> list[str]:
             if todo:
                 with backend.lock():
                     for migration in todo:
-                        # yoyo's own way commits what a file does before it notes that it was done: a process killed
-                        # in between would leave a database that no later one could bring on.
+                        # yoyo itself commits a file's changes before it notes that the file was applied: if it were
+                        # killed in between, no later run could continue.
                         with backend.transaction():
                             migration.process_steps(backend, "apply")
                             backend.mark_one(migration, log=False)
@@ -104,7 +104,7 @@ def _apply(dsn: str) -> list[str]:
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's, without its attempts that must fail: each is an error in the log of Postgres."""
+    """yoyo's backend without its attempts that must fail: each is an error in the log of Postgres."""
 
     create_lock_table_sql = PostgresqlPsycopgBackend.create_lock_table_sql.replace(
         "CREATE TABLE", "CREATE TABLE IF NOT EXISTS"

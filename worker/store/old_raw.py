@@ -1,4 +1,4 @@
-"""The vendor's own words of old events: dropped some rows at a time, while the events stay."""
+"""Drops the raw bytes of old events some rows at a time; the events stay."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from worker.store.pool import Connection
 
 TABLES_WITH_RAW = ("entries", "calm_events", "kept_calm_events", "nameless_events")
 
-# A row is named by its partition and its place there. One that somebody else has locked just now has its turn later.
+# A row is identified by its partition and its place there. Rows that are locked just now are dropped later.
 _DROP = """
     WITH old AS (
         SELECT tableoid AS partition, ctid AS place FROM {table}
@@ -19,7 +19,7 @@ _DROP = """
 
 
 async def drop_raw_before(connection: Connection, table: str, moment: datetime, *, limit: int) -> int:
-    """How many of at most `limit` events, which had arrived before the moment, lost the vendor's own words."""
+    """Drops the raw bytes of up to `limit` events that arrived before the moment. Returns how many."""
     if table not in TABLES_WITH_RAW:
         raise AssertionError(f"{table} holds no events")
     done = await connection.execute(_DROP.format(table=table), moment, limit)

@@ -8,7 +8,7 @@ from worker.store.pool import Executor, store_errors
 
 
 class Backlog(Struct, frozen=True, kw_only=True):
-    """Status changes that were committed and that a follower of the feed has not been told of."""
+    """Committed status changes that a follower of the feed has not received."""
 
     follower: str
     waiting: int
@@ -30,7 +30,7 @@ _BACKLOGS = """
 
 
 async def backlogs(executor: Executor) -> list[Backlog]:
-    """What waits for each follower of the feed. Raises StoreUnavailable."""
+    """The backlog of each follower of the feed. Raises StoreUnavailable."""
     with store_errors("counting what is yet to be announced"):
         records = await executor.fetch(_BACKLOGS)
     return [Backlog(**record) for record in records]

@@ -1,11 +1,11 @@
-"""How often parcels were tried that were lent more than once: worker.processor.trials. All raise StoreUnavailable."""
+"""Counts how often parcels that were lent again were tried (worker.processor.trials). All raise StoreUnavailable."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from worker.store.pool import Pool, store_errors
 
-# A parcel that nobody has met for so long is in no queue any more.
+# A parcel that nobody has met for this long is in no queue any more.
 _FORGOTTEN_AFTER = timedelta(days=30)
 
 _DOING = "counting how often parcels were tried"
@@ -30,28 +30,28 @@ _FORGET = "DELETE FROM parcel_attempts WHERE noted_at < $1"
 
 
 async def note_parcels(pool: Pool, hashes: Collection[bytes], *, now: datetime) -> dict[bytes, int | None]:
-    """Notes that these parcels were lent again; gives how often each was tried alone, None if it is noted just now."""
+    """Notes that these parcels were lent again; returns how often each was tried alone, None if it had no note."""
     with store_errors(_DOING):
         rows = await pool.fetch(_NOTE, list(set(hashes)), now)
     return {row["parcel_hash"]: row["attempts"] if row["known"] else None for row in rows}
 
 
 async def count_attempt(pool: Pool, parcel_hash: bytes, *, now: datetime) -> int:
-    """One attempt more, on record before it is made; gives how many they are."""
+    """Counts one attempt more, before it is made; returns the number of attempts."""
     with store_errors(_DOING):
         attempts: int = await pool.fetchval(_COUNT, parcel_hash, now)
     return attempts
 
 
 async def strike_parcels(pool: Pool, hashes: Collection[bytes]) -> None:
-    """They are done."""
+    """Deletes the notes of parcels that are done."""
     if hashes:
         with store_errors(_DOING):
             await pool.execute(_STRIKE, list(hashes))
 
 
 async def restore_attempts(pool: Pool, before: Mapping[bytes, int | None]) -> None:
-    """As if these parcels had not been met: what was noted of them before holds again."""
+    """Restores the notes of these parcels from before they were met."""
     known = {parcel_hash: attempts for parcel_hash, attempts in before.items() if attempts is not None}
     with store_errors(_DOING):
         async with pool.acquire() as connection, connection.transaction():
@@ -60,6 +60,6 @@ async def restore_attempts(pool: Pool, before: Mapping[bytes, int | None]) -> No
 
 
 async def forget_attempts(pool: Pool, *, now: datetime) -> None:
-    """Strikes out parcels that no queue has any more."""
+    """Deletes the notes of parcels that are in no queue any more."""
     with store_errors(_DOING):
         await pool.execute(_FORGET, now - _FORGOTTEN_AFTER)

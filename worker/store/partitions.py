@@ -1,6 +1,6 @@
-"""The months of `calm_events`: made ahead, made when an older one turns up, retired and dropped when old.
+"""The months of `calm_events`: made ahead, made for older events that arrive, retired and dropped when old.
 
-Functions of the database do it, one at a time, because whoever processes events may not alter the schema.
+Functions of the database do it, one at a time, because the role of processors may not alter the schema.
 """
 
 from collections.abc import Iterable
@@ -32,16 +32,16 @@ async def existing_partitions(connection: Connection) -> list[datetime]:
 
 
 async def make_partitions(connection: Connection, months: Iterable[datetime]) -> list[datetime]:
-    """Each of the months has a partition when this returns; gives those that were made."""
-    wanted = sorted({month_of(month) for month in months})
+    """Makes the missing partitions of these months; returns the months of the new ones."""
+    in_order = sorted({month_of(month) for month in months})
     async with connection.transaction():
-        return [month for month in wanted if await connection.fetchval("SELECT make_month_of_calm_events($1)", month)]
+        return [month for month in in_order if await connection.fetchval("SELECT make_month_of_calm_events($1)", month)]
 
 
 async def retire_partition(connection: Connection, month: datetime) -> None:
-    """Nothing is written to the month any more: whoever tries gets MonthClosed.
+    """Closes the month for writing: an attempt raises MonthClosed.
 
-    Waits for whoever is writing to it. What is in it can be read until it is dropped.
+    Waits for transactions that write to it. Its events can be read until it is dropped.
     """
     await connection.execute("SELECT retire_month_of_calm_events($1)", month)
 
@@ -58,8 +58,8 @@ async def retired_months(connection: Connection) -> set[datetime]:
 
 
 async def drop_partition(connection: Connection, month: datetime) -> None:
-    """The retired month's events are gone.
+    """Drops the retired month with its events.
 
-    Those that still have a say must be kept before (worker.contacts.retention).
+    The events that still matter must be kept before (worker.contacts.retention).
     """
     await connection.execute("SELECT drop_month_of_calm_events($1)", month)

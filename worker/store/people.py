@@ -1,6 +1,6 @@
-"""Tags of contacts, and people with their addresses: what callers say of the contacts that they add.
+"""Tags of contacts, and people with their addresses, as callers send them with the contacts that they add.
 
-Whoever writes here has locked the contact's row.
+Callers that write have locked the contact's row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ class ContactTag(Row, frozen=True):
 
 
 class PersonAddress(Row, frozen=True):
-    """A contact is an address of a person."""
+    """A contact as an address of a person."""
 
     account: str
     person: str
     contact_id: int
-    field: str  # "" for nothing
+    field: str  # "" if unknown
     added_at: datetime
     act_id: int
 
@@ -83,19 +83,19 @@ _MOVE = (
 
 
 async def insert_tags(connection: WriterConnection, tags: Sequence[ContactTag]) -> None:
-    """Stores those that are new; their act is stored before."""
+    """Stores the new ones; their act is stored already."""
     if tags:
         await connection.execute(_INSERT_TAGS, *ContactTag.arrays(tags))
 
 
 async def insert_addresses(connection: WriterConnection, addresses: Sequence[PersonAddress]) -> None:
-    """Stores those that are new; their act is stored before."""
+    """Stores the new ones; their act is stored already."""
     if addresses:
         await connection.execute(_INSERT_ADDRESSES, *PersonAddress.arrays(addresses))
 
 
 async def delete_tags(connection: WriterConnection, contact_id: int, tags: Sequence[str]) -> list[str]:
-    """Those that the contact had; it has them no longer."""
+    """Deletes these tags of the contact; returns the deleted ones."""
     records = await connection.fetch(
         "DELETE FROM contact_tags WHERE contact_id = $1 AND tag = ANY ($2::text[]) RETURNING tag",
         contact_id,
@@ -107,7 +107,7 @@ async def delete_tags(connection: WriterConnection, contact_id: int, tags: Seque
 async def delete_addresses(
     connection: WriterConnection, contact_id: int, people: Sequence[tuple[str, str | None]]
 ) -> list[tuple[str, str]]:
-    """The people and fields that the contact was an address of, and is no longer; None means every field."""
+    """Deletes the contact from these people; a field of None means every field. Returns the deleted (person, field)."""
     records = await connection.fetch(
         """
         DELETE FROM people p USING unnest($2::text[], $3::text[]) AS leaving (person, field)
@@ -131,7 +131,7 @@ async def tags_of(executor: Executor, contact_id: int, *, limit: int) -> list[st
 
 
 async def people_of(executor: Executor, contact_id: int, *, limit: int) -> list[tuple[str, str]]:
-    """The people whose address the contact is, each with the field. Raises StoreUnavailable."""
+    """The people to whom the contact belongs, each with the field. Raises StoreUnavailable."""
     with store_errors("reading people"):
         records = await executor.fetch(
             "SELECT person, field FROM people WHERE contact_id = $1 ORDER BY person, field LIMIT $2", contact_id, limit
@@ -140,7 +140,7 @@ async def people_of(executor: Executor, contact_id: int, *, limit: int) -> list[
 
 
 async def siblings_of(executor: Executor, contact_id: int, *, limit: int) -> list[PersonContact]:
-    """Other addresses of the people whose address the contact is. Raises StoreUnavailable."""
+    """The other addresses of the people to whom the contact belongs. Raises StoreUnavailable."""
     with store_errors("reading people"):
         return PersonContact.rows(await executor.fetch(_SIBLINGS, contact_id, limit))
 
@@ -152,7 +152,7 @@ async def addresses_of(executor: Executor, account: str, person: str, *, limit: 
 
 
 async def move_people(connection: Connection, into: Mapping[int, int]) -> None:
-    """What was said of the contacts that are keys here is said of those that are values; the keys are about to go."""
+    """Moves tags and people from contacts that are keys to those that are values; the keys are about to be deleted."""
     old = list(into.keys())
     for statement in _MOVE:
         await connection.execute(statement, old, list(into.values()))

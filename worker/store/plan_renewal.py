@@ -1,10 +1,10 @@
-"""Sessions plan their statements anew while the tables grow.
+"""Makes sessions plan their statements again while the tables grow.
 
-A statement of a batch keeps one plan (see ONE_PLAN). A plan that was made while a table was empty, and known to be so
-because somebody had analyzed it, may read the whole table for each row that is asked for: a few thousand contacts make
-it a hundred times slower, and only the next ANALYZE would end that. Planned again, Postgres looks at the size that the
-table has then. So a session's plans are never older than the session was when it made them, and never older than a
-minute; planning a batch's statements takes milliseconds.
+A statement of a batch keeps one plan (see ONE_PLAN). A plan that was made while a table was empty, and analyzed as
+empty, may read the whole table for each row of the question: a few thousand contacts make it a hundred times slower,
+and only the next ANALYZE would end that. With a new plan Postgres considers the current size of the table. So a
+session's plans are never older than the session was when it made them, and never older than a minute; planning a
+batch's statements takes milliseconds.
 """
 
 import time
@@ -18,7 +18,7 @@ _OLDEST_PLAN_SECONDS = 60.0
 
 
 class _Planned(Struct):
-    """When a session was opened, and when it began to make the plans that it has, by the monotonic clock."""
+    """When a session was opened, and when it began to make its current plans, by the monotonic clock."""
 
     opened_at: float
     planned_at: float

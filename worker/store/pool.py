@@ -1,4 +1,4 @@
-"""Connections to Postgres: how they are opened, and which errors mean "later"."""
+"""Opens connections to Postgres, and translates its errors: some of them mean "later"."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Session: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # a connection that the pool has lent
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
-Executor: TypeAlias = "Pool | Connection"  # a pool lends a connection for the one statement
+Executor: TypeAlias = "Pool | Connection"  # a pool lends a connection for a single statement
 
-# Sessions with the staging tables, without which nobody can write contacts. Only worker.store.writer_pool makes them.
+# Sessions with staging tables, which are needed to write contacts. Only worker.store.writer_pool makes them.
 if TYPE_CHECKING:
     WriterPool = NewType("WriterPool", asyncpg.Pool[asyncpg.Record])
     WriterConnection = NewType("WriterConnection", PoolConnectionProxy[asyncpg.Record])
@@ -29,9 +29,9 @@ _JSONB_VERSION = b"\x01"  # the first byte of jsonb on the wire
 _json_encoder = msgspec.json.Encoder()
 _json_decoder = msgspec.json.Decoder()
 
-# All that asyncpg raises. What store_errors lets pass of it is a mistake of ours.
+# Everything that asyncpg raises. Errors that store_errors lets through are mistakes of ours.
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
-# What Postgres, or the way to it, says when the work is sound and only the moment is wrong.
+# Errors of Postgres, or of the way to it, when the work is right and only the moment is wrong.
 _LATER = (
     OSError,  # refused, reset, no route, name not found, and TimeoutError
     asyncpg.PostgresConnectionError,  # class 08
@@ -43,13 +43,13 @@ _LATER = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,  # a standby: the fail-over is still under way
 )
-# Relatives of the above that no waiting mends: they are our mistake, and pass through as they are.
+# Subclasses of the above for which waiting does not help: they are our mistakes, and pass through unchanged.
 _NEVER = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
-# What Postgres says when the URL names the wrong user or password.
+# Errors of a wrong user or password in the URL.
 _WRONG_URL = (asyncpg.InvalidAuthorizationSpecificationError,)
-# What it says when the user's role lacks a right that this version needs.
+# The user's role lacks a right that this version needs.
 _NO_RIGHT = (asyncpg.InsufficientPrivilegeError,)
-# What it says when the database, or a table of it, is not there: a person restores it, or has yet to migrate it.
+# The database, or a table of it, is missing: somebody restores it, or has yet to migrate it.
 _NO_SCHEMA = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidSchemaNameError,
@@ -82,7 +82,7 @@ async def open_pool(
         "timezone": "UTC",
         "statement_timeout": milliseconds,
         "idle_in_transaction_session_timeout": milliseconds,
-        "jit": "off",  # every statement of ours is short: compiling one costs more than running it
+        "jit": "off",  # our statements are short: compiling one costs more than running it
         **(server_settings or {}),
     }
 
@@ -96,7 +96,7 @@ async def open_pool(
             dsn,
             min_size=min(idle_connections, connections),
             max_size=connections,
-            # A little later than the server's own timeout, so that its clearer error is the one that is seen.
+            # A little later than the server's own timeout, so that its clearer error comes first.
             command_timeout=command_timeout_seconds + 5,
             timeout=10,
             init=init,
@@ -115,10 +115,10 @@ async def set_codecs(connection: Connection) -> None:
 
 @contextmanager
 def store_errors(doing: str) -> Iterator[None]:
-    """Errors of the moment leave the block as StoreUnavailable, wrong URLs and missing rights as ImpossibleSetting.
+    """Raises errors of the moment as StoreUnavailable, and wrong URLs and missing rights as ImpossibleSetting.
 
-    A database or a table that is not there leaves it as SchemaOutOfDate. `doing` completes the message: "reading
-    contacts". Anything else passes through: a mistake of ours.
+    A missing database or table raises SchemaOutOfDate. `doing` completes the message: "reading contacts". All other
+    errors pass through, because they are mistakes of ours.
     """
     try:
         yield
@@ -136,16 +136,16 @@ def store_errors(doing: str) -> Iterator[None]:
     except asyncpg.TransactionRollbackError as error:
         raise Deadlocked(f"Postgres rolled a transaction back while {doing} ({error}): it is tried again") from error
     except _LATER as error:
-        said = str(error) or type(error).__name__
+        reason = str(error) or type(error).__name__
         raise StoreUnavailable(
-            f"Postgres could not do its part while {doing}: {said}; see whether Postgres runs and"
+            f"Postgres could not do its part while {doing}: {reason}; see whether Postgres runs and"
             " postgres.url leads to it"
         ) from error
 
 
 @contextmanager
 def opening_errors() -> Iterator[None]:
-    """As store_errors, for the first connection of a process: if there is no such database, the URL is wrong."""
+    """Like store_errors, for the first connection of a process: if the database is missing, the URL is wrong."""
     with store_errors("opening connections"):
         try:
             yield
@@ -154,7 +154,7 @@ def opening_errors() -> Iterator[None]:
 
 
 def _no_right(doing: str, error: asyncpg.PostgresError) -> str:
-    """What is told when the role of the URL may not do something."""
+    """The message if the role of the URL may not do something."""
     return (
         f"Postgres does not let us do our part while {doing}: {error}. Run `bouncekeeper migrate` as the owner of the"
         " tables, which gives each process's role its rights, and see whether postgres.url names a user of the right"
@@ -173,7 +173,7 @@ def without_nul(text: str) -> str:
 
 def _encode_jsonb(value: Any) -> bytes:
     encoded = _json_encoder.encode(value)
-    if b"\\u0000" in encoded:  # possibly a NUL, possibly just its spelling: look closely
+    if b"\\u0000" in encoded:  # perhaps a NUL, perhaps only its spelling: look closely
         encoded = _json_encoder.encode(_without_nul_anywhere(value))
     return _JSONB_VERSION + encoded
 

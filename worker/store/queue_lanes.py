@@ -1,4 +1,4 @@
-"""The lanes that have, or had, a queue of their own in the broker: AMQP has no way to ask for them."""
+"""The lanes that have, or had, their own queue in the broker. AMQP cannot list them."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ _FORGET = "DELETE FROM queue_lanes WHERE name = ANY ($1::text[]) AND configured_
 
 
 async def note_lanes(pool: Pool, lanes: Collection[Lane], *, now: datetime) -> list[Lane]:
-    """Writes down the lanes that are about to have queues; gives all others. Raises StoreUnavailable."""
+    """Stores the lanes that are about to get queues; returns all others. Raises StoreUnavailable."""
     own = {lane.name for lane in lanes}
     async with session(pool, "noting the lanes of the queue") as connection:
         await connection.execute(_NOTE, sorted(own), now)
@@ -27,7 +27,7 @@ async def note_lanes(pool: Pool, lanes: Collection[Lane], *, now: datetime) -> l
 
 
 async def forget_lanes(pool: Pool, lanes: Collection[Lane], *, now: datetime) -> None:
-    """Strikes out lanes whose queues are gone, if no processor has named them of late. Raises StoreUnavailable."""
+    """Deletes lanes whose queues are gone, unless a processor named them recently. Raises StoreUnavailable."""
     if lanes:
         with store_errors("forgetting lanes of the queue"):
             await pool.execute(_FORGET, [lane.name for lane in lanes], now - _FORGOTTEN_AFTER)

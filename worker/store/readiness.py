@@ -1,4 +1,4 @@
-"""What the database lacks before it can be worked with."""
+"""Finds out whether the database is ready for work, and what it lacks."""
 
 from importlib.resources import files
 
@@ -10,11 +10,11 @@ from worker.store.log_conversion import conversion_is_due
 from worker.store.pool import Executor, opening_errors, store_errors
 
 _MIGRATIONS_TABLE = "_yoyo_migration"
-_ANSWER_SECONDS = 2.0  # who asks a probe does not wait much longer
+_ANSWER_SECONDS = 2.0  # callers of a probe do not wait much longer
 _CONNECT_SECONDS = 10.0
 
-# Named by what pg_restore calls its sessions, which Postgres shows to every user. Who has given them another name
-# (PGAPPNAME) is told by the index.
+# pg_restore names its sessions, and Postgres shows the names to every user. If somebody has chosen another name
+# (PGAPPNAME), the missing index shows it.
 _RESTORE = """
     SELECT pid FROM pg_stat_activity
      WHERE datname = current_database() AND application_name = 'pg_restore' AND pid <> pg_backend_pid()
@@ -29,9 +29,9 @@ _UNCONVERTED = (
 
 
 async def missing_in_database(executor: Executor) -> list[str]:
-    """What stands in the way of work with the database, each with the remedy; [] when it is ready.
+    """What the database lacks, each with the remedy; [] if it is ready.
 
-    Cheap enough for a probe: it asks for no lock, and answers in time whatever Postgres does.
+    Cheap enough for a probe: it takes no lock, and answers in time whatever Postgres does.
     """
     try:
         return await answer_within(_ANSWER_SECONDS, _missing(executor))
@@ -42,7 +42,7 @@ async def missing_in_database(executor: Executor) -> list[str]:
 
 
 async def schema_is_whole(dsn: str) -> bool:
-    """True when the database is there, at this program's version, and nobody is restoring it. Changes nothing."""
+    """True if the database exists, has this program's version, and nobody is restoring it. Changes nothing."""
     try:
         with opening_errors():
             connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
@@ -70,7 +70,7 @@ async def missing_migrations(dsn: str) -> list[str]:
 
 
 async def require_converted_log(dsn: str) -> None:
-    """Raises SchemaOutOfDate as long as there are events of the former shape, else as missing_migrations."""
+    """Raises SchemaOutOfDate while there are events of the former shape, and the errors of missing_migrations."""
     with opening_errors():
         connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
     try:
@@ -81,7 +81,7 @@ async def require_converted_log(dsn: str) -> None:
 
 
 async def refuse_while_restored(executor: Executor) -> None:
-    """Raises StoreUnavailable while pg_restore fills the database: a table of ours would be in its way."""
+    """Raises StoreUnavailable while pg_restore fills the database: our tables would be in its way."""
     if (pid := await executor.fetchval(_RESTORE)) is not None:
         raise StoreUnavailable(f"pg_restore (process {pid} of Postgres) fills the database: wait until it has ended")
 

@@ -1,4 +1,4 @@
-"""Contacts whose logs are being folded again in the background. Whoever writes one has locked the contact's row."""
+"""Contacts whose logs are being folded again in the background. Callers that write have locked the contact's row."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,21 +9,21 @@ from worker.store.row import Row
 
 
 class RefoldRow(Row, frozen=True):
-    """How far the log of one contact is folded again."""
+    """The re-fold of one contact, and its progress."""
 
     contact_id: int
     requested_at: datetime
-    policy_id: int  # under which it is folded again
+    policy_id: int  # of the policy under which it is folded again
     policy: int  # a hash of that policy, as in checkpoints
     shape: int
     occurred_at: datetime | None  # of the place reached; None: the beginning of the log
     rank: int | None
     entry_key: bytes | None
-    facts: bytes | None  # at that place (worker.policy.facts_encoding); None: nothing is known there
+    facts: bytes | None  # at that place (worker.policy.facts_encoding); None: no facts there
     late_at: datetime | None  # of the last place that came late; None: the re-fold reads to the end of the log
     late_rank: int | None
     late_key: bytes | None
-    provisional: bytes | None  # what counts meanwhile beside the contact's own facts; None: nothing came late
+    provisional: bytes | None  # the facts that count meanwhile beside the contact's own; None: no entry came late
 
 
 _COLUMNS = RefoldRow.select_list()
@@ -33,7 +33,7 @@ _WRITE = f"""
     INSERT INTO refolds ({_COLUMNS}) SELECT {_COLUMNS} FROM {RefoldRow.unnest("r")}
     ON CONFLICT (contact_id) DO UPDATE SET {_WRITTEN}
 """  # noqa: S608 - as above
-# The lock is the contact's: a batch that brings something of it, and whoever folds it again, wait for each other.
+# Locks the contact: a batch with its entries and the process that folds it again wait for each other.
 _LOCK_NEXT = f"""
     SELECT {ContactRow.select_list("c")} FROM refolds r JOIN contacts c ON c.id = r.contact_id
      WHERE r.due_at <= now()
@@ -43,30 +43,30 @@ _LOCK_NEXT = f"""
 
 
 async def refold_rows(executor: Executor, contact_ids: Sequence[int]) -> list[RefoldRow]:
-    """Those of these contacts. Raises StoreUnavailable."""
+    """The re-folds of these contacts. Raises StoreUnavailable."""
     with store_errors("looking for re-folds"):
         records = await executor.fetch(_OF, list(contact_ids))
     return RefoldRow.rows(records)
 
 
 async def write_refolds(connection: Connection, rows: Sequence[RefoldRow]) -> None:
-    """Each takes the place of the one that was there."""
+    """Writes the re-folds. Each replaces the contact's former one."""
     if rows:
         await connection.execute(_WRITE, *RefoldRow.arrays(rows))
 
 
 async def delete_refolds(connection: Connection, contact_ids: Sequence[int]) -> None:
-    """Nothing is left to do for these contacts."""
+    """Deletes the re-folds of these contacts, which have ended."""
     await connection.execute("DELETE FROM refolds WHERE contact_id = ANY ($1::bigint[])", list(contact_ids))
 
 
 async def lock_next_to_refold(connection: Connection) -> ContactRow | None:
-    """The contact that waits longest and that nobody else has locked, locked; its re-fold may have ended just now."""
+    """Locks the contact that waits longest of those that nobody else has locked. Its re-fold may have just ended."""
     rows = ContactRow.rows(await connection.fetch(_LOCK_NEXT))
     return rows[0] if rows else None
 
 
 async def postpone_refold(executor: Executor, contact_id: int, delay: timedelta) -> None:
-    """Nobody takes a step of it for so long. Raises StoreUnavailable."""
+    """Delays the next step of the contact's re-fold. Raises StoreUnavailable."""
     with store_errors("postponing a re-fold"):
         await executor.execute("UPDATE refolds SET due_at = now() + $2 WHERE contact_id = $1", contact_id, delay)

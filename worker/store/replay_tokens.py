@@ -1,6 +1,7 @@
-"""One-time tokens and what each was used for, known to all processes and good for all sources together.
+"""One-time tokens and what each was used for, for all processes and all sources together.
 
-A token names its vendor, and sources of one vendor may share a key: what one of them has seen is used up for all.
+A token names its vendor, and sources of one vendor may share a key: a token that one of them has seen is used up for
+all.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from worker.store.row import Row
 
 
 class UsedToken(Struct, frozen=True, kw_only=True, gc=False):
-    """A token as one delivery uses it."""
+    """The use of a token by one delivery."""
 
     token: str
     fingerprint: str
@@ -22,7 +23,7 @@ class UsedToken(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def key(self) -> bytes:
-        """What is kept of the token."""
+        """The hash of the token, which is all that is stored."""
         return blake2b(self.token.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
@@ -32,8 +33,8 @@ class _Claim(Row, frozen=True):
     expires_at: datetime
 
 
-# The first use is the one that counts, whoever brings it; in the order of the key, so that two batches never wait
-# for each other in a circle. The column `source` is empty: a token is used up for all of them.
+# Only the first use counts, in any batch. In the order of the key, so that two batches never wait for each other in a
+# circle. The column `source` is empty: a token is used up for all of them.
 _CLAIM = f"""
     INSERT INTO replay_tokens AS t (source, token_hash, fingerprint, expires_at)
     SELECT DISTINCT ON (n.token_hash) '', n.token_hash, n.fingerprint, n.expires_at
@@ -45,7 +46,7 @@ _CLAIM = f"""
 
 
 async def claim_tokens(connection: Connection, tokens: Sequence[UsedToken]) -> list[bool]:
-    """For each token, in order, whether this use of it is the first one or the same as the first one."""
+    """For each token, in order: True if this use is the first one, or equal to the first one."""
     claims = [
         _Claim(token_hash=token.key, fingerprint=token.fingerprint, expires_at=token.expires_at) for token in tokens
     ]
@@ -55,5 +56,5 @@ async def claim_tokens(connection: Connection, tokens: Sequence[UsedToken]) -> l
 
 
 async def forget_expired_tokens(connection: Connection, now: datetime) -> None:
-    """Tokens that their vendor's age limit refuses anyway are not needed any more."""
+    """Deletes tokens that their vendor's age limit refuses anyway."""
     await connection.execute("DELETE FROM replay_tokens WHERE expires_at < $1", now)

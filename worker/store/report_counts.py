@@ -1,4 +1,4 @@
-"""Counts of what happened within a span of time, for a report. Postgres counts; no row of a contact comes here."""
+"""Counts for a report of a span of time. Postgres counts; no rows of contacts are read."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ _BOUNCE_RANKS = [KIND_RANKS[kind] for kind in BOUNCES]
 
 
 class Span(NamedTuple):
-    """What is counted: from `since`, up to but not including `until`."""
+    """The span to count: from `since` up to but not including `until`."""
 
     since: datetime
     until: datetime
@@ -35,7 +35,7 @@ class CauseCount(NamedTuple):
 
 
 class ChangeCount(NamedTuple):
-    """How many contacts could be mailed no longer, or again, within one day, week, month or year (UTC)."""
+    """How many contacts were blocked or freed within one day, week, month or year (UTC)."""
 
     begins_at: datetime
     blocked: int
@@ -43,7 +43,7 @@ class ChangeCount(NamedTuple):
 
 
 class BounceCounts(Struct, frozen=True, kw_only=True):
-    """The bounces of a span in three ways, each of which adds up to all of them."""
+    """The bounces of a span, split in three ways. Each split adds up to all of them."""
 
     by_cause: list[CauseCount]
     by_provider: dict[str, int]
@@ -54,11 +54,11 @@ class DomainCounts(Struct, frozen=True, kw_only=True):
     """The mail domains with the most bounces. '' stands for contacts without one, such as phone numbers."""
 
     bounces: dict[str, int]
-    domains: int  # all that had any
+    domains: int  # all domains with bounces
 
 
 class TotalCounts(Struct, frozen=True, kw_only=True):
-    """What happened within a span."""
+    """The totals of a span."""
 
     bounces: int
     hard_bounces: int
@@ -74,7 +74,7 @@ _CHANGES = f"status_changes s WHERE s.recorded_at >= $1 AND s.recorded_at < $2 A
 _BLOCKED = f"s.old_blocks = '{Blocks.NONE}' AND s.new_blocks <> '{Blocks.NONE}'"
 _FREED = f"s.old_blocks <> '{Blocks.NONE}' AND s.new_blocks = '{Blocks.NONE}'"
 
-# First by ids, which shrinks millions of rows to hundreds; these are named then and counted in three ways.
+# Grouped by ids first, which reduces millions of rows to hundreds; then these get names and are summed in three ways.
 _COUNT_BOUNCES = f"""
     WITH counted AS (
         SELECT date_trunc($4, e.occurred_at) AS begins_at, e.cause, e.provider, e.source, e.vendor_event,
@@ -112,7 +112,8 @@ _COUNT_CHANGES = f"""
            count(*) FILTER (WHERE {_BLOCKED}) AS blocked, count(*) FILTER (WHERE {_FREED}) AS freed
       FROM {_CHANGES} GROUP BY 1 ORDER BY 1
 """  # noqa: S608 - as above
-# By which a person asks for less: by a click, or told to somebody of ours. Who asks again is one contact all the same.
+# The entries by which a person asks for less: by a click, or by word to one of us. A contact that asks twice counts
+# once.
 _WISHES = ", ".join(
     str(rank)
     for rank in (
@@ -139,9 +140,9 @@ _TOTALS = f"""
 
 @asynccontextmanager
 async def limited_statements(connection: Connection, doing: str, *, timeout_seconds: float) -> AsyncIterator[None]:
-    """Until its transaction ends, Postgres cancels a statement of the connection that takes longer.
+    """Makes Postgres cancel statements of the connection that take longer, until its transaction ends.
 
-    Raises StoreUnavailable if it does within the block, with the remedy: it is not Postgres that is away.
+    If that happens within the block, raises StoreUnavailable with a remedy of its own, because Postgres is not away.
     """
     await connection.execute(
         "SELECT set_config('statement_timeout', $1, true)", str(max(1, int(timeout_seconds * 1000)))
@@ -184,7 +185,7 @@ async def count_changes(connection: Connection, span: Span, *, unit: str) -> lis
 
 
 async def count_totals(connection: Connection, span: Span) -> TotalCounts:
-    """What happened within the span in all."""
+    """The totals of the span."""
     row = await connection.fetchrow(_TOTALS, *span, _BOUNCE_RANKS)
     if row is None:
         raise AssertionError("an aggregate gives one row")

@@ -1,4 +1,4 @@
-"""The SQL of keeping old months' effect while their calm events go."""
+"""The SQL that keeps the effect of old months when their calm events are dropped."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ _FORGET_OTHERS = """
 async def contacts_with_events_in(
     connection: Connection, since: datetime, until: datetime, after: int, limit: int
 ) -> list[int]:
-    """The ids of contacts with calm events in [since, until), in their order, behind `after`."""
+    """The ids of contacts with calm events in [since, until), in order, beginning after the id `after`."""
     records = await connection.fetch(_CONTACTS_WITH_EVENTS, since, until, after, limit)
     return [record["contact_id"] for record in records]
 
@@ -39,15 +39,15 @@ async def contacts_with_events_in(
 async def keep_only(
     connection: Connection, contact_ids: Sequence[int], until: datetime, kept: Sequence[KeyInMonth]
 ) -> None:
-    """Of what these contacts' calm events were before `until`, these and no others are among the kept ones."""
+    """Keeps exactly these of the contacts' calm events before `until`."""
     await connection.execute(_MOVE, *KeyInMonth.arrays(kept))
     await connection.execute(_FORGET_OTHERS, list(contact_ids), until, [key.entry_key for key in kept])
 
 
 async def forget_old_keys(connection: Connection, before: datetime) -> None:
-    """Events past the retention need not be registered any more, and those that name nobody are gone.
+    """Deletes the registered keys of events before this moment, and events without a contact.
 
-    What is kept is found by its contact.
+    Kept events are found by their contact.
     """
     await connection.execute("DELETE FROM arrival_dated_events WHERE occurred_at < $1", before)
     await connection.execute("DELETE FROM nameless_events WHERE occurred_at < $1", before)

@@ -1,14 +1,14 @@
-"""Rows as records whose fields are the columns: written and read by name, made by position.
+"""Rows as records whose fields are the columns: code uses names, and rows are made by position.
 
-Made by name, a row of twenty columns takes twenty times as long (CPython builds a dict for a call with more than
-fifteen names), and a batch has thousands of rows. So the type checker sees records that are made by name alone, and a
-swap of two columns is an error or impossible:
+If it is made by name, a row of twenty columns takes twenty times as long (CPython builds a dict for a call with more
+than fifteen names), and a batch has thousands of rows. So the type checker sees records that are made by name only, and
+a swap of two columns is an error or impossible:
 
 - code names each field when it makes a row,
 - `rows` makes them by position, from a statement that selects `select_list`, which is made of the same fields,
 - `unnest` and `arrays` hand many rows to a statement, one array for each column, made of the same fields too. Arrays of
-  texts go as JSON: asyncpg looks at each element of an array whether it is an array itself, which costs more than
-  writing and reading JSON does on both sides.
+  texts are sent as JSON: asyncpg checks whether each element of an array is an array itself, which costs more than
+  writing and reading JSON.
 
 tests/store/test_row.py compares the fields of each record with the columns of its table, names and types.
 """
@@ -36,16 +36,16 @@ _SQL_TYPES: dict[Any, str] = {
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Row(Struct, frozen=True, gc=False):
-    """What rows of every table share."""
+    """The base of the rows of every table."""
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:
-        """Their names, in the order of the fields."""
+        """The names of the columns, in the order of the fields."""
         return cls.__struct_fields__
 
     @classmethod
     def select_list(cls, table: str = "") -> str:
-        """The columns between SELECT and FROM; `table` is the table's alias where a name alone is ambiguous."""
+        """The columns between SELECT and FROM; `table` is the table's alias if a name alone is ambiguous."""
         prefix = f"{table}." if table else ""
         return ", ".join(f"{prefix}{column}" for column in cls.columns())
 

@@ -1,4 +1,4 @@
-"""Requests to have contacts back, or to block them, and what became of them."""
+"""Safelist requests, which ask to free contacts or to block them, and their decisions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from worker.store.row import Row
 
 
 class NewRequest(Row, frozen=True):
-    """What is written when a request is made (schemas/database/0019)."""
+    """The columns of a new request (schemas/database/0019)."""
 
     account: str
     channel: str
@@ -35,13 +35,13 @@ class NewRequest(Row, frozen=True):
 
 
 class StoredRequest(NewRequest, frozen=True):
-    """The same with its id."""
+    """A request with its id."""
 
     id: int
 
     @property
     def key(self) -> ContactKey:
-        """Whose request it is."""
+        """The contact that the request is about."""
         return ContactKey(address=self.address, account=self.account, channel=self.channel)
 
 
@@ -62,16 +62,16 @@ _DECIDE = f"""
 
 
 async def take_turn(connection: Connection, key: ContactKey) -> None:
-    """Until this transaction ends, nobody else asks or decides about the requests of this contact, known or not.
+    """Makes others wait to request or decide anything about this contact, known or not, until this transaction ends.
 
-    To be called before the contact's row is locked.
+    Call it before the contact's row is locked.
     """
     name = f"safelist request\n{key.account}\n{key.channel}\n{key.address}"
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
 
 
 async def insert_request(connection: Connection, request: NewRequest) -> StoredRequest:
-    """The request as it is stored. No other one for its contact is open."""
+    """Stores the request, and returns it. No other request for its contact is open."""
     records = await connection.fetch(_INSERT, *(getattr(request, column) for column in _NEW))
     return StoredRequest.rows(records)[0]
 
@@ -87,7 +87,7 @@ async def decide_stored_request(
     note: str | None,
     act_id: int | None,
 ) -> StoredRequest:
-    """The request after its decision."""
+    """Stores the decision; returns the request after it."""
     return StoredRequest.rows(await connection.fetch(_DECIDE, request_id, state, at, by, reason, note, act_id))[0]
 
 
@@ -99,7 +99,7 @@ async def request_by_id(executor: Executor, request_id: int) -> StoredRequest | 
 
 
 async def request_of_act(connection: Connection, act_id: int, address: str) -> StoredRequest | None:
-    """What this act has asked for about an address of its account and channel."""
+    """The request of this act about an address of its account and channel, or None."""
     where = "WHERE request_act_id = $1 AND address = $2"
     rows = StoredRequest.rows(await connection.fetch(f"{_SELECT} {where}", act_id, address))
     return rows[0] if rows else None
@@ -113,7 +113,7 @@ async def requests_of_contact(executor: Executor, key: ContactKey) -> list[Store
 
 
 async def count_pending_requests(executor: Executor) -> dict[str, int]:
-    """How many wait for a person, by kind. Raises StoreUnavailable."""
+    """How many requests wait for a person, by kind. Raises StoreUnavailable."""
     with store_errors("counting safelist requests"):
         records = await executor.fetch(
             "SELECT kind, count(*) FROM safelist_requests WHERE state = 'requested' GROUP BY kind"
@@ -124,7 +124,7 @@ async def count_pending_requests(executor: Executor) -> dict[str, int]:
 async def list_requests(
     executor: Executor, *, account: str | None, state: str | None, after: int, limit: int
 ) -> list[StoredRequest]:
-    """The requests behind this id, oldest first; None means all accounts, or any state. Raises StoreUnavailable."""
+    """The requests after this id, oldest first; None means all accounts, or any state. Raises StoreUnavailable."""
     where = """
         WHERE id > $3 AND ($1::text IS NULL OR account = $1) AND ($2::text IS NULL OR state = $2) ORDER BY id LIMIT $4
     """

@@ -1,7 +1,7 @@
-"""A session of the pool for several statements: with `transaction` they happen together or not at all.
+"""Sessions of the pool for several statements; in a `transaction` they take effect together or not at all.
 
-Errors are translated in this room and nowhere else (tests/test_house.py): by every function that takes an Executor,
-and by these blocks, and `writing`, for the functions that take a Connection.
+Only this room translates errors (tests/test_house.py): every function that takes an Executor does, and these blocks and
+`writing` do it for the functions that take a Connection.
 """
 
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def session(pool: Pool, doing: str) -> AsyncIterator[Session]:
 
 @asynccontextmanager
 async def transaction(pool: Pool, doing: str) -> AsyncIterator[Session]:
-    """The same in a transaction, which is committed at the end, or rolled back by an error."""
+    """A session in a transaction, which is committed at the end, or rolled back by an error."""
     async with session(pool, doing) as connection, connection.transaction():
         yield connection
 

@@ -1,13 +1,12 @@
-"""Status changes as a feed that a reader can follow without ever missing one.
+"""Status changes as a feed that a reader can follow without missing one.
 
-A change gets its position once it is committed, and positions are given by one session at a time: whoever sees a
-position sees all that come before it, and a change that is committed late comes late. A position is a number of
-this database's own. It goes along with a dump, to a replica, and through an upgrade of Postgres.
+A change gets its position after its commit, from one session at a time: a reader who sees a position sees all earlier
+ones, and a change that is committed late comes late. Positions belong to this database. They survive a dump, a replica
+and an upgrade of Postgres.
 
-A cursor is a position and the beginning of that change's message id. Of a database that is older than the cursor
-(restored from an earlier dump, or a replica that had not got everything) that line is missing or another one: such
-a cursor is refused, and the reader begins again. So whoever deletes status changes keeps their rows' position and
-message id.
+A cursor is a position and the beginning of that change's message id. In a database that is older than the cursor
+(restored from an earlier dump, or a replica that is behind) this change is missing, or another one: such a cursor is
+refused, and the reader begins again. So code that deletes status changes must keep their positions and message ids.
 """
 
 import re
@@ -57,8 +56,8 @@ _AFTER = f"""
 """  # noqa: S608 - the column list is a constant
 
 
-# Compared and ordered so that no index but that of accounts serves: with `s.account = $3` the planner may prefer to
-# walk along the positions of all accounts.
+# Compared and ordered so that only the index of accounts serves: with `s.account = $3` the planner may prefer to read
+# the positions of all accounts.
 _AFTER_OF_ACCOUNT = f"""
     SELECT {CHANGE_COLUMNS}
       FROM status_changes s JOIN contacts c ON c.id = s.contact_id
@@ -71,11 +70,11 @@ _AFTER_OF_ACCOUNT = f"""
 async def changes_after(
     executor: Executor, cursor: str, *, limit: int, account: str | None = None
 ) -> list[StatusChanged]:
-    """Up to `limit` changes after the cursor, in the feed's order; [] when there are none yet.
+    """Up to `limit` changes after the cursor, in the feed's order; [] if there are none yet.
 
-    `cursor` is that of the last change read, or BEGINNING. With `account` they are those of this account alone, and
-    the cursor of another one's change is unknown. Raises RequestRefused when it is no cursor of this feed, CursorGone
-    when this database does not have its change, StoreUnavailable.
+    `cursor` is that of the last change read, or BEGINNING. With `account`, only changes of this account are returned,
+    and cursors of other accounts' changes are unknown. Raises RequestRefused if it is not a cursor of this feed,
+    CursorGone if this database does not have its change, and StoreUnavailable.
     """
     with store_errors("reading the feed of status changes"):
         position, some_wait = await _place_of(executor, cursor, account)
@@ -89,14 +88,14 @@ async def changes_after(
 
 
 async def require_cursor(executor: Executor, cursor: str) -> int:
-    """The position that the cursor stands for. Raises as changes_after does."""
+    """The position of the cursor. Raises the errors of changes_after."""
     with store_errors("reading the feed of status changes"):
         position, _ = await _place_of(executor, cursor, None)
     return position
 
 
 async def number_changes(executor: Executor) -> int:
-    """Gives committed changes their positions, a few thousand at most; gives how many, 0 while another is at it.
+    """Gives up to a few thousand committed changes their positions; returns how many, 0 while another session does it.
 
     Raises StoreUnavailable.
     """
@@ -108,7 +107,7 @@ async def number_changes(executor: Executor) -> int:
 def parse_cursor(cursor: str) -> tuple[int, str]:
     """A cursor's position and check, (0, "") for BEGINNING.
 
-    Raises RequestRefused when it is no cursor of this feed, CursorGone when it is one of an earlier version.
+    Raises RequestRefused if it is not a cursor of this feed, and CursorGone if it is one of an earlier version.
     """
     if cursor == BEGINNING:
         return 0, ""
@@ -124,17 +123,17 @@ def parse_cursor(cursor: str) -> tuple[int, str]:
 
 
 def status_changed(record: asyncpg.Record) -> StatusChanged:
-    """The change of a record with CHANGE_COLUMNS; it has its place in the feed."""
+    """The change of a record with CHANGE_COLUMNS that has its position in the feed."""
     return StatusChanged(cursor=cursor_of(record["position"], record["message_id"]), **_line(record))
 
 
 def history_line(record: asyncpg.Record) -> HistoryLine:
-    """The same of a record that may not have its place in the feed yet."""
+    """The change of a record that may not have its position in the feed yet."""
     return HistoryLine(**_line(record))
 
 
 def cursor_of(position: int, message_id: UUID) -> str:
-    """The cursor of a reader who has read up to this change."""
+    """The cursor of a reader after this change."""
     return f"{position}-{_check_of(message_id)}"
 
 
@@ -144,7 +143,7 @@ def _line(record: asyncpg.Record) -> dict[str, Any]:
 
 
 async def _place_of(executor: Executor, cursor: str, account: str | None) -> tuple[int, bool]:
-    """The cursor's position, and whether changes wait for theirs."""
+    """The cursor's position, and whether changes wait for their positions."""
     position, check = parse_cursor(cursor)
     if account is None:
         glance = await executor.fetchrow(_GLANCE, position)

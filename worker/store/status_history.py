@@ -1,4 +1,4 @@
-"""Status changes as lines of the history; whoever follows the feed is told of them from there."""
+"""Status changes as rows of the history, from which the feed is read."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,9 +13,9 @@ _FOR_THE_LOG = frozenset({"contact", "event"})
 
 
 class StatusChange(Row, frozen=True):
-    """One change of one contact's standing, as it is written. What is told of it is schemas.outgoing.StatusChanged."""
+    """One change of one contact's standing, to be stored. Readers of the feed get schemas.outgoing.StatusChanged."""
 
-    contact: ContactKey  # for the log; in the table its id stands for it
+    contact: ContactKey  # for the log; the table has its id
     contact_id: int
     recorded_at: datetime
     since: datetime | None
@@ -27,15 +27,15 @@ class StatusChange(Row, frozen=True):
     cause: str
     rule: str | None
     event_key: bytes | None
-    delivery_id: UUID | None  # the webhook whose event brought it about
+    delivery_id: UUID | None  # the webhook with the event that caused it
     actor: str  # 'events', 'time', 'policy', or a person's name
     note: str | None
-    bulk: bool  # fresh changes are told before it
-    event: FeedbackEvent | None = None  # for the log: what brought it about, if it came in just now
+    bulk: bool  # fresh changes overtake it
+    event: FeedbackEvent | None = None  # for the log: the cause, if it has just arrived
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:
-        """Those of `status_changes`."""
+        """The columns of `status_changes`."""
         return tuple(field for field in super().columns() if field not in _FOR_THE_LOG)
 
 

@@ -1,4 +1,4 @@
-"""The log of contacts as it was stored, read back for folding anew and for explaining."""
+"""Reads the stored log of contacts, to fold it again and to explain it."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -29,8 +29,8 @@ _WAYS: dict[str, Way] = {way.value: way for way in Way}
 _CHANNELS: dict[str, Channel] = {channel.value: channel for channel in Channel}
 
 _AT_A_STRETCH = 200  # rows: a millisecond
-_TOLD_BY = {"provider": "w_vendor_event.brought_by, "}
-_WITHOUT = {"cause": ", 'none'"}  # what no word and nothing beside the row means
+_BROUGHT_BY = {"provider": "w_vendor_event.brought_by, "}
+_DEFAULTS = {"cause": ", 'none'"}  # if there is neither a word nor a value beside the row
 _NAMES = ("cause", "provider", "source", "vendor_event")
 _FOLDED_COLUMNS = (
     *("contact_id", "occurred_at", "received_at", "rank", "smtp_code", "machine", "delivery_id", "entry_key"),
@@ -39,28 +39,28 @@ _FOLDED_COLUMNS = (
 _PAYLOAD_COLUMNS = ("diagnostic", "tags", "metadata", "raw", "dictionary_id")
 _OF_DECISIONS = ("act_id", "detail")
 
-# In months, and beside them those that outlived theirs; for a while, before their month is dropped, those are in both.
+# Events in months, and those that outlive their month, which are in both tables until the month is dropped.
 _TABLES = ("entries", "calm_events", "kept_calm_events")
 
 
 def _entries_where(condition: str, columns: Sequence[str], end: str = "") -> str:
-    """The rows of all tables that meet the condition, each with the columns of `entries`."""
+    """The rows of all tables that meet the condition, with the columns of `entries`."""
     return " UNION ALL ".join(_rows_of(table, condition, columns, end) for table in _TABLES)
 
 
 def _rows_of(table: str, condition: str, columns: Sequence[str], end: str = "") -> str:
-    """The rows of one table that meet the condition, each with the columns of `entries`."""
+    """The rows of one table that meet the condition, with the columns of `entries`."""
     selected = ", ".join((*columns, *_NAMES, *_of_decisions(table), *_of_complaints(table, columns)))
     return f"(SELECT {selected} FROM {table} WHERE {condition} {end})"  # noqa: S608 - constants
 
 
 def _of_decisions(table: str) -> Sequence[str]:
-    """What only decisions have, in any table."""
+    """The columns that only decisions have, for any table."""
     return _OF_DECISIONS if table == "entries" else ("NULL::bigint AS act_id", "NULL::jsonb AS detail")
 
 
 def _of_complaints(table: str, columns: Sequence[str]) -> Sequence[str]:
-    """The tags of complaints, of which the fold may tell the stream, where the tags of all entries are not read."""
+    """The tags of complaints, by which the fold finds the stream, unless the tags of all entries are read."""
     if "tags" in columns:
         return ()
     return (
@@ -70,7 +70,7 @@ def _of_complaints(table: str, columns: Sequence[str]) -> Sequence[str]:
 
 def _joined(rows: str, columns: Sequence[str]) -> str:
     words = ", ".join(
-        f"coalesce({_TOLD_BY.get(name, '')}w_{name}.word, e.beside ->> '{name}'{_WITHOUT.get(name, '')}) AS {name}"
+        f"coalesce({_BROUGHT_BY.get(name, '')}w_{name}.word, e.beside ->> '{name}'{_DEFAULTS.get(name, '')}) AS {name}"
         for name in _NAMES
     )
     joins = " ".join(f"LEFT JOIN words w_{name} ON w_{name}.id = e.{name}" for name in _NAMES)
@@ -84,7 +84,7 @@ _OF_CONTACTS = """
 """
 _IN_ORDER = "ORDER BY e.contact_id, e.occurred_at, e.rank, e.entry_key"
 _WHOLE_COLUMNS = (*_FOLDED_COLUMNS, *_PAYLOAD_COLUMNS)
-# Many contacts at once: words and addresses are looked up once for all their entries, which joins would do for each.
+# Many contacts at once: words and addresses are looked up once for all entries; joins would do it for each entry.
 _TO_FOLD = f"SELECT * FROM ({_entries_where(_OF_CONTACTS, _FOLDED_COLUMNS)}) e {_IN_ORDER}"  # noqa: S608 - constants
 _WORDS = "SELECT id, word, brought_by FROM words WHERE id = ANY ($1::integer[])"
 _WHOSE = "SELECT id, account, channel, address FROM contacts WHERE id = ANY ($1::bigint[])"
@@ -155,7 +155,7 @@ async def stored_entries(
 async def first_entries(executor: Executor, contact_id: int, span: Span, *, limit: int) -> list[Entry]:
     """The first entries of the span, in their order, as the fold needs them.
 
-    At least half of `limit` if there are more than that: those of which two copies are stored count twice.
+    Returns at least half of `limit` if there are more: entries that are stored twice count twice.
     Raises StoreUnavailable.
     """
     with store_errors("reading a slice of a contact's entries"):
@@ -173,7 +173,7 @@ async def entries_at(executor: Executor, contact_id: int, span: Span, times: Col
 async def entries_by_place(
     executor: Executor, contact_id: int, places: Sequence[tuple[datetime, bytes]]
 ) -> dict[bytes, Entry]:
-    """The entries at these places, by their keys, with all that is stored of them. Raises StoreUnavailable."""
+    """The whole entries at these places, by key. Raises StoreUnavailable."""
     with store_errors("reading certain entries"):
         rows = await executor.fetch(_BY_KEY, contact_id, [at for at, _ in places], [key for _, key in places])
     raw = await _raw_by_place(executor, rows)
@@ -181,14 +181,14 @@ async def entries_by_place(
 
 
 async def whole_entries(executor: Executor, contact_id: int, entries: Collection[Entry]) -> dict[bytes, Entry]:
-    """These entries by their keys, with all that is stored of them. Raises StoreUnavailable."""
+    """The whole stored entries for these, by key. Raises StoreUnavailable."""
     return await entries_by_place(executor, contact_id, [(entry.occurred_at, entry.event_key) for entry in entries])
 
 
 async def places_of(executor: Executor, contact_id: int, keys: Collection[bytes]) -> list[Place]:
-    """The places of those of the entries that are stored. Raises StoreUnavailable.
+    """The places of the stored entries with these keys. Raises StoreUnavailable.
 
-    Postgres finds a calm event only among all that the contact has: some 100 ms for a million, and memory for none.
+    Postgres searches all calm events of the contact for one: about 100 ms for a million, without using memory.
     """
     with store_errors("looking for certain entries of a contact"):
         rows = await executor.fetch(_PLACES_BY_KEY, contact_id, list(keys)) if keys else []
@@ -198,13 +198,13 @@ async def places_of(executor: Executor, contact_id: int, keys: Collection[bytes]
 
 
 async def stored_annotations(executor: Executor, contact_id: int, *, since: datetime | None = None) -> list[Entry]:
-    """The contact's decisions about other entries, from some time on, in their order. Raises StoreUnavailable."""
+    """The contact's decisions about other entries since a moment, in order. Raises StoreUnavailable."""
     stored = (await stored_annotations_by_contact(executor, [contact_id])).get(contact_id, [])
     return [entry for entry in stored if since is None or entry.occurred_at >= since]
 
 
 async def stored_annotations_by_contact(executor: Executor, contact_ids: Sequence[int]) -> dict[int, list[Entry]]:
-    """The same of several contacts, of whatever time. Raises StoreUnavailable."""
+    """The decisions about other entries of several contacts, of any time. Raises StoreUnavailable."""
     with store_errors("reading the annotations of contacts"):
         rows = await executor.fetch(_ANNOTATIONS, list(contact_ids))
     entries: dict[int, list[Entry]] = {}
@@ -223,19 +223,19 @@ async def latest_entries(executor: Executor, contact_id: int, *, limit: int) -> 
 
 
 async def _to_fold(executor: Executor, rows: Sequence[asyncpg.Record]) -> dict[int, list[Entry]]:
-    """The entries of these rows of _TO_FOLD, each once: as `_joined` would give them, for a fraction of its time."""
+    """The entries of these rows of _TO_FOLD, each once: the result of `_joined` in a fraction of its time."""
     if not rows:
         return {}
     ids = {row[name] for row in rows for name in _NAMES} - {None}
     words = {row["id"]: (row["word"], row["brought_by"]) for row in await executor.fetch(_WORDS, list(ids))}
-    asked = list(dict.fromkeys(row["contact_id"] for row in rows))
-    whose = {row["id"]: dict(row) for row in await executor.fetch(_WHOSE, asked)}
-    named: dict[tuple[int | None, ...], dict[str, str | None]] = {}  # nearly all rows share a few
+    contact_ids = list(dict.fromkeys(row["contact_id"] for row in rows))
+    whose = {row["id"]: dict(row) for row in await executor.fetch(_WHOSE, contact_ids)}
+    known_names: dict[tuple[int | None, ...], dict[str, str | None]] = {}  # nearly all rows share a few
     entries: dict[int, list[Entry]] = {}
     last_key = None
     for number, row in enumerate(rows, start=1):
         if number % _AT_A_STRETCH == 0:
-            await asyncio.sleep(0)  # whatever else this process does goes on meanwhile
+            await asyncio.sleep(0)  # other work of this process goes on meanwhile
         contact_id = row["contact_id"]
         if contact_id not in whose:
             continue
@@ -248,9 +248,9 @@ async def _to_fold(executor: Executor, rows: Sequence[asyncpg.Record]) -> dict[i
         last_key = row["entry_key"]
         if row["beside"] is None:
             place = (row["cause"], row["provider"], row["source"], row["vendor_event"])
-            names = named.get(place)
+            names = known_names.get(place)
             if names is None:
-                names = named[place] = _names(row, words)
+                names = known_names[place] = _names(row, words)
         else:
             names = _names(row, words)
         of_contact.append(_entry(row, names, whose[contact_id]))
@@ -280,7 +280,7 @@ def _without_copies(rows: Sequence[asyncpg.Record]) -> list[Entry]:
 
 
 async def _raw_by_place(executor: Executor, rows: Sequence[asyncpg.Record]) -> Mapping[int, bytes]:
-    """What the vendors wrote, by the places of the rows; empty where it is not kept."""
+    """The raw bytes by the place of their row; empty if they are not kept."""
     compressed = {row["dictionary_id"] for row in rows} - {None}
     decompressors = await raw_decompressors(executor, compressed) if compressed else {}
     return {
@@ -292,7 +292,7 @@ async def _raw_by_place(executor: Executor, rows: Sequence[asyncpg.Record]) -> M
 
 
 def _entry(row: asyncpg.Record, names: _Columns, contact: _Columns, raw: bytes | None = None) -> Entry:
-    """The entry of a row, whose words and contact may stand in the row itself. Whole, with `raw`."""
+    """The entry of a row, whose words and contact may be in the row itself; with `raw`, the whole entry."""
     rank = row["rank"]
     try:
         cause, channel = _CAUSES[names["cause"]], _CHANNELS[contact["channel"]]

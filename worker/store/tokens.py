@@ -1,4 +1,4 @@
-"""The tokens by which callers of the API identify themselves. Their texts are not stored, only hashes of them."""
+"""The tokens with which callers of the API identify themselves. Only hashes of their texts are stored."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -8,10 +8,10 @@ from worker.store.row import Row
 
 
 class Token(Row, frozen=True):
-    """A token, for people. What is revoked stays here, and is never valid again."""
+    """A token, for people. A revoked one stays here, and is never valid again."""
 
     id: int
-    prefix: str  # how its text begins
+    prefix: str  # the beginning of its text
     name: str
     account: str | None  # None: all accounts
     role: str  # schemas.decision.Role
@@ -23,7 +23,7 @@ class Token(Row, frozen=True):
 
 
 class ValidToken(Row, frozen=True):
-    """What authenticates a request."""
+    """A token for the authentication of requests."""
 
     id: int
     hash: bytes  # SHA-256
@@ -79,12 +79,12 @@ async def list_tokens(executor: Executor, *, revoked_too: bool = False) -> list[
 
 
 async def revoke_tokens(executor: Executor, ids: Sequence[int], *, at: datetime, by: str) -> list[Token]:
-    """None of them is valid when this returns; gives those that were until now. Raises StoreUnavailable."""
+    """Revokes the tokens; returns those that were valid until now. Raises StoreUnavailable."""
     with store_errors("revoking tokens"):
         return Token.rows(await executor.fetch(_REVOKE, ids, at, by))
 
 
 async def note_use(executor: Executor, ids: Collection[int], *, at: datetime) -> None:
-    """Keeps that these tokens were used. Raises StoreUnavailable."""
+    """Stores that these tokens were used. Raises StoreUnavailable."""
     with store_errors("noting that tokens were used"):
         await executor.execute(_USED, list(ids), at)

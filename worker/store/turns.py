@@ -1,7 +1,7 @@
-"""Which of the processors does what only one may do at a time, such as sending to one endpoint.
+"""Turns: which processor does work that only one may do at a time, such as sending to one endpoint.
 
-A turn is an advisory lock of a session that has nothing else to do. It ends with the session: at once when the
-processor dies, and after a while when it hangs, for Postgres ends a session that says nothing.
+A turn is an advisory lock of a session that does nothing else. It ends with the session: at once if the processor dies,
+and after a while if it hangs, because Postgres ends a silent session.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Turns:
         self._one_at_a_time = asyncio.Lock()  # a session does one statement at a time
 
     async def take(self, name: str) -> bool:
-        """True when the turn is ours, until `mine` says otherwise; False while another has it.
+        """True if the turn is ours, until `mine` says otherwise; False while another process has it.
 
         Raises StoreUnavailable.
         """
@@ -39,19 +39,19 @@ class Turns:
             async with self._one_at_a_time:
                 connection = await self._connected()
                 number = zlib.crc32(name.encode()) - 2**31
-                taken: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, number)
-        if taken:
+                is_ours: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, number)
+        if is_ours:
             self._mine.add(name)
-        return taken
+        return is_ours
 
     def mine(self, name: str) -> bool:
-        """True as long as the turn is ours: every one of them is lost with the session."""
+        """True while the turn is ours. All turns are lost with the session."""
         if self._connection is None or self._connection.is_closed():
             self._mine.clear()
         return name in self._mine
 
     async def keep(self, stop: asyncio.Event) -> None:
-        """Shows Postgres that we live, until `stop`."""
+        """Keeps the session alive until `stop`."""
         while not stop.is_set():
             try:
                 async with asyncio.timeout(_SIGN_OF_LIFE_SECONDS):
@@ -60,7 +60,7 @@ class Turns:
                 await self._show_life()
 
     async def close(self) -> None:
-        """Gives the turns to others."""
+        """Gives up all turns."""
         connection, self._connection = self._connection, None
         self._mine.clear()
         if connection is not None and not connection.is_closed():
@@ -91,7 +91,7 @@ class Turns:
             server_settings={
                 "application_name": "bouncekeeper turns",
                 "idle_session_timeout": f"{_SILENCE_SECONDS:.0f}s",
-                # A machine that is gone says nothing, and its connection stays open: seen within half a minute.
+                # The connection of a machine that is gone stays open: this detects it within half a minute.
                 "tcp_keepalives_idle": "10",
                 "tcp_keepalives_interval": "5",
                 "tcp_keepalives_count": "3",

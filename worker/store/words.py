@@ -1,7 +1,7 @@
-"""Words of the log by their ids: providers, sources, causes, vendors' names of events.
+"""The ids of words in the log: providers, sources, causes, vendors' names of events.
 
-Ids never change, so that a process remembers all that it has met. What an odd vendor can add is limited: names of
-events that are too long, or too many of one provider, get no id and are stored beside their row.
+Ids never change, so a process remembers those that it has met. The names that an odd vendor can add are limited: names
+of events that are too long, or too many of one provider, get no id and are stored beside their row.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -15,10 +15,10 @@ from worker.store.pool import Executor, store_errors
 
 MOST_EVENT_NAMES = 2_000  # of one provider
 LONGEST_WORD = 120  # characters
-# Of what got no id this process remembers so much, so as not to ask for it with each batch.
+# How many words without an id this process remembers, so that it does not look them up for each batch.
 _MOST_WITHOUT_ID = 20_000
 
-# Those that are there already are left out first: ON CONFLICT alone would use up ids.
+# Existing words are left out first: ON CONFLICT alone would use up ids.
 _INSERT = """
     INSERT INTO words (word, brought_by)
     SELECT word, $2 FROM unnest($1::text[]) AS w (word)
@@ -34,7 +34,7 @@ _IDS = """
 """
 _NAMES = "SELECT word, brought_by, id FROM words WHERE brought_by = ''"
 _BROUGHT = "SELECT count(*) FROM words WHERE brought_by = $1"
-NOBODYS = ""  # what `brought_by` is of a cause, a provider and a source
+NOBODYS = ""  # the `brought_by` of causes, providers and sources
 
 
 class NamedBy(Struct, frozen=True, kw_only=True, gc=False):
@@ -54,7 +54,7 @@ _Names = tuple[str, str, str]  # an event's provider, source and vendor_event
 
 
 class Words:
-    """What this process knows of the words of one database."""
+    """The words of one database that this process knows."""
 
     def __init__(self) -> None:
         self._ids: dict[_Word, int] = {}
@@ -62,10 +62,10 @@ class Words:
         self._without_id: set[_Word] = set()
 
     async def learn(self, executor: Executor, events: Iterable[FeedbackEvent]) -> None:
-        """Every word of the events that may have an id has one, and is known here.
+        """Gives every word of the events that may have an id one, and remembers it.
 
-        Call it outside the transaction that stores the events: whoever adds a word holds up all others who add the
-        same, and an id that is rolled back must not be remembered. Raises StoreUnavailable.
+        Call it outside the transaction that stores the events: adding a word holds up all others who add the same
+        word, and an id that is rolled back must not be remembered. Raises StoreUnavailable.
         """
         words = _words_of(self._unknown(events))
         if not words:
@@ -89,7 +89,7 @@ class Words:
         self._without_id.update(words - self._ids.keys())
 
     async def look_up(self, executor: Executor, events: Iterable[FeedbackEvent]) -> None:
-        """Words of the events that have an id are known here. Adds none."""
+        """Loads the ids of the events' words. Adds none."""
         if words := _words_of(self._unknown(events)):
             await self._look_up(executor, words)
 
@@ -117,9 +117,9 @@ class Words:
     async def _look_up(self, executor: Executor, words: Collection[_Word]) -> None:
         if not self._ids:
             self._take(await executor.fetch(_NAMES))
-        wanted = [word for word in words if word not in self._ids and len(word[0]) <= LONGEST_WORD]
-        if wanted:
-            self._take(await executor.fetch(_IDS, *map(list, zip(*wanted, strict=True))))
+        missing = [word for word in words if word not in self._ids and len(word[0]) <= LONGEST_WORD]
+        if missing:
+            self._take(await executor.fetch(_IDS, *map(list, zip(*missing, strict=True))))
 
     def _take(self, records: Iterable[asyncpg.Record]) -> None:
         self._ids.update(((word, brought_by), number) for word, brought_by, number in records)

@@ -1,7 +1,7 @@
-"""Sessions that can write contacts: each has the staging tables of its own through which rows go.
+"""Sessions that can write contacts: each has its own staging tables, through which rows are written.
 
-A pool of them has a type of its own, and what writes contacts takes nothing else: that another pool has no such
-tables is found by mypy, and not by the first batch.
+A pool of them has its own type, and functions that write contacts accept no other pool: so mypy finds a pool without
+staging tables, and not the first batch.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -25,10 +25,10 @@ ONE_PLAN = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
-    # To start other processes takes longer than these statements do, and the processor has its cores for itself.
+    # Starting other processes takes longer than these statements, and the processor needs its cores itself.
     "max_parallel_workers_per_gather": "0",
 }
-# What a single event can provoke and no waiting mends: values that a column refuses, broken invariants.
+# Errors that a single event can cause and that waiting does not help: values that a column refuses, broken invariants.
 _REFUSALS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
 
@@ -41,7 +41,7 @@ async def open_writer_pool(
     application_name: str = "bouncekeeper",
     server_settings: Mapping[str, str] | None = None,
 ) -> WriterPool:
-    """As open_pool, with sessions that can write contacts.
+    """Like open_pool, with sessions that can write contacts.
 
     Raises StoreUnavailable, ImpossibleSetting, and SchemaOutOfDate if the database is not migrated.
     """
@@ -85,7 +85,7 @@ async def writing(lender: Writer, doing: str = "writing a batch") -> AsyncIterat
 
 @asynccontextmanager
 async def rehearsing(lender: Writer, doing: str) -> AsyncIterator[WriterConnection]:
-    """As `writing`, and nothing of it is written: the transaction is rolled back at the end."""
+    """Like `writing`, but the transaction is rolled back at the end."""
     async with writer_session(lender, doing) as connection:
         rehearsal = connection.transaction()
         await rehearsal.start()
@@ -97,9 +97,9 @@ async def rehearsing(lender: Writer, doing: str) -> AsyncIterator[WriterConnecti
 
 @contextmanager
 def refused_writes() -> Iterator[None]:
-    """What Postgres refuses for its content leaves the block as WriteRefused. Around `writing`, for a batch alone.
+    """Raises errors about the content as WriteRefused. Used around `writing`, for batches only.
 
-    Elsewhere a refusal is a mistake of ours, which is to show its traceback.
+    Elsewhere a refusal is a mistake of ours, and must show its traceback.
     """
     try:
         yield
