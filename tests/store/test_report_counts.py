@@ -159,6 +159,51 @@ async def test_of_a_long_log_only_about_the_span_is_read(pool: Pool) -> None:
     assert read < 20_000
 
 
+async def test_of_an_account_no_log_outside_the_span_is_walked(pool: Pool) -> None:
+    """Half of all contacts, and half of all time: the log of each contact has both halves."""
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    await pool.execute(
+        """
+        INSERT INTO contacts (id, account, channel, address, first_seen_at) OVERRIDING SYSTEM VALUE
+        SELECT n, CASE WHEN n % 2 = 0 THEN 'shop-eu' ELSE 'default' END, 'email', n || '@example.org', $1
+          FROM generate_series(1, 20000) n
+        """,
+        begin,
+    )
+    await pool.execute(
+        """
+        INSERT INTO entries (contact_id, occurred_at, received_at, rank, reader_version, machine, entry_key)
+        SELECT (hashint8(n) & 2147483647) % 20000 + 1, $1::timestamptz + n * interval '5 minutes', now(), 30, 1, false,
+               int8send(n)
+          FROM generate_series(1, 100000) n
+        """,
+        begin,
+    )
+    await pool.execute("VACUUM ANALYZE entries, contacts")
+    end = begin + timedelta(minutes=5 * 100_000)
+    span = Span(end - (end - begin) / 2, end, "shop-eu")
+    async with pool.acquire() as connection, connection.transaction():
+        before = await index_reads(connection)
+        totals = await count_totals(connection, span)
+        domains = await count_domains(connection, span, most=5)
+        bounces = await count_bounces(connection, span, unit="day")
+        read = await index_reads(connection) - before
+
+    assert 24_000 < totals.bounces < 26_000
+    assert sum(domains.bounces.values()) == sum(bounces.by_source.values()) == totals.bounces
+    assert read == 0
+
+
+async def index_reads(connection: Connection) -> int:
+    """How often this session has gone through the index of each contact's log."""
+    return int(
+        await connection.fetchval(
+            "SELECT pg_stat_get_xact_numscans(indexrelid) FROM pg_stat_user_indexes"
+            " WHERE indexrelname = 'entries_in_order'"
+        )
+    )
+
+
 async def rows_read(connection: Connection) -> int:
     """Rows of our tables that this session has read; Postgres forgets them now and then, but not in a transaction."""
     return int(
