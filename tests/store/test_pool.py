@@ -86,3 +86,28 @@ async def test_a_table_or_database_that_is_gone_is_told_from_a_server_that_is_aw
             await pool.fetchval("SELECT 1")
     finally:
         await pool.close()
+
+
+async def test_a_session_that_is_given_back_takes_no_statement_for_it(postgres_dsn: str) -> None:
+    pool = await open_pool(postgres_dsn, connections=1, command_timeout_seconds=5)
+    watcher = await asyncpg.connect(postgres_dsn)
+    try:
+        async with pool.acquire() as connection:
+            process = connection.get_server_pid()
+            await connection.fetchval("SELECT 'the last word'")
+        latest = await watcher.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", process)
+        assert latest == "SELECT 'the last word'"
+    finally:
+        await watcher.close()
+        await pool.close()
+
+
+async def test_a_transaction_that_is_left_open_ends_when_its_session_is_given_back(postgres_dsn: str) -> None:
+    pool = await open_pool(postgres_dsn, connections=1, command_timeout_seconds=5)
+    try:
+        async with pool.acquire() as connection:
+            await connection.transaction().start()
+            await connection.execute("SET LOCAL application_name = 'left behind'")
+        assert await pool.fetchval("SHOW application_name") == "bouncekeeper"
+    finally:
+        await pool.close()

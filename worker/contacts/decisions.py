@@ -36,7 +36,7 @@ from worker.contacts.principal import Principal
 from worker.contacts.profile import Profile, store_profiles
 from worker.errors import Deadlocked, RequestRefused
 from worker.process.logs import get_logger
-from worker.store.acts import Act, StoredAct, claim_act, finish_act, lock_unfinished_act
+from worker.store.acts import Act, StoredAct, claimed_act, finish_act, lock_unfinished_act
 from worker.store.pool import WriterConnection, WriterPool
 from worker.store.writer_pool import Writer, rehearsing, writer_session, writing
 
@@ -121,8 +121,11 @@ async def _alone(pool: WriterPool, act: StoredAct | None, *, several: bool) -> A
     if act is None or key is None or not several or act.finished_at is not None:
         yield pool
         return
-    async with writer_session(pool, "deciding about contacts") as connection:
-        if not await claim_act(connection, act.id):
+    async with (
+        writer_session(pool, "deciding about contacts") as connection,
+        claimed_act(connection, act.id) as is_claimed,
+    ):
+        if not is_claimed:
             raise RequestRefused(
                 "idempotency-key-in-use",
                 f"Another request with the idempotency key {key[:40]!r} is being carried out.",

@@ -1,10 +1,12 @@
 """Acts: the one command, call, import, job or run of a rule that decisions belong to."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
-from worker.store.pool import Connection, Executor, store_errors
+from worker.store.pool import DATABASE_ERRORS, Connection, Executor, store_errors
 from worker.store.row import Row
 
 
@@ -77,13 +79,30 @@ async def forget_idle_act(connection: Connection, act_id: int) -> bool:
     return is_deleted
 
 
-async def claim_act(connection: Connection, act_id: int) -> bool:
-    """Claims the act until this session is given back or dies; False if somebody else has claimed it.
+@asynccontextmanager
+async def claimed_act(connection: Connection, act_id: int) -> AsyncIterator[bool]:
+    """True if nobody else is at work on the act; then nobody else is until the end of the block.
 
     Postgres ends the claim of a killed process.
     """
-    is_ours: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _LOCK_CLASS, act_id & 0x7FFFFFFF)
-    return is_ours
+    lock = (_LOCK_CLASS, act_id & 0x7FFFFFFF)
+    claimed: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *lock)
+    try:
+        yield claimed
+    finally:
+        if claimed:
+            await _end_claim(connection, lock)
+
+
+async def _end_claim(connection: Connection, lock: tuple[int, int]) -> None:
+    """The claim has ended when this returns; with its session, if that can do nothing more."""
+    try:
+        await connection.execute("SELECT pg_advisory_unlock($1, $2)", *lock)
+    except DATABASE_ERRORS:
+        connection.terminate()
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
 
 
 async def finish_act(executor: Executor, act_id: int, *, at: datetime) -> None:
