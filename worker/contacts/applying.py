@@ -11,6 +11,7 @@ of others.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from schemas.decision import Decision
 from schemas.entry import Entry
@@ -173,9 +174,7 @@ class _Batch:
         """
         rows = await contact_rows.lock_contacts(self._connection, list(by_contact))
         self._active = active = await self._refolds.read(rows.values())
-        registered = await self._recognition.registered(
-            [entry for entries in by_contact.values() for entry in entries if isinstance(entry, FeedbackEvent)]
-        )
+        registered = await self._recognition.registered(chain.from_iterable(by_contact.values()))
         if registered:
             by_contact = {key: without(entries, registered) for key, entries in by_contact.items()}
         remaining = dict(by_contact)
@@ -189,7 +188,7 @@ class _Batch:
         if not events:
             return
         known = await self._recognition.registered(events)
-        doubts = [Doubt(entry=event, contact_id=None) for event in events]
+        doubts: list[Doubt] = [(event, None) for event in events]
         known |= await self._recognition.known(doubts)
         new = sorted(without(events, known), key=lambda event: event.event_key)
         for event in new:
@@ -204,15 +203,16 @@ class _Batch:
         doubts: list[Doubt] = []
         surely_new: list[Doubt] = []
         for contact, facts in with_facts:
+            contact_id = contact.row.id
             for entry in contact.entries:
                 asked = surely_new if is_surely_new(facts, entry) else doubts
-                asked.append(Doubt(entry=entry, contact_id=contact.row.id))
+                asked.append((entry, contact_id))
         known = await self._recognition.known(doubts, surely_new)
         decided = [one.row for one in overtaken if isinstance(one.entries[0], Decision)]
         anew = await facts_anew(self._connection, decided, self._active)
         refold: list[BatchContact] = []
         for contact, facts in with_facts:
-            if contact.entries and isinstance(contact.entries[0], Decision):
+            if contact.entries and not isinstance(contact.entries[0], FeedbackEvent):
                 contact.entries = self._to_store(contact, anew.get(contact.row.id, facts), known)
             elif known:
                 contact.entries = without(contact.entries, known)
@@ -243,7 +243,7 @@ class _Batch:
         provisional: Facts | None = None,
     ) -> list[Entry]:
         """The entries as they are stored (see `decide`). No caller mixes decisions and events."""
-        if not entries or not isinstance(entries[0], Decision):
+        if not entries or isinstance(entries[0], FeedbackEvent):
             return entries
         to_store, results = decide(
             facts, entries, contact_id=contact_id, policy=policy, now=self._now, provisional=provisional
@@ -254,11 +254,8 @@ class _Batch:
     async def _fold_unknown(self, by_contact: Mapping[ContactKey, list[Entry]]) -> None:
         """Inserts contacts that did not exist, with facts folded from their entries alone."""
         surely_new = self._recognition.surely_new_with_its_contact
-        doubts = [
-            Doubt(entry=entry, contact_id=None)
-            for entries in by_contact.values()
-            for entry in entries
-            if not surely_new(entry)
+        doubts: list[Doubt] = [
+            (entry, None) for entries in by_contact.values() for entry in entries if not surely_new(entry)
         ]
         if known := await self._recognition.known(doubts):
             by_contact = {key: without(entries, known) for key, entries in by_contact.items()}

@@ -1,9 +1,9 @@
 """The rows of one transaction, gathered so that each table is written once."""
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from schemas.decision import Decision
 from schemas.entry import LASTING_KINDS, Entry
 from schemas.feedback_event import FeedbackEvent
 from worker.contacts.batch_terms import SENDING_KINDS, Applied
@@ -20,6 +20,8 @@ from worker.store.known_keys import KeyInMonth
 from worker.store.partitions import month_of
 from worker.store.pool import WriterConnection
 from worker.store.status_history import append_status_changes
+
+_provider_and_kind: Callable[[FeedbackEvent], tuple[str, str]] = operator.attrgetter("provider", "kind")
 
 
 class BatchRows:
@@ -57,7 +59,7 @@ class BatchRows:
     def add_entries(self, contact_id: int, entries: Sequence[Entry]) -> None:
         """Adds entries of one contact that are not stored yet."""
         for entry in entries:
-            if isinstance(entry, Decision):
+            if not isinstance(entry, FeedbackEvent):
                 self._decisions.append((entry, contact_id))
                 continue
             if entry.campaign is not None:
@@ -89,8 +91,9 @@ class BatchRows:
             if events:
                 await self._encoder.copy(self._connection, table, events)
                 applied.new_events += len(events)
-                applied.kinds.update((event.provider, event.kind) for event, _ in events)
-                applied.sendings += [event for event, _ in events if event.kind in SENDING_KINDS]
+                stored = [event for event, _ in events]
+                applied.kinds.update(map(_provider_and_kind, stored))
+                applied.sendings += [event for event in stored if event.kind in SENDING_KINDS]
         await delete_checkpoints_since(self._connection, self.passed_checkpoints)
         await save_refolds(self._connection, self.refolds)
         await contact_rows.write_signs_of_life(self._connection, self.signs)

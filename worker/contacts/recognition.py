@@ -6,7 +6,7 @@ month may be gone, and a former version may have given it another key. An earlie
 kind and stored it in another table, so even an event that is later than all others is looked up there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -27,11 +27,9 @@ _OneEntry = TypeVar("_OneEntry", FeedbackEvent, Decision, Entry)
 _KEPT_AT_LEAST = timedelta(days=27)
 
 
-class Doubt(Struct, frozen=True, kw_only=True, gc=False):
-    """An entry that the database must be asked about; `contact_id` is None if its contact is not stored."""
-
-    entry: Entry
-    contact_id: int | None
+# An entry that the database must be asked about, and its contact's id; None if its contact is not stored. Nearly every
+# entry has one, and a tuple costs a third of a record.
+Doubt = tuple[Entry, int | None]
 
 
 class Recognition(Struct, frozen=True, kw_only=True):
@@ -42,12 +40,15 @@ class Recognition(Struct, frozen=True, kw_only=True):
     trust_watermarks: bool
     former_keys_until: datetime | None
 
-    async def registered(self, events: Sequence[FeedbackEvent]) -> set[bytes]:
+    async def registered(self, entries: Iterable[Entry]) -> set[bytes]:
         """The keys of events that are stored and known by their key alone, for any contact or for none.
 
         If a vendor's clock runs ahead, the first copy seems to come from the future and the next one does not. So
         every event is looked up.
         """
+        if not await known_keys.any_registered(self.connection):
+            return set()
+        events = [entry for entry in entries if isinstance(entry, FeedbackEvent)]
         asked = [event.event_key for event in events]
         former = {event.former_key: event.event_key for event in events if event.former_key is not None}
         found = await known_keys.registered_keys(self.connection, [*asked, *former])
@@ -59,7 +60,7 @@ class Recognition(Struct, frozen=True, kw_only=True):
         Events without effect leave no trace in the facts: one that a former version read like that, or dated by its
         arrival, may be anywhere. A decision is dated only when it is known to be new.
         """
-        if isinstance(event, Decision):
+        if not isinstance(event, FeedbackEvent):
             return False
         at, latest = event.occurred_at, facts.latest
         if latest is not None and at <= latest.occurred_at:
@@ -71,7 +72,9 @@ class Recognition(Struct, frozen=True, kw_only=True):
     def surely_new_with_its_contact(self, event: Entry) -> bool:
         """True if the entry cannot be stored, because its contact is not."""
         return (
-            isinstance(event, Decision) or self.former_keys_until is None or event.occurred_at >= self.former_keys_until
+            self.former_keys_until is None
+            or not isinstance(event, FeedbackEvent)
+            or event.occurred_at >= self.former_keys_until
         )
 
     async def known(self, doubts: Sequence[Doubt], surely_new: Sequence[Doubt] = ()) -> set[bytes]:
@@ -81,9 +84,8 @@ class Recognition(Struct, frozen=True, kw_only=True):
         among_kept: list[KeyOfContact] = []
         former: list[FormerKey] = []
         calm: dict[int, list[bytes]] = {}
-        for doubt in surely_new:
-            event, contact_id = doubt.entry, doubt.contact_id
-            if contact_id is None or isinstance(event, Decision):
+        for event, contact_id in surely_new:
+            if contact_id is None or not isinstance(event, FeedbackEvent):
                 continue
             if event.kind in LASTING_KINDS:
                 in_months.append(_in_month(event, event.occurred_at, contact_id))
@@ -96,12 +98,11 @@ class Recognition(Struct, frozen=True, kw_only=True):
             for contact_id in await known_keys.contacts_with_entries(self.connection, list(calm))
             for key in calm[contact_id]
         ]
-        for doubt in doubts:
-            event, contact_id = doubt.entry, doubt.contact_id
+        for event, contact_id in doubts:
             if contact_id is not None:
                 of_contact = KeyOfContact(contact_id=contact_id, entry_key=event.event_key)
                 among_entries.append(of_contact)
-                if isinstance(event, Decision):
+                if not isinstance(event, FeedbackEvent):
                     continue
                 in_months.append(_in_month(event, event.occurred_at, contact_id))
                 if event.claimed_at is not None:
@@ -134,8 +135,11 @@ class Recognition(Struct, frozen=True, kw_only=True):
 
 
 def unique(events: Sequence[_OneEntry]) -> list[_OneEntry]:
-    """Each entry once: of two copies in one batch, the one that arrived first."""
-    by_key: dict[bytes, _OneEntry] = {}
+    """Each entry once: of two copies in one batch the one that arrived first, in whatever order they lie here."""
+    by_key = {event.event_key: event for event in events}
+    if len(by_key) == len(events):
+        return list(events)  # as nearly always
+    by_key.clear()
     for event in events:
         other = by_key.setdefault(event.event_key, event)
         if other is not event and event.received_at < other.received_at:

@@ -15,8 +15,9 @@ The sort depends only on the entry, not on the policy: a bounce that no rule cou
 
 from typing import assert_never
 
-from schemas.decision import ANNOTATIONS, Decision
+from schemas.decision import ANNOTATIONS
 from schemas.entry import ENTRY_RANKS, Entry
+from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import CAUSE_BLAME, Blame, Cause, Kind
 from worker.policy.effect import Reason
 from worker.policy.facts import Facts, OrderKey
@@ -72,7 +73,7 @@ _DELIVERED, _TEST = Kind.DELIVERED, Cause.TEST  # reading them from their classe
 
 def inert_reason(entry: Entry) -> Reason | None:
     """Why the entry changes nothing under any policy; None if it may change something."""
-    if (entry.kind is _DELIVERED and entry.cause is not _TEST) or isinstance(entry, Decision):
+    if (entry.kind is _DELIVERED and entry.cause is not _TEST) or not isinstance(entry, FeedbackEvent):
         return None
     reason = _REASONS.get((entry.kind, entry.cause))
     if reason is None and entry.machine and entry.kind in CALM_KINDS:

@@ -6,8 +6,8 @@ The earliest is the same in whatever order they come in, so it is kept beside th
 from collections.abc import Iterable
 from datetime import datetime
 
-from schemas.decision import Decision
 from schemas.entry import Entry
+from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Cause, Kind
 
 # An opt-out may come from a form, what was dropped was never sent, and nobody knows what is `other`.
@@ -35,4 +35,4 @@ def first_mailed(known: datetime | None, entries: Iterable[Entry]) -> datetime |
 
 
 def _tells_of_a_message(entry: Entry) -> bool:
-    return not isinstance(entry, Decision) and entry.kind in MESSAGE_KINDS and entry.cause is not Cause.TEST
+    return isinstance(entry, FeedbackEvent) and entry.kind in MESSAGE_KINDS and entry.cause is not Cause.TEST

@@ -3,8 +3,9 @@
 A log line for each calm event would be too much, so events are counted here and the counts logged once a minute.
 """
 
+import operator
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from schemas.feedback_event import FeedbackEvent
 from schemas.vocabulary import Kind
 from worker.process import metrics
 from worker.process.logs import get_logger
+from worker.providers.account_rule import SENDING_DOMAIN
 from worker.providers.provider import Provider
 from worker.providers.registry import ENVELOPE_PROVIDERS
 from worker.providers.sending_domain import sending_domain
@@ -27,6 +29,9 @@ MOST_DOMAINS = 200  # of one account at one source
 MOST_DOMAINS_IN_ALL = 20_000
 _FORGOTTEN_AFTER = timedelta(days=1)
 _NONE: frozenset[str] = frozenset()
+
+_Names = tuple[str, str, str, str]  # an event's account, source, provider and kind
+_names: Callable[[FeedbackEvent], _Names] = operator.attrgetter("account", "source", "provider", "kind")
 MORE = "(more)"
 
 
@@ -61,13 +66,8 @@ class SendingCounts:
         """Counts events of `Applied.sendings`."""
         self._forget_at_times(now)
         since = now - _LATEST
-        counts: Counter[tuple[str, str, str, str, str]] = Counter()
-        for event in events:
-            if event.occurred_at >= since:
-                provider = self._providers[event.provider]
-                domain = sending_domain(event, provider.account_paths) if provider.always_tells_domain else ""
-                counts[event.account, event.source, event.provider, domain, event.kind] += 1
-        for (account, source, of_provider, reported, kind), count in counts.items():
+        counts = self._count([event for event in events if event.occurred_at >= since])
+        for ((account, source, of_provider, kind), reported), count in counts.items():
             domain = self._bounded(account, source, reported)
             sender = Sender(account=account, source=source, provider=of_provider, sending_domain=domain)
             self._counts.setdefault(sender, Counter())[kind] += count
@@ -99,6 +99,22 @@ class SendingCounts:
             self._domains.clear()
             self._domain_count = 0
             metrics.SENDINGS.clear()  # Otherwise it grows from day to day. Prometheus takes it for a restart.
+
+    def _count(self, events: Sequence[FeedbackEvent]) -> Mapping[tuple[_Names, str], int]:
+        """How many have the same names and sending domain."""
+        paths = {name: self._domain_paths(name) for name in {event.provider for event in events}}
+        if not any(paths.values()):  # the names alone are counted without a step of Python for each event
+            return {(names, ""): count for names, count in Counter(map(_names, events)).items()}
+        return Counter(
+            (_names(event), sending_domain(event, known) if (known := paths[event.provider]) else "")
+            for event in events
+        )
+
+    def _domain_paths(self, provider_name: str) -> Mapping[str, str]:
+        """Where the provider's events name their domain; empty if they do not, or not all of them."""
+        provider = self._providers[provider_name]
+        tells = provider.always_tells_domain and SENDING_DOMAIN in provider.account_paths
+        return provider.account_paths if tells else {}
 
     def _bounded(self, account: str, source: str, domain: str) -> str:
         known = self._domains.get((account, source), _NONE)

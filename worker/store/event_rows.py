@@ -54,9 +54,7 @@ EVENT_COLUMNS = (
 )
 _event_fields: Callable[[FeedbackEvent], tuple[Any, ...]] = operator.attrgetter(*_EVENT_FIELDS.values())
 
-# Hashing a member of an enumeration, or reading it from its class, calls functions in Python: a batch has thousands.
-_RANKS = {kind.value: rank for kind, rank in KIND_RANKS.items()}
-_NONE = Cause.NONE
+_NONE = Cause.NONE  # reading a member of an enumeration from its class calls a function in Python
 _KEEPS_RAW: dict[KeepRaw, Callable[[FeedbackEvent], bool]] = {
     KeepRaw.FAILURES: is_evidence,
     KeepRaw.ALL: lambda _: True,
@@ -114,7 +112,7 @@ class EventEncoder:
         return (
             *_event_fields(event),
             contact_id,
-            _RANKS[event.kind._value_],
+            KIND_RANKS[event.kind],
             self._reader_version,
             event.tags or None,
             cause,

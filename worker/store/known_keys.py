@@ -105,9 +105,15 @@ _REGISTERED = """
 """
 
 
+async def any_registered(connection: Connection) -> bool:
+    """True if `registered_keys` may find any. Few databases hold events that are known by their key alone."""
+    has_any: bool = await connection.fetchval(_ANY_REGISTERED)
+    return has_any
+
+
 async def registered_keys(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
     """The keys whose events are stored, with whatever time and contact."""
-    if not keys or not await connection.fetchval(_ANY_REGISTERED):
+    if not keys:
         return set()
     return {key for (key,) in await connection.fetch(_REGISTERED, keys)}
 

@@ -4,7 +4,8 @@ Ids never change, so a process remembers those that it has met. The names that a
 of events that are too long, or too many of one provider, get no id and are stored beside their row.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+import operator
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import asyncpg
 from msgspec import Struct
@@ -51,6 +52,7 @@ class NamedBy(Struct, frozen=True, kw_only=True, gc=False):
 
 _Word = tuple[str, str]  # the word, and the provider whose event it names
 _Names = tuple[str, str, str]  # an event's provider, source and vendor_event
+_names: Callable[[FeedbackEvent], _Names] = operator.attrgetter("provider", "source", "vendor_event")
 
 
 class Words:
@@ -95,7 +97,7 @@ class Words:
 
     def of(self, event: FeedbackEvent) -> NamedBy:
         """How the event's words are stored."""
-        names = (event.provider, event.source, event.vendor_event)
+        names = _names(event)
         known = self._of_names.get(names)
         if known is None:
             known = self._named_by(names)
@@ -108,8 +110,7 @@ class Words:
         return self._ids.get((cause, NOBODYS))
 
     def _unknown(self, events: Iterable[FeedbackEvent]) -> set[_Names]:
-        known = self._of_names
-        return {names for event in events if (names := (event.provider, event.source, event.vendor_event)) not in known}
+        return {*map(_names, events)}.difference(self._of_names)
 
     def _is_settled(self, word: _Word) -> bool:
         return word in self._ids or word in self._without_id or len(word[0]) > LONGEST_WORD
