@@ -6,18 +6,7 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-from msgspec import Struct
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-_MOST_SECONDS = 60
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What a command left."""
-
-    status: int
-    output: str
-    errors: str
+from tests.commands.warm_start import REPOSITORY, Outcome, run_command
 
 
 class Shell:
@@ -30,10 +19,7 @@ class Shell:
 
     async def run(self, *words: str) -> Outcome:
         """The command's status, its standard output and what it wrote to stderr."""
-        process = await self.start(*words)
-        async with asyncio.timeout(_MOST_SECONDS):
-            output, errors = await process.communicate()
-        return Outcome(status=process.returncode or 0, output=output.decode(), errors=errors.decode())
+        return await asyncio.to_thread(run_command, words, folder=self._folder, environment=dict(os.environ))
 
     async def start(self, *words: str) -> asyncio.subprocess.Process:
         """The command as it runs."""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.shell import REPOSITORY, Shell
+from tests.commands.shell import Shell
 from tests.commands.test_cli_check_files import MEASURED
+from tests.commands.warm_start import REPOSITORY
 from tests.waiting import until
 from worker.store.pool import WriterPool
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.shell import REPOSITORY, Shell
+from tests.commands.shell import Shell
+from tests.commands.warm_start import REPOSITORY
 from worker.store.pool import WriterPool
 
 KNOWN = """

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.commands.parser_tree import Entry, all_parsers
-from tests.commands.shell import Outcome, Shell
+from tests.commands.shell import Shell
+from tests.commands.warm_start import Outcome
 from worker.commands.catalogue import COMMANDS
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.setting_flags import id_argument
