@@ -7,7 +7,7 @@ from schemas.feedback_event import FeedbackEvent
 from tests.providers.reading import wrap
 from tests.providers.sample_events import NOW, one_of_each
 from worker.contacts.batch_terms import SENDING_KINDS
-from worker.providers.account_rule import SENDING_DOMAIN, told_account
+from worker.providers.account_rule import SENDING_DOMAIN, named_account
 from worker.providers.payload.feedback import is_malformed
 from worker.providers.registry import PROVIDERS
 from worker.providers.sending_domain import sending_domain
@@ -34,7 +34,7 @@ def test_the_quick_way_reads_what_the_rule_for_accounts_reads(provider: str) -> 
     events = events_of(provider)
     assert events
     for event in events:
-        assert sending_domain(event, paths) == (told_account(event, SENDING_DOMAIN, paths) or "")
+        assert sending_domain(event, paths) == (named_account(event, SENDING_DOMAIN, paths) or "")
 
 
 def event_with(raw: bytes) -> FeedbackEvent:

@@ -102,7 +102,7 @@ def test_a_source_may_say_where_its_events_tell_their_account(tmp_path: Path) ->
     (source,) = load(tmp_path, table.format(rule="metadata.customer"))
     assert source.account_from == "metadata.customer"
     assert "account_from = 'customer' is not known here" in mistakes(tmp_path, table.format(rule="customer"))
-    assert "is no JMESPath expression" in mistakes(tmp_path, table.format(rule="raw.a["))
+    assert "is not a JMESPath expression" in mistakes(tmp_path, table.format(rule="raw.a["))
 
 
 def test_the_rule_for_campaigns_is_checked_and_may_come_from_the_environment(tmp_path: Path) -> None:

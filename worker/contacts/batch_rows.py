@@ -52,7 +52,7 @@ class BatchRows:
         self._of_campaigns: list[tuple[FeedbackEvent, int]] = []
 
     def is_past_retention(self, event: FeedbackEvent) -> bool:
-        """True when there is no month for the event."""
+        """True if there is no month for the event."""
         at = event.occurred_at
         return at < self._oldest_kept or (bool(self._retired_months) and month_of(at) in self._retired_months)
 

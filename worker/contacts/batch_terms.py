@@ -43,7 +43,9 @@ class BatchRules(Struct, frozen=True, kw_only=True):
     """The rules for every batch."""
 
     policies: Policies
-    oldest_kept: datetime  # earlier calm events are past the retention: kept if they have an effect, else only counted
+    oldest_kept: (
+        datetime  # earlier calm events are past the retention: kept if they have an effect, otherwise only counted
+    )
     former_keys_until: datetime | None = None  # earlier events may be stored by a key of the former form
     keep_raw: KeepRaw = KeepRaw.FAILURES
     reading: LogReading = LogReading()

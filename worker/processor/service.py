@@ -237,7 +237,7 @@ def depth_gauge(
         waiting[name] = sum(depths.values())
         metrics.QUEUE_DEPTH_PARCELS.labels(name).set(waiting[name])
         if not any(waiting.values()):
-            # Else the age of the last batch of a backlog would stay until the next webhook comes.
+            # Otherwise the age of the last batch of a backlog would stay until the next webhook comes.
             metrics.OLDEST_AGE_SECONDS.set(0)
         if backlog is not None:
             backlog.measured(name, sum(parcels for lane, parcels in depths.items() if not lane.bulk))

@@ -1,4 +1,4 @@
-"""A source, bound to its provider: its configuration is read, and no step asks for it again."""
+"""A source bound to its provider: its configuration is read once, and no later step reads it again."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -23,12 +23,12 @@ AnswerProbe = Callable[[WebhookRequest], Answered | Refused | None]
 
 
 class BoundSource(Struct, frozen=True, kw_only=True):
-    """What `Provider.bind` makes of one source: it authenticates requests, answers probes and parses envelopes.
+    """The result of `Provider.bind` for one source: it authenticates requests, answers probes and parses envelopes.
 
-    `parse` raises UnreadablePayload when a body is not what the vendor documents. An element that cannot be read among
-    others that can is in its list too, as worker.providers.payload.feedback's `malformed`. `elements` gives the events
-    of a batch as the vendor wrote them, None where the body cannot be divided; it raises UnreadablePayload, at once or
-    on the way. `body_of` is a body of these elements alone: `parse` makes the same events of it.
+    `parse` raises UnreadablePayload if a body is not what the vendor documents. If only some elements cannot be read,
+    its list has worker.providers.payload.feedback's `malformed` for them. `elements` gives the events of a batch as the
+    vendor wrote them, or None if the body cannot be divided; it raises UnreadablePayload, at once or while it is read.
+    `body_of` makes a body of these elements only, from which `parse` makes the same events.
     """
 
     source: Source
@@ -39,23 +39,24 @@ class BoundSource(Struct, frozen=True, kw_only=True):
     body_of: Join
     welcome: Welcome
     answer_probe: AnswerProbe
-    scheme: Scheme | None = None  # None for an open source, and where the vendor's proof is no scheme
-    proof: Proof | None = None  # None for an open source, and where nobody can be let in
+    scheme: Scheme | None = None  # None for an open source, and if the vendor's proof is not a scheme
+    proof: Proof | None = None  # None for an open source, and if nobody can be let in
     unproven_bytes: int | None = None  # the largest body, decompressed, that is read unauthenticated; None: any
 
     def proved_by(self, scheme: Scheme) -> "BoundSource":
-        """The source with this scheme in the place of its provider's."""
+        """The source with this scheme instead of its provider's."""
         return structs.replace(
             self,
             scheme=scheme,
             proof=SchemeProof(judge=scheme.bind(self.source), unproven_bytes=scheme.unproven_bytes),
-            unproven_bytes=scheme.unproven_bytes or None,  # where the head proves all, a body that is read is proved
+            unproven_bytes=scheme.unproven_bytes
+            or None,  # if the head proves everything, a body that is read is proved
         )
 
     def authenticate(self, request: WebhookRequest, *, now: datetime, certificates: Mapping[str, bytes]) -> Judgement:
-        """Who sent this. `certificates` maps a URL asked for by CertificateNeeded to its PEM bytes.
+        """Judges whether the request is genuine. `certificates` maps URLs of CertificateNeeded to PEM bytes.
 
-        Raises ImpossibleSetting for a source that `Provider.check_source` finds fault with.
+        Raises ImpossibleSetting for a source in which `Provider.check_source` finds mistakes.
         """
         if refused := self.allowed_addresses.refuse(request):
             return refused
@@ -70,9 +71,9 @@ class BoundSource(Struct, frozen=True, kw_only=True):
         return self.welcome(request)
 
     def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
-        """What `authenticate` would say of any request with this head; None where the body decides too.
+        """The refusal by `authenticate` of any request with this head; None if that depends on the body.
 
-        `request` has an empty body: the real one has not been read, and need not be.
+        `request` has an empty body, because the real one is not read yet.
         """
         if refused := self.allowed_addresses.refuse(request):
             return refused

@@ -10,7 +10,7 @@ from worker.providers.registry import ENVELOPE_PROVIDERS
 
 
 class BoundSources:
-    """The configured sources. One that is configured no more is bound without options when an envelope names it."""
+    """The configured sources. If an envelope names another one, that is bound without options."""
 
     def __init__(self, sources: Iterable[Source] = (), providers: Mapping[str, Provider] = ENVELOPE_PROVIDERS) -> None:
         self._providers = providers
@@ -20,9 +20,9 @@ class BoundSources:
             self._bind(source.name, source.provider, source.account)
 
     def of(self, envelope: Envelope) -> BoundSource | None:
-        """The source that the envelope came in by, as it is configured now; None for a provider that is not known.
+        """The envelope's source, as it is configured now; None if its provider is unknown.
 
-        It is read by the provider that it came in by, whichever the source has now.
+        The provider is always that of the envelope, even if the source has another one now.
         """
         bound = self._bound.get((envelope.source, envelope.provider, envelope.account))
         return bound or self._bind(envelope.source, envelope.provider, envelope.account)

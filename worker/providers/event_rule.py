@@ -1,11 +1,11 @@
-"""Where an event says something of its own, named by the operator: its account, its campaign.
+"""Rules by which an operator names a place in events, such as that of the account or the campaign.
 
 A rule is one of
 
 - `metadata.KEY`: the sender's own variable of that name;
-- `tag.PREFIX`: the tag that begins so, without the prefix ("tag.customer-" makes "customer-7" the text "7");
+- `tag.PREFIX`: the tag with this prefix, without the prefix ("tag.customer-" turns "customer-7" into "7");
 - `raw.EXPRESSION`: a JMESPath expression over the event as the vendor wrote it (https://jmespath.org);
-- a word that stands for such an expression, where the caller has one.
+- a word that stands for such an expression, if the caller has one.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,9 +25,9 @@ _decode = msgspec.json.Decoder().decode
 
 
 def check_rule(field: str, rule: str, words: Collection[str]) -> list[str]:
-    """What is wrong with the rule in this field of a source, with its remedy; [] when nothing.
+    """The mistakes in the rule in this field of a source, each with its remedy.
 
-    `words` are those that the field may have beside.
+    `words` are other words that the field may have.
     """
     if not rule or rule in words:
         return []
@@ -45,9 +45,9 @@ def check_rule(field: str, rule: str, words: Collection[str]) -> list[str]:
 
 
 def text_by_rule(event: FeedbackEvent, rule: str, paths: Mapping[str, str], *, limit: int) -> str | None:
-    """What the event says there, a number as its digits, cut to `limit` characters; None if it says nothing.
+    """The event's text at the place of the rule, a number as its digits, cut to `limit` characters; None without one.
 
-    `paths` are the expressions that words stand for.
+    `paths` maps words to the expressions that they stand for.
     """
     if rule.startswith(_METADATA):
         return _as_text((event.metadata or {}).get(rule.removeprefix(_METADATA)), limit)

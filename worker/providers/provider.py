@@ -1,6 +1,6 @@
-"""What every ESP's module ends in: one Provider, which says what the vendor is, and how its webhooks are read.
+"""Provider: describes an ESP and how its webhooks are read. The module of each ESP ends in one.
 
-Nothing here does I/O or reads a clock: what must be known is handed in.
+Nothing here does I/O or reads a clock: certificates and times are parameters.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,82 +23,82 @@ from worker.providers.webhook_request import WebhookRequest
 
 
 def accept(_request: WebhookRequest) -> Verdict:
-    """Most vendors shake no hands: whatever is authentic carries events."""
+    """For most vendors, which have no handshake: every authentic request carries events."""
     return Accepted()
 
 
 def answer_no_probe(_request: WebhookRequest) -> Answered | Refused | None:
-    """Most vendors try a URL by HEAD, which the receiver answers for all, or not at all."""
+    """For most vendors, which test a URL with HEAD, which the receiver answers, or not at all."""
     return None
 
 
 def leave(bound: BoundSource) -> BoundSource:
-    """Most vendors' webhooks are read alike whatever a source says."""
+    """For most vendors, whose webhooks are read in the same way for each source."""
     return bound
 
 
 def demand_secret(_source: Source) -> bool:
-    """Most vendors' webhooks cannot be proved without a secret of the operator's."""
+    """For most vendors, whose webhooks cannot be authenticated without a secret."""
     return True
 
 
 def find_nothing_else(_source: Source) -> list[str]:
-    """Most vendors' sources have nothing that is not checked for all."""
+    """For most vendors, whose sources need only the common checks."""
     return []
 
 
 def remark_nothing(_source: Source) -> list[Remark]:
-    """Of most vendors' sources there is nothing to say that does not stand in the configuration."""
+    """For most vendors, whose sources need no remarks."""
     return []
 
 
 class Provider(Struct, frozen=True, kw_only=True):
-    """One ESP. Whatever has a default need not be said of most."""
+    """One ESP. The defaults fit most of them."""
 
-    name: str  # "sendgrid": what sources and events are labelled with
+    name: str  # "sendgrid": the name in sources and events
     title: str  # "Twilio SendGrid"
     documentation: str  # the address of the vendor's page about its webhooks
     proof: str  # how a request proves itself, in a few words: "HMAC-SHA256 of the body"
     secret_help: str  # what a secret of this provider looks like and where the vendor shows it
-    # Every event and class of bounce that the vendor documents ("bounce/blocked"), and what it becomes. Where the
-    # server's words or codes have the last say, this is what it becomes without any.
+    # Every event and class of bounce that the vendor documents ("bounce/blocked"), and its kind and cause. If the
+    # server's words or codes decide, these are the ones without any words and codes.
     vocabulary: Mapping[str, tuple[Kind, Cause]]
     parse: Parse  # the events of an envelope; see BoundSource
-    schemes: Mapping[str, Scheme] = {}  # by Source.authentication; "" is the vendor's own way
-    own_proof: bool = False  # `tailor` gives a proof that is no scheme, where `authentication` is left out
+    schemes: Mapping[str, Scheme] = {}  # by Source.authentication; "" is the vendor's own scheme
+    own_proof: bool = False  # without `authentication`, `tailor` gives a proof that is not a scheme
     success_status: int = 200  # the one answer that this vendor surely counts as success
     later_status: int = 503  # the answer that makes this vendor send again
     kept_headers: frozenset[str] = frozenset()  # request headers that `parse` needs, lower case
-    marks_bulk: bool = False  # a request of it may be Accepted as bulk work
+    marks_bulk: bool = False  # its requests may be Accepted as bulk work
     batches: bool = False  # one request may carry events of many recipients
-    # A GET with a query carries an event as well: it is read as a POST whose body is the raw query.
+    # A GET with a query carries an event too: it is read like a POST with the raw query as its body.
     takes_get: bool = False
-    # Where an event's JSON tells whose mail it was, as JMESPath: "subaccount" (the vendor's own division of one
-    # account) and "sending_domain" (an address or a domain). What the vendor does not tell is not in here.
+    # Where an event's JSON names the owner of the mail, as JMESPath: "subaccount" (the vendor's own division of one
+    # account) and "sending_domain" (an address or a domain). Without an entry the vendor does not report it.
     account_paths: Mapping[str, str] = {}
-    # The vendor's own fields for the campaign of a message, the first of which that is there is read by `parse`. Some
-    # give their lists, tags and variables the names that the sender likes: those are named by `campaign_from` instead.
+    # The vendor's own fields for the campaign of a message; `parse` reads the first of them that exists. If senders
+    # choose the names of lists, tags and variables themselves, `campaign_from` names them instead.
     campaign_fields: tuple[str, ...] = ()
-    # False: some of deliveries, failures and complaints do not tell the sending domain, so no rate of it would be true.
+    # False: some deliveries, failures or complaints do not name the sending domain, so its rates would be wrong.
     always_tells_domain: bool = True
-    options: tuple[Option[Any], ...] = ()  # what a source may set, beside those of its scheme
-    batch: BatchBody | None = None  # how a body carries several events; None where it never does
-    elements: Divide | None = None  # see BoundSource; None: as `batch` has them
-    body_of: Join | None = None  # as above
-    welcome: Welcome = accept  # the verdict on an authentic request, where the vendor has handshakes or tests
-    answer_probe: AnswerProbe = answer_no_probe  # the answer to a GET or OPTIONS by which the vendor tries a URL
-    tailor: Callable[[BoundSource], BoundSource] = leave  # what of the above a source's configuration changes
+    options: tuple[Option[Any], ...] = ()  # the options of a source, beside those of its scheme
+    batch: BatchBody | None = None  # how a body carries several events; None if it never does
+    elements: Divide | None = None  # see BoundSource; None: those of `batch`
+    body_of: Join | None = None  # likewise
+    welcome: Welcome = accept  # the verdict on an authentic request, if the vendor has handshakes or tests
+    answer_probe: AnswerProbe = answer_no_probe  # the answer to a GET or OPTIONS with which the vendor tests a URL
+    tailor: Callable[[BoundSource], BoundSource] = leave  # changes that depend on a source's configuration
     needs_secret: Callable[[Source], bool] = demand_secret
-    check_also: Callable[[Source], list[str]] = find_nothing_else  # what only this vendor's sources may have wrong
+    check_also: Callable[[Source], list[str]] = find_nothing_else  # mistakes that only this vendor's sources can have
     remark: Callable[[Source], list[Remark]] = remark_nothing  # see remarks_on
-    no_sample: str = ""  # why no event can be made up for some sources, and what to do instead
+    no_sample: str = ""  # why there can be no sample event for some sources, and what to do instead
 
     def all_options(self) -> tuple[Option[Any], ...]:
-        """The options that a source may set, those of its schemes included."""
+        """All options of a source, including those of its schemes."""
         return (*self.options, *(option for scheme in self.schemes.values() for option in scheme.options))
 
     def check_source(self, source: Source) -> list[str]:
-        """What is wrong or missing in the source's configuration, each with its remedy; [] when nothing."""
+        """The mistakes in the source's configuration, each with its remedy."""
         problems = check_common(
             source,
             secret_help=f"add {self.secret_help}",
@@ -112,18 +112,18 @@ class Provider(Struct, frozen=True, kw_only=True):
         return problems + self.check_also(source)
 
     def remarks_on(self, source: Source) -> list[Remark]:
-        """What the operator should know of a source that `check_source` finds nothing wrong with."""
+        """What the operator should know about a source without mistakes."""
         return self.remark(source)
 
     def bind(self, source: Source) -> BoundSource:
-        """The source with its configuration read; never raises, as envelopes outlive the sources that they came in by.
+        """The bound source. Never raises, because envelopes may outlive the configuration of their source.
 
-        A source that `check_source` finds fault with lets nobody in, or takes what cannot be used for not given.
+        A source with mistakes (`check_source`) lets nobody in, or ignores settings that cannot be used.
         """
         return self.tailor(self.bind_usually(source))
 
     def bind_usually(self, source: Source) -> BoundSource:
-        """The same, before anything is changed that the source's configuration changes."""
+        """The bound source before `tailor`."""
         bound = BoundSource(
             source=source,
             allowed_addresses=allowed_addresses(source),

@@ -1,4 +1,4 @@
-"""Every ESP that this program understands: one line each. A new one is a module here and its line."""
+"""All ESPs that this program understands, one line each. A new ESP is a module and its line here."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -8,7 +8,7 @@ from worker.errors import ImpossibleSetting
 from worker.providers.provider import Provider
 from worker.providers.vendors.unsubscribe_page import unsubscribe_page
 
-# Each module ends in its PROVIDER.
+# Each module defines its PROVIDER.
 _MODULES = (
     "described.described_provider",
     "mail.mail_webhook",
@@ -65,7 +65,7 @@ def modules_in(room: str, names: tuple[str, ...]) -> Iterator[ModuleType]:
 
 
 PROVIDERS: dict[str, Provider] = {module.PROVIDER.name: module.PROVIDER for module in modules_in("providers", _MODULES)}
-# All that an envelope may name: the unsubscribe page is no provider that a source could have.
+# All providers that an envelope may name. No source can have the unsubscribe page as its provider.
 ENVELOPE_PROVIDERS: dict[str, Provider] = {**PROVIDERS, unsubscribe_page.PROVIDER.name: unsubscribe_page.PROVIDER}
 
 

@@ -1,11 +1,11 @@
-"""What an operator should know of a source in which nothing is wrong."""
+"""A remark: something that an operator should know about a source without mistakes."""
 
 from msgspec import Struct
 
 
 class Remark(Struct, frozen=True, kw_only=True):
-    """One thing, as `doctor` shows it."""
+    """One remark, as `doctor` shows it."""
 
-    what: str  # what of the source it is about: "description of shop"
+    what: str  # the subject: "description of shop"
     detail: str
-    remedy: str = ""  # "" where all is well
+    remedy: str = ""  # "" if all is well

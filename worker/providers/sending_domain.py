@@ -1,7 +1,7 @@
-"""The domain that a message was sent from, where its vendor tells it: for rates of each sending domain.
+"""Finds the domain that a message was sent from, if its vendor reports it, for rates by sending domain.
 
-It is asked of each event that counts in such a rate, so most vendors' paths are read by a decoder that makes objects
-of those names alone and skips all others: a tenth of the time that decoding the whole event takes.
+This is done for each event that counts in such a rate. So the paths of most vendors are read by a decoder that makes
+objects of these names only and skips all others, in a tenth of the time of decoding the whole event.
 """
 
 import re
@@ -12,15 +12,15 @@ from typing import Any
 import msgspec
 
 from schemas.feedback_event import FeedbackEvent
-from worker.providers.account_rule import MAX_ACCOUNT_CHARACTERS, SENDING_DOMAIN, told_account
+from worker.providers.account_rule import MAX_ACCOUNT_CHARACTERS, SENDING_DOMAIN, named_account
 from worker.providers.payload.json_payload import fit_text
 
-_MOST_CHARACTERS = 1000  # what is remembered is short, whatever is sent; a domain stands at the end
+_MOST_CHARACTERS = 1000  # remembered texts must be short; the domain is at the end
 _NAMES = re.compile(r'"?[A-Za-z_]\w*"?(?:\.[A-Za-z_]\w*)*', re.ASCII)
 
 
 def sending_domain(event: FeedbackEvent, account_paths: Mapping[str, str]) -> str:
-    """In lower case; empty if the vendor does not tell it. `account_paths` are those of the event's provider."""
+    """The domain in lower case; empty if the vendor does not report it. `account_paths` are the provider's."""
     expression = account_paths.get(SENDING_DOMAIN)
     if expression is None:
         return ""
@@ -29,11 +29,11 @@ def sending_domain(event: FeedbackEvent, account_paths: Mapping[str, str]) -> st
         try:
             value = quick.search(event.raw)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            pass  # a form, or another shape than most events of this vendor have
+            pass  # a form, or an unusual event of this vendor
         else:
             if value:
                 return _domain_of(value[-_MOST_CHARACTERS:])
-    return told_account(event, SENDING_DOMAIN, account_paths) or ""
+    return named_account(event, SENDING_DOMAIN, account_paths) or ""
 
 
 @lru_cache(maxsize=4096)
@@ -42,7 +42,7 @@ def _domain_of(text: str) -> str:
 
 
 class _QuickPath:
-    """Several names with dots between them, of which the first counts that leads to a text."""
+    """Several dotted names; the first one that leads to a text counts."""
 
     def __init__(self, paths: list[list[str]]) -> None:
         self._paths = [[(name, f"_{name}") for name in path] for path in paths]
@@ -60,7 +60,7 @@ class _QuickPath:
 
 
 def _shape(paths: list[list[str]]) -> Any:
-    """A type that holds what these paths lead to and nothing else."""
+    """A type with the values at these paths and nothing else."""
     if [] in paths:
         return Any
     below: dict[str, list[list[str]]] = {}
@@ -74,7 +74,7 @@ def _shape(paths: list[list[str]]) -> Any:
 
 @lru_cache(maxsize=128)
 def _quick_path(expression: str) -> _QuickPath | None:
-    """None for an expression that says more than names."""
+    """The quick path; None if the expression has more than names."""
     alternatives = expression.split(" || ")
     if not all(_NAMES.fullmatch(one) for one in alternatives):
         return None

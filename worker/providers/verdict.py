@@ -1,4 +1,4 @@
-"""What authentication makes of a request: what the receiver does with it."""
+"""Verdicts of authentication: what the receiver does with a request."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ from schemas.one_time_token import OneTimeToken
 class Accepted(Struct, frozen=True, kw_only=True):
     """The request is authentic: queue it, and answer with success once that is done."""
 
-    answer: bytes = b""  # JSON that the caller is told in the answer
-    body: bytes | None = None  # what to queue in the place of the request's body: the same without a secret inside
-    one_time_token: OneTimeToken | None = None  # what was signed, where that is not the body
-    bulk: bool = False  # it waits behind live events: the sender says that nobody is in a hurry
+    answer: bytes = b""  # JSON for the caller
+    body: bytes | None = None  # the body to queue instead of the request's: the same without a secret
+    one_time_token: OneTimeToken | None = None  # the signed token, if the body is not signed
+    bulk: bool = False  # it waits behind live events, as the sender asks
 
 
 class Refused(Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class Refused(Struct, frozen=True, kw_only=True):
     detail: str  # one sentence for the operator, without secrets
     http_status: int = 401
     challenge: str | None = None  # a WWW-Authenticate header
-    remedy: str = ""  # what the caller is told to do; "" = what its status and reason say
+    remedy: str = ""  # what the caller should do; "" = the remedy of the status and the reason
 
 
 class ConfirmSubscription(Struct, frozen=True, kw_only=True):
@@ -41,14 +41,14 @@ class Answered(Struct, frozen=True, kw_only=True):
     http_status: int = 200
     body: bytes = b""
     content_type: str = "text/plain"
-    headers: Mapping[str, str] = {}  # further ones that the vendor waits for
+    headers: Mapping[str, str] = {}  # that the vendor expects
 
 
 Verdict = Accepted | Refused | ConfirmSubscription | Answered
 
 
 class CertificateNeeded(Struct, frozen=True, kw_only=True):
-    """No verdict before this certificate is at hand; the URL has passed the provider's host checks."""
+    """This certificate is needed before a verdict; the URL has passed the provider's host checks."""
 
     url: str
 

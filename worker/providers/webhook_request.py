@@ -11,7 +11,7 @@ class WebhookRequest(Struct, frozen=True, kw_only=True):
     method: str
     path: str
     query: Mapping[str, str]
-    headers: Mapping[str, str]  # found by their names in lower case
+    headers: Mapping[str, str]  # looked up by names in lower case
     body: bytes  # raw, after transfer and content decoding
     remote_address: str
-    raw_query: str = ""  # what stood behind the URL's `?`, for vendors that sign it: one query has many spellings
+    raw_query: str = ""  # the part after the URL's `?`, for vendors that sign it: a query has many spellings

@@ -40,5 +40,5 @@ def test_an_expression_finds_by_the_whole_language() -> None:
 
 @pytest.mark.parametrize("expression", ["", "a[", "a..b", "no_such(a", "1a"])
 def test_what_is_no_expression_is_reported(expression: str) -> None:
-    with pytest.raises(ValueError, match="is no JMESPath expression"):
+    with pytest.raises(ValueError, match="is not a JMESPath expression"):
         compile_path(expression)

@@ -1,4 +1,4 @@
-"""Which IP addresses may call a source, where its operator lists some."""
+"""The IP addresses that may call a source, if its operator lists any."""
 
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -10,14 +10,14 @@ from worker.providers.webhook_request import WebhookRequest
 
 
 class AllowedAddresses(Struct, frozen=True, kw_only=True):
-    """The networks that a source lists; one without a list may be called by all."""
+    """The networks that a source lists. Everybody may call a source without a list."""
 
     source: str
     listed: bool
-    networks: tuple[IPv4Network | IPv6Network, ...]  # one that cannot be read lets nobody in
+    networks: tuple[IPv4Network | IPv6Network, ...]  # an unreadable one lets nobody in
 
     def refuse(self, request: WebhookRequest) -> Refused | None:
-        """None when the caller's address may call."""
+        """None if the caller's address may call."""
         if not self.listed:
             return None
         try:
@@ -41,15 +41,15 @@ class AllowedAddresses(Struct, frozen=True, kw_only=True):
 
 
 def allowed_addresses(source: Source) -> AllowedAddresses:
-    """What the source lists; check_addresses tells what cannot be read."""
+    """The addresses that the source lists; `address_problems` reports the unreadable ones."""
     networks = tuple(network for text in source.allowed_addresses if (network := _network(text)) is not None)
     return AllowedAddresses(source=source.name, listed=bool(source.allowed_addresses), networks=networks)
 
 
 def address_problems(source: Source) -> list[str]:
-    """What cannot be read in allowed_addresses, each with its remedy."""
+    """The mistakes in allowed_addresses, each with its remedy."""
     return [
-        f"allowed_addresses: {text!r} is no IP address or network: write it as 192.0.2.0/24"
+        f"allowed_addresses: {text!r} is not an IP address or network: write it as 192.0.2.0/24"
         for text in source.allowed_addresses
         if _network(text) is None
     ]

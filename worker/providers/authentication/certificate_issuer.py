@@ -1,4 +1,4 @@
-"""Who issued a certificate: for vendors that publish their own authority and renew what it signs with."""
+"""Checks the issuer of a certificate, for vendors with their own authority, whose signing certificates change."""
 
 from datetime import datetime
 from functools import lru_cache
@@ -10,9 +10,9 @@ from worker.providers.authentication.public_key import load_certificate
 
 
 def is_issued_by(certificate_pem: bytes, issuers_pem: bytes, *, now: datetime) -> bool:
-    """True when one of the issuers has signed the certificate, may sign certificates and is valid now.
+    """True if one of the issuers has signed the certificate, may sign certificates and is valid now.
 
-    All that `issuers_pem` holds is trusted as it stands, so that a longer chain needs no walking.
+    Every issuer in `issuers_pem` is trusted directly, so chains need not be followed.
     """
     certificate = load_certificate(certificate_pem)
     if certificate is None:
@@ -42,6 +42,11 @@ def _is_authority(certificate: x509.Certificate) -> bool:
 def _has_signed(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):  # another issuer's name, key or algorithm
+    except (
+        ValueError,
+        TypeError,
+        InvalidSignature,
+        UnsupportedAlgorithm,
+    ):  # the name, key or algorithm of another issuer
         return False
     return True

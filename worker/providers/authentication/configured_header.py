@@ -1,4 +1,4 @@
-"""A header of the operator's own naming, for vendors that send along what headers they are told to."""
+"""A header that the operator names, for vendors that can send custom headers."""
 
 import re
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from worker.providers.authentication.source_options import Option, checked_elsew
 
 DEFAULT_HEADER = "x-webhook-secret"
 
-# RFC 9110, section 5.6.2. A longer one than this no vendor takes.
+# RFC 9110, section 5.6.2. No vendor accepts a longer one.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-# What every request carries, or what proxies on the way may set: none of these is a place for a secret.
-_TAKEN = frozenset(
+# Headers of every request, and headers that proxies may set: none of them can carry a secret.
+_OTHER_USES = frozenset(
     {"connection", "content-length", "content-type", "forwarded", "host", "transfer-encoding", "user-agent"}
 )
 
 
 def _header_name(name: object) -> str | None:
-    """The name in lower case, as requests have it; None when it is no name for a secret's header."""
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name) or name.lower() in _TAKEN:
+    """The name in lower case, as in requests; None if a header with a secret cannot have it."""
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name) or name.lower() in _OTHER_USES:
         return None
     return name.lower()
 
@@ -32,7 +32,7 @@ HEADER = checked_elsewhere("header", None, _header_name)
 
 
 class ConfiguredHeader(Struct, frozen=True, kw_only=True):
-    """The header that the source's option `header` names carries one of the secrets; nothing stands before it."""
+    """The header named by the source's option `header` carries one of the secrets, without a prefix."""
 
     unproven_bytes: ClassVar[int | None] = 0
     options: ClassVar[tuple[Option[Any], ...]] = (HEADER,)
@@ -40,7 +40,7 @@ class ConfiguredHeader(Struct, frozen=True, kw_only=True):
     default: str = DEFAULT_HEADER  # in lower case
 
     def header_token(self, source: Source) -> HeaderToken:
-        """The scheme with the source's own name for the header, the default where that cannot be one."""
+        """The scheme with the header that the source names; with the default if the name is impossible."""
         return HeaderToken(header=HEADER.of(source) or self.default)
 
     def bind(self, source: Source) -> Refuse:
@@ -48,7 +48,7 @@ class ConfiguredHeader(Struct, frozen=True, kw_only=True):
         return self.header_token(source).bind(source)
 
     def check_secrets(self, source: Source) -> list[str]:
-        """What is wrong with the header's name, and with the secrets that it is to carry."""
+        """The mistakes in the header's name and in its secrets."""
         problems = self.header_token(source).check_secrets(source)
         if HEADER.name in source.options and HEADER.of(source) is None:
             problems.append(
@@ -59,7 +59,7 @@ class ConfiguredHeader(Struct, frozen=True, kw_only=True):
 
 
 def check_header_option(source: Source, schemes: Mapping[str, Scheme]) -> list[str]:
-    """A named header that the chosen way of authentication never looks at, with its remedy; [] when there is none."""
+    """The mistake of naming a header that the chosen scheme does not use, with its remedy."""
     ways = [f'authentication = "{name}"' for name, scheme in schemes.items() if isinstance(scheme, ConfiguredHeader)]
     if not ways or HEADER.name not in source.options:
         return []

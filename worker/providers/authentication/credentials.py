@@ -1,4 +1,4 @@
-"""Schemes of vendors that sign nothing and show a secret: basic, bearer, a header of their own, the URL's query."""
+"""Schemes of vendors that send a secret instead of a signature: basic, bearer, a header, the URL's query."""
 
 import base64
 import binascii
@@ -31,11 +31,11 @@ class BasicCredentials(Struct, frozen=True, tag_field="scheme", tag="basic", for
         return partial(self._refuse, secrets=source.secrets)
 
     def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
-        """None when user and password are one of the source's secrets."""
+        """None if user and password are one of the source's secrets."""
         return refuse_basic_auth(request, secrets)
 
     def check_secrets(self, source: Source) -> list[str]:
-        """Each secret needs its colon, and a password after it."""
+        """Each secret needs a colon and a password after it."""
         if any(not secret.reveal().partition(":")[2] for secret in source.secrets):
             return ["a secret of basic authentication is written user:password"]
         return []
@@ -55,7 +55,7 @@ class HeaderToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="he
         return partial(self._refuse, secrets=source.secrets)
 
     def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
-        """None when the header's value is one of the source's secrets."""
+        """None if the header's value is one of the source's secrets."""
         value = request.headers.get(self.header, "")
         if not value:
             return Refused(
@@ -70,7 +70,7 @@ class HeaderToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="he
         return _refuse_token(value[len(self.prefix) :].strip(), secrets, f"the header {self.header}")
 
     def check_secrets(self, source: Source) -> list[str]:
-        """Any text will do that a header can carry."""
+        """Any text is allowed that a header can carry."""
         if any(secret.reveal() != secret.reveal().strip() for secret in source.secrets):
             return ["one of the secrets begins or ends with a blank, which no header keeps: take it out"]
         return []
@@ -94,7 +94,7 @@ class QueryToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="que
         return partial(self._refuse, secrets=source.secrets)
 
     def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
-        """None when the parameter's value is one of the source's secrets."""
+        """None if the parameter's value is one of the source's secrets."""
         value = request.query.get(self.parameter, "")
         if not value:
             return Refused(
@@ -105,7 +105,7 @@ class QueryToken(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="que
         return _refuse_token(value, secrets, f"the URL's parameter {self.parameter}")
 
     def check_secrets(self, _source: Source) -> list[str]:
-        """Any text will do."""
+        """Any text is allowed."""
         return []
 
 
@@ -120,7 +120,7 @@ def _refuse_token(token: str, secrets: Sequence[Secret], where: str) -> Refused 
 
 
 def refuse_basic_auth(request: WebhookRequest, secrets: Sequence[Secret]) -> Refused | None:
-    """None when the request carries one of the secrets, each written `user:password` (RFC 7617)."""
+    """None if the request carries one of the secrets, each written `user:password` (RFC 7617)."""
     header = request.headers.get("authorization", "")
     if not header:
         return Refused(
@@ -135,7 +135,7 @@ def refuse_basic_auth(request: WebhookRequest, secrets: Sequence[Secret]) -> Ref
             detail="the Authorization header is not Basic with base64 of user:password",
             challenge=_CHALLENGE,
         )
-    # The user ends at the first colon, the password may hold more of them.
+    # The user ends at the first colon; the password may contain more of them.
     user, _, password = credentials.partition(b":")
     matches = []
     for secret in secrets:

@@ -1,4 +1,4 @@
-"""Whether a signed time is recent enough: what is older is a replay."""
+"""Checks whether a signed time is recent enough: an older request is a replay."""
 
 from datetime import datetime, timedelta
 
@@ -8,35 +8,35 @@ from schemas.source import Source
 from worker.providers.authentication.source_options import seconds
 from worker.providers.verdict import Refused
 
-# A vendor's clock may be ahead of ours by so much, as in the vendors' own libraries.
+# How much a vendor's clock may be ahead of ours, as in the vendors' own libraries.
 DEFAULT_MAX_AHEAD_SECONDS = 300
 
-MAX_AGE = seconds("max_age_seconds", None)  # each scheme has a default of its own
+MAX_AGE = seconds("max_age_seconds", None)  # each scheme has its own default
 MAX_AHEAD = seconds("max_ahead_seconds", DEFAULT_MAX_AHEAD_SECONDS)
 TIME_OPTIONS = (MAX_AGE, MAX_AHEAD)  # of every scheme that signs a time
 
 
 class Freshness(Struct, frozen=True, kw_only=True):
-    """How far from ours a signed time may lie."""
+    """How much a signed time may differ from ours."""
 
     max_age_seconds: int
     max_ahead_seconds: int = DEFAULT_MAX_AHEAD_SECONDS
 
     @property
     def seconds_of_use(self) -> int:
-        """For how long after its arrival a request with a signed time may be accepted again."""
+        """How long after its arrival a request with a signed time could be accepted again."""
         return self.max_age_seconds + self.max_ahead_seconds
 
 
 def freshness_of(source: Source, *, default_max_age_seconds: int) -> Freshness:
-    """What the source sets, in `max_age_seconds` and `max_ahead_seconds`."""
+    """The source's `max_age_seconds` and `max_ahead_seconds`."""
     return Freshness(
         max_age_seconds=MAX_AGE.of(source) or default_max_age_seconds, max_ahead_seconds=MAX_AHEAD.of(source)
     )
 
 
 def refuse_stale(signed_at: datetime, freshness: Freshness, *, now: datetime) -> Refused | None:
-    """None when the time lies within what is fresh."""
+    """None if the time is fresh."""
     age = now - signed_at
     if age > timedelta(seconds=freshness.max_age_seconds):
         return _stale(signed_at, now, f"older than {MAX_AGE.name} = {freshness.max_age_seconds}: a replay")
@@ -46,13 +46,12 @@ def refuse_stale(signed_at: datetime, freshness: Freshness, *, now: datetime) ->
 
 
 def refuse_expired(expires: datetime, freshness: Freshness, *, now: datetime) -> Refused | None:
-    """None until the time at which the vendor lets its signature end; clocks may differ by `max_ahead_seconds`."""
+    """None until the vendor's signature expires; clocks may differ by `max_ahead_seconds`."""
     if now <= expires + timedelta(seconds=freshness.max_ahead_seconds):
         return None
     return Refused(
         reason="stale",
-        detail=f"the signature ended at {expires:%Y-%m-%d %H:%M:%S} UTC, as it says itself: a replay, or this "
-        "machine's clock is wrong",
+        detail=f"the signature expired at {expires:%Y-%m-%d %H:%M:%S} UTC: a replay, or this machine's clock is wrong",
     )
 
 

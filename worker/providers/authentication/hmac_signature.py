@@ -1,4 +1,4 @@
-"""The scheme that most vendors have: an HMAC of the raw body, alone or with a time and an id, in a header."""
+"""The scheme of most vendors: a header with an HMAC of the raw body, alone or with a time and an id."""
 
 import base64
 import hashlib
@@ -23,36 +23,36 @@ from worker.providers.webhook_request import WebhookRequest
 Digest = Literal["md5", "sha1", "sha256", "sha384", "sha512"]
 Encoding = Literal["hex", "base64"]
 
-# A vendor lists one signature for each secret in use. A caller who lists thousands wants them all compared.
+# A vendor lists one signature for each secret in use. A request that lists thousands is an attack on our time.
 _MOST_SIGNATURES = 16
 
 
 def hmac_matches(
     signature: str, message: bytes, secrets: Sequence[Secret], *, digest: Digest = "sha256", encoding: Encoding = "hex"
 ) -> bool:
-    """True when `given` is the HMAC of the message under one of the secrets' own characters, so encoded."""
+    """True if the signature is the HMAC of the message with one of the secrets, whose characters are the key."""
     if encoding == "hex":
         signature = signature.lower()
     matches = [
         texts_match(signature, encode_digest(hmac.digest(as_bytes(secret.reveal()), message, digest), encoding))
         for secret in secrets
-        if secret.reveal()  # an empty key is one that anybody knows
+        if secret.reveal()  # everybody knows the empty key
     ]
     return any(matches)
 
 
 def encode_digest(digest: bytes, encoding: Encoding) -> str:
-    """The bytes as vendors write them into a header."""
+    """The digest as vendors write it into a header."""
     return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
 
 
 class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="hmac", forbid_unknown_fields=True):
-    """A header that carries an HMAC of what `signed` says, keyed with the secret's own characters.
+    """A header with an HMAC of the text `signed`; the key is the characters of the secret.
 
-    The header may list several signatures with commas between, as vendors do while a secret is changed: one that fits
+    The header may list several signatures, separated by commas, as vendors do while a secret changes: one that matches
     is enough. `signed` is a text with the fields {body}, {timestamp} and {id}; the latter two come from the headers
-    that are named here. With a `timestamp_header`, whose time is written as `timestamp_format` says, requests older
-    than `max_age_seconds` are refused as replays; the source's option of that name overrides the default given here.
+    named here. With a `timestamp_header`, whose time has the form `timestamp_format`, requests older than
+    `max_age_seconds` are refused as replays; the source's option of that name overrides this default.
     """
 
     unproven_bytes: ClassVar[int | None] = None
@@ -69,18 +69,18 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
 
     @property
     def options(self) -> tuple[Option[Any], ...]:
-        """How old a request may be, where a time is signed."""
+        """The age limits, if a time is signed."""
         return TIME_OPTIONS if self.timestamp_header else ()
 
     def bind(self, source: Source) -> Refuse:
-        """The scheme with the source's secrets, and with what is fresh there."""
+        """The scheme with the source's secrets and age limits."""
         freshness = freshness_of(source, default_max_age_seconds=self.max_age_seconds)
         return partial(self._refuse, secrets=source.secrets, freshness=freshness)
 
     def _refuse(
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
-        """None when the signature fits under one of the source's secrets, and is recent where a time is signed."""
+        """None if the signature matches one of the source's secrets, and is recent if a time is signed."""
         header = request.headers.get(self.header, "")
         timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
         if not header or (self.timestamp_header and not timestamp):
@@ -104,7 +104,7 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
         return hmac_matches(signature, message, secrets, digest=self.digest, encoding=self.encoding)
 
     def message(self, request: WebhookRequest) -> bytes | None:
-        """The bytes that are signed; None when they could be cut into other fields as well."""
+        """The signed bytes; None if they could be split into other fields as well."""
         if self.signed == "{body}":
             return request.body
         return read_template(self.signed).filled(
@@ -121,7 +121,7 @@ class HmacSignature(Struct, frozen=True, kw_only=True, tag_field="scheme", tag="
 
 
 def missing_signature(header: str) -> Refused:
-    """The refusal of a request that carries no proof."""
+    """The refusal of a request without a signature."""
     return Refused(
         reason="missing_signature",
         detail=f"the request has no header {header}: switch signing on for this webhook at the vendor, copy its key "
@@ -130,7 +130,7 @@ def missing_signature(header: str) -> Refused:
 
 
 def bad_signature() -> Refused:
-    """The refusal of a request whose proof does not hold."""
+    """The refusal of a request with a wrong signature."""
     return Refused(
         reason="bad_signature",
         detail="the signature matches no secret of this source: compare them with the signing key at the vendor, and "

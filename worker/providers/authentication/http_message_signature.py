@@ -1,6 +1,6 @@
 """HTTP Message Signatures (RFC 9421) with Ed25519, over a digest of the body (RFC 9530).
 
-The header `signature-input` lists, under a label each, which parts of the request are signed and when; `signature` has
+The header `signature-input` lists, with a label each, the signed parts of the request and the time; `signature` has
 the signatures under the same labels. The body is signed through the header `content-digest`: both the digest and the
 signature over it are checked here, as neither proves anything without the other.
 """
@@ -37,7 +37,7 @@ DIGEST_HEADER = "content-digest"
 INPUT_HEADER = "signature-input"
 SIGNATURE_HEADER = "signature"
 
-# A sender signs once, or twice while it changes keys. Whoever lists thousands wants them all computed.
+# A sender signs once, or twice while it changes keys. A request that lists thousands is an attack on our time.
 _MOST_SIGNATURES = 4
 
 _LABEL = r"([a-z*][a-z0-9_.*-]{0,60})"
@@ -51,7 +51,7 @@ _HASHES = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 
 class _Signature(Struct, frozen=True, kw_only=True):
-    """One signature with what it says of itself."""
+    """One signature and its parameters."""
 
     components: tuple[str, ...]  # names of header fields
     parameters: str  # as in the header, which is how they are signed
@@ -61,7 +61,7 @@ class _Signature(Struct, frozen=True, kw_only=True):
 
 
 class HttpMessageSignature(Struct, frozen=True, kw_only=True):
-    """Ed25519 over `content-digest`, and other header fields where the sender covers them too.
+    """Ed25519 over `content-digest`, and over other header fields that the sender covers.
 
     Signatures over derived components (`"@method"`) are not understood and prove nothing here. The secrets are public
     keys, in PEM or base64. Requests older than `max_age_seconds`, or after their own `expires`, are refused as replays.
@@ -73,14 +73,14 @@ class HttpMessageSignature(Struct, frozen=True, kw_only=True):
     max_age_seconds: int = 300
 
     def bind(self, source: Source) -> Refuse:
-        """The scheme with the source's secrets, and with what is fresh there."""
+        """The scheme with the source's secrets and age limits."""
         freshness = freshness_of(source, default_max_age_seconds=self.max_age_seconds)
         return partial(self._refuse, secrets=source.secrets, freshness=freshness)
 
     def _refuse(
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
-        """None when the digest is the body's and a recent signature over it fits under one of the keys."""
+        """None if the digest is the body's and a recent signature over it matches one of the keys."""
         headers = request.headers
         for name in (DIGEST_HEADER, INPUT_HEADER, SIGNATURE_HEADER):
             if not headers.get(name):
@@ -110,7 +110,7 @@ class HttpMessageSignature(Struct, frozen=True, kw_only=True):
 
 
 def _digest_fits(header: str, body: bytes) -> bool:
-    """All digests that the header gives in a way known here fit, and there is one."""
+    """True if the header has a digest of a known algorithm, and all such digests match."""
     digests = _DIGESTS.findall(header)
     # However many the header lists, the body is hashed once by each algorithm.
     digests_of_body = {name: base64.b64encode(_HASHES[name](body).digest()) for name in {name for name, _ in digests}}

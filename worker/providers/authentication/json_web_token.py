@@ -37,7 +37,7 @@ _SLACK = timedelta(seconds=60)  # how far the issuer's clock may be off
 _SHORTEST_SHARED_KEY_BYTES = 32  # RFC 7518, 3.2
 _PUBLIC_KEYS = (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, Ed25519PublicKey)
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-# Times are checked below against the moment that is handed in; issuer and audience where they are configured.
+# Times are checked below against the parameter `now`, issuer and audience if they are configured.
 _tokens = jwt.PyJWT(
     options={
         "verify_exp": False,
@@ -54,10 +54,10 @@ _tokens = jwt.PyJWT(
 
 
 class JsonWebToken(Struct, frozen=True):
-    """`Authorization: Bearer` with a token that fits one of the secrets: public keys (PEM, or a JSON Web Key Set
+    """`Authorization: Bearer` with a token that matches one of the secrets: public keys (PEM, or a JSON Web Key Set
     as the identity provider publishes it, RFC 7517), or shared ones for HMAC.
 
-    The source's options `issuer` and `audience` narrow which tokens of the identity provider may speak.
+    The source's options `issuer` and `audience` limit which tokens of the identity provider are accepted.
     """
 
     unproven_bytes: ClassVar[int | None] = 0
@@ -76,7 +76,7 @@ class JsonWebToken(Struct, frozen=True):
         issuer: str | None,
         audience: str | None,
     ) -> Refused | None:
-        """None when the token's signature fits, it is in its time, and issuer and audience are those configured."""
+        """None if the token's signature fits, it is in its time, and issuer and audience are those configured."""
         header = request.headers.get("authorization", "")
         if header[: len(_BEARER)].lower() != _BEARER:
             return Refused(
@@ -96,7 +96,7 @@ class JsonWebToken(Struct, frozen=True):
         return _refuse_times(claims, now) or _refuse_parties(claims, issuer, audience)
 
     def check_secrets(self, source: Source) -> list[str]:
-        """A shared key must be long, else it can be guessed from a token; options must be texts."""
+        """A shared key must be long, otherwise it can be guessed from a token; options must be texts."""
         problems = []
         if any(not _is_usable(secret.reveal()) for secret in source.secrets if secret.reveal()):
             problems.append(
@@ -119,7 +119,7 @@ def _is_usable(secret: str) -> bool:
 
 
 def _claims(token: str, secrets: Sequence[Secret]) -> dict[str, Any] | None:
-    """What the token says, under the first key that fits it."""
+    """The claims of the token, with the first key that matches it."""
     for secret in secrets:
         for key in _keys(secret.reveal()):
             try:
@@ -132,7 +132,7 @@ def _claims(token: str, secrets: Sequence[Secret]) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=64)
 def _keys(secret: str) -> tuple[Any, ...]:
-    """The secret's keys: those of a JSON Web Key Set, a public key, or the secret's own characters where it is none."""
+    """The secret's keys: those of a JSON Web Key Set, a public key, or otherwise the characters of the secret."""
     if secret.lstrip().startswith("{"):
         try:
             keys = [key.key for key in jwt.PyJWKSet.from_json(secret).keys]

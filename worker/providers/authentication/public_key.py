@@ -39,11 +39,11 @@ _KEY_NAMES = {"ecdsa_p256": "P-256", "ed25519": "Ed25519", "rsa_sha256": "RSA", 
 class PublicKeySignature(
     Struct, frozen=True, kw_only=True, tag_field="scheme", tag="public_key", forbid_unknown_fields=True
 ):
-    """A header with base64 of the raw body's signature, under a public key that the vendor publishes.
+    """A header with base64 of the raw body's signature, for a public key that the vendor publishes.
 
-    With a `timestamp_header`, its text and the `separator` stand before the body in what is signed. Its time must be
-    written as `timestamp_format` says, and requests older than `max_age_seconds` are refused as replays; the source's
-    option of that name overrides the default given here.
+    With a `timestamp_header`, its text and the `separator` come before the body in the signed bytes. Its time must have
+    the form `timestamp_format`, and requests older than `max_age_seconds` are refused as replays; the source's
+    option of that name overrides this default.
     """
 
     unproven_bytes: ClassVar[int | None] = None
@@ -57,18 +57,18 @@ class PublicKeySignature(
 
     @property
     def options(self) -> tuple[Option[Any], ...]:
-        """How old a request may be, where a time is signed."""
+        """The age limits, if a time is signed."""
         return TIME_OPTIONS if self.timestamp_header else ()
 
     def bind(self, source: Source) -> Refuse:
-        """The scheme with the source's secrets, and with what is fresh there."""
+        """The scheme with the source's secrets and age limits."""
         freshness = freshness_of(source, default_max_age_seconds=self.max_age_seconds)
         return partial(self._refuse, secrets=source.secrets, freshness=freshness)
 
     def _refuse(
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
-        """None when the signature fits under one of the keys, and is recent where a time is signed."""
+        """None if the signature matches one of the keys, and is recent where a time is signed."""
         signature = request.headers.get(self.header, "")
         timestamp = request.headers.get(self.timestamp_header, "") if self.timestamp_header else ""
         if not signature or (self.timestamp_header and not timestamp):
@@ -116,7 +116,7 @@ def load_rsa_key(text: str) -> rsa.RSAPublicKey | None:
 
 
 def load_ed25519_key(text: str) -> Ed25519PublicKey | None:
-    """The Ed25519 public key in PEM, in base64 DER or as base64 of its bare 32 bytes; None when it is none."""
+    """The Ed25519 public key in PEM, in base64 DER or as base64 of its bare 32 bytes; None if it is none."""
     key = load_public_key(text)
     if isinstance(key, Ed25519PublicKey):
         return key
@@ -127,7 +127,7 @@ def load_ed25519_key(text: str) -> Ed25519PublicKey | None:
 def rsa_key_matches(
     signature_base64: str, message: bytes, keys: Sequence[Secret], *, digest: Literal["sha1", "sha256"]
 ) -> bool:
-    """True when base64 of an RSASSA-PKCS1-v1_5 signature fits the message under one of the public keys."""
+    """True if base64 of an RSASSA-PKCS1-v1_5 signature matches the message with one of the public keys."""
     algorithm = _HASHES[digest]
     try:
         signature = base64.b64decode(signature_base64, validate=True)
@@ -146,7 +146,7 @@ def rsa_key_matches(
 
 
 def ed25519_matches(signature_base64: str, message: bytes, keys: Sequence[Secret]) -> bool:
-    """True when base64 of an Ed25519 signature fits the message under one of the public keys."""
+    """True if base64 of an Ed25519 signature matches the message with one of the public keys."""
     try:
         signature = base64.b64decode(signature_base64, validate=True)
     except (binascii.Error, ValueError):
@@ -172,7 +172,7 @@ def load_p256_key(text: str) -> ec.EllipticCurvePublicKey | None:
 
 
 def ecdsa_p256_matches(signature_base64: str, message: bytes, keys: Sequence[Secret]) -> bool:
-    """True when base64 of a DER ECDSA SHA-256 signature fits the message under one of the public keys."""
+    """True if base64 of a DER ECDSA SHA-256 signature matches the message with one of the public keys."""
     try:
         signature = base64.b64decode(signature_base64, validate=True)
     except (binascii.Error, ValueError):
@@ -191,7 +191,7 @@ def ecdsa_p256_matches(signature_base64: str, message: bytes, keys: Sequence[Sec
 
 @lru_cache(maxsize=64)
 def load_certificate(pem: bytes) -> x509.Certificate | None:
-    """The X.509 certificate in PEM, None when it is none."""
+    """The X.509 certificate in PEM, None if it is none."""
     try:
         return x509.load_pem_x509_certificate(pem)
     except ValueError:
@@ -201,7 +201,7 @@ def load_certificate(pem: bytes) -> x509.Certificate | None:
 def rsa_pkcs1v15_matches(
     certificate_pem: bytes, signature_base64: str, message: bytes, *, digest: Literal["sha1", "sha256"]
 ) -> bool:
-    """True when base64 of an RSASSA-PKCS1-v1_5 signature fits the message under the certificate's key.
+    """True if base64 of an RSASSA-PKCS1-v1_5 signature matches the message with the certificate's key.
 
     A certificate that cannot be read, or that holds no RSA key, fits nothing.
     """

@@ -1,7 +1,7 @@
-"""How webhooks prove where they come from: each way is a scheme, and a provider names those that its vendor has.
+"""Schemes by which webhooks prove where they come from. A provider lists the schemes that its vendor supports.
 
-All of a source's secrets are tried each time, so that the number of configured secrets does not show in how
-long an answer takes. Pure: no clock, no I/O.
+All secrets of a source are tried each time, so that the time of an answer does not show how many there are. Pure: no
+clock, no I/O.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,24 +17,24 @@ from worker.providers.authentication.source_options import Option
 from worker.providers.verdict import Answered, CertificateNeeded, Refused
 from worker.providers.webhook_request import WebhookRequest
 
-OPEN = "none"  # Source.authentication of a source that anybody may post to, said in so many words
+OPEN = "none"  # Source.authentication of a source to which everybody may post; it must be written explicitly
 
 
-# None when a request is authentic at this moment.
+# None if the request is authentic at this moment.
 Refuse = Callable[[WebhookRequest, datetime], Refused | None]
 
 
 class Scheme(Protocol):
-    """One way of proof."""
+    """One scheme."""
 
-    # The largest body, decompressed, that `refuse` reads of an unauthenticated request, with a decoder that skips all
-    # but the proof. 0 if the head of the request proves everything. None if the body is hashed and not read: a hash
-    # costs the same whatever the bytes are.
+    # The largest decompressed body of an unauthenticated request that `refuse` reads, with a decoder that skips
+    # everything but the proof. 0 if the head of the request proves everything. None if the body is hashed and not
+    # read: the cost of a hash does not depend on the content.
     unproven_bytes: ClassVar[int | None]
 
     @property
     def options(self) -> tuple[Option[Any], ...]:
-        """What a source may set for it."""
+        """The options that a source may set for it."""
         ...
 
     def bind(self, source: Source, /) -> Refuse:
@@ -42,34 +42,35 @@ class Scheme(Protocol):
         ...
 
     def check_secrets(self, source: Source, /) -> list[str]:
-        """What is wrong with the form of the source's secrets, each with its remedy; [] when nothing."""
+        """The mistakes in the form of the source's secrets, each with its remedy."""
         ...
 
 
 class Proof(Protocol):
-    """A way of proof, bound to one source."""
+    """A proof bound to one source."""
 
     def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
-        """What `refuse` would say of any request with this head; None where the body decides too."""
+        """The refusal by `refuse` of any request with this head; None if that depends on the body."""
         ...
 
     def refuse(
         self, request: WebhookRequest, *, now: datetime, certificates: Mapping[str, bytes]
     ) -> Refused | Answered | CertificateNeeded | None:
-        """None when the request is authentic. Mostly Refused; Answered where the vendor waits for it though nothing
-        is proved. `certificates` are those at hand, by their URLs.
+        """None if the request is authentic; otherwise mostly Refused.
+
+        Answered if the vendor expects an answer although nothing is proved. `certificates` are the known ones, by URL.
         """
         ...
 
 
 class SchemeProof(Struct, frozen=True, kw_only=True):
-    """A scheme that was bound: its keys are the source's, and need no certificates."""
+    """A bound scheme: its keys are the source's, and it needs no certificates."""
 
     judge: Refuse
     unproven_bytes: int | None
 
     def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
-        """The scheme's refusal where the head proves all."""
+        """The scheme's refusal, if the head proves everything."""
         return self.judge(request, now) if self.unproven_bytes == 0 else None
 
     def refuse(
@@ -84,18 +85,17 @@ class SchemeProof(Struct, frozen=True, kw_only=True):
 
 
 def is_open(source: Source) -> bool:
-    """True when the operator has said `authentication = "none"`; an empty setting never means that."""
+    """True if the operator has set `authentication = "none"`; an empty setting never means that."""
     return source.authentication == OPEN
 
 
 def check_common(
     source: Source, *, secret_help: str, schemes: Iterable[str] = ("",), secret_required: bool = True
 ) -> list[str]:
-    """What is wrong with the parts of a source that every provider shares, each with its remedy.
+    """The mistakes in the parts of a source that all providers share, each with its remedy.
 
-    `secret_help` says where the vendor's secret is found. `schemes` are the values of `authentication` that the
-    provider knows besides "none". A provider whose signatures are verified with the vendor's published keys needs no
-    secret of the operator's.
+    `secret_help` says where to find the vendor's secret. `schemes` are the values of `authentication` that the provider
+    supports besides "none". A provider whose signatures are verified with the vendor's published keys needs no secret.
     """
     problems = []
     known = [*schemes, OPEN]
@@ -114,11 +114,11 @@ def check_common(
 
 
 def _scheme_remedy(name: str, known: list[str]) -> str:
-    named = [scheme for scheme in known if scheme]
-    # An open source is never proposed: it must be meant.
-    if close := closest(name, [scheme for scheme in named if scheme != OPEN]):
+    all_names = [scheme for scheme in known if scheme]
+    # "none" is never suggested: nobody must choose it by mistake.
+    if close := closest(name, [scheme for scheme in all_names if scheme != OPEN]):
         return f'did you mean "{close}"?'
-    offered = " or ".join(f'"{scheme}"' for scheme in named)
+    offered = " or ".join(f'"{scheme}"' for scheme in all_names)
     # The vendor's own way has no name.
     own_way = ", or leave it out for the provider's own way" if "" in known else ""
     return f"write {offered}{own_way}"

@@ -2,11 +2,11 @@
 
 Base64 of an HMAC-SHA1 over the webhook's URL as the operator entered it at the vendor, then the name and the value of
 each form field, in the order of their names; of a name that repeats, each different value in the order of the values,
-as Twilio's libraries do it. Nothing stands between them: the scheme of a vendor must see to it that its forms can be
-cut in one way only (`signed_fields`).
+as Twilio's libraries do it. There are no separators: the scheme of a vendor must make sure that its forms can be split
+in one way only (`signed_fields`).
 
-What arrives here does not tell that URL: a proxy before the receiver may
-have taken https, the host or the port away. So the source says it, in its option `url`, or several in `urls`.
+The request does not show that URL: a proxy before the receiver may have removed https, the host or the port. So the
+source names it, in its option `url`, or several in `urls`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ URL_OPTIONS = (URL, URLS)
 
 
 class SignedForm(Struct, frozen=True, kw_only=True):
-    """A header that carries such a signature; see the module. Each vendor's own says which fields may be signed."""
+    """A header with such a signature. The subclass of each vendor says which fields may be signed."""
 
     options: ClassVar[tuple[Option[Any], ...]] = URL_OPTIONS
     unproven_bytes: ClassVar[int | None] = 8 * 1024 * 1024  # all fields are signed: the whole form is read
@@ -48,7 +48,7 @@ class SignedForm(Struct, frozen=True, kw_only=True):
     def _refuse(
         self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret], urls: Sequence[str]
     ) -> Refused | None:
-        """None when the signature fits one of the source's URLs under one of its secrets."""
+        """None if the signature matches one of the source's URLs and secrets."""
         signature = request.headers.get(self.header, "")
         if not signature:
             return missing_signature(self.header)
@@ -63,22 +63,22 @@ class SignedForm(Struct, frozen=True, kw_only=True):
         return None if any(matches) else _NO_MATCH
 
     def signed_fields(self, request: WebhookRequest) -> Sequence[Field] | Refused:
-        """The fields behind the URL; refused when the vendor cannot have signed these, or others would be the same."""
+        """The fields after the URL; refused if the vendor cannot have signed them, or if they are ambiguous."""
         try:
             return decode_form_pairs(request.body, "form")
         except UnreadablePayload:
             return bad_signature()
 
     def signed_urls(self, _request: WebhookRequest, urls: Sequence[str], /) -> Sequence[str]:
-        """The URLs that may have been signed: those of the source, where the vendor has no custom beside."""
+        """The URLs that may have been signed: those of the source, unless the vendor has a special rule."""
         return urls
 
     def keys(self, secrets: Sequence[Secret], _fields: Sequence[Field], /) -> Sequence[Secret]:
-        """What these fields may be signed with: one of the source's secrets, where the vendor has no custom beside."""
+        """The keys for these fields: the source's secrets, unless the vendor has a special rule."""
         return secrets
 
     def check_secrets(self, source: Source) -> list[str]:
-        """Any text can be a key; but what is signed must be known."""
+        """Any text can be a key, but the URL must be known."""
         if not source_urls(source):
             return [f'{URL.name} is missing: give the webhook\'s URL as it was entered at the vendor, "https://…"']
         return [problem for url in source_urls(source) if (problem := _url_problem(url))]
@@ -91,7 +91,7 @@ def source_urls(source: Source) -> list[str]:
 
 def _url_problem(url: str) -> str | None:
     if not url.startswith(("https://", "http://")):
-        return f"{url!r} is no URL: give the webhook's as it was entered at the vendor, with its https://"
+        return f"{url!r} is not a URL: give the webhook's as it was entered at the vendor, with its https://"
     if "<" in url or ">" in url:
         return (
             f"{url!r} still holds the <…> of an example: give the webhook's URL as it was entered at the vendor, with "
@@ -101,17 +101,17 @@ def _url_problem(url: str) -> str | None:
 
 
 def signed_message(url: str, fields: Iterable[Field]) -> bytes:
-    """The bytes that the vendor signs; the fields in any order."""
+    """The bytes that the vendor signs, for fields in any order."""
     return as_bytes(url) + joined_fields(fields)
 
 
 def joined_fields(fields: Iterable[Field]) -> bytes:
-    """What is signed behind the URL."""
+    """The signed bytes after the URL."""
     return b"".join(name.encode() + value for name, value in sorted(set(fields)))
 
 
 def ambiguous_form(what: str) -> Refused:
-    """The refusal of a form that proves nothing, since its bytes could be cut into other fields."""
+    """The refusal of a form that proves nothing, because its bytes could be split into other fields."""
     return Refused(
         reason="ambiguous_form",
         detail=f"{what}: what is signed could be cut into other fields, so that the signature does not prove these. "

@@ -1,7 +1,7 @@
-"""What a vendor signs, as a text with fields: `{id}.{timestamp}.{body}`.
+"""The template of a vendor's signed text: `{id}.{timestamp}.{body}`.
 
-A signature proves bytes, and not where one field ends in them and the next begins. So a template must leave one way to
-cut what it makes: a time ends by its form, an id at the character that follows it, and the body is the rest.
+A signature proves bytes, but not where one field ends in them and the next begins. So there must be only one way to
+split them: the form of a time shows its end, an id ends at the character that follows it, and the body is the rest.
 """
 
 import re
@@ -16,13 +16,13 @@ _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
 class SignedTemplate(Struct, frozen=True, kw_only=True):
-    """Fields, and the texts around them: one more than there are fields."""
+    """The fields and the texts around them; there is one text more than fields."""
 
     fields: tuple[str, ...]
     texts: tuple[str, ...]
 
     def filled(self, values: Mapping[str, bytes]) -> bytes | None:
-        """The bytes that are signed; None when an id holds what marks its end, so that it could be cut elsewhere."""
+        """The signed bytes; None if an id contains the mark of its end, so that they could be split elsewhere."""
         if any(mark.encode() in values[ID] for mark in self._id_marks()):
             return None
         pieces = [self.texts[0].encode()]
@@ -31,7 +31,7 @@ class SignedTemplate(Struct, frozen=True, kw_only=True):
         return b"".join(pieces)
 
     def problem(self) -> str | None:
-        """Why this proves less than it seems to, with the remedy; None when it is sound."""
+        """Why the template proves less than it seems to, with the remedy; None if it is sound."""
         if unknown := set(self.fields) - {BODY, TIMESTAMP, ID}:
             return f"{{{min(unknown)}}} is not known: use {{body}}, {{timestamp}} and {{id}}"
         if BODY not in self.fields:
@@ -46,7 +46,7 @@ class SignedTemplate(Struct, frozen=True, kw_only=True):
         return None
 
     def _id_marks(self) -> list[str]:
-        """The character beside each id, on the side of the body: where the id ends; "" when there is none."""
+        """The character next to each id, on the side of the body, which marks its end; "" if there is none."""
         body = self.fields.index(BODY) if BODY in self.fields else len(self.fields)
         return [
             self.texts[place + 1][:1] if place < body else self.texts[place][-1:]

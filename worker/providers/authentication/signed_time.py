@@ -1,8 +1,8 @@
-"""The times that vendors sign, each read in the one form that its vendor documents.
+"""Reads the times that vendors sign, only in the one form that the vendor documents.
 
-Where a time stands beside other things in what is signed, a second way of writing it is a second way of cutting those
-bytes: three digits of the token behind a time in seconds make it one in milliseconds. So a time in any other form is
-refused before a signature is computed. In none of these forms is the beginning or the end of one time another time.
+If other fields are signed beside a time, a second form of the time is a second way to split the bytes: three digits of
+the token after a time in seconds turn it into one in milliseconds. So a time in any other form is refused before a
+signature is computed. In none of these forms is the beginning or the end of one time another time.
 """
 
 import re
@@ -14,7 +14,7 @@ from worker.providers.verdict import Refused
 
 TimeFormat = Literal["seconds", "milliseconds", "rfc3339"]
 
-# Ten digits last from 2001 to 2286. ASCII alone: \d would take the digits of other scripts too.
+# Ten digits last from 2001 to 2286. ASCII only: \d matches the digits of other scripts too.
 _FORMS: dict[TimeFormat, re.Pattern[str]] = {
     "seconds": re.compile(r"[1-9][0-9]{9}"),
     "milliseconds": re.compile(r"[1-9][0-9]{12}"),
@@ -31,7 +31,7 @@ _EXAMPLES: dict[TimeFormat, str] = {
 
 
 def read_signed_time(text: str, time_format: TimeFormat = "seconds") -> datetime | None:
-    """The aware UTC time; None for a text in any other form, however readable."""
+    """The aware UTC time; None for a text in any other form, even if it is readable."""
     if not _FORMS[time_format].fullmatch(text):
         return None
     if time_format == "rfc3339":
@@ -40,7 +40,7 @@ def read_signed_time(text: str, time_format: TimeFormat = "seconds") -> datetime
 
 
 def numeric_date(value: object) -> datetime | None:
-    """The time of a token's claim (RFC 7519, 2): a number of seconds, and neither a text nor milliseconds."""
+    """The time in a token's claim (RFC 7519, 2): a number of seconds, neither a text nor milliseconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _LATEST_SECONDS:
         return None
     return datetime.fromtimestamp(value, UTC)

@@ -1,6 +1,4 @@
-"""What an operator may set in `options` of a source: each is declared once, read when a source is bound, and checked
-when the configuration is read.
-"""
+"""The options of sources: declared once, checked when the configuration is read, and read when a source is bound."""
 
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -11,7 +9,7 @@ from msgspec import Struct
 from schemas.source import Source
 from worker.process.spelling import did_you_mean
 
-# What is read before the provider is asked: near misses of these arrive here among the options.
+# Fields of every source: misspelt ones arrive here among the options.
 _OF_EVERY_SOURCE = (
     "account",
     "account_from",
@@ -44,19 +42,19 @@ class Option(Struct, Generic[Value], frozen=True, kw_only=True):
 
     name: str
     form: Form = Form.PLAIN
-    default: Value  # of a source that has none, or one that cannot be used
-    read: Callable[[Any], Value | None]  # None for a value that cannot be used
-    mistake: Callable[[Any], str]  # what stands behind the name, with the remedy; "" for a value that is written right
+    default: Value  # if the source does not set it, or sets an unusable value
+    read: Callable[[Any], Value | None]  # None for an unusable value
+    mistake: Callable[[Any], str]  # the text after the name, with the remedy; "" for a correct value
 
     def of(self, source: Source) -> Value:
-        """What the source sets."""
+        """The source's value."""
         if self.name not in source.options:
             return self.default
         value = self.read(source.options[self.name])
         return self.default if value is None else value
 
     def check(self, source: Source) -> list[str]:
-        """What is wrong with what the source sets, with its remedy; [] when nothing."""
+        """The mistake in the source's value, with its remedy; [] if there is none."""
         if self.name not in source.options or not (mistake := self.mistake(source.options[self.name])):
             return []
         return [self.name + mistake]
@@ -75,7 +73,7 @@ def seconds(name: str, default: Value) -> Option[int | Value]:
 
 
 def flag(name: str) -> Option[bool]:
-    """True only where it is set so."""
+    """True only if it is set to true."""
     return Option(
         name=name,
         default=False,
@@ -102,7 +100,7 @@ def checked_elsewhere(
 
 
 def check_options(source: Source, known: Iterable[Option[Any]]) -> list[str]:
-    """What is wrong with the source's options, each with its remedy; [] when nothing."""
+    """The mistakes in the source's options, each with its remedy."""
     by_name = {option.name: option for option in known}
     names = sorted(by_name)
     problems = [

@@ -1,4 +1,4 @@
-"""Standard Webhooks, the scheme of Svix and of all who follow it.
+"""Standard Webhooks, the scheme of Svix and of vendors that follow it.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: the header
 `webhook-signature` lists signatures, each `v1,` and base64 of the HMAC-SHA256 of `{id}.{timestamp}.{body}`, or `v1a,`
@@ -39,7 +39,7 @@ ID_HEADERS = ("webhook-id", "svix-id")
 _PREFIXES = ("webhook-", "svix-")
 _VERSION_BEFORE_SECRET = "v1,"  # noqa: S105 - as some consoles show it: v1,whsec_…
 _ED25519_KEY_BYTES = 32
-# A vendor lists one signature for each secret in use. Whoever lists thousands wants them all computed.
+# A vendor lists one signature for each secret in use. A request that lists thousands is an attack on our time.
 _MOST_SIGNATURES = 16
 _MOST_ED25519_SIGNATURES = 3  # each hashes the whole body anew
 # The specification leaves the tolerance to the receiver; its libraries take five minutes. A retry is signed anew.
@@ -49,23 +49,23 @@ _DEFAULT_MAX_AGE_SECONDS = 300
 class StandardWebhooks(
     Struct, frozen=True, kw_only=True, tag_field="scheme", tag="standard_webhooks", forbid_unknown_fields=True
 ):
-    """The scheme itself; see the module."""
+    """The scheme."""
 
     unproven_bytes: ClassVar[int | None] = None
     options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
     max_age_seconds: int = _DEFAULT_MAX_AGE_SECONDS
-    raw_secret: bool = False  # True: the key is the secret's own characters, all of them, and never base64
+    raw_secret: bool = False  # True: the key is all characters of the secret, never base64
 
     def bind(self, source: Source) -> Refuse:
-        """The scheme with the source's secrets, and with what is fresh there."""
+        """The scheme with the source's secrets and age limits."""
         freshness = freshness_of(source, default_max_age_seconds=self.max_age_seconds)
         return partial(self._refuse, secrets=source.secrets, freshness=freshness)
 
     def _refuse(
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
-        """None when one of the signatures fits under one of the source's secrets and the time is recent."""
+        """None if one of the signatures matches one of the source's secrets and the time is recent."""
         headers = request.headers
         prefix = next((prefix for prefix in _PREFIXES if headers.get(f"{prefix}signature")), _PREFIXES[0])
         message_id, timestamp = headers.get(f"{prefix}id", ""), headers.get(f"{prefix}timestamp", "")
@@ -78,7 +78,7 @@ class StandardWebhooks(
             return bad_time(timestamp)
         if "." in message_id:
             return bad_signature()
-        # Parsers make keys from whichever id is there: one beside the signed id would let a replay pass for news.
+        # Parsers make keys of any id in the headers: an id beside the signed one would make a replay look new.
         if any((headers.get(header) or message_id) != message_id for header in ID_HEADERS):
             return bad_signature()
         message = b".".join((as_bytes(message_id), as_bytes(timestamp), request.body))
@@ -102,7 +102,7 @@ class StandardWebhooks(
         return any(texts_match(signature, expected) for signature in signatures["v1"])
 
     def key(self, secret: str) -> bytes | None:
-        """The key's bytes; None when the secret does not have the form."""
+        """The key's bytes; None if the secret does not have the form."""
         if self.raw_secret:
             return as_bytes(secret)
         text = secret.strip().removeprefix(_VERSION_BEFORE_SECRET)

@@ -1,4 +1,4 @@
-"""Of what a wording speaks that does not name it: the nearest noun before it, else behind it."""
+"""Of what a wording speaks that does not name it: the nearest noun before it, otherwise behind it."""
 
 from worker.providers.classification.foreign_nouns import FOREIGN_NOUNS
 from worker.providers.classification.reply_words import ADDRESS, HOST, IP, RECIPIENT, SENDER

@@ -159,7 +159,7 @@ REPLY_CODES: dict[int, CodeMeaning] = {
 
 
 def enhanced_meaning(enhanced_status: str) -> CodeMeaning | None:
-    """What the enhanced code says, None when nobody has documented it."""
+    """What the enhanced code says, None if nobody has documented it."""
     subject_detail = enhanced_status[2:]
     meaning = ENHANCED_CODES.get(subject_detail)
     if meaning is not None:

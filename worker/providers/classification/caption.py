@@ -113,7 +113,7 @@ _QMAIL_STAGES = (
 
 
 def usual_caption(text: str) -> tuple[Captioned, frozenset[str]] | None:
-    """The innermost speaker's words and their tokens, in one of the two captions that most replies come in; else None.
+    """The innermost speaker's words and their tokens, in one of the two usual captions; None for other texts.
 
     Postfix's: "host mx.example.org[192.0.2.1] said: 550 … (in reply to RCPT TO command)"; Exim's: "SMTP error from
     remote mail server after RCPT TO:<jane@example.org>: host mx.example.org [192.0.2.1]: 550 …". `text` is without

@@ -24,7 +24,7 @@ class Classification(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def vague(self) -> bool:
-        """True when codes and words leave the cause open, so that a label which the sending server gave says more."""
+        """True if codes and words leave the cause open, so that a label which the sending server gave says more."""
         return self.cause is Cause.UNDETERMINED or (self.cause is Cause.POLICY and self.enhanced_status is None)
 
 

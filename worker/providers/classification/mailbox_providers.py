@@ -212,7 +212,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     **{f" {name} ": ("hl", "mi", "rp", "dt", "wm") for name in ("163", "126", "yeah", "188", "netease")},
     **{cue: (cue,) for cue in ("gcdp", "autherror", "ib")},
 }
-# Beside what is no word, or only the beginning of one.
+# Beside what is not a word, or only the beginning of one.
 _MARKS = ("[", "(554.30)", "_")
 _BY_WORD: dict[str, tuple[TokenForm, ...]] = {
     word: tuple(form for form in TOKEN_FORMS if word in _WORDS.get(form.cue, ()))

@@ -29,7 +29,7 @@ class OperatorRule(Struct, frozen=True, kw_only=True):
     subject: Subject | None = None  # what `sources try` says that it speaks of
 
     def fits(self, reply: Reply, words: Words) -> bool:
-        """True when the reply is what this rule is about."""
+        """True if the reply is what this rule is about."""
         if self.stage is not None and reply.stage is not self.stage:
             return False
         if self.status is not None and not (reply.enhanced_status or "").endswith(self.status):
@@ -78,7 +78,7 @@ def operator_rules() -> OperatorRules:
 
 
 def _occurs(parts: Sequence[str], words: str) -> bool:
-    """True when all parts occur in their order, with at most eight words between two."""
+    """True if all parts occur in their order, with at most eight words between two."""
     end = 0
     for place, part in enumerate(parts):
         start = words.find(part, max(0, end - 1))

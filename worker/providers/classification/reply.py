@@ -27,7 +27,7 @@ class Stage(StrEnum):
 
     @property
     def before_recipient(self) -> bool:
-        """True when the server had not been told any recipient, so that its refusal can blame none (RFC 5321, 3.3)."""
+        """True if the server had not been told any recipient, so that its refusal can blame none (RFC 5321, 3.3)."""
         return self in _BEFORE_RECIPIENT
 
 
@@ -62,7 +62,7 @@ class Reply(Struct, frozen=True, kw_only=True, gc=False):
 
     speaker: Speaker
     stage: Stage
-    smtp_code: int | None  # of the innermost speaker, else as the report states it
+    smtp_code: int | None  # of the innermost speaker, otherwise as the report states it
     enhanced_status: str | None
     text: str  # the innermost speaker's words, as they came
     last_line: str  # the last line of a reply of several lines; "" where it has one

@@ -10,7 +10,7 @@ _OF_AN_ADDRESS = frozenset({Cause.INVALID_ADDRESS, Cause.MAILBOX_DOES_NOT_EXIST}
 
 
 def settle(kind: Kind, cause: Cause, classification: Classification) -> tuple[Kind, Cause]:
-    """The kind and cause to believe: the server's codes and words where they say something, else the vendor's class.
+    """The kind and cause to believe: the server's codes and words if they say something, or the vendor's class.
 
     A bare "refused by policy" says less than a vendor's class that puts the fault on the sender, and more than one
     that puts it on the address. What the vendor is still trying stays deferred, whatever the server's words.
@@ -32,9 +32,9 @@ def kind_of_drop(cause: Cause) -> Kind:
 
 
 def cause_of_drop(cause: Cause, words: str | None, *, recipient: str | None = None) -> Cause:
-    """Why the vendor did not try: INVALID_ADDRESS where its own words plainly say so of the recipient, else `cause`.
+    """Why the vendor did not try: INVALID_ADDRESS if its words plainly say so of the recipient, otherwise `cause`.
 
-    Only the form of an address can be judged without a try; any other fault that is told here is an older one.
+    Only the form of an address can be judged without a try; any other reported fault is an older one.
     """
     lowered = words.lower().replace("_", " ") if words else ""
     if any(echo in lowered for echo in _ECHOES) or not any(word in lowered for word in _INVALID):

@@ -1,7 +1,7 @@
 """A provider by configuration: a source of provider `described` brings its vendor's description along.
 
 The option `description` of the source is the TOML text of worker.providers.described.description; in the
-configuration file it names the file that holds it. Events are labelled with the description's own name.
+configuration file it names the file that holds it. Events have the description's own name as their provider.
 """
 
 import re
@@ -48,7 +48,7 @@ _NAME_OR_NOTHING = re.compile(r"(?:[A-Za-z_]\w*)?", re.ASCII)
 _UNKNOWN = Meaning(kind=Kind.OTHER, cause=Cause.NONE)
 _VERDICTS: dict[str, bool] = {Kind.HARD_BOUNCE: True, Kind.SOFT_BOUNCE: False}
 _FAILURES = frozenset({BOUNCE, Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED, Kind.DEFERRED})
-# What says why, where the description names no cause and there are no codes or words to ask.
+# The word for the reason, if the description names no cause and there are no codes or words.
 _USUAL_CAUSES: dict[Kind, Cause] = {
     Kind.COMPLAINT: Cause.ABUSE_REPORT,
     Kind.DROPPED: Cause.SUPPRESSED_BY_PROVIDER,
@@ -68,14 +68,14 @@ def check_description(source: Source) -> list[str]:
 
 
 def remark(source: Source) -> list[Remark]:
-    """What the description says, and what it leaves out."""
+    """Remarks on the description and its omissions."""
     text = DESCRIPTION.of(source)
     what = f"description of {source.name}"
     return [] if text is None else remarks_on(compile_description(text).description, what)
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Proves and reads as the source's description says."""
+    """Authenticates and parses as the source's description says."""
     text = DESCRIPTION.of(bound.source)
     if text is None:
         return bound
@@ -94,7 +94,7 @@ def tailor(bound: BoundSource) -> BoundSource:
 
 
 def parse_undescribed(envelope: Envelope) -> list[FeedbackEvent]:
-    """Never the events: raises UnreadablePayload."""
+    """Never parses: raises UnreadablePayload."""
     raise UnreadablePayload(
         f"source {envelope.source!r} has no description here: configure it for the processors too, then replay"
     )
@@ -123,7 +123,7 @@ def _elements(compiled: CompiledDescription, envelope: Envelope) -> Iterable[Ele
 
 
 def _body_of(compiled: CompiledDescription, elements: Sequence[Element]) -> bytes:
-    """A body in the shape that is described."""
+    """A body in the described shape."""
     payload = compiled.description.payload
     if payload.format == "json_lines":
         return b"\n".join(bytes(element) for element in elements)

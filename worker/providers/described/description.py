@@ -45,7 +45,7 @@ DescribedScheme = BasicCredentials | HeaderToken | QueryToken | HmacSignature | 
 
 _SCHEMES = sorted({"bearer", *(str(scheme.__struct_config__.tag) for scheme in get_args(DescribedScheme))})
 
-# Not a kind of ours: a failure of which the server's codes and words say whether it was hard or soft.
+# Not one of our kinds: a failure that the server's codes and words make hard or soft.
 BOUNCE = "bounce"
 _KINDS = frozenset({BOUNCE, *Kind})
 
@@ -53,19 +53,19 @@ _HEADER_FIELDS = ("header", "timestamp_header", "id_header")
 
 
 class Meaning(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one of the vendor's names stands for."""
+    """The meaning of one of the vendor's names."""
 
     kind: str  # a Kind's value, or BOUNCE
     cause: Cause | None = None  # None: the server's codes and words decide
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a kind that is none."""
+        """Raises ValueError for an unknown kind."""
         if self.kind not in _KINDS:
             raise ValueError(f"{self.kind!r} is no kind of event: use one of {', '.join(sorted(_KINDS))}")
 
 
 class Payload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the events lie in a body."""
+    """Where the events are in a body."""
 
     format: Literal["json", "json_lines", "form"] = "json"
     events: str = ""
@@ -73,7 +73,7 @@ class Payload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Fields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where an event says what; each a JMESPath expression, "" where it does not."""
+    """Where the fields of an event are: a JMESPath expression each, or "" without one."""
 
     event: str
     address: str  # a text, or a list of them: an event for each
@@ -142,7 +142,7 @@ def compile_description(text: str) -> CompiledDescription:
 
 
 def _check_signed(scheme: HmacSignature) -> None:
-    """Raises ImpossibleSetting when the signature would not prove what it seems to."""
+    """Raises ImpossibleSetting if the signature would not prove what it seems to."""
     template = read_template(scheme.signed)
     if problem := template.problem():
         raise ImpossibleSetting(f"signed = {scheme.signed!r}: {problem}")
@@ -165,7 +165,7 @@ def _expression(where: str, text: str) -> JsonPath | None:
 
 
 def _spelled(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with what people write in short written out."""
+    """The values, with short forms written in full."""
     spelled = dict(values)
     authentication = spelled.get("authentication")
     if isinstance(authentication, dict):

@@ -1,4 +1,4 @@
-"""What a description says, and what it leaves out that most vendors tell."""
+"""Remarks on a description: its content, and omissions of fields that most vendors have."""
 
 from worker.providers.described.description import Description
 from worker.providers.remark import Remark
@@ -7,7 +7,7 @@ _TELLING_KINDS = {"bounce", "hard_bounce", "soft_bounce", "dropped", "complaint"
 
 
 def remarks_on(description: Description, what: str) -> list[Remark]:
-    """The remarks, about what is called `what`."""
+    """The remarks; `what` is the name of their subject."""
     remarks = [
         Remark(what=what, detail=f"{description.title or description.name}, events: {len(description.events)}"),
     ]

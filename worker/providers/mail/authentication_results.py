@@ -1,9 +1,9 @@
-"""The Authentication-Results header of the operator's own mail server (RFC 8601), told from a forged one.
+"""The Authentication-Results header of the operator's own mail server (RFC 8601), distinguished from a forged one.
 
-Anybody can write such a field. It counts only under an authserv-id that the operator named, and only where the
-sender cannot have written it: a server puts its own fields on top of what it was sent, so that everything above
-the first Received field is ours. A server that writes its result below its own Received field is believed for the
-topmost field alone; it must take out those of others that bear its name, or write one into every mail (5.).
+Anybody can write such a field. It counts only with an authserv-id that the operator named, and only in a place where
+the sender cannot have written it: a server puts its fields on top of the mail, so everything above the first Received
+field is ours. If a server writes its result below its own Received field, only the topmost field counts; the server
+must remove fields of others with its name, or write one into every mail (5.).
 """
 
 import re
@@ -48,7 +48,7 @@ def _passed(value: str) -> list[str]:
 
 
 def _plain(value: str) -> str:
-    """The value without comments; of quoted texts only what cannot be taken for a result."""
+    """The value without comments; of quoted texts, only parts that cannot be mistaken for a result."""
     text = _QUOTED.sub(lambda quoted: re.sub(r"[^A-Za-z0-9@._-]", "_", quoted.group(1)), value[:_LONGEST])
     for _ in range(5):  # comments in comments
         text, count = _COMMENT.subn(" ", text)

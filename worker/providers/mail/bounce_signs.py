@@ -1,6 +1,6 @@
-"""Whether a mail presents itself as a server's message about a mail that it did not deliver: several weak signs.
+"""Weak signs that a mail is a server's message about an undelivered mail.
 
-No single one decides, and none is missed alone: servers leave out the null sender, the daemon's domain or the usual
+No single sign decides, and no single one is needed: servers leave out the null sender, the daemon's domain or the usual
 subject, and people quote bounces.
 """
 
@@ -47,7 +47,7 @@ _REFUSAL = re.compile(r"(?<![\w.:/@#+-])5[0-5-7]\d[- ]|\b5\.\d\.\d{1,3}\b")
 
 
 def looks_like_bounce(mail: MailPart, *, null_sender: bool = False) -> bool:
-    """True when enough signs stand together, one of them in what only servers write."""
+    """True if there are enough signs, one of them in a part that only servers write."""
     headers = mail.headers
     is_report = "delivery-status" in mail.parameters.get("report-type", "").lower()
     signs_of_a_server = (
@@ -67,7 +67,7 @@ def looks_like_bounce(mail: MailPart, *, null_sender: bool = False) -> bool:
 
 
 def is_from_daemon(mail: MailPart) -> bool:
-    """True for a From that is a mail system's: `MAILER-DAEMON`, with or without a domain, or empty."""
+    """True for the From of a mail system: `MAILER-DAEMON`, with or without a domain, or empty."""
     sender = mail.headers.readable("from").strip()
     if not sender or sender in {"<>", '""<>', '"" <>'}:
         return bool(mail.headers.get("date") or mail.headers.get("message-id") or sender)
@@ -76,12 +76,12 @@ def is_from_daemon(mail: MailPart) -> bool:
 
 
 def refuses(mail: MailPart) -> bool:
-    """True when the mail's own words quote a permanent refusal."""
+    """True if the mail's own words quote a permanent refusal."""
     return bool(_REFUSAL.search(notice_and_copy(prose_of(mail))[0][:8_000]))
 
 
 def has_bounce_subject(mail: MailPart) -> bool:
-    """True when the subject is one that servers give to bounces."""
+    """True if the subject is one that servers give to bounces."""
     return bool(_SUBJECTS.search(mail.headers.readable("subject")))
 
 

@@ -1,7 +1,7 @@
 """Bounces that follow the RFC: delivery status notifications (RFC 3464, RFC 6533), and those that nearly do.
 
-The Action of each recipient says whether it is over, never the first digit of its Status; what it means for the
-address is decided by the codes and the server's words (worker.providers.classification).
+The Action of each recipient says whether the failure is final, never the first digit of its Status. The codes and the
+server's words decide what it means for the address (worker.providers.classification).
 """
 
 import re
@@ -50,10 +50,10 @@ _MOST_FIELDS = 40  # in a group
 
 
 def read_delivery_status(mail: MailPart, *, null_sender: bool = False) -> Report | None:
-    """What a delivery status notification says of each recipient; None for another mail.
+    """The recipients in a delivery status notification; None for another mail.
 
-    Its fields may also stand in the text of a mail that presents itself as a bounce; and a bounce that was bounced
-    itself, so that it came back inside of another, is read in the place of that one.
+    The fields may also be in the text of a mail that looks like a bounce. If a bounce was bounced itself, and came back
+    inside another one, the inner one is read.
     """
     for leaf in mail.leaves():
         if leaf.content_type in _REPORT_TYPES or _is_report_in_disguise(mail, leaf):
@@ -97,13 +97,13 @@ def _is_report_in_disguise(mail: MailPart, leaf: MailPart) -> bool:
 
 
 def _is_flattened_report(text: str) -> bool:
-    """True when the fields of a report stand in a text, each on a line of its own."""
+    """True if a text contains the fields of a report, each on its own line."""
     beginnings = {line.partition(":")[0].strip().lower() for line in text[:20_000].split("\n")}
     return "final-recipient" in beginnings and bool(beginnings & {"action", "status", "diagnostic-code"})
 
 
 def _groups(text: str) -> tuple[Headers, list[Headers]]:
-    """The fields about the message, and those about each recipient, in whatever order and however lines are set."""
+    """The fields about the message, and those about each recipient, in any order and any arrangement of lines."""
     message: list[tuple[str, str]] = []
     recipients: list[list[tuple[str, str]]] = []
     for group in _fields(text):
@@ -135,7 +135,7 @@ def _names_recipient(fields: list[tuple[str, str]]) -> bool:
 def _read_in_order(
     group: list[tuple[str, str]], message: list[tuple[str, str]], recipients: list[list[tuple[str, str]]]
 ) -> None:
-    """Adds fields between whose recipients no empty line stands: each begins where the last one's field comes again."""
+    """Adds fields without empty lines between recipients: each recipient begins with a field that the last one has."""
     begins = True
     for name, value in group:
         known = {field for field, _ in recipients[-1]} if recipients else set()

@@ -1,11 +1,11 @@
-"""Verdicts on DKIM that others made: whose signature it was that they say is good.
+"""Verdicts of others on DKIM: which domain's signature they call good.
 
-A vendor that says only "pass" for the whole mail does not say for which signature. Somebody can add a good one of
-his own domain to a mail that pretends to be a feedback loop's; so such a verdict counts only where all signatures
-of the mail are of one domain.
+A vendor that says only "pass" for the whole mail does not say for which signature. Anybody can add a good signature of
+his own domain to a mail that pretends to come from a feedback loop; so such a verdict counts only if all signatures of
+the mail have one domain.
 
-A good signature covers the body and the fields that its h= names, no others: whoever passes a signed mail on may
-add a To, or another boundary, by which the body falls into other parts (RFC 6376, 8.15).
+A good signature covers the body and the fields that its h= names, and no others: anybody who passes on a signed mail
+can add a To, or another boundary that splits the body into other parts (RFC 6376, 8.15).
 """
 
 import re
@@ -20,7 +20,7 @@ _DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 
 
 def header_values(message: bytes, name: str) -> list[str]:
-    """The values of one header field of a mail, unfolded, in their order; bytes beyond ASCII stand as U+FFFD."""
+    """The unfolded values of one header field of a mail, in their order; bytes beyond ASCII become U+FFFD."""
     header = _END_OF_HEADER.split(message[:_HEADER_LIMIT_BYTES], maxsplit=1)[0]
     wanted = name.encode().lower()
     values = []
@@ -34,7 +34,7 @@ def header_values(message: bytes, name: str) -> list[str]:
 def signing_domains(message: bytes) -> dict[str, bool]:
     """The d= domains of the mail's DKIM-Signature fields, and whether each signs the whole body.
 
-    A signature with l= covers only the beginning of it: whatever is appended seems signed, a report too.
+    A signature with l= covers only the beginning of it: anything that is appended, even a report, seems signed.
     """
     domains: dict[str, bool] = {}
     for domain, tags in _signatures(message):
@@ -43,7 +43,7 @@ def signing_domains(message: bytes) -> dict[str, bool]:
 
 
 def signed_fields(message: bytes, domains: Collection[str]) -> frozenset[str]:
-    """The fields, in lower case, that all signatures of these domains cover; nobody knows which of them holds."""
+    """The fields, in lower case, that all signatures of these domains cover, as it is unknown which one is good."""
     wanted = {domain.lower().rstrip(".") for domain in domains}
     covered = [
         frozenset(_BLANKS.sub("", tags.get("h", "")).lower().split(":"))
@@ -60,7 +60,7 @@ def passed_unnamed(message: bytes) -> tuple[str, ...]:
 
 
 def passed_named(message: bytes, passed: Collection[str]) -> tuple[str, ...]:
-    """Of the domains that a verdict names, those whose signature stands in the mail and covers all of its body."""
+    """The domains of a verdict whose signature is in the mail and covers the whole body."""
     domains = signing_domains(message)
     return tuple(domain for domain in passed if _DOMAIN.fullmatch(domain) and domains.get(domain, False))
 

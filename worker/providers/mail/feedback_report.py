@@ -1,4 +1,4 @@
-"""Complaints: reports of feedback loops (ARF, RFC 5965), and what came before, beside and after that format.
+"""Complaints: reports of feedback loops (ARF, RFC 5965), and other formats before, beside and after that.
 
 Types: https://www.iana.org/assignments/marf-parameters/. Forms that differ: Microsoft until 2026 (no report part
 at all; the recipient in X-HmXmrOriginalRecipient of the returned mail) and since (a report that names nobody),
@@ -18,7 +18,7 @@ from worker.providers.mail.quoted_words import prose_of
 from worker.providers.mail.report import Report, ReportEntry
 from worker.providers.payload.json_payload import WORD_LIMIT, fit_text
 
-# What becomes of each feedback type. "other" is a complaint only in the mouth of a known reporter (reading.py).
+# The meaning of each feedback type. "other" is a complaint only if it comes from a known reporter (reading.py).
 FEEDBACK_TYPES: dict[str, tuple[Kind, Cause]] = {
     "abuse": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     "fraud": (Kind.COMPLAINT, Cause.FRAUD_REPORT),
@@ -53,7 +53,7 @@ _MOST_RECIPIENTS = 20
 
 
 def read_feedback_report(mail: MailPart) -> Report | None:
-    """What a feedback loop reports, None when the mail is from none."""
+    """What a feedback loop reports, None if the mail is from none."""
     leaves = list(mail.leaves())
     returned = _returned_headers(leaves)
     for leaf in leaves:
@@ -84,7 +84,7 @@ def _is_xarf(leaf: MailPart) -> bool:
 
 
 def _is_report_in_disguise(mail: MailPart, leaf: MailPart) -> bool:
-    """A report part that was sent as plain text, inside a mail that says it is a report."""
+    """A report part that was sent as plain text, in a mail that calls itself a report."""
     is_report = mail.parameters.get("report-type", "").lower() == "feedback-report"
     return is_report and leaf.text()[:4_000].lower().lstrip().startswith(("feedback-type:", "user-agent:", "version:"))
 
@@ -128,7 +128,7 @@ def _is_trap(mail: MailPart, fields: Headers) -> bool:
 
 
 def _told_recipients(fields: Headers, returned: Headers | None, form: str) -> tuple[str, ...]:
-    """Whom the reporter itself names: in its report, or in the field that Microsoft put above the returned mail."""
+    """The recipients named by the reporter: in its report, or in Microsoft's field above the returned mail."""
     recipients: list[str] = []
     named = [*fields.all("original-rcpt-to"), *fields.all("removal-recipient")]
     if form == "jmrp" and returned is not None:
@@ -159,7 +159,7 @@ def _xarf(mail: MailPart, leaves: list[MailPart], returned: Headers | None) -> R
 
 
 def _json_words(text: str) -> dict[str, str]:
-    """The texts of a JSON object and of the objects right inside it, names in lower case without underscores."""
+    """The texts of a JSON object and of the objects directly inside it; names in lower case without underscores."""
     try:
         document = msgspec.json.decode(text.encode("utf-8", "replace"))
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):

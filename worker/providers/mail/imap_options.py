@@ -1,4 +1,4 @@
-"""The options by which a source of provider `mail` is fetched from an IMAP mailbox, read and checked in one place."""
+"""The options of a source of provider `mail` whose mail is fetched from an IMAP mailbox."""
 
 from typing import Any, Literal, cast, get_args
 
@@ -37,7 +37,7 @@ IMAP_OPTIONS: tuple[Option[Any], ...] = (HOST, PORT, USER, PASSWORD, FOLDER, TLS
 
 
 class ImapMailbox(Struct, frozen=True, kw_only=True):
-    """Where mail is fetched from, and what becomes of it there once it is queued."""
+    """A mailbox to fetch mail from, and what to do with queued mail there."""
 
     host: str
     port: int
@@ -56,7 +56,7 @@ class ImapMailbox(Struct, frozen=True, kw_only=True):
 
 
 def has_mailbox(source: Source) -> bool:
-    """True when mail is to be fetched for this source."""
+    """True if mail is fetched for this source."""
     return HOST.name in source.options
 
 
@@ -66,7 +66,7 @@ def can_be_posted_to(source: Source) -> bool:
 
 
 def imap_mailbox(source: Source) -> ImapMailbox | None:
-    """The mailbox of a source that `check_imap_options` finds nothing wrong with; None when it has none."""
+    """The mailbox of a source that `check_imap_options` finds nothing wrong with; None if it has none."""
     if not has_mailbox(source) or check_imap_options(source):
         return None
     tls = TLS.of(source)
@@ -85,7 +85,7 @@ def imap_mailbox(source: Source) -> ImapMailbox | None:
 
 
 def check_imap_options(source: Source) -> list[str]:
-    """What is wrong with the options of the mailbox, each with its remedy; [] when nothing."""
+    """The mistakes in the options of the mailbox, each with its remedy."""
     options = source.options
     names = [option.name for option in IMAP_OPTIONS if option.name in options]
     if not names:

@@ -1,4 +1,4 @@
-"""Who runs feedback loops: from which address their reports come, and which domain's DKIM signature vouches for it.
+"""The known feedback loops: the addresses of their reports, and the domains whose DKIM signature proves them.
 
 A report is believed when the signature of the From field's own domain was verified (RFC 9477, 3.1, asks the same),
 and only at domains where nobody but the reporter can have mail signed. At hotmail.com anybody has a mailbox, so
@@ -45,9 +45,9 @@ KNOWN_REPORTERS: tuple[str, ...] = (
 
 
 def believed_reporter(headers: Headers, dkim_pass: Iterable[str], known: Iterable[str]) -> str | None:
-    """The entry of `known` that a mail is from, by a verified signature of its From domain; None when of none."""
+    """The entry of `known` that a mail is from, by a verified signature of its From domain; None if of none."""
     senders = [address for field in headers.all("from") for address in addresses_in(field)]
-    if len(senders) != 1 or len(headers.all("from")) != 1:  # whose mail it is must not be a question of taste
+    if len(senders) != 1 or len(headers.all("from")) != 1:  # the owner of the mail must not be ambiguous
         return None
     sender = senders[0]
     domain = sender.rpartition("@")[2]
@@ -55,7 +55,7 @@ def believed_reporter(headers: Headers, dkim_pass: Iterable[str], known: Iterabl
     for entry in known:
         if "@" in entry and sender != entry:
             continue
-        # The signer stands between the two: what a parent domain signs, anybody with a mailbox there may have written.
+        # The signer must be at or below it: anybody with a mailbox at a parent domain can have mail signed by that.
         if any(_covers(entry.rpartition("@")[2], signer) and _covers(signer, domain) for signer in signers):
             return entry
     return None

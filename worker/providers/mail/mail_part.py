@@ -1,9 +1,9 @@
-"""A mail taken apart: headers and MIME parts, within bounds that no sender can push.
+"""Splits a mail into headers and MIME parts, within limits that no sender can exceed.
 
-Written for reports of forty years of servers, and for those who forge them: nothing here raises but for what is
-no mail at all. Line ends of every sort, boundaries that do not fit, broken encodings and unknown charsets are
-read as well as they can be. Depth, number of parts and size of headers end at a limit, what lies beyond is left
-out. Python's own parser descends as deep as a sender wants, so it is not used.
+Written for the reports of forty years of servers, and for forgeries: it raises only if the input is not a mail at all.
+All sorts of line ends, wrong boundaries, broken encodings and unknown charsets are read as well as possible. Depth,
+number of parts and size of headers are limited, and the rest is left out. Python's own parser is not used, because it
+goes as deep as the sender wants.
 """
 
 import binascii
@@ -86,29 +86,29 @@ class MailPart(Struct, frozen=True, kw_only=True):
     headers: Headers
     content_type: str  # in lower case, "text/plain" where none is told
     parameters: dict[str, str]  # of the content type, names in lower case
-    # What follows the headers, still encoded: from here to there in the mail that it is a part of. A part of its own
-    # bytes would be a copy at each depth, of all that is below.
+    # The encoded part after the headers, as positions in the whole mail. With its own bytes, each part would be a copy
+    # of everything below it.
     mail: bytes
     begin: int
     end: int
     parts: tuple["MailPart", ...] = ()
 
     def payload(self) -> bytes:
-        """The body without its transfer encoding; no more of it than MAX_TEXT_BYTES."""
+        """The body without its transfer encoding, up to MAX_TEXT_BYTES."""
         body = self.mail[self.begin : min(self.end, self.begin + MAX_ENCODED_BYTES)]
         return _transfer_decoded(body, self.headers.get("content-transfer-encoding").strip().lower())
 
     def first_boundary(self) -> bytes | None:
-        """The first line in the body that looks like a boundary, without its hyphens; None when none does."""
+        """The first line in the body that looks like a boundary, without its hyphens; None if none does."""
         match = _LIKELY_BOUNDARY.search(self.mail, self.begin, self.end)
         return match.group(1).rstrip() if match else None
 
     def text(self) -> str:
-        """The body in letters, lines ended by LF."""
+        """The body as text, with LF at line ends."""
         return decoded(self.payload(), self.parameters.get("charset", "")).replace("\r\n", "\n").replace("\r", "\n")
 
     def leaves(self) -> Iterator["MailPart"]:
-        """The parts that hold no parts, from the first to the last; a returned message is one leaf."""
+        """The parts without parts of their own, in order; a returned message is one leaf."""
         if self.content_type in RETURNED_TYPES or not self.parts:
             yield self
         else:
@@ -117,8 +117,8 @@ class MailPart(Struct, frozen=True, kw_only=True):
 
 
 def read_mail_part(message: bytes) -> MailPart:
-    """The whole mail taken apart; raises UnreadablePayload when it is no mail."""
-    if b"\r\r\n" in message[:MAX_HEADER_BYTES]:  # who took LF for a line end and CR LF for none
+    """The whole mail taken apart; raises UnreadablePayload if it is not a mail."""
+    if b"\r\r\n" in message[:MAX_HEADER_BYTES]:  # lines that end in LF, with CR LF inside
         message = message.replace(b"\r\r\n", b"\n")
     lines = message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n\t ")
     if lines.startswith((b"From ", b">From ")):  # the line that an mbox file puts before each mail
@@ -138,7 +138,7 @@ def read_headers(lines: bytes) -> tuple[Headers, bytes]:
 
 
 def _headers_at(lines: bytes, begin: int, end: int) -> tuple[Headers, int]:
-    """The header fields of what stands between there, and where its body begins."""
+    """The header fields between these positions, and the position of the body."""
     if lines.startswith(b"\n", begin, end):
         return Headers(), begin + 1
     empty_line = lines.find(b"\n\n", begin, end)
@@ -161,7 +161,7 @@ def _header_text(value: bytes) -> str:
 
 
 def decoded(text: bytes, charset: str) -> str:
-    """The bytes in letters: by the charset told if it is a known one, else as UTF-8, else as Latin-1."""
+    """The bytes as text: in the named charset if it is known, otherwise as UTF-8, otherwise as Latin-1."""
     charset = charset.strip().strip("'\"")
     for encoding in ([charset] if _CHARSET.fullmatch(charset) else []) + ["utf-8"]:
         try:
@@ -226,7 +226,7 @@ def _content_type(value: str) -> tuple[str, dict[str, str]]:
 
 
 def _pieces(part: MailPart) -> list[tuple[int, int]]:
-    """What stands between the boundaries; where the one told never occurs, the one that seems to be meant."""
+    """The parts between the boundaries; if the named boundary never occurs, between those that are likely meant."""
     boundary = part.parameters.get("boundary", "").strip().encode()
     pieces = _between(part, boundary) if boundary else []
     if not pieces and (likely := part.first_boundary()):

@@ -1,4 +1,4 @@
-"""What all ways share by which mail comes in: it is unwrapped, and read as every mail is."""
+"""Shared by all ways in which mail arrives: the mail is unwrapped, and read like any other."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -24,7 +24,7 @@ Unwrap = Callable[[Envelope], ReceivedMail]
 
 
 def read_without_keys(envelope: Envelope) -> list[FeedbackEvent]:
-    """Never the events: read without its keys, a genuine report would be kept as unverified for good."""
+    """Never parses: without the keys, a genuine report would be kept as unverified for good."""
     raise UnreadablePayload(
         f"mail: source {envelope.source!r} is not configured here: start the processors with the configuration of"
         " receivers and the mailbox process, then replay"
@@ -32,12 +32,12 @@ def read_without_keys(envelope: Envelope) -> list[FeedbackEvent]:
 
 
 def verifies_dkim(_source: Source) -> bool:
-    """The vendor verifies DKIM signatures of whatever comes in, and says whose they are."""
+    """The vendor verifies the DKIM signatures of all incoming mail, and names their domains."""
     return True
 
 
 def verifies_no_dkim(_source: Source) -> bool:
-    """Nothing that the vendor says of DKIM signatures is beyond doubt."""
+    """The vendor reports nothing reliable about DKIM signatures."""
     return False
 
 
@@ -58,15 +58,15 @@ class MailProvider(Provider, frozen=True, kw_only=True):
     )
 
     def check_source(self, source: Source) -> list[str]:
-        """What is wrong or missing in the source's configuration, each with its remedy."""
+        """The mistakes in the source's configuration, each with its remedy."""
         return super().check_source(source) + check_mail_options(source, verifies_dkim=self.believes_dkim(source))
 
     def remarks_on(self, source: Source) -> list[Remark]:
-        """What reports the source believes; one that could believe none is told by `check_source`."""
+        """Remarks on the reports that the source believes; `check_source` finds a source that can believe none."""
         return [_remark(source, verifies_dkim=self.believes_dkim(source))]
 
     def bind_usually(self, source: Source) -> BoundSource:
-        """The source with its keys; one that is configured no more has none."""
+        """The source with its keys; a source that is no longer configured has none."""
         bound = super().bind_usually(source)
         if not (source.options or source.secrets or source.authentication):
             return bound

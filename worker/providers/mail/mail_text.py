@@ -1,4 +1,4 @@
-"""The small things that stand in mails: addresses, dates, typed values, letters out of HTML."""
+"""Reads small parts of mails: addresses, dates, typed values, the text of HTML."""
 
 import html
 import re
@@ -58,7 +58,7 @@ def _sign(match: re.Match[str]) -> str:
 
 
 def mail_time(text: str) -> datetime | None:
-    """A date of RFC 5322, whatever follows it; one that tells no known zone is taken as UTC."""
+    """A date of RFC 5322, with anything after it; without a known zone it is UTC."""
     match = _DATE.search(text[:200])
     if match is None:
         return None
@@ -71,27 +71,27 @@ def mail_time(text: str) -> datetime | None:
 
 
 def html_as_text(markup: str) -> str:
-    """The letters of a page, a line for each of its blocks; of a long one, of its beginning."""
+    """The text of a page, one line per block; for a long page, of its beginning."""
     text = _LINE_BREAK.sub("\n", _without_hidden(markup[:64_000]))
     return html.unescape(_TAG.sub(" ", text))
 
 
 def _without_hidden(markup: str) -> str:
-    """The page without what no reader sees: style, scripts, its head."""
+    """The page without its invisible parts: style, scripts, head."""
     lowered, visible, place = markup.lower(), [], 0
     for match in _HIDDEN.finditer(markup):
         if match.start() < place:
             continue
         end = lowered.find(f"</{match.group(1).lower()}", match.end())
         if end < 0:
-            break  # it never ends: then it is taken for words
+            break  # it never ends: then it counts as text
         visible.append(markup[place : match.start()])
         place = end
     return " ".join([*visible, markup[place:]])
 
 
 def is_blacked_out(address: str) -> bool:
-    """True when a feedback loop put a hash or a word for "redacted" where the address was (RFC 6590)."""
+    """True if a feedback loop put a hash or a word for "redacted" where the address was (RFC 6590)."""
     local, _, domain = address.partition("@")
     if _HASH.fullmatch(local) or domain.endswith(".invalid"):
         return True

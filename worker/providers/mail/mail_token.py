@@ -1,10 +1,10 @@
-"""Our own token: what a mail carries so that its report tells whose it was, and that it answers a mail of ours.
+"""Our own token in a mail, by which a report shows its recipient, and that it answers a mail of ours.
 
-A token holds the address, the account and, if wanted, the sender's own id of the message; nothing need be looked
+A token contains the address, the account and, if wanted, the sender's own id of the message; nothing need be looked
 up. It is authenticated and unreadable without the key (a synthetic IV, as in RFC 5297, made of HMAC-SHA256): so
-no feedback loop finds the address in it to black it out. Written in a-z and 2-7 after `bk1`, it survives servers
-that change the case of a local part, and stands in URLs, header fields and Message-IDs unescaped. The format is
-told byte by byte in docs/mail.md.
+no feedback loop can find the address in it and redact it. Written in a-z and 2-7 after `bk1`, it survives servers
+that change the case of a local part, and stands in URLs, header fields and Message-IDs unescaped. docs/mail.md
+describes the format byte by byte.
 """
 
 import base64
@@ -35,7 +35,7 @@ _MOST_TRIED = 10
 
 
 class MailToken(Struct, frozen=True, kw_only=True):
-    """What a token says, once its tag has been verified."""
+    """The content of a token whose tag was verified."""
 
     address: str
     account: str | None = None  # None: the account of the source that the report comes to
@@ -66,7 +66,7 @@ def make_verp_sender(
 ) -> str | None:
     """The envelope sender for a mail to `address`, so that its bounces come back to the token.
 
-    None when even without the message id the local part would exceed its 64 octets: such a mail carries its token
+    None if even without the message id the local part would exceed its 64 octets: such a mail carries its token
     in a header alone.
     """
     for kept in (message_id, None):
@@ -92,7 +92,7 @@ def genuine_tokens(text: str, secrets: Sequence[Secret]) -> Iterator[MailToken]:
 
 
 def holds_token(text: str) -> bool:
-    """True when something in the text looks like a token, genuine or not."""
+    """True if something in the text looks like a token, genuine or not."""
     return _FOUND.search(text) is not None
 
 
@@ -125,7 +125,7 @@ def _tag(secret: str, content: bytes) -> bytes:
 
 
 def _mask(secret: str, tag: bytes, content: bytes) -> bytes:
-    """The content under the key stream that belongs to the tag; the same step masks and unmasks."""
+    """The content, masked with the key stream of the tag; the same step masks and unmasks."""
     stream = b""
     while len(stream) < len(content):
         block = bytes([len(stream) // 32])
@@ -134,7 +134,7 @@ def _mask(secret: str, tag: bytes, content: bytes) -> bytes:
 
 
 def _pack(text: str) -> bytes:
-    """Five and a half bits for a character of addresses, else UTF-8."""
+    """Five and a half bits for a character of addresses, otherwise UTF-8."""
     number = 0
     for character in text:
         if character not in _NUMBER_OF:

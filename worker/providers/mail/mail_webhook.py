@@ -43,7 +43,7 @@ def needs_secret(source: Source) -> bool:
 
 
 def fetches_with_dkim(source: Source) -> bool:
-    """True when the mailbox process verifies signatures for this source."""
+    """True if the mailbox process verifies signatures for this source."""
     mailbox = imap_mailbox(source)
     return mailbox is not None and mailbox.verify_dkim
 

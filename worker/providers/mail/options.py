@@ -90,7 +90,7 @@ def read_mail_options(source: Source) -> MailOptions:
 
 
 def check_mail_options(source: Source, *, verifies_dkim: bool = False) -> list[str]:
-    """What is wrong with the source's options, each with its remedy; [] when nothing.
+    """The mistakes in the source's options, each with its remedy.
 
     `verifies_dkim`: the way in verifies signatures itself, or is told of them by its vendor.
     """

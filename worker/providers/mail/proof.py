@@ -78,7 +78,7 @@ def _signed_addresses(part: MailPart, covered: frozenset[str]) -> set[str]:
 
 
 def _has_signed_parts(part: MailPart, covered: frozenset[str]) -> bool:
-    """True when the mail is in the parts that its signer made, and in none that a mail inside it pretends to be."""
+    """True if the mail is in the parts that its signer made, and in none that a mail inside it pretends to be."""
     if "content-type" in covered and len(part.headers.all("content-type")) == 1:
         return True
     first = part.first_boundary()

@@ -46,7 +46,7 @@ def notice_and_copy(prose: str) -> tuple[str, Headers]:
 
 
 def returned_headers(mail: MailPart) -> Headers | None:
-    """The header of the mail that is returned as a part, None when none is."""
+    """The header of the mail that is returned as a part, None if none is."""
     for leaf in mail.leaves():
         if leaf.content_type in RETURNED_TYPES and leaf.parts:
             return leaf.parts[0].headers
@@ -54,12 +54,12 @@ def returned_headers(mail: MailPart) -> Headers | None:
 
 
 def has_copy(prose: str) -> bool:
-    """True when a notice ends where a copy of the mail begins."""
+    """True if a notice ends where a copy of the mail begins."""
     return bool(_COPY.search(prose) or _FIELDS.search(prose))
 
 
 def words_about(notice: str, address: str | None, *, others: Collection[str] = ()) -> str | None:
-    """The lines of a notice from where it names the address, else from the first that quotes a reply code.
+    """The lines of a notice from where it names the address, otherwise from the first that quotes a reply code.
 
     They end where the notice names one of `others`: each recipient has words of its own (RFC 3464, 2.3). Where there
     are others, words that stand beside no name are nobody's.
@@ -84,7 +84,7 @@ def words_about(notice: str, address: str | None, *, others: Collection[str] = (
 
 
 def _names(line: str, address: str) -> bool:
-    """True when the address stands in the line, and not as the end of a longer one."""
+    """True if the address stands in the line, and not as the end of a longer one."""
     lowered = line.lower()
     place = lowered.find(address)
     while place >= 0:

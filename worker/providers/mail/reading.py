@@ -1,11 +1,11 @@
-"""Mails into events: what a mail is, whom it is about, and whether it is to be believed.
+"""Turns mails into events: what a mail is, whom it is about, and whether to believe it.
 
-A complaint, a bounce, a delay or a delivery that nothing proves becomes `unverified/…`: kept and counted, it names
+A complaint, a bounce, a delay or a delivery without proof becomes `unverified/…`: it is kept and counted, but names
 nobody and changes nothing.
 
-Keys are made of the reporter's own word and of the mail that the report is about, so that a report which comes twice,
-or by two ways, is one event. What we conclude from prose has no such word: there the mail that came is the event,
-whatever a later version concludes from it.
+Keys are made of the reporter's own word and of the mail that the report is about, so a report that arrives twice, or in
+two ways, is one event. Conclusions from prose have no such word: there the received mail is the event, whatever a later
+version concludes from it.
 """
 
 import re
@@ -53,7 +53,7 @@ _RAW_FIELDS = ("from", "to", "date", "subject", "message-id", "auto-submitted", 
 
 
 def read_mail(mail: ReceivedMail, envelope: Envelope, options: MailOptions) -> list[FeedbackEvent]:
-    """One event for each recipient that the mail reports of; raises UnreadablePayload when it is no mail at all."""
+    """One event for each recipient that the mail reports of; raises UnreadablePayload if it is not a mail at all."""
     part = read_mail_part(mail.message)
     report = _what_it_is(part, mail)
     proof = find_proof(mail, part, report, options)
@@ -100,7 +100,7 @@ def _what_it_is(part: MailPart, mail: ReceivedMail) -> Report:
 
 
 def _bearer_of_the_token(report: Report, proof: Proof) -> int | None:
-    """Which of the entries the token speaks for: the one that names its address, else the gravest."""
+    """The entry that the token proves: the one that names its address, otherwise the gravest."""
     if proof.token is None or proof.tokens_disagree:
         return None
     address = proof.token.address
@@ -180,7 +180,7 @@ def _event(reading: _Reading, entry: ReportEntry, *, has_token: bool, place: int
 
 
 def _key(reading: _Reading, entry: ReportEntry, who: str, place: int, *, has_token: bool) -> tuple[str | bytes, ...]:
-    """What names the event. One that nothing proves has a key of its own: it must not shadow the genuine one."""
+    """The identity of the event. An unproved one has a different key, so that it cannot shadow the genuine one."""
     proof = reading.proof
     disputed = proof.tokens_disagree or (proof.token is not None and not has_token)
     proven = has_token or (proof.reporter is not None and not disputed) or reading.options.accepts_all
@@ -191,7 +191,7 @@ def _key(reading: _Reading, entry: ReportEntry, who: str, place: int, *, has_tok
 
 
 def _doubt(entry: ReportEntry, kind: Kind, reading: _Reading, *, has_token: bool) -> str | None:
-    """Why an entry is not believed, None when it is or when nothing would follow from it."""
+    """Why an entry is not believed, None if it is or when nothing would follow from it."""
     proof = reading.proof
     if kind is Kind.OTHER or reading.options.accepts_all or has_token:
         return None

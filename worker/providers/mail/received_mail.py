@@ -1,12 +1,12 @@
-"""One mail as it came in, with what the machines that took it know and the mail itself cannot prove."""
+"""One received mail, with what the receiving machines know and the mail itself cannot prove."""
 
 from msgspec import Struct
 
 
 class ReceivedMail(Struct, frozen=True, kw_only=True):
-    """Raw bytes and what only SMTP knew; the part that takes the mail in fills this, for every way of arrival.
+    """The raw bytes and what only SMTP knows, filled in by the code for each way of arrival.
 
-    What is in `message` may be forged; the other fields must be the taker's own knowledge.
+    `message` may be forged; the other fields must be the receiver's own knowledge.
     """
 
     message: bytes  # the whole mail as RFC 5322 writes it, headers and body

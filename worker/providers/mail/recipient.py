@@ -1,7 +1,6 @@
-"""Whom a report is about, where it has no token: from what the reporter names to what the returned mail gives away.
+"""Finds the recipient of a report without a token: as the reporter names it, or as the returned mail shows it.
 
-Feedback loops black addresses out (RFC 6590): a hash or a word for "redacted" in the place of an address is never
-taken for one.
+Feedback loops redact addresses (RFC 6590): a hash or a word for "redacted" never counts as an address.
 """
 
 import re
@@ -13,7 +12,7 @@ from worker.providers.mail.named_recipients import is_role
 from worker.providers.mail.options import MailOptions
 from worker.providers.mail.report import Report, ReportEntry
 
-# What receiving servers write into a mail, the surest first.
+# Fields that receiving servers write into a mail, the most reliable first.
 _RETURNED_FIELDS = (
     "x-hmxmroriginalrecipient",
     "delivered-to",
@@ -31,9 +30,9 @@ _MOST_FIELDS = 5
 def find_recipient(
     entry: ReportEntry, report: Report, options: MailOptions, *, envelope_recipient: str | None, trusts_returned: bool
 ) -> tuple[str | None, str]:
-    """The address and where it was found; (None, "") when nothing tells it.
+    """The address and the place where it was found; (None, "") without one.
 
-    What the returned mail says counts only when `trusts_returned`: it may be of anybody's making.
+    The returned mail counts only if `trusts_returned`, because anybody can write one.
     """
     for address, via in _candidates(entry, report, options, envelope_recipient, trusts_returned=trusts_returned):
         if report.redactable and (is_blacked_out(address) or is_role(address)):
@@ -52,7 +51,7 @@ def _candidates(
         yield from _unsigned_verp(places, options)
     report_recipients = entry.recipients
     if report.redactable and len(report_recipients) > 1:
-        # A feedback loop may list all whom the mail went to, and not all of them complained.
+        # A feedback loop may list all recipients of the mail, and not all of them complained.
         recipients_of_original = addresses_in(returned.get("to")) if trusts_returned else []
         for address in report_recipients:
             if recipients_of_original == [address]:
@@ -65,7 +64,7 @@ def _candidates(
 
 
 def _from_returned(returned: Headers, fields: Headers) -> Iterator[tuple[str, str]]:
-    """What the header of the returned mail gives away."""
+    """The address in the header of the returned mail."""
     for name in _RETURNED_FIELDS:
         for value in returned.all(name)[:_MOST_FIELDS]:
             yield from ((address, name) for address in addresses_in(value)[:1])

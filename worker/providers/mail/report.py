@@ -1,4 +1,4 @@
-"""What a mail says happened to one recipient, before anybody asked whether it is to be believed."""
+"""The content of a report mail, before anybody decides whether to believe it."""
 
 from datetime import datetime
 from typing import Any
@@ -17,12 +17,12 @@ class ReportEntry(Struct, frozen=True, kw_only=True):
     kind: Kind
     word: str | None = None  # the reporter's own for it, as it was written; None where we conclude from prose
     cause: Cause = Cause.NONE
-    recipients: tuple[str, ...] = ()  # whom the report names, the likeliest first
+    recipients: tuple[str, ...] = ()  # the people named in the report, the likeliest first
     failure: Classification | None = None
     diagnostic: str | None = None
     occurred_at: datetime | None = None
     recognised: bool = True
-    metadata: dict[str, Any] = {}  # what else it tells, for the event's metadata
+    metadata: dict[str, Any] = {}  # further details, for the event's metadata
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -30,5 +30,5 @@ class Report(Struct, frozen=True, kw_only=True):
 
     entries: tuple[ReportEntry, ...]
     fields: str = ""  # the machine-readable part, as text
-    returned: Headers = Headers()  # of the mail that was reported, as far as it came back
-    redactable: bool = False  # its writer may have blacked addresses out
+    returned: Headers = Headers()  # of the reported mail, as far as it was returned
+    redactable: bool = False  # its writer may have redacted addresses

@@ -1,4 +1,4 @@
-"""How a vendor puts several events into one body, told once for reading them and for writing them anew."""
+"""How a vendor puts several events into one body, for reading and for writing such bodies."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,20 +10,21 @@ Element = bytes | Raw  # an event as its vendor wrote it
 
 
 class BatchBody(Struct, frozen=True):
-    """A JSON array of objects, where a bare object is an array of one; with more ways as json_payload.decode_elements
-    has them: an array in the field `inside` of an object, NDJSON with `lines`.
+    """A JSON array of objects; a bare object counts as an array of one.
+
+    With `inside`, the array may be in that field of an object; with `lines`, the body may be NDJSON.
     """
 
-    what: str  # names the body in errors: "SendGrid webhook"
+    what: str  # the name of the body in errors: "SendGrid webhook"
     inside: str = ""
     lines: bool = False
 
     def elements(self, body: bytes) -> list[Raw]:
-        """Each element's own bytes; raises UnreadablePayload."""
+        """The bytes of each element. Raises UnreadablePayload."""
         return decode_elements(body, self.what, inside=self.inside, lines=self.lines)
 
     def of(self, elements: Sequence[Element]) -> bytes:
-        """A body of these elements alone. Lines that are no JSON stay lines, so that none spoils the next."""
+        """A body of these elements only. Lines that are not JSON stay lines, so that none spoils the next."""
         texts = [bytes(element) for element in elements]
         if self.lines and all(text.startswith(b"{") and b"\n" not in text for text in texts):
             return b"\n".join(texts)

@@ -1,4 +1,4 @@
-"""FeedbackEvents as parsers make them: what comes from the envelope is filled in here, once for all providers."""
+"""Makes FeedbackEvents for parsers: the fields that come from the envelope are filled in here for all providers."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -20,7 +20,7 @@ from worker.providers.payload.json_payload import DIAGNOSTIC_LIMIT, VALUES_LIMIT
 from worker.providers.payload.json_size import check_values
 from worker.providers.payload.vendor_time import settle_occurred_at
 
-# The name of what cannot be read; its reason, where there is one, is the diagnostic.
+# The vendor_event of an element that cannot be read; the reason, if known, is the diagnostic.
 MALFORMED = "malformed"
 
 _decode_element = msgspec.json.Decoder().decode
@@ -50,16 +50,16 @@ def new_event(
     former_key: Iterable[object] | None = None,
     campaign: str | None = None,
 ) -> FeedbackEvent:
-    """The event that `raw` tells of.
+    """The event of the bytes `raw`.
 
-    `key` names this one event at the vendor and never changes when the vendor sends it again: its own id where that
-    is unique per recipient and event, else the fields that tell it from others, texts or as they came in JSON; the
-    account is added here. No part of it may be a reading of ours: a kind, a cause, a name that a table of ours gives,
-    an address that is kept or left out by what the event means. Else the same words are another event to a version
-    that reads them otherwise. `former_key` are the parts as a version gave them that events were stored by.
+    `key` identifies this one event at the vendor and never changes when the vendor sends it again: the vendor's id if
+    that is unique per recipient and event, otherwise the fields that distinguish it, as texts or as they came in JSON.
+    The account is added here. No part of the key may be an interpretation of ours: a kind, a cause, a name from a table
+    of ours, an address that is used or not depending on the meaning of the event. Otherwise the same words would be
+    another event for a version that reads them differently. `former_key` are the parts that a former version used.
     With `known_by_id` a repeat may name another time, or none. `address` is as the vendor wrote it. `failure` gives
-    the two codes; kind and cause stay the caller's. `vendor_event` is cut to its length here, and `scope` and
-    `campaign` get their one spelling; other texts come fit from `json_payload`.
+    the two codes; kind and cause are the caller's. `vendor_event` is cut here, and `scope` and `campaign` get their one
+    spelling; `json_payload` has made the other texts fit.
     """
     occurred_at, arrival_dated = settle_occurred_at(vendor_time, envelope.received_at)
     return FeedbackEvent(  # in the order of the fields: see there
@@ -95,9 +95,9 @@ def new_event(
 
 
 def malformed(envelope: Envelope, raw: bytes, *, reason: str | None = None) -> FeedbackEvent:
-    """What stands for an element that cannot be read, among the events of those that can.
+    """A placeholder for an element that cannot be read, among the events of the others.
 
-    It never becomes an event of anybody's: whoever parses sets its `raw` aside (is_malformed).
+    It never takes effect: the caller of the parser sets its `raw` aside (is_malformed).
     """
     return new_event(
         envelope,
@@ -113,7 +113,7 @@ def malformed(envelope: Envelope, raw: bytes, *, reason: str | None = None) -> F
 
 
 def is_malformed(event: FeedbackEvent) -> bool:
-    """True for what `malformed` makes, and not for a vendor's own event of that name."""
+    """True for a result of `malformed`; False for a vendor's own event of that name."""
     return event.vendor_event == MALFORMED and event.address is None and not event.recognised
 
 
@@ -122,11 +122,11 @@ def read_elements(
     envelope: Envelope,
     read: Callable[[dict[str, Any], bytes, Envelope], FeedbackEvent | list[FeedbackEvent] | None],
 ) -> list[FeedbackEvent]:
-    """The events of the elements of a batch, each a JSON object that is read by `read`.
+    """The events of the elements of a batch, which are JSON objects for `read`.
 
-    An element that is no object, that holds over 100,000 values, or for which `read` gives None or raises
-    UnreadablePayload, becomes `malformed`: one bad element never spoils the others. One about several recipients gives
-    a list.
+    An element that is not an object, that has more than 100,000 values, or for which `read` returns None or raises
+    UnreadablePayload, becomes `malformed`: one bad element never spoils the others. `read` returns a list for an
+    element about several recipients.
     """
     events = []
     for element in elements:

@@ -1,7 +1,7 @@
-"""JSON taken apart by its brackets alone: for bodies in which one element cannot be read.
+"""Splits JSON at its brackets only, for bodies with an element that cannot be read.
 
-A decoder refuses the whole of them for a lone surrogate, for NaN, or for nesting that is deeper than it goes. Here no
-value is looked at: an element ends where the commas and brackets outside of texts say so, however deep it is.
+A decoder refuses the whole body for a lone surrogate, for NaN, or for nesting that is too deep. Here no value is read:
+commas and brackets outside of texts show where an element ends, however deep it is.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-# A text that never ends is one mark too, up to the end: else each of its quotation marks would be tried.
+# A text that never ends is one mark as well, up to the end: otherwise each of its quotation marks would be tried.
 _MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[\[\]{},]', re.DOTALL)
 _KEY = re.compile(rb'\s*("[^"\\]*+(?:\\.[^"\\]*+)*+")\s*:', re.DOTALL)
 _OPENING, _CLOSING, _COMMA = b"[{", b"]}", ord(",")
@@ -18,17 +18,17 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 
 def split_array(array: bytes) -> list[bytes] | None:
-    """The elements of the JSON array, each as its own bytes; None when the text is no array with its end.
+    """The bytes of each element of the JSON array; None if the text is not a complete array.
 
-    An element may be anything, but it is not empty: `[1,,2]` is no array.
+    An element may be anything but empty: `[1,,2]` is not an array.
     """
     return _split(array, opening=b"[")
 
 
 def split_object(text: bytes, *, most: int) -> dict[str, bytes] | None:
-    """The values of the JSON object, each as its own bytes; None when the text is no object with its end.
+    """The bytes of each value of the JSON object; None if the text is not a complete object.
 
-    Nor is one of more than `most` values.
+    None as well for more than `most` values.
     """
     members = _split(text, opening=b"{", most=most)
     if members is None:
@@ -41,7 +41,7 @@ def split_object(text: bytes, *, most: int) -> dict[str, bytes] | None:
         try:
             values[_decode_text(key[1])] = member[key.end() :].strip()
         except (msgspec.DecodeError, UnicodeError):
-            continue  # nobody looks for a name that cannot be read
+            continue  # nobody needs a name that cannot be read
     return values
 
 
@@ -64,7 +64,7 @@ def _split(text: bytes, *, opening: bytes, most: int | None = None) -> list[byte
 
 
 def _ends(text: bytes) -> Iterator[tuple[int, bool]]:
-    """Where the elements of the outermost bracket end, and whether it is the last one."""
+    """The end of each element of the outermost bracket, and whether it is the last one."""
     depth = 0
     for mark in _MARK.finditer(text):
         sign = text[mark.start()]

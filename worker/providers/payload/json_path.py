@@ -1,7 +1,6 @@
-"""JMESPath expressions (https://jmespath.org) over vendors' JSON, searched without ever an error.
+"""JMESPath expressions (https://jmespath.org) over vendors' JSON. Searching never raises.
 
-Most expressions are names with dots between them, and a walk along them is twenty times as fast as the
-interpreter of the language.
+Most expressions are dotted names, and following these is twenty times as fast as the interpreter of the language.
 """
 
 import re
@@ -20,7 +19,7 @@ class JsonPath(Protocol):
     """A compiled expression."""
 
     def search(self, document: Any) -> Any:
-        """What the expression finds; None when it finds nothing."""
+        """The value that the expression finds, or None."""
         ...
 
 
@@ -42,17 +41,17 @@ class _Expression:
     def search(self, document: Any) -> Any:
         try:
             return self._parsed.search(document)
-        # A function that this document's types do not fit, or that goes deeper or further than Python does.
+        # A function that does not fit the types of this document, or that exceeds the limits of Python.
         except (JMESPathError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
             return None
 
 
 @lru_cache(maxsize=512)
 def compile_path(expression: str) -> JsonPath:
-    """The expression, compiled once; raises ValueError with what is wrong with it."""
+    """The compiled expression, from a cache. Raises ValueError, which says what is wrong with it."""
     if _NAMES.fullmatch(expression):
         return _NamesPath(tuple(expression.split(".")))
     try:
         return _Expression(jmespath.compile(expression))
     except JMESPathError as error:
-        raise ValueError(f"{expression!r} is no JMESPath expression: {error}") from error
+        raise ValueError(f"{expression!r} is not a JMESPath expression: {error}") from error

@@ -1,8 +1,8 @@
-"""Vendors' JSON, read with tolerance: what is odd is left out, what is unreadable says so.
+"""Reads vendors' JSON with tolerance: odd values are left out, unreadable ones raise an error.
 
-Every failure of decoding becomes UnreadablePayload. The accessors take an object and a key and give a value
-of the promised type or None. Text is made fit for Postgres, which cannot store NUL, and cut to a length; the
-same input is always cut to the same output. `raw` of an event keeps what the vendor wrote.
+Every failure of decoding becomes UnreadablePayload. The accessors take an object and a key, and return a value of the
+declared type or None. Texts are made fit for Postgres, which cannot store NUL, and cut to a length, always in the same
+way. `raw` of an event keeps the vendor's own bytes.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,12 +20,12 @@ DIAGNOSTIC_LIMIT = 2_000
 MESSAGE_ID_LIMIT = 500
 WORD_LIMIT = 200  # vendor event names, scopes, tags
 TAGS_LIMIT = 50
-# No vendor sends more than a hundredth of it.
+# No vendor sends more than a hundredth of this.
 ELEMENTS_LIMIT = 100_000
 
-# Of a body that is divided into elements: each becomes an object of 56 bytes, and is decoded by itself.
+# In a body that is divided into elements: each becomes an object of 56 bytes, and is decoded by itself.
 ELEMENTS_VALUES_LIMIT = 1_000_000
-# Of what is decoded at once: each becomes an object of up to 300 bytes, while two bytes suffice to write it.
+# In JSON that is decoded at once: each becomes an object of up to 300 bytes, while two bytes are enough to write it.
 VALUES_LIMIT = 100_000
 _FIELDS_LIMIT = 1_000
 
@@ -42,9 +42,9 @@ _skip_object = msgspec.json.Decoder(msgspec.defstruct("AnyObject", [])).decode
 
 
 def decode_json(body: bytes, what: str, *, most_values: int = VALUES_LIMIT) -> Any:
-    """The JSON value; `what` names the thing in the error's message: "SendGrid webhook body".
+    """The JSON value; `what` names it in errors: "SendGrid webhook body".
 
-    One that holds over `most_values` is unreadable.
+    Raises UnreadablePayload, also if it has more than `most_values` values.
     """
     check_values(body, what, most=most_values)
     try:
@@ -54,18 +54,18 @@ def decode_json(body: bytes, what: str, *, most_values: int = VALUES_LIMIT) -> A
 
 
 def decode_object(body: bytes, what: str) -> dict[str, Any]:
-    """The JSON object in `body`; raises UnreadablePayload when it is anything else."""
+    """The JSON object in `body`. Raises UnreadablePayload if it is anything else."""
     value = decode_json(body, what)
     if not isinstance(value, dict):
-        raise UnreadablePayload(f"{what}: expected a JSON object and found {type(value).__name__}")
+        raise UnreadablePayload(f"{what}: expected a JSON object and ndjson {type(value).__name__}")
     return value
 
 
 def decode_array_of_raw(body: bytes, what: str) -> list[msgspec.Raw]:
-    """The elements of the JSON array, each still as its own bytes; a bare object is an array of one.
+    """The bytes of each element of the JSON array; a bare object counts as an array of one.
 
-    The elements' insides are looked at only as far as finding their ends takes, whatever stands there: decode each one
-    by itself, so that a bad one does not spoil the others.
+    The elements are only read as far as is needed to find their ends: decode each one by itself, so that a bad one does
+    not spoil the others.
     """
     try:
         return _decode_raw_list(body)
@@ -80,9 +80,9 @@ def decode_array_of_raw(body: bytes, what: str) -> list[msgspec.Raw]:
 
 
 def decode_fields(body: bytes, what: str) -> Mapping[str, msgspec.Raw | bytes]:
-    """The values of the JSON object, each still as its own bytes.
+    """The bytes of each value of the JSON object.
 
-    Raises UnreadablePayload if the body is not an object, or one of more than a thousand fields.
+    Raises UnreadablePayload if the body is not an object, or has more than a thousand fields.
     """
     try:
         if len(body) <= VALUES_LIMIT:
@@ -101,11 +101,11 @@ def decode_fields(body: bytes, what: str) -> Mapping[str, msgspec.Raw | bytes]:
 
 
 def decode_elements(body: bytes, what: str, *, inside: str = "", lines: bool = False) -> list[msgspec.Raw]:
-    """As `decode_array_of_raw`, for vendors that have more than one way to post several events at once.
+    """Like `decode_array_of_raw`, for vendors with more than one way to post several events at once.
 
-    The array may stand in the field `inside` of an object. With `lines` the body may also be one object on each line
-    (NDJSON), where a line that cannot be read is an element like the others; a body whose first line does not begin
-    and end as an object is none of these. Nor is one of more than 100,000 elements, or a million values.
+    The array may be in the field `inside` of an object. With `lines`, the body may also have one object on each line
+    (NDJSON), if its first line begins and ends like an object; a line that cannot be read is an element like the
+    others. Raises UnreadablePayload, also for more than 100,000 elements or a million values.
     """
     check_values(body, what, most=ELEMENTS_VALUES_LIMIT)
     elements = _find_elements(body, what, inside=inside, lines=lines)
@@ -119,8 +119,8 @@ def _find_elements(body: bytes, what: str, *, inside: str, lines: bool) -> list[
         return decode_array_of_raw(body, what)
     if inside and (elements := _decode_inside(body, inside)) is not None:
         return elements
-    if lines and not _is_json(body) and (found := _lines_in(body, what)):
-        return found
+    if lines and not _is_json(body) and (ndjson := _lines_in(body, what)):
+        return ndjson
     fields = decode_fields(body, what)
     if inside in fields:
         return decode_array_of_raw(bytes(fields[inside]), what)
@@ -128,7 +128,7 @@ def _find_elements(body: bytes, what: str, *, inside: str, lines: bool) -> list[
 
 
 def _decode_inside(body: bytes, inside: str) -> list[msgspec.Raw] | None:
-    """The array in the field, found in one pass, as it is in nearly all bodies; None when the body is otherwise."""
+    """The array in the field, read in one pass, as nearly all bodies have it; None for other bodies."""
     try:
         elements: list[msgspec.Raw] | None = _decoder_inside(inside)(body).elements
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
@@ -143,13 +143,13 @@ def _decoder_inside(inside: str) -> Callable[[bytes], Any]:
 
 
 def _lines_in(body: bytes, what: str) -> list[msgspec.Raw]:
-    """The lines of NDJSON; none where the body is one thing, perhaps in several lines."""
+    """The lines of NDJSON; [] if the body is a single value, perhaps on several lines."""
     lines = split_lines(body, what)
     return [msgspec.Raw(line) for line in lines] if len(lines) > 1 and lines[0].endswith(b"}") else []
 
 
 def split_lines(body: bytes, what: str) -> list[bytes]:
-    """The lines that are not empty; raises UnreadablePayload when there are over 100,000 of them."""
+    """The lines that are not empty. Raises UnreadablePayload if there are more than 100,000."""
     if body.count(b"\n") > 2 * ELEMENTS_LIMIT:  # with an empty one after each
         raise UnreadablePayload(f"{what}: it has over {ELEMENTS_LIMIT} lines, and no vendor sends so many")
     lines = [line for line in map(bytes.strip, body.split(b"\n")) if line]
@@ -184,7 +184,7 @@ def fit_text(text: str, limit: int) -> str:
 
 
 def text(values: Mapping[str, Any], key: str, limit: int = DIAGNOSTIC_LIMIT) -> str | None:
-    """The text under `key`, a number as its digits; None when missing, empty or of another type."""
+    """The text under `key`, a number as its digits; None if missing, empty or of another type."""
     value = values.get(key)
     if isinstance(value, str):
         if 0 < len(value) <= limit and "\x00" not in value:
@@ -232,7 +232,7 @@ def tags(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def recipients(value: object) -> list[str]:
-    """The text, or the texts of an array, each once; raises UnreadablePayload when there are more than 1,024."""
+    """The text, or the texts of an array, each once; raises UnreadablePayload if there are more than 1,024."""
     if isinstance(value, str):
         return [value] if value else []
     if not isinstance(value, list):
@@ -244,7 +244,7 @@ def recipients(value: object) -> list[str]:
 
 
 def metadata(value: object) -> dict[str, Any] | None:
-    """The sender's own variables, fit to be stored as JSON; None when there are none.
+    """The sender's own variables, fit to be stored as JSON; None if there are none.
 
     NUL goes, whole numbers beyond 63 bits become text, and what is nested deeper than 20 is left out.
     """

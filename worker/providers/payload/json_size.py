@@ -1,7 +1,7 @@
-"""How much a JSON text would become in memory, told without decoding it.
+"""Limits the number of values in a JSON text without decoding it.
 
-Two bytes of JSON can become a Python object of eighty: a body within the limit of its bytes can take all memory. So the
-marks that begin a value are counted first: commas and opening brackets, outside of texts.
+Two bytes of JSON can become a Python object of eighty, so a body within its limit of bytes can take all memory. So the
+marks that begin a value are counted first: commas and opening brackets outside of texts.
 """
 
 from worker.errors import UnreadablePayload
@@ -11,18 +11,18 @@ _WINDOW_BYTES = 64 * 1024
 
 
 def check_values(body: bytes, what: str, *, most: int) -> None:
-    """Raises UnreadablePayload when the JSON in `body` holds more than `most` values; `what` names it there.
+    """Raises UnreadablePayload, in which `what` names the body, if its JSON has more than `most` values.
 
-    Costs nothing for a body of no more than `most` bytes, else about a millisecond for each MiB.
+    Costs nothing for a body of up to `most` bytes, otherwise about a millisecond per MiB.
     """
     if len(body) > most and _count(body) > most and count_values(body, stop_above=most) > most:
         raise UnreadablePayload(f"{what}: it holds more than {most:,} values, and no vendor sends so many at once")
 
 
 def count_values(body: bytes, *, stop_above: int) -> int:
-    """How many marks stand outside of texts: at least as many as there are values, less one.
+    """The number of marks outside of texts, which is at least the number of values less one.
 
-    Counts no further than to the first number above `stop_above` that it meets.
+    Stops counting soon after `stop_above`.
     """
     count, in_text, begin = 0, False, 0
     while begin < len(body) and count <= stop_above:

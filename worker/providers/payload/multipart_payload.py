@@ -1,6 +1,6 @@
 """Vendors' forms with parts (multipart/form-data, RFC 7578), read with tolerance and within bounds.
 
-What stands in one part stays bytes: a part may be a whole mail, in a charset of its own.
+Values stay bytes: a part may be a whole mail, in its own charset.
 """
 
 from collections.abc import Collection
@@ -17,20 +17,21 @@ _URLENCODED = "application/x-www-form-urlencoded"
 
 
 def decode_any_form(body: bytes, content_type: str, what: str) -> dict[str, bytes]:
-    """The fields of a form of either sort by name; of several with one name the last counts.
+    """The fields by name, of a form of either sort; of several with one name the last counts.
 
-    `what` names the body in the error that is raised when it is no form, or has more parts than any vendor sends.
+    Raises UnreadablePayload, in which `what` names the body, if it is not a form or has more parts than any vendor
+    sends.
     """
     return dict(decode_any_form_pairs(body, content_type, what))
 
 
 def decode_any_form_pairs(body: bytes, content_type: str, what: str) -> list[tuple[str, bytes]]:
-    """The same in the order of the form, for vendors that repeat names."""
+    """The fields in the order of the form, for vendors that repeat names."""
     return _pairs(body, content_type, what, None)
 
 
 def pick_any_form_pairs(body: bytes, content_type: str, what: str, names: Collection[str]) -> list[tuple[str, bytes]]:
-    """The fields of these names, in the order of the form: all others are passed over and not kept."""
+    """The fields with these names, in the order of the form. All others are skipped."""
     return _pairs(body, content_type, what, names)
 
 

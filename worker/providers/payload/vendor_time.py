@@ -1,15 +1,15 @@
-"""The times that vendors write, as aware UTC datetimes; what cannot be one is None and never an error."""
+"""Reads vendors' times as aware UTC datetimes; a text that is not a time gives None, never an error."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
 
-# E-mail webhooks are younger than this, and no event of a person's lifetime is later.
+# E-mail webhooks are younger than this, and no event is later.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _EARLIEST_SECONDS = int(_EARLIEST.timestamp())
 _LATEST_SECONDS = int(_LATEST.timestamp())
 
-# A number above this is a count of milliseconds: as seconds it would lie in the year 5138.
+# A number above this counts milliseconds: as seconds it would be in the year 5138.
 _MILLISECONDS_ABOVE = 100_000_000_000
 _LONGEST_TEXT = 40
 
@@ -35,7 +35,7 @@ def from_unix_seconds(value: object) -> datetime | None:
 
 @lru_cache(maxsize=4096)
 def _from_whole_seconds(seconds: int) -> datetime:
-    """Kept, because a batch of events shares few seconds, and busy senders share each with many batches."""
+    """Cached, because the events of a batch share few seconds, and so do the batches of busy senders."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -49,22 +49,22 @@ def _number(text: str) -> float | None:
 
 
 def from_iso(text: object) -> datetime | None:
-    """An ISO 8601 time with any number of fraction digits; a text that names no zone is taken as UTC."""
+    """An ISO 8601 time with any number of fraction digits; without a zone it is UTC."""
     if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
         return None
     try:
         time = datetime.fromisoformat(text.strip())
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):  # overflow: an offset that leads out of the calendar
+    except (ValueError, OverflowError):  # overflow: an offset beyond the calendar
         return None
     return time if _EARLIEST <= time < _LATEST else None
 
 
 def settle_occurred_at(vendor_time: datetime | None, received_at: datetime) -> tuple[datetime, bool]:
-    """When the event counts as having happened, and whether that is only its time of arrival.
+    """The time of the event, and True if that is only its time of arrival.
 
-    A vendor's clock that runs ahead of ours must not date an event into the future, where it would outlive
-    everything that truly follows.
+    A vendor's clock that runs ahead must not date an event into the future, where it would come after everything that
+    really follows.
     """
     if vendor_time is None or vendor_time > received_at:
         return received_at, True

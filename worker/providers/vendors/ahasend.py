@@ -42,7 +42,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "message.delivered": (Kind.DELIVERED, Cause.NONE),
     "message.transient_error": (Kind.DEFERRED, Cause.UNDETERMINED),
     "message.failed": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # refused for good, or given up: it does not say which
-    BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce mail, of which nothing is told; else see below
+    BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce mail, of which nothing is told; otherwise see below
     "message.suppressed": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "message.opened": (Kind.OPENED, Cause.NONE),
     "message.clicked": (Kind.CLICKED, Cause.NONE),

@@ -45,7 +45,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "deferred": (Kind.DEFERRED, Cause.UNDETERMINED),
     "soft_bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "hard_bounce": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
-    "invalid_email": (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),  # never tried, and the only news of it
+    "invalid_email": (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),  # never tried, and nothing else reports it
     "blocked": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "error": (Kind.OTHER, Cause.NONE),  # inside Brevo
     "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
@@ -105,7 +105,7 @@ SAMPLE_MESSAGE_ID = "201798300811.5787683@relay.domain.com"
 # In this order; `s_epoch` is a slip of Brevo's. `date` and `ts` are in the account's own time.
 _TIME_FIELDS = ("ts_epoch", "s_epoch", "ts_event")
 
-# What tells an object without `event` that is no batch: mail that somebody wrote to us, what became of a text message.
+# Signs of an object without `event` that is not a batch: mail that somebody wrote to us, the fate of a text message.
 _NOT_ABOUT_A_CONTACT = {"items": "inbound", "msg_status": "sms"}
 _OWN_FIELDS = frozenset({"event", *_NOT_ABOUT_A_CONTACT})
 
@@ -115,23 +115,23 @@ _decode_text = msgspec.json.Decoder().decode
 
 
 def parse(envelope: Envelope) -> list[FeedbackEvent]:
-    """One event for each object; an unreadable one becomes an event `malformed` that changes nothing."""
+    """One event for each object; an unreadable one becomes an event `malformed` without effect."""
     return read_elements(_batch(envelope.body).elements(envelope.body), envelope, _read_element)
 
 
 def elements(envelope: Envelope) -> Iterable[Element]:
-    """Those of the array, wherever it stands."""
+    """The events of the array, wherever it is."""
     return _batch(envelope.body).elements(envelope.body)
 
 
 def _batch(body: bytes) -> BatchBody:
-    """How this body carries its events: an object around an array of them may call it anything."""
+    """How this body carries its events: an object with an array of them may give it any name."""
     if body.lstrip()[:1] != b"{":
         return _ARRAY
     try:
         fields = json_payload.decode_fields(body, _WHAT)
     except UnreadablePayload:
-        return _ARRAY  # what is wrong with it is said when it is read
+        return _ARRAY  # the parser reports what is wrong with it
     if not _OWN_FIELDS.isdisjoint(fields):
         return _ARRAY
     return next((BatchBody(_WHAT, inside=name) for name, value in fields.items() if _has_objects(bytes(value))), _ARRAY)
@@ -207,7 +207,7 @@ _FAILURES = frozenset({Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE})
 def _key(
     name: str, message_id: str | None, address: str | None, values: dict[str, Any], raw: bytes
 ) -> tuple[object, ...]:
-    """`id` is the webhook's and the same in all of its events: the message or the campaign tells them apart."""
+    """`id` belongs to the webhook and is the same in all its events: the message or the campaign distinguishes them."""
     about = message_id or values.get("camp_id")
     when = values.get("ts_epoch") or values.get("s_epoch") or values.get("ts_event") or values.get("ts")
     if not about or not when:
@@ -245,7 +245,7 @@ def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _decode(text: str, opening: str) -> Any:
-    """The JSON in the text where it opens so and is some, else the text."""
+    """The value of the text if it is a JSON array or object, otherwise the text."""
     if not text.startswith(opening):
         return text
     try:
@@ -263,7 +263,7 @@ PROVIDER = Provider(
         "`user:password`, both of your own choosing: put them into the webhook's URL at Brevo, "
         "https://user:password@host/webhooks/…"
     ),
-    later_status=429,  # the one refusal that Brevo surely sends again
+    later_status=429,  # the only refusal after which Brevo surely sends again
     schemes=SCHEMES,
     batches=True,
     account_paths={"sending_domain": "sender_email"},  # as seen; the pages do not show it

@@ -52,14 +52,14 @@ class LettermintSignature(Struct, frozen=True, kw_only=True):
     options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
     def bind(self, source: Source) -> Refuse:
-        """The scheme with the source's secrets, and with what is fresh there."""
+        """The scheme with the source's secrets and age limits."""
         freshness = freshness_of(source, default_max_age_seconds=_MAX_AGE_SECONDS)
         return partial(self._refuse, secrets=source.secrets, freshness=freshness)
 
     def _refuse(
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
-        """None when one of the signatures fits under one of the secrets and the time is recent."""
+        """None if one of the signatures matches one of the secrets and the time is recent."""
         header = request.headers.get(SIGNATURE_HEADER, "")
         if not header:
             return missing_signature(SIGNATURE_HEADER)

@@ -2,9 +2,9 @@
 
 https://developers.mailersend.com/api/v1/webhooks.html. A webhook has one of two shapes of payload, `version` 1 or 2;
 under which names version 2 gives the reason of a bounce in `data.meta` is not documented, so that those of version 1
-are looked for. `activity.suppressed` was seen in others' code only.
+are looked for. `activity.suppressed` was only seen in other people's code.
 
-No time is signed: an old webhook proves as much as a new one, and its event is recognised by its id.
+No time is signed, so an old webhook is as valid as a new one; its event is recognised by its id.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ from worker.providers.webhook_request import WebhookRequest
 SIGNATURE_HEADER = "signature"
 SCHEMES: dict[str, Scheme] = {"": HmacSignature(header=SIGNATURE_HEADER)}
 
-# MailerSend tries a webhook out before it saves it, and signs that with a secret that everybody knows.
+# MailerSend tests a webhook before it saves it, and signs the test with a secret that everybody knows.
 PING = "webhook.test"
 PING_SECRET = Secret("test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G")
 _LARGEST_PING_BYTES = 16 * 1024  # anybody can sign one
@@ -92,7 +92,7 @@ _WHAT = "MailerSend webhook"
 
 
 class SignatureOrPing(Struct, frozen=True):
-    """A proof beside which a ping under its public secret is answered, as it proves nothing and must succeed."""
+    """A proof that also answers pings with the public secret, which prove nothing but must succeed."""
 
     signature: Proof
 
@@ -103,7 +103,7 @@ class SignatureOrPing(Struct, frozen=True):
     def refuse(
         self, request: WebhookRequest, *, now: datetime, certificates: Mapping[str, bytes]
     ) -> Refused | Answered | CertificateNeeded | None:
-        """None when the signature fits."""
+        """None if the signature fits."""
         refused = self.signature.refuse(request, now=now, certificates=certificates)
         if isinstance(refused, Refused) and refused.reason == "bad_signature" and _is_public_ping(request):
             return Answered(reason="ping", detail="MailerSend tries the webhook out before it saves it")
@@ -111,7 +111,7 @@ class SignatureOrPing(Struct, frozen=True):
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Answers pings, wherever they are not accepted as they are."""
+    """Answers pings, unless they are accepted anyway."""
     return bound if bound.proof is None else structs.replace(bound, proof=SignatureOrPing(bound.proof))
 
 

@@ -49,7 +49,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
 
 
 class MailjetError(Struct, frozen=True, kw_only=True):
-    """What an `error` stands for, in a bounce with `hard_bounce`, in one without, and in a `blocked` event."""
+    """The meaning of an `error` in a bounce with `hard_bounce`, in one without, and in a `blocked` event."""
 
     related_to: str
     hard: tuple[Kind, Cause]
@@ -60,7 +60,7 @@ class MailjetError(Struct, frozen=True, kw_only=True):
 def _error(
     related_to: str, hard: tuple[Kind, Cause], soft: tuple[Kind, Cause] | None = None, blocked: Cause | None = None
 ) -> MailjetError:
-    """`soft` is as `hard` unless it is given, and a `blocked` event the echo of an older one."""
+    """An error whose `soft` is that of `hard` by default, and whose `blocked` event repeats an older one."""
     return MailjetError(
         related_to=related_to, hard=hard, soft=soft or hard, blocked=blocked or Cause.SUPPRESSED_BY_PROVIDER
     )
@@ -82,7 +82,7 @@ ERRORS: dict[str, MailjetError] = {
         "recipient", (Kind.HARD_BOUNCE, Cause.MAILBOX_DISABLED), (Kind.SOFT_BOUNCE, Cause.MAILBOX_DISABLED)
     ),
     "quota exceeded": _error("recipient", (Kind.SOFT_BOUNCE, Cause.MAILBOX_FULL)),
-    # On a list of Mailjet's, whatever the event is called: the echo of an exclusion, of a complaint.
+    # On a list of Mailjet, whatever the event is called: it repeats an exclusion or a complaint.
     "blacklisted": _error("recipient", (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)),
     "spam reporter": _error(
         "recipient", (Kind.DROPPED, Cause.COMPLAINED_AT_PROVIDER), blocked=Cause.COMPLAINED_AT_PROVIDER
@@ -90,7 +90,7 @@ ERRORS: dict[str, MailjetError] = {
     "invalid domain": _error(
         "domain", (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST), _NOT_FOUND, Cause.DOMAIN_DOES_NOT_EXIST
     ),
-    # Nobody answers at the domain's door: no null MX, by which a domain says that it takes no mail.
+    # No server answers for the domain. It has no null MX, which would say that it takes no mail.
     "no mail host": _error(
         "domain", (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST), _NOT_FOUND, Cause.DOMAIN_DOES_NOT_EXIST
     ),
@@ -107,12 +107,12 @@ ERRORS: dict[str, MailjetError] = {
     "connection issue": _of_the_server(Cause.CONNECTION_FAILED),
     "preblocked": _error(
         "mailjet", (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER)
-    ),  # bounced lately; it is not told for whom
+    ),  # it bounced recently, for another sender perhaps
     "duplicate in campaign": _error(
         "mailjet", (Kind.DROPPED, Cause.SENDER_CONFIGURATION), blocked=Cause.SENDER_CONFIGURATION
     ),
 }
-# By `error_related_to`, where the error is new: the address is blamed only for what is said of it.
+# By `error_related_to`, for unknown errors: the address is blamed only for errors about it.
 RELATED_TO: dict[str, MailjetError] = {
     "recipient": _error("", (Kind.HARD_BOUNCE, Cause.UNDETERMINED), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
     "domain": _error("", (Kind.HARD_BOUNCE, Cause.UNDETERMINED), (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)),
@@ -133,7 +133,7 @@ _BATCH = BatchBody("Mailjet webhook")
 
 
 def parse(envelope: Envelope) -> list[FeedbackEvent]:
-    """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
+    """One event for each element; an unreadable one becomes an event `malformed` without effect."""
     return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
@@ -188,13 +188,13 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
 
 
 def _campaign(values: dict[str, Any]) -> str | None:
-    """The sender's own name of it, else Mailjet's id."""
+    """The sender's own name of it, otherwise Mailjet's id."""
     own = json_payload.text(values, "customcampaign")
     return own or (json_payload.text(values, "mj_campaign_id") if values.get("mj_campaign_id") else None)
 
 
 def _inbound(raw: bytes, envelope: Envelope) -> FeedbackEvent:
-    """Mail that the Parse API hands on: the addresses inside are no contact's feedback."""
+    """Mail from the Parse API, whose addresses are not feedback about contacts."""
     return new_event(envelope, raw, kind=Kind.OTHER, key=(raw,), address=None, vendor_event="inbound", vendor_time=None)
 
 
@@ -217,12 +217,12 @@ def _bounce(error: MailjetError, classification: Classification, *, hard: bool) 
     ):
         return kind, classification.cause
     if kind in {Kind.BLOCKED, Kind.DROPPED} or error.related_to == "system":
-        return kind, cause  # the fault lies elsewhere, whatever address the refusal quotes
+        return kind, cause  # somebody else is to blame, even if the refusal quotes an address
     return settle(kind, cause, classification)
 
 
 def _metadata(values: dict[str, Any]) -> dict[str, Any] | None:
-    """`Payload`, which is JSON where the sender wrote JSON, and `CustomID`."""
+    """`Payload`, which is JSON if the sender wrote JSON, and `CustomID`."""
     payload, custom_id = values.get("Payload"), values.get("CustomID")
     if not payload and not custom_id:
         return None

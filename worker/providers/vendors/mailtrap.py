@@ -42,7 +42,7 @@ SCHEMES: dict[str, Scheme] = {
 EVENTS: dict[str, tuple[Kind, Cause]] = {
     "delivery": (Kind.DELIVERED, Cause.NONE),
     "soft bounce": (Kind.DEFERRED, Cause.UNDETERMINED),  # Mailtrap tries again; a delivery or a bounce follows
-    "bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # without its category; else see below
+    "bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # without its category; otherwise see below
     "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     "unsubscribe": (Kind.UNSUBSCRIBE, Cause.NONE),
     "open": (Kind.OPENED, Cause.NONE),

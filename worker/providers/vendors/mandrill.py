@@ -4,7 +4,7 @@ https://mailchimp.com/developer/transactional/docs/webhooks/
 
 Not documented: how often and how long a refused batch is sent again, all values of `bounce_description`, and where a
 `reject` event says why (its reason is read from wherever the API's answers have it). That a URL without a key is
-tested with the key `test-webhook` was seen in other libraries only; here it is good for an empty array alone.
+tested with the key `test-webhook` was seen in other libraries only; here it is accepted for an empty array only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ from worker.providers.webhook_request import WebhookRequest
 
 SIGNATURE_HEADER = "x-mandrill-signature"
 EVENTS_FIELD = "mandrill_events"
-TEST_KEY = "test-webhook"  # what a URL is tested with before it has a key of its own
+TEST_KEY = "test-webhook"  # the key for testing a URL before it has its own
 _NO_EVENTS = [(EVENTS_FIELD, b"[]")]
 _LONGEST_TEST_BYTES = 100
 
@@ -46,14 +46,14 @@ class MandrillSignature(SignedForm, frozen=True, kw_only=True):
     """
 
     def signed_fields(self, request: WebhookRequest) -> Sequence[Field] | Refused:
-        """The one field; the body is refused when there are others."""
+        """The one field; a body with others is refused."""
         fields = super().signed_fields(request)
         if isinstance(fields, Refused) or [name for name, _ in fields] == [EVENTS_FIELD]:
             return fields
         return ambiguous_form(f"the form has other fields than one {EVENTS_FIELD}")
 
     def keys(self, secrets: Sequence[Secret], fields: Sequence[Field], /) -> Sequence[Secret]:
-        """The source's secrets, and the test key for nothing but an empty array that stands alone."""
+        """The source's secrets, and the test key only for an empty array that is the only field."""
         return (*secrets, Secret(TEST_KEY)) if fields == _NO_EVENTS else secrets
 
 
@@ -73,7 +73,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "unsub": (Kind.UNSUBSCRIBE, Cause.NONE),
     "inbound": (Kind.OTHER, Cause.NONE),  # somebody wrote to us
 }
-# Changes of Mandrill's own lists, under their older and newer names: echoes of events, or an operator's work.
+# Changes of Mandrill's own lists, with older and newer names: they repeat events, or an operator made them.
 SYNC_EVENTS = frozenset({"blacklist", "whitelist", "denylist", "allowlist", "safelist"})
 SYNC_ACTIONS = frozenset({"add", "change", "remove"})
 
@@ -134,7 +134,7 @@ def _vocabulary() -> dict[str, tuple[Kind, Cause]]:
 
 
 def _by_code(event: str, code: int | None) -> tuple[Kind, Cause]:
-    """What an event and its code say without words: the event tells hard from soft, the code all else."""
+    """The meaning of an event and its code without words: the event says hard or soft, the code everything else."""
     kind, cause = EVENTS[event]
     if code not in BOUNCE_CODES:
         return kind, cause
@@ -152,7 +152,7 @@ _BATCH = BatchBody("Mandrill webhook")
 
 
 def welcome(request: WebhookRequest) -> Verdict:
-    """Accepted; but a test without events, which anybody can sign, is answered and takes no place in the queue."""
+    """Accepted; but a test without events, which anybody can sign, is answered and not queued."""
     if len(request.body) <= _LONGEST_TEST_BYTES and decode_form_pairs(request.body, "form") == _NO_EVENTS:
         return Answered(reason="url_tried", detail="Mandrill tries the webhook out: there are no events in it")
     return Accepted()
@@ -164,7 +164,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
 
 
 def elements(envelope: Envelope) -> Iterable[Element]:
-    """Those of the array in the form's field."""
+    """The events of the array in the form's field."""
     events = decode_form_bytes(envelope.body, "Mandrill webhook").get(EVENTS_FIELD)
     if not events:
         raise UnreadablePayload(f"Mandrill webhook: the form has no field {EVENTS_FIELD}, where the events stand")
@@ -268,7 +268,7 @@ def _reject_reason(values: dict[str, Any], message: dict[str, Any]) -> str | Non
 
 
 def _read_sync_event(name: str, values: dict[str, Any], raw: bytes, envelope: Envelope) -> FeedbackEvent:
-    """A change of Mandrill's lists: it tells of no new bounce or complaint, which have events of their own."""
+    """A change of Mandrill's lists, which is no new bounce or complaint: these have their own events."""
     entry = json_payload.child(values, "reject") or json_payload.child(values, "entry")
     action = json_payload.text(values, "action", WORD_LIMIT)
     address = json_payload.text(entry, "email")

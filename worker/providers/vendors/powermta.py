@@ -127,7 +127,7 @@ def _is_json(body: bytes) -> bool:
 
 
 class _Lines:
-    """The lines of a text, one by one. Raises UnreadablePayload when a record takes too much of them."""
+    """The lines of a text, one by one. Raises UnreadablePayload if a record takes too much of them."""
 
     def __init__(self, body: bytes) -> None:
         # What a server answered is noted as it came, in whatever charset: one byte must not cost the other records.

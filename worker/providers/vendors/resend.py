@@ -2,9 +2,9 @@
 
 https://resend.com/docs/webhooks/introduction. Resend sends through Amazon SES and hands on its words for bounces.
 
-`data.to` is described as the impacted recipients, yet has been seen with all addresses of the message: with more than
-one of them nobody is charged with the event. A copy's event (cc, bcc) may name the main recipient; nothing in the
-payload tells. Whether the console's sample events carry a mark of their own is not documented.
+`data.to` is described as the impacted recipients, but has been seen with all addresses of the message: with more than
+one of them, the event is attributed to nobody. The event of a copy (cc, bcc) may name the main recipient; nothing in
+the payload shows it. Whether the console's sample events carry a mark of their own is not documented.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "email.scheduled": (Kind.OTHER, Cause.NONE),
     "email.delivered": (Kind.DELIVERED, Cause.NONE),
     "email.delivery_delayed": (Kind.DEFERRED, Cause.UNDETERMINED),
-    BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # without its type; else see below
+    BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # without its type; otherwise see below
     "email.complained": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     "email.failed": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # a quota reached, a domain not verified
     SUPPRESSED: (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
@@ -70,7 +70,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
         (Kind.OTHER, Cause.NONE),
     ),
 }
-# Resend sets the flag when somebody follows an unsubscribe link. Taken back, it may be anybody's doing.
+# Resend sets the flag when somebody follows an unsubscribe link. Anybody may have removed it again.
 UNSUBSCRIBED: tuple[Kind, Cause] = (Kind.UNSUBSCRIBE, Cause.NONE)
 
 # -- Why it happened -----------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def _read_bounce(bounce: Mapping[str, Any]) -> _Reading:
     codes = bounce.get("diagnosticCode")
     lines = codes if isinstance(codes, list) else [codes]
     words = fit_text("\n".join(line for line in lines if isinstance(line, str)), DIAGNOSTIC_LIMIT)
-    # The message is Resend's own sentence on the type: shown, and never read as a server's words.
+    # The message is Resend's own sentence about the type: it is shown, but never read as a server's words.
     failure = classify(
         smtp_code=None, enhanced_status=None, diagnostic=words or None, permanent=bounce_type == "Permanent"
     )
@@ -186,7 +186,7 @@ def _pair_of_2023(message: str) -> tuple[str, str]:
 
 
 def _recipient(name: str, data: Mapping[str, Any], diagnostic: str | None) -> str | None:
-    """Whom the event is about: the one recipient, or of several the one whom the server's words name."""
+    """The recipient of the event: the only one, or the one of several whom the server's words name."""
     if name == "email.received" or name.startswith("inbox."):
         return None
     if (email := data.get("email")) is not None:  # of a contact or a suppression

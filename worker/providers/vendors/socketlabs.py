@@ -77,7 +77,7 @@ class SecretKeyInBody(Struct, frozen=True):
     def _refuse(
         self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret], servers: frozenset[int], name: str
     ) -> Refused | None:
-        """None when every event in the body shows the secret."""
+        """None if every event in the body shows the secret."""
         try:
             events = _proofs_in(request.body)
         except UnreadablePayload:
@@ -197,7 +197,7 @@ _BATCH = BatchBody(_WHAT)
 
 
 def welcome(request: WebhookRequest) -> Verdict:
-    """The answer to a validation is the key that it shows, which has been compared already; else it is left out."""
+    """Answers a validation with its key, which was compared already; accepts other requests, without their secret."""
     try:
         document = json_payload.decode_json(request.body, _WHAT)
         events = _events_in(document)
@@ -336,7 +336,7 @@ def _failure(failure: str, code: int | None, classification: Classification) -> 
     if failure == "Suppressed":
         return SUPPRESSED
     kind, cause = FAILURE_CODES.get(code or 0, EVENTS["Failed"])
-    # An answer by a machine is no bounce, whatever it quotes.
+    # An answer by a machine is not a bounce, whatever it quotes.
     return (kind, cause) if kind is Kind.OTHER else settle(kind, cause, classification)
 
 

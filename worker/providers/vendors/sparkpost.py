@@ -2,9 +2,9 @@
 
 https://developers.sparkpost.com/api/webhooks/
 
-A batch carries X-MessageSystems-Batch-ID, the same when it is sent again; nothing vouches for that header, so that the
-events' own ids decide what is a duplicate. That `user_agent_parsed.is_prefetched` marks an open by a machine, and which
-`fbtype` a complaint can have beside "abuse", could not be verified.
+A batch carries X-MessageSystems-Batch-ID, which stays the same when it is sent again. Nothing vouches for that header,
+so the ids of the events decide what is a duplicate. That `user_agent_parsed.is_prefetched` marks an open by a machine,
+and which `fbtype` a complaint can have beside "abuse", could not be verified.
 """
 
 from typing import Any
@@ -39,13 +39,13 @@ SCHEMES: dict[str, Scheme] = {
 # -- What its events are -------------------------------------------------------------------------------------
 # https://docs.bird.com/api/email-api/webhooks
 
-_FAILED = (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)  # and which failure in truth, the class and the words decide
+_FAILED = (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)  # the class and the words decide which failure it is
 EVENTS: dict[str, tuple[Kind, Cause]] = {
     "injection": (Kind.ACCEPTED, Cause.NONE),  # of a suppressed recipient too; a bounce of class 25 follows
     "delivery": (Kind.DELIVERED, Cause.NONE),
     "delay": (Kind.DEFERRED, Cause.UNDETERMINED),
     "bounce": _FAILED,
-    "out_of_band": _FAILED,  # a bounce mail that came after `delivery`
+    "out_of_band": _FAILED,  # a bounce mail that arrived after `delivery`
     "policy_rejection": (Kind.DROPPED, Cause.POLICY),
     "generation_rejection": (Kind.DROPPED, Cause.POLICY),
     "generation_failure": (Kind.OTHER, Cause.SENDER_CONFIGURATION),  # the template and its data do not fit
@@ -93,12 +93,12 @@ BOUNCE_CLASSES: dict[str, tuple[Kind, Cause]] = {
     "90": (Kind.UNSUBSCRIBE, Cause.NONE),  # a mail to the bounce address that asks for no more
     "100": (Kind.OTHER, Cause.CHALLENGE_RESPONSE),
 }
-# Classes that say little, and the one which a refusal gets that merely quotes an address: the words may overrule them.
+# Classes that say little, and one for refusals that only quote an address: the words may overrule them.
 OVERRULED_CLASSES = frozenset({"1", "10", "20", "21", "30", "40", "70"})
 
 # https://support.sparkpost.com/docs/user-guide/using-suppression-lists: `policy_rejection` until 2026, class 25 since
-# The customer's list repeats what the customer was told. The system's is SparkPost's own, for all of its customers, and
-# nothing came before: defunct mailboxes, misspelled domains, addresses that only spammers write to.
+# The customer's list repeats earlier events of the customer. The system's list is SparkPost's own, for all customers,
+# and no event came before: defunct mailboxes, misspelled domains, addresses that only spammers write to.
 _SUPPRESSED = "suppressed due to"
 _BY_SYSTEM = "system policy"
 _SUPPRESSION_RULES = {  # as in "(Spam Complaint)"
@@ -126,7 +126,7 @@ _BATCH = BatchBody("SparkPost webhook")
 
 
 def parse(envelope: Envelope) -> list[FeedbackEvent]:
-    """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
+    """One event for each element; an unreadable one becomes an event `malformed` without effect."""
     return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
@@ -134,7 +134,7 @@ def _read_event(element: dict[str, Any], raw: bytes, envelope: Envelope) -> Feed
     msys = element.get("msys")
     if not isinstance(msys, dict):
         return None
-    if not msys:  # the test batch by which SparkPost tries a new URL
+    if not msys:  # the batch with which SparkPost tests a new URL
         return _test_batch(raw, envelope)
     group, values = next(iter(msys.items()))
     if not isinstance(values, dict):
@@ -236,7 +236,7 @@ def _bounce(number: str, diagnostic: str | None, failure: Classification) -> tup
     if kind is Kind.BLOCKED and failure.cause is not Cause.POLICY and CAUSE_BLAME[failure.cause] is Blame.SENDER:
         return kind, failure.cause
     if number == "24" and failure.kind is Kind.SOFT_BOUNCE and not vague:
-        return kind, failure.cause  # what the last attempt was told before time ran out
+        return kind, failure.cause  # the answer to the last attempt before time ran out
     return kind, cause
 
 

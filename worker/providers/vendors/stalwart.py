@@ -3,8 +3,8 @@
 https://stalw.art/docs/telemetry/webhooks
 
 One refusal makes several events: of the attempt, then of the notice (`dsn-…`) about each recipient. Only the latter is
-final and counts; attempts are deferrals. The `id` is made anew each time that an event is sent, so that it is no key.
-The names of events are those of Stalwart's source; its pages list only some.
+final and counts; attempts are deferrals. The `id` is made anew each time that an event is sent, so that it is not a
+key. The names of events are those of Stalwart's source; its pages list only some.
 """
 
 import re

@@ -47,7 +47,7 @@ class BareStandardWebhooks(Struct, frozen=True):
     options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
     def bind(self, source: Source) -> Refuse:
-        """The scheme with the source's secrets, and with what is fresh there."""
+        """The scheme with the source's secrets and age limits."""
         return partial(self._refuse, refuse_standard=_STANDARD.bind(source))
 
     def _refuse(self, request: WebhookRequest, now: datetime, *, refuse_standard: Refuse) -> Refused | None:

@@ -214,7 +214,7 @@ def _new(
     diagnostic: str | None = None,
     counts: bool = True,
 ) -> FeedbackEvent:
-    """The event; it names the person of this number when it `counts`, else nobody."""
+    """The event; it names the person of this number when it `counts`, otherwise nobody."""
     if (json_payload.text(payload, "type", WORD_LIMIT) or "SMS").upper() not in _TEXTS:
         kind, cause, counts = Kind.OTHER, Cause.NONE, False
     event_id = json_payload.text(data, "id", WORD_LIMIT)

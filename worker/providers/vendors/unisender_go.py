@@ -2,7 +2,7 @@
 
 https://godocs.unisender.ru/web-api-ref#callback-format and https://docs.unione.io/en/web-api-ref#callback-format
 
-The hash covers the raw body, in which the API key stands in the place of the hash. What it covers with the format
+The hash covers the raw body, in which the API key stands instead of the hash. What it covers with the format
 `json_post_compressed` is not documented, and that format is not taken into account.
 """
 
@@ -62,7 +62,7 @@ class HashInBody(Struct, frozen=True):
         return partial(self._refuse, secrets=source.secrets)
 
     def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
-        """None when the hash fits under one of the source's API keys."""
+        """None if the hash fits under one of the source's API keys."""
         body = request.body
         try:
             hash_in_body = as_bytes(_decode_authenticated(body).auth)

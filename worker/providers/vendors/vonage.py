@@ -62,14 +62,14 @@ class SignedToken(Struct, frozen=True):
     options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
     def bind(self, source: Source) -> Refuse:
-        """The scheme with the source's secrets, and with what is fresh there."""
+        """The scheme with the source's secrets and age limits."""
         freshness = freshness_of(source, default_max_age_seconds=MAX_AGE_SECONDS)
         return partial(self._refuse, secrets=source.secrets, freshness=freshness)
 
     def _refuse(
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
-        """None when one of the secrets has signed the token, it is of this body, and it is recent."""
+        """None if one of the secrets has signed the token, it is of this body, and it is recent."""
         header = request.headers.get("authorization", "")
         if header[: len(_BEARER)].lower() != _BEARER:
             return _UNSIGNED
@@ -259,7 +259,7 @@ def _meaning(status: str, values: dict[str, Any]) -> tuple[Kind, Cause, str, boo
 
 
 def _code(error: dict[str, Any]) -> str | None:
-    """The number of the error: in `title`, else behind the # of `type`; version 0.1 has `code`."""
+    """The number of the error: in `title`, otherwise behind the # of `type`; version 0.1 has `code`."""
     written = (
         json_payload.text(error, "title", WORD_LIMIT),
         (json_payload.text(error, "type") or "").rpartition("#")[2],

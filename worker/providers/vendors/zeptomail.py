@@ -61,7 +61,7 @@ class ProducerSignature(Struct, frozen=True):
         return partial(self._refuse, secrets=source.secrets)
 
     def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
-        """None when the signature fits under one of the source's keys."""
+        """None if the signature matches one of the source's keys."""
         header = request.headers.get(SIGNATURE_HEADER, "")
         parts = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in header.split(";"))}
         if not parts.get("s"):

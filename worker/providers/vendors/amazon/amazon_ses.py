@@ -1,6 +1,6 @@
 """Amazon SES: feedback through SNS, enveloped or raw, and through EventBridge.
 
-What SES writes is read in ses_notification.py; here is what it comes wrapped in, and the proof of each.
+ses_notification.py reads what SES writes; this module has its envelopes, and the proof of each.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from worker.providers.verdict import Accepted, CertificateNeeded, Refused, Verdi
 from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
-# SNS signs: worker.providers.vendors.amazon.sns. What EventBridge shows is the choice of its connection:
+# SNS signs: worker.providers.vendors.amazon.sns. For EventBridge, its connection decides what is sent:
 # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateConnection.html
 
 RAW_DELIVERY_HEADER = "x-amz-sns-rawdelivery"
@@ -47,19 +47,19 @@ SCHEMES: dict[str, Scheme] = {  # those of EventBridge
 
 
 class SesProof(Struct, frozen=True, kw_only=True):
-    """The proof of SNS, or the secret alone for raw delivery, to which the operator must have agreed."""
+    """The proof of SNS, or for raw delivery only the secret, which the operator must have allowed."""
 
     sns: SnsProof
     raw_refusal: Refused | None
 
     def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
-        """What the URL carries."""
+        """The refusal by the credentials in the URL."""
         return self.sns.refuse_head(request, now=now)
 
     def refuse(
         self, request: WebhookRequest, *, now: datetime, certificates: Mapping[str, bytes]
     ) -> Refused | CertificateNeeded | None:
-        """None when the message is signed and of a topic that may speak, or raw and expected."""
+        """None if the message is signed and its topic is allowed, or if it is raw and expected."""
         if not _is_raw(request.headers):
             return self.sns.refuse(request, now=now, certificates=certificates)
         return self.refuse_head(request, now=now) or self.raw_refusal
@@ -71,12 +71,12 @@ def needs_secret(source: Source) -> bool:
 
 
 def check_topics(source: Source) -> list[str]:
-    """What is wrong where SNS is to post: above all a missing topic, without which every AWS account may speak."""
+    """The mistakes in a source of SNS: above all a missing topic, without which every AWS account is believed."""
     return [] if source.authentication in SCHEMES or is_open(source) else sns.check_sns_options(source)
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Proves by SNS what is not to come from EventBridge."""
+    """Proves requests by SNS, unless the source is for EventBridge."""
     source = bound.source
     if source.authentication in SCHEMES:
         return bound
@@ -87,7 +87,7 @@ def tailor(bound: BoundSource) -> BoundSource:
 
 
 def _welcome(welcome_sns: Welcome, request: WebhookRequest, *, may_be_bare: bool) -> Verdict:
-    """What SNS asks for; events that come without its envelope are accepted."""
+    """Does what SNS asks for; accepts events without its envelope."""
     bare = _is_raw(request.headers) or (may_be_bare and read_event_bridge(request.body) is not None)
     return Accepted() if bare else welcome_sns(request)
 
@@ -123,7 +123,7 @@ def _raw_refusal(source: Source) -> Refused | None:
 
 
 def _unwrap(envelope: Envelope) -> bytes:
-    """What SNS carries, or the body itself where SNS has left its envelope off, or EventBridge has posted it."""
+    """The content of the SNS message; the body itself for raw delivery and for EventBridge."""
     if _is_raw(envelope.headers):
         return envelope.body
     try:

@@ -2,7 +2,7 @@
 
 https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html
 Only the SNS action's notification carries `content`. The S3 action writes the mail into a bucket and publishes
-only where, and fetching it from there would take AWS credentials; its notification is set aside with this said.
+only where, and fetching it from there would take AWS credentials; its notification is set aside with this reason.
 Nothing in the notification says whether `content` is UTF-8 or base64: a mail begins with a header field, whose
 colon no base64 has.
 """
@@ -38,18 +38,18 @@ PASS = "PASS"  # noqa: S105 - of PASS, FAIL, GRAY (a mail without signature) and
 
 
 def check_topics(source: Source) -> list[str]:
-    """What is wrong in a source: above all a missing topic, without which every AWS account may speak."""
+    """The mistakes in a source: above all a missing topic, without which every AWS account is believed."""
     return [] if is_open(source) else sns.check_sns_options(source)
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Proves by SNS, and by basic authentication where it is configured."""
+    """Proves requests by SNS, and by basic authentication if it is configured."""
     endpoints = AwsEndpoints(sns.domains_of(bound.source))
     return sns.prove_by_sns(bound, sns.sns_proof(bound.source, endpoints, BasicCredentials()), endpoints)
 
 
 def unwrap(envelope: Envelope) -> ReceivedMail:
-    """The mail in `content`, its envelope as SES tells it."""
+    """The mail in `content`, with its envelope as SES reports it."""
     message = sns.read_sns_message(envelope.body)
     if message.type != sns.NOTIFICATION:
         raise UnreadablePayload(f"SNS message: a {message.type[:40]} carries no mail")
@@ -87,7 +87,7 @@ def _mail_in(values: dict[str, Any], receipt: dict[str, Any]) -> bytes:
 
 
 def _recipient(receipt: dict[str, Any]) -> str | None:
-    """The address by which the rule was matched, where there is only one: of several nobody knows which it was."""
+    """The address that matched the rule, if there is only one: otherwise it is unknown which one matched."""
     recipients = receipt.get("recipients")
     if isinstance(recipients, list) and len(recipients) == 1 and isinstance(recipients[0], str):
         return envelope_address(recipients[0])

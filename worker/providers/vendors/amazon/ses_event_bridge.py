@@ -2,8 +2,8 @@
 
 Sources: docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html (detail types) and
 docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html. Nothing in it is signed: the connection of
-the API destination shows an API key, user and password, or a token. What `detail` holds is the notification of a
-configuration set; that it does was seen in real events, the documentation prints none.
+the API destination shows an API key, user and password, or a token. `detail` holds the notification of a configuration
+set, as seen in real events; the documentation shows none.
 """
 
 import msgspec
@@ -16,7 +16,7 @@ from worker.providers.payload.feedback import new_event
 from worker.providers.payload.json_payload import WORD_LIMIT, fit_text
 from worker.providers.payload.vendor_time import from_iso
 
-# What EventBridge calls the events of a message, by the names that SNS has for them.
+# The names of EventBridge for the events of a message, by the names of SNS.
 DETAIL_TYPES: dict[str, str] = {
     "Bounce": "Email Bounced",
     "Complaint": "Email Complaint Received",
@@ -29,7 +29,7 @@ DETAIL_TYPES: dict[str, str] = {
     "DeliveryDelay": "Email Delivery Delayed",
     "Subscription": "Email Subscribed",
 }
-# Those that tell of the account instead of a message.
+# Events about the account instead of a message.
 ACCOUNT_DETAIL_TYPES = frozenset(
     {
         "Advisor Recommendation Status Open",
@@ -41,7 +41,7 @@ ACCOUNT_DETAIL_TYPES = frozenset(
 
 
 class EventBridgeEvent(Struct, frozen=True, kw_only=True, gc=False):
-    """The envelope: `detail` stays its own bytes."""
+    """The envelope; `detail` stays bytes."""
 
     detail_type: str = msgspec.field(name="detail-type")
     detail: msgspec.Raw
@@ -54,7 +54,7 @@ _decode_type = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def read_event_bridge(body: bytes) -> EventBridgeEvent | None:
-    """The envelope around an event; None when the body is something else."""
+    """The envelope of an event; None if the body is something else."""
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -62,7 +62,7 @@ def read_event_bridge(body: bytes) -> EventBridgeEvent | None:
 
 
 def tells_of_a_message(event: EventBridgeEvent) -> bool:
-    """True when `detail` is a notification of SES."""
+    """True if `detail` is a notification of SES."""
     try:
         return "eventType" in _decode_type(event.detail)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -70,7 +70,7 @@ def tells_of_a_message(event: EventBridgeEvent) -> bool:
 
 
 def account_event(event: EventBridgeEvent, raw: bytes, envelope: Envelope) -> FeedbackEvent:
-    """The event about nobody that stands for one about the account, or for one that nobody knows yet."""
+    """An event without an address, for an event about the account, or for an unknown one."""
     return new_event(
         envelope,
         raw,

@@ -1,9 +1,9 @@
-"""What SES writes about a message, in both of its dialects; whatever it came wrapped in is taken off before.
+"""Reads what SES writes about a message, in both of its dialects, without any envelope.
 
 Sources: docs.aws.amazon.com/ses/latest/dg/notification-contents.html (an identity's feedback, which names
 itself `notificationType`) and event-publishing-retrieving-sns-contents.html (a configuration set's events,
-`eventType`). Both hold the same objects, and with both switched on each bounce comes twice: the keys are made
-so that the two meet.
+`eventType`). Both contain the same objects. If both are switched on, each bounce comes twice, and the
+keys of the two are equal.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ from worker.providers.vendors.amazon.ses_vocabulary import (
     VAGUE_BOUNCES,
 )
 
-_PLAIN_SET_UP = b"Successfully validated SNS topic"  # begins the one message that is no JSON
+_PLAIN_SET_UP = b"Successfully validated SNS topic"  # begins the one message that is not JSON
 _DATED_BY_THE_MESSAGE = frozenset({"Send", "Reject", "RenderingFailure"})  # they have no time of their own
 
 
@@ -158,7 +158,7 @@ def _delivery_delay(notification: Notification) -> list[FeedbackEvent]:
 
 
 def _about_the_message(key: str, kind: Kind, cause: Cause = Cause.NONE) -> _Reader:
-    """A reader of the events that name no recipient: they concern everybody whom the message went to."""
+    """A reader of events without a recipient, which are about all recipients of the message."""
 
     def read(notification: Notification) -> list[FeedbackEvent]:
         about = json_payload.child(notification.content, key)
@@ -178,12 +178,12 @@ def _about_the_message(key: str, kind: Kind, cause: Cause = Cause.NONE) -> _Read
     return read
 
 
-# The `source` of a change of preferences, where it tells how the person made it.
+# The `source` of a change of preferences, if it shows how the person made it.
 _WAYS: dict[str | None, Way] = {"UnsubscribeHeader": Way.MAIL_CLIENT}
 
 
 def _subscription(notification: Notification) -> list[FeedbackEvent]:
-    """A person's own change of preferences: of everything at once, or topic by topic."""
+    """A person's change of preferences: for everything at once, or topic by topic."""
     subscription = json_payload.child(notification.content, "subscription")
     changes = preference_changes(
         json_payload.child(subscription, "oldTopicPreferences"),
@@ -199,7 +199,7 @@ def _subscription(notification: Notification) -> list[FeedbackEvent]:
             detail=scope,
             scope=scope,
             way=_WAYS.get(_word(subscription, "source")) if kind is Kind.UNSUBSCRIBE else None,
-            # A contact that comes back may still leave out some topics: the return is the first event.
+            # A contact that subscribes again may still exclude some topics: the new subscription is the first event.
             earlier=kind is Kind.RESUBSCRIBE and scope is None,
         )
         for recipient in _recipients(notification.mail, "destination")
@@ -208,13 +208,13 @@ def _subscription(notification: Notification) -> list[FeedbackEvent]:
 
 
 def _set_up(notification: Notification) -> list[FeedbackEvent]:
-    """What SES sends once to try a topic: kept as a trace that the way is open."""
+    """The message with which SES tests a topic once: kept as a sign that the connection works."""
     return [_event(notification, {"emailAddress": ""}, Kind.OTHER, Cause.TEST, about={})]
 
 
 def _unknown(notification: Notification) -> list[FeedbackEvent]:
     destination = notification.mail.get("destination")
-    # Of several recipients nobody can tell which one an unknown event is about.
+    # With several recipients it is unclear whom an unknown event is about.
     only = destination[0] if isinstance(destination, list) and len(destination) == 1 else None
     whom = {"emailAddress": only if isinstance(only, str) else ""}
     return [_event(notification, whom, Kind.OTHER, about={}, recognised=False)]
@@ -295,8 +295,8 @@ def _event(
         notification.raw,
         kind=kind,
         cause=cause,
-        # Both dialects, and every destination of an event, share the feedback's id. Where neither an id nor a time
-        # is given the bytes stand for them: they never change when SES sends again.
+        # Both dialects, and every destination of an event, share the feedback's id. If there is neither an id nor a
+        # time is given the bytes stand for them: they never change when SES sends again.
         key=(
             notification.name,
             feedback_id or message_id,

@@ -1,4 +1,4 @@
-"""What a person changed in an SES contact list, from the preferences before and after.
+"""Finds what a person changed in an SES contact list, from the preferences before and after.
 
 Source: docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html, subscription object.
 """
@@ -11,9 +11,9 @@ from worker.providers.payload import json_payload
 
 
 def preference_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[Kind, str | None]]:
-    """Each change as a kind and the topic that it is limited to; None stands for the whole list.
+    """Each change as a kind and its topic; None stands for the whole list.
 
-    What was not changed gives no change; where nothing was, the answer is one OTHER.
+    If nothing was changed, the answer is one OTHER.
     """
     if json_payload.flag(new, "unsubscribeAll"):
         return [(Kind.UNSUBSCRIBE, None)]

@@ -1,4 +1,4 @@
-"""Amazon SES's words for bounces, delays and complaints, each with ours.
+"""Amazon SES's words for bounces, delays and complaints, with our kinds and causes.
 
 Sources: docs.aws.amazon.com/ses/latest/dg/notification-contents.html (bounce and complaint types) and
 event-publishing-retrieving-sns-contents.html (delay types). Subtypes that these pages do not list yet were
@@ -15,7 +15,7 @@ BOUNCES: dict[tuple[str, str], KindAndCause] = {
     ("Undetermined", "Undetermined"): (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     ("Permanent", "General"): (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
     ("Permanent", "NoEmail"): (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
-    # On the list that all customers of AWS share: the first and only news of it, and it counts in the bounce rate.
+    # On the list that all customers of AWS share: nothing else reports it, and it counts in the bounce rate.
     ("Permanent", "Suppressed"): (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
     ("Permanent", "OnAccountSuppressionList"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     ("Permanent", "OnTenantSuppressionList"): (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
@@ -28,9 +28,9 @@ BOUNCES: dict[tuple[str, str], KindAndCause] = {
     ("Transient", "ContentRejected"): (Kind.BLOCKED, Cause.CONTENT),
     ("Transient", "AttachmentRejected"): (Kind.BLOCKED, Cause.CONTENT),
 }
-# Pairs by which SES says no more than "it failed": here the server's own code and words may say why.
+# Pairs that only say "it failed": for these, the server's code and words may give the reason.
 VAGUE_BOUNCES = frozenset({("Undetermined", "Undetermined"), ("Permanent", "General"), ("Transient", "General")})
-# A subtype that is new to us may be one more way of not sending at all: it never counts as hard.
+# An unknown subtype may mean that SES did not send at all, so it never counts as hard.
 UNKNOWN_BOUNCE: KindAndCause = (Kind.SOFT_BOUNCE, Cause.UNDETERMINED)
 
 DELAYS: dict[str, Cause] = {
@@ -51,7 +51,7 @@ COMPLAINTS: dict[str, KindAndCause] = {
     "other": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     "": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
     "fraud": (Kind.COMPLAINT, Cause.FRAUD_REPORT),
-    "not-spam": (Kind.OTHER, Cause.NONE),  # a reader says that it is no spam
+    "not-spam": (Kind.OTHER, Cause.NONE),  # a reader says that it is not spam
     "auth-failure": (Kind.OTHER, Cause.SENDER_AUTHENTICATION),
     "virus": (Kind.OTHER, Cause.VIRUS),
 }

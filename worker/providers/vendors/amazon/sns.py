@@ -3,8 +3,8 @@
 Sources: docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html (fields) and
 sns-verify-signature-of-message.html (string to sign, certificate).
 
-A good signature proves only that SNS sent a message, for whichever AWS account: anybody can make a topic and
-publish forged feedback through it. So the topic allow-list is as much a part of the proof as the signature.
+A good signature proves only that SNS sent a message, for some AWS account: anybody can create a topic and publish
+forged feedback through it. So the list of allowed topics is as much a part of the proof as the signature.
 """
 
 import re
@@ -32,7 +32,7 @@ from worker.providers.webhook_request import WebhookRequest
 # SNS takes messages of up to 256 KiB, and JSON writes a byte of it in six at the worst.
 LARGEST_MESSAGE_BYTES = 2 * 1024 * 1024
 
-LATER_STATUS = 503  # SNS sends again after a 5xx; whatever got a 4xx is gone
+LATER_STATUS = 503  # SNS sends again after a 5xx, but not after a 4xx
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
 UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
@@ -60,7 +60,7 @@ PROOF_OPTIONS = (TOPICS, SIGNATURE_VERSIONS, PINNED_CERTIFICATES)  # of every se
 
 
 class SnsMessage(Struct, frozen=True, kw_only=True, gc=False):
-    """One SNS message. Lambda and what forwards from it spell `Url` where HTTP deliveries spell `URL`."""
+    """One SNS message. Lambda, and what it forwards, spells `Url` instead of `URL`."""
 
     type: str = msgspec.field(name="Type")
     message_id: str = msgspec.field(name="MessageId")
@@ -78,12 +78,12 @@ class SnsMessage(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def subscribe_url(self) -> str:
-        """Where a confirmation is fetched; "" on a notification."""
+        """The URL of the confirmation; "" for a notification."""
         return self.subscribe_url_as_http or self.subscribe_url_as_lambda or ""
 
     @property
     def signing_url(self) -> str:
-        """Where the certificate lies; "" when the message names none."""
+        """The URL of the certificate; "" if the message names none."""
         return self.signing_url_as_http or self.signing_url_as_lambda or ""
 
 
@@ -91,9 +91,9 @@ _decode_message = msgspec.json.Decoder(SnsMessage).decode
 
 
 def read_sns_message(body: bytes) -> SnsMessage:
-    """The message in the body, whatever content type it came with (SNS says text/plain).
+    """The message in the body, with any content type (SNS sends text/plain).
 
-    Raises UnreadablePayload when the body is no SNS message.
+    Raises UnreadablePayload if the body is no SNS message.
     """
     try:
         return _decode_message(body)
@@ -104,8 +104,8 @@ def read_sns_message(body: bytes) -> SnsMessage:
 def string_to_sign(message: SnsMessage) -> bytes:
     """What SNS signs: name, line feed, value, line feed, in byte order of the names.
 
-    Values stand as they are after JSON decoding. `Subject` takes part only when the message has one;
-    `SignatureVersion`, `SigningCertURL` and `UnsubscribeURL` never do.
+    Values are those after JSON decoding. `Subject` is signed only if the message has one; `SignatureVersion`,
+    `SigningCertURL` and `UnsubscribeURL` never are.
     """
     return "".join(f"{name}\n{value}\n" for name, value in _signed_pairs(message)).encode("utf-8", "surrogatepass")
 
@@ -131,22 +131,22 @@ def domains_of(source: Source) -> tuple[str, ...]:
 
 
 class SnsProof(Struct, frozen=True, kw_only=True):
-    """The signature of SNS, and what the subscription's URL carries beside it where the source has a secret."""
+    """The signature of SNS, and the credentials in the subscription's URL if the source has a secret."""
 
     endpoints: SnsEndpoints
-    topics: tuple[str, ...]  # the ARNs that may speak
+    topics: tuple[str, ...]  # the ARNs of allowed topics
     signature_versions: tuple[str, ...]
-    pinned_certificates: Mapping[str, str]  # URL to PEM text, looked at before asking for a download
+    pinned_certificates: Mapping[str, str]  # PEM texts by URL, used before asking for a download
     beside: Refuse | None
 
     def refuse_head(self, request: WebhookRequest, *, now: datetime) -> Refused | None:
-        """What the URL carries. SNS sends credentials only once it was answered 401 with a challenge."""
+        """The refusal by the credentials in the URL. SNS sends them only after a 401 with a challenge."""
         return None if self.beside is None else self.beside(request, now)
 
     def refuse(
         self, request: WebhookRequest, *, now: datetime, certificates: Mapping[str, bytes]
     ) -> Refused | CertificateNeeded | None:
-        """None when the message is signed, and of a topic that may speak."""
+        """None if the message is signed and its topic is allowed."""
         return self.refuse_head(request, now=now) or self._refuse_message(request, now, certificates)
 
     def _refuse_message(
@@ -156,7 +156,7 @@ class SnsProof(Struct, frozen=True, kw_only=True):
             message = read_sns_message(request.body)
         except UnreadablePayload as error:
             return Refused(reason="unreadable_body", detail=str(error), http_status=400)
-        # Everything cheap comes before the certificate, so that strangers cannot make us fetch one.
+        # All cheap checks come before the certificate, so that strangers cannot make us fetch one.
         refusal = (
             _type_refusal(request, message)
             or _topic_refusal(message, self.topics)
@@ -180,12 +180,12 @@ class SnsProof(Struct, frozen=True, kw_only=True):
 
 
 def needs_no_secret(_source: Source) -> bool:
-    """False: SNS signs, with keys of its own."""
+    """False: SNS signs with its own keys."""
     return False
 
 
 def sns_proof(source: Source, endpoints: SnsEndpoints, beside: Scheme) -> SnsProof:
-    """The proof as the source is configured; `beside` is what the URL carries where there is a secret."""
+    """The proof of the source; `beside` are the credentials in the URL if there is a secret."""
     return SnsProof(
         endpoints=endpoints,
         topics=TOPICS.of(source),
@@ -196,7 +196,7 @@ def sns_proof(source: Source, endpoints: SnsEndpoints, beside: Scheme) -> SnsPro
 
 
 def prove_by_sns(bound: BoundSource, proof: Proof, endpoints: SnsEndpoints) -> BoundSource:
-    """The source with this proof, unless anybody may post here; either way it takes messages of SNS."""
+    """The source with this proof, unless everybody may post to it; in both cases it accepts messages of SNS."""
     return structs.replace(
         bound,
         proof=None if is_open(bound.source) else proof,
@@ -206,13 +206,13 @@ def prove_by_sns(bound: BoundSource, proof: Proof, endpoints: SnsEndpoints) -> B
 
 
 def welcome(request: WebhookRequest, *, endpoints: SnsEndpoints) -> Verdict:
-    """What an SNS message asks for that is authentic, or came to a source that is open to anybody."""
+    """The verdict on an SNS message that is authentic, or that came to an open source."""
     try:
         message = read_sns_message(request.body)
     except UnreadablePayload as error:
         return Refused(reason="unreadable_body", detail=str(error), http_status=400)
     if message.type == UNSUBSCRIBE_CONFIRMATION:
-        # Its SubscribeURL would subscribe again, against the will of whoever has just ended it.
+        # Its SubscribeURL would subscribe again, against the will of the person who has just unsubscribed.
         return Answered(
             reason="subscription_ended",
             detail=f"SNS has ended the subscription to {message.topic_arn}: no feedback comes from it "
@@ -231,7 +231,7 @@ def welcome(request: WebhookRequest, *, endpoints: SnsEndpoints) -> Verdict:
 
 
 def check_sns_options(source: Source) -> list[str]:
-    """What is wrong in the options that authentication needs, each with its remedy."""
+    """The mistakes in the options that authentication needs, each with its remedy."""
     problems = []
     topics = TOPICS.of(source)
     if not topics and not RAW_DELIVERY.of(source):
@@ -256,7 +256,7 @@ def check_sns_options(source: Source) -> list[str]:
 
 
 def check_proof_options(source: Source, endpoints: SnsEndpoints) -> list[str]:
-    """What is wrong in `signature_versions` and `pinned_certificates`, each with its remedy."""
+    """The mistakes in `signature_versions` and `pinned_certificates`, each with its remedy."""
     problems = [
         f'signature_versions: {version!r} is not known: use "1", "2" or both'
         for version in SIGNATURE_VERSIONS.of(source)
@@ -311,7 +311,7 @@ def _version_refusal(message: SnsMessage, allowed: tuple[str, ...]) -> Refused |
             reason="unknown_signature_version",
             detail="The SignatureVersion is neither 1 nor 2; nothing to verify.",
         )
-    # The version itself is not signed, so a source that wants SHA-256 must refuse the other one outright.
+    # The version itself is not signed, so a source that requires SHA-256 must refuse the other version.
     if message.signature_version not in allowed:
         return Refused(
             reason="signature_version_not_allowed",
@@ -322,7 +322,7 @@ def _version_refusal(message: SnsMessage, allowed: tuple[str, ...]) -> Refused |
 
 
 def _line_refusal(message: SnsMessage) -> Refused | None:
-    """Only Message may have several lines: in any other value they could be the next names and values."""
+    """Refuses line feeds in values other than Message, where they could be the next names and values."""
     broken = [name for name, value in _signed_pairs(message) if name != "Message" and "\n" in value]
     if not broken:
         return None
@@ -366,7 +366,7 @@ def _issuer_refusal(
 
 def _signature_refusal(message: SnsMessage, pem: bytes, now: datetime) -> Refused | None:
     certificate = load_certificate(pem)
-    # A certificate that cannot be used says nothing about the sender: SNS shall send the message again.
+    # An unusable certificate says nothing about the sender: SNS should send the message again.
     if certificate is None or not is_usable_certificate(pem):
         return Refused(
             reason="certificate_unreadable",

@@ -1,4 +1,4 @@
-"""Where a service that speaks SNS keeps its certificates and takes confirmations: AWS, and others beside it."""
+"""Where AWS, and other services with SNS messages, keep their certificates and take confirmations."""
 
 import re
 from functools import lru_cache
@@ -15,7 +15,7 @@ _AWS_REGION = r"(?:[a-z]{2}|eusc)(?:-[a-z]+){1,3}-[0-9]{1,2}"
 
 
 class SnsEndpoints(Protocol):
-    """One service's addresses, as far as a message of it may name them."""
+    """The addresses of one service that its messages may name."""
 
     @property
     def where(self) -> str:
@@ -23,7 +23,7 @@ class SnsEndpoints(Protocol):
         ...
 
     def is_certificate_url(self, url: str) -> bool:
-        """True only for a place where the service alone can put a certificate."""
+        """True only for a place where only the service can put a certificate."""
         ...
 
     def is_subscribe_url(self, url: str, topic_arn: str) -> bool:
@@ -31,7 +31,7 @@ class SnsEndpoints(Protocol):
         ...
 
     def issuers_url(self, topic_arn: str, /) -> str | None:
-        """Where the certificates lie that must have issued the signing one; None where its place is proof enough."""
+        """The URL of the certificates that must have issued the signing one; None if its place is proof enough."""
         ...
 
 
@@ -58,7 +58,7 @@ class AwsEndpoints(Struct, frozen=True):
 
 
 def confirms_topic(matched: re.Match[str] | None, topic_arn: str) -> bool:
-    """True when the group `query` of a matched URL asks for the confirmation of exactly this topic."""
+    """True if the group `query` of a matched URL asks for the confirmation of exactly this topic."""
     if matched is None:
         return False
     query = parse_qs(matched["query"])

@@ -1,7 +1,7 @@
-"""Our own JSON, for anybody's scripts: schemas/reported_event.py is the contract, this is what is concluded from it.
+"""Our own JSON, for everybody's scripts: schemas/reported_event.py is the contract, and this module reads it.
 
-docs/providers/bouncekeeper.md. A mistake in one event is its script's: the answer tells it, that event is set aside,
-and the others of the body are taken; a body with nothing that can be read is refused.
+docs/providers/bouncekeeper.md. The answer reports mistakes to the script: a wrong event is set aside, and the other
+events of the body are accepted; a body without any readable event is refused.
 """
 
 from datetime import UTC, datetime
@@ -85,7 +85,7 @@ _BATCH = BatchBody(WHAT, inside="events", lines=True)
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Keeps what events say of their account to what the source may say, and tells mistakes in the answer."""
+    """Limits events to the accounts that the source may name, and reports mistakes in the answer."""
     source = bound.source
     return msgspec.structs.replace(
         bound, parse=partial(parse, account_from=source.account_from), welcome=partial(welcome, source=source)
@@ -112,9 +112,9 @@ def parse(envelope: Envelope, *, account_from: str = "") -> list[FeedbackEvent]:
 
 
 def welcome(request: WebhookRequest, *, source: Source) -> Verdict:
-    """The answer tells what is wrong with which event; 400 where none can be read.
+    """The verdict, whose answer reports the mistakes of each event; 400 if none can be read.
 
-    The author of the script can mend it.
+    The author of the script can correct them.
     """
     envelope = Envelope(
         delivery_id=UUID(int=0),  # of nothing that is kept
@@ -181,7 +181,7 @@ def _check(raw: bytes, envelope: Envelope, account_from: str) -> str:
 
 
 def _check_account(named: str | int, event: FeedbackEvent, account_from: str) -> None:
-    """Raises UnreadablePayload when the event names another account than the one it would be kept under.
+    """Raises UnreadablePayload if the event names another account than the one it would be kept under.
 
     The source's secret lets a caller write into its account alone, unless the operator allows more.
     """
@@ -203,7 +203,7 @@ def _nothing_readable(mistake: str) -> UnreadablePayload:
 
 
 class _Meaning(Struct, frozen=True, gc=False):
-    """What an event says of its kind."""
+    """The parts of an event that decide its kind."""
 
     kind: Kind
     cause: Cause
@@ -211,7 +211,7 @@ class _Meaning(Struct, frozen=True, gc=False):
     failure: Classification | None = None
 
 
-# Events whose name says all.
+# Events that need nothing but their name.
 _PLAIN: dict[str, _Meaning] = {
     name: _Meaning(kind, cause) for name, (kind, cause) in EVENTS.items() if name not in _FAILURES
 }
@@ -275,7 +275,7 @@ def _read_event(report: ReportedEvent, raw: bytes, envelope: Envelope) -> Feedba
 
 
 def _no_address(report: ReportedEvent) -> UnreadablePayload:
-    # Not quoted: what is wrong with it may be a word too many, and reasons are logged.
+    # Not quoted, because reasons are logged and the text may contain too much.
     return UnreadablePayload(f"the event names nobody: its address is {_NO_ADDRESS[report.channel]}")
 
 
@@ -297,7 +297,7 @@ def _name_by_code(report: ReportedEvent) -> str:
         raise UnreadablePayload("the event does not say what happened: give event, or at least smtp_code")
     if code < 300:  # noqa: PLR2004 - RFC 5321: 2yz is success
         return Kind.DELIVERED
-    # A 4yz that nobody called final is most likely tried again.
+    # A 4yz that is not called final is most likely tried again.
     return BOUNCE if code >= 500 or report.final else Kind.DEFERRED  # noqa: PLR2004 - RFC 5321: 5yz is permanent
 
 
@@ -321,7 +321,7 @@ def _meaning(report: ReportedEvent, name: str, stated: Cause | None) -> _Meaning
         cause = stated or classification.cause
         kind = bounce_kind(cause) if stated else classification.kind
     elif stated is not None:
-        # The sender's fault never counts against a contact, whatever the script calls it.
+        # A fault of the sender never counts against a contact, whatever the script calls it.
         kind, cause = Kind.BLOCKED if CAUSE_BLAME[stated] is Blame.SENDER else kind, stated
     elif classification.kind is kind and classification.cause is not Cause.UNDETERMINED:
         cause = classification.cause

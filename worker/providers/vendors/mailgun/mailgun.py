@@ -65,7 +65,7 @@ EVENT_KINDS: dict[str, Kind] = {
 }
 
 # -- Why it happened -----------------------------------------------------------------------------------------
-# `failed` has its table in worker.providers.vendors.mailgun.mailgun_failure; of the others only these name a reason.
+# The table of `failed` is in worker.providers.vendors.mailgun.mailgun_failure; of the others only these name a reason.
 
 REJECT_CAUSES: tuple[tuple[str, Cause], ...] = (
     ("virus", Cause.VIRUS),
@@ -89,7 +89,7 @@ VOCABULARY: dict[str, tuple[Kind, Cause]] = (
     {
         name: (kind, Cause.UNDETERMINED if kind in {Kind.SOFT_BOUNCE, Kind.DROPPED} else Cause.NONE)
         for name, kind in EVENT_KINDS.items()
-        if name != "failed"  # which says nothing without its severity
+        if name != "failed"  # without its severity
     }
     | {"complained": (Kind.COMPLAINT, Cause.ABUSE_REPORT)}
     | FAILURES
@@ -109,7 +109,7 @@ _SAMPLE_VARIABLE = ("my_var_1", "Mailgun Variable #1")
 
 
 class _Webhook(Struct, gc=False):
-    """The body: the event stays as its own bytes."""
+    """The body; the event stays bytes."""
 
     event: msgspec.Raw = msgspec.field(name="event-data")
 
@@ -118,14 +118,14 @@ _decode_webhook = msgspec.json.Decoder(_Webhook).decode
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Takes what was signed for one event, unless anybody may post here."""
+    """Accepts a signature for one event only, unless everybody may post to the source."""
     if is_open(bound.source):
         return bound
     return msgspec.structs.replace(bound, welcome=partial(_welcome, window_seconds=seconds_remembered(bound.source)))
 
 
 def _welcome(request: WebhookRequest, *, window_seconds: int) -> Verdict:
-    """Names what was signed and the event that came with it."""
+    """The verdict, with the signed token and the event that came with it."""
     return accept_once(request, used_for=signed_event(request), window_seconds=window_seconds)
 
 
@@ -214,7 +214,7 @@ def _key(values: Mapping[str, Any], raw: bytes) -> tuple[str | bytes | None, ...
     vendor_id = json_payload.text(values, "id", MESSAGE_ID_LIMIT)
     if vendor_id is None:
         return (raw,)
-    # An id is promised to be unique for one day only.
+    # Mailgun promises unique ids for one day only.
     vendor_time = from_unix_seconds(values.get("timestamp"))
     day = vendor_time.date().isoformat() if vendor_time is not None else None
     return (vendor_id, day, json_payload.text(values, "event"), json_payload.text(values, "recipient"))
@@ -230,7 +230,7 @@ def _recipient(values: Mapping[str, Any]) -> str | None:
     recipient = values.get("recipient")
     if isinstance(recipient, str):
         return recipient
-    # `rejected` names nobody but the header To; when that names several, nobody knows which one it was.
+    # `rejected` has only the header To; if that names several people, it is unclear which one it was.
     to = json_payload.text(child(child(values, "message"), "headers"), "to")
     addresses = getaddresses([to]) if to else []
     return addresses[0][1] if len(addresses) == 1 else None

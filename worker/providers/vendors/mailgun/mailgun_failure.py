@@ -1,4 +1,4 @@
-"""What Mailgun's `failed` means: "permanent" also covers retries that ran out and its own suppressions.
+"""Reads Mailgun's `failed`: "permanent" also covers expired retries and Mailgun's own suppressions.
 
 https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages/tracking-failures
 """
@@ -15,7 +15,7 @@ from worker.providers.payload.json_payload import WORD_LIMIT
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):
-    """What happened to a message, as far as it differs from event to event."""
+    """The parts of a failure that differ from event to event."""
 
     kind: Kind
     cause: Cause
@@ -28,7 +28,7 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
 # Mailgun's own codes, beside the SMTP ones.
 NO_MX = 498
 OWN_CODES: dict[int, tuple[Kind, Cause]] = {
-    NO_MX: (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST),  # no MX found until the tries were over
+    NO_MX: (Kind.HARD_BOUNCE, Cause.DOMAIN_DOES_NOT_EXIST),  # no MX until the last try
     499: (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
     602: (Kind.SOFT_BOUNCE, Cause.EXPIRED),
     605: (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
@@ -37,7 +37,7 @@ OWN_CODES: dict[int, tuple[Kind, Cause]] = {
     625: (Kind.DROPPED, Cause.SENDER_REPUTATION),  # "poor mailing list quality"
 }
 
-# Reasons that decide alone; their words only choose among causes of the same kind.
+# Reasons that decide the kind; the words only choose among causes of the same kind.
 PERMANENT_REASONS: dict[str, tuple[Kind, Cause]] = {
     "suppress-bounce": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "suppress-unsubscribe": (Kind.DROPPED, Cause.UNSUBSCRIBED_AT_PROVIDER),
@@ -47,7 +47,7 @@ PERMANENT_REASONS: dict[str, tuple[Kind, Cause]] = {
     "blacklisted": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
     "greylisted": (Kind.SOFT_BOUNCE, Cause.GREYLISTED),
 }
-# Reasons that leave it to the codes and words, and whether they mean a dead address where those are silent.
+# Reasons for which codes and words decide, and whether they mean a dead address without any.
 OPEN_REASONS: dict[str, bool] = {
     "bounce": True,
     "delayed-bounce": True,
@@ -56,7 +56,7 @@ OPEN_REASONS: dict[str, bool] = {
     "unknown": False,
 }
 
-# What a `failed` becomes where the server said nothing.
+# The kind and cause of a `failed` without words of the server.
 FAILURES: dict[str, tuple[Kind, Cause]] = (
     {
         "failed/temporary": (Kind.DEFERRED, Cause.UNDETERMINED),
@@ -111,7 +111,7 @@ def _temporary_cause(reason: str, code: int | None, classification: Classificati
     if reason == "greylisted":
         return Cause.GREYLISTED
     if code == NO_MX:
-        return Cause.DNS_FAILURE  # which may be found tomorrow
+        return Cause.DNS_FAILURE  # a domain that may exist tomorrow
     return OWN_CODES[code][1] if code in OWN_CODES else classification.cause
 
 
@@ -136,7 +136,7 @@ def _permanent(reason: str, code: int | None, bounce_type: str, classification: 
             and classification.cause is not Cause.POLICY
         )
     if hard:
-        # Mailgun says the address is dead, in words that nobody could read a reason from.
+        # Mailgun says that the address is dead, but its words give no reason.
         return Kind.HARD_BOUNCE, Cause.UNDETERMINED
     return bounce_kind(classification.cause), classification.cause
 

@@ -1,12 +1,12 @@
-"""Mailgun's webhooks of the older sort: one event as a form, translated into the shape of today's.
+"""Mailgun's older webhooks: one event as a form, translated into the shape of today's webhooks.
 
 Sources: the page that Mailgun printed until 2018, github.com/mailgun/documentation source/user_manual.rst ("Tracking
-Deliveries", "Tracking Failures"). Accounts that never renewed their webhooks still send these. The event's time is
-the one that is signed, and nobody documents whether a retry is signed anew: so only what may repeat (an open, a click)
-is told apart by it.
+Deliveries", "Tracking Failures"). Accounts that never renewed their webhooks still send these. The event's
+time is the signed one, and it is not documented whether a retry is signed again: so the time distinguishes only events
+that may repeat (an open, a click).
 
-The sender's own variables stand among Mailgun's fields. Where one has the name of a field, the field comes first,
-except that timestamp, token and signature come last.
+The sender's own variables are among Mailgun's fields. If one has the name of a field, the field comes first, but
+timestamp, token and signature come last.
 """
 
 from collections.abc import Iterable
@@ -32,15 +32,15 @@ _VENDOR_FIELDS = frozenset(
         *("device-type", "client-type", "client-name", "client-os", "attachment-count", "message-url"),
     }
 )
-# Their names for what is `failed` today, and the reason that this name stands for.
+# Former names of `failed`, and the reason that each stands for.
 _FAILURES: dict[str, str] = {"bounced": "bounce", "dropped": ""}
 _REPEATABLE = frozenset({"opened", "clicked"})
 
-Form = dict[str, Any]  # a text for each field, an array of texts where its name repeats
+Form = dict[str, Any]  # a text for each field, an array of texts if its name repeats
 
 
 def is_form(body: bytes, content_type: str) -> bool:
-    """True for the two ways in which forms are sent; curl calls JSON a form as well, and that is read as JSON."""
+    """True for the two content types of forms; curl sends JSON as a form too, which is read as JSON."""
     return content_type.lower().startswith(_CONTENT_TYPES) and not body.lstrip().startswith(b"{")
 
 
@@ -81,12 +81,12 @@ def signature_fields(form: Form) -> dict[str, str]:
 
 
 def without_signature(form: Form) -> Form:
-    """The form without token and signature; its timestamp is the event's time as well."""
+    """The form without token and signature; its timestamp is also the event's time."""
     return {name: value for name, value in form.items() if name not in _SIGNATURE_FIELDS[1:]}
 
 
 def event_in_todays_shape(form: Form) -> dict[str, Any]:
-    """The form as Mailgun would write it today under `event-data`; raises UnreadablePayload when it names no event."""
+    """The form as Mailgun would write it today under `event-data`; raises UnreadablePayload if it names no event."""
     fields = {name: _values(form, name)[0] for name in form}
     name = fields.get("event")
     if not name:
@@ -112,7 +112,7 @@ def event_in_todays_shape(form: Form) -> dict[str, Any]:
 
 
 def vendor_words(form: Form) -> str:
-    """What the form itself calls its event: "bounced", "dropped/hardfail"."""
+    """The form's own name of its event: "bounced", "dropped/hardfail"."""
     words = [
         text({"word": _values(form, field)[0]}, "word", WORD_LIMIT) for field in ("event", "reason") if field in form
     ]
@@ -120,7 +120,7 @@ def vendor_words(form: Form) -> str:
 
 
 def key_parts(form: Form, raw: bytes) -> tuple[str | bytes | None, ...]:
-    """What names the event: nothing in a form is an id of it."""
+    """The identity of the event: a form has no id for it."""
     fields = {name: _values(form, name)[0] for name in form}
     message_id = fields.get("Message-Id") or fields.get("message-id")
     if not message_id:
@@ -132,7 +132,7 @@ def key_parts(form: Form, raw: bytes) -> tuple[str | bytes | None, ...]:
 
 
 def as_json(form: Form) -> bytes:
-    """The form without its signature as a JSON object: what is kept as the event's own words."""
+    """The form without its signature, as a JSON object: the raw bytes of the event."""
     return msgspec.json.encode(without_signature(form))
 
 

@@ -27,11 +27,11 @@ from worker.providers.webhook_request import WebhookRequest
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
-# As Mailgun's other webhooks do. The mail is not signed, nor its envelope: what was signed is accepted for one only.
+# Like Mailgun's other webhooks. Neither the mail nor its envelope is signed: a signature is accepted for one mail only.
 
 
 class RouteSignature(TokenSignature, frozen=True):
-    """The same in a form that carries a whole mail: Mailgun takes none over 25 MB."""
+    """The scheme for a form with a whole mail: Mailgun accepts none over 25 MB."""
 
     unproven_bytes: ClassVar[int | None] = 25 * 1024 * 1024
 
@@ -46,19 +46,19 @@ MARKS = flag("spam_filter_marks")  # the domain's spam filter adds its headers: 
 
 
 def believes_marks(source: Source) -> bool:
-    """True when the operator says that Mailgun writes the header of the verdict, so that no sender can."""
+    """True if the operator says that Mailgun writes the header with the verdict, so that no sender can."""
     return MARKS.of(source)
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Takes what was signed for one mail, unless anybody may post here."""
+    """Accepts a signature for one mail only, unless everybody may post to the source."""
     if is_open(bound.source):
         return bound
     return msgspec.structs.replace(bound, welcome=partial(_welcome, window_seconds=seconds_remembered(bound.source)))
 
 
 def _welcome(request: WebhookRequest, *, window_seconds: int) -> Verdict:
-    """Names what was signed and the mail that came with it."""
+    """The verdict, with the signed token and the mail that came with it."""
     try:
         content_type = request.headers.get("content-type", "")
         fields = dict(pick_any_form_pairs(request.body, content_type, "Mailgun route", _READ_FIELDS))
@@ -70,12 +70,12 @@ def _welcome(request: WebhookRequest, *, window_seconds: int) -> Verdict:
 
 
 def unwrap_for(source: Source) -> Unwrap:
-    """Hears of DKIM where the operator says that the marks are Mailgun's."""
+    """Reads verdicts on DKIM if the operator says that Mailgun writes the marks."""
     return partial(unwrap, believes_marks=believes_marks(source))
 
 
 def unwrap(envelope: Envelope, *, believes_marks: bool = False) -> ReceivedMail:
-    """The mail in `body-mime`, its envelope as Mailgun tells it."""
+    """The mail in `body-mime`, with its envelope as Mailgun reports it."""
     fields = dict(pick_any_form_pairs(envelope.body, envelope.content_type, "Mailgun route", _READ_FIELDS))
     message = fields.get("body-mime", b"")
     if not message.strip():

@@ -2,11 +2,11 @@
 
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
 
-The event is not signed: anybody who sees one signature can put any event beside it. So what was signed is accepted for
-one event only, for as long as its time is, and at one source or another that has the same key.
+The event is not signed: anybody who sees one signature can send any event with it. So a signature is accepted for one
+event only, as long as its time is accepted, at all sources with the same key together.
 
-Nothing stands between time and token in what is signed. Digits at the beginning of a token could be read as the end of
-the time: a time must have its ten digits, and what is remembered is both together.
+There is no separator between the signed time and token. Digits at the beginning of a token could be read as the end of
+the time: so a time must have ten digits, and both are remembered together.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ DEFAULT_MAX_AGE_SECONDS = 9 * 3600  # Mailgun retries for about 8 hours, perhaps
 
 
 class _Signature(Struct, gc=False):
-    """The fields of the signature; what else stands there is skipped."""
+    """The fields of the signature; others are skipped."""
 
     timestamp: str | int | None = None
     token: str | None = None
@@ -63,20 +63,20 @@ _UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 class TokenSignature(Struct, frozen=True):
-    """An event of a subaccount is signed twice, with its own key and with the primary account's: either is enough."""
+    """The scheme. An event of a subaccount is signed with its own key and with the primary account's: one is enough."""
 
-    unproven_bytes: ClassVar[int | None] = 5 * 1024 * 1024  # forms carry the mail that came back
+    unproven_bytes: ClassVar[int | None] = 5 * 1024 * 1024  # forms contain the returned mail
     options: ClassVar[tuple[Option[Any], ...]] = TIME_OPTIONS
 
     def bind(self, source: Source) -> Refuse:
-        """The scheme with the source's secrets, and with what is fresh there."""
+        """The scheme with the source's secrets and age limits."""
         freshness = freshness_of(source, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS)
         return partial(self._refuse, secrets=source.secrets, freshness=freshness)
 
     def _refuse(
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
-        """None when a signature fits under one of the source's keys and is recent."""
+        """None if a signature matches one of the source's keys and is recent."""
         signature = _signature(request)
         timestamp, token = _timestamp_text(signature.timestamp), signature.token
         signatures = [text for text in (signature.signature, signature.parent_signature) if text]
@@ -101,8 +101,8 @@ class TokenSignature(Struct, frozen=True):
 
 
 def seconds_remembered(source: Source) -> int:
-    """For how long what was signed for this source must not be taken for anything else."""
-    # Another source with this key may take it for longer than this one.
+    """How long a signature for this source must not be accepted for anything else."""
+    # Another source with this key may accept it for longer than this one.
     return max(
         freshness_of(source, default_max_age_seconds=DEFAULT_MAX_AGE_SECONDS).seconds_of_use,
         DEFAULT_MAX_AGE_SECONDS + DEFAULT_MAX_AHEAD_SECONDS,
@@ -110,9 +110,9 @@ def seconds_remembered(source: Source) -> int:
 
 
 def accept_once(request: WebhookRequest, *, used_for: bytes, window_seconds: int) -> Accepted:
-    """The verdict on an authentic request: it names what was signed, and what that is good for from now on.
+    """The verdict on an authentic request, with the signed token and the content that it is used for.
 
-    `used_for` is all that will be read from the request.
+    `used_for` is everything that will be read from the request.
     """
     signature = _signature(request)
     return Accepted(
@@ -125,7 +125,7 @@ def accept_once(request: WebhookRequest, *, used_for: bytes, window_seconds: int
 
 
 def signed_event(request: WebhookRequest) -> bytes:
-    """The event beside the signature in a spelling of its own, so that the same event is the same bytes."""
+    """The event in one spelling, so that the same event is the same bytes."""
     content_type = request.headers.get("content-type", "")
     written = request.body
     try:

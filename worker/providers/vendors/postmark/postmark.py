@@ -1,10 +1,10 @@
-"""Postmark: one JSON object a webhook, `RecordType` says of what kind, nothing is signed.
+"""Postmark: one JSON object per webhook, whose `RecordType` names its sort; nothing is signed.
 
 Sources: postmarkapp.com/developer/webhooks (bounce, spam-complaint, delivery, open-tracking, click and
 subscription-change pages) and postmarkapp.com/developer/api/bounce-api (bounce types).
 
-A wrong password is answered 401, and Postmark does not send again what got a 401: change the password on both
-sides at once, or keep the old one among the secrets until the webhook has the new one.
+A wrong password is answered 401, after which Postmark does not send again: change the password on both sides at once,
+or keep the old one among the secrets until the webhook has the new one.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,8 +46,8 @@ class BounceType(Struct, frozen=True, kw_only=True):
     refined: bool = False  # the server's own words in `Details` may say more than the type
 
 
-# Postmark's own skills repository numbers some of these differently from its API: the name is asked first,
-# the number only where the name is missing or new.
+# Postmark's own skills repository numbers some of these differently from its API: the name comes first, the number
+# only if the name is missing or new.
 BOUNCE_TYPES: dict[str, BounceType] = {
     "HardBounce": BounceType(code=1, kind=Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, refined=True),
     "Transient": BounceType(code=2, kind=Kind.DEFERRED, cause=Cause.UNDETERMINED, refined=True),
@@ -57,7 +57,7 @@ BOUNCE_TYPES: dict[str, BounceType] = {
     "AutoResponder": BounceType(code=64, kind=Kind.OTHER, cause=Cause.AUTO_REPLY),
     "AddressChange": BounceType(code=128, kind=Kind.OTHER, cause=Cause.ADDRESS_CHANGED),
     "DnsError": BounceType(code=256, kind=Kind.SOFT_BOUNCE, cause=Cause.DNS_FAILURE),
-    # The receiving filter's word, not a reader's: no complaint.
+    # A verdict of the receiving filter, not of a reader, so it is not a complaint.
     "SpamNotification": BounceType(code=512, kind=Kind.BLOCKED, cause=Cause.CONTENT),
     "OpenRelayTest": BounceType(code=1024, kind=Kind.OTHER, cause=Cause.NONE),
     "Unknown": BounceType(code=2048, kind=Kind.SOFT_BOUNCE, cause=Cause.UNDETERMINED, refined=True),
@@ -92,7 +92,7 @@ VOCABULARY: dict[str, tuple[Kind, Cause]] = {
     "Inbound": (Kind.OTHER, Cause.NONE),
 } | {f"Bounce/{name}": (bounce.kind, bounce.cause) for name, bounce in BOUNCE_TYPES.items()}
 
-# What a suppression repeats, and what it is where no other webhook tells of it.
+# What a suppression repeats, and its meaning if no other webhook reports it.
 _ECHOES = {"HardBounce": Cause.SUPPRESSED_BY_PROVIDER, "SpamComplaint": Cause.COMPLAINED_AT_PROVIDER}
 _REPEATED = {
     "HardBounce": (Kind.HARD_BOUNCE, Cause.UNDETERMINED),
@@ -103,7 +103,7 @@ ONLY_CHANGES = flag("only_subscription_changes")
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
-# What Postmark posts when a webhook is made or tried out, and prints in its documentation.
+# The samples that Postmark posts when a webhook is created or tested, and shows in its documentation.
 SAMPLE_MESSAGE_IDS = frozenset({"883953f4-6105-42a2-a16a-77a8eac79483", "00000000-0000-0000-0000-000000000000"})
 _SAMPLE_ID = "42"
 
@@ -116,14 +116,14 @@ class _Record(Struct, frozen=True, kw_only=True, gc=False):
     envelope: Envelope
     name: str  # RecordType
     content: dict[str, Any]
-    is_only_news: bool  # the source gets changes of the suppression list, and neither bounces nor complaints
+    is_only_news: bool  # the source receives changes of the suppression list, but neither bounces nor complaints
 
 
 _Reader = Callable[[_Record], FeedbackEvent]
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Lets changes of the suppression list be news where the operator says that nothing else comes in."""
+    """Makes changes of the suppression list count if the operator says that nothing else arrives."""
     is_only_news = ONLY_CHANGES.of(bound.source)
     return msgspec.structs.replace(bound, parse=partial(parse, is_only_news=is_only_news))
 
@@ -193,7 +193,7 @@ def _kind_and_cause(bounce: BounceType, classification: Classification, *, inact
     ):
         cause = classification.cause
     if inactive and kind is Kind.DEFERRED:
-        # Postmark has given up and suppressed the address: what was on its way is a bounce now.
+        # Postmark has given up and suppressed the address: the waiting message is a bounce now.
         kind = Kind.SOFT_BOUNCE
     elif inactive and kind is Kind.SOFT_BOUNCE:
         kind = Kind.HARD_BOUNCE
@@ -218,9 +218,9 @@ def _click(record: _Record) -> FeedbackEvent:
 
 
 def _subscription_change(record: _Record) -> FeedbackEvent:
-    """What a change of the suppression list means.
+    """The meaning of a change of the suppression list.
 
-    Only the recipient's own wish counts. What repeats a bounce or a complaint counts where nothing else tells of them.
+    Only the recipient's own wish counts. A repetition of a bounce or a complaint counts if nothing else reports them.
     """
     content = record.content
     suppressed = content.get("SuppressSending")
@@ -254,7 +254,7 @@ def _subscription_change(record: _Record) -> FeedbackEvent:
 
 
 def _inbound(record: _Record) -> FeedbackEvent:
-    # Somebody wrote to us: the addresses inside are no contact's feedback.
+    # Somebody wrote to us: the addresses are not feedback about contacts.
     return _event(record, None, "Date", Kind.OTHER)
 
 

@@ -1,9 +1,9 @@
-"""Postmark's inbound webhook: a mail as JSON, whole in `RawEmail` where the server is told to include it.
+"""Postmark's inbound webhook: a mail as JSON, whole in `RawEmail` if the server is set up to include it.
 
 https://postmarkapp.com/developer/webhooks/inbound-webhook
 Without RawEmail the mail is put together again from its headers and attachments: a report's parts come as
 attachments. How Postmark names the parts of a report is not documented, so RawEmail is what the page asks for.
-Postmark tells no verdict on DKIM, only SpamAssassin's words in headers that a sender might write as well.
+Postmark reports no verdict on DKIM, only SpamAssassin's words in headers that a sender could write too.
 """
 
 import base64
@@ -32,7 +32,7 @@ _ALSO_FIELDS = (("From", "From"), ("To", "To"), ("Subject", "Subject"), ("Date",
 
 
 def unwrap(envelope: Envelope) -> ReceivedMail:
-    """The mail in RawEmail, or one put together from the rest; its envelope as Postmark tells it."""
+    """The mail in RawEmail, or one put together from the rest; with its envelope as Postmark reports it."""
     values = json_payload.decode_object(envelope.body, "Postmark inbound mail")
     if "RecordType" in values:
         raise UnreadablePayload(
@@ -62,12 +62,12 @@ def _headers(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _return_path(values: Mapping[str, Any]) -> str | None:
-    """MAIL FROM, where Postmark hands on the field that its server wrote on top of all others."""
+    """MAIL FROM, if Postmark passes on the field that its server wrote on top of all others."""
     return next((envelope_address(value) for name, value in _headers(values) if name.lower() == "return-path"), None)
 
 
 def _put_together(values: Mapping[str, Any]) -> bytes:
-    """The mail as far as the JSON tells it: its headers, its text, its attachments as parts."""
+    """The mail as far as the JSON has it: headers, text, and attachments as parts."""
     headers = _headers(values)
     parts = [("text/plain; charset=utf-8", (json_payload.text(values, "TextBody") or "").encode("utf-8", "replace"))]
     parts += _attachments(values)
@@ -102,7 +102,7 @@ def _attachments(values: Mapping[str, Any]) -> list[tuple[str, bytes]]:
         try:
             parts.append((kind, base64.b64decode(content)))
         except (binascii.Error, ValueError):
-            continue  # the other parts may tell enough
+            continue  # the other parts may be enough
     return parts
 
 

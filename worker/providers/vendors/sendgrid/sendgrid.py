@@ -30,7 +30,7 @@ from worker.providers.vendors.sendgrid.sendgrid_bounce import BOUNCE_CLASSES, se
 SIGNATURE_HEADER = "x-twilio-email-event-webhook-signature"
 TIMESTAMP_HEADER = "x-twilio-email-event-webhook-timestamp"
 
-# SendGrid retries for 24 hours and does not say whether it signs again; an older one is a replay.
+# SendGrid retries for 24 hours and does not say whether it signs again; older requests are replays.
 DEFAULT_MAX_AGE_SECONDS = 48 * 3600
 
 # -- What its events are -------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ EVENT_KINDS: dict[str, Kind] = {
     "processed": Kind.ACCEPTED,
     "deferred": Kind.DEFERRED,
     "delivered": Kind.DELIVERED,
-    "bounce": Kind.SOFT_BOUNCE,  # and which one in truth is decided below
+    "bounce": Kind.SOFT_BOUNCE,  # the code below decides which one it is
     "dropped": Kind.DROPPED,
     "open": Kind.OPENED,
     "click": Kind.CLICKED,
@@ -83,21 +83,21 @@ VOCABULARY: dict[str, tuple[Kind, Cause]] = (
 
 # -- How it is read ------------------------------------------------------------------------------------------
 
-# The console's "Test Your Integration" sends one of each event for nobody, with these same values each time.
+# The console's "Test Your Integration" sends one event of each sort for nobody, always with these values.
 TEST_SMTP_ID = "<14c5d75ce93.dfd.64b469@ismtpd-555>"
 TEST_ADDRESS = "example@test.com"
 
-# What makes an event this one. sg_event_id is not among it: it can change when SendGrid sends it again.
+# The fields that identify an event. Without sg_event_id, which can change when SendGrid sends it again.
 _KEY_FIELDS = ("event", "email", "sg_message_id", "smtp-id", "timestamp")
 _FURTHER_KEY_FIELDS = ("response", "attempt", "reason", "type", "url", "asm_group_id", "ip", "useragent")
-_KEY_FIELDS_BY_EVENT: dict[str, tuple[str, ...]] = {  # of those that come by the million, what they can have
+_KEY_FIELDS_BY_EVENT: dict[str, tuple[str, ...]] = {  # the fields of the most frequent events
     "processed": _KEY_FIELDS,
     "delivered": (*_KEY_FIELDS, "response"),
     "deferred": (*_KEY_FIELDS, "response", "attempt"),
     "open": (*_KEY_FIELDS, "ip", "useragent"),
 }
 _ALL_KEY_FIELDS = (*_KEY_FIELDS, *_FURTHER_KEY_FIELDS)
-# The sender's own arguments stand among SendGrid's keys at the top level: all that is not listed here.
+# The sender's own arguments are among SendGrid's keys at the top level: all keys that are not listed here.
 _VENDOR_FIELDS = frozenset(
     {
         *_ALL_KEY_FIELDS,
@@ -114,17 +114,17 @@ _BATCH = BatchBody("SendGrid webhook body")
 
 
 def parse(envelope: Envelope) -> list[FeedbackEvent]:
-    """One event for each element; an unreadable one becomes an event `malformed` that changes nothing."""
+    """One event for each element; an unreadable one becomes an event `malformed` without effect."""
     return read_elements(_BATCH.elements(envelope.body), envelope, _read_event)
 
 
 class _Reading(Struct, frozen=True, kw_only=True, gc=False):
-    """What an element says beyond the fields that all have."""
+    """The parts of an element that depend on its event."""
 
     kind: Kind
     cause: Cause = Cause.NONE
     vendor_event: str
-    words: str = "reason"  # the field that holds what the server said
+    words: str = "reason"  # the field with the server's words
     failure: Classification | None = None
     scope: str | None = None
     recognised: bool = True
@@ -159,7 +159,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
     )
 
 
-# Events whose name says all.
+# Events that need nothing but their name.
 _PLAIN: dict[str, _Reading] = {
     name: _Reading(kind=EVENT_KINDS[name], cause=VOCABULARY[name][1], vendor_event=name, words=words)
     for name, words in (
@@ -209,7 +209,7 @@ def _words(values: Mapping[str, Any], key: str) -> str | None:
 
 
 def _campaign(values: Mapping[str, Any]) -> str | None:
-    """Of Marketing Campaigns: mail that was sent by the API has none."""
+    """The campaign of Marketing Campaigns; mail that was sent by the API has none."""
     for field in ("singlesend_id", "marketing_campaign_id"):
         if field in values:
             return json_payload.text(values, field)
@@ -219,7 +219,7 @@ def _campaign(values: Mapping[str, Any]) -> str | None:
 def _message_id(values: Mapping[str, Any]) -> str | None:
     sg_message_id = values.get("sg_message_id")
     if isinstance(sg_message_id, str) and sg_message_id:
-        # What precedes the first dot is the X-Message-Id that the sending API answered with.
+        # The part before the first dot is the X-Message-Id in the answer of the sending API.
         return fit_text(sg_message_id.partition(".")[0], MESSAGE_ID_LIMIT)
     smtp_id = values.get("smtp-id")
     if isinstance(smtp_id, str) and smtp_id:

@@ -1,4 +1,4 @@
-"""What SendGrid calls a bounce, weighed against what the receiving server said.
+"""Reads SendGrid's bounces: its classification, weighed against the words of the receiving server.
 
 https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications
 """
@@ -10,10 +10,10 @@ from worker.providers.classification.failure import Classification
 
 
 class BounceClass(Struct, frozen=True, gc=False):
-    """What a `bounce_classification` stands for, with `type` bounce and with `type` blocked.
+    """The meaning of a `bounce_classification`, with `type` bounce and with `type` blocked.
 
-    The server's own words and codes are believed over it, but only for a kind that is in `overruled_by`:
-    a block by reputation stays one, whatever address the refusal happens to quote.
+    The server's words and codes overrule it, but only if they give a kind in `overruled_by`: a block by
+    reputation stays one, even if the refusal quotes an address.
     """
 
     bounce: tuple[Kind, Cause]
@@ -23,7 +23,7 @@ class BounceClass(Struct, frozen=True, gc=False):
 
 _ANY = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.BLOCKED})
 _UNCLASSIFIED = BounceClass(
-    # SendGrid puts the address on its own list for good, without a reason that anyone could read.
+    # SendGrid puts the address on its own list for good, without a readable reason.
     bounce=(Kind.HARD_BOUNCE, Cause.UNDETERMINED),
     blocked=(Kind.BLOCKED, Cause.POLICY),
     overruled_by=_ANY,
@@ -51,7 +51,7 @@ BOUNCE_CLASSES: dict[str, BounceClass] = {
     ),
     "unclassified": _UNCLASSIFIED,
 }
-# Older payloads say it shorter.
+# The shorter words of older payloads.
 BOUNCE_CLASSES["invalid"] = BOUNCE_CLASSES["invalid address"]
 BOUNCE_CLASSES["technical"] = BOUNCE_CLASSES["technical failure"]
 BOUNCE_CLASSES["frequency"] = BOUNCE_CLASSES["frequency or volume too high"]
@@ -79,14 +79,14 @@ def _overrules(classification: Classification, bounce_class: BounceClass, bounce
     if classification.cause is Cause.POLICY and bounce_class.bounce[0] is Kind.BLOCKED:
         return False  # SendGrid's class says more than "refused by some rule"
     if classification.kind is Kind.HARD_BOUNCE and bounce_type == "blocked":
-        # SendGrid goes on mailing what it calls blocked; only a plain bad address says otherwise.
+        # SendGrid goes on mailing to addresses that it calls blocked; only a clearly bad address is different.
         is_address_class = bounce_class is BOUNCE_CLASSES["invalid address"]
         return is_address_class and (classification.enhanced_status or "").startswith("5.1.")
     return True
 
 
 def _says_why(classification: Classification) -> bool:
-    """True when codes and words gave a reason: a bare 554 or "rejected" gives none, a code 5.7.x does."""
+    """True if codes and words gave a reason: a bare 554 or "rejected" gives none, a code 5.7.x does."""
     if classification.cause is Cause.POLICY:
         return (classification.enhanced_status or "")[2:4] == "7."
     return classification.cause is not Cause.UNDETERMINED

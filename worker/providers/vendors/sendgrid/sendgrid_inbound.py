@@ -1,9 +1,9 @@
 """Twilio SendGrid Inbound Parse with "POST the raw, full MIME message": a form with the mail in `email`.
 
 https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
-A security policy adds a signature, of the time and the body as the Event Webhook's is
-(https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks). That it stands in
-the same two headers was read in an example of Twilio's own, not in that page.
+A security policy adds a signature of the time and the body, like that of the Event Webhook
+(https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks). The same
+two headers carry it according to an example of Twilio, not according to that page.
 """
 
 import re
@@ -34,7 +34,7 @@ _DKIM_PASS = re.compile(r"@([A-Za-z0-9._-]+)\s*:\s*pass\b", re.IGNORECASE)
 
 
 def unwrap(envelope: Envelope) -> ReceivedMail:
-    """The mail in `email`, its envelope as SendGrid tells it."""
+    """The mail in `email`, with its envelope as SendGrid reports it."""
     fields = decode_any_form(envelope.body, envelope.content_type, "SendGrid Inbound Parse")
     message = fields.get("email", b"")
     if not message.strip():
@@ -53,7 +53,7 @@ def unwrap(envelope: Envelope) -> ReceivedMail:
 
 
 def _envelope(written: bytes) -> tuple[str | None, str | None]:
-    """Sender and recipient; None for what is not told, or where several recipients leave a choice."""
+    """Sender and recipient; None if they are not reported, or for several recipients."""
     try:
         values = json_payload.decode_object(written, "SendGrid envelope")
     except UnreadablePayload:

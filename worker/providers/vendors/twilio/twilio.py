@@ -1,9 +1,9 @@
-"""Twilio Messaging: a form for each change of a message's status, or Event Streams in JSON; both signed with the URL.
+"""Twilio Messaging: a form for each change of a message's status, or Event Streams in JSON; all signed with the URL.
 
 https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
 
 Incoming messages may come to the same URL: the keywords by which people opt out and in are read from them. Not
-documented: how a URL with user and password is signed (both ways are tried), and whether Event Streams ever tell
+documented: how a URL with user and password is signed (both ways are tried), and whether Event Streams ever have
 `OptOutType` (the default keywords are read from the text there).
 """
 
@@ -66,8 +66,8 @@ OPT_OUT_TYPES: dict[str, tuple[Kind, Cause]] = {
     "START": (Kind.RESUBSCRIBE, Cause.NONE),
     "HELP": (Kind.OTHER, Cause.NONE),
 }
-# What Twilio itself obeys without Advanced Opt-Out, where the message is this word alone. `YES` opts in too, but it
-# is an answer to many a question, and would take back an opt-out that the person made elsewhere.
+# The words that Twilio obeys without Advanced Opt-Out if a message has no other. `YES` opts in too, but it answers many
+# questions, and would take back an opt-out that the person made elsewhere.
 DEFAULT_KEYWORDS: dict[str, str] = {
     **dict.fromkeys(("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"), "STOP"),
     **dict.fromkeys(("START", "UNSTOP"), "START"),
@@ -100,7 +100,7 @@ _BATCH = BatchBody("Twilio Event Streams")
 
 
 def elements(envelope: Envelope) -> Iterable[Element] | None:
-    """Those of Event Streams; a form is one event."""
+    """The events of Event Streams; a form is one event."""
     return _BATCH.elements(envelope.body) if _is_stream(envelope.body) else None
 
 
@@ -133,7 +133,7 @@ def _is_stream(body: bytes) -> bool:
 
 
 class _Told(Struct, frozen=True, kw_only=True, gc=False):
-    """What a form and an element of Event Streams both tell."""
+    """The content that a form and an element of Event Streams have in common."""
 
     status: str  # in lower case
     sender: str | None
@@ -173,7 +173,7 @@ def _read_element(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Fee
 
 
 def _status(name: str, stated: str | None) -> str:
-    """The status that an event of Event Streams tells of; of another product's event its whole name."""
+    """The status in an event of Event Streams; for an event of another product, its whole name."""
     if not name.startswith(STREAM_PREFIX):
         return name
     return (stated or name.removeprefix(STREAM_PREFIX)).lower()
@@ -189,7 +189,7 @@ def _event(report: _Told, raw: bytes, envelope: Envelope) -> FeedbackEvent:
     if any(":" in (party or "") for party in (report.sender, report.recipient)):
         kind, cause, person = Kind.OTHER, Cause.NONE, None
     elif inbound and kind is Kind.OTHER:
-        person = None  # somebody wrote to us: no feedback about a message of ours
+        person = None  # somebody wrote to us: this is not feedback about our message
     return new_event(
         envelope,
         raw,

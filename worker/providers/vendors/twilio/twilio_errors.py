@@ -76,7 +76,7 @@ TWILIO_CODES: dict[int, tuple[Kind, Cause]] = {
     21617: _TOO_LARGE,
     21635: _NO_MOBILE,  # a landline
     21657: _SET_UP_WRONG,  # a sender id that is not taken there
-    21659: _SET_UP_WRONG,  # 'From' is no number of Twilio's
+    21659: _SET_UP_WRONG,  # 'From' is not a number of Twilio's
     21660: _SET_UP_WRONG,  # 'From' is another account's
     21661: _SET_UP_WRONG,  # 'From' can send no texts
     21703: _SET_UP_WRONG,  # a Messaging Service without numbers

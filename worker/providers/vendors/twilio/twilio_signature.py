@@ -2,11 +2,11 @@
 
 https://www.twilio.com/docs/usage/webhooks/webhooks-security
 
-Names and values are signed one behind the other with nothing between, and behind the URL: whoever has seen one request
-may cut the same bytes into other fields, and a person who texts us writes some of these bytes. The names of fields are
-not a closed list, so that the bytes alone do not tell which way is Twilio's. But what is read must stand in them once:
-a form is refused if another field, or the URL, holds what could be read as the status, the code, the parties or the
-ids of a message.
+Names and values are signed without separators, after the URL: anybody who has seen one request can split the same bytes
+into other fields, and a person who texts us writes some of these bytes. The names of fields are not a closed list, so
+the bytes do not show which split is Twilio's. But everything that is read must occur in them once: a form is refused if
+another field, or the URL, contains something that could be read as the status, the code, the parties or the ids of a
+message.
 """
 
 import re
@@ -22,16 +22,16 @@ from worker.providers.verdict import Refused
 from worker.providers.webhook_request import WebhookRequest
 
 SIGNATURE_HEADER = "x-twilio-signature"
-BODY_HASH_PARAMETER = "bodySHA256"  # of a body that is no form
+BODY_HASH_PARAMETER = "bodySHA256"  # of a body that is not a form
 
-# A text message with its ten pictures' addresses and what add-ons say of it; more is no form of Twilio's.
+# A text message with its ten pictures' addresses and what add-ons say of it; more is not a form of Twilio's.
 LARGEST_FORM_BYTES = 64 * 1024
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 _NAME = re.compile(r"[A-Z][a-z][A-Za-z0-9_]*")
 _ACCOUNT = "AccountSid"
-# What is read of a form, and how Twilio writes it: so that none of these ends in the middle of what follows it.
+# The fields that are read, and their forms at Twilio, so that none of them ends in the middle of the next one.
 _SHAPES: dict[str, re.Pattern[bytes]] = {
     _ACCOUNT: re.compile(rb"AC[0-9a-f]+"),
     "ErrorCode": re.compile(rb"[0-9]{0,6}"),
@@ -51,15 +51,15 @@ _LIKE_A_FIELD = re.compile(
     rb"|OptOutType[A-Z]|(?:From|To)(?:\+[0-9]{5}|[a-z]{3,}:)"
 )
 _ACCOUNT_IN_URL = re.compile(r"AccountSidAC[0-9a-f]")
-# A text that takes an opt-out back must have been all that the person wrote.
+# A text that takes an opt-out back must be the whole text of the person.
 _CONSENTS = frozenset({b"START", b"UNSTOP"})
 
 
 class TwilioSignature(SignedForm, frozen=True, kw_only=True):
-    """The signature over URL and form; of JSON the URL alone is signed, and carries the body's hash."""
+    """The signature over URL and form. For JSON only the URL is signed, which contains the body's hash."""
 
     def signed_fields(self, request: WebhookRequest) -> Sequence[Field] | Refused:
-        """The form's fields; none for a body whose hash stands in the URL."""
+        """The form's fields; none for a body whose hash is in the URL."""
         stated = request.query.get(BODY_HASH_PARAMETER)
         if any(_ACCOUNT_IN_URL.search(text) for text in (request.raw_query, *request.query, *request.query.values())):
             return ambiguous_form("the URL holds fields of a form")
@@ -94,7 +94,7 @@ class TwilioSignature(SignedForm, frozen=True, kw_only=True):
 
 
 def ambiguity(fields: Sequence[Field]) -> str | None:
-    """Why the same bytes could be cut into other fields that tell something else; None when they could not."""
+    """Why the same bytes could be cut into other fields that tell something else; None if they could not."""
     return next(chain(_in_names(fields), _in_values(fields)), None)
 
 
