@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Executor, store_errors
 from worker.store.row import Row
 
@@ -24,10 +25,11 @@ _ADD = """
 _EXISTING = "SELECT name FROM accounts WHERE name = ANY ($1::text[])"
 _NAMES = "SELECT name FROM accounts ORDER BY name LIMIT $1"
 _LIST = f"SELECT {Account.select_list()} FROM accounts WHERE $1::text IS NULL OR name = $1 ORDER BY name"  # noqa: S608 - the column list is made of the names above
-_CHANGE = f"""
-    UPDATE accounts SET time_zone = coalesce($2, time_zone), summary_recipients = coalesce($3, summary_recipients)
-     WHERE name = $1 RETURNING {Account.select_list()}
-"""  # noqa: S608 - as above
+_CHANGE = NamedStatement(f"""
+    UPDATE accounts SET time_zone = coalesce(:time_zone, time_zone),
+           summary_recipients = coalesce(:summary_recipients, summary_recipients)
+     WHERE name = :name RETURNING {Account.select_list()}
+""")  # noqa: S608 - as above
 _TIME_ZONES = "SELECT name FROM pg_timezone_names WHERE name NOT LIKE 'posix/%' AND name <> 'posixrules'"
 
 
@@ -83,7 +85,8 @@ async def change_account(
     Raises StoreUnavailable.
     """
     with store_errors("changing an account"):
-        rows = Account.rows(await executor.fetch(_CHANGE, name, time_zone, summary_recipients))
+        arguments = _CHANGE(name=name, time_zone=time_zone, summary_recipients=summary_recipients)
+        rows = Account.rows(await executor.fetch(*arguments))
     return rows[0] if rows else None
 
 

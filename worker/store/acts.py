@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import DATABASE_ERRORS, Connection, Executor, store_errors
 from worker.store.row import Row
 
@@ -43,6 +44,9 @@ _INSERT = f"""
     RETURNING id
 """  # noqa: S608 - made of the names above
 _FIND = f"SELECT {StoredAct.select_list()} FROM acts"  # noqa: S608 - as above
+_FIND_BY_KEY = NamedStatement(f"""
+    {_FIND} WHERE coalesce(token_id, 0) = coalesce(:token_id::bigint, 0) AND actor = :actor AND idempotency_key = :key
+""")
 
 
 async def insert_act(connection: Connection, act: Act) -> int | None:
@@ -58,12 +62,7 @@ async def insert_act(connection: Connection, act: Act) -> int | None:
 async def find_act(executor: Executor, token_id: int | None, actor: str, idempotency_key: str) -> StoredAct | None:
     """The act of the token, or of the actor without one, with this key, or None. Raises StoreUnavailable."""
     with store_errors("looking up an act"):
-        records = await executor.fetch(
-            f"{_FIND} WHERE coalesce(token_id, 0) = coalesce($1::bigint, 0) AND actor = $2 AND idempotency_key = $3",
-            token_id,
-            actor,
-            idempotency_key,
-        )
+        records = await executor.fetch(*_FIND_BY_KEY(token_id=token_id, actor=actor, key=idempotency_key))
     return next(iter(StoredAct.rows(records)), None)
 
 

@@ -1,19 +1,21 @@
 """Finds contacts that were folded under another policy than the active one, some ids at a time."""
 
 from worker.store.contact_rows import ContactRow
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 
 # Contacts without an entry whose order matters are the same under any policy, whatever their policy id is.
 _ORDERED = f"""
     SELECT {ContactRow.select_list()} FROM contacts
-     WHERE id BETWEEN $1 AND $2 AND latest_ordered_at IS NOT NULL AND ($3::text IS NULL OR account = $3)
+     WHERE id BETWEEN :first AND :last AND latest_ordered_at IS NOT NULL
+       AND (:account::text IS NULL OR account = :account)
 """  # noqa: S608 - the column list is made of the names in this room
-_WITH_ORDERED = f"{_ORDERED} ORDER BY id LIMIT $4"
-_LOCK_OVERTAKEN = f"""
-    {_ORDERED} AND policy_id < $5
-       AND NOT EXISTS (SELECT FROM refolds WHERE contact_id = contacts.id AND refolds.policy_id = $5)
-     ORDER BY id LIMIT $4 FOR NO KEY UPDATE
-"""
+_WITH_ORDERED = NamedStatement(f"{_ORDERED} ORDER BY id LIMIT :limit")
+_LOCK_OVERTAKEN = NamedStatement(f"""
+    {_ORDERED} AND policy_id < :policy_id
+       AND NOT EXISTS (SELECT FROM refolds WHERE contact_id = contacts.id AND refolds.policy_id = :policy_id)
+     ORDER BY id LIMIT :limit FOR NO KEY UPDATE
+""")
 
 
 async def any_contact(connection: Connection) -> bool:
@@ -35,7 +37,8 @@ async def contacts_with_ordered_entries(
     connection: Connection, first: int, last: int, *, account: str | None, limit: int
 ) -> list[ContactRow]:
     """The first `limit` contacts with ids from `first` to `last` for which the policy matters, in the order of ids."""
-    return ContactRow.rows(await connection.fetch(_WITH_ORDERED, first, last, account, limit))
+    arguments = _WITH_ORDERED(first=first, last=last, account=account, limit=limit)
+    return ContactRow.rows(await connection.fetch(*arguments))
 
 
 async def lock_overtaken_contacts(
@@ -45,4 +48,5 @@ async def lock_overtaken_contacts(
 
     Leaves out contacts that the background folds under this policy already.
     """
-    return ContactRow.rows(await connection.fetch(_LOCK_OVERTAKEN, first, last, account, limit, policy_id))
+    arguments = _LOCK_OVERTAKEN(first=first, last=last, account=account, limit=limit, policy_id=policy_id)
+    return ContactRow.rows(await connection.fetch(*arguments))

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from msgspec import Struct
 
 from worker.store.accounts import Account
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 from worker.store.safelist_requests import StoredRequest
@@ -43,7 +44,7 @@ class SummaryContent(Struct, frozen=True, kw_only=True):
     counts: Mapping[tuple[str, str], int]
 
 
-_NOT_COVERED = "account = $1 AND summary_id IS NULL AND decided_at < $2"
+_NOT_COVERED = "account = :account AND summary_id IS NULL AND decided_at < :covers_until"
 _ACCOUNTS = f"""
     SELECT {Account.select_list("a")} FROM accounts a
      WHERE ($1::text IS NULL OR a.name = $1)
@@ -51,35 +52,36 @@ _ACCOUNTS = f"""
                     WHERE r.account = a.name AND r.summary_id IS NULL AND r.decided_at IS NOT NULL)
      ORDER BY a.name
 """  # noqa: S608 - the column list is made of the names above
-_INSERT = f"""
+_INSERT = NamedStatement(f"""
     INSERT INTO daily_summaries (account, local_date, covers_until, made_at)
-    SELECT $1, $3, $2, $4 WHERE EXISTS (SELECT FROM safelist_requests WHERE {_NOT_COVERED})
+    SELECT :account, :local_date, :covers_until, :now WHERE EXISTS (SELECT FROM safelist_requests WHERE {_NOT_COVERED})
     ON CONFLICT DO NOTHING RETURNING {StoredSummary.select_list()}
-"""  # noqa: S608 - as above
-_COVER = f"UPDATE safelist_requests SET summary_id = $3 WHERE {_NOT_COVERED}"  # noqa: S608 - as above
+""")  # noqa: S608 - as above
+_COVER = NamedStatement(f"UPDATE safelist_requests SET summary_id = :summary_id WHERE {_NOT_COVERED}")  # noqa: S608 - as above
 _INSERT_MAILS = """
     INSERT INTO summary_mails (summary_id, recipient, state, next_try_at, changed_at)
     SELECT $1, recipient, 'waiting', $3, $3 FROM unnest($2::text[]) AS r (recipient) ON CONFLICT DO NOTHING
 """
-_CLAIM = f"""
-    UPDATE summary_mails SET attempts = attempts + 1, next_try_at = $2, changed_at = $1
+_CLAIM = NamedStatement(f"""
+    UPDATE summary_mails SET attempts = attempts + 1, next_try_at = :until, changed_at = :now
      WHERE id = (SELECT m.id FROM summary_mails m JOIN daily_summaries s ON s.id = m.summary_id
-                  WHERE m.state = 'waiting' AND m.next_try_at <= $1 AND ($3::text IS NULL OR s.account = $3)
+                  WHERE m.state = 'waiting' AND m.next_try_at <= :now
+                    AND (:account::text IS NULL OR s.account = :account)
                   ORDER BY m.next_try_at, m.id LIMIT 1 FOR UPDATE OF m SKIP LOCKED)
     RETURNING {SummaryMail.select_list()}
-"""  # noqa: S608 - as above
-_HAND_OVER = """
-    UPDATE summary_mails SET state = 'handing_over', changed_at = $3
-     WHERE id = $1 AND attempts = $2 AND state = 'waiting' RETURNING true
-"""
-_SETTLE = """
-    UPDATE summary_mails SET state = $3, next_try_at = $4, changed_at = $5, answer = $6
-     WHERE id = $1 AND attempts = $2 AND state IN ('waiting', 'handing_over')
-"""
-_ABANDONED = f"""
-    UPDATE summary_mails SET state = 'unsure', changed_at = $1, answer = 'the process ended meanwhile'
-     WHERE state = 'handing_over' AND changed_at < $2 RETURNING {SummaryMail.select_list()}
-"""  # noqa: S608 - as above
+""")  # noqa: S608 - as above
+_HAND_OVER = NamedStatement("""
+    UPDATE summary_mails SET state = 'handing_over', changed_at = :now
+     WHERE id = :id AND attempts = :attempts AND state = 'waiting' RETURNING true
+""")
+_SETTLE = NamedStatement("""
+    UPDATE summary_mails SET state = :state, next_try_at = :next_try_at, changed_at = :now, answer = :answer
+     WHERE id = :id AND attempts = :attempts AND state IN ('waiting', 'handing_over')
+""")
+_ABANDONED = NamedStatement(f"""
+    UPDATE summary_mails SET state = 'unsure', changed_at = :now, answer = 'the process ended meanwhile'
+     WHERE state = 'handing_over' AND changed_at < :silent_since RETURNING {SummaryMail.select_list()}
+""")  # noqa: S608 - as above
 _SUMMARY = f"SELECT {StoredSummary.select_list()} FROM daily_summaries"  # noqa: S608 - as above
 _MAILS = f"SELECT {SummaryMail.select_list()} FROM summary_mails WHERE summary_id = $1 ORDER BY id"  # noqa: S608 - as above
 
@@ -103,11 +105,13 @@ async def insert_summary(
 
     None if there are none, or if somebody else has made it.
     """
-    rows = StoredSummary.rows(await connection.fetch(_INSERT, account, covers_until, local_date, now))
+    arguments = _INSERT(account=account, local_date=local_date, covers_until=covers_until, now=now)
+    rows = StoredSummary.rows(await connection.fetch(*arguments))
     if not rows:
         return None
     (made,) = rows
-    if await connection.execute(_COVER, account, covers_until, made.id) == "UPDATE 0":
+    covering = _COVER(account=account, covers_until=covers_until, summary_id=made.id)
+    if await connection.execute(*covering) == "UPDATE 0":
         # Meanwhile the summary of another day, in the account's former time zone, has covered all of them.
         await connection.execute("DELETE FROM daily_summaries WHERE id = $1", made.id)
         return None
@@ -120,14 +124,14 @@ async def claim_mail(
 ) -> SummaryMail | None:
     """A mail to try now, which is ours until then; None if there is none. Raises StoreUnavailable."""
     with store_errors("taking a summary to send"):
-        rows = SummaryMail.rows(await executor.fetch(_CLAIM, now, until, account))
+        rows = SummaryMail.rows(await executor.fetch(*_CLAIM(now=now, until=until, account=account)))
     return rows[0] if rows else None
 
 
 async def begin_hand_over(executor: Executor, mail: SummaryMail, *, now: datetime) -> bool:
     """True if the attempt is still ours; from now on nobody else sends the mail. Raises StoreUnavailable."""
     with store_errors("noting that a summary goes out"):
-        return bool(await executor.fetchval(_HAND_OVER, mail.id, mail.attempts, now))
+        return bool(await executor.fetchval(*_HAND_OVER(id=mail.id, attempts=mail.attempts, now=now)))
 
 
 async def settle_mail(
@@ -135,13 +139,15 @@ async def settle_mail(
 ) -> None:
     """Notes how our attempt ended; nothing if another process has overtaken us. Raises StoreUnavailable."""
     with store_errors("noting what became of a summary"):
-        await executor.execute(_SETTLE, mail.id, mail.attempts, state, next_try_at, now, answer)
+        await executor.execute(
+            *_SETTLE(id=mail.id, attempts=mail.attempts, state=state, next_try_at=next_try_at, now=now, answer=answer)
+        )
 
 
 async def settle_abandoned_mails(executor: Executor, *, now: datetime, silent_for: timedelta) -> list[SummaryMail]:
     """Marks mails that a process sent when it ended as `unsure`; returns them. Raises StoreUnavailable."""
     with store_errors("looking for summaries of processes that are gone"):
-        return SummaryMail.rows(await executor.fetch(_ABANDONED, now, now - silent_for))
+        return SummaryMail.rows(await executor.fetch(*_ABANDONED(now=now, silent_since=now - silent_for)))
 
 
 async def count_waiting_mails(executor: Executor) -> int:

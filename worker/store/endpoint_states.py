@@ -6,6 +6,7 @@ import asyncpg
 from msgspec import Struct
 
 from worker.store.feed_followers import Follower
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Executor, store_errors
 
 _PREFIX = "endpoint "
@@ -22,18 +23,18 @@ _READ = "SELECT f.*, 0 AS waiting FROM feed_followers f WHERE f.name = $1"
 _DISABLED = """
     SELECT name, disabled_at IS NOT NULL AS disabled FROM feed_followers WHERE starts_with(name, $1) ORDER BY name
 """
-_DELIVERED = """
+_DELIVERED = NamedStatement("""
     UPDATE feed_followers
-       SET fresh_position = $4, bulk_position = $5, failing_since = NULL, attempts = 0, next_attempt_at = NULL,
-           failure = NULL
-     WHERE name = $1 AND fresh_position = $2 AND bulk_position = $3 AND disabled_at IS NULL
-"""
-_FAILED = """
+       SET fresh_position = :fresh_after, bulk_position = :bulk_after, failing_since = NULL, attempts = 0,
+           next_attempt_at = NULL, failure = NULL
+     WHERE name = :name AND fresh_position = :fresh_before AND bulk_position = :bulk_before AND disabled_at IS NULL
+""")
+_FAILED = NamedStatement("""
     UPDATE feed_followers
-       SET failing_since = coalesce(failing_since, $2), attempts = attempts + 1, next_attempt_at = $3, failure = $4,
-           disabled_at = CASE WHEN $5 THEN $2 END
-     WHERE name = $1 AND disabled_at IS NULL
-"""
+       SET failing_since = coalesce(failing_since, :now), attempts = attempts + 1, next_attempt_at = :next_attempt_at,
+           failure = :failure, disabled_at = CASE WHEN :disable THEN :now::timestamptz END
+     WHERE name = :name AND disabled_at IS NULL
+""")
 # Waits for the session that gives positions: until then it has told fresh and bulk work apart without this follower.
 _ENABLE = """
     WITH feed AS (SELECT last_position FROM status_feed FOR SHARE)
@@ -92,8 +93,13 @@ async def note_delivery(executor: Executor, before: Follower, after: Follower) -
     """
     with store_errors("moving an endpoint's place in the feed"):
         done = await executor.execute(
-            *(_DELIVERED, before.name),
-            *(before.fresh_position, before.bulk_position, after.fresh_position, after.bulk_position),
+            *_DELIVERED(
+                name=before.name,
+                fresh_before=before.fresh_position,
+                bulk_before=before.bulk_position,
+                fresh_after=after.fresh_position,
+                bulk_after=after.bulk_position,
+            )
         )
     return done == "UPDATE 1"
 
@@ -106,7 +112,9 @@ async def note_failure(
     Raises StoreUnavailable.
     """
     with store_errors("noting that an endpoint has failed"):
-        await executor.execute(_FAILED, name, now, next_attempt_at, failure, disable)
+        await executor.execute(
+            *_FAILED(name=name, now=now, next_attempt_at=next_attempt_at, failure=failure, disable=disable)
+        )
 
 
 async def enable_endpoint(

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.outgoing import StatusChanged
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Executor, store_errors
 from worker.store.status_feed import CHANGE_COLUMNS, status_changed
 
@@ -21,10 +22,10 @@ _ADD = """
     ON CONFLICT DO NOTHING
 """
 _READ = "SELECT name, fresh_position, bulk_position, one_order_until FROM feed_followers WHERE name = $1"
-_MOVE = """
-    UPDATE feed_followers SET fresh_position = $4, bulk_position = $5
-     WHERE name = $1 AND fresh_position = $2 AND bulk_position = $3
-"""
+_MOVE = NamedStatement("""
+    UPDATE feed_followers SET fresh_position = :fresh_after, bulk_position = :bulk_after
+     WHERE name = :name AND fresh_position = :fresh_before AND bulk_position = :bulk_before
+""")
 _NEXT = f"""
     SELECT {CHANGE_COLUMNS} FROM status_changes s JOIN contacts c ON c.id = s.contact_id
      WHERE s.position > $1 AND s.position <= $2
@@ -85,8 +86,13 @@ async def move_follower(executor: Executor, before: Follower, after: Follower) -
     """
     with store_errors("moving a follower's place in the feed"):
         done = await executor.execute(
-            *(_MOVE, before.name),
-            *(before.fresh_position, before.bulk_position, after.fresh_position, after.bulk_position),
+            *_MOVE(
+                name=before.name,
+                fresh_before=before.fresh_position,
+                bulk_before=before.bulk_position,
+                fresh_after=after.fresh_position,
+                bulk_after=after.bulk_position,
+            )
         )
     return done == "UPDATE 1"
 

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from worker.store.acts import finish_act
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
@@ -65,6 +66,15 @@ class JobProgress(Struct, frozen=True, kw_only=True):
 
 
 _JOB = f"SELECT {JobRow.select_list()} FROM jobs"  # noqa: S608 - the column list is made of the names above
+_INSERT = NamedStatement("""
+    INSERT INTO jobs (kind, plan, state, requested_at, requested_by, act_id)
+    VALUES (:kind, :plan, 'planned', :now, :by, :act_id) RETURNING id
+""")
+_END = NamedStatement("UPDATE jobs SET state = :state, ended_at = :now, error = :error WHERE id = :id")
+_BEGIN_ROUND = NamedStatement("""
+    UPDATE jobs SET state = 'running', round = round + 1, total = :total, started_at = coalesce(started_at, :now)
+     WHERE id = :id
+""")
 _OPEN = f"{_JOB} WHERE state IN ('planned', 'running') ORDER BY id"
 _LOCK_JOB = f"{_JOB} WHERE id = $1 AND state IN ('planned', 'running') FOR UPDATE SKIP LOCKED"
 _LOCK_PART = f"""
@@ -82,15 +92,7 @@ async def insert_job(
 ) -> int:
     """Adds a job, in the caller's transaction if it has one; returns its id. Raises StoreUnavailable."""
     with store_errors("adding a job"):
-        job_id: int = await executor.fetchval(
-            "INSERT INTO jobs (kind, plan, state, requested_at, requested_by, act_id)"
-            " VALUES ($1, $2, 'planned', $3, $4, $5) RETURNING id",
-            kind,
-            plan,
-            now,
-            by,
-            act_id,
-        )
+        job_id: int = await executor.fetchval(*_INSERT(kind=kind, plan=plan, now=now, by=by, act_id=act_id))
     return job_id
 
 
@@ -210,13 +212,8 @@ async def begin_round(connection: Connection, job: JobRow, parts: Sequence[NewPa
         [part.last for part in parts],
         [part.limited_to for part in parts],
     )
-    await connection.execute(
-        "UPDATE jobs SET state = 'running', round = round + 1, total = $2, started_at = coalesce(started_at, $3)"
-        " WHERE id = $1",
-        job.id,
-        sum(part.last - part.first + 1 for part in parts),
-        now,
-    )
+    total = sum(part.last - part.first + 1 for part in parts)
+    await connection.execute(*_BEGIN_ROUND(id=job.id, total=total, now=now))
 
 
 async def end_job(
@@ -224,9 +221,7 @@ async def end_job(
 ) -> dict[str, int]:
     """Ends the locked job in this state; returns its counts."""
     counts = await _end_round(connection, job)
-    await connection.execute(
-        "UPDATE jobs SET state = $2, ended_at = $3, error = $4 WHERE id = $1", job.id, state, now, error
-    )
+    await connection.execute(*_END(id=job.id, state=state, now=now, error=error))
     if job.act_id is not None:
         await finish_act(connection, job.act_id, at=now)
     return counts

@@ -1,14 +1,15 @@
-"""Policies as rows: at most one is pending, and one is active from the first start on."""
+"""The rows of policies: at most one is pending, and one is active after the first start."""
 
 from collections.abc import Collection
 from datetime import datetime
 
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
 
 class PolicyRow(Row, frozen=True):
-    """One of them."""
+    """One policy."""
 
     id: int
     name: str
@@ -21,24 +22,24 @@ class PolicyRow(Row, frozen=True):
 
 
 _SELECT = f"SELECT {PolicyRow.select_list()} FROM policies"  # noqa: S608 - the column list is made of the names above
-_INSERT = f"""
-    INSERT INTO policies (name, definition, state, created_at, created_by) VALUES ($1, $2, 'pending', $3, $4)
-    RETURNING {PolicyRow.select_list()}
-"""  # noqa: S608 - as above
+_INSERT = NamedStatement(f"""
+    INSERT INTO policies (name, definition, state, created_at, created_by)
+    VALUES (:name, :definition, 'pending', :now, :by) RETURNING {PolicyRow.select_list()}
+""")  # noqa: S608 - as above
 
 
 async def active_policy_row(executor: Executor) -> PolicyRow | None:
-    """The active one; None before the first start. Raises StoreUnavailable."""
+    """The active policy; None before the first start. Raises StoreUnavailable."""
     return await _policy_in(executor, "active")
 
 
 async def pending_policy_row(executor: Executor) -> PolicyRow | None:
-    """The one that waits to be applied, or None. Raises StoreUnavailable."""
+    """The policy that waits to be applied, or None. Raises StoreUnavailable."""
     return await _policy_in(executor, "pending")
 
 
 async def policy_rows(executor: Executor, ids: Collection[int] | None = None) -> list[PolicyRow]:
-    """Those with these ids, or all, the latest first. Raises StoreUnavailable."""
+    """The policies with these ids, or all, latest first. Raises StoreUnavailable."""
     with store_errors("reading policies"):
         records = await executor.fetch(
             f"{_SELECT} WHERE $1::bigint[] IS NULL OR id = ANY ($1) ORDER BY id DESC",
@@ -48,7 +49,7 @@ async def policy_rows(executor: Executor, ids: Collection[int] | None = None) ->
 
 
 async def lock_policies(connection: Connection) -> None:
-    """Nobody else adds or activates a policy until this transaction ends. Readers are not held up."""
+    """Keeps others from adding or activating a policy until this transaction ends. Readers do not wait."""
     await connection.execute("LOCK TABLE policies IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -56,17 +57,18 @@ async def insert_pending_policy(
     connection: Connection, name: str, definition: str, *, now: datetime, by: str
 ) -> PolicyRow:
     """Adds a policy under the lock of `lock_policies`. No other may be pending."""
-    (row,) = PolicyRow.rows(await connection.fetch(_INSERT, name, definition, now, by))
+    arguments = _INSERT(name=name, definition=definition, now=now, by=by)
+    (row,) = PolicyRow.rows(await connection.fetch(*arguments))
     return row
 
 
 async def delete_pending_policy(connection: Connection) -> None:
-    """No policy is pending. No contact names one that was never active."""
+    """Deletes the pending policy. No contact names a policy that was never active."""
     await connection.execute("DELETE FROM policies WHERE state = 'pending'")
 
 
 async def activate_policy(connection: Connection, policy_id: int, *, now: datetime, by: str) -> None:
-    """The pending policy becomes the active one, and the active one a former one."""
+    """Makes the pending policy the active one, and the active one a former one."""
     await connection.execute("UPDATE policies SET state = 'former' WHERE state = 'active'")
     await connection.execute(
         "UPDATE policies SET state = 'active', activated_at = $2, activated_by = $3 WHERE id = $1",

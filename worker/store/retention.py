@@ -5,13 +5,14 @@ from datetime import datetime
 
 from worker.store.event_rows import EVENT_COLUMNS
 from worker.store.known_keys import KeyInMonth
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection
 
-_CONTACTS_WITH_EVENTS = """
+_CONTACTS_WITH_EVENTS = NamedStatement("""
     SELECT DISTINCT contact_id FROM calm_events
-     WHERE occurred_at >= $1 AND occurred_at < $2 AND contact_id > $3
-     ORDER BY contact_id LIMIT $4
-"""
+     WHERE occurred_at >= :since AND occurred_at < :until AND contact_id > :after
+     ORDER BY contact_id LIMIT :limit
+""")
 
 _MOVE = f"""
     INSERT INTO kept_calm_events ({", ".join(EVENT_COLUMNS)})
@@ -32,7 +33,7 @@ async def contacts_with_events_in(
     connection: Connection, since: datetime, until: datetime, after: int, limit: int
 ) -> list[int]:
     """The ids of contacts with calm events in [since, until), in order, beginning after the id `after`."""
-    records = await connection.fetch(_CONTACTS_WITH_EVENTS, since, until, after, limit)
+    records = await connection.fetch(*_CONTACTS_WITH_EVENTS(since=since, until=until, after=after, limit=limit))
     return [record["contact_id"] for record in records]
 
 

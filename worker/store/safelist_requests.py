@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from worker.store.contact_rows import ContactKey
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
@@ -53,12 +54,22 @@ _INSERT = f"""
     RETURNING {StoredRequest.select_list()}
 """  # noqa: S608 - made of the names above
 _SELECT = f"SELECT {StoredRequest.select_list()} FROM safelist_requests"  # noqa: S608 - as above
-_DECIDE = f"""
+_DECIDE = NamedStatement(f"""
     UPDATE safelist_requests
-       SET state = $2, decided_at = $3, decided_by = $4, decline_reason = $5, decision_note = $6, act_id = $7
-     WHERE id = $1
+       SET state = :state, decided_at = :at, decided_by = :by, decline_reason = :reason, decision_note = :note,
+           act_id = :act_id
+     WHERE id = :id
     RETURNING {StoredRequest.select_list()}
-"""  # noqa: S608 - as above
+""")  # noqa: S608 - as above
+_OF_CONTACT = NamedStatement(f"""
+    {_SELECT} WHERE address = :address AND account = :account AND channel = :channel
+     ORDER BY id DESC LIMIT {_MOST_OF_CONTACT}
+""")
+_LIST = NamedStatement(f"""
+    {_SELECT}
+     WHERE id > :after AND (:account::text IS NULL OR account = :account) AND (:state::text IS NULL OR state = :state)
+     ORDER BY id LIMIT :limit
+""")
 
 
 async def take_turn(connection: Connection, key: ContactKey) -> None:
@@ -88,7 +99,8 @@ async def decide_stored_request(
     act_id: int | None,
 ) -> StoredRequest:
     """Stores the decision; returns the request after it."""
-    return StoredRequest.rows(await connection.fetch(_DECIDE, request_id, state, at, by, reason, note, act_id))[0]
+    arguments = _DECIDE(id=request_id, state=state, at=at, by=by, reason=reason, note=note, act_id=act_id)
+    return StoredRequest.rows(await connection.fetch(*arguments))[0]
 
 
 async def request_by_id(executor: Executor, request_id: int) -> StoredRequest | None:
@@ -107,9 +119,9 @@ async def request_of_act(connection: Connection, act_id: int, address: str) -> S
 
 async def requests_of_contact(executor: Executor, key: ContactKey) -> list[StoredRequest]:
     """The last requests for one contact, latest first; more than any limit on attempts. Raises StoreUnavailable."""
-    where = f"WHERE address = $1 AND account = $2 AND channel = $3 ORDER BY id DESC LIMIT {_MOST_OF_CONTACT}"
+    arguments = _OF_CONTACT(address=key.address, account=key.account, channel=key.channel)
     with store_errors("reading a contact's safelist requests"):
-        return StoredRequest.rows(await executor.fetch(f"{_SELECT} {where}", key.address, key.account, key.channel))
+        return StoredRequest.rows(await executor.fetch(*arguments))
 
 
 async def count_pending_requests(executor: Executor) -> dict[str, int]:
@@ -125,8 +137,6 @@ async def list_requests(
     executor: Executor, *, account: str | None, state: str | None, after: int, limit: int
 ) -> list[StoredRequest]:
     """The requests after this id, oldest first; None means all accounts, or any state. Raises StoreUnavailable."""
-    where = """
-        WHERE id > $3 AND ($1::text IS NULL OR account = $1) AND ($2::text IS NULL OR state = $2) ORDER BY id LIMIT $4
-    """
+    arguments = _LIST(account=account, state=state, after=after, limit=limit)
     with store_errors("reading safelist requests"):
-        return StoredRequest.rows(await executor.fetch(_SELECT + where, account, state, after, limit))
+        return StoredRequest.rows(await executor.fetch(*arguments))

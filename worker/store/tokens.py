@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from worker.store.named_statement import NamedStatement
 from worker.store.pool import Executor, store_errors
 from worker.store.row import Row
 
@@ -32,11 +33,11 @@ class ValidToken(Row, frozen=True):
     role: str
 
 
-_ADD = f"""
+_ADD = NamedStatement(f"""
     INSERT INTO tokens (hash, prefix, name, account, role, created_at, created_by)
-    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING
+    VALUES (:hash, :prefix, :name, :account, :role, :at, :by) ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING
     RETURNING {Token.select_list()}
-"""  # noqa: S608 - the column list is made of the names above
+""")  # noqa: S608 - the column list is made of the names above
 _VALID = f"SELECT {ValidToken.select_list()} FROM tokens WHERE revoked_at IS NULL"  # noqa: S608 - as above
 _LIST = f"SELECT {Token.select_list()} FROM tokens WHERE $1 OR revoked_at IS NULL ORDER BY name, id"  # noqa: S608 - as above
 _REVOKE = f"""
@@ -62,7 +63,8 @@ async def add_token(
 ) -> Token | None:
     """The new token, or None if a valid one has this name. The account exists. Raises StoreUnavailable."""
     with store_errors("adding a token"):
-        rows = Token.rows(await executor.fetch(_ADD, hash_of_text, prefix, name, account, role, at, by))
+        arguments = _ADD(hash=hash_of_text, prefix=prefix, name=name, account=account, role=role, at=at, by=by)
+        rows = Token.rows(await executor.fetch(*arguments))
     return rows[0] if rows else None
 
 
