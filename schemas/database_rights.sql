@@ -28,7 +28,8 @@ BEGIN
             GRANT SELECT ON _yoyo_migration, kinds, former_event_keys, log TO bouncekeeper_processor;
             GRANT SELECT, INSERT, UPDATE, DELETE ON
                 accounts, acts, arrival_dated_events, calm_events, campaign_recipients, campaigns, checkpoints,
-                contact_spelling, contact_tags, contacts, daily_summaries, dead_letters, dictionaries, entries, feed_followers, job_parts, jobs,
+                contact_spelling, contact_tags, contacts, daily_summaries, dead_letters, delivery_traces, dictionaries, entries,
+                feed_followers, job_parts, jobs,
                 kept_calm_events, nameless_events, parcel_attempts, parked_deliveries, people, policies, queue_lanes,
                 refolds, replay_tokens, safelist_requests, status_changes, status_feed, summary_mails, words
                 TO bouncekeeper_processor;

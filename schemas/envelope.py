@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from schemas.one_time_token import OneTimeToken
+from schemas.trace_context import TraceContext
 
 PARCEL_CONTENT_TYPE = "application/vnd.bouncekeeper.parcel+msgpack"
 
@@ -30,6 +31,8 @@ class Envelope(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     replay_fingerprint: str = ""
     replay_window_seconds: int = 0
     account_from: str = ""  # the source's rule for the account of each event, as the receiver knew it
+    traceparent: str = ""  # of `trace_context`; both are empty unless the webhook is traced
+    tracestate: str = ""
 
     @property
     def one_time_token(self) -> OneTimeToken | None:
@@ -39,6 +42,17 @@ class Envelope(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
         return OneTimeToken(
             signed=self.replay_token, used_for=self.replay_fingerprint, window_seconds=self.replay_window_seconds
         )
+
+    @property
+    def trace_context(self) -> TraceContext | None:
+        """The span in which it was queued; None unless it is traced."""
+        if not self.traceparent:
+            return None
+        return TraceContext(traceparent=self.traceparent, tracestate=self.tracestate)
+
+    def traced(self, context: TraceContext) -> Self:
+        """The same webhook, queued in this span."""
+        return structs.replace(self, traceparent=context.traceparent, tracestate=context.tracestate)
 
     def using(self, token: OneTimeToken) -> Self:
         """The same webhook, with the token that the vendor signed."""

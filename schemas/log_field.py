@@ -73,6 +73,7 @@ COMMON_LOG_FIELDS: dict[str, LogField] = {
     "level": _text("`debug`, `info`, `warning` or `error`"),
     "process": _text("the process that writes the line: `receiver`, `processor`, `mailbox`, `api`, `up`"),
     "timestamp": _text("the time in UTC, as RFC 3339 writes it"),
+    "trace_id": _text("the OpenTelemetry trace, 32 hexadecimal digits; only of what is [traced](traces.md)"),
 }
 
 LOG_FIELDS: dict[str, LogField] = {

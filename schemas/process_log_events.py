@@ -41,6 +41,21 @@ PROCESS_LOG_EVENTS: dict[str, LogEvent] = {
         "info", "A local Postgres or RabbitMQ is ready for connections.", "service", "address", "folder"
     ),
     "service.stopped": _event("info", "A local Postgres or RabbitMQ has ended.", "service", "signal"),
+    "spans.dropped": _event(
+        "warning",
+        "Spans of traces did not reach the collector and are lost. Webhooks and batches are not affected. The first of "
+        "each `reason` is logged at once, then their number once a minute. `detail` is what the exporter last "
+        "complained of.",
+        "count",
+        "reason",
+        "detail",
+        remedy="Run `bouncekeeper doctor`: it asks the collector ([traces](traces.md)).",
+        remedies={
+            "not_taken": "The collector is away, refuses the spans, or takes too long. Look at its log.",
+            "queue_full": "More spans end than are sent. Lower `traces.ratio`, or raise OTEL_BSP_MAX_QUEUE_SIZE.",
+            "stopped": "The process ended before all were sent. Nothing, unless it happens at each stop.",
+        },
+    ),
     "task.failed": _event(
         "warning",
         "A background task failed because Postgres or the queue was away. It tries again after a pause.",

@@ -2,7 +2,7 @@
 
 # What a room may import of the others, schemas apart, which everybody may. A room stands above all that it names.
 EDGES = {"receiver", "mailbox", "processor", "api", "jobs"}
-CORE = {"errors", "process", "policy", "providers", "queue", "store", "contacts", "settings", "connections"}
+CORE = {"errors", "process", "policy", "providers", "queue", "store", "contacts", "settings", "connections", "tracing"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "process": set(),
@@ -14,6 +14,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "contacts": {"errors", "process", "policy", "store"},
     "settings": {"errors", "process", "policy", "providers", "local_services"},
     "connections": {"errors", "process", "settings"},
+    "tracing": {"errors", "process", "settings"},
     "samples": {"providers"},
     **dict.fromkeys(EDGES, CORE),
     "commands": CORE | EDGES | {"samples", "local_services"},

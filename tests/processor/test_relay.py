@@ -1,7 +1,7 @@
 """The relay: publishes after the commit, in each contact's order, fresh changes before bulk work, at least once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from schemas.outgoing import StatusChanged
+from schemas.trace_context import TraceContext
 from schemas.vocabulary import Cause, Kind
 from tests.schemas.feedback_events import START, make_event
 from worker.contacts.applying import BatchRules, apply_events
@@ -36,7 +37,10 @@ class Listener:
         self.away = False
         self._meanwhile = meanwhile
 
-    async def publish_many(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
+    async def publish_many(
+        self, messages: Sequence[tuple[str, str, bytes]], *, traces: Mapping[str, TraceContext] | None = None
+    ) -> None:
+        assert not traces
         meanwhile, self._meanwhile = self._meanwhile, None
         if meanwhile is not None:
             await meanwhile()

@@ -137,6 +137,7 @@ async def test_a_table_is_decided_about_for_each_process(owner: "asyncpg.Connect
     assert all(rights["processor", name] == {"SELECT"} for name in only_read)
     assert not rights["processor", "tokens"]
     assert {name for name in tables if "SELECT" not in rights["api", name]} == {
+        "delivery_traces",
         "parked_deliveries",
         "parcel_attempts",
         "queue_lanes",

@@ -20,6 +20,7 @@ from worker.api.problems import (
     refused_response,
     unavailable_response,
 )
+from worker.api.request_trace import begin_span, end_span
 from worker.api.route import AccountScope, Route
 from worker.api.schema_doubt import SchemaDoubt
 from worker.connections.connection import connection_of
@@ -64,7 +65,8 @@ async def answer_request(request: web.Request, handler: Handler) -> web.StreamRe
     request[LINE] = {}
     with RequestLoad(request.app[LOAD], request) as load:
         request[REQUEST_LOAD] = load
-        response = await _respond(request, handler, route)
+        response = await _respond(request, handler, route, started)
+        end_span(request, response)
         _record(request, response, route, time.perf_counter() - started)
         if load.holds_answer:
             await _send(request, response)
@@ -102,10 +104,13 @@ async def _send(request: web.Request, response: web.StreamResponse) -> None:
         response.body = None  # aiohttp keeps the last answer of a connection until the next one
 
 
-async def _respond(request: web.Request, handler: Handler, route: str) -> web.StreamResponse:
+async def _respond(request: web.Request, handler: Handler, route: str, started: float) -> web.StreamResponse:
     try:
         if (refusal := await _refusal(request, route)) is not None:
             return refusal
+        # Only now, so that nobody without a token can make us trace anything.
+        if PRINCIPAL in request and (trace_id := begin_span(request, route, started)) is not None:
+            request[LINE].update(trace_id=trace_id)
         return _guarded(request, route, await handler(request))
     except RequestRefused as refused:
         return refused_response(refused)

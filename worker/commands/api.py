@@ -11,5 +11,7 @@ examples:
 """
 
 COMMANDS = {
-    "api": service_command("api", description=_DESCRIPTION, needs=("postgres", "queue", "api", "logs", "unsubscribe"))
+    "api": service_command(
+        "api", description=_DESCRIPTION, needs=("postgres", "queue", "api", "logs", "traces", "unsubscribe")
+    )
 }

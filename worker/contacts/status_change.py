@@ -1,7 +1,8 @@
 """The consequences of a changed standing: an entry in the history, which is then announced, and a log line."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from schemas.decision import Decision
 from schemas.entry import Entry
@@ -94,16 +95,21 @@ def is_bulk(happened_at: datetime, now: datetime) -> bool:
     return now - happened_at > _FRESH
 
 
-def report_changes(changes: Iterable[StatusChange], *, with_lines: bool = True) -> None:
-    """Logs and counts changes that are committed."""
+def report_changes(
+    changes: Iterable[StatusChange], *, with_lines: bool = True, trace_ids: Mapping[UUID, str] | None = None
+) -> None:
+    """Logs and counts changes that are committed.
+
+    `trace_ids` are the traces of deliveries, if there are any.
+    """
     now = datetime.now(UTC)
     for change in changes:
         if with_lines:
-            _log_change(change, now)
+            _log_change(change, now, trace_ids)
         metrics.STATUS_CHANGES.labels(change.new_status).inc()
 
 
-def _log_change(change: StatusChange, now: datetime) -> None:
+def _log_change(change: StatusChange, now: datetime, trace_ids: Mapping[UUID, str] | None) -> None:
     contact, event = change.contact, change.event
     domain = contact.address.rpartition("@")[2] if contact.channel == Channel.EMAIL else None
     _log.info(
@@ -126,4 +132,12 @@ def _log_change(change: StatusChange, now: datetime) -> None:
         mailbox_provider=mailbox_provider(domain) if domain is not None else None,
         age_seconds=round((now - event.received_at).total_seconds(), 3) if event is not None else None,
         delivery_id=str(change.delivery_id) if change.delivery_id else None,
+        **trace_field(change.delivery_id, trace_ids),
     )
+
+
+def trace_field(delivery_id: UUID | None, trace_ids: Mapping[UUID, str] | None) -> dict[str, str]:
+    """The field of a line that names the delivery's trace; none if it has none."""
+    if not trace_ids or delivery_id is None or delivery_id not in trace_ids:
+        return {}
+    return {"trace_id": trace_ids[delivery_id]}

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -24,6 +25,8 @@ from worker.process.logs import get_logger
 from worker.providers.mail.imap_options import ImapMailbox
 from worker.providers.mail.mail_webhook import DELIVERED_AT_HEADER, DKIM_PASS_HEADER, MAIL_CONTENT_TYPE
 from worker.queue.port import QueueWriter
+from worker.tracing.queueing import begin_queueing
+from worker.tracing.tracer import active_tracer
 
 PARCEL_MAX_MAILS = 50
 PARCEL_MAX_BYTES = 1024 * 1024
@@ -178,7 +181,8 @@ class MailboxFetcher:
         if ready:
             envelopes = [self._envelope(fetched_mail) for fetched_mail in ready]
             lane = Lane(source=self._source.name, bulk=self._source.bulk)
-            await self._writer.put(encode_parcel([encode_envelope(envelope) for envelope in envelopes]), lane)
+            with _queueing(envelopes, lane) as traced:
+                await self._writer.put(encode_parcel([encode_envelope(envelope) for envelope in traced]), lane)
             for fetched_mail, envelope in zip(ready, envelopes, strict=True):
                 self._queued_unsettled.add((validity, fetched_mail.mail.uid))
                 self._log_fetched(fetched_mail, envelope)
@@ -268,6 +272,24 @@ class MailboxFetcher:
             body_bytes=len(fetched.message),
             dkim_pass=" ".join(fetched.dkim.passed),
         )
+
+
+@contextmanager
+def _queueing(envelopes: list[Envelope], lane: Lane) -> Iterator[list[Envelope]]:
+    """The envelopes, those that are traced with their spans, which end with the block."""
+    tracer = active_tracer()
+    if tracer is None:
+        yield envelopes
+        return
+    with ExitStack() as stack:
+        spans = [begin_queueing(tracer, envelope, lane, None) for envelope in envelopes]
+        for span in spans:
+            if span is not None:
+                stack.enter_context(span)
+        yield [
+            envelope if span is None else envelope.traced(span.context)
+            for envelope, span in zip(envelopes, spans, strict=True)
+        ]
 
 
 async def waiting_mails(mailbox: ImapMailbox, *, timeout_seconds: float) -> list[WaitingMail]:

@@ -60,6 +60,13 @@ STORE_AVAILABLE = Gauge(
     ["role"],
 )
 
+# ── traces, if they are enabled ─────────────────────────────────────────────────────────────────────────
+SPANS = Counter(
+    f"{_PREFIX}_spans_total",
+    "Spans of traces; outcome is sent, or why they were dropped: queue_full, not_taken (by the collector) or stopped.",
+    ["outcome"],
+)
+
 # ── queue ───────────────────────────────────────────────────────────────────────────────────────────────
 QUEUE_AVAILABLE = Gauge(
     f"{_PREFIX}_queue_available", "1 while this queue accepts parcels, 0 while it is away or blocked.", ["queue"]

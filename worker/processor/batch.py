@@ -3,14 +3,16 @@
 import asyncio
 import shlex
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
+from uuid import UUID
 
 from msgspec import Struct, structs
 
 from schemas.entry import LASTING_KINDS
 from schemas.feedback_event import FeedbackEvent
+from schemas.trace_context import TraceContext
 from worker.contacts.accounts import KnownAccounts
 from worker.contacts.applying import Applied, BatchRules, apply_events
 from worker.errors import AlreadyStored, BouncekeeperError, MonthClosed, StoreUnavailable, WriteRefused
@@ -19,6 +21,7 @@ from worker.process.logs import get_logger
 from worker.processor.parsing import ParsedDelivery, ParsedParcels, used_token
 from worker.providers.bound_sources import BoundSources
 from worker.store.dead_letters import SetAsideDelivery, put_aside
+from worker.store.delivery_traces import keep_traces
 from worker.store.event_rows import EventEncoder
 from worker.store.partitions import make_partitions, month_of, retired_months
 from worker.store.pool import DATABASE_ERRORS, Connection, WriterPool
@@ -77,8 +80,12 @@ class BatchWriter:
         self._encoder = EventEncoder()
         self._stop = stop or asyncio.Event()
 
-    async def commit(self, events: Sequence[FeedbackEvent]) -> Committed:
+    async def commit(
+        self, events: Sequence[FeedbackEvent], *, traces: Mapping[UUID, TraceContext] | None = None
+    ) -> Committed:
         """All events are in the database when this returns, except the refused ones.
+
+        `traces` are those of the deliveries that are traced: they are kept for whoever announces the changes.
 
         Usually this takes one transaction. After deadlocks and serialization failures it is repeated at once; if
         Postgres is away, this waits, but not for long. An event that Postgres refuses because of its content, or that
@@ -90,7 +97,7 @@ class BatchWriter:
         while work:
             part = work.pop()
             try:
-                await self._commit_until_done(part, committed)
+                await self._commit_until_done(part, committed, traces or {})
             except WriteRefused as error:
                 reason = f"Postgres refuses an event of it ({error})"
             except (BouncekeeperError, *DATABASE_ERRORS):
@@ -175,7 +182,9 @@ class BatchWriter:
             except StoreUnavailable as error:
                 await patience.wait(error, 1)
 
-    async def _commit_until_done(self, events: Sequence[FeedbackEvent], committed: Committed) -> None:
+    async def _commit_until_done(
+        self, events: Sequence[FeedbackEvent], committed: Committed, traces: Mapping[UUID, TraceContext]
+    ) -> None:
         trust_watermarks, months_looked_at = True, 0
         retired: frozenset[datetime] = frozenset()
         patience = _Patience(self._stop)
@@ -185,7 +194,9 @@ class BatchWriter:
                 await self._encoder.learn(self._pool, events)
                 if months_looked_at:
                     retired = await self._look_at_months(events)
-                applied = await self._commit_once(events, trust_watermarks=trust_watermarks, retired_months=retired)
+                applied = await self._commit_once(
+                    events, trust_watermarks=trust_watermarks, retired_months=retired, traces=traces
+                )
                 committed.applied.append(applied)
                 events = applied.leftover
             except AlreadyStored:
@@ -201,12 +212,17 @@ class BatchWriter:
                 await patience.wait(error, committed.attempts)
 
     async def _commit_once(
-        self, events: Sequence[FeedbackEvent], *, trust_watermarks: bool, retired_months: frozenset[datetime]
+        self,
+        events: Sequence[FeedbackEvent],
+        *,
+        trust_watermarks: bool,
+        retired_months: frozenset[datetime],
+        traces: Mapping[UUID, TraceContext],
     ) -> Applied:
         now = datetime.now(UTC)
         with refused_writes():
             async with writing(self._pool) as connection:
-                return await apply_events(
+                applied = await apply_events(
                     connection,
                     events,
                     rules=self.rules,
@@ -215,6 +231,9 @@ class BatchWriter:
                     retired_months=retired_months,
                     encoder=self._encoder,
                 )
+                if traces and (kept := _of_changes(applied, traces)):
+                    await keep_traces(connection, kept, now=now)
+                return applied
 
     async def _look_at_months(self, events: Sequence[FeedbackEvent]) -> frozenset[datetime]:
         """Makes the partitions that calm events of these months need; gives the months that accept none any more."""
@@ -227,6 +246,12 @@ class BatchWriter:
             for month in await make_partitions(connection, months):
                 _log.info("partition.made", month=f"{month:%Y-%m}")
             return frozenset(await retired_months(connection))
+
+
+def _of_changes(applied: Applied, traces: Mapping[UUID, TraceContext]) -> dict[UUID, TraceContext]:
+    """The traces of those deliveries that have changed a status."""
+    changed = {change.delivery_id for change in applied.changes}
+    return {delivery_id: trace for delivery_id, trace in traces.items() if delivery_id in changed}
 
 
 def _maker(delivery: ParsedDelivery, sources: BoundSources) -> str | None:

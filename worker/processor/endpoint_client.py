@@ -12,6 +12,7 @@ from msgspec import Struct
 from standardwebhooks import Webhook
 
 from schemas.endpoint import Endpoint
+from schemas.trace_context import TraceContext
 
 TIMEOUT_SECONDS = 15.0
 _MOST_ANSWER_BYTES = 64 * 1024  # read only so that the connection can be used again
@@ -37,15 +38,23 @@ class EndpointClient:
             trust_env=True,  # many servers reach the internet only through a proxy
         )
 
-    async def post(self, endpoint: Endpoint, message_id: str, body: bytes) -> Answer:
-        """Whether the application has taken the message: any 2xx means yes. Raises nothing, whatever happens."""
+    async def post(
+        self, endpoint: Endpoint, message_id: str, body: bytes, *, trace: TraceContext | None = None
+    ) -> Answer:
+        """Whether the application has taken the message: any 2xx means yes. Raises nothing, whatever happens.
+
+        With `trace` the application is told the trace, so that it can go on with it.
+        """
+        headers = signed_headers(endpoint, message_id, body, now=datetime.now(UTC))
+        if trace is not None:
+            headers.update(trace.headers)
         try:
             async with (
                 asyncio.timeout(TIMEOUT_SECONDS),
                 self._session.post(
                     endpoint.url,
                     data=body,
-                    headers=signed_headers(endpoint, message_id, body, now=datetime.now(UTC)),
+                    headers=headers,
                     allow_redirects=False,
                 ) as response,
             ):

@@ -20,6 +20,7 @@ from msgspec import Struct
 from schemas.feedback_event import FeedbackEvent
 from worker.processor.batch import BatchWriter, Committed
 from worker.processor.dead_parcel import dead_deliveries
+from worker.processor.load_trace import LoadTrace, begin_load_trace
 from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts
 from worker.processor.parsing import ParsedParcels, parse_parcel
 from worker.processor.reporting import report_load, report_set_aside, report_unknown
@@ -130,6 +131,11 @@ class LoadWriter:
             contacts += await self._store(part, transactions)
 
     async def _store(self, load: Load, transactions: asyncio.Semaphore) -> int:
+        trace = begin_load_trace(load.parsed, queue=self._queue)
+        with trace:
+            return await self._store_traced(load, transactions, trace)
+
+    async def _store_traced(self, load: Load, transactions: asyncio.Semaphore, trace: LoadTrace) -> int:
         started = time.perf_counter()
         parsed = load.parsed
         await self._writer.refuse_replays(parsed)
@@ -137,11 +143,13 @@ class LoadWriter:
 
         async def commit(batch: Sequence[FeedbackEvent]) -> Committed:
             async with transactions:
-                return await self._writer.commit(batch)
+                with trace.transaction(len(batch)):
+                    return await self._writer.commit(batch, traces=trace.contexts)
 
         committed = await all_of(commit(batch) for batch in divide_by_contact(parsed, self._most_events_of_a_batch))
         set_aside = [*parsed.set_aside, *_deliveries_of_refused(parsed, committed)]
         await self._writer.set_aside(set_aside)
+        trace.note_outcome(parsed, committed, set_aside)
         report_unknown(parsed)
         report_load(
             parsed,
@@ -151,6 +159,7 @@ class LoadWriter:
             parcels=len(load.leases),
             parse_seconds=load.parse_seconds,
             store_seconds=time.perf_counter() - started,
+            trace=trace,
         )
         return sum(applied.contacts for one in committed for applied in one.applied)
 

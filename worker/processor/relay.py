@@ -2,18 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from schemas.outgoing import StatusChanged
-from schemas.queue_topology import status_routing_key
+from schemas.queue_topology import CONTACTS_EXCHANGE, status_routing_key
+from schemas.trace_context import TraceContext
 from worker.errors import TryAgainLater
 from worker.process import metrics
 from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
+from worker.processor.announcement_trace import announcing
 from worker.store.feed_followers import (
     EXCHANGE,
     Follower,
@@ -25,6 +27,7 @@ from worker.store.feed_followers import (
 from worker.store.pool import Pool
 from worker.store.status_feed import number_changes
 from worker.store.turns import Turns
+from worker.tracing.tracer import Attributes, Kind
 
 _log = get_logger()
 _MESSAGES_AT_ONCE = 2000
@@ -35,7 +38,9 @@ _encode = msgspec.json.Encoder().encode
 class Publisher(Protocol):
     """The part of worker.queue.topic_publisher.TopicPublisher that the relay needs."""
 
-    async def publish_many(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
+    async def publish_many(
+        self, messages: Sequence[tuple[str, str, bytes]], *, traces: Mapping[str, TraceContext] | None = None
+    ) -> None:
         """Each (routing key, message id, body) is confirmed when this returns. Raises QueueUnavailable."""
         ...
 
@@ -104,8 +109,27 @@ class Relay:
         if not changes:
             return
         started = time.perf_counter()
-        await self._publisher.publish_many(
-            [(status_routing_key(change.new_status), str(change.message_id), _encode(change)) for change in changes]
-        )
+        messages = [
+            (status_routing_key(change.new_status), str(change.message_id), _encode(change)) for change in changes
+        ]
+        with await announcing(self._pool, changes, _span_of_message) as traces:
+            await self._publisher.publish_many(messages, traces=traces)
         metrics.CHANGES_PUBLISHED.inc(len(changes))
         _log.debug("changes.published", count=len(changes), seconds=round(time.perf_counter() - started, 6))
+
+
+def _span_of_message(change: StatusChanged) -> tuple[str, Kind, Attributes]:
+    return (
+        f"send {CONTACTS_EXCHANGE}",
+        Kind.PRODUCER,
+        {
+            "messaging.system": "rabbitmq",
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": CONTACTS_EXCHANGE,
+            "messaging.rabbitmq.destination.routing_key": status_routing_key(change.new_status),
+            "messaging.message.id": str(change.message_id),
+            "bouncekeeper.new_status": change.new_status.value,
+            "bouncekeeper.cause": change.cause.value,
+        },
+    )

@@ -1,13 +1,15 @@
 """Reports a committed batch to the operator: a log line for it, one for each status change and set-aside, metrics."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 from worker.contacts.refold_report import report_requested
-from worker.contacts.status_change import report_changes
+from worker.contacts.status_change import report_changes, trace_field
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.processor.batch import Committed
+from worker.processor.load_trace import UNTRACED, LoadTrace
 from worker.processor.parsing import ParsedParcels, unknown_names
 from worker.processor.sending_counts import sending_counts
 from worker.providers.classification.operator_rules import operator_rules
@@ -16,8 +18,8 @@ from worker.store.dead_letters import SetAsideDelivery
 _log = get_logger()
 
 
-def report_set_aside(deliveries: Iterable[SetAsideDelivery]) -> None:
-    """Logs and counts each delivery. Call it after the commit."""
+def report_set_aside(deliveries: Iterable[SetAsideDelivery], trace_ids: Mapping[UUID, str] | None = None) -> None:
+    """Logs and counts each delivery, with its trace if it has one. Call it after the commit."""
     for delivery in deliveries:
         envelope = delivery.envelope
         _log.warning(
@@ -27,6 +29,7 @@ def report_set_aside(deliveries: Iterable[SetAsideDelivery]) -> None:
             delivery_id=str(envelope.delivery_id),
             reason=delivery.reason,
             detail=delivery.detail,
+            **trace_field(envelope.delivery_id, trace_ids),
         )
         metrics.SET_ASIDE.labels(delivery.reason).inc()
 
@@ -46,14 +49,16 @@ def report_load(
     parcels: int,
     parse_seconds: float,
     store_seconds: float,
+    trace: LoadTrace = UNTRACED,
 ) -> None:
     """Logs and counts the load. Call it once, after the commit, so that only facts are reported."""
-    report_set_aside(set_aside)
+    trace_ids = trace.trace_ids()
+    report_set_aside(set_aside, trace_ids)
     all_applied = [applied for one in committed for applied in one.applied]
     attempts = sum(one.attempts for one in committed)
     now = datetime.now(UTC)
     for applied in all_applied:
-        report_changes(applied.changes)
+        report_changes(applied.changes, trace_ids=trace_ids)
         report_requested(applied.requested_refolds)
         for (provider, kind), count in applied.kinds.items():
             metrics.EVENTS.labels(provider, kind).inc(count)
@@ -90,4 +95,5 @@ def report_load(
         parse_seconds=round(parse_seconds, 6),
         store_seconds=round(store_seconds, 6),
         oldest_age_seconds=round(age_seconds, 3),
+        **({} if trace.trace_id is None else {"trace_id": trace.trace_id}),
     )

@@ -42,6 +42,7 @@ from worker.queue.opening import open_queues
 from worker.queue.port import LaneReader, QueueReader
 from worker.settings.tree import Settings
 from worker.store.availability import watch_store
+from worker.store.delivery_traces import forget_traces
 from worker.store.endpoint_states import follower_name
 from worker.store.feed_followers import EXCHANGE, ensure_follower
 from worker.store.known_keys import former_keys_until
@@ -139,7 +140,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                 await drop_old_raw(pool, now=datetime.now(UTC), days=settings.processor.keep_raw_days)
                 await drop_old_recipients(pool, now=datetime.now(UTC), days=settings.processor.keep_recipients_days)
                 await respell_contacts(pool, policies)  # what an earlier processor stored during an upgrade
-                await forget_attempts(pool, now=datetime.now(UTC))
+                await _forget_notes(pool)
 
             tasks.create_task(
                 _every(settings.processor.sweep_every_seconds, stop, "sweep", partial(sweep, pool, policies))
@@ -187,6 +188,12 @@ async def batch_rules(pool: Pool, settings: Settings, policies: Policies) -> Bat
         former_keys_until=await former_keys_until(pool),
         keep_raw=KeepRaw(settings.processor.keep_raw),
     )
+
+
+async def _forget_notes(pool: Pool) -> None:
+    """Deletes what processors note for each other, where nobody needs it any more."""
+    await forget_attempts(pool, now=datetime.now(UTC))
+    await forget_traces(pool, now=datetime.now(UTC))
 
 
 async def _report_counts() -> None:

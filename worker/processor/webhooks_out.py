@@ -4,21 +4,26 @@ import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
 from schemas.endpoint import Endpoint
+from schemas.outgoing import StatusChanged
+from schemas.trace_context import TraceContext
 from worker.errors import TryAgainLater
 from worker.process import metrics
 from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
+from worker.processor.announcement_trace import announcing
 from worker.processor.endpoint_client import Answer
 from worker.store.endpoint_states import EndpointState, endpoint_state, follower_name, note_delivery, note_failure
 from worker.store.feed_followers import Follower, Portion, ensure_follower, next_changes
 from worker.store.pool import Pool
 from worker.store.status_feed import number_changes
 from worker.store.turns import Turns
+from worker.tracing.tracer import Attributes, Kind
 
 _log = get_logger()
 _CHANGES_AT_ONCE = 20  # few, so that a fresh change does not wait long behind bulk work
@@ -31,7 +36,9 @@ _encode = msgspec.json.Encoder().encode
 class Client(Protocol):
     """The part of worker.processor.endpoint_client.EndpointClient that a sender needs."""
 
-    async def post(self, endpoint: Endpoint, message_id: str, body: bytes) -> Answer:
+    async def post(
+        self, endpoint: Endpoint, message_id: str, body: bytes, *, trace: TraceContext | None = None
+    ) -> Answer:
         """Whether the application has taken the message. Raises nothing, whatever happens."""
         ...
 
@@ -106,7 +113,7 @@ class EndpointSender:
                 continue
             if stop.is_set() or not self._turns.mine(self._name):
                 return taken, False
-            answer = await self._client.post(self._endpoint, str(step.change.message_id), _encode(step.change))
+            answer = await self._post(step.change)
             if answer.failure:
                 await self._note_failure(state, answer)
                 return taken, False
@@ -119,6 +126,25 @@ class EndpointSender:
             place = step.after
             state = msgspec.structs.replace(state, place=place, failing_since=None, attempts=0)
         return taken, await self._move(place, portion.end)
+
+    async def _post(self, change: StatusChanged) -> Answer:
+        message_id = str(change.message_id)
+        with await announcing(self._pool, [change], self._span_of_post) as traces:
+            return await self._client.post(self._endpoint, message_id, _encode(change), trace=traces.get(message_id))
+
+    def _span_of_post(self, change: StatusChanged) -> tuple[str, Kind, Attributes]:
+        # Not the URL, which may hold a token.
+        return (
+            "POST",
+            Kind.CLIENT,
+            {
+                "http.request.method": "POST",
+                "server.address": urlsplit(self._endpoint.url).hostname or "",
+                "bouncekeeper.endpoint": self._endpoint.name,
+                "bouncekeeper.new_status": change.new_status.value,
+                "bouncekeeper.cause": change.cause.value,
+            },
+        )
 
     async def _move(self, before: Follower, after: Follower) -> bool:
         return self._turns.mine(self._name) and (before == after or await note_delivery(self._pool, before, after))

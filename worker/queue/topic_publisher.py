@@ -1,7 +1,7 @@
 """Publishes status changes to the exchange to which applications bind their queues."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Self, cast
 
@@ -9,6 +9,7 @@ from aiormq import Channel
 from aiormq.abc import ChannelFrame
 
 from schemas.queue_topology import CONTACTS_EXCHANGE
+from schemas.trace_context import TraceContext
 from worker.errors import QueueUnavailable
 from worker.queue.amqp_frames import message_frames
 from worker.queue.rabbitmq import DEFAULT_CONFIRM_TIMEOUT_SECONDS
@@ -37,9 +38,12 @@ class TopicPublisher:
         await publisher._connection.open()
         return publisher
 
-    async def publish_many(self, messages: Sequence[tuple[str, str, bytes]]) -> None:
+    async def publish_many(
+        self, messages: Sequence[tuple[str, str, bytes]], *, traces: Mapping[str, TraceContext] | None = None
+    ) -> None:
         """All messages (routing key, message id, JSON body) are confirmed when this returns, with or without listeners.
 
+        `traces` are the spans of those that are traced, by message id: their headers go with the message.
         Raises QueueUnavailable if one was not confirmed: then publish all again; listeners recognise duplicates by
         their ids.
         """
@@ -53,7 +57,7 @@ class TopicPublisher:
             return
         with lost_means_unavailable(connection.address):
             async with channel.lock:
-                confirms = _send(channel, messages)
+                confirms = _send(channel, messages, traces or {})
             while True:
                 waiting = confirms.waiting
                 try:
@@ -98,7 +102,9 @@ class _Confirms:
             self.all.set_exception(error)
 
 
-def _send(channel: Channel, messages: Sequence[tuple[str, str, bytes]]) -> _Confirms:
+def _send(
+    channel: Channel, messages: Sequence[tuple[str, str, bytes]], traces: Mapping[str, TraceContext]
+) -> _Confirms:
     """Writes all messages at once. The caller holds the channel's lock, so that tags and messages stay in step."""
     payload = b"".join(
         message_frames(
@@ -108,6 +114,7 @@ def _send(channel: Channel, messages: Sequence[tuple[str, str, bytes]]) -> _Conf
             message_id=message_id,
             channel=channel.number,
             max_frame_bytes=channel.connection.connection_tune.frame_max,
+            headers=traces[message_id].headers if message_id in traces else None,
         )
         for routing_key, message_id, body in messages
     )

@@ -16,6 +16,7 @@ from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.process.probes import add_probes
 from worker.providers.provider import Provider
+from worker.providers.vendors.unsubscribe_page.unsubscribe_page import PATH
 from worker.queue.parking import ParkingWriter
 from worker.queue.port import QueueWriter
 from worker.receiver.answers import refusal
@@ -29,6 +30,7 @@ from worker.receiver.unsubscribe_html import UnsubscribeHtml
 from worker.receiver.unsubscribe_requests import ROUTE as UNSUBSCRIBE_ROUTE
 from worker.receiver.unsubscribe_requests import UnsubscribeRequests
 from worker.receiver.unsubscribe_words import read_words
+from worker.receiver.webhook_trace import traced
 from worker.receiver.webhooks import SourceWebhooks, Tools
 from worker.settings.tree import ConnectionSettings, ReceiverSettings, UnsubscribeSettings
 
@@ -93,15 +95,20 @@ def build_receiver(
 
     for source in sources:
         webhooks = SourceWebhooks(source, providers[source.provider], tools)
+        handler = traced(
+            webhooks.handle,
+            route=f"/webhooks/{source.name}",
+            remote_address=tools.remote_address,
+            attributes={"bouncekeeper.source": source.name, "bouncekeeper.provider": source.provider},
+        )
         # A route of its own for each source: a plain path is found faster than a pattern. A slash at the
         # end is a common slip when a URL is pasted into a vendor's console.
         for path in (f"/webhooks/{source.name}", f"/webhooks/{source.name}/"):
-            app.router.add_route(hdrs.METH_ANY, path, webhooks.handle, expect_handler=tools.body_reader.refuse_unseen)
+            app.router.add_route(hdrs.METH_ANY, path, handler, expect_handler=tools.body_reader.refuse_unseen)
     if unsubscribe is not None and unsubscribe.secrets and page is not None:
         requests = UnsubscribeRequests(unsubscribe.secrets, page, tools)
-        app.router.add_route(
-            hdrs.METH_ANY, UNSUBSCRIBE_ROUTE, requests.handle, expect_handler=tools.body_reader.refuse_unseen
-        )
+        handler = traced(requests.handle, route=f"{PATH}{{token}}", remote_address=tools.remote_address, attributes={})
+        app.router.add_route(hdrs.METH_ANY, UNSUBSCRIBE_ROUTE, handler, expect_handler=tools.body_reader.refuse_unseen)
     app.router.add_route(hdrs.METH_ANY, "/webhooks/{source:.*}", _refuse_unknown_source)
     add_probes(app, partial(_missing, app, writer), partial(_degraded, writer))
     app.router.add_route(hdrs.METH_ANY, "/{path:.*}", _refuse_unknown_path)

@@ -1,6 +1,6 @@
 """One source's webhooks: read, authenticate, queue, answer. This is the hot path of the receiver."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -9,6 +9,7 @@ from time import monotonic, perf_counter
 import msgspec
 from aiohttp import hdrs, web
 from msgspec import Struct
+from structlog.typing import FilteringBoundLogger
 
 from schemas.envelope import Envelope, encode_envelope, new_delivery_id
 from schemas.lane import Lane
@@ -40,6 +41,8 @@ from worker.receiver.outbound import Outbound
 from worker.receiver.ready_answer import ReadyAnswer
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.subscription import confirm_subscription
+from worker.receiver.webhook_trace import note_outcome, queueing
+from worker.tracing.tracer import active_tracer
 
 ALLOWED_METHODS = "HEAD, POST"
 ALLOWED_WITH_GET = "GET, HEAD, POST"
@@ -92,6 +95,7 @@ class SourceWebhooks:
         self._kept_headers = tuple(sorted(provider.kept_headers))
         self._success = ReadyAnswer(provider.success_status)
         self._log = get_logger().bind(source=source.name, provider=provider.name)
+        self._tracer = active_tracer()
         self._count_accepted = metrics.WEBHOOKS.labels(source.name, "accepted", "").inc
         self._count_body_bytes = metrics.WEBHOOK_BODY_BYTES.labels(source.name).inc
         self._observe_seconds = metrics.WEBHOOK_SECONDS.labels(source.name).observe
@@ -110,7 +114,7 @@ class SourceWebhooks:
         except TryAgainLater as error:
             return self._postpone(request, error, started)
         except Exception:  # noqa: BLE001 - a bug of ours must not lose an event: the vendor sends it again
-            self._log.exception("webhook.failed", body_bytes=request.content.total_bytes)
+            self._log_of(request, "failed").exception("webhook.failed", body_bytes=request.content.total_bytes)
             self._count("failed", "unexpected_error", started)
             return self._later("unexpected_error")
 
@@ -215,11 +219,11 @@ class SourceWebhooks:
             account_from=self._source.account_from,
         )
         lane = self._bulk_lane if verdict.bulk else self._lane
-        token = verdict.one_time_token
-        if token is None:
-            await self._put(encode_envelope(envelope), lane)
+        if self._tracer is None:
+            await self._queue(envelope, lane, verdict.one_time_token)
         else:
-            await self._put_once(encode_envelope(envelope.using(token)), lane, token)
+            with queueing(self._tracer, request, envelope, lane) as traced_envelope:
+                await self._queue(traced_envelope, lane, verdict.one_time_token)
         seconds = perf_counter() - started
         body_bytes = len(webhook.body)
         if (connection := connection_of(request)) is not None:
@@ -227,7 +231,7 @@ class SourceWebhooks:
         self._count_accepted()
         self._count_body_bytes(body_bytes)
         self._observe_seconds(seconds)
-        self._log.info(
+        self._log_of(request, "accepted").info(
             "webhook.accepted",
             delivery_id=delivery_id,
             body_bytes=body_bytes,
@@ -238,6 +242,11 @@ class SourceWebhooks:
         if verdict.answer:
             return web.Response(status=self._success.http_status, body=verdict.answer, content_type="application/json")
         return self._success.answer(request)
+
+    def _queue(self, envelope: Envelope, lane: Lane, token: OneTimeToken | None) -> Awaitable[None]:
+        if token is None:
+            return self._put(encode_envelope(envelope), lane)
+        return self._put_once(encode_envelope(envelope.using(token)), lane, token)
 
     # ── tokens that may be used once ────────────────────────────────────────────────────────────────────
 
@@ -268,7 +277,7 @@ class SourceWebhooks:
         return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "wrong_method", allow=allowed)
 
     def _answer(self, request: web.Request, answered: Answered, started: float) -> web.Response:
-        self._log.info(
+        self._log_of(request, "answered", answered.reason).info(
             "webhook.answered",
             reason=answered.reason,
             detail=answered.detail,
@@ -282,7 +291,7 @@ class SourceWebhooks:
         return web.Response(status=answered.http_status, body=answered.body, headers=headers)
 
     def _refuse(self, request: web.Request, refused: Refused, started: float) -> web.Response:
-        self._log.warning(
+        self._log_of(request, "refused", refused.reason).warning(
             "webhook.refused",
             reason=refused.reason,
             detail=refused.detail,
@@ -303,7 +312,7 @@ class SourceWebhooks:
 
     def _postpone(self, request: web.Request, error: TryAgainLater, started: float) -> web.Response:
         reason = _POSTPONED.get(type(error), "not_now")
-        self._log.warning(
+        self._log_of(request, "postponed", reason).warning(
             "webhook.postponed",
             reason=reason,
             detail=str(error),
@@ -315,6 +324,12 @@ class SourceWebhooks:
 
     def _later(self, reason: str) -> web.Response:
         return postponement(self._provider.later_status, reason, retry_after_seconds=self._tools.retry_after_seconds)
+
+    def _log_of(self, request: web.Request, outcome: str, reason: str = "") -> FilteringBoundLogger:
+        """The logger for the request's line, which names the trace if there is one."""
+        if self._tracer is None or (trace_id := note_outcome(request, outcome, reason)) is None:
+            return self._log
+        return self._log.bind(trace_id=trace_id)
 
     def _count(self, outcome: str, reason: str, started: float) -> float:
         seconds = perf_counter() - started

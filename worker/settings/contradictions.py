@@ -13,6 +13,7 @@ from schemas.vocabulary import CAUSE_BLAME, Blame
 from worker.process.spelling import did_you_mean
 from worker.settings.added_permission import mistake_in
 from worker.settings.recheck import is_nameserver
+from worker.settings.traces import mistakes_in_traces
 
 # A parcel also carries the names, headers and lengths around each body.
 _PARCEL_OVERHEAD_BYTES = 64 * 1024
@@ -37,6 +38,7 @@ def contradictions(values: Mapping[str, Any]) -> list[str]:
         *_of_exposure(values),
         *_of_unsubscribe_links(values),
         *_of_summaries(values),
+        *mistakes_in_traces(values),
         *(
             f"api.accounts holds {account!r}: write a name of at most {_MAX_ACCOUNT_CHARACTERS} characters"
             for account in values.get("api.accounts", ())

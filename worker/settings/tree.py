@@ -355,6 +355,37 @@ class LogSettings(Struct, frozen=True, kw_only=True):
     show_addresses: Annotated[bool, _says("Logs whole e-mail addresses instead of `j***@example.org`.")] = False
 
 
+class TracesSettings(Struct, frozen=True, kw_only=True):
+    """Traces of webhooks and of requests to the API, for an OpenTelemetry collector: docs/traces.md."""
+
+    enabled: Annotated[bool, _says("Makes traces. Needs the extra: `pip install 'bouncekeeper[traces]'`.")] = False
+    endpoint: Annotated[
+        str,
+        _says(
+            "The collector, as `http://collector:4318` (OTLP over HTTP); `/v1/traces` is added. If empty, the variables"
+            " OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and OTEL_EXPORTER_OTLP_ENDPOINT name it, or it is on this machine."
+        ),
+    ] = ""
+    headers: Annotated[
+        Secret | None,
+        _says("Headers for the collector, such as a key: `name=value,name=value`, values percent-encoded."),
+    ] = None
+    ratio: Annotated[
+        float, Meta(ge=0, le=1), _says("How many of the webhooks and requests are traced: 0.01 is one of a hundred.")
+    ] = 0.1
+    service_name: Annotated[
+        str,
+        _says("`service.name` of the spans. If empty, OTEL_SERVICE_NAME, or `bouncekeeper-receiver` and the like."),
+    ] = ""
+    continue_from_proxies: Annotated[
+        bool,
+        _says(
+            "Continues the trace that a trusted proxy names in `traceparent`. Only for a proxy that writes the header"
+            " itself: others pass on what a caller has sent, who could then have every request traced."
+        ),
+    ] = False
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything the operator decided."""
 
@@ -372,6 +403,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     summary: SummarySettings = SummarySettings()
     mailbox: MailboxSettings
     logs: LogSettings
+    traces: TracesSettings = TracesSettings()
     unsubscribe: UnsubscribeSettings = UnsubscribeSettings()
     policy: Policy
     sources: tuple[Source, ...] = ()

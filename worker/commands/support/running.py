@@ -9,6 +9,7 @@ from worker.commands.support.exit_code import ExitCode
 from worker.process.interruption import SIGNALS, end_at_once_when_asked, end_interrupted
 from worker.process.logs import configure_logging
 from worker.settings.tree import Settings
+from worker.tracing.switch import tracing
 
 T = TypeVar("T")
 
@@ -61,7 +62,10 @@ def run_service(settings: Settings, role: str, work: Work) -> int:
         show_addresses=settings.logs.show_addresses,
         process=role,
     )
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with (
+        tracing(settings.traces, settings.queue, role),
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+    ):
         try:
             runner.run(_until_stopped(work))
         except Interrupted:
