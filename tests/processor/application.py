@@ -23,6 +23,7 @@ class Application:
         self._runner: web.AppRunner | None = None
         self.taken: list[StatusChanged] = []
         self.attempts: list[str] = []  # the message ids, in the order of their coming
+        self.traceparents: list[str] = []  # of what it took
         self.status = 200
         self.headers: dict[str, str] = {}
         self.hangs = False
@@ -66,6 +67,7 @@ class Application:
         assert str(change.message_id) == request.headers["webhook-id"]
         assert request.content_type == "application/json"
         self.taken.append(change)
+        self.traceparents.append(request.headers.get("traceparent", ""))
         return web.Response(status=self.status)
 
     async def _follow(self, _: web.Request) -> web.Response:

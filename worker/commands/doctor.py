@@ -18,8 +18,8 @@ def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Checks the configuration, every source's keys, description and mailbox, the DNS if signatures are verified,
 the receiver, the queue, Postgres, the schema, the monthly tables, dead letters, status changes that are not
-published yet, the API, the mail server of the daily summary up to its login, and the disk. Says what is wrong and
-what to do. Changes nothing and sends nothing.
+published yet, the API, the mail server of the daily summary up to its login, the collector of traces, and the disk.
+Says what is wrong and what to do. Changes nothing and sends nothing.
 Exit code 0 if nothing is wrong, 1 if something is, 3 if the configuration is impossible.
 
 examples:

@@ -129,7 +129,7 @@ def _span_of_message(change: StatusChanged) -> tuple[str, Kind, Attributes]:
             "messaging.destination.name": CONTACTS_EXCHANGE,
             "messaging.rabbitmq.destination.routing_key": status_routing_key(change.new_status),
             "messaging.message.id": str(change.message_id),
-            "bouncekeeper.new_status": change.new_status.value,
-            "bouncekeeper.cause": change.cause.value,
+            "bouncekeeper.new_status": str(change.new_status),
+            "bouncekeeper.cause": str(change.cause),
         },
     )

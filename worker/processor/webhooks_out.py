@@ -141,8 +141,8 @@ class EndpointSender:
                 "http.request.method": "POST",
                 "server.address": urlsplit(self._endpoint.url).hostname or "",
                 "bouncekeeper.endpoint": self._endpoint.name,
-                "bouncekeeper.new_status": change.new_status.value,
-                "bouncekeeper.cause": change.cause.value,
+                "bouncekeeper.new_status": str(change.new_status),
+                "bouncekeeper.cause": str(change.cause),
             },
         )
 

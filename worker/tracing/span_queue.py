@@ -3,7 +3,6 @@
 The SDK's own queue drops spans without a count, and waits for as long as it likes when the process ends.
 """
 
-import logging
 import threading
 import time
 from collections import deque
@@ -14,6 +13,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from worker.process import metrics
 from worker.process.logs import Reminder, get_logger
+from worker.tracing.last_trouble import LastTrouble
 
 _log = get_logger()
 
@@ -33,7 +33,7 @@ class SpanQueue(SpanProcessor):
         self._closing = False
         self._dropped = dict.fromkeys((QUEUE_FULL, NOT_TAKEN, STOPPED), 0)  # since the last line
         self._reminders = {reason: Reminder() for reason in self._dropped}
-        self._trouble = _LastTrouble()
+        self._trouble = LastTrouble()
         self._thread = threading.Thread(target=self._run, name="span exporter", daemon=True)
         self._thread.start()
 
@@ -104,26 +104,3 @@ class SpanQueue(SpanProcessor):
             if count and (self._reminders[reason].due(reason) or at_once):
                 self._dropped[reason] -= count
                 _log.warning("spans.dropped", count=count, reason=reason, detail=self._trouble.text)
-
-
-class _LastTrouble(logging.Handler):
-    """What the SDK's libraries last complained of, in place of their own lines on stderr."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.text = ""
-        self._logger = logging.getLogger("opentelemetry")
-        self._logger.addHandler(self)
-        self._logger.propagate = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keeps the text."""
-        message = record.getMessage()[:300]
-        # The last attempt's line says less than those of the attempts before it.
-        if not (self.text and "max retries or shutdown" in message):
-            self.text = message
-
-    def forget(self) -> None:
-        """Hears nothing any more."""
-        self._logger.removeHandler(self)
-        self._logger.propagate = True

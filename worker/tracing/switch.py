@@ -6,11 +6,15 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from worker.settings.traces import header_fields, traces_url
+from worker.settings.traces import TRACES_PATH, header_fields, traces_url
 from worker.settings.tree import QueueSettings, TracesSettings
+from worker.tracing.last_trouble import LastTrouble
 from worker.tracing.tracer import use_tracer
 
 if TYPE_CHECKING:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+
     from worker.tracing.otel_tracer import OtelTracer
 
 # When a process ends, after its accepted work: less than the time that service managers leave it for that.
@@ -34,21 +38,66 @@ def tracing(settings: TracesSettings, queue: QueueSettings, role: str) -> Iterat
         tracer.close(FLUSH_SECONDS)
 
 
-def make_tracer(settings: TracesSettings, queue: QueueSettings, role: str) -> "OtelTracer":
-    """The tracer of a process, with its thread. The settings were checked when they were read."""
+def collector_url(settings: TracesSettings) -> str:
+    """Where spans are posted to: by the setting, or by the variables of the SDK, as it reads them."""
+    if settings.endpoint:
+        return traces_url(settings.endpoint)
+    if endpoint := os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+        return endpoint
+    return (os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or "http://localhost:4318").rstrip("/") + TRACES_PATH
+
+
+def make_exporter(settings: TracesSettings, *, timeout_seconds: float | None = None) -> "OTLPSpanExporter":
+    """What sends spans. What the settings leave open is read from the OTEL_ variables by the SDK."""
     # Only what is switched on is imported.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415
 
-    from worker.tracing.otel_tracer import OtelTracer  # noqa: PLC0415
-    from worker.tracing.span_queue import SpanQueue  # noqa: PLC0415
-
-    # What an argument leaves open is read from the OTEL_ variables by the SDK.
-    exporter = OTLPSpanExporter(
-        endpoint=traces_url(settings.endpoint) if settings.endpoint else None,
+    return OTLPSpanExporter(
+        endpoint=collector_url(settings),
         headers=header_fields(settings.headers.reveal()) if settings.headers is not None else None,
+        timeout=timeout_seconds,
     )
+
+
+def ask_collector(settings: TracesSettings, *, timeout_seconds: float) -> str | None:
+    """Sends the collector no spans; gives what is wrong, None if it takes them. Blocks, a little longer than that."""
+    from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415 - as above
+
+    trouble = LastTrouble()
+    exporter = make_exporter(settings, timeout_seconds=timeout_seconds)
+    try:
+        takes = exporter.export([]) is SpanExportResult.SUCCESS
+    finally:
+        exporter.shutdown()  # type: ignore[no-untyped-call]
+        trouble.forget()
+    return None if takes else trouble.text or "it does not answer"
+
+
+def make_tracer(settings: TracesSettings, queue: QueueSettings, role: str) -> "OtelTracer":
+    """The tracer of a process, with its thread. The settings were checked when they were read."""
+    from worker.tracing.otel_tracer import OtelTracer  # noqa: PLC0415 - as above
+    from worker.tracing.span_queue import SpanQueue  # noqa: PLC0415 - as above
+
     most_waiting = _number("OTEL_BSP_MAX_QUEUE_SIZE", 2048)
+    return OtelTracer(
+        SpanQueue(
+            make_exporter(settings),
+            most_waiting=most_waiting,
+            most_at_once=min(most_waiting, _number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)),
+            every_seconds=_number("OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000,
+        ),
+        resource=resource_of(settings, role),
+        version=version("bouncekeeper"),
+        ratio=settings.ratio,
+        messaging_system=_MESSAGING_SYSTEMS[queue.adapter],
+        continues_from_proxies=settings.continue_from_proxies,
+    )
+
+
+def resource_of(settings: TracesSettings, role: str) -> "Resource":
+    """What every span says of its process: the setting before the OTEL_ variables before our own words."""
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - as above
+
     own = Resource.create(
         {
             "service.name": f"bouncekeeper-{role}",
@@ -57,21 +106,7 @@ def make_tracer(settings: TracesSettings, queue: QueueSettings, role: str) -> "O
         }
     )
     resource = own.merge(OTELResourceDetector().detect())  # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
-    if settings.service_name:
-        resource = resource.merge(Resource({"service.name": settings.service_name}))
-    return OtelTracer(
-        SpanQueue(
-            exporter,
-            most_waiting=most_waiting,
-            most_at_once=min(most_waiting, _number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)),
-            every_seconds=_number("OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000,
-        ),
-        resource=resource,
-        version=version("bouncekeeper"),
-        ratio=settings.ratio,
-        messaging_system=_MESSAGING_SYSTEMS[queue.adapter],
-        continues_from_proxies=settings.continue_from_proxies,
-    )
+    return resource.merge(Resource({"service.name": settings.service_name})) if settings.service_name else resource
 
 
 def _number(variable: str, default: int) -> int:

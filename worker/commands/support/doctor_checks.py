@@ -8,6 +8,7 @@ from typing import Any
 
 from worker.commands.support.doctor_sources import look_at_sources
 from worker.commands.support.doctor_summary import look_at_summary
+from worker.commands.support.doctor_traces import look_at_traces
 from worker.commands.support.finding import Finding, note, well, wrong
 from worker.commands.support.listeners import api_url, receiver_url
 from worker.commands.support.output import moment
@@ -31,6 +32,7 @@ async def look_at_everything(settings: Settings) -> list[Finding]:
         *await look_at_process("api", api_url(settings)),
         *look_at_tokens(settings),
         *await look_at_summary(settings.summary),
+        *await look_at_traces(settings.traces),
         *look_at_disk(settings),
     ]
 
