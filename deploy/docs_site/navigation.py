@@ -12,6 +12,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "growing",
         "watching",
         "dashboards",
+        "traces",
         "kubernetes",
         "systemd",
         "least-rights",

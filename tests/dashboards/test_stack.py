@@ -201,10 +201,15 @@ class TestGrafana:
         loki, _ = read("grafana", "provisioning", "datasources", "bouncekeeper.yaml")["datasources"]
         board = boards()["logs/delivery"]
         asked = {variable["name"] for variable in board["templating"]["list"]}
-        for field in loki["jsonData"]["derivedFields"]:
+        *fields, trace = loki["jsonData"]["derivedFields"]
+        for field in fields:
             uid, _, variable = field["url"].removeprefix("/d/").partition("?var-")
             assert uid == board["uid"]
             assert variable.partition("=")[0] in asked
-        line = '{"contact_id":5,"delivery_id":"01a20126-e86d-7964-b8cd-90966af067f9"}'
-        found = [re.findall(field["matcherRegex"], line) for field in loki["jsonData"]["derivedFields"]]
-        assert found == [["01a20126-e86d-7964-b8cd-90966af067f9"], ["5"]]
+        line = (
+            '{"contact_id":5,"delivery_id":"01a20126-e86d-7964-b8cd-90966af067f9",'
+            '"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}'
+        )
+        found = [re.findall(field["matcherRegex"], line) for field in (*fields, trace)]
+        assert found == [["01a20126-e86d-7964-b8cd-90966af067f9"], ["5"], ["4bf92f3577b34da6a3ce929d0e0e4736"]]
+        assert (trace["datasourceUid"], trace["url"]) == ("tempo", "$${__value.raw}")

@@ -356,33 +356,17 @@ class LogSettings(Struct, frozen=True, kw_only=True):
 
 
 class TracesSettings(Struct, frozen=True, kw_only=True):
-    """Traces of webhooks and of requests to the API, for an OpenTelemetry collector: docs/traces.md."""
+    """Traces for an OpenTelemetry collector: docs/traces.md."""
 
     enabled: Annotated[bool, _says("Makes traces. Needs the extra: `pip install 'bouncekeeper[traces]'`.")] = False
     endpoint: Annotated[
-        str,
-        _says(
-            "The collector, as `http://collector:4318` (OTLP over HTTP); `/v1/traces` is added. If empty, the variables"
-            " OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and OTEL_EXPORTER_OTLP_ENDPOINT name it, or it is on this machine."
-        ),
+        str, _says("The collector, as `http://collector:4318` (OTLP over HTTP); if empty, as the OTEL_ variables say.")
     ] = ""
-    headers: Annotated[
-        Secret | None,
-        _says("Headers for the collector, such as a key: `name=value,name=value`, values percent-encoded."),
-    ] = None
-    ratio: Annotated[
-        float, Meta(ge=0, le=1), _says("How many of the webhooks and requests are traced: 0.01 is one of a hundred.")
-    ] = 0.1
-    service_name: Annotated[
-        str,
-        _says("`service.name` of the spans. If empty, OTEL_SERVICE_NAME, or `bouncekeeper-receiver` and the like."),
-    ] = ""
+    headers: Annotated[Secret | None, _says("Headers for it, such as a key: `name=value,name=value`.")] = None
+    ratio: Annotated[float, Meta(ge=0, le=1), _says("Which part of webhooks and requests is traced.")] = 0.1
+    service_name: Annotated[str, _says("`service.name`; if empty, as the OTEL_ variables say.")] = ""
     continue_from_proxies: Annotated[
-        bool,
-        _says(
-            "Continues the trace that a trusted proxy names in `traceparent`. Only for a proxy that writes the header"
-            " itself: others pass on what a caller has sent, who could then have every request traced."
-        ),
+        bool, _says("Continues the traces of trusted proxies; only if they write `traceparent` themselves.")
     ] = False
 
 
