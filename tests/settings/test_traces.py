@@ -27,7 +27,7 @@ def mistakes(folder: Path, traces: str) -> str:
 
 
 def test_traces_are_off_and_then_nothing_of_them_must_be_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     settings = load(tmp_path, 'endpoint = "nonsense"\nheaders = "nonsense"\n')
     assert not settings.traces.enabled
 
@@ -44,7 +44,7 @@ def test_a_collector_with_a_key_from_a_file(tmp_path: Path) -> None:
 
 
 def test_all_mistakes_are_told_at_once_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     text = 'enabled = true\nendpoint = "http://user:geheim@collector:4318"\nheaders = "geheim"\nratio = 2\n'
     told = mistakes(tmp_path, text)
     assert "4 mistakes" in told
