@@ -10,9 +10,10 @@ import aiohttp
 import pytest
 
 from schemas.source import Secret
-from tests.commands.shell import REPOSITORY, Shell
+from tests.commands.shell import Shell
 from tests.process_roles import as_process
 from tests.receiver.running_receiver import bounce
+from tests.surroundings import REPOSITORY
 from tests.tracing.collector import Collector
 from tests.tracing.traced_receiver import REQUEST, SAMPLES, SEND
 from tests.waiting import until
