@@ -1,121 +1,25 @@
 """The feed after a replica took over, and after an upgrade of Postgres: with real servers of both kinds."""
 
 import asyncio
-import os
-import shutil
-import signal
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import asyncpg
 import pytest
 
+from tests.standby import PROGRAMS, Standby, answers, make_folder, run, start_server, stop_server
 from tests.store.test_status_feed import append, last_cursor, notes
-from tests.waiting import until
 from worker.errors import CursorGone
-from worker.local_services.folder import ensure_enterable
-from worker.local_services.postgres import UNPRIVILEGED_USER, EmbeddedPostgres, client_programs
-from worker.local_services.process import ServiceProcess, free_port
+from worker.local_services.postgres import EmbeddedPostgres
+from worker.local_services.process import free_port
 from worker.store.migrations import migrate
 from worker.store.pool import Pool, open_pool
 from worker.store.status_feed import BEGINNING, changes_after
 
 pytestmark = pytest.mark.slow
 
-USER = UNPRIVILEGED_USER if os.geteuid() == 0 else None
-PROGRAMS = client_programs() or Path()
 EARLIER_PROGRAMS = PROGRAMS.parent.parent / "pginstall" / "bin"
 SMALL = {"fsync": "off", "shared_buffers": "32MB", "max_wal_senders": "4"}
-
-
-class Standby:
-    """A streaming replica of a server, which can be taken off the wire and made the primary."""
-
-    def __init__(self, folder: Path, primary: EmbeddedPostgres) -> None:
-        self._folder = folder
-        self._primary = primary
-        self._port = free_port()
-        self._process: ServiceProcess | None = None
-        self.dsn = primary.dsn.replace(f":{primary.port}/", f":{self._port}/")
-
-    def copy_primary(self) -> None:
-        make_folder(self._folder)
-        run(
-            *("pg_basebackup", "--dbname", self._primary.dsn_of("postgres"), "--pgdata", str(self._folder / "cluster")),
-            *("--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast"),
-        )
-
-    async def start(self) -> None:
-        self._process = start_server(PROGRAMS, self._folder / "cluster", self._port)
-
-    async def stop(self) -> None:
-        if self._process is not None:
-            await stop_server(self._process)
-            self._process = None
-
-    async def has_all_of_the_primary(self) -> None:
-        connection = await asyncpg.connect(self._primary.dsn)
-        try:
-            position = await connection.fetchval("SELECT pg_current_wal_lsn()::text")
-        finally:
-            await connection.close()
-        await answers(self.dsn, f"SELECT pg_last_wal_replay_lsn() >= '{position}'")
-
-
-def make_folder(folder: Path) -> None:
-    """A folder for the user that Postgres runs as."""
-    folder.mkdir()
-    ensure_enterable(folder / "cluster")
-    if USER is not None:
-        shutil.chown(folder, USER, USER)
-
-
-def start_server(programs: Path, cluster: Path, port: int) -> ServiceProcess:
-    return ServiceProcess.start(
-        [
-            *(str(programs / "postgres"), "-D", str(cluster), "-p", str(port)),
-            *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"),
-        ],
-        log_path=cluster.with_suffix(".log"),
-        working_directory=Path("/"),
-        user=USER,
-        parent_death_signal=signal.SIGINT,
-    )
-
-
-async def stop_server(process: ServiceProcess) -> None:
-    process.send(signal.SIGINT)
-    assert await process.wait(timeout_seconds=30)
-
-
-async def answers(dsn: str, question: str) -> None:
-    """Waits for the server to run, and to answer this question with yes."""
-
-    async def is_so() -> bool:
-        connection = await asyncpg.connect(dsn, timeout=5)
-        try:
-            return bool(await connection.fetchval(question))
-        finally:
-            await connection.close()
-
-    await until(is_so, f"yes to {question}", not_yet=(OSError, asyncpg.CannotConnectNowError))
-
-
-def run(name: str, *arguments: str, programs: Path = PROGRAMS, folder: Path = Path("/")) -> None:
-    """Runs one of Postgres' programs, which refuse to be root's."""
-    done = subprocess.run(
-        [str(programs / name), *arguments],
-        user=USER,
-        group=USER,
-        extra_groups=None if USER is None else [],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @asynccontextmanager

@@ -16,12 +16,14 @@ import asyncpg
 
 from schemas.lane import SHARED_LANE, Lane
 from worker.errors import QueueUnavailable, SchemaOutOfDate, StopTheProcess
+from worker.process.postgres_url import place_of
 from worker.queue import postgres_statements as statements
 from worker.queue.fair_shares import BULK_WEIGHT, FairShares, InWork
 from worker.queue.lent_bytes import MOST_LENT_BYTES, LentBytes
 from worker.queue.port import Lease, Share
-from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, place, queue_errors
+from worker.queue.postgres_session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, queue_errors
 from worker.queue.under_way import UnderWay
+from worker.store.servers import Servers, open_pool_of_servers, takes_no_writes
 
 DEFAULT_LEASE_SECONDS = 60.0
 _LOCK_CLASS = 0x626B  # first half of the advisory locks of readers; the second is the reader's id
@@ -45,7 +47,7 @@ class PostgresWriter:
     @classmethod
     async def open(cls, dsn: str, *, connections: int = 4) -> Self:
         """The writer. It connects at the first put, so Postgres may come later."""
-        pool = asyncpg.create_pool(
+        pool = open_pool_of_servers(
             dsn,
             min_size=0,
             max_size=connections,
@@ -63,7 +65,9 @@ class PostgresWriter:
     async def put(self, parcel: bytes, lane: Lane = SHARED_LANE) -> None:
         """Returns when the parcel is on disk. Raises QueueUnavailable, or SchemaOutOfDate if the table is missing."""
         if self._table_gone:
-            raise QueueUnavailable(f"The queue in Postgres at {place(self._dsn)} waits for its table to be restored.")
+            raise QueueUnavailable(
+                f"The queue in Postgres at {place_of(self._dsn)} waits for its table to be restored."
+            )
         try:
             with self._under_way, queue_errors(self._dsn):
                 async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):  # the wait for a connection included
@@ -109,6 +113,7 @@ class PostgresReader:
 
     def __init__(self, dsn: str, *, lease_seconds: float) -> None:
         self._dsn = dsn
+        self._servers = Servers()
         self._lease_seconds = lease_seconds
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._reader_id = 0
@@ -209,10 +214,10 @@ class PostgresReader:
 
     async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is not None and not self._connection.is_closed():
-            if self._reader_id:
+            if self._reader_id and not takes_no_writes(self._connection):
                 return self._connection
             self._connection.terminate()
-        connection = await asyncpg.connect(
+        connection = await self._servers.connect(
             self._dsn,
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=COMMAND_TIMEOUT_SECONDS,

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from worker.errors import ImpossibleSetting, QueueUnavailable, SchemaOutOfDate
+from worker.process.postgres_url import place_of
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 COMMAND_TIMEOUT_SECONDS = 15.0
@@ -22,24 +22,18 @@ def queue_errors(dsn: str) -> Iterator[None]:
         yield
     except _WRONG_SCHEMA as error:
         raise SchemaOutOfDate(
-            f"The database {place(dsn)} has no table parked_deliveries of this version ({error}): run "
+            f"The database {place_of(dsn)} has no table parked_deliveries of this version ({error}): run "
             "`bouncekeeper migrate`."
         ) from error
     except asyncpg.InvalidCatalogNameError as error:
         raise SchemaOutOfDate(
-            f"There is no database {place(dsn)} ({error}): correct postgres.url, or wait until it is restored."
+            f"There is no database {place_of(dsn)} ({error}): correct postgres.url, or wait until it is restored."
         ) from error
     except (*_WRONG_URL, asyncpg.InsufficientPrivilegeError) as error:
         raise ImpossibleSetting(
-            f"Postgres at {place(dsn)} refuses us ({error}): check user, password and database of postgres.url. If a "
-            "right is missing, run `bouncekeeper migrate` as the owner of the tables, and see whether the user has the "
-            "role of this process (deploy/postgres-roles.sql)."
+            f"Postgres at {place_of(dsn)} refuses us ({error}): check user, password and database of postgres.url. If "
+            "a right is missing, run `bouncekeeper migrate` as the owner of the tables, and see whether the user has "
+            "the role of this process (deploy/postgres-roles.sql)."
         ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
-        raise QueueUnavailable(f"The queue in Postgres at {place(dsn)} is away: {error!r}") from error
-
-
-def place(dsn: str) -> str:
-    """Host, port and name of the database, without user and password."""
-    parts = urlsplit(dsn)
-    return f"{parts.hostname or 'the local socket'}:{parts.port or 5432}{parts.path}"
+        raise QueueUnavailable(f"The queue in Postgres at {place_of(dsn)} is away: {error!r}") from error

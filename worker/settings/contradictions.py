@@ -10,6 +10,7 @@ from schemas.address import normalise_address
 from schemas.host import is_loopback
 from schemas.source import Secret
 from schemas.vocabulary import CAUSE_BLAME, Blame
+from worker.process.postgres_url import names_several_hosts, session_attributes
 from worker.process.spelling import did_you_mean
 from worker.settings.added_permission import mistake_in
 from worker.settings.recheck import is_nameserver
@@ -75,6 +76,8 @@ def _of_urls(values: Mapping[str, Any]) -> list[str]:
             "postgres.url is not the URL of a Postgres: "
             "write postgresql://user:password@host:5432/database (its value is not shown here)"
         )
+    elif "postgres.url" in values:
+        mistakes += _of_postgres_hosts(values["postgres.url"].reveal())
     adapter, url = values.get("queue.adapter"), values.get("queue.url")
     if adapter == "rabbitmq":
         if url is None and "queue.url" in values:
@@ -93,6 +96,24 @@ def _of_urls(values: Mapping[str, Any]) -> list[str]:
             'remove it, or choose adapter = "rabbitmq"'
         )
     return mistakes
+
+
+def _of_postgres_hosts(url: str) -> list[str]:
+    """A failover must lead all sessions to the new primary."""
+    wanted = session_attributes(url)
+    if wanted not in {None, "any", "primary", "read-write"}:
+        mistake = (
+            f"postgres.url asks for {wanted} by target_session_attrs, and each process writes: "
+            "ask for read-write, or for primary"
+        )
+        return [mistake]
+    if wanted is None and names_several_hosts(url):
+        mistake = (
+            "postgres.url names several hosts without target_session_attrs, so sessions may be opened at a standby, "
+            "which takes no writes: add ?target_session_attrs=read-write (or any, if each host leads to the primary)"
+        )
+        return [mistake]
+    return []
 
 
 def _of_sizes(values: Mapping[str, Any]) -> list[str]:

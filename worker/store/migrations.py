@@ -2,18 +2,18 @@
 
 import asyncio
 from importlib.resources import as_file, files
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
-import asyncpg
 import psycopg
 import yoyo
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
-from yoyo.connections import parse_uri
+from yoyo.connections import DatabaseURI
 from yoyo.migrations import MigrationList
 
 from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
 from worker.store.pool import opening_errors, store_errors
 from worker.store.readiness import missing_migrations, require_converted_log
+from worker.store.servers import connect
 
 # Any constant will do, as long as every Bouncekeeper uses the same: two migrations never run side by side.
 _ADVISORY_LOCK = 0x626F756E6365
@@ -43,7 +43,7 @@ async def give_rights(dsn: str) -> None:
     Raises StoreUnavailable, and ImpossibleSetting if the user does not own the tables.
     """
     with opening_errors():
-        connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+        connection = await connect(dsn, timeout=_CONNECT_SECONDS)
     try:
         with store_errors("giving the processes' roles their rights"):
             async with connection.transaction():
@@ -64,7 +64,7 @@ async def require_current_schema(dsn: str) -> None:
 
 def _migrate(dsn: str) -> list[str]:
     try:
-        with psycopg.connect(dsn, autocommit=True) as guard:
+        with _session(dsn) as guard:
             guard.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
             return _apply(dsn)
     except psycopg.errors.InsufficientPrivilege as error:
@@ -80,7 +80,7 @@ def _migrate(dsn: str) -> list[str]:
 
 
 def _apply(dsn: str) -> list[str]:
-    backend = _Backend(parse_uri(_yoyo_url(dsn)), yoyo.default_migration_table)
+    backend = _Backend(dsn)
     try:
         backend.init_database()
         # The advisory lock above is the real one. yoyo's is a row that a killed run leaves behind, and that it waits
@@ -103,17 +103,29 @@ def _apply(dsn: str) -> list[str]:
         backend.connection.close()
 
 
+def _session(dsn: str) -> "psycopg.Connection[Any]":
+    """A session of the host that takes writes, if the URL names several."""
+    return psycopg.connect(dsn, autocommit=True, connect_timeout=int(_CONNECT_SECONDS))
+
+
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's backend without its attempts that must fail: each is an error in the log of Postgres."""
+    """yoyo's backend, for any URL that libpq reads: yoyo itself reads a single host only.
+
+    Without its attempts that must fail: each is an error in the log of Postgres.
+    """
 
     create_lock_table_sql = PostgresqlPsycopgBackend.create_lock_table_sql.replace(
         "CREATE TABLE", "CREATE TABLE IF NOT EXISTS"
     )
 
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        nowhere = DatabaseURI("postgresql+psycopg", None, None, None, None, None, {})
+        super().__init__(nowhere, yoyo.default_migration_table)
+
+    def connect(self, dburi: DatabaseURI) -> "psycopg.Connection[Any]":  # noqa: ARG002 - yoyo's signature
+        """A session; what yoyo believes of the URL is not used."""
+        return _session(self._dsn)
+
     def _check_transactional_ddl(self) -> bool:
         return True
-
-
-def _yoyo_url(dsn: str) -> str:
-    parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(scheme="postgresql+psycopg"))

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from worker.errors import Deadlocked, ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.store.servers import open_pool_of_servers
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -70,6 +71,8 @@ async def open_pool(
 ) -> Pool:
     """A pool of up to `connections` sessions, all in UTC, with jsonb as Python values and bounded waiting.
 
+    If the URL names several hosts, they are sessions of the one that takes writes, also after a failover.
+
     idle_connections are opened at once; 0 opens none, so that a process can start while Postgres is away.
     server_settings are added to each session and win over the ones set here. `prepare` is called on each once, `lend`
     each time that the pool lends it.
@@ -92,7 +95,7 @@ async def open_pool(
             await prepare(connection)
 
     with opening_errors():
-        pool: Pool = await asyncpg.create_pool(
+        pool: Pool = await open_pool_of_servers(
             dsn,
             min_size=min(idle_connections, connections),
             max_size=connections,
@@ -100,7 +103,7 @@ async def open_pool(
             command_timeout=command_timeout_seconds + 5,
             timeout=10,
             init=init,
-            setup=lend,
+            lend=lend,
             reset=_leave_as_it_is,
             server_settings=settings,
         )

@@ -2,12 +2,11 @@
 
 from importlib.resources import files
 
-import asyncpg
-
 from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
 from worker.process.deadline import answer_within
 from worker.store.log_conversion import conversion_is_due
 from worker.store.pool import Executor, opening_errors, store_errors
+from worker.store.servers import connect
 
 _MIGRATIONS_TABLE = "_yoyo_migration"
 _ANSWER_SECONDS = 2.0  # callers of a probe do not wait much longer
@@ -45,7 +44,7 @@ async def schema_is_whole(dsn: str) -> bool:
     """True if the database exists, has this program's version, and nobody is restoring it. Changes nothing."""
     try:
         with opening_errors():
-            connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+            connection = await connect(dsn, timeout=_CONNECT_SECONDS)
         try:
             return not await missing_in_database(connection)
         finally:
@@ -60,7 +59,7 @@ async def missing_migrations(dsn: str) -> list[str]:
     Raises StoreUnavailable, also while somebody restores the database, and ImpossibleSetting for a wrong URL.
     """
     with opening_errors():
-        connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+        connection = await connect(dsn, timeout=_CONNECT_SECONDS)
     try:
         with store_errors("asking which migrations are applied"):
             await refuse_while_restored(connection)
@@ -72,7 +71,7 @@ async def missing_migrations(dsn: str) -> list[str]:
 async def require_converted_log(dsn: str) -> None:
     """Raises SchemaOutOfDate while there are events of the former shape, and the errors of missing_migrations."""
     with opening_errors():
-        connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+        connection = await connect(dsn, timeout=_CONNECT_SECONDS)
     try:
         if await conversion_is_due(connection):
             raise SchemaOutOfDate(f"{_UNCONVERTED}; then start this again")

@@ -11,6 +11,7 @@ import asyncpg
 
 from worker.errors import StoreUnavailable
 from worker.store.pool import store_errors
+from worker.store.servers import Servers, takes_no_writes
 
 _LOCK_CLASS = 0x626B7475  # first half of these advisory locks; the second is made of the turn's name
 _CONNECT_SECONDS = 5.0
@@ -24,6 +25,7 @@ class Turns:
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
+        self._servers = Servers()
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._mine: set[str] = set()
         self._one_at_a_time = asyncio.Lock()  # a session does one statement at a time
@@ -79,12 +81,15 @@ class Turns:
                     await connection.execute("SELECT 1")
         except StoreUnavailable:
             connection.terminate()
+        else:
+            if takes_no_writes(connection):  # another server does now, and there the turn may be another's
+                connection.terminate()
 
     async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._connection is not None and not self._connection.is_closed():
             return self._connection
         self._mine.clear()
-        self._connection = await asyncpg.connect(
+        self._connection = await self._servers.connect(
             self._dsn,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,

@@ -1,0 +1,109 @@
+"""Opens sessions of Postgres, at whichever of the URL's hosts takes writes.
+
+A URL may name several hosts: a primary and its standbys. asyncpg tries them in order, and a host that is gone without
+a word, such as a machine without power, takes all the time there is. So each host gets its share of the time here, and
+the host that was found last is tried first.
+"""
+
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+
+from worker.process.postgres_url import host_urls, place_of
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+Session: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+_EXPIRE_SECONDS = 1.0  # a pool that finds no other server opens its sessions no more often than this
+
+# What one host may say while another one takes writes. All else, such as a wrong password, ends the search.
+_NEXT_HOST = (
+    OSError,  # refused, reset, no route, name not found, and TimeoutError
+    asyncpg.CannotConnectNowError,  # starting up, or shutting down
+    asyncpg.PostgresConnectionError,  # went away while it answered
+    asyncpg.TargetServerAttributeNotMatched,  # a standby
+)
+
+
+class Servers:
+    """The hosts of one URL. For the length of a process, so that the one that was found is remembered."""
+
+    def __init__(self) -> None:
+        self._found = ""  # the URL with that host alone
+
+    async def connect(
+        self,
+        dsn: str,
+        *,
+        timeout: float,  # noqa: ASYNC109 - a pool of asyncpg calls it so
+        **options: Any,
+    ) -> "asyncpg.Connection[asyncpg.Record]":
+        """As asyncpg.connect. `timeout`, in seconds, is shared by the hosts.
+
+        If no host can be used, raises ConnectionError with what each said; for a URL with a single host, what it said.
+        """
+        urls = host_urls(dsn)
+        if len(urls) == 1:
+            only: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=timeout, **options)
+            return only
+        answers = {}
+        for url in sorted(urls, key=lambda url: url != self._found):
+            try:
+                connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+                    url, timeout=timeout / len(urls), **options
+                )
+            except _NEXT_HOST as error:
+                answers[place_of(url)] = _answer(error)
+            else:
+                self._found = url
+                return connection
+        raise ConnectionError("; ".join(f"{place}: {answer}" for place, answer in answers.items()))
+
+
+async def connect(dsn: str, *, timeout: float, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":  # noqa: ASYNC109 - as above
+    """A single session. Raises as Servers.connect does."""
+    return await Servers().connect(dsn, timeout=timeout, **options)
+
+
+def open_pool_of_servers(
+    dsn: str, *, lend: Callable[[Session], Awaitable[None]] | None = None, **options: Any
+) -> "asyncpg.Pool[asyncpg.Record]":
+    """As asyncpg.create_pool, with sessions of the host that takes writes; `lend` is its `setup`.
+
+    If the server of the sessions takes no writes (any more), they are closed after use and opened anew, so that they
+    find the one that does.
+    """
+    expired_at = -math.inf
+
+    async def setup(connection: Session) -> None:
+        nonlocal expired_at
+        if takes_no_writes(connection) and time.monotonic() - expired_at > _EXPIRE_SECONDS:
+            expired_at = time.monotonic()
+            await pool.expire_connections()
+        if lend is not None:
+            await lend(connection)
+
+    pool: asyncpg.Pool[asyncpg.Record] = asyncpg.create_pool(  # type: ignore[call-overload]  # whose options are not spelled out
+        dsn, connect=Servers().connect, setup=setup, **options
+    )
+    return pool
+
+
+def takes_no_writes(connection: "asyncpg.Connection[asyncpg.Record] | Session") -> bool:
+    """True for a session of a standby, or of a server that was made read-only, as far as its last answer told.
+
+    Asks nothing: Postgres 14 and newer reports both with its answers.
+    """
+    settings = connection.get_settings()
+    return "on" in (getattr(settings, name, None) for name in ("in_hot_standby", "default_transaction_read_only"))
+
+
+def _answer(error: Exception) -> str:
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return "takes no writes (a standby)"
+    return str(error) or type(error).__name__
