@@ -32,6 +32,14 @@ STORE_LOG_EVENTS: dict[str, LogEvent] = {
         remedy="One now and then is harmless. If it comes with every batch, Postgres is in trouble: run "
         "`bouncekeeper doctor`, and read Postgres' log.",
     ),
+    "database.replaced": _event(
+        "warning",
+        "A replica has taken over, or the database was restored to a moment. The processor forgets what it remembers "
+        "of the database and begins anew.",
+        "reason",
+        remedy="Nothing, if the replica was synchronous. Else see what the last commits of the former server were, and "
+        "[bring them back](failover-and-restore.md#what-an-asynchronous-replica-loses).",
+    ),
     "database.upgraded": _event(
         "info", "`migrate` has brought the database up to date.", "migrations", "events", "renamed", "joined", "seconds"
     ),
@@ -109,7 +117,7 @@ STORE_LOG_EVENTS: dict[str, LogEvent] = {
         "recipients",
         "days",
     ),
-    "schema.returned": _event("info", "The database's tables are complete again, and the processor goes on."),
+    "schema.returned": _event("info", "The database is complete and takes work again, and the processor goes on."),
     "schema.vanished": _event(
         "error",
         "Tables have vanished, as while a backup is restored. The processor disconnects until they are complete again.",

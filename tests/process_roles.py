@@ -10,7 +10,7 @@ PROCESSES = ("receiver", "processor", "api", "operator", "reader")
 
 def as_process(dsn: str, process: str) -> str:
     """The URL of sessions that have the rights of this process: `bouncekeeper_<process>`."""
-    return f"{dsn}?role=bouncekeeper_{process}"
+    return f"{dsn}{'&' if '?' in dsn else '?'}role=bouncekeeper_{process}"
 
 
 async def make_roles(dsn: str) -> None:

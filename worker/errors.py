@@ -21,7 +21,8 @@ BouncekeeperError
 └── StopTheProcess          the process cannot work until a person acts; the message says what to do
     ├── ImpossibleSetting       the configuration contradicts itself or lacks something
     ├── WrongUsage              a command line contradicts itself or lacks something; exit code 2
-    └── SchemaOutOfDate         the database lacks tables, or is not at the version that this program needs
+    ├── SchemaOutOfDate         the database lacks tables, or is not at the version that this program needs
+    └── DatabaseReplaced        another server has taken the database over: a processor begins anew by itself
 """
 
 
@@ -143,3 +144,7 @@ class SchemaOutOfDate(StopTheProcess):
 
     A running processor waits if its tables vanish, because somebody restores a backup.
     """
+
+
+class DatabaseReplaced(StopTheProcess):
+    """A replica has taken over, or the database was restored to a moment: what is remembered of it may be wrong now."""

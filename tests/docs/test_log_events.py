@@ -20,6 +20,7 @@ WITHOUT_EXAMPLE = {
     "broker.misconfigured",
     "connections.limited",
     "contacts.looked_at",
+    "database.replaced",
     "database.upgraded",
     "event.expired",
     "event.failed",

@@ -13,6 +13,8 @@ _DRILLS = {
     "edge": "edge",
     "kills": "kills",
     "outage": "outage",
+    "failover": "failover",
+    "restore": "restore",
 }
 
 

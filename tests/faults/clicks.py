@@ -19,7 +19,7 @@ from worker.providers.webhook_request import WebhookRequest
 FORMER_SECRET = Secret("the secret of the year before that is kept")
 SECRETS = (Secret("the secret of the drill's unsubscribe links"), FORMER_SECRET)
 _WEBHOOKS_PER_CLICK = 9
-_LIST = "newsletter"
+LIST = "newsletter"
 _STRANGER_SHARE = 0.5  # of whom nothing else is ever heard
 _HEADERS = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -33,7 +33,7 @@ def with_clicks(webhooks: Sequence[Webhook], *, seed: int) -> list[Webhook]:
     for number in range(len(webhooks) // _WEBHOOKS_PER_CLICK):
         is_stranger = not known or chance.random() < _STRANGER_SHARE
         address = f"clicker{number}@clicks.example" if is_stranger else chance.choice(known)
-        link = UnsubscribeLink(address=address, list=_LIST, message_id=f"click-{number}@drill.example")
+        link = UnsubscribeLink(address=address, list=LIST, message_id=f"click-{number}@drill.example")
         mixed.append(_click(link, chance.choice(keys)))
     chance.shuffle(mixed)
     return mixed
@@ -74,10 +74,10 @@ def judge_clicks(
         broken.append(f"{len(invented)} one-click unsubscribes are stored that nobody sent")
     if wrong := [event for event in stored if not _is_as_posted(event)]:
         broken.append(f"{len(wrong)} one-click unsubscribes are stored as something else")
-    minutes = Counter(
-        (event.address, event.message_id, event.occurred_at.replace(second=0, microsecond=0)) for event in stored
-    )
-    if twice := [key for key, count in minutes.items() if count > 1]:
+    seconds = Counter(
+        (event.address, event.message_id, event.occurred_at.replace(microsecond=0)) for event in stored
+    )  # a click in another second is another one
+    if twice := [key for key, count in seconds.items() if count > 1]:
         broken.append(f"{len(twice)} one-click unsubscribes are stored twice")
     others = {event.address for webhook in webhooks for event in webhook.events}
     only_clicked = {address for address, _ in in_effect if address is not None} - others
@@ -87,4 +87,4 @@ def judge_clicks(
 
 
 def _is_as_posted(event: FeedbackEvent) -> bool:
-    return (event.kind, event.scope, event.way) == (Kind.UNSUBSCRIBE, _LIST, Way.MAIL_CLIENT)
+    return (event.kind, event.scope, event.way) == (Kind.UNSUBSCRIBE, LIST, Way.MAIL_CLIENT)

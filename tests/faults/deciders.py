@@ -60,6 +60,7 @@ class DecisionOutcome(Struct, kw_only=True):
     cut_off: int = 0  # by the caller
     killed_commands: int = 0
     repeats: int = 0  # of answered calls
+    answered_at: list[float] = []  # when each answer of the API came, by the monotonic clock
 
 
 class Deciders:
@@ -70,7 +71,12 @@ class Deciders:
         self._topology = topology
         self._calls = calls
         self._tokens = tokens
+        self._seed = seed
         self._chance = random.Random(seed)
+
+    def anew(self) -> "Deciders":
+        """The same calls, as if nothing had been answered yet."""
+        return Deciders(self._topology, self._calls, tokens=self._tokens, seed=self._seed)
 
     async def decide_all(self, *, seconds: float, advance: Callable[[], None]) -> None:
         """Sends every call, evenly over these seconds. One that is not answered after four times that is given up."""
@@ -152,6 +158,8 @@ class Deciders:
             return None
         if answer.status not in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}:
             raise AssertionError(f"{path} was answered {answer.status}: {content.decode()}")
+        if answer.status == HTTPStatus.OK:
+            self.outcome.answered_at.append(time.monotonic())
         return content if answer.status == HTTPStatus.OK else None
 
     async def _run(self, call: DecisionCall) -> bytes | None:

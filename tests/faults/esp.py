@@ -23,6 +23,7 @@ class Outcome(Struct, kw_only=True):
     again: int = 0  # posts after a refusal or a broken connection
     duplicates: int = 0
     unavailable: int = 0  # answers 503
+    answered_at: list[float] = []  # when each 200 came, by the monotonic clock
 
 
 async def post_all(
@@ -83,6 +84,8 @@ async def _post(session: aiohttp.ClientSession, webhook: Webhook, port: int, out
                 outcome.unavailable += 1
             elif answer.status != 200:
                 raise AssertionError(f"{webhook.source} was answered {answer.status}: {text}")
+            else:
+                outcome.answered_at.append(time.monotonic())
             return answer.status == 200
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError):
         return False

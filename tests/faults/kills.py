@@ -21,6 +21,7 @@ from tests.faults.verdict import Verdict, judge, listen_to_announcements, wait_u
 from tests.faults.workload import make_senders, make_webhooks
 from tests.waiting import pause
 from worker.local_services.postgres import EmbeddedPostgres
+from worker.local_services.rabbitmq import RabbitMQ
 from worker.local_services.rabbitmq_choice import start_rabbitmq
 
 _DRAIN_SECONDS = 180.0
@@ -62,16 +63,25 @@ async def run_kills(options: DrillOptions) -> Report:
             load = with_clicks(make_webhooks(senders, webhooks, now=datetime.now(UTC), seed=seed), seed=seed)
             calls = make_decisions(load, webhooks // _WEBHOOKS_PER_DECISION, now=datetime.now(UTC), seed=seed)
             await listen_to_announcements(rabbitmq.url)
-            topology = Topology(folder, postgres, rabbitmq, apis=2)
+            topology = Topology(folder, postgres.dsn, rabbitmq.url, apis=2)
             try:
                 await topology.start([source for _, source in senders.values()])
-                tokens = [CONFIGURED_TOKEN, await _make_token(topology)]
+                tokens = [CONFIGURED_TOKEN, await topology.make_token()]
                 deciders = Deciders(topology, calls, tokens=tokens, seed=seed)
                 with options.progress() as progress:
                     bar = progress.add_task("posting", total=len(load) + len(calls))
                     advance = partial(progress.advance, bar)
                     async with asyncio.TaskGroup() as group:
-                        group.create_task(_break_things(topology, random.Random(seed), progress, bar))
+                        group.create_task(
+                            _break_things(
+                                topology,
+                                postgres=postgres,
+                                rabbitmq=rabbitmq,
+                                chance=random.Random(seed),
+                                progress=progress,
+                                bar=bar,
+                            )
+                        )
                         group.create_task(deciders.decide_all(seconds=posting_seconds, advance=advance))
                         outcome = await post_all(
                             load, topology.receiver_ports, seed=seed, posting_seconds=posting_seconds, advance=advance
@@ -98,15 +108,15 @@ async def run_kills(options: DrillOptions) -> Report:
     )
 
 
-async def _make_token(topology: Topology) -> str:
-    """The text of a token of the database."""
-    making = await topology.run("tokens", "create", "crm", "--account", "default", "--role", "operator")
-    output, errors = await making.communicate()
-    assert making.returncode == 0, errors.decode()
-    return output.decode().strip()
-
-
-async def _break_things(topology: Topology, chance: random.Random, progress: Progress, bar: TaskID) -> None:
+async def _break_things(
+    topology: Topology,
+    *,
+    postgres: EmbeddedPostgres,
+    rabbitmq: RabbitMQ,
+    chance: random.Random,
+    progress: Progress,
+    bar: TaskID,
+) -> None:
     """Kills a process every now and then; at a third of the way the broker stops, at two thirds the database."""
     names = topology.names
     for name in chance.sample(names, len(names)):  # each at least once
@@ -116,14 +126,14 @@ async def _break_things(topology: Topology, chance: random.Random, progress: Pro
         share = progress.tasks[bar].percentage / 100
         if share > 1 / 3 and "RabbitMQ" not in topology.stops:
             topology.stops.append("RabbitMQ")
-            await topology.rabbitmq.stop()
+            await rabbitmq.stop()
             await pause(chance.uniform(1, 2), "so long it is away")
-            await topology.rabbitmq.restart()
+            await rabbitmq.restart()
         elif share > 2 / 3 and "Postgres" not in topology.stops:
             topology.stops.append("Postgres")
-            await topology.postgres.stop()
+            await postgres.stop()
             await pause(chance.uniform(1, 2), "so long it is away")
-            await topology.postgres.restart()
+            await postgres.restart()
         else:
             await _kill_and_restart(topology, chance.choice(names), chance)
 

@@ -60,7 +60,7 @@ async def run_outage(options: DrillOptions) -> Report:
                 make_webhooks(senders, webhooks, now=datetime.now(UTC), seed=options.seed), seed=options.seed
             )
             await listen_to_announcements(rabbitmq.url)
-            topology = Topology(folder, postgres, rabbitmq)
+            topology = Topology(folder, postgres.dsn, rabbitmq.url)
             try:
                 await topology.start([source for _, source in senders.values()])
                 await topology.all_started()

@@ -11,9 +11,7 @@ from pathlib import Path
 from schemas.source import Source
 from tests.faults.clicks import SECRETS
 from tests.waiting import until
-from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import ServiceProcess, free_port, listens
-from worker.local_services.rabbitmq import RabbitMQ
 from worker.settings.sources import write_source
 
 _READY_SECONDS = 60.0
@@ -23,11 +21,9 @@ CONFIGURED_TOKEN = "a-long-token-for-the-drill-alone"
 
 
 class Topology:
-    """Two receivers with a port each, two processors, perhaps APIs, and the services that they use."""
+    """Two receivers with a port each, two processors, perhaps APIs. Without RabbitMQ the queue is in Postgres."""
 
-    def __init__(self, folder: Path, postgres: EmbeddedPostgres, rabbitmq: RabbitMQ, *, apis: int = 0) -> None:
-        self.postgres = postgres
-        self.rabbitmq = rabbitmq
+    def __init__(self, folder: Path, postgres_url: str, rabbitmq_url: str | None, *, apis: int = 0) -> None:
         self.receiver_ports = [free_port(), free_port()]
         self.api_ports = [free_port() for _ in range(apis)]
         self.kills: dict[str, int] = {}
@@ -35,9 +31,9 @@ class Topology:
         self._folder = folder
         self._config = folder / "bouncekeeper.toml"
         self._environment = {
-            "BOUNCEKEEPER_POSTGRES_URL": postgres.dsn,
-            "BOUNCEKEEPER_QUEUE_ADAPTER": "rabbitmq",
-            "BOUNCEKEEPER_QUEUE_URL": rabbitmq.url,
+            "BOUNCEKEEPER_POSTGRES_URL": postgres_url,
+            "BOUNCEKEEPER_QUEUE_ADAPTER": "postgres" if rabbitmq_url is None else "rabbitmq",
+            **({} if rabbitmq_url is None else {"BOUNCEKEEPER_QUEUE_URL": rabbitmq_url}),
             "BOUNCEKEEPER_DATA_DIRECTORY": str(folder),
             "BOUNCEKEEPER_API_TOKENS": CONFIGURED_TOKEN,
             "BOUNCEKEEPER_UNSUBSCRIBE_SECRETS": ",".join(secret.reveal() for secret in SECRETS),
@@ -63,19 +59,40 @@ class Topology:
         for port in (*self.receiver_ports, *self.api_ports):
             await until(partial(listens, port), f"a process on port {port}", seconds=_READY_SECONDS)
 
-    async def run(self, *words: str) -> asyncio.subprocess.Process:
+    async def run(
+        self, *words: str, postgres_url: str | None = None, has_input: bool = False
+    ) -> asyncio.subprocess.Process:
         """A command that was started, in the same environment as the processes; what it prints can be read."""
+        elsewhere = {} if postgres_url is None else {"BOUNCEKEEPER_POSTGRES_URL": postgres_url}
         return await asyncio.create_subprocess_exec(
             *self._command(*words),
-            env={**os.environ, **self._environment},
+            env={**os.environ, **self._environment, **elsewhere},
+            stdin=asyncio.subprocess.PIPE if has_input else None,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
+
+    async def make_token(self) -> str:
+        """The text of a token of the database."""
+        making = await self.run("tokens", "create", "crm", "--account", "default", "--role", "operator")
+        output, errors = await making.communicate()
+        assert making.returncode == 0, errors.decode()
+        return output.decode().strip()
 
     @property
     def names(self) -> list[str]:
         """What can be killed."""
         return sorted(self._commands)
+
+    def names_of(self, role: str) -> list[str]:
+        """The names of all receivers, processors or APIs."""
+        return [name for name in self.names if name.startswith(f"{role}-")]
+
+    async def end(self, name: str) -> None:
+        """Ends the process in good order, as an operator does."""
+        process = self._processes[name]
+        process.send(signal.SIGTERM)
+        assert await process.wait(timeout_seconds=30), f"{name} does not end"
 
     async def kill(self, name: str) -> None:
         """No warning, no last words."""
@@ -87,6 +104,11 @@ class Topology:
     def restart(self, name: str) -> None:
         """What a supervisor does."""
         self._spawn(name)
+
+    @property
+    def running(self) -> dict[str, int]:
+        """The ids of the processes that run, by their names."""
+        return {name: process.pid for name, process in self._processes.items() if process.running}
 
     async def stop(self) -> dict[str, int | None]:
         """Ends every process in good order, once it is at work; gives their exit statuses."""

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 
 import aio_pika
 import asyncpg
+from aio_pika.abc import AbstractConnection
 from msgspec import Struct
 
 from schemas.decision import Decision
@@ -44,6 +46,7 @@ class Verdict(Struct, kw_only=True):
     contacts: int = 0
     status_changes: int = 0
     announcements: int = 0
+    taken_back: int = 0  # announced, and in no history: only where a server was lost with what it alone had
     broken: list[str] = []
 
 
@@ -56,49 +59,58 @@ async def listen_to_announcements(rabbitmq_url: str) -> None:
         await queue.bind(exchange, "contact.status.#")
 
 
-async def wait_until_drained(dsn: str, rabbitmq_url: str, *, seconds: float, quiet_seconds: float = 0) -> None:
+async def wait_until_drained(dsn: str, rabbitmq_url: str | None, *, seconds: float, quiet_seconds: float = 0) -> None:
     """Returns when nothing waits, parks, or is yet to be announced, and nothing was stored for quiet_seconds.
 
     What is lent to processors is in no queue: while they run, they show by storing that they have something in hand.
     """
     left = ""
     stored, since = -1, time.monotonic()
-    connection = await asyncpg.connect(dsn)
-    try:
-        async with await aio_pika.connect(rabbitmq_url) as broker:
+    async with AsyncExitStack() as stack:
+        connection = await asyncpg.connect(dsn)
+        stack.push_async_callback(connection.close)
+        broker = await stack.enter_async_context(await aio_pika.connect(rabbitmq_url)) if rabbitmq_url else None
 
-            async def is_quiet() -> bool:
-                nonlocal left, stored, since
-                parked = await connection.fetchval("SELECT count(*) FROM parked_deliveries")
-                announcements = sum(backlog.waiting for backlog in await backlogs(connection))
-                lanes = [Lane.of_name(name) for (name,) in await connection.fetch("SELECT name FROM queue_lanes")]
-                channel = await broker.channel()
-                waiting = [
-                    (await channel.declare_queue(name, passive=True)).declaration_result.message_count or 0
-                    for name in (*map(lane_queue, (*SHARED_LANES, *lanes)), DEAD_QUEUE)
-                ]
-                await channel.close()
-                count = await connection.fetchval("SELECT count(*) FROM log")
-                left = f"{waiting} parcels in RabbitMQ, {parked} parked ones, {announcements} announcements"
-                if parked or announcements or any(waiting) or count != stored:
-                    stored, since = count, time.monotonic()
-                return not (parked or announcements or any(waiting)) and time.monotonic() - since >= quiet_seconds
+        async def is_quiet() -> bool:
+            nonlocal left, stored, since
+            parked = await connection.fetchval("SELECT count(*) FROM parked_deliveries")
+            announcements = sum(backlog.waiting for backlog in await backlogs(connection))
+            lanes = [Lane.of_name(name) for (name,) in await connection.fetch("SELECT name FROM queue_lanes")]
+            waiting = [] if broker is None else await _waiting_in(broker, lanes)
+            count = await connection.fetchval("SELECT count(*) FROM log")
+            left = f"{waiting} parcels in RabbitMQ, {parked} parked ones, {announcements} announcements"
+            if parked or announcements or any(waiting) or count != stored:
+                stored, since = count, time.monotonic()
+            return not (parked or announcements or any(waiting)) and time.monotonic() - since >= quiet_seconds
 
-            await until(is_quiet, "all to be stored", seconds=seconds, every_seconds=0.2, show=lambda: left)
-    finally:
-        await connection.close()
+        await until(is_quiet, "all to be stored", seconds=seconds, every_seconds=0.2, show=lambda: left)
+
+
+async def _waiting_in(broker: AbstractConnection, lanes: Sequence[Lane]) -> list[int]:
+    """How many parcels each queue holds."""
+    channel = await broker.channel()
+    waiting = [
+        (await channel.declare_queue(name, passive=True)).declaration_result.message_count or 0
+        for name in (*map(lane_queue, (*SHARED_LANES, *lanes)), DEAD_QUEUE)
+    ]
+    await channel.close()
+    return waiting
 
 
 async def judge(
     dsn: str,
-    rabbitmq_url: str,
+    rabbitmq_url: str | None,
     webhooks: Sequence[Webhook],
     accepted: Collection[int],
     *,
     calls: Sequence[DecisionCall] = (),
     decided: DecisionOutcome | None = None,
+    may_take_back: bool = False,
 ) -> Verdict:
-    """Checks each promise; the processors have ended, so that what is lent to them counts as waiting."""
+    """Checks each promise; the processors have ended, so that what is lent to them counts as waiting.
+
+    With may_take_back, a server was lost that alone had some of the changes that it announced.
+    """
     verdict = Verdict()
     connection = await asyncpg.connect(dsn)
     try:
@@ -122,7 +134,8 @@ async def judge(
             verdict.broken.append(f"{dead} deliveries were set aside, though each is sound")
     finally:
         await connection.close()
-    await _check_announcements(verdict, rabbitmq_url)
+    if rabbitmq_url is not None:
+        await _check_announcements(verdict, rabbitmq_url, dsn, may_take_back=may_take_back)
     return verdict
 
 
@@ -213,14 +226,22 @@ async def _check_history(verdict: Verdict, connection: Connection, rows: Sequenc
             verdict.broken.append(f"the history of contact {row.id} ends with {shown}, its status is {row.status}")
 
 
-async def _check_announcements(verdict: Verdict, rabbitmq_url: str) -> None:
-    """Every line of the history was announced, at least once."""
+async def _check_announcements(verdict: Verdict, rabbitmq_url: str, dsn: str, *, may_take_back: bool) -> None:
+    """Every line of the history was announced, at least once, and nothing else."""
     announced: set[str | None] = set()
     async with await aio_pika.connect(rabbitmq_url) as broker:
         channel = await broker.channel()
         queue = await channel.get_queue(ANNOUNCEMENTS)
         while (message := await queue.get(no_ack=True, fail=False)) is not None:
             announced.add(message.message_id)
+    connection = await asyncpg.connect(dsn)
+    try:
+        lines = {str(line) for (line,) in await connection.fetch("SELECT message_id FROM status_changes")}
+    finally:
+        await connection.close()
     verdict.announcements = len(announced)
-    if len(announced) != verdict.status_changes:
-        verdict.broken.append(f"{verdict.status_changes} status changes were announced as {len(announced)}")
+    verdict.taken_back = len(announced - lines)
+    if missing := lines - announced:
+        verdict.broken.append(f"{len(missing)} of {len(lines)} status changes were not announced")
+    if verdict.taken_back and not may_take_back:
+        verdict.broken.append(f"{verdict.taken_back} status changes were announced that are in no history")

@@ -1,9 +1,9 @@
-"""If its tables vanish, a processor disconnects from the database, and begins again when they are back."""
+"""If its tables vanish or another server takes over, a processor disconnects, and begins anew when it can."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from worker.errors import SchemaOutOfDate, TryAgainLater
+from worker.errors import DatabaseReplaced, SchemaOutOfDate, TryAgainLater
 from worker.process.logs import get_logger
 from worker.process.pause import pause
 from worker.store.readiness import schema_is_whole
@@ -16,16 +16,20 @@ async def work_while_schema_lasts(dsn: str, work: Callable[[], Awaitable[None]],
     """Does the work until `stop` is set. While the tables are gone, only checks whether they are back.
 
     Tables are gone while somebody restores a backup; writing a table or a row would disturb that. The parcels of the
-    work go back to the queue and come again. Raises any other error that ends the work.
+    work go back to the queue and come again. The same happens if another server has taken the database over: what the
+    work remembers of it may be wrong. Raises any other error that ends the work.
     """
     while not stop.is_set():
         try:
             await work()
-        except (SchemaOutOfDate, BaseExceptionGroup) as error:
+        except (SchemaOutOfDate, DatabaseReplaced, BaseExceptionGroup) as error:
             gone = _schema_gone(error)
             if gone is None:
                 raise
-            _log.error("schema.vanished", reason=str(gone))
+            if isinstance(gone, DatabaseReplaced):
+                _log.warning("database.replaced", reason=str(gone))
+            else:
+                _log.error("schema.vanished", reason=str(gone))
             await _until_whole(dsn, stop)
 
 
@@ -37,9 +41,9 @@ async def _until_whole(dsn: str, stop: asyncio.Event) -> None:
             return
 
 
-def _schema_gone(error: BaseException) -> SchemaOutOfDate | None:
-    """The error that says that the tables are gone; None if the work ended for another reason as well."""
-    if isinstance(error, SchemaOutOfDate):
+def _schema_gone(error: BaseException) -> SchemaOutOfDate | DatabaseReplaced | None:
+    """The error that says that the database is not what it was; None if the work ended for another reason as well."""
+    if isinstance(error, (SchemaOutOfDate, DatabaseReplaced)):
         return error
     if not isinstance(error, BaseExceptionGroup):
         return None

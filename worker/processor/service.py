@@ -49,6 +49,7 @@ from worker.store.known_keys import former_keys_until
 from worker.store.migrations import require_current_schema
 from worker.store.parcel_attempts import forget_attempts
 from worker.store.pool import Pool, WriterPool
+from worker.store.server_history import ServerHistory
 from worker.store.turns import Turns
 from worker.store.writer_pool import ONE_PLAN, open_writer_pool
 
@@ -173,6 +174,7 @@ async def processor_pool(settings: Settings) -> AsyncIterator[WriterPool]:
         command_timeout_seconds=settings.postgres.command_timeout_seconds,
         application_name="bouncekeeper processor",
         server_settings=ONE_PLAN,
+        history=ServerHistory(),  # batches remember the ids of words and campaigns
     )
     try:
         yield pool

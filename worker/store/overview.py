@@ -34,9 +34,3 @@ async def backlogs(executor: Executor) -> list[Backlog]:
     with store_errors("counting what is yet to be announced"):
         records = await executor.fetch(_BACKLOGS)
     return [Backlog(**record) for record in records]
-
-
-async def server_version(executor: Executor) -> int:
-    """The major version of Postgres: 18. Raises StoreUnavailable."""
-    with store_errors("asking for the version"):
-        return int(await executor.fetchval("SHOW server_version_num")) // 10_000

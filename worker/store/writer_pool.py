@@ -13,6 +13,7 @@ from worker.errors import AlreadyStored, MonthClosed, WriteRefused
 from worker.store.contact_rows import STAGING
 from worker.store.plan_renewal import PlanRenewal
 from worker.store.pool import Connection, WriterConnection, WriterPool, open_pool, store_errors
+from worker.store.server_history import ServerHistory
 from worker.store.sessions import session
 
 Writer = WriterPool | WriterConnection
@@ -40,11 +41,19 @@ async def open_writer_pool(
     idle_connections: int = 1,
     application_name: str = "bouncekeeper",
     server_settings: Mapping[str, str] | None = None,
+    history: ServerHistory | None = None,
 ) -> WriterPool:
-    """Like open_pool, with sessions that can write contacts.
+    """Like open_pool, with sessions that can write contacts. All are of one history of the database, if it is named.
 
-    Raises StoreUnavailable, ImpossibleSetting, and SchemaOutOfDate if the database is not migrated.
+    Raises DatabaseReplaced whenever a session would be of another, StoreUnavailable, ImpossibleSetting, and
+    SchemaOutOfDate if the database is not migrated.
     """
+
+    async def prepare(connection: Connection) -> None:
+        await _make_staging_tables(connection)
+        if history is not None:
+            await history.check(connection)
+
     return WriterPool(
         await open_pool(
             dsn,
@@ -53,7 +62,7 @@ async def open_writer_pool(
             idle_connections=idle_connections,
             application_name=application_name,
             server_settings=server_settings,
-            prepare=_make_staging_tables,
+            prepare=prepare,
             lend=PlanRenewal(),
         )
     )

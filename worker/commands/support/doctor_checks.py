@@ -15,7 +15,6 @@ from worker.commands.support.output import moment
 from worker.errors import BouncekeeperError
 from worker.settings.tree import Settings
 
-_OLDEST_POSTGRES = 15
 _MIB = 1024 * 1024
 _LOW_DISK_BYTES = 1024 * _MIB
 _TIMEOUT_SECONDS = 5.0
@@ -54,10 +53,11 @@ async def look_at_process(what: str, url: str) -> list[Finding]:
 
 
 async def look_at_database(settings: Settings) -> list[Finding]:
-    """Postgres, its version, the migrations, the partitions, dead letters and backlogs."""
+    """Postgres, its version and replicas, the migrations, the partitions, dead letters and backlogs."""
+    from worker.commands.support.doctor_server import look_at_server  # noqa: PLC0415
     from worker.store.migrations import migrate  # noqa: PLC0415 - costs time that --help has not
-    from worker.store.overview import server_version  # noqa: PLC0415
     from worker.store.pool import open_pool  # noqa: PLC0415
+    from worker.store.server_state import server_state  # noqa: PLC0415
     from worker.store.sessions import session  # noqa: PLC0415
 
     url = settings.postgres.url.reveal()
@@ -67,10 +67,7 @@ async def look_at_database(settings: Settings) -> list[Finding]:
         remedy = "start Postgres (`bouncekeeper up` starts an embedded one), or correct the URL"
         return [wrong("postgres", str(error), remedy)]
     try:
-        version = await server_version(pool)
-        findings = [well("postgres", f"version {version}")]
-        if version < _OLDEST_POSTGRES:
-            findings = [wrong("postgres", f"version {version} is too old", f"use Postgres {_OLDEST_POSTGRES} or newer")]
+        findings = look_at_server(await server_state(pool))
         if missing := await migrate(url, dry_run=True):
             return [*findings, wrong("schema", f"lacks {', '.join(missing)}", "run `bouncekeeper migrate`")]
         findings.append(well("schema", "up to date"))
