@@ -79,6 +79,12 @@ class Standby:
         await answers(self.dsn, "SELECT NOT pg_is_in_recovery()")
 
 
+def several_hosts(dsn: str, *, before: int) -> str:
+    """The URL with another port of this machine in front, which asks for the host that takes writes."""
+    begin, port = dsn.rsplit("@127.0.0.1:", 1)
+    return f"{begin}@127.0.0.1:{before},127.0.0.1:{port}?target_session_attrs=read-write"
+
+
 def make_folder(folder: Path) -> None:
     """A folder for the user that Postgres runs as."""
     folder.mkdir()

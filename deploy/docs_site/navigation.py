@@ -10,6 +10,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Operations": (
         "operating",
         "growing",
+        "failover-and-restore",
         "watching",
         "dashboards",
         "traces",

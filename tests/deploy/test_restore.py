@@ -14,8 +14,10 @@ from psycopg.conninfo import conninfo_to_dict
 from yoyo.backends import DatabaseBackend
 
 from schemas.outgoing import StatusChanged
+from tests.standby import several_hosts
 from worker.errors import CursorGone, SchemaOutOfDate
 from worker.local_services.postgres import EmbeddedPostgres, client_programs
+from worker.local_services.process import free_port
 from worker.store.migrations import require_current_schema
 from worker.store.pool import set_codecs
 from worker.store.status_feed import BEGINNING, changes_after
@@ -35,6 +37,7 @@ async def run(command: Sequence[str | Path], dsn: str, *, expected: int = 0, std
         "PATH": f"{client_programs()}:{os.environ['PATH']}",
         **{f"PG{name.upper()}": str(options[name]) for name in ("host", "port", "user", "password")},
         "PGDATABASE": str(options["dbname"]),
+        "PGTARGETSESSIONATTRS": str(options.get("target_session_attrs", "any")),
     }
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -125,6 +128,17 @@ async def test_a_reader_goes_on_after_a_restore_into_a_cluster_with_lower_transa
     await change(other_server.dsn, "5, of the new server")
     assert notes(await read(other_server.dsn, third.cursor))[-1] == "5, of the new server"
     assert await read(other_server.dsn, first.cursor) == (await read(other_server.dsn))[1:]
+
+
+async def test_of_several_hosts_the_one_that_takes_writes_is_restored(
+    database_dsn: str, other_server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    await change(database_dsn, "1")
+    saved = await dump(database_dsn, tmp_path / "dump")
+
+    await run([RESTORE, saved], several_hosts(other_server.dsn, before=free_port()))
+
+    assert notes(await read(other_server.dsn)) == ["1"]
 
 
 async def use_up_transaction_numbers(dsn: str) -> None:

@@ -36,6 +36,7 @@ NOT_RUN_HERE = {
     "deploy/make-secrets": "is for docker compose",
     "deploy/upgrade": "needs Docker; tests/deploy/containers runs it",
     "bouncekeeper postgres deploy/restore": "refuses while the instance runs; tests/deploy/test_restore.py runs it",
+    "pg_basebackup": "needs a server that lets itself be copied; tests/standby.py runs it",
     "rabbitmqctl": "needs RabbitMQ's programs",
     "aws": "needs an account",
     "git": "changes a checkout",

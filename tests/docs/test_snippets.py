@@ -29,6 +29,7 @@ TRIED = {
     "json": "read, and held against the declared log events when it is log lines",
     "sql": "run on a migrated database",
     "yaml": "read; names of metrics exist",
+    "conf": "the settings exist in Postgres",
     "ini": "read; the command line in it exists",
     "javascript": "tests/providers/vendors/test_haraka.py runs it in Node",
     "lua": "tests/docs/test_hook_scripts.py reads it: its shape, its URL and its secret",
@@ -111,6 +112,18 @@ async def test_sql_runs_on_a_migrated_database(snippet: Snippet, database_dsn: s
         await connection.execute(snippet.text)
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("snippet", snippets("conf"), ids=place)
+async def test_settings_of_postgres_exist(snippet: Snippet, postgres_dsn: str) -> None:
+    named = re.findall(r"^ *(\w+) *= *\S", snippet.text, re.MULTILINE)
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        known = {name for (name,) in await connection.fetch("SELECT name FROM pg_settings")}
+    finally:
+        await connection.close()
+    assert named
+    assert set(named) <= known
 
 
 @pytest.mark.parametrize("snippet", snippets("yaml"), ids=place)

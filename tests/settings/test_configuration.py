@@ -146,6 +146,18 @@ class TestSecrets:
         assert "queue.url is not the URL of a RabbitMQ" in told
         assert "geheimnis" not in told
 
+    def test_several_hosts_of_postgres_need_to_say_that_one_is_wanted_that_takes_writes(self, tmp_path: Path) -> None:
+        url = "postgresql://me:geheimnis@db1:5432,db2:5433/mine"
+        queue = "[queue]\nadapter = 'postgres'\n"
+        told = mistakes(f'[postgres]\nurl = "{url}"\n{queue}', tmp_path)
+        assert "postgres.url names several hosts without target_session_attrs" in told
+        assert "geheimnis" not in told
+        told = mistakes(f'[postgres]\nurl = "{url}?target_session_attrs=prefer-standby"\n{queue}', tmp_path)
+        assert "asks for prefer-standby by target_session_attrs, and each process writes" in told
+        for wanted in ("read-write", "primary", "any"):
+            whole = f"{url}?target_session_attrs={wanted}"
+            assert load(f'[postgres]\nurl = "{whole}"\n{queue}', folder=tmp_path).postgres.url == Secret(whole)
+
     def test_a_secret_of_the_wrong_type_is_not_repeated(self, tmp_path: Path) -> None:
         told = mistakes("[postgres]\nurl = 4711\n[api]\ntokens = [4712]\n[queue]\nadapter = 'postgres'\n", tmp_path)
         assert "postgres.url (from " in told

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from tests.standby import ask
+from tests.standby import ask, several_hosts
 from tests.waiting import until
 from worker.errors import QueueUnavailable, StoreUnavailable
 from worker.local_services.postgres import EmbeddedPostgres
@@ -18,14 +18,6 @@ from worker.store.migrations import migrate
 from worker.store.pool import open_pool, store_errors
 from worker.store.servers import Servers, connect
 from worker.store.turns import Turns
-
-ANY_THAT_WRITES = "target_session_attrs=read-write"
-
-
-def several(dsn: str, *, before: int) -> str:
-    """The URL with another port of this machine in front."""
-    begin, port = dsn.rsplit("@127.0.0.1:", 1)
-    return f"{begin}@127.0.0.1:{before},127.0.0.1:{port}?{ANY_THAT_WRITES}"
 
 
 @asynccontextmanager
@@ -49,7 +41,7 @@ async def silent_server() -> AsyncIterator[int]:
 async def test_a_host_that_refuses_or_says_nothing_does_not_keep_a_session_from_the_other(postgres_dsn: str) -> None:
     async with silent_server() as silent:
         for port in (free_port(), silent):
-            session = await connect(several(postgres_dsn, before=port), timeout=2)
+            session = await connect(several_hosts(postgres_dsn, before=port), timeout=2)
             assert await session.fetchval("SELECT true")
             await session.close()
 
@@ -59,7 +51,7 @@ async def test_the_host_that_was_found_last_is_tried_first(postgres_dsn: str) ->
         servers = Servers()
         for _ in range(2):
             began = time.monotonic()
-            session = await servers.connect(several(postgres_dsn, before=silent), timeout=8)
+            session = await servers.connect(several_hosts(postgres_dsn, before=silent), timeout=8)
             await session.close()
     assert time.monotonic() - began < 3
 
@@ -69,23 +61,23 @@ async def test_if_no_host_takes_writes_the_error_says_what_each_said(postgres_ds
     await ask(postgres_dsn, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
 
     with pytest.raises(StoreUnavailable, match=rf"127\.0\.0\.1:{port}/.* failed .*takes no writes"):
-        await open_pool(several(postgres_dsn, before=port), connections=1, command_timeout_seconds=5)
+        await open_pool(several_hosts(postgres_dsn, before=port), connections=1, command_timeout_seconds=5)
 
 
 async def test_a_wrong_password_is_told_as_such_though_there_are_other_hosts(postgres_dsn: str) -> None:
     wrong = postgres_dsn.replace("//postgres:", "//postgres:wrong")
     with pytest.raises(asyncpg.InvalidPasswordError):
-        await connect(several(wrong, before=free_port()), timeout=5)
+        await connect(several_hosts(wrong, before=free_port()), timeout=5)
 
 
 async def test_migrations_are_made_at_the_host_that_takes_writes(postgres_dsn: str) -> None:
-    assert await migrate(several(postgres_dsn, before=free_port()))
+    assert await migrate(several_hosts(postgres_dsn, before=free_port()))
     assert await migrate(postgres_dsn) == []
 
 
 async def test_the_queue_in_postgres_waits_for_any_of_several_hosts(database_dsn: str) -> None:
-    writer = await PostgresWriter.open(several(database_dsn, before=free_port()))
-    nowhere = await PostgresWriter.open(several("postgresql://me@127.0.0.1:1/none", before=2))
+    writer = await PostgresWriter.open(several_hosts(database_dsn, before=free_port()))
+    nowhere = await PostgresWriter.open(several_hosts("postgresql://me@127.0.0.1:1/none", before=2))
     try:
         await writer.put(b"a parcel")
         with pytest.raises(QueueUnavailable, match=r"127\.0\.0\.1:2,127\.0\.0\.1:1/none is away"):

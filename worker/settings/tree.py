@@ -26,7 +26,11 @@ class PostgresSettings(Struct, frozen=True, kw_only=True):
 
     url: Annotated[
         Secret,
-        _says("`postgresql://user:password@host:port/database`; if missing, the embedded Postgres is used."),
+        _says(
+            "`postgresql://user:password@host:port/database`, or several hosts and `?target_session_attrs=read-write` "
+            "([how](failover-and-restore.md#let-all-processes-find-the-primary)); if missing, the embedded Postgres is "
+            "used."
+        ),
     ]
     pool_connections: Annotated[int, Meta(ge=2, le=200), _says("Connections that one process keeps to Postgres.")] = 8
     command_timeout_seconds: Annotated[float, _Seconds, _says("A statement that takes longer is given up.")] = 60.0
