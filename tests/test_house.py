@@ -45,6 +45,11 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
+def calls_of(path: Path) -> list[ast.Call]:
+    return [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+
+
 def imported_modules(path: Path, *, for_types: bool = True) -> Iterator[tuple[int, str]]:
     """Each import's line and module; without `for_types` not those of `if TYPE_CHECKING:`."""
     body = tree_of(path).body
@@ -159,8 +164,9 @@ def test_tests_wait_for_states_and_sleep_in_one_place_only() -> None:
         f"{path.relative_to(REPOSITORY)}:{node.lineno}"
         for path in TEST_SOURCES
         if path not in places and TESTS / "benchmarks" not in path.parents
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Call) and re.fullmatch(r"(.*\.)?sleep", ast.unparse(node.func))
+        for node in calls_of(path)
+        if isinstance(node.func, ast.Name | ast.Attribute)
+        if (node.func.id if isinstance(node.func, ast.Name) else node.func.attr) == "sleep"
         if [ast.unparse(word) for word in node.args] != ["0"]  # which gives up one turn of the loop
     ]
     assert not found, "wait for a state with tests/waiting.py"
@@ -177,8 +183,7 @@ def test_classes_of_tests_are_made_by_pytest_alone() -> None:
     made = [
         f"{path.relative_to(REPOSITORY)}:{node.lineno} makes a {name}"
         for path in TEST_SOURCES
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Call)
+        for node in calls_of(path)
         if isinstance(node.func, ast.Name | ast.Attribute)
         if (name := node.func.id if isinstance(node.func, ast.Name) else node.func.attr) in classes
     ]
@@ -187,8 +192,8 @@ def test_classes_of_tests_are_made_by_pytest_alone() -> None:
 
 def logged_names(path: Path) -> Iterator[tuple[int, str, set[str] | None]]:
     """Each `log.info("noun.verb_past", field=…)`: line, name, fields; None for fields that come as **mapping."""
-    for node in ast.walk(tree_of(path)):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+    for node in calls_of(path):
+        if not isinstance(node.func, ast.Attribute):
             continue
         if node.func.attr not in {"debug", "info", "warning", "error", "exception", "critical"} or not node.args:
             continue

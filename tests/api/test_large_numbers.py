@@ -40,6 +40,7 @@ def _request(method: str, path: str, where: str, name: str, text: str) -> tuple[
     return filled, {**arguments, "params": query}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LARGE, ids=lambda text: text[:24] or "nothing")
 async def test_every_parameter_out_of_range_is_answered_with_a_remedy(client: ClientSession, text: str) -> None:
     asked = list(_parameters())

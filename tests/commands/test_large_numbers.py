@@ -69,6 +69,7 @@ def test_a_number_out_of_range_is_told_in_a_sentence(text: str, capsys: pytest.C
         assert " is not a" in errors or "expected one argument" in errors or "required" in errors, errors
 
 
+@pytest.mark.slow
 async def test_each_command_with_twenty_digits_for_every_argument_ends_without_a_traceback(shell: Shell) -> None:
     outcomes = await _all(shell, LARGE, ENDING)
     for words, outcome in outcomes:
@@ -85,6 +86,7 @@ async def test_the_largest_id_that_is_read_is_found_nowhere(shell: Shell) -> Non
         assert outcome.status in expected, (words, outcome)
 
 
+@pytest.mark.slow
 async def test_each_setting_that_is_a_number_refuses_twenty_digits_or_takes_them(tmp_path: Path) -> None:
     shell = Shell(folder=tmp_path, dsn="postgresql://nobody@127.0.0.1:1/nothing")
     numbers = [one for one in setting_declarations() if one.plain_type in {int, float}]

@@ -17,6 +17,8 @@ import pytest
 
 from tests.surroundings import REPOSITORY
 
+pytestmark = pytest.mark.slow  # each run of the script starts some twenty processes
+
 STAND_IN = Path(__file__).with_name("docker_stand_in.py")
 
 

@@ -22,6 +22,8 @@ from worker.queue.port import Lease
 from worker.queue.rabbitmq import RabbitMQReader, RabbitMQWriter
 from worker.queue.topic_publisher import TopicPublisher
 
+pytestmark = pytest.mark.slow  # gives a broker users, by a command that takes seconds
+
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "rabbitmq-permissions"
 SHOP = Lane(source="shop")
 CHANGES_QUEUE = "crm.changes"
