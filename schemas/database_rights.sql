@@ -29,9 +29,9 @@ BEGIN
             GRANT SELECT, INSERT, UPDATE, DELETE ON
                 accounts, acts, arrival_dated_events, calm_events, campaign_recipients, campaigns, checkpoints,
                 contact_spelling, contact_tags, contacts, daily_summaries, dead_letters, delivery_traces, dictionaries, entries,
-                feed_followers, job_parts, jobs,
-                kept_calm_events, nameless_events, parcel_attempts, parked_deliveries, people, policies, queue_lanes,
-                refolds, replay_tokens, safelist_requests, status_changes, status_feed, summary_mails, words
+                feed_followers, intake, job_parts, jobs,
+                kept_calm_events, nameless_events, parcel_attempts, parked_deliveries, people, policies, processor_signs,
+                queue_lanes, refolds, replay_tokens, safelist_requests, status_changes, status_feed, summary_mails, words
                 TO bouncekeeper_processor;
             GRANT EXECUTE ON FUNCTION
                 forget_idle_act, make_month_of_calm_events, retire_month_of_calm_events, drop_month_of_calm_events
@@ -41,8 +41,8 @@ BEGIN
             GRANT SELECT ON
                 _yoyo_migration, accounts, acts, arrival_dated_events, calm_events, campaign_recipients, campaigns,
                 checkpoints, contact_spelling, contact_tags, contacts, daily_summaries, dead_letters, dictionaries, entries, feed_followers,
-                former_event_keys, job_parts, jobs, kept_calm_events, kinds, log, nameless_events, people, policies,
-                refolds, safelist_requests, status_changes, status_feed, summary_mails, tokens, words
+                former_event_keys, intake, job_parts, jobs, kept_calm_events, kinds, log, nameless_events, people, policies,
+                processor_signs, refolds, safelist_requests, status_changes, status_feed, summary_mails, tokens, words
                 TO bouncekeeper_api;
             GRANT SELECT (lane, lent_until) ON parked_deliveries TO bouncekeeper_api;
             -- What people and applications decide, under the lock of its contact.

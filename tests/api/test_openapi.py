@@ -132,6 +132,10 @@ REQUESTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("get", "/v1/summary", "/v1/summary?date=2026-11-20", {}),
     ("get", "/v1/summary", "/v1/summary?date=today", {}),
     ("get", "/v1/summary", "/v1/summary", {"headers": {"Authorization": "Bearer wrong"}}),
+    ("get", "/v1/overview", "/v1/overview", {}),
+    ("get", "/v1/overview", "/v1/overview?account=default", {}),
+    ("get", "/v1/overview", "/v1/overview?account=nosuch", {}),
+    ("get", "/v1/overview", "/v1/overview", {"headers": {"Authorization": "Bearer wrong"}}),
     ("get", JANE, "/v1/contacts/cross@example.org", {}),
     *[
         ("post", "/v1/unsubscribe-links", "/v1/unsubscribe-links", options)

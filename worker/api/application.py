@@ -18,6 +18,7 @@ from worker.api.check_question import most_body_bytes, question_bytes, read_ques
 from worker.api.decisions import DESK, DecisionDesk, decide_about_many, decide_about_one
 from worker.api.known_tokens import KnownTokens
 from worker.api.load import Load
+from worker.api.overview import OVERVIEWS, Overviews, read_overview
 from worker.api.parameters import (
     ContactQuery,
     asked_names,
@@ -129,6 +130,7 @@ def build_api(
     app[LINK_MAKER] = LinkMaker(
         pool=pool, settings=unsubscribe or UnsubscribeSettings(), most_addresses=settings.check_max_addresses
     )
+    app[OVERVIEWS] = Overviews(pool)
     app[_SETTINGS] = settings
     app[ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
     app[SCHEMA_DOUBT] = doubt = SchemaDoubt(pool)
@@ -353,6 +355,13 @@ ROUTES_OF_API = (
         handler=recipients,
         role=Role.READER,
         account=AccountScope.NAMED,
+    ),
+    Route(
+        method="GET",
+        path="/v1/overview",
+        handler=read_overview,
+        role=Role.READER,
+        account=AccountScope.NAMED_OR_OWN,
     ),
     Route(method="GET", path="/v1/status-changes", handler=_status_changes, role=Role.READER, account=AccountScope.OWN),
     Route(method="GET", path="/v1/openapi.yaml", handler=_openapi, role=None, account=AccountScope.NONE),

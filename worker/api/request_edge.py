@@ -147,9 +147,16 @@ async def _refusal(request: web.Request, route: str) -> web.Response | None:
 def _guarded(request: web.Request, route: str, response: web.StreamResponse) -> web.StreamResponse:
     """The answer. Raises an error if the route has not checked that the caller may know of its account."""
     declared = _declared(request, route)
-    if declared is not None and declared.account is AccountScope.NAMED and ASKED_ACCOUNT not in request:
+    if declared is not None and _is_about_one(declared, request) and ASKED_ACCOUNT not in request:
         raise AssertionError(f"{route} has not asked whether its caller may know of the account")
     return response
+
+
+def _is_about_one(route: Route, request: web.Request) -> bool:
+    """True if the answer must be about one account that the caller may know of."""
+    if route.account is AccountScope.NAMED_OR_OWN:
+        return "account" in request.query or request[PRINCIPAL].account is not None
+    return route.account is AccountScope.NAMED
 
 
 def _needed_role(request: web.Request, route: str) -> Role | None:

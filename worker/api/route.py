@@ -15,6 +15,7 @@ class AccountScope(StrEnum):
     NONE = "none"  # nothing: it is the same for everybody
     NAMED = "named"  # it is about the account that the request names: see worker.api.asked_account
     OWN = "own"  # it holds what is of the token's account alone
+    NAMED_OR_OWN = "named_or_own"  # NAMED if the request names one, else OWN
 
 
 class Route(Struct, frozen=True, kw_only=True):

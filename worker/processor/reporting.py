@@ -9,6 +9,7 @@ from worker.contacts.status_change import report_changes, trace_field
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.processor.batch import Committed
+from worker.processor.intake_counts import intake_counts
 from worker.processor.load_trace import UNTRACED, LoadTrace
 from worker.processor.parsing import ParsedParcels, unknown_names
 from worker.processor.sending_counts import sending_counts
@@ -65,6 +66,7 @@ def report_load(
         metrics.DUPLICATE_EVENTS.inc(applied.duplicates)
         metrics.REFOLDED_CONTACTS.inc(applied.refolded)
         sending_counts().add(applied.sendings, now=now)
+    intake_counts().add(parsed.deliveries)
     for rule, count in operator_rules().take_counts().items():
         metrics.CLASSIFICATION_RULES.labels(rule).inc(count)
     if expired := sum(applied.expired for applied in all_applied):

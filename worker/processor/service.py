@@ -28,6 +28,7 @@ from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
 from worker.processor.endpoint_client import EndpointClient
 from worker.processor.lanes import keep_lanes, lanes_of
+from worker.processor.life_signs import show_life
 from worker.processor.probe_server import serving_probes
 from worker.processor.relay import Relay
 from worker.processor.schema_watch import work_while_schema_lasts
@@ -121,6 +122,7 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                 keep = partial(_keep_lanes, pool, lane_reader, lanes_of(settings.sources, PROVIDERS))
                 tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", keep))
             tasks.create_task(turns.keep(stop))
+            tasks.create_task(show_life(pool, waiting, stop))
             tasks.create_task(watch_store(pool, stop, role="processor", writes=True))
             for reader in queues.dead_readers:
                 tasks.create_task(move_dead_parcels(pool, reader, stop))

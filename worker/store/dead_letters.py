@@ -101,6 +101,12 @@ _LIST = f"""
 
 _SHOW = f"SELECT {_COLUMNS}, headers, body, account_from FROM dead_letters WHERE id = ANY ($1::bigint[]) ORDER BY id"  # noqa: S608 - the column list is a constant above
 
+_NEWEST_OPEN = """
+    SELECT count(*) AS letters, max(set_aside_at) AS latest_at FROM (
+        SELECT set_aside_at FROM dead_letters WHERE replayed_at IS NULL AND discarded_at IS NULL
+         ORDER BY id DESC LIMIT $1
+    ) newest
+"""
 _COUNT_OPEN = "SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL AND discarded_at IS NULL"
 
 # `attempts` shows whether the letter was set aside again since it was read: then it stays open.
@@ -178,6 +184,14 @@ async def read_dead_letters(executor: Executor, ids: Sequence[int]) -> list[Dead
         )
         for record in records
     ]
+
+
+async def newest_dead_letters(connection: Connection, *, most: int) -> tuple[int, datetime | None]:
+    """How many wait for a person, counted up to `most`, and when the latest of them was set aside."""
+    row = await connection.fetchrow(_NEWEST_OPEN, most)
+    if row is None:
+        raise AssertionError("an aggregate gives one row")
+    return row["letters"], row["latest_at"]
 
 
 async def count_open_dead_letters(executor: Executor) -> int:

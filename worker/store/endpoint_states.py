@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from worker.store.feed_followers import Follower
 from worker.store.named_statement import NamedStatement
-from worker.store.pool import Executor, store_errors
+from worker.store.pool import Connection, Executor, store_errors
 
 _PREFIX = "endpoint "
 
@@ -20,6 +20,10 @@ _STATE = """
       FROM feed_followers f WHERE f.name = $1
 """
 _READ = "SELECT f.*, 0 AS waiting FROM feed_followers f WHERE f.name = $1"
+_TROUBLES = """
+    SELECT name, failing_since, disabled_at FROM feed_followers
+     WHERE starts_with(name, $1) AND (failing_since IS NOT NULL OR disabled_at IS NOT NULL) ORDER BY name
+"""
 _DISABLED = """
     SELECT name, disabled_at IS NOT NULL AS disabled FROM feed_followers WHERE starts_with(name, $1) ORDER BY name
 """
@@ -61,6 +65,14 @@ class EndpointState(Struct, frozen=True, kw_only=True):
     waiting: int  # changes that it has not received; 0 if they were not counted
 
 
+class EndpointTrouble(Struct, frozen=True, kw_only=True):
+    """An endpoint that takes nothing."""
+
+    endpoint: str
+    failing_since: datetime | None
+    disabled_at: datetime | None  # None: it is tried again by itself
+
+
 def follower_name(endpoint: str) -> str:
     """The name of an endpoint as a follower of the feed."""
     return f"{_PREFIX}{endpoint}"
@@ -74,6 +86,18 @@ async def endpoint_state(executor: Executor, endpoint: str, *, counted: bool = F
     with store_errors("reading an endpoint's place in the feed"):
         record = await executor.fetchrow(_STATE if counted else _READ, follower_name(endpoint))
     return None if record is None else _state(record)
+
+
+async def endpoint_troubles(connection: Connection) -> list[EndpointTrouble]:
+    """The endpoints that fail or are disabled, by name."""
+    return [
+        EndpointTrouble(
+            endpoint=record["name"].removeprefix(_PREFIX),
+            failing_since=record["failing_since"],
+            disabled_at=record["disabled_at"],
+        )
+        for record in await connection.fetch(_TROUBLES, _PREFIX)
+    ]
 
 
 async def disabled_endpoints(executor: Executor) -> dict[str, bool]:

@@ -42,6 +42,14 @@ class ChangeCount(NamedTuple):
     freed: int
 
 
+class StatusCount(NamedTuple):
+    """How often contacts got this status for this cause."""
+
+    status: str
+    cause: str
+    changes: int
+
+
 class BounceCounts(Struct, frozen=True, kw_only=True):
     """The bounces of a span, split in three ways. Each split adds up to all of them."""
 
@@ -120,6 +128,9 @@ _COUNT_CHANGES = f"""
            count(*) FILTER (WHERE {_BLOCKED}) AS blocked, count(*) FILTER (WHERE {_FREED}) AS freed
       FROM {{changes}} GROUP BY 1 ORDER BY 1
 """  # noqa: S608 - as above
+_COUNT_STATUSES = """
+    SELECT s.new_status, s.cause, count(*) AS changes FROM {changes} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+"""
 # The entries by which a person asks for less: by a click, or by word to one of us. A contact that asks twice counts
 # once.
 _WISHES = ", ".join(
@@ -154,7 +165,13 @@ def statement_for(span: Span, template: str) -> str:
 
 
 @asynccontextmanager
-async def limited_statements(connection: Connection, doing: str, *, timeout_seconds: float) -> AsyncIterator[None]:
+async def limited_statements(
+    connection: Connection,
+    doing: str,
+    *,
+    timeout_seconds: float,
+    remedy: str = "choose a shorter span (--since, --until), or raise --timeout-seconds",
+) -> AsyncIterator[None]:
     """Makes Postgres cancel statements of the connection that take longer, until its transaction ends.
 
     If that happens within the block, raises StoreUnavailable with a remedy of its own, because Postgres is not away.
@@ -165,10 +182,7 @@ async def limited_statements(connection: Connection, doing: str, *, timeout_seco
     try:
         yield
     except QueryCanceledError as error:
-        raise StoreUnavailable(
-            f"Postgres gave up while {doing}: {error}; choose a shorter span (--since, --until), or raise"
-            " --timeout-seconds"
-        ) from error
+        raise StoreUnavailable(f"Postgres gave up while {doing}: {error}; {remedy}") from error
 
 
 async def count_bounces(connection: Connection, span: Span, *, unit: str) -> BounceCounts:
@@ -197,6 +211,11 @@ async def count_domains(connection: Connection, span: Span, *, most: int) -> Dom
 async def count_changes(connection: Connection, span: Span, *, unit: str) -> list[ChangeCount]:
     """The contacts that were blocked and freed within the span, the earliest first."""
     return [ChangeCount(*row) for row in await connection.fetch(statement_for(span, _COUNT_CHANGES), *span, unit)]
+
+
+async def count_statuses(connection: Connection, span: Span) -> list[StatusCount]:
+    """The statuses that contacts got within the span with their causes, the commonest first."""
+    return [StatusCount(*row) for row in await connection.fetch(statement_for(span, _COUNT_STATUSES), *span)]
 
 
 async def count_totals(connection: Connection, span: Span) -> TotalCounts:

@@ -18,7 +18,7 @@ import asyncpg
 from schemas.outgoing import HistoryLine, StatusChanged
 from schemas.vocabulary import forbidden_classes
 from worker.errors import CursorGone, RequestRefused
-from worker.store.pool import Executor, store_errors
+from worker.store.pool import Connection, Executor, store_errors
 
 BEGINNING = "0-0"
 
@@ -66,6 +66,21 @@ _AFTER_OF_ACCOUNT = f"""
      LIMIT $2
 """  # noqa: S608 - as above
 
+_LATEST = f"""
+    SELECT {CHANGE_COLUMNS} FROM (SELECT * FROM status_changes ORDER BY id DESC LIMIT $1) s
+      JOIN contacts c ON c.id = s.contact_id ORDER BY s.id DESC
+"""  # noqa: S608 - as above
+# Ordered so that no index but that of accounts serves, as above.
+_LATEST_OF_ACCOUNT = f"""
+    SELECT {CHANGE_COLUMNS} FROM (
+        (SELECT * FROM status_changes WHERE account BETWEEN $1 AND $1 AND position IS NOT NULL
+          ORDER BY account DESC, position DESC LIMIT $2)
+        UNION ALL
+        (SELECT * FROM status_changes WHERE position IS NULL ORDER BY id DESC LIMIT 1000)
+    ) s JOIN contacts c ON c.id = s.contact_id AND c.account = $1
+     ORDER BY s.id DESC LIMIT $2
+"""  # noqa: S608 - as above
+
 
 async def changes_after(
     executor: Executor, cursor: str, *, limit: int, account: str | None = None
@@ -85,6 +100,18 @@ async def changes_after(
         else:
             records = await executor.fetch(_AFTER_OF_ACCOUNT, position, limit, account)
     return [status_changed(record) for record in records]
+
+
+async def latest_changes(connection: Connection, account: str | None, *, limit: int) -> list[HistoryLine]:
+    """The latest changes of an account, or of all, the last first, whether they have their place in the feed or not.
+
+    Of an account: among the latest thousand that have no place yet, and all others.
+    """
+    if account is None:
+        records = await connection.fetch(_LATEST, limit)
+    else:
+        records = await connection.fetch(_LATEST_OF_ACCOUNT, account, limit)
+    return [history_line(record) for record in records]
 
 
 async def require_cursor(executor: Executor, cursor: str) -> int:

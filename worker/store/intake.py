@@ -1,0 +1,111 @@
+"""What comes in by each account and source, and the signs of life of the processors, as they note them."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from msgspec import Struct
+
+from worker.store.pool import Connection, Executor, store_errors
+
+# A processor notes its sign every few seconds.
+ALIVE_FOR = timedelta(seconds=30)
+_FORGOTTEN_AFTER = timedelta(days=1)
+MOST_SOURCES = 300
+
+# In one order, so that two processors never wait for each other. Of accounts that exist alone: a webhook can name any.
+_NOTE = """
+    INSERT INTO intake AS i (account, source, webhooks, last_received_at)
+    SELECT n.account, n.source, n.webhooks, n.last_received_at
+      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[])
+           AS n (account, source, webhooks, last_received_at)
+      JOIN accounts a ON a.name = n.account
+     ORDER BY n.account, n.source
+    ON CONFLICT (account, source) DO UPDATE
+       SET webhooks = i.webhooks + excluded.webhooks,
+           last_received_at = greatest(i.last_received_at, excluded.last_received_at)
+"""
+_SIGN = """
+    INSERT INTO processor_signs (processor, noted_at, oldest_age_seconds, waiting_parcels) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (processor) DO UPDATE
+       SET noted_at = excluded.noted_at, oldest_age_seconds = excluded.oldest_age_seconds,
+           waiting_parcels = excluded.waiting_parcels
+"""
+_READ = """
+    SELECT source, sum(webhooks)::bigint AS webhooks, max(last_received_at) AS last_received_at
+      FROM intake WHERE $1::text IS NULL OR account = $1
+     GROUP BY source ORDER BY max(last_received_at) DESC, source LIMIT $2
+"""
+_SIGNS = """
+    SELECT count(*) AS processors, max(oldest_age_seconds) AS oldest_age_seconds,
+           max(waiting_parcels) AS waiting_parcels
+      FROM processor_signs WHERE noted_at > $1
+"""
+
+
+class Intake(Struct, frozen=True, kw_only=True):
+    """The webhooks of one account at one source."""
+
+    webhooks: int
+    last_received_at: datetime
+
+
+class SourceIntake(Struct, frozen=True, kw_only=True):
+    """What came in by one source."""
+
+    source: str
+    webhooks: int  # a count that only grows: two of them tell a rate
+    last_received_at: datetime
+
+
+class ProcessorSigns(Struct, frozen=True, kw_only=True):
+    """What the processors that live say of themselves."""
+
+    processors: int
+    oldest_age_seconds: float | None  # the highest of theirs; None without any
+    waiting_parcels: int | None
+
+
+async def note_intake(executor: Executor, intake: Mapping[tuple[str, str], Intake]) -> None:
+    """Adds what came in, by account and source, in one statement. Raises StoreUnavailable."""
+    if not intake:
+        return
+    accounts, sources = zip(*intake, strict=True)
+    with store_errors("noting what came in"):
+        await executor.execute(
+            *(_NOTE, accounts, sources),
+            *([one.webhooks for one in intake.values()], [one.last_received_at for one in intake.values()]),
+        )
+
+
+async def note_sign(
+    executor: Executor, processor: UUID, *, now: datetime, oldest_age_seconds: float, waiting_parcels: int
+) -> None:
+    """Shows that the processor lives. Raises StoreUnavailable."""
+    with store_errors("noting that a processor lives"):
+        await executor.execute(_SIGN, processor, now, oldest_age_seconds, waiting_parcels)
+
+
+async def take_sign_away(executor: Executor, processor: UUID) -> None:
+    """The processor has ended. Raises StoreUnavailable."""
+    with store_errors("noting that a processor has ended"):
+        await executor.execute("DELETE FROM processor_signs WHERE processor = $1", processor)
+
+
+async def forget_signs(executor: Executor, *, now: datetime) -> None:
+    """Deletes the signs of processors that were killed. Raises StoreUnavailable."""
+    with store_errors("forgetting processors"):
+        await executor.execute("DELETE FROM processor_signs WHERE noted_at < $1", now - _FORGOTTEN_AFTER)
+
+
+async def read_intake(connection: Connection, account: str | None) -> list[SourceIntake]:
+    """What came in by each source, the latest first; of one account, or of all."""
+    return [SourceIntake(**record) for record in await connection.fetch(_READ, account, MOST_SOURCES)]
+
+
+async def read_signs(connection: Connection, *, now: datetime) -> ProcessorSigns:
+    """What the processors say that have noted a sign lately."""
+    row = await connection.fetchrow(_SIGNS, now - ALIVE_FOR)
+    if row is None:
+        raise AssertionError("an aggregate gives one row")
+    return ProcessorSigns(**row)
