@@ -25,6 +25,12 @@ UNSOUND: list[tuple[dict[str, Any], str]] = [
     ({"source": "shop", "ip_address": "0.0.0.0"}, "proof.ip_address"),  # noqa: S104 - nobody listens there
     ({"source": "shop", "ip_address": "::"}, "proof.ip_address"),
     ({"source": "shop", "ip_address": "224.0.0.1"}, "proof.ip_address"),
+    ({"source": "shop", "ip_address": "127.0.0.1"}, "proof.ip_address"),
+    ({"source": "shop", "ip_address": "::1"}, "proof.ip_address"),
+    ({"source": "shop", "ip_address": "::ffff:127.0.0.1"}, "proof.ip_address"),
+    ({"source": "shop", "ip_address": "169.254.1.1"}, "proof.ip_address"),
+    ({"source": "shop", "ip_address": "fe80::1"}, "proof.ip_address"),
+    ({"source": "shop", "ip_address": "255.255.255.255"}, "proof.ip_address"),
     ({"source": "shop", "collected_at": AHEAD}, "proof.collected_at"),
     ({"source": "shop", "collected_at": "1901-01-01T00:00:00Z"}, "proof.collected_at"),
     ({"source": "shop", "collected_at": "2026-01-01T00:00:00"}, "proof.collected_at"),

@@ -1,7 +1,7 @@
 """Checks proofs of consent: a proof is kept for the day on which somebody doubts it, and must show something then."""
 
 from datetime import datetime
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from schemas.decision import ConsentProof
 from schemas.decision_request import MOST_TEXT_CHARACTERS
@@ -50,9 +50,17 @@ def _require_possible_address(kind: str, text: str) -> None:
             f"`proof.ip_address` is {excerpt!r}, which is not an IP address.",
             remedy=f"Send one such as {_ADDRESS_EXAMPLES}, or leave it out.",
         ) from None
-    if address.is_unspecified or address.is_multicast:
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if (
+        address.is_unspecified
+        or address.is_multicast
+        or address.is_loopback
+        or address.is_link_local
+        or address.is_reserved  # 255.255.255.255 is one of these
+    ):
         raise RequestRefused(
             kind,
-            f"`proof.ip_address` is {excerpt}, which cannot be a sender's address.",
-            remedy="Send the address that the form was filled in from, or leave it out.",
+            f"`proof.ip_address` is {excerpt}, which nobody can fill in a form from over a network.",
+            remedy="Send the person's address, not that of your proxy or server; or leave it out.",
         )
