@@ -8,7 +8,8 @@ import asyncpg
 from msgspec import Struct
 
 from schemas.envelope import Envelope
-from worker.store.pool import Connection, Executor, store_errors, without_nul
+from worker.store.binary_codecs import without_nul
+from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
 

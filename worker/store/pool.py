@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 import asyncpg
-import msgspec
 
 from worker.errors import Deadlocked, ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.store.binary_codecs import BINARY_CODECS
 from worker.store.servers import open_pool_of_servers
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 else:  # neither can be subscripted
     WriterPool = NewType("WriterPool", asyncpg.Pool)
     WriterConnection = NewType("WriterConnection", asyncpg.pool.PoolConnectionProxy)
-
-_JSONB_VERSION = b"\x01"  # the first byte of jsonb on the wire
-_json_encoder = msgspec.json.Encoder()
-_json_decoder = msgspec.json.Decoder()
 
 # Everything that asyncpg raises. Errors that store_errors lets through are mistakes of ours.
 DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -120,10 +116,9 @@ async def _leave_as_it_is(_connection: Connection) -> None:
 
 
 async def set_codecs(connection: Connection) -> None:
-    """The connection reads and writes jsonb as plain Python values from here on."""
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
-    )
+    """From here on the connection reads and writes jsonb as plain Python values, and times as aware UTC ones alone."""
+    for name, (encoder, decoder) in BINARY_CODECS.items():
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="binary")
 
 
 @contextmanager
@@ -177,29 +172,3 @@ def _no_right(doing: str, error: asyncpg.PostgresError) -> str:
 
 def _wrong_url(doing: str, error: asyncpg.PostgresError) -> str:
     return f"Postgres refused us while {doing}: {error}. Check user, password and database name in postgres.url"
-
-
-def without_nul(text: str) -> str:
-    """The text without U+0000, which Postgres can store in neither text nor jsonb."""
-    return text.replace("\x00", "") if "\x00" in text else text
-
-
-def _encode_jsonb(value: Any) -> bytes:
-    encoded = _json_encoder.encode(value)
-    if b"\\u0000" in encoded:  # perhaps a NUL, perhaps only its spelling: look closely
-        encoded = _json_encoder.encode(_without_nul_anywhere(value))
-    return _JSONB_VERSION + encoded
-
-
-def _decode_jsonb(wire: bytes) -> Any:
-    return _json_decoder.decode(wire[1:])
-
-
-def _without_nul_anywhere(value: Any) -> Any:
-    if isinstance(value, str):
-        return without_nul(value)
-    if isinstance(value, Mapping):
-        return {without_nul(str(key)): _without_nul_anywhere(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nul_anywhere(inner) for inner in value]
-    return value
