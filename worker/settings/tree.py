@@ -153,7 +153,7 @@ class ProcessorSettings(Struct, frozen=True, kw_only=True):
     ] = 0
     batch_max_events: Annotated[
         int, Meta(ge=1, le=100_000), _says("Roughly how many events are committed in one transaction.")
-    ] = 1000
+    ] = 2000
     batch_max_wait_seconds: Annotated[float, Meta(gt=0, le=60), _says("How long a batch may wait to become full.")] = (
         0.05
     )
