@@ -29,6 +29,7 @@ _BENCHMARKS = {
     "check": "check_ratio",
     "parse": "provider_parse",
     "unproven": "unproven_work",
+    "traces": "trace_cost",
 }
 
 

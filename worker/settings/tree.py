@@ -367,7 +367,7 @@ class TracesSettings(Struct, frozen=True, kw_only=True):
         str, _says("The collector, as `http://collector:4318` (OTLP over HTTP); if empty, as the OTEL_ variables say.")
     ] = ""
     headers: Annotated[Secret | None, _says("Headers for it, such as a key: `name=value,name=value`.")] = None
-    ratio: Annotated[float, Meta(ge=0, le=1), _says("Which part of webhooks and requests is traced.")] = 0.1
+    ratio: Annotated[float, Meta(ge=0, le=1), _says("Which part of webhooks and requests is traced.")] = 0.01
     service_name: Annotated[str, _says("`service.name`; if empty, as the OTEL_ variables say.")] = ""
     continue_from_proxies: Annotated[
         bool, _says("Continues the traces of trusted proxies; only if they write `traceparent` themselves.")
