@@ -1,11 +1,11 @@
-"""AhaSend: one JSON object a webhook, signed by Standard Webhooks with a key that is used as it stands.
+"""AhaSend: one JSON object a webhook, signed by Standard Webhooks with the whole secret as its key.
 
-https://ahasend.com/docs/api-reference/webhooks and https://ahasend.com/docs/integrations/webhooks, which tells of
-`delivery_attempt`: what the receiving server said, where there was one conversation with it. `message.failed` is called
+https://ahasend.com/docs/api-reference/webhooks and https://ahasend.com/docs/integrations/webhooks, which describes
+`delivery_attempt`: the words of the receiving server, if there was one conversation with it. `message.failed` is called
 a hard bounce, and comes when AhaSend has given up on an address that was only out of reach: it counts as soft.
 `message.reception` comes for inbound mail too. No event is called a complaint; one suppresses the recipient for good,
-and how `suppression.created` words that is not documented: a reason with "complain" in it is taken for one. Nor is
-it documented what the console's test events are about, so that they are not known by sight.
+and how `suppression.created` words that is not documented: a reason with "complain" in it counts as a complaint. The
+console's test events are not documented either, so they are not recognised.
 """
 
 from collections.abc import Mapping
@@ -31,8 +31,8 @@ from worker.providers.provider import Provider
 SCHEMES: dict[str, Scheme] = {"": StandardWebhooks(raw_secret=True)}
 
 # -- What its events are, and why ----------------------------------------------------------------------------
-# https://ahasend.com/docs/api-reference/webhooks. The server's codes and words say why; the `classification` beside
-# them has no published list, and is not asked.
+# https://ahasend.com/docs/api-reference/webhooks. The server's codes and words give the reason; the `classification`
+# beside them has no published list and is not used.
 
 BOUNCED = "message.bounced"
 SUPPRESSION = "suppression.created"
@@ -42,16 +42,16 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "message.delivered": (Kind.DELIVERED, Cause.NONE),
     "message.transient_error": (Kind.DEFERRED, Cause.UNDETERMINED),
     "message.failed": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # refused for good, or given up: it does not say which
-    BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce mail, of which nothing is told; otherwise see below
+    BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce mail without details; otherwise see below
     "message.suppressed": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "message.opened": (Kind.OPENED, Cause.NONE),
     "message.clicked": (Kind.CLICKED, Cause.NONE),
     SUPPRESSION: (Kind.OTHER, Cause.SUPPRESSED_BY_PROVIDER),  # for a month, after bounces told before
     "domain.dns_error": (Kind.OTHER, Cause.NONE),
-    "message.routing": (Kind.OTHER, Cause.NONE),  # mail to us: its addresses are no contact's feedback
+    "message.routing": (Kind.OTHER, Cause.NONE),  # mail to us: its addresses are not feedback about contacts
     "route.message": (Kind.OTHER, Cause.NONE),  # as that was called before
 }
-# A server refused for good, and its words do not say why: AhaSend's word for it is "hard bounce".
+# A permanent refusal without a reason in its words, which AhaSend calls "hard bounce".
 REFUSED: tuple[Kind, Cause] = (Kind.HARD_BOUNCE, Cause.UNDETERMINED)
 COMPLAINT: tuple[Kind, Cause] = (Kind.COMPLAINT, Cause.ABUSE_REPORT)
 _COMPLAINED = "complain"

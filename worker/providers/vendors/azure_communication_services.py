@@ -2,8 +2,8 @@
 
 https://learn.microsoft.com/azure/event-grid/communication-services-email-events
 
-Event Grid tries an URL before it sends there: in its own schema by a POST whose code wants to come back, with
-CloudEvents by an OPTIONS that asks for leave. There is no event for complaints, unsubscribes and deferred mail.
+Event Grid tests a URL before it sends there: in its own schema with a POST whose code must be sent back, with
+CloudEvents with an OPTIONS that asks for permission. There is no event for complaints, unsubscribes and deferred mail.
 Microsoft Entra's bearer tokens are not verified: the keys that sign them change, and would have to be fetched.
 """
 
@@ -66,7 +66,7 @@ DELIVERY_REPORT = "EmailDeliveryReportReceived"
 ENGAGEMENT_REPORT = "EmailEngagementTrackingReportReceived"
 _DELIVERY_REPORT_WRITTEN = _COMPANY + DELIVERY_REPORT
 
-# What each becomes where the server's words in `statusMessage` say nothing else.
+# The meaning of each, unless the server's words in `statusMessage` say something else.
 DELIVERY_STATUSES: dict[str, tuple[Kind, Cause]] = {
     "Delivered": (Kind.DELIVERED, Cause.NONE),
     "Expanded": (Kind.OTHER, Cause.NONE),  # a distribution group: its members get reports of their own
@@ -82,7 +82,7 @@ ENGAGEMENTS: dict[str, tuple[Kind, Cause]] = {
 }
 _FAILURES = frozenset({"Bounced", "Failed"})
 # Two lists are behind it: the one of all customers, to which bounces of any sort lead, ours or not, and the customer's
-# own. Only words that name a dead address make it news.
+# own. Only words that name a dead address make it a new event.
 # https://learn.microsoft.com/azure/communication-services/concepts/email/sender-reputation-managed-suppression-list
 SUPPRESSED = "Suppressed"
 _TOLD_WHY = frozenset({*_FAILURES, "Quarantined", "FilteredSpam", SUPPRESSED})
@@ -95,7 +95,7 @@ _BATCH = BatchBody("Event Grid webhook")
 
 
 def welcome(request: WebhookRequest) -> Verdict:
-    """Sends the code of Event Grid's own handshake back; anything else is accepted."""
+    """Answers Event Grid's own handshake with its code; accepts everything else."""
     event_type = request.headers.get(EVENT_TYPE_HEADER, "")
     if event_type != SUBSCRIPTION_VALIDATION and (event_type or VALIDATION_EVENT.encode() not in request.body):
         return Accepted()
@@ -117,7 +117,7 @@ def welcome(request: WebhookRequest) -> Verdict:
 
 
 def answer_probe(request: WebhookRequest) -> Answered | Refused | None:
-    """The leave that CloudEvents' handshake asks for: anybody gets it, as each POST must prove itself anyway."""
+    """Gives the permission that CloudEvents' handshake asks for, to everybody, because each POST must prove itself."""
     origin = request.headers.get("webhook-request-origin", "")
     if request.method != "OPTIONS" or not _ORIGIN.fullmatch(origin):
         return None
@@ -134,7 +134,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
 
 
 def _validation_code(body: bytes) -> str | None:
-    """The code of the handshake, which comes alone: an object, or an array of one."""
+    """The code of the handshake, which is a single object, or an array of one."""
     try:
         handshake: _Handshake = _decode_handshake(body) if body.lstrip()[:1] == b"{" else _decode_handshakes(body).only
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -160,7 +160,7 @@ def _read_event(values: dict[str, Any], raw: bytes, envelope: Envelope) -> Feedb
         key=_key(values, raw),
         address=recipient if isinstance(recipient, str) else None,
         vendor_event=name if word is None else f"{name}/{word}",
-        # An engagement of nobody in particular is documented, and changes nothing.
+        # An engagement without a recipient is documented, and changes nothing.
         recognised=event_type in _NOT_FOR_US or word in ENGAGEMENTS,
         vendor_time=_time(values, data, "userActionTimeStamp", "userActionTimestamp"),
         message_id=_message_id(data),

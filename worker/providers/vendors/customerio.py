@@ -1,8 +1,8 @@
 """Customer.io: reporting webhooks, one JSON object an event, signed by an HMAC over a version, the time and the body.
 
 Sources: docs.customer.io/api/webhooks and docs.customer.io/integrations/data-out/connections/webhooks.
-Whether a webhook that is sent again carries its first time or a new one is not documented: signatures are taken for as
-long as Customer.io tries, seven days, and a day more; the event's id makes a repetition harmless. The fields of the
+Whether a repeated webhook has its first time or a new one is not documented: signatures are accepted as long as
+Customer.io tries, seven days, and a day more; the event's id makes a repetition harmless. The fields of the
 older format, with one `event_type`, are as public programs read them. Events of other channels (SMS, push, in-app …)
 are kept by their names alone: their recipients are no e-mail addresses.
 """
@@ -38,7 +38,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "email/sent": (Kind.ACCEPTED, Cause.NONE),
     "email/delivered": (Kind.DELIVERED, Cause.NONE),
     "email/deferred": (Kind.DEFERRED, Cause.UNDETERMINED),
-    "email/bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # hard or soft is not told apart
+    "email/bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # hard and soft are not distinguished
     "email/dropped": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "email/failed": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # could not be handed over for good
     "email/undeliverable": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),  # a limit of ours, or nobody to send to
@@ -48,7 +48,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "email/clicked": (Kind.CLICKED, Cause.NONE),
     "email/converted": (Kind.OTHER, Cause.NONE),
     "customer/unsubscribed": (Kind.UNSUBSCRIBE, Cause.NONE),
-    # An attribute that was set, by whomever, an import among them: too weak a sign to take an unsubscribe back.
+    # An attribute that anybody may have set, even an import: too weak a sign to take an unsubscribe back.
     "customer/subscribed": (Kind.OTHER, Cause.NONE),
     "customer/cio_subscription_preferences_changed": (Kind.OTHER, Cause.NONE),
 }
@@ -114,7 +114,7 @@ _LONGEST_ID = 100  # characters
 
 
 def _campaign(data: dict[str, Any]) -> str | None:
-    """Campaigns, broadcasts and newsletters are numbered each from 1: so the last two are named by what they are."""
+    """The campaign. Campaigns, broadcasts and newsletters each count from 1: the last two have their sort in the name."""
     for kind in ("campaign", "broadcast", "newsletter"):
         if number := json_payload.text(data, f"{kind}_id", _LONGEST_ID):
             return number if kind == "campaign" else f"{kind}:{number}"

@@ -2,10 +2,9 @@
 
 https://help.elasticemail.com/en/articles/4804685-notification-settings
 
-Newer webhooks carry a header X-ElasticEmail-Signature, but which bytes it covers is not documented, so it is left
-aside. The page tells of parameters in the URL of a GET; public programs get them by POST too. The text format of `date`
-is not documented: ISO 8601 and the American one are read, both as UTC. How a mail fares between its attempts is not
-told.
+Newer webhooks carry a header X-ElasticEmail-Signature, but which bytes it covers is not documented, so it is ignored.
+The page describes parameters in the URL of a GET; public programs get them by POST too. The text format of `date` is
+not documented: ISO 8601 and the American one are read, both as UTC. Attempts are not reported.
 """
 
 from collections.abc import Mapping
@@ -48,7 +47,7 @@ OTHER_NAMES: dict[str, str] = {"Bounce": "Error", "Bounced": "Error", "Complaint
 
 # -- Why -----------------------------------------------------------------------------------------------------
 # https://help.elasticemail.com/en/articles/2300650-what-are-the-bounce-error-categories-and-filters
-# No words of the server's come with it, so that there is nothing else to go by.
+# It has no words of the server, so the category is all there is.
 
 CATEGORIES: dict[str, tuple[Kind, Cause]] = {
     "NoMailbox": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
@@ -62,11 +61,11 @@ CATEGORIES: dict[str, tuple[Kind, Cause]] = {
     "CodeError": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "Unknown": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "Throttled": (Kind.BLOCKED, Cause.RATE_LIMITED),
-    "Spam": (Kind.BLOCKED, Cause.CONTENT),  # a filter's refusal, and no complaint
+    "Spam": (Kind.BLOCKED, Cause.CONTENT),  # a filter's refusal, not a complaint
     "ContentFilter": (Kind.BLOCKED, Cause.CONTENT),
     "BlackListed": (Kind.BLOCKED, Cause.SENDER_REPUTATION),
     "SPFProblem": (Kind.BLOCKED, Cause.SENDER_AUTHENTICATION),
-    "NotDelivered": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),  # blocked there for whatever happened before
+    "NotDelivered": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),  # blocked because of earlier events
     "Suppressed": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "Ignore": (Kind.DROPPED, Cause.SUPPRESSED_BY_PROVIDER),
     "ManualCancel": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
@@ -82,7 +81,7 @@ _URL_TRIED = Answered(reason="url_tried", detail="the URL answers; each notifica
 
 
 def welcome(request: WebhookRequest) -> Verdict:
-    """Accepts what stands in the body, or in the URL without the token; a GET without an event tries the URL."""
+    """Accepts the body, or the URL without the token; a GET without an event is a test of the URL."""
     if request.method != "GET" and request.body.strip():
         return Accepted()
     if {"status", "to"} <= {name.lower() for name in request.query}:
@@ -92,7 +91,7 @@ def welcome(request: WebhookRequest) -> Verdict:
 
 
 def answer_probe(request: WebhookRequest) -> Answered | Refused | None:
-    """200 to the GET by which a URL is tried that has no parameters."""
+    """Answers 200 to the GET without parameters that tests a URL."""
     return _URL_TRIED if request.method == "GET" else None
 
 

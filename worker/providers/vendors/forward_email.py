@@ -2,8 +2,8 @@
 
 Sources: forwardemail.net/en/faq (bounce webhooks), the vendor's own program (github.com/forwardemail/forwardemail.net,
 helpers/get-bounce-info.js) for actions and categories, and github.com/knadh/listmonk for fields and signature. How
-often a webhook is sent again is not documented; nor are the categories that its program takes over from ZoneMTA's
-rules as they are, so that one unknown here leaves the judgement to the server's words.
+often a webhook is sent again is not documented; nor are the categories that its program copies from ZoneMTA's
+rules: if one is unknown here, the server's words decide.
 """
 
 from typing import Any

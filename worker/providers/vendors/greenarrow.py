@@ -2,8 +2,8 @@
 
 https://greenarrowemail.com/docs/greenarrow-engine/Event-Notification-System/Types-of-Events
 
-One refusal comes up to three times: as `delivery_attempt`, as `bounce_all`, and as `bounce_bad_address` once the
-counting of GreenArrow itself holds the address for bad. An attempt is a deferral here; the other two count. That the
+One refusal comes up to three times: as `delivery_attempt`, as `bounce_all`, and as `bounce_bad_address` as soon as
+GreenArrow's own counting calls the address bad. An attempt is a deferral here; the other two count. That the
 modern destination posts a bare array, and which other events Studio has, could not be verified. Nothing is signed.
 """
 
@@ -59,7 +59,7 @@ STATUSES: dict[str, tuple[Kind, Cause]] = {
 }
 
 # -- Why -----------------------------------------------------------------------------------------------------
-# `bounce_type`, where the words say nothing. GreenArrow does not hold an address for bad on one bounce, whichever.
+# `bounce_type`, if the words say nothing. GreenArrow never calls an address bad after a single bounce.
 
 BOUNCE_TYPES: dict[str, tuple[Kind, Cause]] = {
     "h": _BOUNCED,
@@ -139,7 +139,7 @@ def _meaning(kind: Kind, cause: Cause, bounce_type: str | None, failure: Classif
         return kind, reply_cause if reply_cause is not Cause.UNDETERMINED else cause
     if kind is Kind.SOFT_BOUNCE:
         return (failure.kind, reply_cause) if not failure.vague else BOUNCE_TYPES.get(bounce_type or "", (kind, cause))
-    # GreenArrow has counted and holds the address for bad; a refusal for our own sake does not make it so.
+    # GreenArrow has counted and calls the address bad; a refusal that is our fault does not make it bad.
     if CAUSE_BLAME[reply_cause] is Blame.SENDER and not failure.vague:
         return Kind.BLOCKED, reply_cause
     return kind, cause if failure.vague else reply_cause

@@ -3,8 +3,8 @@
 https://docs.halon.io/hsl/postdelivery.html
 
 Halon has no webhooks: the script runs after each attempt and whenever a message leaves the queue, and posts one object
-for it, with `attempt` as Halon has it. The fields are those of Halon's pages; the script could not be run for want of a
-Halon.
+for it, with `attempt` as Halon has it. The fields are those of Halon's pages; the script has not been run, for lack of
+a Halon.
 """
 
 from collections.abc import Mapping

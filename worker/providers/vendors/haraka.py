@@ -35,8 +35,8 @@ HOOKS: dict[str, tuple[Kind, Cause]] = {
     "deferred": (Kind.DEFERRED, Cause.UNDETERMINED),
     "bounce": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # the reply says which bounce it was
 }
-# Haraka makes 5.x.x of the 4.x.x then, and its words are of its own: `Too many failures (the last reply)`.
-GAVE_UP = (Kind.SOFT_BOUNCE, Cause.EXPIRED)  # `bounce` of a recipient that was deferred until the tries were over
+# Then Haraka turns 4.x.x into 5.x.x, and its words are its own: `Too many failures (the last reply)`.
+GAVE_UP = (Kind.SOFT_BOUNCE, Cause.EXPIRED)  # `bounce` of a recipient that was deferred until the last try
 
 # -- How it is read ------------------------------------------------------------------------------------------
 

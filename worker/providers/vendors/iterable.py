@@ -2,8 +2,8 @@
 
 Sources: support.iterable.com/hc/en-us/articles/208013936 (system webhooks) and
 support.iterable.com/hc/en-us/articles/28534979433236 (bounces). Iterable does not promise delivery; how often it tries
-is not documented. The states of a bounce are those of the bounce event, and that the webhook has its words and codes
-too is not said. Events of other channels are kept by their names alone.
+is not documented. The states of a bounce are those of the bounce event; whether the webhook also has
+its words and codes is not documented. Events of other channels are kept by their names alone.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ from worker.providers.provider import Provider
 SCHEMES: Mapping[str, Scheme] = {
     "": HeaderToken(),
     "oauth2": HeaderToken(prefix="OAuth2 "),
-    "basic": BasicCredentials(),  # where somebody typed the whole of "Basic " and base64
+    "basic": BasicCredentials(),  # for somebody who typed all of "Basic " and base64
     "header": ConfiguredHeader(),  # one of the webhook's custom headers
 }
 
@@ -48,7 +48,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "emailSubscribe": (Kind.OTHER, Cause.NONE),
     "emailOpen": (Kind.OPENED, Cause.NONE),
     "emailClick": (Kind.CLICKED, Cause.NONE),
-    "hostedUnsubscribeClick": (Kind.CLICKED, Cause.NONE),  # on the way to unsubscribing, which has its own event
+    "hostedUnsubscribeClick": (Kind.CLICKED, Cause.NONE),  # before unsubscribing, which has its own event
 }
 # Names in webhooks and in exports differ in their capitals.
 _BY_LOWER_CASE = {name.lower(): (name, meaning) for name, meaning in EVENTS.items()}

@@ -64,7 +64,7 @@ FEEDBACK_TYPES: dict[str, tuple[Kind, Cause]] = {
 
 # -- Why -----------------------------------------------------------------------------------------------------
 # https://docs.kumomta.com/rustapi/bounce_classify/enum.PreDefinedBounceClass.html
-# A label of the text and not a verdict; operators add names of their own. Our own reading of the response comes first.
+# A label of the text, not a verdict; operators add their own names. Our own reading of the response comes first.
 
 _SOFT, _HARD, _BLOCKED = Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.BLOCKED
 CLASSES: dict[str, tuple[Kind, Cause]] = {
@@ -94,7 +94,10 @@ CLASSES: dict[str, tuple[Kind, Cause]] = {
     "TransientFailure": (_SOFT, Cause.SERVER_UNAVAILABLE),
     "AutoReply": (Kind.OTHER, Cause.AUTO_REPLY),
     "ChallengeResponse": (Kind.OTHER, Cause.CHALLENGE_RESPONSE),
-    "Subscribe": (Kind.OTHER, Cause.NONE),  # a mail that asks for it; only the person's own word counts, elsewhere
+    "Subscribe": (
+        Kind.OTHER,
+        Cause.NONE,
+    ),  # a mail that asks for it; only the person's own request counts, which comes elsewhere
     "Unsubscribe": (Kind.UNSUBSCRIBE, Cause.NONE),
     "Uncategorized": (_SOFT, Cause.UNDETERMINED),
 }
@@ -167,7 +170,7 @@ def _read_record(values: dict[str, Any], raw: bytes, envelope: Envelope) -> list
 def _failure(name: str, response: dict[str, Any], values: dict[str, Any]) -> Classification:
     code = json_payload.integer(response, "code")
     if name in {"OOB", "Expiration", "Delayed", "Delay"}:
-        code = None  # made up where the report or the queue had none; the real one stands in the words
+        code = None  # invented if the report or the queue had none; the real one is in the words
     enhanced = json_payload.child(response, "enhanced_code")
     digits = [json_payload.integer(enhanced, part) for part in ("class", "subject", "detail")]
     return classify(

@@ -1,7 +1,7 @@
 """Lettermint: one JSON object a webhook, an HMAC-SHA256 over a time and the raw body.
 
 https://docs.lettermint.co/platform/webhooks/introduction. The suppression events and those of scheduled messages
-stand in Lettermint's own libraries and not in its pages; how an open or click by a machine is marked, and how often
+are in Lettermint's own libraries, but not on its pages; how an open or click by a machine is marked, and how often
 and for how long a webhook is sent again, could not be found.
 """
 
@@ -38,14 +38,14 @@ from worker.providers.webhook_request import WebhookRequest
 # otherwise: with its prefix, as text.
 
 SIGNATURE_HEADER = "x-lettermint-signature"
-_MOST_PARTS = 16  # a caller who lists thousands wants them all computed
+_MOST_PARTS = 16  # a request that lists thousands is an attack on our time
 _MAX_AGE_SECONDS = 300  # as in Lettermint's own libraries
 
 
 class LettermintSignature(Struct, frozen=True, kw_only=True):
     """`t=<unix seconds>,v1=<hex>`: the HMAC-SHA256 of `<t>.<body>`.
 
-    While a secret is changed there is a `v1` for each of the two: one that fits is enough.
+    While a secret changes there is a `v1` for each of the two: one match is enough.
     """
 
     unproven_bytes: ClassVar[int | None] = None
@@ -65,7 +65,7 @@ class LettermintSignature(Struct, frozen=True, kw_only=True):
             return missing_signature(SIGNATURE_HEADER)
         parts = [part.lstrip().partition("=") for part in header.split(",", _MOST_PARTS)[:_MOST_PARTS]]
         times = {value for name, _, value in parts if name == "t"}
-        timestamp = times.pop() if len(times) == 1 else ""  # of several nobody knows which one is signed
+        timestamp = times.pop() if len(times) == 1 else ""  # of several it is unclear which one is signed
         signed_at = read_signed_time(timestamp)
         if signed_at is None:
             return bad_time(timestamp)
@@ -185,7 +185,7 @@ def _classify(response: Mapping[str, Any], *, permanent: bool, recipient: str | 
 
 
 def _recipients(name: str, data: Mapping[str, Any]) -> Sequence[str | None]:
-    """Whom the event is about: never nobody at all, as an event that names nobody is kept too."""
+    """The recipients of the event; [None] if it names nobody, because such an event is kept too."""
     if name == INBOUND:
         return [None]
     if name == CREATED and "recipient" not in data:

@@ -3,9 +3,9 @@
 https://loops.so/docs/webhooks
 
 Loops takes a contact that bounces hard, or is deleted, out of the audience, and reports that by `contact.unsubscribed`,
-as of a person who leaves. The two events come in either order and share no id, so that nothing tells an echo from its
-opposite; but a person who leaves is told of by `email.unsubscribed` too. That one counts, and `contact.unsubscribed`
-counts only where the source says so. Nothing tells whether a person left one mailing list or all. When Loops sends
+as of a person who leaves. The two events come in either order and share no id, so an echo cannot be told from a
+person who leaves; but the latter is also reported by `email.unsubscribed`. That one counts, and `contact.unsubscribed`
+counts only where the source says so. Nothing shows whether a person left one mailing list or all. When Loops sends
 again is not documented, nor whether anything follows a soft bounce that is given up.
 """
 
@@ -36,7 +36,7 @@ SCHEMES: dict[str, Scheme] = {"": StandardWebhooks()}
 
 # -- What its events are, and why ----------------------------------------------------------------------------
 # https://loops.so/docs/webhooks#event-types and https://loops.so/docs/contacts/suppression
-# Loops hands on no words or codes of the receiving server's: a hard bounce has to be believed as it is.
+# Loops passes on neither words nor codes of the receiving server: a hard bounce must be believed.
 
 CONTACT_UNSUBSCRIBED = "contact.unsubscribed"
 
@@ -68,7 +68,7 @@ UNSUBSCRIBED_COUNTS = flag("contact_unsubscribed_counts")
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Takes `contact.unsubscribed` at its word where the operator says that it counts."""
+    """Makes `contact.unsubscribed` count if the operator says so."""
     counts = UNSUBSCRIBED_COUNTS.of(bound.source)
     return msgspec.structs.replace(bound, parse=partial(parse, unsubscribed_counts=counts))
 
@@ -104,7 +104,7 @@ def parse(envelope: Envelope, *, unsubscribed_counts: bool = False) -> list[Feed
 
 
 def _metadata(values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What was sent, and the sender's own name for the contact: Loops carries no variables along."""
+    """The kind of mail, and the sender's own name of the contact: Loops has no other variables."""
     texts = {name: text(values, name, WORD_LIMIT) for name in ("sourceType", "campaignId", "loopId", "transactionalId")}
     texts["userId"] = text(child(values, "contactIdentity"), "userId", WORD_LIMIT)
     return {name: value for name, value in texts.items() if value is not None} or None

@@ -1,8 +1,8 @@
 """MailChannels Email API: an array of up to 1,000 events a webhook, signed with Ed25519 over a digest of the body.
 
 Sources: docs.mailchannels.net/email-api/advanced/delivery-events, and the client libraries of the vendor and of
-github.com/Yizack/mailchannels for the signature. When a failed batch is sent again by itself is not documented; one
-can be sent again by hand. Nor is it said whether a soft bounce was the last try: it is taken for final. The public key
+github.com/Yizack/mailchannels for the signature. When a failed batch is sent again by itself is not documented; one can
+be sent again by hand. Nor is it documented whether a soft bounce was the last try: it counts as final. The public key
 does not come with the events: it is configured, see the page.
 """
 
@@ -32,7 +32,7 @@ _WHAT = "MailChannels webhook"
 EVENTS: dict[str, tuple[Kind, Cause]] = {
     "processed": (Kind.ACCEPTED, Cause.NONE),
     "delivered": (Kind.DELIVERED, Cause.NONE),
-    # the server's words have the say: a hard bounce may be a refusal for the sender's sake
+    # the server's words decide: a hard bounce may be a refusal because of the sender
     "hard-bounced": (Kind.HARD_BOUNCE, Cause.MAILBOX_DOES_NOT_EXIST),
     "soft-bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # older: the one word for both

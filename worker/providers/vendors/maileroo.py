@@ -2,8 +2,8 @@
 
 Sources: maileroo.com/docs/api-reference/emails/webhooks, maileroo.com/help/use-webhooks and
 maileroo.com/features/email-webhooks. The page asks to "verify the signature" with the shared secret and shows no rule;
-that it is the hexadecimal HMAC-SHA256 of the body, and that whatever is not answered 200 comes again some eight times
-over half a day, is how public programs of several senders read it.
+that it is the hexadecimal HMAC-SHA256 of the body, and that a request without the answer 200 is repeated some eight
+times over half a day, is how public programs of several senders read it.
 """
 
 from typing import Any

@@ -1,9 +1,9 @@
 """Mailtrap's sending webhooks: up to 500 events a request, as one JSON object or one object a line, signed by HMAC.
 
-https://docs.mailtrap.io/email-api-smtp/advanced/webhooks. JSON Lines come as application/jsonl; the body tells as well,
-and is asked. The console's "Run Test" posts a dummy payload, which is not shown: what has the id of the events in the
-documentation counts for nothing. Of the reasons of a `reject` one is shown, the others are known by words inside them.
-What a category of bounce means is ours: Mailtrap only describes it.
+https://docs.mailtrap.io/email-api-smtp/advanced/webhooks. JSON Lines come as application/jsonl; the body shows it as
+well, and decides. The console's "Run Test" posts a dummy payload, which is not shown: what has the id of the events in
+the documentation counts for nothing. One reason of a `reject` is shown; the others are recognised by words in them. The
+meanings of the categories of bounces are ours: Mailtrap only describes them.
 """
 
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ SUPPRESSIONS: dict[str, Cause] = {
     "unsubscri": Cause.UNSUBSCRIBED_AT_PROVIDER,
     "spam": Cause.COMPLAINED_AT_PROVIDER,
     "complain": Cause.COMPLAINED_AT_PROVIDER,
-    "suppressed": Cause.SUPPRESSED_BY_PROVIDER,  # none of these: an older bounce, or somebody's doing
+    "suppressed": Cause.SUPPRESSED_BY_PROVIDER,  # none of these: an older bounce, or a person's entry
 }
 AUDIT_PREFIX = "activity_log."  # who changed what in the account: nobody's feedback
 
@@ -135,7 +135,7 @@ class _Reading(Struct, frozen=True, kw_only=True, gc=False):
     failure: Classification | None = None
 
 
-# Events whose name says all, which most are.
+# Events that need nothing but their name, which most are.
 _PLAIN: dict[str, _Reading] = {
     name: _Reading(kind=kind, cause=cause, vendor_event=name)
     for name, (kind, cause) in EVENTS.items()

@@ -1,6 +1,6 @@
-"""Postal, the mail server that one runs oneself: one JSON envelope a webhook, signed with the installation's RSA key.
+"""Postal, a mail server for one's own machines: one JSON envelope a webhook, signed with the installation's RSA key.
 
-https://docs.postalserver.io/developer/webhooks shows what stands inside of `payload`; the envelope around it, the
+https://docs.postalserver.io/developer/webhooks shows the inside of `payload`; the envelope around it, the
 headers, and the sentences in `details` are as in version 3 of https://github.com/postalserver/postal. Postal reports
 neither complaints nor unsubscribes.
 """
@@ -24,8 +24,8 @@ from worker.providers.payload.vendor_time import from_unix_seconds
 from worker.providers.provider import Provider
 
 # -- How it authenticates ------------------------------------------------------------------------------------
-# https://docs.postalserver.io/developer/webhooks#signatures. Version 3 sends both signatures. Each scheme looks at its
-# own alone, so that nobody gets by with the weaker one.
+# https://docs.postalserver.io/developer/webhooks#signatures. Version 3 sends both signatures. Each scheme checks only
+# its own, so that the weaker one is not enough.
 
 SHA256_HEADER = "x-postal-signature-256"
 SHA1_HEADER = "x-postal-signature"
@@ -47,7 +47,7 @@ EVENTS: dict[str, tuple[Kind, Cause]] = {
     "MessageDelayed": (Kind.DEFERRED, Cause.UNDETERMINED),
     FAILED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # whatever a server answered with 5yz: `output` says which bounce
     HELD: (Kind.OTHER, Cause.SENDER_CONFIGURATION),  # kept back until somebody releases it
-    BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce mail came; its words are not told
+    BOUNCED: (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # a bounce mail, whose words are not reported
     "MessageLinkClicked": (Kind.CLICKED, Cause.NONE),
     "MessageLoaded": (Kind.OPENED, Cause.NONE),
     "DomainDNSError": (Kind.OTHER, Cause.NONE),

@@ -1,4 +1,4 @@
-"""PowerMTA: accounting records, as the CSV of its files or as a JSON array of the same.
+"""PowerMTA: accounting records, as the CSV of its files or as a JSON array of the same records.
 
 https://jnotes.github.io/pmta-doc (the User's Guide of 5.0: accounting, bounce categories)
 
@@ -130,7 +130,7 @@ class _Lines:
     """The lines of a text, one by one. Raises UnreadablePayload if a record takes too much of them."""
 
     def __init__(self, body: bytes) -> None:
-        # What a server answered is noted as it came, in whatever charset: one byte must not cost the other records.
+        # The answer of a server is kept as it came, in any charset: one byte must not spoil the other records.
         self._text = io.TextIOWrapper(io.BytesIO(body), "utf-8-sig", "replace", newline="")
         self.record_characters = 0
 
@@ -146,7 +146,7 @@ class _Lines:
 
 
 def _rows(body: bytes) -> Iterator[dict[str, str]]:
-    """Each line under the names of the header line before it: each file and each start of a pipe begins with one."""
+    """Each line with the names of the header line before it: every file and every start of a pipe begins with one."""
     count = 0
     lines = _Lines(body)
     try:

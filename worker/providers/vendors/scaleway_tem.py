@@ -28,9 +28,8 @@ from worker.providers.vendors.amazon.sns_endpoints import confirms_topic
 
 # -- How it authenticates ------------------------------------------------------------------------------------
 # https://www.scaleway.com/en/docs/topics-and-events/reference-content/verifying-webhooks
-# The signing certificate lies in a bucket of Scaleway's for all regions, is renewed each year, and must be issued by
-# the authority that each region publishes. A topic's region is told by its ARN, and `topics` lists the ARNs that may
-# speak.
+# The signing certificate is in a bucket of Scaleway for all regions, is renewed each year, and must be issued by the
+# authority that each region publishes. A topic's ARN names its region, and `topics` lists the allowed ARNs.
 
 TOPIC_ARN = re.compile(r"arn:scw:sns:(?P<region>[a-z]{2}-[a-z]{3}):[A-Za-z0-9-]{1,64}:[A-Za-z0-9_.-]{1,256}")
 
@@ -40,7 +39,7 @@ _SUBSCRIBE_URL = re.compile(r"https://sns\.mnq\.[a-z]{2}-[a-z]{3}\.scaleway\.com
 
 
 def issuers_url(topic_arn: str) -> str:
-    """Where the authority of a topic's region lies."""
+    """The URL of the authority of a topic's region."""
     matched = TOPIC_ARN.fullmatch(topic_arn)
     return f"{_CERTIFICATES}{matched['region'] if matched else 'fr-par'}/sns/sns-trust-chain.pem"
 

@@ -49,9 +49,9 @@ _decode_authenticated = msgspec.json.Decoder(_Authenticated).decode
 
 
 class HashInBody(Struct, frozen=True):
-    """`auth` is the MD5 of the body that has the API key in its place.
+    """`auth` is the MD5 of the body with the API key in its place.
 
-    The body must be one JSON value and hold the hash once: an MD5 can be prolonged without the key, but no JSON can.
+    The body must be one JSON value and contain the hash once: an MD5 can be extended without the key, but JSON cannot.
     """
 
     unproven_bytes: ClassVar[int | None] = 5 * 1024 * 1024
@@ -62,7 +62,7 @@ class HashInBody(Struct, frozen=True):
         return partial(self._refuse, secrets=source.secrets)
 
     def _refuse(self, request: WebhookRequest, _now: datetime, *, secrets: Sequence[Secret]) -> Refused | None:
-        """None if the hash fits under one of the source's API keys."""
+        """None if the hash matches one of the source's API keys."""
         body = request.body
         try:
             hash_in_body = as_bytes(_decode_authenticated(body).auth)
@@ -105,7 +105,7 @@ STATUSES: dict[str, tuple[Kind, Cause]] = {
     "unsubscribed": (Kind.UNSUBSCRIBE, Cause.NONE),
     "subscribed": (Kind.RESUBSCRIBE, Cause.NONE),
     "spam": (Kind.COMPLAINT, Cause.ABUSE_REPORT),
-    "soft_bounced": (Kind.DEFERRED, Cause.UNDETERMINED),  # it goes on trying, and tells how that ends
+    "soft_bounced": (Kind.DEFERRED, Cause.UNDETERMINED),  # it goes on trying, and reports the result
     # A refusal of any sort, spam among them, where the webhook leaves out delivery_info: too vague for a hard bounce.
     "hard_bounced": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
 }
@@ -144,7 +144,7 @@ DELIVERY_STATUSES: dict[str, tuple[Kind, Cause]] = {
     "err_no_smtp": (Kind.SOFT_BOUNCE, Cause.CONNECTION_FAILED),
     "err_not_available": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
     "err_unknown": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),
-    "err_dest_invalid": (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),  # never tried, and the only news of it
+    "err_dest_invalid": (Kind.HARD_BOUNCE, Cause.INVALID_ADDRESS),  # never tried, and nothing else reports it
     "err_src_invalid": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
     "not_sent": (Kind.DROPPED, Cause.SENDER_CONFIGURATION),
 }
@@ -163,7 +163,7 @@ _VAGUE = frozenset(
         "err_unknown",
     }
 )
-_REASONED = frozenset({"hard_bounced", "soft_bounced", "spam"})  # the others' delivery_status says the same again
+_REASONED = frozenset({"hard_bounced", "soft_bounced", "spam"})  # the delivery_status of the others repeats it
 SPAM_FOLDER = "ok_spam_folder"  # the receiving filter's doing, and no reader's
 
 # -- How it is read ------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ class _User(Struct):
     events: msgspec.Raw = msgspec.Raw(b"[]")
 
     def beside(self) -> bytes:
-        """What stands beside each of the user's events: the beginning of an object, with a comma at its end."""
+        """The fields beside each of the user's events: the beginning of an object, with a comma at its end."""
         return b'{"user_id":%b,"project_id":%b,' % (bytes(self.user_id), bytes(self.project_id))
 
     def with_only(self, event: Element) -> bytes:
@@ -196,12 +196,12 @@ _decode_body = msgspec.json.Decoder(_Body).decode
 
 
 def welcome(request: WebhookRequest) -> Verdict:
-    """Accepts the body without its hash, by which a later reader could try out API keys."""
+    """Accepts the body without its hash, which would let a later reader try API keys."""
     return Accepted(body=_AUTH.sub(rb'\1"', request.body, count=1))
 
 
 def answer_probe(request: WebhookRequest) -> Answered | Refused | None:
-    """200 to the GET by which Unisender Go tries a URL when the webhook is switched on."""
+    """Answers 200 to the GET with which Unisender Go tests a URL when the webhook is switched on."""
     if request.method != "GET":
         return None
     return Answered(reason="url_tried", detail="the URL answers; each webhook must prove itself by its own hash")
@@ -220,7 +220,7 @@ def parse(envelope: Envelope) -> list[FeedbackEvent]:
     for user in users:
         read = partial(_read_event, user.beside())
         events += [
-            # What is set aside keeps its user, as every event does.
+            # A part that is set aside keeps its user, like every event.
             malformed(envelope, user.with_only(event.raw), reason=event.diagnostic) if is_malformed(event) else event
             for event in read_elements(_EVENTS.elements(bytes(user.events)), envelope, read)
         ]

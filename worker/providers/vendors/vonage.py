@@ -2,8 +2,8 @@
 
 https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
 
-Delivery receipts of the older SMS API have another shape and another signature and are not read. Nothing is made of
-incoming messages: which keywords Vonage obeys depends on country and sender, and is told by error 1240 afterwards.
+Delivery receipts of the older SMS API have another shape and another signature and are not read. Incoming
+messages are ignored: which keywords Vonage obeys depends on country and sender, and error 1240 reports it afterwards.
 Not documented: whether a retry is signed anew, so signatures are good for two days, twice the time of its retries.
 """
 
@@ -48,14 +48,14 @@ _UNSIGNED = Refused(
     reason="missing_signature",
     detail="the request has no token in its header Authorization: Vonage sends such ones when its signing fails, and "
     "again when they are refused; where all come so, switch webhook signing on, or a proxy takes the header away",
-    http_status=503,  # what makes Vonage try again, it says
+    http_status=503,  # according to Vonage, it tries again then
 )
 
 
 class SignedToken(Struct, frozen=True):
     """`Authorization: Bearer` with a token (RFC 7519, HS256) that says when it was signed, and the body's SHA-256.
 
-    Not by PyJWT, as json_web_token.py is: it warns of each key below 32 bytes, and nobody promises longer ones here.
+    Without PyJWT, which json_web_token.py uses: it warns of each key below 32 bytes, and Vonage's may be shorter.
     """
 
     unproven_bytes: ClassVar[int | None] = None
@@ -69,7 +69,7 @@ class SignedToken(Struct, frozen=True):
     def _refuse(
         self, request: WebhookRequest, now: datetime, *, secrets: Sequence[Secret], freshness: Freshness
     ) -> Refused | None:
-        """None if one of the secrets has signed the token, it is of this body, and it is recent."""
+        """None if the token is signed with one of the secrets, belongs to this body, and is recent."""
         header = request.headers.get("authorization", "")
         if header[: len(_BEARER)].lower() != _BEARER:
             return _UNSIGNED
@@ -101,7 +101,7 @@ def _claims(token: str, secrets: Sequence[Secret]) -> dict[str, Any] | None:
     signatures = [
         _encode(hmac.digest(as_bytes(secret.reveal()), as_bytes(message), "sha256"))
         for secret in secrets
-        if secret.reveal()  # an empty key is one that anybody knows
+        if secret.reveal()  # everybody knows the empty key
     ]
     matches = [texts_match(signature.rstrip("="), one) for one in signatures]
     if len(token) > _LONGEST_TOKEN or not any(matches):
@@ -189,7 +189,7 @@ CODES: dict[str, tuple[Kind, Cause]] = {
     "1300": _NO_NEWS,  # this and the next of other channels
     "1310": _NO_NEWS,
     "1320": _NO_NEWS,  # sent before
-    "1330": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # the carrier does not say
+    "1330": (Kind.SOFT_BOUNCE, Cause.UNDETERMINED),  # the carrier gives no reason
     "1340": _NO_NEWS,
     "1350": _NO_NEWS,
     "1360": (Kind.SOFT_BOUNCE, Cause.EXPIRED),
@@ -212,7 +212,7 @@ def _read_event(values: dict[str, Any], envelope: Envelope) -> FeedbackEvent:
     number, channel = _party(values, "to")
     recipient_key = number
     if status is None and "message_type" in values:
-        status, number = INBOUND, None  # somebody wrote to us: no feedback about a message of ours
+        status, number = INBOUND, None  # somebody wrote to us: this is not feedback about our message
     elif status is None or number is None:
         raise UnreadablePayload("Vonage webhook: it has no status, or nobody in to: is it the Messages API's?")
     kind, cause, word, recognised = _meaning(status, values)

@@ -3,7 +3,7 @@
 https://www.zoho.com/zeptomail/help/webhooks.html
 
 The documentation leaves open what is signed. Public implementations that work sign the JSON alone, so the time beside
-the signature proves nothing about its age; the JSON with that time before it is taken as well, and nothing else. The
+the signature proves nothing about its age; the JSON with that time before it is accepted as well, and nothing else. The
 page lists bounces, opens, clicks and complaints; `delivered` is read from public implementations. When ZeptoMail sends
 again is not documented, nor what its test looks like.
 """
@@ -96,7 +96,7 @@ class ProducerSignature(Struct, frozen=True):
 
 
 def as_json(body: bytes) -> bytes:
-    """The JSON of the body: itself, or what stands in the only field of a form."""
+    """The JSON of the body, or of the only field of a form."""
     if _is_json(body):
         return body
     return next(iter(decode_form_bytes(body, _WHAT).values()), b"")
@@ -129,7 +129,7 @@ _MOST_DETAILS = 100  # each gets a copy of the whole
 
 
 def answer_probe(request: WebhookRequest) -> Answered | Refused | None:
-    """200 to the GET by which ZeptoMail tries a URL before it saves a webhook."""
+    """Answers 200 to the GET with which ZeptoMail tests a URL before it saves a webhook."""
     if request.method != "GET":
         return None
     return Answered(reason="url_tried", detail="the URL answers; each webhook must prove itself anyway")
@@ -194,7 +194,7 @@ def _own_recipient(detail: Mapping[str, Any]) -> str | None:
 def _only_recipient(name: str, info: Mapping[str, Any]) -> str | None:
     if name not in _OF_THE_ONLY_RECIPIENT:
         return None
-    # Of several recipients nobody can tell which one opened.
+    # With several recipients it is unclear which one opened.
     everybody = {address for key in ("to", "cc", "bcc") for address in _addresses(info.get(key))}
     return everybody.pop() if len(everybody) == 1 else None
 
@@ -206,7 +206,7 @@ def _read_event(
     raw: bytes,
     envelope: Envelope,
 ) -> FeedbackEvent:
-    # What a block is about stands in it; some blocks say only "email" there.
+    # The block contains its subject; some blocks say only "email" there.
     event_name, of_block = words
     name = of_block if of_block is not None and of_block in EVENTS else event_name
     info = json_payload.child(message, "email_info")
@@ -241,7 +241,7 @@ def _read_event(
         former_key=(name, address, *identity),
         address=address,
         vendor_event=name,
-        # An open of one of several recipients is no surprise; a bounce of nobody is.
+        # An open by one of several recipients is normal; a bounce without a recipient is not.
         recognised=name in EVENTS and (address is not None or name in _OF_THE_ONLY_RECIPIENT),
         vendor_time=from_iso(time) or from_unix_seconds(time),
         failure=failure,

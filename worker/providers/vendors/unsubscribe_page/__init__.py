@@ -1,1 +1,1 @@
-"""Unsubscribe links, and what people ask for by them."""
+"""Unsubscribe links, and the requests that people make with them."""

@@ -1,7 +1,7 @@
-"""What people ask for by the link in a mail: the mail program's one click (RFC 8058), and the page's choices.
+"""Reads requests by the link in a mail: the mail program's one click (RFC 8058), and the page's choices.
 
-It is no provider for sources: the receiver takes these requests at `/u/TOKEN`, and the token proves whose they are.
-What is queued is a request that was read, in JSON: to read it again needs no key.
+Sources cannot have this provider: the receiver takes these requests at `/u/TOKEN`, and the token proves whose they are.
+The queued request is decrypted already, in JSON: reading it again needs no key.
 """
 
 from collections.abc import Mapping
@@ -47,13 +47,13 @@ _DETAILS: dict[TokenFault, str] = {
 
 
 class Choice(StrEnum):
-    """What somebody asks for."""
+    """A choice of the person."""
 
     ONE_CLICK = "one_click"  # the mail program's own button
-    LIST = "list"  # no more of this list
+    LIST = "list"  # no more mail of this list
     COMMERCIAL = "commercial"  # nothing but receipts and notices
     NEVER = "never"  # no message at all, ever
-    FEWER = "fewer"  # fewer of this list
+    FEWER = "fewer"  # fewer messages of this list
 
 
 # The page's, in the order of what they end.
@@ -72,7 +72,7 @@ _OF_THE_LIST = frozenset({Choice.ONE_CLICK, Choice.LIST, Choice.FEWER})
 
 
 class UnsubscribeRequest(Struct, frozen=True, kw_only=True):
-    """One request, as it is queued."""
+    """One request, as queued."""
 
     choice: Choice
     link: UnsubscribeLink
@@ -84,7 +84,7 @@ def source_of(secrets: tuple[Secret, ...]) -> Source:
 
 
 class TokenProof(Struct, frozen=True, kw_only=True):
-    """The token in the path proves everything: a body is read only behind a genuine one."""
+    """The token in the path proves everything: a body is read only with a genuine token."""
 
     keys: UnsubscribeKeys
 
@@ -100,17 +100,17 @@ class TokenProof(Struct, frozen=True, kw_only=True):
         now: datetime,
         certificates: Mapping[str, bytes],  # noqa: ARG002 - of other proofs
     ) -> Refused | None:
-        """The same."""
+        """Why the token is refused, for any body."""
         return self.refuse_head(request, now=now)
 
 
 def token_of(path: str) -> str:
-    """The token in the path of a request. A slash behind it is a slip of whoever copied the link."""
+    """The token in the path of a request. A slash after it is a mistake in copying the link."""
     return path.removeprefix(PATH).rstrip("/")
 
 
 def refusal_of(fault: TokenFault) -> Refused:
-    """What the caller and the log are told of a token that is refused."""
+    """The refusal of a token, for the caller and the log."""
     return Refused(
         reason=fault.value,
         detail=_DETAILS[fault],
@@ -120,9 +120,9 @@ def refusal_of(fault: TokenFault) -> Refused:
 
 
 def tailor(bound: BoundSource) -> BoundSource:
-    """Lets in whoever has a token of the source's secrets.
+    """The source whose secrets make the tokens that are let in.
 
-    No account is made for a token: it was made by a script of the sender's, whose slip would keep the wish in an
+    No account is created for a token: a script of the sender made it, and a mistake in that would keep the wish in an
     account that nobody asks about.
     """
     keys = UnsubscribeKeys(bound.source.secrets)
@@ -160,7 +160,7 @@ def _read_choice(request: WebhookRequest, link: UnsubscribeLink) -> Verdict:
 
 
 def choice_in(body: bytes, content_type: str) -> Choice | None:
-    """What the form asks for; None if it does not say."""
+    """The choice in the form; None without one."""
     try:
         pairs = pick_any_form_pairs(
             body.strip(), content_type or _USUAL_FORM, "unsubscribe request", (ONE_CLICK_FIELD, CHOICE_FIELD)
@@ -187,8 +187,8 @@ _decode = msgspec.json.Decoder(UnsubscribeRequest).decode
 def parse(envelope: Envelope) -> list[FeedbackEvent]:
     """The one event of a request; raises UnreadablePayload.
 
-    The same request within a second is the same event: mail programs and impatient people send it again. Later it is
-    another one, because the person may have signed up again in between: then the later one must count.
+    The same request within a second is the same event: mail programs and impatient people repeat it. Later it is
+    another event, because the person may have signed up again in between: then the later request must count.
     """
     try:
         asked: UnsubscribeRequest = _decode(envelope.body)

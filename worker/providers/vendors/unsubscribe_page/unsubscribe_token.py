@@ -1,4 +1,4 @@
-"""The token in an unsubscribe link: whose address it is and which list, encrypted, so that nobody reads or forges it.
+"""The token in an unsubscribe link: address and list, encrypted, so that nobody can read or forge it.
 
     token  = base64url without padding (head ‖ nonce ‖ AES-256-GCM(key, nonce, content, head))
     head   = the byte 1 ‖ 4 bytes: the key's id
@@ -7,9 +7,9 @@
     key id = HMAC-SHA256(secret, "unsubscribe-key-id"), its first 4 bytes
     content = JSON: {"address": "jane@example.org", "list": "newsletter", …}
 
-A token has no end: mails are years old when somebody leaves. docs/unsubscribe.md shows how a sender makes them by
-himself. AES-GCM (NIST SP 800-38D) of `cryptography`; a nonce that is a keyed hash of the content never comes twice with
-different contents, up to some 2^32 of them for each secret.
+A token has no end: mails are years old when somebody leaves. docs/unsubscribe.md shows how senders make them
+themselves. AES-GCM (NIST SP 800-38D) of `cryptography`; a nonce that is a keyed hash of the content never comes twice
+with different contents, up to some 2^32 of them for each secret.
 """
 
 import hashlib
@@ -38,9 +38,9 @@ _LEAST_TOKEN_BYTES = _HEAD_BYTES + _NONCE_BYTES + _TAG_BYTES + len('{"address":"
 
 
 class UnsubscribeLink(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a link says: whose it is, and which list and message it stands in.
+    """The content of a link: its person, list and message.
 
-    What a newer version adds is passed over: nobody must be kept on a list because his token says too much.
+    Fields of newer versions are ignored: nobody must be kept on a list because a token has too many.
     """
 
     address: str  # as the sender wrote it
@@ -54,10 +54,10 @@ class UnsubscribeLink(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class TokenFault(StrEnum):
     """Why a token is refused, as it is logged; the token itself never is."""
 
-    MALFORMED = "malformed_token"  # no token of ours, or one that was cut short
+    MALFORMED = "malformed_token"  # not one of our tokens, or incomplete
     UNKNOWN_KEY = "unknown_key"  # made with a key that is not configured (any longer)
     FORGED = "forged_token"  # altered, or made up
-    UNREADABLE = "unreadable_token"  # made with our key, and does not hold what a token holds
+    UNREADABLE = "unreadable_token"  # made with our key, but with a wrong content
 
 
 class UnsubscribeKeys:
@@ -80,7 +80,7 @@ class UnsubscribeKeys:
         return token if len(token) <= MOST_TOKEN_CHARACTERS else None
 
     def read(self, token: str) -> UnsubscribeLink | TokenFault:
-        """What the token says, or why it is refused. What is no token is refused before anything is decrypted."""
+        """The link of the token, or why it is refused. A text that is not a token is refused before decryption."""
         if len(token) > MOST_TOKEN_CHARACTERS or not token.isascii():
             return TokenFault.MALFORMED
         try:
@@ -126,5 +126,5 @@ def _read_content(content: bytes) -> UnsubscribeLink | TokenFault:
         return TokenFault.UNREADABLE
     if normalise_recipient(link.address, link.channel) is None:
         return TokenFault.UNREADABLE
-    # A list that cannot be named is all of them: nobody must be kept on one because of a slip in his token.
+    # An impossible list means all lists: nobody must be kept on one because of a mistake in the token.
     return structs.replace(link, list=salvage_list_name(link.list) or "") if link.list else link
