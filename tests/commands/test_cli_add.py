@@ -77,7 +77,7 @@ async def test_the_explanation_names_tags_and_siblings_and_that_nobody_has_maile
     file.write_text("email,person,field,tags\njane@example.org,1,email_1,shop\njane@example.net,1,email_2,\n")
     await shell.run("add", str(file), *ACCOUNT)
     told = (await shell.run("explain", "jane@example.org", *ACCOUNT)).output.splitlines()
-    assert "  never mailed: no ESP has told of a message to it" in told
+    assert "  never mailed: no ESP has reported a message to it" in told
     assert "  tags: shop" in told
     assert "  email_2 of 1: jane@example.net, non_marketable" in told
 

@@ -59,7 +59,7 @@ async def test_a_person_is_told_how_many_recipients_have_each_value(shell: Shell
 async def test_the_recipients_that_have_a_value_are_listed(shell: Shell) -> None:
     told = await shell.run("campaign", "spring", *ACCOUNT, "--value", "hard_bounced")
     assert [line.split("\t") for line in told.output.splitlines()] == [
-        ["address", "channel", "value", "since", "first told of"],
+        ["address", "channel", "value", "since", "first report"],
         ["cid@example.org", "email", "hard_bounced", "2026-03-02 12:00 UTC", "2026-03-01 12:00 UTC"],
     ]
 
@@ -82,7 +82,7 @@ async def test_a_script_gets_a_line_of_json_for_each_recipient(shell: Shell, tmp
 async def test_a_campaign_that_nobody_told_of_ends_with_1(shell: Shell, more: tuple[str, ...]) -> None:
     told = await shell.run("campaign", "autumn", *ACCOUNT, *more)
     assert told.status == 1
-    assert "no event has told of a campaign 'autumn'" in told.output
+    assert "no event names a campaign 'autumn'" in told.output
     told = await shell.run("campaign", "autumn", *ACCOUNT, *more, "--json")
     assert json.loads(told.output) == {"campaign": "autumn", "account": "shop-eu", "known": False}
 

@@ -36,7 +36,7 @@ async def test_a_person_of_whom_nobody_told_is_told_so(shell: Shell) -> None:
     await told(shell)
     for name in ("0815", " ", "x" * 300, "a\tb"):
         done = await shell.run("person", name, *ACCOUNT)
-        assert (done.status, "nobody has told of such a person in account shop-eu" in done.output) == (1, True)
+        assert (done.status, "there is no such person in account shop-eu" in done.output) == (1, True)
     elsewhere = await shell.run("person", "4711", "--account", "nosuch")
     assert (elsewhere.status, "Traceback" in elsewhere.errors) == (1, False)
 

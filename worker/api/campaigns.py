@@ -61,7 +61,7 @@ async def recipients(request: web.Request) -> web.Response:
 def _unknown_campaign(account: str) -> RequestRefused:
     return RequestRefused(
         "unknown-campaign",
-        f"No event has told of such a campaign in account {account!r}.",
-        remedy="Check the spelling, and that the source tells of campaigns: campaign_from in docs/configuration.md.",
+        f"No event names this campaign in account {account!r}.",
+        remedy="Check the spelling, and that the source names campaigns: campaign_from in docs/configuration.md.",
         http_status=HTTPStatus.NOT_FOUND,
     )

@@ -79,7 +79,7 @@ async def person(request: web.Request) -> web.Response:
     if found is None:
         raise RequestRefused(
             "unknown-person",
-            f"Nobody has told of such a person in account {account!r}.",
+            f"There is no such person in account {account!r}.",
             remedy="Check the spelling; POST /v1/contacts tells whose address a contact is.",
             http_status=HTTPStatus.NOT_FOUND,
         )

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _NEEDS = ("postgres",)
 _AT_ONCE = 5_000
-_HEADINGS = ("address", "channel", "value", "since", "first told of")
+_HEADINGS = ("address", "channel", "value", "since", "first report")
 
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 How many recipients of a campaign have each value: sent, delivered, opened and so on. With --value its recipients that
-have this one, a row for each, as they are read: all of them with --value sent. Which field of a webhook names the
-campaign is said by campaign_from of its source. Exit code 1 if no event has told of the campaign.
+have this one, a row for each, as they are read: all of them with --value sent. campaign_from of a source says
+which field of its webhooks names the campaign. Exit code 1 if no event names the campaign.
 
 examples:
   bouncekeeper campaign spring-2026
@@ -43,10 +43,10 @@ examples:
     parser.add_argument(
         "--value",
         choices=[value.value for value in CampaignValue],
-        help="lists the recipients that have this value, whatever else is known of them",
+        help="lists the recipients that have this value",
     )
     parser.add_argument(
-        "--names", choices=[system.value for system in System], help="also tell what this system calls a value"
+        "--names", choices=[system.value for system in System], help="also shows the name of each value in this system"
     )
     parser.add_argument(
         "--output", metavar="FILE", help="with --value: it appears when all rows are written (default: stdout)"
@@ -87,7 +87,7 @@ async def _tell(settings: Settings, arguments: Namespace) -> int:
         print_json({"campaign": arguments.campaign, "account": arguments.account, "known": False})
     else:
         print_line(
-            f"no event has told of a campaign {arguments.campaign!r} in account {arguments.account}: see campaign_from"
+            f"no event names a campaign {arguments.campaign!r} in account {arguments.account}: see campaign_from"
             " in docs/configuration.md"
         )
     return ExitCode.NO

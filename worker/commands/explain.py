@@ -127,7 +127,7 @@ def _print(report: "ContactReport", explanation: "ExplanationAnswer") -> None:
         else f"  by policy {report.policy.name}"
     )
     if report.first_mailed_at is None:
-        print_line("  never mailed: no ESP has told of a message to it")
+        print_line("  never mailed: no ESP has reported a message to it")
     if report.tags:
         print_line(f"  tags: {', '.join(report.tags)}")
     for one in report.siblings:

@@ -39,7 +39,7 @@ def _run(arguments: Namespace) -> int:
         if arguments.json:
             print_json({"person": arguments.person, "account": arguments.account, "addresses": []})
         else:
-            print_line(f"{arguments.person}: nobody has told of such a person in account {arguments.account}")
+            print_line(f"{arguments.person}: there is no such person in account {arguments.account}")
         return ExitCode.NO
     if arguments.json:
         print_json(report)

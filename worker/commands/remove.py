@@ -24,7 +24,7 @@ _NEEDS = ("postgres",)
 
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
-Takes away what `add` has told of contacts: tags, and that an address is one of a person's. It forbids and allows
+Removes what `add` has stored with contacts: tags, and addresses of people. It forbids and allows
 nothing, and the contact stays. What is not there is passed over. Exit code 1 if an address is not known.
 
 examples:

@@ -59,18 +59,18 @@ class KnownAccounts:
             return frozenset()
         self._remember(existing := await existing_accounts(pool, unsure))
         missing = {account: makers[account] for account in unsure if account not in existing}
-        made: dict[str, list[str]] = {}
+        by_maker: dict[str, list[str]] = {}
         for account, source in missing.items():
             if not account or "\x00" in account:
                 continue
             if account in self._named or any(pattern.fullmatch(account) for pattern in self._patterns):
-                made.setdefault(_CONFIGURATION, []).append(account)
+                by_maker.setdefault(_CONFIGURATION, []).append(account)
             elif source is not None:
-                made.setdefault(f"source {source}", []).append(account)
-        for maker, accounts in made.items():
+                by_maker.setdefault(f"source {source}", []).append(account)
+        for maker, accounts in by_maker.items():
             await make_accounts(pool, accounts, now=now, actor=maker)
             self._remember(accounts)
-        return frozenset(missing).difference(*made.values())
+        return frozenset(missing).difference(*by_maker.values())
 
     def not_found(self, accounts: Iterable[str]) -> set[str]:
         """The accounts that this process has not found in the database yet."""

@@ -17,30 +17,30 @@ from worker.store.writer_pool import writing
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-async def known_act(pool: WriterPool, principal: Principal, key: str | None, asked: bytes) -> StoredAct | None:
+async def known_act(pool: WriterPool, principal: Principal, key: str | None, request_hash: bytes) -> StoredAct | None:
     """The act that the principal began with this key; None if there is no such act.
 
     Raises RequestRefused if the key was used for another request, and StoreUnavailable.
     """
     if key is None:
         return None
-    known = await find_act(pool, principal.token_id, principal.name, key)
-    if known is not None and known.request_hash != asked:
+    act = await find_act(pool, principal.token_id, principal.name, key)
+    if act is not None and act.request_hash != request_hash:
         raise RequestRefused(
             "idempotency-key-reused",
             f"The idempotency key {key[:40]!r} was used before, for another request.",
             remedy="Send the request that it was used for, or choose a new key.",
         )
-    return known
+    return act
 
 
-async def begin_act(pool: WriterPool, act: Act, principal: Principal, asked: bytes) -> tuple[StoredAct, bool]:
+async def begin_act(pool: WriterPool, act: Act, principal: Principal, request_hash: bytes) -> tuple[StoredAct, bool]:
     """The act, and whether somebody else began it meanwhile. Raises what `known_act` raises."""
     async with writing(pool, "recording an act") as connection:
         act_id = await insert_act(connection, act)
     if act_id is not None:
         return StoredAct(id=act_id, finished_at=None, **{name: getattr(act, name) for name in Act.columns()}), False
-    known = await known_act(pool, principal, act.idempotency_key, asked)
+    known = await known_act(pool, principal, act.idempotency_key, request_hash)
     if known is None:
         raise AssertionError("an act is refused only for the one that has its idempotency key")
     return known, True
@@ -52,7 +52,7 @@ def act_of(
     account: str,
     what: str,
     idempotency_key: str | None,
-    asked: bytes | None,
+    request_hash: bytes | None,
     note: str | None,
     at: datetime,
     subject: str | None = None,
@@ -66,7 +66,7 @@ def act_of(
         role=principal.role.value,
         what=what,
         idempotency_key=idempotency_key,
-        request_hash=asked,
+        request_hash=request_hash,
         note=note,
         proof=None,
         subject=subject,
@@ -82,12 +82,12 @@ async def store_act(connection: Connection, act: Act) -> int:
     return act_id
 
 
-def hash_of_request(asked: Any, addresses: Iterable[str], profiles: Mapping[str, Struct] | None = None) -> bytes:
+def hash_of_request(request: Any, addresses: Iterable[str], profiles: Mapping[str, Struct] | None = None) -> bytes:
     """Equal for the same request about the same addresses (normalised) in any order, and different otherwise.
 
     `profiles` are the details of single addresses.
     """
-    digest = hashlib.sha256(_encoder.encode(asked))
+    digest = hashlib.sha256(_encoder.encode(request))
     for address in sorted(addresses):
         digest.update(b"\n" + address.encode("utf-8", "surrogatepass"))
         if profiles and (profile := profiles.get(address)) is not None:

@@ -205,8 +205,8 @@ class _Batch:
         for contact, facts in with_facts:
             contact_id = contact.row.id
             for entry in contact.entries:
-                asked = surely_new if is_surely_new(facts, entry) else doubts
-                asked.append((entry, contact_id))
+                group = surely_new if is_surely_new(facts, entry) else doubts
+                group.append((entry, contact_id))
         known = await self._recognition.known(doubts, surely_new)
         decided = [one.row for one in overtaken if isinstance(one.entries[0], Decision)]
         anew = await facts_anew(self._connection, decided, self._active)
@@ -259,7 +259,7 @@ class _Batch:
         ]
         if known := await self._recognition.known(doubts):
             by_contact = {key: without(entries, known) for key, entries in by_contact.items()}
-        asked = by_contact
+        all_entries = by_contact
         policy = self._active.policy
         by_contact = {key: self._decide(Facts(), entries, None, policy) for key, entries in by_contact.items()}
         states = {
@@ -273,7 +273,7 @@ class _Batch:
             self._store(contact_id, by_contact[key])
             self._note_change(UNKNOWN_STANDING, states[key].standing, by_contact[key], key=key, contact_id=contact_id)
         self._applied.results = with_ids(self._applied.results, ids)
-        for entry in (entry for key in states if key not in ids for entry in asked[key]):
+        for entry in (entry for key in states if key not in ids for entry in all_entries[key]):
             if isinstance(entry, Decision):
                 self._applied.leftover_decisions.append(entry)
             else:

@@ -77,8 +77,8 @@ async def check_addresses(
     contacts, which takes longer. Raises StoreUnavailable: then nothing is known, and nothing may be sent.
     """
     spellings = [normalise_recipient(address, channel) for address in addresses]
-    asked = list({spelling for spelling in spellings if spelling is not None})
-    rows = await look_up(executor, account, channel, asked) if asked else []
+    distinct = list({spelling for spelling in spellings if spelling is not None})
+    rows = await look_up(executor, account, channel, distinct) if distinct else []
     standings = {row.address: row for row in rows}
     other_names: dict[str, str] = {}
     overtaken = await _not_as_stored(

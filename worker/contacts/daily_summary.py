@@ -70,7 +70,7 @@ async def make_due_summaries(
 
     With `mailed` each recipient gets a mail. Without decided requests there is no summary. Raises StoreUnavailable.
     """
-    made = []
+    summaries = []
     for one in await accounts_to_sum_up(pool, account=account):
         zone = account_zone(one)
         day = summary_day(now, zone=zone, hour=hour)
@@ -87,7 +87,7 @@ async def make_due_summaries(
             )
         if summary is None:
             continue
-        made.append(summary)
+        summaries.append(summary)
         content = await summary_content(pool, summary.id, most=MOST_SHOWN_REQUESTS)
         text = _text(content, one.name, summary.local_date, zone)
         _log.info(
@@ -100,7 +100,7 @@ async def make_due_summaries(
             declined=text.declined,
             recipients=len(set(one.summary_recipients)) if mailed else 0,
         )
-    return made
+    return summaries
 
 
 async def text_of_summary(executor: Executor, summary: StoredSummary) -> SummaryText:

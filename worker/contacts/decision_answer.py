@@ -144,5 +144,5 @@ def _remaining(result: DecisionResult) -> Iterator[tuple[Standing, Refusal]]:
 
 
 def _remedy_at_the_esp(result: DecisionResult) -> str | None:
-    known = result.facts.deliverability.suppression
-    return None if known is None else suppression_sentence(known)
+    suppression = result.facts.deliverability.suppression
+    return None if suppression is None else suppression_sentence(suppression)

@@ -93,13 +93,13 @@ def with_ids(results: Sequence[DecisionResult], ids: Mapping[ContactKey, int]) -
 
     These must be decided again.
     """
-    known: list[DecisionResult] = []
+    remaining: list[DecisionResult] = []
     for result in results:
         if result.contact_id is not None or not result.is_stored:
-            known.append(result)
+            remaining.append(result)
         elif (contact_id := ids.get(_key(result.decision))) is not None:
-            known.append(replace(result, contact_id=contact_id))
-    return known
+            remaining.append(replace(result, contact_id=contact_id))
+    return remaining
 
 
 def _key(decision: Decision) -> ContactKey:

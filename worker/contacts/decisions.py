@@ -167,7 +167,7 @@ def _act(question: Question, asked: bytes | None, now: datetime) -> Act:
         account=question.account,
         what=question.what,
         idempotency_key=None if asked is None else question.idempotency_key,
-        asked=asked,
+        request_hash=asked,
         note=question.terms.note,
         at=now,
     )

@@ -146,8 +146,8 @@ async def keep_checkpoints(connection: Connection, contact_id: int, made: Iterab
 
     Entries that are folded as they come are later than `latest`, so no checkpoint may be later than that.
     """
-    kept = {one.key: one for one in made if facts.latest is not None and one.key <= facts.latest}
-    for some in _batched(kept.values(), _WRITTEN_AT_ONCE):
+    by_key = {one.key: one for one in made if facts.latest is not None and one.key <= facts.latest}
+    for some in _batched(by_key.values(), _WRITTEN_AT_ONCE):
         await write_checkpoints(connection, [_row(contact_id, one) for one in some])
 
 
@@ -277,8 +277,8 @@ class _Log:
 
         Only these are looked up in the log, because that reads all calm events of the contact.
         """
-        stored = await stored_annotations(self._connection, self._contact_id, since=self._since)
-        before, self._known = annotations(stored), annotations([*stored, *self._late])
+        earlier = await stored_annotations(self._connection, self._contact_id, since=self._since)
+        before, self._known = annotations(earlier), annotations([*earlier, *self._late])
         named = self._known.named()
         arrived = {entry.event_key: order_key(entry) for entry in self._late}
         awaited = named & before.named() & frozenset(self._facts.awaited)

@@ -28,11 +28,11 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 def profile_of(additions: Sequence[Addition], *, permission: Permission, tags: Iterable[str]) -> Profile:
     """The details of several rows with the same address; of several permissions, the weakest."""
-    named = [addition.permission for addition in additions if addition.permission is not None]
+    permissions = [addition.permission for addition in additions if addition.permission is not None]
     all_tags = {tag.strip() for one in (tags, *(addition.tags for addition in additions)) for tag in one}
     people = {(addition.person.strip(), (addition.field or "").strip()) for addition in additions if addition.person}
     return Profile(
-        permission=min(named or [permission], key=list(Permission).index),
+        permission=min(permissions or [permission], key=list(Permission).index),
         tags=tuple(sorted(all_tags - {""})),
         people=tuple(sorted(people)),
     )
@@ -70,7 +70,7 @@ async def store_profiles(
     now: datetime,
 ) -> None:
     """Stores the profiles, by address, of contacts that exist after the decisions. All contacts are locked."""
-    known = [
+    locked = [
         (result.contact_id, result.decision.account, profiles[result.decision.address])
         for result in results
         if result.contact_id is not None and result.decision.address in profiles
@@ -79,7 +79,7 @@ async def store_profiles(
         connection,
         [
             ContactTag(contact_id=contact_id, tag=tag, added_at=now, act_id=act_id)
-            for contact_id, _, profile in known
+            for contact_id, _, profile in locked
             for tag in profile.tags
         ],
     )
@@ -89,7 +89,7 @@ async def store_profiles(
             PersonAddress(
                 account=account, person=person, contact_id=contact_id, field=field, added_at=now, act_id=act_id
             )
-            for contact_id, account, profile in known
+            for contact_id, account, profile in locked
             for person, field in profile.people
         ],
     )

@@ -158,7 +158,7 @@ async def _decide(
         account=key.account,
         what=question.what,
         idempotency_key=None,
-        asked=None,
+        request_hash=None,
         note=verdict.sentence,
         at=now,
         subject="recheck",

@@ -49,10 +49,10 @@ class Recognition(Struct, frozen=True, kw_only=True):
         if not await known_keys.any_registered(self.connection):
             return set()
         events = [entry for entry in entries if isinstance(entry, FeedbackEvent)]
-        asked = [event.event_key for event in events]
+        keys = [event.event_key for event in events]
         former = {event.former_key: event.event_key for event in events if event.former_key is not None}
-        found = await known_keys.registered_keys(self.connection, [*asked, *former])
-        return {former.get(key, key) for key in found} if found else found
+        registered_keys = await known_keys.registered_keys(self.connection, [*keys, *former])
+        return {former.get(key, key) for key in registered_keys} if registered_keys else registered_keys
 
     def surely_new(self, facts: Facts, event: Entry) -> bool:
         """True if the event is later than everything its contact has folded, so that it cannot be stored as it is now.

@@ -65,7 +65,7 @@ async def refold_some(
     folding, has_ended = await _fold(
         connection, refold, row, active, ends_at=time.monotonic() + seconds, slice_entries=slice_entries
     )
-    known = facts_from_row(row)
+    facts = facts_from_row(row)
     here = folding.here
     await _renew_checkpoints(connection, row, refold, folding, to_the_end=has_ended and not folding.met)
     if has_ended and is_overtaken(row, active):
@@ -74,7 +74,7 @@ async def refold_some(
     if has_ended:
         of_row = (await policies.of(connection, row.policy_id)).policy
         old, changes = standing_until_now(row, of_row, now, key=row.key, provisional=refold.provisional)
-        state = contact_state(folding.finish(known), active.policy, now, policy_id=active.id)
+        state = contact_state(folding.finish(facts), active.policy, now, policy_id=active.id)
         if is_status_change(old, state.standing):
             changes.append(_change(row, old, state.standing, active, came_late=refold.provisional is not None, now=now))
         await update_contacts(connection, {row.id: state})

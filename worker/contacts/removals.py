@@ -90,17 +90,17 @@ async def _remove(connection: WriterConnection, question: RemovalQuestion) -> Re
             remedy="Check its spelling, and name its account and channel.",
             http_status=HTTPStatus.NOT_FOUND,
         )
-    asked = question.removal
-    tags = await delete_tags(connection, row.id, [tag.strip() for tag in asked.tags])
-    leaving = [(one.person.strip(), None if one.field is None else one.field.strip()) for one in asked.people]
+    removal = question.removal
+    tags = await delete_tags(connection, row.id, [tag.strip() for tag in removal.tags])
+    leaving = [(one.person.strip(), None if one.field is None else one.field.strip()) for one in removal.people]
     people = await delete_addresses(connection, row.id, leaving)
-    act_id = await _act(connection, question) if (tags or people) and not asked.dry_run else None
+    act_id = await _act(connection, question) if (tags or people) and not removal.dry_run else None
     return RemovalAnswer(
         act_id=act_id,
         account=question.account,
         channel=question.channel,
         address=question.address,
-        dry_run=asked.dry_run,
+        dry_run=removal.dry_run,
         tags=tags,
         people=[PersonView(person=person, field=field or None) for person, field in people],
     )
@@ -113,7 +113,7 @@ async def _act(connection: WriterConnection, question: RemovalQuestion) -> int:
         account=question.account,
         what=question.what,
         idempotency_key=None,
-        asked=None,
+        request_hash=None,
         note=question.removal.note,
         at=now,
         subject=_SUBJECT,

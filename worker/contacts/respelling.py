@@ -128,14 +128,14 @@ async def count_respellings(executor: Executor) -> Respelled:
     """The result that `respell_contacts` would have. Changes nothing; works before the migration too."""
     would = Respelled()
     after_id = await _begin(executor)
-    taken: set[AccountAddress] = set()
+    occupied: set[AccountAddress] = set()
     while after_id is not None and (page := await contact_page(executor, after_id=after_id, most=_LOOKED_AT_AT_ONCE)):
         keys = [former.today for former in _formers(page.odd, would)]
-        taken.update(await contacts_under(executor, keys))
+        occupied.update(await contacts_under(executor, keys))
         for key in keys:
-            would.joined += key in taken
-            would.renamed += key not in taken
-            taken.add(key)
+            would.joined += key in occupied
+            would.renamed += key not in occupied
+            occupied.add(key)
         after_id = page.last_id
         would.looked_at += page.contacts
     return would
@@ -261,13 +261,13 @@ class _Respelling:
         last_changes = await contact_spelling.last_statuses(self._connection, list(set(self.into.values())))
         for key, rows in groups.items():
             row = stays[key]
-            known = _standing_of(row) if row.address == key[1] else UNKNOWN_STANDING
-            befores = [known]
+            stored_standing = _standing_of(row) if row.address == key[1] else UNKNOWN_STANDING
+            befores = [stored_standing]
             if row.id in last_changes:
                 # The last change may have been about another spelling, and a reader who has not read it yet sees this
                 # one.
                 status, blocks, until = last_changes[row.id]
-                befores.append(replace(known, status=status, blocks=blocks, status_until=until))
+                befores.append(replace(stored_standing, status=status, blocks=blocks, status_until=until))
             before = next((before for before in befores if is_status_change(before, standings[key])), None)
             if before is None:
                 continue
@@ -295,12 +295,12 @@ def _standing_of(row: ContactRow) -> ContactStanding:
 def _copies(events_of: Mapping[int, Sequence[Entry]]) -> list[tuple[int, datetime, bytes]]:
     """All copies but the first of each event that is stored more than once: contact id, time and key."""
     in_order = sorted(((order_key(event), contact_id) for contact_id, events in events_of.items() for event in events))
-    seen: set[bytes] = set()
+    first_keys: set[bytes] = set()
     copies = []
     for key, contact_id in in_order:
-        if key.event_key in seen:
+        if key.event_key in first_keys:
             copies.append((contact_id, key.occurred_at, key.event_key))
-        seen.add(key.event_key)
+        first_keys.add(key.event_key)
     return copies
 
 

@@ -47,8 +47,8 @@ async def make_months_ahead(pool: Pool, *, now: datetime, ahead: int) -> None:
     """Makes the partitions from this month to `ahead` months on, which is quick. Raises StoreUnavailable."""
     month = month_of(now)
     async with session(pool, "making partitions of events") as connection:
-        for made in await make_partitions(connection, [months_later(month, count) for count in range(ahead + 1)]):
-            _log.info("partition.made", month=f"{made:%Y-%m}")
+        for new_month in await make_partitions(connection, [months_later(month, count) for count in range(ahead + 1)]):
+            _log.info("partition.made", month=f"{new_month:%Y-%m}")
 
 
 async def drop_old_months(pool: Pool, *, now: datetime, retention_months: int) -> None:

@@ -21,9 +21,9 @@ class AccountReputations:
 
     async def facts(self, executor: Executor, account: str, *, now: datetime) -> AccountFacts:
         """The facts about the account, as of a few minutes ago. Raises StoreUnavailable."""
-        known = self._known.get(account)
-        if known is not None and time.monotonic() - known[0] < _KEPT_SECONDS:
-            return known[1]
+        entry = self._known.get(account)
+        if entry is not None and time.monotonic() - entry[0] < _KEPT_SECONDS:
+            return entry[1]
         facts = await account_facts(executor, account, now=now)
         if len(self._known) >= _MOST_ACCOUNTS:
             self._known.clear()

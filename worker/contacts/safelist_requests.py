@@ -121,11 +121,11 @@ async def _begin(
     pool: WriterPool, question: SafelistQuestion, given: dict[str, str], now: datetime
 ) -> tuple[StoredAct | None, bool]:
     """The act, and whether it began before; None for a dry run, unless an act with this key began before."""
-    asked = asked_hash(
+    request_hash = asked_hash(
         question.kind, question.note, question.wish, given, account=question.account, channel=question.channel
     )
-    if (known := await known_act(pool, question.principal, question.idempotency_key, asked)) is not None:
-        return known, True
+    if (earlier := await known_act(pool, question.principal, question.idempotency_key, request_hash)) is not None:
+        return earlier, True
     if question.dry_run:
         return None, False
     act = act_of(
@@ -133,12 +133,12 @@ async def _begin(
         account=question.account,
         what=question.what,
         idempotency_key=question.idempotency_key,
-        asked=asked,
+        request_hash=request_hash,
         note=question.note,
         at=now,
         subject="safelist request",
     )
-    return await begin_act(pool, act, question.principal, asked)
+    return await begin_act(pool, act, question.principal, request_hash)
 
 
 async def _end(pool: WriterPool, act: StoredAct, results: Sequence[RequestOutcome]) -> StoredAct | None:
@@ -197,17 +197,17 @@ class _Run:
         is_over = self._act is not None and not await lock_unfinished_act(connection, self._act.id)
         await take_turn(connection, key)
         if self._act is not None:
-            known = await request_of_act(connection, self._act.id, address)
-            if known is not None:
-                return outcome_of(spelling, known, Applied()), None
+            request = await request_of_act(connection, self._act.id, address)
+            if request is not None:
+                return outcome_of(spelling, request, Applied()), None
         if is_over:
             return refused_outcome(spelling, NOT_REQUESTED_THEN), None
         act_id = await self._act_id(connection, now)
         contact = await locked_contact(connection, key, policies=self._batch.policies, now=now)
-        asked = await self._judged(connection, key, contact, now)
-        if isinstance(asked, Obstacle):
-            return refused_outcome(spelling, asked), None
-        verdict, facts, failure = asked
+        judgement = await self._judged(connection, key, contact, now)
+        if isinstance(judgement, Obstacle):
+            return refused_outcome(spelling, judgement), None
+        verdict, facts, failure = judgement
         about = contact.forbidding(now)
         stored = await insert_request(
             connection, new_request(question, key, verdict, facts=facts, about=about, failure=failure, act_id=act_id)
@@ -231,7 +231,7 @@ class _Run:
             account=question.account,
             what=question.what,
             idempotency_key=None,
-            asked=None,
+            request_hash=None,
             note=question.note,
             at=now,
         )

@@ -79,11 +79,13 @@ async def review_request(pool: WriterPool, review: Review, *, batch: BatchRules)
 
 
 async def _decide(connection: WriterConnection, review: Review, batch: BatchRules) -> tuple[ReviewAnswer, Applied]:
-    found = await request_by_id(connection, review.request_id)
-    if found is None or review.account not in {None, found.account}:
+    before = await request_by_id(connection, review.request_id)
+    if before is None or review.account not in {None, before.account}:
         raise _unknown(review)
-    await take_turn(connection, found.key)
-    request = await request_by_id(connection, review.request_id) or found  # read again, because it is our turn only now
+    await take_turn(connection, before.key)
+    request = (
+        await request_by_id(connection, review.request_id) or before
+    )  # read again, because it is our turn only now
     if request.state != RequestState.REQUESTED:
         if request.state == review.state and request.decline_reason == review.decline:
             return _answer(review, request, Applied(), repeated=True), Applied()
@@ -102,7 +104,7 @@ async def _act(connection: WriterConnection, review: Review, request: StoredRequ
         account=request.account,
         what=review.what,
         idempotency_key=None,
-        asked=None,
+        request_hash=None,
         note=review.note,
         at=now,
         subject=f"safelist {verb} {request.id}",

@@ -29,10 +29,10 @@ async def in_one_transaction(
     Calls `decide` again if its contact was inserted meanwhile, or if another transaction was in the way. Raises
     Deadlocked or ContactAppeared if that goes on, and StoreUnavailable.
     """
-    opened = rehearsing if dry_run else writing
+    open_transaction = rehearsing if dry_run else writing
     for further_tries in reversed(range(_TRIES)):
         try:
-            async with opened(pool, doing) as connection:
+            async with open_transaction(pool, doing) as connection:
                 return await decide(connection)
         except (Deadlocked, ContactAppeared):
             if not further_tries:

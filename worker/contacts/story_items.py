@@ -63,15 +63,15 @@ def stretch_view(stretch: Stretch, policy: Policy) -> StretchView:
 
 def step_view(passed: Passed, whole: Entry, policy: Policy) -> StepView:
     """The step as the API shows it. `whole` is its whole stored entry."""
-    explained = step(passed, policy)
+    result = step(passed, policy)
     return StepView(
         event=event_view(whole) if isinstance(whole, FeedbackEvent) else None,
         decision=decision_view(whole) if isinstance(whole, Decision) else None,
-        outcome=explained.effect.outcome,
-        not_counted=explained.effect.reason,
-        rule=explained.effect.rule,
-        status=explained.status,
-        blocks=explained.blocks,
-        forbids=explained.blocks.classes,
-        sentence=explained.sentence,
+        outcome=result.effect.outcome,
+        not_counted=result.effect.reason,
+        rule=result.effect.rule,
+        status=result.status,
+        blocks=result.blocks,
+        forbids=result.blocks.classes,
+        sentence=result.sentence,
     )

@@ -262,13 +262,13 @@ def _maker(delivery: ParsedDelivery, sources: BoundSources) -> str | None:
 
 def _take_out(parsed: ParsedParcels, unknown: frozenset[str]) -> None:
     """Sets deliveries that name these accounts aside, whole: a replay skips the events that are applied now."""
-    kept = []
+    remaining = []
     for delivery in parsed.deliveries:
-        refused = {event.account for event in delivery.events}.intersection(unknown)
-        if not refused:
-            kept.append(delivery)
+        unknown_here = {event.account for event in delivery.events}.intersection(unknown)
+        if not unknown_here:
+            remaining.append(delivery)
             continue
-        name, *others = sorted(refused)
+        name, *others = sorted(unknown_here)
         more = f" and {len(others)} other accounts that do not exist" if others else ", which does not exist"
         detail = (
             f"it names the account {name!r}{more}, and its source may not create accounts: add it with `bouncekeeper"
@@ -278,8 +278,8 @@ def _take_out(parsed: ParsedParcels, unknown: frozenset[str]) -> None:
         events = [event for event in delivery.events if event.account not in unknown]
         parsed.event_count -= len(delivery.events) - len(events)
         if events:
-            kept.append(structs.replace(delivery, events=events))
-    parsed.deliveries = kept
+            remaining.append(structs.replace(delivery, events=events))
+    parsed.deliveries = remaining
 
 
 class _Patience:

@@ -235,14 +235,14 @@ def depth_gauge(
     name: str, reader: QueueReader, backlog: Backlog | None, waiting: dict[str, int]
 ) -> Callable[[], Awaitable[None]]:
     """Measures the queue `name`. All gauges of a process share `waiting`: the parcels in each queue, as last seen."""
-    seen: set[Lane] = set()
+    lanes: set[Lane] = set()
 
     async def measure() -> None:
         depths = await reader.depths()
         if depths is None:
             return
-        seen.update(depths)
-        for lane in seen:  # a lane that is empty may be left out
+        lanes.update(depths)
+        for lane in lanes:  # a lane that is empty may be left out
             work = "bulk" if lane.bulk else "live"
             metrics.LANE_DEPTH_PARCELS.labels(name, lane.source, work).set(depths.get(lane, 0))
         waiting[name] = sum(depths.values())

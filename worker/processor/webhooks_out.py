@@ -81,9 +81,9 @@ class EndpointSender:
 
         Raises StoreUnavailable.
         """
-        taken = 0
+        accepted = 0
         if not await self._turns.take(self._name):
-            return taken
+            return accepted
         while not stop.is_set():
             state = await self._state()
             if state is None or not _is_due(state):
@@ -92,11 +92,11 @@ class EndpointSender:
             portion = await next_changes(self._pool, state.place, limit=_CHANGES_AT_ONCE)
             if portion.end == state.place:
                 break
-            sent, goes_on = await self._send(portion, state, stop)
-            taken += sent
+            count, goes_on = await self._send(portion, state, stop)
+            accepted += count
             if not goes_on:
                 break
-        return taken
+        return accepted
 
     async def _state(self) -> EndpointState | None:
         state = await endpoint_state(self._pool, self._endpoint.name)
@@ -107,25 +107,25 @@ class EndpointSender:
 
     async def _send(self, portion: Portion, state: EndpointState, stop: asyncio.Event) -> tuple[int, bool]:
         """The number of changes that were taken, and whether to go on."""
-        taken, place = 0, state.place
+        accepted, place = 0, state.place
         for step in portion.steps:
             if not self._endpoint.wants(step.change.new_status):
                 continue
             if stop.is_set() or not self._turns.mine(self._name):
-                return taken, False
+                return accepted, False
             answer = await self._post(step.change)
             if answer.failure:
                 await self._note_failure(state, answer)
-                return taken, False
-            taken += 1
+                return accepted, False
+            accepted += 1
             metrics.ENDPOINT_ATTEMPTS.labels(self._endpoint.name, "taken").inc()
             if state.failing_since is not None:
                 _log.info("endpoint.recovered", endpoint=self._endpoint.name, attempts=state.attempts + 1)
             if not await self._move(place, step.after):
-                return taken, False
+                return accepted, False
             place = step.after
             state = msgspec.structs.replace(state, place=place, failing_since=None, attempts=0)
-        return taken, await self._move(place, portion.end)
+        return accepted, await self._move(place, portion.end)
 
     async def _post(self, change: StatusChanged) -> Answer:
         message_id = str(change.message_id)

@@ -169,5 +169,5 @@ async def move_recipients(connection: Connection, into: Mapping[int, int]) -> No
 
 async def drop_recipients_before(connection: Connection, moment: datetime, *, limit: int) -> int:
     """Drops up to `limit` rows that were first reported before the moment. Returns how many."""
-    done = await connection.execute(_DROP, moment, limit)
-    return int(done.rpartition(" ")[2])
+    tag = await connection.execute(_DROP, moment, limit)
+    return int(tag.rpartition(" ")[2])

@@ -109,14 +109,14 @@ async def insert_summary(
     rows = StoredSummary.rows(await connection.fetch(*arguments))
     if not rows:
         return None
-    (made,) = rows
-    covering = _COVER(account=account, covers_until=covers_until, summary_id=made.id)
+    (summary,) = rows
+    covering = _COVER(account=account, covers_until=covers_until, summary_id=summary.id)
     if await connection.execute(*covering) == "UPDATE 0":
         # Meanwhile the summary of another day, in the account's former time zone, has covered all of them.
-        await connection.execute("DELETE FROM daily_summaries WHERE id = $1", made.id)
+        await connection.execute("DELETE FROM daily_summaries WHERE id = $1", summary.id)
         return None
-    await connection.execute(_INSERT_MAILS, made.id, list(recipients), now)
-    return made
+    await connection.execute(_INSERT_MAILS, summary.id, list(recipients), now)
+    return summary
 
 
 async def claim_mail(

@@ -116,7 +116,7 @@ async def note_delivery(executor: Executor, before: Follower, after: Follower) -
     False if somebody else has moved or disabled it meanwhile. Raises StoreUnavailable.
     """
     with store_errors("moving an endpoint's place in the feed"):
-        done = await executor.execute(
+        tag = await executor.execute(
             *_DELIVERED(
                 name=before.name,
                 fresh_before=before.fresh_position,
@@ -125,7 +125,7 @@ async def note_delivery(executor: Executor, before: Follower, after: Follower) -
                 bulk_after=after.bulk_position,
             )
         )
-    return done == "UPDATE 1"
+    return tag == "UPDATE 1"
 
 
 async def note_failure(
@@ -149,15 +149,15 @@ async def enable_endpoint(
     False if no processor has met it yet. Raises StoreUnavailable.
     """
     with store_errors("enabling an endpoint"):
-        done = await executor.execute(_ENABLE, follower_name(endpoint), after_position, from_now)
-    return done == "UPDATE 1"
+        tag = await executor.execute(_ENABLE, follower_name(endpoint), after_position, from_now)
+    return tag == "UPDATE 1"
 
 
 async def forget_endpoint(executor: Executor, endpoint: str) -> bool:
     """Removes the endpoint's place in the feed; False if it has none. Raises StoreUnavailable."""
     with store_errors("forgetting an endpoint"):
-        done = await executor.execute("DELETE FROM feed_followers WHERE name = $1", follower_name(endpoint))
-    return done == "DELETE 1"
+        tag = await executor.execute("DELETE FROM feed_followers WHERE name = $1", follower_name(endpoint))
+    return tag == "DELETE 1"
 
 
 def _state(record: asyncpg.Record) -> EndpointState:

@@ -85,7 +85,7 @@ async def move_follower(executor: Executor, before: Follower, after: Follower) -
     Raises StoreUnavailable.
     """
     with store_errors("moving a follower's place in the feed"):
-        done = await executor.execute(
+        tag = await executor.execute(
             *_MOVE(
                 name=before.name,
                 fresh_before=before.fresh_position,
@@ -94,7 +94,7 @@ async def move_follower(executor: Executor, before: Follower, after: Follower) -
                 bulk_after=after.bulk_position,
             )
         )
-    return done == "UPDATE 1"
+    return tag == "UPDATE 1"
 
 
 async def next_changes(executor: Executor, follower: Follower, *, limit: int) -> Portion:

@@ -132,26 +132,26 @@ async def contacts_with_entries(connection: Connection, contact_ids: Sequence[in
     return [contact_id for (contact_id,) in await connection.fetch(_WITH_ENTRIES, contact_ids)]
 
 
-async def known_in_months(connection: Connection, asked: Sequence[KeyInMonth]) -> set[bytes]:
+async def known_in_months(connection: Connection, keys: Sequence[KeyInMonth]) -> set[bytes]:
     """The keys of calm events that are stored in a month, each looked up with its time."""
-    return await _known(connection, _IN_MONTHS, KeyInMonth.arrays(asked)) if asked else set()
+    return await _known(connection, _IN_MONTHS, KeyInMonth.arrays(keys)) if keys else set()
 
 
-async def known_among_entries(connection: Connection, asked: Sequence[KeyOfContact]) -> set[bytes]:
+async def known_among_entries(connection: Connection, keys: Sequence[KeyOfContact]) -> set[bytes]:
     """The keys that are stored in `entries`."""
-    return await _known(connection, _AMONG_ENTRIES, KeyOfContact.arrays(asked)) if asked else set()
+    return await _known(connection, _AMONG_ENTRIES, KeyOfContact.arrays(keys)) if keys else set()
 
 
-async def known_among_kept(connection: Connection, asked: Sequence[KeyOfContact]) -> set[bytes]:
+async def known_among_kept(connection: Connection, keys: Sequence[KeyOfContact]) -> set[bytes]:
     """The keys of calm events that are kept beyond the retention."""
-    return await _known(connection, _AMONG_KEPT, KeyOfContact.arrays(asked)) if asked else set()
+    return await _known(connection, _AMONG_KEPT, KeyOfContact.arrays(keys)) if keys else set()
 
 
-async def known_by_former_keys(connection: Connection, asked: Sequence[FormerKey]) -> set[bytes]:
+async def known_by_former_keys(connection: Connection, keys: Sequence[FormerKey]) -> set[bytes]:
     """The keys that a former version has stored, with any first byte."""
-    if not asked:
+    if not keys:
         return set()
-    return await _known(connection, _BY_FORMER_KEY, [_FORMER_FIRST_BYTES, *FormerKey.arrays(asked)])
+    return await _known(connection, _BY_FORMER_KEY, [_FORMER_FIRST_BYTES, *FormerKey.arrays(keys)])
 
 
 async def _known(connection: Connection, statement: str, parameters: list[list[Any]]) -> set[bytes]:

@@ -106,8 +106,8 @@ async def _rows_left(executor: Executor, table: str, *, is_under_way: bool) -> i
         rows, blocks = await executor.fetchrow(_ROWS, table) or (0, 0)
         if rows > _LARGE:
             return int(rows * (blocks - done) // max(1, blocks))
-        left = f"SELECT count(*) FROM {table} WHERE ctid >= $1::text::tid"  # noqa: S608 - its name
-        return int(await executor.fetchval(left, f"({done},0)"))
+        remaining = f"SELECT count(*) FROM {table} WHERE ctid >= $1::text::tid"  # noqa: S608 - its name
+        return int(await executor.fetchval(remaining, f"({done},0)"))
     except asyncpg.UndefinedTableError:
         return 0  # somebody has just finished it
 

@@ -22,5 +22,5 @@ async def drop_raw_before(connection: Connection, table: str, moment: datetime, 
     """Drops the raw bytes of up to `limit` events that arrived before the moment. Returns how many."""
     if table not in TABLES_WITH_RAW:
         raise AssertionError(f"{table} holds no events")
-    done = await connection.execute(_DROP.format(table=table), moment, limit)
-    return int(done.rpartition(" ")[2])
+    tag = await connection.execute(_DROP.format(table=table), moment, limit)
+    return int(tag.rpartition(" ")[2])

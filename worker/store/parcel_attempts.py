@@ -52,11 +52,11 @@ async def strike_parcels(pool: Pool, hashes: Collection[bytes]) -> None:
 
 async def restore_attempts(pool: Pool, before: Mapping[bytes, int | None]) -> None:
     """Restores the notes of these parcels from before they were met."""
-    known = {parcel_hash: attempts for parcel_hash, attempts in before.items() if attempts is not None}
+    earlier = {parcel_hash: attempts for parcel_hash, attempts in before.items() if attempts is not None}
     with store_errors(_DOING):
         async with pool.acquire() as connection, connection.transaction():
-            await connection.execute(_RESTORE, list(known), list(known.values()))
-            await connection.execute(_STRIKE, [parcel_hash for parcel_hash in before if parcel_hash not in known])
+            await connection.execute(_RESTORE, list(earlier), list(earlier.values()))
+            await connection.execute(_STRIKE, [parcel_hash for parcel_hash in before if parcel_hash not in earlier])
 
 
 async def forget_attempts(pool: Pool, *, now: datetime) -> None:

@@ -99,9 +99,9 @@ async def _missing(executor: Executor) -> list[str]:
 
 async def _missing_migrations(executor: Executor) -> list[str]:
     folder = files("schemas") / "database"
-    known = sorted(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
+    migrations = sorted(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
     if await executor.fetchval("SELECT to_regclass($1)", _MIGRATIONS_TABLE) is None:
-        return known
+        return migrations
     records = await executor.fetch(f"SELECT migration_id FROM {_MIGRATIONS_TABLE}")  # noqa: S608 - a constant
     applied = {record["migration_id"] for record in records}
-    return [name for name in known if name not in applied]
+    return [name for name in migrations if name not in applied]

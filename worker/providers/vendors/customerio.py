@@ -114,7 +114,7 @@ _LONGEST_ID = 100  # characters
 
 
 def _campaign(data: dict[str, Any]) -> str | None:
-    """The campaign. Campaigns, broadcasts and newsletters each count from 1: the last two have their sort in the name."""
+    """The campaign. Campaigns, broadcasts and newsletters each count from 1; the last two are named with their sort."""
     for kind in ("campaign", "broadcast", "newsletter"):
         if number := json_payload.text(data, f"{kind}_id", _LONGEST_ID):
             return number if kind == "campaign" else f"{kind}:{number}"
