@@ -35,6 +35,7 @@ class Standby:
         self._primary = primary
         self._settings = settings
         self._process: ServiceProcess | None = None
+        self._conninfo = ""
 
     def copy_primary(self) -> None:
         """A base backup, and the slot from which it will stream."""
@@ -69,9 +70,15 @@ class Standby:
 
     async def lose_the_primary(self) -> None:
         """The network between the two is cut: nothing arrives any more."""
+        self._conninfo = str(await ask(self.dsn, "SHOW primary_conninfo")).replace("'", "''")
         await ask(self.dsn, f"ALTER SYSTEM SET primary_conninfo = '{_NO_ADDRESS}'")
         await ask(self.dsn, "SELECT pg_reload_conf()")
         await answers(self.dsn, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')")
+
+    async def find_the_primary(self) -> None:
+        """The network is whole again."""
+        await ask(self.dsn, f"ALTER SYSTEM SET primary_conninfo = '{self._conninfo}'")
+        await ask(self.dsn, "SELECT pg_reload_conf()")
 
     async def promote(self) -> None:
         """It takes writes when this returns."""

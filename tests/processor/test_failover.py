@@ -1,19 +1,28 @@
 """A replica takes over from the server on which a processor works: a real one of each."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from tests.process_roles import make_roles
+from schemas.vocabulary import Cause, Kind
+from tests.contacts.test_decisions import BLOCK, decide
+from tests.process_roles import as_process, make_roles
+from tests.processor.test_batch import RULES
 from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until_answered
-from tests.standby import Standby, answers, kill_server
+from tests.schemas.feedback_events import make_event
+from tests.standby import Standby, answers, ask, kill_server
 from worker.local_services.postgres import EmbeddedPostgres
+from worker.processor.batch import BatchWriter
 from worker.queue.postgres import PostgresWriter
 from worker.store.migrations import migrate
+from worker.store.writer_pool import open_writer_pool
 
+_PATIENCE_SECONDS = 1.5
 SMALL = {"fsync": "off", "shared_buffers": "32MB"}
 
 
@@ -57,3 +66,53 @@ async def test_what_a_processor_remembers_of_a_lost_server_is_not_written_into_t
     finally:
         await standby.stop()
     assert capsys.readouterr().err.count('"event":"database.replaced"') == 1
+
+
+async def is_cut_short(work: Coroutine[Any, Any, object]) -> bool:
+    """True if the work does not end in time, as when a caller hangs up: its last statement is cancelled."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await work
+    except TimeoutError:
+        return True
+    return False
+
+
+@pytest.mark.slow
+async def test_a_repeat_is_not_answered_before_the_synchronous_replica_has_what_it_found(
+    primary: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    standby = Standby(tmp_path / "standby", primary)
+    await asyncio.to_thread(standby.copy_primary)
+    await standby.start()
+    try:
+        await answers(primary.dsn, "SELECT count(*) = 1 FROM pg_stat_replication")
+        pool = await open_writer_pool(as_process(primary.dsn, "processor"), connections=2, command_timeout_seconds=30)
+        deciders = await open_writer_pool(as_process(primary.dsn, "api"), connections=2, command_timeout_seconds=30)
+        writer = BatchWriter(pool, RULES)
+        await writer.commit([make_event(Kind.DELIVERED, address="known@example.org")])
+        await standby.make_synchronous()
+        bounced = [make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, address="gone@example.org")]
+        nameless = [make_event(Kind.HARD_BOUNCE, cause=Cause.MAILBOX_DOES_NOT_EXIST, address=None)]
+        await standby.lose_the_primary()
+
+        # Postgres commits what it is called off from, on this server alone: the next one finds it.
+        for _ in range(2):
+            assert await is_cut_short(writer.commit(bounced))
+            assert await is_cut_short(writer.commit(nameless))
+            assert await pool.fetchval("SELECT count(*) FROM log") == 3
+        blocking = partial(decide, deciders, BLOCK, "gone@example.org", idempotency_key="k1")
+        for _ in range(3):  # the act, its decision, and then there is nothing left to write
+            assert await is_cut_short(blocking())
+
+        await standby.find_the_primary()
+        assert await writer.commit(bounced)
+        assert await writer.commit(nameless)
+        assert (await blocking()).repeated
+        await kill_server(primary.pid)
+        await standby.promote()
+        assert await ask(standby.dsn, "SELECT count(*) FROM acts WHERE finished_at IS NOT NULL") == 1
+        for opened in (pool, deciders):
+            opened.terminate()
+    finally:
+        await standby.stop()

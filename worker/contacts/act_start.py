@@ -11,6 +11,7 @@ from msgspec import Struct
 from worker.contacts.principal import Principal
 from worker.errors import RequestRefused
 from worker.store.acts import Act, StoredAct, find_act, insert_act
+from worker.store.durability import secure_what_was_read
 from worker.store.pool import Connection, WriterPool
 from worker.store.writer_pool import writing
 
@@ -31,6 +32,8 @@ async def known_act(pool: WriterPool, principal: Principal, key: str | None, req
             f"The idempotency key {key[:40]!r} was used before, for another request.",
             remedy="Send the request that it was used for, or choose a new key.",
         )
+    if act is not None:  # perhaps all is done, and what is answered now was written by a call that was cut off
+        await secure_what_was_read(pool)
     return act
 
 

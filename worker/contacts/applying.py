@@ -45,6 +45,7 @@ from worker.policy.rule import Policy
 from worker.store import contact_rows
 from worker.store.checkpoints import delete_checkpoints
 from worker.store.contact_rows import ContactKey, ContactRow, ContactStanding, LockedContact
+from worker.store.durability import secure_what_was_read
 from worker.store.event_rows import EventEncoder
 from worker.store.pool import WriterConnection
 from worker.store.stored_entries import stored_entries_by_contact
@@ -190,6 +191,8 @@ class _Batch:
         known = await self._recognition.registered(events)
         doubts: list[Doubt] = [(event, None) for event in events]
         known |= await self._recognition.known(doubts)
+        if known:  # no contact is locked here, which would be written and so waited for
+            await secure_what_was_read(self._connection)
         new = sorted(without(events, known), key=lambda event: event.event_key)
         for event in new:
             if await self._encoder.insert_nameless(self._connection, event):
