@@ -207,8 +207,8 @@ class FailoverRun:
             loss=loss,
             answered_again=0 if deciders.outcome is decided else len(deciders.outcome.answers),
             verdict=verdict,
-            webhook_gap_seconds=_gap(outcome.answered_at, killed_at),
-            decision_gap_seconds=_gap(decided.answered_at, killed_at),
+            webhook_gap_seconds=gap_about(outcome.answered_at, killed_at),
+            decision_gap_seconds=gap_about(decided.answered_at, killed_at),
             effect_gap_seconds=in_effect_at - killed_at,
             unnoticed_seconds=_UNNOTICED_SECONDS,
             restarted=sorted(name for name in begun if begun[name] != ended.get(name)),
@@ -272,7 +272,7 @@ async def _doctor(topology: Topology) -> str:
     return next((line.strip() for line in output.decode().splitlines() if " postgres: " in line), "nothing")
 
 
-def _gap(moments: Sequence[float], killed_at: float) -> float:
+def gap_about(moments: Sequence[float], killed_at: float) -> float:
     """The longest time between two answers, of those that began about the kill: in the end all are answered."""
     gaps = [
         after - before
