@@ -25,9 +25,7 @@ _MOST_LETTERS = 1_000
 _DOING = f"counting for the overview, with {TIMEOUT_SECONDS:g} s for each statement"
 # What leaves no row, so that whoever reads this does not take silence for health.
 ONLY_IN_THE_LOG = (
-    "webhooks that the receivers refused or could not queue",
-    "parcels that wait in RabbitMQ while no processor measures them",
-    "connections, tokens and questions that were turned away",
+    "only in the log: webhooks that receivers refused or could not queue, and callers that were turned away",
 )
 ONLY_FOR_ALL_ACCOUNTS = "the processes, the queue, dead letters and endpoints: ask with a token of all accounts"
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from schemas.log_event import COMMON_FIELDS
 from schemas.log_events import LOG_EVENTS
 from tests.properties import examples
+from worker.commands.support import board as board_module
 from worker.commands.support import live_board
 from worker.commands.support.board_view import board_line, drawn_board
 from worker.commands.support.live_board import READ_FIELDS, LiveBoard
@@ -48,14 +49,14 @@ def line(event: str, *, ago: Any = 0, level: str = "info", **fields: Any) -> byt
     return json.dumps({"timestamp": at, "level": level, "event": event, **fields}).encode()
 
 
-def board_of(*lines: bytes) -> live_board.Board:
+def board_of(*lines: bytes) -> board_module.Board:
     board = LiveBoard()
     for one in lines:
         board.read(one, now=NOW)
     return board.board(NOW)
 
 
-def drawn(board: live_board.Board) -> str:
+def drawn(board: board_module.Board) -> str:
     console = Console(width=100, record=True, file=StringIO())
     console.print(drawn_board(board, heading="watch"))
     return console.export_text()

@@ -5,14 +5,24 @@ Whatever a line holds, reading it raises nothing, and no address leaves the boar
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
-from schemas.address import mask_address, mask_addresses
+from schemas.address import mask_address
 from schemas.log_events import LOG_EVENTS
+from worker.commands.support.board import (
+    LONGEST_TEXT,
+    RATE_SECONDS,
+    WINDOW,
+    Board,
+    Change,
+    SourceSeen,
+    Trouble,
+    clean_text,
+    shown_text,
+)
 
 ACCEPTED, APPLIED, CHANGED = "webhook.accepted", "batch.applied", "status.changed"
 # The fields that the board reads of each line, beside the common ones.
@@ -21,63 +31,14 @@ READ_FIELDS: Mapping[str, tuple[str, ...]] = {
     APPLIED: ("oldest_age_seconds",),
     CHANGED: ("contact", "old_status", "new_status", "cause", "provider"),
 }
-WINDOW = timedelta(minutes=10)
 MORE = "(more)"
 _TROUBLED = frozenset({"warning", "error", "critical"})
-_RATE_SECONDS = 60
 _WINDOW_MINUTES = int(WINDOW.total_seconds()) // 60
 _MOST_NAMES = 300
 _MOST_TROUBLES = 50
 _MOST_CHANGES = 8
 _TOP = 6
-_LONGEST_TEXT = 120
 _decode = msgspec.json.Decoder().decode
-
-
-class Change(Struct, frozen=True, kw_only=True):
-    """One contact's status, as it changed."""
-
-    at: datetime
-    contact: str  # masked
-    old_status: str
-    new_status: str
-    cause: str
-
-
-class SourceSeen(Struct, frozen=True, kw_only=True):
-    """One source, and when its last webhook was accepted."""
-
-    source: str
-    last_at: datetime
-    webhooks: int  # within the window
-
-
-class Trouble(Struct, frozen=True, kw_only=True):
-    """Warnings or errors of one name, and of one reason if they name one."""
-
-    event: str
-    level: str
-    reason: str
-    count: int  # since the board has watched
-    last_at: datetime
-    says: str
-    remedy: str
-
-
-class Board(Struct, frozen=True, kw_only=True):
-    """What is known at one moment. Counts are of the last ten minutes, the rate of the last one."""
-
-    at: datetime
-    webhooks_per_second: float
-    queue_age_seconds: float | None  # of the oldest webhook in the last load; None: none within the window
-    sources: list[SourceSeen]  # the latest first
-    statuses: list[tuple[str, int]]  # new statuses, the commonest first, as are the two below
-    causes: list[tuple[str, int]]
-    providers: list[tuple[str, int]]
-    changes: list[Change]  # the latest first
-    troubles: list[Trouble]  # of the window, errors first and then the latest
-    lines: int
-    unreadable: int  # lines that are no JSON of ours
 
 
 class _Recent:
@@ -122,15 +83,15 @@ class LiveBoard:
             self._unreadable += 1
             return
         name, at = str(fields.get("event", "")), _time_of(fields.get("timestamp"), now)
-        values = {field: _text(fields.get(field)) for field in READ_FIELDS.get(name, ())}
+        values = {field: shown_text(fields.get(field)) for field in READ_FIELDS.get(name, ())}
         if name == ACCEPTED:
             self._accept(values["source"], at)
         elif name == APPLIED and isinstance(age := fields.get("oldest_age_seconds"), int | float):
             self._queue_age = at, float(min(max(age, 0), 10**9))
         elif name == CHANGED:
-            self._change(values, mask_address(_clean(fields.get("contact"))), at)
+            self._change(values, mask_address(clean_text(fields.get("contact"))), at)
         if (level := str(fields.get("level"))) in _TROUBLED:
-            self._trouble(name, level, _text(fields.get("reason")), at)
+            self._trouble(name, level, shown_text(fields.get("reason")), at)
 
     def skip(self) -> None:
         """Counts a line that was too long to be read."""
@@ -146,10 +107,12 @@ class LiveBoard:
         return Board(
             at=now,
             webhooks_per_second=sum(
-                count for at, count in self._seconds.items() if second - _RATE_SECONDS < at <= second
+                count for at, count in self._seconds.items() if second - RATE_SECONDS < at <= second
             )
-            / _RATE_SECONDS,
+            / RATE_SECONDS,
             queue_age_seconds=self._queue_age[1] if self._queue_age and self._queue_age[0] > begin else None,
+            processors=None,
+            waiting_parcels=None,
             sources=[SourceSeen(source=name, last_at=at, webhooks=accepted[name]) for name, at in sources],
             statuses=self._statuses.top(now),
             causes=self._causes.top(now),
@@ -158,12 +121,13 @@ class LiveBoard:
             troubles=sorted(troubles, key=lambda one: (one.level == "warning", -one.last_at.timestamp())),
             lines=self._lines,
             unreadable=self._unreadable,
+            not_shown=[],
         )
 
     def _accept(self, source: str, at: datetime) -> None:
         second = int(at.timestamp())
         self._seconds[second] = self._seconds.get(second, 0) + 1
-        if len(self._seconds) > 2 * _RATE_SECONDS:
+        if len(self._seconds) > 2 * RATE_SECONDS:
             del self._seconds[min(self._seconds)]
         self._accepted.add(source, at)
         self._last_of_source[source] = max(at, self._last_of_source.get(source, at))
@@ -186,11 +150,11 @@ class LiveBoard:
         )
 
     def _trouble(self, name: str, level: str, reason: str, at: datetime) -> None:
-        key = (name[:_LONGEST_TEXT], reason)
+        key = (name[:LONGEST_TEXT], reason)
         former = self._troubles.pop(key, None)
         declared = LOG_EVENTS.get(name)
         self._troubles[key] = Trouble(
-            event=_text(name),
+            event=shown_text(name),
             level=level,
             reason=reason,
             count=1 + (former.count if former else 0),
@@ -218,16 +182,6 @@ def _time_of(value: object, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         return now
     return min(at, now)
-
-
-def _text(value: object) -> str:
-    """As it may be shown: short, without addresses, and without what would move a terminal's cursor."""
-    return mask_addresses(_clean(value))[:_LONGEST_TEXT]
-
-
-def _clean(value: object) -> str:
-    text = "" if value is None else str(value)[: 4 * _LONGEST_TEXT]
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _minute(at: datetime) -> int:

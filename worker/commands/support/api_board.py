@@ -1,0 +1,143 @@
+"""What the answers of `GET /v1/overview` amount to: no input, no output, no clock, and memory that is bounded."""
+
+from collections import deque
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from worker.commands.support.board import (
+    RATE_SECONDS,
+    WINDOW,
+    Board,
+    Change,
+    SourceSeen,
+    Trouble,
+    clean_text,
+    shown_text,
+)
+from worker.contacts.overview import NamedCount, Overview
+
+API_AWAY = "api.away"
+_LONGEST_SENTENCE = 400
+_MOST_ANSWERS = 700  # of ten minutes, when it is asked every second
+
+
+class _Counts(Struct, frozen=True, kw_only=True):
+    """The growing counts of one answer."""
+
+    at: datetime
+    webhooks: dict[str, int]  # by source
+
+
+class ApiBoard:
+    """Takes one answer after the other; `board` tells what they amount to."""
+
+    def __init__(self) -> None:
+        self._latest: Overview | None = None
+        self._history: deque[_Counts] = deque(maxlen=_MOST_ANSWERS)
+        self._away: Trouble | None = None
+
+    def read(self, answer: Overview) -> None:
+        """Takes an answer in. The API may give the same one several times."""
+        self._away = None
+        if self._latest is not None and answer.at <= self._latest.at:
+            return
+        self._latest = answer
+        self._history.append(_Counts(at=answer.at, webhooks={one.source: one.webhooks for one in answer.sources}))
+        while self._history[0].at < answer.at - WINDOW:
+            self._history.popleft()
+
+    def fail(self, reason: str, remedy: str, *, now: datetime) -> None:
+        """There was no answer. What is known stays."""
+        self._away = Trouble(
+            event=API_AWAY,
+            level="error",
+            reason=shown_text(reason),
+            count=1 if self._away is None else self._away.count + 1,
+            last_at=now,
+            says="The API does not answer: everything below is as it was.",
+            remedy=remedy,
+        )
+
+    def board(self, now: datetime) -> Board:
+        """What is known now."""
+        troubles = [] if self._away is None else [self._away]
+        latest = self._latest
+        if latest is None:
+            return Board(
+                at=now,
+                webhooks_per_second=None,
+                queue_age_seconds=None,
+                processors=None,
+                waiting_parcels=None,
+                sources=[],
+                statuses=[],
+                causes=[],
+                providers=[],
+                changes=[],
+                troubles=troubles,
+                lines=0,
+                unreadable=0,
+                not_shown=[],
+            )
+        begin = self._history[0]
+        return Board(
+            at=latest.at,
+            webhooks_per_second=self._rate(),
+            queue_age_seconds=latest.queue_age_seconds,
+            processors=latest.processors,
+            waiting_parcels=latest.waiting_parcels,
+            sources=[
+                SourceSeen(
+                    source=shown_text(one.source),
+                    last_at=one.last_received_at,
+                    webhooks=max(one.webhooks - begin.webhooks.get(one.source, 0), 0),
+                )
+                for one in latest.sources
+            ],
+            statuses=_pairs(latest.statuses),
+            causes=_pairs(latest.causes),
+            providers=_pairs(latest.providers),
+            changes=[
+                Change(
+                    at=one.at,
+                    contact=shown_text(one.contact),
+                    old_status=shown_text(one.old_status),
+                    new_status=shown_text(one.new_status),
+                    cause=shown_text(one.cause),
+                )
+                for one in latest.changes
+            ],
+            troubles=[
+                *troubles,
+                *(
+                    Trouble(
+                        event=shown_text(one.event),
+                        level=one.level,
+                        reason=shown_text(one.about),
+                        count=one.count,
+                        last_at=one.last_at,
+                        says=clean_text(one.says, longest=_LONGEST_SENTENCE),
+                        remedy=clean_text(one.remedy, longest=_LONGEST_SENTENCE),
+                    )
+                    for one in latest.troubles
+                ),
+            ],
+            lines=0,
+            unreadable=0,
+            not_shown=[clean_text(one, longest=_LONGEST_SENTENCE) for one in latest.not_shown],
+        )
+
+    def _rate(self) -> float | None:
+        """Over the last minute, or as long as it has watched; None with one answer alone."""
+        last = self._history[-1]
+        first = next(one for one in self._history if one.at >= last.at - timedelta(seconds=RATE_SECONDS))
+        seconds = (last.at - first.at).total_seconds()
+        if not seconds:
+            return None
+        grown = sum(max(count - first.webhooks.get(source, 0), 0) for source, count in last.webhooks.items())
+        return grown / seconds
+
+
+def _pairs(counts: list[NamedCount]) -> list[tuple[str, int]]:
+    return [(shown_text(one.name), one.count) for one in counts]
