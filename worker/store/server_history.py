@@ -5,6 +5,8 @@ all later ones. Ids that were given in them are gone, or are given again. So who
 must forget them then. Postgres counts these events: each begins a new timeline.
 """
 
+import asyncpg
+
 from worker.errors import DatabaseReplaced
 from worker.store.pool import Connection
 
@@ -12,17 +14,27 @@ from worker.store.pool import Connection
 _TIMELINE = """
     SELECT CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END
 """
+# What servers answer that have no timeline to show, as some that are Postgres only outwardly, or that keep it secret.
+_UNTOLD = (
+    asyncpg.FeatureNotSupportedError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.UndefinedFunctionError,
+)
 
 
 class ServerHistory:
-    """Remembers the timeline of the first session that can write."""
+    """Remembers the timeline of the first session that can write. Where the server tells none, nothing is noticed."""
 
     def __init__(self) -> None:
         self._timeline: str | None = None
 
     async def check(self, connection: Connection) -> None:
         """Raises DatabaseReplaced if this session is of another timeline."""
-        timeline: str | None = await connection.fetchval(_TIMELINE)
+        try:
+            timeline: str | None = await connection.fetchval(_TIMELINE)
+        except _UNTOLD:
+            return
         if self._timeline is not None and timeline not in {None, self._timeline}:
             raise DatabaseReplaced(
                 f"the database goes on under timeline {timeline}, after {self._timeline}: a replica has taken over, or "
