@@ -31,12 +31,16 @@ def traced(handler: Handler, *, route: str, remote_address: RemoteAddress, attri
     known = {"http.route": route, "url.scheme": "http", **attributes}
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        is_trusted = tracer.continues_from_proxies and remote_address.is_trusted(request.remote or "")
+        if not (is_trusted or tracer.by_chance()):
+            return await handler(request)
         method = request.method if request.method in _METHODS else "_OTHER"
         span = tracer.request(
             f"{method} {route}",
             {"http.request.method": method, **known},
             caller=caller_of(request),
-            is_trusted=tracer.continues_from_proxies and remote_address.is_trusted(request.remote or ""),
+            is_trusted=is_trusted,
+            is_chosen=not is_trusted,
         )
         if span is None:
             return await handler(request)
@@ -57,6 +61,11 @@ def caller_of(request: web.Request) -> TraceContext | None:
     if parents is None or len(parents) > 1:
         return None
     return TraceContext(traceparent=parents[0], tracestate=",".join(request.headers.getall(TRACESTATE, ())))
+
+
+def is_traced(request: web.Request) -> bool:
+    """True if the request has a span."""
+    return _SPAN in request
 
 
 @contextmanager

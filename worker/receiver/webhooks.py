@@ -41,7 +41,7 @@ from worker.receiver.outbound import Outbound
 from worker.receiver.ready_answer import ReadyAnswer
 from worker.receiver.replay_guard import ReplayGuard
 from worker.receiver.subscription import confirm_subscription
-from worker.receiver.webhook_trace import note_outcome, queueing
+from worker.receiver.webhook_trace import is_traced, note_outcome, queueing
 from worker.tracing.tracer import active_tracer
 
 ALLOWED_METHODS = "HEAD, POST"
@@ -219,7 +219,7 @@ class SourceWebhooks:
             account_from=self._source.account_from,
         )
         lane = self._bulk_lane if verdict.bulk else self._lane
-        if self._tracer is None:
+        if self._tracer is None or not is_traced(request):
             await self._queue(envelope, lane, verdict.one_time_token)
         else:
             with queueing(self._tracer, request, envelope, lane) as traced_envelope:

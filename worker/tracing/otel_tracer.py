@@ -89,6 +89,10 @@ class OtelTracer:
         provider.add_span_processor(queue)
         self._tracer = provider.get_tracer("bouncekeeper", version)
 
+    def by_chance(self) -> bool:
+        """Whether what begins now is traced."""
+        return random.random() < self._ratio  # noqa: S311 - no secret
+
     def request(
         self,
         name: str,
@@ -96,6 +100,7 @@ class OtelTracer:
         *,
         caller: TraceContext | None = None,
         is_trusted: bool = False,
+        is_chosen: bool = False,
         kind: Kind = Kind.SERVER,
         started_ns: int | None = None,
     ) -> OtelSpan | None:
@@ -105,7 +110,7 @@ class OtelTracer:
             if not before.trace_flags.sampled:
                 return None
             return self._start(name, kind, attributes, parent=before, started_ns=started_ns)
-        if random.random() >= self._ratio:  # noqa: S311 - no secret
+        if not (is_chosen or self.by_chance()):
             return None
         return self._start(name, kind, attributes, links=() if before is None else (before,), started_ns=started_ns)
 

@@ -6,6 +6,7 @@ The SDK's own queue drops spans without a count, and waits for as long as it lik
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -32,6 +33,7 @@ class SpanQueue(SpanProcessor):
         self._wake = threading.Event()
         self._closing = False
         self._dropped = dict.fromkeys((QUEUE_FULL, NOT_TAKEN, STOPPED), 0)  # since the last line
+        self._counting = threading.Lock()  # of the process's own thread and the exporter's
         self._reminders = {reason: Reminder() for reason in self._dropped}
         self._trouble = LastTrouble()
         self._thread = threading.Thread(target=self._run, name="span exporter", daemon=True)
@@ -75,15 +77,22 @@ class SpanQueue(SpanProcessor):
         while not self._closing:
             self._wake.wait(self._every_seconds)
             self._wake.clear()
-            while self._waiting:
-                self._send()
+            self._send_waiting()
             self._tell_of_dropped()
+        self._send_waiting()  # what has come since then
         self._exporter.shutdown()
+
+    def _send_waiting(self) -> None:
+        while self._waiting:
+            self._send()
 
     def _send(self) -> None:
         spans: list[ReadableSpan] = []
-        while self._waiting and len(spans) < self._most_at_once:
-            spans.append(self._waiting.popleft())
+        with suppress(IndexError):  # empty: `close` may take away what waits
+            while len(spans) < self._most_at_once:
+                spans.append(self._waiting.popleft())
+        if not spans:
+            return
         try:
             sent = self._exporter.export(spans) is SpanExportResult.SUCCESS
         except Exception as error:  # noqa: BLE001 - the thread must go on, whatever the exporter's libraries raise
@@ -96,11 +105,13 @@ class SpanQueue(SpanProcessor):
             self._tell_of_dropped()
 
     def _drop(self, reason: str, count: int) -> None:
-        self._dropped[reason] += count
+        with self._counting:
+            self._dropped[reason] += count
         metrics.SPANS.labels(reason).inc(count)
 
     def _tell_of_dropped(self, *, at_once: bool = False) -> None:
         for reason, count in self._dropped.items():
             if count and (self._reminders[reason].due(reason) or at_once):
-                self._dropped[reason] -= count
+                with self._counting:
+                    self._dropped[reason] -= count
                 _log.warning("spans.dropped", count=count, reason=reason, detail=self._trouble.text)

@@ -67,6 +67,10 @@ class Tracer(Protocol):
         """True if the trace that a trusted proxy names is continued."""
         ...
 
+    def by_chance(self) -> bool:
+        """Whether what begins now is traced: True as often as the ratio says. Costs nothing else."""
+        ...
+
     def request(
         self,
         name: str,
@@ -74,14 +78,15 @@ class Tracer(Protocol):
         *,
         caller: TraceContext | None = None,
         is_trusted: bool = False,
+        is_chosen: bool = False,
         kind: Kind = Kind.SERVER,
         started_ns: int | None = None,
     ) -> Span | None:
         """The first span of something that begins here; None if it is not traced.
 
         A trusted caller's trace is continued, and the caller decides whether it is traced. Of all others we decide by
-        chance, and only link to their trace: nobody makes us trace more than the ratio. `started_ns` is in nanoseconds
-        of the Unix epoch, now if it is left out.
+        chance, and only link to their trace: nobody makes us trace more than the ratio. `is_chosen` if `by_chance` has
+        decided already. `started_ns` is in nanoseconds of the Unix epoch, now if it is left out.
         """
         ...
 
