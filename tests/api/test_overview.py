@@ -1,6 +1,5 @@
 """The overview tells what happens now, of one account or of all, and many boards cost as much as one."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,9 +14,10 @@ from tests.api.conftest import Store
 from tests.api.serving import api_on, serving
 from tests.schemas.feedback_events import START, make_event
 from worker.api import overview as overview_route
+from worker.api import shared_answers
 from worker.contacts import overview as contacts_overview
 from worker.contacts.accounts import make_accounts
-from worker.contacts.overview import ONLY_FOR_ALL_ACCOUNTS, ONLY_IN_THE_LOG, overview
+from worker.contacts.overview import ONLY_FOR_ALL_ACCOUNTS, ONLY_IN_THE_LOG
 from worker.contacts.tokens import make_token
 from worker.store.endpoint_states import follower_name, note_failure
 from worker.store.feed_followers import ensure_follower
@@ -26,6 +26,13 @@ from worker.store.pool import Pool, WriterPool
 
 OWN, FOREIGN = "shop-a", "shop-b"
 NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API that starts after this keeps no answer."""
+    monkeypatch.setattr(overview_route, "_FRESH_SECONDS", 0)
+    monkeypatch.setattr(shared_answers, "_REST_FACTOR", 0)
 
 
 @pytest.fixture
@@ -115,11 +122,10 @@ async def test_a_reader_of_one_account_learns_nothing_of_another_one(
     assert answer["not_shown"][0] == ONLY_FOR_ALL_ACCOUNTS
 
 
+@pytest.mark.usefixtures("always_fresh")
 async def test_changes_are_shown_before_and_after_they_have_their_place_in_the_feed(
-    url: str, pool: WriterPool, store: Store, monkeypatch: pytest.MonkeyPatch
+    url: str, pool: WriterPool, store: Store
 ) -> None:
-    monkeypatch.setattr(overview_route, "_FRESH_SECONDS", 0)
-    monkeypatch.setattr(overview_route, "_REST_FACTOR", 0)
     await happened(pool, store)
     token = await token_of(pool, OWN)
     before = await asked(url, token)
@@ -137,20 +143,6 @@ async def test_without_a_sign_of_life_no_processor_is_the_first_trouble(url: str
     answer = await asked(url, await token_of(pool, None))
     assert (answer["processors"], answer["queue_age_seconds"], answer["sources"]) == (0, None, [])
     assert answer["troubles"][0]["event"] == "processor.none"
-
-
-async def test_ten_boards_cost_as_much_as_one(url: str, pool: WriterPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-
-    async def counted(pool: Pool, account: str | None, *, now: datetime) -> Any:
-        made.append(account)
-        return await overview(pool, account, now=now)
-
-    monkeypatch.setattr(overview_route, "overview", counted)
-    monkeypatch.setattr(overview_route, "_FRESH_SECONDS", 3600)
-    everywhere, own = await token_of(pool, None), await token_of(pool, OWN)
-    await asyncio.gather(*(asked(url, token) for token in (everywhere, own) for _ in range(10)))
-    assert sorted(made, key=str) == [None, OWN]
 
 
 async def test_what_takes_too_long_is_given_up_and_not_asked_again_at_once(

@@ -17,7 +17,7 @@ from tests.properties import examples
 from tests.schemas.feedback_events import START, arrivals, histories, make_event
 from tests.stored_contacts import EMPTY_LOG
 from worker.contacts.applying import apply_events
-from worker.contacts.campaigns import SHOWN_CAMPAIGNS, campaign_recipients, campaign_report
+from worker.contacts.campaigns import SHOWN_CAMPAIGNS, campaign_recipients, campaign_report, known_campaign
 from worker.contacts.policies import Policies
 from worker.contacts.report import ContactReport, contact_report
 from worker.contacts.respelling import respell_contacts
@@ -59,9 +59,10 @@ async def value(pool: WriterPool) -> CampaignValue:
 
 
 async def counts(pool: WriterPool, campaign: str = "spring") -> dict[str, int]:
-    found = await campaign_report(pool, "default", campaign)
-    assert found is not None
-    return {value.value: count for value, count in found.recipients.items() if count}
+    known = await known_campaign(pool, "default", campaign)
+    assert known is not None
+    answer = await campaign_report(pool, known)
+    return {value.value: count for value, count in answer.recipients.items() if count}
 
 
 async def recipients(pool: WriterPool, value: CampaignValue = CampaignValue.SENT, limit: int = 2) -> list[str]:
@@ -136,7 +137,7 @@ async def test_what_tells_nothing_of_a_message_makes_no_campaign(
 
 async def test_a_campaign_without_recipients_is_unknown(pool: WriterPool) -> None:
     await pool.execute("INSERT INTO campaigns (account, name) VALUES ('default', 'spring')")
-    assert await campaign_report(pool, "default", "spring") is None
+    assert await known_campaign(pool, "default", "spring") is None
     page = await campaign_recipients(pool, "default", "spring", value=CampaignValue.SENT, after=0, limit=10, names=None)
     assert page is None
 
@@ -165,7 +166,7 @@ async def test_accounts_have_campaigns_of_their_own(pool: WriterPool) -> None:
     await apply(pool, of("spring", Kind.DELIVERED), encoder=encoder)
     await apply(pool, of("spring", Kind.DELIVERED, account="shop", address=JOE), encoder=encoder)
     assert await recipients(pool) == [JANE]
-    assert await campaign_report(pool, "elsewhere", "spring") is None
+    assert await known_campaign(pool, "elsewhere", "spring") is None
 
 
 async def test_a_contact_shows_its_latest_campaigns(pool: WriterPool) -> None:

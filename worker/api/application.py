@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct
 from schemas.decision import Role
 from worker.api.asked_account import ACCOUNTS, asked_account
 from worker.api.authentication import Authentication
-from worker.api.campaigns import campaign, recipients
+from worker.api.campaigns import CAMPAIGN_REPORTS, CampaignReports, campaign, recipients
 from worker.api.check_question import most_body_bytes, question_bytes, read_question
 from worker.api.decisions import DESK, DecisionDesk, decide_about_many, decide_about_one
 from worker.api.known_tokens import KnownTokens
@@ -131,6 +131,7 @@ def build_api(
         pool=pool, settings=unsubscribe or UnsubscribeSettings(), most_addresses=settings.check_max_addresses
     )
     app[OVERVIEWS] = Overviews(pool)
+    app[CAMPAIGN_REPORTS] = CampaignReports(pool)
     app[_SETTINGS] = settings
     app[ACCOUNTS] = KnownAccounts(of_sources=source_accounts, of_settings=settings.accounts)
     app[SCHEMA_DOUBT] = doubt = SchemaDoubt(pool)

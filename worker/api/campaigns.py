@@ -10,15 +10,32 @@ from worker.api.asked_account import asked_account
 from worker.api.decisions import DESK
 from worker.api.parameters import asked_names, known_query, known_word, number_in_range
 from worker.api.request_edge import LINE, REQUEST_LOAD
-from worker.contacts.campaigns import campaign_recipients, campaign_report
+from worker.api.shared_answers import SharedAnswers
+from worker.contacts.campaigns import KnownCampaign, campaign_recipients, campaign_report, known_campaign
 from worker.errors import RequestRefused
+from worker.store.pool import Pool
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 _FEW_BYTES = 16 * 1024
 _RECIPIENT_BYTES = 3 * 1024  # from the row to the answer
+_AT_ONCE = 2
 _LARGEST_ID = 10**18 - 1
 
 _encoder = msgspec.json.Encoder()
+
+
+class CampaignReports(SharedAnswers[KnownCampaign]):
+    """To count a large campaign takes a third of a second: sixty readers at once would hold up every check."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(self._report, at_once=_AT_ONCE)
+        self._pool = pool
+
+    async def _report(self, known: KnownCampaign) -> bytes:
+        return _encoder.encode(await campaign_report(self._pool, known))
+
+
+CAMPAIGN_REPORTS: web.AppKey[CampaignReports] = web.AppKey("campaign_reports")
 
 
 async def campaign(request: web.Request) -> web.Response:
@@ -27,10 +44,10 @@ async def campaign(request: web.Request) -> web.Response:
     pool = request.app[DESK].pool
     account = await asked_account(request, pool, query.get("account"))
     await request[REQUEST_LOAD].hold_answer(_FEW_BYTES)
-    answer = await campaign_report(pool, account, request.match_info["campaign"])
-    if answer is None:
+    known = await known_campaign(pool, account, request.match_info["campaign"])
+    if known is None:
         raise _unknown_campaign(account)
-    return web.Response(body=_encoder.encode(answer), content_type="application/json")
+    return web.Response(body=await request.app[CAMPAIGN_REPORTS].body(known), content_type="application/json")
 
 
 async def recipients(request: web.Request) -> web.Response:

@@ -69,20 +69,15 @@ async def _tell(settings: Settings, arguments: Namespace) -> int:
 
     async with opened_database(settings) as pool:
         await require_account(pool, settings, arguments.account)
-        if arguments.value is not None:
-            # Asked first, or a slip of the pen would put an empty file in the place of a good one.
-            campaign = await known_campaign(pool, arguments.account, arguments.campaign)
-            is_known = campaign is not None
-            if campaign is not None:
+        # Asked first, or a slip of the pen would put an empty file in the place of a good one.
+        campaign = await known_campaign(pool, arguments.account, arguments.campaign)
+        if campaign is not None:
+            if arguments.value is None:
+                _print(await campaign_report(pool, campaign), arguments)
+            else:
                 with opened_output(arguments.output) as output:
                     await _write_recipients(pool, campaign, arguments, output)
-        else:
-            report = await campaign_report(pool, arguments.account, arguments.campaign)
-            is_known = report is not None
-            if report is not None:
-                _print(report, arguments)
-    if is_known:
-        return ExitCode.OK
+            return ExitCode.OK
     if arguments.json:
         print_json({"campaign": arguments.campaign, "account": arguments.account, "known": False})
     else:

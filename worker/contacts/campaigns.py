@@ -155,18 +155,12 @@ async def recipients_of(
     )
 
 
-async def campaign_report(executor: Executor, account: str, campaign: str) -> CampaignAnswer | None:
-    """How many recipients have each value; None if the campaign, in any spelling, has none.
-
-    Raises StoreUnavailable.
-    """
-    known = await known_campaign(executor, account, campaign)
-    if known is None:
-        return None
-    counts = await count_recipients(executor, known.id)
+async def campaign_report(executor: Executor, campaign: KnownCampaign) -> CampaignAnswer:
+    """How many recipients have each value. Raises StoreUnavailable."""
+    counts = await count_recipients(executor, campaign.id)
     return CampaignAnswer(
-        campaign=known.name,
-        account=account,
+        campaign=campaign.name,
+        account=campaign.account,
         first_at=counts.first_at,
         latest_at=counts.latest_at,
         recipients=counts.of_values,
