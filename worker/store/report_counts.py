@@ -164,6 +164,12 @@ def statement_for(span: Span, template: str) -> str:
     return template.format(entries=_ENTRIES_OF_ACCOUNT, changes=_CHANGES_OF_ACCOUNT)
 
 
+# A plan for any span and any account would be bad for most of them.
+_LIMITS = """
+    SELECT set_config('statement_timeout', $1, true), set_config('plan_cache_mode', 'force_custom_plan', true)
+"""
+
+
 @asynccontextmanager
 async def limited_statements(
     connection: Connection,
@@ -176,9 +182,7 @@ async def limited_statements(
 
     If that happens within the block, raises StoreUnavailable with a remedy of its own, because Postgres is not away.
     """
-    await connection.execute(
-        "SELECT set_config('statement_timeout', $1, true)", str(max(1, int(timeout_seconds * 1000)))
-    )
+    await connection.execute(_LIMITS, str(max(1, int(timeout_seconds * 1000))))
     try:
         yield
     except QueryCanceledError as error:
