@@ -42,6 +42,17 @@ class Engine:
             check=False,
         )
 
+    def started(self, *words: str, folder: Path) -> "subprocess.Popen[bytes]":
+        """The program as it runs, in a process group of its own; what it says is lost."""
+        return subprocess.Popen(
+            words,
+            cwd=folder,
+            env={**os.environ, **self._environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
     def inspect(self, container: str) -> Any:
         """The engine's whole description of a container."""
         (description,) = json.loads(self.run("docker", "inspect", container))

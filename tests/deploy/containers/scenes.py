@@ -1,10 +1,14 @@
 """What happens to the stack, scene by scene; each returns what it has seen, and raises AssertionError otherwise."""
 
 import json
+import os
+import signal
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+
+import yaml
 
 from tests.deploy.containers.stack import SOURCE, Stack
 from tests.waiting import wait_until
@@ -148,6 +152,40 @@ def edited_front(stack: Stack) -> None:
     stack.run("deploy/upgrade", "--no-build")
 
 
+def killed_upgrades(stack: Stack) -> None:
+    """`kill -9` leaves receivers that never become ready, then processors half replaced; the next run mends both."""
+    services = ("receiver", "processor", "api", "mailbox")
+    before = {service: set(stack.containers(service)) for service in services}
+    sound = stack.override.read_text()
+    broken = yaml.safe_load(sound)
+    broken["services"]["receiver"]["entrypoint"] = ["sleep", "600"]
+    stack.override.write_text(yaml.safe_dump(broken))
+    upgrade = stack.start_to_kill("deploy/upgrade", "--no-build")
+    wait_until(lambda: before["receiver"] < set(stack.containers("receiver")), "receivers that do nothing", seconds=60)
+    os.killpg(upgrade.pid, signal.SIGKILL)
+    upgrade.wait()
+
+    stack.override.write_text(sound)
+    stack.make_new_version()
+    upgrade = stack.start_to_kill("deploy/upgrade")
+    wait_until(
+        lambda: set(stack.containers("processor", all_of_them=True)) - before["processor"],
+        "a new processor",
+        seconds=120,
+        every_seconds=0.05,
+    )
+    upgrade.kill()  # the script alone: `docker compose` goes on without it
+    upgrade.wait()
+
+    said = stack.run("deploy/upgrade", "--no-build")
+    assert "an earlier run was cut short: receivers of 2 versions run; 3 of this one are to run" in said, said
+    for service in services:
+        after = set(stack.containers(service, all_of_them=True))
+        assert not before[service] & after, f"an old {service} is still there"
+        assert len(before[service]) == len(after), service
+    stack.wait_until_healthy(*services)
+
+
 def plain_up_after_an_edit(stack: Stack) -> None:
     """`docker compose up` sees an edit too, and puts all receivers in the place of the old ones at once."""
     before = set(stack.containers("receiver"))
@@ -187,6 +225,7 @@ UPGRADES = {
     "upgrade to another image, three receivers": upgrade,
     "upgrade after an edited configuration": edited_configuration,
     "upgrade after an edited front": edited_front,
+    "upgrade after two that were killed": killed_upgrades,
 }
 LOSSES = {
     "loss of the front": loss_of("front"),

@@ -44,7 +44,12 @@ class Stack:
             "services": {name: {"secrets": [SOURCE]} for name in _WITH_SOURCES},
             "secrets": {SOURCE: {"file": f"./deploy/secrets/{SOURCE}"}},
         }
-        (self.folder / "docker-compose.override.yml").write_text(yaml.safe_dump(override))
+        self.override.write_text(yaml.safe_dump(override))
+
+    @property
+    def override(self) -> Path:
+        """What is the operator's own in docker-compose.yml."""
+        return self.folder / "docker-compose.override.yml"
 
     @property
     def secret(self) -> Path:
@@ -67,6 +72,10 @@ class Stack:
         """Another image, as after `git pull`."""
         with (self.folder / "worker" / "__init__.py").open("a") as file:
             file.write("# a newer version\n")
+
+    def start_to_kill(self, *words: str) -> "subprocess.Popen[bytes]":
+        """Starts the program in the checkout, in a process group of its own."""
+        return self.engine.started(*words, folder=self.folder)
 
     def run(self, *words: str, check: bool = True) -> str:
         """Runs the program in the checkout."""
