@@ -21,12 +21,13 @@ class Shell:
         """The command's status, its standard output and what it wrote to stderr."""
         return await asyncio.to_thread(run_command, words, folder=self._folder, environment=dict(os.environ))
 
-    async def start(self, *words: str) -> asyncio.subprocess.Process:
+    async def start(self, *words: str, stdin: int | None = None) -> asyncio.subprocess.Process:
         """The command as it runs."""
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "worker", *words),
             cwd=self._folder,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            stdin=stdin,
             stdout=PIPE,
             stderr=PIPE,
         )

@@ -1,6 +1,6 @@
 """A file without an address, given to each command that takes one: it says so."""
 
-import json
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,16 @@ DECIDING = [
     ["recheck"],
     ["safelist", "request", "--reason", "a test"],
 ]
+
+SECRETS = """
+[unsubscribe]
+secrets = ["a-secret-of-thirty-two-characters"]
+url = "https://bounces.example.com"
+[sources.reports]
+provider = "mail"
+secrets = ["mta:a-long-password-of-your-own"]
+token_secrets = ["a-key-of-thirty-two-characters-!"]
+"""
 
 
 @pytest.fixture(params=["", "\ufeff", "\n \n"], ids=["nothing", "a mark", "blank lines"])
@@ -39,26 +49,38 @@ async def test_a_command_that_decides_is_used_wrongly_with_a_file_without_an_add
         assert done.errors == f"bouncekeeper: {file} holds no address: write one a line\n"
 
 
-async def test_beside_a_named_address_it_is_told_and_the_address_is_decided_about(shell: Shell, empty: str) -> None:
-    done = await shell.run("lift", "jane@example.org", "--reason", "a test", "--file", empty, "--account", "shop-eu")
-    assert f"bouncekeeper: {empty} holds no address\n" in done.errors
-    assert "jane@example.org" in done.output
+async def test_so_it_is_beside_a_named_address_about_which_nothing_is_decided(shell: Shell, empty: str) -> None:
+    done = await shell.run("block", "zoe@example.org", "--reason", "a test", "--file", empty, "--account", "shop-eu")
+    assert (done.status, done.output) == (ExitCode.USAGE, "")
+    assert (await shell.run("check", "zoe@example.org", "--account", "shop-eu")).status == ExitCode.OK
 
 
-async def test_check_and_add_say_which_file_holds_no_address(shell: Shell, empty: str) -> None:
-    for command in ("check", "add"):
-        done = await shell.run(command, empty, "--account", "shop-eu")
-        assert done.status == ExitCode.OK
-        assert f"bouncekeeper: {empty} holds no address\n" in done.errors, command
+@pytest.mark.parametrize("command", ["check", "add"])
+async def test_a_table_without_an_address_is_a_mistake_to_check_and_to_add(
+    shell: Shell, empty: str, tmp_path: Path, command: str
+) -> None:
+    header = tmp_path / "header.csv"
+    header.write_text("name,email\n\n")
+    sound = tmp_path / "sound.csv"
+    sound.write_text("name,email\nJane,jane@example.org\n")
+    output = tmp_path / "checked.tsv"
+    for files in ([empty], [str(header)], [str(sound), empty], ["jane@example.org", str(header)]):
+        words = ["--output", str(output)] if command == "check" else []
+        done = await shell.run(command, *files, *words, "--account", "shop-eu")
+        assert (done.status, done.output) == (ExitCode.USAGE, ""), files
+        assert done.errors == f"bouncekeeper: {files[-1]} holds no address: write one a line\n"
+        assert not output.exists()
 
 
-async def test_so_does_a_table_that_has_nothing_but_a_header(shell: Shell, tmp_path: Path) -> None:
-    file = tmp_path / "header.csv"
-    file.write_text("name,email\n")
-    done = await shell.run("check", str(file), "--account", "shop-eu")
-    assert f"bouncekeeper: {file} holds no address\n" in done.errors
-    done = await shell.run("check", str(file), "--account", "shop-eu", "--json")
-    assert json.loads(done.errors)["without_address"] == [str(file)]
+@pytest.mark.parametrize("command", ["check", "add", "lift", "unsubscribe-link", "mail-token"])
+async def test_so_is_standard_input_without_an_address(shell: Shell, tmp_path: Path, command: str) -> None:
+    if command in {"unsubscribe-link", "mail-token"}:
+        (tmp_path / "bouncekeeper.toml").write_text(SECRETS)
+    words = ["--reason", "a test", "--file", "-"] if command == "lift" else ["-"]
+    process = await shell.start(command, *words, stdin=PIPE)
+    output, errors = await process.communicate(b"\n \n")
+    assert (process.returncode, output) == (ExitCode.USAGE, b"")
+    assert errors == b"bouncekeeper: standard input holds no address: write one a line\n"
 
 
 async def test_a_file_in_another_encoding_spoils_its_own_lines_alone(shell: Shell, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from worker.commands.catalogue import Command
 from worker.commands.support.act_flags import add_account_flags, add_dry_run_flag, add_idempotency_flag
 from worker.commands.support.addition_rows import FaultyRow, additions_of
 from worker.commands.support.exit_code import ExitCode
-from worker.commands.support.named_addresses import tell_without_address
 from worker.commands.support.output import print_json, print_line, print_table
 from worker.commands.support.progress_bar import progress_bar
 from worker.commands.support.recipient_table import RecipientTable, is_file, opened_table
@@ -77,7 +76,8 @@ Adding a contact that is known changes nothing that forbids or allows mail; its 
 It is no import: opt-outs and bounces of another system do not come in this way.
 
 A file has one address a line, or is CSV with the columns email, and perhaps person, field, tags (with ; between
-them) and permission (unknown, stated, none_needed). Exit code 1 if anything was skipped.
+them) and permission (unknown, stated, none_needed). Exit code 1 if anything was skipped, 2 if a file holds no
+address.
 
 examples:
   bouncekeeper add jane@example.org --permission stated --tag shop
@@ -131,7 +131,6 @@ def _run(arguments: Namespace) -> int:
                     f" {total.idempotency_key}\n"
                 )
             raise
-        tell_without_address(table.name for table in tables if table.rows_read == 0)
     if arguments.json:
         print_json(total)
     else:

@@ -35,8 +35,9 @@ _DEFAULT_ACCOUNT = "default"
 def _configure(parser: ArgumentParser) -> None:
     parser.description = """\
 Says for each address or phone number whether you may send to it, and why not. Exit code 0 if you may send to
-all, 1 if not. You may send to an address that nobody ever reported on. An account that does not
-exist is a mistake: exit code 1. If the database is away, do not send: exit code 4.
+all, 1 if not. You may send to an address that nobody ever reported on. An account that does not exist is a
+mistake: exit code 1. So is a file that holds no address: exit code 2. If the database is away, do not send: exit
+code 4.
 
 A file has one address a line, or is CSV with a column of addresses. Its rows are answered as they are read, and
 the fall-out by status is told at the end, on stderr.

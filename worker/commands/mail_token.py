@@ -11,6 +11,7 @@ from schemas.address import normalise_address
 from schemas.source import Source
 from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
+from worker.commands.support.named_addresses import holds_no_address
 from worker.commands.support.output import print_json, print_line
 from worker.commands.support.setting_flags import add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
@@ -47,7 +48,8 @@ Put the envelope sender and one of the header lines into the mail.
 there is one line of JSON for each. --read shows what a token holds and whether it is genuine: give it the token, or
 any text with a token in it.
 
-Exit code 1 if a text is not an address or a token is not genuine; 3 if no source has a key.
+Exit code 1 if a text is not an address or a token is not genuine; 2 if standard input holds no address; 3 if no
+source has a key.
 
 examples:
   bouncekeeper mail-token jane@example.org
@@ -133,10 +135,14 @@ def _with_keys(sources: Sequence[Source], name: str | None) -> list[Source]:
 def _read_addresses(arguments: Namespace) -> Iterator[tuple[str, str | None]]:
     """Each address and the sender's id of its message, as they are read."""
     for word in arguments.addresses:
+        found = False
         for line in sys.stdin if word == "-" else (word,):
             address, _, own_id = line.strip().partition("\t")
             if address:
+                found = True
                 yield address.strip(), own_id.strip() or arguments.message_id
+        if not found:
+            raise holds_no_address("standard input" if word == "-" else "an empty word")
 
 
 def _print(marks: MailMarks, options: MailOptions, *, first: bool) -> None:

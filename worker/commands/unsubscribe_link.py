@@ -11,7 +11,7 @@ from schemas.vocabulary import Channel
 from worker.commands.catalogue import Command
 from worker.commands.support.exit_code import ExitCode
 from worker.commands.support.list_argument import list_argument
-from worker.commands.support.named_addresses import tell_without_address
+from worker.commands.support.named_addresses import holds_no_address
 from worker.commands.support.output import print_line, print_to_copy
 from worker.commands.support.setting_flags import add_setting_flags, add_shared_flags, settings_of
 from worker.errors import ImpossibleSetting
@@ -29,7 +29,8 @@ asked. With --list the link is about that list, without it about all of them.
 
 - reads addresses from standard input, one per line. With --json there is one line of JSON for each.
 
-Exit code 1 if a text is not an address, or if the link would be too long for a header line.
+Exit code 1 if a text is not an address, or if the link would be too long for a header line; 2 if standard input
+holds no address.
 
 examples:
   bouncekeeper unsubscribe-link jane@example.org --list newsletter
@@ -96,7 +97,7 @@ def _read_addresses(arguments: Namespace) -> Iterator[str]:
             found = True
             yield address
         if not found:
-            tell_without_address(["standard input" if word == "-" else "an empty word"])
+            raise holds_no_address("standard input" if word == "-" else "an empty word")
 
 
 def _print(address: str, headers: dict[str, str], *, first: bool) -> None:

@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Struct
 
 from schemas.vocabulary import Channel, MailClass
-from worker.commands.support.named_addresses import tell_without_address
 from worker.commands.support.output import REACHED, moment
 from worker.commands.support.progress_bar import Progress, progress_bar
 from worker.commands.support.recipient_table import RecipientTable
@@ -38,7 +37,6 @@ class FallOut(Struct, kw_only=True):
     forbidden: int = 0
     allowed_by_status: Counter[str] = msgspec.field(default_factory=Counter)
     forbidden_by_status: Counter[str] = msgspec.field(default_factory=Counter)
-    without_address: list[str] = []  # the files in which there is none
 
     def add(self, answer: "CheckAnswer") -> None:
         """Counts the answer in."""
@@ -77,7 +75,6 @@ async def check_stream(
                 output.writelines(f"{encode(result).decode()}\n" for result in answer.results)
             else:
                 output.writelines("\t".join(cells(result, names)) + "\n" for result in answer.results)
-    total.without_address += [table.name for table in tables if table.rows_read == 0]
     output.flush()
 
 
@@ -104,7 +101,6 @@ def tell(total: FallOut, *, as_json: bool) -> None:
     if as_json:
         sys.stderr.write(msgspec.json.encode(total).decode() + "\n")
         return
-    tell_without_address(total.without_address)
     sys.stderr.write(total.sentence + "\n")
 
 

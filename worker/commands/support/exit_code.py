@@ -10,7 +10,7 @@ class ExitCode(IntEnum):
 
     OK = 0  # done; every address may be mailed; nothing was found
     NO = 1  # the answer is no: an address is blocked, something was found, nothing of that name exists
-    USAGE = 2  # the command line cannot be understood
+    USAGE = 2  # the command line cannot be understood, or a file of addresses holds none
     IMPOSSIBLE_SETTING = 3  # a person must act first: the configuration, the data folder or the database's schema
     UNAVAILABLE = 4  # Postgres, the broker or the running instance cannot be reached now
     INTERNAL = 70  # a bug of ours; the traceback is for the report
@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
 EXIT_CODE_HELP = """exit codes:
   0    done; every address may be mailed; nothing was found
   1    the answer is no: an address is blocked, something was found, nothing of that name exists
-  2    the command line cannot be understood
+  2    the command line cannot be understood, or a file of addresses holds none
   3    a person must act first: an impossible configuration, a data folder that cannot be used or is in use already,
        a database's schema that is out of date
   4    Postgres, the broker or the running instance cannot be reached now: try again later

@@ -2,7 +2,6 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
 from pathlib import Path
 
 from worker.errors import ImpossibleSetting, WrongUsage
@@ -22,16 +21,16 @@ def named_addresses(arguments: Namespace) -> list[str]:
         raise WrongUsage("no address is given: name some, or a file of them with --file")
     in_file = [] if arguments.file is None else _in_file(arguments.file)
     if arguments.file is not None and not in_file:
-        if not arguments.addresses:
-            raise WrongUsage(f"{_name(arguments.file)} holds no address: write one a line")
-        tell_without_address([_name(arguments.file)])
+        raise holds_no_address("standard input" if arguments.file == _STANDARD_INPUT else arguments.file)
     return [*arguments.addresses, *in_file]
 
 
-def tell_without_address(names: Iterable[str]) -> None:
-    """Says of each of these files, on stderr, that no address is in it."""
-    for name in names:
-        sys.stderr.write(f"bouncekeeper: {name} holds no address\n")
+def holds_no_address(name: str) -> WrongUsage:
+    """To be raised about a file, whatever else is given beside it.
+
+    Scripts take exit code 0 for a list that was looked at, and an empty one is nearly always an export that failed.
+    """
+    return WrongUsage(f"{name} holds no address: write one a line")
 
 
 def _in_file(name: str) -> list[str]:
@@ -42,7 +41,3 @@ def _in_file(name: str) -> list[str]:
     # Bytes that are not UTF-8 become signs that no address has: that line is refused, and no other.
     lines = content.decode("utf-8-sig", errors="replace").splitlines()
     return [line.strip() for line in lines if line.strip()]
-
-
-def _name(file: str) -> str:
-    return "standard input" if file == _STANDARD_INPUT else file

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from schemas.address import normalise_recipient
 from schemas.vocabulary import Channel
+from worker.commands.support.named_addresses import holds_no_address
 from worker.errors import ImpossibleSetting
 
 STANDARD_INPUT = "-"
@@ -30,30 +31,34 @@ class RecipientTable:
     """The rows of a text with one address a line, or of CSV with a column of addresses.
 
     CSV is known by its header, or by an address between delimiters in the first row. Empty lines are passed over.
-    Raises ImpossibleSetting for a file in which no column of addresses is found, and while it is read for rows that
-    are not CSV.
+    Raises WrongUsage for a file without a row, ImpossibleSetting for one in which no column of addresses is found, and
+    while it is read for rows that are not CSV.
     """
 
     def __init__(self, stream: BinaryIO, *, name: str, channel: Channel, column: str | None = None) -> None:
         self.columns: tuple[str, ...] = ()  # the names in the header, in lower case; () without one
         self.name = name
-        self.rows_read = 0  # so far, without the header
         self._stream = stream
         # Kept for as long as the table: it closes the stream when it goes. Bytes that are not UTF-8 become signs that
         # no address has.
         self._text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
         self._lines = iter(lambda: self._text.readline(_MOST_CHARACTERS), "")
         self._place = 0
-        self._rows = self._open(channel, column)
+        rows = self._whole_rows(self._open(channel, column))
+        first = next(rows, None)
+        if first is None:
+            raise holds_no_address(name)
+        self._rows = chain([first], rows)
 
     def __iter__(self) -> Iterator[tuple[str, list[str]]]:
         """Each row as the text in the column of addresses, and all of its cells."""
         place = self._place
+        for row in self._rows:
+            yield (row[place].strip() if place < len(row) else ""), row
+
+    def _whole_rows(self, rows: Iterator[list[str]]) -> Iterator[list[str]]:
         try:
-            for row in self._rows:
-                if row:
-                    self.rows_read += 1
-                    yield (row[place].strip() if place < len(row) else ""), row
+            yield from filter(None, rows)
         except csv.Error as error:
             raise ImpossibleSetting(f"{self.name} is not CSV: {error}") from error
 
@@ -97,7 +102,7 @@ class RecipientTable:
 
 @contextmanager
 def opened_table(name: str, *, channel: Channel, column: str | None = None) -> Iterator[RecipientTable]:
-    """The table of a file, or of standard input for `-`. Raises ImpossibleSetting."""
+    """The table of a file, or of standard input for `-`. Raises WrongUsage and ImpossibleSetting."""
     if name == STANDARD_INPUT:
         yield RecipientTable(sys.stdin.buffer, name="standard input", channel=channel, column=column)
         return
