@@ -45,8 +45,13 @@ BEGIN
                 processor_signs, refolds, safelist_requests, status_changes, status_feed, summary_mails, tokens, words
                 TO bouncekeeper_api;
             GRANT SELECT (lane, lent_until) ON parked_deliveries TO bouncekeeper_api;
-            -- What people and applications decide, under the lock of its contact.
-            GRANT INSERT ON entries, words TO bouncekeeper_api;
+            -- What people and applications decide, under the lock of its contact. An entry without a delivery_id is
+            -- a decision, of an act: the table refuses any other.
+            GRANT INSERT (
+                contact_id, occurred_at, received_at, act_id, cause, rank, reader_version, machine, entry_key, scope,
+                beside, detail
+            ) ON entries TO bouncekeeper_api;
+            GRANT INSERT ON words TO bouncekeeper_api;
             GRANT INSERT, UPDATE ON acts, contacts, safelist_requests, status_changes TO bouncekeeper_api;
             GRANT INSERT, UPDATE, DELETE ON contact_tags, people TO bouncekeeper_api;
             GRANT INSERT, UPDATE, DELETE ON checkpoints, refolds TO bouncekeeper_api;

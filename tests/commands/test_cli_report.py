@@ -24,8 +24,9 @@ async def test_a_report_is_a_file_of_its_own_and_the_same_numbers_as_json(
     )
     for days, rank in ((1, 40), (2, 30), (8, 30)):
         await pool.execute(
-            "INSERT INTO entries (contact_id, occurred_at, received_at, rank, reader_version, machine, entry_key)"
-            " VALUES ($1, now() - make_interval(days => $2), now(), $3, 1, false, int8send($2))",
+            "INSERT INTO entries (contact_id, occurred_at, received_at, rank, reader_version, machine, entry_key,"
+            " delivery_id) VALUES ($1, now() - make_interval(days => $2), now(), $3, 1, false, int8send($2),"
+            " gen_random_uuid())",
             *(contact_id, days, rank),
         )
 

@@ -64,6 +64,9 @@ FORBIDDEN = {
         "DELETE FROM contacts",
         "DELETE FROM entries",
         "UPDATE entries SET rank = 1",
+        "INSERT INTO entries (contact_id, delivery_id) VALUES (1, gen_random_uuid())",
+        "INSERT INTO entries (contact_id, raw) VALUES (1, '')",
+        "INSERT INTO entries SELECT * FROM entries",
         "DELETE FROM status_changes",
         "DELETE FROM acts",
         "INSERT INTO calm_events (contact_id) VALUES (1)",
@@ -148,7 +151,6 @@ async def test_a_table_is_decided_about_for_each_process(owner: "asyncpg.Connect
         "checkpoints": {"DELETE", "INSERT", "UPDATE"},
         "contact_tags": {"DELETE", "INSERT", "UPDATE"},
         "contacts": {"INSERT", "UPDATE"},
-        "entries": {"INSERT"},
         "people": {"DELETE", "INSERT", "UPDATE"},
         "refolds": {"DELETE", "INSERT", "UPDATE"},
         "safelist_requests": {"INSERT", "UPDATE"},
@@ -263,3 +265,50 @@ async def test_the_api_forgets_an_act_only_while_nothing_has_come_of_it(
     finally:
         await api.close()
     assert [record["id"] for record in await owner.fetch("SELECT id FROM acts WHERE actor = 'ann'")] == [finished]
+
+
+FORGED = """
+    INSERT INTO entries (contact_id, occurred_at, received_at, act_id, rank, reader_version, machine, entry_key, beside,
+        detail)
+    VALUES (1, now(), now(), $1, $2, 1, false, $3, $4, $5)
+"""
+HARD_BOUNCE, COMPLAINT, LISTED = 40, 110, 260
+
+
+async def test_the_api_adds_decisions_and_nothing_that_looks_like_an_esps(
+    database_dsn: str, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    api = await asyncpg.connect(as_process(database_dsn, "api"))
+    act = await api.fetchval(
+        "INSERT INTO acts (actor, role, what, at) VALUES ('ann', 'operator', 'call', now()) RETURNING id"
+    )
+    detail = '{"origin": "person", "role": "operator", "actor": "ann"}'
+    by_esp = '{"origin": "provider", "role": "operator", "actor": "ann"}'
+    forged = [
+        (act, HARD_BOUNCE, None, detail),
+        (act, COMPLAINT, '{"provider": "sendgrid", "source": "eu", "vendor_event": "spamreport"}', None),
+        (None, HARD_BOUNCE, None, None),
+        (None, LISTED, None, detail),
+        (act, LISTED, None, None),
+        (act, LISTED, None, by_esp),
+        (act, LISTED, '{"provider": "sendgrid"}', detail),
+        (act, LISTED, '{"cause": "policy", "source": "eu"}', detail),
+    ]
+    try:
+        for place, (act_id, rank, beside, said) in enumerate(forged):
+            with pytest.raises(asyncpg.CheckViolationError, match="entries_are_reports_or_decisions"):
+                await api.execute(FORGED, act_id, rank, bytes([place]), beside, said)
+        await api.execute(FORGED, act, LISTED, b"\xf0", None, detail)
+        await api.execute(FORGED, act, LISTED, b"\xf1", '{"cause": "policy"}', detail)
+    finally:
+        await api.close()
+    assert await owner.fetchval("SELECT count(*) FROM entries WHERE contact_id = 1") == 2
+    # Whoever says of which delivery it is stores a report.
+    processor = await asyncpg.connect(as_process(database_dsn, "processor"))
+    try:
+        await processor.execute(
+            "INSERT INTO entries (contact_id, occurred_at, received_at, rank, reader_version, machine, entry_key,"
+            " delivery_id) VALUES (1, now(), now(), 40, 1, false, 'key', gen_random_uuid())"
+        )
+    finally:
+        await processor.close()

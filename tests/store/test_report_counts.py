@@ -132,8 +132,10 @@ async def test_of_a_long_log_only_about_the_span_is_read(pool: Pool) -> None:
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     await pool.execute(
         """
-        INSERT INTO entries (contact_id, occurred_at, received_at, rank, reader_version, machine, entry_key)
-        SELECT n, $1::timestamptz + n * interval '5 minutes', now(), 30, 1, false, int8send(n)
+        INSERT INTO entries (contact_id, occurred_at, received_at, rank, reader_version, machine, entry_key,
+            delivery_id)
+        SELECT n, $1::timestamptz + n * interval '5 minutes', now(), 30, 1, false, int8send(n),
+               gen_random_uuid()
           FROM generate_series(1, 100000) n
         """,
         begin,
@@ -172,9 +174,10 @@ async def test_of_an_account_no_log_outside_the_span_is_walked(pool: Pool) -> No
     )
     await pool.execute(
         """
-        INSERT INTO entries (contact_id, occurred_at, received_at, rank, reader_version, machine, entry_key)
+        INSERT INTO entries (contact_id, occurred_at, received_at, rank, reader_version, machine, entry_key,
+            delivery_id)
         SELECT (hashint8(n) & 2147483647) % 20000 + 1, $1::timestamptz + n * interval '5 minutes', now(), 30, 1, false,
-               int8send(n)
+               int8send(n), gen_random_uuid()
           FROM generate_series(1, 100000) n
         """,
         begin,
