@@ -108,6 +108,10 @@ def test_the_printed_commands_work_as_printed(tmp_path: Path) -> None:
         require_well(welcome.command("doctor"), tmp_path, welcome)
         require_well(welcome.command("doctor", 1), elsewhere, welcome)
         assert '"allowed":1' in run(welcome.command("curl"), tmp_path).stdout
+        require_well(welcome.command("report"), tmp_path, welcome)
+        assert "<html" in (tmp_path / "report.html").read_text()
+        watching = welcome.command("watch").partition("#")[0]
+        assert "queue age" in run(f"{watching} | head -n1", tmp_path).stdout
 
 
 @pytest.mark.parametrize("words", [("--config", "of ours.toml"), ("--data-directory", "the data")])

@@ -106,8 +106,14 @@ def _print_next_steps(settings: Settings, arguments: Namespace, config_file: Pat
     print_line(f"  {api}/metrics    for Prometheus")
     print_to_copy(f"  {shlex.join([program, 'check', 'jane@example.org', *flags])}    # may I mail her?")
     print_to_copy(f"  {shlex.join([program, 'doctor', *flags])}                    # is all well?")
+    print_to_copy(
+        f"  {shlex.join([program, 'report', '--since', '7d', '--output', 'report.html', *flags])}    # what came of it?"
+    )
     token = Path(settings.data_directory) / TOKEN_NAME
     if token.exists():
+        print_to_copy(
+            f"  {shlex.join([program, 'watch', '--url', api, '--token-file', str(token)])}    # what happens now?"
+        )
         print_to_copy(
             f'  curl -H "Authorization: Bearer $(cat {shlex.quote(str(token))})" '
             f"""-d '{{"addresses": ["jane@example.org"]}}' {api}/v1/check"""
