@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -120,7 +121,10 @@ def _become_command(request: int, output: int, errors: int, report: int) -> None
         os.environ.update(asked["environment"])
         time.tzset()
         sys.argv = ["bouncekeeper", *asked["words"]]
-        status = _status_of_main()
+        try:
+            status = _status_of_main()
+        except BaseException:  # noqa: BLE001 - as the interpreter does with what leaves a program: tests look for it
+            traceback.print_exc()
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
@@ -134,6 +138,8 @@ def _status_of_main() -> int:
     try:
         return main()
     except SystemExit as ended:  # as argparse ends a wrong command line
+        if isinstance(ended.code, str):
+            sys.stderr.write(f"{ended.code}\n")
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
 
 

@@ -1,6 +1,7 @@
 """Claims of acts: one at a time, and none outlives its block."""
 
 import asyncio
+import contextlib
 
 import asyncpg
 import pytest
@@ -60,6 +61,28 @@ async def test_a_claim_ends_when_the_work_within_it_is_cancelled_in_a_statement(
             await task
         assert await may_be_claimed(elsewhere)
     finally:
+        await elsewhere.close()
+
+
+async def test_a_claim_that_is_cancelled_before_its_answer_is_left_to_nobody(database_dsn: str) -> None:
+    elsewhere = await open_pool(database_dsn, connections=1, command_timeout_seconds=5)
+    pool = await open_pool(database_dsn, connections=1, command_timeout_seconds=5)
+
+    async def work() -> None:
+        async with pool.acquire() as connection, claimed_act(connection, ACT_ID):
+            pass
+
+    try:
+        for turns in range(12):  # the answer is on its way in one of them
+            task = asyncio.create_task(work())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            assert await may_be_claimed(elsewhere)
+    finally:
+        await pool.close()
         await elsewhere.close()
 
 

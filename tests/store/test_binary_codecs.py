@@ -1,6 +1,7 @@
 """Times and JSON on their way to Postgres and back, compared with what asyncpg itself sends and reads."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -67,8 +68,15 @@ async def test_infinity_is_the_end_of_the_calendar(pool: Pool) -> None:
     assert await pool.fetchval("SELECT '-infinity'::timestamptz") == datetime.min.replace(tzinfo=UTC)
 
 
+def test_the_hour_that_autumn_repeats_is_two_hours() -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    second = first.replace(fold=1)
+    assert first == second, "the trap: they are equal, and no cache may take one for the other"
+    assert decode_time(encode_time(second)) - decode_time(encode_time(first)) == timedelta(hours=1)
+
+
 async def test_a_time_without_an_offset_is_refused(pool: Pool) -> None:
-    with pytest.raises(asyncpg.DataError, match="offset-naive"):
+    with pytest.raises(asyncpg.DataError, match="offset"):
         await pool.fetchval("SELECT $1::timestamptz", datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
 
 

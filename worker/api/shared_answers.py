@@ -12,6 +12,8 @@ _Question = TypeVar("_Question", bound=Hashable)
 
 # So that however many ask, making the answer to one question takes at most a tenth of a connection's time.
 _REST_FACTOR = 10
+_LONGEST_REST_SECONDS = 60.0
+_LONGEST_FAILURE_SECONDS = 5.0  # Postgres may be back
 _MOST_QUESTIONS = 200
 
 
@@ -21,7 +23,7 @@ class _Made:
     def __init__(self) -> None:
         self.one_at_a_time = asyncio.Lock()
         self.body = b""
-        self.failure: StoreUnavailable | None = None
+        self.failure = ""  # what the error says, which is raised anew for each who asks: one error would keep them all
         self.fresh_until = 0.0  # by the monotonic clock
 
 
@@ -33,7 +35,8 @@ class SharedAnswers(Generic[_Question]):
     ) -> None:
         """`make` may raise StoreUnavailable; up to `at_once` answers are made at a time, others wait.
 
-        An answer stands for `fresh_seconds`, and in any case for ten times as long as it took to make.
+        An answer stands for `fresh_seconds`, or for ten times as long as it took to make, a minute at most. A failure
+        stands for five seconds at most, if `fresh_seconds` are fewer.
         """
         self._make = make
         self._fresh_seconds = fresh_seconds
@@ -50,16 +53,18 @@ class SharedAnswers(Generic[_Question]):
             if time.monotonic() >= made.fresh_until:
                 async with self._at_once:
                     await self._renew(made, question)
-            if made.failure is not None:
-                raise made.failure
+            if made.failure:
+                raise StoreUnavailable(made.failure)
             return made.body
 
     async def _renew(self, made: _Made, question: _Question) -> None:
         started = time.monotonic()
         try:
             made.body = await self._make(question)
-            made.failure = None
+            made.failure = ""
+            longest = _LONGEST_REST_SECONDS
         except StoreUnavailable as error:
-            made.failure = error
+            made.failure = str(error)
+            longest = _LONGEST_FAILURE_SECONDS
         ended = time.monotonic()
-        made.fresh_until = ended + max(self._fresh_seconds, _REST_FACTOR * (ended - started))
+        made.fresh_until = ended + max(self._fresh_seconds, min(longest, _REST_FACTOR * (ended - started)))

@@ -1,13 +1,12 @@
 """Acts: the one command, call, import, job or run of a rule that decisions belong to."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from worker.store.named_statement import NamedStatement
-from worker.store.pool import DATABASE_ERRORS, Connection, Executor, store_errors
+from worker.store.pool import Connection, Executor, store_errors
 from worker.store.row import Row
 
 
@@ -85,21 +84,25 @@ async def claimed_act(connection: Connection, act_id: int) -> AsyncIterator[bool
     Postgres ends the claim of a killed process.
     """
     lock = (_LOCK_CLASS, act_id & 0x7FFFFFFF)
-    claimed: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *lock)
     try:
-        yield claimed
+        is_claimed: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *lock)
+    except BaseException:
+        connection.terminate()  # nobody knows whether Postgres has it: it ends with the session
+        raise
+    try:
+        yield is_claimed
     finally:
-        if claimed:
+        if is_claimed:
             await _end_claim(connection, lock)
 
 
 async def _end_claim(connection: Connection, lock: tuple[int, int]) -> None:
-    """The claim has ended when this returns; with its session, if that can do nothing more."""
+    """The claim has ended when this returns or raises; with its session, if Postgres did not say so."""
     try:
         await connection.execute("SELECT pg_advisory_unlock($1, $2)", *lock)
-    except DATABASE_ERRORS:
+    except Exception:  # noqa: BLE001 - the work is done, and whatever was wrong with the session ends with it
         connection.terminate()
-    except asyncio.CancelledError:
+    except BaseException:
         connection.terminate()
         raise
 

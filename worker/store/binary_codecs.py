@@ -51,10 +51,19 @@ def _without_nul_anywhere(value: Any) -> Any:
     return value
 
 
-@lru_cache(maxsize=_REMEMBERED_TIMES)
 def _encode_time(at: datetime) -> bytes:
+    if at.tzinfo is UTC:
+        return _encode_utc(at)
+    if at.tzinfo is None:
+        raise TypeError("a time needs its offset from UTC")
+    # To `==` two times of such a zone may be equal and an hour apart: those of the hour that autumn repeats.
+    return _encode_utc(at.astimezone(UTC))
+
+
+@lru_cache(maxsize=_REMEMBERED_TIMES)
+def _encode_utc(at: datetime) -> bytes:
     """The first and the last moment of Python's calendar are the infinities, as they are to asyncpg."""
-    since = at - _EPOCH  # a TypeError for a naive time, of which nobody knows what it means
+    since = at - _EPOCH
     if at == _END_OF_TIMES:
         return _MICROSECONDS.pack(_INFINITY)
     if at == _BEGINNING_OF_TIMES:

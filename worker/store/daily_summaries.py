@@ -145,7 +145,10 @@ async def settle_mail(
 
 
 async def settle_abandoned_mails(executor: Executor, *, now: datetime, silent_for: timedelta) -> list[SummaryMail]:
-    """Marks mails that a process sent when it ended as `unsure`; returns them. Raises StoreUnavailable."""
+    """Marks as `unsure` the mails that a process was handing over when it ended: they may have been sent.
+
+    Returns them. Raises StoreUnavailable.
+    """
     with store_errors("looking for summaries of processes that are gone"):
         return SummaryMail.rows(await executor.fetch(*_ABANDONED(now=now, silent_since=now - silent_for)))
 
