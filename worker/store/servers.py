@@ -7,7 +7,7 @@ the host that was found last is tried first.
 
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -21,13 +21,18 @@ Session: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 _EXPIRE_SECONDS = 1.0  # a pool that finds no other server opens its sessions no more often than this
 
-# What one host may say while another one takes writes. All else, such as a wrong password, ends the search.
+# Answers of one host while another one takes writes.
 _NEXT_HOST = (
     OSError,  # refused, reset, no route, name not found, and TimeoutError
-    asyncpg.CannotConnectNowError,  # starting up, or shutting down
+    asyncpg.InsufficientResourcesError,  # all its sessions are taken
+    asyncpg.OperatorInterventionError,  # starting up, or shutting down
     asyncpg.PostgresConnectionError,  # went away while it answered
     asyncpg.TargetServerAttributeNotMatched,  # a standby
 )
+# A former primary is often fenced by pg_hba.conf or NOLOGIN. If every host answers so, the user of the URL is wrong.
+_REFUSED = asyncpg.InvalidAuthorizationSpecificationError
+# Ends the search, as every other answer does: repeating a wrong password at each host could lock the user out.
+_WRONG_PASSWORD = asyncpg.InvalidPasswordError
 
 
 class Servers:
@@ -45,24 +50,42 @@ class Servers:
     ) -> "asyncpg.Connection[asyncpg.Record]":
         """As asyncpg.connect. `timeout`, in seconds, is shared by the hosts.
 
-        If no host can be used, raises ConnectionError with what each said; for a URL with a single host, what it said.
+        A host that takes no writes is left for another one that does, whatever `target_session_attrs` asks for. If
+        none does, it is used for reading, unless the URL asks for `read-write`.
+        If no host can be used, raises ConnectionError with what each said; what the first one said if each refuses the
+        user of the URL; for a URL with a single host, what it said.
         """
         urls = host_urls(dsn)
         if len(urls) == 1:
             only: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(dsn, timeout=timeout, **options)
             return only
-        answers = {}
-        for url in sorted(urls, key=lambda url: url != self._found):
-            try:
-                connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-                    url, timeout=timeout / len(urls), **options
-                )
-            except _NEXT_HOST as error:
-                answers[place_of(url)] = _answer(error)
-            else:
-                self._found = url
-                return connection
-        raise ConnectionError("; ".join(f"{place}: {answer}" for place, answer in answers.items()))
+        errors: dict[str, Exception] = {}
+        readable: asyncpg.Connection[asyncpg.Record] | None = None
+        try:
+            for url in sorted(urls, key=lambda url: url != self._found):
+                try:
+                    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+                        url, timeout=timeout / len(urls), **options
+                    )
+                except _WRONG_PASSWORD:
+                    raise
+                except (_REFUSED, *_NEXT_HOST) as error:
+                    errors[place_of(url)] = error
+                    continue
+                if not takes_no_writes(connection):
+                    self._found = url
+                    return connection
+                if readable is None:
+                    readable = connection
+                else:
+                    connection.terminate()
+            if readable is None:
+                raise _no_host(errors)
+            connection, readable = readable, None
+            return connection
+        finally:
+            if readable is not None:
+                readable.terminate()
 
 
 async def connect(dsn: str, *, timeout: float, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":  # noqa: ASYNC109 - as above
@@ -101,6 +124,14 @@ def takes_no_writes(connection: "asyncpg.Connection[asyncpg.Record] | Session") 
     """
     settings = connection.get_settings()
     return "on" in (getattr(settings, name, None) for name in ("in_hot_standby", "default_transaction_read_only"))
+
+
+def _no_host(errors: Mapping[str, Exception]) -> Exception:
+    """The error if no host can be used. `errors` has the one of each, by its place."""
+    first, *others = errors.values()
+    if all(isinstance(error, _REFUSED) for error in (first, *others)):
+        return first
+    return ConnectionError("; ".join(f"{place}: {_answer(error)}" for place, error in errors.items()))
 
 
 def _answer(error: Exception) -> str:
