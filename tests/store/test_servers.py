@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from tests.process_roles import as_process
 from tests.standby import ask, several_hosts
 from tests.waiting import until
 from worker.errors import QueueUnavailable, StoreUnavailable
@@ -17,10 +16,8 @@ from worker.local_services.process import free_port
 from worker.queue.postgres import PostgresReader, PostgresWriter
 from worker.store.migrations import migrate
 from worker.store.pool import open_pool, store_errors
-from worker.store.server_history import ServerHistory
 from worker.store.servers import Servers, connect
 from worker.store.turns import Turns
-from worker.store.writer_pool import open_writer_pool
 
 
 @asynccontextmanager
@@ -135,17 +132,4 @@ async def test_sessions_leave_a_server_that_takes_no_writes_any_more(stoppable_p
         await turns.close()
         await reader.close()
         await writer.close()
-        await pool.close()
-
-
-async def test_a_server_that_does_not_tell_its_timeline_can_be_worked_with(database_dsn: str) -> None:
-    await ask(database_dsn, "REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC")
-    pool = await open_writer_pool(
-        as_process(database_dsn, "processor"), connections=1, command_timeout_seconds=5, history=ServerHistory()
-    )
-    try:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await pool.fetchval("SELECT pg_walfile_name('0/1')")
-        assert await pool.fetchval("SELECT true")
-    finally:
         await pool.close()

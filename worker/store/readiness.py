@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.errors import ImpossibleSetting, SchemaOutOfDate, StopTheProcess, StoreUnavailable
 from worker.process.deadline import answer_within
 from worker.store.log_conversion import conversion_is_due
 from worker.store.pool import Executor, opening_errors, store_errors
@@ -36,7 +36,7 @@ async def missing_in_database(executor: Executor) -> list[str]:
         return await answer_within(_ANSWER_SECONDS, _missing(executor))
     except TimeoutError:
         return [f"Postgres did not answer within {_ANSWER_SECONDS:g} s: see what keeps it busy"]
-    except (StoreUnavailable, SchemaOutOfDate, ImpossibleSetting) as error:
+    except (StoreUnavailable, StopTheProcess) as error:  # whoever works with the database reacts; a probe only tells
         return [str(error)]
 
 

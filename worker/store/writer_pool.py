@@ -50,9 +50,9 @@ async def open_writer_pool(
     """
 
     async def prepare(connection: Connection) -> None:
-        await _make_staging_tables(connection)
         if history is not None:
             await history.check(connection)
+        await _make_staging_tables(connection)
 
     return WriterPool(
         await open_pool(
