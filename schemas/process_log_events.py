@@ -44,8 +44,8 @@ PROCESS_LOG_EVENTS: dict[str, LogEvent] = {
     "spans.dropped": _event(
         "warning",
         "Spans of traces did not reach the collector and are lost. Webhooks and batches are not affected. The first of "
-        "each `reason` is logged at once, then their number once a minute. `detail` is what the exporter last "
-        "complained of.",
+        "each `reason` is logged at once, then their number once a minute. With `not_taken`, `detail` is what "
+        "the exporter last complained of, without the collector's URL and headers.",
         "count",
         "reason",
         "detail",

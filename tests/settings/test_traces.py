@@ -88,6 +88,8 @@ def test_the_path_is_added_unless_there_is_one(endpoint: str, url: str) -> None:
     [
         ("api-key=a=b==", {"api-key": "a=b=="}),
         (" Authorization = Basic%20YTpi , x=%2C,", {"authorization": "Basic YTpi", "x": ","}),
+        ("authorization=%20Bearer%20a%09, x =%20", None),
+        ("authorization=%20Bearer%20a%09", {"authorization": "Bearer a"}),  # requests refuses it, and shows it
         ("", {}),
         ("=value", None),
         ("na me=value", None),

@@ -60,7 +60,7 @@ def header_fields(text: str) -> dict[str, str] | None:
         if not part.strip():
             continue
         name, equals, value = part.strip().partition("=")
-        name, value = name.strip().lower(), unquote(value.strip())
+        name, value = name.strip().lower(), unquote(value).strip(" \t")
         if not (equals and _HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
             return None
         fields[name] = value

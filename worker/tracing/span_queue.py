@@ -24,7 +24,16 @@ QUEUE_FULL, NOT_TAKEN, STOPPED = "queue_full", "not_taken", "stopped"
 class SpanQueue(SpanProcessor):
     """Sends spans from a thread of its own, many at a time. Drops those that find it full, and counts them."""
 
-    def __init__(self, exporter: SpanExporter, *, most_waiting: int, most_at_once: int, every_seconds: float) -> None:
+    def __init__(
+        self,
+        exporter: SpanExporter,
+        trouble: LastTrouble,
+        *,
+        most_waiting: int,
+        most_at_once: int,
+        every_seconds: float,
+    ) -> None:
+        """`trouble` hears the exporter since before it was made, and until its last word."""
         self._exporter = exporter
         self._most_waiting = most_waiting
         self._most_at_once = most_at_once
@@ -35,7 +44,8 @@ class SpanQueue(SpanProcessor):
         self._dropped = dict.fromkeys((QUEUE_FULL, NOT_TAKEN, STOPPED), 0)  # since the last line
         self._counting = threading.Lock()  # of the process's own thread and the exporter's
         self._reminders = {reason: Reminder() for reason in self._dropped}
-        self._trouble = LastTrouble()
+        self._trouble = trouble
+        self._why_not_taken = ""
         self._thread = threading.Thread(target=self._run, name="span exporter", daemon=True)
         self._thread.start()
 
@@ -62,7 +72,6 @@ class SpanQueue(SpanProcessor):
             self._drop(STOPPED, len(self._waiting))
             self._waiting.clear()
         self._tell_of_dropped(at_once=True)
-        self._trouble.forget()
 
     def shutdown(self) -> None:
         """As the SDK's provider asks for it: at once."""
@@ -74,6 +83,12 @@ class SpanQueue(SpanProcessor):
         return True
 
     def _run(self) -> None:
+        try:
+            self._send_until_closed()
+        finally:
+            self._trouble.forget()
+
+    def _send_until_closed(self) -> None:
         while not self._closing:
             self._wake.wait(self._every_seconds)
             self._wake.clear()
@@ -93,14 +108,16 @@ class SpanQueue(SpanProcessor):
                 spans.append(self._waiting.popleft())
         if not spans:
             return
+        self._trouble.text = ""
         try:
             sent = self._exporter.export(spans) is SpanExportResult.SUCCESS
         except Exception as error:  # noqa: BLE001 - the thread must go on, whatever the exporter's libraries raise
-            self._trouble.text = f"{type(error).__name__}: {error}"
+            self._trouble.note_error(error)
             sent = False
         if sent:
             metrics.SPANS.labels("sent").inc(len(spans))
         else:
+            self._why_not_taken = self._trouble.text
             self._drop(NOT_TAKEN, len(spans))
             self._tell_of_dropped()
 
@@ -114,4 +131,5 @@ class SpanQueue(SpanProcessor):
             if count and (self._reminders[reason].due(reason) or at_once):
                 with self._counting:
                     self._dropped[reason] -= count
-                _log.warning("spans.dropped", count=count, reason=reason, detail=self._trouble.text)
+                detail = self._why_not_taken if reason == NOT_TAKEN else ""
+                _log.warning("spans.dropped", count=count, reason=reason, detail=detail)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from worker.settings.traces import TRACES_PATH, header_fields, traces_url
 from worker.settings.tree import QueueSettings, TracesSettings
@@ -25,8 +26,7 @@ _MESSAGING_SYSTEMS = {"rabbitmq": "rabbitmq", "postgres": "postgresql"}
 @contextmanager
 def tracing(settings: TracesSettings, queue: QueueSettings, role: str) -> Iterator[None]:
     """Traces are made inside the block if they are enabled; spans that wait at its end are sent, for FLUSH_SECONDS."""
-    # The SDK's own switch for all that it does.
-    if not settings.enabled or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if not settings.enabled or sdk_is_disabled():
         yield
         return
     tracer = make_tracer(settings, queue, role)
@@ -36,6 +36,24 @@ def tracing(settings: TracesSettings, queue: QueueSettings, role: str) -> Iterat
     finally:
         use_tracer(None)
         tracer.close(FLUSH_SECONDS)
+
+
+def sdk_is_disabled() -> bool:
+    """True if the SDK's own switch for all that it does is off."""
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def collector_origin(settings: TracesSettings) -> str:
+    """Where the collector is, as `http://collector:4318`. The rest of its URL may hold a key."""
+    try:
+        parts = urlsplit(collector_url(settings))
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host:
+        return "an address that is no URL"
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" + (f":{port}" if port is not None else "")
 
 
 def collector_url(settings: TracesSettings) -> str:
@@ -64,11 +82,13 @@ def ask_collector(settings: TracesSettings, *, timeout_seconds: float) -> str | 
     from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415 - as above
 
     trouble = LastTrouble()
-    exporter = make_exporter(settings, timeout_seconds=timeout_seconds)
     try:
-        takes = exporter.export([]) is SpanExportResult.SUCCESS
+        exporter = make_exporter(settings, timeout_seconds=timeout_seconds)
+        try:
+            takes = exporter.export([]) is SpanExportResult.SUCCESS
+        finally:
+            exporter.shutdown()  # type: ignore[no-untyped-call]
     finally:
-        exporter.shutdown()  # type: ignore[no-untyped-call]
         trouble.forget()
     return None if takes else trouble.text or "it does not answer"
 
@@ -78,10 +98,17 @@ def make_tracer(settings: TracesSettings, queue: QueueSettings, role: str) -> "O
     from worker.tracing.otel_tracer import OtelTracer  # noqa: PLC0415 - as above
     from worker.tracing.span_queue import SpanQueue  # noqa: PLC0415 - as above
 
+    trouble = LastTrouble()  # already of what the exporter finds in the variables
+    try:
+        exporter = make_exporter(settings)
+    except BaseException:
+        trouble.forget()
+        raise
     most_waiting = _number("OTEL_BSP_MAX_QUEUE_SIZE", 2048)
     return OtelTracer(
         SpanQueue(
-            make_exporter(settings),
+            exporter,
+            trouble,
             most_waiting=most_waiting,
             most_at_once=min(most_waiting, _number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)),
             every_seconds=_number("OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000,
