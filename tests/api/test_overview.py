@@ -21,7 +21,7 @@ from worker.contacts.overview import ONLY_FOR_ALL_ACCOUNTS, ONLY_IN_THE_LOG
 from worker.contacts.tokens import make_token
 from worker.store.endpoint_states import follower_name, note_failure
 from worker.store.feed_followers import ensure_follower
-from worker.store.intake import Intake, note_intake, note_sign
+from worker.store.intake import ALL_ACCOUNTS, Intake, note_intake, note_sign
 from worker.store.pool import Pool, WriterPool
 
 OWN, FOREIGN = "shop-a", "shop-b"
@@ -75,11 +75,13 @@ async def happened(pool: WriterPool, store: Store) -> None:
         {
             (OWN, "own-source"): Intake(webhooks=2, last_received_at=now - timedelta(seconds=5)),
             (FOREIGN, "foreign-source"): Intake(webhooks=3, last_received_at=now),
+            (ALL_ACCOUNTS, "own-source"): Intake(webhooks=2, last_received_at=now - timedelta(seconds=5)),
+            (ALL_ACCOUNTS, "foreign-source"): Intake(webhooks=3, last_received_at=now),
             ("no-such-account", "secret-source"): Intake(webhooks=1, last_received_at=now),
         },
     )
-    await note_sign(pool, uuid4(), now=now, oldest_age_seconds=0.5, waiting_parcels=7)
-    await note_sign(pool, uuid4(), now=now, oldest_age_seconds=2.5, waiting_parcels=6)
+    await note_sign(pool, uuid4(), oldest_age_seconds=0.5, waiting_parcels=7)
+    await note_sign(pool, uuid4(), oldest_age_seconds=2.5, waiting_parcels=6)
     await ensure_follower(pool, follower_name("crm"))
     await note_failure(pool, follower_name("crm"), now=now, next_attempt_at=now, failure="410", disable=True)
 
@@ -137,12 +139,49 @@ async def test_changes_are_shown_before_and_after_they_have_their_place_in_the_f
 
 
 async def test_without_a_sign_of_life_no_processor_is_the_first_trouble(url: str, pool: WriterPool) -> None:
-    await note_sign(
-        pool, uuid4(), now=datetime.now(UTC) - timedelta(minutes=1), oldest_age_seconds=1, waiting_parcels=1
-    )
+    await note_sign(pool, uuid4(), oldest_age_seconds=1, waiting_parcels=1)
+    await pool.execute("UPDATE processor_signs SET noted_at = now() - interval '1 minute'")
     answer = await asked(url, await token_of(pool, None))
     assert (answer["processors"], answer["queue_age_seconds"], answer["sources"]) == (0, None, [])
     assert answer["troubles"][0]["event"] == "processor.none"
+
+
+async def test_a_queue_that_cannot_be_measured_is_a_trouble_and_not_an_empty_queue(url: str, pool: WriterPool) -> None:
+    await note_sign(pool, uuid4(), oldest_age_seconds=0, waiting_parcels=None)
+    answer = await asked(url, await token_of(pool, None))
+    assert (answer["processors"], answer["waiting_parcels"]) == (1, None)
+    assert [(one["event"], one["count"]) for one in answer["troubles"]] == [("queue.unmeasured", 1)]
+
+
+async def test_reports_that_come_late_are_counted_with_the_changes_that_they_make(
+    url: str, pool: WriterPool, store: Store
+) -> None:
+    yesterday = (datetime.now(UTC) - timedelta(days=1) - START) / timedelta(days=1)
+    gone = Cause.MAILBOX_DOES_NOT_EXIST
+    for account, provider in ((OWN, "postmark"), (FOREIGN, "sendgrid")):
+        await store([make_event(Kind.HARD_BOUNCE, cause=gone, account=account, provider=provider, day=yesterday)])
+    own = await asked(url, await token_of(pool, OWN))
+    every = await asked(url, await token_of(pool, None))
+    assert own["providers"] == [{"name": "postmark", "count": 1}]
+    assert every["providers"] == [{"name": "postmark", "count": 1}, {"name": "sendgrid", "count": 1}]
+    assert every["statuses"] == [{"name": "blocklisted", "count": 2}]
+
+
+async def test_a_change_by_a_processor_whose_clock_is_ahead_is_counted(
+    url: str, pool: WriterPool, store: Store
+) -> None:
+    await happened(pool, store)
+    await pool.execute("UPDATE status_changes SET recorded_at = now() + interval '20 seconds'")
+    answer = await asked(url, await token_of(pool, None))
+    assert answer["statuses"] == [{"name": "blocklisted", "count": 3}]
+
+
+@pytest.mark.parametrize(("of_token", "named"), [(None, OWN), (OWN, None)])
+async def test_whoever_is_not_told_of_the_processes_reads_how_to_ask(
+    url: str, pool: WriterPool, of_token: str | None, named: str | None
+) -> None:
+    answer = await asked(url, await token_of(pool, of_token), named)
+    assert answer["not_shown"][0].endswith("ask with a token of all accounts and without `account`")
 
 
 async def test_what_takes_too_long_is_given_up_and_not_asked_again_at_once(

@@ -19,7 +19,7 @@ from tests.commands.test_cli_watch import watch
 from worker.contacts.accounts import make_accounts
 from worker.contacts.tokens import make_token
 from worker.local_services.process import free_port
-from worker.store.intake import Intake, note_intake, note_sign
+from worker.store.intake import ALL_ACCOUNTS, Intake, note_intake, note_sign
 from worker.store.pool import Pool, WriterPool
 
 _MOST_SECONDS = 60
@@ -58,11 +58,11 @@ async def test_the_board_shows_what_the_api_tells_and_counts_what_comes_in(
     api_pool: Pool, pool: WriterPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.api.overview._FRESH_SECONDS", 0.05)
-    monkeypatch.setattr("worker.api.overview._REST_FACTOR", 0)
+    monkeypatch.setattr("worker.api.shared_answers._REST_FACTOR", 0)
     await make_accounts(pool, ["default"], now=NOW, actor="the test")
     file = await token_file(pool, tmp_path)
-    await note_sign(pool, uuid4(), now=datetime.now(UTC), oldest_age_seconds=1.5, waiting_parcels=3)
-    intake = {("default", "eu"): Intake(webhooks=5, last_received_at=NOW)}
+    await note_sign(pool, uuid4(), oldest_age_seconds=1.5, waiting_parcels=3)
+    intake = {(ALL_ACCOUNTS, "eu"): Intake(webhooks=5, last_received_at=NOW)}
     await note_intake(pool, intake)
     async with serving(api_on(api_pool)) as url, watching("--url", f"{url}/", "--token-file", str(file)) as board:
         first = await board()

@@ -1,7 +1,5 @@
 """`GET /v1/overview`: what happens now, made at most every few seconds however many boards ask."""
 
-from datetime import UTC, datetime
-
 import msgspec
 from aiohttp import web
 
@@ -26,7 +24,7 @@ class Overviews(SharedAnswers[str | None]):
         self.pool = pool
 
     async def _overview(self, account: str | None) -> bytes:
-        return _encoder.encode(await overview(self.pool, account, now=datetime.now(UTC)))
+        return _encoder.encode(await overview(self.pool, account))
 
 
 OVERVIEWS: web.AppKey[Overviews] = web.AppKey("overviews")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
@@ -10,15 +10,17 @@ from schemas.address import mask_address
 from schemas.log_events import LOG_EVENTS
 from worker.store.dead_letters import newest_dead_letters
 from worker.store.endpoint_states import endpoint_troubles
-from worker.store.intake import SourceIntake, read_intake, read_signs
+from worker.store.intake import ProcessorSigns, SourceIntake, read_intake, read_signs
 from worker.store.pool import Connection, Pool
-from worker.store.report_counts import Span, count_bounces, count_statuses, limited_statements
-from worker.store.sessions import snapshot
+from worker.store.report_counts import Span, count_providers, count_statuses, limited_statements
+from worker.store.sessions import snapshot, transaction_time
 from worker.store.status_feed import latest_changes
 
 WINDOW = timedelta(minutes=10)
 TIMEOUT_SECONDS = 5.0
 NO_PROCESSOR = "processor.none"
+UNMEASURED = "queue.unmeasured"
+_OPEN_END = datetime.max.replace(tzinfo=UTC)
 _TOP = 6
 _MOST_CHANGES = 8
 _MOST_LETTERS = 1_000
@@ -27,7 +29,9 @@ _DOING = f"counting for the overview, with {TIMEOUT_SECONDS:g} s for each statem
 ONLY_IN_THE_LOG = (
     "only in the log: webhooks that receivers refused or could not queue, and callers that were turned away",
 )
-ONLY_FOR_ALL_ACCOUNTS = "the processes, the queue, dead letters and endpoints: ask with a token of all accounts"
+ONLY_FOR_ALL_ACCOUNTS = (
+    "the processes, the queue, dead letters and endpoints: ask with a token of all accounts and without `account`"
+)
 
 
 class NamedCount(Struct, frozen=True, kw_only=True):
@@ -67,33 +71,35 @@ class Overview(Struct, frozen=True, kw_only=True):
     window_seconds: int
     processors: int | None  # that live; None to a token of one account, as are the next two
     queue_age_seconds: float | None  # of the oldest webhook in the last load; None if no processor tells
-    waiting_parcels: int | None
+    waiting_parcels: int | None  # also None if no processor can measure its queues
     sources: list[SourceIntake]  # the latest first
     statuses: list[NamedCount]  # that contacts got, the commonest first
     causes: list[NamedCount]  # of these changes
-    providers: list[NamedCount]  # of bounces
+    providers: list[NamedCount]  # whose reports made these changes
     changes: list[ChangeView]  # the latest first
     troubles: list[TroubleView]  # errors first, then the latest
     not_shown: list[str]  # what this cannot tell
 
 
-async def overview(pool: Pool, account: str | None, *, now: datetime) -> Overview:
+async def overview(pool: Pool, account: str | None) -> Overview:
     """What happens to the contacts of an account, or to all, and then also to the processes.
 
     Raises StoreUnavailable, also if Postgres takes longer than TIMEOUT_SECONDS for a statement.
     """
-    span = Span(now - WINDOW, now, account)
     remedy = "so much happens that it cannot be counted in time; the metrics and the log tell it"
     async with (
         snapshot(pool, _DOING) as connection,
         limited_statements(connection, _DOING, timeout_seconds=TIMEOUT_SECONDS, remedy=remedy),
     ):
+        # By the clock of Postgres, and without an end: changes bear the time of the processor that made them.
+        now = await transaction_time(connection)
+        span = Span(now - WINDOW, _OPEN_END, account)
         sources = await read_intake(connection, account)
         statuses = await count_statuses(connection, span)
-        bounces = await count_bounces(connection, span, unit="day")
+        providers = await count_providers(connection, span)
         changes = await latest_changes(connection, account, limit=_MOST_CHANGES)
-        signs = await read_signs(connection, now=now) if account is None else None
-        troubles = [] if signs is None else await _troubles(connection, signs.processors, now)
+        signs = await read_signs(connection) if account is None else None
+        troubles = [] if signs is None else await _troubles(connection, signs, now)
     return Overview(
         at=now,
         account=account,
@@ -104,7 +110,7 @@ async def overview(pool: Pool, account: str | None, *, now: datetime) -> Overvie
         sources=sources,
         statuses=_top((one.status, one.changes) for one in statuses),
         causes=_top((one.cause, one.changes) for one in statuses),
-        providers=_top(bounces.by_provider.items()),
+        providers=_top(providers.items()),
         changes=[
             ChangeView(
                 at=change.recorded_at,
@@ -120,9 +126,9 @@ async def overview(pool: Pool, account: str | None, *, now: datetime) -> Overvie
     )
 
 
-async def _troubles(connection: Connection, processors: int, now: datetime) -> list[TroubleView]:
+async def _troubles(connection: Connection, signs: ProcessorSigns, now: datetime) -> list[TroubleView]:
     troubles = []
-    if processors == 0:
+    if signs.processors == 0:
         troubles.append(
             TroubleView(
                 event=NO_PROCESSOR,
@@ -132,6 +138,18 @@ async def _troubles(connection: Connection, processors: int, now: datetime) -> l
                 last_at=now,
                 says="No processor has shown that it lives within the last half minute, so nothing takes effect.",
                 remedy="Start one, or look why it ended: webhooks wait in the queue.",
+            )
+        )
+    if signs.unmeasured:
+        troubles.append(
+            TroubleView(
+                event=UNMEASURED,
+                level="warning",
+                about="",
+                count=signs.unmeasured,
+                last_at=now,
+                says="A processor cannot measure its queue, so nobody knows what waits in it. Nothing is lost.",
+                remedy="Look whether RabbitMQ runs and is reached: `bouncekeeper doctor` says what is wrong.",
             )
         )
     letters, latest_at = await newest_dead_letters(connection, most=_MOST_LETTERS)

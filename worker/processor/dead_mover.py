@@ -7,7 +7,7 @@ from worker.errors import TryAgainLater
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
 from worker.processor.dead_parcel import dead_deliveries
-from worker.processor.reporting import report_set_aside
+from worker.processor.reporting import report_given_up
 from worker.queue.port import Lease, QueueReader
 from worker.store.dead_letters import put_aside
 from worker.store.pool import Pool
@@ -35,7 +35,7 @@ async def move_dead_parcels(pool: Pool, reader: QueueReader, stop: asyncio.Event
                 async with transaction(pool, "moving dead letters") as connection:
                     await put_aside(connection, deliveries, at=datetime.now(UTC))
                 await reader.acknowledge([leases.pop(0)])
-                report_set_aside(deliveries)
+                report_given_up(deliveries)
             reminder.over()
         except TryAgainLater as error:
             # Otherwise the broker would keep them lent to us, unseen, and close the channel after a while.

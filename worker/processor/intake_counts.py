@@ -1,13 +1,19 @@
 """What came in by each account and source, counted here and noted in the database every few seconds."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
+from schemas.envelope import Envelope
 from worker.processor.parsing import ParsedDelivery
-from worker.store.intake import Intake, note_intake
+from worker.store.dead_letters import SetAsideDelivery
+from worker.store.intake import ALL_ACCOUNTS, Intake, note_intake
 from worker.store.pool import Pool
 
-# Where events name their accounts, there can be many. What is beyond is not counted until these are noted.
+# Where events name their accounts, there can be many. What is beyond is not counted until these are noted, except for
+# all accounts together: sources are few.
 _MOST_KEYS = 10_000
+
+Counted = set[tuple[UUID, str]]  # webhooks, each with an account for which it is counted
 
 
 class IntakeCounts:
@@ -16,26 +22,38 @@ class IntakeCounts:
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], Intake] = {}
 
-    def add(self, deliveries: Iterable[ParsedDelivery]) -> None:
-        """Counts webhooks that are stored. One that is stored in several loads counts in each of them."""
-        before = None
+    def add(
+        self,
+        deliveries: Iterable[ParsedDelivery],
+        set_aside: Iterable[SetAsideDelivery] = (),
+        *,
+        counted: Counted | None = None,
+    ) -> None:
+        """Counts webhooks that are stored: once for each account that their events name, and once for all accounts.
+
+        What is set aside, whole or in part, counts for the account of its source. Whoever stores a webhook in parts
+        hands the same `counted` over with each part. A webhook that comes again counts again.
+        """
+        counted = set() if counted is None else counted
         for delivery in deliveries:
             envelope = delivery.envelope
-            if delivery.is_part and envelope.delivery_id == before:
-                continue
-            before = envelope.delivery_id
             accounts = {event.account for event in delivery.events} or {envelope.account}
-            for account in accounts:
-                key = (account, envelope.source)
-                former = self._counts.get(key)
-                if former is None:
-                    if len(self._counts) < _MOST_KEYS:
-                        self._counts[key] = Intake(webhooks=1, last_received_at=envelope.received_at)
-                else:
-                    self._counts[key] = Intake(
-                        webhooks=former.webhooks + 1,
-                        last_received_at=max(former.last_received_at, envelope.received_at),
-                    )
+            self._count(envelope, envelope.delivery_id, accounts, counted)
+        for aside in set_aside:
+            if aside.envelope.source:  # bytes that could not be read as an envelope have none
+                self._count(aside.envelope, aside.webhook_id, {aside.envelope.account}, counted)
+
+    def _count(self, envelope: Envelope, webhook_id: UUID, accounts: Iterable[str], counted: Counted) -> None:
+        for account in (ALL_ACCOUNTS, *accounts):
+            if (webhook_id, account) in counted:
+                continue
+            counted.add((webhook_id, account))
+            key = (account, envelope.source)
+            former = self._counts.get(key)
+            if former is None and account != ALL_ACCOUNTS and len(self._counts) >= _MOST_KEYS:
+                continue
+            one = Intake(webhooks=1, last_received_at=envelope.received_at)
+            self._counts[key] = one if former is None else _sum(former, one)
 
     async def note(self, pool: Pool) -> None:
         """Notes what was counted since the last call. Raises StoreUnavailable; it is kept then, and noted later."""

@@ -1,14 +1,12 @@
 """Notes every few seconds that this processor lives, what it has waiting, and what came in: a board shows it."""
 
 import asyncio
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
 from uuid import uuid4
 
 from worker.errors import TryAgainLater
 from worker.process import metrics
 from worker.process.logs import Reminder, get_logger
-from worker.process.pause import pause
 from worker.processor.intake_counts import intake_counts
 from worker.store.intake import forget_signs, note_sign, take_sign_away
 from worker.store.pool import Pool
@@ -19,31 +17,41 @@ _EVERY_SECONDS = 3.0
 _TASK = "life signs"
 
 
-async def show_life(pool: Pool, waiting: Mapping[str, int], stop: asyncio.Event) -> None:
-    """Notes it until `stop` is set, then that it has ended. `waiting`: the parcels in each queue, as last seen.
+class LifeSigns:
+    """Of one processor. While Postgres is away they are missing: that is told elsewhere, and once here."""
 
-    While Postgres is away it goes on: that is told elsewhere, and once here.
-    """
-    processor, reminder = uuid4(), Reminder()
-    await pause(stop, _EVERY_SECONDS)  # until the queues are measured
-    while not stop.is_set():
+    def __init__(self, pool: Pool, waiting: Mapping[str, int | None]) -> None:
+        """`waiting`: the parcels in each queue, as last measured; None if that is unknown."""
+        self._pool = pool
+        self._waiting = waiting
+        self._processor = uuid4()
+        self._reminder = Reminder()
+
+    async def note(self) -> None:
+        """Notes a sign, and what came in since the last one."""
+        known = [parcels for parcels in self._waiting.values() if parcels is not None]
+        waiting_parcels = sum(known) if len(known) == len(self._waiting) else None
         try:
-            now = datetime.now(UTC)
-            await intake_counts().note(pool)
+            await intake_counts().note(self._pool)
             await note_sign(
-                pool, processor, now=now, oldest_age_seconds=_oldest_age(), waiting_parcels=sum(waiting.values())
+                self._pool, self._processor, oldest_age_seconds=_oldest_age(), waiting_parcels=waiting_parcels
             )
-            await forget_signs(pool, now=now)
-            reminder.over()
+            await forget_signs(self._pool)
         except TryAgainLater as error:
-            if reminder.due(type(error).__name__):
+            if self._reminder.due(type(error).__name__):
                 _log.warning("task.failed", task=_TASK, reason=str(error), wait_seconds=_EVERY_SECONDS)
-        await pause(stop, _EVERY_SECONDS)
-    try:
-        await intake_counts().note(pool)
-        await take_sign_away(pool, processor)
-    except TryAgainLater as error:
-        _log.warning("task.failed", task=_TASK, reason=str(error), wait_seconds=0)
+        else:
+            self._reminder.over()
+
+    async def keep(self, work: Collection[asyncio.Task[None]]) -> None:
+        """Notes one every few seconds until all this work has ended, then the rest that came in and that it ended."""
+        while (await asyncio.wait(work, timeout=_EVERY_SECONDS))[1]:
+            await self.note()
+        try:
+            await intake_counts().note(self._pool)
+            await take_sign_away(self._pool, self._processor)
+        except TryAgainLater as error:
+            _log.warning("task.failed", task=_TASK, reason=str(error), wait_seconds=0)
 
 
 def _oldest_age() -> float:

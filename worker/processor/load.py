@@ -20,10 +20,11 @@ from msgspec import Struct
 from schemas.feedback_event import FeedbackEvent
 from worker.processor.batch import BatchWriter, Committed
 from worker.processor.dead_parcel import dead_deliveries
+from worker.processor.intake_counts import Counted
 from worker.processor.load_trace import LoadTrace, begin_load_trace
 from worker.processor.parcel_parts import LARGE_PARCEL_BYTES, parcel_parts
 from worker.processor.parsing import ParsedParcels, parse_parcel
-from worker.processor.reporting import report_load, report_set_aside, report_unknown
+from worker.processor.reporting import report_given_up, report_load, report_unknown
 from worker.processor.trials import parcel_hash
 from worker.providers.bound_sources import BoundSources
 from worker.queue.port import Lease
@@ -44,6 +45,7 @@ class Load(Struct, kw_only=True):
     size_bytes: int = 0
     large_parcel: bytes = b""  # the only one, in place of `parsed`
     large_parcel_hash: bytes = b""
+    counted: Counted = msgspec.field(default_factory=set)  # shared by the parts of a large parcel
 
     def parcel_hashes(self) -> list[bytes]:
         """The hashes of its parcels, as worker.processor.trials knows them."""
@@ -114,7 +116,7 @@ class LoadWriter:
         """Sets the parcel's deliveries aside, unparsed. Raises StoreUnavailable."""
         deliveries = dead_deliveries(parcel, reason=reason, detail=detail, now=datetime.now(UTC))
         await self._writer.set_aside(deliveries)
-        report_set_aside(deliveries)
+        report_given_up(deliveries)
 
     async def _store_parts(self, load: Load, transactions: asyncio.Semaphore) -> int:
         """Stores each part before it parses the next one."""
@@ -127,7 +129,12 @@ class LoadWriter:
             parsed = await asyncio.to_thread(next, parts, None)
             if parsed is None:
                 return contacts
-            part = Load(leases=load.leases, parsed=parsed, parse_seconds=time.perf_counter() - started)
+            part = Load(
+                leases=load.leases,
+                parsed=parsed,
+                parse_seconds=time.perf_counter() - started,
+                counted=load.counted,
+            )
             contacts += await self._store(part, transactions)
 
     async def _store(self, load: Load, transactions: asyncio.Semaphore) -> int:
@@ -160,6 +167,7 @@ class LoadWriter:
             parse_seconds=load.parse_seconds,
             store_seconds=time.perf_counter() - started,
             trace=trace,
+            counted=load.counted,
         )
         return sum(applied.contacts for one in committed for applied in one.applied)
 

@@ -39,8 +39,9 @@ class ParsedDelivery(Struct, frozen=True, kw_only=True, gc=False):
 
     def set_aside(self, *, reason: str, detail: str) -> SetAsideDelivery:
         """The delivery as it goes to dead_letters. A part has an id of its own there."""
-        envelope = _with_body(self.envelope, self.envelope.body) if self.is_part else self.envelope
-        return SetAsideDelivery(envelope=envelope, reason=reason, detail=detail)
+        if self.is_part:
+            return _part(self.envelope, self.envelope.body, reason=reason, detail=detail)
+        return SetAsideDelivery(envelope=self.envelope, reason=reason, detail=detail)
 
 
 class ParsedParcels(Struct, kw_only=True):
@@ -134,7 +135,7 @@ def parse_envelope(
         if failed:
             message = f"the parser failed on {len(failed)} events of delivery {envelope.delivery_id} {defect}"
             body = source.body_of(failed)
-            into.set_aside.append(SetAsideDelivery(envelope=_with_body(envelope, body), reason=DEFECT, detail=message))
+            into.set_aside.append(_part(envelope, body, reason=DEFECT, detail=message))
     bad = [event for event in events if not event.recognised and is_malformed(event)]
     if bad:
         # A mail server's words may stand in a reason, and addresses in those.
@@ -146,9 +147,7 @@ def parse_envelope(
             f"{len(bad)} of the {len(events)} events of delivery {envelope.delivery_id} cannot be read; the first: "
         )
         body = source.body_of([event.raw for event in bad])
-        into.set_aside.append(
-            SetAsideDelivery(envelope=_with_body(envelope, body), reason=UNREADABLE_EVENTS, detail=message + reason)
-        )
+        into.set_aside.append(_part(envelope, body, reason=UNREADABLE_EVENTS, detail=message + reason))
         events = [event for event in events if not is_malformed(event)]
     into.deliveries.append(ParsedDelivery(envelope=envelope, events=events, is_part=is_part))
     into.event_count += len(events)
@@ -158,10 +157,11 @@ def _first_of(count: int) -> str:
     return f"none of its {count} events can be read; the first: " if count > 1 else ""
 
 
-def _with_body(envelope: Envelope, body: bytes) -> Envelope:
+def _part(envelope: Envelope, body: bytes, *, reason: str, detail: str) -> SetAsideDelivery:
     """A part of the delivery as a delivery of its own. If the delivery comes again, the part has the same id."""
     name = hashlib.blake2b(envelope.delivery_id.bytes + body, digest_size=16).digest()
-    return msgspec.structs.replace(envelope, delivery_id=UUID(bytes=name), body=body)
+    part = msgspec.structs.replace(envelope, delivery_id=UUID(bytes=name), body=body)
+    return SetAsideDelivery(envelope=part, reason=reason, detail=detail, part_of=envelope.delivery_id)
 
 
 def _without_failures(envelope: Envelope, source: BoundSource) -> tuple[list[FeedbackEvent], list[bytes]]:

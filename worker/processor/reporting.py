@@ -9,7 +9,7 @@ from worker.contacts.status_change import report_changes, trace_field
 from worker.process import metrics
 from worker.process.logs import get_logger
 from worker.processor.batch import Committed
-from worker.processor.intake_counts import intake_counts
+from worker.processor.intake_counts import Counted, intake_counts
 from worker.processor.load_trace import UNTRACED, LoadTrace
 from worker.processor.parsing import ParsedParcels, unknown_names
 from worker.processor.sending_counts import sending_counts
@@ -19,8 +19,13 @@ from worker.store.dead_letters import SetAsideDelivery
 _log = get_logger()
 
 
-def report_set_aside(deliveries: Iterable[SetAsideDelivery], trace_ids: Mapping[UUID, str] | None = None) -> None:
-    """Logs and counts each delivery, with its trace if it has one. Call it after the commit."""
+def report_given_up(deliveries: Sequence[SetAsideDelivery]) -> None:
+    """Logs and counts each delivery of a parcel that was given up unparsed. Call it after the commit."""
+    _report_set_aside(deliveries, {})
+    intake_counts().add((), deliveries)
+
+
+def _report_set_aside(deliveries: Iterable[SetAsideDelivery], trace_ids: Mapping[UUID, str]) -> None:
     for delivery in deliveries:
         envelope = delivery.envelope
         _log.warning(
@@ -51,10 +56,14 @@ def report_load(
     parse_seconds: float,
     store_seconds: float,
     trace: LoadTrace = UNTRACED,
+    counted: Counted | None = None,
 ) -> None:
-    """Logs and counts the load. Call it once, after the commit, so that only facts are reported."""
+    """Logs and counts the load. Call it once, after the commit, so that only facts are reported.
+
+    `counted` is as in IntakeCounts.add.
+    """
     trace_ids = trace.trace_ids()
-    report_set_aside(set_aside, trace_ids)
+    _report_set_aside(set_aside, trace_ids)
     all_applied = [applied for one in committed for applied in one.applied]
     attempts = sum(one.attempts for one in committed)
     now = datetime.now(UTC)
@@ -66,7 +75,7 @@ def report_load(
         metrics.DUPLICATE_EVENTS.inc(applied.duplicates)
         metrics.REFOLDED_CONTACTS.inc(applied.refolded)
         sending_counts().add(applied.sendings, now=now)
-    intake_counts().add(parsed.deliveries)
+    intake_counts().add(parsed.deliveries, set_aside, counted=counted)
     for rule, count in operator_rules().take_counts().items():
         metrics.CLASSIFICATION_RULES.labels(rule).inc(count)
     if expired := sum(applied.expired for applied in all_applied):

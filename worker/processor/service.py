@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
@@ -28,7 +28,7 @@ from worker.processor.consumer import Consumer
 from worker.processor.dead_mover import move_dead_parcels
 from worker.processor.endpoint_client import EndpointClient
 from worker.processor.lanes import keep_lanes, lanes_of
-from worker.processor.life_signs import show_life
+from worker.processor.life_signs import LifeSigns
 from worker.processor.probe_server import serving_probes
 from worker.processor.relay import Relay
 from worker.processor.schema_watch import work_while_schema_lasts
@@ -85,26 +85,27 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
         pool = await stack.enter_async_context(processor_pool(settings))
         await configure_policy(pool, settings.policy, now=datetime.now(UTC))
         policies = Policies(settings.policy)
-        rules = await batch_rules(pool, settings, policies)
         await make_configured_accounts(
             pool, of_sources=settings.source_accounts, of_settings=settings.api.accounts, now=datetime.now(UTC)
         )
         accounts = KnownAccounts(of_sources=settings.source_accounts, of_settings=settings.api.accounts)
-        writer = BatchWriter(pool, rules, stop, accounts=accounts)
+        writer = BatchWriter(pool, await batch_rules(pool, settings, policies), stop, accounts=accounts)
         await _make_months_ahead(pool, settings)
         turns = Turns(settings.postgres.url.reveal())
         stack.push_async_callback(turns.close)
-        for follower in _followers(settings):
-            await ensure_follower(pool, follower)
+        await _ensure_followers(pool, settings)
         queues = await open_queues(settings, stack)
         address = await stack.enter_async_context(serving_probes(settings.processor, pool, queues.readers))
         served = {"address": address} if address else {}
         _log.info("process.started", role="processor", version=version("bouncekeeper"), **served)
-        large_parcels = asyncio.Semaphore(1)
-        room = TrialRoom()
+        large_parcels, room = asyncio.Semaphore(1), TrialRoom()
         sources = BoundSources(settings.sources)
-        waiting = dict.fromkeys(queues.readers, 1)  # nothing is known to be empty yet
+        waiting: dict[str, int | None] = dict.fromkeys(queues.readers)
+        gauges = {name: depth_gauge(name, reader, backlog, waiting) for name, reader in queues.readers.items()}
+        signs = await _first_sign(LifeSigns(pool, waiting), gauges.values())
+        relay_seconds = settings.processor.relay_every_seconds
         async with asyncio.TaskGroup() as tasks:
+            intake = []
             for name, reader in queues.readers.items():
                 consumer = Consumer(
                     name=name,
@@ -116,22 +117,19 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
                     settings=settings.processor,
                     large_parcels=large_parcels,
                 )
-                tasks.create_task(consumer.run(stop))
-                tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", depth_gauge(name, reader, backlog, waiting)))
+                intake.append(tasks.create_task(consumer.run(stop)))
+                tasks.create_task(_every(_DEPTH_SECONDS, stop, "depth", gauges[name]))
             for lane_reader in queues.lane_readers:
-                keep = partial(_keep_lanes, pool, lane_reader, lanes_of(settings.sources, PROVIDERS))
-                tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", keep))
+                own = lanes_of(settings.sources, PROVIDERS)
+                tasks.create_task(_every(_LANES_SECONDS, stop, "lanes", partial(_keep_lanes, pool, lane_reader, own)))
             tasks.create_task(turns.keep(stop))
-            tasks.create_task(show_life(pool, waiting, stop))
             tasks.create_task(watch_store(pool, stop, role="processor", writes=True))
-            for reader in queues.dead_readers:
-                tasks.create_task(move_dead_parcels(pool, reader, stop))
+            intake += [tasks.create_task(move_dead_parcels(pool, reader, stop)) for reader in queues.dead_readers]
+            tasks.create_task(signs.keep(intake))
             if queues.publisher is not None:
-                seconds = settings.processor.relay_every_seconds
-                tasks.create_task(Relay(pool, turns, queues.publisher).run(every_seconds=seconds, stop=stop))
+                tasks.create_task(Relay(pool, turns, queues.publisher).run(every_seconds=relay_seconds, stop=stop))
             for sender in await _endpoint_senders(settings, pool, turns, stack):
-                seconds = settings.processor.relay_every_seconds
-                tasks.create_task(sender.run(every_seconds=seconds, stop=stop))
+                tasks.create_task(sender.run(every_seconds=relay_seconds, stop=stop))
 
             async def keep_house() -> None:
                 await _make_months_ahead(pool, settings)
@@ -152,6 +150,15 @@ async def _work(settings: Settings, stop: asyncio.Event, backlog: Backlog | None
             tasks.create_task(_every(_HOUSEKEEPING_SECONDS, stop, "housekeeping", keep_house))
     sending_counts().report()
     _log.info("process.stopped", role="processor", seconds=round(time.monotonic() - started, 3))
+
+
+async def _first_sign(signs: LifeSigns, gauges: Iterable[Callable[[], Awaitable[None]]]) -> LifeSigns:
+    """Notes that the processor lives, and what waits, so that a board knows of it before it has done anything."""
+    for measure in gauges:
+        with suppress(TryAgainLater):
+            await measure()
+    await signs.note()
+    return signs
 
 
 async def _schema(settings: Settings, stop: asyncio.Event) -> None:
@@ -204,10 +211,11 @@ async def _report_counts() -> None:
     sending_counts().report()
 
 
-def _followers(settings: Settings) -> list[str]:
-    """The followers that receive every status change."""
+async def _ensure_followers(pool: Pool, settings: Settings) -> None:
+    """Those that receive every status change."""
     exchange = [EXCHANGE] if settings.queue.adapter == "rabbitmq" else []
-    return [*exchange, *(follower_name(endpoint.name) for endpoint in settings.endpoints)]
+    for follower in [*exchange, *(follower_name(endpoint.name) for endpoint in settings.endpoints)]:
+        await ensure_follower(pool, follower)
 
 
 async def _endpoint_senders(
@@ -232,26 +240,30 @@ async def _keep_lanes(pool: Pool, reader: LaneReader, own: list[Lane]) -> None:
 
 
 def depth_gauge(
-    name: str, reader: QueueReader, backlog: Backlog | None, waiting: dict[str, int]
+    name: str, reader: QueueReader, backlog: Backlog | None, waiting: dict[str, int | None]
 ) -> Callable[[], Awaitable[None]]:
-    """Measures the queue `name`. All gauges of a process share `waiting`: the parcels in each queue, as last seen."""
+    """Measures the queue `name`.
+
+    All gauges of a process share `waiting`: the parcels in each queue, None if that is unknown.
+    """
     lanes: set[Lane] = set()
 
     async def measure() -> None:
         depths = await reader.depths()
         if depths is None:
+            waiting[name] = None
             return
         lanes.update(depths)
         for lane in lanes:  # a lane that is empty may be left out
             work = "bulk" if lane.bulk else "live"
             metrics.LANE_DEPTH_PARCELS.labels(name, lane.source, work).set(depths.get(lane, 0))
-        waiting[name] = sum(depths.values())
-        metrics.QUEUE_DEPTH_PARCELS.labels(name).set(waiting[name])
-        if not any(waiting.values()):
+        waiting[name] = parcels = sum(depths.values())
+        metrics.QUEUE_DEPTH_PARCELS.labels(name).set(parcels)
+        if all(known == 0 for known in waiting.values()):
             # Otherwise the age of the last batch of a backlog would stay until the next webhook comes.
             metrics.OLDEST_AGE_SECONDS.set(0)
         if backlog is not None:
-            backlog.measured(name, sum(parcels for lane, parcels in depths.items() if not lane.bulk))
+            backlog.measured(name, sum(depths[lane] for lane in depths if not lane.bulk))
 
     return measure
 

@@ -19,6 +19,12 @@ class SetAsideDelivery(Struct, frozen=True, kw_only=True):
     envelope: Envelope  # from the receiver; an empty provider marks bytes that could not be read as an envelope
     reason: str  # a short snake_case word
     detail: str  # a sentence for the operator
+    part_of: UUID | None = None  # the webhook, if this is only a part of it, with an id of its own
+
+    @property
+    def webhook_id(self) -> UUID:
+        """The id under which the receiver accepted it."""
+        return self.part_of or self.envelope.delivery_id
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):

@@ -1,17 +1,19 @@
 """What comes in by each account and source, and the signs of life of the processors, as they note them."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
 
 from worker.store.pool import Connection, Executor, store_errors
 
-# A processor notes its sign every few seconds.
-ALIVE_FOR = timedelta(seconds=30)
-_FORGOTTEN_AFTER = timedelta(days=1)
+# Instead of an account's name, which is never empty: what came in for any of them, each webhook once.
+ALL_ACCOUNTS = ""
 MOST_SOURCES = 300
+# A processor notes its sign every few seconds. Postgres alone looks at a clock: those of two machines may differ.
+_ALIVE_FOR = "interval '30 seconds'"
+_FORGOTTEN_AFTER = "interval '1 day'"
 
 # In one order, so that two processors never wait for each other. Of accounts that exist alone: a webhook can name any.
 _NOTE = """
@@ -19,32 +21,32 @@ _NOTE = """
     SELECT n.account, n.source, n.webhooks, n.last_received_at
       FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[])
            AS n (account, source, webhooks, last_received_at)
-      JOIN accounts a ON a.name = n.account
+     WHERE n.account = '' OR EXISTS (SELECT FROM accounts a WHERE a.name = n.account)
      ORDER BY n.account, n.source
     ON CONFLICT (account, source) DO UPDATE
        SET webhooks = i.webhooks + excluded.webhooks,
            last_received_at = greatest(i.last_received_at, excluded.last_received_at)
 """
 _SIGN = """
-    INSERT INTO processor_signs (processor, noted_at, oldest_age_seconds, waiting_parcels) VALUES ($1, $2, $3, $4)
+    INSERT INTO processor_signs (processor, noted_at, oldest_age_seconds, waiting_parcels) VALUES ($1, now(), $2, $3)
     ON CONFLICT (processor) DO UPDATE
        SET noted_at = excluded.noted_at, oldest_age_seconds = excluded.oldest_age_seconds,
            waiting_parcels = excluded.waiting_parcels
 """
 _READ = """
-    SELECT source, sum(webhooks)::bigint AS webhooks, max(last_received_at) AS last_received_at
-      FROM intake WHERE $1::text IS NULL OR account = $1
-     GROUP BY source ORDER BY max(last_received_at) DESC, source LIMIT $2
+    SELECT source, webhooks, last_received_at FROM intake
+     WHERE account = $1 ORDER BY last_received_at DESC, source LIMIT $2
 """
-_SIGNS = """
+_SIGNS = f"""
     SELECT count(*) AS processors, max(oldest_age_seconds) AS oldest_age_seconds,
-           max(waiting_parcels) AS waiting_parcels
-      FROM processor_signs WHERE noted_at > $1
-"""
+           max(waiting_parcels) AS waiting_parcels, count(*) FILTER (WHERE waiting_parcels IS NULL) AS unmeasured
+      FROM processor_signs WHERE noted_at > now() - {_ALIVE_FOR}
+"""  # noqa: S608 - a constant
+_FORGET = f"DELETE FROM processor_signs WHERE noted_at < now() - {_FORGOTTEN_AFTER}"  # noqa: S608 - a constant
 
 
 class Intake(Struct, frozen=True, kw_only=True):
-    """The webhooks of one account at one source."""
+    """The webhooks of one account, or of ALL_ACCOUNTS, at one source."""
 
     webhooks: int
     last_received_at: datetime
@@ -63,7 +65,8 @@ class ProcessorSigns(Struct, frozen=True, kw_only=True):
 
     processors: int
     oldest_age_seconds: float | None  # the highest of theirs; None without any
-    waiting_parcels: int | None
+    waiting_parcels: int | None  # the highest of theirs; None if none of them could measure all its queues
+    unmeasured: int  # processors that could not
 
 
 async def note_intake(executor: Executor, intake: Mapping[tuple[str, str], Intake]) -> None:
@@ -79,11 +82,11 @@ async def note_intake(executor: Executor, intake: Mapping[tuple[str, str], Intak
 
 
 async def note_sign(
-    executor: Executor, processor: UUID, *, now: datetime, oldest_age_seconds: float, waiting_parcels: int
+    executor: Executor, processor: UUID, *, oldest_age_seconds: float, waiting_parcels: int | None
 ) -> None:
-    """Shows that the processor lives. Raises StoreUnavailable."""
+    """Shows that the processor lives. `waiting_parcels` is None if that is unknown. Raises StoreUnavailable."""
     with store_errors("noting that a processor lives"):
-        await executor.execute(_SIGN, processor, now, oldest_age_seconds, waiting_parcels)
+        await executor.execute(_SIGN, processor, oldest_age_seconds, waiting_parcels)
 
 
 async def take_sign_away(executor: Executor, processor: UUID) -> None:
@@ -92,20 +95,21 @@ async def take_sign_away(executor: Executor, processor: UUID) -> None:
         await executor.execute("DELETE FROM processor_signs WHERE processor = $1", processor)
 
 
-async def forget_signs(executor: Executor, *, now: datetime) -> None:
+async def forget_signs(executor: Executor) -> None:
     """Deletes the signs of processors that were killed. Raises StoreUnavailable."""
     with store_errors("forgetting processors"):
-        await executor.execute("DELETE FROM processor_signs WHERE noted_at < $1", now - _FORGOTTEN_AFTER)
+        await executor.execute(_FORGET)
 
 
 async def read_intake(connection: Connection, account: str | None) -> list[SourceIntake]:
     """What came in by each source, the latest first; of one account, or of all."""
-    return [SourceIntake(**record) for record in await connection.fetch(_READ, account, MOST_SOURCES)]
+    named = ALL_ACCOUNTS if account is None else account
+    return [SourceIntake(**record) for record in await connection.fetch(_READ, named, MOST_SOURCES)]
 
 
-async def read_signs(connection: Connection, *, now: datetime) -> ProcessorSigns:
+async def read_signs(connection: Connection) -> ProcessorSigns:
     """What the processors say that have noted a sign lately."""
-    row = await connection.fetchrow(_SIGNS, now - ALIVE_FOR)
+    row = await connection.fetchrow(_SIGNS)
     if row is None:
         raise AssertionError("an aggregate gives one row")
     return ProcessorSigns(**row)

@@ -131,6 +131,21 @@ _COUNT_CHANGES = f"""
 _COUNT_STATUSES = """
     SELECT s.new_status, s.cause, count(*) AS changes FROM {changes} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
 """
+# Of the entries that made the changes. A change that time, a policy or a person made has none with a provider, and
+# neither has one that followed from a calm event, such as a delivery.
+_COUNT_PROVIDERS = """
+    SELECT provider, sum(changes)::bigint AS changes FROM (
+        SELECT coalesce(vendor_event.brought_by, provider.word, n.own_provider) AS provider, n.changes
+          FROM (
+            SELECT e.provider, e.vendor_event, e.beside ->> 'provider' AS own_provider, count(*) AS changes
+              FROM (SELECT s.contact_id, s.event_key FROM {changes} AND s.event_key IS NOT NULL OFFSET 0) made
+              JOIN entries e ON e.entry_key = made.event_key AND e.contact_id = made.contact_id
+             GROUP BY 1, 2, 3
+          ) n
+          LEFT JOIN words provider ON provider.id = n.provider
+          LEFT JOIN words vendor_event ON vendor_event.id = n.vendor_event
+    ) named WHERE provider <> '' GROUP BY 1
+"""
 # The entries by which a person asks for less: by a click, or by word to one of us. A contact that asks twice counts
 # once.
 _WISHES = ", ".join(
@@ -220,6 +235,13 @@ async def count_changes(connection: Connection, span: Span, *, unit: str) -> lis
 async def count_statuses(connection: Connection, span: Span) -> list[StatusCount]:
     """The statuses that contacts got within the span with their causes, the commonest first."""
     return [StatusCount(*row) for row in await connection.fetch(statement_for(span, _COUNT_STATUSES), *span)]
+
+
+async def count_providers(connection: Connection, span: Span) -> dict[str, int]:
+    """How many changes within the span the reports of each provider made."""
+    return {
+        row["provider"]: row["changes"] for row in await connection.fetch(statement_for(span, _COUNT_PROVIDERS), *span)
+    }
 
 
 async def count_totals(connection: Connection, span: Span) -> TotalCounts:

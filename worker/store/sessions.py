@@ -6,8 +6,9 @@ Only this room translates errors (tests/test_house.py): every function that take
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
-from worker.store.pool import Pool, Session, store_errors
+from worker.store.pool import Connection, Pool, Session, store_errors
 
 
 @asynccontextmanager
@@ -36,3 +37,9 @@ async def snapshot(pool: Pool, doing: str) -> AsyncIterator[Session]:
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         yield connection
+
+
+async def transaction_time(connection: Connection) -> datetime:
+    """When the transaction began, by the clock of Postgres."""
+    began_at: datetime = await connection.fetchval("SELECT now()")
+    return began_at

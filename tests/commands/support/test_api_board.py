@@ -11,7 +11,7 @@ from worker.commands.support.api_board import ApiBoard
 from worker.commands.support.board import Board
 from worker.commands.support.board_view import board_line, drawn_board
 from worker.contacts.overview import ONLY_IN_THE_LOG, NamedCount, Overview, TroubleView
-from worker.store.intake import SourceIntake
+from worker.store.intake import MOST_SOURCES, SourceIntake
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
@@ -59,6 +59,30 @@ def test_the_rate_is_of_the_last_minute_and_counts_of_the_last_ten() -> None:
     board = board_of(*(answer(seconds=30 * n, webhooks=30 * n if n < 40 else 1170) for n in range(45)))
     assert board.webhooks_per_second == 0
     assert board.sources[0].webhooks == 1170 - 30 * 24
+
+
+def test_an_api_that_answers_less_often_than_once_a_minute_tells_a_rate() -> None:
+    board = board_of(answer(webhooks=5), answer(seconds=70, webhooks=75), answer(seconds=140, webhooks=285))
+    assert board.webhooks_per_second == 3
+
+
+def test_a_source_that_a_full_answer_left_out_counts_from_the_first_answer_that_has_it() -> None:
+    full = [SourceIntake(source=f"s{number}", webhooks=1, last_received_at=NOW) for number in range(MOST_SOURCES)]
+    back = [SourceIntake(source="back", webhooks=5_000_000, last_received_at=NOW), *full[1:]]
+    more = [SourceIntake(source="back", webhooks=5_000_030, last_received_at=NOW), *full[1:]]
+    first = board_of(answer(sources=full), answer(seconds=10, sources=back))
+    assert (first.sources[0].webhooks, first.webhooks_per_second) == (0, 0)
+    board = board_of(answer(sources=full), answer(seconds=10, sources=back), answer(seconds=30, sources=more))
+    assert (board.sources[0].webhooks, board.webhooks_per_second) == (30, 1)
+
+
+def test_a_source_that_a_shorter_answer_lacks_began_after_it() -> None:
+    board = board_of(answer(sources=[]), answer(seconds=10, webhooks=20))
+    assert (board.sources[0].webhooks, board.webhooks_per_second) == (20, 2)
+
+
+def test_a_board_without_a_measured_queue_says_that_it_is_unknown() -> None:
+    assert "2 processors, how many parcels wait is unknown" in drawn(board_of(answer(waiting_parcels=None)))
 
 
 def test_a_count_that_began_anew_is_no_negative_rate() -> None:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from datetime import datetime, timedelta
+from itertools import islice
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ from worker.commands.support.board import (
     shown_text,
 )
 from worker.contacts.overview import NamedCount, Overview
+from worker.store.intake import MOST_SOURCES
 
 API_AWAY = "api.away"
 _LONGEST_SENTENCE = 400
@@ -80,7 +82,6 @@ class ApiBoard:
                 unreadable=0,
                 not_shown=[],
             )
-        begin = self._history[0]
         return Board(
             at=latest.at,
             webhooks_per_second=self._rate(),
@@ -91,7 +92,7 @@ class ApiBoard:
                 SourceSeen(
                     source=shown_text(one.source),
                     last_at=one.last_received_at,
-                    webhooks=max(one.webhooks - begin.webhooks.get(one.source, 0), 0),
+                    webhooks=self._grown(one.source, one.webhooks, since=0),
                 )
                 for one in latest.sources
             ],
@@ -129,14 +130,33 @@ class ApiBoard:
         )
 
     def _rate(self) -> float | None:
-        """Over the last minute, or as long as it has watched; None with one answer alone."""
-        last = self._history[-1]
-        first = next(one for one in self._history if one.at >= last.at - timedelta(seconds=RATE_SECONDS))
-        seconds = (last.at - first.at).total_seconds()
-        if not seconds:
+        """Over the last minute, or since the answer before the last; None with one answer alone.
+
+        An API that is slow to make an answer gives one less often than once a minute.
+        """
+        if len(self._history) == 1:
             return None
-        grown = sum(max(count - first.webhooks.get(source, 0), 0) for source, count in last.webhooks.items())
-        return grown / seconds
+        last, latest_first = self._history[-1], len(self._history) - 2
+        minute_ago = last.at - timedelta(seconds=RATE_SECONDS)
+        first = next(n for n, one in enumerate(self._history) if one.at >= minute_ago or n == latest_first)
+        seconds = (last.at - self._history[first].at).total_seconds()
+        return sum(self._grown(source, count, since=first) for source, count in last.webhooks.items()) / seconds
+
+    def _grown(self, source: str, webhooks: int, *, since: int) -> int:
+        """How much the source's count has grown since that answer of the history.
+
+        An answer without the source means that it began later; but a full one may only have left it out, and then it
+        counts from the first answer that has it.
+        """
+        begin = self._history[since].webhooks
+        if source in begin:
+            former = begin[source]
+        elif len(begin) < MOST_SOURCES:
+            former = 0
+        else:
+            later = islice(self._history, since, None)
+            former = next((one.webhooks[source] for one in later if source in one.webhooks), webhooks)
+        return max(webhooks - former, 0)
 
 
 def _pairs(counts: list[NamedCount]) -> list[tuple[str, int]]:

@@ -120,6 +120,8 @@ def _processes(board: Board, end: str) -> str:
         known.append(f"{board.processors} processor{'s' * (board.processors != 1)}")
     if board.waiting_parcels is not None:
         known.append(f"{board.waiting_parcels:,} parcels wait")
+    elif board.processors:
+        known.append("how many parcels wait is unknown")
     return f"{', '.join(known)}{end}" if known else ""
 
 
