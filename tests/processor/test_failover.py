@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 
@@ -16,7 +18,9 @@ from tests.processor.test_batch import RULES
 from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until_answered
 from tests.schemas.feedback_events import make_event
 from tests.standby import Standby, answers, ask, kill_server
+from tests.waiting import pause
 from worker.local_services.postgres import EmbeddedPostgres
+from worker.local_services.process import free_port
 from worker.processor.batch import BatchWriter
 from worker.queue.postgres import PostgresWriter
 from worker.store.migrations import migrate
@@ -41,6 +45,29 @@ async def put(dsn: str, address: str, *, source: str) -> None:
     await writer.close()
 
 
+@asynccontextmanager
+async def probing(port: int) -> AsyncIterator[set[int]]:
+    """Asks without a pause whether the process at this port is ready; gives the HTTP statuses of all answers."""
+    statuses: set[int] = set()
+    ended = asyncio.Event()
+
+    async def ask_again(http: aiohttp.ClientSession) -> None:
+        while not ended.is_set():
+            try:
+                async with http.get("/readyz") as answer:
+                    statuses.add(answer.status)
+            except aiohttp.ClientError:  # it does not listen yet, or not at the moment
+                await pause(0.02, "a probe that is refused is repeated soon")
+
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http, asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            tasks.create_task(ask_again(http))
+        try:
+            yield statuses
+        finally:
+            ended.set()
+
+
 @pytest.mark.slow
 async def test_what_a_processor_remembers_of_a_lost_server_is_not_written_into_the_one_that_takes_over(
     primary: EmbeddedPostgres, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -50,7 +77,10 @@ async def test_what_a_processor_remembers_of_a_lost_server_is_not_written_into_t
     await standby.start()
     try:
         await answers(standby.dsn, "SELECT pg_is_in_recovery()")
-        async with processor(settings_for(standby.both_dsn, None)):
+        async with (
+            probing(port := free_port()) as answers_of_probe,
+            processor(settings_for(standby.both_dsn, None, port=port)),
+        ):
             await put(primary.dsn, "first@example.org", source="first")
             await until_answered(primary.dsn, "SELECT count(*) FROM log WHERE source = 'first'", 1)
             await standby.has_all_of_the_primary()
@@ -66,6 +96,7 @@ async def test_what_a_processor_remembers_of_a_lost_server_is_not_written_into_t
     finally:
         await standby.stop()
     assert capsys.readouterr().err.count('"event":"database.replaced"') == 1
+    assert answers_of_probe == {200, 503}
 
 
 async def is_cut_short(work: Coroutine[Any, Any, object]) -> bool:
