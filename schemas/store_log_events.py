@@ -34,7 +34,7 @@ STORE_LOG_EVENTS: dict[str, LogEvent] = {
     ),
     "database.replaced": _event(
         "warning",
-        "A replica has taken over, or the database was restored to a moment. The processor forgets what it remembers "
+        "A replica has taken over, or the database was restored. The processor forgets what it remembers "
         "of the database and begins anew.",
         "reason",
         remedy="Nothing, if the replica was synchronous. Else see what the last commits of the former server were, and "

@@ -147,4 +147,4 @@ class SchemaOutOfDate(StopTheProcess):
 
 
 class DatabaseReplaced(StopTheProcess):
-    """A replica has taken over, or the database was restored to a moment: what is remembered of it may be wrong now."""
+    """A replica has taken over, or the database was restored: what is remembered of it may be wrong now."""

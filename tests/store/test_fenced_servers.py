@@ -12,6 +12,7 @@ from tests.waiting import until
 from worker.errors import ImpossibleSetting, StoreUnavailable
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import free_port
+from worker.store.migrations import migrate
 from worker.store.pool import Connection, open_pool
 from worker.store.servers import connect
 
@@ -147,3 +148,22 @@ async def test_if_every_server_rejects_us_the_setting_is_told_as_wrong(
     await reject_everybody(tmp_path / "primary" / "cluster", primary.dsn)
     with pytest.raises(ImpossibleSetting, match=r"pg_hba\.conf rejects .* Check user"):
         await open_pool(standby.both_dsn, connections=1, command_timeout_seconds=5)
+
+
+@pytest.mark.parametrize("attributes", ["primary", "any"])
+async def test_migrations_are_made_at_the_new_primary_though_the_former_one_is_fenced(
+    primary: EmbeddedPostgres, standby: Standby, attributes: str
+) -> None:
+    await make_read_only(primary)
+    await standby.promote()
+    assert await migrate(asking_for(attributes, standby))
+    assert await migrate(standby.dsn, dry_run=True) == []
+
+
+async def test_migrations_are_made_at_the_new_primary_though_the_former_one_rejects_us(
+    primary: EmbeddedPostgres, standby: Standby, tmp_path: Path
+) -> None:
+    await reject_everybody(tmp_path / "primary" / "cluster", primary.dsn)
+    await standby.promote()
+    assert await migrate(standby.both_dsn)
+    assert await migrate(standby.dsn, dry_run=True) == []

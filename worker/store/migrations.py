@@ -6,11 +6,13 @@ from typing import Any
 
 import psycopg
 import yoyo
+from psycopg.conninfo import make_conninfo
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import MigrationList
 
 from worker.errors import ImpossibleSetting, SchemaOutOfDate, StoreUnavailable
+from worker.process.postgres_url import names_several_hosts
 from worker.store.pool import opening_errors, store_errors
 from worker.store.readiness import missing_migrations, require_converted_log
 from worker.store.servers import connect
@@ -105,6 +107,9 @@ def _apply(dsn: str) -> list[str]:
 
 def _session(dsn: str) -> "psycopg.Connection[Any]":
     """A session of the host that takes writes, if the URL names several."""
+    if names_several_hosts(dsn):
+        # As worker.store.servers does, whatever the URL asks for: libpq's `primary` accepts a read-only server.
+        dsn = make_conninfo(dsn, target_session_attrs="read-write")
     return psycopg.connect(dsn, autocommit=True, connect_timeout=int(_CONNECT_SECONDS))
 
 
