@@ -14,6 +14,7 @@ from worker.store.report_counts import (
     count_bounces,
     count_changes,
     count_domains,
+    count_providers,
     count_totals,
 )
 
@@ -195,6 +196,36 @@ async def test_of_an_account_no_log_outside_the_span_is_walked(pool: Pool) -> No
     assert 24_000 < totals.bounces < 26_000
     assert sum(domains.bounces.values()) == sum(bounces.by_source.values()) == totals.bounces
     assert read == 0
+
+
+async def test_the_providers_of_changes_are_looked_up_however_long_the_log_is(pool: Pool) -> None:
+    """A third of 90,000 bounces changed something just now."""
+    await pool.execute(
+        """
+        INSERT INTO entries (contact_id, occurred_at, received_at, rank, reader_version, machine, entry_key,
+            delivery_id, beside)
+        SELECT n, now() - interval '1 day', now(), 40, 1, false, int8send(n), gen_random_uuid(),
+               jsonb_build_object('provider', CASE WHEN n % 3 = 0 THEN 'postmark' ELSE 'sendgrid' END)
+          FROM generate_series(1, 90000) n
+        """
+    )
+    await pool.execute(
+        """
+        INSERT INTO status_changes
+            (contact_id, recorded_at, old_status, new_status, old_blocks, new_blocks, cause, actor, event_key)
+        SELECT n, now(), 'a', 'b', 'none', 'all', 'none', 'events', int8send(n) FROM generate_series(1, 30000) n
+         UNION ALL SELECT 1, now(), 'b', 'a', 'all', 'none', 'none', 'time', NULL
+        """
+    )
+    await pool.execute("VACUUM ANALYZE entries, status_changes")
+    now = datetime.now(UTC)
+    async with pool.acquire() as connection, connection.transaction():
+        before = await rows_read(connection)
+        providers = await count_providers(connection, Span(now - timedelta(days=1), now + timedelta(days=1), None))
+        read = await rows_read(connection) - before
+
+    assert providers == {"sendgrid": 20_000, "postmark": 10_000}
+    assert read < 62_000, "each change and its entry"
 
 
 async def index_reads(connection: Connection) -> int:

@@ -132,14 +132,18 @@ _COUNT_STATUSES = """
     SELECT s.new_status, s.cause, count(*) AS changes FROM {changes} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
 """
 # Of the entries that made the changes. A change that time, a policy or a person made has none with a provider, and
-# neither has one that followed from a calm event, such as a delivery.
+# neither has one that followed from a calm event, such as a delivery. `LIMIT 1` has each entry looked up by its key:
+# where much changes, the planner would read the whole table instead.
 _COUNT_PROVIDERS = """
     SELECT provider, sum(changes)::bigint AS changes FROM (
         SELECT coalesce(vendor_event.brought_by, provider.word, n.own_provider) AS provider, n.changes
           FROM (
             SELECT e.provider, e.vendor_event, e.beside ->> 'provider' AS own_provider, count(*) AS changes
               FROM (SELECT s.contact_id, s.event_key FROM {changes} AND s.event_key IS NOT NULL OFFSET 0) made
-              JOIN entries e ON e.entry_key = made.event_key AND e.contact_id = made.contact_id
+             CROSS JOIN LATERAL (
+                SELECT provider, vendor_event, beside FROM entries
+                 WHERE entry_key = made.event_key AND contact_id = made.contact_id LIMIT 1
+             ) e
              GROUP BY 1, 2, 3
           ) n
           LEFT JOIN words provider ON provider.id = n.provider
