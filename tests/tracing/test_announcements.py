@@ -26,7 +26,7 @@ from worker.processor.webhooks_out import EndpointSender
 from worker.store.delivery_traces import forget_traces
 from worker.store.endpoint_states import follower_name
 from worker.store.feed_followers import ensure_follower
-from worker.store.pool import WriterPool
+from worker.store.pool import Connection, WriterPool, open_pool
 from worker.store.turns import Turns
 
 SECRET = f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
@@ -64,6 +64,27 @@ async def test_a_webhook_out_names_the_trace_of_the_webhook_in(
     by_address = dict(zip(app.addresses, app.traceparents, strict=True))
     assert span.is_named_by(by_address["x1@example.org"])
     assert by_address["x2@example.org"] == ""
+
+
+async def test_the_traces_of_changes_are_asked_for_once_for_many(
+    pool: WriterPool, database_dsn: str, writer: BatchWriter, tracing: Tracing
+) -> None:
+    await ensure_follower(pool, follower_name("crm"))
+    await writer.commit([bounce(UUID(int=number), f"x{number}@example.org") for number in range(1, 11)], traces={})
+    statements: list[str] = []
+
+    async def listen(connection: Connection) -> None:
+        connection.add_query_logger(lambda query: statements.append(query.query))
+
+    turns = Turns(database_dsn)
+    listening = await open_pool(database_dsn, connections=2, command_timeout_seconds=10, prepare=listen)
+    async with application(SECRET) as app, EndpointClient() as client, tracing():
+        endpoint = Endpoint(name="crm", url=app.url, secrets=(Secret(SECRET),))
+        sender = EndpointSender(endpoint, pool=listening, turns=turns, client=client, give_up_after=timedelta(days=5))
+        assert await sender.send_waiting(asyncio.Event()) == 10
+    await listening.close()
+    await turns.close()
+    assert sum("delivery_traces" in statement for statement in statements) == 1
 
 
 async def test_only_deliveries_that_changed_a_status_are_kept_and_only_for_a_day(

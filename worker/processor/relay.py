@@ -15,7 +15,7 @@ from worker.process import metrics
 from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
-from worker.processor.announcement_trace import announcing
+from worker.processor.announcement_trace import announcing, traces_of
 from worker.store.feed_followers import (
     EXCHANGE,
     Follower,
@@ -112,8 +112,8 @@ class Relay:
         messages = [
             (status_routing_key(change.new_status), str(change.message_id), _encode(change)) for change in changes
         ]
-        with await announcing(self._pool, changes, _span_of_message) as traces:
-            await self._publisher.publish_many(messages, traces=traces)
+        with announcing(await traces_of(self._pool, changes), changes, _span_of_message) as contexts:
+            await self._publisher.publish_many(messages, traces=contexts)
         metrics.CHANGES_PUBLISHED.inc(len(changes))
         _log.debug("changes.published", count=len(changes), seconds=round(time.perf_counter() - started, 6))
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import msgspec
 
@@ -16,7 +18,7 @@ from worker.process import metrics
 from worker.process.backoff import Backoff
 from worker.process.logs import Reminder, get_logger
 from worker.process.pause import pause
-from worker.processor.announcement_trace import announcing
+from worker.processor.announcement_trace import announcing, traces_of
 from worker.processor.endpoint_client import Answer
 from worker.store.endpoint_states import EndpointState, endpoint_state, follower_name, note_delivery, note_failure
 from worker.store.feed_followers import Follower, Portion, ensure_follower, next_changes
@@ -108,12 +110,12 @@ class EndpointSender:
     async def _send(self, portion: Portion, state: EndpointState, stop: asyncio.Event) -> tuple[int, bool]:
         """The number of changes that were taken, and whether to go on."""
         accepted, place = 0, state.place
-        for step in portion.steps:
-            if not self._endpoint.wants(step.change.new_status):
-                continue
+        steps = [step for step in portion.steps if self._endpoint.wants(step.change.new_status)]
+        traces = await traces_of(self._pool, [step.change for step in steps])
+        for step in steps:
             if stop.is_set() or not self._turns.mine(self._name):
                 return accepted, False
-            answer = await self._post(step.change)
+            answer = await self._post(step.change, traces)
             if answer.failure:
                 await self._note_failure(state, answer)
                 return accepted, False
@@ -127,10 +129,10 @@ class EndpointSender:
             state = msgspec.structs.replace(state, place=place, failing_since=None, attempts=0)
         return accepted, await self._move(place, portion.end)
 
-    async def _post(self, change: StatusChanged) -> Answer:
+    async def _post(self, change: StatusChanged, traces: Mapping[UUID, TraceContext]) -> Answer:
         message_id = str(change.message_id)
-        with await announcing(self._pool, [change], self._span_of_post) as traces:
-            return await self._client.post(self._endpoint, message_id, _encode(change), trace=traces.get(message_id))
+        with announcing(traces, [change], self._span_of_post) as contexts:
+            return await self._client.post(self._endpoint, message_id, _encode(change), trace=contexts.get(message_id))
 
     def _span_of_post(self, change: StatusChanged) -> tuple[str, Kind, Attributes]:
         # Not the URL, which may hold a token.

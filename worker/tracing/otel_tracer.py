@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from schemas.trace_context import TraceContext
 from worker.tracing.span_queue import SpanQueue
-from worker.tracing.tracer import Attributes, Kind
+from worker.tracing.tracer import MOST_LINKS, Attributes, Kind
 
 _KINDS = {
     Kind.SERVER: SpanKind.SERVER,
@@ -23,8 +23,7 @@ _KINDS = {
     Kind.PRODUCER: SpanKind.PRODUCER,
     Kind.CONSUMER: SpanKind.CONSUMER,
 }
-_MOST_LINKS = 256  # more deliveries of one batch link to it, not it to them
-_LIMITS = SpanLimits(max_links=_MOST_LINKS, max_span_attribute_length=256)
+_LIMITS = SpanLimits(max_links=MOST_LINKS, max_span_attribute_length=256)
 _propagator = TraceContextTextMapPropagator()
 _NO_CONTEXT = trace.set_span_in_context(trace.INVALID_SPAN)
 
@@ -166,5 +165,5 @@ def _read(context: TraceContext) -> SpanContext | None:
 
 
 def _traced(contexts: Sequence[TraceContext]) -> list[SpanContext]:
-    read = [_read(context) for context in contexts[:_MOST_LINKS]]
+    read = [_read(context) for context in contexts[:MOST_LINKS]]
     return [place for place in read if place is not None and place.trace_flags.sampled]

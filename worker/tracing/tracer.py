@@ -12,6 +12,8 @@ from schemas.trace_context import TraceContext
 
 Attributes = Mapping[str, str | int | float | bool]
 
+MOST_LINKS = 256  # of one span
+
 
 class Kind(Enum):
     """What a span is to those before and after it, as OpenTelemetry names it."""
@@ -97,7 +99,10 @@ class Tracer(Protocol):
         ...
 
     def batch(self, members: Sequence[TraceContext], name: str, kind: Kind, attributes: Attributes) -> Span | None:
-        """A span of its own trace, with a link to each member; None if none of them is traced."""
+        """A span of its own trace, with a link to each member; None if none of them is traced.
+
+        Only the first MOST_LINKS members get one.
+        """
         ...
 
 
