@@ -18,7 +18,7 @@ from tests.processor.test_batch import RULES
 from tests.processor.test_service import bounce, envelopes, parcel, processor, settings_for, until_answered
 from tests.schemas.feedback_events import make_event
 from tests.standby import Standby, answers, ask, kill_server
-from tests.waiting import pause
+from tests.waiting import pause, until
 from worker.local_services.postgres import EmbeddedPostgres
 from worker.local_services.process import free_port
 from worker.processor.batch import BatchWriter
@@ -43,6 +43,29 @@ async def put(dsn: str, address: str, *, source: str) -> None:
     writer = await PostgresWriter.open(dsn)
     await writer.put(parcel([msgspec.structs.replace(one, source=source) for one in envelopes([bounce(address)])]))
     await writer.close()
+
+
+async def test_a_processor_that_starts_at_a_server_without_writes_waits_for_them(
+    primary: EmbeddedPostgres, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def make_read_only(value: str) -> None:
+        await ask(primary.dsn, f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        await ask(primary.dsn, "SELECT pg_reload_conf()")
+        await answers(primary.dsn, f"SELECT current_setting('default_transaction_read_only') = '{value}'")
+
+    await put(primary.dsn, "gone@example.org", source="first")
+    await make_read_only("on")
+    log = ""
+
+    def has_waited() -> bool:
+        nonlocal log
+        log += capsys.readouterr().err
+        return '"event":"task.failed","task":"start"' in log
+
+    async with processor(settings_for(primary.dsn, None)):
+        await until(has_waited, "the processor to wait", show=lambda: log)
+        await make_read_only("off")
+        await until_answered(primary.dsn, "SELECT count(*) FROM contacts WHERE status = 'blocklisted'", 1)
 
 
 @asynccontextmanager

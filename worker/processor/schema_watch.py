@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from worker.errors import DatabaseReplaced, SchemaOutOfDate, TryAgainLater
+from worker.errors import DatabaseReplaced, SchemaOutOfDate, StoreUnavailable, TryAgainLater
+from worker.process.backoff import Backoff
 from worker.process.logs import get_logger
 from worker.process.pause import pause
 from worker.store.readiness import schema_is_whole
 
 _log = get_logger()
 _LOOK_EVERY_SECONDS = 1.0
+_LONGEST_WAIT_SECONDS = 10.0
 
 
 async def work_while_schema_lasts(dsn: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
@@ -17,15 +19,21 @@ async def work_while_schema_lasts(dsn: str, work: Callable[[], Awaitable[None]],
 
     Tables are gone while somebody restores a backup; writing a table or a row would disturb that. The parcels of the
     work go back to the queue and come again. The same happens if another server has taken the database over: what the
-    work remembers of it may be wrong. Raises any other error that ends the work.
+    work remembers of it may be wrong. If the work cannot begin, because Postgres is away or takes no writes, it
+    is tried again. Raises any other error that ends the work.
     """
+    backoff = Backoff(first_seconds=0.2, longest_seconds=_LONGEST_WAIT_SECONDS)
     while not stop.is_set():
         try:
             await work()
+        except StoreUnavailable as error:  # once it has begun, its tasks wait for Postgres themselves
+            _log.warning("task.failed", task="start", reason=str(error), wait_seconds=backoff.seconds)
+            await backoff.wait(stop)
         except (SchemaOutOfDate, DatabaseReplaced, BaseExceptionGroup) as error:
             gone = _schema_gone(error)
             if gone is None:
                 raise
+            backoff.succeeded()
             if isinstance(gone, DatabaseReplaced):
                 _log.warning("database.replaced", reason=str(gone))
             else:
