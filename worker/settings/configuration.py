@@ -44,8 +44,9 @@ def load_settings(
 
     `overrides` maps `receiver.port` (or `postgres.url_file`) to the text of its flag. Relative file names in the
     TOML file are relative to its folder, all others to the current one. `needs` are the sections that a command uses;
-    others may be incomplete: `migrate` works without a broker's URL and the sources' secrets. With `starts_postgres`
-    the URL may be missing and is then empty.
+    others may be incomplete: `migrate` works without a broker's URL and the sources' secrets. A file that a setting
+    names is read all the same, unless sources or endpoints name it. With `starts_postgres` the URL may be missing and
+    is then empty.
 
     With `joins_instance` the addresses and services of the instance that runs in the data folder with the same file
     win over the file's. `fallbacks` is like `overrides`, but only for settings that are set nowhere. `looked_for` are
