@@ -84,13 +84,16 @@ def ask_collector(settings: TracesSettings, *, timeout_seconds: float) -> str | 
     trouble = LastTrouble()
     try:
         exporter = make_exporter(settings, timeout_seconds=timeout_seconds)
+        ignored, trouble.text = trouble.text, ""  # such as a header in a variable that the SDK cannot read
         try:
             takes = exporter.export([]) is SpanExportResult.SUCCESS
         finally:
             exporter.shutdown()  # type: ignore[no-untyped-call]
     finally:
         trouble.forget()
-    return None if takes else trouble.text or "it does not answer"
+    if takes:
+        return None
+    return "; ".join(text for text in (trouble.text or "it does not answer", ignored) if text)
 
 
 def make_tracer(settings: TracesSettings, queue: QueueSettings, role: str) -> "OtelTracer":
