@@ -23,7 +23,9 @@ async def answer_within(seconds: float, question: Coroutine[Any, Any, T]) -> T:
             return task.result()
         raise TimeoutError
     finally:
-        if not task.done():
+        if task.done():
+            _forget(task)  # we may have been cancelled in the same turn of the loop in which it failed
+        else:
             task.cancel()
             _abandoned.add(task)
             task.add_done_callback(_forget)
