@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 
-import asyncpg
 import pytest
 
+from worker.errors import StoreUnavailable
 from worker.store.acts import claimed_act
 from worker.store.pool import Pool, open_pool
+from worker.store.sessions import session
 
 ACT_ID = 5_000_000_007  # more than a lock's number can hold
 
@@ -90,12 +91,12 @@ async def test_a_claim_ends_with_a_session_that_postgres_has_ended(database_dsn:
     elsewhere = await open_pool(database_dsn, connections=1, command_timeout_seconds=5)
 
     async def work() -> None:
-        async with pool.acquire() as connection, claimed_act(connection, ACT_ID):
+        async with session(pool, "working") as connection, claimed_act(connection, ACT_ID):
             await elsewhere.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
             await connection.fetchval("SELECT 1")
 
     try:
-        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+        with pytest.raises(StoreUnavailable, match="working"):
             await work()
         assert await may_be_claimed(elsewhere)
         assert await may_be_claimed(pool)
