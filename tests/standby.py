@@ -7,6 +7,8 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import asyncpg
 
@@ -24,7 +26,7 @@ _NO_ADDRESS = "host=127.0.0.1 port=1"
 
 
 class Standby:
-    """A streaming replica, which can be taken off the wire and made the primary."""
+    """A streaming replica, which can be taken off the wire and made the primary; it runs inside its block."""
 
     def __init__(self, folder: Path, primary: EmbeddedPostgres, *, settings: Mapping[str, str] = _HASTY) -> None:
         self.port = free_port()
@@ -37,14 +39,15 @@ class Standby:
         self._process: ServiceProcess | None = None
         self._conninfo = ""
 
-    def copy_primary(self) -> None:
-        """A base backup, and the slot from which it will stream."""
-        make_folder(self._folder)
-        run(
-            *("pg_basebackup", "--dbname", f"{self._primary.dsn_of('postgres')}?application_name={NAME}"),
-            *("--pgdata", str(self._folder / "cluster"), "--write-recovery-conf", "--wal-method", "stream"),
-            *("--create-slot", "--slot", _SLOT, "--checkpoint", "fast"),
-        )
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._copy_primary)
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
 
     async def start(self) -> None:
         """Begins to stream; returns at once."""
@@ -55,6 +58,15 @@ class Standby:
         if self._process is not None:
             await stop_server(self._process)
             self._process = None
+
+    def _copy_primary(self) -> None:
+        """A base backup, and the slot from which it will stream."""
+        make_folder(self._folder)
+        run(
+            *("pg_basebackup", "--dbname", f"{self._primary.dsn_of('postgres')}?application_name={NAME}"),
+            *("--pgdata", str(self._folder / "cluster"), "--write-recovery-conf", "--wal-method", "stream"),
+            *("--create-slot", "--slot", _SLOT, "--checkpoint", "fast"),
+        )
 
     async def has_all_of_the_primary(self) -> None:
         """Returns when it has replayed all that the primary has written until now."""

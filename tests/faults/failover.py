@@ -133,10 +133,7 @@ async def run_failover(case: Case, options: DrillOptions) -> Report:
             rabbitmq = await stack.enter_async_context(await start_rabbitmq(folder / "rabbitmq", own=True))
             rabbitmq_url = rabbitmq.url
             await listen_to_announcements(rabbitmq_url)
-        standby = Standby(folder / "standby", primary, settings={})
-        await asyncio.to_thread(standby.copy_primary)
-        await standby.start()
-        stack.push_async_callback(standby.stop)
+        standby = await stack.enter_async_context(Standby(folder / "standby", primary, settings={}))
         await answers(standby.dsn, "SELECT pg_is_in_recovery()")
         if case.synchronous:
             await standby.make_synchronous()

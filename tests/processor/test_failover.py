@@ -95,10 +95,7 @@ async def probing(port: int) -> AsyncIterator[set[int]]:
 async def test_what_a_processor_remembers_of_a_lost_server_is_not_written_into_the_one_that_takes_over(
     primary: EmbeddedPostgres, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    standby = Standby(tmp_path / "standby", primary)
-    await asyncio.to_thread(standby.copy_primary)
-    await standby.start()
-    try:
+    async with Standby(tmp_path / "standby", primary) as standby:
         await answers(standby.dsn, "SELECT pg_is_in_recovery()")
         async with (
             probing(port := free_port()) as answers_of_probe,
@@ -116,8 +113,6 @@ async def test_what_a_processor_remembers_of_a_lost_server_is_not_written_into_t
             await until_answered(standby.dsn, "SELECT count(*) FROM contacts WHERE address = 'kept@example.org'", 1)
             await until_answered(standby.dsn, "SELECT count(*) FROM log WHERE source = 'new'", 1)
             await until_answered(standby.dsn, "SELECT count(*) FROM contacts", 2)
-    finally:
-        await standby.stop()
     assert capsys.readouterr().err.count('"event":"database.replaced"') == 1
     assert answers_of_probe == {200, 503}
 
@@ -136,10 +131,7 @@ async def is_cut_short(work: Coroutine[Any, Any, object]) -> bool:
 async def test_a_repeat_is_not_answered_before_the_synchronous_replica_has_what_it_found(
     primary: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    standby = Standby(tmp_path / "standby", primary)
-    await asyncio.to_thread(standby.copy_primary)
-    await standby.start()
-    try:
+    async with Standby(tmp_path / "standby", primary) as standby:
         await answers(primary.dsn, "SELECT count(*) = 1 FROM pg_stat_replication")
         pool = await open_writer_pool(as_process(primary.dsn, "processor"), connections=2, command_timeout_seconds=30)
         deciders = await open_writer_pool(as_process(primary.dsn, "api"), connections=2, command_timeout_seconds=30)
@@ -168,5 +160,3 @@ async def test_a_repeat_is_not_answered_before_the_synchronous_replica_has_what_
         assert await ask(standby.dsn, "SELECT count(*) FROM acts WHERE finished_at IS NOT NULL") == 1
         for opened in (pool, deciders):
             opened.terminate()
-    finally:
-        await standby.stop()

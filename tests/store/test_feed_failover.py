@@ -48,13 +48,8 @@ async def primary(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
 
 @pytest.fixture
 async def standby(tmp_path: Path, primary: EmbeddedPostgres) -> AsyncIterator[Standby]:
-    replica = Standby(tmp_path / "standby", primary)
-    await asyncio.to_thread(replica.copy_primary)
-    await replica.start()
-    try:
+    async with Standby(tmp_path / "standby", primary) as replica:
         yield replica
-    finally:
-        await replica.stop()
 
 
 async def test_after_a_failover_readers_go_on_and_those_who_know_more_than_the_replica_begin_again(

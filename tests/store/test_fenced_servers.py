@@ -1,6 +1,5 @@
 """The former primary is fenced while its replica takes over: sessions of a URL that names both find the new one."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -29,14 +28,9 @@ async def primary(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
 
 @pytest.fixture
 async def standby(tmp_path: Path, primary: EmbeddedPostgres) -> AsyncIterator[Standby]:
-    replica = Standby(tmp_path / "standby", primary)
-    await asyncio.to_thread(replica.copy_primary)
-    await replica.start()
-    try:
+    async with Standby(tmp_path / "standby", primary) as replica:
         await answers(replica.dsn, "SELECT pg_is_in_recovery()")
         yield replica
-    finally:
-        await replica.stop()
 
 
 def asking_for(attributes: str, standby: Standby) -> str:

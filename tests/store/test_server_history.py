@@ -1,6 +1,5 @@
 """Whoever remembers ids of words writes to one history of the database alone, and never to a standby."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,10 +31,7 @@ async def processor_session(dsn: str) -> AsyncIterator[Connection]:
 async def test_no_session_of_a_standby_is_written_through_not_even_after_its_promotion(
     stoppable_postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    standby = Standby(tmp_path / "standby", stoppable_postgres)
-    await asyncio.to_thread(standby.copy_primary)
-    await standby.start()
-    try:
+    async with Standby(tmp_path / "standby", stoppable_postgres) as standby:
         await answers(standby.dsn, "SELECT pg_is_in_recovery()")
         history = ServerHistory()
         async with processor_session(stoppable_postgres.dsn) as session:
@@ -51,8 +47,6 @@ async def test_no_session_of_a_standby_is_written_through_not_even_after_its_pro
         async with processor_session(standby.dsn) as session:
             with pytest.raises(DatabaseReplaced, match="timeline 00000002, after 00000001"):
                 await history.check(session)
-    finally:
-        await standby.stop()
 
 
 async def test_another_cluster_with_the_same_timeline_is_another_history(

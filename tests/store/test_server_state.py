@@ -38,10 +38,7 @@ async def test_a_primary_its_replica_and_a_fenced_server_are_told_apart(
     primary: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     assert told(await state_of(primary.dsn)) == f"postgres: version 18 at 127.0.0.1:{primary.port}, which takes writes"
-    standby = Standby(tmp_path / "standby", primary)
-    standby.copy_primary()
-    await standby.start()
-    try:
+    async with Standby(tmp_path / "standby", primary) as standby:
         await answers(primary.dsn, "SELECT count(*) = 1 FROM pg_stat_replication")
         assert "1 connected, none synchronous" in told(await state_of(primary.dsn))
         await standby.make_synchronous()
@@ -51,8 +48,6 @@ async def test_a_primary_its_replica_and_a_fenced_server_are_told_apart(
         await standby.lose_the_primary()
         await answers(primary.dsn, "SELECT count(*) = 0 FROM pg_stat_replication")
         assert "no synchronous replica is connected" in told(await state_of(primary.dsn))
-    finally:
-        await standby.stop()
 
     await ask(primary.dsn, "ALTER SYSTEM SET default_transaction_read_only = on")
     await ask(primary.dsn, "SELECT pg_reload_conf()")
