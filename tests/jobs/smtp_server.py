@@ -37,7 +37,7 @@ class SmtpServer:
         self.hanging = asyncio.Event()
         self.go_on = asyncio.Event()
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.BaseTransport] = set()
+        self._sessions: set[_Session] = set()
 
     async def start(self) -> None:
         options: dict[str, Any] = {"hostname": "mx.test", "enable_SMTPUTF8": False}
@@ -58,8 +58,7 @@ class SmtpServer:
         self.go_on.set()
         if self._server is not None:
             self._server.close()
-            for connection in self._connections:
-                cast("asyncio.Transport", connection).abort()
+            await asyncio.gather(*(session.end() for session in self._sessions))
             self._server = None
 
     def _authenticate(
@@ -121,10 +120,20 @@ class _Session(SMTP):
     def __init__(self, ours: SmtpServer, **options: Any) -> None:
         super().__init__(ours, **options)
         self._ours = ours
+        self._transports: list[asyncio.BaseTransport] = []  # the bare one, then the one of STARTTLS
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._ours._connections.add(transport)
+        self._ours._sessions.add(self)
+        self._transports.append(transport)
         super().connection_made(transport)
+
+    async def end(self) -> None:
+        """After a handshake that failed nobody tells aiosmtpd that the connection is lost: its task is ended here."""
+        for transport in self._transports:
+            cast("asyncio.Transport", transport).abort()
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+            await asyncio.wait([self._handler_coroutine])
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - as aiosmtpd calls it
         transport = self.transport
