@@ -1,4 +1,6 @@
-"""Writes one event to the tables of Bouncekeeper, as a good Django programmer would do it with psycopg.
+"""Writes one event to the database, as a good Django programmer would do it with psycopg.
+
+Contacts and changes of status go to the tables of Bouncekeeper, events whole to one wide table of the peer's own.
 
 One connection per thread that stays open, statements prepared once, upserts instead of look-ups, the fewest
 statements that do it, and one transaction: per event, or (PEER_TRANSACTION=request) per webhook.
@@ -93,11 +95,6 @@ _INSERT_CHANGE = """
     VALUES (%(contact_id)s, now(), %(occurred_at)s, %(old_status)s, %(status)s, %(old_blocks)s, %(blocks)s, %(cause)s,
         %(event_key)s, %(delivery_id)s, 'events')
 """
-_INSERT_OUTGOING = """
-    INSERT INTO outbox (message_id, routing_key, body, created_at)
-    VALUES (%(outgoing_id)s, %(routing_key)s, %(body)s, now())
-"""
-
 _local = threading.local()
 
 
@@ -226,23 +223,4 @@ def _write(connection: psycopg.Connection[Any], values: dict[str, Any]) -> None:
             return
         values["old_status"] = old_status
         values["old_blocks"] = _BLOCKS.get(old_status, "none")
-        cursor.execute(_INSERT_CHANGE, values)
-        _announce(cursor, values)
-
-
-def _announce(cursor: psycopg.Cursor[Any], values: dict[str, Any]) -> None:
-    values["outgoing_id"] = uuid.uuid4()
-    values["routing_key"] = f"contact.status.{values['status']}"
-    message = {
-        "message_id": str(values["outgoing_id"]),
-        "account": _ACCOUNT,
-        "channel": _CHANNEL,
-        "address": values["address"],
-        "old_status": values["old_status"],
-        "new_status": values["status"],
-        "blocks": values["blocks"],
-        "since": values["occurred_at"].isoformat(),
-        "cause": values["cause"],
-    }
-    values["body"] = json.dumps(message).encode()
-    cursor.execute(_INSERT_OUTGOING, values)
+        cursor.execute(_INSERT_CHANGE, values)  # which others are told of from this row, as with ours
