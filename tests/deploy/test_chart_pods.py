@@ -28,8 +28,8 @@ RELEASE = {"app.kubernetes.io/name": "bouncekeeper", "app.kubernetes.io/instance
 NEEDS = {
     "receiver": {"postgres", "queue", "receiver", "logs", "sources", "unsubscribe"},
     "processor": {"postgres", "queue", "processor", "logs", "sources", "endpoints"},
-    "api": {"postgres", "queue", "api", "logs", "unsubscribe"},
-    "mailbox": {"postgres", "queue", "receiver", "mailbox", "logs", "sources"},
+    "api": {"postgres", "api", "logs", "unsubscribe"},
+    "mailbox": {"postgres", "queue", "mailbox", "logs", "sources"},
     "migrate": {"postgres"},
 }
 SECRETS = {

@@ -165,7 +165,7 @@ async def test_the_program_runs_with_the_units_variables_and_no_memory_that_is_w
         "BOUNCEKEEPER_API_TOKENS": "a-token-without-which-the-api-is-not-ready",
         PORTS[process]: str(port),
     }
-    del environment["BOUNCEKEEPER_QUEUE_URL_FILE"]
+    environment.pop("BOUNCEKEEPER_QUEUE_URL_FILE", None)
     running = start_restricted([process, "--config", tmp_path / "bouncekeeper.toml"], environment, tmp_path / "log")
     try:
         async with ClientSession() as session:

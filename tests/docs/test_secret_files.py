@@ -1,4 +1,4 @@
-"""Who gets a secret file in the chart: each process reads the files of all sections but sources and endpoints."""
+"""Who gets a secret file in the chart: the pages name the processes that read it."""
 
 import json
 import re
@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.test_secret_files import NEEDS
 from tests.surroundings import REPOSITORY
-from worker.errors import ImpossibleSetting
-from worker.settings.configuration import load_settings
 
 CHART = REPOSITORY / "deploy" / "helm" / "bouncekeeper"
-PAGES = [REPOSITORY / "docs" / "traces.md", REPOSITORY / "docs" / "kubernetes-values.md", CHART / "values.yaml"]
+PAGES = [REPOSITORY / "docs" / "kubernetes.md", REPOSITORY / "docs" / "kubernetes-values.md", CHART / "values.yaml"]
 
 
 def processes() -> list[str]:
@@ -21,22 +20,13 @@ def processes() -> list[str]:
     return names
 
 
+@pytest.mark.parametrize("section", ["unsubscribe", "summary", "traces"])
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_pages_give_a_key_to_every_process(page: Path) -> None:
-    lists = re.findall(r"`processes: \[(.*?)\]`", page.read_text())
-    assert lists
-    assert all(one.split(", ") == processes() for one in lists)
+def test_the_pages_give_a_secret_to_the_processes_that_read_it(page: Path, section: str) -> None:
+    (listed,) = re.findall(rf"`\[([a-z, ]+)\]`\s+(?:# )?for\s+(?:# )?`\[{section}\]`", page.read_text())
+    assert listed.split(", ") == [process for process in processes() if section in NEEDS[process]]
 
 
-def test_a_process_that_does_not_need_the_key_of_the_collector_reads_it(tmp_path: Path) -> None:
-    file = tmp_path / "bouncekeeper.toml"
-    file.write_text(
-        '[postgres]\nurl = "postgresql://db.example.org/keeper"\n'
-        f'[traces]\nenabled = true\nheaders_file = "{tmp_path}/key"\n[sources.shop]\nsecrets_files = ["nowhere"]\n'
-    )
-    needs = ("postgres",)
-    with pytest.raises(ImpossibleSetting, match=r"traces\.headers") as caught:
-        load_settings(config_file=file, environment={}, overrides={}, needs=needs)
-    assert "sources" not in str(caught.value)
-    (tmp_path / "key").write_text("x-key=abc")
-    assert load_settings(config_file=file, environment={}, overrides={}, needs=needs).traces.headers is not None
+def test_the_page_on_traces_gives_the_key_to_each_process_that_reads_it() -> None:
+    (listed,) = re.findall(r"`processes: \[(.*?)\]`", (REPOSITORY / "docs" / "traces.md").read_text())
+    assert listed.split(", ") == [process for process in processes() if "traces" in NEEDS[process]]

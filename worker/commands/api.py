@@ -12,6 +12,8 @@ examples:
 
 COMMANDS = {
     "api": service_command(
-        "api", description=_DESCRIPTION, needs=("postgres", "queue", "api", "logs", "traces", "unsubscribe")
+        "api",
+        description=_DESCRIPTION,
+        needs=("postgres", "api", "connections", "safelist", "recheck", "logs", "traces", "unsubscribe"),
     )
 }

@@ -16,7 +16,7 @@ from worker.mailbox.mailbox_fetcher import Limits, MailboxFetcher, Tally, outcom
 from worker.providers.mail.imap_options import ImapMailbox, imap_mailbox
 from worker.settings.tree import Settings
 
-_NEEDS = ("postgres", "queue", "receiver", "mailbox", "logs", "traces", "sources")
+_NEEDS = ("postgres", "queue", "mailbox", "logs", "traces", "sources")
 _WORTH_A_BAR_MAILS = 100
 
 

@@ -15,6 +15,6 @@ COMMANDS = {
     "receiver": service_command(
         "receiver",
         description=_DESCRIPTION,
-        needs=("postgres", "queue", "receiver", "logs", "traces", "sources", "unsubscribe"),
+        needs=("postgres", "queue", "receiver", "connections", "logs", "traces", "sources", "unsubscribe"),
     )
 }

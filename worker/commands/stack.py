@@ -6,7 +6,6 @@ from worker.commands.catalogue import Command
 from worker.commands.support.instance import add_instance_flags, instance_configuration
 from worker.commands.support.running import Stop, run_service
 from worker.commands.support.setting_flags import count_argument, settings_of
-from worker.settings.configuration import ALL_SECTIONS
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -30,7 +29,7 @@ def _run(arguments: Namespace) -> int:
     from worker.commands.support.running_stack import run_stack  # noqa: PLC0415 - imports everything
 
     config_file = instance_configuration(arguments)
-    settings = settings_of(arguments, needs=ALL_SECTIONS - {"queue"}, starts_postgres=True, joins_instance=False)
+    settings = settings_of(arguments, starts_postgres=True, starts_broker=True, joins_instance=False)
 
     async def work(stop: Stop) -> None:
         await run_stack(settings, arguments, stop, config_file=config_file)

@@ -39,7 +39,7 @@ examples:
 
 
 def _run(arguments: Namespace) -> int:
-    settings = settings_of(arguments, needs=_NEEDS)
+    settings = settings_of(arguments, needs=_NEEDS if arguments.send else ("postgres",))
     if arguments.send and arguments.date is not None:
         raise WrongUsage("--send sends what is due now: leave out --date")
     if arguments.send and not settings.summary.smtp_host:

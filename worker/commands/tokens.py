@@ -61,7 +61,7 @@ examples:
 
 
 def _run(arguments: Namespace) -> int:
-    settings = settings_of(arguments, needs=(*_NEEDS, "api"))
+    settings = settings_of(arguments, needs=_NEEDS)
     actions = {"create": _create, "list": _list, "revoke": _revoke}
     return asyncio.run(_with_database(settings, arguments, actions[arguments.action]))
 

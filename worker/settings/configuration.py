@@ -36,6 +36,7 @@ def load_settings(
     overrides: Mapping[str, str],
     needs: Collection[str] = ALL_SECTIONS,
     starts_postgres: bool = False,
+    starts_broker: bool = False,
     joins_instance: bool = False,
     fallbacks: Mapping[str, str] | None = None,
     looked_for: Sequence[Path] = (),
@@ -43,10 +44,11 @@ def load_settings(
     """The settings, complete and consistent.
 
     `overrides` maps `receiver.port` (or `postgres.url_file`) to the text of its flag. Relative file names in the
-    TOML file are relative to its folder, all others to the current one. `needs` are the sections that a command uses;
-    others may be incomplete: `migrate` works without a broker's URL and the sources' secrets. A file that a setting
-    names is read all the same, unless sources or endpoints name it. With `starts_postgres` the URL may be missing and
-    is then empty.
+    TOML file are relative to its folder, all others to the current one. `needs` are the sections whose secrets a
+    command uses: files with the secrets of others are not opened, so another user may own them, and others may be
+    incomplete. `migrate` works without a broker's URL and the sources' secrets. Settings that are no secrets are read
+    in all sections. With `starts_postgres` and `starts_broker` the URL may be missing: that of Postgres is then empty,
+    that of RabbitMQ None, and RabbitMQ is the queue.
 
     With `joins_instance` the addresses and services of the instance that runs in the data folder with the same file
     win over the file's. `fallbacks` is like `overrides`, but only for settings that are set nowhere. `looked_for` are
@@ -70,10 +72,10 @@ def load_settings(
         places = _with_instance(places, config_file)
     if fallbacks:
         places = places.with_fallbacks(fallbacks)
-    values = _read_values(places, mistakes)
-    mistakes += contradictions(
-        {path: value for path, value in values.items() if value is not _UNREADABLE and path.partition(".")[0] in needs}
-    )
+    values = _read_values(places, needs, mistakes)
+    if starts_broker:
+        values["queue.adapter"] = "rabbitmq"
+    mistakes += contradictions(_comparable(values, needs, starts_broker=starts_broker))
     if "postgres.url" not in values:
         _use_embedded_postgres(values, mistakes, starts_postgres=starts_postgres or "postgres" not in needs)
     policy = _read_policy(tables.get("policy", {}), mistakes)
@@ -114,14 +116,14 @@ def _data_directory(places: Places) -> str:
     return str(declaration.default if raw is None else raw.base_directory / Path(str(raw.value)).expanduser())
 
 
-def _read_values(places: Places, mistakes: list[str]) -> dict[str, Any]:
+def _read_values(places: Places, needs: Collection[str], mistakes: list[str]) -> dict[str, Any]:
     """Every setting that is set or has a default, by its path; `_UNREADABLE` for a mistake."""
     values: dict[str, Any] = {}
     for declaration in setting_declarations():
         try:
             raw = places.find(declaration)
             if raw is not None:
-                values[declaration.path] = read_value(declaration, raw)
+                values[declaration.path] = read_value(declaration, raw, opens_files=declaration.section in needs)
                 if declaration.path == "data_directory":
                     values[declaration.path] = _data_directory(places)
                 elif declaration.path == "unsubscribe.words_file" and raw.value:
@@ -132,6 +134,16 @@ def _read_values(places: Places, mistakes: list[str]) -> dict[str, Any]:
             mistakes.append(str(mistake))
             values.setdefault(declaration.path, _UNREADABLE)
     return values
+
+
+def _comparable(values: Mapping[str, Any], needs: Collection[str], *, starts_broker: bool) -> dict[str, Any]:
+    """The values that `contradictions` compares: those of the needed sections, without mistakes."""
+    left_out = {"queue.url"} if starts_broker and values.get("queue.url") is None else set()
+    return {
+        path: value
+        for path, value in values.items()
+        if value is not _UNREADABLE and path.partition(".")[0] in needs and path not in left_out
+    }
 
 
 def embedded_postgres_url(data_directory: Path) -> Secret | None:

@@ -29,12 +29,28 @@ class Mistake(Exception):  # noqa: N818 - collected, never raised across the edg
     """One mistake, with its remedy."""
 
 
-def read_value(declaration: SettingDeclaration, raw: RawValue) -> Any:
-    """The value in the setting's own type. Raises Mistake."""
+class UnreadSecret(Secret):
+    """A secret in a file that this process has not opened, because it has not declared that it needs the section."""
+
+    __slots__ = ()
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+
+    def reveal(self) -> str:
+        """Raises RuntimeError: the command that is running must name the section among its needs."""
+        raise RuntimeError(f"{self._text} was not read: the command must name its section among its needs")
+
+
+def read_value(declaration: SettingDeclaration, raw: RawValue, *, opens_files: bool = True) -> Any:
+    """The value in the setting's own type. Raises Mistake.
+
+    Without `opens_files` a secret in a file is an UnreadSecret.
+    """
     value = _split(raw.value) if raw.is_text and declaration.several else raw.value
     where = f"{declaration.path} (from {raw.origin})"
     if declaration.secret:
-        return _read_secret(declaration, raw, value, where)
+        return _read_secret(declaration, raw, value, where, opens_files=opens_files)
     if raw.is_text and declaration.plain_type is bool and isinstance(value, str):
         value = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(value.lower(), value)
     try:
@@ -88,14 +104,17 @@ def _name_of(where: str) -> str:
     return where.partition(" ")[0].rpartition(".")[2]
 
 
-def _read_secret(declaration: SettingDeclaration, raw: RawValue, value: Any, where: str) -> Any:
+def _read_secret(declaration: SettingDeclaration, raw: RawValue, value: Any, where: str, *, opens_files: bool) -> Any:
     if declaration.several:
         values = text_list(value, where)
     elif isinstance(value, str):
         values = [value]
     else:
         raise Mistake(f"{where} must be a text, in quotes")
-    if raw.from_file:
+    secrets: tuple[Secret, ...]
+    if raw.from_file and not opens_files:
+        secrets = tuple(UnreadSecret(declaration.path) for _ in values)
+    elif raw.from_file:
         secrets = tuple(read_secret_file(part, raw.base_directory, where) for part in values)
     else:
         if not all(part.strip() for part in values):

@@ -31,7 +31,6 @@ BROKER_URL_NAME = "rabbitmq-url"
 
 async def run_stack(settings: Settings, arguments: Namespace, stop: Stop, *, config_file: Path) -> None:
     """Runs the stack until `stop`. Raises the errors of starting and migrating, StopTheProcess, and Interrupted."""
-    settings = _with_queue(settings, settings.queue.url)
     async with contextlib.AsyncExitStack() as services:
         instance = services.enter_context(held_instance(settings, arguments))
         complete, upgrade = await stop.unless_set(_with_services(settings, services))
@@ -53,18 +52,14 @@ async def run_stack(settings: Settings, arguments: Namespace, stop: Stop, *, con
             await watching  # an error comes out here
 
 
-def _with_queue(settings: Settings, url: Secret | None) -> Settings:
-    queue = msgspec.structs.replace(settings.queue, adapter="rabbitmq", url=url)
-    return msgspec.structs.replace(settings, queue=queue)
-
-
 async def _with_services(settings: Settings, services: contextlib.AsyncExitStack) -> tuple[Settings, Upgrade]:
     """The settings with a running RabbitMQ and a running, migrated Postgres; starts them if necessary."""
     await require_free_ports(settings)
     folder = Path(settings.data_directory) / "rabbitmq"
     url = settings.queue.url
     broker = await services.enter_async_context(await start_rabbitmq(folder, url=None if url is None else url.reveal()))
-    return await with_migrated_postgres(_with_queue(settings, Secret(broker.url)), services)
+    queue = msgspec.structs.replace(settings.queue, url=Secret(broker.url))
+    return await with_migrated_postgres(msgspec.structs.replace(settings, queue=queue), services)
 
 
 def _publish_broker_url(instance: Instance, settings: Settings) -> Path:

@@ -93,6 +93,7 @@ def settings_of(
     needs: Collection[str] = ALL_SECTIONS,
     defaults: Mapping[str, str] | None = None,
     starts_postgres: bool = False,
+    starts_broker: bool = False,
     joins_instance: bool = True,
     fallbacks: Mapping[str, str] | None = None,
 ) -> Settings:
@@ -109,6 +110,7 @@ def settings_of(
         overrides={**(defaults or {}), **overrides},
         needs=needs,
         starts_postgres=starts_postgres,
+        starts_broker=starts_broker,
         joins_instance=joins_instance,
         fallbacks=fallbacks,
         looked_for=config_places(environment, data_directory),
